@@ -1,0 +1,232 @@
+/**
+ * Frames into one growing buffer, so that many of them leave in one write. Owns the buffer and the
+ * header's encoding; knows neither what payloads mean nor where the bytes go.
+ *
+ * @module
+ */
+import { ErrorCode, NetlabError } from "./errors.ts";
+import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES } from "./frame.ts";
+import { writeUuid } from "./text.ts";
+
+const encoder = new TextEncoder();
+
+/** Buffers that grew beyond this are given back when they are empty: bytes. */
+const KEPT_BYTES = 256 * 1024;
+
+/** How a {@linkcode FrameWriter} behaves. */
+export interface FrameWriterOptions {
+  /**
+   * How many bytes may wait here. What would exceed it is dropped with all that waits, and
+   * `onOverflow` is called, once: the stream has a gap and cannot go on.
+   *
+   * @default {Infinity}
+   */
+  maxBytes?: number;
+  /** Called when the first byte comes in after the writer was empty. */
+  onFirstByte?: () => void;
+  /** Called when `maxBytes` was exceeded. */
+  onOverflow?: () => void;
+}
+
+/**
+ * Writes frames one behind the other. A frame is begun, its payload written, and ended:
+ *
+ * @example
+ * ```ts
+ * import { FrameType, FrameWriter } from "@netlab/protocol";
+ *
+ * const out = new FrameWriter();
+ * out.begin(FrameType.Echo, 0);
+ * out.text("hi");
+ * out.end();
+ * out.take(); // 04 00 00 02 00 00 68 69
+ * ```
+ */
+export class FrameWriter {
+  readonly #maxBytes: number;
+  readonly #onFirstByte: (() => void) | undefined;
+  readonly #onOverflow: (() => void) | undefined;
+  #buffer: Uint8Array = new Uint8Array(0);
+  #spare: Uint8Array = new Uint8Array(0);
+  #length = 0;
+  #frameStart = -1;
+  #overflowed = false;
+
+  /** A writer with an empty buffer. */
+  constructor(options: FrameWriterOptions = {}) {
+    this.#maxBytes = options.maxBytes ?? Infinity;
+    this.#onFirstByte = options.onFirstByte;
+    this.#onOverflow = options.onOverflow;
+  }
+
+  /** How many bytes wait to be taken. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Whether `bytes` more still fit below the writer's bound. */
+  hasRoom(bytes: number): boolean {
+    return !this.#overflowed && this.#length + bytes <= this.#maxBytes;
+  }
+
+  /** Begins a frame; what is written until {@linkcode FrameWriter.end} is its payload. */
+  begin(type: number, subtype: number, reserved = 0): void {
+    this.#frameStart = this.#length;
+    const at = this.#claim(HEADER_BYTES);
+    const buffer = this.#buffer;
+    buffer[at] = type;
+    buffer[at + 1] = subtype;
+    buffer[at + 4] = reserved >>> 8;
+    buffer[at + 5] = reserved;
+  }
+
+  /**
+   * Ends the frame that was begun: its length goes into its header.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} when the payload is longer than 65,535
+   *   bytes; the frame is taken back, what was there before it stays.
+   */
+  end(): void {
+    if (this.#overflowed) return;
+    const start = this.#frameStart;
+    const length = this.#length - start - HEADER_BYTES;
+    this.#frameStart = -1;
+    if (length > MAX_PAYLOAD_BYTES) {
+      this.#length = start;
+      throw new NetlabError(
+        ErrorCode.TextTooLong,
+        `Cannot send ${length} bytes in one frame: the limit is ${MAX_PAYLOAD_BYTES}`,
+      );
+    }
+    this.#buffer[start + 2] = length >>> 8;
+    this.#buffer[start + 3] = length;
+    if (start === 0) this.#onFirstByte?.();
+  }
+
+  /** Takes back the frame that was begun and not ended. */
+  cancel(): void {
+    if (this.#frameStart >= 0) this.#length = this.#frameStart;
+    this.#frameStart = -1;
+  }
+
+  /** Writes a whole frame with this payload. Same error as {@linkcode FrameWriter.end}. */
+  frame(type: number, subtype: number, payload?: Uint8Array, reserved = 0): void {
+    this.begin(type, subtype, reserved);
+    if (payload) this.bytes(payload);
+    this.end();
+  }
+
+  /** Writes a frame that was read elsewhere as it is, but for `reserved`. */
+  forward(frame: Frame, reserved: number): void {
+    this.begin(frame.type, frame.subtype, reserved);
+    this.bytes(frame.bytes, frame.start, frame.end);
+    this.end();
+  }
+
+  /** Writes one byte of a payload, 0 to 255. */
+  u8(value: number): void {
+    const at = this.#claim(1);
+    this.#buffer[at] = value;
+  }
+
+  /** Writes a 16-bit number of a payload, big-endian. */
+  u16(value: number): void {
+    const at = this.#claim(2);
+    this.#buffer[at] = value >>> 8;
+    this.#buffer[at + 1] = value;
+  }
+
+  /** Writes a 32-bit number of a payload, big-endian. */
+  u32(value: number): void {
+    const at = this.#claim(4);
+    this.#buffer[at] = value >>> 24;
+    this.#buffer[at + 1] = value >>> 16;
+    this.#buffer[at + 2] = value >>> 8;
+    this.#buffer[at + 3] = value;
+  }
+
+  /** Writes a whole number from 0 to 2^53 - 1 as 64 bits of a payload, big-endian. */
+  u64(value: number): void {
+    this.u32(Math.floor(value / 0x1_0000_0000));
+    this.u32(value >>> 0);
+  }
+
+  /** Writes `bytes`, or the part from `start` to `end`, into a payload. */
+  bytes(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    const at = this.#claim(end - start);
+    if (this.#overflowed) return;
+    this.#buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
+  }
+
+  /** Writes a string as UTF-8 into a payload. */
+  text(text: string): void {
+    // A UTF-16 unit becomes three bytes at most.
+    const at = this.#claim(text.length * 3);
+    if (this.#overflowed) return;
+    this.#length = at + encoder.encodeInto(text, this.#buffer.subarray(at)).written;
+  }
+
+  /** Writes a string behind one byte with its length; it must have at most 255 bytes of UTF-8. */
+  shortText(text: string): void {
+    const at = this.#claim(1);
+    this.text(text);
+    this.#buffer[at] = this.#length - at - 1;
+  }
+
+  /** Writes a UUID as its 16 bytes. It must be a UUID in text. */
+  uuid(uuid: string): void {
+    const at = this.#claim(16);
+    if (!this.#overflowed) writeUuid(uuid, this.#buffer, at);
+  }
+
+  /** Writes bytes outside of any frame: deliveries to users who read bare text. */
+  raw(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    const first = this.#length === 0;
+    this.bytes(bytes, start, end);
+    if (first && this.#length > 0) this.#onFirstByte?.();
+  }
+
+  /**
+   * Everything that waits, in order; the writer is empty behind it. The bytes stay untouched until
+   * {@linkcode FrameWriter.recycle} gives them back or, without that, for good.
+   */
+  take(): Uint8Array {
+    const taken = this.#buffer.subarray(0, this.#length);
+    this.#buffer = this.#spare;
+    this.#spare = new Uint8Array(0);
+    this.#length = 0;
+    return taken;
+  }
+
+  /** Gives back what {@linkcode FrameWriter.take} handed out, to be written over. */
+  recycle(taken: Uint8Array): void {
+    const buffer = new Uint8Array(taken.buffer as ArrayBuffer);
+    if (buffer.length <= KEPT_BYTES) this.#spare = buffer;
+  }
+
+  /** Makes room for `bytes` more and returns where they go. */
+  #claim(bytes: number): number {
+    const at = this.#length;
+    const length = at + bytes;
+    if (length > this.#buffer.length) this.#grow(length);
+    if (this.#overflowed) return 0;
+    this.#length = length;
+    return at;
+  }
+
+  #grow(length: number): void {
+    if (this.#overflowed) return;
+    if (length > this.#maxBytes) {
+      this.#overflowed = true;
+      this.#length = 0;
+      this.#buffer = this.#spare = new Uint8Array(0);
+      this.#onOverflow?.();
+      return;
+    }
+    const larger = new Uint8Array(
+      Math.max(length, Math.min(Math.max(2 * this.#buffer.length, 512), this.#maxBytes)),
+    );
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
+  }
+}

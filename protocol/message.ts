@@ -1,0 +1,137 @@
+/**
+ * Payload of type 3: `id NUL sender NUL recipient NUL text`. Two readers for one layout: values for
+ * programs, positions for a server that passes a message on without decoding its text.
+ *
+ * @module
+ */
+import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
+import { FrameType, MAX_PAYLOAD_BYTES } from "./frame.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+import { checkName, checkText, checkUuid, isUuidText, readName, readText } from "./text.ts";
+import { UUID_TEXT_BYTES } from "./text.ts";
+
+/** What one user writes to another. */
+export interface Message {
+  /** Names this message, everywhere and for ever: a UUID in lower-case text. */
+  id: string;
+  /** The name of the user who sent it. */
+  sender: string;
+  /** The name of the user it is for. */
+  recipient: string;
+  /** The text; anything, NULs included. */
+  text: string;
+}
+
+/**
+ * Writes a message frame.
+ *
+ * @param subtype One of {@linkcode MessageKind}.
+ * @throws {TypeError} When the id is not a UUID.
+ * @throws {NetlabError} {@linkcode ErrorCode.NameInvalid} for a name that is none,
+ *   {@linkcode ErrorCode.TextTooLong} when the frame would exceed 65,535 bytes; it is not written then.
+ */
+export function writeMessage(out: FrameWriter, message: Message, subtype: number): void {
+  const id = checkUuid(message.id, "the id of a message");
+  const sender = checkName(message.sender);
+  const recipient = checkName(message.recipient);
+  out.begin(FrameType.Message, subtype);
+  const start = out.length;
+  out.text(id);
+  out.u8(0);
+  out.text(sender);
+  out.u8(0);
+  out.text(recipient);
+  out.u8(0);
+  const room = MAX_PAYLOAD_BYTES - (out.length - start);
+  const before = out.length;
+  out.text(message.text);
+  if (out.length - before > room) {
+    const bytes = out.length - before;
+    out.cancel();
+    throw new NetlabError(
+      ErrorCode.TextTooLong,
+      `Cannot send a text of ${bytes} bytes to ${recipient}: at most ${room} fit into one message`,
+    );
+  }
+  out.end();
+}
+
+/** Where the fields of a message lie in a buffer. Positions, so that nothing is copied or decoded. */
+export class MessageFields {
+  /** The buffer. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Start of the id, 36 bytes long. */
+  id = 0;
+  /** Start of the sender's name. */
+  sender = 0;
+  /** Its end. */
+  senderEnd = 0;
+  /** Start of the recipient's name. */
+  recipient = 0;
+  /** Its end. */
+  recipientEnd = 0;
+  /** Start of the text. */
+  text = 0;
+  /** End of the text and of the payload. */
+  end = 0;
+
+  /**
+   * Finds the fields of the payload in `bytes` from `start` to `end`, and checks the id and that the
+   * text is UTF-8. The names are whatever stands there: whoever uses them looks them up.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a message.
+   */
+  read(bytes: Uint8Array, start: number, end: number): this {
+    const sender = start + UUID_TEXT_BYTES + 1;
+    if (end < sender || bytes[sender - 1] !== 0 || !isUuidText(bytes, start)) {
+      throw new ProtocolError(
+        ErrorCode.Malformed,
+        "Cannot read the message: it does not begin with a UUID and a NUL",
+      );
+    }
+    const senderEnd = findNul(bytes, sender, end, "sender");
+    const recipientEnd = findNul(bytes, senderEnd + 1, end, "recipient");
+    checkText(bytes, recipientEnd + 1, end, "text of the message");
+    this.bytes = bytes;
+    this.id = start;
+    this.sender = sender;
+    this.senderEnd = senderEnd;
+    this.recipient = senderEnd + 1;
+    this.recipientEnd = recipientEnd;
+    this.text = recipientEnd + 1;
+    this.end = end;
+    return this;
+  }
+}
+
+function findNul(bytes: Uint8Array, from: number, end: number, what: string): number {
+  for (let at = from; at < end; at++) if (bytes[at] === 0) return at;
+  throw new ProtocolError(
+    ErrorCode.Malformed,
+    `Cannot read the message: no NUL ends its ${what}`,
+  );
+}
+
+const fields = new MessageFields();
+const ascii = new TextDecoder("latin1");
+
+/** The id of a message whose fields were found, in lower-case text. */
+export function messageId(fields: MessageFields): string {
+  return ascii.decode(fields.bytes.subarray(fields.id, fields.id + UUID_TEXT_BYTES)).toLowerCase();
+}
+
+/**
+ * The message in a payload.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not one,
+ *   {@linkcode ErrorCode.NameInvalid} when a name in it is none.
+ */
+export function readMessage(payload: Uint8Array): Message {
+  fields.read(payload, 0, payload.length);
+  return {
+    id: messageId(fields),
+    sender: readName(payload, fields.sender, fields.senderEnd),
+    recipient: readName(payload, fields.recipient, fields.recipientEnd),
+    text: readText(payload, fields.text, fields.end, "text of the message"),
+  };
+}
