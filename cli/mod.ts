@@ -1,1 +1,37 @@
-export const x: number = 1;
+/**
+ * What the programs of netlab share at the terminal: options and help, errors in one line, signals,
+ * tables, colours, questions and log lines. For programs only: libraries never print.
+ *
+ * @example A whole program
+ * ```ts no-run
+ * import { print, runProgram, untilAborted } from "@netlab/cli";
+ * import config from "./deno.json" with { type: "json" };
+ *
+ * await runProgram({
+ *   name: "netlab sample",
+ *   summary: "Listens until it is told to stop.",
+ *   version: config.version,
+ *   usage: "deno task sample [--port PORT]",
+ *   options: {
+ *     port: { kind: "port", default: 5001, help: "Where to listen." },
+ *   },
+ *   examples: [{ command: "deno task sample --port 5002", what: "Listens on another port" }],
+ * }, async (options, stop) => {
+ *   using listener = Deno.listen({ hostname: "127.0.0.1", port: options.port });
+ *   print(`Listening on port ${listener.addr.port}`);
+ *   await untilAborted(stop);
+ *   return 0;
+ * });
+ * ```
+ *
+ * @module
+ */
+export * from "./colors.ts";
+export * from "./errors.ts";
+export * from "./log.ts";
+export * from "./options.ts";
+export * from "./print.ts";
+export * from "./program.ts";
+export * from "./prompt.ts";
+export * from "./signals.ts";
+export * from "./table.ts";

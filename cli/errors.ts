@@ -1,0 +1,98 @@
+/**
+ * Errors as one line for people: what is wrong, and what to do. Knows Deno's own errors and netlab's;
+ * never shows a stack.
+ *
+ * @module
+ */
+import { NetlabError } from "@netlab/protocol";
+
+/**
+ * The command line cannot be understood, or asks for what does not go together. Programs end with
+ * exit code 2.
+ */
+export class UsageError extends Error {
+  /** `UsageError`. */
+  override name = "UsageError";
+}
+
+/** What to do about the errors of the system, after what is wrong. */
+const ADVICE: [new (message: string) => Error, what: string, advice: string][] = [
+  [
+    Deno.errors.AddrInUse,
+    "the address is in use",
+    "choose another port, or end the program that listens there",
+  ],
+  [
+    Deno.errors.AddrNotAvailable,
+    "this machine does not have that address",
+    "choose another host, such as 127.0.0.1",
+  ],
+  [Deno.errors.ConnectionRefused, "connection refused", "is a server running there?"],
+  [Deno.errors.ConnectionReset, "the other side broke the connection", "try again"],
+  [Deno.errors.TimedOut, "no answer in time", "check the address and the network"],
+  [Deno.errors.NetworkUnreachable, "the network cannot be reached", "check the address"],
+  [
+    Deno.errors.PermissionDenied,
+    "the system does not permit it",
+    "ports below 1024 and files of others need more rights, so choose another",
+  ],
+];
+
+/** Deno has no error class for names that cannot be resolved: this text is all that tells them apart. */
+const LOOKUP_FAILED = /^failed to lookup address information/;
+
+/**
+ * An error as one line. To say what was being done, wrap it: `new Error("Cannot listen on
+ * 127.0.0.1:5001", { cause: error })` becomes "Cannot listen on 127.0.0.1:5001: the address is in
+ * use; choose another port, …".
+ */
+export function describeError(error: unknown): string {
+  const denied = findCause(error, Deno.errors.NotCapable);
+  return oneLine(denied ? describePermission(denied.message) : describe(error));
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof NetlabError) return error.message;
+  for (const [kind, what, advice] of ADVICE) {
+    if (error instanceof kind) return `${what}; ${advice}`;
+  }
+  if (LOOKUP_FAILED.test(error.message)) {
+    return "the host name is not known; check its spelling, or use an IP address";
+  }
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    const parts = [...new Set(error.errors.map(describe))].join("; ");
+    return error.message ? `${error.message}: ${parts}` : parts;
+  }
+  const message = error.message || error.name;
+  return error.cause === undefined ? message : `${message}: ${describe(error.cause)}`;
+}
+
+/** Deno names the access and its target: `Requires net access to "127.0.0.1:5001", run again …`. */
+function describePermission(message: string): string {
+  const match = /^Requires (\w+) access(?: to (?:"([^"]*)"|([^,]+)))?/.exec(message);
+  if (!match) return message;
+  const [, access, quoted, bare] = match;
+  const target = quoted ?? bare;
+  return `No permission for ${access} access${target ? ` to ${target}` : ""}; ` +
+    `add --allow-${access}${quoted ? `=${quoted}` : ""} after "deno run"`;
+}
+
+function findCause<E extends Error>(
+  error: unknown,
+  kind: new (message: string) => E,
+): E | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    if (at instanceof kind) return at;
+    if (at instanceof AggregateError) {
+      for (const part of at.errors) if (part instanceof kind) return part;
+    }
+  }
+  return undefined;
+}
+
+/** Text with its line breaks and control characters taken out: it may come from the network. */
+export function oneLine(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/\s*[\r\n]+\s*/g, " ").replace(/[\x00-\x1f\x7f-\x9f]/g, "\uFFFD");
+}
