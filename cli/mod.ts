@@ -3,11 +3,11 @@
  * tables, colours, questions and log lines. For programs only: libraries never print.
  *
  * @example A whole program
- * ```ts no-run
- * import { print, runProgram, untilAborted } from "@netlab/cli";
+ * ```ts
+ * import { print, type Program, runProgram, untilAborted } from "@netlab/cli";
  * import config from "./deno.json" with { type: "json" };
  *
- * await runProgram({
+ * const program = {
  *   name: "netlab sample",
  *   summary: "Listens until it is told to stop.",
  *   version: config.version,
@@ -16,12 +16,16 @@
  *     port: { kind: "port", default: 5001, help: "Where to listen." },
  *   },
  *   examples: [{ command: "deno task sample --port 5002", what: "Listens on another port" }],
- * }, async (options, stop) => {
- *   using listener = Deno.listen({ hostname: "127.0.0.1", port: options.port });
- *   print(`Listening on port ${listener.addr.port}`);
- *   await untilAborted(stop);
- *   return 0;
- * });
+ * } as const satisfies Program;
+ *
+ * if (import.meta.main) {
+ *   await runProgram(program, async (options, stop) => {
+ *     using listener = Deno.listen({ hostname: "127.0.0.1", port: options.port });
+ *     print(`Listening on port ${listener.addr.port}`);
+ *     await untilAborted(stop);
+ *     return 0;
+ *   });
+ * }
  * ```
  *
  * @module
