@@ -20,7 +20,7 @@ export interface ByteConnection {
   close(): void;
 }
 
-/** What happens on a {@linkcode FrameConnection}. An error that `frame` throws ends the connection. */
+/** What happens on a {@linkcode FrameConnection}. An error that any of these throws ends it. */
 export interface FrameHandler {
   /** A frame came in; it is valid until this returns. */
   frame(frame: Frame): void;
@@ -139,14 +139,18 @@ export class FrameConnection {
    * @throws {Error} What the socket reported, such as a reset.
    */
   async run(handler: FrameHandler): Promise<void> {
-    this.#handler = handler;
+    if (!this.#closing && !this.#closed) this.#handler = handler;
     this.#reading ??= this.#readLoop();
     try {
       await this.#reading;
     } catch (error) {
       this.#error ??= error;
-      if (error instanceof ProtocolError) handler.violation?.(error);
-      else this.abort();
+      try {
+        if (error instanceof ProtocolError) handler.violation?.(error);
+        else this.abort();
+      } catch (cause) {
+        this.abort(cause);
+      }
     }
     await this.close();
     if (this.#error !== undefined) throw this.#error;
@@ -171,7 +175,8 @@ export class FrameConnection {
 
   /**
    * Lets out what is pending and ends the writing half; frames that still come in are handed over
-   * until the other side ends too, which {@linkcode FrameConnection.run} tells.
+   * until the other side ends too, which {@linkcode FrameConnection.run} tells. What is written after
+   * the end is dropped.
    */
   async end(): Promise<void> {
     if (this.#ended || this.#closed) return;
@@ -200,6 +205,7 @@ export class FrameConnection {
   abort(reason?: unknown): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#handler = undefined;
     this.#error ??= reason;
     this.resume();
     this.#conn.close();
@@ -207,6 +213,7 @@ export class FrameConnection {
 
   async #linger(): Promise<void> {
     if (this.#closed) return;
+    this.resume();
     const timer = setTimeout(() => this.abort(), this.#lingerMs);
     try {
       await this.end();
@@ -272,7 +279,10 @@ export class FrameConnection {
   }
 
   #flushSoon(): void {
-    this.#writing ??= Promise.resolve().then(() => this.#write());
+    if (this.#writing) return;
+    // The writing half has ended: a write would fail, and tear down what still comes in.
+    if (this.#ended || this.#closed) this.out.take();
+    else this.#writing = Promise.resolve().then(() => this.#write());
   }
 
   async #write(): Promise<void> {
@@ -283,11 +293,11 @@ export class FrameConnection {
         for (let at = 0; at < taken.length;) at += await this.#conn.write(taken.subarray(at));
         out.recycle(taken);
       }
-    } catch (error) {
-      this.abort(error);
-    } finally {
       this.#writing = undefined;
+      this.#handler?.drained?.();
+    } catch (error) {
+      this.#writing = undefined;
+      this.abort(error);
     }
-    this.#handler?.drained?.();
   }
 }

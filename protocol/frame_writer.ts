@@ -93,10 +93,7 @@ export class FrameWriter {
     this.#frameStart = -1;
     if (length > MAX_PAYLOAD_BYTES) {
       this.#length = start;
-      throw new NetlabError(
-        ErrorCode.TextTooLong,
-        `Cannot send ${length} bytes in one frame: the limit is ${MAX_PAYLOAD_BYTES}`,
-      );
+      throw tooLong(length);
     }
     this.#buffer[start + 2] = length >>> 8;
     this.#buffer[start + 3] = length;
@@ -151,26 +148,46 @@ export class FrameWriter {
     this.u32(value >>> 0);
   }
 
-  /** Writes `bytes`, or the part from `start` to `end`, into a payload. */
+  /**
+   * Writes `bytes`, or the part from `start` to `end`, into a payload. What is too long for any frame
+   * is not written: same error as {@linkcode FrameWriter.end}.
+   */
   bytes(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    if (end - start > MAX_PAYLOAD_BYTES && this.#frameStart >= 0) {
+      this.cancel();
+      throw tooLong(end - start);
+    }
     const at = this.#claim(end - start);
     if (this.#overflowed) return;
     this.#buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
   }
 
-  /** Writes a string as UTF-8 into a payload. */
+  /** Writes a string as UTF-8 into a payload. Same error as {@linkcode FrameWriter.bytes}. */
   text(text: string): void {
-    // A UTF-16 unit becomes three bytes at most.
+    // A UTF-16 unit becomes three bytes at most. Where those do not fit, the exact number may.
+    if (text.length > MAX_PAYLOAD_BYTES || !this.hasRoom(text.length * 3)) {
+      this.bytes(encoder.encode(text));
+      return;
+    }
     const at = this.#claim(text.length * 3);
     if (this.#overflowed) return;
     this.#length = at + encoder.encodeInto(text, this.#buffer.subarray(at)).written;
   }
 
-  /** Writes a string behind one byte with its length; it must have at most 255 bytes of UTF-8. */
+  /**
+   * Writes a string behind one byte with its length.
+   *
+   * @throws {RangeError} When it has more than 255 bytes of UTF-8; the frame is taken back.
+   */
   shortText(text: string): void {
     const at = this.#claim(1);
     this.text(text);
-    this.#buffer[at] = this.#length - at - 1;
+    const length = this.#length - at - 1;
+    if (length > 255) {
+      this.cancel();
+      throw new RangeError(`Cannot write a field of ${length} bytes: the limit is 255`);
+    }
+    this.#buffer[at] = length;
   }
 
   /** Writes a UUID as its 16 bytes. It must be a UUID in text. */
@@ -219,6 +236,7 @@ export class FrameWriter {
     if (length > this.#maxBytes) {
       this.#overflowed = true;
       this.#length = 0;
+      this.#frameStart = -1;
       this.#buffer = this.#spare = new Uint8Array(0);
       this.#onOverflow?.();
       return;
@@ -229,4 +247,11 @@ export class FrameWriter {
     larger.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = larger;
   }
+}
+
+function tooLong(bytes: number): NetlabError {
+  return new NetlabError(
+    ErrorCode.TextTooLong,
+    `Cannot send ${bytes} bytes in one frame: the limit is ${MAX_PAYLOAD_BYTES}`,
+  );
 }

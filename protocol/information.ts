@@ -22,6 +22,8 @@ export const Capability = {
   Disconnect: "disconnect",
 } as const;
 
+const encoder = new TextEncoder();
+
 /** Writes a question; `what` is one of {@linkcode Information}. */
 export function writeInformationRequest(out: FrameWriter, what: number): void {
   out.frame(FrameType.InformationRequest, what);
@@ -40,11 +42,11 @@ export function writeInformationResponse(
   let room = MAX_PAYLOAD_BYTES;
   let first = true;
   for (const item of items) {
-    // Three bytes for a UTF-16 unit at most, and the NUL between two items.
-    room -= item.length * 3 + 1;
+    const bytes = encoder.encode(item);
+    room -= first ? bytes.length : bytes.length + 1;
     if (room < 0) break;
     if (!first) out.u8(0);
-    out.text(item);
+    out.bytes(bytes);
     first = false;
   }
   out.end();

@@ -44,9 +44,11 @@ export function writeMessage(out: FrameWriter, message: Message, subtype: number
   out.u8(0);
   const room = MAX_PAYLOAD_BYTES - (out.length - start);
   const before = out.length;
-  out.text(message.text);
-  if (out.length - before > room) {
-    const bytes = out.length - before;
+  // What has more UTF-16 units than there is room never goes near the writer's buffer.
+  const fits = message.text.length <= room;
+  if (fits) out.text(message.text);
+  const bytes = fits ? out.length - before : encoder.encode(message.text).length;
+  if (bytes > room) {
     out.cancel();
     throw new NetlabError(
       ErrorCode.TextTooLong,
@@ -112,6 +114,7 @@ function findNul(bytes: Uint8Array, from: number, end: number, what: string): nu
   );
 }
 
+const encoder = new TextEncoder();
 const fields = new MessageFields();
 const ascii = new TextDecoder("latin1");
 

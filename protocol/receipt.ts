@@ -34,7 +34,7 @@ export interface Receipt {
   reason: string;
 }
 
-/** Writes receipts for the user whose connection this is. As many as fit: up to some 250. */
+/** Writes receipts for the user whose connection this is, at most {@linkcode MAX_RECEIPTS_PER_FRAME}. */
 export function writeReceipts(out: FrameWriter, receipts: readonly Receipt[]): void {
   out.begin(FrameType.Receipt, ReceiptKind.ToUser);
   for (const receipt of receipts) writeReceipt(out, receipt);

@@ -62,6 +62,8 @@ export function whyNotAName(name: string): string | undefined {
   if (name.length * 3 > MAX_NAME_BYTES && encoder.encode(name).length > MAX_NAME_BYTES) {
     return `it is longer than ${MAX_NAME_BYTES} bytes`;
   }
+  // It would arrive as another name, with U+FFFD in it.
+  if (!name.isWellFormed()) return "it holds half a surrogate pair";
   return undefined;
 }
 
