@@ -1,0 +1,172 @@
+/**
+ * Every payload layout of the protocol under the name that it has in the golden vectors: how it is
+ * read and written. What a test of all layouts goes through.
+ *
+ * @module
+ */
+import * as p from "@netlab/protocol";
+
+/** A layout's reader and writer. */
+export interface Layout {
+  type: number;
+  /** The subtypes that have this layout. */
+  subtypes: readonly number[];
+  /** The payload as plain JSON. */
+  read(frame: p.Frame): unknown;
+  /** Writes one frame. */
+  // deno-lint-ignore no-explicit-any
+  write(out: p.FrameWriter, payload: any, subtype: number, reserved: number): void;
+}
+
+const { FrameType } = p;
+const { Servers, Users, Capabilities } = p.Information;
+
+function list(subtype: number, read: (payload: Uint8Array) => Iterable<string>): Layout {
+  return {
+    type: FrameType.InformationResponse,
+    subtypes: [subtype],
+    read: (frame) => [...read(frame.payload)],
+    write: (out, items) => p.writeInformationResponse(out, subtype, items),
+  };
+}
+
+function empty(frame: p.Frame): null {
+  if (frame.payload.length > 0) throw new Error("The payload is not empty");
+  return null;
+}
+
+/** All layouts. */
+export const layouts: Readonly<Record<string, Layout>> = {
+  request: {
+    type: FrameType.InformationRequest,
+    subtypes: [Servers, Users, Capabilities],
+    read: empty,
+    write: (out, _, subtype) => p.writeInformationRequest(out, subtype),
+  },
+  servers: list(Servers, p.readServers),
+  users: list(Users, p.readUsers),
+  capabilities: list(Capabilities, p.readCapabilities),
+  announcement: {
+    type: FrameType.InformationResponse,
+    subtypes: [Users],
+    read: (frame) => p.readAnnouncement(frame.payload),
+    write: (out, port) => p.writeAnnouncement(out, port),
+  },
+  bareRegistration: {
+    type: FrameType.Registration,
+    subtypes: [p.Registration.BareUser],
+    read: (frame) => p.readBareName(frame.payload),
+    write: (out, name) => p.writeBareRegistration(out, name),
+  },
+  sessionRegistration: {
+    type: FrameType.Registration,
+    subtypes: [p.Registration.Session],
+    read: (frame) => p.readSessionRegistration(frame.payload),
+    write: (out, value) => p.writeSessionRegistration(out, value),
+  },
+  sessionWelcome: {
+    type: FrameType.Registration,
+    subtypes: [p.Registration.Session],
+    read: (frame) => p.readSessionWelcome(frame.payload),
+    write: (out, value) => p.writeSessionWelcome(out, value),
+  },
+  peerRegistration: {
+    type: FrameType.Registration,
+    subtypes: [p.Registration.Peer],
+    read: (frame) => p.readPeerRegistration(frame.payload),
+    write: (out, value) => p.writePeerRegistration(out, value),
+  },
+  message: {
+    type: FrameType.Message,
+    subtypes: [p.MessageKind.Plain, p.MessageKind.WithReceipts],
+    read: (frame) => p.readMessage(frame.payload),
+    write(out, value, subtype, reserved) {
+      if (reserved === 0) return p.writeMessage(out, value, subtype);
+      // Servers pass a message on as it is, and only count its hops.
+      const own = new p.FrameWriter();
+      p.writeMessage(own, value, subtype);
+      new p.FrameDecoder((frame) => out.forward(frame, reserved)).push(own.take());
+    },
+  },
+  echo: {
+    type: FrameType.Echo,
+    subtypes: [0],
+    read: (frame) => ({ hex: frame.payload.toHex() }),
+    write: (out, { hex }) => out.frame(FrameType.Echo, 0, Uint8Array.fromHex(hex)),
+  },
+  disconnect: {
+    type: FrameType.Disconnect,
+    subtypes: [0],
+    read: (frame) => p.readBareName(frame.payload),
+    write: (out, name) => p.writeDisconnect(out, name),
+  },
+  receipts: {
+    type: FrameType.Receipt,
+    subtypes: [p.ReceiptKind.ToUser],
+    read: (frame) => p.readReceipts(frame.payload),
+    write: (out, receipts) => p.writeReceipts(out, receipts),
+  },
+  relayedReceipts: {
+    type: FrameType.Receipt,
+    subtypes: [p.ReceiptKind.Relayed],
+    read: (frame) => p.readRelayedReceipts(frame.payload),
+    write: (out, { user, receipts }, _, hops) => p.writeRelayedReceipts(out, user, receipts, hops),
+  },
+  error: {
+    type: FrameType.Error,
+    subtypes: [p.ErrorKind.Recoverable, p.ErrorKind.Fatal],
+    read(frame) {
+      const { code, message, fatal } = p.readError(frame);
+      if (fatal !== (frame.subtype === p.ErrorKind.Fatal)) throw new Error("Not fatal or too much");
+      return { code, message };
+    },
+    write: (out, { code, message }, subtype) =>
+      p.writeError(out, new p.NetlabError(code, message, { fatal: subtype === 1 })),
+  },
+  presenceSnapshot: {
+    type: FrameType.Presence,
+    subtypes: [p.PresenceKind.Snapshot],
+    read: (frame) => p.readPresenceSnapshot(frame.payload),
+    write: (out, value) => p.writePresenceSnapshot(out, value),
+  },
+  presenceChanges: {
+    type: FrameType.Presence,
+    subtypes: [p.PresenceKind.Changes],
+    read: (frame) => p.readPresenceChanges(frame.payload),
+    write: (out, value) => p.writePresenceChanges(out, value),
+  },
+  presenceDigest: {
+    type: FrameType.Presence,
+    subtypes: [p.PresenceKind.Digest],
+    read: (frame) => p.readPresenceDigest(frame.payload),
+    write: (out, versions) => p.writePresenceDigest(out, versions),
+  },
+  linkState: {
+    type: FrameType.LinkState,
+    subtypes: [p.LinkStateKind.Links],
+    read: (frame) => p.readLinkState(frame.payload),
+    write: (out, value) => p.writeLinkState(out, value),
+  },
+  alive: {
+    type: FrameType.LinkState,
+    subtypes: [p.LinkStateKind.Alive],
+    read: empty,
+    write: (out) => p.writeAlive(out),
+  },
+};
+
+/** The layout of that name. */
+export function layout(what: string): Layout {
+  const found = layouts[what];
+  if (!found) throw new Error(`No layout is called ${what}`);
+  return found;
+}
+
+/** The frames in `bytes`, each with its own copy of the bytes. */
+export function framesIn(bytes: Uint8Array): p.Frame[] {
+  const frames: p.Frame[] = [];
+  const decoder = new p.FrameDecoder((frame) => frames.push(frame.copy()));
+  decoder.push(bytes);
+  if (decoder.pendingBytes > 0) throw new Error(`${decoder.pendingBytes} bytes are left over`);
+  return frames;
+}
