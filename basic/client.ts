@@ -1,1 +1,194 @@
-export const x: number = 1;
+/**
+ * The basic client: greets servers and tells who answered, and how fast. Run as a program, it shows that
+ * as a table. What the words are is for `greeting.ts` to know.
+ *
+ * @module
+ */
+import { type Address, DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
+import { ANSWER, MAX_TEXT_BYTES, QUESTION } from "./greeting.ts";
+
+export type { Address } from "@netlab/protocol";
+
+/** What came of greeting a server. */
+export interface Greeting {
+  /** The server, as `host:port`. */
+  address: string;
+  /** Whether it said `world`. */
+  answered: boolean;
+  /** The time from opening the connection to the answer, or until there was none: milliseconds. */
+  ms: number;
+  /** Why there was no answer, in a few words; absent when there was one. */
+  reason?: string;
+}
+
+/** How {@linkcode greet} waits. */
+export interface GreetOptions {
+  /**
+   * How long to wait for the answer, connection included: milliseconds.
+   *
+   * @default {2000}
+   */
+  timeoutMs?: number;
+  /** Gives up when it aborts. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Greets one server. That it does not answer is a result, not an error.
+ *
+ * @throws {Deno.errors.NotCapable} When Deno was not given network access to the address.
+ * @throws {unknown} The reason of `signal`, when it aborts.
+ *
+ * @example
+ * ```ts ignore
+ * import { greet } from "@netlab/basic/client";
+ *
+ * const { answered, ms, reason } = await greet({ hostname: "127.0.0.1", port: 5001 });
+ * ```
+ */
+export async function greet(address: Address, options: GreetOptions = {}): Promise<Greeting> {
+  const { timeoutMs = 2_000, signal } = options;
+  signal?.throwIfAborted();
+  const cut = new AbortController();
+  const giveUp = () => cut.abort();
+  const timer = setTimeout(giveUp, timeoutMs);
+  signal?.addEventListener("abort", giveUp);
+  const started = performance.now();
+  const result = (reason?: string): Greeting => ({
+    address: formatAddress(address),
+    answered: reason === undefined,
+    ms: Math.round((performance.now() - started) * 1000) / 1000,
+    ...(reason === undefined ? {} : { reason }),
+  });
+  try {
+    const reply = await exchange(address, cut.signal);
+    if (reply.trimEnd() === ANSWER) return result();
+    if (reply === "") return result("closed without an answer");
+    return result(`answered ${JSON.stringify(reply.slice(0, 32))}`);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return result(cut.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error));
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
+  }
+}
+
+/**
+ * Greets servers, all at the same time. The results are in the order of the addresses.
+ *
+ * @throws {Deno.errors.NotCapable} When Deno was not given network access to one of them.
+ * @throws {unknown} The reason of the signal, when it aborts.
+ */
+export function greetAll(
+  addresses: readonly Address[],
+  options: GreetOptions = {},
+): Promise<Greeting[]> {
+  return Promise.all(addresses.map((address) => greet(address, options)));
+}
+
+/** Says `hello` and returns what comes back: the first line, or what there is when it ends. */
+async function exchange(address: Address, signal: AbortSignal): Promise<string> {
+  using conn = await Deno.connect({ ...address, signal });
+  const close = () => conn[Symbol.dispose]();
+  signal.addEventListener("abort", close);
+  if (signal.aborted) close();
+  await conn.write(new TextEncoder().encode(`${QUESTION}\n`));
+  const buffer = new Uint8Array(MAX_TEXT_BYTES);
+  let length = 0;
+  while (length < buffer.length && !buffer.subarray(0, length).includes(0x0a)) {
+    const count = await conn.read(buffer.subarray(length));
+    if (count === null) break;
+    length += count;
+  }
+  return new TextDecoder().decode(buffer.subarray(0, length));
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
+  if (error instanceof Deno.errors.ConnectionReset) return "connection reset";
+  if (error instanceof Deno.errors.TimedOut) return "connection timed out";
+  if (error instanceof Deno.errors.NetworkUnreachable) return "network unreachable";
+  const message = error instanceof Error ? error.message : String(error);
+  // Deno has no error class for names that cannot be resolved.
+  return message.startsWith("failed to lookup address") ? "unknown host name" : message;
+}
+
+/** The program. What it needs beyond the library is loaded here, so that the library stays small. */
+async function main(): Promise<never> {
+  const { dim, print, runProgram, UsageError } = await import("@netlab/cli");
+  const { greetingTable } = await import("./report.ts");
+  const { default: config } = await import("./deno.json", { with: { type: "json" } });
+
+  return await runProgram({
+    name: "netlab basic client",
+    summary:
+      "Greets servers, all at the same time, and shows which of them answered and how fast. " +
+      "Ends with exit code 1 when one did not.",
+    version: config.version,
+    usage: "deno task basic:client [HOST:PORT ...] [options]",
+    options: {
+      server: {
+        kind: "address",
+        repeat: true,
+        positional: true,
+        help: "Greet this server; the name of the option may be left out. " +
+          `Default: ports ${DEFAULT_PORTS.join(", ")} of ${DEFAULT_HOST}.`,
+      },
+      json: {
+        kind: "flag",
+        help: "Print a JSON object a server, each in a line: time, address, answered, ms, and " +
+          "reason when it did not answer.",
+      },
+      watch: {
+        kind: "flag",
+        help: "Go on, round after round, until ctrl-C; the exit code is 0 then.",
+      },
+      every: {
+        kind: "seconds",
+        help: "With --watch: the time from one round to the next. Default: 2.",
+      },
+    },
+    examples: [
+      { command: "deno task basic:client", what: "Greets the five default servers" },
+      { command: "deno task basic:client 127.0.0.1:5002", what: "Greets one server" },
+      { command: "deno task basic:client --watch --every 0.5", what: "Greets them twice a second" },
+      { command: "deno task basic:client --json | jq .ms", what: "The times alone" },
+    ],
+  }, async ({ server, json, watch, every }, stop) => {
+    if (every !== undefined && !watch) throw new UsageError("Option --every goes with --watch");
+    const addresses = server.length > 0
+      ? server
+      : DEFAULT_PORTS.map((port) => ({ hostname: DEFAULT_HOST, port }));
+    for (;;) {
+      const time = new Date();
+      const greetings = await greetAll(addresses, { signal: stop });
+      const lines = json
+        ? greetings.map((greeting) => JSON.stringify({ time, ...greeting }))
+        : greetingTable(greetings);
+      if (watch && !json) lines.unshift(dim(time.toTimeString().slice(0, 8)));
+      for (const line of lines) print(line);
+      if (!watch) return greetings.every(({ answered }) => answered) ? 0 : 1;
+      if (!json) print();
+      await delay((every ?? 2) * 1000 - (Date.now() - time.getTime()), stop);
+    }
+  });
+}
+
+/** Waits for `ms`; throws the signal's reason when it aborts. */
+async function delay(ms: number, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  const onAbort = () => aborted.reject(signal.reason);
+  const timer = setTimeout(aborted.resolve, ms);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    await aborted.promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+if (import.meta.main) await main();
