@@ -1,1 +1,262 @@
-export const x: number = 1;
+/**
+ * The messaging server: sockets around the routing core, and the program that runs it. Owns the
+ * listener, the connections and the timer; what a server decides is in `core/`.
+ *
+ * @module
+ */
+import { DEFAULT_HOST, formatAddress, parseAddress } from "@netlab/protocol";
+import { FrameConnection } from "@netlab/protocol";
+import type { Dial, Port } from "./core/host.ts";
+import type { Link } from "./core/link.ts";
+import { type FrameRule, RoutingCore } from "./core/routing_core.ts";
+import { dial } from "./dial.ts";
+import { type Logger, silentLogger } from "./logger.ts";
+
+/** How a {@linkcode P2pServer} listens, and whom it looks for. */
+export interface P2pServerOptions {
+  /**
+   * The host name or IP address to listen on.
+   *
+   * @default {"127.0.0.1"}
+   */
+  hostname?: string;
+  /**
+   * The TCP port to listen on; 0 takes a free one.
+   *
+   * @default {0}
+   */
+  port?: number;
+  /**
+   * Where others reach this server, `host:port`. Needed when it listens on all addresses of a machine.
+   *
+   * @default {the address it listens on}
+   */
+  advertise?: string;
+  /**
+   * Addresses of other servers, `host:port` each. They are dialled until they answer, and so are all
+   * that they know of. Its own address among them does no harm.
+   *
+   * @default {[]}
+   */
+  peers?: readonly string[];
+  /**
+   * Whom the server tells what it does.
+   *
+   * @default {nobody}
+   */
+  logger?: Logger;
+  /**
+   * Rules for frame types that a p2p server does not know, by type.
+   *
+   * @default {none}
+   */
+  rules?: ReadonlyMap<number, FrameRule>;
+}
+
+/** Another server, as this one sees it. */
+export interface PeerInfo {
+  /** Its id, a UUID. */
+  id: string;
+  /** Where it is reached, `host:port`. */
+  address: string;
+  /** How many links the way to it has: 1 for a direct one. */
+  hops: number;
+}
+
+/** How often the core is told the time: milliseconds. */
+const TICK_MS = 250;
+/** How long to wait when the system has no resources for another connection: milliseconds. */
+const ACCEPT_PAUSE_MS = 100;
+
+/**
+ * A messaging server: its users write to the users of every server that it finds.
+ *
+ * @example
+ * ```ts no-run
+ * import { P2pServer } from "@netlab/p2p/server";
+ *
+ * await using first = await P2pServer.listen();
+ * await using second = await P2pServer.listen({ peers: [first.address] });
+ * second.peers(); // the first one, as soon as they are linked
+ * ```
+ */
+export class P2pServer implements AsyncDisposable {
+  readonly #core: RoutingCore;
+  readonly #listener: Deno.TcpListener;
+  readonly #logger: Logger;
+  readonly #address: string;
+  readonly #connections = new Set<Promise<void>>();
+  readonly #dials = new Set<Promise<void>>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #accepting: Promise<void>;
+  #closed = false;
+
+  private constructor(options: P2pServerOptions) {
+    const hostname = options.hostname ?? DEFAULT_HOST;
+    if (options.advertise !== undefined) parseAddress(options.advertise);
+    else if (hostname === "0.0.0.0" || hostname === "::") {
+      throw new TypeError(
+        `Cannot listen on ${hostname} without an address to advertise: say where others reach this server`,
+      );
+    }
+    for (const peer of options.peers ?? []) parseAddress(peer);
+    this.#listener = Deno.listen({ hostname, port: options.port ?? 0 });
+    this.#logger = options.logger ?? silentLogger;
+    this.#address = options.advertise ?? formatAddress({ hostname, port: this.port });
+    this.#core = new RoutingCore({
+      id: crypto.randomUUID(),
+      address: this.#address,
+      peers: options.peers ?? [],
+      host: { dial: (address, dial) => this.#dial(address, dial), random: Math.random },
+      logger: this.#logger,
+      now: now(),
+      ...options.rules && { rules: options.rules },
+    });
+    this.#timer = setInterval(() => this.#core.tick(now()), TICK_MS);
+    this.#accepting = this.#accept();
+    this.#core.tick(now());
+  }
+
+  /**
+   * Starts a server. It accepts connections when this returns, and looks for its peers from then on.
+   *
+   * @throws {TypeError} When an address is not `host:port`, or one to advertise is needed and missing.
+   * @throws {Deno.errors.AddrInUse} When the port is in use; other errors of `Deno.listen` as well.
+   */
+  // deno-lint-ignore require-await -- so that errors reject, and for what a start will have to wait for
+  static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
+    return new P2pServer(options);
+  }
+
+  /** The server's id: a UUID, new at every start. */
+  get id(): string {
+    return this.#core.id;
+  }
+
+  /** Where others reach the server, `host:port`. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** The TCP port on which it listens. */
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** The names of all users that can be written to, on this and on other servers. */
+  users(): string[] {
+    return [...this.#core.users.names()];
+  }
+
+  /** The names of this server's own users. */
+  localUsers(): string[] {
+    return [...this.#core.users.localNames()];
+  }
+
+  /** The servers within reach, near and far. */
+  peers(): PeerInfo[] {
+    const { topology } = this.#core;
+    return [...topology.routes()].map(([id, { hops }]) => ({
+      id,
+      address: topology.get(id)!.address,
+      hops,
+    }));
+  }
+
+  /**
+   * Signs off: tells its users, lets pending bytes out, and closes all connections. Takes a second or
+   * so at most. Closing twice does nothing.
+   */
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      clearInterval(this.#timer);
+      this.#listener.close();
+      this.#core.close();
+    }
+    await Promise.all([this.#accepting, ...this.#dials]);
+    await Promise.all(this.#connections);
+  }
+
+  /** The same as {@linkcode P2pServer.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #accept(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const conn = await this.#listener.accept();
+        conn.setNoDelay(true);
+        const { hostname } = conn.remoteAddr;
+        const connection = new FrameConnection(conn);
+        this.#core.setTime(now());
+        const remoteHost = hostname.includes(":") ? `[${hostname}]` : hostname;
+        this.#run(connection, this.#core.accepted(connection, remoteHost));
+      } catch (error) {
+        if (this.#closed) return;
+        // Too many open files, or a connection that went before it was accepted: others still come.
+        this.#logger.warn("cannot accept a connection: {error}", { error });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+      }
+    }
+  }
+
+  #dial(address: string, { connected, failed }: Dial): void {
+    const dialling = dial(address).then(
+      (connection) => {
+        if (this.#closed) return connection.abort();
+        this.#core.setTime(now());
+        this.#run(connection, connected(connection));
+      },
+      (error) => {
+        if (error instanceof Deno.errors.NotCapable) {
+          this.#logger.warn("cannot reach {address}: {error}", { address, error });
+        }
+        if (!this.#closed) failed(error.message);
+      },
+    ).finally(() => this.#dials.delete(dialling));
+    this.#dials.add(dialling);
+  }
+
+  #run(connection: FrameConnection & Port, link: Link): void {
+    const core = this.#core;
+    const running = connection.run({
+      frame: (frame) => core.received(link, frame),
+      turn: () => {
+        core.setTime(now());
+        core.turn();
+      },
+      ended: () => core.closed(link),
+      violation: (error) => core.violated(link, error),
+      drained: () => core.drained(link),
+    }).catch((error) => {
+      this.#logger.debug("a connection to {host} broke: {error}", { host: link.remoteHost, error });
+    }).finally(() => {
+      this.#connections.delete(running);
+      core.setTime(now());
+      core.closed(link);
+    });
+    this.#connections.add(running);
+  }
+}
+
+/** Milliseconds since 1970, by a clock that never goes back. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+if (import.meta.main) {
+  const { runServerProgram } = await import("./server_program.ts");
+  const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
+  await runServerProgram(
+    {
+      name: "netlab p2p server",
+      task: "p2p:server",
+      module: "@netlab/p2p/server",
+      summary: "Serves users who write to each other, and finds the other servers.",
+      version,
+    },
+    (options) => P2pServer.listen(options),
+  );
+}

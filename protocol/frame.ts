@@ -67,6 +67,14 @@ export const MessageKind = {
   WithReceipts: 1,
 } as const;
 
+/** Subtypes of {@linkcode FrameType.Disconnect}. */
+export const DisconnectKind = {
+  /** The user leaves the network. */
+  Leaves: 0,
+  /** The session has registered at another server, and leaves this one once this one knows. */
+  Moves: 1,
+} as const;
+
 /** Subtypes of {@linkcode FrameType.Receipt}. */
 export const ReceiptKind = {
   /** To the sender's own connection. */

@@ -26,6 +26,8 @@ export interface FrameHandler {
   frame(frame: Frame): void;
   /** All frames of one read have been handed over. */
   turn?(): void;
+  /** The other side has ended its half: no more frames will come, what is written still goes out. */
+  ended?(): void;
   /** The other side broke the protocol; what is written now are the last words before the end. */
   violation?(error: ProtocolError): void;
   /** Nothing waits to be written any more. */
@@ -143,6 +145,7 @@ export class FrameConnection {
     this.#reading ??= this.#readLoop();
     try {
       await this.#reading;
+      this.#handler?.ended?.();
     } catch (error) {
       this.#error ??= error;
       try {

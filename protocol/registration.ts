@@ -99,9 +99,9 @@ export function readPeerRegistration(payload: Uint8Array): PeerRegistration {
   return { server: reader.uuid(), address: readAddress(reader) };
 }
 
-/** Writes a disconnect: the user signs off. */
-export function writeDisconnect(out: FrameWriter, name: string): void {
-  out.begin(FrameType.Disconnect, 0);
+/** Writes a disconnect: the user signs off. `kind` is one of {@linkcode DisconnectKind}. */
+export function writeDisconnect(out: FrameWriter, name: string, kind: number): void {
+  out.begin(FrameType.Disconnect, kind);
   out.text(name);
   out.end();
 }

@@ -1,0 +1,236 @@
+/**
+ * A user's connection to one server, from the first question to the end. Owns how it begins (what can
+ * the server do, then registering) for servers of both generations, and how it ends; what the frames
+ * mean to the user is the session's.
+ *
+ * @module
+ */
+import {
+  Capability,
+  DisconnectKind,
+  ErrorCode,
+  type Frame,
+  type FrameConnection,
+  FrameType,
+  Information,
+  NetlabError,
+  readCapabilities,
+  readError,
+  readServers,
+  readSessionWelcome,
+  Registration,
+  writeBareRegistration,
+  writeDisconnect,
+  writeInformationRequest,
+  writeSessionRegistration,
+} from "@netlab/protocol";
+import type { Outlet } from "./core/client_session.ts";
+import { dial, reasonOf } from "./dial.ts";
+
+/** How long a server may take to say what it can do, and then to register a user: milliseconds. */
+const ANSWER_MS = 5_000;
+/** How long the news of a move takes from server to server at most, where no server tells: milliseconds. */
+const NEWS_MS = 500;
+/** How long the server's end is waited for when the user leaves: milliseconds. */
+const LEAVE_MS = 5_000;
+
+/** What a client wants to hear from its connection. */
+export interface AttachmentEvents {
+  /** A frame for the session came in. */
+  frame(frame: Frame, from: Attachment): void;
+  /** Bare text came in, from a first-generation server: whatever one read brought. */
+  text(text: string, from: Attachment): void;
+  /** The server listed the servers it knows. */
+  servers(addresses: string[]): void;
+  /** Nothing waits to be written any more. */
+  drained(from: Attachment): void;
+}
+
+/** One registered connection. */
+export class Attachment implements Outlet {
+  /** The server's address, as it was dialled. */
+  readonly address: string;
+  /** Resolves when the connection has ended, with the reason if it was not this side's wish. */
+  readonly ended: Promise<NetlabError | undefined>;
+  /** Whether the server belongs to the first generation: bare text, no receipts. */
+  firstGeneration = false;
+  /** When the last frame came in, in milliseconds of `performance.now()`. */
+  heardAt: number = performance.now();
+  readonly #connection: FrameConnection;
+  readonly #events: AttachmentEvents;
+  #capabilities: ReadonlySet<string> = new Set();
+  #expected = Promise.withResolvers<Frame>();
+  #registered = false;
+  #leaving = false;
+  #toldWhy: NetlabError | undefined;
+
+  private constructor(address: string, connection: FrameConnection, events: AttachmentEvents) {
+    this.address = address;
+    this.#connection = connection;
+    this.#events = events;
+    this.ended = this.#run();
+  }
+
+  /**
+   * Connects to a server and registers there.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or hangs up,
+   *   {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.NameTaken} and
+   *   whatever else it refuses the user with.
+   */
+  static async open(
+    address: string,
+    user: { name: string; session: string },
+    events: AttachmentEvents,
+  ): Promise<Attachment> {
+    const attachment = new Attachment(address, await dial(address), events);
+    try {
+      await attachment.#register(user);
+      return attachment;
+    } catch (error) {
+      attachment.abort();
+      throw error;
+    }
+  }
+
+  /** Where frames for the server are written. */
+  get out(): FrameConnection["out"] {
+    return this.#connection.out;
+  }
+
+  /** Whether the server sends receipts. */
+  get receipts(): boolean {
+    return !this.firstGeneration;
+  }
+
+  /** Asks the server which servers it knows: also a sign of life, to it and from it. */
+  askServers(): void {
+    if (this.receipts) writeInformationRequest(this.out, Information.Servers);
+  }
+
+  /** Holds up what comes in, or lets it come. */
+  hold(much: boolean): void {
+    if (much) this.#connection.pause();
+    else this.#connection.resume();
+  }
+
+  /**
+   * Signs off; what the server has handed over until then still comes in. When the session has moved
+   * to another server, this one is given the time to hear of it.
+   */
+  async leave(name: string, moves: boolean): Promise<void> {
+    this.#leaving = true;
+    if (this.#capabilities.has(Capability.Disconnect)) {
+      writeDisconnect(this.out, name, moves ? DisconnectKind.Moves : DisconnectKind.Leaves);
+    } else if (moves && this.receipts) {
+      const timer = Promise.withResolvers<void>();
+      const id = setTimeout(timer.resolve, NEWS_MS);
+      await Promise.race([timer.promise, this.ended]);
+      clearTimeout(id);
+    }
+    if (!moves || !this.#capabilities.has(Capability.Disconnect)) await this.#connection.end();
+    const timer = setTimeout(() => this.abort(), this.firstGeneration ? 0 : LEAVE_MS);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  /** Ends at once; with a reason, {@linkcode Attachment.ended} tells it. */
+  abort(reason?: NetlabError): void {
+    this.#toldWhy ??= reason;
+    this.#connection.abort(reason);
+  }
+
+  async #register({ name, session }: { name: string; session: string }): Promise<void> {
+    writeInformationRequest(this.out, Information.Capabilities);
+    const answer = await this.#answer();
+    if (answer.type === FrameType.InformationResponse) {
+      this.#capabilities = readCapabilities(answer.payload);
+    }
+    if (this.#capabilities.size === 0) {
+      this.firstGeneration = true;
+      this.#readText();
+      writeBareRegistration(this.out, name);
+      return;
+    }
+    if (!this.#capabilities.has(Capability.Session)) {
+      throw new NetlabError(
+        ErrorCode.Unsupported,
+        `Cannot register at ${this.address}: it takes no users`,
+      );
+    }
+    this.#expected = Promise.withResolvers();
+    writeSessionRegistration(this.out, { name, session });
+    readSessionWelcome((await this.#answer()).payload);
+  }
+
+  /** The frame that the server sends next, of those that answer a question. */
+  async #answer(): Promise<Frame> {
+    const timer = setTimeout(() =>
+      this.#expected.reject(
+        new NetlabError(
+          ErrorCode.TimedOut,
+          `Cannot register at ${this.address}: it does not answer`,
+        ),
+      ), ANSWER_MS);
+    try {
+      return await this.#expected.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #readText(): void {
+    const decoder = new TextDecoder();
+    this.#connection.readBytes((bytes) => {
+      const text = decoder.decode(bytes, { stream: true });
+      if (text !== "") this.#events.text(text, this);
+    });
+  }
+
+  async #run(): Promise<NetlabError | undefined> {
+    let reason = "the server hung up";
+    // Nobody may be waiting for an answer when the connection ends.
+    this.#expected.promise.catch(() => {});
+    try {
+      await this.#connection.run({
+        frame: (frame) => this.#frame(frame),
+        drained: () => this.#events.drained(this),
+      });
+    } catch (error) {
+      if (error instanceof NetlabError) this.#toldWhy ??= error;
+      else reason = reasonOf(error);
+    }
+    const lost = this.#toldWhy ??
+      new NetlabError(ErrorCode.ConnectionLost, `Cannot go on with ${this.address}: ${reason}`, {
+        fatal: true,
+      });
+    this.#expected.promise.catch(() => {});
+    this.#expected.reject(lost);
+    return this.#leaving ? undefined : lost;
+  }
+
+  #frame(frame: Frame): void {
+    this.heardAt = performance.now();
+    if (frame.type === FrameType.Error) return this.#error(readError(frame));
+    if (frame.type === FrameType.InformationResponse && frame.subtype === Information.Servers) {
+      return this.#events.servers(readServers(frame.payload));
+    }
+    if (!this.#registered && frame.type === FrameType.InformationResponse) {
+      return this.#expected.resolve(frame.copy());
+    }
+    if (!this.#registered && frame.type === FrameType.Registration) {
+      // From here on frames are the session's, even those that came in the same read.
+      this.#registered = frame.subtype === Registration.Session;
+      this.#expected.resolve(frame.copy());
+    } else {
+      this.#events.frame(frame, this);
+    }
+  }
+
+  #error(error: NetlabError): void {
+    if (!this.#registered) this.#expected.reject(error);
+    if (!error.fatal) return;
+    this.#toldWhy ??= error;
+    void this.#connection.close();
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Who is where: the users of this server and of all others, each server's with a version. Owns the
+ * merging of snapshots and changes, and who keeps a name that two asked for; knows neither
+ * connections nor the way to a server.
+ *
+ * @module
+ */
+import {
+  MAX_USERS_PER_FRAME,
+  type PresenceChanges,
+  type PresenceSnapshot,
+  type PresenceVersion,
+  UserKind,
+  type UserRecord,
+} from "@netlab/protocol";
+
+/** A user at one server. */
+export interface Location {
+  /** The server's id. */
+  server: string;
+  /** The user there. */
+  user: UserRecord;
+}
+
+/** What came of merging something in. */
+export type Merge = "applied" | "old" | "gap";
+
+interface ServerUsers {
+  version: number;
+  readonly users: Map<string, UserRecord>;
+}
+
+/** A snapshot of which not all parts are there yet. */
+interface Partial {
+  version: number;
+  parts: Map<number, UserRecord[]>;
+}
+
+/** The users of all servers, seen from one. */
+export class Directory {
+  readonly #self: string;
+  readonly #servers = new Map<string, ServerUsers>();
+  readonly #partials = new Map<string, Partial>();
+  readonly #locations = new Map<string, Map<string, UserRecord>>();
+
+  /** A directory without users, of the server with the id `self`. */
+  constructor(self: string) {
+    this.#self = self;
+    this.#servers.set(self, { version: 0, users: new Map() });
+  }
+
+  /** Puts a user of this server in; the change to tell the other servers. */
+  add(user: UserRecord): PresenceChanges {
+    return this.#change(user);
+  }
+
+  /** Takes a user of this server out; the change to tell, if the user was in. */
+  remove(name: string): PresenceChanges | undefined {
+    const user = this.#servers.get(this.#self)!.users.get(name);
+    return user && this.#change({ ...user, kind: UserKind.Gone });
+  }
+
+  /** The users of one server. */
+  users(server: string): Iterable<UserRecord> {
+    return this.#servers.get(server)?.users.values() ?? [];
+  }
+
+  /** The user of that name at one server. */
+  at(server: string, name: string): UserRecord | undefined {
+    return this.#servers.get(server)?.users.get(name);
+  }
+
+  /** Every place where a user of that name is, or is said to be. */
+  *find(name: string): Iterable<Location> {
+    for (const [server, user] of this.#locations.get(name) ?? []) yield { server, user };
+  }
+
+  /** The version that is known of every server's users. */
+  versions(): PresenceVersion[] {
+    return [...this.#servers].map(([server, { version }]) => ({ server, version }));
+  }
+
+  /** The version that is known of one server's users; -1 when nothing is. */
+  version(server: string): number {
+    return this.#servers.get(server)?.version ?? -1;
+  }
+
+  /** The users of one server as a snapshot, in as many parts as frames are needed. */
+  *snapshot(server: string): Iterable<PresenceSnapshot> {
+    const known = this.#servers.get(server);
+    if (!known) return;
+    const all = [...known.users.values()];
+    const parts = Math.max(1, Math.ceil(all.length / MAX_USERS_PER_FRAME));
+    for (let part = 0; part < parts; part++) {
+      const users = all.slice(part * MAX_USERS_PER_FRAME, (part + 1) * MAX_USERS_PER_FRAME);
+      yield { server, version: known.version, part, parts, users };
+    }
+  }
+
+  /**
+   * Takes in changes of another server's users, the new ones of them. `gap` when changes before them
+   * are missing: a snapshot is needed then.
+   */
+  applyChanges({ server, version, changes }: PresenceChanges): Merge {
+    const known = this.#servers.get(server);
+    const expected = (known?.version ?? -1) + 1;
+    if (server === this.#self || version + changes.length <= expected) return "old";
+    if (!known || version > expected) return "gap";
+    for (const user of changes.slice(expected - version)) this.#put(server, known, user);
+    return "applied";
+  }
+
+  /**
+   * Takes in one part of a snapshot. `applied` when it was the last part missing and the snapshot was
+   * newer than what was known; `gap` while parts are missing.
+   */
+  applySnapshot({ server, version, part, parts, users }: PresenceSnapshot): Merge {
+    if (server === this.#self || version <= this.version(server)) return "old";
+    let partial = this.#partials.get(server);
+    if (!partial || partial.version < version) {
+      partial = { version, parts: new Map() };
+      this.#partials.set(server, partial);
+    }
+    if (partial.version > version) return "old";
+    partial.parts.set(part, users);
+    if (partial.parts.size < parts) return "gap";
+    this.#partials.delete(server);
+    this.#replace(server, version, [...partial.parts.values()].flat());
+    return "applied";
+  }
+
+  /** Forgets a server and its users. */
+  forget(server: string): void {
+    for (const name of this.#servers.get(server)?.users.keys() ?? []) this.#unlocate(name, server);
+    this.#servers.delete(server);
+    this.#partials.delete(server);
+  }
+
+  #change(user: UserRecord): PresenceChanges {
+    const own = this.#servers.get(this.#self)!;
+    this.#put(this.#self, own, user);
+    return { server: this.#self, version: own.version, changes: [user] };
+  }
+
+  #put(server: string, known: ServerUsers, user: UserRecord): void {
+    known.version++;
+    if (user.kind === UserKind.Gone) {
+      known.users.delete(user.name);
+      this.#unlocate(user.name, server);
+    } else {
+      known.users.set(user.name, user);
+      this.#locate(user, server);
+    }
+  }
+
+  #replace(server: string, version: number, users: readonly UserRecord[]): void {
+    this.forget(server);
+    this.#servers.set(server, {
+      version,
+      users: new Map(users.map((user) => [user.name, user])),
+    });
+    for (const user of users) this.#locate(user, server);
+  }
+
+  #locate(user: UserRecord, server: string): void {
+    let servers = this.#locations.get(user.name);
+    if (!servers) this.#locations.set(user.name, servers = new Map());
+    servers.set(server, user);
+  }
+
+  #unlocate(name: string, server: string): void {
+    const servers = this.#locations.get(name);
+    if (servers?.delete(server) && servers.size === 0) this.#locations.delete(name);
+  }
+}
+
+/**
+ * Whether two users of one name are one and the same: a session while it moves from server to
+ * server, or a first-generation user for whom several servers speak.
+ */
+export function isSameUser(a: UserRecord, b: UserRecord): boolean {
+  if (a.kind !== b.kind) return false;
+  return a.kind === UserKind.Behind || (a.kind === UserKind.Session && a.session === b.session);
+}
+
+/** Whether of two users of one name `a` keeps it: the older; every server must find the same. */
+export function keepsName(a: Location, b: Location): boolean {
+  if (a.user.since !== b.user.since) return a.user.since < b.user.since;
+  return a.user.session + a.server < b.user.session + b.server;
+}

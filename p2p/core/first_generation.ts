@@ -1,0 +1,227 @@
+/**
+ * First-generation servers beside this one: their users are asked for every second and spoken for in
+ * the network, and a message for one goes as its own server would send it, by a connection of its own
+ * that carries the one frame. Knows how those programs behave; knows nothing of links between netlab
+ * servers.
+ *
+ * @module
+ */
+import {
+  type Frame,
+  Information,
+  MessageKind,
+  parseAddress,
+  readServers,
+  readUsers,
+  UserKind,
+  type UserRecord,
+  writeAnnouncement,
+  writeInformationRequest,
+} from "@netlab/protocol";
+import { NIL_UUID } from "@netlab/protocol";
+import type { Directory, Location } from "./directory.ts";
+import type { Context, Dial, Port } from "./host.ts";
+import { Link } from "./link.ts";
+import type { Mesh } from "./mesh.ts";
+
+/** How often a first-generation server is asked for its users: milliseconds. */
+const ASK_EVERY_MS = 1_000;
+/** How long it may take to answer: milliseconds. */
+const ANSWER_MS = 3_000;
+/** How many messages may wait for one first-generation server. */
+const MAX_WAITING = 1_000;
+
+/** A message on its way to a first-generation server. */
+interface Errand {
+  readonly frame: Frame;
+  readonly done: (failure?: string) => void;
+}
+
+interface Neighbour {
+  readonly address: string;
+  readonly link: Link;
+  readonly users: Set<string>;
+  readonly errands: Errand[];
+  askedAt: number;
+  answeredAt: number;
+}
+
+/** The first-generation servers that this server found. */
+export class FirstGeneration {
+  readonly #context: Context;
+  readonly #directory: Directory;
+  readonly #mesh: Mesh;
+  readonly #neighbours = new Map<Link, Neighbour>();
+  readonly #couriers = new Map<Link, () => void>();
+
+  /** None yet. */
+  constructor(context: Context, directory: Directory, mesh: Mesh) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#mesh = mesh;
+  }
+
+  /** Takes over a connection to a first-generation server, and makes this server known to it. */
+  adopt(link: Link): void {
+    const address = link.dialled!;
+    const now = this.#context.now;
+    link.role = "first-generation";
+    const users = new Set<string>();
+    this.#neighbours.set(link, {
+      address,
+      link,
+      users,
+      errands: [],
+      askedAt: now,
+      answeredAt: now,
+    });
+    this.#mesh.discovery.isFirstGeneration(address);
+    this.#context.logger.info("found a first-generation server on {address}", { address });
+    const { port } = parseAddress(this.#context.address);
+    this.#send(address, (connection) => writeAnnouncement(connection.out, port), () => {});
+    writeInformationRequest(link.port.out, Information.Servers);
+    writeInformationRequest(link.port.out, Information.Users);
+  }
+
+  /** An answer came in from a first-generation server. */
+  received(link: Link, frame: Frame): void {
+    const neighbour = this.#neighbours.get(link);
+    if (!neighbour) return;
+    neighbour.answeredAt = this.#context.now;
+    if (frame.subtype === Information.Servers) {
+      for (const address of readServers(frame.payload)) this.#mesh.discovery.learn(address);
+    } else if (frame.subtype === Information.Users) {
+      this.#update(neighbour, new Set(readUsers(frame.payload)));
+    }
+  }
+
+  /** The addresses of the first-generation servers next to this one. */
+  *addresses(): Iterable<string> {
+    for (const { address } of this.#neighbours.values()) yield address;
+  }
+
+  /** Whether such a server may send in the name of the user there. */
+  speaksFor({ user }: Location): boolean {
+    return user.kind === UserKind.Behind;
+  }
+
+  /** Whether a first-generation server next to this one has that user. */
+  has(name: string): boolean {
+    return this.#with(name) !== undefined;
+  }
+
+  /**
+   * Sends a message to the first-generation server that has its recipient, behind those that wait for
+   * it. `done` hears when that server has taken it, or why it has not.
+   */
+  forward(name: string, frame: Frame, done: (failure?: string) => void): void {
+    const neighbour = this.#with(name);
+    if (!neighbour) return done("it has left");
+    if (neighbour.errands.length >= MAX_WAITING) {
+      return done("too many messages wait for its server");
+    }
+    const copy = frame.copy();
+    copy.subtype = MessageKind.Plain;
+    neighbour.errands.push({ frame: copy, done });
+    if (neighbour.errands.length === 1) this.#next(neighbour);
+  }
+
+  /** Asks again where it is time, and gives up who does not answer. */
+  tick(): void {
+    const now = this.#context.now;
+    for (const neighbour of this.#neighbours.values()) {
+      if (neighbour.askedAt > neighbour.answeredAt && now - neighbour.askedAt > ANSWER_MS) {
+        neighbour.link.port.abort();
+        this.closed(neighbour.link);
+      } else if (neighbour.askedAt <= neighbour.answeredAt) {
+        if (now - neighbour.askedAt < ASK_EVERY_MS) continue;
+        neighbour.askedAt = now;
+        writeInformationRequest(neighbour.link.port.out, Information.Users);
+      }
+    }
+  }
+
+  /** A connection to a first-generation server has ended. */
+  closed(link: Link): void {
+    this.#couriers.get(link)?.();
+    this.#couriers.delete(link);
+    const neighbour = this.#neighbours.get(link);
+    if (!neighbour) return;
+    this.#context.logger.info("lost the first-generation server on {address}", {
+      address: neighbour.address,
+    });
+    this.#neighbours.delete(link);
+    this.#update(neighbour, new Set());
+    for (const errand of neighbour.errands.splice(0)) errand.done("its server has gone");
+    this.#mesh.discovery.failed(neighbour.address);
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    for (const link of this.#neighbours.keys()) void link.port.close();
+  }
+
+  /** Publishes who came to a first-generation server and who left it. */
+  #update(neighbour: Neighbour, users: Set<string>): void {
+    for (const name of neighbour.users) {
+      if (users.has(name)) continue;
+      neighbour.users.delete(name);
+      const known = this.#directory.at(this.#context.id, name);
+      if (known?.kind !== UserKind.Behind || this.#with(name)) continue;
+      this.#mesh.publish(this.#directory.remove(name)!);
+    }
+    for (const name of users) {
+      if (neighbour.users.has(name) || this.#isOurs(name)) continue;
+      neighbour.users.add(name);
+      if (this.#directory.at(this.#context.id, name)) continue;
+      const since = Math.floor(this.#context.now);
+      const user: UserRecord = { name, kind: UserKind.Behind, session: NIL_UUID, since };
+      this.#mesh.publish(this.#directory.add(user));
+    }
+  }
+
+  /** Whether the name is a netlab user's: first-generation servers may list whom they heard of. */
+  #isOurs(name: string): boolean {
+    for (const { user } of this.#directory.find(name)) {
+      if (user.kind !== UserKind.Behind) return true;
+    }
+    return false;
+  }
+
+  #with(name: string): Neighbour | undefined {
+    for (const neighbour of this.#neighbours.values()) {
+      if (neighbour.users.has(name)) return neighbour;
+    }
+    return undefined;
+  }
+
+  /** Sends the first errand; the next follows when that server has read it, so that order holds. */
+  #next(neighbour: Neighbour): void {
+    const errand = neighbour.errands[0];
+    if (!errand) return;
+    const finish = (failure?: string) => {
+      if (neighbour.errands[0] !== errand) return;
+      neighbour.errands.shift();
+      errand.done(failure);
+      this.#next(neighbour);
+    };
+    this.#send(neighbour.address, (port) => port.out.forward(errand.frame, 0), finish);
+  }
+
+  /** Opens a connection for one frame, and closes it behind it. */
+  #send(address: string, write: (port: Port) => void, done: (failure?: string) => void): void {
+    const context = this.#context;
+    const dial: Dial = {
+      connected: (port) => {
+        const link = new Link(port, "", address, context.now);
+        link.role = "courier";
+        this.#couriers.set(link, done);
+        write(port);
+        void port.close();
+        return link;
+      },
+      failed: (reason) => done(reason),
+    };
+    context.host.dial(address, dial);
+  }
+}

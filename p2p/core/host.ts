@@ -1,0 +1,55 @@
+/**
+ * What the routing core needs of the world: connections to write to, and someone who dials. The real
+ * server, a simulator and a test each implement it.
+ *
+ * @module
+ */
+import type { FrameWriter } from "@netlab/protocol";
+import type { Logger } from "../logger.ts";
+import type { Link } from "./link.ts";
+
+/** One connection, as the core sees it. `FrameConnection` of `@netlab/protocol` is one. */
+export interface Port {
+  /** Where frames for the other side are written. */
+  readonly out: FrameWriter;
+  /** Reads nothing until {@linkcode Port.resume}. */
+  pause(): void;
+  /** Reads on. */
+  resume(): void;
+  /** Lets pending bytes out and ends the writing half; what still comes in is handed over. */
+  end(): void | Promise<void>;
+  /** Lets pending bytes out and closes; what still comes in is dropped. */
+  close(): void | Promise<void>;
+  /** Closes at once. */
+  abort(reason?: unknown): void;
+}
+
+/** What the core wants to hear about a connection that it asked for. */
+export interface Dial {
+  /** It is there; the link under which its frames are to be handed over. */
+  connected(port: Port): Link;
+  /** It could not be made; why, as the end of a sentence. */
+  failed(reason: string): void;
+}
+
+/** What the world does for the core. */
+export interface Host {
+  /** Opens a connection to `address` and tells `dial` what came of it, later. */
+  dial(address: string, dial: Dial): void;
+  /** A number from 0 to below 1, for jitter. */
+  random(): number;
+}
+
+/** What all parts of one core share. */
+export interface Context {
+  /** This server's id: a UUID, new at every start. */
+  readonly id: string;
+  /** Where other servers and clients reach this server, `host:port`. */
+  readonly address: string;
+  /** What the world does for the core. */
+  readonly host: Host;
+  /** Whom the core tells what it does. */
+  readonly logger: Logger;
+  /** The time that the core was told last: milliseconds since 1970, never going back. */
+  now: number;
+}

@@ -1,0 +1,80 @@
+/**
+ * One connection of a server, and what the core knows of the party at its other end. Owns that state
+ * and how an error is told to such a party; decides nothing.
+ *
+ * @module
+ */
+import { type NetlabError, NIL_UUID, writeError } from "@netlab/protocol";
+import type { Port } from "./host.ts";
+
+/** What the party at the other end is. */
+export type Role =
+  /** Has not said yet. */
+  | "stranger"
+  /** A user who reads bare text. */
+  | "bare"
+  /** A user who reads frames. */
+  | "session"
+  /** A server with which this one keeps a lasting link. */
+  | "peer"
+  /** An address that was dialled to learn what is there. */
+  | "probe"
+  /** A first-generation server, asked for its users now and then. */
+  | "first-generation"
+  /** A first-generation server, for one frame. */
+  | "courier";
+
+const encoder = new TextEncoder();
+
+/** One connection. */
+export class Link {
+  /** What the party at the other end is. */
+  role: Role = "stranger";
+  /** Whether it reads bare text, not frames: it asked to be registered so. */
+  readsText = false;
+  /** The user's name, once registered. */
+  name = "";
+  /** The same as it stands in messages. */
+  nameBytes: Uint8Array = new Uint8Array(0);
+  /** The session's key; nil for whoever has none. */
+  session: string = NIL_UUID;
+  /** The id of the server at the other end of a link between servers. */
+  server = "";
+  /** Where that server is reached. */
+  address = "";
+  /** When the last frame came in: milliseconds. */
+  heardAt: number;
+  /** When the last sign of life was sent: milliseconds. */
+  aliveAt = 0;
+  /** When a dialled connection must have proved useful: milliseconds. */
+  deadline = Infinity;
+  /** Links whose reading is held up until this one has written what waits. */
+  readonly heldUp: Set<Link> = new Set();
+
+  /**
+   * @param port The connection.
+   * @param remoteHost The host at its other end, as it stands in addresses.
+   * @param dialled The address that this server dialled, or `undefined` when the other side did.
+   * @param now The time.
+   */
+  constructor(
+    readonly port: Port,
+    readonly remoteHost: string,
+    readonly dialled: string | undefined,
+    now: number,
+  ) {
+    this.heardAt = now;
+  }
+
+  /** Whether a user has registered on it. */
+  get isUser(): boolean {
+    return this.role === "session" || this.role === "bare";
+  }
+
+  /** Tells the other side of an error in the form that it reads, and closes behind a fatal one. */
+  tell(error: NetlabError): void {
+    if (this.readsText) this.port.out.raw(encoder.encode(`netlab: ${error.message}`));
+    else writeError(this.port.out, error);
+    if (error.fatal) void this.port.close();
+  }
+}

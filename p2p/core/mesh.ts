@@ -1,0 +1,347 @@
+/**
+ * The links between servers: bringing them up, keeping one to each server, noticing that one is dead,
+ * and telling every server who is linked to whom and which users are where. Knows nothing of messages.
+ *
+ * @module
+ */
+import {
+  Capability,
+  ErrorCode,
+  type Frame,
+  FrameType,
+  Information,
+  LinkStateKind,
+  MAX_VERSIONS_PER_FRAME,
+  NetlabError,
+  PresenceKind,
+  type PresenceVersion,
+  ProtocolError,
+  readCapabilities,
+  readLinkState,
+  readPeerRegistration,
+  readPresenceChanges,
+  readPresenceDigest,
+  readPresenceSnapshot,
+  writeAlive,
+  writeInformationRequest,
+  writeLinkState,
+  writePeerRegistration,
+  writePresenceChanges,
+  writePresenceDigest,
+  writePresenceSnapshot,
+} from "@netlab/protocol";
+import type { PresenceChanges, UserRecord } from "@netlab/protocol";
+import type { Directory } from "./directory.ts";
+import { Discovery } from "./discovery.ts";
+import type { Context, Port } from "./host.ts";
+import { Link } from "./link.ts";
+import type { Topology } from "./topology.ts";
+
+/** How often a sign of life goes over every link: milliseconds. */
+const ALIVE_EVERY_MS = 1_000;
+/** A link on which nothing came in for this long is dead; with the tick, noticed within 3 s. */
+const SILENT_MS = 2_500;
+/** How long what was dialled may take to say what it is, and a link to end: milliseconds. */
+const PROBE_MS = 3_000;
+/** When the core was not told the time for this long, nobody is blamed for silence: milliseconds. */
+const STALLED_MS = 1_000;
+/** How long to wait for a snapshot before it is asked for again: milliseconds. */
+const GAP_MS = 500;
+/** What a message's way over one link costs while nobody measures. */
+const LINK_COST = 1;
+
+/** What the rest of the core wants to hear from the mesh. */
+export interface MeshEvents {
+  /** Users of other servers came, went or moved. */
+  usersChanged(users: Iterable<UserRecord>): void;
+  /** Servers may have come into reach, or gone out of it. */
+  reachChanged(): void;
+  /** What was dialled turned out to be a first-generation server. */
+  foundFirstGeneration(link: Link): void;
+}
+
+/** This server's place among the others. */
+export class Mesh {
+  /** Which addresses there are. */
+  readonly discovery: Discovery;
+  readonly #context: Context;
+  readonly #topology: Topology;
+  readonly #directory: Directory;
+  readonly #events: MeshEvents;
+  readonly #peers = new Map<string, Link>();
+  readonly #expiring = new Set<Link>();
+  readonly #gapsAskedAt = new Map<string, number>();
+  #version = 0;
+  #tickedAt: number;
+
+  /** A server without links, which dials `addresses` at the first tick. */
+  constructor(
+    context: Context,
+    addresses: readonly string[],
+    topology: Topology,
+    directory: Directory,
+    events: MeshEvents,
+  ) {
+    this.#context = context;
+    this.#topology = topology;
+    this.#directory = directory;
+    this.#events = events;
+    this.#tickedAt = context.now;
+    this.discovery = new Discovery(
+      context,
+      addresses,
+      (address) => this.#probe(address),
+      (server) => this.#peers.has(server),
+    );
+    this.#announceLinks();
+  }
+
+  /** The links to other servers. */
+  peers(): Iterable<Link> {
+    return this.#peers.values();
+  }
+
+  /** The link over which messages for a server go; `undefined` when no way leads there. */
+  toward(server: string): Link | undefined {
+    const route = this.#topology.route(server);
+    return route && this.#peers.get(route.next);
+  }
+
+  /** Tells all servers of a change among the users of this one. */
+  publish(changes: PresenceChanges): void {
+    this.#toPeers((peer) => writePresenceChanges(peer.port.out, changes));
+  }
+
+  /** Dials what is due, shows signs of life, and gives up links that show none. */
+  tick(): void {
+    const now = this.#context.now;
+    const stalled = now - this.#tickedAt > STALLED_MS;
+    this.#tickedAt = now;
+    for (const peer of this.#peers.values()) {
+      if (stalled) peer.heardAt = now;
+      if (now - peer.heardAt > SILENT_MS) {
+        this.#context.logger.warn("{address} is silent, giving up the link", {
+          address: peer.address,
+        });
+        this.closed(peer);
+        peer.port.abort();
+      } else if (now - peer.aliveAt >= ALIVE_EVERY_MS) {
+        peer.aliveAt = now;
+        writeAlive(peer.port.out);
+      }
+    }
+    for (const link of this.#expiring) {
+      if (now > link.deadline) {
+        this.closed(link);
+        link.port.abort();
+      }
+    }
+    for (const server of this.#topology.forget(now)) {
+      this.#directory.forget(server);
+      this.#gapsAskedAt.delete(server);
+    }
+    this.discovery.tick();
+  }
+
+  /** A frame of types 2/3, 8 or 9, or the answer to a probe, came in. */
+  received(link: Link, frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.InformationResponse:
+        return this.#capabilities(link, frame);
+      case FrameType.Registration:
+        return this.#registered(link, frame);
+      case FrameType.Presence:
+        return this.#presence(link, frame);
+      case FrameType.LinkState:
+        if (frame.subtype === LinkStateKind.Alive) return;
+        if (frame.subtype === LinkStateKind.Links) return this.#linkState(link, frame);
+    }
+    throw new NetlabError(
+      ErrorCode.UnknownType,
+      `Cannot take a frame of type ${frame.type}/${frame.subtype} from a server: it is not known here`,
+    );
+  }
+
+  /** A link has ended. */
+  closed(link: Link): void {
+    if (this.#expiring.delete(link) && link.role === "probe") this.discovery.failed(link.dialled!);
+    if (this.#peers.get(link.server) !== link) return;
+    this.#peers.delete(link.server);
+    this.#announceLinks();
+    this.discovery.unlinked(link.server);
+    this.#context.logger.info("lost the link to {address}", { address: link.address });
+    this.#events.reachChanged();
+  }
+
+  /** Ends all links. */
+  close(): void {
+    for (const peer of this.#peers.values()) void peer.port.close();
+    for (const link of this.#expiring) link.port.abort();
+  }
+
+  #probe(address: string): void {
+    const context = this.#context;
+    context.host.dial(address, {
+      connected: (port: Port) => {
+        const link = new Link(port, hostOf(address), address, context.now);
+        link.role = "probe";
+        this.#expire(link);
+        writeInformationRequest(port.out, Information.Capabilities);
+        return link;
+      },
+      failed: (reason: string) => {
+        context.logger.debug("cannot reach {address}: {reason}", { address, reason });
+        this.discovery.failed(address);
+      },
+    });
+  }
+
+  /** Gives a link three seconds to say what it is, or to end. */
+  #expire(link: Link): void {
+    link.deadline = this.#context.now + PROBE_MS;
+    this.#expiring.add(link);
+  }
+
+  #capabilities(link: Link, frame: Frame): void {
+    if (link.role !== "probe" || frame.subtype !== Information.Capabilities) return;
+    const capabilities = readCapabilities(frame.payload);
+    if (capabilities.size === 0) {
+      this.#expiring.delete(link);
+      this.#events.foundFirstGeneration(link);
+    } else if (capabilities.has(Capability.Peer)) {
+      writePeerRegistration(link.port.out, this.#registration());
+    } else {
+      this.closed(link);
+      void link.port.close();
+    }
+  }
+
+  #registered(link: Link, frame: Frame): void {
+    const { server, address } = readPeerRegistration(frame.payload);
+    if (link.role !== "probe" && link.role !== "stranger") {
+      throw new ProtocolError(
+        ErrorCode.AlreadyRegistered,
+        "Cannot register as a server: this connection is registered already",
+      );
+    }
+    if (server === this.#context.id) {
+      this.#expiring.delete(link);
+      if (link.dialled !== undefined) this.discovery.isSelf(link.dialled);
+      void link.port.close();
+      return;
+    }
+    if (link.role === "stranger") writePeerRegistration(link.port.out, this.#registration());
+    this.#expiring.delete(link);
+    link.role = "peer";
+    link.server = server;
+    link.address = address;
+    this.discovery.linked(address, server);
+    if (link.dialled !== undefined) this.discovery.linked(link.dialled, server);
+    this.#up(link);
+  }
+
+  /**
+   * Of two links to one server the newer stays when the same side dialled both, since the older must
+   * be dead; else the one that the server with the lower id dialled. Both ends decide alike. The one
+   * that goes is only half closed: what is under way on it still counts.
+   */
+  #up(link: Link): void {
+    const other = this.#peers.get(link.server);
+    if (other) {
+      const iDial = this.#context.id < link.server;
+      const sameSide = (other.dialled === undefined) === (link.dialled === undefined);
+      const goes = sameSide || (link.dialled !== undefined) === iDial ? other : link;
+      if (goes === other) this.#peers.set(link.server, link);
+      this.#expire(goes);
+      void goes.port.end();
+      if (goes === link) return;
+    } else {
+      this.#peers.set(link.server, link);
+      this.#context.logger.info("linked to {address}", { address: link.address });
+      this.#announceLinks();
+    }
+    for (const state of this.#topology.states()) writeLinkState(link.port.out, state);
+    this.#sendDigest(link);
+    this.#events.reachChanged();
+  }
+
+  #presence(link: Link, frame: Frame): void {
+    switch (frame.subtype) {
+      case PresenceKind.Digest:
+        return this.#sendNewer(link, readPresenceDigest(frame.payload));
+      case PresenceKind.Changes: {
+        const changes = readPresenceChanges(frame.payload);
+        const merge = this.#directory.applyChanges(changes);
+        if (merge === "gap") this.#askAfterGap(link, changes.server);
+        if (merge !== "applied") return;
+        this.#toPeers((peer) => writePresenceChanges(peer.port.out, changes), link);
+        return this.#events.usersChanged(changes.changes);
+      }
+      case PresenceKind.Snapshot: {
+        const snapshot = readPresenceSnapshot(frame.payload);
+        if (this.#directory.applySnapshot(snapshot) !== "applied") return;
+        this.#gapsAskedAt.delete(snapshot.server);
+        this.#toPeers((peer) => this.#sendSnapshot(peer, snapshot.server), link);
+        return this.#events.usersChanged(this.#directory.users(snapshot.server));
+      }
+    }
+  }
+
+  /** Asks for what is missing before a change, unless the answer is under way already. */
+  #askAfterGap(link: Link, server: string): void {
+    const now = this.#context.now;
+    if (now - (this.#gapsAskedAt.get(server) ?? -Infinity) < GAP_MS) return;
+    this.#gapsAskedAt.set(server, now);
+    this.#sendDigest(link);
+  }
+
+  /** Sends what the other server lacks: it said which versions it has. */
+  #sendNewer(link: Link, versions: readonly PresenceVersion[]): void {
+    const theirs = new Map(versions.map(({ server, version }) => [server, version]));
+    for (const { server, version } of this.#directory.versions()) {
+      if (this.#topology.reaches(server) && version > (theirs.get(server) ?? -1)) {
+        this.#sendSnapshot(link, server);
+      }
+    }
+  }
+
+  #sendSnapshot(link: Link, server: string): void {
+    for (const part of this.#directory.snapshot(server)) {
+      writePresenceSnapshot(link.port.out, part);
+    }
+  }
+
+  #sendDigest(link: Link): void {
+    const versions = this.#directory.versions().slice(0, MAX_VERSIONS_PER_FRAME);
+    writePresenceDigest(link.port.out, versions);
+  }
+
+  #linkState(link: Link, frame: Frame): void {
+    const state = readLinkState(frame.payload);
+    if (state.server === this.#context.id) return;
+    if (!this.#topology.apply(state)) return;
+    this.#toPeers((peer) => peer.port.out.forward(frame, 0), link);
+    this.discovery.learn(state.address, state.server);
+    this.#events.reachChanged();
+  }
+
+  #announceLinks(): void {
+    const { id, address } = this.#context;
+    const links = [...this.#peers.keys()].map((server) => ({ server, cost: LINK_COST }));
+    const state = { server: id, version: ++this.#version, address, links };
+    this.#topology.apply(state);
+    this.#toPeers((peer) => writeLinkState(peer.port.out, state));
+  }
+
+  #registration(): { server: string; address: string } {
+    return { server: this.#context.id, address: this.#context.address };
+  }
+
+  #toPeers(write: (peer: Link) => void, except?: Link): void {
+    for (const peer of this.#peers.values()) if (peer !== except) write(peer);
+  }
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":"));
+}

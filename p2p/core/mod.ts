@@ -1,0 +1,19 @@
+/**
+ * The routing core of a messaging server, free of sockets, timers, clocks and randomness: the real
+ * server, a simulator and a test drive the same class.
+ *
+ * @module
+ */
+export * from "./client_session.ts";
+export * from "./directory.ts";
+export * from "./discovery.ts";
+export * from "./first_generation.ts";
+export * from "./host.ts";
+export * from "./link.ts";
+export * from "./mesh.ts";
+export * from "./relay.ts";
+export * from "./routing_core.ts";
+export * from "./seen_ids.ts";
+export * from "./topology.ts";
+export * from "./users.ts";
+export type { Logger } from "../logger.ts";

@@ -1,0 +1,316 @@
+/**
+ * The routing core: everything that a messaging server decides, without a socket, a timer, a clock or
+ * randomness. It is told what happened and writes to connections through a small host. Owns the table
+ * of frame types, and puts the parts together; what each part does stands in its own file.
+ *
+ * @module
+ */
+import {
+  Capability,
+  ErrorCode,
+  type Frame,
+  FrameType,
+  Information,
+  MessageKind,
+  NetlabError,
+  NIL_UUID,
+  ProtocolError,
+  readAnnouncement,
+  readBareName,
+  readError,
+  readSessionRegistration,
+  ReceiptKind,
+  Registration,
+  writeInformationResponse,
+} from "@netlab/protocol";
+import type { Logger } from "../logger.ts";
+import { Directory } from "./directory.ts";
+import { FirstGeneration } from "./first_generation.ts";
+import type { Context, Host, Port } from "./host.ts";
+import { Link } from "./link.ts";
+import { Mesh } from "./mesh.ts";
+import { Relay } from "./relay.ts";
+import { Topology } from "./topology.ts";
+import { Users } from "./users.ts";
+
+/** What a core does with frames of one type. */
+export interface FrameRule {
+  /** What the server says it can do because of this rule: a word of `Capability`. */
+  readonly capability?: string;
+  /** Whether a frame of this type is taken from such a connection. */
+  allowed(link: Link): boolean;
+  /**
+   * Takes a frame; it is valid until this returns. A {@linkcode NetlabError} that it throws is told to
+   * the other side, and ends the connection if it is fatal.
+   */
+  handle(link: Link, frame: Frame, core: RoutingCore): void;
+  /** Time has passed; `now` is in milliseconds since 1970. */
+  tick?(core: RoutingCore, now: number): void;
+}
+
+/** What a {@linkcode RoutingCore} is made from. */
+export interface RoutingCoreOptions {
+  /** This server's id: a UUID, new at every start. */
+  id: string;
+  /** Where others reach this server, `host:port`. */
+  address: string;
+  /** The addresses that are dialled from the start. */
+  peers: readonly string[];
+  /** What the world does for the core. */
+  host: Host;
+  /** Whom the core tells what it does. */
+  logger: Logger;
+  /** The time: milliseconds since 1970. */
+  now: number;
+  /** Rules for further frame types, by type; they come before the core's own. */
+  rules?: ReadonlyMap<number, FrameRule>;
+}
+
+/** A messaging server without its sockets. Call {@linkcode RoutingCore.tick} every 250 ms or so. */
+export class RoutingCore {
+  /** The users of this server and of all others. */
+  readonly users: Users;
+  /** The links to other servers. */
+  readonly mesh: Mesh;
+  /** Which way leads to which server. */
+  readonly topology: Topology;
+  readonly #context: Context;
+  readonly #directory: Directory;
+  readonly #firstGeneration: FirstGeneration;
+  readonly #relay: Relay;
+  readonly #rules: ReadonlyMap<number, FrameRule>;
+  readonly #changed = new Set<string>();
+  #reachable = 0;
+
+  /** A server that knows nobody. */
+  constructor(options: RoutingCoreOptions) {
+    const { id, address, host, logger, now } = options;
+    const context: Context = { id, address, host, logger, now };
+    this.#context = context;
+    this.topology = new Topology(id);
+    this.#directory = new Directory(id);
+    this.mesh = new Mesh(context, options.peers, this.topology, this.#directory, {
+      usersChanged: (users) => {
+        for (const { name } of users) this.#changed.add(name);
+      },
+      reachChanged: () => this.#reachChanged(),
+      foundFirstGeneration: (link) => this.#firstGeneration.adopt(link),
+    });
+    this.#firstGeneration = new FirstGeneration(context, this.#directory, this.mesh);
+    this.users = new Users(context, this.#directory, this.topology, this.mesh);
+    this.#relay = new Relay(context, this.users, this.mesh, this.#firstGeneration);
+    this.#rules = new Map([...this.#ownRules(), ...(options.rules ?? [])]);
+  }
+
+  /** This server's id, a UUID. */
+  get id(): string {
+    return this.#context.id;
+  }
+
+  /** The addresses of all servers within reach, this one first. */
+  servers(): string[] {
+    const addresses = [this.#context.address];
+    for (const server of this.topology.routes().keys()) {
+      addresses.push(this.topology.get(server)!.address);
+    }
+    addresses.push(...this.#firstGeneration.addresses());
+    return addresses;
+  }
+
+  /** What this server says it can do. */
+  capabilities(): string[] {
+    const words: string[] = [Capability.Session, Capability.Peer];
+    for (const rule of this.#rules.values()) if (rule.capability) words.push(rule.capability);
+    return words;
+  }
+
+  /** The time is `now`: milliseconds since 1970, never less than before. */
+  setTime(now: number): void {
+    this.#context.now = Math.max(now, this.#context.now);
+  }
+
+  /** Time has passed: what is due is done. */
+  tick(now: number): void {
+    this.setTime(now);
+    this.mesh.tick();
+    this.#firstGeneration.tick();
+    this.users.tick();
+    for (const rule of this.#rules.values()) rule.tick?.(this, this.#context.now);
+    this.turn();
+  }
+
+  /** Somebody has connected; `remoteHost` is where from, as it stands in addresses. */
+  accepted(port: Port, remoteHost: string): Link {
+    return new Link(port, remoteHost, undefined, this.#context.now);
+  }
+
+  /** A frame came in; it is valid until this returns. */
+  received(link: Link, frame: Frame): void {
+    link.heardAt = this.#context.now;
+    this.users.heard(link);
+    try {
+      const rule = this.#rules.get(frame.type);
+      if (!rule) throw unknownType(frame);
+      if (!rule.allowed(link)) throw notAllowed(link, frame);
+      rule.handle(link, frame, this);
+    } catch (error) {
+      if (!(error instanceof NetlabError)) throw error;
+      this.#reject(link, error);
+    }
+  }
+
+  /** All frames that came together have been handed over: what was gathered goes out. */
+  turn(): void {
+    if (this.#changed.size > 0) {
+      this.users.resolve(this.#changed);
+      this.#changed.clear();
+    }
+    this.#relay.flush();
+  }
+
+  /** Nothing waits to be written on a connection any more. */
+  drained(link: Link): void {
+    if (link.heldUp.size > 0) this.#relay.release(link);
+  }
+
+  /** The other side broke the protocol, and the connection ends behind these last words. */
+  violated(link: Link, error: ProtocolError): void {
+    this.#reject(link, error);
+  }
+
+  /** A connection has ended, or its other side will send no more. Telling it twice does nothing. */
+  closed(link: Link): void {
+    this.#relay.release(link);
+    this.users.leave(link);
+    this.mesh.closed(link);
+    this.#firstGeneration.closed(link);
+    this.turn();
+  }
+
+  /** Signs off: users are told, links are ended, all that is pending goes out. */
+  close(): void {
+    const error = new NetlabError(
+      ErrorCode.ServerClosing,
+      `Cannot go on: the server ${this.#context.address} is closing`,
+      { fatal: true },
+    );
+    for (const link of [...this.users.links()]) {
+      if (link.role === "session") link.tell(error);
+      else void link.port.close();
+    }
+    this.mesh.close();
+    this.#firstGeneration.close();
+  }
+
+  /** The table of frame types: from whom each is taken, and by what. */
+  *#ownRules(): Iterable<[number, FrameRule]> {
+    const fromAnyone = (handle: (link: Link, frame: Frame) => void): FrameRule => ({
+      allowed: () => true,
+      handle,
+    });
+    const fromPeers = (handle: (link: Link, frame: Frame) => void): FrameRule => ({
+      allowed: (link) => link.role === "peer",
+      handle,
+    });
+    yield [FrameType.InformationRequest, fromAnyone((link, frame) => this.#answer(link, frame))];
+    yield [FrameType.InformationResponse, fromAnyone((link, frame) => this.#learn(link, frame))];
+    yield [FrameType.Registration, fromAnyone((link, frame) => this.#register(link, frame))];
+    yield [FrameType.Message, fromAnyone((link, frame) => this.#message(link, frame))];
+    yield [FrameType.Error, fromAnyone((link, frame) => this.#hearError(link, frame))];
+    yield [FrameType.Receipt, fromPeers((_, frame) => this.#receipts(frame))];
+    yield [FrameType.Presence, fromPeers((link, frame) => this.mesh.received(link, frame))];
+    yield [FrameType.LinkState, fromPeers((link, frame) => this.mesh.received(link, frame))];
+  }
+
+  #answer(link: Link, frame: Frame): void {
+    const { out } = link.port;
+    switch (frame.subtype) {
+      case Information.Servers:
+        return writeInformationResponse(out, frame.subtype, this.servers());
+      case Information.Users:
+        return writeInformationResponse(out, frame.subtype, this.users.names());
+      case Information.Capabilities:
+        return writeInformationResponse(out, frame.subtype, this.capabilities());
+      default:
+        // As the first generation answers what it does not know.
+        return writeInformationResponse(out, frame.subtype, []);
+    }
+  }
+
+  /** An answer, or the announcement of a first-generation server, which nobody asked for. */
+  #learn(link: Link, frame: Frame): void {
+    if (link.role === "probe") this.mesh.received(link, frame);
+    else if (link.role === "first-generation") this.#firstGeneration.received(link, frame);
+    else if (link.role === "stranger" && frame.subtype === Information.Users) {
+      this.mesh.discovery.learn(`${link.remoteHost}:${readAnnouncement(frame.payload)}`);
+    }
+  }
+
+  #register(link: Link, frame: Frame): void {
+    switch (frame.subtype) {
+      case Registration.BareUser:
+        link.readsText ||= link.role === "stranger";
+        return this.users.register(link, readBareName(frame.payload), NIL_UUID);
+      case Registration.Session: {
+        const { session, name } = readSessionRegistration(frame.payload);
+        return this.users.register(link, name, session);
+      }
+      case Registration.Peer:
+        return this.mesh.received(link, frame);
+      default:
+        throw unknownType(frame);
+    }
+  }
+
+  #message(link: Link, frame: Frame): void {
+    if (frame.subtype !== MessageKind.Plain && frame.subtype !== MessageKind.WithReceipts) {
+      throw unknownType(frame);
+    }
+    this.#relay.message(link, frame);
+  }
+
+  #receipts(frame: Frame): void {
+    if (frame.subtype !== ReceiptKind.Relayed) throw unknownType(frame);
+    this.#relay.relayedReceipts(frame);
+  }
+
+  #hearError(link: Link, frame: Frame): void {
+    const { code, message } = readError(frame);
+    const from = link.address || link.name || link.remoteHost;
+    this.#context.logger.warn("{from} says: {message}", { from, message, code });
+  }
+
+  #reachChanged(): void {
+    const reachable = this.topology.routes().size;
+    if (reachable > this.#reachable) {
+      for (const name of this.users.localNames()) this.#changed.add(name);
+    }
+    this.#reachable = reachable;
+  }
+
+  #reject(link: Link, error: NetlabError): void {
+    // A server that sends what cannot be read is not to be trusted with more.
+    const fatal = error.fatal || (link.role === "peer" && error instanceof ProtocolError);
+    this.#context.logger.debug("refused what {from} sent: {message}", {
+      from: link.address || link.name || link.remoteHost,
+      message: error.message,
+      code: error.code,
+    });
+    link.tell(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
+  }
+}
+
+function unknownType(frame: Frame): NetlabError {
+  return new NetlabError(
+    ErrorCode.UnknownType,
+    `Cannot take a frame of type ${frame.type}/${frame.subtype}: it is not known here`,
+  );
+}
+
+function notAllowed(link: Link, frame: Frame): NetlabError {
+  return new NetlabError(
+    ErrorCode.NotRegistered,
+    `Cannot take a frame of type ${frame.type}/${frame.subtype} from this connection: ` +
+      (link.isUser ? "it is for servers" : "it must register first"),
+  );
+}

@@ -1,0 +1,282 @@
+/**
+ * The users of this server: registering, leaving, and who keeps a name that two ask for. Owns the
+ * connections that are users'; knows nothing of messages.
+ *
+ * @module
+ */
+import {
+  ErrorCode,
+  Information,
+  NetlabError,
+  NIL_UUID,
+  UserKind,
+  type UserRecord,
+  writeInformationRequest,
+  writeSessionWelcome,
+} from "@netlab/protocol";
+import { type Directory, isSameUser, keepsName, type Location } from "./directory.ts";
+import type { Context } from "./host.ts";
+import type { Link } from "./link.ts";
+import type { Mesh } from "./mesh.ts";
+import type { Topology } from "./topology.ts";
+
+/** How long the holder of a name has to show a sign of life when another asks for it: milliseconds. */
+const SIGN_OF_LIFE_MS = 2_000;
+/** How long the news that a session moved may take from server to server: milliseconds. */
+const MOVE_MS = 2_000;
+/** A session that sent nothing for this long is dead; its client asks something every 15 s. */
+const SILENT_MS = 45_000;
+/** How often silent sessions are looked for: milliseconds. */
+const LOOK_EVERY_MS = 5_000;
+
+const encoder = new TextEncoder();
+
+/** Somebody who asks for a name that another holds. */
+interface Claim {
+  readonly link: Link;
+  readonly session: string;
+  readonly deadline: number;
+}
+
+/** The users of one server. */
+export class Users {
+  readonly #context: Context;
+  readonly #directory: Directory;
+  readonly #topology: Topology;
+  readonly #mesh: Mesh;
+  readonly #links = new Map<string, Link>();
+  readonly #claims = new Map<string, Claim>();
+  readonly #moving = new Map<Link, number>();
+  #lookedAt = 0;
+
+  /** Nobody yet. */
+  constructor(context: Context, directory: Directory, topology: Topology, mesh: Mesh) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#topology = topology;
+    this.#mesh = mesh;
+  }
+
+  /** The connection of a user of this server. */
+  get(name: string): Link | undefined {
+    return this.#links.get(name);
+  }
+
+  /** The connections of all users of this server. */
+  links(): Iterable<Link> {
+    return this.#links.values();
+  }
+
+  /** Everyone who can be written to, here and on servers within reach, each name once. */
+  names(): Set<string> {
+    const names = new Set<string>();
+    for (const server of [this.#context.id, ...this.#topology.routes().keys()]) {
+      for (const user of this.#directory.users(server)) names.add(user.name);
+    }
+    return names;
+  }
+
+  /**
+   * Where a user is: of several places the one with the cheapest way. `undefined` when nobody of that
+   * name can be reached.
+   */
+  locate(name: string): Location | undefined {
+    let nearest: Location | undefined;
+    let cost = Infinity;
+    for (const location of this.#directory.find(name)) {
+      const { server } = location;
+      const its = server === this.#context.id ? 0 : this.#topology.route(server)?.cost ?? Infinity;
+      if (its < cost) {
+        nearest = location;
+        cost = its;
+      }
+    }
+    return nearest;
+  }
+
+  /**
+   * Registers the user of a connection, or leaves that open until the holder of the name has had its
+   * chance to show a sign of life.
+   *
+   * @param session The session's key; the nil UUID for a user who reads bare text.
+   * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when somebody else has the name.
+   */
+  register(link: Link, name: string, session: string): void {
+    if (link.isUser) {
+      throw new NetlabError(
+        ErrorCode.AlreadyRegistered,
+        `Cannot register as ${name}: this connection is registered as ${link.name}`,
+      );
+    }
+    const kind = session === NIL_UUID ? UserKind.Bare : UserKind.Session;
+    const user: UserRecord = { name, kind, session, since: Math.floor(this.#context.now) };
+    for (const other of this.#directory.find(name)) {
+      if (!this.#topology.reaches(other.server)) continue;
+      if (isSameUser(other.user, user)) user.since = Math.min(user.since, other.user.since);
+      else return this.#claim(link, other, session);
+    }
+    this.#admit(link, user);
+  }
+
+  /** A connection has ended, or its user signed off. */
+  leave(link: Link): void {
+    for (const [name, claim] of this.#claims) if (claim.link === link) this.#claims.delete(name);
+    this.#moving.delete(link);
+    if (this.#links.get(link.name) !== link) return;
+    this.#links.delete(link.name);
+    this.#context.logger.info("{user} left", { user: link.name });
+    this.#publishRemoval(link.name);
+  }
+
+  /**
+   * The user of a connection signs off. One that moves is let go when another server has told that the
+   * session is there, at the latest after two seconds: until then, what comes for it still finds it.
+   */
+  signOff(link: Link, moves: boolean): void {
+    if (moves && !this.#isElsewhere(link)) {
+      this.#moving.set(link, this.#context.now + MOVE_MS);
+      return;
+    }
+    this.leave(link);
+    if (moves) void link.port.end();
+    else link.role = "stranger";
+  }
+
+  /** Something came in on a connection: its user is alive. */
+  heard(link: Link): void {
+    const claim = this.#claims.get(link.name);
+    if (!claim || this.#links.get(link.name) !== link) return;
+    this.#claims.delete(link.name);
+    claim.link.tell(taken(link.name, this.#context.address, claim.link.readsText));
+  }
+
+  /** Decides claims whose time is up, and gives up sessions that are silent. */
+  tick(): void {
+    const now = this.#context.now;
+    for (const [name, claim] of this.#claims) {
+      if (now < claim.deadline) continue;
+      this.#claims.delete(name);
+      const holder = this.#links.get(name);
+      if (holder) this.#evict(holder, "another session asked for its name, and it was silent");
+      try {
+        this.register(claim.link, name, claim.session);
+      } catch (error) {
+        claim.link.tell(error as NetlabError);
+      }
+    }
+    for (const [link, deadline] of this.#moving) if (now >= deadline) this.#letGo(link);
+    if (now - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookedAt = now;
+    for (const link of this.#links.values()) {
+      if (link.role === "session" && now - link.heardAt > SILENT_MS) {
+        this.#evict(link, "it was silent for too long");
+      }
+    }
+  }
+
+  /**
+   * Looks at names after servers found each other: where two users have one, the older keeps it, and
+   * the other is told and let go.
+   */
+  resolve(names: Iterable<string>): void {
+    for (const name of names) {
+      const link = this.#links.get(name);
+      const own = link && this.#directory.at(this.#context.id, name);
+      if (!own) continue;
+      if (this.#moving.has(link) && this.#isElsewhere(link)) this.#letGo(link);
+      const here = { server: this.#context.id, user: own };
+      for (const other of this.#directory.find(name)) {
+        if (other.server === here.server || !this.#topology.reaches(other.server)) continue;
+        if (isSameUser(other.user, own) || keepsName(here, other)) continue;
+        this.#links.delete(name);
+        this.#publishRemoval(name);
+        link.tell(taken(name, this.#addressOf(other.server), true));
+        this.#context.logger.warn("{user} had to go: an older session has the name", {
+          user: name,
+        });
+        break;
+      }
+    }
+  }
+
+  /** The names of this server's users. */
+  localNames(): Iterable<string> {
+    return this.#links.keys();
+  }
+
+  #letGo(link: Link): void {
+    this.leave(link);
+    void link.port.end();
+  }
+
+  /** Whether another server has the same session. */
+  #isElsewhere(link: Link): boolean {
+    for (const { server, user } of this.#directory.find(link.name)) {
+      const elsewhere = server !== this.#context.id && user.session === link.session;
+      if (elsewhere && this.#topology.reaches(server)) return true;
+    }
+    return false;
+  }
+
+  #claim(link: Link, other: Location, session: string): void {
+    const { name } = other.user;
+    const holder = other.server === this.#context.id ? this.#links.get(name) : undefined;
+    if (holder?.role !== "session" || this.#claims.has(name)) {
+      throw taken(name, this.#addressOf(other.server), link.readsText);
+    }
+    const deadline = this.#context.now + SIGN_OF_LIFE_MS;
+    this.#claims.set(name, { link, session, deadline });
+    writeInformationRequest(holder.port.out, Information.Capabilities);
+  }
+
+  #admit(link: Link, user: UserRecord): void {
+    const before = this.#links.get(user.name);
+    if (before) {
+      before.role = "stranger";
+      before.tell(
+        new NetlabError(
+          ErrorCode.Replaced,
+          `Cannot go on as ${user.name}: the session has registered on another connection`,
+          { fatal: true },
+        ),
+      );
+    }
+    link.role = user.kind === UserKind.Session ? "session" : "bare";
+    link.name = user.name;
+    link.nameBytes = encoder.encode(user.name);
+    link.session = user.session;
+    this.#links.set(user.name, link);
+    this.#mesh.publish(this.#directory.add(user));
+    if (link.role === "session") {
+      const { id: server, address } = this.#context;
+      writeSessionWelcome(link.port.out, { server, address, name: user.name });
+    }
+    this.#context.logger.info("{user} is here", { user: user.name });
+  }
+
+  #evict(link: Link, why: string): void {
+    this.leave(link);
+    this.#context.logger.info("{user} had to go: {why}", { user: link.name, why });
+    link.port.abort();
+  }
+
+  #publishRemoval(name: string): void {
+    const change = this.#directory.remove(name);
+    if (change) this.#mesh.publish(change);
+  }
+
+  #addressOf(server: string): string {
+    return server === this.#context.id
+      ? this.#context.address
+      : this.#topology.get(server)?.address ?? "another server";
+  }
+}
+
+/** A user who reads frames may choose another name on the same connection; for others it ends. */
+function taken(name: string, where: string, fatal: boolean): NetlabError {
+  return new NetlabError(
+    ErrorCode.NameTaken,
+    `Cannot register as ${name}: the name is taken by a user on ${where}; choose another`,
+    { fatal },
+  );
+}

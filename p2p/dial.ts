@@ -1,0 +1,49 @@
+/**
+ * Opens connections to addresses, with a deadline and with errors that say which address. Knows
+ * nothing of what is spoken there.
+ *
+ * @module
+ */
+import { ErrorCode, FrameConnection, NetlabError, parseAddress } from "@netlab/protocol";
+
+/** How long opening a connection may take: milliseconds. */
+const CONNECT_MS = 5_000;
+
+/**
+ * Opens a TCP connection to `address`, `host:port`.
+ *
+ * @throws {TypeError} When the text is not an address.
+ * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when nothing can be reached there,
+ *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds, with the system's error
+ *   as its cause.
+ * @throws {Deno.errors.NotCapable} When the program may not use that address.
+ */
+export async function dial(address: string): Promise<FrameConnection> {
+  const { hostname, port } = parseAddress(address);
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), CONNECT_MS);
+  try {
+    const conn = await Deno.connect({ hostname, port, signal: deadline.signal });
+    conn.setNoDelay(true);
+    return new FrameConnection(conn);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    const timedOut = deadline.signal.aborted;
+    throw new NetlabError(
+      timedOut ? ErrorCode.TimedOut : ErrorCode.ConnectionLost,
+      `Cannot reach ${address}: ${timedOut ? "no answer" : reasonOf(cause)}`,
+      { cause, fatal: true },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Why the system could not do it, as the end of a sentence. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
+  if (error instanceof Deno.errors.ConnectionReset) return "connection reset";
+  if (error instanceof Deno.errors.BrokenPipe) return "connection closed";
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/ \(os error \d+\)/, "");
+}

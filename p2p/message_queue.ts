@@ -1,0 +1,69 @@
+/**
+ * Messages that came in and were not read yet. Owns their order and who waits for the next; tells when
+ * too many wait, so that no more are read from the network.
+ *
+ * @module
+ */
+import type { Message } from "@netlab/protocol";
+
+/** When so many wait, the network is held up. */
+const MANY = 1_024;
+
+/** A queue of messages, read with `for await`. */
+export class MessageQueue {
+  readonly #onPressure: (much: boolean) => void;
+  #items: Message[] = [];
+  #head = 0;
+  #waiting: PromiseWithResolvers<IteratorResult<Message, undefined>>[] = [];
+  #ended = false;
+  #error: Error | undefined;
+  #pressed = false;
+
+  /** An empty queue; `onPressure` hears when too many messages wait, and when no longer. */
+  constructor(onPressure: (much: boolean) => void) {
+    this.#onPressure = onPressure;
+  }
+
+  /** Adds a message, or hands it to whoever waits longest. */
+  push(message: Message): void {
+    const waiting = this.#waiting.shift();
+    if (waiting) return waiting.resolve({ value: message, done: false });
+    this.#items.push(message);
+    if (this.#items.length - this.#head >= MANY) this.#press(true);
+  }
+
+  /** No more will come; what waits can still be read. With an error, reading on throws it. */
+  end(error?: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    for (const waiting of this.#waiting.splice(0)) {
+      if (error) waiting.reject(error);
+      else waiting.resolve({ value: undefined, done: true });
+    }
+  }
+
+  /** The next message, as soon as there is one. */
+  next(): Promise<IteratorResult<Message, undefined>> {
+    if (this.#head < this.#items.length) {
+      const value = this.#items[this.#head++]!;
+      if (this.#head * 2 >= this.#items.length) {
+        this.#items = this.#items.slice(this.#head);
+        this.#head = 0;
+      }
+      if (this.#items.length - this.#head <= MANY / 2) this.#press(false);
+      return Promise.resolve({ value, done: false });
+    }
+    if (this.#error) return Promise.reject(this.#error);
+    if (this.#ended) return Promise.resolve({ value: undefined, done: true });
+    const waiting = Promise.withResolvers<IteratorResult<Message, undefined>>();
+    this.#waiting.push(waiting);
+    return waiting.promise;
+  }
+
+  #press(much: boolean): void {
+    if (this.#pressed === much) return;
+    this.#pressed = much;
+    this.#onPressure(much);
+  }
+}
