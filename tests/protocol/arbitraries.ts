@@ -1,0 +1,118 @@
+/**
+ * Random values for every payload layout, for property tests. Owns what is valid; knows nothing of
+ * bytes.
+ *
+ * @module
+ */
+import { type Layout, layouts } from "./layouts.ts";
+import { MAX_NAME_BYTES, whyNotAName } from "@netlab/protocol";
+import fc from "fast-check";
+
+const encoder = new TextEncoder();
+
+/** How many bytes a string has in UTF-8. */
+export function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/** Any well-formed text: every plane of Unicode, controls and NULs. */
+export function anyText(maxLength: number): fc.Arbitrary<string> {
+  return fc.string({ unit: "binary", maxLength });
+}
+
+/** Letters from one to four bytes long, and spaces. */
+const letter = fc.constantFrom("a", "Z", "0", " ", "-", ":", "é", "ß", "李", "€", "🦊", "𝒳");
+
+/** Any valid user name. */
+export const anyName: fc.Arbitrary<string> = fc.oneof(
+  fc.string({ unit: letter, minLength: 1, maxLength: 40 }),
+  fc.string({ unit: "binary", minLength: 1, maxLength: 60 }),
+  fc.constantFrom("x".repeat(MAX_NAME_BYTES), "é".repeat(127), "李".repeat(85), "🦊".repeat(63)),
+).filter((name) => whyNotAName(name) === undefined);
+
+/** A UUID of any version, in lower-case text. */
+export const anyUuid: fc.Arbitrary<string> = fc.oneof(
+  fc.uuid(),
+  fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) =>
+    bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")
+  ),
+);
+
+const port = fc.integer({ min: 1, max: 65_535 });
+
+/** An address as text. */
+export const anyAddress: fc.Arbitrary<string> = fc.oneof(
+  fc.tuple(fc.ipV4(), port).map(([host, port]) => `${host}:${port}`),
+  fc.tuple(fc.ipV6(), port).map(([host, port]) => `[${host}]:${port}`),
+  fc.tuple(fc.domain({ size: "small" }), port).map(([host, port]) => `${host}:${port}`),
+).filter((address) => address.length <= 255);
+
+const u16 = fc.nat(0xffff);
+const u64 = fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1));
+
+const receipt = fc.record({
+  id: anyUuid,
+  state: fc.nat(255),
+  code: u16,
+  reason: anyText(400).filter((text) => byteLength(text) <= 255),
+});
+const receipts = fc.array(receipt, { maxLength: 8 });
+
+const user = fc.record({ name: anyName, kind: fc.nat(255), session: anyUuid, since: u64 });
+const users = fc.array(user, { maxLength: 8 });
+
+const version = fc.record({ server: anyUuid, version: u64 });
+const link = fc.record({ server: anyUuid, cost: fc.integer({ min: 1, max: 0xffff_ffff }) });
+
+function nonEmpty(text: string): boolean {
+  return text !== "" && !text.includes("\0");
+}
+
+const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
+  request: fc.constant(null),
+  servers: fc.array(anyAddress, { maxLength: 20 }),
+  users: fc.array(anyName, { maxLength: 20 }),
+  capabilities: fc.uniqueArray(anyText(20).filter(nonEmpty), { maxLength: 10 }),
+  announcement: port,
+  bareRegistration: anyName,
+  sessionRegistration: fc.record({ session: anyUuid, name: anyName }),
+  sessionWelcome: fc.record({ server: anyUuid, address: anyAddress, name: anyName }),
+  peerRegistration: fc.record({ server: anyUuid, address: anyAddress }),
+  message: fc.record({ id: anyUuid, sender: anyName, recipient: anyName, text: anyText(300) }),
+  echo: fc.uint8Array({ maxLength: 300 }).map((bytes) => ({ hex: bytes.toHex() })),
+  disconnect: anyName,
+  receipts,
+  relayedReceipts: fc.record({ user: anyName, receipts }),
+  error: fc.record({ code: u16, message: anyText(300) }),
+  presenceSnapshot: fc.tuple(
+    fc.record({ server: anyUuid, version: u64, users }),
+    fc.uniqueArray(u16, { minLength: 2, maxLength: 2 }),
+  ).map(([snapshot, two]) => ({ ...snapshot, part: Math.min(...two), parts: Math.max(...two) })),
+  presenceChanges: fc.record({ server: anyUuid, version: u64, changes: users }),
+  presenceDigest: fc.array(version, { maxLength: 20 }),
+  linkState: fc.record({
+    server: anyUuid,
+    version: u64,
+    address: anyAddress,
+    links: fc.array(link, { maxLength: 20 }),
+  }),
+  alive: fc.constant(null),
+};
+
+/** A layout by its name, with random payloads and one of its subtypes. */
+export interface Case {
+  what: string;
+  layout: Layout;
+  value: fc.Arbitrary<{ subtype: number; payload: unknown }>;
+}
+
+/** Every layout with its values; a layout without values is an error. */
+export const cases: readonly Case[] = Object.entries(layouts).map(([what, layout]) => {
+  const payload = payloads[what];
+  if (!payload) throw new Error(`No random values for ${what}`);
+  return {
+    what,
+    layout,
+    value: fc.record({ subtype: fc.constantFrom(...layout.subtypes), payload }),
+  };
+});
