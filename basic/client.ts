@@ -62,9 +62,9 @@ export async function greet(address: Address, options: GreetOptions = {}): Promi
   });
   try {
     const reply = await exchange(address, cut.signal);
-    if (reply.trimEnd() === ANSWER) return result();
     if (reply === "") return result("closed without an answer");
-    return result(`answered ${JSON.stringify(reply.slice(0, 32))}`);
+    const line = reply.replace(/\r?\n.*/s, "");
+    return line === ANSWER ? result() : result(`answered ${JSON.stringify(line.slice(0, 32))}`);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof Deno.errors.NotCapable) throw error;
@@ -88,7 +88,7 @@ export function greetAll(
   return Promise.all(addresses.map((address) => greet(address, options)));
 }
 
-/** Says `hello` and returns what comes back: the first line, or what there is when it ends. */
+/** Says `hello` and returns what comes back: a line and what came with it, or all there is. */
 async function exchange(address: Address, signal: AbortSignal): Promise<string> {
   using conn = await Deno.connect({ ...address, signal });
   const close = () => conn[Symbol.dispose]();

@@ -1,0 +1,157 @@
+import { assert, assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
+import { BasicServer, greet } from "@netlab/basic";
+import { ignoreUnless } from "../permissions.ts";
+import { TextSocket } from "./sockets.ts";
+
+const REFUSAL = "error: expected hello\n";
+/** Longer than any test: what waits this long waits for something else. */
+const FOREVER_MS = 600_000;
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: ignoreUnless.net,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    sanitizeExit: true,
+    fn,
+  });
+}
+
+for (const question of ["hello", "hello\n", "hello\r\n"]) {
+  const answer = question.replace("hello", "world");
+
+  test(`BasicServer answers ${JSON.stringify(question)} wherever it is cut`, async () => {
+    await using server = await BasicServer.listen({
+      port: 0,
+      lineEndMs: question === "hello" ? 20 : FOREVER_MS,
+    });
+    for (let cut = 1; cut <= question.length; cut++) {
+      using socket = await TextSocket.connect(server.address);
+      await socket.write(question.slice(0, cut));
+      // After a whole greeting over another connection, the server has read what came before it.
+      assert((await greet(server.address)).answered);
+      await socket.write(question.slice(cut));
+      assertEquals(await socket.readAll(), answer, `cut after ${cut} bytes`);
+    }
+  });
+}
+
+test("BasicServer answers hello at once when the client has ended its half", async () => {
+  await using server = await BasicServer.listen({ port: 0, lineEndMs: FOREVER_MS });
+  using socket = await TextSocket.connect(server.address);
+  await socket.write("hello");
+  await socket.end();
+  assertEquals(await socket.readAll(), "world");
+});
+
+test("BasicServer refuses anything else, and closes", async () => {
+  await using server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+  for (
+    const said of ["hex", "Hello\n", "hello world\n", "\n", "GET / HTTP/1.1\r\n\r\n", "é", "\0"]
+  ) {
+    using socket = await TextSocket.connect(server.address);
+    await socket.write(said);
+    assertEquals(await socket.readAll(), REFUSAL, JSON.stringify(said));
+  }
+});
+
+test("BasicServer refuses what ends before it is a greeting", async () => {
+  await using server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+  for (const said of ["", "hell", "hello\r"]) {
+    using socket = await TextSocket.connect(server.address);
+    await socket.write(said);
+    await socket.end();
+    assertEquals(await socket.readAll(), REFUSAL, JSON.stringify(said));
+  }
+});
+
+test("BasicServer serves one greeting a connection", async () => {
+  await using server = await BasicServer.listen({ port: 0 });
+  using socket = await TextSocket.connect(server.address);
+  await socket.write("hello\nhello\nhello\n");
+  assertEquals(await socket.readAll(), "world\n");
+});
+
+test("BasicServer loses no reply to a client that says far too much", async () => {
+  await using server = await BasicServer.listen({ port: 0 });
+  for (const said of ["x".repeat(1 << 20), "hello\n".repeat(100_000)]) {
+    using socket = await TextSocket.connect(server.address);
+    await socket.write(said);
+    await socket.end();
+    assertEquals(await socket.readAll(), said.startsWith("x") ? REFUSAL : "world\n");
+  }
+});
+
+test("BasicServer loses patience with a client that says nothing, or not enough", async () => {
+  await using server = await BasicServer.listen({ port: 0, patienceMs: 30 });
+  for (const said of ["", "hel", "hello\r"]) {
+    const started = performance.now();
+    using socket = await TextSocket.connect(server.address);
+    await socket.write(said);
+    assertEquals(await socket.readAll(), REFUSAL, JSON.stringify(said));
+    assertGreaterOrEqual(performance.now() - started, 25);
+  }
+});
+
+test("BasicServer's patience is for the whole greeting, not for each part of it", async () => {
+  await using server = await BasicServer.listen({ port: 0, patienceMs: 150 });
+  const refused: string[] = [];
+  const untilRefused = async (name: string, socket: TextSocket) => {
+    assertEquals(await socket.readAll(), REFUSAL);
+    refused.push(name);
+  };
+  using slow = await TextSocket.connect(server.address);
+  await slow.write("h");
+  const slowRefused = untilRefused("slow", slow);
+  await pause(40);
+  using silent = await TextSocket.connect(server.address);
+  const silentRefused = untilRefused("silent", silent);
+  for (const letter of "el") {
+    await slow.write(letter);
+    await pause(40);
+  }
+  await Promise.all([slowRefused, silentRefused]);
+  assertEquals(refused, ["slow", "silent"]);
+});
+
+/** The pace of a client that is slow on purpose. */
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+test("BasicServer serves many at once, whoever else is silent", async () => {
+  await using server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+  using sockets = new DisposableStack();
+  for (let i = 0; i < 100; i++) sockets.use(await TextSocket.connect(server.address));
+  const greetings = await Promise.all(
+    Array.from({ length: 200 }, () => greet(server.address, { timeoutMs: 15_000 })),
+  );
+  assertEquals(greetings.filter(({ answered }) => !answered), []);
+});
+
+test("BasicServer ends its connections when it is closed, and may be closed twice", async () => {
+  const server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+  using silent = await TextSocket.connect(server.address);
+  assert((await greet(server.address)).answered);
+  await Promise.all([server.close(), server.close()]);
+  assertEquals(await silent.readAll(), "");
+  assertEquals((await greet(server.address)).reason, "connection refused");
+});
+
+test("BasicServer survives clients that break off", async () => {
+  await using server = await BasicServer.listen({ port: 0 });
+  for (let i = 0; i < 20; i++) {
+    using socket = await TextSocket.connect(server.address);
+    await socket.write("hello\n");
+  }
+  assert((await greet(server.address)).answered);
+});
+
+test("BasicServer.listen rejects when the port is taken", async () => {
+  await using server = await BasicServer.listen({ port: 0 });
+  await assertRejects(
+    () => BasicServer.listen({ port: server.port }),
+    Deno.errors.AddrInUse,
+  );
+});
