@@ -50,7 +50,7 @@ const subtypesOf: Record<keyof typeof p.FrameType, Record<string, number>> = {
   Registration: p.Registration,
   Message: p.MessageKind,
   Echo: { Only: 0 },
-  Disconnect: { Only: 0 },
+  Disconnect: p.DisconnectKind,
   Receipt: p.ReceiptKind,
   Error: p.ErrorKind,
   Presence: p.PresenceKind,

@@ -96,9 +96,9 @@ export const layouts: Readonly<Record<string, Layout>> = {
   },
   disconnect: {
     type: FrameType.Disconnect,
-    subtypes: [0],
+    subtypes: [p.DisconnectKind.Leaves, p.DisconnectKind.Moves],
     read: (frame) => p.readBareName(frame.payload),
-    write: (out, name) => p.writeDisconnect(out, name),
+    write: (out, name, subtype) => p.writeDisconnect(out, name, subtype),
   },
   receipts: {
     type: FrameType.Receipt,

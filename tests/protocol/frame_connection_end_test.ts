@@ -1,0 +1,314 @@
+/**
+ * How a connection ends: what still goes out, what still comes in, and who is told what.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import * as p from "@netlab/protocol";
+import { framesIn } from "./layouts.ts";
+import { readAll, socketTest, tcpPair, Watched, within, writeAll } from "./sockets.ts";
+
+const { Echo } = p.FrameType;
+const MEGABYTE = 1024 * 1024;
+/** More than the kernel's buffers of both ends hold on a loopback connection. */
+const PLENTY = 48 * MEGABYTE;
+const PAYLOAD = new Uint8Array(60_000).fill(7);
+const FRAME_BYTES = PAYLOAD.length + p.HEADER_BYTES;
+const roomy = { maxPendingBytes: 2 * PLENTY, lingerMs: 10_000 };
+const ignore: p.FrameHandler = { frame() {} };
+
+/** Writes frames of at least so many bytes; how many bytes they are. */
+function writePlenty(connection: p.FrameConnection, bytes = PLENTY): number {
+  const count = Math.ceil(bytes / FRAME_BYTES);
+  for (let i = 0; i < count; i++) connection.out.frame(Echo, 0, PAYLOAD);
+  return count * FRAME_BYTES;
+}
+
+socketTest("close() lets out what is pending to a side that reads late", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, roomy);
+  const run = connection.run(ignore);
+  const bytes = writePlenty(connection);
+  const closing = connection.close();
+  assertStrictEquals(await b.read(new Uint8Array(1)), 1);
+  assert(!connection.closed);
+  const rest = await within(readAll(b), "all bytes");
+  assertStrictEquals(rest.length, bytes - 1);
+  b.close();
+  await within(Promise.all([closing, run]), "end");
+  assert(connection.closed);
+});
+
+socketTest("close() gives up after its linger time when the other side does not read", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, { ...roomy, lingerMs: 50 });
+  const run = connection.run(ignore);
+  const bytes = writePlenty(connection);
+  await within(Promise.all([connection.close(), run]), "end", 5_000);
+  assert(connection.closed);
+  const read = await within(readAll(b).catch(() => new Uint8Array()), "end");
+  assert(read.length < bytes);
+  b.close();
+});
+
+socketTest("close() gives up after its linger time when the other side does not end", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, { lingerMs: 50 });
+  connection.out.frame(Echo, 0);
+  await within(connection.close(), "end", 5_000);
+  assert(connection.closed);
+  assertStrictEquals((await within(readAll(b), "bytes")).length, p.HEADER_BYTES);
+  b.close();
+});
+
+socketTest("close() drops frames that come in meanwhile", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, roomy);
+  let frames = 0;
+  const run = connection.run({
+    frame() {
+      frames++;
+      connection.close();
+    },
+    ended: () => frames += 1_000,
+  });
+  await writeAll(b, Uint8Array.fromHex("040000000000".repeat(10)));
+  assertEquals(await within(readAll(b), "end"), new Uint8Array(0));
+  await writeAll(b, Uint8Array.fromHex("040000000000".repeat(10)));
+  b.close();
+  await within(run, "end");
+  assertStrictEquals(frames, 1);
+});
+
+socketTest("close() before run() hands no frame over", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, roomy);
+  const closing = connection.close();
+  let frames = 0;
+  const run = connection.run({ frame: () => frames++ });
+  await writeAll(b, Uint8Array.fromHex("040000000000"));
+  b.close();
+  await within(Promise.all([closing, run]), "end");
+  assertStrictEquals(frames, 0);
+});
+
+socketTest("close() ends a paused connection without waiting for its linger time", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, { lingerMs: 60_000 });
+  const run = connection.run(ignore);
+  await connection.end();
+  connection.pause();
+  await writeAll(b, Uint8Array.fromHex("040000000000"));
+  b.close();
+  await within(Promise.all([connection.close(), run]), "end");
+});
+
+socketTest("abort() drops what is pending and closes at once", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, roomy);
+  const run = connection.run(ignore);
+  const bytes = writePlenty(connection);
+  await b.read(new Uint8Array(1));
+  connection.abort();
+  assert(connection.closed);
+  await within(run, "end");
+  const read = await within(readAll(b).catch(() => new Uint8Array()), "end");
+  assert(read.length < bytes - 1);
+  b.close();
+});
+
+socketTest("abort() with a reason makes run() throw it", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a);
+  const run = connection.run(ignore);
+  const reason = new p.NetlabError(p.ErrorCode.TimedOut, "Cannot wait: it is late");
+  connection.abort(reason);
+  connection.abort(new Error("a second reason"));
+  assertStrictEquals(await within(assertRejects(() => run, p.NetlabError), "error"), reason);
+  b.close();
+});
+
+socketTest("abort() in a frame is followed by no other frame", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a);
+  const log: string[] = [];
+  const run = connection.run({
+    frame() {
+      log.push("frame");
+      connection.abort();
+    },
+    turn: () => log.push("turn"),
+    ended: () => log.push("ended"),
+    drained: () => log.push("drained"),
+  });
+  await writeAll(b, Uint8Array.fromHex("040000000000".repeat(10)));
+  await within(run, "end");
+  assertEquals(log, ["frame"]);
+  b.close();
+});
+
+socketTest("end() lets the other side finish its answers", async () => {
+  const [a, b] = await tcpPair();
+  const [left, right] = [new p.FrameConnection(a, roomy), new p.FrameConnection(b, roomy)];
+  const log: string[] = [];
+  const answering = right.run({
+    frame: (frame) => right.out.forward(frame, 0),
+    ended() {
+      log.push("ended");
+      right.out.frame(Echo, 9);
+    },
+  });
+  const bytes = writePlenty(left, 8 * MEGABYTE);
+  let answers = 0;
+  const run = left.run({
+    frame(frame) {
+      if (frame.subtype === 9) log.push("last");
+      else answers += p.HEADER_BYTES + frame.payload.length;
+    },
+  });
+  await within(left.end(), "end of the writing half");
+  await within(Promise.all([answering, run]), "end");
+  assertStrictEquals(answers, bytes);
+  assertEquals(log, ["ended", "last"]);
+});
+
+socketTest("end() is followed by no write, and frames still come in", async () => {
+  const [a, b] = await tcpPair();
+  const watched = new Watched(a);
+  const connection = new p.FrameConnection(watched, roomy);
+  const seen: number[] = [];
+  const run = connection.run({
+    frame(frame) {
+      seen.push(frame.subtype);
+      connection.out.forward(frame, 0);
+    },
+  });
+  connection.out.frame(Echo, 1);
+  await connection.end();
+  connection.out.frame(Echo, 2);
+  connection.out.raw(new Uint8Array(9));
+  assertStrictEquals(framesIn(await within(readAll(b), "end"))[0]?.subtype, 1);
+  await writeAll(b, Uint8Array.fromHex("040300000000" + "040400000000"));
+  b.close();
+  await within(run, "end");
+  assertEquals([seen, watched.writes], [[3, 4], [p.HEADER_BYTES]]);
+});
+
+/** What `run` throws, which must be that the other side was too slow for `limit` bytes. */
+async function assertTooSlow(run: Promise<void>, limit: number) {
+  const error = await within(assertRejects(() => run, p.NetlabError), "error");
+  assertStrictEquals(error.code, p.ErrorCode.TooSlow);
+  assert(error.fatal);
+  assertEquals(error.message.match(/[0-9]+/g), [String(limit)]);
+}
+
+socketTest("bound on pending bytes ends a connection that is not read", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, { maxPendingBytes: MEGABYTE });
+  const ended = assertTooSlow(connection.run(ignore), MEGABYTE);
+  let written = 0;
+  // Each round stays below the bound; only what the other side does not take adds up.
+  while (!connection.closed && written < 10 * PLENTY) {
+    written += writePlenty(connection, 300_000);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  assert(connection.closed);
+  await ended;
+  const read = await within(readAll(b).catch(() => new Uint8Array()), "end");
+  assert(read.length < written);
+  b.close();
+});
+
+socketTest("bound on pending bytes holds within one turn", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, { maxPendingBytes: 10 * FRAME_BYTES });
+  const ended = assertTooSlow(connection.run(ignore), 10 * FRAME_BYTES);
+  writePlenty(connection, 10 * FRAME_BYTES);
+  assert(!connection.closed);
+  connection.out.frame(Echo, 0);
+  assert(connection.closed);
+  connection.out.frame(Echo, 0, PAYLOAD);
+  await ended;
+  assertEquals(await within(readAll(b), "end"), new Uint8Array(0));
+  b.close();
+});
+
+socketTest("bound on pending bytes spares a connection that is read", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, { maxPendingBytes: MEGABYTE, lingerMs: 10_000 });
+  const reading = readAll(b);
+  let rounds = 0;
+  let written = writePlenty(connection, 900_000);
+  await within(
+    connection.run({
+      frame() {},
+      drained() {
+        if (++rounds === 60) connection.end().then(() => b.closeWrite());
+        else written += writePlenty(connection, 900_000);
+      },
+    }),
+    "end",
+  );
+  assertStrictEquals((await within(reading, "bytes")).length, written);
+  b.close();
+});
+
+socketTest("violation gets its last words to a side that goes on writing", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, { maxPayloadBytes: 10, lingerMs: 10_000 });
+  const log: string[] = [];
+  const run = connection.run({
+    frame: (frame) => log.push(`frame of ${frame.payload.length}`),
+    violation(error) {
+      log.push(`violation ${error.code}`);
+      p.writeError(connection.out, error);
+    },
+  });
+  const writing = writeAll(b, Uint8Array.fromHex("0400000a0000" + "00".repeat(10) + "0400000b0000"))
+    .then(() => writeAll(b, new Uint8Array(MEGABYTE)));
+  const words = framesIn(await within(readAll(b), "last words"));
+  await within(writing, "the writes");
+  b.close();
+  assertEquals(words.length, 1);
+  assertEquals([words[0]!.type, words[0]!.subtype], [p.FrameType.Error, p.ErrorKind.Fatal]);
+  assertStrictEquals(p.readError(words[0]!).code, p.ErrorCode.FrameTooLong);
+  const error = await within(assertRejects(() => run, p.ProtocolError), "error");
+  assertStrictEquals(error.code, p.ErrorCode.FrameTooLong);
+  assertEquals(log, ["frame of 10", "violation 2"]);
+});
+
+socketTest("violation that throws still closes the connection", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, { maxPayloadBytes: 0, lingerMs: 60_000 });
+  const run = connection.run({
+    frame() {},
+    violation() {
+      throw new Error("Cannot find words");
+    },
+  });
+  await writeAll(b, Uint8Array.fromHex("040000010000"));
+  await within(assertRejects(() => run, p.ProtocolError), "error");
+  assert(connection.closed);
+  b.close();
+});
+
+for (const where of ["frame", "turn", "ended", "drained"] as const) {
+  socketTest(`run() throws what ${where} throws, and closes the connection`, async () => {
+    const [a, b] = await tcpPair();
+    const connection = new p.FrameConnection(a, { lingerMs: 60_000 });
+    const error = new RangeError(`Cannot go on in ${where}`);
+    const run = connection.run({
+      frame() {},
+      [where]() {
+        throw error;
+      },
+    });
+    if (where === "drained") connection.out.frame(Echo, 0);
+    else await writeAll(b, Uint8Array.fromHex("040000000000"));
+    if (where === "ended") await b.closeWrite();
+    const thrown = await within(assertRejects(() => run, RangeError), "error");
+    assertStrictEquals(thrown, error);
+    assert(connection.closed);
+    b.close();
+  });
+}

@@ -1,0 +1,109 @@
+/**
+ * Pairs of loopback sockets for tests, a wrapper that watches one, and waiting with a deadline.
+ *
+ * @module
+ */
+import type { ByteConnection } from "@netlab/protocol";
+import { cert, key } from "./tls_fixture.ts";
+
+const HOST = "127.0.0.1";
+const granted = Deno.permissions.querySync({ name: "net", host: HOST }).state === "granted";
+
+/** A test that opens sockets on this machine; ignored where that is not permitted. */
+export function socketTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: !granted,
+    permissions: { net: [HOST] },
+    sanitizeOps: true,
+    sanitizeResources: true,
+    sanitizeExit: true,
+    fn,
+  });
+}
+
+/** Two ends of one TCP connection. */
+export async function tcpPair(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
+  using listener = Deno.listen({ hostname: HOST, port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  return await Promise.all([Deno.connect({ hostname: HOST, port }), listener.accept()]);
+}
+
+/** Two ends of one TLS connection, hands shaken. */
+export async function tlsPair(): Promise<[Deno.TlsConn, Deno.TlsConn]> {
+  using listener = Deno.listenTls({ hostname: HOST, port: 0, cert, key });
+  const { port } = listener.addr as Deno.NetAddr;
+  const pair = await Promise.all([
+    Deno.connectTls({ hostname: HOST, port, caCerts: [cert] }),
+    listener.accept(),
+  ]);
+  await Promise.all(pair.map((conn) => conn.handshake()));
+  return pair;
+}
+
+/** A socket that counts what is done with it. */
+export class Watched implements ByteConnection {
+  readonly #conn: ByteConnection;
+  /** How many reads were begun. */
+  reads = 0;
+  /** How many bytes each write was asked to take. */
+  readonly writes: number[] = [];
+  /** How many writes were under way at the same time, at most. */
+  writesAtOnce = 0;
+  #writing = 0;
+
+  constructor(conn: ByteConnection) {
+    this.#conn = conn;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    this.reads++;
+    return this.#conn.read(buffer);
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    this.writes.push(bytes.length);
+    this.writesAtOnce = Math.max(this.writesAtOnce, ++this.#writing);
+    try {
+      return await this.#conn.write(bytes);
+    } finally {
+      this.#writing--;
+    }
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  close(): void {
+    this.#conn.close();
+  }
+}
+
+/** What `promise` gives, when it gives it in time. `what` says what is waited for. */
+export async function within<T>(promise: Promise<T>, what: string, ms = 10_000): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`No ${what} within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** All bytes until the other side ends. */
+export async function readAll(conn: Deno.Conn): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const buffer = new Uint8Array(64 * 1024);
+  for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
+    chunks.push(buffer.slice(0, count));
+  }
+  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
+}
+
+/** Writes all of `bytes`. */
+export async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
