@@ -32,6 +32,7 @@
  */
 export * from "./colors.ts";
 export * from "./errors.ts";
+export * from "./listening.ts";
 export * from "./log.ts";
 export * from "./options.ts";
 export * from "./print.ts";

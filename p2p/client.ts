@@ -370,3 +370,15 @@ function isFinal({ code }: NetlabError): boolean {
   return code === ErrorCode.NameTaken || code === ErrorCode.NameInvalid ||
     code === ErrorCode.Replaced;
 }
+
+if (import.meta.main) {
+  const { runClientProgram } = await import("./client_program.ts");
+  const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
+  await runClientProgram({
+    name: "netlab p2p client",
+    task: "p2p:client",
+    summary: "Writes to the users of every server, and shows what they write.",
+    version,
+    connect: (options) => P2pClient.connect(options),
+  });
+}

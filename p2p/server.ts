@@ -253,7 +253,6 @@ if (import.meta.main) {
     {
       name: "netlab p2p server",
       task: "p2p:server",
-      module: "@netlab/p2p/server",
       summary: "Serves users who write to each other, and finds the other servers.",
       version,
     },

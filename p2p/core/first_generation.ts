@@ -76,7 +76,10 @@ export class FirstGeneration {
       answeredAt: now,
     });
     this.#mesh.discovery.isFirstGeneration(address);
-    this.#context.logger.info("found a first-generation server on {address}", { address });
+    this.#context.logger.info("found a first-generation server on {address}", {
+      event: "first-generation.found",
+      address,
+    });
     const { port } = parseAddress(this.#context.address);
     this.#send(address, (connection) => writeAnnouncement(connection.out, port), () => {});
     writeInformationRequest(link.port.out, Information.Servers);
@@ -148,6 +151,7 @@ export class FirstGeneration {
     const neighbour = this.#neighbours.get(link);
     if (!neighbour) return;
     this.#context.logger.info("lost the first-generation server on {address}", {
+      event: "first-generation.lost",
       address: neighbour.address,
     });
     this.#neighbours.delete(link);

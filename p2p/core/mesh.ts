@@ -121,6 +121,7 @@ export class Mesh {
       if (stalled) peer.heardAt = now;
       if (now - peer.heardAt > SILENT_MS) {
         this.#context.logger.warn("{address} is silent, giving up the link", {
+          event: "link.silent",
           address: peer.address,
         });
         this.closed(peer);
@@ -169,7 +170,10 @@ export class Mesh {
     this.#peers.delete(link.server);
     this.#announceLinks();
     this.discovery.unlinked(link.server);
-    this.#context.logger.info("lost the link to {address}", { address: link.address });
+    this.#context.logger.info("lost the link to {address}", {
+      event: "link.down",
+      address: link.address,
+    });
     this.#events.reachChanged();
   }
 
@@ -257,7 +261,7 @@ export class Mesh {
       if (goes === link) return;
     } else {
       this.#peers.set(link.server, link);
-      this.#context.logger.info("linked to {address}", { address: link.address });
+      this.#context.logger.info("linked to {address}", { event: "link.up", address: link.address });
       this.#announceLinks();
     }
     for (const state of this.#topology.states()) writeLinkState(link.port.out, state);

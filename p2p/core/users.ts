@@ -124,7 +124,7 @@ export class Users {
     this.#moving.delete(link);
     if (this.#links.get(link.name) !== link) return;
     this.#links.delete(link.name);
-    this.#context.logger.info("{user} left", { user: link.name });
+    this.#context.logger.info("{user} left", { event: "user.left", user: link.name });
     this.#publishRemoval(link.name);
   }
 
@@ -192,6 +192,7 @@ export class Users {
         this.#publishRemoval(name);
         link.tell(taken(name, this.#addressOf(other.server), true));
         this.#context.logger.warn("{user} had to go: an older session has the name", {
+          event: "user.evicted",
           user: name,
         });
         break;
@@ -251,12 +252,16 @@ export class Users {
       const { id: server, address } = this.#context;
       writeSessionWelcome(link.port.out, { server, address, name: user.name });
     }
-    this.#context.logger.info("{user} is here", { user: user.name });
+    this.#context.logger.info("{user} is here", { event: "user.here", user: user.name });
   }
 
   #evict(link: Link, why: string): void {
     this.leave(link);
-    this.#context.logger.info("{user} had to go: {why}", { user: link.name, why });
+    this.#context.logger.info("{user} had to go: {why}", {
+      event: "user.evicted",
+      user: link.name,
+      why,
+    });
     link.port.abort();
   }
 

@@ -1,0 +1,165 @@
+/**
+ * The conversation of the client programs: what a person types, and what they see of it. Owns the
+ * syntax of a line and the words of the answers; knows neither the terminal nor how messages travel.
+ *
+ * @module
+ */
+import { bold, cyan, describeError, dim, oneLine, red, yellow } from "@netlab/cli";
+import type { ClientStatus, P2pClient } from "./client.ts";
+import type { Screen } from "./screen.ts";
+
+/** A command besides writing to somebody. */
+export interface ChatCommand {
+  /** What it does, for `/help`. */
+  readonly help: string;
+  /** Does it; the lines to show. */
+  run(): Promise<string[]>;
+}
+
+const HELP = [
+  "RECIPIENT MESSAGE           sends the message to that user",
+  '"A NAME WITH SPACES" TEXT   the same, for a name with spaces',
+];
+
+/** What a line asks for. */
+type Line =
+  | { kind: "nothing" }
+  | { kind: "command"; name: string }
+  | { kind: "message"; recipient: string; text: string }
+  | { kind: "incomplete"; recipient: string };
+
+/** What a line asks for: a command behind a slash, or a message behind the name of its recipient. */
+export function parseLine(line: string): Line {
+  const trimmed = line.trim();
+  if (trimmed === "") return { kind: "nothing" };
+  if (trimmed.startsWith("/")) return { kind: "command", name: trimmed.slice(1).split(/\s/)[0]! };
+  const match = /^\s*(?:"([^"]+)"|(\S+))(?:\s([^]*))?$/.exec(line)!;
+  const recipient = (match[1] ?? match[2])!;
+  const text = match[3]?.trim();
+  return text ? { kind: "message", recipient, text } : { kind: "incomplete", recipient };
+}
+
+/** One person's conversation. */
+export class Chat {
+  readonly #client: P2pClient;
+  readonly #screen: Screen;
+  readonly #commands: Record<string, ChatCommand>;
+  readonly #sending = new Set<Promise<void>>();
+  #failures = 0;
+
+  /** A conversation through `client` on `screen`, with commands besides the common ones. */
+  constructor(client: P2pClient, screen: Screen, commands: Record<string, ChatCommand> = {}) {
+    this.#client = client;
+    this.#screen = screen;
+    this.#commands = {
+      users: { help: "lists who can be written to", run: () => this.#users() },
+      servers: { help: "lists the servers, yours marked", run: () => this.#servers() },
+      ...commands,
+      help: { help: "shows this", run: () => Promise.resolve(this.#help()) },
+    };
+  }
+
+  /**
+   * Talks until the input ends or `/quit`, and then until everything that was sent is answered.
+   *
+   * @returns How many things failed that no person has seen, or that ended the conversation.
+   */
+  async run(): Promise<number> {
+    const receiving = this.#receive();
+    this.#screen.prompt();
+    for await (const line of this.#screen) {
+      const asked = parseLine(line);
+      if (asked.kind === "command" && (asked.name === "quit" || asked.name === "exit")) break;
+      if (asked.kind === "message") this.#send(asked.recipient, asked.text);
+      else if (asked.kind === "command") await this.#command(asked.name);
+      else if (asked.kind === "incomplete") {
+        this.#complain(
+          `Type a message behind the name: ${asked.recipient} Hello; /help shows more`,
+        );
+      }
+      this.#screen.prompt();
+    }
+    await Promise.all(this.#sending);
+    await this.#client.close();
+    await receiving;
+    return this.#failures;
+  }
+
+  /** Shows where the client stands. */
+  static describe(status: ClientStatus): string | undefined {
+    switch (status.state) {
+      case "connected": {
+        const plain = status.firstGeneration
+          ? ", a first-generation server: nothing is confirmed"
+          : "";
+        return dim(`connected to ${status.server}${plain}`);
+      }
+      case "reconnecting":
+        return yellow(`${oneLine(status.reason)}; looking for another server`);
+      case "closed":
+        return status.error && red(describeError(status.error));
+    }
+  }
+
+  async #receive(): Promise<void> {
+    try {
+      for await (const { sender, text } of this.#client) {
+        this.#screen.print(`${bold(cyan(oneLine(sender)))}: ${oneLine(text)}`);
+      }
+    } catch {
+      // The status has told why.
+      this.#failures++;
+      this.#screen.close();
+    }
+  }
+
+  #send(recipient: string, text: string): void {
+    const sending = this.#client.send(recipient, text).then(
+      () => {
+        if (this.#screen.interactive) this.#screen.print(dim(`delivered to ${recipient}`));
+      },
+      (error) => this.#complain(describeError(error)),
+    ).finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+  }
+
+  async #command(name: string): Promise<void> {
+    const command = this.#commands[name];
+    if (!command) {
+      return this.#complain(`There is no command /${name}; /help lists those that there are`);
+    }
+    try {
+      for (const line of await command.run()) this.#screen.print(line);
+    } catch (error) {
+      this.#complain(describeError(error));
+    }
+  }
+
+  #complain(what: string): void {
+    // A person sees it and goes on; a script has to be told by the exit status.
+    if (!this.#screen.interactive) this.#failures++;
+    this.#screen.print(red(what));
+  }
+
+  async #users(): Promise<string[]> {
+    const users = (await this.#client.users()).sort();
+    return users.map((user) =>
+      user === this.#client.name ? `${user} ${dim("(you)")}` : oneLine(user)
+    );
+  }
+
+  async #servers(): Promise<string[]> {
+    const servers = (await this.#client.servers()).sort();
+    return servers.map((server) =>
+      server === this.#client.server ? `${server} ${dim("(yours)")}` : server
+    );
+  }
+
+  #help(): string[] {
+    const commands = Object.entries({
+      ...this.#commands,
+      quit: { help: "leaves; so do ctrl-C and ctrl-D" },
+    });
+    return [...HELP, ...commands.map(([name, { help }]) => `${`/${name}`.padEnd(27)} ${help}`)];
+  }
+}

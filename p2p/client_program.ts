@@ -1,0 +1,167 @@
+/**
+ * The program around a messaging client: options, the questions for what is missing, the conversation,
+ * signals. Serves every client that is a `P2pClient`; knows nothing of how one works.
+ *
+ * @module
+ */
+import {
+  ask,
+  describeError,
+  dim,
+  print,
+  printError,
+  red,
+  runProgram,
+  UsageError,
+} from "@netlab/cli";
+import {
+  DEFAULT_HOST,
+  ErrorCode,
+  formatAddress,
+  isAddress,
+  NetlabError,
+  whyNotAName,
+} from "@netlab/protocol";
+import { Chat, type ChatCommand } from "./chat.ts";
+import type { P2pClient, P2pClientOptions } from "./client.ts";
+import { openScreen } from "./screen.ts";
+
+/** What a program says about itself, and what it adds. */
+export interface ClientProgram<C extends P2pClient> {
+  /** Its name, such as `netlab p2p client`. */
+  readonly name: string;
+  /** The task that starts it, such as `p2p:client`. */
+  readonly task: string;
+  /** What it does, in a sentence. */
+  readonly summary: string;
+  /** The version of its package. */
+  readonly version: string;
+  /**
+   * Connects.
+   *
+   * @param print Prints a line.
+   */
+  connect(options: P2pClientOptions, print: (line: string) => void): Promise<C>;
+  /** Commands besides the common ones. */
+  commands?(client: C): Record<string, ChatCommand>;
+}
+
+/** What stands for "wherever one answers" when a person is asked for a server. */
+const ANY = "any";
+
+/** Runs a client until its input ends, and then the process. */
+export async function runClientProgram<C extends P2pClient>(
+  program: ClientProgram<C>,
+): Promise<never> {
+  const { name, task, summary, version } = program;
+  return await runProgram({
+    name,
+    summary,
+    version,
+    usage: `deno task ${task} [options]`,
+    options: {
+      name: { kind: "string", value: "NAME", help: "Your name on the network." },
+      server: {
+        kind: "address",
+        repeat: true,
+        positional: true,
+        help: "Where a server is; tried in this order. Default: ports 5001 to 5005 on 127.0.0.1.",
+      },
+    },
+    examples: [
+      { command: `deno task ${task}`, what: "Asks for your name, and connects" },
+      {
+        command: `deno task ${task} --name Alice --server 127.0.0.1:5002`,
+        what: "Alice, on that server or on another one that it knows",
+      },
+      {
+        command: `echo "Bob Hello" | deno task ${task} --name Alice`,
+        what: "Sends one message; the exit status says whether Bob has it",
+      },
+    ],
+  }, async (options, stop) => {
+    const person = Deno.stdin.isTerminal();
+    const given = options.server.map(formatAddress);
+    let wanted = options.name;
+    if (wanted === undefined && !person) {
+      throw new UsageError("Option --name is needed when standard input is not a terminal");
+    }
+    if (wanted !== undefined) {
+      const why = whyNotAName(wanted);
+      if (why !== undefined) {
+        throw new UsageError(`Option --name: a name cannot be used when ${why}`);
+      }
+    }
+    const servers = given.length > 0 || options.name !== undefined || !person
+      ? given
+      : await askForServer(stop);
+    if (servers === undefined) return 0;
+    for (;;) {
+      wanted ??= await askForName(stop);
+      if (wanted === undefined) return 0;
+      const client = await connect(program, wanted, servers, stop);
+      if (client === "taken" && person) wanted = undefined;
+      else if (client !== "taken") return client;
+    }
+  });
+}
+
+/** Connects and talks; the exit status, or `taken` when a person may choose another name. */
+async function connect<C extends P2pClient>(
+  program: ClientProgram<C>,
+  name: string,
+  servers: readonly string[],
+  stop: AbortSignal,
+): Promise<number | "taken"> {
+  let show = (line: string) => Deno.stdin.isTerminal() ? print(line) : printError(line);
+  let client: C;
+  try {
+    client = await program.connect({
+      name,
+      ...servers.length > 0 && { servers },
+      onStatus: (status) => {
+        const line = Chat.describe(status);
+        if (line !== undefined) show(line);
+      },
+    }, (line) => show(line));
+  } catch (error) {
+    const taken = error instanceof NetlabError && error.code === ErrorCode.NameTaken;
+    if (!taken || !Deno.stdin.isTerminal()) throw error;
+    print(red(describeError(error)));
+    return "taken";
+  }
+  using screen = openScreen(dim(`${name}> `));
+  if (screen.interactive) show = (line) => screen.print(line);
+  if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));
+  stop.addEventListener("abort", () => screen.close(), { once: true });
+  const failures = await new Chat(client, screen, program.commands?.(client)).run();
+  return failures > 0 ? 1 : 0;
+}
+
+async function askForName(stop: AbortSignal): Promise<string | undefined> {
+  return await ask("Your name", {
+    signal: stop,
+    check: (answer) => {
+      const why = whyNotAName(answer);
+      return why && `That cannot be a name: ${why}`;
+    },
+  });
+}
+
+/** The servers to try; none for the default ones, `undefined` when there is no answer. */
+async function askForServer(stop: AbortSignal): Promise<string[] | undefined> {
+  const answer = await ask("Server (HOST:PORT, or a port of this machine)", {
+    default: ANY,
+    signal: stop,
+    check: (answer) => {
+      if (answer === ANY || isAddress(addressIn(answer))) return undefined;
+      return `${answer} is no address: type HOST:PORT, or a port from 1 to 65535`;
+    },
+  });
+  if (answer === undefined) return undefined;
+  return answer === ANY ? [] : [addressIn(answer)];
+}
+
+function addressIn(answer: string): string {
+  return /^[0-9]+$/.test(answer) ? `${DEFAULT_HOST}:${answer}` : answer;
+}

@@ -1,0 +1,60 @@
+/**
+ * Lines in and lines out for a program that talks with a person: what is printed never tears the line
+ * that is being typed. Owns the terminal; knows nothing of messages.
+ *
+ * @module
+ */
+import { print } from "@netlab/cli";
+import process from "node:process";
+import * as readline from "node:readline";
+
+/** A place to read lines from and to print lines to. */
+export interface Screen extends AsyncIterable<string>, Disposable {
+  /** Whether a person sits at it. */
+  readonly interactive: boolean;
+  /** Prints a line above the one that is being typed. */
+  print(line: string): void;
+  /** Asks for the next line again, after an answer. */
+  prompt(): void;
+  /** Ends the reading: whoever reads lines comes to the end. */
+  close(): void;
+}
+
+/** Standard input and output: as a terminal with a line editor and a history, or as plain lines. */
+export function openScreen(prompt: string): Screen {
+  const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  const editor = readline.createInterface({
+    input: process.stdin,
+    ...interactive && { output: process.stdout, prompt },
+    terminal: interactive,
+    historySize: 200,
+    removeHistoryDuplicates: true,
+  });
+  // Ctrl-C reaches the editor, not the program, while the terminal is in raw mode.
+  editor.on("SIGINT", () => editor.close());
+  let open = true;
+  editor.on("close", () => open = false);
+  const lines = editor[Symbol.asyncIterator]();
+  return {
+    interactive,
+    print(line) {
+      if (!interactive || !open) return print(line);
+      const { rows } = editor.getCursorPos();
+      readline.moveCursor(process.stdout, 0, -rows);
+      readline.cursorTo(process.stdout, 0);
+      readline.clearScreenDown(process.stdout);
+      // The editor goes up as many rows as it was down before it draws its line again.
+      print(line + "\n".repeat(rows));
+      editor.prompt(true);
+    },
+    prompt() {
+      if (interactive && open) editor.prompt(true);
+    },
+    close: () => editor.close(),
+    [Symbol.asyncIterator]: () => lines,
+    [Symbol.dispose]() {
+      editor.close();
+      if (interactive) print("");
+    },
+  };
+}

@@ -1,0 +1,133 @@
+/**
+ * The program around a messaging server: options, the choice of a port, log lines, signals. Serves
+ * every server that listens as `P2pServer` does; knows nothing of how one works.
+ *
+ * @module
+ */
+import {
+  askForPort,
+  configureLogs,
+  listenOn,
+  listenOnFirstFree,
+  runProgram,
+  untilAborted,
+  UsageError,
+} from "@netlab/cli";
+import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
+import type { P2pServerOptions } from "./server.ts";
+
+/** What a program says about itself. */
+export interface ServerProgram {
+  /** Its name, such as `netlab p2p server`. */
+  readonly name: string;
+  /** The task that starts it, such as `p2p:server`. */
+  readonly task: string;
+  /** What it does, in a sentence. */
+  readonly summary: string;
+  /** The version of its package. */
+  readonly version: string;
+}
+
+/** A server that runs. */
+export interface RunningServer {
+  /** Where others reach it, `host:port`. */
+  readonly address: string;
+  /** Its id, a UUID. */
+  readonly id: string;
+  /** Signs off and closes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Runs a server until a signal ends it, and then the process.
+ *
+ * @param listen Starts the server.
+ */
+export async function runServerProgram(
+  { name, task, summary, version }: ServerProgram,
+  listen: (options: P2pServerOptions) => Promise<RunningServer>,
+): Promise<never> {
+  return await runProgram({
+    name,
+    summary,
+    version,
+    usage: `deno task ${task} [options]`,
+    options: {
+      port: {
+        kind: "port",
+        help: "Listen on this port. Default: asked for on a terminal, else the first free one.",
+      },
+      index: {
+        kind: "integer",
+        max: DEFAULT_PORTS.length - 1,
+        help: "Listen on this one of the default ports: 0 is 5001, 4 is 5005.",
+      },
+      host: { kind: "string", value: "HOST", default: DEFAULT_HOST, help: "Listen on this host." },
+      advertise: {
+        kind: "address",
+        help: "Where others reach this server, when that is not the host and port it listens on.",
+      },
+      peer: {
+        kind: "address",
+        repeat: true,
+        help: "Another server. More than one may be given. Default: the other default ports.",
+      },
+      json: { kind: "flag", help: "Log a JSON object a line." },
+      verbose: { kind: "flag", help: "Log more, for who looks for a fault." },
+    },
+    examples: [
+      { command: `deno task ${task}`, what: "A server on a default port" },
+      { command: `deno task ${task} --index 1`, what: "A server on port 5002, without a question" },
+      {
+        command: `deno task ${task} --port 6001 --peer 127.0.0.1:5001`,
+        what: "A server that joins the network of another",
+      },
+      { command: `deno task ${task} --index 0 --json`, what: "Log lines for a program to read" },
+    ],
+  }, async ({ port, index, host, advertise, peer, json, verbose }, stop) => {
+    if (port !== undefined && index !== undefined) {
+      throw new UsageError("Options --port and --index exclude each other");
+    }
+    if (isEveryAddress(host) && !advertise) {
+      throw new UsageError(
+        `Option --host ${host} needs --advertise HOST:PORT as well: where others reach this server`,
+      );
+    }
+    let chosen = index === undefined ? port : DEFAULT_PORTS[index];
+    if (chosen === undefined && Deno.stdin.isTerminal()) {
+      chosen = await askForPort(host, stop);
+      if (chosen === undefined) return 0;
+    }
+    const logger = await configureLogs({ json, level: verbose ? "debug" : "info" });
+    const start = (port: number) =>
+      listen({
+        hostname: host,
+        port,
+        logger,
+        peers: (peer.length > 0 ? peer : defaultPeers(host)).map(formatAddress),
+        ...advertise && { advertise: formatAddress(advertise) },
+      });
+    const server = chosen === undefined
+      ? await listenOnFirstFree(host, start)
+      : await listenOn(host, chosen, start);
+    logger.info("listening on {address}", {
+      event: "listening",
+      address: server.address,
+      id: server.id,
+      pid: Deno.pid,
+    });
+    await untilAborted(stop);
+    logger.info("signing off", { event: "closing" });
+    await server.close();
+    return 0;
+  });
+}
+
+function defaultPeers(host: string): { hostname: string; port: number }[] {
+  const hostname = isEveryAddress(host) ? DEFAULT_HOST : host;
+  return DEFAULT_PORTS.map((port) => ({ hostname, port }));
+}
+
+function isEveryAddress(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
