@@ -196,7 +196,9 @@ function closeQuietly(conn: Deno.TcpConn): void {
 
 /** The program. What it needs beyond the library is loaded here, so that the library stays small. */
 async function main(): Promise<never> {
-  const { print, runProgram, untilAborted, UsageError } = await import("@netlab/cli");
+  const { listenOn, listenOnFirstFree, print, runProgram, untilAborted, UsageError } = await import(
+    "@netlab/cli"
+  );
   const { greetAll } = await import("./client.ts");
   const { greetingTable } = await import("./report.ts");
   const { default: config } = await import("./deno.json", { with: { type: "json" } });
@@ -233,12 +235,13 @@ async function main(): Promise<never> {
       throw new UsageError("Options --port, --index and --ports exclude each other");
     }
     const chosen = index === undefined ? port : DEFAULT_PORTS[index];
+    const listen = (port: number) => BasicServer.listen({ hostname: host, port });
     await using servers = new AsyncDisposableStack();
     const own: number[] = [];
     for (const each of ports.length > 0 ? ports : [chosen]) {
       const server = each === undefined
-        ? await listenOnFirstFree(host)
-        : await listenOn({ hostname: host, port: each });
+        ? await listenOnFirstFree(host, listen)
+        : await listenOn(host, each, listen);
       servers.use(server);
       own.push(server.port);
       print(`Listening on ${formatAddress(server.address)}`);
@@ -257,26 +260,5 @@ async function main(): Promise<never> {
 
 /** Hosts that mean every address of this machine: one can listen there, but not connect. */
 const UNSPECIFIED: readonly string[] = ["0.0.0.0", "::"];
-
-async function listenOn(address: Address): Promise<BasicServer> {
-  try {
-    return await BasicServer.listen(address);
-  } catch (cause) {
-    throw new Error(`Cannot listen on ${formatAddress(address)}`, { cause });
-  }
-}
-
-async function listenOnFirstFree(hostname: string): Promise<BasicServer> {
-  for (const port of DEFAULT_PORTS) {
-    try {
-      return await listenOn({ hostname, port });
-    } catch (error) {
-      if (!(error instanceof Error && error.cause instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-  throw new Error(
-    `Cannot find a free port: ${DEFAULT_PORTS.join(", ")} are in use; choose another with --port`,
-  );
-}
 
 if (import.meta.main) await main();
