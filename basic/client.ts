@@ -40,7 +40,7 @@ export interface GreetOptions {
  * @throws {unknown} The reason of `signal`, when it aborts.
  *
  * @example
- * ```ts ignore
+ * ```ts
  * import { greet } from "@netlab/basic/client";
  *
  * const { answered, ms, reason } = await greet({ hostname: "127.0.0.1", port: 5001 });

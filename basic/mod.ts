@@ -3,7 +3,7 @@
  * greet them all at once. `telnet` and `nc` will do as well.
  *
  * @example A server and a client
- * ```ts ignore
+ * ```ts
  * import { BasicServer, greet } from "@netlab/basic";
  *
  * await using server = await BasicServer.listen({ port: 0 });

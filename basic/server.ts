@@ -51,10 +51,11 @@ const ACCEPT_PAUSE_MS = 100;
  * anything else with `error: expected hello`. Then it closes the connection.
  *
  * @example
- * ```ts ignore
+ * ```ts
  * import { BasicServer } from "@netlab/basic/server";
  *
- * await using server = await BasicServer.listen({ port: 5001 });
+ * await using server = await BasicServer.listen({ port: 0 });
+ * server.port; // a free one; `printf hello | nc 127.0.0.1 <port>` says world
  * ```
  */
 export class BasicServer implements AsyncDisposable {
