@@ -97,7 +97,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   #askedAt = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: P2pClientOptions) {
+  /** Use {@linkcode P2pClient.connect}; a client that is built on this one calls {@linkcode P2pClient.start}. */
+  protected constructor(options: P2pClientOptions) {
     this.name = checkName(options.name);
     this.#options = options;
     this.#configured = options.servers ?? DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`);
@@ -116,14 +117,19 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    */
   static async connect(options: P2pClientOptions): Promise<P2pClient> {
     const client = new P2pClient(options);
+    await client.start();
+    return client;
+  }
+
+  /** Registers at the first server that can be reached. Errors as {@linkcode P2pClient.connect} has them. */
+  protected async start(): Promise<void> {
     try {
-      await client.#attachToAny(undefined);
+      await this.#attachToAny(undefined);
     } catch (error) {
-      await client.close();
+      await this.close();
       throw error;
     }
-    client.#timer = setInterval(() => client.#tick(), TICK_MS);
-    return client;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** The address of the server that the user is registered at; `undefined` while there is none. */

@@ -23,7 +23,7 @@ import {
   whyNotAName,
 } from "@netlab/protocol";
 import { Chat, type ChatCommand } from "./chat.ts";
-import type { P2pClient, P2pClientOptions } from "./client.ts";
+import type { ClientStatus, P2pClient, P2pClientOptions } from "./client.ts";
 import { openScreen } from "./screen.ts";
 
 /** What a program says about itself, and what it adds. */
@@ -39,9 +39,11 @@ export interface ClientProgram<C extends P2pClient> {
   /**
    * Connects.
    *
-   * @param print Prints a line.
+   * @param print Prints a line to standard output.
    */
   connect(options: P2pClientOptions, print: (line: string) => void): Promise<C>;
+  /** What to print when the client is connected, if not where. */
+  connected?(client: C): string;
   /** Commands besides the common ones. */
   commands?(client: C): Record<string, ChatCommand>;
 }
@@ -113,15 +115,21 @@ async function connect<C extends P2pClient>(
   servers: readonly string[],
   stop: AbortSignal,
 ): Promise<number | "taken"> {
-  let show = (line: string) => Deno.stdin.isTerminal() ? print(line) : printError(line);
-  let client: C;
+  let show: (line: string) => void = print;
+  let status: ClientStatus | undefined;
+  let client: C | undefined;
+  // Without a terminal standard output is for messages.
+  const showStatus = () => {
+    const line = status && Chat.describe(status);
+    if (line !== undefined) (Deno.stdin.isTerminal() ? show : printError)(line);
+  };
   try {
     client = await program.connect({
       name,
       ...servers.length > 0 && { servers },
-      onStatus: (status) => {
-        const line = Chat.describe(status);
-        if (line !== undefined) show(line);
+      onStatus: (changed) => {
+        status = changed;
+        if (client) showStatus();
       },
     }, (line) => show(line));
   } catch (error) {
@@ -130,6 +138,8 @@ async function connect<C extends P2pClient>(
     print(red(describeError(error)));
     return "taken";
   }
+  if (program.connected) show(program.connected(client));
+  else showStatus();
   using screen = openScreen(dim(`${name}> `));
   if (screen.interactive) show = (line) => screen.print(line);
   if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));

@@ -1,1 +1,103 @@
-export const x: number = 1;
+/**
+ * The rtt server: a messaging server that answers echoes, lets users sign off, and knows the
+ * round-trip time to its peers; and the program that runs it. Everything else is p2p's.
+ *
+ * @module
+ */
+import { FrameType } from "@netlab/protocol";
+import { P2pServer, type P2pServerOptions, type PeerInfo } from "@netlab/p2p/server";
+import { disconnectRule, EchoRule } from "./rules.ts";
+
+/** How an {@linkcode RttServer} listens, and whom it looks for. */
+export type RttServerOptions = Omit<P2pServerOptions, "rules">;
+
+/** Another server, as an rtt server sees it. */
+export interface RttPeerInfo extends PeerInfo {
+  /**
+   * The round-trip time to it in milliseconds, the lowest of the last ten seconds; `undefined` when
+   * there is no direct link, or nothing was measured yet.
+   */
+  rttMs: number | undefined;
+}
+
+/**
+ * A messaging server whose clients choose it by time.
+ *
+ * @example
+ * ```ts no-run
+ * import { RttServer } from "@netlab/rtt/server";
+ *
+ * await using server = await RttServer.listen({ port: 5001, peers: ["127.0.0.1:5002"] });
+ * server.peers(); // with rttMs, a second after they are linked
+ * ```
+ */
+export class RttServer implements AsyncDisposable {
+  readonly #server: P2pServer;
+  readonly #echo: EchoRule;
+
+  private constructor(server: P2pServer, echo: EchoRule) {
+    this.#server = server;
+    this.#echo = echo;
+  }
+
+  /** Starts a server. Errors are those of `P2pServer.listen`. */
+  static async listen(options: RttServerOptions = {}): Promise<RttServer> {
+    const echo = new EchoRule();
+    const rules = new Map([[FrameType.Echo, echo], [FrameType.Disconnect, disconnectRule]]);
+    return new RttServer(await P2pServer.listen({ ...options, rules }), echo);
+  }
+
+  /** The server's id: a UUID, new at every start. */
+  get id(): string {
+    return this.#server.id;
+  }
+
+  /** Where others reach the server, `host:port`. */
+  get address(): string {
+    return this.#server.address;
+  }
+
+  /** The TCP port on which it listens. */
+  get port(): number {
+    return this.#server.port;
+  }
+
+  /** The names of all users that can be written to, on this and on other servers. */
+  users(): string[] {
+    return this.#server.users();
+  }
+
+  /** The names of this server's own users. */
+  localUsers(): string[] {
+    return this.#server.localUsers();
+  }
+
+  /** The servers within reach, near and far, with the time to the near ones. */
+  peers(): RttPeerInfo[] {
+    return this.#server.peers().map((peer) => ({ ...peer, rttMs: this.#echo.rttMs(peer.id) }));
+  }
+
+  /** Signs off and closes, as `P2pServer.close` does. */
+  close(): Promise<void> {
+    return this.#server.close();
+  }
+
+  /** The same as {@linkcode RttServer.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+if (import.meta.main) {
+  const { runServerProgram } = await import("@netlab/p2p/programs");
+  const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
+  await runServerProgram(
+    {
+      name: "netlab rtt server",
+      task: "rtt:server",
+      summary: "Serves users who write to each other and choose their server by round-trip time.",
+      version,
+    },
+    (options) => RttServer.listen(options),
+  );
+}

@@ -42,6 +42,8 @@ export class Link {
   server = "";
   /** Where that server is reached. */
   address = "";
+  /** What the server at the other end can do, once it has said. */
+  capabilities: ReadonlySet<string> = new Set();
   /** When the last frame came in: milliseconds. */
   heardAt: number;
   /** When the last sign of life was sent: milliseconds. */

@@ -207,8 +207,10 @@ export class Mesh {
   }
 
   #capabilities(link: Link, frame: Frame): void {
-    if (link.role !== "probe" || frame.subtype !== Information.Capabilities) return;
-    const capabilities = readCapabilities(frame.payload);
+    if (frame.subtype !== Information.Capabilities) return;
+    link.capabilities = readCapabilities(frame.payload);
+    if (link.role !== "probe") return;
+    const { capabilities } = link;
     if (capabilities.size === 0) {
       this.#expiring.delete(link);
       this.#events.foundFirstGeneration(link);
@@ -234,7 +236,10 @@ export class Mesh {
       void link.port.close();
       return;
     }
-    if (link.role === "stranger") writePeerRegistration(link.port.out, this.#registration());
+    if (link.role === "stranger") {
+      writePeerRegistration(link.port.out, this.#registration());
+      writeInformationRequest(link.port.out, Information.Capabilities);
+    }
     this.#expiring.delete(link);
     link.role = "peer";
     link.server = server;

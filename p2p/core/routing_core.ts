@@ -33,6 +33,9 @@ import { Relay } from "./relay.ts";
 import { Topology } from "./topology.ts";
 import { Users } from "./users.ts";
 
+/** A connection that has not said who it is may be silent for this long: milliseconds. */
+const STRANGER_MS = 60_000;
+
 /** What a core does with frames of one type. */
 export interface FrameRule {
   /** What the server says it can do because of this rule: a word of `Capability`. */
@@ -79,6 +82,7 @@ export class RoutingCore {
   readonly #firstGeneration: FirstGeneration;
   readonly #relay: Relay;
   readonly #rules: ReadonlyMap<number, FrameRule>;
+  readonly #strangers = new Set<Link>();
   readonly #changed = new Set<string>();
   #reachable = 0;
 
@@ -135,13 +139,19 @@ export class RoutingCore {
     this.mesh.tick();
     this.#firstGeneration.tick();
     this.users.tick();
+    for (const link of this.#strangers) {
+      if (link.role !== "stranger") this.#strangers.delete(link);
+      else if (now - link.heardAt > STRANGER_MS) void link.port.close();
+    }
     for (const rule of this.#rules.values()) rule.tick?.(this, this.#context.now);
     this.turn();
   }
 
   /** Somebody has connected; `remoteHost` is where from, as it stands in addresses. */
   accepted(port: Port, remoteHost: string): Link {
-    return new Link(port, remoteHost, undefined, this.#context.now);
+    const link = new Link(port, remoteHost, undefined, this.#context.now);
+    this.#strangers.add(link);
+    return link;
   }
 
   /** A frame came in; it is valid until this returns. */
@@ -180,6 +190,7 @@ export class RoutingCore {
 
   /** A connection has ended, or its other side will send no more. Telling it twice does nothing. */
   closed(link: Link): void {
+    this.#strangers.delete(link);
     this.#relay.release(link);
     this.users.leave(link);
     this.mesh.closed(link);
@@ -239,7 +250,7 @@ export class RoutingCore {
 
   /** An answer, or the announcement of a first-generation server, which nobody asked for. */
   #learn(link: Link, frame: Frame): void {
-    if (link.role === "probe") this.mesh.received(link, frame);
+    if (link.role === "probe" || link.role === "peer") this.mesh.received(link, frame);
     else if (link.role === "first-generation") this.#firstGeneration.received(link, frame);
     else if (link.role === "stranger" && frame.subtype === Information.Users) {
       this.mesh.discovery.learn(`${link.remoteHost}:${readAnnouncement(frame.payload)}`);

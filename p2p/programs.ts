@@ -1,0 +1,7 @@
+/**
+ * The programs around messaging servers and clients, for systems that are built on this one.
+ *
+ * @module
+ */
+export * from "./client_program.ts";
+export * from "./server_program.ts";
