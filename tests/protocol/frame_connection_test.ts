@@ -122,20 +122,23 @@ socketTest("frame connection drops a frame whose end never comes", async () => {
 });
 
 socketTest(
-  "frame connection grows for big frames and reads small ones after quiet times",
+  "frame connection fits its buffer to big frames and to quiet times",
   async () => {
     const [a, b] = await tcpPair();
-    const [left, right] = [new p.FrameConnection(a), new p.FrameConnection(b)];
+    const watched = new Watched(b);
+    const [left, right] = [new p.FrameConnection(a), new p.FrameConnection(watched)];
     const echoing = right.run({ frame: (frame) => right.out.forward(frame, 0) });
     // Quiet for so long that a busy buffer is given back, then one frame that needs it again.
     const lengths = [9, BIG.length, ...new Array(150).fill(5), BIG.length, 2_042, 2_043, 3_000, 0];
     const seen: number[] = [];
+    const buffers: number[] = [];
     left.out.frame(Echo, 0, BIG.subarray(0, lengths[0]));
     await within(
       left.run({
         frame(frame) {
           assertEquals(frame.payload, BIG.subarray(0, frame.payload.length));
           seen.push(frame.payload.length);
+          buffers.push(watched.bufferBytes);
           const next = lengths[seen.length];
           if (next === undefined) left.close();
           else left.out.frame(Echo, 0, BIG.subarray(0, next));
@@ -145,6 +148,11 @@ socketTest(
     );
     await within(echoing, "end");
     assertEquals(seen, lengths);
+    const quiet = 4 * 1024;
+    assertEquals(
+      [0, 1, 2, 151, 152].map((at) => buffers[at]! > quiet),
+      [false, true, true, false, true],
+    );
   },
 );
 

@@ -132,6 +132,13 @@ Deno.test({
     }, 2_000_000);
     assertTooLong(() => out.frame(4, 0, new Uint8Array(2_000_000)), 2_000_000);
     assertEquals([calls, out.take().toHex()], [0, "040100000000"]);
+
+    // Nor does one without a bound make room for it.
+    const unbounded = new FrameWriter();
+    unbounded.begin(FrameType.Echo, 0);
+    assertTooLong(() => unbounded.text("x".repeat(2_000_000)), 2_000_000);
+    unbounded.frame(4, 1);
+    assert(unbounded.take().buffer.byteLength < 2_000_000);
   },
 });
 

@@ -46,6 +46,8 @@ export class Watched implements ByteConnection {
   readonly #conn: ByteConnection;
   /** How many reads were begun. */
   reads = 0;
+  /** The size of the whole buffer that the last read fills. */
+  bufferBytes = 0;
   /** How many bytes each write was asked to take. */
   readonly writes: number[] = [];
   /** How many writes were under way at the same time, at most. */
@@ -58,6 +60,7 @@ export class Watched implements ByteConnection {
 
   read(buffer: Uint8Array): Promise<number | null> {
     this.reads++;
+    this.bufferBytes = buffer.buffer.byteLength;
     return this.#conn.read(buffer);
   }
 
