@@ -3,5 +3,6 @@
  *
  * @module
  */
+export type { ChatCommand } from "./chat.ts";
 export * from "./client_program.ts";
 export * from "./server_program.ts";

@@ -44,6 +44,8 @@ export class Discovery {
   readonly #isLinked: (server: string) => boolean;
 
   /**
+   * Knows `addresses`, and dials them at the next tick.
+   *
    * @param addresses What to dial from the start, for good.
    * @param probe Dials an address; the outcome comes back through the methods below.
    * @param isLinked Whether there is a link to the server with that id.

@@ -49,11 +49,13 @@ export class Link {
   /** When the last sign of life was sent: milliseconds. */
   aliveAt = 0;
   /** When a dialled connection must have proved useful: milliseconds. */
-  deadline = Infinity;
+  deadline: number = Infinity;
   /** Links whose reading is held up until this one has written what waits. */
   readonly heldUp: Set<Link> = new Set();
 
   /**
+   * A connection of which nothing is known yet.
+   *
    * @param port The connection.
    * @param remoteHost The host at its other end, as it stands in addresses.
    * @param dialled The address that this server dialled, or `undefined` when the other side did.
