@@ -264,6 +264,9 @@ export class RoutingCore {
         return this.users.register(link, readBareName(frame.payload), NIL_UUID);
       case Registration.Session: {
         const { session, name } = readSessionRegistration(frame.payload);
+        if (session === NIL_UUID) {
+          throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
+        }
         return this.users.register(link, name, session);
       }
       case Registration.Peer:

@@ -1,0 +1,153 @@
+/**
+ * The import rules, read from the module graph: who may know of whom. Owns the table of rooms; a change
+ * to it is a change of the design.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { ignoreUnless } from "./permissions.ts";
+
+/** Each room, and the rooms that its modules may import; its own goes without saying. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  protocol: [],
+  cli: ["protocol"],
+  basic: ["protocol"],
+  p2p: ["protocol"],
+  rtt: ["protocol", "p2p"],
+};
+
+/** Modules that are programs or parts of them: they may import `cli` as well. */
+const PROGRAMS = [
+  "basic/client.ts",
+  "basic/report.ts",
+  "basic/server.ts",
+  "p2p/chat.ts",
+  "p2p/client_program.ts",
+  "p2p/screen.ts",
+  "p2p/server_program.ts",
+  "rtt/client.ts",
+];
+
+interface Dependency {
+  specifier: string;
+  code?: { specifier: string };
+  type?: { specifier: string };
+  isDynamic?: boolean;
+}
+
+interface Module {
+  specifier: string;
+  dependencies?: Dependency[];
+}
+
+const root = new URL("..", import.meta.url).href;
+
+/** The modules of the workspace that these entry points reach, by path. */
+async function graph(...entries: string[]): Promise<Map<string, Dependency[]>> {
+  const modules = new Map<string, Dependency[]>();
+  for (const entry of entries) {
+    const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+      args: ["info", "--json", new URL(entry, root).href],
+      stdin: "null",
+      stderr: "inherit",
+    }).output();
+    assert(success, `deno info ${entry} failed`);
+    const { modules: found } = JSON.parse(new TextDecoder().decode(stdout)) as {
+      modules: Module[];
+    };
+    for (const { specifier, dependencies } of found) {
+      if (specifier.startsWith(root)) modules.set(specifier.slice(root.length), dependencies ?? []);
+    }
+  }
+  return modules;
+}
+
+/** The path of what is imported, when it is in the workspace. */
+function target(dependency: Dependency): string | undefined {
+  const specifier = (dependency.code ?? dependency.type)?.specifier;
+  return specifier?.startsWith(root) ? specifier.slice(root.length) : undefined;
+}
+
+const room = (path: string) => path.includes("/") ? path.slice(0, path.indexOf("/")) : "";
+
+const ENTRIES = ["mod.ts", "demo.ts", "cli/mod.ts", "p2p/core/mod.ts", "p2p/programs.ts"];
+
+Deno.test({
+  name: "rooms import only the rooms to their left",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    const modules = await graph(...ENTRIES);
+    const seen = new Set<string>();
+    for (const [path, dependencies] of modules) {
+      const allowed = MAY_IMPORT[room(path)];
+      if (!allowed) continue;
+      seen.add(room(path));
+      for (const dependency of dependencies) {
+        const to = target(dependency);
+        if (to === undefined || room(to) === room(path) || room(to) === "links") continue;
+        const fine = allowed.includes(room(to)) || (room(to) === "cli" && PROGRAMS.includes(path));
+        assert(fine, `${path} may not import ${to}`);
+      }
+    }
+    assertEquals([...seen].sort(), Object.keys(MAY_IMPORT).sort(), "the graph reaches every room");
+  },
+});
+
+Deno.test({
+  name: "importing a system loads nothing of the programs",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    for (const entry of ["basic/mod.ts", "p2p/mod.ts", "rtt/mod.ts"]) {
+      const modules = await graph(entry);
+      const loaded = new Set<string>();
+      const follow = (path: string) => {
+        if (loaded.has(path)) return;
+        loaded.add(path);
+        for (const dependency of modules.get(path) ?? []) {
+          const to = target(dependency);
+          if (to !== undefined && !dependency.isDynamic && dependency.code) follow(to);
+        }
+      };
+      follow(entry);
+      const programs = [...loaded].filter((path) => room(path) === "cli");
+      assertEquals(programs, [], `${entry} loads ${programs}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "the routing core uses no I/O, no clock and no randomness",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    const modules = await graph("p2p/core/mod.ts");
+    const core = [...modules.keys()].filter((path) => path.startsWith("p2p/"));
+    assert(core.includes("p2p/core/routing_core.ts"));
+    for (const path of core) {
+      assert(
+        path.startsWith("p2p/core/") || path === "p2p/logger.ts",
+        `the core may not import ${path}`,
+      );
+      for (const { specifier } of modules.get(path)!) {
+        assert(!/^(node|npm|jsr):/.test(specifier), `${path} may not import ${specifier}`);
+      }
+      const source = await Deno.readTextFile(new URL(path, root));
+      const code = source.replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, "");
+      const used =
+        /\b(Deno|Date|performance|setTimeout|setInterval|crypto|fetch)\b\s*[.(]|Math\.random/
+          .exec(code);
+      assertEquals(used?.[0], undefined, `${path} uses ${used?.[0]}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "libraries never print",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    for (const path of (await graph(...ENTRIES)).keys()) {
+      if (!(room(path) in MAY_IMPORT) || room(path) === "cli") continue;
+      const source = await Deno.readTextFile(new URL(path, root));
+      assert(!/\bconsole\.|Deno\.(stdout|stderr)\.write/.test(source), `${path} prints`);
+    }
+  },
+});
