@@ -116,11 +116,9 @@ function findNul(bytes: Uint8Array, from: number, end: number, what: string): nu
 
 const encoder = new TextEncoder();
 const fields = new MessageFields();
-const ascii = new TextDecoder("latin1");
-
 /** The id of a message whose fields were found, in lower-case text. */
 export function messageId(fields: MessageFields): string {
-  return ascii.decode(fields.bytes.subarray(fields.id, fields.id + UUID_TEXT_BYTES)).toLowerCase();
+  return readText(fields.bytes, fields.id, fields.id + UUID_TEXT_BYTES, "id").toLowerCase();
 }
 
 /**

@@ -27,6 +27,8 @@ export function readText(
   end: number,
   what: string,
 ): string {
+  const ascii = readShortAscii(bytes, start, end);
+  if (ascii !== undefined) return ascii;
   try {
     return decoder.decode(bytes.subarray(start, end));
   } catch (cause) {
@@ -34,6 +36,16 @@ export function readText(
       cause,
     });
   }
+}
+
+/** Up to this length, strings of ASCII are made without the decoder: it costs a microsecond a call. */
+const SHORT_BYTES = 64;
+
+/** The string, when it is short and all ASCII. */
+function readShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
+  if (end - start > SHORT_BYTES) return undefined;
+  for (let at = start; at < end; at++) if (bytes[at]! >= 0x80) return undefined;
+  return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
 }
 
 /**
