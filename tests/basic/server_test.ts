@@ -24,6 +24,7 @@ for (const question of ["hello", "hello\n", "hello\r\n"]) {
   test(`BasicServer answers ${JSON.stringify(question)} wherever it is cut`, async () => {
     await using server = await BasicServer.listen({
       port: 0,
+      patienceMs: FOREVER_MS,
       lineEndMs: question === "hello" ? 20 : FOREVER_MS,
     });
     for (let cut = 1; cut <= question.length; cut++) {
@@ -83,6 +84,19 @@ test("BasicServer loses no reply to a client that says far too much", async () =
   }
 });
 
+test("BasicServer does not reset the connection of a client that goes on talking", async () => {
+  await using server = await BasicServer.listen({ port: 0 });
+  using socket = await TextSocket.connect(server.address);
+  await socket.write("what?\n");
+  assertEquals(await socket.read(), REFUSAL);
+  for (let i = 0; i < 3; i++) {
+    await socket.write("are you there?\n");
+    assert((await greet(server.address)).answered);
+  }
+  await socket.end();
+  assertEquals(await socket.read(), "");
+});
+
 test("BasicServer loses patience with a client that says nothing, or not enough", async () => {
   await using server = await BasicServer.listen({ port: 0, patienceMs: 30 });
   for (const said of ["", "hel", "hello\r"]) {
@@ -134,8 +148,8 @@ test("BasicServer ends its connections when it is closed, and may be closed twic
   const server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
   using silent = await TextSocket.connect(server.address);
   assert((await greet(server.address)).answered);
-  await Promise.all([server.close(), server.close()]);
-  assertEquals(await silent.readAll(), "");
+  const [said] = await Promise.all([silent.readAll(), server.close(), server.close()]);
+  assertEquals(said, "");
   assertEquals((await greet(server.address)).reason, "connection refused");
 });
 

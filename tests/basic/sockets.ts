@@ -5,6 +5,9 @@
  */
 import type { Address } from "@netlab/basic";
 
+/** Longer than any answer takes, shorter than a server's patience where a test makes it endless. */
+const READ_DEADLINE_MS = 8_000;
+
 /** A connection that writes and reads text. Reading to the end is what `nc` does. */
 export class TextSocket implements Disposable {
   readonly #conn: Deno.TcpConn;
@@ -23,11 +26,16 @@ export class TextSocket implements Disposable {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
 
-  /** What comes next, or "" at the end. */
+  /** What comes next, or "" at the end. When nothing comes for long, the connection is closed. */
   async read(): Promise<string> {
     const buffer = new Uint8Array(4096);
-    const count = await this.#conn.read(buffer);
-    return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+    const timer = setTimeout(() => this.#conn.close(), READ_DEADLINE_MS);
+    try {
+      const count = await this.#conn.read(buffer);
+      return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Everything until the other side ends. */
