@@ -230,17 +230,15 @@ export class Mesh {
         "Cannot register as a server: this connection is registered already",
       );
     }
+    this.#expiring.delete(link);
+    // Even when it is this server itself: the end that dialled learns so where the address leads.
+    if (link.role === "stranger") writePeerRegistration(link.port.out, this.#registration());
     if (server === this.#context.id) {
-      this.#expiring.delete(link);
       if (link.dialled !== undefined) this.discovery.isSelf(link.dialled);
       void link.port.close();
       return;
     }
-    if (link.role === "stranger") {
-      writePeerRegistration(link.port.out, this.#registration());
-      writeInformationRequest(link.port.out, Information.Capabilities);
-    }
-    this.#expiring.delete(link);
+    if (link.role === "stranger") writeInformationRequest(link.port.out, Information.Capabilities);
     link.role = "peer";
     link.server = server;
     link.address = address;

@@ -1,0 +1,156 @@
+/**
+ * The map of the network and the ways on it, without any connection.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { Topology } from "@netlab/p2p/core";
+import fc from "fast-check";
+
+/** Links as `a-b` or `a-b:cost`, announced by both ends; `a>b` is announced by `a` alone. */
+function map(self: string, links: string): Topology {
+  const states = new Map<string, { server: string; cost: number }[]>([[self, []]]);
+  const announce = (from: string, to: string, cost: number) => {
+    if (!states.has(from)) states.set(from, []);
+    states.get(from)!.push({ server: to, cost });
+  };
+  for (const link of links.split(" ")) {
+    const [, from, kind, to, cost] = /^(\w+)([->])(\w+)(?::(\d+))?$/.exec(link)!;
+    announce(from!, to!, Number(cost ?? 1));
+    if (kind === "-") announce(to!, from!, Number(cost ?? 1));
+  }
+  const topology = new Topology(self);
+  for (const [server, links] of states) {
+    topology.apply({ server, version: 1, address: `${server}:1`, links });
+  }
+  return topology;
+}
+
+function routes(topology: Topology): Record<string, string> {
+  return Object.fromEntries(
+    [...topology.routes()].map(([server, { next, cost, hops }]) => [
+      server,
+      `${next} ${cost} ${hops}`,
+    ]),
+  );
+}
+
+Deno.test({
+  name: "topology finds the cheapest way, not the one with the fewest links",
+  permissions: "none",
+  fn() {
+    assertEquals(routes(map("a", "a-b:1 b-c:1 c-d:1 a-d:9")), {
+      b: "b 1 1",
+      c: "b 2 2",
+      d: "b 3 3",
+    });
+  },
+});
+
+Deno.test({
+  name: "topology takes fewer links, then the lower id, among ways of one cost",
+  permissions: "none",
+  fn() {
+    assertEquals(routes(map("a", "a-c a-b b-d c-d")).d, "b 2 2");
+    assertEquals(routes(map("a", "a-b:1 b-d:1 a-d:2")).d, "d 2 1");
+    assertEquals(routes(map("a", "a-d:2 b-d:1 a-b:1")).d, "d 2 1");
+  },
+});
+
+Deno.test({
+  name: "topology counts a link only when both ends announce it",
+  permissions: "none",
+  fn() {
+    assertEquals(routes(map("a", "a>b b-c")), {});
+    assertEquals(routes(map("a", "a-b b>c")), { b: "b 1 1" });
+    assertEquals(routes(map("a", "a-b c>b")), { b: "b 1 1" });
+  },
+});
+
+Deno.test({
+  name: "topology does not lead back to the server itself, whatever others announce",
+  permissions: "none",
+  fn() {
+    const topology = map("a", "a-b b-c c-a a-a");
+    assertEquals(topology.route("a"), undefined);
+    assertEquals(topology.reaches("a"), true);
+    assertEquals([...topology.routes().keys()].sort(), ["b", "c"]);
+  },
+});
+
+Deno.test({
+  name: "topology takes a newer announcement and passes over an older one",
+  permissions: "none",
+  fn() {
+    const topology = map("a", "a-b b-c");
+    const older = { server: "b", version: 1, address: "b:1", links: [] };
+    assertEquals(topology.apply(older), false);
+    assertEquals(topology.reaches("c"), true);
+    assertEquals(topology.apply({ ...older, version: 2 }), true);
+    assertEquals(topology.reaches("c"), false);
+    assertEquals(topology.apply({ ...older, links: [{ server: "a", cost: 1 }] }), false);
+    assertEquals([...topology.states()].map(({ server }) => server), ["a", "b", "c"]);
+  },
+});
+
+Deno.test({
+  name: "topology forgets a server that nobody reached for a minute, and no other",
+  permissions: "none",
+  fn() {
+    const topology = map("a", "a-b b-c d>a");
+    const links = [{ server: "b", cost: 1 }];
+    assertEquals(topology.forget(0), []);
+    assertEquals(topology.forget(59_999), []);
+    assertEquals(topology.forget(60_000), ["d"]);
+    assertEquals(topology.get("d"), undefined);
+
+    topology.apply({ server: "a", version: 2, address: "a:1", links: [] });
+    assertEquals(topology.forget(70_000), []);
+    topology.apply({ server: "a", version: 3, address: "a:1", links });
+    assertEquals(topology.forget(129_000), []);
+    topology.apply({ server: "a", version: 4, address: "a:1", links: [] });
+    // The minute begins anew, since a way led there in between.
+    assertEquals(topology.forget(131_000), []);
+    assertEquals(topology.forget(190_999), []);
+    assertEquals(topology.forget(191_000), ["b", "c"]);
+    assertEquals([...topology.states()].map(({ server }) => server), ["a"]);
+  },
+});
+
+Deno.test({
+  name: "topology ways cost what the shortest ways cost, and their first links lead nearer",
+  permissions: "none",
+  fn() {
+    const names = ["a", "b", "c", "d", "e", "f"];
+    const graph = fc.uniqueArray(
+      fc.record({ from: fc.nat(5), to: fc.nat(5), cost: fc.integer({ min: 1, max: 9 }) })
+        .filter(({ from, to }) => from < to),
+      { selector: ({ from, to }) => from * 6 + to, minLength: 1 },
+    );
+    fc.assert(fc.property(graph, (edges) => {
+      const distance = names.map((_, i) => names.map((_, j) => i === j ? 0 : Infinity));
+      for (const { from, to, cost } of edges) distance[from]![to] = distance[to]![from] = cost;
+      const direct = distance.map((row) => [...row]);
+      for (const k of names.keys()) {
+        for (const i of names.keys()) {
+          for (const j of names.keys()) {
+            const over = distance[i]![k]! + distance[k]![j]!;
+            if (over < distance[i]![j]!) distance[i]![j] = over;
+          }
+        }
+      }
+      const text = edges.map(({ from, to, cost }) => `${names[from]}-${names[to]}:${cost}`);
+      for (const [self, name] of names.entries()) {
+        const topology = map(name, text.join(" "));
+        for (const [to, target] of names.entries()) {
+          if (to === self) continue;
+          const route = topology.route(target);
+          assertEquals(route?.cost ?? Infinity, distance[self]![to]!);
+          if (!route) continue;
+          const next = names.indexOf(route.next);
+          assertEquals(direct[self]![next]! + distance[next]![to]!, route.cost);
+        }
+      }
+    }));
+  },
+});
