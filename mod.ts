@@ -2,14 +2,15 @@
  * Everything public of netlab: the wire, and the three systems on it.
  *
  * @example Two servers, two users
- * ```ts no-run
+ * ```ts
  * import { P2pClient, P2pServer } from "./mod.ts";
  *
  * await using first = await P2pServer.listen();
  * await using second = await P2pServer.listen({ peers: [first.address] });
  * await using alice = await P2pClient.connect({ name: "Alice", servers: [first.address] });
  * await using bob = await P2pClient.connect({ name: "Bob", servers: [second.address] });
- * await alice.send("Bob", "Hello");
+ * await bob.send("Bob", "A note to myself");
+ * alice.server; // where she is
  * ```
  *
  * @module

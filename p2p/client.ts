@@ -69,13 +69,16 @@ const LAST_RECEIPTS_MS = 1_000;
  * same id, through the next one; recipients see them once.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { P2pClient } from "@netlab/p2p/client";
+ * import { P2pServer } from "@netlab/p2p/server";
  *
- * await using alice = await P2pClient.connect({ name: "Alice" });
- * await alice.send("Bob", "Hello");
+ * await using server = await P2pServer.listen();
+ * await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
+ * await alice.send("Alice", "A note to myself");
  * for await (const { sender, text } of alice) {
  *   await alice.send(sender, `You wrote: ${text}`);
+ *   break;
  * }
  * ```
  */

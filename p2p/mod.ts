@@ -3,7 +3,7 @@
  * {@linkcode P2pClient}.
  *
  * @example A server and two users
- * ```ts no-run
+ * ```ts
  * import { P2pClient, P2pServer } from "@netlab/p2p";
  *
  * await using server = await P2pServer.listen();

@@ -72,7 +72,7 @@ const ACCEPT_PAUSE_MS = 100;
  * A messaging server: its users write to the users of every server that it finds.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { P2pServer } from "@netlab/p2p/server";
  *
  * await using first = await P2pServer.listen();

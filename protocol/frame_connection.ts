@@ -71,16 +71,24 @@ const QUIET_READS = 100;
  * in one turn of the event loop leaves in one write, with a single write under way at a time.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { FrameConnection, FrameType } from "@netlab/protocol";
  *
- * const connection = new FrameConnection(await Deno.connect({ port: 5001 }));
+ * // One side answers every frame with itself.
+ * using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * const { port } = listener.addr;
+ * const connection = new FrameConnection(await Deno.connect({ hostname: "127.0.0.1", port }));
+ * const other = new FrameConnection(await listener.accept());
+ * const answering = other.run({ frame: (frame) => other.out.forward(frame, 0) });
+ *
+ * // The other one sends one, and ends when it is back.
  * connection.out.frame(FrameType.Echo, 0, new TextEncoder().encode("hi"));
  * await connection.run({
  *   frame(frame) {
  *     if (frame.type === FrameType.Echo) connection.close();
  *   },
  * });
+ * await answering;
  * ```
  */
 export class FrameConnection {

@@ -23,12 +23,14 @@ export interface RttClientOptions extends Omit<P2pClientOptions, "rank"> {
  * lost, and when {@linkcode RttClient.moveToBest} is called.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { RttClient } from "@netlab/rtt/client";
+ * import { RttServer } from "@netlab/rtt/server";
  *
- * await using alice = await RttClient.connect({ name: "Alice" });
- * alice.server; // the fastest one
- * await alice.send("Bob", "Hello");
+ * await using one = await RttServer.listen();
+ * await using two = await RttServer.listen({ peers: [one.address] });
+ * await using alice = await RttClient.connect({ name: "Alice", servers: [one.address, two.address] });
+ * alice.server; // the faster one
  * ```
  */
 export class RttClient extends P2pClient {

@@ -24,10 +24,10 @@ export interface RttPeerInfo extends PeerInfo {
  * A messaging server whose clients choose it by time.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { RttServer } from "@netlab/rtt/server";
  *
- * await using server = await RttServer.listen({ port: 5001, peers: ["127.0.0.1:5002"] });
+ * await using server = await RttServer.listen({ peers: ["127.0.0.1:5002"] });
  * server.peers(); // with rttMs, a second after they are linked
  * ```
  */
