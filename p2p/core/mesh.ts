@@ -141,6 +141,7 @@ export class Mesh {
       this.#directory.forget(server);
       this.#gapsAskedAt.delete(server);
     }
+    this.#askForUnknown();
     this.discovery.tick();
   }
 
@@ -294,6 +295,17 @@ export class Mesh {
     }
   }
 
+  /**
+   * Asks for the users of servers that are within reach and were forgotten here, or were not told of:
+   * nobody sends what did not change.
+   */
+  #askForUnknown(): void {
+    for (const server of this.#topology.routes().keys()) {
+      const link = this.toward(server);
+      if (link && this.#directory.version(server) < 0) this.#askAfterGap(link, server);
+    }
+  }
+
   /** Asks for what is missing before a change, unless the answer is under way already. */
   #askAfterGap(link: Link, server: string): void {
     const now = this.#context.now;
@@ -302,13 +314,14 @@ export class Mesh {
     this.#sendDigest(link);
   }
 
-  /** Sends what the other server lacks: it said which versions it has. */
+  /**
+   * Sends what the other server lacks: it said which versions it has. Also of servers out of reach:
+   * when they come back unchanged, nobody tells it.
+   */
   #sendNewer(link: Link, versions: readonly PresenceVersion[]): void {
     const theirs = new Map(versions.map(({ server, version }) => [server, version]));
     for (const { server, version } of this.#directory.versions()) {
-      if (this.#topology.reaches(server) && version > (theirs.get(server) ?? -1)) {
-        this.#sendSnapshot(link, server);
-      }
+      if (version > (theirs.get(server) ?? -1)) this.#sendSnapshot(link, server);
     }
   }
 

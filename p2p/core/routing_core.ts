@@ -84,7 +84,7 @@ export class RoutingCore {
   readonly #rules: ReadonlyMap<number, FrameRule>;
   readonly #strangers = new Set<Link>();
   readonly #changed = new Set<string>();
-  #reachable = 0;
+  #reachable: ReadonlySet<string> = new Set();
 
   /** A server that knows nobody. */
   constructor(options: RoutingCoreOptions) {
@@ -295,8 +295,8 @@ export class RoutingCore {
   }
 
   #reachChanged(): void {
-    const reachable = this.topology.routes().size;
-    if (reachable > this.#reachable) {
+    const reachable = new Set(this.topology.routes().keys());
+    if (!reachable.isSubsetOf(this.#reachable)) {
       for (const name of this.users.localNames()) this.#changed.add(name);
     }
     this.#reachable = reachable;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { VirtualNetwork } from "./virtual_network.ts";
+import type { VirtualNetwork } from "./virtual_network.ts";
 import { VirtualNode, type VirtualNodeOptions } from "./virtual_node.ts";
 
 /** The address of the server with that number. */

@@ -1,0 +1,97 @@
+/**
+ * The other end of a link between servers, played by a test: says what the test wants said, and keeps
+ * what comes in. Shows signs of life by itself.
+ *
+ * @module
+ */
+import {
+  Capability,
+  type Frame,
+  FrameType,
+  type FrameWriter,
+  LinkStateKind,
+  type PresenceSnapshot,
+  type UserRecord,
+  writeAlive,
+  writeInformationResponse,
+  writeLinkState,
+  writePeerRegistration,
+  writePresenceSnapshot,
+} from "@netlab/protocol";
+import type { VirtualConnection } from "./virtual_connection.ts";
+import type { VirtualNetwork } from "./virtual_network.ts";
+import type { VirtualNode } from "./virtual_node.ts";
+
+/** A server without a mind of its own. */
+export class ScriptedPeer {
+  readonly id: string;
+  readonly address: string;
+  /** What came in, signs of life left out. */
+  readonly frames: Frame[] = [];
+  /** Called for every message that comes in. */
+  onMessage: ((frame: Frame, out: FrameWriter) => void) | undefined;
+  connection!: VirtualConnection;
+  readonly #node: VirtualNode;
+  #version = 0;
+
+  /** Links itself to `node`. */
+  constructor(network: VirtualNetwork, node: VirtualNode, address = "10.0.9.9:5001") {
+    this.#node = node;
+    this.id = network.uuid();
+    this.address = address;
+    network.dial(address, node.address, {
+      connected: (connection) => {
+        this.connection = connection;
+        connection.start({ frame: (frame) => this.#frame(frame) });
+        writePeerRegistration(connection.out, { server: this.id, address });
+        this.announceLinks();
+        const live = () => {
+          if (connection.closed) return;
+          writeAlive(connection.out);
+          network.after(1_000, live);
+        };
+        live();
+      },
+      failed: (reason) => {
+        throw new Error(`Cannot link ${address} to ${node.address}: ${reason}`);
+      },
+    });
+    network.until(() => node.core.topology.reaches(this.id), 1_000);
+  }
+
+  /** Where frames for the server are written. */
+  get out(): FrameWriter {
+    return this.connection.out;
+  }
+
+  /** Says that it is linked to the server, and to whoever else. */
+  announceLinks(...others: string[]): void {
+    const links = [this.#node.core.id, ...others].map((server) => ({ server, cost: 1 }));
+    this.announce({ server: this.id, version: ++this.#version, address: this.address, links });
+  }
+
+  /** Says who is linked to whom. */
+  announce(state: Parameters<typeof writeLinkState>[1]): void {
+    writeLinkState(this.out, state);
+  }
+
+  /** Says who its users are, or another server's. */
+  present(users: UserRecord[], changed: Partial<PresenceSnapshot> = {}): void {
+    const snapshot = { server: this.id, version: 1, part: 0, parts: 1, users, ...changed };
+    writePresenceSnapshot(this.out, snapshot);
+  }
+
+  /** The frames of one type and subtype that came in. */
+  got(type: number, subtype: number): Frame[] {
+    return this.frames.filter((frame) => frame.type === type && frame.subtype === subtype);
+  }
+
+  #frame(frame: Frame): void {
+    if (frame.type === FrameType.LinkState && frame.subtype === LinkStateKind.Alive) return;
+    this.frames.push(frame.copy());
+    if (frame.type === FrameType.InformationRequest) {
+      writeInformationResponse(this.out, frame.subtype, [Capability.Session, Capability.Peer]);
+    }
+    if (frame.type === FrameType.Message) this.onMessage?.(frame, this.out);
+  }
+}
