@@ -102,10 +102,10 @@ export class Users {
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when somebody else has the name.
    */
   register(link: Link, name: string, session: string): void {
-    if (link.isUser) {
+    if (link.role !== "stranger") {
       throw new NetlabError(
         ErrorCode.AlreadyRegistered,
-        `Cannot register as ${name}: this connection is registered as ${link.name}`,
+        `Cannot register as ${name}: this connection is registered as ${link.name || "a server"}`,
       );
     }
     const kind = session === NIL_UUID ? UserKind.Bare : UserKind.Session;

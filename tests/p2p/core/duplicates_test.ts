@@ -1,0 +1,122 @@
+/**
+ * Nobody sees a message twice, and a retry is not taken for a copy of what never arrived.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { ErrorCode, FrameType, MessageKind, ReceiptState } from "@netlab/protocol";
+import { chain, servers, settle } from "./networks.ts";
+import { TestUser } from "./test_user.ts";
+import { VirtualNetwork } from "./virtual_network.ts";
+import type { VirtualNode } from "./virtual_node.ts";
+
+function start(bare = false) {
+  const network = new VirtualNetwork();
+  const nodes = servers(network, 3, chain(3)) as [VirtualNode, VirtualNode, VirtualNode];
+  settle(network, nodes);
+  const ann = new TestUser(network, "Ann").at(nodes[0]);
+  const bob = new TestUser(network, "Bob", { bare }).at(nodes[2]);
+  network.run(50);
+  return { network, nodes, ann, bob };
+}
+
+Deno.test({
+  name: "a message that is sent again is delivered once and answered each time",
+  permissions: "none",
+  fn() {
+    const { network, ann, bob } = start();
+    const id = ann.send("Bob", "hello");
+    network.run(50);
+    ann.send("Bob", "hello", { id });
+    ann.send("Bob", "hello", { id: id.toUpperCase() });
+    network.run(50);
+    assertEquals(bob.messages.length, 1);
+    const { Delivered } = ReceiptState;
+    assertEquals(ann.receiptsFor(id).map(({ state }) => state), [Delivered, Delivered, Delivered]);
+  },
+});
+
+Deno.test({
+  name: "a message that is sent again to a bare user is written once",
+  permissions: "none",
+  fn() {
+    const { network, ann, bob } = start(true);
+    const id = ann.send("Bob", "hello", { kind: MessageKind.Plain });
+    ann.send("Bob", "hello", { id });
+    network.run(50);
+    assertEquals(bob.text, "Ann: hello");
+    assert(ann.isDelivered(id));
+  },
+});
+
+Deno.test({
+  name: "a message that is sent again by way of another server is delivered once",
+  permissions: "none",
+  fn() {
+    const { network, nodes, ann, bob } = start();
+    const id = ann.send("Bob", "hello");
+    network.run(50);
+    ann.at(nodes[1]);
+    network.run(50);
+    ann.send("Bob", "hello", { id });
+    network.run(50);
+    assertEquals(bob.messages.length, 1);
+    assertEquals(ann.receiptsFor(id).length, 2);
+  },
+});
+
+Deno.test({
+  name: "a message that was refused for want of its recipient arrives when it is sent again",
+  permissions: "none",
+  fn() {
+    const { network, nodes, ann } = start();
+    const id = ann.send("Cid", "hello");
+    network.run(50);
+    assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
+    const cid = new TestUser(network, "Cid").at(nodes[2]);
+    network.run(50);
+    ann.send("Cid", "hello", { id });
+    network.run(50);
+    assertEquals(cid.textsFrom("Ann"), ["hello"]);
+    assert(ann.isDelivered(id));
+  },
+});
+
+Deno.test({
+  name: "a message that was lost with a link arrives when it is sent again",
+  permissions: "none",
+  fn() {
+    const { network, nodes, ann, bob } = start();
+    network.latency = () => 100;
+    const id = ann.send("Bob", "hello");
+    network.run(250);
+    network.cut(nodes[1].address, nodes[2].address);
+    network.run(2_000);
+    assertEquals([bob.messages.length, ann.receipts.length], [0, 0]);
+    ann.send("Bob", "hello", { id });
+    network.run(2_000);
+    assertEquals(bob.textsFrom("Ann"), ["hello"]);
+    assert(ann.isDelivered(id));
+  },
+});
+
+Deno.test({
+  name: "a message whose receipt was lost with a link is answered when it is sent again",
+  permissions: "none",
+  fn() {
+    const { network, nodes, ann, bob } = start();
+    network.latency = () => 100;
+    const id = ann.send("Bob", "hello");
+    const handedOver = network.watch(({ to, frame }) =>
+      to === bob.party && frame.type === FrameType.Message
+    );
+    network.run(300);
+    network.cut(nodes[1].address, nodes[2].address);
+    network.run(2_000);
+    assertEquals([handedOver.length, ann.receipts.length], [1, 0]);
+    ann.send("Bob", "hello", { id });
+    network.run(2_000);
+    assertEquals([handedOver.length, bob.messages.length], [1, 1]);
+    assert(ann.isDelivered(id));
+  },
+});

@@ -1,0 +1,306 @@
+/**
+ * Messages find their way: straight, over others, in order, and no further than the hop limit.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import {
+  ErrorCode,
+  FrameType,
+  HEADER_BYTES,
+  MessageKind,
+  ReceiptState,
+  UserKind,
+} from "@netlab/protocol";
+import { MAX_HOPS } from "@netlab/p2p/core";
+import { chain, ring, servers, settle } from "./networks.ts";
+import { ScriptedPeer } from "./scripted_peer.ts";
+import { between, seeded } from "./seeded.ts";
+import { TestUser } from "./test_user.ts";
+import { VirtualNetwork } from "./virtual_network.ts";
+import type { VirtualNode } from "./virtual_node.ts";
+
+function start(count: number, edges?: readonly (readonly [number, number])[], seed = 1) {
+  const network = new VirtualNetwork(seed);
+  const nodes = servers(network, count, edges);
+  settle(network, nodes);
+  const user = (name: string, index: number, bare = false) => {
+    const user = new TestUser(network, name, { bare }).at(nodes[index]!);
+    network.run(50);
+    return user;
+  };
+  /** The links between servers that messages go over from now on, as `from-to hops`. */
+  const watch = () => {
+    const indexOf = (address: string) => nodes.findIndex((node) => node.address === address);
+    const seen = network.watch(({ from, to, frame }) =>
+      frame.type === FrameType.Message && indexOf(from) >= 0 && indexOf(to) >= 0
+    );
+    return () =>
+      seen.map(({ from, to, frame }) => `${indexOf(from)}-${indexOf(to)} ${frame.reserved}`);
+  };
+  return { network, nodes, user, watch };
+}
+
+/** A connected graph: a random tree, and some more links. */
+function randomEdges(count: number, seed: number): [number, number][] {
+  const random = seeded(seed);
+  const edges: [number, number][] = [];
+  for (let i = 1; i < count; i++) edges.push([between(random, 0, i - 1), i]);
+  for (let i = 0; i < count / 2; i++) {
+    edges.push([between(random, 0, count - 1), between(random, 0, count - 1)]);
+  }
+  return edges;
+}
+
+function hopsBetween(nodes: readonly VirtualNode[], from: number, to: number): number {
+  return nodes[from]!.core.topology.route(nodes[to]!.core.id)?.hops ?? 0;
+}
+
+Deno.test({
+  name: "a message to a user of the same server never goes over a link",
+  permissions: "none",
+  fn() {
+    const { network, user, watch } = start(3);
+    const [ann, bob] = [user("Ann", 0), user("Bob", 0)];
+    const seen = watch();
+    const id = ann.send("Bob", "hello");
+    network.run(100);
+    assertEquals(bob.textsFrom("Ann"), ["hello"]);
+    assertEquals(ann.receiptsFor(id).map(({ state }) => state), [ReceiptState.Delivered]);
+    assertEquals(seen(), []);
+  },
+});
+
+Deno.test({
+  name: "a message goes straight to the server of its recipient, and over no other link",
+  permissions: "none",
+  fn() {
+    const { network, user, watch } = start(5);
+    const [ann, bob] = [user("Ann", 0), user("Bob", 3)];
+    const seen = watch();
+    const id = ann.send("Bob", "hello");
+    network.run(100);
+    assertEquals(bob.textsFrom("Ann"), ["hello"]);
+    assert(ann.isDelivered(id));
+    assertEquals(seen(), ["0-3 1"]);
+  },
+});
+
+Deno.test({
+  name: "a message goes over the server between two that have no link, and so does its receipt",
+  permissions: "none",
+  fn() {
+    const { network, nodes, user, watch } = start(3, chain(3));
+    const [ann, cid] = [user("Ann", 0), user("Cid", 2)];
+    const seen = watch();
+    const receipts = network.watch(({ to, frame }) =>
+      frame.type === FrameType.Receipt && to !== ann.party
+    );
+    const id = ann.send("Cid", "hello");
+    network.run(100);
+    assertEquals(cid.textsFrom("Ann"), ["hello"]);
+    assert(ann.isDelivered(id));
+    assertEquals(seen(), ["0-1 1", "1-2 2"]);
+    assertEquals(
+      receipts.map(({ from, to, frame }) => [from, to, frame.reserved]),
+      [[nodes[2]!.address, nodes[1]!.address, 1], [nodes[1]!.address, nodes[0]!.address, 2]],
+    );
+    assertEquals(cid.deliveries[0]!.reserved, 0, "hops are not for users");
+  },
+});
+
+Deno.test({
+  name: "a message in a ring goes the shorter way round, both ways",
+  permissions: "none",
+  fn() {
+    const { network, user, watch } = start(5, ring(5));
+    const users = [0, 1, 2, 3, 4].map((index) => user(`User ${index}`, index));
+    const seen = watch();
+    users[0]!.send("User 2", "one way");
+    network.run(100);
+    assertEquals(seen(), ["0-1 1", "1-2 2"]);
+    users[0]!.send("User 3", "the other way");
+    network.run(100);
+    assertEquals(seen().slice(2), ["0-4 1", "4-3 2"]);
+    assertEquals(users[2]!.messages.length + users[3]!.messages.length, 2);
+  },
+});
+
+Deno.test({
+  name: "messages between all users of nine servers take the shortest ways, each once",
+  permissions: "none",
+  fn() {
+    for (const seed of [1, 2, 3]) {
+      const { network, nodes, user, watch } = start(9, randomEdges(9, seed), seed);
+      const users = nodes.map((_, index) => user(`User ${index}`, index));
+      const seen = watch();
+      let hops = 0;
+      const ids = users.map((from, a) =>
+        users.map((to, b) => {
+          hops += hopsBetween(nodes, a, b);
+          return from.send(to.name, `from ${a} to ${b}`);
+        })
+      );
+      network.run(500);
+      assertEquals(seen().length, hops);
+      for (const [a, from] of users.entries()) {
+        for (const [b, to] of users.entries()) {
+          assertEquals(to.textsFrom(from.name), [`from ${a} to ${b}`]);
+          assertEquals(from.receiptsFor(ids[a]![b]!).length, 1);
+          assert(from.isDelivered(ids[a]![b]!));
+        }
+      }
+    }
+  },
+});
+
+Deno.test({
+  name: "messages of one sender arrive in the order in which they were sent",
+  permissions: "none",
+  fn() {
+    const { network, user } = start(4, chain(4));
+    network.latency = () => 30 * network.random();
+    const [ann, bob, dan] = [user("Ann", 0), user("Bob", 0), user("Dan", 3)];
+    const texts = Array.from({ length: 500 }, (_, index) => `${index} ${"x".repeat(index)}`);
+    for (const text of texts) {
+      ann.send("Dan", text);
+      bob.send("Dan", text);
+      if (network.random() < 0.1) network.run(10);
+    }
+    network.run(5_000);
+    assertEquals(dan.textsFrom("Ann"), texts);
+    assertEquals(dan.textsFrom("Bob"), texts);
+    assertEquals(ann.receipts.length, texts.length);
+  },
+});
+
+Deno.test({
+  name: "a message's text arrives as it was, NULs, line breaks and the longest included",
+  permissions: "none",
+  fn() {
+    const { network, user } = start(2);
+    const [ann, bob] = [user("Ann", 0), user("Bob", 1)];
+    const bare = user("Bare", 1, true);
+    const longest = "x".repeat(65_535 - 36 - 3 - "Ann".length - "Bob".length);
+    const texts = ["", "\0", "a\0b\0\0c", "Grüße 🦊\r\n\t", longest];
+    for (const text of texts) ann.send("Bob", text);
+    for (const text of texts.slice(0, 4)) ann.send("Bare", text);
+    network.run(500);
+    assertEquals(bob.textsFrom("Ann"), texts);
+    assertEquals(bob.deliveries.at(-1)!.end, HEADER_BYTES + 65_535);
+    assertEquals(bare.text, texts.slice(0, 4).map((text) => `Ann: ${text}`).join(""));
+  },
+});
+
+Deno.test({
+  name: "a message keeps its kind, and only one that wants receipts gets one",
+  permissions: "none",
+  fn() {
+    const { network, user } = start(2);
+    const [ann, bob] = [user("Ann", 0), user("Bob", 1)];
+    ann.send("Bob", "plain", { kind: MessageKind.Plain });
+    ann.send("Bob", "with", { kind: MessageKind.WithReceipts });
+    network.run(100);
+    assertEquals(
+      bob.deliveries.map(({ subtype }) => subtype),
+      [MessageKind.Plain, MessageKind.WithReceipts],
+    );
+    assertEquals(ann.receipts.length, 1);
+  },
+});
+
+Deno.test({
+  name: "receipts for many messages share frames",
+  permissions: "none",
+  fn() {
+    const { network, user } = start(2);
+    const [ann] = [user("Ann", 0), user("Bob", 1)];
+    const frames = network.watch(({ frame }) => frame.type === FrameType.Receipt);
+    for (let i = 0; i < 1_000; i++) ann.send("Bob", `${i}`);
+    network.run(500);
+    assertEquals(ann.receipts.length, 1_000);
+    assert(frames.length < 400, `${frames.length} frames`);
+  },
+});
+
+Deno.test({
+  name: "a bare user sends and gets messages over any number of servers",
+  permissions: "none",
+  fn() {
+    const { network, user } = start(3, chain(3));
+    const [ann, bob] = [user("Ann", 0, true), user("Bob", 2, true)];
+    ann.send("Bob", "hello", { kind: MessageKind.Plain });
+    bob.send("Ann", "hello yourself", { kind: MessageKind.Plain });
+    network.run(100);
+    assertEquals(bob.text, "Ann: hello");
+    assertEquals(ann.text, "Bob: hello yourself");
+  },
+});
+
+Deno.test({
+  name: "a message takes another way when a link goes, and a new link when it comes",
+  permissions: "none",
+  fn() {
+    const { network, nodes, user, watch } = start(3);
+    const [ann, bob] = [user("Ann", 0), user("Bob", 2)];
+    const seen = watch();
+    network.separate(nodes[0]!.address, nodes[2]!.address);
+    network.run(20);
+    ann.send("Bob", "over the third");
+    network.run(50);
+    assertEquals(seen(), ["0-1 1", "1-2 2"]);
+    network.join(nodes[0]!.address, nodes[2]!.address);
+    network.until(() => nodes[0]!.linkTo(nodes[2]!) !== undefined, 31_000);
+    network.run(50);
+    ann.send("Bob", "straight");
+    network.run(50);
+    assertEquals(seen().slice(2), ["0-2 1"]);
+    assertEquals(bob.textsFrom("Ann"), ["over the third", "straight"]);
+  },
+});
+
+Deno.test({
+  name: "a message goes over as many links as the limit allows, and not over one more",
+  permissions: "none",
+  fn() {
+    const { network, user } = start(MAX_HOPS + 2, chain(MAX_HOPS + 2));
+    const ann = user("Ann", 0);
+    const [near, far] = [user("Near", MAX_HOPS), user("Far", MAX_HOPS + 1)];
+    network.run(500);
+    const [arrives, lost] = [ann.send("Near", "hello"), ann.send("Far", "hello")];
+    network.run(1_000);
+    assertEquals(near.messages.length, 1);
+    assert(ann.isDelivered(arrives));
+    assertEquals(far.messages, []);
+    assertEquals(ann.refusalOf(lost), ErrorCode.TooManyHops);
+  },
+});
+
+Deno.test({
+  name: "a message in a loop is refused at the hop limit, and its sender hears of it",
+  permissions: "none",
+  fn() {
+    const { network, nodes, user } = start(2, chain(2));
+    const ann = user("Ann", 0);
+    // A server that says that Bob's server is behind it, and sends everything back.
+    const mirror = new ScriptedPeer(network, nodes[1]!);
+    const bobs = network.uuid();
+    mirror.announceLinks(bobs);
+    const links = [{ server: mirror.id, cost: 1 }];
+    mirror.announce({ server: bobs, version: 1, address: "10.0.9.8:5001", links });
+    const user_ = { name: "Bob", kind: UserKind.Bare, session: network.uuid(), since: 1 };
+    mirror.present([user_], { server: bobs });
+    network.run(100);
+    const passed: number[] = [];
+    mirror.onMessage = (frame, out) => {
+      passed.push(frame.reserved);
+      out.forward(frame, frame.reserved + 1);
+    };
+    const id = ann.send("Bob", "round and round");
+    network.run(1_000);
+    assertEquals(passed.at(-1), MAX_HOPS);
+    assertEquals(passed.length, MAX_HOPS / 2);
+    assertEquals(ann.receiptsFor(id).length, 1);
+    assertEquals(ann.refusalOf(id), ErrorCode.TooManyHops);
+  },
+});
