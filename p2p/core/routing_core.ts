@@ -82,7 +82,7 @@ export class RoutingCore {
   readonly #firstGeneration: FirstGeneration;
   readonly #relay: Relay;
   readonly #rules: ReadonlyMap<number, FrameRule>;
-  readonly #strangers = new Set<Link>();
+  readonly #accepted = new Set<Link>();
   readonly #changed = new Set<string>();
   #reachable: ReadonlySet<string> = new Set();
 
@@ -139,9 +139,8 @@ export class RoutingCore {
     this.mesh.tick();
     this.#firstGeneration.tick();
     this.users.tick();
-    for (const link of this.#strangers) {
-      if (link.role !== "stranger") this.#strangers.delete(link);
-      else if (now - link.heardAt > STRANGER_MS) void link.port.close();
+    for (const link of this.#accepted) {
+      if (link.role === "stranger" && now - link.heardAt > STRANGER_MS) void link.port.close();
     }
     for (const rule of this.#rules.values()) rule.tick?.(this, this.#context.now);
     this.turn();
@@ -150,7 +149,7 @@ export class RoutingCore {
   /** Somebody has connected; `remoteHost` is where from, as it stands in addresses. */
   accepted(port: Port, remoteHost: string): Link {
     const link = new Link(port, remoteHost, undefined, this.#context.now);
-    this.#strangers.add(link);
+    this.#accepted.add(link);
     return link;
   }
 
@@ -190,7 +189,7 @@ export class RoutingCore {
 
   /** A connection has ended, or its other side will send no more. Telling it twice does nothing. */
   closed(link: Link): void {
-    this.#strangers.delete(link);
+    this.#accepted.delete(link);
     this.#relay.release(link);
     this.users.leave(link);
     this.mesh.closed(link);
@@ -205,7 +204,7 @@ export class RoutingCore {
       `Cannot go on: the server ${this.#context.address} is closing`,
       { fatal: true },
     );
-    for (const link of [...this.users.links()]) {
+    for (const link of [...this.#accepted]) {
       if (link.role === "session") link.tell(error);
       else void link.port.close();
     }

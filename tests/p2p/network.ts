@@ -1,0 +1,231 @@
+/**
+ * What the tests of messaging over real sockets share: waiting with a deadline, readers that collect
+ * what a client is sent, and bare connections for parties that do not behave.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import {
+  Capability,
+  type Frame,
+  FrameConnection,
+  FrameType,
+  Information,
+  type Message,
+  NetlabError,
+  NIL_UUID,
+  readError,
+  readSessionRegistration,
+  writeInformationResponse,
+  writeSessionRegistration,
+  writeSessionWelcome,
+} from "@netlab/protocol";
+import type { P2pClient } from "@netlab/p2p/client";
+import { ignoreUnless } from "../permissions.ts";
+import { DEADLINE_MS } from "../processes.ts";
+
+const POLL_MS = 5;
+
+function sanitized(name: string, ignore: boolean, fn: () => Promise<void>): void {
+  Deno.test({ name, ignore, sanitizeOps: true, sanitizeResources: true, sanitizeExit: true, fn });
+}
+
+/** A test that opens sockets on this machine. */
+export function socketTest(name: string, fn: () => Promise<void>): void {
+  sanitized(name, ignoreUnless.net, fn);
+}
+
+/** A test that starts programs. */
+export function processTest(name: string, fn: () => Promise<void>): void {
+  sanitized(name, ignoreUnless.run, fn);
+}
+
+/** Looks again and again until `look` gives something true, and gives that. */
+export async function eventually<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  deadlineMs = DEADLINE_MS,
+): Promise<T> {
+  const late = performance.now() + deadlineMs;
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    if (performance.now() > late) throw new Error(`Not within ${deadlineMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** What `promise` gives, when it gives it in time. */
+export async function within<T>(
+  what: string,
+  promise: Promise<T>,
+  deadlineMs = DEADLINE_MS,
+): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`Not within ${deadlineMs} ms: ${what}`)),
+    deadlineMs,
+  );
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Asserts that `work` fails with an error of netlab's with that code, and gives it. */
+export async function assertFails(work: Promise<unknown>, code: number): Promise<NetlabError> {
+  const error = await within("a failure", work.then(() => undefined, (error) => error));
+  assert(error !== undefined, `It succeeded; error ${code} was expected`);
+  assertInstanceOf(error, NetlabError);
+  assertEquals(error.code, code, error.message);
+  return error;
+}
+
+/** The next message to a client. */
+export async function nextMessage(client: P2pClient): Promise<Message> {
+  const { value } = await within("a message", client[Symbol.asyncIterator]().next());
+  assert(value, "The messages have ended");
+  return value;
+}
+
+/** Reads all that a client is sent until the client is closed. */
+export class Inbox {
+  /** The messages so far. */
+  readonly messages: Message[] = [];
+  /** Resolves when the client is closed; fails when it was thrown out. */
+  readonly ended: Promise<void>;
+
+  constructor(client: P2pClient) {
+    this.ended = this.#read(client);
+    this.ended.catch(() => {});
+  }
+
+  /** `sender: text` of every message, in the order in which they came. */
+  get lines(): string[] {
+    return this.messages.map(({ sender, text }) => `${sender}: ${text}`);
+  }
+
+  /** The texts from one sender, in the order in which they came. */
+  from(sender: string): string[] {
+    return this.messages.filter((each) => each.sender === sender).map(({ text }) => text);
+  }
+
+  async #read(client: P2pClient): Promise<void> {
+    for await (const message of client) this.messages.push(message);
+  }
+}
+
+/** A party that writes what it likes and keeps the frames that it is answered. */
+export class RawParty implements AsyncDisposable {
+  /** The frames that came in and were not taken yet. */
+  readonly frames: Frame[] = [];
+  /** Resolves when the other side has ended the connection. */
+  readonly ended: Promise<void>;
+  readonly #connection: FrameConnection;
+
+  constructor(conn: Deno.TcpConn, onFrame?: (party: RawParty, frame: Frame) => void) {
+    conn.setNoDelay(true);
+    this.#connection = new FrameConnection(conn, { lingerMs: 200 });
+    this.ended = this.#connection.run({
+      frame: (frame) => {
+        this.frames.push(frame.copy());
+        onFrame?.(this, frame);
+      },
+    }).catch(() => {}); // a reset is an end as well
+  }
+
+  /** Connects to a server. */
+  static async connect(server: { port: number }): Promise<RawParty> {
+    return new RawParty(await Deno.connect({ hostname: "127.0.0.1", port: server.port }));
+  }
+
+  /** Connects, and registers as a session. */
+  static async register(
+    server: { port: number },
+    name: string,
+    session: string = crypto.randomUUID(),
+  ): Promise<RawParty> {
+    const party = await RawParty.connect(server);
+    writeSessionRegistration(party.out, { name, session });
+    await party.next(FrameType.Registration);
+    return party;
+  }
+
+  /** Where frames are written. */
+  get out(): FrameConnection["out"] {
+    return this.#connection.out;
+  }
+
+  /** Writes a frame, or part of one, byte by byte as given. */
+  send(...bytes: (number | string)[]): void {
+    const encoder = new TextEncoder();
+    this.out.raw(
+      Uint8Array.from(bytes.flatMap((b) => typeof b === "string" ? [...encoder.encode(b)] : [b])),
+    );
+  }
+
+  /** Reads nothing any more. */
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    this.#connection.resume();
+  }
+
+  /** The next frame of that type; those before it stay. */
+  async next(type: number): Promise<Frame> {
+    return await eventually(`a frame of type ${type}`, () => {
+      const at = this.frames.findIndex((frame) => frame.type === type);
+      return at < 0 ? undefined : this.frames.splice(at, 1)[0];
+    }) as Frame;
+  }
+
+  /** The next error. */
+  async nextError(): Promise<NetlabError> {
+    return readError(await this.next(FrameType.Error));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#connection.abort();
+    await this.ended;
+  }
+}
+
+/** A server that takes users, and then does with their frames what a test wants. */
+export class ScriptedServer implements AsyncDisposable {
+  /** Where it listens. */
+  readonly address: string;
+  readonly #listener: Deno.TcpListener;
+  readonly #parties: RawParty[] = [];
+  readonly #accepting: Promise<void>;
+
+  constructor(onFrame: (party: RawParty, frame: Frame) => void = () => {}) {
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.address = `127.0.0.1:${this.#listener.addr.port}`;
+    this.#accepting = this.#accept((party, frame) => {
+      if (frame.type === FrameType.InformationRequest) {
+        writeInformationResponse(
+          party.out,
+          frame.subtype,
+          frame.subtype === Information.Capabilities ? [Capability.Session] : [],
+        );
+      } else if (frame.type === FrameType.Registration) {
+        const { name } = readSessionRegistration(frame.payload);
+        writeSessionWelcome(party.out, { server: NIL_UUID, address: this.address, name });
+      } else onFrame(party, frame);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    for (const party of this.#parties) await party[Symbol.asyncDispose]();
+    await this.#accepting;
+  }
+
+  async #accept(onFrame: (party: RawParty, frame: Frame) => void): Promise<void> {
+    for await (const conn of this.#listener) this.#parties.push(new RawParty(conn, onFrame));
+  }
+}
