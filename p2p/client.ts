@@ -30,6 +30,19 @@ export type ClientStatus =
   /** It is at its end: closed, or given up because of an error. */
   | { state: "closed"; error?: NetlabError };
 
+/** A message that the network has safe. */
+export interface Sent {
+  /** The message's id, a UUID. */
+  id: string;
+  /**
+   * Resolves when the recipient's client has taken the message. Rejects with a
+   * {@linkcode NetlabError} when that will not come to pass: {@linkcode ErrorCode.TimedOut} when it
+   * waited for seven days, {@linkcode ErrorCode.Closed} when this client was closed before it was known.
+   * Nobody has to wait for it.
+   */
+  delivered: Promise<void>;
+}
+
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
 export interface P2pClientOptions {
   /** The user's name: 1 to 255 bytes of UTF-8, no control characters, no space at its ends. */
@@ -42,7 +55,8 @@ export interface P2pClientOptions {
    */
   servers?: readonly string[];
   /**
-   * How long a message may be under way until {@linkcode P2pClient.send} gives up: milliseconds.
+   * How long {@linkcode P2pClient.send} waits for a server to say that it has a message safe:
+   * milliseconds.
    *
    * @default {30000}
    */
@@ -61,6 +75,10 @@ const ASK_EVERY_MS = 15_000;
 const SILENT_MS = 5_000;
 /** The longest wait between two rounds of trying all servers, in doublings of 250 ms. */
 const MAX_DOUBLINGS = 4;
+/** So many messages that were taken are acknowledged together. */
+const MANY_TAKEN = 100;
+/** How long fewer may wait for more: milliseconds. */
+const ACKNOWLEDGE_MS = 2;
 /** How long {@linkcode P2pClient.close} waits for receipts: milliseconds. */
 const LAST_RECEIPTS_MS = 1_000;
 
@@ -97,6 +115,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   #reconnecting: Promise<void> | undefined;
   #switching: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #acknowledging: ReturnType<typeof setTimeout> | undefined;
   #askedAt = 0;
   #closing: Promise<void> | undefined;
 
@@ -146,25 +165,34 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
-   * Sends a message to the user of that name, on whichever server they are. Many may be under way at
-   * one time; those to one recipient arrive in order.
+   * Sends a message to the user of that name, on whichever server they are, now or when they come.
+   * Many may be under way at one time; those to one recipient arrive in order.
    *
-   * @returns When the recipient's server has handed it over. A first-generation server tells nothing:
-   *   there, when it was written.
-   * @throws {NetlabError} {@linkcode ErrorCode.NoSuchUser} when nobody has that name,
+   * @returns When the server has the message safe: it will be delivered once the recipient is there.
+   *   {@linkcode Sent.delivered} tells when. A first-generation server tells nothing: there, both come
+   *   as soon as it was written.
+   * @throws {NetlabError} {@linkcode ErrorCode.MailboxFull} when too many messages wait for the
+   *   recipient, {@linkcode ErrorCode.StorageFailed} when the server cannot write it down,
    *   {@linkcode ErrorCode.TextTooLong} when it does not fit into a frame,
-   *   {@linkcode ErrorCode.RecipientBusy} when the recipient does not keep up,
-   *   {@linkcode ErrorCode.TimedOut} when nothing was heard of it in time,
+   *   {@linkcode ErrorCode.TimedOut} when no server confirmed it in time,
    *   {@linkcode ErrorCode.NameInvalid} for a name that is none, {@linkcode ErrorCode.Closed} when the
    *   client was closed.
    */
-  send(recipient: string, text: string): Promise<void> {
+  send(recipient: string, text: string): Promise<Sent> {
     if (this.#end.signal.aborted) return Promise.reject(this.#end.signal.reason);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const message = { id: crypto.randomUUID(), sender: this.name, recipient, text };
+    const id = crypto.randomUUID();
+    const message = { id, sender: this.name, recipient, text };
     const deadline = performance.now() + (this.#options.sendTimeoutMs ?? 30_000);
-    this.#session.send(message, deadline, (error) => error ? reject(error) : resolve());
-    return promise;
+    const safe = Promise.withResolvers<Sent>();
+    const delivered = Promise.withResolvers<void>();
+    // Whoever does not wait for the end of the story is not to stumble over it.
+    delivered.promise.catch(() => {});
+    this.#session.send(message, deadline, {
+      accepted: (error) =>
+        error ? safe.reject(error) : safe.resolve({ id, delivered: delivered.promise }),
+      ended: (error) => error ? delivered.reject(error) : delivered.resolve(),
+    });
+    return safe.promise;
   }
 
   /** The names of all users that can be written to. Errors as {@linkcode askUsers} has them. */
@@ -197,7 +225,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** Messages to this user, in the order in which they came, each once. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     return {
-      next: () => this.#queue.next(),
+      next: () => this.#next(),
       return: () => Promise.resolve({ value: undefined, done: true }),
     };
   }
@@ -218,6 +246,27 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     return this.close();
   }
 
+  /** The next message; to take it is what its sender waits to hear of. */
+  #next(): Promise<IteratorResult<Message, undefined>> {
+    const { waiting } = this.#queue;
+    const next = this.#queue.next();
+    if (waiting === 0) {
+      // Nothing is there: what was taken is acknowledged now, and so is the next one as it comes.
+      this.#session.acknowledge();
+      void next.then(({ value }) => value && this.#took(value, true), () => {});
+    } else void next.then(({ value }) => value && this.#took(value, waiting === 1));
+    return next;
+  }
+
+  /** Acknowledges many messages at once, but none later than a few milliseconds. */
+  #took({ id }: Message, last: boolean): void {
+    if (this.#session.take(id) >= MANY_TAKEN || last) this.#session.acknowledge();
+    else {this.#acknowledging ??= setTimeout(() => {
+        this.#acknowledging = undefined;
+        this.#session.acknowledge();
+      }, ACKNOWLEDGE_MS);}
+  }
+
   async #close(reason: NetlabError, told?: NetlabError): Promise<void> {
     if (this.#attachment) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -228,6 +277,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     }
     this.#end.abort(reason);
     clearInterval(this.#timer);
+    clearTimeout(this.#acknowledging);
+    this.#session.acknowledge();
     const attachment = this.#attachment;
     this.#attachment = undefined;
     if (attachment) this.#leave(attachment);
@@ -245,7 +296,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   async #open(server: string): Promise<Attachment> {
     const events: AttachmentEvents = {
       frame: (frame, from) => this.#session.received(frame, from),
-      text: (text, from) => this.#session.receive(this.#bareMessage(text, from)),
+      text: (text, from) => this.#session.receive(this.#bareMessage(text, from), false),
       servers: (addresses) => {
         for (const address of addresses) this.#learned.add(address);
       },
@@ -273,14 +324,17 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   #leave(attachment: Attachment, moves = false): void {
-    const leaving = attachment.leave(this.name, moves).finally(() => this.#leaving.delete(leaving));
+    const leaving = attachment.leave(this.name, moves).finally(() => {
+      this.#session.detach(attachment);
+      this.#leaving.delete(leaving);
+    });
     this.#leaving.add(leaving);
   }
 
   /** The server has gone: the client looks for one until it finds one or is closed. */
   #lost(attachment: Attachment, reason: NetlabError): void {
     this.#attachment = undefined;
-    this.#session.detach();
+    this.#session.detach(attachment);
     if (isFinal(reason)) {
       this.#closing ??= this.#close(reason, reason);
       return;

@@ -24,6 +24,11 @@ export class MessageQueue {
     this.#onPressure = onPressure;
   }
 
+  /** How many messages were not read yet. */
+  get waiting(): number {
+    return this.#items.length - this.#head;
+  }
+
   /** Adds a message, or hands it to whoever waits longest. */
   push(message: Message): void {
     const waiting = this.#waiting.shift();

@@ -107,7 +107,11 @@ export class P2pServer implements AsyncDisposable {
       id: crypto.randomUUID(),
       address: this.#address,
       peers: options.peers ?? [],
-      host: { dial: (address, dial) => this.#dial(address, dial), random: Math.random },
+      host: {
+        dial: (address, dial) => this.#dial(address, dial),
+        random: Math.random,
+        soon: (run) => setTimeout(run, 0),
+      },
       logger: this.#logger,
       now: now(),
       ...options.rules && { rules: options.rules },

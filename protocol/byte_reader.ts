@@ -63,6 +63,11 @@ export class ByteReader {
     return readText(this.#bytes, at, this.#bytes.length, this.#what);
   }
 
+  bytes(): Uint8Array {
+    const at = this.#take(this.left);
+    return this.#bytes.subarray(at);
+  }
+
   fail(why: string): never {
     throw new ProtocolError(ErrorCode.Malformed, `Cannot read the ${this.#what}: ${why}`);
   }

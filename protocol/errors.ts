@@ -45,6 +45,10 @@ export const ErrorCode = {
   Closed: 18,
   /** Another connection has taken the place of this one. */
   Replaced: 19,
+  /** So many messages wait for the recipient that no more are kept. */
+  MailboxFull: 20,
+  /** The server cannot keep messages: its disk is full, or cannot be written. */
+  StorageFailed: 21,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

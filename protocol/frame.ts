@@ -63,8 +63,10 @@ export const Registration = {
 export const MessageKind = {
   /** The sender hears of it only when it fails. */
   Plain: 0,
-  /** The sender wants receipts. */
+  /** The sender wants receipts: the server keeps the message until its story has ended. */
   WithReceipts: 1,
+  /** Between servers: where it is kept and where it goes stand in front. */
+  Kept: 2,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Disconnect}. */
@@ -81,6 +83,8 @@ export const ReceiptKind = {
   ToUser: 0,
   /** Between servers: the user it is for stands in front. */
   Relayed: 1,
+  /** Between servers: about kept messages, to the server that keeps them. */
+  ToServer: 2,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Error}. */

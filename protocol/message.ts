@@ -5,7 +5,8 @@
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
-import { FrameType, MAX_PAYLOAD_BYTES } from "./frame.ts";
+import { ByteReader } from "./byte_reader.ts";
+import { FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { checkName, checkText, checkUuid, isUuidText, readName, readText } from "./text.ts";
 import { UUID_TEXT_BYTES } from "./text.ts";
@@ -42,7 +43,9 @@ export function writeMessage(out: FrameWriter, message: Message, subtype: number
   out.u8(0);
   out.text(recipient);
   out.u8(0);
-  const room = MAX_PAYLOAD_BYTES - (out.length - start);
+  // A kept message has to fit with what stands in front of it between servers.
+  const limit = MAX_PAYLOAD_BYTES - (subtype === MessageKind.Plain ? 0 : KEPT_HEADER_BYTES);
+  const room = limit - (out.length - start);
   const before = out.length;
   // What has more UTF-16 units than there is room never goes near the writer's buffer.
   const fits = message.text.length <= room;
@@ -56,6 +59,42 @@ export function writeMessage(out: FrameWriter, message: Message, subtype: number
     );
   }
   out.end();
+}
+
+/** Bytes in front of a kept message between servers: two server ids. */
+export const KEPT_HEADER_BYTES = 32;
+
+/** A kept message on its way between servers. */
+export interface KeptMessage {
+  /** The id of the server that keeps it, a UUID. */
+  origin: string;
+  /** The id of the server that it goes to, a UUID. */
+  destination: string;
+  /** The message, as it stands in the payload of types 3/0 and 3/1. */
+  message: Uint8Array;
+}
+
+/** Writes a kept message, after `hops` servers. */
+export function writeKeptMessage(
+  out: FrameWriter,
+  { origin, destination, message }: KeptMessage,
+  hops: number,
+): void {
+  out.begin(FrameType.Message, MessageKind.Kept, hops);
+  out.uuid(origin);
+  out.uuid(destination);
+  out.bytes(message);
+  out.end();
+}
+
+/**
+ * Reads a kept message; the message itself is not looked into, and is a view of the payload.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the two ids are not there.
+ */
+export function readKeptMessage(payload: Uint8Array): KeptMessage {
+  const reader = new ByteReader(payload, "kept message");
+  return { origin: reader.uuid(), destination: reader.uuid(), message: reader.bytes() };
 }
 
 /** Where the fields of a message lie in a buffer. Positions, so that nothing is copied or decoded. */

@@ -11,7 +11,7 @@ import type { FrameWriter } from "./frame_writer.ts";
 export const ReceiptState = {
   /** The network has it safe. */
   Accepted: 1,
-  /** The recipient's server has handed it over. */
+  /** The recipient's client has acknowledged it; one that cannot has been handed it. */
   Delivered: 2,
   /** It waited too long for its recipient. */
   Expired: 3,
@@ -34,7 +34,20 @@ export interface Receipt {
   reason: string;
 }
 
-/** Writes receipts for the user whose connection this is, at most {@linkcode MAX_RECEIPTS_PER_FRAME}. */
+/** Receipts from one server to another. */
+export interface ServerReceipts {
+  /** The id of the server that keeps the messages, a UUID. */
+  to: string;
+  /** The id of the server that they were sent to, a UUID. */
+  from: string;
+  /** What became of them there. */
+  receipts: readonly Receipt[];
+}
+
+/**
+ * Writes receipts for the user whose connection this is, or a user's acknowledgements to the server:
+ * at most {@linkcode MAX_RECEIPTS_PER_FRAME}.
+ */
 export function writeReceipts(out: FrameWriter, receipts: readonly Receipt[]): void {
   out.begin(FrameType.Receipt, ReceiptKind.ToUser);
   for (const receipt of receipts) writeReceipt(out, receipt);
@@ -50,6 +63,19 @@ export function writeRelayedReceipts(
 ): void {
   out.begin(FrameType.Receipt, ReceiptKind.Relayed, hops);
   out.shortText(user);
+  for (const receipt of receipts) writeReceipt(out, receipt);
+  out.end();
+}
+
+/** Writes receipts about messages that the server `to` keeps, after `hops` servers. */
+export function writeServerReceipts(
+  out: FrameWriter,
+  { to, from, receipts }: ServerReceipts,
+  hops: number,
+): void {
+  out.begin(FrameType.Receipt, ReceiptKind.ToServer, hops);
+  out.uuid(to);
+  out.uuid(from);
   for (const receipt of receipts) writeReceipt(out, receipt);
   out.end();
 }
@@ -70,6 +96,12 @@ export function readReceipts(payload: Uint8Array): Receipt[] {
 export function readRelayedReceipts(payload: Uint8Array): { user: string; receipts: Receipt[] } {
   const reader = new ByteReader(payload, "relayed receipts");
   return { user: reader.name(), receipts: readAll(reader) };
+}
+
+/** The receipts in a frame to a server. Same errors. */
+export function readServerReceipts(payload: Uint8Array): ServerReceipts {
+  const reader = new ByteReader(payload, "receipts for a server");
+  return { to: reader.uuid(), from: reader.uuid(), receipts: readAll(reader) };
 }
 
 function writeReceipt(out: FrameWriter, { id, state, code, reason }: Receipt): void {

@@ -1,7 +1,7 @@
 /**
- * A user's side of a session, without a socket: what was sent and has no receipt yet, what to send
- * again on the next connection, and that nothing is seen twice. Owns no connection and no clock; it is
- * told what happened.
+ * A user's side of a session, without a socket: what was sent and is not safe yet, what to send again
+ * on the next connection, what to acknowledge, and that nothing is seen twice. Owns no connection and
+ * no clock; it is told what happened.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import {
   FrameType,
   type FrameWriter,
   Information,
+  MAX_RECEIPTS_PER_FRAME,
   type Message,
   MessageKind,
   NetlabError,
@@ -21,25 +22,35 @@ import {
   ReceiptState,
   writeInformationResponse,
   writeMessage,
+  writeReceipts,
 } from "@netlab/protocol";
+import { delivered } from "./receipts.ts";
 import { SeenIds } from "./seen_ids.ts";
 
-/** Messages without a receipt that may be under way at one time. */
+/** Messages that are not safe yet and may be under way at one time. */
 const MAX_UNDER_WAY = 4_096;
 /** While so many bytes wait to leave, nothing is added to them. */
 const ENOUGH_BYTES = 256 * 1024;
 
+/** What whoever sends a message hears of it. */
+export interface Outcome {
+  /** The network has it safe, or it was refused. */
+  accepted(error?: NetlabError): void;
+  /** Its story has ended: its recipient has it, or never will. Comes after `accepted`, if that was good. */
+  ended(error?: NetlabError): void;
+}
+
 interface Sending {
   readonly message: Message;
   readonly deadline: number;
-  readonly done: (error?: NetlabError) => void;
+  readonly outcome: Outcome;
 }
 
 /** What a connection offers a session. */
 export interface Outlet {
   /** Where frames are written. */
   readonly out: FrameWriter;
-  /** Whether the server sends receipts; those of the first generation do not. */
+  /** Whether the server keeps messages and sends receipts; those of the first generation do not. */
   readonly receipts: boolean;
 }
 
@@ -47,10 +58,17 @@ export interface Outlet {
 export class ClientSession {
   readonly #receive: (message: Message) => void;
   readonly #seen = new SeenIds();
-  /** In the order in which they were sent. */
+  /** Received and not yet taken by the program. */
+  readonly #untaken = new Set<string>();
+  /** Taken and not yet acknowledged. */
+  #taken: Receipt[] = [];
+  /** Not safe yet; in the order in which they were sent. */
   readonly #underWay = new Map<string, Sending>();
-  /** Not yet written to the connection of now; in order. */
+  /** Of those, the ones not yet written to the connection of now; in order. */
   readonly #unsent = new Set<Sending>();
+  /** Safe, and their story has not ended. */
+  readonly #accepted = new Map<string, Sending>();
+  readonly #outlets = new Set<Outlet>();
   #outlet: Outlet | undefined;
   #now: number;
   #settled: (() => void) | undefined;
@@ -61,42 +79,40 @@ export class ClientSession {
     this.#now = now;
   }
 
-  /** Calls `settled` as soon as every message that was sent has its receipt. */
+  /** Calls `settled` as soon as every message that was sent is safe or refused. */
   whenSettled(settled: () => void): void {
     this.#settled = settled;
     if (this.#underWay.size === 0) settled();
   }
 
-  /**
-   * Sends a message, now or on the next connection.
-   *
-   * @param done Called once: without an error when the recipient's server has handed it over.
-   */
-  send(message: Message, deadline: number, done: (error?: NetlabError) => void): void {
-    const sending = { message, deadline, done };
+  /** Sends a message, now or on the next connection; gives up at `deadline` when it is not safe by then. */
+  send(message: Message, deadline: number, outcome: Outcome): void {
+    const sending = { message, deadline, outcome };
     this.#underWay.set(message.id, sending);
     this.#unsent.add(sending);
     this.pump();
   }
 
-  /** There is a connection: what has no receipt is sent again, in order. */
+  /** There is a connection to send on: what is not safe yet is sent again, in order. */
   attach(outlet: Outlet): void {
     this.#outlet = outlet;
+    this.#outlets.add(outlet);
     this.#unsent.clear();
     for (const sending of this.#underWay.values()) this.#unsent.add(sending);
     this.pump();
   }
 
-  /** The connection is gone. */
-  detach(): void {
-    this.#outlet = undefined;
+  /** A connection is gone. */
+  detach(outlet: Outlet): void {
+    this.#outlets.delete(outlet);
+    if (this.#outlet === outlet) this.#outlet = undefined;
   }
 
   /** A frame came in. Returns whether it was one that a session takes. */
   received(frame: Frame, outlet: Outlet): boolean {
     switch (frame.type) {
       case FrameType.Message:
-        this.receive(readMessage(frame.payload));
+        this.receive(readMessage(frame.payload), frame.subtype === MessageKind.WithReceipts);
         return true;
       case FrameType.Receipt:
         for (const receipt of readReceipts(frame.payload)) this.#settle(receipt);
@@ -114,11 +130,35 @@ export class ClientSession {
     return false;
   }
 
-  /** A message came in, in a frame or as bare text. */
-  receive(message: Message): void {
-    if (this.#seen.has(message.id)) return;
-    this.#seen.add(message.id, this.#now);
+  /** A message came in, in a frame or as bare text; `kept` says that somebody waits to hear of it. */
+  receive(message: Message, kept: boolean): void {
+    const { id } = message;
+    if (this.#seen.has(id)) {
+      // It came again, so whoever keeps it did not hear that it was taken.
+      if (kept && !this.#untaken.has(id)) this.#taken.push(delivered(id));
+      return;
+    }
+    this.#seen.add(id, this.#now);
+    if (kept) this.#untaken.add(id);
     this.#receive(message);
+  }
+
+  /** The program has taken a message: it will be acknowledged. Returns how many wait for that. */
+  take(id: string): number {
+    if (this.#untaken.delete(id)) this.#taken.push(delivered(id));
+    return this.#taken.length;
+  }
+
+  /** Acknowledges what was taken, on every connection: any of them may have brought it. */
+  acknowledge(): void {
+    const taken = this.#taken;
+    if (taken.length === 0 || this.#outlets.size === 0) return;
+    this.#taken = [];
+    for (const { out } of this.#outlets) {
+      for (let at = 0; at < taken.length; at += MAX_RECEIPTS_PER_FRAME) {
+        writeReceipts(out, taken.slice(at, at + MAX_RECEIPTS_PER_FRAME));
+      }
+    }
   }
 
   /** Writes what may be written: called when there is room again. */
@@ -132,54 +172,68 @@ export class ClientSession {
       const kind = outlet.receipts ? MessageKind.WithReceipts : MessageKind.Plain;
       try {
         writeMessage(outlet.out, sending.message, kind);
-        if (outlet.receipts) continue;
-        this.#finish(sending);
+        // The first generation tells nothing: what was written is all there is to know.
+        if (!outlet.receipts) this.#end(sending);
       } catch (error) {
         if (!(error instanceof NetlabError)) throw error;
-        this.#finish(sending, error);
+        this.#end(sending, error);
       }
     }
   }
 
-  /** Time has passed: what has waited for too long is given up. */
+  /** Time has passed: what was not safe in time is given up. */
   tick(now: number): void {
     this.#now = now;
     for (const sending of this.#underWay.values()) {
       if (now < sending.deadline) continue;
-      this.#finish(
+      const { recipient } = sending.message;
+      this.#end(
         sending,
         new NetlabError(
           ErrorCode.TimedOut,
-          `Cannot tell whether ${sending.message.recipient} got the message: no receipt came in time`,
+          `Cannot tell whether ${recipient} will get the message: no server confirmed it in time`,
         ),
       );
     }
   }
 
-  /** Gives up everything that has no receipt. */
+  /** Gives up everything whose story has not ended. */
   end(error: NetlabError): void {
     this.#outlet = undefined;
-    for (const sending of this.#underWay.values()) this.#finish(sending, error);
+    this.#outlets.clear();
+    for (const sending of this.#underWay.values()) this.#end(sending, error);
+    for (const sending of this.#accepted.values()) this.#end(sending, error);
   }
 
   #settle({ id, state, code, reason }: Receipt): void {
-    const sending = this.#underWay.get(id);
+    const sending = this.#underWay.get(id) ?? this.#accepted.get(id);
     if (!sending) return;
-    if (state === ReceiptState.Delivered) this.#finish(sending);
-    else if (state === ReceiptState.Refused) this.#finish(sending, new NetlabError(code, reason));
+    const { recipient } = sending.message;
+    if (state === ReceiptState.Accepted) this.#accept(sending);
+    else if (state === ReceiptState.Delivered) this.#end(sending);
+    else if (state === ReceiptState.Refused) this.#end(sending, new NetlabError(code, reason));
     else if (state === ReceiptState.Expired) {
-      const { recipient } = sending.message;
-      this.#finish(
-        sending,
-        new NetlabError(ErrorCode.TimedOut, `Cannot deliver to ${recipient}: it waited too long`),
-      );
+      const why = `Cannot deliver to ${recipient}: the message waited for too long`;
+      this.#end(sending, new NetlabError(ErrorCode.TimedOut, why));
     }
   }
 
-  #finish(sending: Sending, error?: NetlabError): void {
+  #accept(sending: Sending): void {
+    if (!this.#underWay.has(sending.message.id)) return;
+    this.#accepted.set(sending.message.id, sending);
+    this.#leave(sending);
+    sending.outcome.accepted();
+  }
+
+  #end(sending: Sending, error?: NetlabError): void {
+    if (!this.#accepted.delete(sending.message.id)) sending.outcome.accepted(error);
+    this.#leave(sending);
+    sending.outcome.ended(error);
+  }
+
+  #leave(sending: Sending): void {
     this.#underWay.delete(sending.message.id);
     this.#unsent.delete(sending);
-    sending.done(error);
     if (this.#underWay.size === 0) this.#settled?.();
   }
 }

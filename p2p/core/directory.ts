@@ -20,6 +20,8 @@ export interface Location {
   server: string;
   /** The user there. */
   user: UserRecord;
+  /** Grows with every piece of news: of two places of one session the one with the higher is newer. */
+  order: number;
 }
 
 /** What came of merging something in. */
@@ -41,7 +43,8 @@ export class Directory {
   readonly #self: string;
   readonly #servers = new Map<string, ServerUsers>();
   readonly #partials = new Map<string, Partial>();
-  readonly #locations = new Map<string, Map<string, UserRecord>>();
+  readonly #locations = new Map<string, Map<string, Location>>();
+  #order = 0;
 
   /** A directory without users, of the server with the id `self`. */
   constructor(self: string) {
@@ -72,7 +75,7 @@ export class Directory {
 
   /** Every place where a user of that name is, or is said to be. */
   *find(name: string): Iterable<Location> {
-    for (const [server, user] of this.#locations.get(name) ?? []) yield { server, user };
+    yield* this.#locations.get(name)?.values() ?? [];
   }
 
   /** The version that is known of every server's users. */
@@ -149,23 +152,26 @@ export class Directory {
       this.#unlocate(user.name, server);
     } else {
       known.users.set(user.name, user);
-      this.#locate(user, server);
+      this.#locate(user, server, ++this.#order);
     }
   }
 
   #replace(server: string, version: number, users: readonly UserRecord[]): void {
-    this.forget(server);
-    this.#servers.set(server, {
-      version,
-      users: new Map(users.map((user) => [user.name, user])),
-    });
-    for (const user of users) this.#locate(user, server);
+    const before = this.#servers.get(server)?.users;
+    const after = new Map(users.map((user) => [user.name, user]));
+    for (const name of before?.keys() ?? []) if (!after.has(name)) this.#unlocate(name, server);
+    this.#servers.set(server, { version, users: after });
+    for (const user of users) {
+      const known = this.#locations.get(user.name)?.get(server);
+      const isNews = known?.user.session !== user.session || known.user.since !== user.since;
+      this.#locate(user, server, isNews ? ++this.#order : known.order);
+    }
   }
 
-  #locate(user: UserRecord, server: string): void {
+  #locate(user: UserRecord, server: string, order: number): void {
     let servers = this.#locations.get(user.name);
     if (!servers) this.#locations.set(user.name, servers = new Map());
-    servers.set(server, user);
+    servers.set(server, { server, user, order });
   }
 
   #unlocate(name: string, server: string): void {
@@ -184,7 +190,7 @@ export function isSameUser(a: UserRecord, b: UserRecord): boolean {
 }
 
 /** Whether of two users of one name `a` keeps it: the older; every server must find the same. */
-export function keepsName(a: Location, b: Location): boolean {
+export function keepsName(a: Omit<Location, "order">, b: Omit<Location, "order">): boolean {
   if (a.user.since !== b.user.since) return a.user.since < b.user.since;
   return a.user.session + a.server < b.user.session + b.server;
 }

@@ -8,6 +8,7 @@
  */
 import {
   type Frame,
+  FrameType,
   Information,
   MessageKind,
   parseAddress,
@@ -33,7 +34,7 @@ const MAX_WAITING = 1_000;
 
 /** A message on its way to a first-generation server. */
 interface Errand {
-  readonly frame: Frame;
+  readonly message: Uint8Array;
   readonly done: (failure?: string) => void;
 }
 
@@ -114,18 +115,16 @@ export class FirstGeneration {
   }
 
   /**
-   * Sends a message to the first-generation server that has its recipient, behind those that wait for
-   * it. `done` hears when that server has taken it, or why it has not.
+   * Sends a message, as it stands in the payload of type 3, to the first-generation server that has its
+   * recipient, behind those that wait for it. `done` hears when that server has taken it, or why not.
    */
-  forward(name: string, frame: Frame, done: (failure?: string) => void): void {
+  forward(name: string, message: Uint8Array, done: (failure?: string) => void): void {
     const neighbour = this.#with(name);
     if (!neighbour) return done("it has left");
     if (neighbour.errands.length >= MAX_WAITING) {
       return done("too many messages wait for its server");
     }
-    const copy = frame.copy();
-    copy.subtype = MessageKind.Plain;
-    neighbour.errands.push({ frame: copy, done });
+    neighbour.errands.push({ message: message.slice(), done });
     if (neighbour.errands.length === 1) this.#next(neighbour);
   }
 
@@ -209,7 +208,9 @@ export class FirstGeneration {
       errand.done(failure);
       this.#next(neighbour);
     };
-    this.#send(neighbour.address, (port) => port.out.forward(errand.frame, 0), finish);
+    const write = ({ out }: Port) =>
+      out.frame(FrameType.Message, MessageKind.Plain, errand.message);
+    this.#send(neighbour.address, write, finish);
   }
 
   /** Opens a connection for one frame, and closes it behind it. */

@@ -38,6 +38,8 @@ export interface Host {
   dial(address: string, dial: Dial): void;
   /** A number from 0 to below 1, for jitter. */
   random(): number;
+  /** Calls `run` once, when everything that came in together has been handed over. */
+  soon(run: () => void): void;
 }
 
 /** What all parts of one core share. */

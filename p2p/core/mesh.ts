@@ -37,6 +37,9 @@ import type { Context, Port } from "./host.ts";
 import { Link } from "./link.ts";
 import type { Topology } from "./topology.ts";
 
+/** A message that went over this many links between servers has lost its way. */
+export const MAX_HOPS = 32;
+
 /** How often a sign of life goes over every link: milliseconds. */
 const ALIVE_EVERY_MS = 1_000;
 /** A link on which nothing came in for this long is dead; with the tick, noticed within 3 s. */

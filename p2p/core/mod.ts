@@ -5,12 +5,17 @@
  * @module
  */
 export * from "./client_session.ts";
+export * from "./delivery.ts";
 export * from "./directory.ts";
 export * from "./discovery.ts";
 export * from "./first_generation.ts";
+export * from "./hand_over.ts";
 export * from "./host.ts";
 export * from "./link.ts";
+export * from "./mail_store.ts";
+export * from "./mailbox.ts";
 export * from "./mesh.ts";
+export * from "./receipts.ts";
 export * from "./relay.ts";
 export * from "./routing_core.ts";
 export * from "./seen_ids.ts";

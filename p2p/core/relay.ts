@@ -1,81 +1,83 @@
 /**
- * Messages on their way: to a user of this server, to the next server, or back to the sender as a
- * reason why not; and the receipts that say so. Owns the duplicates, the hop limit and the hold on
- * senders whose recipients do not keep up; knows nothing of how links come about.
+ * Messages that nobody keeps, on their way: to a user of this server, to the next server, or back to
+ * the sender as a reason why not. Owns who may send, the hop limit, and the hold on senders whose
+ * recipients do not keep up; knows nothing of how links come about.
  *
  * @module
  */
 import {
   ErrorCode,
   type Frame,
-  MAX_RECEIPTS_PER_FRAME,
   MessageFields,
   messageId,
   MessageKind,
   NetlabError,
   readName,
-  readRelayedReceipts,
-  type Receipt,
-  ReceiptState,
-  writeReceipts,
-  writeRelayedReceipts,
 } from "@netlab/protocol";
+import type { Delivery } from "./delivery.ts";
 import type { FirstGeneration } from "./first_generation.ts";
-import type { Context } from "./host.ts";
+import type { HandOver } from "./hand_over.ts";
 import type { Link } from "./link.ts";
-import type { Mesh } from "./mesh.ts";
-import { SeenIds } from "./seen_ids.ts";
+import { MAX_HOPS, type Mesh } from "./mesh.ts";
+import { type Receipts, refused } from "./receipts.ts";
 import type { Users } from "./users.ts";
 
-/** A message that went over this many links between servers has lost its way. */
-export const MAX_HOPS = 32;
 /** When so many bytes wait for one connection, the users who write to it are held up. */
-const HOLD_UP_BYTES = 1024 * 1024;
+export const HOLD_UP_BYTES: number = 1024 * 1024;
 /** When so many wait, messages for it are refused: other servers' users cannot be held up. */
-const REFUSE_BYTES = 8 * 1024 * 1024;
+export const REFUSE_BYTES: number = 8 * 1024 * 1024;
 
-const SEPARATOR = new TextEncoder().encode(": ");
+/** The parts of a core that the relay works with. */
+export interface RelayParts {
+  /** Who is where. */
+  readonly users: Users;
+  /** The links to other servers. */
+  readonly mesh: Mesh;
+  /** The first-generation servers next to this one. */
+  readonly firstGeneration: FirstGeneration;
+  /** The users of this server take messages here. */
+  readonly handOver: HandOver;
+  /** Messages whose senders want receipts are kept here. */
+  readonly delivery: Delivery;
+  /** Refusals go out here. */
+  readonly receipts: Receipts;
+}
 
-/** Passes messages and receipts on. */
+/** Passes messages on. */
 export class Relay {
-  readonly #context: Context;
-  readonly #users: Users;
-  readonly #mesh: Mesh;
-  readonly #firstGeneration: FirstGeneration;
-  readonly #seen = new SeenIds();
+  readonly #parts: RelayParts;
   readonly #fields = new MessageFields();
-  /** Receipts of this turn by user, so that they share a frame. */
-  readonly #receipts = new Map<string, Receipt[]>();
 
   /** A relay for the users of one server. */
-  constructor(context: Context, users: Users, mesh: Mesh, firstGeneration: FirstGeneration) {
-    this.#context = context;
-    this.#users = users;
-    this.#mesh = mesh;
-    this.#firstGeneration = firstGeneration;
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
   }
 
   /**
-   * A message came in.
+   * A message came in, from a user, a server, or a first-generation server.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} when its sender is not the user of the
    *   connection, {@linkcode ErrorCode.NotRegistered} when the connection may not send,
    *   {@linkcode ErrorCode.Malformed} when it is no message. It is dropped then.
    */
   message(link: Link, frame: Frame): void {
+    const { users, mesh, firstGeneration, delivery } = this.#parts;
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
     if (link.isUser) checkSender(link, fields);
     else if (link.role !== "peer") this.#checkStranger(link, fields);
+    if (frame.subtype === MessageKind.WithReceipts && link.role === "session") {
+      return delivery.accept(link, frame, fields);
+    }
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
-    const user = this.#users.get(recipient);
-    if (user) return this.#handOver(link, frame, fields, user);
+    const user = users.get(recipient);
+    if (user) return this.#handOver(link, fields, user);
     // What a first-generation server passes on, it has passed on to all of its kind itself.
-    if (this.#firstGeneration.has(recipient) && link.role !== "stranger") {
-      return this.#handOn(frame, fields, recipient);
+    if (firstGeneration.has(recipient) && link.role !== "stranger") {
+      return this.#handOn(fields, recipient);
     }
     const hops = link.role === "peer" ? frame.reserved + 1 : 1;
-    const location = this.#users.locate(recipient);
-    const next = location && this.#mesh.toward(location.server);
+    const location = users.locate(recipient);
+    const next = location && mesh.toward(location.server);
     if (!next) {
       return this.#refuse(
         link,
@@ -92,24 +94,7 @@ export class Relay {
         `Cannot deliver to ${recipient}: the message went over ${MAX_HOPS} servers without arriving`,
       );
     }
-    if (!this.#hasRoom(link, next, fields, recipient)) return;
-    next.port.out.forward(frame, hops);
-  }
-
-  /** Receipts for a user of this or another server came from a server. */
-  relayedReceipts(frame: Frame): void {
-    const { user, receipts } = readRelayedReceipts(frame.payload);
-    this.#passReceipts(user, receipts, frame.reserved + 1);
-  }
-
-  /** What was gathered in this turn goes out. */
-  flush(): void {
-    for (const [user, receipts] of this.#receipts) {
-      for (let at = 0; at < receipts.length; at += MAX_RECEIPTS_PER_FRAME) {
-        this.#passReceipts(user, receipts.slice(at, at + MAX_RECEIPTS_PER_FRAME), 1);
-      }
-    }
-    this.#receipts.clear();
+    if (this.#hasRoom(link, next, fields, recipient)) next.port.out.forward(frame, hops);
   }
 
   /** Nothing waits on a connection any more, or it has ended: whoever it held up reads on. */
@@ -118,41 +103,24 @@ export class Relay {
     link.heldUp.clear();
   }
 
-  /** Delivers to a user of this server, once. */
-  #handOver(link: Link, frame: Frame, fields: MessageFields, user: Link): void {
-    const id = messageId(fields);
-    const wantsReceipt = frame.subtype === MessageKind.WithReceipts;
-    if (!this.#seen.has(id)) {
-      if (!this.#hasRoom(link, user, fields, user.name)) return;
-      const { out } = user.port;
-      if (user.role === "session") out.forward(frame, 0);
-      else {
-        out.raw(fields.bytes, fields.sender, fields.senderEnd);
-        out.raw(SEPARATOR);
-        out.raw(fields.bytes, fields.text, fields.end);
-      }
-      this.#seen.add(id, this.#context.now);
-    }
-    // A copy of what was handed over before is answered as the first one was: its receipt may be lost.
-    if (wantsReceipt) this.#gather(senderOf(fields), delivered(id));
+  #handOver(link: Link, fields: MessageFields, user: Link): void {
+    if (this.#hasRoom(link, user, fields, user.name)) this.#parts.handOver.plain(user, fields);
   }
 
   /** Gives a message to a first-generation server. */
-  #handOn(frame: Frame, fields: MessageFields, recipient: string): void {
+  #handOn(fields: MessageFields, recipient: string): void {
+    const { handOver, firstGeneration, receipts } = this.#parts;
     const id = messageId(fields);
+    if (handOver.wasSeen(id)) return;
+    handOver.markSeen(id);
     const sender = senderOf(fields);
-    const wantsReceipt = frame.subtype === MessageKind.WithReceipts;
-    if (this.#seen.has(id)) {
-      if (wantsReceipt) this.#gather(sender, delivered(id));
-      return;
-    }
-    this.#seen.add(id, this.#context.now);
-    this.#firstGeneration.forward(recipient, frame, (failure) => {
-      if (failure !== undefined) {
-        const reason = `Cannot deliver to ${recipient}: ${failure}`;
-        this.#gather(sender, refused(id, ErrorCode.NoSuchUser, reason));
-      } else if (wantsReceipt) this.#gather(sender, delivered(id));
-      this.flush();
+    const message = fields.bytes.subarray(fields.id, fields.end);
+    firstGeneration.forward(recipient, message, (failure) => {
+      if (failure === undefined) return;
+      handOver.unmarkSeen(id);
+      const reason = `Cannot deliver to ${recipient}: ${failure}`;
+      receipts.toUser(sender, refused(id, ErrorCode.NoSuchUser, reason));
+      receipts.flush();
     });
   }
 
@@ -173,29 +141,9 @@ export class Relay {
   }
 
   #refuse(link: Link, fields: MessageFields, code: number, reason: string): void {
-    const receipt = refused(messageId(fields), code, reason);
     // Whoever forwards without being registered hears nothing of it: it could not tell its sender.
-    if (link.role !== "stranger") this.#gather(senderOf(fields), receipt);
-  }
-
-  #gather(user: string, receipt: Receipt): void {
-    const receipts = this.#receipts.get(user);
-    if (receipts) receipts.push(receipt);
-    else this.#receipts.set(user, [receipt]);
-  }
-
-  #passReceipts(user: string, receipts: readonly Receipt[], hops: number): void {
-    const link = this.#users.get(user);
-    if (link?.role === "session") return writeReceipts(link.port.out, receipts);
-    if (link) {
-      for (const { state, code, reason } of receipts) {
-        if (state === ReceiptState.Refused) link.tell(new NetlabError(code, reason));
-      }
-      return;
-    }
-    const location = this.#users.locate(user);
-    const next = location && this.#mesh.toward(location.server);
-    if (next && hops <= MAX_HOPS) writeRelayedReceipts(next.port.out, user, receipts, hops);
+    if (link.role === "stranger") return;
+    this.#parts.receipts.toUser(senderOf(fields), refused(messageId(fields), code, reason));
   }
 
   /**
@@ -203,9 +151,10 @@ export class Relay {
    * for a user of its own.
    */
   #checkStranger(link: Link, fields: MessageFields): void {
-    const sender = this.#users.locate(senderOf(fields));
-    const known = this.#mesh.discovery.hasFirstGenerationOn(link.remoteHost);
-    if (known && (!sender || this.#firstGeneration.speaksFor(sender))) return;
+    const { users, mesh, firstGeneration } = this.#parts;
+    const sender = users.locate(senderOf(fields));
+    const known = mesh.discovery.hasFirstGenerationOn(link.remoteHost);
+    if (known && (!sender || firstGeneration.speaksFor(sender))) return;
     throw new NetlabError(
       ErrorCode.NotRegistered,
       "Cannot take a message from this connection: it must register first",
@@ -227,12 +176,4 @@ function checkSender(link: Link, fields: MessageFields): void {
     ErrorCode.SenderMismatch,
     `Cannot send in another name: this connection is registered as ${link.name}`,
   );
-}
-
-function delivered(id: string): Receipt {
-  return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
-}
-
-function refused(id: string, code: number, reason: string): Receipt {
-  return { id, state: ReceiptState.Refused, code, reason };
 }

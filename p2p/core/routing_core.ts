@@ -18,17 +18,23 @@ import {
   readAnnouncement,
   readBareName,
   readError,
+  readReceipts,
   readSessionRegistration,
   ReceiptKind,
   Registration,
   writeInformationResponse,
 } from "@netlab/protocol";
 import type { Logger } from "../logger.ts";
+import { Delivery } from "./delivery.ts";
 import { Directory } from "./directory.ts";
 import { FirstGeneration } from "./first_generation.ts";
+import { HandOver } from "./hand_over.ts";
 import type { Context, Host, Port } from "./host.ts";
 import { Link } from "./link.ts";
+import { type MailStore, memoryStore } from "./mail_store.ts";
+import { Mailbox, type MailboxLimits } from "./mailbox.ts";
 import { Mesh } from "./mesh.ts";
+import { Receipts } from "./receipts.ts";
 import { Relay } from "./relay.ts";
 import { Topology } from "./topology.ts";
 import { Users } from "./users.ts";
@@ -65,6 +71,14 @@ export interface RoutingCoreOptions {
   logger: Logger;
   /** The time: milliseconds since 1970. */
   now: number;
+  /**
+   * Where messages are written down.
+   *
+   * @default {nowhere: they are kept in memory}
+   */
+  store?: MailStore;
+  /** How much is kept for users who are away, and for how long. */
+  limits?: MailboxLimits;
   /** Rules for further frame types, by type; they come before the core's own. */
   rules?: ReadonlyMap<number, FrameRule>;
 }
@@ -80,10 +94,16 @@ export class RoutingCore {
   readonly #context: Context;
   readonly #directory: Directory;
   readonly #firstGeneration: FirstGeneration;
+  readonly #mailbox: Mailbox;
+  readonly #receipts: Receipts;
+  readonly #delivery: Delivery;
   readonly #relay: Relay;
+  readonly #durable: boolean;
   readonly #rules: ReadonlyMap<number, FrameRule>;
   readonly #accepted = new Set<Link>();
   readonly #changed = new Set<string>();
+  #waysChanged = false;
+  #committing = false;
   #reachable: ReadonlySet<string> = new Set();
 
   /** A server that knows nobody. */
@@ -101,8 +121,25 @@ export class RoutingCore {
       foundFirstGeneration: (link) => this.#firstGeneration.adopt(link),
     });
     this.#firstGeneration = new FirstGeneration(context, this.#directory, this.mesh);
-    this.users = new Users(context, this.#directory, this.topology, this.mesh);
-    this.#relay = new Relay(context, this.users, this.mesh, this.#firstGeneration);
+    const { mesh, topology } = this;
+    const users = new Users(context, this.#directory, topology, mesh, (name) => {
+      this.#changed.add(name);
+    });
+    const firstGeneration = this.#firstGeneration;
+    const store = options.store ?? memoryStore;
+    this.#durable = store.durable;
+    const mailbox = new Mailbox(store, options.limits);
+    const receipts = new Receipts(context, users, mesh);
+    const handOver = new HandOver(context, (id, origin) => {
+      this.#delivery.answerDelivered(id, origin);
+    });
+    const parts = { mailbox, users, mesh, topology, handOver, firstGeneration, receipts };
+    const delivery = new Delivery(context, parts);
+    this.users = users;
+    this.#mailbox = mailbox;
+    this.#receipts = receipts;
+    this.#delivery = delivery;
+    this.#relay = new Relay({ ...parts, delivery });
     this.#rules = new Map([...this.#ownRules(), ...(options.rules ?? [])]);
   }
 
@@ -139,6 +176,7 @@ export class RoutingCore {
     this.mesh.tick();
     this.#firstGeneration.tick();
     this.users.tick();
+    this.#delivery.tick();
     for (const link of this.#accepted) {
       if (link.role === "stranger" && now - link.heardAt > STRANGER_MS) void link.port.close();
     }
@@ -171,15 +209,43 @@ export class RoutingCore {
   /** All frames that came together have been handed over: what was gathered goes out. */
   turn(): void {
     if (this.#changed.size > 0) {
-      this.users.resolve(this.#changed);
+      const changed = [...this.#changed];
       this.#changed.clear();
+      this.users.resolve(changed);
+      for (const name of changed) {
+        this.#delivery.userChanged(name);
+        this.#receipts.userChanged(name);
+      }
     }
-    this.#relay.flush();
+    if (this.#waysChanged) {
+      this.#waysChanged = false;
+      this.#delivery.waysChanged();
+    }
+    this.#delivery.settle();
+    if (!this.#durable) this.#delivery.commit();
+    else if (this.#mailbox.dirty && !this.#committing) {
+      // One transaction, and one wait for the disk, for all that came from all connections.
+      this.#committing = true;
+      this.#context.host.soon(() => this.commit());
+    }
+    this.#delivery.settle();
+    this.#receipts.flush();
+  }
+
+  /** Writes down what is to be kept, and tells and sends what follows from that. */
+  commit(): void {
+    this.#committing = false;
+    this.#delivery.commit();
+    this.#delivery.settle();
+    this.#receipts.flush();
   }
 
   /** Nothing waits to be written on a connection any more. */
   drained(link: Link): void {
     if (link.heldUp.size > 0) this.#relay.release(link);
+    this.#delivery.drained();
+    this.#delivery.settle();
+    this.#receipts.flush();
   }
 
   /** The other side broke the protocol, and the connection ends behind these last words. */
@@ -210,6 +276,7 @@ export class RoutingCore {
     }
     this.mesh.close();
     this.#firstGeneration.close();
+    this.#delivery.commit();
   }
 
   /** The table of frame types: from whom each is taken, and by what. */
@@ -227,7 +294,10 @@ export class RoutingCore {
     yield [FrameType.Registration, fromAnyone((link, frame) => this.#register(link, frame))];
     yield [FrameType.Message, fromAnyone((link, frame) => this.#message(link, frame))];
     yield [FrameType.Error, fromAnyone((link, frame) => this.#hearError(link, frame))];
-    yield [FrameType.Receipt, fromPeers((_, frame) => this.#receipts(frame))];
+    yield [FrameType.Receipt, {
+      allowed: (link) => link.role === "peer" || link.role === "session",
+      handle: (link, frame) => this.#receipt(link, frame),
+    }];
     yield [FrameType.Presence, fromPeers((link, frame) => this.mesh.received(link, frame))];
     yield [FrameType.LinkState, fromPeers((link, frame) => this.mesh.received(link, frame))];
   }
@@ -276,15 +346,21 @@ export class RoutingCore {
   }
 
   #message(link: Link, frame: Frame): void {
-    if (frame.subtype !== MessageKind.Plain && frame.subtype !== MessageKind.WithReceipts) {
-      throw unknownType(frame);
-    }
-    this.#relay.message(link, frame);
+    if (frame.subtype === MessageKind.Kept && link.role === "peer") {
+      this.#delivery.received(link, frame);
+    } else if (frame.subtype === MessageKind.Plain || frame.subtype === MessageKind.WithReceipts) {
+      this.#relay.message(link, frame);
+    } else throw unknownType(frame);
   }
 
-  #receipts(frame: Frame): void {
-    if (frame.subtype !== ReceiptKind.Relayed) throw unknownType(frame);
-    this.#relay.relayedReceipts(frame);
+  #receipt(link: Link, frame: Frame): void {
+    if (link.role === "session" && frame.subtype === ReceiptKind.ToUser) {
+      this.#delivery.acknowledged(link, readReceipts(frame.payload));
+    } else if (link.role === "peer" && frame.subtype === ReceiptKind.Relayed) {
+      this.#receipts.relayed(frame);
+    } else if (link.role === "peer" && frame.subtype === ReceiptKind.ToServer) {
+      this.#delivery.serverReceipts(link, frame);
+    } else throw unknownType(frame);
   }
 
   #hearError(link: Link, frame: Frame): void {
@@ -299,6 +375,7 @@ export class RoutingCore {
       for (const name of this.users.localNames()) this.#changed.add(name);
     }
     this.#reachable = reachable;
+    this.#waysChanged = true;
   }
 
   #reject(link: Link, error: NetlabError): void {

@@ -44,17 +44,25 @@ export class Users {
   readonly #directory: Directory;
   readonly #topology: Topology;
   readonly #mesh: Mesh;
+  readonly #onChange: (name: string) => void;
   readonly #links = new Map<string, Link>();
   readonly #claims = new Map<string, Claim>();
   readonly #moving = new Map<Link, number>();
   #lookedAt = 0;
 
-  /** Nobody yet. */
-  constructor(context: Context, directory: Directory, topology: Topology, mesh: Mesh) {
+  /** Nobody yet; `onChange` hears of every user of this server who comes or goes. */
+  constructor(
+    context: Context,
+    directory: Directory,
+    topology: Topology,
+    mesh: Mesh,
+    onChange: (name: string) => void,
+  ) {
     this.#context = context;
     this.#directory = directory;
     this.#topology = topology;
     this.#mesh = mesh;
+    this.#onChange = onChange;
   }
 
   /** The connection of a user of this server. */
@@ -77,8 +85,8 @@ export class Users {
   }
 
   /**
-   * Where a user is: of several places the one with the cheapest way. `undefined` when nobody of that
-   * name can be reached.
+   * Where a user is: of several places of one session the newest, else the one with the cheapest way.
+   * `undefined` when nobody of that name can be reached.
    */
   locate(name: string): Location | undefined {
     let nearest: Location | undefined;
@@ -86,7 +94,10 @@ export class Users {
     for (const location of this.#directory.find(name)) {
       const { server } = location;
       const its = server === this.#context.id ? 0 : this.#topology.route(server)?.cost ?? Infinity;
-      if (its < cost) {
+      if (its === Infinity) continue;
+      const moved = nearest?.user.kind === UserKind.Session &&
+        isSameUser(nearest.user, location.user);
+      if (moved ? location.order > nearest!.order : its < cost) {
         nearest = location;
         cost = its;
       }
@@ -248,6 +259,7 @@ export class Users {
     link.session = user.session;
     this.#links.set(user.name, link);
     this.#mesh.publish(this.#directory.add(user));
+    this.#onChange(user.name);
     if (link.role === "session") {
       const { id: server, address } = this.#context;
       writeSessionWelcome(link.port.out, { server, address, name: user.name });
@@ -268,6 +280,7 @@ export class Users {
   #publishRemoval(name: string): void {
     const change = this.#directory.remove(name);
     if (change) this.#mesh.publish(change);
+    this.#onChange(name);
   }
 
   #addressOf(server: string): string {

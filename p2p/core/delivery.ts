@@ -1,0 +1,339 @@
+/**
+ * Kept messages: taken in, sent to where their recipient is, sent again until somebody answers, and
+ * ended. Owns when that happens, at the server that keeps a message and at the one it is sent to; what
+ * is kept is the mailbox's.
+ *
+ * @module
+ */
+import {
+  ErrorCode,
+  type Frame,
+  KEPT_HEADER_BYTES,
+  MAX_PAYLOAD_BYTES,
+  MessageFields,
+  messageId,
+  readKeptMessage,
+  readName,
+  readServerReceipts,
+  type Receipt,
+  ReceiptState,
+  writeKeptMessage,
+} from "@netlab/protocol";
+import type { Location } from "./directory.ts";
+import type { FirstGeneration } from "./first_generation.ts";
+import type { HandOver } from "./hand_over.ts";
+import type { Context } from "./host.ts";
+import type { Link } from "./link.ts";
+import type { Box, KeptEntry, Mailbox } from "./mailbox.ts";
+import { MAX_HOPS, type Mesh } from "./mesh.ts";
+import { delivered, type Receipts, refused } from "./receipts.ts";
+import { HOLD_UP_BYTES, REFUSE_BYTES } from "./relay.ts";
+import type { Topology } from "./topology.ts";
+import type { Users } from "./users.ts";
+
+/** Messages for one user that may be under way and not acknowledged. */
+const MAX_UNDER_WAY = 1_000;
+/** Their bytes: half of what the recipient's server takes before it refuses. */
+const MAX_UNDER_WAY_BYTES = REFUSE_BYTES / 2;
+/** A message that nobody answered for this long is sent again: milliseconds. */
+const ANSWER_MS = 10_000;
+/** How often it is looked for what to send again, and after a refusal how soon: milliseconds. */
+const LOOK_EVERY_MS = 500;
+
+/** The parts of a core that delivery works with. */
+export interface DeliveryParts {
+  /** What is kept. */
+  readonly mailbox: Mailbox;
+  /** Who is where. */
+  readonly users: Users;
+  /** The links to other servers. */
+  readonly mesh: Mesh;
+  /** Which way leads to which server. */
+  readonly topology: Topology;
+  /** The users of this server take messages here. */
+  readonly handOver: HandOver;
+  /** The first-generation servers next to this one. */
+  readonly firstGeneration: FirstGeneration;
+  /** Receipts go out here. */
+  readonly receipts: Receipts;
+}
+
+/** Delivers what is kept. */
+export class Delivery {
+  readonly #context: Context;
+  readonly #parts: DeliveryParts;
+  readonly #fields = new MessageFields();
+  /** Users of this server that are held up until less is kept for a recipient. */
+  readonly #heldUp = new Map<string, Set<Link>>();
+  /** Recipients whose way was clogged. */
+  readonly #clogged = new Set<string>();
+  /** Over which neighbour each server was reached when that was last looked at. */
+  #ways = new Map<string, string>();
+  /** What this server, as the one a message was sent to, answers itself, as the one that keeps it. */
+  readonly #ownAnswers: Receipt[] = [];
+  #lookedAt = 0;
+
+  /** Delivers what is in the mailbox. */
+  constructor(context: Context, parts: DeliveryParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** A user of this server sends a message that is to be kept. */
+  accept(link: Link, frame: Frame, fields: MessageFields): void {
+    const { mailbox, users, receipts } = this.#parts;
+    const id = messageId(fields);
+    const known = mailbox.get(id);
+    if (known) {
+      if (known.safe) receipts.toUser(known.sender, accepted(id));
+      return;
+    }
+    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
+    const bytes = frame.end - frame.start;
+    const limit = MAX_PAYLOAD_BYTES - KEPT_HEADER_BYTES;
+    if (bytes > limit) {
+      const reason = `Cannot keep a message of ${bytes} bytes: the limit is ${limit}`;
+      return receipts.toUser(link.name, refused(id, ErrorCode.TextTooLong, reason));
+    }
+    if (mailbox.isFull(recipient)) {
+      if (!users.locate(recipient)) {
+        const reason = `Cannot keep a message for ${recipient}: too many wait for them already`;
+        return receipts.toUser(link.name, refused(id, ErrorCode.MailboxFull, reason));
+      }
+      this.#holdUp(link, recipient);
+    }
+    mailbox.add({
+      id,
+      sender: link.name,
+      recipient,
+      message: frame.payload.slice(),
+      acceptedAt: this.#context.now,
+    });
+  }
+
+  /** Writes down what came in; those whose messages are safe are told, and the messages are sent. */
+  commit(): void {
+    const { mailbox, receipts } = this.#parts;
+    if (!mailbox.dirty) return;
+    const { safe, failed, error } = mailbox.commit();
+    for (const { id, sender } of safe) receipts.toUser(sender, accepted(id));
+    for (const { id, sender, recipient } of failed) {
+      const reason = `Cannot keep a message for ${recipient}: the server's disk cannot be written`;
+      receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
+    }
+    if (error !== undefined) {
+      this.#context.logger.error("cannot write down messages: {error}", {
+        event: "storage.failed",
+        error,
+      });
+    }
+    for (const recipient of new Set(safe.map(({ recipient }) => recipient))) this.#send(recipient);
+  }
+
+  /** Something changed about where a user is: what they have not acknowledged is sent again, in order. */
+  userChanged(name: string): void {
+    const box = this.#parts.mailbox.box(name);
+    if (box) this.#sendAgain(name, box);
+  }
+
+  /** Ways changed: what was sent over one that is no more is sent again. */
+  waysChanged(): void {
+    const { topology, mailbox } = this.#parts;
+    const ways = new Map([...topology.routes()].map(([server, { next }]) => [server, next]));
+    const before = this.#ways;
+    this.#ways = ways;
+    for (const recipient of mailbox.recipients()) {
+      const box = mailbox.box(recipient)!;
+      for (const { sentTo } of box.entries.values()) {
+        if (sentTo === undefined || sentTo === this.#context.id) continue;
+        if (ways.get(sentTo) === before.get(sentTo)) continue;
+        this.#sendAgain(recipient, box);
+        break;
+      }
+    }
+  }
+
+  /** A kept message came from another server. */
+  received(link: Link, frame: Frame): void {
+    const { mesh } = this.#parts;
+    const { origin, destination, message } = readKeptMessage(frame.payload);
+    const fields = this.#fields.read(message, 0, message.length);
+    if (destination === this.#context.id) return this.#deliver(fields, origin);
+    const hops = frame.reserved + 1;
+    const next = mesh.toward(destination);
+    // Who keeps it hears that the way is gone, and sends it again over another.
+    if (!next || next === link || hops > MAX_HOPS) return;
+    if (next.port.out.length <= REFUSE_BYTES) next.port.out.forward(frame, hops);
+    else {this.#answer(
+        origin,
+        refused(messageId(fields), ErrorCode.RecipientBusy, "the way is clogged"),
+      );}
+  }
+
+  /** Receipts about kept messages came from another server. */
+  serverReceipts(link: Link, frame: Frame): void {
+    const { to, from, receipts } = readServerReceipts(frame.payload);
+    if (to === this.#context.id) return this.#answered(from, receipts);
+    const next = this.#parts.mesh.toward(to);
+    const hops = frame.reserved + 1;
+    if (next && next !== link && hops <= MAX_HOPS) next.port.out.forward(frame, hops);
+  }
+
+  /** A user of this server has acknowledged what was handed over. */
+  acknowledged(link: Link, receipts: readonly Receipt[]): void {
+    for (const { id, state } of receipts) {
+      if (state === ReceiptState.Delivered) this.#parts.handOver.acknowledged(link, id);
+    }
+  }
+
+  /** A message was delivered by this server, for the one that keeps it. */
+  answerDelivered(id: string, origin: string): void {
+    this.#answer(origin, delivered(id));
+  }
+
+  /** The turn ends: what this server itself answered counts, and what follows from that is done. */
+  settle(): void {
+    while (this.#ownAnswers.length > 0) {
+      this.#answered(this.#context.id, this.#ownAnswers.splice(0));
+    }
+  }
+
+  /** Nothing waits on some connection any more. */
+  drained(): void {
+    const clogged = [...this.#clogged];
+    this.#clogged.clear();
+    for (const recipient of clogged) this.#send(recipient);
+  }
+
+  /** Time has passed: what is too old ends, what nobody answered is sent again. */
+  tick(): void {
+    const { now } = this.#context;
+    const { mailbox, receipts } = this.#parts;
+    if (now - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookedAt = now;
+    for (const { id, sender, recipient } of mailbox.expire(now)) {
+      receipts.toUser(sender, { id, state: ReceiptState.Expired, code: 0, reason: "" });
+      this.#release(recipient);
+    }
+    for (const recipient of mailbox.recipients()) {
+      const box = mailbox.box(recipient)!;
+      const [oldest] = box.entries.values();
+      const late = oldest?.sentTo !== undefined && now - oldest.sentAt >= ANSWER_MS;
+      if (late) this.#sendAgain(recipient, box);
+      else if (box.waiting.size > 0) this.#send(recipient);
+    }
+  }
+
+  #sendAgain(recipient: string, box: Box): void {
+    box.wait();
+    this.#send(recipient);
+  }
+
+  /** Sends what waits for a user, in order, as far as it may be under way. */
+  #send(recipient: string): void {
+    const { mailbox, users } = this.#parts;
+    const box = mailbox.box(recipient);
+    if (!box || box.waiting.size === 0) return;
+    const location = users.locate(recipient);
+    if (!location) return;
+    for (const entry of box.waiting) {
+      const full = box.entries.size - box.waiting.size >= MAX_UNDER_WAY ||
+        box.underWayBytes >= MAX_UNDER_WAY_BYTES;
+      if (full || !entry.safe) return;
+      if (!this.#hasRoom(recipient, location)) {
+        this.#clogged.add(recipient);
+        return;
+      }
+      box.sent(entry, location.server, this.#context.now);
+      this.#sendOne(entry, location);
+    }
+  }
+
+  #hasRoom(recipient: string, { server }: Location): boolean {
+    const { users, mesh } = this.#parts;
+    const here = server === this.#context.id;
+    const link = here ? users.get(recipient) : mesh.toward(server);
+    // A user of this server without a link is one of a first-generation server.
+    return link ? link.port.out.length <= HOLD_UP_BYTES : here;
+  }
+
+  #sendOne({ message }: KeptEntry, { server }: Location): void {
+    const { id } = this.#context;
+    if (server === id) return this.#deliver(this.#fields.read(message, 0, message.length), id);
+    const next = this.#parts.mesh.toward(server)!;
+    writeKeptMessage(next.port.out, { origin: id, destination: server, message }, 1);
+  }
+
+  /** Hands a kept message to a user here, or says why not. */
+  #deliver(fields: MessageFields, origin: string): void {
+    const { users, handOver, firstGeneration } = this.#parts;
+    const id = messageId(fields);
+    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
+    const user = users.get(recipient);
+    if (user) {
+      if (user.port.out.length <= REFUSE_BYTES) return handOver.kept(user, fields, origin);
+      return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));
+    }
+    if (handOver.wasSeen(id)) return this.#answer(origin, delivered(id));
+    if (!firstGeneration.has(recipient)) {
+      return this.#answer(origin, refused(id, ErrorCode.NoSuchUser, "the recipient has left"));
+    }
+    handOver.markSeen(id);
+    const message = fields.bytes.subarray(fields.id, fields.end);
+    firstGeneration.forward(recipient, message, (failure) => {
+      if (failure !== undefined) handOver.unmarkSeen(id);
+      this.#answer(
+        origin,
+        failure === undefined ? delivered(id) : refused(id, ErrorCode.NoSuchUser, failure),
+      );
+      this.settle();
+      this.#parts.receipts.flush();
+    });
+  }
+
+  #answer(origin: string, receipt: Receipt): void {
+    if (origin === this.#context.id) this.#ownAnswers.push(receipt);
+    else this.#parts.receipts.toServer(origin, receipt);
+  }
+
+  /** A server says what became of messages that this one keeps. */
+  #answered(from: string, answers: readonly Receipt[]): void {
+    const { mailbox, receipts } = this.#parts;
+    const changed = new Set<string>();
+    for (const { id, state } of answers) {
+      const entry = mailbox.get(id);
+      if (!entry) continue;
+      if (state === ReceiptState.Delivered) {
+        mailbox.remove(id);
+        receipts.toUser(entry.sender, delivered(id));
+        changed.add(entry.recipient);
+      } else if (entry.sentTo === from) {
+        // Refused where it was sent: whatever else is under way there has to stay behind it. The next
+        // look, or the news of where the recipient is now, sends all of it again.
+        mailbox.box(entry.recipient)!.wait();
+      }
+    }
+    for (const recipient of changed) {
+      this.#release(recipient);
+      this.#send(recipient);
+    }
+  }
+
+  #holdUp(link: Link, recipient: string): void {
+    link.port.pause();
+    let links = this.#heldUp.get(recipient);
+    if (!links) this.#heldUp.set(recipient, links = new Set());
+    links.add(link);
+  }
+
+  #release(recipient: string): void {
+    const links = this.#heldUp.get(recipient);
+    if (!links || !this.#parts.mailbox.isHalfEmpty(recipient)) return;
+    this.#heldUp.delete(recipient);
+    for (const { port } of links) port.resume();
+  }
+}
+
+function accepted(id: string): Receipt {
+  return { id, state: ReceiptState.Accepted, code: 0, reason: "" };
+}

@@ -1,0 +1,40 @@
+/**
+ * Where kept messages are written down. Owns the interface, and the store that writes nothing; the one
+ * with a database is the server's.
+ *
+ * @module
+ */
+
+/** A message as it is written down. */
+export interface StoredMessage {
+  /** The message's id, a UUID in text. */
+  readonly id: string;
+  /** The name of the user who sent it. */
+  readonly sender: string;
+  /** The name of the user it is for. */
+  readonly recipient: string;
+  /** The message as it stands in the payload of type 3. */
+  readonly message: Uint8Array;
+  /** When it was taken: milliseconds since 1970. */
+  readonly acceptedAt: number;
+}
+
+/** Keeps messages over the end of a process, or does not. */
+export interface MailStore {
+  /** Whether what was written survives the end of the process, and a crash of the machine. */
+  readonly durable: boolean;
+  /** What was written and not removed, oldest first. */
+  load(): Iterable<StoredMessage>;
+  /**
+   * Writes what came and takes out what went: all of it, or nothing and an error. It is safe when this
+   * returns.
+   */
+  write(added: readonly StoredMessage[], removed: readonly string[]): void;
+}
+
+/** Keeps nothing beyond what the mailbox has in memory. */
+export const memoryStore: MailStore = {
+  durable: false,
+  load: () => [],
+  write: () => {},
+};

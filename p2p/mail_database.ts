@@ -1,0 +1,150 @@
+/**
+ * Kept messages on disk: one SQLite file in a folder, written in one transaction for all that came
+ * together. Owns the file, its schema and what happens when it is damaged; knows nothing of users.
+ *
+ * @module
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { MailStore, StoredMessage } from "./core/mail_store.ts";
+import type { Logger } from "./logger.ts";
+
+const FILE = "messages.db";
+
+/** Each makes the schema of its index plus one out of the one before; `user_version` counts them. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE message (
+     number INTEGER PRIMARY KEY,
+     id TEXT NOT NULL UNIQUE,
+     sender TEXT NOT NULL,
+     recipient TEXT NOT NULL,
+     accepted_at INTEGER NOT NULL,
+     message BLOB NOT NULL
+   ) STRICT`,
+];
+
+/** A store that survives a crash of the process and of the machine. */
+export class MailDatabase implements MailStore, Disposable {
+  /** What was written survives. */
+  readonly durable = true;
+  readonly #database: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #delete: StatementSync;
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#insert = database.prepare(
+      "INSERT OR IGNORE INTO message (id, sender, recipient, accepted_at, message) VALUES (?, ?, ?, ?, ?)",
+    );
+    this.#delete = database.prepare("DELETE FROM message WHERE id = ?");
+  }
+
+  /**
+   * Opens the messages in a folder, which is made if it is not there. A file of an older version is
+   * brought up to date; a damaged one is set aside under a name that is logged, and a new one begun.
+   *
+   * @throws {Error} When the folder cannot be used, another server uses it, or a newer version wrote it.
+   */
+  static open(folder: string, logger: Logger): MailDatabase {
+    const path = `${folder}/${FILE}`;
+    try {
+      Deno.mkdirSync(folder, { recursive: true });
+    } catch (cause) {
+      throw new Error(`Cannot keep messages in ${folder}`, { cause });
+    }
+    try {
+      return new MailDatabase(prepare(path));
+    } catch (error) {
+      if (!isDamage(error)) throw new Error(`Cannot keep messages in ${folder}: ${explain(error)}`, { cause: error });
+      const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
+      for (const suffix of ["", "-wal", "-shm"]) moveAside(path + suffix, aside + suffix);
+      logger.error("{path} is damaged: set aside as {aside}; the messages in it are not delivered", {
+        event: "storage.damaged",
+        path,
+        aside,
+      });
+      return new MailDatabase(prepare(path));
+    }
+  }
+
+  /** What was written and not removed, oldest first. */
+  *load(): Iterable<StoredMessage> {
+    const rows = this.#database.prepare(
+      "SELECT id, sender, recipient, accepted_at, message FROM message ORDER BY number",
+    );
+    for (const row of rows.iterate()) {
+      yield {
+        id: row.id as string,
+        sender: row.sender as string,
+        recipient: row.recipient as string,
+        acceptedAt: row.accepted_at as number,
+        message: row.message as Uint8Array,
+      };
+    }
+  }
+
+  /** Writes what came and takes out what went, in one transaction; it is on the disk when this returns. */
+  write(added: readonly StoredMessage[], removed: readonly string[]): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      for (const { id, sender, recipient, acceptedAt, message } of added) {
+        this.#insert.run(id, sender, recipient, Math.floor(acceptedAt), message);
+      }
+      for (const id of removed) this.#delete.run(id);
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+}
+
+function prepare(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    const check = database.prepare("PRAGMA quick_check(1)").get()!;
+    if (check.quick_check !== "ok") throw new Error("file is not a database: " + check.quick_check);
+    migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function migrate(database: DatabaseSync): void {
+  const version = database.prepare("PRAGMA user_version").get()!.user_version as number;
+  if (version > MIGRATIONS.length) {
+    throw new Error(`it was written by a newer version (${version}); use that one`);
+  }
+  for (const [index, statement] of MIGRATIONS.entries()) {
+    if (index < version) continue;
+    database.exec(`BEGIN IMMEDIATE; ${statement}; PRAGMA user_version = ${index + 1}; COMMIT`);
+  }
+}
+
+/** SQLite's codes for a file that is none of its own, or is broken: SQLITE_NOTADB and SQLITE_CORRUPT. */
+function isDamage(error: unknown): boolean {
+  const { errcode, message } = error as { errcode?: number; message: string };
+  return errcode === 26 || errcode === 11 || /not a database|malformed/.test(message);
+}
+
+function explain(error: unknown): string {
+  const { message } = error as Error;
+  return /locked|busy/.test(message) ? "another server uses it; choose another folder" : message;
+}
+
+function moveAside(from: string, to: string): void {
+  try {
+    Deno.renameSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
