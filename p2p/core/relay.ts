@@ -149,6 +149,7 @@ export class Relay {
     this.#seen.add(id, this.#context.now);
     this.#firstGeneration.forward(recipient, frame, (failure) => {
       if (failure !== undefined) {
+        this.#seen.delete(id);
         const reason = `Cannot deliver to ${recipient}: ${failure}`;
         this.#gather(sender, refused(id, ErrorCode.NoSuchUser, reason));
       } else if (wantsReceipt) this.#gather(sender, delivered(id));
