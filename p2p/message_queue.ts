@@ -24,6 +24,11 @@ export class MessageQueue {
     this.#onPressure = onPressure;
   }
 
+  /** Whether too many messages wait. */
+  get pressed(): boolean {
+    return this.#pressed;
+  }
+
   /** Adds a message, or hands it to whoever waits longest. */
   push(message: Message): void {
     const waiting = this.#waiting.shift();
