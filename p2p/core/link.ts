@@ -50,6 +50,8 @@ export class Link {
   aliveAt = 0;
   /** When a dialled connection must have proved useful: milliseconds. */
   deadline: number = Infinity;
+  /** Whether its reading is held up: nothing that it sends is heard then. */
+  held = false;
   /** Links whose reading is held up until this one has written what waits. */
   readonly heldUp: Set<Link> = new Set();
 

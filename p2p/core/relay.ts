@@ -114,7 +114,11 @@ export class Relay {
 
   /** Nothing waits on a connection any more, or it has ended: whoever it held up reads on. */
   release(link: Link): void {
-    for (const held of link.heldUp) held.port.resume();
+    for (const held of link.heldUp) {
+      held.held = false;
+      held.heardAt = this.#context.now;
+      held.port.resume();
+    }
     link.heldUp.clear();
   }
 
@@ -165,6 +169,7 @@ export class Relay {
     const waiting = to.port.out.length;
     if (waiting > HOLD_UP_BYTES && from.isUser && from !== to) {
       from.port.pause();
+      from.held = true;
       to.heldUp.add(from);
     }
     if (waiting <= REFUSE_BYTES) return true;

@@ -35,6 +35,7 @@ const encoder = new TextEncoder();
 interface Claim {
   readonly link: Link;
   readonly session: string;
+  readonly holder: Link;
   readonly deadline: number;
 }
 
@@ -156,8 +157,11 @@ export class Users {
     for (const [name, claim] of this.#claims) {
       if (now < claim.deadline) continue;
       this.#claims.delete(name);
-      const holder = this.#links.get(name);
-      if (holder) this.#evict(holder, "another session asked for its name, and it was silent");
+      const { holder } = claim;
+      // Whoever has come to the name since then was not asked yet: to register does it.
+      if (this.#links.get(name) === holder && !holder.held) {
+        this.#evict(holder, "another session asked for its name, and it was silent");
+      }
       try {
         this.register(claim.link, name, claim.session);
       } catch (error) {
@@ -168,7 +172,7 @@ export class Users {
     if (now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
     for (const link of this.#links.values()) {
-      if (link.role === "session" && now - link.heardAt > SILENT_MS) {
+      if (link.role === "session" && !link.held && now - link.heardAt > SILENT_MS) {
         this.#evict(link, "it was silent for too long");
       }
     }
@@ -222,11 +226,11 @@ export class Users {
   #claim(link: Link, other: Location, session: string): void {
     const { name } = other.user;
     const holder = other.server === this.#context.id ? this.#links.get(name) : undefined;
-    if (holder?.role !== "session" || this.#claims.has(name)) {
+    if (holder?.role !== "session" || holder.held || this.#claims.has(name)) {
       throw taken(name, this.#addressOf(other.server), link.readsText);
     }
     const deadline = this.#context.now + SIGN_OF_LIFE_MS;
-    this.#claims.set(name, { link, session, deadline });
+    this.#claims.set(name, { link, session, holder, deadline });
     writeInformationRequest(holder.port.out, Information.Capabilities);
   }
 
