@@ -69,10 +69,9 @@ export class Relay {
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = this.#users.get(recipient);
     if (user) return this.#handOver(link, frame, fields, user);
-    // What a first-generation server passes on, it has passed on to all of its kind itself.
-    if (this.#firstGeneration.has(recipient) && link.role !== "stranger") {
-      return this.#handOn(frame, fields, recipient);
-    }
+    // Two first-generation servers may know this one and not each other; if they do, the one that
+    // has the recipient drops the second copy.
+    if (this.#firstGeneration.has(recipient)) return this.#handOn(frame, fields, recipient);
     const hops = link.role === "peer" ? frame.reserved + 1 : 1;
     const location = this.#users.locate(recipient);
     const next = location && this.#mesh.toward(location.server);

@@ -3,7 +3,7 @@ import {
   ErrorCode,
   FrameType,
   MessageKind,
-  NetlabError,
+  type NetlabError,
   readReceipts,
   writeMessage,
 } from "@netlab/protocol";
