@@ -61,6 +61,7 @@ export class Attachment implements Outlet {
   #capabilities: ReadonlySet<string> = new Set();
   #expected = Promise.withResolvers<Frame>();
   #registered = false;
+  #held = false;
   #leaving = false;
   #toldWhy: NetlabError | undefined;
 
@@ -108,8 +109,15 @@ export class Attachment implements Outlet {
     if (this.receipts) writeInformationRequest(this.out, Information.Servers);
   }
 
+  /** Whether what comes in is held up: the server's silence means nothing then. */
+  get held(): boolean {
+    return this.#held;
+  }
+
   /** Holds up what comes in, or lets it come. */
   hold(much: boolean): void {
+    this.#held = much;
+    this.heardAt = performance.now();
     if (much) this.#connection.pause();
     else this.#connection.resume();
   }
@@ -120,6 +128,8 @@ export class Attachment implements Outlet {
    */
   async leave(name: string, moves: boolean): Promise<void> {
     this.#leaving = true;
+    // What was held up comes in now: the connection ends only behind it.
+    this.hold(false);
     if (this.#capabilities.has(Capability.Disconnect)) {
       writeDisconnect(this.out, name, moves ? DisconnectKind.Moves : DisconnectKind.Leaves);
     } else if (moves && this.receipts) {

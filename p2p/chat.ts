@@ -5,6 +5,7 @@
  * @module
  */
 import { bold, cyan, describeError, dim, oneLine, red, yellow } from "@netlab/cli";
+import { ErrorCode, NetlabError } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "./client.ts";
 import type { Screen } from "./screen.ts";
 
@@ -38,6 +39,9 @@ export function parseLine(line: string): Line {
   const text = match[3]?.trim();
   return text ? { kind: "message", recipient, text } : { kind: "incomplete", recipient };
 }
+
+/** The first tick is shown alone when the second does not follow within this time: milliseconds. */
+const TICK_MS = 100;
 
 /** One person's conversation. */
 export class Chat {
@@ -114,9 +118,25 @@ export class Chat {
   }
 
   #send(recipient: string, text: string): void {
+    // One tick: the network has it safe. Two: the recipient has it.
+    const show = (ticks: string) => {
+      if (this.#screen.interactive) {
+        this.#screen.print(dim(`${ticks} ${recipient}: ${oneLine(text)}`));
+      }
+    };
     const sending = this.#client.send(recipient, text).then(
-      () => {
-        if (this.#screen.interactive) this.#screen.print(dim(`delivered to ${recipient}`));
+      ({ delivered }) => {
+        const quick = setTimeout(() => show("✓"), TICK_MS);
+        void delivered.then(
+          () => {
+            clearTimeout(quick);
+            show("✓✓");
+          },
+          (error) => {
+            clearTimeout(quick);
+            if (!isClosed(error)) this.#complain(describeError(error));
+          },
+        );
       },
       (error) => this.#complain(describeError(error)),
     ).finally(() => this.#sending.delete(sending));
@@ -162,4 +182,9 @@ export class Chat {
     });
     return [...HELP, ...commands.map(([name, { help }]) => `${`/${name}`.padEnd(27)} ${help}`)];
   }
+}
+
+/** Whether a story has no end only because the client was closed. */
+function isClosed(error: unknown): boolean {
+  return error instanceof NetlabError && error.code === ErrorCode.Closed;
 }

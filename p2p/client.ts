@@ -309,6 +309,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   #attach(attachment: Attachment): void {
     this.#attachment = attachment;
+    if (this.#queue.pressed) attachment.hold(true);
     this.#askedAt = performance.now();
     attachment.askServers();
     this.#session.attach(attachment);
@@ -402,7 +403,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#session.tick(now);
     const attachment = this.#attachment;
     if (!attachment?.receipts) return;
-    if (attachment.heardAt < this.#askedAt && now - this.#askedAt > SILENT_MS) {
+    const silent = !attachment.held && attachment.heardAt < this.#askedAt;
+    if (silent && now - this.#askedAt > SILENT_MS) {
       attachment.abort(
         new NetlabError(
           ErrorCode.TimedOut,

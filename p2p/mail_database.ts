@@ -54,14 +54,19 @@ export class MailDatabase implements MailStore, Disposable {
     try {
       return new MailDatabase(prepare(path));
     } catch (error) {
-      if (!isDamage(error)) throw new Error(`Cannot keep messages in ${folder}: ${explain(error)}`, { cause: error });
+      if (!isDamage(error)) {
+        throw new Error(`Cannot keep messages in ${folder}: ${explain(error)}`, { cause: error });
+      }
       const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
       for (const suffix of ["", "-wal", "-shm"]) moveAside(path + suffix, aside + suffix);
-      logger.error("{path} is damaged: set aside as {aside}; the messages in it are not delivered", {
-        event: "storage.damaged",
-        path,
-        aside,
-      });
+      logger.error(
+        "{path} is damaged: set aside as {aside}; the messages in it are not delivered",
+        {
+          event: "storage.damaged",
+          path,
+          aside,
+        },
+      );
       return new MailDatabase(prepare(path));
     }
   }

@@ -29,6 +29,11 @@ export class MessageQueue {
     return this.#items.length - this.#head;
   }
 
+  /** Whether too many messages wait. */
+  get pressed(): boolean {
+    return this.#pressed;
+  }
+
   /** Adds a message, or hands it to whoever waits longest. */
   push(message: Message): void {
     const waiting = this.#waiting.shift();

@@ -8,6 +8,8 @@ import { DEFAULT_HOST, formatAddress, parseAddress } from "@netlab/protocol";
 import { FrameConnection } from "@netlab/protocol";
 import type { Dial, Port } from "./core/host.ts";
 import type { Link } from "./core/link.ts";
+import type { MailStore } from "./core/mail_store.ts";
+import type { MailboxLimits } from "./core/mailbox.ts";
 import { type FrameRule, RoutingCore } from "./core/routing_core.ts";
 import { dial } from "./dial.ts";
 import { type Logger, silentLogger } from "./logger.ts";
@@ -39,6 +41,15 @@ export interface P2pServerOptions {
    * @default {[]}
    */
   peers?: readonly string[];
+  /**
+   * The folder in which messages are written down before they are accepted, so that they survive a
+   * crash. One server at a time may use it.
+   *
+   * @default {none: messages are kept in memory}
+   */
+  data?: string;
+  /** How much is kept for users who are away, and for how long. */
+  limits?: MailboxLimits;
   /**
    * Whom the server tells what it does.
    *
@@ -83,6 +94,7 @@ const ACCEPT_PAUSE_MS = 100;
 export class P2pServer implements AsyncDisposable {
   readonly #core: RoutingCore;
   readonly #listener: Deno.TcpListener;
+  readonly #store: Disposable | undefined;
   readonly #logger: Logger;
   readonly #address: string;
   readonly #connections = new Set<Promise<void>>();
@@ -90,8 +102,9 @@ export class P2pServer implements AsyncDisposable {
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
   #closed = false;
+  #storeOpen = true;
 
-  private constructor(options: P2pServerOptions) {
+  private constructor(options: P2pServerOptions, store: (MailStore & Disposable) | undefined) {
     const hostname = options.hostname ?? DEFAULT_HOST;
     if (options.advertise !== undefined) parseAddress(options.advertise);
     else if (hostname === "0.0.0.0" || hostname === "::") {
@@ -101,6 +114,7 @@ export class P2pServer implements AsyncDisposable {
     }
     for (const peer of options.peers ?? []) parseAddress(peer);
     this.#listener = Deno.listen({ hostname, port: options.port ?? 0 });
+    this.#store = store;
     this.#logger = options.logger ?? silentLogger;
     this.#address = options.advertise ?? formatAddress({ hostname, port: this.port });
     this.#core = new RoutingCore({
@@ -114,6 +128,8 @@ export class P2pServer implements AsyncDisposable {
       },
       logger: this.#logger,
       now: now(),
+      ...store && { store },
+      ...options.limits && { limits: options.limits },
       ...options.rules && { rules: options.rules },
     });
     this.#timer = setInterval(() => this.#core.tick(now()), TICK_MS);
@@ -126,10 +142,19 @@ export class P2pServer implements AsyncDisposable {
    *
    * @throws {TypeError} When an address is not `host:port`, or one to advertise is needed and missing.
    * @throws {Deno.errors.AddrInUse} When the port is in use; other errors of `Deno.listen` as well.
+   * @throws {Error} When the folder for messages cannot be used.
    */
-  // deno-lint-ignore require-await -- so that errors reject, and for what a start will have to wait for
   static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
-    return new P2pServer(options);
+    if (options.data === undefined) return new P2pServer(options, undefined);
+    // Only who writes messages down needs a database.
+    const { MailDatabase } = await import("./mail_database.ts");
+    const store = MailDatabase.open(options.data, options.logger ?? silentLogger);
+    try {
+      return new P2pServer(options, store);
+    } catch (error) {
+      store[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** The server's id: a UUID, new at every start. */
@@ -180,6 +205,8 @@ export class P2pServer implements AsyncDisposable {
     }
     await Promise.all([this.#accepting, ...this.#dials]);
     await Promise.all(this.#connections);
+    if (this.#storeOpen) this.#store?.[Symbol.dispose]();
+    this.#storeOpen = false;
   }
 
   /** The same as {@linkcode P2pServer.close}. */

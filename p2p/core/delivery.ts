@@ -134,6 +134,7 @@ export class Delivery {
   userChanged(name: string): void {
     const box = this.#parts.mailbox.box(name);
     if (box) this.#sendAgain(name, box);
+    this.#release(name);
   }
 
   /** Ways changed: what was sent over one that is no more is sent again. */
@@ -320,17 +321,19 @@ export class Delivery {
   }
 
   #holdUp(link: Link, recipient: string): void {
-    link.port.pause();
+    link.hold();
     let links = this.#heldUp.get(recipient);
     if (!links) this.#heldUp.set(recipient, links = new Set());
     links.add(link);
   }
 
+  /** Lets go whom a recipient held up: there is room again, or the recipient has left. */
   #release(recipient: string): void {
+    const { mailbox, users } = this.#parts;
     const links = this.#heldUp.get(recipient);
-    if (!links || !this.#parts.mailbox.isHalfEmpty(recipient)) return;
+    if (!links || (users.locate(recipient) && !mailbox.isHalfEmpty(recipient))) return;
     this.#heldUp.delete(recipient);
-    for (const { port } of links) port.resume();
+    for (const link of links) link.letGo(this.#context.now);
   }
 }
 

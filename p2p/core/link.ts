@@ -52,6 +52,8 @@ export class Link {
   aliveAt = 0;
   /** When a dialled connection must have proved useful: milliseconds. */
   deadline: number = Infinity;
+  /** Whether its reading is held up: nothing that it sends is heard then. */
+  held = false;
   /** Links whose reading is held up until this one has written what waits. */
   readonly heldUp: Set<Link> = new Set();
 
@@ -70,6 +72,19 @@ export class Link {
     now: number,
   ) {
     this.heardAt = now;
+  }
+
+  /** Reads nothing from it until {@linkcode Link.letGo}: its silence means nothing meanwhile. */
+  hold(): void {
+    this.held = true;
+    this.port.pause();
+  }
+
+  /** Reads on; the other side is not to be blamed for the silence until now. */
+  letGo(now: number): void {
+    this.held = false;
+    this.heardAt = now;
+    this.port.resume();
   }
 
   /** Whether a user has registered on it. */

@@ -17,6 +17,7 @@ import {
 import type { Delivery } from "./delivery.ts";
 import type { FirstGeneration } from "./first_generation.ts";
 import type { HandOver } from "./hand_over.ts";
+import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
 import { type Receipts, refused } from "./receipts.ts";
@@ -45,11 +46,13 @@ export interface RelayParts {
 
 /** Passes messages on. */
 export class Relay {
+  readonly #context: Context;
   readonly #parts: RelayParts;
   readonly #fields = new MessageFields();
 
   /** A relay for the users of one server. */
-  constructor(parts: RelayParts) {
+  constructor(context: Context, parts: RelayParts) {
+    this.#context = context;
     this.#parts = parts;
   }
 
@@ -71,10 +74,9 @@ export class Relay {
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
     if (user) return this.#handOver(link, fields, user);
-    // What a first-generation server passes on, it has passed on to all of its kind itself.
-    if (firstGeneration.has(recipient) && link.role !== "stranger") {
-      return this.#handOn(fields, recipient);
-    }
+    // Two first-generation servers may know this one and not each other; if they do, the one that
+    // has the recipient drops the second copy.
+    if (firstGeneration.has(recipient)) return this.#handOn(fields, recipient);
     const hops = link.role === "peer" ? frame.reserved + 1 : 1;
     const location = users.locate(recipient);
     const next = location && mesh.toward(location.server);
@@ -99,7 +101,7 @@ export class Relay {
 
   /** Nothing waits on a connection any more, or it has ended: whoever it held up reads on. */
   release(link: Link): void {
-    for (const held of link.heldUp) held.port.resume();
+    for (const held of link.heldUp) held.letGo(this.#context.now);
     link.heldUp.clear();
   }
 
@@ -131,7 +133,7 @@ export class Relay {
   #hasRoom(from: Link, to: Link, fields: MessageFields, recipient: string): boolean {
     const waiting = to.port.out.length;
     if (waiting > HOLD_UP_BYTES && from.isUser && from !== to) {
-      from.port.pause();
+      from.hold();
       to.heldUp.add(from);
     }
     if (waiting <= REFUSE_BYTES) return true;

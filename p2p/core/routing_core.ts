@@ -139,7 +139,7 @@ export class RoutingCore {
     this.#mailbox = mailbox;
     this.#receipts = receipts;
     this.#delivery = delivery;
-    this.#relay = new Relay({ ...parts, delivery });
+    this.#relay = new Relay(context, { ...parts, delivery });
     this.#rules = new Map([...this.#ownRules(), ...(options.rules ?? [])]);
   }
 

@@ -11,6 +11,7 @@ import {
   NIL_UUID,
   UserKind,
   type UserRecord,
+  writeAlive,
   writeInformationRequest,
   writeSessionWelcome,
 } from "@netlab/protocol";
@@ -26,6 +27,8 @@ const SIGN_OF_LIFE_MS = 2_000;
 const MOVE_MS = 2_000;
 /** A session that sent nothing for this long is dead; its client asks something every 15 s. */
 const SILENT_MS = 45_000;
+/** How often a session that is held up gets a sign of life: milliseconds. */
+const ALIVE_EVERY_MS = 1_000;
 /** How often silent sessions are looked for: milliseconds. */
 const LOOK_EVERY_MS = 5_000;
 
@@ -35,6 +38,7 @@ const encoder = new TextEncoder();
 interface Claim {
   readonly link: Link;
   readonly session: string;
+  readonly holder: Link;
   readonly deadline: number;
 }
 
@@ -167,8 +171,11 @@ export class Users {
     for (const [name, claim] of this.#claims) {
       if (now < claim.deadline) continue;
       this.#claims.delete(name);
-      const holder = this.#links.get(name);
-      if (holder) this.#evict(holder, "another session asked for its name, and it was silent");
+      const { holder } = claim;
+      // Whoever has come to the name since then was not asked yet: to register does it.
+      if (this.#links.get(name) === holder && !holder.held) {
+        this.#evict(holder, "another session asked for its name, and it was silent");
+      }
       try {
         this.register(claim.link, name, claim.session);
       } catch (error) {
@@ -176,10 +183,16 @@ export class Users {
       }
     }
     for (const [link, deadline] of this.#moving) if (now >= deadline) this.#letGo(link);
+    for (const link of this.#links.values()) {
+      // Who is not read gets no answers, and is not to take that for the server's death.
+      if (!link.held || link.role !== "session" || now - link.aliveAt < ALIVE_EVERY_MS) continue;
+      link.aliveAt = now;
+      writeAlive(link.port.out);
+    }
     if (now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
     for (const link of this.#links.values()) {
-      if (link.role === "session" && now - link.heardAt > SILENT_MS) {
+      if (link.role === "session" && !link.held && now - link.heardAt > SILENT_MS) {
         this.#evict(link, "it was silent for too long");
       }
     }
@@ -233,11 +246,11 @@ export class Users {
   #claim(link: Link, other: Location, session: string): void {
     const { name } = other.user;
     const holder = other.server === this.#context.id ? this.#links.get(name) : undefined;
-    if (holder?.role !== "session" || this.#claims.has(name)) {
+    if (holder?.role !== "session" || holder.held || this.#claims.has(name)) {
       throw taken(name, this.#addressOf(other.server), link.readsText);
     }
     const deadline = this.#context.now + SIGN_OF_LIFE_MS;
-    this.#claims.set(name, { link, session, deadline });
+    this.#claims.set(name, { link, session, holder, deadline });
     writeInformationRequest(holder.port.out, Information.Capabilities);
   }
 

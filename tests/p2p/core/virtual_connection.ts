@@ -198,7 +198,8 @@ export class VirtualConnection implements Port {
         this.out.recycle(taken);
       }
       const room = PIPE_BYTES - this.peer.#pipeBytes;
-      if (room <= 0) return;
+      // As TCP does: many small pieces would follow each other for ever.
+      if (room < Math.min(PIPE_BYTES / 2, this.#taken.length)) return;
       const size = this.#network.pieceOf(Math.min(room, this.#taken.length));
       this.peer.#pipeBytes += size;
       this.#carry(this.#taken.slice(0, size));

@@ -1,0 +1,286 @@
+/**
+ * Programs of the first generation, imitated from the description of what they do: frames of types 0 to
+ * 5 and bare text, nothing else. Written on bytes alone, so that an error in netlab's own codec cannot
+ * hide here.
+ *
+ * @module
+ */
+import { eventually } from "./p2p/network.ts";
+
+const HOST = "127.0.0.1";
+const HEADER_BYTES = 6;
+const encoder = new TextEncoder();
+
+/** A frame as those programs write it: type, subtype, length, two zeros, payload. */
+export function oldFrame(type: number, subtype: number, payload = ""): Uint8Array {
+  const bytes = encoder.encode(payload);
+  return Uint8Array.from([type, subtype, bytes.length >> 8, bytes.length & 255, 0, 0, ...bytes]);
+}
+
+type OnFrame = (type: number, subtype: number, payload: string) => void;
+
+/** A connection of theirs: frames in, or text once `onText` takes over. */
+class OldConnection {
+  readonly ended: Promise<void>;
+  /** From now on, what comes in is text. */
+  onText: ((text: string) => void) | undefined;
+  readonly #conn: Deno.TcpConn;
+  readonly #onFrame: OnFrame;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(conn: Deno.TcpConn, onFrame: OnFrame = () => {}) {
+    this.#conn = conn;
+    this.#onFrame = onFrame;
+    conn.setNoDelay(true);
+    this.ended = this.#read();
+  }
+
+  static async open(port: number, onFrame?: OnFrame): Promise<OldConnection> {
+    return new OldConnection(await Deno.connect({ hostname: HOST, port }), onFrame);
+  }
+
+  write(bytes: Uint8Array | string): void {
+    let rest = typeof bytes === "string" ? encoder.encode(bytes) : bytes;
+    this.#writing = this.#writing.then(async () => {
+      while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));
+    }).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+    this.drop();
+    await this.ended;
+  }
+
+  drop(): void {
+    try {
+      this.#conn.close();
+    } catch {
+      // It was closed before.
+    }
+  }
+
+  async #read(): Promise<void> {
+    const buffer = new Uint8Array(64 * 1024);
+    const text = new TextDecoder();
+    let rest = new Uint8Array(0);
+    try {
+      for (;;) {
+        const count = await this.#conn.read(buffer);
+        if (count === null) break;
+        const bytes = Uint8Array.from([...rest, ...buffer.subarray(0, count)]);
+        // An answer to a question is a frame, and bare text never begins with a byte that low.
+        if (this.onText && bytes[0]! > 9) this.onText(text.decode(bytes, { stream: true }));
+        rest = this.onText && bytes[0]! > 9 ? new Uint8Array(0) : this.#frames(bytes);
+      }
+    } catch {
+      // Broken is as good as ended.
+    }
+    this.drop();
+  }
+
+  #frames(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    for (;;) {
+      const length = HEADER_BYTES + (((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0));
+      if (bytes.length < HEADER_BYTES || bytes.length < length) return bytes;
+      const payload = new TextDecoder().decode(bytes.subarray(HEADER_BYTES, length));
+      this.#onFrame(bytes[0]!, bytes[1]!, payload);
+      bytes = bytes.slice(length);
+    }
+  }
+}
+
+/** How an {@linkcode OldServer} is started. */
+export interface OldServerOptions {
+  /** Where to listen; 0 takes a free port. */
+  port?: number;
+  /** The ports to which it announces itself, in place of the five default ones. */
+  siblings?: number[];
+  /** Whether it is of the kind that answers echoes and lets users sign off. */
+  echoes?: boolean;
+}
+
+/** A server of the first generation. */
+export class OldServer implements AsyncDisposable {
+  /** The port on which it listens. */
+  readonly port: number;
+  /** Its users. */
+  readonly users: Map<string, OldConnection> = new Map();
+  /** The ports of the servers it knows, itself among them. */
+  readonly known: Set<number>;
+  /** Frames of types that it does not know: it ignores them. */
+  readonly ignored: number[] = [];
+  readonly #listener: Deno.TcpListener;
+  readonly #echoes: boolean;
+  readonly #seen = new Set<string>();
+  readonly #open = new Set<OldConnection>();
+  readonly #errands = new Set<Promise<void>>();
+  readonly #accepting: Promise<void>;
+
+  constructor({ port = 0, siblings = [], echoes = false }: OldServerOptions = {}) {
+    this.#listener = Deno.listen({ hostname: HOST, port });
+    this.port = this.#listener.addr.port;
+    this.known = new Set([this.port]);
+    this.#echoes = echoes;
+    this.#accepting = this.#accept();
+    for (const sibling of siblings) this.#courier(sibling, oldFrame(1, 1, String(this.port)));
+  }
+
+  /** Where it listens, `host:port`. */
+  get address(): string {
+    return `${HOST}:${this.port}`;
+  }
+
+  /** Dies without a word. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    for (const connection of this.#open) connection.drop();
+    await Promise.all([...this.#open].map(({ ended }) => ended));
+    await Promise.all(this.#errands);
+    await this.#accepting;
+  }
+
+  async #accept(): Promise<void> {
+    for await (const conn of this.#listener) {
+      const connection = new OldConnection(
+        conn,
+        (type, subtype, payload) => this.#frame(connection, type, subtype, payload),
+      );
+      this.#open.add(connection);
+      void connection.ended.then(() => {
+        this.#open.delete(connection);
+        for (const [name, its] of this.users) if (its === connection) this.users.delete(name);
+      });
+    }
+  }
+
+  #frame(from: OldConnection, type: number, subtype: number, payload: string): void {
+    if (type === 0) {
+      const answers = [[...this.known].map((port) => `${HOST}:${port}`), [...this.users.keys()]];
+      from.write(oldFrame(1, subtype, (answers[subtype] ?? []).join("\0")));
+    } else if (type === 1 && subtype === 1) this.#hear(Number(payload));
+    else if (type === 2 && subtype === 1) this.users.set(payload, from);
+    else if (type === 3 && subtype === 0) this.#message(payload);
+    else if (type === 4 && this.#echoes) from.write(oldFrame(4, subtype, payload));
+    else if (type === 5 && this.#echoes) this.users.delete(payload);
+    else this.ignored.push(type);
+  }
+
+  #hear(port: number): void {
+    if (this.known.has(port)) return;
+    this.known.add(port);
+    for (const each of this.known) this.#courier(port, oldFrame(1, 1, String(each)));
+  }
+
+  #message(payload: string): void {
+    const [id, sender, recipient, ...text] = payload.split("\0");
+    if (this.#seen.has(id!)) return;
+    this.#seen.add(id!);
+    const user = this.users.get(recipient!);
+    if (user) return user.write(`${sender}: ${text.join("\0")}`);
+    for (const port of this.known) this.#courier(port, oldFrame(3, 0, payload));
+  }
+
+  /** Opens a connection for one frame, and closes it. Nobody is told when that fails. */
+  #courier(port: number, frame: Uint8Array): void {
+    const errand = (async () => {
+      try {
+        const connection = await OldConnection.open(port);
+        connection.write(frame);
+        await connection.close();
+      } catch {
+        // Nobody there.
+      }
+    })().finally(() => this.#errands.delete(errand));
+    this.#errands.add(errand);
+  }
+}
+
+/** A client of the first generation: it registers, writes messages, and reads bare text. */
+export class OldClient implements AsyncDisposable {
+  /** All text that came in. */
+  text = "";
+  /** Answers to its questions, and echoes: type, subtype and payload. */
+  readonly answers: [type: number, subtype: number, payload: string][] = [];
+  /** The port of its server. */
+  port = 0;
+  #connection: OldConnection | undefined;
+
+  constructor(readonly name: string) {}
+
+  /** A client that is registered at a server. */
+  static async connect(name: string, { port }: { port: number }): Promise<OldClient> {
+    const client = new OldClient(name);
+    await client.register(port);
+    return client;
+  }
+
+  /**
+   * What the client with round-trip times does: registers, asks for the servers, takes the time of one
+   * echo to each over a connection of its own, signs off, and registers at the fastest.
+   */
+  static async connectToFastest(
+    name: string,
+    { port }: { port: number },
+  ): Promise<{ client: OldClient; times: Map<number, number> }> {
+    const client = await OldClient.connect(name, { port });
+    const servers = await client.ask(0);
+    const times = new Map<number, number>();
+    for (const server of servers) {
+      const port = Number(server.split(":")[1]);
+      const echo = Promise.withResolvers<void>();
+      const connection = await OldConnection.open(port, (type) => type === 4 && echo.resolve());
+      const start = performance.now();
+      connection.write(oldFrame(4, 0));
+      await echo.promise;
+      times.set(port, performance.now() - start);
+      await connection.close();
+    }
+    const [fastest] = [...times].sort(([, a], [, b]) => a - b)[0]!;
+    client.#connection!.write(oldFrame(5, 0, name));
+    await client.#connection!.close();
+    await client.register(fastest);
+    return { client, times };
+  }
+
+  /** Registers at the server on that port. */
+  async register(port: number): Promise<void> {
+    this.port = port;
+    this.#connection = await OldConnection.open(port, (...answer) => {
+      this.answers.push(answer);
+    });
+    this.#connection.onText = (text) => this.text += text;
+    this.#connection.write(oldFrame(2, 1, this.name));
+  }
+
+  /** Sends a message, and hears nothing of it. */
+  send(recipient: string, text: string, id: string = crypto.randomUUID()): void {
+    this.#connection!.write(oldFrame(3, 0, `${id}\0${this.name}\0${recipient}\0${text}`));
+  }
+
+  /** The items of an information response. */
+  async ask(subtype: number): Promise<string[]> {
+    this.#connection!.write(oldFrame(0, subtype));
+    const found = (answer: [number, number, string]) => answer[0] === 1 && answer[1] === subtype;
+    await eventually(`an answer to 0/${subtype}`, () => this.answers.some(found));
+    const [answer] = this.answers.splice(this.answers.findIndex(found), 1);
+    return answer![2] === "" ? [] : answer![2].split("\0");
+  }
+
+  /** Signs off. */
+  signOff(): void {
+    this.#connection!.write(oldFrame(5, 0, this.name));
+  }
+
+  /** Waits for text. */
+  async sees(text: string): Promise<void> {
+    await eventually(
+      `${this.name} sees "${text}", not only "${this.text}"`,
+      () => this.text.includes(text),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection?.close();
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Whoever writes faster than the recipient reads is held up, then refused, and nobody else is hurt.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { ErrorCode } from "@netlab/protocol";
+import { servers, settle } from "./networks.ts";
+import { TestUser } from "./test_user.ts";
+import { VirtualNetwork } from "./virtual_network.ts";
+import type { VirtualNode } from "./virtual_node.ts";
+
+const MIB = 1024 * 1024;
+const TEXT = "x".repeat(60_000);
+
+function start() {
+  const network = new VirtualNetwork();
+  const nodes = servers(network, 2) as [VirtualNode, VirtualNode];
+  settle(network, nodes);
+  const [here, there] = nodes;
+  const ann = new TestUser(network, "Ann").at(here);
+  const slow = new TestUser(network, "Slow").at(here);
+  const bob = new TestUser(network, "Bob").at(here);
+  const far = new TestUser(network, "Far").at(there);
+  network.run(50);
+  const linkOf = (user: TestUser) => here.core.users.get(user.name)!;
+  const isHeldUp = (user: TestUser) => (linkOf(user).port as unknown as { paused: boolean }).paused;
+  return { network, here, there, ann, slow, bob, far, linkOf, isHeldUp };
+}
+
+Deno.test({
+  name: "a user who writes to a slow one is held up until that one has read, and nothing is lost",
+  permissions: "none",
+  fn() {
+    const { network, ann, slow, bob, linkOf, isHeldUp } = start();
+    slow.connection!.pause();
+    const ids = Array.from({ length: 100 }, () => ann.send("Slow", TEXT));
+    network.run(1_000);
+    assert(isHeldUp(ann));
+    assert(linkOf(slow).port.out.length < 2 * MIB, "what waits has a bound");
+    assertLess(ann.receipts.length, ids.length);
+    // Others go on.
+    const id = bob.send("Far", "hello");
+    network.run(100);
+    assert(bob.isDelivered(id));
+
+    slow.connection!.resume();
+    network.run(2_000);
+    assert(!isHeldUp(ann));
+    assertEquals(slow.messages.length, ids.length);
+    assertEquals(ids.filter((id) => !ann.isDelivered(id)), []);
+  },
+});
+
+Deno.test({
+  name: "a user who is held up by one that leaves goes on",
+  permissions: "none",
+  fn() {
+    const { network, ann, slow, isHeldUp } = start();
+    slow.connection!.pause();
+    for (let i = 0; i < 100; i++) ann.send("Slow", TEXT);
+    network.run(1_000);
+    assert(isHeldUp(ann));
+    slow.connection!.abort();
+    network.run(1_000);
+    assert(!isHeldUp(ann));
+    assertEquals(ann.receipts.length, 100);
+  },
+});
+
+Deno.test({
+  name: "a user who writes over a slow link between servers is held up until it has room",
+  permissions: "none",
+  fn() {
+    const { network, here, there, ann, far, isHeldUp } = start();
+    network.silence(here.address, there.address);
+    for (let i = 0; i < 100; i++) ann.send("Far", TEXT);
+    network.run(1_000);
+    assert(isHeldUp(ann));
+    network.join(here.address, there.address);
+    network.run(2_000);
+    assert(!isHeldUp(ann));
+    assertEquals(far.messages.length, 100);
+  },
+});
+
+Deno.test({
+  name: "messages for a user who does not read are refused when 8 MiB wait",
+  permissions: "none",
+  fn() {
+    const { network, ann, slow, far, linkOf } = start();
+    slow.connection!.pause();
+    // Nobody holds up users of other servers.
+    const ids = Array.from({ length: 250 }, () => far.send("Slow", TEXT));
+    network.run(2_000);
+    const waiting = linkOf(slow).port.out.length;
+    assert(waiting > 8 * MIB && waiting < 8 * MIB + 70_000, `${waiting} bytes wait`);
+    const refused = ids.filter((id) => far.refusalOf(id) === ErrorCode.RecipientBusy);
+    const delivered = ids.filter((id) => far.isDelivered(id));
+    assertEquals(refused.length + delivered.length, ids.length);
+    assert(refused.length > 50, `${refused.length} refused`);
+
+    slow.connection!.resume();
+    network.run(2_000);
+    assertEquals(slow.messages.length, delivered.length);
+    // What was refused may be sent again.
+    far.send("Slow", TEXT, { id: refused[0]! });
+    network.run(100);
+    assert(far.isDelivered(refused[0]!));
+    assertEquals(ann.errors, []);
+  },
+});
+
+Deno.test({
+  name: "a user who is held up is not taken for silent",
+  permissions: "none",
+  fn() {
+    const { network, here, ann, slow, isHeldUp } = start();
+    slow.connection!.pause();
+    for (let i = 0; i < 100; i++) ann.send("Slow", TEXT);
+    network.run(1_000);
+    assert(isHeldUp(ann));
+    const stranger = new TestUser(network, "Ann").register(here);
+    network.run(5_000);
+    assertEquals(stranger.errorNames(), ["NameTaken"]);
+    // What the slow one still asks for keeps it there for longer than anyone may be silent.
+    network.run(60_000);
+    assert(!ann.connection!.closed);
+    slow.connection!.resume();
+    network.run(2_000);
+    assertEquals(ann.receipts.length, 100);
+  },
+});

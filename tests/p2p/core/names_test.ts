@@ -1,0 +1,181 @@
+/**
+ * Who holds a name: whoever shows a sign of life, and nobody who is dead.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { FrameType, Information, writeInformationRequest } from "@netlab/protocol";
+import { servers, settle } from "./networks.ts";
+import { TestUser } from "./test_user.ts";
+import { VirtualNetwork } from "./virtual_network.ts";
+import type { VirtualNode } from "./virtual_node.ts";
+
+function start() {
+  const network = new VirtualNetwork();
+  const nodes = servers(network, 2) as [VirtualNode, VirtualNode];
+  settle(network, nodes);
+  return { network, nodes, node: nodes[0] };
+}
+
+function holder(node: VirtualNode): string | undefined {
+  return node.core.users.get("Bob")?.session;
+}
+
+Deno.test({
+  name: "a holder that shows a sign of life keeps its name, and the stranger is refused",
+  permissions: "none",
+  fn() {
+    const { network, node } = start();
+    const bob = new TestUser(network, "Bob").at(node);
+    const asked = network.watch(({ to, frame }) =>
+      to === bob.party && frame.type === FrameType.InformationRequest &&
+      frame.subtype === Information.Capabilities
+    );
+    const eve = new TestUser(network, "Bob").register(node);
+    network.run(50);
+    assertEquals(asked.length, 1);
+    assertEquals(eve.errorNames(), ["NameTaken"]);
+    network.run(5_000);
+    assertEquals(holder(node), bob.session);
+    assertEquals([bob.errors, eve.welcomes], [[], 0]);
+  },
+});
+
+Deno.test({
+  name: "a holder that is silent for 2 s loses its name to the stranger",
+  permissions: "none",
+  fn() {
+    for (const bare of [false, true]) {
+      const { network, nodes, node } = start();
+      const bob = new TestUser(network, "Bob", { mute: true }).at(node);
+      const eve = new TestUser(network, "Bob", { bare }).register(node);
+      network.run(1_900);
+      assertEquals(holder(node), bob.session);
+      network.run(400);
+      assert(bob.connection!.closed);
+      assertEquals(holder(node), node.core.users.locate("Bob")!.user.session);
+      assert(holder(node) !== bob.session);
+      assertEquals([eve.errors, eve.text, eve.welcomes], [[], "", bare ? 0 : 1]);
+      assertEquals(nodes[1].users(), ["Bob"]);
+    }
+  },
+});
+
+Deno.test({
+  name: "anything that a holder sends is a sign of life",
+  permissions: "none",
+  fn() {
+    const { network, node } = start();
+    const bob = new TestUser(network, "Bob", { mute: true }).at(node);
+    const eve = new TestUser(network, "Bob").register(node);
+    network.run(1_900);
+    writeInformationRequest(bob.connection!.out, Information.Users);
+    network.run(1_000);
+    assertEquals(holder(node), bob.session);
+    assertEquals(eve.errorNames(), ["NameTaken"]);
+  },
+});
+
+Deno.test({
+  name: "a holder at another server, and one who reads bare text, are not asked",
+  permissions: "none",
+  fn() {
+    const { network, nodes, node } = start();
+    const bob = new TestUser(network, "Bob", { mute: true }).at(nodes[1]);
+    new TestUser(network, "Bare", { bare: true }).at(node);
+    network.run(50);
+    for (const name of ["Bob", "Bare"]) {
+      const eve = new TestUser(network, name).register(node);
+      network.run(20);
+      assertEquals(eve.errorNames(), ["NameTaken"]);
+    }
+    network.run(5_000);
+    assertEquals(holder(nodes[1]), bob.session);
+  },
+});
+
+Deno.test({
+  name: "a second stranger is refused while the first one waits",
+  permissions: "none",
+  fn() {
+    const { network, node } = start();
+    new TestUser(network, "Bob", { mute: true }).at(node);
+    const eve = new TestUser(network, "Bob").register(node);
+    network.run(500);
+    const mallory = new TestUser(network, "Bob").register(node);
+    network.run(50);
+    assertEquals(mallory.errorNames(), ["NameTaken"]);
+    network.run(2_000);
+    assertEquals(holder(node), eve.session);
+  },
+});
+
+Deno.test({
+  name: "a stranger that leaves while it waits costs the holder nothing",
+  permissions: "none",
+  fn() {
+    const { network, node } = start();
+    const bob = new TestUser(network, "Bob", { mute: true }).at(node);
+    const eve = new TestUser(network, "Bob").register(node);
+    network.run(1_000);
+    eve.connection!.end();
+    network.run(5_000);
+    assertEquals(holder(node), bob.session);
+    assert(!bob.connection!.closed);
+  },
+});
+
+Deno.test({
+  name:
+    "a holder whose connection breaks while a stranger waits gets its name back when it returns first",
+  permissions: "none",
+  fn() {
+    const { network, node } = start();
+    const bob = new TestUser(network, "Bob").at(node);
+    // Its connection is dead: the question does not reach it.
+    network.silence(bob.party, node.address);
+    const eve = new TestUser(network, "Bob").register(node);
+    network.run(500);
+    network.cut(bob.party, node.address);
+    network.join(bob.party, node.address);
+    network.run(50);
+    bob.at(node);
+    network.run(5_000);
+    assertEquals(holder(node), bob.session);
+    assert(!bob.connection!.closed);
+    assertEquals(eve.errorNames(), ["NameTaken"]);
+  },
+});
+
+Deno.test({
+  name: "a session that is silent for 45 s has to go, and one that asks now and then stays",
+  permissions: "none",
+  fn() {
+    const { network, nodes, node } = start();
+    const bob = new TestUser(network, "Bob", { mute: true }).at(node);
+    const ann = new TestUser(network, "Ann").at(node);
+    const bare = new TestUser(network, "Bare", { bare: true }).at(node);
+    network.run(44_000);
+    assertEquals(nodes[1].users(), ["Ann", "Bare", "Bob"]);
+    network.run(7_000);
+    assertEquals(nodes[1].users(), ["Ann", "Bare"]);
+    assert(bob.connection!.closed);
+    network.run(300_000);
+    assertEquals([ann.connection!.closed, bare.connection!.closed], [false, false]);
+  },
+});
+
+Deno.test({
+  name: "a connection that does not say who it is has to go after a minute",
+  permissions: "none",
+  fn() {
+    const { network, node } = start();
+    const before = node.connections;
+    const eve = new TestUser(network, "Eve", { mute: true }).dial(node);
+    network.run(59_000);
+    assert(!eve.connection!.closed);
+    network.run(2_500);
+    assert(eve.connection!.closed);
+    assertEquals(node.connections, before);
+  },
+});
