@@ -42,6 +42,8 @@ export interface AttachmentEvents {
   text(text: string, from: Attachment): void;
   /** The server listed the servers it knows. */
   servers(addresses: string[]): void;
+  /** The server is about to leave, and asks this user to move to one of those servers. */
+  asked(servers: string[], from: Attachment): void;
   /** Nothing waits to be written any more. */
   drained(from: Attachment): void;
 }
@@ -224,6 +226,9 @@ export class Attachment implements Outlet {
     if (frame.type === FrameType.Error) return this.#error(readError(frame));
     if (frame.type === FrameType.InformationResponse && frame.subtype === Information.Servers) {
       return this.#events.servers(readServers(frame.payload));
+    }
+    if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.PleaseMove) {
+      return this.#events.asked(readServers(frame.payload), this);
     }
     if (!this.#registered && frame.type === FrameType.InformationResponse) {
       return this.#expected.resolve(frame.copy());

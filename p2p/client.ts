@@ -300,6 +300,9 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       servers: (addresses) => {
         for (const address of addresses) this.#learned.add(address);
       },
+      asked: (servers, from) => {
+        if (from === this.#attachment) void this.#moveAway(servers);
+      },
       drained: (from) => {
         if (from === this.#attachment) this.#session.pump();
       },
@@ -322,6 +325,18 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       await this.#switching;
       if (attachment === this.#attachment) this.#lost(attachment, reason!);
     });
+  }
+
+  /** Moves to one of these servers: to any, so that the users of one do not all move to another. */
+  async #moveAway(servers: string[]): Promise<void> {
+    const order = servers.map((server) => ({ server, at: Math.random() }));
+    for (const { server } of order.sort((a, b) => a.at - b.at)) {
+      try {
+        return await this.moveTo(server);
+      } catch {
+        // Another one may take the user; if none does, the end of the connection starts a search.
+      }
+    }
   }
 
   #leave(attachment: Attachment, moves = false): void {

@@ -76,6 +76,10 @@ export interface PeerInfo {
 
 /** How often the core is told the time: milliseconds. */
 const TICK_MS = 250;
+/** How long the users of a server that drains may take to move: milliseconds. */
+const DRAIN_MS = 9_000;
+/** How often a server that drains looks whether it is done: milliseconds. */
+const LOOK_EVERY_MS = 10;
 /** How long to wait when the system has no resources for another connection: milliseconds. */
 const ACCEPT_PAUSE_MS = 100;
 
@@ -190,6 +194,20 @@ export class P2pServer implements AsyncDisposable {
       address: topology.get(id)!.address,
       hops,
     }));
+  }
+
+  /**
+   * Leaves in good order: takes no new users, asks its own to move to other servers, hands over what
+   * it keeps, and closes when that is done, at the latest after ten seconds. Without another server it
+   * closes at once.
+   */
+  async drain(): Promise<void> {
+    const deadline = now() + DRAIN_MS;
+    this.#core.drain();
+    while (!this.#closed && !this.#core.isDrained && now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    await this.close();
   }
 
   /**

@@ -34,8 +34,8 @@ export interface RunningServer {
   readonly address: string;
   /** Its id, a UUID. */
   readonly id: string;
-  /** Signs off and closes. */
-  close(): Promise<void>;
+  /** Sends its users to other servers, and closes. */
+  drain(): Promise<void>;
 }
 
 /**
@@ -72,6 +72,31 @@ export async function runServerProgram(
         repeat: true,
         help: "Another server. More than one may be given. Default: the other default ports.",
       },
+      data: {
+        kind: "string",
+        value: "DIR",
+        help:
+          "Write messages down in this folder, so that they survive a crash. The tasks permit " +
+          "folders below ./data. Default: messages are kept in memory.",
+      },
+      "max-messages": {
+        kind: "integer",
+        min: 1,
+        default: 1_000,
+        help: "Keep so many messages for a user who is away.",
+      },
+      "max-bytes": {
+        kind: "integer",
+        min: 1,
+        default: 16 * 1024 * 1024,
+        help: "Keep so many bytes for a user who is away.",
+      },
+      "max-days": {
+        kind: "integer",
+        min: 1,
+        default: 7,
+        help: "Keep a message for so many days.",
+      },
       json: { kind: "flag", help: "Log a JSON object a line." },
       verbose: { kind: "flag", help: "Log more, for who looks for a fault." },
     },
@@ -82,9 +107,13 @@ export async function runServerProgram(
         command: `deno task ${task} --port 6001 --peer 127.0.0.1:5001`,
         what: "A server that joins the network of another",
       },
+      {
+        command: `deno task ${task} --index 0 --data data/one`,
+        what: "A server whose messages survive a crash",
+      },
       { command: `deno task ${task} --index 0 --json`, what: "Log lines for a program to read" },
     ],
-  }, async ({ port, index, host, advertise, peer, json, verbose }, stop) => {
+  }, async ({ port, index, host, advertise, peer, data, json, verbose, ...limits }, stop) => {
     if (port !== undefined && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
     }
@@ -106,6 +135,12 @@ export async function runServerProgram(
         logger,
         peers: (peer.length > 0 ? peer : defaultPeers(host)).map(formatAddress),
         ...advertise && { advertise: formatAddress(advertise) },
+        ...data !== undefined && { data },
+        limits: {
+          maxMessages: limits["max-messages"],
+          maxBytes: limits["max-bytes"],
+          maxAgeMs: limits["max-days"] * 24 * 3_600_000,
+        },
       });
     const server = chosen === undefined
       ? await listenOnFirstFree(host, start)
@@ -116,9 +151,14 @@ export async function runServerProgram(
       id: server.id,
       pid: Deno.pid,
     });
+    if (data === undefined) {
+      logger.info("messages are kept in memory: a crash loses them; --data DIR writes them down", {
+        event: "storage.memory",
+      });
+    } else logger.info("messages are written down in {data}", { event: "storage.disk", data });
     await untilAborted(stop);
     logger.info("signing off", { event: "closing" });
-    await server.close();
+    await server.drain();
     return 0;
   });
 }

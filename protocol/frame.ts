@@ -67,6 +67,8 @@ export const MessageKind = {
   WithReceipts: 1,
   /** Between servers: where it is kept and where it goes stand in front. */
   Kept: 2,
+  /** Between servers: the same, and the server that it goes to is to keep it from now on. */
+  HandedOver: 3,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Disconnect}. */
@@ -75,6 +77,8 @@ export const DisconnectKind = {
   Leaves: 0,
   /** The session has registered at another server, and leaves this one once this one knows. */
   Moves: 1,
+  /** From the server, which is about to leave: the session is to move, and where to. */
+  PleaseMove: 2,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Receipt}. */

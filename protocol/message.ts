@@ -74,13 +74,14 @@ export interface KeptMessage {
   message: Uint8Array;
 }
 
-/** Writes a kept message, after `hops` servers. */
+/** Writes a kept message, after `hops` servers; `kind` is `Kept` or `HandedOver`. */
 export function writeKeptMessage(
   out: FrameWriter,
   { origin, destination, message }: KeptMessage,
+  kind: number,
   hops: number,
 ): void {
-  out.begin(FrameType.Message, MessageKind.Kept, hops);
+  out.begin(FrameType.Message, kind, hops);
   out.uuid(origin);
   out.uuid(destination);
   out.bytes(message);

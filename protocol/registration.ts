@@ -5,7 +5,7 @@
  */
 import { isAddress } from "./address.ts";
 import { ByteReader } from "./byte_reader.ts";
-import { FrameType, Registration } from "./frame.ts";
+import { DisconnectKind, FrameType, Registration } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { readName } from "./text.ts";
 
@@ -103,6 +103,13 @@ export function readPeerRegistration(payload: Uint8Array): PeerRegistration {
 export function writeDisconnect(out: FrameWriter, name: string, kind: number): void {
   out.begin(FrameType.Disconnect, kind);
   out.text(name);
+  out.end();
+}
+
+/** Writes a server's request that a session move to one of `servers`, `host:port` each. */
+export function writePleaseMove(out: FrameWriter, servers: readonly string[]): void {
+  out.begin(FrameType.Disconnect, DisconnectKind.PleaseMove);
+  out.text(servers.join("\0"));
   out.end();
 }
 

@@ -77,6 +77,11 @@ export class RttServer implements AsyncDisposable {
     return this.#server.peers().map((peer) => ({ ...peer, rttMs: this.#echo.rttMs(peer.id) }));
   }
 
+  /** Sends its users to other servers and closes, as `P2pServer.drain` does. */
+  drain(): Promise<void> {
+    return this.#server.drain();
+  }
+
   /** Signs off and closes, as `P2pServer.close` does. */
   close(): Promise<void> {
     return this.#server.close();

@@ -12,6 +12,7 @@ import {
   MAX_PAYLOAD_BYTES,
   MessageFields,
   messageId,
+  MessageKind,
   readKeptMessage,
   readName,
   readServerReceipts,
@@ -71,6 +72,8 @@ export class Delivery {
   #ways = new Map<string, string>();
   /** What this server, as the one a message was sent to, answers itself, as the one that keeps it. */
   readonly #ownAnswers: Receipt[] = [];
+  /** Messages that other servers handed over and that are not safe yet, and which server. */
+  readonly #takenOver = new Map<string, string>();
   #lookedAt = 0;
 
   /** Delivers what is in the mailbox. */
@@ -111,13 +114,36 @@ export class Delivery {
     });
   }
 
+  /**
+   * Gives all that is kept here to another server, which keeps it from then on; what it has safe is
+   * kept here no more.
+   */
+  handOver(server: string): void {
+    const { mailbox, mesh } = this.#parts;
+    const next = mesh.toward(server);
+    if (!next) return;
+    for (const recipient of mailbox.recipients()) {
+      for (const { message } of mailbox.box(recipient)!.entries.values()) {
+        const kept = { origin: this.#context.id, destination: server, message };
+        writeKeptMessage(next.port.out, kept, MessageKind.HandedOver, 1);
+      }
+    }
+  }
+
   /** Writes down what came in; those whose messages are safe are told, and the messages are sent. */
   commit(): void {
     const { mailbox, receipts } = this.#parts;
     if (!mailbox.dirty) return;
     const { safe, failed, error } = mailbox.commit();
-    for (const { id, sender } of safe) receipts.toUser(sender, accepted(id));
+    for (const { id, sender } of safe) {
+      const before = this.#takenOver.get(id);
+      if (before === undefined) receipts.toUser(sender, accepted(id));
+      else this.#answer(before, accepted(id));
+      this.#takenOver.delete(id);
+    }
     for (const { id, sender, recipient } of failed) {
+      // Whoever handed it over keeps it.
+      if (this.#takenOver.delete(id)) continue;
       const reason = `Cannot keep a message for ${recipient}: the server's disk cannot be written`;
       receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
     }
@@ -159,7 +185,10 @@ export class Delivery {
     const { mesh } = this.#parts;
     const { origin, destination, message } = readKeptMessage(frame.payload);
     const fields = this.#fields.read(message, 0, message.length);
-    if (destination === this.#context.id) return this.#deliver(fields, origin);
+    if (destination === this.#context.id) {
+      if (frame.subtype === MessageKind.Kept) return this.#deliver(fields, origin);
+      return this.#takeOver(fields, message, origin);
+    }
     const hops = frame.reserved + 1;
     const next = mesh.toward(destination);
     // Who keeps it hears that the way is gone, and sends it again over another.
@@ -262,7 +291,8 @@ export class Delivery {
     const { id } = this.#context;
     if (server === id) return this.#deliver(this.#fields.read(message, 0, message.length), id);
     const next = this.#parts.mesh.toward(server)!;
-    writeKeptMessage(next.port.out, { origin: id, destination: server, message }, 1);
+    const kept = { origin: id, destination: server, message };
+    writeKeptMessage(next.port.out, kept, MessageKind.Kept, 1);
   }
 
   /** Hands a kept message to a user here, or says why not. */
@@ -292,6 +322,23 @@ export class Delivery {
     });
   }
 
+  /** Keeps a message from now on that another server kept. */
+  #takeOver(fields: MessageFields, message: Uint8Array, origin: string): void {
+    const { mailbox } = this.#parts;
+    const id = messageId(fields);
+    const known = mailbox.get(id);
+    if (known?.safe) return this.#answer(origin, accepted(id));
+    this.#takenOver.set(id, origin);
+    if (known) return;
+    mailbox.add({
+      id,
+      sender: readName(message, fields.sender, fields.senderEnd),
+      recipient: readName(message, fields.recipient, fields.recipientEnd),
+      message: message.slice(),
+      acceptedAt: this.#context.now,
+    });
+  }
+
   #answer(origin: string, receipt: Receipt): void {
     if (origin === this.#context.id) this.#ownAnswers.push(receipt);
     else this.#parts.receipts.toServer(origin, receipt);
@@ -308,6 +355,9 @@ export class Delivery {
         mailbox.remove(id);
         receipts.toUser(entry.sender, delivered(id));
         changed.add(entry.recipient);
+      } else if (state === ReceiptState.Accepted) {
+        // The server that it was handed over to keeps it now, and tells the sender how it ends.
+        mailbox.remove(id);
       } else if (entry.sentTo === from) {
         // Refused where it was sent: whatever else is under way there has to stay behind it. The next
         // look, or the news of where the recipient is now, sends all of it again.

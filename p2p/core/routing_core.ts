@@ -23,6 +23,7 @@ import {
   ReceiptKind,
   Registration,
   writeInformationResponse,
+  writePleaseMove,
 } from "@netlab/protocol";
 import type { Logger } from "../logger.ts";
 import { Delivery } from "./delivery.ts";
@@ -263,6 +264,30 @@ export class RoutingCore {
     this.turn();
   }
 
+  /**
+   * Prepares to leave: takes no new users, asks those that are here to move to other servers, and hands
+   * over what is kept to one of them. Does nothing when there is no other server.
+   */
+  drain(): void {
+    const routes = [...this.topology.routes()].sort(([, a], [, b]) => a.cost - b.cost);
+    const nearest = routes[0]?.[0];
+    if (nearest === undefined) return;
+    this.users.closed = true;
+    const servers = routes.map(([server]) => this.topology.get(server)!.address);
+    for (const link of this.users.links()) {
+      if (link.role === "session") writePleaseMove(link.port.out, servers);
+    }
+    this.#delivery.commit();
+    this.#delivery.handOver(nearest);
+  }
+
+  /** Whether nobody is left who could move, and nothing that could be handed over. */
+  get isDrained(): boolean {
+    if (!this.users.closed) return true;
+    for (const link of this.users.links()) if (link.role === "session") return false;
+    return this.#mailbox.size === 0;
+  }
+
   /** Signs off: users are told, links are ended, all that is pending goes out. */
   close(): void {
     const error = new NetlabError(
@@ -346,7 +371,8 @@ export class RoutingCore {
   }
 
   #message(link: Link, frame: Frame): void {
-    if (frame.subtype === MessageKind.Kept && link.role === "peer") {
+    const kept = frame.subtype === MessageKind.Kept || frame.subtype === MessageKind.HandedOver;
+    if (kept && link.role === "peer") {
       this.#delivery.received(link, frame);
     } else if (frame.subtype === MessageKind.Plain || frame.subtype === MessageKind.WithReceipts) {
       this.#relay.message(link, frame);

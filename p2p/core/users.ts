@@ -44,6 +44,8 @@ interface Claim {
 
 /** The users of one server. */
 export class Users {
+  /** Whether the server takes no new users: it is about to leave. */
+  closed = false;
   readonly #context: Context;
   readonly #directory: Directory;
   readonly #topology: Topology;
@@ -114,13 +116,20 @@ export class Users {
    * chance to show a sign of life.
    *
    * @param session The session's key; the nil UUID for a user who reads bare text.
-   * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when somebody else has the name.
+   * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when somebody else has the name,
+   *   {@linkcode ErrorCode.ServerClosing} when the server is about to leave.
    */
   register(link: Link, name: string, session: string): void {
     if (link.role !== "stranger") {
       throw new NetlabError(
         ErrorCode.AlreadyRegistered,
         `Cannot register as ${name}: this connection is registered as ${link.name || "a server"}`,
+      );
+    }
+    if (this.closed) {
+      throw new NetlabError(
+        ErrorCode.ServerClosing,
+        `Cannot register as ${name}: the server ${this.#context.address} is leaving`,
       );
     }
     const kind = session === NIL_UUID ? UserKind.Bare : UserKind.Session;
