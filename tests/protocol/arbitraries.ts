@@ -68,6 +68,13 @@ function nonEmpty(text: string): boolean {
   return text !== "" && !text.includes("\0");
 }
 
+const message = fc.record({
+  id: anyUuid,
+  sender: anyName,
+  recipient: anyName,
+  text: anyText(300),
+});
+
 const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   request: fc.constant(null),
   servers: fc.array(anyAddress, { maxLength: 20 }),
@@ -78,10 +85,13 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   sessionRegistration: fc.record({ session: anyUuid, name: anyName }),
   sessionWelcome: fc.record({ server: anyUuid, address: anyAddress, name: anyName }),
   peerRegistration: fc.record({ server: anyUuid, address: anyAddress }),
-  message: fc.record({ id: anyUuid, sender: anyName, recipient: anyName, text: anyText(300) }),
+  message,
+  keptMessage: fc.record({ origin: anyUuid, destination: anyUuid, message }),
   echo: fc.uint8Array({ maxLength: 300 }).map((bytes) => ({ hex: bytes.toHex() })),
   disconnect: anyName,
+  pleaseMove: fc.array(anyAddress, { maxLength: 20 }),
   receipts,
+  serverReceipts: fc.record({ to: anyUuid, from: anyUuid, receipts }),
   relayedReceipts: fc.record({ user: anyName, receipts }),
   error: fc.record({ code: u16, message: anyText(300) }),
   presenceSnapshot: fc.tuple(

@@ -88,6 +88,20 @@ export const layouts: Readonly<Record<string, Layout>> = {
       new p.FrameDecoder((frame) => out.forward(frame, reserved)).push(own.take());
     },
   },
+  keptMessage: {
+    type: FrameType.Message,
+    subtypes: [p.MessageKind.Kept, p.MessageKind.HandedOver],
+    read(frame) {
+      const { message, ...ids } = p.readKeptMessage(frame.payload);
+      return { ...ids, message: p.readMessage(message) };
+    },
+    write(out, { message, ...ids }, subtype, hops) {
+      const own = new p.FrameWriter();
+      p.writeMessage(own, message, p.MessageKind.WithReceipts);
+      const kept = { ...ids, message: own.take().subarray(p.HEADER_BYTES) };
+      p.writeKeptMessage(out, kept, subtype, hops);
+    },
+  },
   echo: {
     type: FrameType.Echo,
     subtypes: [0],
@@ -99,6 +113,18 @@ export const layouts: Readonly<Record<string, Layout>> = {
     subtypes: [p.DisconnectKind.Leaves, p.DisconnectKind.Moves],
     read: (frame) => p.readBareName(frame.payload),
     write: (out, name, subtype) => p.writeDisconnect(out, name, subtype),
+  },
+  pleaseMove: {
+    type: FrameType.Disconnect,
+    subtypes: [p.DisconnectKind.PleaseMove],
+    read: (frame) => p.readServers(frame.payload),
+    write: (out, servers) => p.writePleaseMove(out, servers),
+  },
+  serverReceipts: {
+    type: FrameType.Receipt,
+    subtypes: [p.ReceiptKind.ToServer],
+    read: (frame) => p.readServerReceipts(frame.payload),
+    write: (out, value, _, hops) => p.writeServerReceipts(out, value, hops),
   },
   receipts: {
     type: FrameType.Receipt,

@@ -37,12 +37,19 @@ Deno.test({
   name: "message writer takes the longest text and refuses one byte more, naming the limit",
   permissions: "none",
   fn() {
-    for (const [sender, recipient] of [["Alice", "Bob"], [LONGEST_NAME, LONGEST_NAME]] as const) {
-      const room = 65_535 - 39 - sender.length - recipient.length;
+    const { Plain, WithReceipts } = p.MessageKind;
+    const cases = [
+      ["Alice", "Bob", Plain, 65_535],
+      [LONGEST_NAME, LONGEST_NAME, Plain, 65_535],
+      // Between servers 32 bytes stand in front of a message that is kept.
+      ["Alice", "Bob", WithReceipts, 65_503],
+    ] as const;
+    for (const [sender, recipient, kind, limit] of cases) {
+      const room = limit - 39 - sender.length - recipient.length;
       const write = (text: string) => (out: p.FrameWriter) =>
-        p.writeMessage(out, { id: ID, sender, recipient, text }, p.MessageKind.Plain);
+        p.writeMessage(out, { id: ID, sender, recipient, text }, kind);
       const frame = one(write("y".repeat(room)));
-      assertStrictEquals(frame.payload.length, 65_535);
+      assertStrictEquals(frame.payload.length, limit);
       assertStrictEquals(p.readMessage(frame.payload).text, "y".repeat(room));
       assertRefused(write("y".repeat(room + 1)), [room + 1, room]);
       // One unit of UTF-16 less than there is room for bytes, but two bytes more.
