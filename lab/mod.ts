@@ -1,0 +1,7 @@
+/**
+ * The laboratory: {@linkcode FaultProxy} makes links worse.
+ *
+ * @module
+ */
+export * from "./fault_proxy.ts";
+export type { Faults } from "./faults.ts";
