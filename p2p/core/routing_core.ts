@@ -84,7 +84,6 @@ export class RoutingCore {
   readonly #rules: ReadonlyMap<number, FrameRule>;
   readonly #accepted = new Set<Link>();
   readonly #changed = new Set<string>();
-  #reachable: ReadonlySet<string> = new Set();
 
   /** A server that knows nobody. */
   constructor(options: RoutingCoreOptions) {
@@ -97,7 +96,10 @@ export class RoutingCore {
       usersChanged: (users) => {
         for (const { name } of users) this.#changed.add(name);
       },
-      reachChanged: () => this.#reachChanged(),
+      // Two halves of a network that find each other may both have users of one name.
+      reachGrew: () => {
+        for (const name of this.users.localNames()) this.#changed.add(name);
+      },
       foundFirstGeneration: (link) => this.#firstGeneration.adopt(link),
     });
     this.#firstGeneration = new FirstGeneration(context, this.#directory, this.mesh);
@@ -291,14 +293,6 @@ export class RoutingCore {
     const { code, message } = readError(frame);
     const from = link.address || link.name || link.remoteHost;
     this.#context.logger.warn("{from} says: {message}", { from, message, code });
-  }
-
-  #reachChanged(): void {
-    const reachable = new Set(this.topology.routes().keys());
-    if (!reachable.isSubsetOf(this.#reachable)) {
-      for (const name of this.users.localNames()) this.#changed.add(name);
-    }
-    this.#reachable = reachable;
   }
 
   #reject(link: Link, error: NetlabError): void {

@@ -87,6 +87,9 @@ class Storm {
       );
     try {
       this.network.until(settled, 45_000);
+      // Links of which one end has not heard yet that they are dead still go, and come again.
+      this.network.run(4_000);
+      this.network.until(settled, 5_000);
     } catch (cause) {
       const found = this.nodes.map((node) => `${node.neighbours()}: ${node.users()}`).join("\n");
       throw new Error(`seed ${seed} does not settle:\n${found}`, { cause });
