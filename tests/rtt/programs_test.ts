@@ -56,9 +56,12 @@ test("rtt programs measure, choose, and carry messages", async () => {
   await alice.write("/rtt\n");
   await alice.waitFor(/^Best server: /); // the one from the start
   const again = await alice.waitFor(/^Best server: /);
+  await alice.write("/servers\n"); // is carried out when the move is over
+  const yours = await alice.waitFor("(yours)");
+  assert(again.includes(yours.replace("(yours)", "with")), `${again}, but ${yours}`);
 
-  // The best one dies: the other one is the best now.
-  const [dies, port] = again.includes(`:${one} `) ? [first, two] : [second, one];
+  // Her server dies: the other one is the best now.
+  const [dies, port] = yours.includes(`:${one} `) ? [first, two] : [second, one];
   if (dies === second) await bob.moveTo(`127.0.0.1:${one}`);
   const killed = performance.now();
   dies.kill("SIGKILL");
