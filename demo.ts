@@ -6,6 +6,7 @@
  * @module
  */
 import { bold, cyan, dim, green, print, red, runProgram, yellow } from "@netlab/cli";
+import { Cluster, type ClusterServer } from "@netlab/lab";
 import { P2pClient } from "@netlab/p2p/client";
 import p2p from "./p2p/deno.json" with { type: "json" };
 
@@ -34,87 +35,8 @@ async function within<T>(what: string, promise: Promise<T>): Promise<T> {
   return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Addresses of this machine on which nobody listens. */
-function freeAddresses(count: number): string[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  );
-  return listeners.map((listener) => {
-    listener.close();
-    return `127.0.0.1:${listener.addr.port}`;
-  });
-}
-
-/** A server process, and what it logs. */
-class ServerProcess implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #events = new EventTarget();
-  readonly #seen: Record<string, unknown>[] = [];
-  readonly #reading: Promise<void>;
-
-  private constructor(readonly address: string, peer: string) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--allow-net=127.0.0.1",
-        new URL("./p2p/server.ts", import.meta.url).href,
-        "--port",
-        address.split(":")[1]!,
-        "--peer",
-        peer,
-        "--json",
-      ],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    this.#reading = this.#read();
-  }
-
-  /** Starts a server at `address` that is told of one other. */
-  static async start(address: string, peer: string): Promise<ServerProcess> {
-    const server = new ServerProcess(address, peer);
-    await within("starting a server", server.logged("listening"));
-    return server;
-  }
-
-  /** Resolves when the server has logged that event `times` times. */
-  async logged(event: string, times = 1): Promise<Record<string, unknown>> {
-    for (;;) {
-      const matching = this.#seen.filter((record) => record.event === event);
-      if (matching.length >= times) return matching[times - 1]!;
-      await new Promise((resolve) => this.#events.addEventListener("log", resolve, { once: true }));
-    }
-  }
-
-  async kill(signal: Deno.Signal): Promise<void> {
-    this.#child.kill(signal);
-    await this.#child.status;
-    await this.#reading;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      await this.kill("SIGTERM");
-    } catch {
-      await this.#child.status; // it was killed before
-    }
-  }
-
-  async #read(): Promise<void> {
-    let rest = "";
-    for await (const text of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      this.#seen.push(...lines.map((line) => JSON.parse(line)));
-      this.#events.dispatchEvent(new Event("log"));
-    }
-  }
-}
-
 /** A user who tells what comes in. */
-async function join(name: string, server: ServerProcess): Promise<P2pClient> {
+async function join(name: string, server: ClusterServer): Promise<P2pClient> {
   let back: () => void = () => {};
   const client = await within(
     `connecting ${name}`,
@@ -161,15 +83,12 @@ await runProgram({
   examples: [{ command: "deno task demo", what: "The whole story, in ten seconds" }],
 }, async () => {
   tell(bold("Three servers start, each a process of its own."));
-  const [first, second, third] = freeAddresses(3) as [string, string, string];
-  await using one = await ServerProcess.start(first, second);
-  await using two = await ServerProcess.start(second, first);
-  await using three = await ServerProcess.start(third, first);
-  const linked = Promise.all([one, two, three].map((server) => server.logged("link.up", 2)));
-  await within("linking the servers", linked);
-  tell(`   ${cyan(first)} was told of ${cyan(second)}, and found both others`);
-  tell(`   ${cyan(second)} was told of ${cyan(first)}, and found both others`);
-  tell(`   ${cyan(third)} was told of ${cyan(first)}, and found both others`);
+  await using cluster = await Cluster.start({ servers: 3, processes: true });
+  await cluster.linked(PATIENCE_MS);
+  const [one, two, three] = cluster.servers as [ClusterServer, ClusterServer, ClusterServer];
+  for (const { address } of cluster.servers) {
+    tell(`   ${cyan(address)} was told of the others, and is linked to both`);
+  }
   await pause();
 
   tell(bold("A user signs on at each of them."));
@@ -192,13 +111,13 @@ await runProgram({
   await pause();
 
   tell(bold(`The second server, ${cyan(two.address)}, is killed (kill -9).`));
-  await two.kill("SIGKILL");
+  await two.kill();
   await within("Bob's coming back", moved.get("Bob")!);
   await pause();
   await write(alice, "Bob", "Are you still with us?");
   await write(bob, "Carol", `Yes, on ${bob.server} now.`);
   await pause();
 
-  tell(bold("Everyone signs off, and the servers with them."));
+  tell(bold("Everyone signs off, and the servers end."));
   return 0;
 });

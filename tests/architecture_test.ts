@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   basic: ["protocol"],
   p2p: ["protocol"],
   rtt: ["protocol", "p2p"],
+  lab: ["protocol", "basic", "p2p", "rtt", "cli"],
 };
 
 /** Modules that are programs or parts of them: they may import `cli` as well. */
@@ -70,7 +71,14 @@ function target(dependency: Dependency): string | undefined {
 
 const room = (path: string) => path.includes("/") ? path.slice(0, path.indexOf("/")) : "";
 
-const ENTRIES = ["mod.ts", "demo.ts", "cli/mod.ts", "p2p/core/mod.ts", "p2p/programs.ts"];
+const ENTRIES = [
+  "mod.ts",
+  "demo.ts",
+  "cli/mod.ts",
+  "lab/mod.ts",
+  "p2p/core/mod.ts",
+  "p2p/programs.ts",
+];
 
 Deno.test({
   name: "rooms import only the rooms to their left",
@@ -97,7 +105,7 @@ Deno.test({
   name: "importing a system loads nothing of the programs",
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
-    for (const entry of ["basic/mod.ts", "p2p/mod.ts", "rtt/mod.ts"]) {
+    for (const entry of ["basic/mod.ts", "p2p/mod.ts", "rtt/mod.ts", "lab/mod.ts"]) {
       const modules = await graph(entry);
       const loaded = new Set<string>();
       const follow = (path: string) => {

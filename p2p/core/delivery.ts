@@ -309,10 +309,9 @@ export class Delivery {
     if (!firstGeneration.has(recipient)) {
       return this.#answer(origin, refused(id, ErrorCode.NoSuchUser, "the recipient has left"));
     }
-    handOver.markSeen(id);
     const message = fields.bytes.subarray(fields.id, fields.end);
-    firstGeneration.forward(recipient, message, (failure) => {
-      if (failure !== undefined) handOver.unmarkSeen(id);
+    firstGeneration.forward(recipient, id, message, (failure) => {
+      if (failure === undefined) handOver.markSeen(id);
       this.#answer(
         origin,
         failure === undefined ? delivered(id) : refused(id, ErrorCode.NoSuchUser, failure),

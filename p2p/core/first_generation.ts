@@ -10,12 +10,13 @@ import {
   type Frame,
   FrameType,
   Information,
+  isAddress,
   MessageKind,
   parseAddress,
-  readServers,
-  readUsers,
+  readText,
   UserKind,
   type UserRecord,
+  whyNotAName,
   writeAnnouncement,
   writeInformationRequest,
 } from "@netlab/protocol";
@@ -34,6 +35,7 @@ const MAX_WAITING = 1_000;
 
 /** A message on its way to a first-generation server. */
 interface Errand {
+  readonly id: string;
   readonly message: Uint8Array;
   readonly done: (failure?: string) => void;
 }
@@ -93,9 +95,10 @@ export class FirstGeneration {
     if (!neighbour) return;
     neighbour.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
-      for (const address of readServers(frame.payload)) this.#mesh.discovery.learn(address);
+      for (const address of itemsOf(frame).filter(isAddress)) this.#mesh.discovery.learn(address);
     } else if (frame.subtype === Information.Users) {
-      this.#update(neighbour, new Set(readUsers(frame.payload)));
+      // One name or address that is none is not to hide the others.
+      this.#update(neighbour, new Set(itemsOf(frame).filter((name) => !whyNotAName(name))));
     }
   }
 
@@ -117,14 +120,16 @@ export class FirstGeneration {
   /**
    * Sends a message, as it stands in the payload of type 3, to the first-generation server that has its
    * recipient, behind those that wait for it. `done` hears when that server has taken it, or why not.
+   * A copy of one that waits is dropped.
    */
-  forward(name: string, message: Uint8Array, done: (failure?: string) => void): void {
+  forward(name: string, id: string, message: Uint8Array, done: (failure?: string) => void): void {
     const neighbour = this.#with(name);
     if (!neighbour) return done("it has left");
     if (neighbour.errands.length >= MAX_WAITING) {
       return done("too many messages wait for its server");
     }
-    neighbour.errands.push({ message: message.slice(), done });
+    if (neighbour.errands.some((errand) => errand.id === id)) return;
+    neighbour.errands.push({ id, message: message.slice(), done });
     if (neighbour.errands.length === 1) this.#next(neighbour);
   }
 
@@ -229,4 +234,8 @@ export class FirstGeneration {
     };
     context.host.dial(address, dial);
   }
+}
+
+function itemsOf({ bytes, start, end }: Frame): string[] {
+  return readText(bytes, start, end, "list").split("\0");
 }

@@ -33,11 +33,6 @@ export class HandOver {
     this.#seen.add(id, this.#context.now);
   }
 
-  /** It was not, after all: another try is no duplicate. */
-  unmarkSeen(id: string): void {
-    this.#seen.delete(id);
-  }
-
   /** Hands over a message that nobody keeps. A second copy is dropped. */
   plain(user: Link, fields: MessageFields): void {
     const id = messageId(fields);

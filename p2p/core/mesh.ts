@@ -57,8 +57,10 @@ const LINK_COST = 1;
 export interface MeshEvents {
   /** Users of other servers came, went or moved. */
   usersChanged(users: Iterable<UserRecord>): void;
-  /** Servers may have come into reach, or gone out of it. */
-  reachChanged(): void;
+  /** Ways to other servers may have changed. */
+  waysChanged(): void;
+  /** Servers came into reach. */
+  reachGrew(): void;
   /** What was dialled turned out to be a first-generation server. */
   foundFirstGeneration(link: Link): void;
 }
@@ -74,6 +76,7 @@ export class Mesh {
   readonly #peers = new Map<string, Link>();
   readonly #expiring = new Set<Link>();
   readonly #gapsAskedAt = new Map<string, number>();
+  #reachable: ReadonlySet<string> = new Set();
   #version = 0;
   #tickedAt: number;
 
@@ -178,7 +181,7 @@ export class Mesh {
       event: "link.down",
       address: link.address,
     });
-    this.#events.reachChanged();
+    this.#reachChanged();
   }
 
   /** Ends all links. */
@@ -273,7 +276,7 @@ export class Mesh {
     }
     for (const state of this.#topology.states()) writeLinkState(link.port.out, state);
     this.#sendDigest(link);
-    this.#events.reachChanged();
+    this.#reachChanged();
   }
 
   #presence(link: Link, frame: Frame): void {
@@ -345,7 +348,23 @@ export class Mesh {
     if (!this.#topology.apply(state)) return;
     this.#toPeers((peer) => peer.port.out.forward(frame, 0), link);
     this.discovery.learn(state.address, state.server);
-    this.#events.reachChanged();
+    this.#reachChanged();
+  }
+
+  /**
+   * A server that comes into reach brings back those behind it, whose links did not change: they are
+   * told of to those who may have forgotten them.
+   */
+  #reachChanged(): void {
+    this.#events.waysChanged();
+    const reachable = new Set(this.#topology.routes().keys());
+    const news = reachable.difference(this.#reachable);
+    this.#reachable = reachable;
+    for (const server of news) {
+      const state = this.#topology.get(server)!;
+      this.#toPeers((peer) => writeLinkState(peer.port.out, state));
+    }
+    if (news.size > 0) this.#events.reachGrew();
   }
 
   #announceLinks(): void {

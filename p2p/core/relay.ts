@@ -114,12 +114,10 @@ export class Relay {
     const { handOver, firstGeneration, receipts } = this.#parts;
     const id = messageId(fields);
     if (handOver.wasSeen(id)) return;
-    handOver.markSeen(id);
     const sender = senderOf(fields);
     const message = fields.bytes.subarray(fields.id, fields.end);
-    firstGeneration.forward(recipient, message, (failure) => {
-      if (failure === undefined) return;
-      handOver.unmarkSeen(id);
+    firstGeneration.forward(recipient, id, message, (failure) => {
+      if (failure === undefined) return handOver.markSeen(id);
       const reason = `Cannot deliver to ${recipient}: ${failure}`;
       receipts.toUser(sender, refused(id, ErrorCode.NoSuchUser, reason));
       receipts.flush();

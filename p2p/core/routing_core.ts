@@ -105,7 +105,6 @@ export class RoutingCore {
   readonly #changed = new Set<string>();
   #waysChanged = false;
   #committing = false;
-  #reachable: ReadonlySet<string> = new Set();
 
   /** A server that knows nobody. */
   constructor(options: RoutingCoreOptions) {
@@ -118,7 +117,11 @@ export class RoutingCore {
       usersChanged: (users) => {
         for (const { name } of users) this.#changed.add(name);
       },
-      reachChanged: () => this.#reachChanged(),
+      // Two halves of a network that find each other may both have users of one name.
+      waysChanged: () => this.#waysChanged = true,
+      reachGrew: () => {
+        for (const name of this.users.localNames()) this.#changed.add(name);
+      },
       foundFirstGeneration: (link) => this.#firstGeneration.adopt(link),
     });
     this.#firstGeneration = new FirstGeneration(context, this.#directory, this.mesh);
@@ -393,15 +396,6 @@ export class RoutingCore {
     const { code, message } = readError(frame);
     const from = link.address || link.name || link.remoteHost;
     this.#context.logger.warn("{from} says: {message}", { from, message, code });
-  }
-
-  #reachChanged(): void {
-    const reachable = new Set(this.topology.routes().keys());
-    if (!reachable.isSubsetOf(this.#reachable)) {
-      for (const name of this.users.localNames()) this.#changed.add(name);
-    }
-    this.#reachable = reachable;
-    this.#waysChanged = true;
   }
 
   #reject(link: Link, error: NetlabError): void {

@@ -25,12 +25,6 @@ export class SeenIds {
     return this.#young.has(id) || this.#old.has(id);
   }
 
-  /** Forgets an id: the message was not taken care of after all. */
-  delete(id: string): void {
-    this.#young.delete(id);
-    this.#old.delete(id);
-  }
-
   /** Remembers an id; `now` is the time in milliseconds. */
   add(id: string, now: number): void {
     if (this.#young.size >= MAX_IDS / 2 || now - this.#turnedAt >= REMEMBERED_MS) {

@@ -213,6 +213,29 @@ Deno.test({
 });
 
 Deno.test({
+  name: "presence of servers further away comes back too, although nothing changed there",
+  permissions: "none",
+  fn() {
+    const { network, node } = start(4, chain(4));
+    const [a, b, c] = [node(0).address, node(1).address, node(2).address];
+    new TestUser(network, "Dan").at(node(3));
+    network.run(50);
+    network.separate(a, b);
+    network.run(50_000);
+    network.separate(b, c);
+    network.join(a, b);
+    network.until(() => node(0).linkTo(node(1)) !== undefined, 31_000);
+    network.run(20_000);
+    // Server 0 has forgotten the links of servers 2 and 3; those of server 3 are what they were.
+    network.join(b, c);
+    network.until(() => node(0).core.topology.reaches(node(2).core.id), 31_000);
+    network.run(1_000);
+    assertEquals(node(0).core.servers().length, 4);
+    assertEquals(node(0).users(), ["Dan"]);
+  },
+});
+
+Deno.test({
   name:
     "presence lets the older of two users with one name stay when two halves join, and tells the other",
   permissions: "none",

@@ -1,0 +1,58 @@
+/**
+ * What happened in a run, event by event, as its users saw it: what a checker is given. Pure data.
+ *
+ * @module
+ */
+
+/** A user handed a message to the network. */
+export interface Sent {
+  /** What happened. */
+  readonly kind: "sent";
+  /** When: milliseconds, by the one clock of the run. */
+  readonly at: number;
+  /** The message: each has an id of its own. */
+  readonly id: string;
+  /** Who sent it. */
+  readonly sender: string;
+  /** Whom it is for. */
+  readonly recipient: string;
+  /** Its place among the messages of this sender to this recipient, ascending. */
+  readonly sequence: number;
+}
+
+/** The network told the sender that it has a message safe, or that it will not deliver it. */
+export interface Answered {
+  /** What happened. */
+  readonly kind: "accepted" | "refused";
+  /** When: milliseconds. */
+  readonly at: number;
+  /** The message. */
+  readonly id: string;
+}
+
+/** A user was given a message. */
+export interface Seen {
+  /** What happened. */
+  readonly kind: "seen";
+  /** When: milliseconds. */
+  readonly at: number;
+  /** The message. */
+  readonly id: string;
+  /** Who saw it. */
+  readonly recipient: string;
+  /** Who sent it, by what the recipient was told. */
+  readonly sender: string;
+}
+
+/** A user lost the connection to the network. Order is promised only while a sender is connected. */
+export interface Disconnected {
+  /** What happened. */
+  readonly kind: "disconnected";
+  /** When: milliseconds. */
+  readonly at: number;
+  /** Who lost it. */
+  readonly user: string;
+}
+
+/** Something that happened in a run. */
+export type HistoryEvent = Sent | Answered | Seen | Disconnected;

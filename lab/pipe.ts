@@ -1,0 +1,143 @@
+/**
+ * One direction of one connection through a proxy: what is read, when it leaves and how it ends. Owns
+ * the buffer and the timer of that direction; knows nothing of listening or of other connections.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import type { Decisions, Faults } from "./faults.ts";
+
+/** No more is read while so many bytes wait. */
+const MAX_HELD_BYTES = 1024 * 1024;
+/** A limited direction lets its bytes through in pieces of so much time: milliseconds. */
+const PIECE_MS = 10;
+/** The time between two slices: milliseconds. */
+const SLICE_MS = 1;
+/** How much time lost to late timers is made up for: milliseconds. */
+const CATCH_UP_MS = 20;
+
+/** Bytes that came in, or the end of them. */
+interface Held {
+  readonly bytes: Uint8Array | "end" | "reset";
+  readonly dueAt: number;
+}
+
+/** Carries bytes from one socket to another, with faults that may change while it does. */
+export class Pipe {
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #decisions: Decisions;
+  readonly #reset: () => void;
+  #faults: Faults;
+  #held: Held[] = [];
+  #heldBytes = 0;
+  #writing = false;
+  #freeAt = 0;
+  #passed = 0;
+  #hole = false;
+  #over = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Starts reading; `reset` is to break the whole connection. */
+  constructor(from: Socket, to: Socket, faults: Faults, decisions: Decisions, reset: () => void) {
+    this.#from = from;
+    this.#to = to;
+    this.#faults = faults;
+    this.#decisions = decisions;
+    this.#reset = reset;
+    from.on("data", (bytes: Uint8Array) => this.#hold(bytes));
+    from.on("end", () => this.#hold("end"));
+    from.on("close", (failed: boolean) => failed && this.#hold("reset"));
+  }
+
+  /** Other faults from now on. Bytes that are under way keep the delay that they were given. */
+  set(faults: Faults): void {
+    if (faults.limitBytes !== this.#faults.limitBytes) this.#passed = 0;
+    this.#faults = faults;
+    this.#pump();
+  }
+
+  /** Forgets what is held, and lets nothing through any more. */
+  close(): void {
+    this.#over = true;
+    this.#held = [];
+    clearTimeout(this.#timer);
+  }
+
+  #hold(bytes: Held["bytes"]): void {
+    if (this.#over) return;
+    const now = performance.now();
+    const dueAt = now + this.#decisions.delayMs(this.#faults);
+    this.#held.push({ bytes, dueAt: Math.max(dueAt, this.#held.at(-1)?.dueAt ?? 0) });
+    if (typeof bytes !== "string") {
+      this.#heldBytes += bytes.length;
+      if (this.#heldBytes >= MAX_HELD_BYTES) this.#from.pause();
+    }
+    this.#pump();
+  }
+
+  /** Does all that can be done now, and sees to it that this is called when more can be. */
+  #pump(): void {
+    clearTimeout(this.#timer);
+    const { stall, swallow } = this.#faults;
+    while (!this.#over && !this.#writing && !stall) {
+      const head = this.#held[0];
+      if (!head) return;
+      const wait = Math.max(head.dueAt, this.#freeAt) - performance.now();
+      if (wait > 0) {
+        // Timers count whole milliseconds.
+        this.#timer = setTimeout(() => this.#pump(), Math.ceil(wait));
+        return;
+      }
+      if (swallow) this.#swallow(head);
+      else if (this.#hole) this.#reset();
+      else this.#pass(head);
+    }
+  }
+
+  #swallow({ bytes }: Held): void {
+    this.#hole = true;
+    this.#held.shift();
+    if (typeof bytes !== "string") this.#release(bytes.length);
+  }
+
+  #pass({ bytes, dueAt }: Held): void {
+    if (bytes === "reset") return this.#reset();
+    if (bytes === "end") {
+      this.#held.shift();
+      this.#to.end();
+      return;
+    }
+    const { bytesPerSecond, sliceBytes, limitBytes = Infinity } = this.#faults;
+    const left = limitBytes - this.#passed;
+    if (left <= 0) return this.#reset();
+    const atOnce = bytesPerSecond === undefined
+      ? Infinity
+      : Math.max(1, Math.floor(bytesPerSecond * PIECE_MS / 1000));
+    const most = Math.min(bytes.length, left, atOnce);
+    const count = this.#decisions.pieceBytes(this.#faults, most);
+    if (bytesPerSecond !== undefined) {
+      const from = Math.max(this.#freeAt, performance.now() - CATCH_UP_MS);
+      this.#freeAt = from + count / bytesPerSecond * 1000;
+    } else if (sliceBytes !== undefined) {
+      // Or the system would put the pieces together again.
+      this.#freeAt = performance.now() + SLICE_MS;
+    }
+    this.#passed += count;
+    if (count === bytes.length) this.#held.shift();
+    else this.#held[0] = { bytes: bytes.subarray(count), dueAt };
+    this.#release(count);
+    this.#writing = true;
+    this.#to.write(bytes.subarray(0, count), () => {
+      this.#writing = false;
+      if (this.#passed >= limitBytes) this.#reset();
+      else this.#pump();
+    });
+  }
+
+  #release(count: number): void {
+    const full = this.#heldBytes >= MAX_HELD_BYTES;
+    this.#heldBytes -= count;
+    if (full && this.#heldBytes < MAX_HELD_BYTES) this.#from.resume();
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What a checker found, as lines for people. Must not print them.
+ *
+ * @module
+ */
+import type { Findings, Latency } from "./checker.ts";
+import type { Sent } from "./history.ts";
+
+/** So many messages of each kind are named. */
+const MAX_NAMED = 5;
+
+/** Findings as lines of plain text; the first says how it went. */
+export function formatFindings(findings: Findings): string[] {
+  const { sent, accepted, refused, seen, unknown, doubts } = findings;
+  const lines = [
+    verdict(findings),
+    `  sent ${count(sent)}, accepted ${count(accepted)}, refused ${count(refused)}, ` +
+    `seen ${count(seen)}, unknown ${count(unknown.length)}`,
+    `  accepted after ${times(findings.acceptedMs)}`,
+    `  seen after     ${times(findings.seenMs)}`,
+  ];
+  const list = (title: string, items: readonly string[]) => {
+    if (items.length === 0) return;
+    lines.push(`  ${title}: ${count(items.length)}`);
+    lines.push(...items.slice(0, MAX_NAMED).map((item) => `    ${item}`));
+    if (items.length > MAX_NAMED) lines.push(`    and ${count(items.length - MAX_NAMED)} more`);
+  };
+  list("lost (accepted, never seen)", findings.lost.map(name));
+  list(
+    "duplicated",
+    findings.duplicated.map(({ message, times }) => `${name(message)}, seen ${times} times`),
+  );
+  list(
+    "unexpected",
+    findings.unexpected.map(({ id, sender, recipient, why }) =>
+      `${id} from ${sender}, seen by ${recipient}: ${why}`
+    ),
+  );
+  list(
+    "out of order",
+    findings.outOfOrder.map(({ late, after }) =>
+      `${name(late)}, seen after number ${after.sequence}`
+    ),
+  );
+  list("cannot be told", doubts);
+  return lines;
+}
+
+function verdict({ exitCode, lost, duplicated, unexpected, outOfOrder }: Findings): string {
+  if (exitCode === 0) return "Kept: nothing accepted was lost, nothing was seen twice, order held";
+  if (exitCode === 2) return "Cannot be told whether the promises were kept";
+  const broken = [
+    `${count(lost.length)} lost`,
+    `${count(duplicated.length)} duplicated`,
+    `${count(unexpected.length)} unexpected`,
+    `${count(outOfOrder.length)} out of order`,
+  ];
+  return `Broken: ${broken.filter((each) => !each.startsWith("0 ")).join(", ")}`;
+}
+
+function name({ id, sender, recipient, sequence }: Sent): string {
+  return `${id} from ${sender} to ${recipient}, number ${sequence}`;
+}
+
+function times(latency: Latency | undefined): string {
+  if (!latency) return "never";
+  const { p50, p90, p99, max } = latency;
+  return `p50 ${formatMs(p50)}, p90 ${formatMs(p90)}, p99 ${formatMs(p99)}, max ${formatMs(max)}`;
+}
+
+/** Milliseconds as people read them: `0.4 ms`, `12 ms`, `3.1 s`. */
+export function formatMs(ms: number): string {
+  if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+}
+
+/** A number with its thousands apart: `12,345`. */
+export function count(number: number): string {
+  return number.toLocaleString("en-US");
+}

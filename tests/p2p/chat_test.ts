@@ -1,0 +1,105 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { P2pClient } from "@netlab/p2p/client";
+import { P2pServer } from "@netlab/p2p/server";
+import { Chat, parseLine } from "../../p2p/chat.ts";
+import type { Screen } from "../../p2p/screen.ts";
+import { eventually, socketTest, within } from "./network.ts";
+
+/** A screen whose person is the test. */
+class FakeScreen implements Screen {
+  readonly shown: string[] = [];
+  prompts = 0;
+  readonly #typing = new TransformStream<string, string>(undefined, { highWaterMark: 100 });
+  readonly #writer = this.#typing.writable.getWriter();
+
+  constructor(readonly interactive: boolean) {}
+
+  print(line: string): void {
+    this.shown.push(line);
+  }
+
+  prompt(): void {
+    this.prompts++;
+  }
+
+  type(line: string): void {
+    void this.#writer.write(line);
+  }
+
+  close(): void {
+    this.#writer.close().catch(() => {});
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<string> {
+    return this.#typing.readable[Symbol.asyncIterator]();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
+  ["", { kind: "nothing" }],
+  ["  \t ", { kind: "nothing" }],
+  ["/users", { kind: "command", name: "users" }],
+  ["  /rtt now", { kind: "command", name: "rtt" }],
+  ["/", { kind: "command", name: "" }],
+  ["Bob Hello", { kind: "message", recipient: "Bob", text: "Hello" }],
+  ["Bob  Hello,  you ", { kind: "message", recipient: "Bob", text: "Hello,  you" }],
+  ["  Bob Hello", { kind: "message", recipient: "Bob", text: "Hello" }],
+  ['"Bob B." Hello', { kind: "message", recipient: "Bob B.", text: "Hello" }],
+  ['Bob "quoted"', { kind: "message", recipient: "Bob", text: '"quoted"' }],
+  ["李雷 你好", { kind: "message", recipient: "李雷", text: "你好" }],
+  ["Bob", { kind: "incomplete", recipient: "Bob" }],
+  ["Bob   ", { kind: "incomplete", recipient: "Bob" }],
+  ['"Bob B."', { kind: "incomplete", recipient: "Bob B." }],
+  ['"Bob', { kind: "incomplete", recipient: '"Bob' }],
+];
+
+Deno.test({
+  name: "chat knows what a line asks for",
+  permissions: "none",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  sanitizeExit: true,
+  fn() {
+    for (const [line, asked] of lines) assertEquals(parseLine(line), asked, JSON.stringify(line));
+  },
+});
+
+for (const interactive of [true, false]) {
+  const who = interactive ? "a person" : "a script";
+  socketTest(`chat with ${who} shows what comes and what fails`, async () => {
+    await using server = await P2pServer.listen();
+    const alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
+    await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
+    const screen = new FakeScreen(interactive);
+    const extra = { help: "does more", run: () => Promise.resolve(["more"]) };
+    const chatting = new Chat(alice, screen, { extra }).run();
+    const shows = (text: string) =>
+      eventually(`"${text}" is shown`, () => screen.shown.find((line) => line.includes(text)));
+
+    await bob.send("Alice", "two\nlines \x1b[2J");
+    const shown = await shows("lines");
+    assertStringIncludes(shown!, "two lines \uFFFD[2J");
+    screen.type("Bob Hello");
+    if (interactive) await shows("delivered to Bob");
+    screen.type("Nobody Hello");
+    await shows("Cannot deliver to Nobody");
+    screen.type("Bob");
+    await shows("Bob Hello; /help");
+    screen.type("/nonsense");
+    await shows("no command /nonsense");
+    screen.type("/extra");
+    await shows("more");
+    screen.type("/users");
+    await shows("Alice");
+    screen.type("/help");
+    await shows("/quit");
+    screen.type("/quit");
+    assertEquals(await within("the end", chatting), interactive ? 0 : 3);
+    assertEquals(screen.shown.some((line) => line.includes("delivered")), interactive);
+    assertEquals(server.users(), ["Bob"]);
+  });
+}

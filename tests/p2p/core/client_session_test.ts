@@ -1,0 +1,344 @@
+/**
+ * A user's side of a session: what it sends again, what it drops, how much is under way, and what
+ * becomes of each message.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import {
+  Capability,
+  ErrorCode,
+  type Frame,
+  FrameDecoder,
+  FrameType,
+  FrameWriter,
+  Information,
+  type Message,
+  MessageKind,
+  NetlabError,
+  readCapabilities,
+  readMessage,
+  type Receipt,
+  ReceiptState,
+  writeInformationRequest,
+  writeMessage,
+  writeReceipts,
+} from "@netlab/protocol";
+import { ClientSession, type Outlet } from "@netlab/p2p/core";
+import { randomUuid, seeded } from "./seeded.ts";
+
+/** As many messages may be under way, and as many bytes wait to leave. */
+const MAX_UNDER_WAY = 4_096;
+const ENOUGH_BYTES = 256 * 1024;
+
+const random = seeded(7);
+
+function connection(receipts = true): Outlet & { out: FrameWriter } {
+  return { out: new FrameWriter(), receipts };
+}
+
+function decode(bytes: Uint8Array): Frame[] {
+  const frames: Frame[] = [];
+  new FrameDecoder((frame) => frames.push(frame.copy())).push(bytes);
+  return frames;
+}
+
+/** The texts of the messages that were written to a connection since the last call. */
+function written(outlet: Outlet): string[] {
+  return decode(outlet.out.take()).map(({ payload }) => readMessage(payload).text);
+}
+
+function message(text: string): Message {
+  return { id: randomUuid(random), sender: "Ann", recipient: "Bob", text };
+}
+
+function frameOf(write: (out: FrameWriter) => void): Frame {
+  const out = new FrameWriter();
+  write(out);
+  return decode(out.take())[0]!;
+}
+
+function receipts(...items: (Partial<Receipt> & { id: string })[]): Frame {
+  const full = items.map((item) => ({
+    state: ReceiptState.Delivered,
+    code: 0,
+    reason: "",
+    ...item,
+  }));
+  return frameOf((out) => writeReceipts(out, full));
+}
+
+/** A session, what it received, and what became of what it sent: `ok`, or the name of an error. */
+function start() {
+  const received: Message[] = [];
+  const outcomes: string[] = [];
+  const session = new ClientSession((message) => received.push(message), 0);
+  const send = (text: string, deadline = 1_000) => {
+    const sent = message(text);
+    session.send(sent, deadline, (error) => {
+      const name = Object.entries(ErrorCode).find(([, code]) => code === error?.code)?.[0];
+      outcomes.push(`${text} ${error ? name : "ok"}`);
+    });
+    return sent;
+  };
+  return { session, received, outcomes, send };
+}
+
+Deno.test({
+  name: "session sends at once when it has a connection, and else on the next one",
+  permissions: "none",
+  fn() {
+    const { session, send, outcomes } = start();
+    send("before");
+    const outlet = connection();
+    session.attach(outlet);
+    send("after");
+    assertEquals(written(outlet), ["before", "after"]);
+    assertEquals(outcomes, []);
+  },
+});
+
+Deno.test({
+  name:
+    "session sends what has no receipt again on the next connection, in order and under the same ids",
+  permissions: "none",
+  fn() {
+    const { session, send } = start();
+    const first = connection();
+    session.attach(first);
+    const sent = ["a", "b", "c", "d"].map((text) => send(text));
+    session.received(receipts({ id: sent[1]!.id }), first);
+    session.detach();
+    send("e");
+    const second = connection();
+    session.attach(second);
+    const again = decode(second.out.take()).map(({ payload }) => readMessage(payload));
+    assertEquals(again.map(({ text }) => text), ["a", "c", "d", "e"]);
+    assertEquals(again.slice(0, 3), [sent[0]!, sent[2]!, sent[3]!]);
+    assertEquals(written(first), ["a", "b", "c", "d"], "nothing more on the old one");
+  },
+});
+
+Deno.test({
+  name: "session takes each message once, whichever connections bring it",
+  permissions: "none",
+  fn() {
+    const { session, received } = start();
+    const [one, other] = [connection(), connection()];
+    session.attach(one);
+    const sent = message("hello");
+    const frame = frameOf((out) => writeMessage(out, sent, MessageKind.WithReceipts));
+    assertEquals(session.received(frame, one), true);
+    session.attach(other);
+    session.received(frame, other);
+    session.received(frame, one);
+    session.receive({ ...sent, text: "the same id" });
+    assertEquals(received, [sent]);
+  },
+});
+
+Deno.test({
+  name: "session settles a message by its receipts: delivered, refused with the reason, expired",
+  permissions: "none",
+  fn() {
+    const { session, send, outcomes } = start();
+    const outlet = connection();
+    session.attach(outlet);
+    const [a, b, c, d] = ["a", "b", "c", "d"].map((text) => send(text)) as Message[];
+    session.received(receipts({ id: a!.id, state: ReceiptState.Accepted }), outlet);
+    session.received(receipts({ id: d!.id, state: 99 }), outlet);
+    assertEquals(outcomes, [], "accepted is not the end, nor is what nobody knows");
+    const refusal = { state: ReceiptState.Refused, code: ErrorCode.NoSuchUser, reason: "nobody" };
+    session.received(
+      receipts({ id: a!.id }, { id: b!.id, ...refusal }, {
+        id: c!.id,
+        state: ReceiptState.Expired,
+      }),
+      outlet,
+    );
+    assertEquals(outcomes, ["a ok", "b NoSuchUser", "c TimedOut"]);
+    session.received(receipts({ id: a!.id }, { id: randomUuid(random) }), outlet);
+    assertEquals(outcomes.length, 3, "each is settled once");
+  },
+});
+
+Deno.test({
+  name: "session keeps at most 4,096 messages without a receipt under way",
+  permissions: "none",
+  fn() {
+    const { session, send, outcomes } = start();
+    const outlet = connection();
+    session.attach(outlet);
+    const sent: Message[] = [];
+    let underWay: string[] = [];
+    for (let i = 0; i < MAX_UNDER_WAY + 100; i++) {
+      sent.push(send(`${i}`));
+      underWay = underWay.concat(written(outlet));
+    }
+    session.pump();
+    assertEquals(outlet.out.length, 0);
+    assertEquals(underWay.length, MAX_UNDER_WAY);
+    session.received(receipts(...sent.slice(0, 60)), outlet);
+    assertEquals(
+      written(outlet),
+      sent.slice(MAX_UNDER_WAY, MAX_UNDER_WAY + 60).map(({ text }) => text),
+    );
+    assertEquals(outcomes.length, 60);
+  },
+});
+
+Deno.test({
+  name: "session writes no more while 256 KiB wait to leave, and goes on when there is room",
+  permissions: "none",
+  fn() {
+    const { session, send } = start();
+    const outlet = connection();
+    session.attach(outlet);
+    const texts = Array.from({ length: 100 }, (_, i) => `${i} ${"x".repeat(10_000)}`);
+    for (const text of texts) send(text);
+    let all: string[] = [];
+    while (outlet.out.length > 0) {
+      assert(outlet.out.length < ENOUGH_BYTES + 11_000);
+      all = all.concat(written(outlet));
+      session.pump();
+    }
+    assertEquals(all, texts);
+  },
+});
+
+Deno.test({
+  name: "session gives up what has no receipt at its deadline, and does not send it again",
+  permissions: "none",
+  fn() {
+    const { session, send, outcomes } = start();
+    send("soon", 500);
+    send("later", 1_000);
+    session.tick(499);
+    assertEquals(outcomes, []);
+    session.tick(500);
+    assertEquals(outcomes, ["soon TimedOut"]);
+    const outlet = connection();
+    session.attach(outlet);
+    assertEquals(written(outlet), ["later"]);
+    session.tick(5_000);
+    assertEquals(outcomes, ["soon TimedOut", "later TimedOut"]);
+  },
+});
+
+Deno.test({
+  name: "session takes what was written for sent where a server gives no receipts",
+  permissions: "none",
+  fn() {
+    const { session, send, outcomes } = start();
+    const outlet = connection(false);
+    session.attach(outlet);
+    send("hello");
+    assertEquals(decode(outlet.out.take()).map(({ subtype }) => subtype), [MessageKind.Plain]);
+    assertEquals(outcomes, ["hello ok"]);
+    session.attach(connection());
+    session.pump();
+    assertEquals(outcomes.length, 1);
+  },
+});
+
+Deno.test({
+  name: "session refuses what cannot travel, and sends what follows",
+  permissions: "none",
+  fn() {
+    const { session, send, outcomes } = start();
+    const outlet = connection();
+    session.attach(outlet);
+    send("x".repeat(70_000));
+    send("fine");
+    assertEquals(outcomes.map((outcome) => outcome.split(" ")[1]), ["TextTooLong"]);
+    assertEquals(written(outlet), ["fine"]);
+  },
+});
+
+Deno.test({
+  name: "session answers when it is asked for a sign of life, on the connection that asked",
+  permissions: "none",
+  fn() {
+    const { session } = start();
+    const [now, before] = [connection(), connection()];
+    session.attach(now);
+    for (const what of [Information.Capabilities, Information.Users]) {
+      const question = frameOf((out) => writeInformationRequest(out, what));
+      assertEquals(session.received(question, before), true);
+      const [answer] = decode(before.out.take());
+      assertEquals([answer!.type, answer!.subtype], [FrameType.InformationResponse, what]);
+      const says = what === Information.Capabilities ? [Capability.Session] : [];
+      assertEquals([...readCapabilities(answer!.payload)], says);
+    }
+    assertEquals(now.out.length, 0);
+  },
+});
+
+Deno.test({
+  name: "session leaves frames that are not its own to others",
+  permissions: "none",
+  fn() {
+    const { session } = start();
+    const outlet = connection();
+    for (const type of [FrameType.Error, FrameType.Echo, FrameType.Registration, 99]) {
+      assertEquals(session.received(frameOf((out) => out.frame(type, 0)), outlet), false);
+    }
+    assertEquals(outlet.out.length, 0);
+  },
+});
+
+Deno.test({
+  name: "session tells when nothing is under way any more",
+  permissions: "none",
+  fn() {
+    const { session, send } = start();
+    let settled = 0;
+    session.whenSettled(() => settled++);
+    assertEquals(settled, 1, "at once, when nothing was sent");
+    const outlet = connection();
+    session.attach(outlet);
+    const [a, b] = [send("a"), send("b")];
+    session.received(receipts(a), outlet);
+    assertEquals(settled, 1);
+    session.received(receipts(b), outlet);
+    assertEquals(settled, 2);
+  },
+});
+
+Deno.test({
+  name: "session that ends gives up everything with the reason, and writes nothing more",
+  permissions: "none",
+  fn() {
+    const { session, send, outcomes } = start();
+    const outlet = connection();
+    session.attach(outlet);
+    send("a");
+    send("b");
+    outlet.out.take();
+    session.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
+    assertEquals(outcomes, ["a Closed", "b Closed"]);
+    session.pump();
+    assertEquals(outlet.out.length, 0);
+  },
+});
+
+Deno.test({
+  name: "session lets a program send more from where it hears what became of a message",
+  permissions: "none",
+  fn() {
+    const texts: string[] = [];
+    const session = new ClientSession(() => {}, 0);
+    const outlet = connection(false);
+    const next = (left: number) => {
+      if (left === 0) return;
+      session.send(message(`${left}`), 1_000, () => {
+        texts.push(`${left}`);
+        next(left - 1);
+      });
+    };
+    next(5);
+    session.attach(outlet);
+    assertEquals(texts, ["5", "4", "3", "2", "1"]);
+    assertEquals(written(outlet), ["5", "4", "3", "2", "1"]);
+  },
+});

@@ -1,0 +1,145 @@
+/**
+ * A server of the first generation on a {@linkcode VirtualNetwork}, played from the description of what
+ * those programs do: types 0 to 5, one connection for each thing said, bare text to users.
+ *
+ * @module
+ */
+import {
+  type Frame,
+  FrameType,
+  Information,
+  readAnnouncement,
+  readBareName,
+  readMessage,
+  writeAnnouncement,
+  writeInformationResponse,
+} from "@netlab/protocol";
+import type { VirtualConnection } from "./virtual_connection.ts";
+import { hostOf, type VirtualNetwork } from "./virtual_network.ts";
+
+/** What came in on one connection. */
+export interface Visit {
+  from: string;
+  frames: Frame[];
+}
+
+/** A first-generation server. It runs from the start, and knows nobody. */
+export class FirstGenerationServer {
+  readonly address: string;
+  /** Connections that were opened to it, with what they carried; in order. */
+  readonly visits: Visit[] = [];
+  /** The servers that it has heard of. */
+  readonly servers = new Set<string>();
+  /** Reads, and answers nothing. */
+  stuck = false;
+  readonly #network: VirtualNetwork;
+  readonly #users = new Map<string, VirtualConnection>();
+  readonly #connections = new Set<VirtualConnection>();
+  readonly #seen = new Set<string>();
+
+  constructor(network: VirtualNetwork, address: string) {
+    this.#network = network;
+    this.address = address;
+    network.listen(address, (connection) => this.#run(connection));
+  }
+
+  /** Announces itself to a server. */
+  announceTo(address: string): void {
+    this.say(address, (out) => writeAnnouncement(out, this.#port));
+  }
+
+  /** Opens a connection, says one thing, and closes. */
+  say(address: string, write: (out: VirtualConnection["out"]) => void): void {
+    this.#network.dial(this.address, address, {
+      connected: (connection) => {
+        connection.start({ frame: () => {} });
+        write(connection.out);
+        connection.close();
+      },
+      failed: () => {},
+    });
+  }
+
+  /** The names of its users. */
+  get users(): string[] {
+    return [...this.#users.keys()];
+  }
+
+  /** The messages that came, each with how many frames its connection carried. */
+  messages(): { text: string; frames: number; subtype: number }[] {
+    return this.visits.flatMap(({ frames }) =>
+      frames.filter(({ type }) => type === FrameType.Message).map((frame) => ({
+        text: readMessage(frame.payload).text,
+        frames: frames.length,
+        subtype: frame.subtype,
+      }))
+    );
+  }
+
+  /** Is gone. */
+  crash(): void {
+    this.#network.unlisten(this.address);
+    for (const connection of this.#connections) connection.vanish();
+  }
+
+  get #port(): number {
+    return Number(this.address.slice(this.address.lastIndexOf(":") + 1));
+  }
+
+  #run(connection: VirtualConnection): void {
+    const visit: Visit = { from: connection.peer.party, frames: [] };
+    this.visits.push(visit);
+    this.#connections.add(connection);
+    let name = "";
+    connection.start({
+      frame: (frame) => {
+        visit.frames.push(frame.copy());
+        if (this.stuck) return;
+        if (frame.type === FrameType.Registration) {
+          name = readBareName(frame.payload);
+          this.#users.set(name, connection);
+        } else this.#frame(connection, frame);
+      },
+      gone: () => {
+        this.#connections.delete(connection);
+        if (this.#users.get(name) === connection) this.#users.delete(name);
+      },
+    });
+  }
+
+  #frame({ out, peer }: VirtualConnection, frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.InformationRequest: {
+        const answers: Record<number, string[]> = {
+          [Information.Servers]: [this.address, ...this.servers],
+          [Information.Users]: this.users,
+        };
+        return writeInformationResponse(out, frame.subtype, answers[frame.subtype] ?? []);
+      }
+      case FrameType.InformationResponse: {
+        const address = `${hostOf(peer.party)}:${readAnnouncement(frame.payload)}`;
+        if (this.servers.has(address)) return;
+        this.servers.add(address);
+        return this.announceTo(address);
+      }
+      case FrameType.Echo:
+        return out.forward(frame, 0);
+      case FrameType.Disconnect:
+        this.#users.delete(readBareName(frame.payload));
+        return;
+      case FrameType.Message:
+        return this.#deliver(frame.copy());
+    }
+  }
+
+  #deliver(frame: Frame): void {
+    const { id, sender, recipient, text } = readMessage(frame.payload);
+    if (this.#seen.has(id)) return;
+    this.#seen.add(id);
+    const user = this.#users.get(recipient);
+    if (user) return user.out.raw(new TextEncoder().encode(`${sender}: ${text}`));
+    for (const address of [this.address, ...this.servers]) {
+      this.say(address, (out) => out.forward(frame, 0));
+    }
+  }
+}

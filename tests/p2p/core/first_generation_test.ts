@@ -1,0 +1,268 @@
+/**
+ * First-generation servers beside netlab's, and their users and ours writing to each other.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { ErrorCode, FrameType, MessageKind, UserKind, writeMessage } from "@netlab/protocol";
+import { FirstGenerationServer } from "./first_generation_parties.ts";
+import { addressOf, chain, servers, settle } from "./networks.ts";
+import { TestUser } from "./test_user.ts";
+import { VirtualNetwork } from "./virtual_network.ts";
+import type { VirtualNode } from "./virtual_node.ts";
+
+const OLD = "10.0.5.1:6001";
+
+/** Two netlab servers, and a first-generation server that the first one finds. */
+function start() {
+  const network = new VirtualNetwork();
+  const nodes = servers(network, 2) as [VirtualNode, VirtualNode];
+  for (const node of nodes) if (node !== nodes[0]) network.separate(node.address, OLD);
+  const old = new FirstGenerationServer(network, OLD);
+  settle(network, nodes);
+  old.announceTo(nodes[0].address);
+  const olga = new TestUser(network, "Olga", { bare: true }).register(old);
+  const ann = new TestUser(network, "Ann").at(nodes[0]);
+  const bob = new TestUser(network, "Bob").at(nodes[1]);
+  network.until(() => nodes[1].users().includes("Olga"), 3_000);
+  return { network, nodes, old, olga, ann, bob };
+}
+
+Deno.test({
+  name: "a first-generation server that announces itself is dialled and told of this one",
+  permissions: "none",
+  fn() {
+    const { network, nodes, old } = start();
+    assert(old.servers.has(nodes[0].address));
+    assert(nodes[0].core.servers().includes(OLD));
+    assertEquals(nodes[0].events.filter((event) => event === "first-generation.found").length, 1);
+    // The one lasting connection asks what it is, and then for its users, in frames of type 0 alone.
+    const [lasting] = old.visits.filter(({ frames }) => frames.length > 1);
+    network.run(10_000);
+    assert(lasting!.frames.length > 8);
+    assert(lasting!.frames.every(({ type }) => type === FrameType.InformationRequest));
+    const types = old.visits.flatMap(({ frames }) => frames.map(({ type }) => type));
+    assert(types.every((type) => type <= FrameType.Disconnect), `${types}`);
+  },
+});
+
+Deno.test({
+  name: "users of a first-generation server are published as behind, come and go within 1.5 s",
+  permissions: "none",
+  fn() {
+    const { network, nodes, old, olga } = start();
+    const { server, user } = nodes[1].core.users.locate("Olga")!;
+    assertEquals([server, user.kind], [nodes[0].core.id, UserKind.Behind]);
+    new TestUser(network, "Otto", { bare: true }).register(old);
+    assertLessOrEqual(network.until(() => nodes[1].users().includes("Otto"), 1_500), 1_500);
+    olga.connection!.end();
+    network.until(() => !nodes[1].users().includes("Olga"), 1_500);
+    assertEquals(nodes[0].users(), ["Ann", "Bob", "Otto"]);
+  },
+});
+
+Deno.test({
+  name:
+    "messages to a user of a first-generation server go one by one, each by a connection of its own",
+  permissions: "none",
+  fn() {
+    const { network, old, olga, ann, bob } = start();
+    network.latency = () => 1 + 20 * network.random();
+    const texts = Array.from({ length: 20 }, (_, index) => `${index}`);
+    const ids = texts.map((text, index) => [ann, bob][index % 2]!.send("Olga", text));
+    network.run(10_000);
+    const arrived = old.messages();
+    assertEquals(arrived.length, texts.length);
+    for (const { frames, subtype } of arrived) {
+      assertEquals([frames, subtype], [1, MessageKind.Plain]);
+    }
+    for (const first of [0, 1]) {
+      const from = texts.filter((_, index) => index % 2 === first);
+      assertEquals(arrived.map(({ text }) => text).filter((text) => from.includes(text)), from);
+    }
+    for (const [index, id] of ids.entries()) assert([ann, bob][index % 2]!.isDelivered(id));
+    assert(olga.text.startsWith("Ann: 0"));
+  },
+});
+
+Deno.test({
+  name: "messages of a first-generation server's users reach users here and further away, once",
+  permissions: "none",
+  fn() {
+    const { network, olga, ann, bob } = start();
+    for (const to of ["Ann", "Bob"]) olga.send(to, `to ${to}`, { kind: MessageKind.Plain });
+    network.run(500);
+    assertEquals(ann.textsFrom("Olga"), ["to Ann"]);
+    assertEquals(bob.textsFrom("Olga"), ["to Bob"]);
+  },
+});
+
+Deno.test({
+  name: "messages of two first-generation servers' users reach each other, and end",
+  permissions: "none",
+  fn() {
+    const { network, nodes, old, olga } = start();
+    const other = new FirstGenerationServer(network, "10.0.6.1:6001");
+    other.announceTo(nodes[0].address);
+    const otto = new TestUser(network, "Otto", { bare: true }).register(other);
+    network.until(() => nodes[1].users().includes("Otto"), 3_000);
+    // They have heard of each other, or know this server alone.
+    for (const acquainted of [false, true]) {
+      if (acquainted) {
+        old.announceTo(other.address);
+        network.run(500);
+      }
+      otto.text = "";
+      olga.send("Otto", "hello", { kind: MessageKind.Plain });
+      network.run(2_000);
+      assertEquals(otto.text, "Olga: hello");
+    }
+    const visits = old.visits.length + other.visits.length;
+    network.run(5_000);
+    assertEquals(old.visits.length + other.visits.length, visits, "nothing goes round and round");
+  },
+});
+
+Deno.test({
+  name: "a message that a first-generation server passes on for nobody ends here",
+  permissions: "none",
+  fn() {
+    const { network, nodes, old, olga } = start();
+    const relayed = network.watch(({ from, frame }) =>
+      frame.type === FrameType.Message && nodes.some(({ address }) => address === from)
+    );
+    olga.send("Nobody", "hello", { kind: MessageKind.Plain });
+    network.run(2_000);
+    assertEquals(relayed, []);
+    assertEquals(old.messages().length, 2, "from Olga, and from itself");
+  },
+});
+
+Deno.test({
+  name: "a first-generation server cannot send in the name of a netlab user",
+  permissions: "none",
+  fn() {
+    const { network, nodes, old, ann, bob } = start();
+    for (const sender of ["Ann", "Bob"]) {
+      for (const recipient of ["Ann", "Bob", "Olga"]) {
+        const message = { id: network.uuid(), sender, recipient, text: "forged" };
+        old.say(nodes[0].address, (out) => writeMessage(out, message, MessageKind.Plain));
+      }
+    }
+    network.run(2_000);
+    assertEquals([ann.messages, bob.messages, old.messages()], [[], [], []]);
+  },
+});
+
+Deno.test({
+  name: "a message without registration is taken only from where a first-generation server is",
+  permissions: "none",
+  fn() {
+    const { network, nodes, ann } = start();
+    const stranger = new FirstGenerationServer(network, "10.0.7.1:6001");
+    const send = (from: FirstGenerationServer, to: VirtualNode) => {
+      const message = { id: network.uuid(), sender: "Olga", recipient: "Ann", text: from.address };
+      from.say(to.address, (out) => writeMessage(out, message, MessageKind.Plain));
+      network.run(500);
+    };
+    send(stranger, nodes[0]);
+    assertEquals(ann.messages, []);
+    stranger.announceTo(nodes[0].address);
+    network.run(1_000);
+    send(stranger, nodes[0]);
+    assertEquals(ann.textsFrom("Olga"), [stranger.address]);
+    send(stranger, nodes[1]);
+    assertEquals(ann.messages.length, 1, "the other server has not heard of it");
+  },
+});
+
+Deno.test({
+  name: "users of a first-generation server that dies are forgotten, and it is found again",
+  permissions: "none",
+  fn() {
+    const { network, nodes, old, ann } = start();
+    old.crash();
+    network.run(50);
+    assertEquals([nodes[0].users(), nodes[1].users()], Array(2).fill(["Ann", "Bob"]));
+    const id = ann.send("Olga", "hello");
+    network.run(50);
+    assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
+    const again = new FirstGenerationServer(network, OLD);
+    const olga = new TestUser(network, "Olga", { bare: true }).register(again);
+    network.until(() => nodes[1].users().includes("Olga"), 3_000);
+    ann.send("Olga", "hello", { id });
+    network.run(500);
+    assertEquals(olga.text, "Ann: hello");
+  },
+});
+
+Deno.test({
+  name: "users of a first-generation server that answers no more are forgotten within 5 s",
+  permissions: "none",
+  fn() {
+    const { network, nodes, old } = start();
+    old.stuck = true;
+    network.until(() => !nodes[1].users().includes("Olga"), 5_000);
+    assert(!nodes[0].core.servers().includes(OLD));
+  },
+});
+
+Deno.test({
+  name:
+    "a message that a first-generation server could not be given is refused, and may be tried again",
+  permissions: "none",
+  fn() {
+    const { network, nodes, old, olga, ann } = start();
+    // Not listening for a moment: the lasting connection stays.
+    network.unlisten(OLD);
+    const id = ann.send("Olga", "hello");
+    network.run(100);
+    assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
+    assert(ann.receiptsFor(id)[0]!.reason.includes("Olga"));
+    old.crash();
+    const again = new FirstGenerationServer(network, OLD);
+    olga.register(again);
+    network.until(() => nodes[0].core.servers().includes(OLD) && nodes[0].users().includes("Olga"));
+    ann.send("Olga", "hello", { id });
+    network.run(500);
+    assertEquals(olga.text, "Ann: hello");
+    assert(ann.isDelivered(id));
+  },
+});
+
+Deno.test({
+  name: "a name is not taken twice by users of both generations",
+  permissions: "none",
+  fn() {
+    const { network, nodes, old } = start();
+    const olga = new TestUser(network, "Olga").register(nodes[1]);
+    network.run(50);
+    assertEquals(olga.errorNames(), ["NameTaken"]);
+    // First-generation servers ask nobody: the user there is left out.
+    new TestUser(network, "Bob", { bare: true }).register(old);
+    network.run(3_000);
+    const places = [...nodes[0].core.users.names()].filter((name) => name === "Bob");
+    assertEquals(places.length, 1);
+    assertEquals(nodes[0].core.users.locate("Bob")?.server, nodes[1].core.id);
+  },
+});
+
+Deno.test({
+  name: "a first-generation server beside a chain is reached over it, both ways",
+  permissions: "none",
+  fn() {
+    const network = new VirtualNetwork();
+    const nodes = servers(network, 3, chain(3));
+    for (const index of [1, 2]) network.separate(addressOf(index), OLD);
+    const old = new FirstGenerationServer(network, OLD);
+    settle(network, nodes);
+    old.announceTo(nodes[0]!.address);
+    const olga = new TestUser(network, "Olga", { bare: true }).register(old);
+    const cid = new TestUser(network, "Cid", { bare: true }).at(nodes[2]!);
+    network.until(() => nodes[2]!.users().includes("Olga"), 3_000);
+    cid.send("Olga", "hello", { kind: MessageKind.Plain });
+    olga.send("Cid", "hello yourself", { kind: MessageKind.Plain });
+    network.run(1_000);
+    assertEquals([olga.text, cid.text], ["Cid: hello", "Olga: hello yourself"]);
+  },
+});

@@ -1,0 +1,272 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { P2pClient } from "@netlab/p2p/client";
+import { P2pServer } from "@netlab/p2p/server";
+import { freePort, freePorts, Process } from "../processes.ts";
+import { eventually, Inbox, nextMessage, processTest as test } from "./network.ts";
+
+const SERVER = "p2p/server.ts";
+const CLIENT = "p2p/client.ts";
+
+type Log = Record<string, unknown> & { event?: string };
+
+/** Starts a server as a user would, and waits until it listens. */
+async function startServer(port: number, peer: number, ...more: string[]): Promise<Process> {
+  const args = ["--port", `${port}`, "--peer", `127.0.0.1:${peer}`, "--json", ...more];
+  const server = Process.start(SERVER, args);
+  await event(server, "listening");
+  return server;
+}
+
+/** The next log line of an event. */
+async function event(server: Process, name: string, about = ""): Promise<Log> {
+  const line = await server.waitFor((line) =>
+    (JSON.parse(line) as Log).event === name && line.includes(about)
+  );
+  return JSON.parse(line);
+}
+
+function startClient(name: string, port: number): Process {
+  return Process.start(CLIENT, ["--name", name, "--server", `127.0.0.1:${port}`], {
+    stdin: "piped",
+  });
+}
+
+test("p2p programs carry messages between users on two servers, and log it", async () => {
+  const [one, two] = freePorts(2) as [number, number];
+  await using first = await startServer(one, two);
+  await using second = await startServer(two, one);
+  await event(first, "link.up", `127.0.0.1:${two}`);
+  await event(second, "link.up", `127.0.0.1:${one}`);
+  await using alice = startClient("Alice", one);
+  await using bob = startClient("Bob", two);
+  await event(first, "user.here", "Alice");
+  await event(second, "user.here", "Bob");
+  await alice.waitForError(`connected to 127.0.0.1:${one}`);
+
+  await alice.write("/users\n");
+  await alice.waitFor("Alice (you)");
+  await eventually("Alice sees Bob", async () => {
+    await alice.write("/users\n");
+    await alice.waitFor("Alice (you)");
+    return alice.stdout.includes("Bob");
+  });
+  await alice.write("Bob Hello, how are you?\n");
+  await bob.waitFor("Alice: Hello, how are you?");
+  await bob.write('"Alice" fine\n');
+  await alice.waitFor("Bob: fine");
+  await alice.write("/servers\n");
+  await alice.waitFor(`127.0.0.1:${one} (yours)`);
+  await alice.waitFor(`127.0.0.1:${two}`);
+  await alice.write("/help\n");
+  await alice.waitFor("/quit");
+
+  await alice.write("/quit\n");
+  assertEquals((await alice.finished()).code, 0);
+  await event(first, "user.left", "Alice");
+  await bob.endInput();
+  assertEquals((await bob.finished()).code, 0);
+
+  second.kill("SIGTERM");
+  const ended = await second.finished();
+  assertEquals([ended.code, ended.stderr], [0, []]);
+  await event(second, "closing");
+  await event(first, "link.down", `127.0.0.1:${two}`);
+  for (const line of [...first.stdout, ...ended.stdout]) {
+    const { time, level, message } = JSON.parse(line) as Log;
+    assertEquals(new Date(time as string).toISOString(), time);
+    assert(["info", "warn"].includes(level as string), line);
+    assert(message, line);
+  }
+});
+
+test("p2p client program in a pipe says by its exit code whether the message arrived", async () => {
+  await using server = await P2pServer.listen();
+  await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
+  await using good = startClient("Alice", server.port);
+  await good.write("Bob one\nBob two\n\nBob three");
+  await good.endInput();
+  const { code, stdout, stderr } = await good.finished();
+  assertEquals([code, stdout], [0, []]);
+  assertEquals(stderr, [`connected to ${server.address}`]);
+  const texts = [await nextMessage(bob), await nextMessage(bob), await nextMessage(bob)];
+  assertEquals(texts.map(({ text }) => text), ["one", "two", "three"]);
+
+  await using bad = startClient("Alice", server.port);
+  await bad.write("Nobody Hello\n");
+  await bad.endInput();
+  const failed = await bad.finished();
+  assertEquals(failed.code, 1);
+  assertStringIncludes(failed.stdout.join("\n"), "Nobody");
+
+  for (const [line, complaint] of [["/nonsense\n", "/nonsense"], ["Bob\n", "Bob Hello"]]) {
+    await using wrong = startClient("Alice", server.port);
+    await wrong.write(line!);
+    await wrong.endInput();
+    const { code, stdout } = await wrong.finished();
+    assertEquals(code, 1);
+    assertStringIncludes(stdout.join("\n"), complaint!);
+  }
+});
+
+test("p2p client program says in one line that its name is taken, or that nobody answers", async () => {
+  await using server = await P2pServer.listen();
+  await using _alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
+  await using second = startClient("Alice", server.port);
+  const taken = await second.finished();
+  assertEquals([taken.code, taken.stdout, taken.stderr.length], [1, [], 1]);
+  assertMatch(taken.stderr[0]!, /^error: .*Alice.* taken/);
+
+  const port = freePort();
+  await using third = startClient("Bob", port);
+  const nobody = await third.finished();
+  assertEquals([nobody.code, nobody.stdout, nobody.stderr.length], [1, [], 1]);
+  assertStringIncludes(nobody.stderr[0]!, `Cannot reach 127.0.0.1:${port}`);
+});
+
+test("p2p client program goes on at another server when its own is killed", async () => {
+  const [one, two, three] = freePorts(3) as [number, number, number];
+  await using first = await startServer(one, two);
+  await using second = await startServer(two, one);
+  await using third = await startServer(three, one);
+  for (const server of [first, second, third]) {
+    await event(server, "link.up");
+    await event(server, "link.up");
+  }
+  await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${two}`] });
+  const inbox = new Inbox(bob);
+  await using alice = startClient("Alice", three);
+  await event(third, "user.here", "Alice");
+  await eventually("Bob sees Alice", async () => (await bob.users()).includes("Alice"));
+  await alice.waitForError(`connected to 127.0.0.1:${three}`);
+  // Alice's program learns of the other servers right after it has connected.
+  await bob.send("Alice", "before");
+  await alice.waitFor("Bob: before");
+
+  const killed = performance.now();
+  third.kill("SIGKILL");
+  await alice.write("Bob sent while the server was dead\n");
+  await alice.waitForError("looking for another server");
+  await alice.waitForError(/^connected to 127\.0\.0\.1:/);
+  const took = performance.now() - killed;
+  assert(took < 5_000, `took ${took} ms`);
+  await eventually("the message has come", () => inbox.messages.length > 0);
+  assertEquals(inbox.lines, ["Alice: sent while the server was dead"]);
+  await bob.send("Alice", "after");
+  await alice.waitFor("Bob: after");
+  await event(first, "link.down", `127.0.0.1:${three}`);
+
+  // The same server on the same port is one of them again.
+  await using back = await startServer(three, one);
+  await event(back, "link.up");
+  await event(first, "link.up", `127.0.0.1:${three}`);
+  await alice.endInput();
+  assertEquals((await alice.finished()).code, 0);
+});
+
+test("p2p server program tells its users when it ends, and ends with exit code 0", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const port = freePort();
+    await using server = await startServer(port, port);
+    await using alice = startClient("Alice", port);
+    await event(server, "user.here", "Alice");
+    server.kill(signal);
+    const { code, stderr } = await server.finished();
+    assertEquals([code, stderr], [0, []]);
+    await alice.waitForError(`the server 127.0.0.1:${port} is closing`);
+    alice.kill(signal);
+    assertEquals((await alice.finished()).code, 0);
+  }
+});
+
+test("p2p server program ends at once at the second signal", async () => {
+  const port = freePort();
+  await using server = await startServer(port, port);
+  // A user who does not end its half makes the server wait for a second.
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Slow"));
+  await event(server, "user.here", "Slow");
+  server.kill("SIGINT");
+  await event(server, "closing");
+  server.kill("SIGINT");
+  assertEquals((await server.finished()).code, 130);
+  conn.close();
+});
+
+test("p2p server program says in one line why it cannot listen", async () => {
+  await using other = await P2pServer.listen();
+  const inUse = await Process.run(SERVER, ["--port", `${other.port}`]);
+  assertEquals([inUse.code, inUse.stdout], [1, []]);
+  assertEquals(inUse.stderr, [
+    `error: Cannot listen on ${other.address}: the address is in use; ` +
+    "choose another port, or end the program that listens there",
+  ]);
+  const host = await Process.run(SERVER, ["--host", "192.0.2.1", "--port", "0"], {
+    permissions: ["--allow-net=192.0.2.1"],
+  });
+  assertEquals([host.code, host.stdout], [1, []]);
+  assertEquals(host.stderr, [
+    "error: Cannot listen on 192.0.2.1:0: this machine does not have that address; " +
+    "choose another host, such as 127.0.0.1",
+  ]);
+});
+
+for (
+  const [program, args] of [
+    [SERVER, ["--port", "5001"]],
+    [CLIENT, ["--name", "Alice", "127.0.0.1:5001"]],
+  ] as const
+) {
+  test(`${program} names the permission that it lacks`, async () => {
+    const { code, stdout, stderr } = await Process.run(program, [...args], { permissions: [] });
+    assertEquals([code, stdout, stderr.length], [1, [], 1], stderr.join("\n"));
+    assertStringIncludes(stderr[0]!, "add --allow-net=127.0.0.1:5001");
+  });
+
+  test(`${program} has help and a version that need no permission, soon`, async () => {
+    const help = await Process.run(program, ["--help"], { permissions: [] });
+    assertEquals([help.code, help.stderr], [0, []]);
+    assertEquals(help.stdout.filter((line) => line.length > 80), []);
+    for (const part of ["Usage:", "--version", "Examples:", "deno task p2p:"]) {
+      assertStringIncludes(help.stdout.join("\n"), part);
+    }
+    const start = performance.now();
+    const version = await Process.run(program, ["--version"], { permissions: [] });
+    const took = performance.now() - start;
+    assertEquals(version.code, 0);
+    assertMatch(version.stdout.join("\n"), /^netlab p2p (server|client) \d+\.\d+\.\d+$/);
+    assert(took < 3_000, `took ${took} ms`); // some 100 ms on an idle machine
+  });
+}
+
+const wrong: [program: string, args: string[], message: string][] = [
+  [SERVER, ["--prot", "1"], "Unknown option --prot: did you mean --port? (--help lists them all)"],
+  [SERVER, ["--port", "1", "--index", "1"], "Options --port and --index exclude each other"],
+  [SERVER, ["--index", "5"], 'Option --index: "5" is not a whole number from 0 to 4'],
+  [
+    SERVER,
+    ["--peer", "there"],
+    'Option --peer: "there" is not an address: HOST:PORT, with a port from 1 to 65535',
+  ],
+  [
+    SERVER,
+    ["--host", "0.0.0.0"],
+    "Option --host 0.0.0.0 needs --advertise HOST:PORT as well: where others reach this server",
+  ],
+  [
+    CLIENT,
+    ["--nmae", "A"],
+    "Unknown option --nmae: did you mean --name? (--help lists them all)",
+  ],
+  [CLIENT, [], "Option --name is needed when standard input is not a terminal"],
+  [
+    CLIENT,
+    ["--name", " Alice"],
+    "Option --name: a name cannot be used when it begins or ends with a space",
+  ],
+];
+for (const [program, args, message] of wrong) {
+  test(`${program} ${args.join(" ")} ends with exit code 2 and one line`, async () => {
+    const { code, stdout, stderr } = await Process.run(program, args);
+    assertEquals({ code, stdout, stderr }, { code: 2, stdout: [], stderr: [`error: ${message}`] });
+  });
+}

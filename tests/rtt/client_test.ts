@@ -1,0 +1,206 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { ErrorCode } from "@netlab/protocol";
+import { P2pServer } from "@netlab/p2p/server";
+import { type Measurement, RttClient } from "@netlab/rtt/client";
+import { RttServer } from "@netlab/rtt/server";
+import { OldClient, OldServer } from "../first_generation.ts";
+import { freePort } from "../processes.ts";
+import { checkMoves } from "../p2p/moving.ts";
+import {
+  assertFails,
+  eventually,
+  Inbox,
+  nextMessage,
+  ScriptedServer,
+  socketTest as test,
+} from "../p2p/network.ts";
+import { DelayProxy } from "./delay_proxy.ts";
+
+/** Longer than anything takes on this machine, and short for a test: milliseconds. */
+const FAR_MS = 40;
+
+/** A near server and one that is far away, linked. */
+async function nearAndFar(): Promise<
+  { near: RttServer; far: RttServer; way: DelayProxy } & AsyncDisposable
+> {
+  const way = new DelayProxy(FAR_MS);
+  const far = await RttServer.listen({ advertise: way.address });
+  way.target = far.port;
+  const near = await RttServer.listen({ peers: [way.address] });
+  await eventually("both are linked", () => near.peers().length + far.peers().length === 2);
+  return {
+    near,
+    far,
+    way,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([near.close(), far.close()]);
+      await way[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test("rtt client finds a faster server than those it was given, and registers there", async () => {
+  await using setting = await nearAndFar();
+  const { near, far } = setting;
+  const measured: Measurement[] = [];
+  const chosen: Measurement[] = [];
+  await using alice = await RttClient.connect({
+    name: "Alice",
+    servers: [far.address],
+    onMeasured: (measurement) => measured.push(measurement),
+    onChosen: (best) => chosen.push(best),
+  });
+  assertEquals(alice.server, near.address);
+  assertEquals(near.localUsers(), ["Alice"]);
+  assertEquals(measured.map(({ server }) => server), [far.address, near.address]);
+  const [slow, fast] = measured.map(({ rttMs }) => rttMs!) as [number, number];
+  assert(slow >= 2 * FAR_MS, `${slow} ms`);
+  assert(fast > 0 && fast < FAR_MS, `${fast} ms`);
+  assertEquals(chosen, [{ server: near.address, rttMs: fast }]);
+});
+
+test("rtt client moves when another server is faster, and back, without losing a message", async () => {
+  await using setting = await nearAndFar();
+  const { near, far, way } = setting;
+  await using alice = await RttClient.connect({ name: "Alice", servers: [near.address] });
+  await using bob = await RttClient.connect({ name: "Bob", servers: [near.address] });
+  const inbox = new Inbox(alice);
+  const sent: Promise<void>[] = [];
+  const send = () => {
+    for (let i = 0; i < 50; i++) sent.push(bob.send("Alice", `${sent.length}`));
+  };
+  send();
+  await alice.moveToBest();
+  assertEquals(alice.server, near.address);
+  await alice.moveTo(far.address);
+  send();
+  await eventually("the near server knows", () => near.localUsers().join() === "Bob");
+  send();
+  await alice.moveToBest();
+  send();
+  assertEquals(alice.server, near.address);
+  assertEquals(way.delayMs, FAR_MS);
+  await Promise.all(sent);
+  await eventually("all has come", () => inbox.messages.length >= sent.length);
+  assertEquals(inbox.from("Bob"), sent.map((_, number) => `${number}`));
+});
+
+test("rtt client whose server dies measures again, and goes on at the best that is left", async () => {
+  await using setting = await nearAndFar();
+  const { near, far } = setting;
+  await using third = await RttServer.listen({ peers: [near.address] });
+  await using alice = await RttClient.connect({ name: "Alice", servers: [far.address] });
+  const [gone, stays] = alice.server === near.address ? [near, third] : [third, near];
+  await eventually("Alice knows all", () => alice.knownServers.length === 3);
+  await gone.close();
+  await eventually("Alice is back", () => alice.server !== undefined);
+  await eventually("Alice is there", () => alice.server === stays.address);
+  await alice.send("Alice", "hello again");
+  assertEquals((await nextMessage(alice)).text, "hello again");
+});
+
+test("rtt client never chooses servers that do not answer, and says why", async () => {
+  const nowhere = `127.0.0.1:${freePort()}`;
+  await using deaf = new ScriptedServer(); // takes users, but answers no echo
+  await using p2p = await P2pServer.listen();
+  await using server = await RttServer.listen();
+  const reasons = new Map<string, string | undefined>();
+  await using alice = await RttClient.connect({
+    name: "Alice",
+    servers: [nowhere, deaf.address, p2p.address, server.address],
+    onMeasured: ({ server, reason }) => reasons.set(server, reason),
+  });
+  assertEquals(alice.server, server.address);
+  assertEquals(
+    reasons,
+    new Map([
+      [nowhere, "connection refused"],
+      [p2p.address, "it is no rtt server"],
+      [server.address, undefined],
+      [deaf.address, "no answer in time"],
+    ]),
+  );
+});
+
+test("rtt client without any server that answers says which it asked", async () => {
+  const nowhere = `127.0.0.1:${freePort()}`;
+  await using p2p = await P2pServer.listen();
+  const servers = [nowhere, p2p.address];
+  const connecting = RttClient.connect({ name: "Alice", servers });
+  const { message } = await assertFails(connecting, ErrorCode.ConnectionLost);
+  for (const server of servers) assertStringIncludes(message, server);
+  assertEquals(p2p.users(), []);
+});
+
+test("rtt client moves 50 times under load, and nothing is lost or comes twice", async () => {
+  await checkMoves({
+    listen: (options) => RttServer.listen(options),
+    connect: (options) => RttClient.connect(options),
+  }, { moves: 50, bothMove: false });
+});
+
+test("rtt clients that write to each other move at the same time", async () => {
+  await checkMoves({
+    listen: (options) => RttServer.listen(options),
+    connect: (options) => RttClient.connect(options),
+  }, { moves: 25, bothMove: true });
+});
+
+test("rtt server measures the time to its peers", async () => {
+  await using setting = await nearAndFar();
+  const { near, far } = setting;
+  await eventually(
+    "both have a time",
+    () => [near, far].every((server) => server.peers()[0]!.rttMs !== undefined),
+  );
+  for (const server of [near, far]) {
+    const { rttMs, hops } = server.peers()[0]!;
+    assert(rttMs! >= 2 * FAR_MS && rttMs! < 1_000, `${rttMs} ms`);
+    assertEquals(hops, 1);
+  }
+});
+
+test("rtt client that leaves frees its name at once", async () => {
+  await using server = await RttServer.listen();
+  for (let round = 0; round < 20; round++) {
+    const alice = await RttClient.connect({ name: "Alice", servers: [server.address] });
+    await alice.close();
+  }
+  assertEquals(server.localUsers(), []);
+});
+
+test("a first-generation rtt client finds the fastest of our servers, and signs on there", async () => {
+  await using setting = await nearAndFar();
+  const { near, far } = setting;
+  const { client, times } = await OldClient.connectToFastest("Olga", near);
+  await using olga = client;
+  assertEquals(times.size, 2);
+  assertEquals(olga.port, near.port);
+  await eventually("the far server knows", () => far.users().join() === "Olga");
+  await using nina = await RttClient.connect({ name: "Nina", servers: [far.address] });
+  await nina.send("Olga", "Hello.");
+  await olga.sees("Nina: Hello.");
+  olga.signOff();
+  await eventually("Olga has left", () => near.localUsers().join() === "Nina");
+  await assertFails(nina.send("Olga", "Hello?"), ErrorCode.NoSuchUser);
+});
+
+test("rtt client finds the fastest of first-generation servers and ours", async () => {
+  await using way = new DelayProxy(FAR_MS);
+  await using far = await RttServer.listen({ advertise: way.address });
+  way.target = far.port;
+  await using old = new OldServer({ echoes: true });
+  await using nina = await RttClient.connect({
+    name: "Nina",
+    servers: [way.address, old.address],
+  });
+  assertEquals(nina.server, old.address);
+  await using olga = await OldClient.connect("Olga", old);
+  await eventually("both are there", () => old.users.size === 2);
+  await nina.send("Olga", "Hello.");
+  await olga.sees("Nina: Hello.");
+  olga.send("Nina", "and back");
+  assertEquals((await nextMessage(nina)).text, "and back");
+  await nina.close();
+  await eventually("Nina has left", () => !old.users.has("Nina"));
+});

@@ -1,0 +1,127 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { P2pClient } from "@netlab/p2p/client";
+import { RttServer } from "@netlab/rtt/server";
+import { freePort, freePorts, Process } from "../processes.ts";
+import { eventually, nextMessage, processTest as test } from "../p2p/network.ts";
+
+const SERVER = "rtt/server.ts";
+const CLIENT = "rtt/client.ts";
+
+/** Starts a server as a user would, and waits until it listens. */
+async function startServer(port: number, peer: number): Promise<Process> {
+  const args = ["--port", `${port}`, "--peer", `127.0.0.1:${peer}`, "--json"];
+  const server = Process.start(SERVER, args);
+  await server.waitFor('"event":"listening"');
+  return server;
+}
+
+function startClient(name: string, ...servers: string[]): Process {
+  return Process.start(CLIENT, ["--name", name, ...servers], { stdin: "piped" });
+}
+
+test("rtt programs measure, choose, and carry messages", async () => {
+  const [one, two] = freePorts(2) as [number, number];
+  await using first = await startServer(one, two);
+  await using second = await startServer(two, one);
+  await first.waitFor('"event":"link.up"');
+  await second.waitFor('"event":"link.up"');
+  const nowhere = `127.0.0.1:${freePort()}`;
+  await using alice = startClient("Alice", nowhere, `127.0.0.1:${one}`);
+  const connected = await alice.waitFor(/^Connected to best server on port \d+$/);
+  const lines = alice.stdout.slice(0, 5);
+  const measured = lines.flatMap((line) => {
+    const match = /^Server (127\.0\.0\.1:\d+): RTT (\d+\.\d{6}) seconds$/.exec(line);
+    return match ? [{ server: match[1]!, seconds: match[2]! }] : [];
+  });
+  assertEquals(
+    measured.map(({ server }) => server).sort(),
+    [`127.0.0.1:${one}`, `127.0.0.1:${two}`].sort(),
+    lines.join("\n"),
+  );
+  assert(measured.every(({ seconds }) => Number(seconds) > 0 && Number(seconds) < 1));
+  const best = measured.sort((a, b) => Number(a.seconds) - Number(b.seconds))[0]!;
+  assertEquals(lines.filter((line) => !/^Server .* RTT/.test(line)), [
+    `Server ${nowhere}: no answer (connection refused)`,
+    `Best server: ${best.server} with RTT ${best.seconds} seconds`,
+    `Connected to best server on port ${best.server.split(":")[1]}`,
+  ]);
+  assertEquals(lines[4], connected);
+
+  await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${two}`] });
+  await eventually("Bob sees Alice", async () => (await bob.users()).includes("Alice"));
+  await bob.send("Alice", "Hello");
+  await alice.waitFor("Bob: Hello");
+  await alice.write("Bob and back\n");
+  assertEquals((await nextMessage(bob)).text, "and back");
+  await alice.write("/rtt\n");
+  await alice.waitFor(/^Best server: /); // the one from the start
+  const again = await alice.waitFor(/^Best server: /);
+  await alice.write("/servers\n"); // is carried out when the move is over
+  const yours = await alice.waitFor("(yours)");
+  assert(again.includes(yours.replace("(yours)", "with")), `${again}, but ${yours}`);
+
+  // Her server dies: the other one is the best now.
+  const [dies, port] = yours.includes(`:${one} `) ? [first, two] : [second, one];
+  if (dies === second) await bob.moveTo(`127.0.0.1:${one}`);
+  const killed = performance.now();
+  dies.kill("SIGKILL");
+  await alice.waitForError("looking for another server");
+  await alice.waitFor(`Best server: 127.0.0.1:${port} with RTT`);
+  await alice.write("Bob after all that\n");
+  assertEquals((await nextMessage(bob)).text, "after all that");
+  const took = performance.now() - killed;
+  assert(took < 5_000, `took ${took} ms`);
+  await alice.endInput();
+  assertEquals((await alice.finished()).code, 0);
+  const left = dies === first ? second : first;
+  left.kill("SIGTERM");
+  assertEquals((await left.finished()).code, 0);
+});
+
+test("rtt client program without any server says so in one line, with exit code 1", async () => {
+  const servers = freePorts(2).map((port) => `127.0.0.1:${port}`);
+  await using client = startClient("Alice", ...servers);
+  const { code, stdout, stderr } = await client.finished();
+  assertEquals(code, 1);
+  assertEquals(
+    stdout.toSorted(),
+    servers.map((server) => `Server ${server}: no answer (connection refused)`).sort(),
+  );
+  assertEquals(stderr.length, 1);
+  assertMatch(stderr[0]!, /^error: Cannot choose a server: none of .* answers; start one first$/);
+  for (const server of servers) assertStringIncludes(stderr[0]!, server);
+});
+
+test("rtt client program in a pipe sends what it is given", async () => {
+  await using server = await RttServer.listen();
+  await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
+  await using alice = startClient("Alice", server.address);
+  await alice.write("Bob Hello\n");
+  await alice.endInput();
+  const { code, stderr } = await alice.finished();
+  assertEquals([code, stderr], [0, []]);
+  assertEquals((await nextMessage(bob)).text, "Hello");
+});
+
+for (const program of [SERVER, CLIENT]) {
+  test(`${program} has help and a version that need no permission, soon`, async () => {
+    const help = await Process.run(program, ["--help"], { permissions: [] });
+    assertEquals([help.code, help.stderr], [0, []]);
+    assertStringIncludes(help.stdout.join("\n"), "deno task rtt:");
+    const version = await Process.run(program, ["--version"], { permissions: [] });
+    assertMatch(version.stdout.join("\n"), /^netlab rtt (server|client) \d+\.\d+\.\d+$/);
+  });
+}
+
+test("rtt programs name the permission that they lack", async () => {
+  for (
+    const [program, args] of [
+      [SERVER, ["--port", "5001"]],
+      [CLIENT, ["--name", "Alice", "127.0.0.1:5001"]],
+    ] as const
+  ) {
+    const { code, stderr } = await Process.run(program, [...args], { permissions: [] });
+    assertEquals([code, stderr.length], [1, 1], stderr.join("\n"));
+    assertStringIncludes(stderr[0]!, "add --allow-net=127.0.0.1:5001");
+  }
+});
