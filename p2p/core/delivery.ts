@@ -66,6 +66,8 @@ export class Delivery {
   readonly #fields = new MessageFields();
   /** Users of this server that are held up until less is kept for a recipient. */
   readonly #heldUp = new Map<string, Set<Link>>();
+  /** Recipients who did not take what waits in the time that others were held up for them. */
+  readonly #overdue = new Set<string>();
   /** Recipients whose way was clogged. */
   readonly #clogged = new Set<string>();
   /** Over which neighbour each server was reached when that was last looked at. */
@@ -99,7 +101,7 @@ export class Delivery {
       return receipts.toUser(link.name, refused(id, ErrorCode.TextTooLong, reason));
     }
     if (mailbox.isFull(recipient)) {
-      if (!users.locate(recipient)) {
+      if (!users.locate(recipient) || this.#overdue.has(recipient)) {
         const reason = `Cannot keep a message for ${recipient}: too many wait for them already`;
         return receipts.toUser(link.name, refused(id, ErrorCode.MailboxFull, reason));
       }
@@ -239,6 +241,14 @@ export class Delivery {
   tick(): void {
     const { now } = this.#context;
     const { mailbox, receipts } = this.#parts;
+    for (const [recipient, links] of this.#heldUp) {
+      for (const link of links) {
+        if (!link.isHeldTooLong(now)) continue;
+        link.letGo(now);
+        links.delete(link);
+        this.#overdue.add(recipient);
+      }
+    }
     if (now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
     for (const { id, sender, recipient } of mailbox.expire(now)) {
@@ -370,7 +380,7 @@ export class Delivery {
   }
 
   #holdUp(link: Link, recipient: string): void {
-    link.hold();
+    link.hold(this.#context.now);
     let links = this.#heldUp.get(recipient);
     if (!links) this.#heldUp.set(recipient, links = new Set());
     links.add(link);
@@ -382,6 +392,7 @@ export class Delivery {
     const links = this.#heldUp.get(recipient);
     if (!links || (users.locate(recipient) && !mailbox.isHalfEmpty(recipient))) return;
     this.#heldUp.delete(recipient);
+    this.#overdue.delete(recipient);
     for (const link of links) link.letGo(this.#context.now);
   }
 }

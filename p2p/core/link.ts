@@ -24,6 +24,9 @@ export type Role =
   /** A first-generation server, for one frame. */
   | "courier";
 
+/** A writer is held up for one slow reader at most so long; then that reader's messages are refused. */
+const MAX_HOLD_MS = 3_000;
+
 const encoder = new TextEncoder();
 
 /** One connection. */
@@ -54,6 +57,10 @@ export class Link {
   deadline: number = Infinity;
   /** Whether its reading is held up: nothing that it sends is heard then. */
   held = false;
+  /** Since when: milliseconds. */
+  heldAt = 0;
+  /** Whether it did not write what waits in the time that others were held up for it. */
+  overdue = false;
   /** Links whose reading is held up until this one has written what waits. */
   readonly heldUp: Set<Link> = new Set();
 
@@ -75,9 +82,15 @@ export class Link {
   }
 
   /** Reads nothing from it until {@linkcode Link.letGo}: its silence means nothing meanwhile. */
-  hold(): void {
+  hold(now: number): void {
+    if (!this.held) this.heldAt = now;
     this.held = true;
     this.port.pause();
+  }
+
+  /** Whether it has been held up for so long that those it writes to besides suffer. */
+  isHeldTooLong(now: number): boolean {
+    return this.held && now - this.heldAt >= MAX_HOLD_MS;
   }
 
   /** Reads on; the other side is not to be blamed for the silence until now. */

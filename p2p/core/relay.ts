@@ -49,6 +49,8 @@ export class Relay {
   readonly #context: Context;
   readonly #parts: RelayParts;
   readonly #fields = new MessageFields();
+  /** Links that hold others up, or did for too long. */
+  readonly #slow = new Set<Link>();
 
   /** A relay for the users of one server. */
   constructor(context: Context, parts: RelayParts) {
@@ -103,6 +105,20 @@ export class Relay {
   release(link: Link): void {
     for (const held of link.heldUp) held.letGo(this.#context.now);
     link.heldUp.clear();
+    link.overdue = false;
+    this.#slow.delete(link);
+  }
+
+  /** Time has passed: whoever was held up for long enough goes on, and the slow one is refused. */
+  tick(): void {
+    for (const slow of this.#slow) {
+      for (const held of slow.heldUp) {
+        if (!held.isHeldTooLong(this.#context.now)) continue;
+        held.letGo(this.#context.now);
+        slow.heldUp.delete(held);
+        slow.overdue = true;
+      }
+    }
   }
 
   #handOver(link: Link, fields: MessageFields, user: Link): void {
@@ -126,15 +142,17 @@ export class Relay {
 
   /**
    * Whether a message for `to` may be written. A user of this server who writes faster than `to`
-   * reads is held up; when that is not enough, the message is refused.
+   * reads is held up for a while; when that is not enough, the message is refused.
    */
   #hasRoom(from: Link, to: Link, fields: MessageFields, recipient: string): boolean {
     const waiting = to.port.out.length;
-    if (waiting > HOLD_UP_BYTES && from.isUser && from !== to) {
-      from.hold();
+    const own = from.isUser && from !== to;
+    if (waiting > HOLD_UP_BYTES && own && !to.overdue) {
+      from.hold(this.#context.now);
       to.heldUp.add(from);
+      this.#slow.add(to);
     }
-    if (waiting <= REFUSE_BYTES) return true;
+    if (waiting <= (own && to.overdue ? HOLD_UP_BYTES : REFUSE_BYTES)) return true;
     const reason = `Cannot deliver to ${recipient}: messages come faster than they are read`;
     this.#refuse(from, fields, ErrorCode.RecipientBusy, reason);
     return false;

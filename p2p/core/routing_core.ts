@@ -180,6 +180,7 @@ export class RoutingCore {
     this.mesh.tick();
     this.#firstGeneration.tick();
     this.users.tick();
+    this.#relay.tick();
     this.#delivery.tick();
     for (const link of this.#accepted) {
       if (link.role === "stranger" && now - link.heardAt > STRANGER_MS) void link.port.close();
