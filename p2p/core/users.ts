@@ -54,6 +54,8 @@ export class Users {
   readonly #links = new Map<string, Link>();
   readonly #claims = new Map<string, Claim>();
   readonly #moving = new Map<Link, number>();
+  /** Users of bare text who ask for a name that is still another's, and until when: milliseconds. */
+  readonly #waiting = new Map<Link, { name: string; deadline: number }>();
   #lookedAt = 0;
 
   /** Nobody yet; `onChange` hears of every user of this server who comes or goes. */
@@ -113,7 +115,8 @@ export class Users {
 
   /**
    * Registers the user of a connection, or leaves that open until the holder of the name has had its
-   * chance to show a sign of life.
+   * chance to show a sign of life. A user who reads bare text expects no answer, and may have signed
+   * off elsewhere a moment ago: it waits for that news.
    *
    * @param session The session's key; the nil UUID for a user who reads bare text.
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when somebody else has the name,
@@ -146,10 +149,12 @@ export class Users {
   leave(link: Link): void {
     for (const [name, claim] of this.#claims) if (claim.link === link) this.#claims.delete(name);
     this.#moving.delete(link);
+    this.#waiting.delete(link);
     if (this.#links.get(link.name) !== link) return;
     this.#links.delete(link.name);
     this.#context.logger.info("{user} left", { event: "user.left", user: link.name });
     this.#publishRemoval(link.name);
+    this.#admitWaiting(link.name);
   }
 
   /**
@@ -185,11 +190,12 @@ export class Users {
       if (this.#links.get(name) === holder && !holder.held) {
         this.#evict(holder, "another session asked for its name, and it was silent");
       }
-      try {
-        this.register(claim.link, name, claim.session);
-      } catch (error) {
-        claim.link.tell(error as NetlabError);
-      }
+      this.#registerAgain(claim.link, name, claim.session);
+    }
+    for (const [link, { name, deadline }] of this.#waiting) {
+      if (now < deadline) continue;
+      this.#registerAgain(link, name);
+      this.#waiting.delete(link);
     }
     for (const [link, deadline] of this.#moving) if (now >= deadline) this.#letGo(link);
     for (const link of this.#links.values()) {
@@ -213,6 +219,7 @@ export class Users {
    */
   resolve(names: Iterable<string>): void {
     for (const name of names) {
+      this.#admitWaiting(name);
       const link = this.#links.get(name);
       const own = link && this.#directory.at(this.#context.id, name);
       if (!own) continue;
@@ -238,6 +245,31 @@ export class Users {
     return this.#links.keys();
   }
 
+  /** The name may be free: the first of those who wait for it gets it. */
+  #admitWaiting(wanted: string): void {
+    for (const [link, { name }] of this.#waiting) {
+      if (name !== wanted || this.#isTaken(name)) continue;
+      this.#waiting.delete(link);
+      this.#registerAgain(link, name);
+      return;
+    }
+  }
+
+  #isTaken(name: string): boolean {
+    for (const { server } of this.#directory.find(name)) {
+      if (this.#topology.reaches(server)) return true;
+    }
+    return false;
+  }
+
+  #registerAgain(link: Link, name: string, session: string = NIL_UUID): void {
+    try {
+      this.register(link, name, session);
+    } catch (error) {
+      link.tell(error as NetlabError);
+    }
+  }
+
   #letGo(link: Link): void {
     this.leave(link);
     void link.port.end();
@@ -256,6 +288,10 @@ export class Users {
     const { name } = other.user;
     const holder = other.server === this.#context.id ? this.#links.get(name) : undefined;
     if (holder?.role !== "session" || holder.held || this.#claims.has(name)) {
+      if (link.readsText && !this.#waiting.has(link)) {
+        this.#waiting.set(link, { name, deadline: this.#context.now + MOVE_MS });
+        return;
+      }
       throw taken(name, this.#addressOf(other.server), link.readsText);
     }
     const deadline = this.#context.now + SIGN_OF_LIFE_MS;
