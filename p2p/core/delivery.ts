@@ -76,6 +76,8 @@ export class Delivery {
   readonly #ownAnswers: Receipt[] = [];
   /** Messages that other servers handed over and that are not safe yet, and which server. */
   readonly #takenOver = new Map<string, string>();
+  /** What is still to be handed over, and to which server. */
+  #handingOver: { server: string; entries: KeptEntry[] } = { server: "", entries: [] };
   #lookedAt = 0;
 
   /** Delivers what is in the mailbox. */
@@ -121,15 +123,13 @@ export class Delivery {
    * kept here no more.
    */
   handOver(server: string): void {
-    const { mailbox, mesh } = this.#parts;
-    const next = mesh.toward(server);
-    if (!next) return;
+    const { mailbox } = this.#parts;
+    const entries: KeptEntry[] = [];
     for (const recipient of mailbox.recipients()) {
-      for (const { message } of mailbox.box(recipient)!.entries.values()) {
-        const kept = { origin: this.#context.id, destination: server, message };
-        writeKeptMessage(next.port.out, kept, MessageKind.HandedOver, 1);
-      }
+      entries.push(...mailbox.box(recipient)!.entries.values());
     }
+    this.#handingOver = { server, entries };
+    this.#continueHandOver();
   }
 
   /** Writes down what came in; those whose messages are safe are told, and the messages are sent. */
@@ -138,9 +138,9 @@ export class Delivery {
     if (!mailbox.dirty) return;
     const { safe, failed, error } = mailbox.commit();
     for (const { id, sender } of safe) {
+      receipts.toUser(sender, accepted(id));
       const before = this.#takenOver.get(id);
-      if (before === undefined) receipts.toUser(sender, accepted(id));
-      else this.#answer(before, accepted(id));
+      if (before !== undefined) this.#answer(before, accepted(id));
       this.#takenOver.delete(id);
     }
     for (const { id, sender, recipient } of failed) {
@@ -195,11 +195,9 @@ export class Delivery {
     const next = mesh.toward(destination);
     // Who keeps it hears that the way is gone, and sends it again over another.
     if (!next || next === link || hops > MAX_HOPS) return;
-    if (next.port.out.length <= REFUSE_BYTES) next.port.out.forward(frame, hops);
-    else {this.#answer(
-        origin,
-        refused(messageId(fields), ErrorCode.RecipientBusy, "the way is clogged"),
-      );}
+    if (next.port.out.length <= REFUSE_BYTES) return next.port.out.forward(frame, hops);
+    const id = messageId(fields);
+    this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the way is clogged"));
   }
 
   /** Receipts about kept messages came from another server. */
@@ -235,6 +233,7 @@ export class Delivery {
     const clogged = [...this.#clogged];
     this.#clogged.clear();
     for (const recipient of clogged) this.#send(recipient);
+    this.#continueHandOver();
   }
 
   /** Time has passed: what is too old ends, what nobody answered is sent again. */
@@ -261,6 +260,17 @@ export class Delivery {
       const late = oldest?.sentTo !== undefined && now - oldest.sentAt >= ANSWER_MS;
       if (late) this.#sendAgain(recipient, box);
       else if (box.waiting.size > 0) this.#send(recipient);
+    }
+  }
+
+  /** Hands over as much as the link takes for now. */
+  #continueHandOver(): void {
+    const { server, entries } = this.#handingOver;
+    const out = this.#parts.mesh.toward(server)?.port.out;
+    while (out && entries.length > 0 && out.length <= HOLD_UP_BYTES) {
+      const { message } = entries.shift()!;
+      const kept = { origin: this.#context.id, destination: server, message };
+      writeKeptMessage(out, kept, MessageKind.HandedOver, 1);
     }
   }
 
