@@ -1,88 +1,24 @@
 /**
- * A user's side of a session: what it sends again, what it drops, how much is under way, and what
- * becomes of each message.
+ * The sending half of a user's session: what is sent again, how much is under way, and what becomes of
+ * each message.
  *
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import {
-  Capability,
   ErrorCode,
-  type Frame,
-  FrameDecoder,
-  FrameType,
-  FrameWriter,
-  Information,
   type Message,
   MessageKind,
   NetlabError,
-  readCapabilities,
   readMessage,
-  type Receipt,
   ReceiptState,
-  writeInformationRequest,
-  writeMessage,
-  writeReceipts,
 } from "@netlab/protocol";
-import { ClientSession, type Outlet } from "@netlab/p2p/core";
-import { randomUuid, seeded } from "./seeded.ts";
+import { ClientSession } from "@netlab/p2p/core";
+import { connection, decode, message, receipts, start, written } from "./session_parts.ts";
 
 /** As many messages may be under way, and as many bytes wait to leave. */
 const MAX_UNDER_WAY = 4_096;
 const ENOUGH_BYTES = 256 * 1024;
-
-const random = seeded(7);
-
-function connection(receipts = true): Outlet & { out: FrameWriter } {
-  return { out: new FrameWriter(), receipts };
-}
-
-function decode(bytes: Uint8Array): Frame[] {
-  const frames: Frame[] = [];
-  new FrameDecoder((frame) => frames.push(frame.copy())).push(bytes);
-  return frames;
-}
-
-/** The texts of the messages that were written to a connection since the last call. */
-function written(outlet: Outlet): string[] {
-  return decode(outlet.out.take()).map(({ payload }) => readMessage(payload).text);
-}
-
-function message(text: string): Message {
-  return { id: randomUuid(random), sender: "Ann", recipient: "Bob", text };
-}
-
-function frameOf(write: (out: FrameWriter) => void): Frame {
-  const out = new FrameWriter();
-  write(out);
-  return decode(out.take())[0]!;
-}
-
-function receipts(...items: (Partial<Receipt> & { id: string })[]): Frame {
-  const full = items.map((item) => ({
-    state: ReceiptState.Delivered,
-    code: 0,
-    reason: "",
-    ...item,
-  }));
-  return frameOf((out) => writeReceipts(out, full));
-}
-
-/** A session, what it received, and what became of what it sent: `ok`, or the name of an error. */
-function start() {
-  const received: Message[] = [];
-  const outcomes: string[] = [];
-  const session = new ClientSession((message) => received.push(message), 0);
-  const send = (text: string, deadline = 1_000) => {
-    const sent = message(text);
-    session.send(sent, deadline, (error) => {
-      const name = Object.entries(ErrorCode).find(([, code]) => code === error?.code)?.[0];
-      outcomes.push(`${text} ${error ? name : "ok"}`);
-    });
-    return sent;
-  };
-  return { session, received, outcomes, send };
-}
 
 Deno.test({
   name: "session sends at once when it has a connection, and else on the next one",
@@ -108,7 +44,7 @@ Deno.test({
     session.attach(first);
     const sent = ["a", "b", "c", "d"].map((text) => send(text));
     session.received(receipts({ id: sent[1]!.id }), first);
-    session.detach();
+    session.detach(first);
     send("e");
     const second = connection();
     session.attach(second);
@@ -120,33 +56,16 @@ Deno.test({
 });
 
 Deno.test({
-  name: "session takes each message once, whichever connections bring it",
-  permissions: "none",
-  fn() {
-    const { session, received } = start();
-    const [one, other] = [connection(), connection()];
-    session.attach(one);
-    const sent = message("hello");
-    const frame = frameOf((out) => writeMessage(out, sent, MessageKind.WithReceipts));
-    assertEquals(session.received(frame, one), true);
-    session.attach(other);
-    session.received(frame, other);
-    session.received(frame, one);
-    session.receive({ ...sent, text: "the same id" });
-    assertEquals(received, [sent]);
-  },
-});
-
-Deno.test({
   name: "session settles a message by its receipts: delivered, refused with the reason, expired",
   permissions: "none",
   fn() {
-    const { session, send, outcomes } = start();
+    const { session, send, accepted, outcomes } = start();
     const outlet = connection();
     session.attach(outlet);
     const [a, b, c, d] = ["a", "b", "c", "d"].map((text) => send(text)) as Message[];
     session.received(receipts({ id: a!.id, state: ReceiptState.Accepted }), outlet);
     session.received(receipts({ id: d!.id, state: 99 }), outlet);
+    assertEquals(accepted, ["a ok"]);
     assertEquals(outcomes, [], "accepted is not the end, nor is what nobody knows");
     const refusal = { state: ReceiptState.Refused, code: ErrorCode.NoSuchUser, reason: "nobody" };
     session.received(
@@ -157,13 +76,14 @@ Deno.test({
       outlet,
     );
     assertEquals(outcomes, ["a ok", "b NoSuchUser", "c TimedOut"]);
-    session.received(receipts({ id: a!.id }, { id: randomUuid(random) }), outlet);
+    session.received(receipts({ id: a!.id }, { id: message("unknown").id }), outlet);
+    assertEquals(accepted, ["a ok", "b NoSuchUser", "c TimedOut"]);
     assertEquals(outcomes.length, 3, "each is settled once");
   },
 });
 
 Deno.test({
-  name: "session keeps at most 4,096 messages without a receipt under way",
+  name: "session keeps at most 4,096 messages that are not safe under way",
   permissions: "none",
   fn() {
     const { session, send, outcomes } = start();
@@ -207,10 +127,30 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "session waits for the end of what is safe, whatever its deadline, and does not send it again",
+  permissions: "none",
+  fn() {
+    const { session, send, accepted, outcomes } = start();
+    const [first, second] = [connection(), connection()];
+    session.attach(first);
+    const sent = send("safe", 500);
+    session.received(receipts({ id: sent.id, state: ReceiptState.Accepted }), first);
+    session.detach(first);
+    session.tick(100_000);
+    session.attach(second);
+    assertEquals(written(second), []);
+    assertEquals([accepted, outcomes], [["safe ok"], []]);
+    session.received(receipts({ id: sent.id, state: ReceiptState.Expired }), second);
+    assertEquals([accepted, outcomes], [["safe ok"], ["safe TimedOut"]]);
+  },
+});
+
+Deno.test({
   name: "session gives up what has no receipt at its deadline, and does not send it again",
   permissions: "none",
   fn() {
-    const { session, send, outcomes } = start();
+    const { session, send, accepted, outcomes } = start();
     send("soon", 500);
     send("later", 1_000);
     session.tick(499);
@@ -222,6 +162,7 @@ Deno.test({
     assertEquals(written(outlet), ["later"]);
     session.tick(5_000);
     assertEquals(outcomes, ["soon TimedOut", "later TimedOut"]);
+    assertEquals(accepted, outcomes);
   },
 });
 
@@ -256,51 +197,20 @@ Deno.test({
 });
 
 Deno.test({
-  name: "session answers when it is asked for a sign of life, on the connection that asked",
-  permissions: "none",
-  fn() {
-    const { session } = start();
-    const [now, before] = [connection(), connection()];
-    session.attach(now);
-    for (const what of [Information.Capabilities, Information.Users]) {
-      const question = frameOf((out) => writeInformationRequest(out, what));
-      assertEquals(session.received(question, before), true);
-      const [answer] = decode(before.out.take());
-      assertEquals([answer!.type, answer!.subtype], [FrameType.InformationResponse, what]);
-      const says = what === Information.Capabilities ? [Capability.Session] : [];
-      assertEquals([...readCapabilities(answer!.payload)], says);
-    }
-    assertEquals(now.out.length, 0);
-  },
-});
-
-Deno.test({
-  name: "session leaves frames that are not its own to others",
-  permissions: "none",
-  fn() {
-    const { session } = start();
-    const outlet = connection();
-    for (const type of [FrameType.Error, FrameType.Echo, FrameType.Registration, 99]) {
-      assertEquals(session.received(frameOf((out) => out.frame(type, 0)), outlet), false);
-    }
-    assertEquals(outlet.out.length, 0);
-  },
-});
-
-Deno.test({
   name: "session tells when nothing is under way any more",
   permissions: "none",
   fn() {
     const { session, send } = start();
+    const { Accepted, Refused } = ReceiptState;
     let settled = 0;
     session.whenSettled(() => settled++);
     assertEquals(settled, 1, "at once, when nothing was sent");
     const outlet = connection();
     session.attach(outlet);
     const [a, b] = [send("a"), send("b")];
-    session.received(receipts(a), outlet);
+    session.received(receipts({ ...a, state: Accepted }), outlet);
     assertEquals(settled, 1);
-    session.received(receipts(b), outlet);
+    session.received(receipts({ ...b, state: Refused }), outlet);
     assertEquals(settled, 2);
   },
 });
@@ -331,9 +241,12 @@ Deno.test({
     const outlet = connection(false);
     const next = (left: number) => {
       if (left === 0) return;
-      session.send(message(`${left}`), 1_000, () => {
-        texts.push(`${left}`);
-        next(left - 1);
+      session.send(message(`${left}`), 1_000, {
+        accepted: () => {},
+        ended: () => {
+          texts.push(`${left}`);
+          next(left - 1);
+        },
       });
     };
     next(5);

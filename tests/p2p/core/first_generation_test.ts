@@ -4,7 +4,14 @@
  * @module
  */
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { ErrorCode, FrameType, MessageKind, UserKind, writeMessage } from "@netlab/protocol";
+import {
+  ErrorCode,
+  FrameType,
+  MessageKind,
+  ReceiptState,
+  UserKind,
+  writeMessage,
+} from "@netlab/protocol";
 import { FirstGenerationServer } from "./first_generation_parties.ts";
 import { addressOf, chain, servers, settle } from "./networks.ts";
 import { TestUser } from "./test_user.ts";
@@ -184,15 +191,20 @@ Deno.test({
     old.crash();
     network.run(50);
     assertEquals([nodes[0].users(), nodes[1].users()], Array(2).fill(["Ann", "Bob"]));
-    const id = ann.send("Olga", "hello");
+    const id = ann.send("Olga", "hello", { kind: MessageKind.Plain });
+    const kept = ann.send("Olga", " and kept");
     network.run(50);
     assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
+    assertEquals(ann.statesOf(kept), [ReceiptState.Accepted]);
     const again = new FirstGenerationServer(network, OLD);
     const olga = new TestUser(network, "Olga", { bare: true }).register(again);
     network.until(() => nodes[1].users().includes("Olga"), 3_000);
+    network.run(500);
+    assertEquals(olga.text, "Ann:  and kept");
+    assert(ann.isDelivered(kept));
     ann.send("Olga", "hello", { id });
     network.run(500);
-    assertEquals(olga.text, "Ann: hello");
+    assertEquals(olga.text, "Ann:  and keptAnn: hello");
   },
 });
 
@@ -215,7 +227,7 @@ Deno.test({
     const { network, nodes, old, olga, ann } = start();
     // Not listening for a moment: the lasting connection stays.
     network.unlisten(OLD);
-    const id = ann.send("Olga", "hello");
+    const id = ann.send("Olga", "hello", { kind: MessageKind.Plain });
     network.run(100);
     assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
     assert(ann.receiptsFor(id)[0]!.reason.includes("Olga"));

@@ -33,13 +33,13 @@ Deno.test({
     assertEquals(bob.errors, []);
     assertEquals([has(node(0), "Bob"), has(node(1), "Bob")], [true, true]);
     for (const each of nodes) assertEquals(each.users(), ["Bob"]);
-    // Asked from each server, it is found at the nearest place.
-    assertEquals(
-      nodes.slice(0, 2).map(({ core }) => core.users.locate("Bob")?.server),
-      nodes.slice(0, 2).map(({ core }) => core.id),
-    );
-    const [here, there] = nodes.map(({ core }) => core.users.locate("Bob")!.user.since);
-    assertEquals(here, there, "the name is as old as the session");
+    // Asked from each server, it is found at the newest place, which is as old as the session.
+    const places = nodes.map(({ core }) => core.users.locate("Bob")!);
+    assertEquals(places.map(({ server }) => server), Array(3).fill(node(1).core.id));
+    const first = node(1).core.users.locate("Bob")!.user.since;
+    assertEquals(places.map(({ user }) => user.since), Array(3).fill(first));
+    const link = [...nodes[2]!.core.users.names()];
+    assertEquals(link, ["Bob"], "one name, though at two places");
   },
 });
 

@@ -95,6 +95,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a user of bare text gets a name whose holder leaves within 2 s, here or elsewhere",
+  permissions: "none",
+  fn() {
+    const { network, nodes, node } = start();
+    for (const [index, at] of nodes.entries()) {
+      const name = `User ${index}`;
+      const before = new TestUser(network, name, { bare: true }).at(at);
+      network.run(50);
+      const next = new TestUser(network, name, { bare: true }).register(node);
+      const late = new TestUser(network, name, { bare: true }).register(node);
+      network.run(1_500);
+      assertEquals([next.text, late.text], ["", ""]);
+      before.connection!.end();
+      network.until(() => node.core.users.get(name) !== undefined, 100);
+      network.run(2_500);
+      assert(!next.connection!.closed);
+      assertEquals(next.text, "");
+      assert(late.text.startsWith(`netlab: Cannot register as ${name}`), late.text);
+    }
+    assertEquals(nodes[1].users(), ["User 0", "User 1"]);
+  },
+});
+
+Deno.test({
   name: "a second stranger is refused while the first one waits",
   permissions: "none",
   fn() {

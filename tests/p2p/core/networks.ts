@@ -15,12 +15,13 @@ export function addressOf(index: number): string {
  * Servers that all know each other's addresses, of which only the pairs in `edges` can link.
  *
  * @param edges Pairs of numbers of servers; all pairs when left out.
+ * @param options For all servers, or for each by its number.
  */
 export function servers(
   network: VirtualNetwork,
   count: number,
   edges?: readonly (readonly [number, number])[],
-  options: VirtualNodeOptions = {},
+  options: VirtualNodeOptions | ((index: number) => VirtualNodeOptions) = {},
 ): VirtualNode[] {
   const addresses = Array.from({ length: count }, (_, index) => addressOf(index));
   for (let a = 0; edges && a < count; a++) {
@@ -29,8 +30,9 @@ export function servers(
       network.separate(addresses[a]!, addresses[b]!);
     }
   }
-  return addresses.map((address) =>
-    new VirtualNode(network, address, { ...options, peers: addresses })
+  const optionsOf = typeof options === "function" ? options : () => options;
+  return addresses.map((address, index) =>
+    new VirtualNode(network, address, { ...optionsOf(index), peers: addresses })
   );
 }
 

@@ -9,6 +9,8 @@ import {
   FrameType,
   MessageKind,
   NIL_UUID,
+  ReceiptKind,
+  ReceiptState,
   Registration,
   writeBareRegistration,
   writePeerRegistration,
@@ -33,21 +35,20 @@ function start() {
 const encoder = new TextEncoder();
 
 Deno.test({
-  name: "a message to nobody is refused with the recipient's name",
+  name: "a message to nobody that is not to be kept is refused with the recipient's name",
   permissions: "none",
   fn() {
     const { network, nodes, ann } = start();
     const bare = new TestUser(network, "Bare", { bare: true }).at(nodes[0]);
-    const ids = [MessageKind.Plain, MessageKind.WithReceipts].map((kind) =>
-      ann.send("Zoë", "hello", { kind })
-    );
+    const id = ann.send("Zoë", "hello", { kind: MessageKind.Plain });
+    const kept = ann.send("Zoë", "hello");
+    // A bare user's is kept by nobody, whatever it says.
     bare.send("Zoë", "hello");
     network.run(50);
-    for (const id of ids) {
-      assertEquals(ann.receiptsFor(id).length, 1);
-      assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
-      assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "Zoë");
-    }
+    assertEquals(ann.receiptsFor(id).length, 1);
+    assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
+    assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "Zoë");
+    assertEquals(ann.statesOf(kept), [ReceiptState.Accepted]);
     assertEquals(
       bare.text,
       "netlab: Cannot deliver to Zoë: nobody of that name is on the network",
@@ -63,11 +64,13 @@ Deno.test({
     const { network, nodes, ann, bob } = start();
     // On its way when Bob leaves.
     network.latency = () => 100;
-    const id = ann.send("Bob", "hello");
+    const id = ann.send("Bob", "hello", { kind: MessageKind.Plain });
+    const kept = ann.send("Bob", "hello");
     network.run(50);
     bob.connection!.end();
     network.run(1_000);
     assertEquals(bob.messages, []);
+    assertEquals(ann.statesOf(kept), [ReceiptState.Accepted]);
     assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
     assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "Bob");
     assertEquals(nodes[0].users(), ["Ann"]);
@@ -118,14 +121,23 @@ Deno.test({
     const { network, nodes, ann } = start();
     const eve = new TestUser(network, "Eve").dial(nodes[0]);
     for (const user of [ann, eve]) {
-      for (const type of [FrameType.Presence, FrameType.LinkState, FrameType.Receipt]) {
-        user.connection!.out.frame(type, 0);
-      }
+      const { out } = user.connection!;
+      for (const type of [FrameType.Presence, FrameType.LinkState]) out.frame(type, 0);
     }
+    // A session acknowledges what it took; nobody else has anything to acknowledge.
+    for (const subtype of [ReceiptKind.Relayed, ReceiptKind.ToServer]) {
+      ann.connection!.out.frame(FrameType.Receipt, subtype);
+    }
+    for (const subtype of [MessageKind.Kept, MessageKind.HandedOver]) {
+      ann.connection!.out.frame(FrameType.Message, subtype);
+    }
+    eve.acknowledge(network.uuid());
     writePeerRegistration(ann.connection!.out, { server: network.uuid(), address: "x:1" });
     network.run(50);
-    const all = Array(3).fill("NotRegistered");
-    assertEquals([ann.errorNames(), eve.errorNames()], [[...all, "AlreadyRegistered"], all]);
+    const all = Array(2).fill("NotRegistered");
+    assertEquals(eve.errorNames(), [...all, "NotRegistered"]);
+    const unknown = Array(4).fill("UnknownType");
+    assertEquals(ann.errorNames(), [...all, ...unknown, "AlreadyRegistered"]);
     assertEquals(nodes[0].users(), ["Ann", "Bob"]);
   },
 });
@@ -170,7 +182,10 @@ Deno.test({
       "Malformed",
     ]);
     assertEquals(bob.messages.length, 1);
-    assertEquals(ann.receipts.length, 1);
+    assertEquals(ann.receipts.map(({ state }) => state), [
+      ReceiptState.Accepted,
+      ReceiptState.Delivered,
+    ]);
   },
 });
 
@@ -210,6 +225,8 @@ Deno.test({
       assertEquals(session.errorNames(), ["NameTaken"]);
       assertStringIncludes(session.errors[0]!.message, nodes[1].address);
       assert(!session.connection!.closed, "it may choose another");
+      assertEquals(bare.text, "", "the holder may have signed off a moment ago");
+      network.run(2_300);
       assertStringIncludes(bare.text, `netlab: Cannot register as ${name}: the name is taken`);
       assert(bare.connection!.closed, "it could not tell that it failed");
       writeSessionRegistration(session.connection!.out, { ...session, name: `${name} II` });

@@ -1,6 +1,7 @@
 /**
  * A user on a {@linkcode VirtualNetwork} with the real `ClientSession`: what has no receipt is sent again
- * on the next connection, and copies are dropped. Owns connecting, moving and coming back.
+ * on the next connection, copies are dropped, and what the program took is acknowledged. Owns connecting,
+ * moving and coming back.
  *
  * @module
  */
@@ -14,11 +15,12 @@ import {
   type NetlabError,
   readBareName,
   readError,
+  readServers,
   writeDisconnect,
   writeInformationRequest,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { ClientSession, type FrameRule } from "@netlab/p2p/core";
+import { ClientSession, type FrameRule, type Outlet } from "@netlab/p2p/core";
 import { pick } from "./seeded.ts";
 import type { VirtualConnection } from "./virtual_connection.ts";
 import type { VirtualNetwork } from "./virtual_network.ts";
@@ -26,6 +28,9 @@ import type { VirtualNetwork } from "./virtual_network.ts";
 const TICK_MS = 250;
 const ASK_EVERY_MS = 15_000;
 const TRY_AGAIN_MS = 200;
+
+/** A server that says this does not take the user. */
+const REFUSED: ReadonlySet<number> = new Set([ErrorCode.NameTaken, ErrorCode.ServerClosing]);
 
 /** Lets servers sign users off. */
 export const disconnectRules: ReadonlyMap<number, FrameRule> = new Map([[FrameType.Disconnect, {
@@ -43,15 +48,26 @@ export class SessionClient {
   readonly key: string;
   /** Messages, as the user sees them. */
   readonly messages: Message[] = [];
-  /** What became of each message that was sent, in the order in which that was known. */
+  /** How the story of each message that was sent ended, in the order in which that was known. */
   readonly outcomes = new Map<string, NetlabError | undefined>();
+  /** The messages that are safe, in the order in which that was known. */
+  readonly accepted = new Set<string>();
+  /** The connection that it was registered on when it heard that a message is safe. */
+  readonly acceptedOn = new Map<string, VirtualConnection | undefined>();
   /** Fatal errors of its servers. */
   readonly errors: NetlabError[] = [];
   /** The connection on which it is registered. */
   attached: VirtualConnection | undefined;
+  /** What it is to the network: an address of its own. */
+  readonly party: string;
+  /** Whether the program takes what comes; else see {@linkcode SessionClient.take}. */
+  taking = true;
   readonly #network: VirtualNetwork;
   readonly #session: ClientSession;
-  readonly #party: string;
+  readonly #untaken: string[] = [];
+  readonly #connections = new Set<VirtualConnection>();
+  #crashed = false;
+  #away = false;
   /** Where it looks for a server after a loss; nowhere when empty. */
   readonly #servers: readonly string[];
 
@@ -59,10 +75,15 @@ export class SessionClient {
     this.#network = network;
     this.name = name;
     this.key = network.uuid();
-    this.#party = `client-${this.key}:1`;
+    this.party = `client-${this.key}:1`;
     this.#servers = servers;
-    this.#session = new ClientSession((message) => this.messages.push(message), network.now);
+    this.#session = new ClientSession((message) => {
+      this.messages.push(message);
+      this.#untaken.push(message.id);
+      if (this.taking) this.#network.after(2 * network.random(), () => this.take());
+    }, network.now);
     const tick = () => {
+      if (this.#crashed) return;
       this.#session.tick(network.now);
       network.after(TICK_MS, tick);
     };
@@ -71,8 +92,33 @@ export class SessionClient {
 
   /** Registers at a server, and leaves the one of before, if any. */
   moveTo({ address }: { address: string }): this {
+    this.#away = false;
     this.#open(address);
     return this;
+  }
+
+  /** The program takes what has come, and that is acknowledged. */
+  take(): void {
+    for (const id of this.#untaken.splice(0)) this.#session.take(id);
+    this.#session.acknowledge();
+  }
+
+  /** Loses its connections, and looks for no other before it comes back. */
+  leave(): void {
+    this.#away = true;
+    for (const connection of this.#connections) connection.abort();
+  }
+
+  /** Looks for a server again. */
+  comeBack(): void {
+    this.#away = false;
+    this.#lookAround();
+  }
+
+  /** The process is gone from one moment to the next. */
+  crash(): void {
+    this.#crashed = true;
+    for (const connection of this.#connections) connection.vanish();
   }
 
   /** Sends a message; returns its id. */
@@ -81,7 +127,14 @@ export class SessionClient {
     this.#session.send(
       { id, sender: this.name, recipient, text },
       this.#network.now + timeoutMs,
-      (error) => this.outcomes.set(id, error),
+      {
+        accepted: (error) => {
+          if (error) return;
+          this.accepted.add(id);
+          this.acceptedOn.set(id, this.attached);
+        },
+        ended: (error) => this.outcomes.set(id, error),
+      },
     );
     return id;
   }
@@ -92,8 +145,9 @@ export class SessionClient {
   }
 
   #open(address: string): void {
-    this.#network.dial(this.#party, address, {
-      connected: (connection) => this.#run(connection),
+    this.#network.dial(this.party, address, {
+      connected: (connection) =>
+        this.#crashed || this.#away ? connection.vanish() : this.#run(connection),
       failed: () => this.#lookAround(),
     });
   }
@@ -101,28 +155,36 @@ export class SessionClient {
   #lookAround(): void {
     if (this.#servers.length === 0) return;
     this.#network.after(TRY_AGAIN_MS, () => {
-      if (!this.attached) this.#open(pick(this.#network.random, this.#servers));
+      if (!this.attached && !this.#crashed && !this.#away) {
+        this.#open(pick(this.#network.random, this.#servers));
+      }
     });
   }
 
   #run(connection: VirtualConnection): void {
     const outlet = { out: connection.out, receipts: true };
+    this.#connections.add(connection);
     connection.start({
       frame: (frame) => {
-        if (frame.type === FrameType.Registration) return this.#welcome(connection);
+        if (frame.type === FrameType.Registration) return this.#welcome(connection, outlet);
+        if (frame.type === FrameType.Disconnect) {
+          if (connection === this.attached) {
+            this.#open(pick(this.#network.random, readServers(frame.payload)));
+          }
+          return;
+        }
         if (frame.type !== FrameType.Error) return void this.#session.received(frame, outlet);
         const error = readError(frame);
-        if (error.fatal || error.code === ErrorCode.NameTaken) {
+        if (error.fatal || REFUSED.has(error.code)) {
           this.errors.push(error);
           connection.close();
         }
       },
       drained: () => this.#session.pump(),
       gone: () => {
-        if (this.attached === connection) {
-          this.attached = undefined;
-          this.#session.detach();
-        }
+        this.#connections.delete(connection);
+        this.#session.detach(outlet);
+        if (this.attached === connection) this.attached = undefined;
         if (!this.attached) this.#lookAround();
       },
     });
@@ -135,10 +197,10 @@ export class SessionClient {
     this.#network.after(ASK_EVERY_MS, ask);
   }
 
-  #welcome(connection: VirtualConnection): void {
+  #welcome(connection: VirtualConnection, outlet: Outlet): void {
     const before = this.attached;
     this.attached = connection;
-    this.#session.attach({ out: connection.out, receipts: true });
+    this.#session.attach(outlet);
     if (before) writeDisconnect(before.out, this.name, DisconnectKind.Moves);
   }
 }

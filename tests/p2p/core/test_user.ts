@@ -1,6 +1,7 @@
 /**
  * A user on a {@linkcode VirtualNetwork} who keeps what comes in: frames as a session, or bare text. Does
- * nothing clever: what it sends twice goes out twice, what comes twice is kept twice.
+ * nothing clever: what it sends twice goes out twice, what comes twice is kept twice. Acknowledges what
+ * it is to acknowledge, unless it is told not to.
  *
  * @module
  */
@@ -22,6 +23,7 @@ import {
   writeInformationRequest,
   writeInformationResponse,
   writeMessage,
+  writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
 import type { VirtualConnection } from "./virtual_connection.ts";
@@ -39,6 +41,8 @@ export interface TestUserOptions {
   session?: string;
   /** Shows no sign of life by itself. */
   mute?: boolean;
+  /** Acknowledges nothing by itself. */
+  forgetful?: boolean;
 }
 
 /** One user. */
@@ -111,6 +115,13 @@ export class TestUser {
     return id;
   }
 
+  /** Says that a message was taken. */
+  acknowledge(...ids: string[]): void {
+    const state = ReceiptState.Delivered;
+    const receipts = ids.map((id) => ({ id, state, code: 0, reason: "" }));
+    writeReceipts(this.connection!.out, receipts);
+  }
+
   /** The texts of the messages that came from `sender`, in order. */
   textsFrom(sender: string): string[] {
     return this.messages.filter((message) => message.sender === sender).map(({ text }) => text);
@@ -121,9 +132,19 @@ export class TestUser {
     return this.receipts.filter((receipt) => receipt.id === id);
   }
 
+  /** What became of a message so far, state by state. */
+  statesOf(id: string): number[] {
+    return this.receiptsFor(id).map(({ state }) => state);
+  }
+
+  /** Whether a server keeps a message, or kept it. */
+  isAccepted(id: string): boolean {
+    return this.statesOf(id).includes(ReceiptState.Accepted);
+  }
+
   /** Whether a message was delivered, so far. */
   isDelivered(id: string): boolean {
-    return this.receiptsFor(id).some(({ state }) => state === ReceiptState.Delivered);
+    return this.statesOf(id).includes(ReceiptState.Delivered);
   }
 
   /** The code with which a message was refused; `undefined` when it was not. */
@@ -167,6 +188,11 @@ export class TestUser {
       case FrameType.Message:
         this.deliveries.push(frame.copy());
         this.messages.push(readMessage(frame.payload));
+        if (frame.subtype === MessageKind.WithReceipts && !this.#options.forgetful) {
+          const { id } = this.messages.at(-1)!;
+          const receipt = { id, state: ReceiptState.Delivered, code: 0, reason: "" };
+          writeReceipts(connection.out, [receipt]);
+        }
         return;
       case FrameType.Receipt:
         this.receipts.push(...readReceipts(frame.payload));

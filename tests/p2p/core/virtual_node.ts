@@ -4,7 +4,14 @@
  *
  * @module
  */
-import { type FrameRule, type Link, type Logger, RoutingCore } from "@netlab/p2p/core";
+import {
+  type FrameRule,
+  type Link,
+  type Logger,
+  type MailboxLimits,
+  type MailStore,
+  RoutingCore,
+} from "@netlab/p2p/core";
 import type { VirtualConnection } from "./virtual_connection.ts";
 import { hostOf, type VirtualNetwork } from "./virtual_network.ts";
 
@@ -17,6 +24,10 @@ export interface VirtualNodeOptions {
   peers?: readonly string[];
   /** Rules for further frame types. */
   rules?: ReadonlyMap<number, FrameRule>;
+  /** Where it writes messages down: the same store after a crash, and what that remembers. */
+  store?: MailStore;
+  /** How much it keeps. */
+  limits?: MailboxLimits;
 }
 
 /** A server. It runs from the start. */
@@ -47,14 +58,21 @@ export class VirtualNode {
     };
     const logger: Logger = { debug: log, info: log, warn: log, error: log };
     this.#running = true;
+    const here = () => this.#running && this.core === core;
     const core = this.core = new RoutingCore({
       id: network.uuid(),
       address,
       peers: this.#options.peers ?? [],
       host: {
         random: network.random,
+        soon: (run) => {
+          network.after(0, () => {
+            if (!here()) return;
+            core.setTime(network.now);
+            run();
+          });
+        },
         dial: (to, dial) => {
-          const here = () => this.#running && this.core === core;
           network.dial(address, to, {
             connected: (connection) => {
               if (!here()) return connection.vanish();
@@ -68,13 +86,15 @@ export class VirtualNode {
       logger,
       now: network.now,
       ...this.#options.rules && { rules: this.#options.rules },
+      ...this.#options.store && { store: this.#options.store },
+      ...this.#options.limits && { limits: this.#options.limits },
     });
     network.listen(address, (connection) => {
       core.setTime(network.now);
       this.#run(connection, core.accepted(connection, hostOf(connection.peer.party)));
     });
     const tick = () => {
-      if (!this.#running || this.core !== core) return;
+      if (!here()) return;
       core.tick(network.now);
       network.after(TICK_MS, tick);
     };

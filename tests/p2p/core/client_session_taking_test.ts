@@ -1,0 +1,123 @@
+/**
+ * The receiving half of a user's session: each message once, what is acknowledged and where, and signs of
+ * life.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import {
+  Capability,
+  FrameType,
+  Information,
+  MessageKind,
+  readCapabilities,
+  readReceipts,
+  writeInformationRequest,
+  writeMessage,
+} from "@netlab/protocol";
+import { connection, decode, frameOf, message, start } from "./session_parts.ts";
+
+Deno.test({
+  name: "session takes each message once, whichever connections bring it",
+  permissions: "none",
+  fn() {
+    const { session, received } = start();
+    const [one, other] = [connection(), connection()];
+    session.attach(one);
+    const sent = message("hello");
+    const frame = frameOf((out) => writeMessage(out, sent, MessageKind.WithReceipts));
+    assertEquals(session.received(frame, one), true);
+    session.attach(other);
+    session.received(frame, other);
+    session.received(frame, one);
+    session.receive({ ...sent, text: "the same id" }, true);
+    assertEquals(received, [sent]);
+  },
+});
+
+Deno.test({
+  name: "session acknowledges what the program took, once and on every connection it has",
+  permissions: "none",
+  fn() {
+    const { session, received } = start();
+    const [one, other, gone] = [connection(), connection(), connection()];
+    for (const outlet of [one, other, gone]) session.attach(outlet);
+    session.detach(gone);
+    const kept = Array.from({ length: 201 }, (_, index) => message(`${index}`));
+    for (const sent of kept) {
+      session.received(frameOf((out) => writeMessage(out, sent, MessageKind.WithReceipts)), one);
+    }
+    const plain = message("nobody waits to hear of it");
+    session.received(frameOf((out) => writeMessage(out, plain, MessageKind.Plain)), one);
+    session.acknowledge();
+    assertEquals(one.out.length, 0, "nothing was taken yet");
+    session.take(plain.id);
+    for (const [index, { id }] of kept.entries()) assertEquals(session.take(id), index + 1);
+    assertEquals(session.take(kept[0]!.id), kept.length, "taken once");
+    session.acknowledge();
+    const ids = [one, other].map(({ out }) =>
+      decode(out.take()).map(({ payload }) => readReceipts(payload).map(({ id }) => id))
+    );
+    assertEquals(ids[0]!.map(({ length }) => length), [200, 1]);
+    assertEquals(ids[0]!.flat(), kept.map(({ id }) => id));
+    assertEquals(ids[1], ids[0]);
+    session.acknowledge();
+    assertEquals([one, other, gone].map(({ out }) => out.length), [0, 0, 0]);
+    assertEquals(received.length, 202);
+  },
+});
+
+Deno.test({
+  name: "session acknowledges a copy of what was taken again, and not one of what was not",
+  permissions: "none",
+  fn() {
+    const { session, received } = start();
+    const outlet = connection();
+    const sent = message("hello");
+    session.receive(sent, true);
+    session.receive(sent, true);
+    session.take(sent.id);
+    session.acknowledge();
+    session.attach(outlet);
+    assertEquals(outlet.out.length, 0, "it waits for a connection");
+    session.acknowledge();
+    assertEquals(decode(outlet.out.take()).length, 1);
+    session.receive(sent, true);
+    session.acknowledge();
+    const [again] = decode(outlet.out.take());
+    assertEquals(readReceipts(again!.payload).map(({ id }) => id), [sent.id]);
+    assertEquals(received, [sent]);
+  },
+});
+
+Deno.test({
+  name: "session answers when it is asked for a sign of life, on the connection that asked",
+  permissions: "none",
+  fn() {
+    const { session } = start();
+    const [now, before] = [connection(), connection()];
+    session.attach(now);
+    for (const what of [Information.Capabilities, Information.Users]) {
+      const question = frameOf((out) => writeInformationRequest(out, what));
+      assertEquals(session.received(question, before), true);
+      const [answer] = decode(before.out.take());
+      assertEquals([answer!.type, answer!.subtype], [FrameType.InformationResponse, what]);
+      const says = what === Information.Capabilities ? [Capability.Session] : [];
+      assertEquals([...readCapabilities(answer!.payload)], says);
+    }
+    assertEquals(now.out.length, 0);
+  },
+});
+
+Deno.test({
+  name: "session leaves frames that are not its own to others",
+  permissions: "none",
+  fn() {
+    const { session } = start();
+    const outlet = connection();
+    for (const type of [FrameType.Error, FrameType.Echo, FrameType.Registration, 99]) {
+      assertEquals(session.received(frameOf((out) => out.frame(type, 0)), outlet), false);
+    }
+    assertEquals(outlet.out.length, 0);
+  },
+});

@@ -1,0 +1,85 @@
+/**
+ * The promises about kept messages in storms with crashes, moves and clients that come and go: what was
+ * accepted arrives, once, and in order while its sender stayed connected.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { VirtualConnection } from "./virtual_connection.ts";
+import { between, pick } from "./seeded.ts";
+import { SessionClient } from "./session_client.ts";
+import { Storm } from "./storm.ts";
+
+/** How many storms; `NETLAB_STORMS` is not read here: change the number to look for rare ones. */
+const SEEDS = 25;
+
+/** A message, and the connection on which its sender sent it and on which it was accepted. */
+interface Sent {
+  from: SessionClient;
+  to: SessionClient;
+  id: string;
+  sentOn: VirtualConnection | undefined;
+}
+
+function weather(seed: number): void {
+  const storm = new Storm(seed, { durable: true });
+  const { network, nodes, random } = storm;
+  const addresses = nodes.map(({ address }) => address);
+  network.run(2_000);
+  const clients = nodes.map((node, index) =>
+    new SessionClient(network, `User ${index}`, addresses).moveTo(node)
+  );
+  network.run(1_000);
+  const sent: Sent[] = [];
+  for (let round = between(random, 10, 40); round > 0; round--) {
+    storm.blow(true);
+    const client = pick(random, clients);
+    if (random() < 0.3) client.moveTo(pick(random, nodes));
+    else if (random() < 0.2) client.leave();
+    else if (random() < 0.3) client.moveTo(pick(random, nodes));
+    for (let burst = 0; burst < 5; burst++) {
+      const [from, to] = [pick(random, clients), pick(random, clients)];
+      for (let several = between(random, 1, 4); several > 0; several--) {
+        const id = from.send(to.name, `${sent.length}`, 300_000);
+        sent.push({ from, to, id, sentOn: from.attached });
+      }
+      network.run(pick(random, [1, 10, 100, 500]));
+    }
+  }
+  storm.heal();
+  for (const client of clients) client.comeBack();
+  network.run(60_000);
+  storm.settle(clients.map(({ name }) => name));
+
+  const note = (what: string) => `seed ${seed}: ${what}`;
+  for (const { from, to, id } of sent) {
+    assert(from.accepted.has(id), note("was not accepted"));
+    const times = to.messages.filter((message) => message.id === id).length;
+    assertEquals(times, 1, note("was accepted, and did not arrive once"));
+  }
+  for (const from of clients) {
+    for (const to of clients) {
+      const places = new Map(to.messages.map(({ id }, index) => [id, index]));
+      let last: { place: number; on: VirtualConnection } | undefined;
+      for (const message of sent) {
+        if (message.from !== from || message.to !== to) continue;
+        const on = from.acceptedOn.get(message.id);
+        if (on === undefined || message.sentOn !== on) continue;
+        const place = places.get(message.id)!;
+        if (last?.on === on) {
+          assert(last.place < place, note(`${from.name} to ${to.name} in order`));
+        }
+        last = { place, on };
+      }
+    }
+  }
+  for (const { core } of nodes) assert(core.isDrained, note("takes users"));
+}
+
+Deno.test({
+  name: "every accepted message arrives exactly once and in order after any storm",
+  permissions: "none",
+  fn() {
+    for (let seed = 1; seed <= SEEDS; seed++) weather(seed);
+  },
+});

@@ -1,0 +1,76 @@
+/**
+ * What tests of a `ClientSession` want: connections that only collect, frames, and a session that tells
+ * what becomes of messages.
+ *
+ * @module
+ */
+import {
+  ErrorCode,
+  type Frame,
+  FrameDecoder,
+  FrameWriter,
+  type Message,
+  type NetlabError,
+  readMessage,
+  type Receipt,
+  ReceiptState,
+  writeReceipts,
+} from "@netlab/protocol";
+import { ClientSession, type Outlet } from "@netlab/p2p/core";
+import { randomUuid, seeded } from "./seeded.ts";
+
+const random = seeded(7);
+
+export function connection(receipts = true): Outlet & { out: FrameWriter } {
+  return { out: new FrameWriter(), receipts };
+}
+
+export function decode(bytes: Uint8Array): Frame[] {
+  const frames: Frame[] = [];
+  new FrameDecoder((frame) => frames.push(frame.copy())).push(bytes);
+  return frames;
+}
+
+/** The texts of the messages that were written to a connection since the last call. */
+export function written(outlet: Outlet): string[] {
+  return decode(outlet.out.take()).map(({ payload }) => readMessage(payload).text);
+}
+
+export function message(text: string): Message {
+  return { id: randomUuid(random), sender: "Ann", recipient: "Bob", text };
+}
+
+export function frameOf(write: (out: FrameWriter) => void): Frame {
+  const out = new FrameWriter();
+  write(out);
+  return decode(out.take())[0]!;
+}
+
+export function receipts(...items: (Partial<Receipt> & { id: string })[]): Frame {
+  const full = items.map((item) => ({
+    state: ReceiptState.Delivered,
+    code: 0,
+    reason: "",
+    ...item,
+  }));
+  return frameOf((out) => writeReceipts(out, full));
+}
+
+/** A session, what it received, and of what it sent what is safe and how it ended: `ok`, or an error. */
+export function start() {
+  const received: Message[] = [];
+  const accepted: string[] = [];
+  const outcomes: string[] = [];
+  const session = new ClientSession((message) => received.push(message), 0);
+  const send = (text: string, deadline = 1_000) => {
+    const sent = message(text);
+    const nameOf = (error: NetlabError) =>
+      Object.entries(ErrorCode).find(([, code]) => code === error.code)?.[0];
+    session.send(sent, deadline, {
+      accepted: (error) => accepted.push(`${text} ${error ? nameOf(error) : "ok"}`),
+      ended: (error) => outcomes.push(`${text} ${error ? nameOf(error) : "ok"}`),
+    });
+    return sent;
+  };
+  return { session, received, accepted, outcomes, send };
+}

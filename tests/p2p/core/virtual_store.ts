@@ -1,0 +1,53 @@
+/**
+ * A store of kept messages that outlives the server that writes to it, as a disk does. Each write is
+ * whole or not at all; a test can let writes fail.
+ *
+ * @module
+ */
+import type { MailStore, StoredMessage } from "@netlab/p2p/core";
+
+/** One write. */
+export interface Written {
+  added: string[];
+  removed: string[];
+}
+
+/** A disk. */
+export class VirtualStore implements MailStore {
+  readonly durable: boolean;
+  /** What was written, write by write: the ids. */
+  readonly writes: Written[] = [];
+  /** Whether writes fail from now on. */
+  failing = false;
+  /** Called before each write: the moment at which messages are not safe yet. */
+  onWrite: (() => void) | undefined;
+  readonly #messages = new Map<string, StoredMessage>();
+
+  constructor({ durable = true } = {}) {
+    this.durable = durable;
+  }
+
+  /** The ids of the messages that are in it, oldest first. */
+  get ids(): string[] {
+    return [...this.#messages.keys()];
+  }
+
+  load(): Iterable<StoredMessage> {
+    return [...this.#messages.values()].map((stored) => ({
+      ...stored,
+      message: stored.message.slice(),
+    }));
+  }
+
+  write(added: readonly StoredMessage[], removed: readonly string[]): void {
+    this.onWrite?.();
+    if (this.failing) throw new Error("no space left on device");
+    this.writes.push({ added: added.map(({ id }) => id), removed: [...removed] });
+    for (const stored of added) {
+      const { id, sender, recipient, acceptedAt } = stored;
+      const message = stored.message.slice();
+      this.#messages.set(id, { id, sender, recipient, acceptedAt, message });
+    }
+    for (const id of removed) this.#messages.delete(id);
+  }
+}
