@@ -6,8 +6,8 @@
  */
 import { type Program, runProgram, UsageError } from "@netlab/cli";
 import config from "./deno.json" with { type: "json" };
-import { proxyProgram, runProxy } from "./proxy_program.ts";
-import { runLab, runProgramOptions } from "./run_program.ts";
+import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
+import { labRunProgram, runLabRun } from "./run_program.ts";
 
 const program = {
   name: "netlab lab",
@@ -31,8 +31,8 @@ const program = {
 
 if (import.meta.main) {
   const [command = "", ...args] = Deno.args;
-  if (command === "run") await runProgram(runProgramOptions, runLab, args);
-  if (command === "proxy") await runProgram(proxyProgram, runProxy, args);
+  if (command === "run") await runProgram(labRunProgram, runLabRun, args);
+  if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");
   await runProgram(program, () => {
     throw new UsageError(

@@ -39,7 +39,7 @@ const FAULT_OPTIONS = {
 } as const satisfies Options;
 
 /** What `lab proxy` is. */
-export const proxyProgram = {
+export const labProxyProgram = {
   name: "netlab lab proxy",
   summary: "Passes TCP connections on, and makes them worse. While it runs, type cut, partition " +
     "[DIRECTION], heal, or options such as --latency 200, which take the place of all before.",
@@ -70,8 +70,8 @@ export const proxyProgram = {
 } as const satisfies Program;
 
 /** Runs it until a signal comes. */
-export async function runProxy(
-  options: OptionValues<typeof proxyProgram.options>,
+export async function runLabProxy(
+  options: OptionValues<typeof labProxyProgram.options>,
   stop: AbortSignal,
 ): Promise<number> {
   const [target] = options.target;

@@ -26,7 +26,7 @@ import { randomSeed } from "./random.ts";
 import { count, formatFindings } from "./report.ts";
 
 /** What `lab run` is. */
-export const runProgramOptions = {
+export const labRunProgram = {
   name: "netlab lab run",
   summary:
     "Starts servers, lets users write to each other, breaks things meanwhile, and says which promises " +
@@ -63,8 +63,8 @@ export const runProgramOptions = {
 } as const satisfies Program;
 
 /** Runs it; the exit code is the checker's. */
-export async function runLab(
-  options: OptionValues<typeof runProgramOptions.options>,
+export async function runLabRun(
+  options: OptionValues<typeof labRunProgram.options>,
   stop: AbortSignal,
 ): Promise<number> {
   const system = systemOf(options.system);
@@ -177,11 +177,15 @@ function statusLines(columns: number, { phase, rate, cluster, load, chaos }: Sce
       ` ${field("sent", cyan(count(counts.sent)))}`,
       field("accepted", count(counts.accepted)),
       field("seen", count(counts.seen)),
-      field("refused", count(counts.refused)),
-      field("under way", count(underWay)),
       `${count(rate.of(counts.seen))}/s`,
-    ].join("  "),
-  ].concat(counts.offline > 0 ? [yellow(` ${counts.offline} users look for a server`)] : []);
+    ].join("   "),
+    [
+      ` ${field("refused", count(counts.refused))}`,
+      field("unanswered", count(counts.unanswered)),
+      field("under way", count(underWay)),
+      counts.offline > 0 ? yellow(`${counts.offline} users look for a server`) : "",
+    ].join("   "),
+  ];
 }
 
 /** How fast a count grows, over the last second. */
