@@ -118,7 +118,7 @@ export async function runLabRun(
     await chaos.stop();
   }
   if (!stop.aborted) await cluster.linked();
-  scene.phase = "waiting for the last messages";
+  scene.phase = "waiting";
   tell("Nobody writes any more; waiting for what is under way");
   await load.settle(stop);
   live[Symbol.dispose]();
