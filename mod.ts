@@ -1,5 +1,5 @@
 /**
- * Everything public of netlab: the wire, and the three systems on it.
+ * Everything public of netlab: the wire, the three systems on it, and the laboratory.
  *
  * @example Two servers, two users
  * ```ts
@@ -19,3 +19,4 @@ export * from "@netlab/protocol";
 export * from "@netlab/basic";
 export * from "@netlab/p2p";
 export * from "@netlab/rtt";
+export * from "@netlab/lab";

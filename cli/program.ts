@@ -39,24 +39,28 @@ export interface Program<O extends Options = Options> {
  *
  * `main` gets the options' values and a signal that aborts at the first SIGINT or SIGTERM: it is
  * then to end soon and in good order. The second signal ends the process at once.
+ *
+ * @param args The command line: without the name of a command, where a program has several.
  */
 export async function runProgram<const O extends Options>(
   program: Program<O>,
   main: (options: OptionValues<O>, stop: AbortSignal) => Promise<number | void>,
+  args: readonly string[] = Deno.args,
 ): Promise<never> {
   // What nobody awaited is an error of the program like any other.
   addEventListener("unhandledrejection", (event) => Deno.exit(fail(event.reason)));
   addEventListener("error", (event) => Deno.exit(fail(event.error)));
-  Deno.exit(await run(program, main));
+  Deno.exit(await run(program, main, args));
 }
 
 async function run<const O extends Options>(
   program: Program<O>,
   main: (options: OptionValues<O>, stop: AbortSignal) => Promise<number | void>,
+  args: readonly string[],
 ): Promise<number> {
   using stop = listenForStop();
   try {
-    const options = parseOptions(program.options, Deno.args);
+    const options = parseOptions(program.options, args);
     if (options.help) {
       print(helpText(program));
       return 0;

@@ -13,8 +13,8 @@ const MAX_HELD_BYTES = 1024 * 1024;
 const PIECE_MS = 10;
 /** The time between two slices: milliseconds. */
 const SLICE_MS = 1;
-/** How much time lost to late timers is made up for: milliseconds. */
-const CATCH_UP_MS = 20;
+/** How much time lost to late timers is made up for, while bytes wait: milliseconds. */
+const CATCH_UP_MS = 200;
 
 /** Bytes that came in, or the end of them. */
 interface Held {
@@ -67,6 +67,7 @@ export class Pipe {
   #hold(bytes: Held["bytes"]): void {
     if (this.#over) return;
     const now = performance.now();
+    if (this.#held.length === 0) this.#freeAt = Math.max(this.#freeAt, now);
     const dueAt = now + this.#decisions.delayMs(this.#faults);
     this.#held.push({ bytes, dueAt: Math.max(dueAt, this.#held.at(-1)?.dueAt ?? 0) });
     if (typeof bytes !== "string") {

@@ -75,7 +75,7 @@ const ENTRIES = [
   "mod.ts",
   "demo.ts",
   "cli/mod.ts",
-  "lab/mod.ts",
+  "lab/lab.ts",
   "p2p/core/mod.ts",
   "p2p/programs.ts",
 ];

@@ -40,9 +40,9 @@ test("fault proxy delays each direction by its own latency, within the jitter", 
   // A late timer of a busy machine is not the proxy's: the bounds are for the median and the least.
   there.sort((a, b) => a - b);
   back.sort((a, b) => a - b);
-  assert(there[0]! >= 32 && there[10]! < 52, `${there}`);
+  assert(there[0]! >= 32 && there[10]! < 60, `${there}`);
   assert(there[19]! - there[0]! > 4, `no jitter: ${there}`);
-  assert(back[10]! < 10, `${back}`);
+  assert(back[10]! < 20, `${back}`);
 });
 
 test("fault proxy keeps bytes in order and together under way with jitter", async () => {

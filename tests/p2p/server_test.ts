@@ -135,7 +135,7 @@ test("p2p server forgets users as soon as their server goes", async () => {
   const closing = going.close();
   const start = performance.now();
   await eventually("Bob is forgotten", () => !stays.users().includes("Bob"));
-  assert(performance.now() - start < 500, `took ${performance.now() - start} ms`);
+  assert(performance.now() - start < 1_000, `took ${performance.now() - start} ms`);
   await assertFails(alice.send("Bob", "Hello"), ErrorCode.NoSuchUser);
   await Promise.all([closing, bob.close()]);
 });

@@ -1,0 +1,44 @@
+/**
+ * The program of the laboratory: which command it is, and what all of them share. Owns no command
+ * itself.
+ *
+ * @module
+ */
+import { type Program, runProgram, UsageError } from "@netlab/cli";
+import config from "./deno.json" with { type: "json" };
+import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
+import { labRunProgram, runLabRun } from "./run_program.ts";
+
+const program = {
+  name: "netlab lab",
+  summary:
+    "A laboratory for networks of servers: run them under load, break them, and see whether " +
+    "they kept their promises; or make any TCP connection worse. Each command has a --help of its own.",
+  version: config.version,
+  usage: "deno task lab COMMAND [options]",
+  options: {},
+  examples: [
+    {
+      command: "deno task lab run",
+      what: "Servers under load, with a verdict at the end",
+    },
+    {
+      command: "deno task lab proxy 127.0.0.1:5001 --latency 100",
+      what: "A slow way to a server",
+    },
+  ],
+} as const satisfies Program;
+
+if (import.meta.main) {
+  const [command = "", ...args] = Deno.args;
+  if (command === "run") await runProgram(labRunProgram, runLabRun, args);
+  if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
+  const isOption = command.startsWith("-");
+  await runProgram(program, () => {
+    throw new UsageError(
+      command === ""
+        ? "Say which command: run or proxy"
+        : `Unknown command ${command}: run or proxy`,
+    );
+  }, isOption ? Deno.args : []);
+}

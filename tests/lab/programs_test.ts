@@ -1,0 +1,113 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { P2pClient, P2pServer } from "@netlab/p2p";
+import { nextMessage, processTest as test } from "../p2p/network.ts";
+import { Process } from "../processes.ts";
+
+const LAB = "lab/lab.ts";
+const permissions = ["--allow-net=127.0.0.1,localhost", `--allow-run=${Deno.execPath()}`];
+
+test("lab run starts servers, loads them, and says what it found", async () => {
+  const args = ["run", "--servers", "3", "--clients", "6", "--messages", "200", "--rate", "500"];
+  const { code, stdout, stderr } = await Process.run(LAB, [...args, "--seed", "4"], {
+    permissions,
+  });
+  assertEquals([code, stderr], [0, []], stdout.join("\n"));
+  assertMatch(stdout[0]!, /^ +\d+\.\ds +3 p2p servers run, processes of their own, all linked$/);
+  assert(stdout.includes("Kept: nothing accepted was lost, nothing was seen twice, order held"));
+  assert(stdout.includes("  sent 200, accepted 200, refused 0, seen 200, unknown 0"));
+  assert(!stdout.some((line) => line.includes("\x1b")), "a pipe is no terminal");
+});
+
+test("lab run kills servers, breaks links, and ends with the exit code of its findings", async () => {
+  const { code, stdout, stderr } = await Process.run(LAB, [
+    ...["run", "--servers", "3", "--clients", "6", "--seconds", "2.5", "--rate", "200"],
+    ...["--kill-every", "0.7", "--faults", "--system", "rtt", "--seed", "11", "--json"],
+  ], { permissions });
+  assertEquals(stderr, []);
+  assertEquals(stdout.length, 1);
+  const findings = JSON.parse(stdout[0]!);
+  assertEquals(findings.seed, 11);
+  assert(findings.kills >= 2, `${findings.kills} kills`);
+  assert(findings.sent > 200 && findings.accepted > 0);
+  // A crash may take messages with it; that they are counted is what matters here.
+  const { lost, duplicated, unexpected, outOfOrder } = findings;
+  const broken = lost.length + duplicated.length + unexpected.length + outOfOrder.length;
+  assertEquals([code, findings.exitCode], broken > 0 ? [1, 1] : [0, 0]);
+});
+
+test("lab run that is interrupted leaves no server, and cannot tell", async () => {
+  await using lab = Process.start(LAB, ["run", "--servers", "2", "--seconds", "60"], {
+    permissions,
+  });
+  await lab.waitFor("users write");
+  lab.kill("SIGTERM");
+  const { code, stdout } = await lab.finished();
+  assertEquals(code, 2);
+  assertEquals(stdout.at(-1), "Interrupted: whether the promises were kept cannot be told");
+});
+
+test("lab proxy passes connections on, and obeys what is typed", async () => {
+  await using server = await P2pServer.listen();
+  await using proxy = Process.start(LAB, ["proxy", server.address, "--latency", "40"], {
+    permissions,
+    stdin: "piped",
+  });
+  const [, address] = /^(\S+) leads to \S+; seed \d+$/.exec(await proxy.waitFor("leads to"))!;
+  await using alice = await P2pClient.connect({ name: "Alice", servers: [address!] });
+  const send = async () => {
+    const start = performance.now();
+    await alice.send("Alice", "Hello");
+    await nextMessage(alice);
+    return performance.now() - start;
+  };
+  // There and back.
+  assert(await send() >= 79, "no latency");
+  await proxy.write("--latency 0\n");
+  await proxy.waitFor("set");
+  assert(await send() < 79, "latency");
+  for (
+    const [typed, answer] of [
+      ["partition to-target", "nothing gets through until heal"],
+      ["heal", /^healed, 1 connections$/],
+      ["cut", /^1 connections reset$/],
+      ["burn", "Unknown command burn: cut, partition, heal, or options"],
+      ["--slice 0", /^Option --slice: "0" is not a whole number/],
+      ["partition sideways", '"sideways" is no direction: to-target, to-client or both'],
+    ] as const
+  ) {
+    await proxy.write(`${typed}\n`);
+    await proxy.waitFor(answer);
+  }
+  await send();
+  proxy.kill("SIGTERM");
+  assertEquals((await proxy.finished()).code, 0);
+});
+
+for (
+  const [args, code, line] of [
+    [["--help"], 0, "netlab lab 0.1.0"],
+    [["run", "--help"], 0, "netlab lab run 0.1.0"],
+    [["proxy", "--help"], 0, "netlab lab proxy 0.1.0"],
+    [[], 2, "error: Say which command: run or proxy"],
+    [["fly"], 2, "error: Unknown command fly: run or proxy"],
+    [["--fly"], 2, "error: Unknown option --fly: --help lists them all"],
+    [["proxy"], 2, "error: Say where connections go: deno task lab proxy HOST:PORT"],
+    [
+      ["run", "--seconds", "1", "--messages", "1"],
+      2,
+      "error: Options --seconds and --messages exclude each other",
+    ],
+    [["run", "--system", "udp"], 2, 'error: Option --system: "udp" is not p2p or rtt'],
+    [
+      ["run", "--faults", "--servers", "1"],
+      2,
+      "error: Option --faults needs at least two servers: there is no link to break",
+    ],
+  ] as const
+) {
+  test(`lab ${args.join(" ")} ends with ${code}: ${line}`, async () => {
+    const finished = await Process.run(LAB, [...args], { permissions: [], env: { NO_COLOR: "1" } });
+    assertEquals(finished.code, code);
+    assertEquals((code === 0 ? finished.stdout : finished.stderr)[0], line);
+  });
+}
