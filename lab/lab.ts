@@ -8,12 +8,14 @@ import { type Program, runProgram, UsageError } from "@netlab/cli";
 import config from "./deno.json" with { type: "json" };
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
+import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim_program.ts";
 
 const program = {
   name: "netlab lab",
   summary:
-    "A laboratory for networks of servers: run them under load, break them, and see whether " +
-    "they kept their promises; or make any TCP connection worse. Each command has a --help of its own.",
+    "A laboratory for networks of servers: run them under load or simulate them, break them, and " +
+    "see whether they kept their promises; or make any TCP connection worse. Each command has a " +
+    "--help of its own.",
   version: config.version,
   usage: "deno task lab COMMAND [options]",
   options: {},
@@ -21,6 +23,14 @@ const program = {
     {
       command: "deno task lab run",
       what: "Servers under load, with a verdict at the end",
+    },
+    {
+      command: "deno task lab sim --seeds 100",
+      what: "A hundred simulated networks, each with another fate",
+    },
+    {
+      command: "deno task lab replay --seed 42",
+      what: "One of them again, to look at closely",
     },
     {
       command: "deno task lab proxy 127.0.0.1:5001 --latency 100",
@@ -32,13 +42,15 @@ const program = {
 if (import.meta.main) {
   const [command = "", ...args] = Deno.args;
   if (command === "run") await runProgram(labRunProgram, runLabRun, args);
+  if (command === "sim") await runProgram(labSimProgram, runSim, args);
+  if (command === "replay") await runProgram(labReplayProgram, runReplay, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");
   await runProgram(program, () => {
     throw new UsageError(
       command === ""
-        ? "Say which command: run or proxy"
-        : `Unknown command ${command}: run or proxy`,
+        ? "Say which command: run, sim, replay or proxy"
+        : `Unknown command ${command}: run, sim, replay or proxy`,
     );
   }, isOption ? Deno.args : []);
 }

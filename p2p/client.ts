@@ -126,7 +126,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#configured = options.servers ?? DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`);
     for (const server of this.#configured) parseAddress(server);
     this.#queue = new MessageQueue((much) => this.#attachment?.hold(much));
-    this.#session = new ClientSession((message) => this.#queue.push(message), performance.now());
+    this.#session = new ClientSession((message) => this.#receive(message), performance.now());
   }
 
   /**
@@ -232,7 +232,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /**
    * Leaves: waits up to a second for receipts that are missing, signs off, and closes. Whoever reads
-   * messages comes to the end. Closing twice does nothing.
+   * messages comes to the end; those that were not read are kept for the next client of that name, but
+   * for those of senders who asked for no receipts. Closing twice does nothing.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close(
@@ -261,10 +262,18 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** Acknowledges many messages at once, but none later than a few milliseconds. */
   #took({ id }: Message, last: boolean): void {
     if (this.#session.take(id) >= MANY_TAKEN || last) this.#session.acknowledge();
-    else {this.#acknowledging ??= setTimeout(() => {
+    else if (!this.#end.signal.aborted) {
+      this.#acknowledging ??= setTimeout(() => {
         this.#acknowledging = undefined;
         this.#session.acknowledge();
-      }, ACKNOWLEDGE_MS);}
+      }, ACKNOWLEDGE_MS);
+    }
+  }
+
+  /** What comes when the user has left is kept for the next client of that name. */
+  #receive(message: Message): void {
+    if (this.#end.signal.aborted && this.#session.isKept(message.id)) return;
+    this.#queue.push(message);
   }
 
   async #close(reason: NetlabError, told?: NetlabError): Promise<void> {
@@ -278,6 +287,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#end.abort(reason);
     clearInterval(this.#timer);
     clearTimeout(this.#acknowledging);
+    // What the program has not taken by now is delivered to the next client of that name, and only there.
+    this.#queue.drop(({ id }) => this.#session.isKept(id));
     this.#session.acknowledge();
     const attachment = this.#attachment;
     this.#attachment = undefined;

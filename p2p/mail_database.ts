@@ -33,7 +33,8 @@ export class MailDatabase implements MailStore, Disposable {
   private constructor(database: DatabaseSync) {
     this.#database = database;
     this.#insert = database.prepare(
-      "INSERT OR IGNORE INTO message (id, sender, recipient, accepted_at, message) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO message (id, sender, recipient, accepted_at, message) VALUES (?, ?, ?, ?, ?) " +
+        "ON CONFLICT (id) DO NOTHING",
     );
     this.#delete = database.prepare("DELETE FROM message WHERE id = ?");
   }
@@ -91,10 +92,11 @@ export class MailDatabase implements MailStore, Disposable {
   write(added: readonly StoredMessage[], removed: readonly string[]): void {
     this.#database.exec("BEGIN IMMEDIATE");
     try {
+      // What went may have come again since.
+      for (const id of removed) this.#delete.run(id);
       for (const { id, sender, recipient, acceptedAt, message } of added) {
         this.#insert.run(id, sender, recipient, Math.floor(acceptedAt), message);
       }
-      for (const id of removed) this.#delete.run(id);
       this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");

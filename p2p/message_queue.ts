@@ -42,6 +42,12 @@ export class MessageQueue {
     if (this.#items.length - this.#head >= MANY) this.#press(true);
   }
 
+  /** Takes out what nobody is to read any more. */
+  drop(unwanted: (message: Message) => boolean): void {
+    this.#items = this.#items.slice(this.#head).filter((message) => !unwanted(message));
+    this.#head = 0;
+  }
+
   /** No more will come; what waits can still be read. With an error, reading on throws it. */
   end(error?: Error): void {
     if (this.#ended) return;

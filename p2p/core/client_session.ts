@@ -29,6 +29,8 @@ import { SeenIds } from "./seen_ids.ts";
 
 /** Messages that are not safe yet and may be under way at one time. */
 const MAX_UNDER_WAY = 4_096;
+/** Their bytes: half of what a server takes for a recipient who does not keep up. */
+const MAX_UNDER_WAY_BYTES = 2 * 1024 * 1024;
 /** While so many bytes wait to leave, nothing is added to them. */
 const ENOUGH_BYTES = 256 * 1024;
 
@@ -44,6 +46,8 @@ interface Sending {
   readonly message: Message;
   readonly deadline: number;
   readonly outcome: Outcome;
+  /** What it took on the connection of now: bytes; 0 when it was not written there. */
+  bytes: number;
 }
 
 /** What a connection offers a session. */
@@ -66,6 +70,7 @@ export class ClientSession {
   readonly #underWay = new Map<string, Sending>();
   /** Of those, the ones not yet written to the connection of now; in order. */
   readonly #unsent = new Set<Sending>();
+  #underWayBytes = 0;
   /** Safe, and their story has not ended. */
   readonly #accepted = new Map<string, Sending>();
   readonly #outlets = new Set<Outlet>();
@@ -87,7 +92,7 @@ export class ClientSession {
 
   /** Sends a message, now or on the next connection; gives up at `deadline` when it is not safe by then. */
   send(message: Message, deadline: number, outcome: Outcome): void {
-    const sending = { message, deadline, outcome };
+    const sending = { message, deadline, outcome, bytes: 0 };
     this.#underWay.set(message.id, sending);
     this.#unsent.add(sending);
     this.pump();
@@ -98,7 +103,11 @@ export class ClientSession {
     this.#outlet = outlet;
     this.#outlets.add(outlet);
     this.#unsent.clear();
-    for (const sending of this.#underWay.values()) this.#unsent.add(sending);
+    this.#underWayBytes = 0;
+    for (const sending of this.#underWay.values()) {
+      sending.bytes = 0;
+      this.#unsent.add(sending);
+    }
     this.pump();
   }
 
@@ -143,6 +152,11 @@ export class ClientSession {
     this.#receive(message);
   }
 
+  /** Whether a server keeps a message until it hears that the program has taken it. */
+  isKept(id: string): boolean {
+    return this.#untaken.has(id);
+  }
+
   /** The program has taken a message: it will be acknowledged. Returns how many wait for that. */
   take(id: string): number {
     if (this.#untaken.delete(id)) this.#taken.push(delivered(id));
@@ -167,11 +181,15 @@ export class ClientSession {
     if (!outlet) return;
     for (const sending of this.#unsent) {
       const sent = this.#underWay.size - this.#unsent.size;
-      if (sent >= MAX_UNDER_WAY || outlet.out.length >= ENOUGH_BYTES) return;
+      if (sent >= MAX_UNDER_WAY || this.#underWayBytes >= MAX_UNDER_WAY_BYTES) return;
+      const before = outlet.out.length;
+      if (before >= ENOUGH_BYTES) return;
       this.#unsent.delete(sending);
       const kind = outlet.receipts ? MessageKind.WithReceipts : MessageKind.Plain;
       try {
         writeMessage(outlet.out, sending.message, kind);
+        sending.bytes = outlet.out.length - before;
+        this.#underWayBytes += sending.bytes;
         // The first generation tells nothing: what was written is all there is to know.
         if (!outlet.receipts) this.#end(sending);
       } catch (error) {
@@ -234,6 +252,8 @@ export class ClientSession {
   #leave(sending: Sending): void {
     this.#underWay.delete(sending.message.id);
     this.#unsent.delete(sending);
+    this.#underWayBytes -= sending.bytes;
+    sending.bytes = 0;
     if (this.#underWay.size === 0) this.#settled?.();
   }
 }

@@ -24,13 +24,15 @@ import type { Location } from "./directory.ts";
 import type { FirstGeneration } from "./first_generation.ts";
 import type { HandOver } from "./hand_over.ts";
 import type { Context } from "./host.ts";
-import type { Link } from "./link.ts";
+import { type Link, MAX_HOLD_MS } from "./link.ts";
+import type { StoredMessage } from "./mail_store.ts";
 import type { Box, KeptEntry, Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
 import { delivered, type Receipts, refused } from "./receipts.ts";
 import { HOLD_UP_BYTES, REFUSE_BYTES } from "./relay.ts";
 import type { Topology } from "./topology.ts";
 import type { Users } from "./users.ts";
+import { Withheld } from "./withheld.ts";
 
 /** Messages for one user that may be under way and not acknowledged. */
 const MAX_UNDER_WAY = 1_000;
@@ -40,6 +42,8 @@ const MAX_UNDER_WAY_BYTES = REFUSE_BYTES / 2;
 const ANSWER_MS = 10_000;
 /** How often it is looked for what to send again, and after a refusal how soon: milliseconds. */
 const LOOK_EVERY_MS = 500;
+/** What one sender may have sent beyond the limit and not heard of; twice what a client sends. */
+const MAX_WITHHELD_BYTES = 4 * 1024 * 1024;
 
 /** The parts of a core that delivery works with. */
 export interface DeliveryParts {
@@ -64,9 +68,9 @@ export class Delivery {
   readonly #context: Context;
   readonly #parts: DeliveryParts;
   readonly #fields = new MessageFields();
-  /** Users of this server that are held up until less is kept for a recipient. */
-  readonly #heldUp = new Map<string, Set<Link>>();
-  /** Recipients who did not take what waits in the time that others were held up for them. */
+  /** Messages beyond the limit for recipients who are there: their senders wait to hear of them. */
+  readonly #withheld = new Withheld();
+  /** Recipients who did not take what waits in the time that senders waited for them. */
   readonly #overdue = new Set<string>();
   /** Recipients whose way was clogged. */
   readonly #clogged = new Set<string>();
@@ -76,8 +80,10 @@ export class Delivery {
   readonly #ownAnswers: Receipt[] = [];
   /** Messages that other servers handed over and that are not safe yet, and which server. */
   readonly #takenOver = new Map<string, string>();
-  /** What is still to be handed over, and to which server. */
-  #handingOver: { server: string; entries: KeptEntry[] } = { server: "", entries: [] };
+  /** What is still to be handed over, and to which server, when this one is about to leave. */
+  #handingOver: { server: string; entries: KeptEntry[] } | undefined;
+  /** When each was handed over and not heard of since: milliseconds. */
+  readonly #handedOverAt = new WeakMap<KeptEntry, number>();
   #lookedAt = 0;
 
   /** Delivers what is in the mailbox. */
@@ -92,6 +98,7 @@ export class Delivery {
     const id = messageId(fields);
     const known = mailbox.get(id);
     if (known) {
+      this.#withheld.remove(known);
       if (known.safe) receipts.toUser(known.sender, accepted(id));
       return;
     }
@@ -102,34 +109,32 @@ export class Delivery {
       const reason = `Cannot keep a message of ${bytes} bytes: the limit is ${limit}`;
       return receipts.toUser(link.name, refused(id, ErrorCode.TextTooLong, reason));
     }
-    if (mailbox.isFull(recipient)) {
-      if (!users.locate(recipient) || this.#overdue.has(recipient)) {
-        const reason = `Cannot keep a message for ${recipient}: too many wait for them already`;
-        return receipts.toUser(link.name, refused(id, ErrorCode.MailboxFull, reason));
-      }
-      this.#holdUp(link, recipient);
+    const full = mailbox.isFull(recipient);
+    const waits = users.locate(recipient) && !this.#overdue.has(recipient) &&
+      this.#withheld.bytesOf(link.name) <= MAX_WITHHELD_BYTES;
+    if (full && !waits) {
+      const reason = `Cannot keep a message for ${recipient}: too many wait for them already`;
+      return receipts.toUser(link.name, refused(id, ErrorCode.MailboxFull, reason));
     }
-    mailbox.add({
+    const message: StoredMessage = {
       id,
       sender: link.name,
       recipient,
       message: frame.payload.slice(),
       acceptedAt: this.#context.now,
-    });
+    };
+    mailbox.add(message);
+    // In order: whoever hears of this one has heard of those before.
+    if (full || this.#withheld.isFor(recipient)) this.#withheld.add(message);
   }
 
   /**
-   * Gives all that is kept here to another server, which keeps it from then on; what it has safe is
-   * kept here no more.
+   * Gives all that is kept here to another server, which keeps it from then on, and what still comes
+   * in as well; what it has safe is kept here no more.
    */
   handOver(server: string): void {
-    const { mailbox } = this.#parts;
-    const entries: KeptEntry[] = [];
-    for (const recipient of mailbox.recipients()) {
-      entries.push(...mailbox.box(recipient)!.entries.values());
-    }
-    this.#handingOver = { server, entries };
-    this.#continueHandOver();
+    this.#handingOver = { server, entries: [] };
+    this.#gatherHandOver();
   }
 
   /** Writes down what came in; those whose messages are safe are told, and the messages are sent. */
@@ -137,13 +142,16 @@ export class Delivery {
     const { mailbox, receipts } = this.#parts;
     if (!mailbox.dirty) return;
     const { safe, failed, error } = mailbox.commit();
-    for (const { id, sender } of safe) {
-      receipts.toUser(sender, accepted(id));
+    for (const entry of safe) {
+      const { id, sender } = entry;
+      if (!this.#withheld.has(entry)) receipts.toUser(sender, accepted(id));
       const before = this.#takenOver.get(id);
       if (before !== undefined) this.#answer(before, accepted(id));
       this.#takenOver.delete(id);
     }
-    for (const { id, sender, recipient } of failed) {
+    for (const entry of failed) {
+      const { id, sender, recipient } = entry;
+      this.#withheld.remove(entry);
       // Whoever handed it over keeps it.
       if (this.#takenOver.delete(id)) continue;
       const reason = `Cannot keep a message for ${recipient}: the server's disk cannot be written`;
@@ -240,17 +248,16 @@ export class Delivery {
   tick(): void {
     const { now } = this.#context;
     const { mailbox, receipts } = this.#parts;
-    for (const [recipient, links] of this.#heldUp) {
-      for (const link of links) {
-        if (!link.isHeldTooLong(now)) continue;
-        link.letGo(now);
-        links.delete(link);
-        this.#overdue.add(recipient);
-      }
+    for (const recipient of this.#withheld.waitingSince(now - MAX_HOLD_MS)) {
+      this.#overdue.add(recipient);
+      this.#tellWithheld(recipient);
     }
     if (now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
-    for (const { id, sender, recipient } of mailbox.expire(now)) {
+    this.#gatherHandOver();
+    for (const entry of mailbox.expire(now)) {
+      const { id, sender, recipient } = entry;
+      this.#withheld.remove(entry);
       receipts.toUser(sender, { id, state: ReceiptState.Expired, code: 0, reason: "" });
       this.#release(recipient);
     }
@@ -263,13 +270,28 @@ export class Delivery {
     }
   }
 
+  /** Looks for what was not handed over yet, or not heard of for too long. */
+  #gatherHandOver(): void {
+    const { mailbox } = this.#parts;
+    if (this.#handingOver?.entries.length !== 0) return;
+    for (const recipient of mailbox.recipients()) {
+      for (const entry of mailbox.box(recipient)!.entries.values()) {
+        const at = this.#handedOverAt.get(entry) ?? -Infinity;
+        if (this.#context.now - at >= ANSWER_MS) this.#handingOver.entries.push(entry);
+      }
+    }
+    this.#continueHandOver();
+  }
+
   /** Hands over as much as the link takes for now. */
   #continueHandOver(): void {
+    if (!this.#handingOver) return;
     const { server, entries } = this.#handingOver;
     const out = this.#parts.mesh.toward(server)?.port.out;
     while (out && entries.length > 0 && out.length <= HOLD_UP_BYTES) {
-      const { message } = entries.shift()!;
-      const kept = { origin: this.#context.id, destination: server, message };
+      const entry = entries.shift()!;
+      this.#handedOverAt.set(entry, this.#context.now);
+      const kept = { origin: this.#context.id, destination: server, message: entry.message };
       writeKeptMessage(out, kept, MessageKind.HandedOver, 1);
     }
   }
@@ -371,11 +393,13 @@ export class Delivery {
       const entry = mailbox.get(id);
       if (!entry) continue;
       if (state === ReceiptState.Delivered) {
+        this.#withheld.remove(entry);
         mailbox.remove(id);
         receipts.toUser(entry.sender, delivered(id));
         changed.add(entry.recipient);
       } else if (state === ReceiptState.Accepted) {
         // The server that it was handed over to keeps it now, and tells the sender how it ends.
+        this.#withheld.remove(entry);
         mailbox.remove(id);
       } else if (entry.sentTo === from) {
         // Refused where it was sent: whatever else is under way there has to stay behind it. The next
@@ -389,21 +413,20 @@ export class Delivery {
     }
   }
 
-  #holdUp(link: Link, recipient: string): void {
-    link.hold(this.#context.now);
-    let links = this.#heldUp.get(recipient);
-    if (!links) this.#heldUp.set(recipient, links = new Set());
-    links.add(link);
-  }
-
-  /** Lets go whom a recipient held up: there is room again, or the recipient has left. */
+  /** Ends the wait for a recipient: there is room again, or the recipient has left. */
   #release(recipient: string): void {
     const { mailbox, users } = this.#parts;
-    const links = this.#heldUp.get(recipient);
-    if (!links || (users.locate(recipient) && !mailbox.isHalfEmpty(recipient))) return;
-    this.#heldUp.delete(recipient);
+    if (!this.#withheld.isFor(recipient) && !this.#overdue.has(recipient)) return;
+    if (users.locate(recipient) && !mailbox.isHalfEmpty(recipient)) return;
     this.#overdue.delete(recipient);
-    for (const link of links) link.letGo(this.#context.now);
+    this.#tellWithheld(recipient);
+  }
+
+  #tellWithheld(recipient: string): void {
+    const { mailbox, receipts } = this.#parts;
+    for (const { id, sender } of this.#withheld.take(recipient)) {
+      if (mailbox.get(id)?.safe) receipts.toUser(sender, accepted(id));
+    }
   }
 }
 

@@ -25,7 +25,7 @@ export type Role =
   | "courier";
 
 /** A writer is held up for one slow reader at most so long; then that reader's messages are refused. */
-const MAX_HOLD_MS = 3_000;
+export const MAX_HOLD_MS = 3_000;
 
 const encoder = new TextEncoder();
 

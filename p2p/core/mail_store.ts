@@ -26,8 +26,8 @@ export interface MailStore {
   /** What was written and not removed, oldest first. */
   load(): Iterable<StoredMessage>;
   /**
-   * Writes what came and takes out what went: all of it, or nothing and an error. It is safe when this
-   * returns.
+   * Takes out what went and writes what came: all of it, or nothing and an error. It is safe when this
+   * returns. A message that is in both went before and has come again.
    */
   write(added: readonly StoredMessage[], removed: readonly string[]): void;
 }

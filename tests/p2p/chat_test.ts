@@ -3,7 +3,7 @@ import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { Chat, parseLine } from "../../p2p/chat.ts";
 import type { Screen } from "../../p2p/screen.ts";
-import { eventually, socketTest, within } from "./network.ts";
+import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
 /** A screen whose person is the test. */
 class FakeScreen implements Screen {
@@ -71,7 +71,7 @@ Deno.test({
 for (const interactive of [true, false]) {
   const who = interactive ? "a person" : "a script";
   socketTest(`chat with ${who} shows what comes and what fails`, async () => {
-    await using server = await P2pServer.listen();
+    await using server = await P2pServer.listen({ limits: { maxMessages: 1 } });
     const alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
     const screen = new FakeScreen(interactive);
@@ -84,9 +84,12 @@ for (const interactive of [true, false]) {
     const shown = await shows("lines");
     assertStringIncludes(shown!, "two lines \uFFFD[2J");
     screen.type("Bob Hello");
-    if (interactive) await shows("delivered to Bob");
+    await eventually("Bob has it", async () => (await nextMessage(bob)).text === "Hello");
+    if (interactive) await shows("✓✓ Bob: Hello");
     screen.type("Nobody Hello");
-    await shows("Cannot deliver to Nobody");
+    if (interactive) await shows("✓ Nobody: Hello");
+    screen.type("Nobody Hello again");
+    await shows("Cannot keep a message for Nobody");
     screen.type("Bob");
     await shows("Bob Hello; /help");
     screen.type("/nonsense");
@@ -99,7 +102,10 @@ for (const interactive of [true, false]) {
     await shows("/quit");
     screen.type("/quit");
     assertEquals(await within("the end", chatting), interactive ? 0 : 3);
-    assertEquals(screen.shown.some((line) => line.includes("delivered")), interactive);
+    assertEquals(
+      screen.shown.filter((line) => line.includes("✓")),
+      interactive ? ["✓✓ Bob: Hello", "✓ Nobody: Hello"] : [],
+    );
     assertEquals(server.users(), ["Bob"]);
   });
 }

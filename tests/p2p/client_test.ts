@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ErrorCode } from "@netlab/protocol";
-import { type ClientStatus, P2pClient } from "@netlab/p2p/client";
+import { ErrorCode, FrameType, MessageKind, writeMessage } from "@netlab/protocol";
+import { type ClientStatus, P2pClient, type Sent } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { freePort } from "../processes.ts";
 import {
@@ -69,14 +69,16 @@ test("p2p client lists users and servers of the whole network", async () => {
 });
 
 test("p2p client's send fails with a code and says what is wrong", async () => {
-  await using server = await P2pServer.listen();
+  await using server = await P2pServer.listen({ limits: { maxMessages: 1 } });
   await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
 
-  const nobody = await assertFails(alice.send("Nobody", "Hello"), ErrorCode.NoSuchUser);
-  assertStringIncludes(nobody.message, "Nobody");
+  await alice.send("Nobody", "Hello");
+  const full = await assertFails(alice.send("Nobody", "Hello?"), ErrorCode.MailboxFull);
+  assertStringIncludes(full.message, "Nobody");
   const long = await assertFails(alice.send("Alice", "x".repeat(65_500)), ErrorCode.TextTooLong);
   const limit = /at most (\d+)/.exec(long.message)?.[1];
-  assertEquals(Number(limit), 65_535 - 36 - 3 - 2 * "Alice".length);
+  // Between servers a kept message carries two ids of 16 bytes besides.
+  assertEquals(Number(limit), 65_535 - 32 - 36 - 3 - 2 * "Alice".length);
   await assertFails(alice.send("A\nlice", "Hello"), ErrorCode.NameInvalid);
   await assertFails(alice.send("", "Hello"), ErrorCode.NameInvalid);
   // None of this hurt the connection, and the longest text that fits does arrive.
@@ -155,16 +157,39 @@ test("p2p client takes the first server that answers", async () => {
   assertEquals(alice.server, server.address);
 });
 
-test("p2p client's reader comes to the end when the client is closed, with all that came", async () => {
+test("p2p client's reader comes to the end when the client is closed; what it did not read is kept", async () => {
+  await using server = await P2pServer.listen();
+  const join = (name: string) => P2pClient.connect({ name, servers: [server.address] });
+  const alice = await join("Alice");
+  await using bob = await join("Bob");
+  const sent: Sent[] = [];
+  for (const text of ["1", "2", "3"]) sent.push(await bob.send("Alice", text));
+  assertEquals((await nextMessage(alice)).text, "1");
+  await alice.close();
+  await alice.close();
+  await within("the first one's end", sent[0]!.delivered);
+  const before = new Inbox(alice);
+  await within("the end", before.ended);
+  assertEquals(before.messages, []);
+  await using again = await join("Alice");
+  const inbox = new Inbox(again);
+  await within("the others' end", Promise.all(sent.map(({ delivered }) => delivered)));
+  assertEquals(inbox.from("Bob"), ["2", "3"]);
+});
+
+test("p2p client that is closed still gives what nobody keeps", async () => {
   await using server = await P2pServer.listen();
   const alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
-  await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
-  for (const text of ["1", "2", "3"]) await bob.send("Alice", text);
-  await alice.close();
+  await using bob = await RawParty.register(server, "Bob");
+  const message = { id: crypto.randomUUID(), sender: "Bob", recipient: "Alice", text: "Hello" };
+  writeMessage(bob.out, message, MessageKind.Plain);
+  // What comes behind it is delivered when it has come.
+  writeMessage(bob.out, { ...message, id: crypto.randomUUID() }, MessageKind.WithReceipts);
+  await bob.next(FrameType.Receipt);
   await alice.close();
   const inbox = new Inbox(alice);
   await within("the end", inbox.ended);
-  assertEquals(inbox.from("Bob"), ["1", "2", "3"]);
+  assertEquals(inbox.messages, [message]);
 });
 
 test("p2p client waits for receipts when it closes right after it sent", async () => {
@@ -173,7 +198,7 @@ test("p2p client waits for receipts when it closes right after it sent", async (
   const alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
   const sending = alice.send("Bob", "last words");
   await alice.close();
-  await sending;
+  await assertFails((await sending).delivered, ErrorCode.Closed);
   assertEquals((await nextMessage(bob)).text, "last words");
 });
 
@@ -213,12 +238,36 @@ test("p2p client keeps 20,000 messages under way in order, across two servers", 
   const texts = Array.from({ length: 20_000 }, (_, number) => `${number}`);
   const answered: string[] = [];
   await Promise.all(texts.map(async (text) => {
-    await alice.send("Bob", text);
+    const { delivered } = await alice.send("Bob", text);
     answered.push(text);
+    await delivered;
   }));
   assertEquals(answered, texts);
   await eventually("Bob has read them", () => inbox.messages.length >= texts.length);
   assertEquals(inbox.from("Alice"), texts);
+});
+
+test("p2p clients that write 10,000 messages to each other and to themselves at once are not in each other's way", async () => {
+  await using servers = await twoServers();
+  const join = (name: string, { address }: P2pServer) =>
+    P2pClient.connect({ name, servers: [address] });
+  await using alice = await join("Alice", servers.first);
+  await using bob = await join("Bob", servers.second);
+  await eventually("Bob is known", () => servers.first.users().includes("Bob"));
+  const inboxes = [new Inbox(alice), new Inbox(bob)];
+  const pairs = [[alice, bob], [bob, alice], [alice, alice]] as const;
+  const texts = Array.from({ length: 10_000 }, (_, number) => `${number}`);
+  await within(
+    "their end",
+    Promise.all(pairs.flatMap(([from, { name }]) =>
+      texts.map(async (text) => {
+        await (await from.send(name, text)).delivered;
+      })
+    )),
+  );
+  for (const [from, to] of pairs) {
+    assertEquals(inboxes.find((_, index) => [alice, bob][index] === to)!.from(from.name), texts);
+  }
 });
 
 test("p2p server refuses options that cannot be", async () => {

@@ -1,10 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { ErrorCode } from "@netlab/protocol";
 import { type ClientStatus, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { OldClient, OldServer } from "../first_generation.ts";
 import { freePort } from "../processes.ts";
-import { assertFails, eventually, Inbox, nextMessage, socketTest as test } from "./network.ts";
+import { eventually, Inbox, nextMessage, socketTest as test, within } from "./network.ts";
 
 test("p2p server serves first-generation clients: bare text, in order", async () => {
   await using server = await P2pServer.listen();
@@ -74,7 +73,7 @@ test("p2p client writes and reads at a first-generation server", async () => {
   assertEquals(await nina.users(), ["Nina", "Olga"]);
   assertEquals(await nina.servers(), [server.address]);
   // Nothing is confirmed there, so nothing can fail either.
-  await nina.send("Nobody", "Hello?");
+  await (await nina.send("Nobody", "Hello?")).delivered;
   assertEquals(server.ignored, []);
 });
 
@@ -182,11 +181,16 @@ test("p2p server forgets the users of a first-generation server that died, until
   await before[Symbol.asyncDispose]();
   await olga[Symbol.asyncDispose]();
   await eventually("Olga is forgotten", () => !server.users().includes("Olga"));
-  await assertFails(nina.send("Olga", "Hello?"), ErrorCode.NoSuchUser);
+  const waiting = await nina.send("Olga", "still there?");
+  await using carl = await OldClient.connect("Carl", server);
+  carl.send("Olga", "Hello?");
+  await carl.sees("netlab: Cannot deliver to Olga");
 
   await using after = new OldServer({ port });
   await using back = await OldClient.connect("Olga", after);
   await eventually("Olga is known again", () => server.users().includes("Olga"));
+  await within("what waited for her", waiting.delivered);
+  await back.sees("Nina: still there?");
   await nina.send("Olga", "after.");
   await back.sees("Nina: after.");
   back.send("Nina", "hello");

@@ -77,7 +77,11 @@ const fromUsers: Wrong[] = [
     frame(2, 3, `${"k".repeat(16)}\x0b127.0.0.1:9`),
   ],
   ["presence", ErrorCode.NotRegistered, frame(8, 0, "x")],
-  ["receipts", ErrorCode.NotRegistered, frame(6, 0, "x")],
+  ["receipts that are none", ErrorCode.Malformed, frame(6, 0, "x")],
+  ["receipts for another user", ErrorCode.UnknownType, frame(6, 1, "x")],
+  ["receipts for a server", ErrorCode.UnknownType, frame(6, 2, "x")],
+  ["a kept message", ErrorCode.UnknownType, frame(3, 2, `${"k".repeat(32)}${ID}\0A\0B\0Hello`)],
+  ["a message to take over", ErrorCode.UnknownType, frame(3, 3, `${"k".repeat(32)}${ID}\0A\0B\0`)],
   ["an unknown type", ErrorCode.UnknownType, frame(10, 0, "?")],
 ];
 
@@ -195,7 +199,10 @@ for (
     ["a digest", FrameType.Presence, 2],
     ["link state", FrameType.LinkState, 0],
     ["a message", FrameType.Message, 1],
+    ["a kept message", FrameType.Message, 2],
+    ["a message to take over", FrameType.Message, 3],
     ["receipts", FrameType.Receipt, 1],
+    ["receipts for a server", FrameType.Receipt, 2],
   ] as const
 ) {
   test(`p2p server closes a link on which ${what} cannot be read`, async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode } from "@netlab/protocol";
-import { type ClientStatus, P2pClient } from "@netlab/p2p/client";
+import { type ClientStatus, P2pClient, type Sent } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { freePort } from "../processes.ts";
 import { assertFails, eventually, Inbox, socketTest as test, within } from "./network.ts";
@@ -38,7 +38,7 @@ test("p2p messages that are under way when servers close arrive once, in order",
   await using alice = await P2pClient.connect({ name: "Alice", servers: [stays.address] });
   await using bob = await P2pClient.connect({ name: "Bob", servers: [stays.address] });
   const inbox = new Inbox(bob);
-  const sent: Promise<void>[] = [];
+  const sent: Promise<Sent>[] = [];
   const send = () => {
     for (let i = 0; i < 200; i++) sent.push(alice.send("Bob", `${sent.length}`));
   };
@@ -53,7 +53,7 @@ test("p2p messages that are under way when servers close arrive once, in order",
     await closing;
     await eventually("Alice is back", () => stays.localUsers().length === 2);
   }
-  await Promise.all(sent);
+  for (const each of sent) await within("each one's end", (await each).delivered);
   await eventually("all has come", () => inbox.messages.length >= sent.length);
   assertEquals(inbox.from("Alice"), sent.map((_, number) => `${number}`));
 });
@@ -67,7 +67,7 @@ test("p2p client waits for its only server to come back, and sends then", async 
   await eventually("Alice has lost it", () => alice.server === undefined);
   const sending = alice.send("Alice", "to myself, later");
   await using _after = await P2pServer.listen({ port });
-  await within("the message", sending);
+  await (await within("the message", sending)).delivered;
   await eventually("it has come", () => inbox.messages.length === 1);
 });
 

@@ -43,11 +43,11 @@ export class VirtualStore implements MailStore {
     this.onWrite?.();
     if (this.failing) throw new Error("no space left on device");
     this.writes.push({ added: added.map(({ id }) => id), removed: [...removed] });
+    for (const id of removed) this.#messages.delete(id);
     for (const stored of added) {
       const { id, sender, recipient, acceptedAt } = stored;
       const message = stored.message.slice();
       this.#messages.set(id, { id, sender, recipient, acceptedAt, message });
     }
-    for (const id of removed) this.#messages.delete(id);
   }
 }

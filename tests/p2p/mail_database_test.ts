@@ -1,0 +1,219 @@
+/**
+ * Kept messages on disk: written together or not at all, there again after a crash, and a file that is
+ * damaged, in use or too new told apart.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import type { StoredMessage } from "../../p2p/core/mail_store.ts";
+import type { Logger } from "../../p2p/logger.ts";
+import { MailDatabase } from "../../p2p/mail_database.ts";
+
+const FILE = "messages.db";
+const encoder = new TextEncoder();
+
+/** Without it these tests are left out. */
+const mayWrite = (await Deno.permissions.query({ name: "write" })).state === "granted";
+
+/** A folder that is gone when the test has ended, and what was logged as an error. */
+function folder(): Disposable & { path: string; file: string; errors: string[]; logger: Logger } {
+  const path = Deno.makeTempDirSync({ prefix: "netlab-" });
+  const errors: string[] = [];
+  const ignore = () => {};
+  const error = (_: string, properties?: Record<string, unknown>) => {
+    errors.push(`${properties?.event} ${properties?.aside}`);
+  };
+  return {
+    path,
+    file: `${path}/${FILE}`,
+    errors,
+    logger: { debug: ignore, info: ignore, warn: ignore, error },
+    [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }),
+  };
+}
+
+function message(text: string, recipient = "Bob"): StoredMessage {
+  const id = crypto.randomUUID();
+  return {
+    id,
+    sender: "Zoë",
+    recipient,
+    acceptedAt: 1_800_000_000_123,
+    message: encoder.encode(`${id}\0Zoë\0${recipient}\0${text}`),
+  };
+}
+
+function ids(messages: Iterable<StoredMessage>): string[] {
+  return [...messages].map(({ id }) => id);
+}
+
+function onDisk(name: string, fn: () => void): void {
+  Deno.test({ name, ignore: !mayWrite, fn });
+}
+
+onDisk("database gives back what was written, as it was and in that order", () => {
+  using at = folder();
+  using database = MailDatabase.open(at.path, at.logger);
+  assertEquals([...database.load()], []);
+  const written = ["one", "", "a\0b", "🦊".repeat(15_000)].map((text) => message(text));
+  database.write(written.slice(0, 2), []);
+  database.write(written.slice(2), []);
+  assertEquals([...database.load()].map((stored) => ({ ...stored })), written);
+  assert(database.durable);
+});
+
+onDisk("database takes out what is removed, and knows what it has never seen", () => {
+  using at = folder();
+  using database = MailDatabase.open(at.path, at.logger);
+  const [one, two, three] = [message("1"), message("2"), message("3")];
+  database.write([one, two, three], []);
+  database.write([], [two.id, crypto.randomUUID()]);
+  assertEquals(ids(database.load()), [one.id, three.id]);
+  database.write([two], [one.id]);
+  assertEquals(ids(database.load()), [three.id, two.id], "what comes again is the newest");
+  database.write([three, two], [three.id]);
+  assertEquals(ids(database.load()), [two.id, three.id], "what went may have come again since");
+});
+
+onDisk("database has after opening it again what it had before, and goes on in order", () => {
+  using at = folder();
+  const written = Array.from({ length: 5 }, (_, index) => message(`${index}`));
+  for (const one of written) {
+    using database = MailDatabase.open(at.path, at.logger);
+    database.write([one], []);
+  }
+  using database = MailDatabase.open(at.path, at.logger);
+  assertEquals(ids(database.load()), ids(written));
+  assertEquals(at.errors, []);
+});
+
+onDisk("database has what was written when its process ended without closing it", () => {
+  using at = folder();
+  const written = [message("1"), message("2")];
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    database.write(written, []);
+    // What is on the disk at this moment is all that a process leaves behind that is killed.
+    for (const suffix of ["", "-wal"]) {
+      Deno.copyFileSync(at.file + suffix, `${at.path}/copy${suffix}`);
+    }
+  }
+  const next = `${at.path}/next`;
+  Deno.mkdirSync(next);
+  for (const suffix of ["", "-wal"]) {
+    Deno.renameSync(`${at.path}/copy${suffix}`, `${next}/${FILE}${suffix}`);
+  }
+  using database = MailDatabase.open(next, at.logger);
+  assertEquals(ids(database.load()), ids(written));
+});
+
+onDisk("database writes all of a turn or nothing, and goes on after a failure", () => {
+  using at = folder();
+  using database = MailDatabase.open(at.path, at.logger);
+  const before = message("before");
+  database.write([before], []);
+  const broken = { ...message("broken"), sender: null as unknown as string };
+  assertThrows(() => database.write([message("good"), broken], [before.id]), Error);
+  assertEquals(ids(database.load()), [before.id]);
+  const after = message("after");
+  database.write([after], []);
+  assertEquals(ids(database.load()), [before.id, after.id]);
+});
+
+onDisk("database that has no more room refuses, keeps what it had, and takes out again", () => {
+  using at = folder();
+  const kept = [message("1"), message("2")];
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    database.write(kept, []);
+  }
+  {
+    // A full disk ends the transaction by itself, and so does this.
+    using other = new DatabaseSync(at.file);
+    other.exec(`CREATE TRIGGER full BEFORE INSERT ON message WHEN NEW.recipient = 'Cid'
+      BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`);
+  }
+  using database = MailDatabase.open(at.path, at.logger);
+  const more = [message("3"), message("4", "Cid")];
+  assertThrows(() => database.write(more, [kept[0]!.id]), Error, "full");
+  assertEquals(ids(database.load()), ids(kept));
+  database.write([], [kept[0]!.id]);
+  database.write([more[0]!], []);
+  assertEquals(ids(database.load()), [kept[1]!.id, more[0]!.id]);
+});
+
+onDisk("a second server on one folder is told to choose another, and harms nothing", () => {
+  using at = folder();
+  using database = MailDatabase.open(at.path, at.logger);
+  const kept = message("kept");
+  database.write([kept], []);
+  const error = assertThrows(() => MailDatabase.open(at.path, at.logger), Error);
+  assertStringIncludes(error.message, at.path);
+  assertStringIncludes(error.message, "another server uses it; choose another folder");
+  assertEquals(at.errors, []);
+  database.write([message("more")], []);
+  assertEquals([...database.load()].length, 2);
+});
+
+onDisk("a damaged file is set aside under a name that is logged, and a new one begun", () => {
+  for (const damage of ["no database at all", "pages torn"] as const) {
+    using at = folder();
+    {
+      using database = MailDatabase.open(at.path, at.logger);
+      for (let i = 0; i < 50; i++) database.write([message(`${i} ${"x".repeat(3_000)}`)], []);
+    }
+    const bytes = Deno.readFileSync(at.file);
+    if (damage === "pages torn") bytes.fill(0xa5, 4_096, 4_096 * 6);
+    else bytes.set(encoder.encode("This is a text, not a database."));
+    Deno.writeFileSync(at.file, bytes);
+    using database = MailDatabase.open(at.path, at.logger);
+    assertEquals([...database.load()], [], damage);
+    const [logged] = at.errors;
+    assertEquals(at.errors.length, 1);
+    const aside = logged!.slice("storage.damaged ".length);
+    assertStringIncludes(aside, `${at.file}.damaged-`);
+    assertEquals(Deno.readFileSync(aside), bytes, "nothing is thrown away");
+    const next = message("goes on");
+    database.write([next], []);
+    assertEquals(ids(database.load()), [next.id]);
+  }
+});
+
+onDisk("a file that a newer version wrote is refused with that version, and left alone", () => {
+  using at = folder();
+  MailDatabase.open(at.path, at.logger)[Symbol.dispose]();
+  {
+    using newer = new DatabaseSync(at.file);
+    newer.exec("PRAGMA user_version = 99");
+  }
+  const error = assertThrows(() => MailDatabase.open(at.path, at.logger), Error);
+  assertStringIncludes(error.message, "newer version (99)");
+  assertEquals([...Deno.readDirSync(at.path)].filter(({ name }) => name.includes("damaged")), []);
+});
+
+onDisk("a file without a version, as the first one left it, is brought up to date", () => {
+  using at = folder();
+  {
+    using empty = new DatabaseSync(at.file);
+    empty.exec("PRAGMA user_version = 0");
+  }
+  const kept = message("kept");
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    database.write([kept], []);
+    assertEquals(ids(database.load()), [kept.id]);
+  }
+  using database = new DatabaseSync(at.file);
+  assertEquals(database.prepare("PRAGMA user_version").get()!.user_version, 1);
+});
+
+onDisk("a folder is made where there is none, and one that cannot be is named", () => {
+  using at = folder();
+  const deep = `${at.path}/a/b`;
+  MailDatabase.open(deep, at.logger)[Symbol.dispose]();
+  assert(Deno.statSync(`${deep}/${FILE}`).isFile);
+  const error = assertThrows(() => MailDatabase.open(`${deep}/${FILE}`, at.logger), Error);
+  assertStringIncludes(error.message, `Cannot keep messages in ${deep}/${FILE}`);
+  assertThrows(() => MailDatabase.open(`${deep}/${FILE}/below`, at.logger), Error, "Cannot keep");
+});
