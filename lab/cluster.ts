@@ -46,6 +46,13 @@ export interface ClusterOptions {
    * @default {a random one}
    */
   seed?: number;
+  /**
+   * The folder below which each server writes messages down, in one of its own, so that they survive
+   * its crashes. Absolute, or relative to where the program was started.
+   *
+   * @default {none: messages are kept in memory}
+   */
+  data?: string;
   /** Hears what the servers say they did, with the number of the server. */
   onEvent?: (server: number, event: ServerEvent) => void;
 }
@@ -92,6 +99,7 @@ export class Cluster implements AsyncDisposable {
         port,
         system,
         processes,
+        data: options.data && `${options.data}/server-${index}`,
         advertise: `${DEFAULT_HOST}:${proxies ? DEAD_PORT + index : port}`,
         peers: () => this.#peersOf(index),
         onEvent: (event) => {

@@ -48,7 +48,7 @@ const TICK_MS = 10;
 /** No more than this many messages of a user are under way at once: the network is at its limit. */
 const MAX_UNDER_WAY = 50;
 /** When nothing moved for this long, nothing more will come: milliseconds. */
-const QUIET_MS = 5_000;
+const QUIET_MS = 15_000;
 
 /** What these mean is that nobody knows: the message may have got there. Other codes say that it did not. */
 const NO_ANSWER: ReadonlySet<number> = new Set([
@@ -130,7 +130,7 @@ export class Load implements AsyncDisposable {
   }
 
   /**
-   * Waits until every message has an answer and all accepted ones were seen, or nothing more comes: 5 s
+   * Waits until every message has an answer and all accepted ones were seen, or nothing more comes: 15 s
    * without an answer, and without one more message seen.
    */
   async settle(stop: AbortSignal): Promise<void> {

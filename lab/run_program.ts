@@ -44,6 +44,13 @@ export const labRunProgram = {
       kind: "seconds",
       help: "Kill a server (kill -9) every so often; it comes back soon.",
     },
+    data: {
+      kind: "string",
+      value: "DIR",
+      default: "data/lab",
+      help: "Servers write messages down below this folder, which must not be there yet.",
+    },
+    memory: { kind: "flag", help: "They keep messages in memory alone: a kill loses some." },
     faults: { kind: "flag", help: "Make links slow, cut them, part the network." },
     "one-process": { kind: "flag", help: "All servers in this process; kills are milder then." },
     seed: { kind: "integer", help: "What chance starts from. Default: a random one, shown." },
@@ -83,12 +90,16 @@ export async function runLabRun(
     if (!options.json) live.print(`${dim(`${seconds}s`)}  ${line}`);
   };
 
+  const data = options.memory ? undefined : freshFolder(options.data);
+  await using folder = new AsyncDisposableStack();
+  if (data !== undefined) folder.defer(() => Deno.remove(data, { recursive: true }));
   await using cluster = await Cluster.start({
     servers: options.servers,
     system,
     processes: !options["one-process"],
     proxies: options.faults,
     seed,
+    ...data !== undefined && { data },
     onEvent: (server, { event }) => {
       if (event === "crashed") tell(red(`server ${server} crashed by itself`));
     },
@@ -130,6 +141,18 @@ export async function runLabRun(
   if (options.json) print(JSON.stringify({ ...findings, seed, kills: chaos.kills }));
   else printFindings(findings, load, chaos);
   return findings.exitCode;
+}
+
+/** Makes the folder for the run; it is taken away at the end. */
+function freshFolder(path: string): string {
+  try {
+    Deno.mkdirSync(path.replace(/[^/]*$/, "") || ".", { recursive: true });
+    Deno.mkdirSync(path);
+    return Deno.realPathSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    throw new UsageError(`Option --data: ${path} is there already; take it away or name another`);
+  }
 }
 
 function systemOf(text: string): ClusterSystem {

@@ -31,6 +31,8 @@ export interface ServerStart {
   readonly advertise: string;
   /** Where it is to look for the others. */
   readonly peers: readonly string[];
+  /** The folder in which it writes messages down; in memory alone when `undefined`. */
+  readonly data: string | undefined;
   /** Hears what it says that it did. */
   readonly onEvent: (event: ServerEvent) => void;
 }
@@ -50,10 +52,16 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
   const take = (_message: string, properties: Record<string, unknown> = {}) => {
     if (typeof properties.event === "string") start.onEvent(properties as unknown as ServerEvent);
   };
-  const { port, advertise, peers } = start;
+  const { port, advertise, peers, data } = start;
   const logger = { debug: take, info: take, warn: take, error: take };
   const Server = start.system === "rtt" ? RttServer : P2pServer;
-  const server = await Server.listen({ port, advertise, peers, logger });
+  const server = await Server.listen({
+    port,
+    advertise,
+    peers,
+    logger,
+    ...data !== undefined && { data },
+  });
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   return {
     pid: undefined,
@@ -64,16 +72,20 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
 
 /** Starts a server as a process, with the permissions that it needs and no more. */
 export async function startProcess(start: ServerStart): Promise<StartedServer> {
-  const { port, advertise, peers, onEvent } = start;
+  const { port, advertise, peers, data, onEvent } = start;
   const process = Process.start(
     programOf(start.system),
     [
       ...["--port", String(port), "--advertise", advertise, "--json"],
       // A server with no peers of its own would look at the default ports.
       ...(peers.length > 0 ? peers : [advertise]).flatMap((peer) => ["--peer", peer]),
+      ...data === undefined ? [] : ["--data", data],
     ],
     {
-      permissions: [`--allow-net=${DEFAULT_HOST},localhost`],
+      permissions: [
+        `--allow-net=${DEFAULT_HOST},localhost`,
+        ...data === undefined ? [] : [`--allow-read=${data}`, `--allow-write=${data}`],
+      ],
       onLine: (line) => {
         const event = eventIn(line);
         if (event) onEvent(event);
