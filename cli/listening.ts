@@ -23,8 +23,10 @@ export async function listenOn<S>(hostname: string, port: number, listen: Listen
   try {
     return await listen(port);
   } catch (cause) {
-    // What is wrong with the options says so itself; what the system reports names no address.
+    // What is wrong with the options, or has a cause of its own, says so itself; what the system reports
+    // names no address.
     if (cause instanceof TypeError) throw cause;
+    if (cause instanceof Error && cause.cause !== undefined) throw cause;
     throw new Error(`Cannot listen on ${formatAddress({ hostname, port })}`, { cause });
   }
 }

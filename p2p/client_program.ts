@@ -78,7 +78,7 @@ export async function runClientProgram<C extends P2pClient>(
       },
       {
         command: `echo "Bob Hello" | deno task ${task} --name Alice`,
-        what: "Sends one message; the exit status says whether Bob has it",
+        what: "Sends one message; the exit status says whether it is safe",
       },
     ],
   }, async (options, stop) => {

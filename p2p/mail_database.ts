@@ -5,10 +5,14 @@
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { ErrorCode, NetlabError } from "@netlab/protocol";
 import type { MailStore, StoredMessage } from "./core/mail_store.ts";
 import type { Logger } from "./logger.ts";
 
 const FILE = "messages.db";
+
+/** SQLite's code for a file that another process has locked. */
+const SQLITE_BUSY = 5;
 
 /** Each makes the schema of its index plus one out of the one before; `user_version` counts them. */
 const MIGRATIONS: readonly string[] = [
@@ -43,20 +47,21 @@ export class MailDatabase implements MailStore, Disposable {
    * Opens the messages in a folder, which is made if it is not there. A file of an older version is
    * brought up to date; a damaged one is set aside under a name that is logged, and a new one begun.
    *
-   * @throws {Error} When the folder cannot be used, another server uses it, or a newer version wrote it.
+   * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the folder cannot be used, another
+   *   server uses it, or a newer version wrote it.
    */
   static open(folder: string, logger: Logger): MailDatabase {
     const path = `${folder}/${FILE}`;
     try {
       Deno.mkdirSync(folder, { recursive: true });
     } catch (cause) {
-      throw new Error(`Cannot keep messages in ${folder}`, { cause });
+      throw failed(folder, cause);
     }
     try {
       return new MailDatabase(prepare(path));
     } catch (error) {
       if (!isDamage(error)) {
-        throw new Error(`Cannot keep messages in ${folder}: ${explain(error)}`, { cause: error });
+        throw failed(folder, error);
       }
       const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
       for (const suffix of ["", "-wal", "-shm"]) moveAside(path + suffix, aside + suffix);
@@ -143,9 +148,21 @@ function isDamage(error: unknown): boolean {
   return errcode === 26 || errcode === 11 || /not a database|malformed/.test(message);
 }
 
+function failed(folder: string, cause: unknown): NetlabError {
+  return new NetlabError(
+    ErrorCode.StorageFailed,
+    `Cannot keep messages in ${folder}: ${explain(cause)}`,
+    { cause, fatal: true },
+  );
+}
+
 function explain(error: unknown): string {
-  const { message } = error as Error;
-  return /locked|busy/.test(message) ? "another server uses it; choose another folder" : message;
+  if (error instanceof Deno.errors.AlreadyExists) return "it is a file; choose a folder";
+  const { errcode, message } = error as { errcode?: number; message: string };
+  // Deno 2.9 gives no code with SQLite's errors, so that the text is all there is.
+  return errcode === SQLITE_BUSY || message === "database is locked"
+    ? "another server uses it; choose another folder"
+    : message;
 }
 
 function moveAside(from: string, to: string): void {

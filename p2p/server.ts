@@ -146,7 +146,7 @@ export class P2pServer implements AsyncDisposable {
    *
    * @throws {TypeError} When an address is not `host:port`, or one to advertise is needed and missing.
    * @throws {Deno.errors.AddrInUse} When the port is in use; other errors of `Deno.listen` as well.
-   * @throws {Error} When the folder for messages cannot be used.
+   * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the folder for messages cannot be used.
    */
   static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
     if (options.data === undefined) return new P2pServer(options, undefined);

@@ -12,7 +12,7 @@ async function missing(descriptor: Deno.PermissionDescriptor): Promise<boolean> 
 const net = await missing({ name: "net", host: "127.0.0.1" });
 const run = await missing({ name: "run", command: Deno.execPath() });
 const read = await missing({ name: "read", path: new URL("..", import.meta.url) });
-const write = await missing({ name: "write" });
+const write = await missing({ name: "write", path: new URL("../data", import.meta.url) });
 
 /** For the `ignore` of a test: `true` when what it needs was not permitted. */
 export const ignoreUnless = {
@@ -22,6 +22,6 @@ export const ignoreUnless = {
   run: run || net,
   /** Files that are read. */
   read,
-  /** Files that are written. */
+  /** Files that are written, below `data/`. */
   write,
 };

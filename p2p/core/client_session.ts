@@ -31,6 +31,8 @@ import { SeenIds } from "./seen_ids.ts";
 const MAX_UNDER_WAY = 4_096;
 /** Their bytes: half of what a server takes for a recipient who does not keep up. */
 const MAX_UNDER_WAY_BYTES = 2 * 1024 * 1024;
+/** After a move, how long messages wait for those before them that another server delivers: milliseconds. */
+const BEHIND_MS = 1_000;
 /** While so many bytes wait to leave, nothing is added to them. */
 const ENOUGH_BYTES = 256 * 1024;
 
@@ -73,6 +75,9 @@ export class ClientSession {
   #underWayBytes = 0;
   /** Safe, and their story has not ended. */
   readonly #accepted = new Map<string, Sending>();
+  /** Of those, the ones that are safe at the server of before the last move: ids, by recipient. */
+  readonly #elsewhere = new Map<string, Set<string>>();
+  #movedAt = 0;
   readonly #outlets = new Set<Outlet>();
   #outlet: Outlet | undefined;
   #now: number;
@@ -100,6 +105,7 @@ export class ClientSession {
 
   /** There is a connection to send on: what is not safe yet is sent again, in order. */
   attach(outlet: Outlet): void {
+    if (this.#outlet) this.#moved();
     this.#outlet = outlet;
     this.#outlets.add(outlet);
     this.#unsent.clear();
@@ -184,6 +190,8 @@ export class ClientSession {
       if (sent >= MAX_UNDER_WAY || this.#underWayBytes >= MAX_UNDER_WAY_BYTES) return;
       const before = outlet.out.length;
       if (before >= ENOUGH_BYTES) return;
+      // Another server still delivers what was sent before: in order, that comes first.
+      if (this.#elsewhere.has(sending.message.recipient)) continue;
       this.#unsent.delete(sending);
       const kind = outlet.receipts ? MessageKind.WithReceipts : MessageKind.Plain;
       try {
@@ -202,6 +210,10 @@ export class ClientSession {
   /** Time has passed: what was not safe in time is given up. */
   tick(now: number): void {
     this.#now = now;
+    if (this.#elsewhere.size > 0 && now - this.#movedAt >= BEHIND_MS) {
+      this.#elsewhere.clear();
+      this.pump();
+    }
     for (const sending of this.#underWay.values()) {
       if (now < sending.deadline) continue;
       const { recipient } = sending.message;
@@ -244,9 +256,22 @@ export class ClientSession {
   }
 
   #end(sending: Sending, error?: NetlabError): void {
-    if (!this.#accepted.delete(sending.message.id)) sending.outcome.accepted(error);
+    const { id, recipient } = sending.message;
+    if (!this.#accepted.delete(id)) sending.outcome.accepted(error);
+    const elsewhere = this.#elsewhere.get(recipient);
+    if (elsewhere?.delete(id) && elsewhere.size === 0) this.#elsewhere.delete(recipient);
     this.#leave(sending);
     sending.outcome.ended(error);
+  }
+
+  #moved(): void {
+    this.#movedAt = this.#now;
+    this.#elsewhere.clear();
+    for (const { message: { id, recipient } } of this.#accepted.values()) {
+      const ids = this.#elsewhere.get(recipient);
+      if (ids) ids.add(id);
+      else this.#elsewhere.set(recipient, new Set([id]));
+    }
   }
 
   #leave(sending: Sending): void {

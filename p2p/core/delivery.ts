@@ -176,7 +176,10 @@ export class Delivery {
   /** Ways changed: what was sent over one that is no more is sent again. */
   waysChanged(): void {
     const { topology, mailbox } = this.#parts;
-    const ways = new Map([...topology.routes()].map(([server, { next }]) => [server, next]));
+    // Over the same neighbour, but further or less far: something behind it changed.
+    const ways = new Map(
+      [...topology.routes()].map(([server, { next, cost }]) => [server, `${next} ${cost}`]),
+    );
     const before = this.#ways;
     this.#ways = ways;
     for (const recipient of mailbox.recipients()) {
@@ -254,6 +257,7 @@ export class Delivery {
     }
     if (now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
+    this.#parts.handOver.tick();
     this.#gatherHandOver();
     for (const entry of mailbox.expire(now)) {
       const { id, sender, recipient } = entry;
@@ -343,12 +347,18 @@ export class Delivery {
     const id = messageId(fields);
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
+    if (handOver.wasSeen(id)) return this.#answer(origin, delivered(id));
     if (user) {
+      if (handOver.isBehind(user, origin, id)) {
+        const reason = "one before it has to come again";
+        return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, reason));
+      }
       if (user.port.out.length <= REFUSE_BYTES) return handOver.kept(user, fields, origin);
+      handOver.missed(recipient, origin, id);
       return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));
     }
-    if (handOver.wasSeen(id)) return this.#answer(origin, delivered(id));
     if (!firstGeneration.has(recipient)) {
+      handOver.missed(recipient, origin, id);
       return this.#answer(origin, refused(id, ErrorCode.NoSuchUser, "the recipient has left"));
     }
     const message = fields.bytes.subarray(fields.id, fields.end);

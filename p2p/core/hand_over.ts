@@ -5,6 +5,7 @@
  * @module
  */
 import { FrameType, type MessageFields, messageId, MessageKind } from "@netlab/protocol";
+import { Gaps } from "./gaps.ts";
 import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
 import { SeenIds } from "./seen_ids.ts";
@@ -15,6 +16,9 @@ const SEPARATOR = new TextEncoder().encode(": ");
 export class HandOver {
   readonly #context: Context;
   readonly #seen = new SeenIds();
+  readonly #gaps = new Gaps();
+  /** The connections to which kept messages were handed over, by user. */
+  readonly #handedTo = new Map<string, Link>();
   readonly #onDelivered: (id: string, origin: string) => void;
 
   /** `onDelivered` hears of kept messages that were acknowledged, and which server keeps them. */
@@ -31,6 +35,34 @@ export class HandOver {
   /** A message was taken care of here. */
   markSeen(id: string): void {
     this.#seen.add(id, this.#context.now);
+  }
+
+  /** A kept message did not reach its recipient: those behind it wait until it comes again. */
+  missed(recipient: string, origin: string, id: string): void {
+    if (origin !== this.#context.id) this.#gaps.add(recipient, origin, id, this.#context.now);
+  }
+
+  /** Whether a kept message has to come again, behind one that did not reach its recipient. */
+  isBehind(user: Link, origin: string, id: string): boolean {
+    const { name } = user;
+    const before = this.#handedTo.get(name);
+    if (before && before !== user) this.closed(before);
+    this.#handedTo.set(name, user);
+    return this.#gaps.isBehind(name, origin, id, this.#context.now);
+  }
+
+  /** A connection has ended: what was not acknowledged on it comes again, and before all else. */
+  closed(user: Link): void {
+    if (this.#handedTo.get(user.name) === user) this.#handedTo.delete(user.name);
+    for (const [id, origins] of user.unacknowledged) {
+      for (const origin of origins) this.missed(user.name, origin, id);
+    }
+    user.unacknowledged.clear();
+  }
+
+  /** Time has passed: what does not come again is not waited for. */
+  tick(): void {
+    this.#gaps.forget(this.#context.now);
   }
 
   /** Hands over a message that nobody keeps. A second copy is dropped. */

@@ -9,6 +9,7 @@ export * from "./delivery.ts";
 export * from "./directory.ts";
 export * from "./discovery.ts";
 export * from "./first_generation.ts";
+export * from "./gaps.ts";
 export * from "./hand_over.ts";
 export * from "./host.ts";
 export * from "./link.ts";

@@ -98,6 +98,7 @@ export class RoutingCore {
   readonly #mailbox: Mailbox;
   readonly #receipts: Receipts;
   readonly #delivery: Delivery;
+  readonly #handOver: HandOver;
   readonly #relay: Relay;
   readonly #durable: boolean;
   readonly #rules: ReadonlyMap<number, FrameRule>;
@@ -143,6 +144,7 @@ export class RoutingCore {
     this.#mailbox = mailbox;
     this.#receipts = receipts;
     this.#delivery = delivery;
+    this.#handOver = handOver;
     this.#relay = new Relay(context, { ...parts, delivery });
     this.#rules = new Map([...this.#ownRules(), ...(options.rules ?? [])]);
   }
@@ -263,6 +265,7 @@ export class RoutingCore {
     this.#accepted.delete(link);
     this.#relay.release(link);
     this.users.leave(link);
+    this.#handOver.closed(link);
     this.mesh.closed(link);
     this.#firstGeneration.closed(link);
     this.turn();

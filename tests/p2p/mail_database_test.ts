@@ -8,17 +8,17 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { DatabaseSync } from "node:sqlite";
 import type { StoredMessage } from "../../p2p/core/mail_store.ts";
 import type { Logger } from "../../p2p/logger.ts";
+import { TestFolder } from "../folders.ts";
+import { ignoreUnless } from "../permissions.ts";
 import { MailDatabase } from "../../p2p/mail_database.ts";
 
 const FILE = "messages.db";
 const encoder = new TextEncoder();
 
-/** Without it these tests are left out. */
-const mayWrite = (await Deno.permissions.query({ name: "write" })).state === "granted";
-
 /** A folder that is gone when the test has ended, and what was logged as an error. */
 function folder(): Disposable & { path: string; file: string; errors: string[]; logger: Logger } {
-  const path = Deno.makeTempDirSync({ prefix: "netlab-" });
+  const folder = new TestFolder();
+  const { path } = folder;
   const errors: string[] = [];
   const ignore = () => {};
   const error = (_: string, properties?: Record<string, unknown>) => {
@@ -29,7 +29,7 @@ function folder(): Disposable & { path: string; file: string; errors: string[]; 
     file: `${path}/${FILE}`,
     errors,
     logger: { debug: ignore, info: ignore, warn: ignore, error },
-    [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }),
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
 }
 
@@ -49,7 +49,7 @@ function ids(messages: Iterable<StoredMessage>): string[] {
 }
 
 function onDisk(name: string, fn: () => void): void {
-  Deno.test({ name, ignore: !mayWrite, fn });
+  Deno.test({ name, ignore: ignoreUnless.read || ignoreUnless.write, fn });
 }
 
 onDisk("database gives back what was written, as it was and in that order", () => {

@@ -19,7 +19,7 @@ export interface Kind {
 }
 
 /** Writes numbers to another user, as fast as they are taken, until it is stopped. */
-class Writer {
+export class Writer {
   /** How many numbers were sent. */
   sent = 0;
   /** How many were confirmed. */

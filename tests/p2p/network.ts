@@ -40,6 +40,11 @@ export function processTest(name: string, fn: () => Promise<void>): void {
   sanitized(name, ignoreUnless.run, fn);
 }
 
+/** A test that starts programs which write files. */
+export function storageTest(name: string, fn: () => Promise<void>): void {
+  sanitized(name, ignoreUnless.run || ignoreUnless.read || ignoreUnless.write, fn);
+}
+
 /** Looks again and again until `look` gives something true, and gives that. */
 export async function eventually<T>(
   what: string,

@@ -3,33 +3,7 @@ import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { freePort, freePorts, Process } from "../processes.ts";
 import { eventually, Inbox, nextMessage, processTest as test } from "./network.ts";
-
-const SERVER = "p2p/server.ts";
-const CLIENT = "p2p/client.ts";
-
-type Log = Record<string, unknown> & { event?: string };
-
-/** Starts a server as a user would, and waits until it listens. */
-async function startServer(port: number, peer: number, ...more: string[]): Promise<Process> {
-  const args = ["--port", `${port}`, "--peer", `127.0.0.1:${peer}`, "--json", ...more];
-  const server = Process.start(SERVER, args);
-  await event(server, "listening");
-  return server;
-}
-
-/** The next log line of an event. */
-async function event(server: Process, name: string, about = ""): Promise<Log> {
-  const line = await server.waitFor((line) =>
-    (JSON.parse(line) as Log).event === name && line.includes(about)
-  );
-  return JSON.parse(line);
-}
-
-function startClient(name: string, port: number): Process {
-  return Process.start(CLIENT, ["--name", name, "--server", `127.0.0.1:${port}`], {
-    stdin: "piped",
-  });
-}
+import { CLIENT, event, type Log, SERVER, startClient, startServer } from "./programs.ts";
 
 test("p2p programs carry messages between users on two servers, and log it", async () => {
   const [one, two] = freePorts(2) as [number, number];

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode } from "@netlab/protocol";
 import type { MailboxLimits } from "@netlab/p2p/core";
 import { servers, settle } from "./networks.ts";

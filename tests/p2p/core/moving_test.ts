@@ -109,10 +109,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "messages that are sent at any moment of a move arrive exactly once",
+  name: "messages that are sent at any moment of a move arrive exactly once and in order",
   permissions: "none",
   fn() {
-    for (let seed = 1; seed <= 12; seed++) {
+    for (let seed = 1; seed <= 8; seed++) {
       const { network, nodes, node } = start(4, seed, seed % 2 ? undefined : chain(4));
       const speeds = new Map<string, number>();
       network.latency = (from, to) => {
@@ -142,11 +142,7 @@ Deno.test({
         const refused = [...sender.outcomes.values()].filter((error) => error !== undefined);
         assertEquals(refused, [], `seed ${seed}`);
         assertEquals(sender.outcomes.size, texts[index]!.length, `seed ${seed}`);
-        assertEquals(
-          bob.textsFrom(sender.name).toSorted(),
-          texts[index]!.toSorted(),
-          `seed ${seed}`,
-        );
+        assertEquals(bob.textsFrom(sender.name), texts[index], `seed ${seed}`);
       }
     }
   },

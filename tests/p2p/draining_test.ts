@@ -1,0 +1,165 @@
+import { assert, assertEquals } from "@std/assert";
+import { P2pClient, type Sent } from "@netlab/p2p/client";
+import { P2pServer } from "@netlab/p2p/server";
+import { TestFolder } from "../folders.ts";
+import { freePort, freePorts, type Process } from "../processes.ts";
+import { Writer } from "./moving.ts";
+import {
+  eventually,
+  Inbox,
+  processTest,
+  socketTest as test,
+  storageTest,
+  within,
+} from "./network.ts";
+import { event, startServer } from "./programs.ts";
+
+/** How long a user of a server that drains may be on none: milliseconds. */
+const MOVE_MS = 250;
+/** How long a server may take to drain and end: milliseconds. */
+const DRAIN_MS = 10_000;
+
+/** Ends a server with a signal; how long that took. */
+async function terminate(server: Process, signal: "SIGTERM" | "SIGINT"): Promise<number> {
+  const start = performance.now();
+  server.kill(signal);
+  const { code, stderr } = await server.finished();
+  assertEquals([code, stderr], [0, []]);
+  return performance.now() - start;
+}
+
+processTest(
+  "p2p users of a server that drains are on another soon, and nothing is lost or comes twice",
+  async () => {
+    const [one, two, three] = freePorts(3) as [number, number, number];
+    await using leaves = await startServer(one, two);
+    await using second = await startServer(two, one, "--peer", `127.0.0.1:${three}`);
+    await using third = await startServer(three, one, "--peer", `127.0.0.1:${two}`);
+    for (const server of [leaves, second, third]) {
+      await event(server, "link.up");
+      await event(server, "link.up");
+    }
+    await using stack = new AsyncDisposableStack();
+    const moved = new Map<string, number>();
+    const states: string[] = [];
+    const join = async (name: string, port: number) =>
+      stack.use(
+        await P2pClient.connect({
+          name,
+          servers: [`127.0.0.1:${port}`],
+          onStatus: (status) => {
+            states.push(status.state);
+            if (status.state === "connected") moved.set(name, performance.now());
+          },
+        }),
+      );
+    const alice = await join("Alice", one);
+    const bob = await join("Bob", two);
+    const others = await Promise.all(
+      Array.from({ length: 30 }, (_, number) => join(`User ${number}`, one)),
+    );
+    await eventually("all are known", async () => (await bob.users()).length === 32);
+    const atAlice = new Inbox(alice);
+    const atBob = new Inbox(bob);
+    const toBob = new Writer(alice, "Bob");
+    const toAlice = new Writer(bob, "Alice");
+    const writers = [toBob, toAlice];
+    await eventually("messages flow", () => writers.every(({ confirmed }) => confirmed > 100));
+
+    states.length = 0;
+    const start = performance.now();
+    leaves.kill("SIGTERM");
+    const { code, stderr } = await leaves.finished();
+    const took = performance.now() - start;
+    assertEquals([code, stderr], [0, []]);
+    assert(took < DRAIN_MS, `took ${took} ms`);
+    const before = writers.map(({ confirmed }) => confirmed);
+    await eventually(
+      "messages still flow",
+      () => writers.every(({ confirmed }, index) => confirmed > before[index]!),
+    );
+    await within("the last receipts", Promise.all(writers.map((writer) => writer.stop())));
+    await eventually(
+      "all has come",
+      () => atBob.messages.length >= toBob.sent && atAlice.messages.length >= toAlice.sent,
+    );
+    for (
+      const [inbox, writer, name] of [[atBob, toBob, "Alice"], [atAlice, toAlice, "Bob"]] as const
+    ) {
+      const numbers = inbox.from(name).map(Number).sort((a, b) => a - b);
+      assertEquals(numbers.length, writer.sent);
+      assert(numbers.every((number, index) => number === index), "something is lost or came twice");
+    }
+    // They moved while they were connected, and were never without a server.
+    assert(!states.includes("reconnecting"), states.join());
+    const times = [alice, ...others].map(({ name }) => moved.get(name)! - start).sort((a, b) =>
+      a - b
+    );
+    assert(times[0]! > 0, "everybody moved");
+    assert(times.at(-1)! < MOVE_MS, `the last was there after ${times.at(-1)} ms`);
+    const servers = new Set(others.map(({ server }) => server));
+    assertEquals([...servers].sort(), [`127.0.0.1:${two}`, `127.0.0.1:${three}`].sort());
+  },
+);
+
+storageTest(
+  "p2p server that drains hands over what it keeps, and does not deliver it again",
+  async () => {
+    using folder = new TestFolder();
+    const [one, two] = freePorts(2) as [number, number];
+    const start = () => startServer(one, two, "--data", folder.path);
+    await using stays = await startServer(two, one);
+    await using leaves = await start();
+    await event(stays, "link.up");
+    await event(leaves, "link.up");
+    await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${one}`] });
+    const texts = Array.from({ length: 500 }, (_, number) => `${number}`);
+    const sent: Sent[] = await Promise.all(texts.map((text) => alice.send("Bob", text)));
+    const took = await terminate(leaves, "SIGINT");
+    assert(took < DRAIN_MS / 2, `took ${took} ms`);
+    await eventually("Alice is there", () => alice.server === `127.0.0.1:${two}`);
+
+    // Whatever it still had would be delivered by the next one on its folder.
+    await using _next = await start();
+    await event(stays, "link.up");
+    await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${one}`] });
+    const inbox = new Inbox(bob);
+    await within("their end", Promise.all(sent.map(({ delivered }) => delivered)));
+    await bob.send("Bob", "last");
+    await eventually("all has come", () => inbox.from("Bob").length === 1);
+    assertEquals(inbox.from("Alice"), texts);
+  },
+);
+
+storageTest("p2p server that drains without another ends soon, and keeps what it has", async () => {
+  using folder = new TestFolder();
+  const port = freePort();
+  await using server = await startServer(port, port, "--data", folder.path);
+  await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${port}`] });
+  const { delivered } = await alice.send("Bob", "Hello");
+  const took = await terminate(server, "SIGTERM");
+  assert(took < 2_000, `took ${took} ms`);
+  await using _next = await startServer(port, port, "--data", folder.path);
+  await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${port}`] });
+  const inbox = new Inbox(bob);
+  await within("its end", delivered);
+  assertEquals(inbox.lines, ["Alice: Hello"]);
+});
+
+test("p2p server that drains takes nobody new, and leaves in time though somebody stays", async () => {
+  await using stays = await P2pServer.listen();
+  const leaves = await P2pServer.listen({ peers: [stays.address] });
+  await eventually("both are linked", () => leaves.peers().length === 1);
+  await using bare = await Deno.connect({ hostname: "127.0.0.1", port: leaves.port });
+  await bare.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Bare"));
+  await eventually("Bare is there", () => leaves.localUsers().length === 1);
+  // Users of bare text cannot be told where to go.
+  const draining = leaves.drain();
+  await using alice = await P2pClient.connect({
+    name: "Alice",
+    servers: [leaves.address, stays.address],
+  });
+  assertEquals(alice.server, stays.address);
+  await within("its end", draining, 2_000);
+  assertEquals(await bare.read(new Uint8Array(1)), null);
+});
