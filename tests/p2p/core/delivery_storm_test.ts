@@ -10,7 +10,7 @@ import { between, pick } from "./seeded.ts";
 import { SessionClient } from "./session_client.ts";
 import { Storm } from "./storm.ts";
 
-/** How many storms; `NETLAB_STORMS` is not read here: change the number to look for rare ones. */
+/** How many storms; rare failures take some hundreds: raise it to look for them. */
 const SEEDS = 25;
 
 /** A message, and the connection on which its sender sent it and on which it was accepted. */
