@@ -5,8 +5,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { between, pick } from "./seeded.ts";
-import { SessionClient } from "./session_client.ts";
+import { between, pick } from "../../../lab/random.ts";
+import { SessionClient } from "../../../lab/simulator/session_client.ts";
 import { Storm } from "./storm.ts";
 
 function assertOnce(messages: readonly { id: string }[], seed: number): void {

@@ -5,9 +5,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { VirtualConnection } from "./virtual_connection.ts";
-import { between, pick } from "./seeded.ts";
-import { SessionClient } from "./session_client.ts";
+import type { VirtualConnection } from "../../../lab/simulator/virtual_connection.ts";
+import { between, pick } from "../../../lab/random.ts";
+import { SessionClient } from "../../../lab/simulator/session_client.ts";
 import { Storm } from "./storm.ts";
 
 /** How many storms; rare failures take some hundreds: raise it to look for them. */

@@ -13,10 +13,10 @@ import {
   writeMessage,
 } from "@netlab/protocol";
 import { FirstGenerationServer } from "./first_generation_parties.ts";
-import { addressOf, chain, servers, settle } from "./networks.ts";
+import { addressOf, chain, servers, settle } from "../../../lab/simulator/networks.ts";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "./virtual_network.ts";
-import type { VirtualNode } from "./virtual_node.ts";
+import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
+import type { VirtualNode } from "../../../lab/simulator/virtual_node.ts";
 
 const OLD = "10.0.5.1:6001";
 

@@ -17,7 +17,7 @@ import {
   writeReceipts,
 } from "@netlab/protocol";
 import { ClientSession, type Outlet } from "@netlab/p2p/core";
-import { randomUuid, seeded } from "./seeded.ts";
+import { randomUuid, seeded } from "../../../lab/random.ts";
 
 const random = seeded(7);
 
