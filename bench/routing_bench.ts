@@ -31,7 +31,7 @@ const core = new RoutingCore({
   id: crypto.randomUUID(),
   address: "127.0.0.1:5001",
   peers: [],
-  host: { dial: () => {}, random: () => 0.5 },
+  host: { dial: () => {}, random: () => 0.5, soon: () => {} },
   logger: silentLogger,
   now: 0,
 });

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { HistoryEvent, Seen, Sent } from "./history.ts";
+import type { HistoryEvent, SeenEvent, SentEvent } from "./history.ts";
 
 export type * from "./history.ts";
 
@@ -21,7 +21,7 @@ export interface Latency {
 }
 
 /** A message that was seen although it should not have been. */
-export interface Unexpected extends Seen {
+export interface Unexpected extends SeenEvent {
   /** Why it should not have been. */
   readonly why:
     | "never sent"
@@ -34,9 +34,9 @@ export interface Unexpected extends Seen {
 /** A message that was seen after a later one of the same sender to the same recipient. */
 export interface OutOfOrder {
   /** The one that came too late. */
-  readonly late: Sent;
+  readonly late: SentEvent;
   /** The one that was seen before it, though sent after it. */
-  readonly after: Sent;
+  readonly after: SentEvent;
 }
 
 /** What {@linkcode checkHistory} found. */
@@ -50,15 +50,15 @@ export interface Findings {
   /** How many of those sent were seen by their recipients. */
   readonly seen: number;
   /** Accepted, and not seen by the end. */
-  readonly lost: readonly Sent[];
+  readonly lost: readonly SentEvent[];
   /** Seen more than once, and how often. */
-  readonly duplicated: readonly { readonly message: Sent; readonly times: number }[];
+  readonly duplicated: readonly { readonly message: SentEvent; readonly times: number }[];
   /** Seen, and should not have been. */
   readonly unexpected: readonly Unexpected[];
   /** Seen too late. */
   readonly outOfOrder: readonly OutOfOrder[];
   /** Sent, and neither accepted nor refused: whether they were seen or not, no promise was broken. */
-  readonly unknown: readonly Sent[];
+  readonly unknown: readonly SentEvent[];
   /** Why nothing can be concluded: the history contradicts itself, or no promise was put to the test. */
   readonly doubts: readonly string[];
   /** From sending to the network's word that it has a message; none when nothing was accepted. */
@@ -70,7 +70,7 @@ export interface Findings {
 }
 
 interface Story {
-  readonly sent: Sent;
+  readonly sent: SentEvent;
   answer: "accepted" | "refused" | undefined;
   answeredAt: number;
   seenAt: number[];
@@ -126,7 +126,7 @@ export function checkHistory(history: Iterable<HistoryEvent>): Findings {
   return conclude([...stories.values()], disconnections, unexpected, doubts);
 }
 
-function whyUnexpected(event: Seen, story: Story | undefined): Unexpected["why"] | undefined {
+function whyUnexpected(event: SeenEvent, story: Story | undefined): Unexpected["why"] | undefined {
   if (!story) return "never sent";
   if (event.recipient !== story.sent.recipient) return "wrong recipient";
   if (event.sender !== story.sent.sender) return "wrong sender";

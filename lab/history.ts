@@ -5,7 +5,7 @@
  */
 
 /** A user handed a message to the network. */
-export interface Sent {
+export interface SentEvent {
   /** What happened. */
   readonly kind: "sent";
   /** When: milliseconds, by the one clock of the run. */
@@ -21,7 +21,7 @@ export interface Sent {
 }
 
 /** The network told the sender that it has a message safe, or that it will not deliver it. */
-export interface Answered {
+export interface AnsweredEvent {
   /** What happened. */
   readonly kind: "accepted" | "refused";
   /** When: milliseconds. */
@@ -31,7 +31,7 @@ export interface Answered {
 }
 
 /** A user was given a message. */
-export interface Seen {
+export interface SeenEvent {
   /** What happened. */
   readonly kind: "seen";
   /** When: milliseconds. */
@@ -45,7 +45,7 @@ export interface Seen {
 }
 
 /** A user lost the connection to the network. Order is promised only while a sender is connected. */
-export interface Disconnected {
+export interface DisconnectedEvent {
   /** What happened. */
   readonly kind: "disconnected";
   /** When: milliseconds. */
@@ -55,4 +55,4 @@ export interface Disconnected {
 }
 
 /** Something that happened in a run. */
-export type HistoryEvent = Sent | Answered | Seen | Disconnected;
+export type HistoryEvent = SentEvent | AnsweredEvent | SeenEvent | DisconnectedEvent;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Findings, Latency } from "./checker.ts";
-import type { Sent } from "./history.ts";
+import type { SentEvent } from "./history.ts";
 
 /** So many messages of each kind are named. */
 const MAX_NAMED = 5;
@@ -58,7 +58,7 @@ function verdict({ exitCode, lost, duplicated, unexpected, outOfOrder }: Finding
   return `Broken: ${broken.filter((each) => !each.startsWith("0 ")).join(", ")}`;
 }
 
-function name({ id, sender, recipient, sequence }: Sent): string {
+function name({ id, sender, recipient, sequence }: SentEvent): string {
   return `${id} from ${sender} to ${recipient}, number ${sequence}`;
 }
 

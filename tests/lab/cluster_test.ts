@@ -98,16 +98,20 @@ socketTest("cluster delays what goes over a link", async () => {
   const join = (name: string, server: number) =>
     P2pClient.connect({ name, servers: [cluster.servers[server]!.address] });
   await using alice = await join("Alice", 0);
-  await using _bob = await join("Bob", 1);
+  await using bob = await join("Bob", 1);
+  const reading = (async () => {
+    for await (const { text } of bob) if (text === "fast") break;
+  })();
   await eventually("Bob is known", async () => (await alice.users()).includes("Bob"));
   cluster.setFaults(0, 1, { latencyMs: 60 });
   let start = performance.now();
-  await alice.send("Bob", "slow");
+  await (await alice.send("Bob", "slow")).delivered;
   assert(performance.now() - start >= 59, `${performance.now() - start} ms`);
   cluster.setFaults(0, 1, {});
   start = performance.now();
-  await alice.send("Bob", "fast");
+  await (await alice.send("Bob", "fast")).delivered;
   assert(performance.now() - start < 59, `${performance.now() - start} ms`);
+  await reading;
 });
 
 socketTest("cluster says what it cannot do", async () => {

@@ -48,14 +48,14 @@ test("fault proxy delays each direction by its own latency, within the jitter", 
 test("fault proxy keeps bytes in order and together under way with jitter", async () => {
   await using proxied = await ProxiedTarget.start({ seed: 3 });
   const { client, target } = await proxied.connect();
-  proxied.proxy.set({ toTarget: { latencyMs: 10, jitterMs: 10, sliceBytes: 40 } });
+  proxied.proxy.set({ toTarget: { latencyMs: 100, jitterMs: 100, sliceBytes: 40 } });
   const sent = pattern(4_000);
   const start = performance.now();
   for (let at = 0; at < sent.length; at += 20) await client.write(sent.subarray(at, at + 20));
   const { bytes } = await target.readBytes(sent.length);
   assertEquals(bytes, sent);
   // Delays overlap: two hundred writes do not take two hundred latencies.
-  assert(performance.now() - start < 1_000, `${performance.now() - start} ms`);
+  assert(performance.now() - start < 10_000, `${performance.now() - start} ms`);
 });
 
 for (const bytesPerSecond of [50_000, 2_000_000]) {

@@ -36,7 +36,6 @@ function weather(seed: number): void {
     const client = pick(random, clients);
     if (random() < 0.3) client.moveTo(pick(random, nodes));
     else if (random() < 0.2) client.leave();
-    else if (random() < 0.3) client.moveTo(pick(random, nodes));
     for (let burst = 0; burst < 5; burst++) {
       const [from, to] = [pick(random, clients), pick(random, clients)];
       for (let several = between(random, 1, 4); several > 0; several--) {
