@@ -3,7 +3,14 @@ import { type ClientStatus, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { OldClient, OldServer } from "../first_generation.ts";
 import { freePort } from "../processes.ts";
-import { eventually, Inbox, nextMessage, socketTest as test, within } from "./network.ts";
+import {
+  eventually,
+  Inbox,
+  nextMessage,
+  onPortAgain,
+  socketTest as test,
+  within,
+} from "./network.ts";
 
 test("p2p server serves first-generation clients: bare text, in order", async () => {
   await using server = await P2pServer.listen();
@@ -186,7 +193,7 @@ test("p2p server forgets the users of a first-generation server that died, until
   carl.send("Olga", "Hello?");
   await carl.sees("netlab: Cannot deliver to Olga");
 
-  await using after = new OldServer({ port });
+  await using after = await onPortAgain(() => new OldServer({ port }));
   await using back = await OldClient.connect("Olga", after);
   await eventually("Olga is known again", () => server.users().includes("Olga"));
   await within("what waited for her", waiting.delivered);

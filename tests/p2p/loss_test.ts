@@ -3,7 +3,14 @@ import { ErrorCode } from "@netlab/protocol";
 import { type ClientStatus, P2pClient, type Sent } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { freePort } from "../processes.ts";
-import { assertFails, eventually, Inbox, socketTest as test, within } from "./network.ts";
+import {
+  assertFails,
+  eventually,
+  Inbox,
+  onPortAgain,
+  socketTest as test,
+  within,
+} from "./network.ts";
 
 test("p2p client that loses its server goes on at another that it learned of", async () => {
   const first = await P2pServer.listen();
@@ -66,7 +73,7 @@ test("p2p client waits for its only server to come back, and sends then", async 
   await before.close();
   await eventually("Alice has lost it", () => alice.server === undefined);
   const sending = alice.send("Alice", "to myself, later");
-  await using _after = await P2pServer.listen({ port });
+  await using _after = await onPortAgain(() => P2pServer.listen({ port }));
   await (await within("the message", sending)).delivered;
   await eventually("it has come", () => inbox.messages.length === 1);
 });
@@ -93,7 +100,8 @@ test("p2p client whose name was taken while it was away ends with that reason", 
   await eventually("Alice has lost it", () => alice.server === undefined);
   await using other = await P2pServer.listen();
   await using thief = await P2pClient.connect({ name: "Alice", servers: [other.address] });
-  await using _after = await P2pServer.listen({ port, peers: [other.address] });
+  const peers = [other.address];
+  await using _after = await onPortAgain(() => P2pServer.listen({ port, peers }));
   // It may come back before the two servers know each other: the older session keeps the name then.
   const error = await assertFails(
     Promise.race([inbox.ended, new Inbox(thief).ended]),

@@ -60,6 +60,21 @@ export async function eventually<T>(
   }
 }
 
+/**
+ * Starts something on a port that was in use until now. For a moment the system may still hold it: a
+ * program that is started by another test at that time has this process's sockets until it runs.
+ */
+export function onPortAgain<T extends object>(start: () => T | Promise<T>): Promise<T> {
+  return eventually("the port is free", async () => {
+    try {
+      return await start();
+    } catch (error) {
+      if (error instanceof Deno.errors.AddrInUse) return undefined;
+      throw error;
+    }
+  }) as Promise<T>;
+}
+
 /** What `promise` gives, when it gives it in time. */
 export async function within<T>(
   what: string,
