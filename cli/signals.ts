@@ -11,6 +11,12 @@ export interface StopRequest extends Disposable {
   readonly signal: AbortSignal;
 }
 
+/**
+ * Signals that come so close together are one request: ctrl-C under `deno task` reaches a program twice,
+ * from the terminal and from the task runner. Milliseconds.
+ */
+const TOGETHER_MS = 200;
+
 /** The signals that ask a program to stop, with the exit codes that shells give them. */
 const STOP_SIGNALS: Partial<Record<Deno.Signal, number>> = Deno.build.os === "windows"
   ? { SIGINT: 130, SIGBREAK: 149 }
@@ -18,13 +24,19 @@ const STOP_SIGNALS: Partial<Record<Deno.Signal, number>> = Deno.build.os === "wi
 
 /**
  * Waits for SIGINT or SIGTERM (on Windows: SIGINT or SIGBREAK). The first one aborts the signal, so
- * that the program can end in good order; the second one ends it at once, with exit code 130 or 143.
+ * that the program can end in good order; a second one ends it at once, with exit code 130 or 143.
  * Disposing removes the handlers.
  */
 export function listenForStop(): StopRequest {
   const controller = new AbortController();
+  let firstAt = 0;
   const handlers = Object.entries(STOP_SIGNALS).map(([name, exitCode]) => {
-    const handler = () => controller.signal.aborted ? Deno.exit(exitCode) : controller.abort();
+    const handler = () => {
+      if (!controller.signal.aborted) {
+        firstAt = performance.now();
+        controller.abort();
+      } else if (performance.now() - firstAt >= TOGETHER_MS) Deno.exit(exitCode);
+    };
     Deno.addSignalListener(name as Deno.Signal, handler);
     return () => Deno.removeSignalListener(name as Deno.Signal, handler);
   });

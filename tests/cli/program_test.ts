@@ -87,8 +87,10 @@ for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     await sample.waitFor("waiting");
     sample.kill(signal);
     await sample.waitFor("stopping");
-    sample.kill(signal);
+    // One that comes together with the first is no second one.
+    const again = setInterval(() => sample.kill(signal), 50);
     assertEquals((await sample.finished()).code, exitCode);
+    clearInterval(again);
   });
 }
 

@@ -161,8 +161,21 @@ test("p2p server program ends at once at the second signal", async () => {
   await event(server, "user.here", "Slow");
   server.kill("SIGINT");
   await event(server, "closing");
-  server.kill("SIGINT");
+  const again = setInterval(() => server.kill("SIGINT"), 50);
   assertEquals((await server.finished()).code, 130);
+  clearInterval(again);
+  conn.close();
+});
+
+test("p2p server program takes two signals that come together for one", async () => {
+  const port = freePort();
+  await using server = await startServer(port, port);
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Slow"));
+  await event(server, "user.here", "Slow");
+  server.kill("SIGINT");
+  server.kill("SIGTERM");
+  assertEquals((await server.finished()).code, 0);
   conn.close();
 });
 
