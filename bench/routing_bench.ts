@@ -6,10 +6,16 @@
  */
 import {
   FrameDecoder,
+  FrameType,
   FrameWriter,
+  MAX_RECEIPTS_PER_FRAME,
   MessageKind,
+  readMessage,
+  type Receipt,
+  ReceiptState,
   writeBareRegistration,
   writeMessage,
+  writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
 import { type Link, type Port, RoutingCore } from "@netlab/p2p/core";
@@ -66,9 +72,23 @@ function batch(recipient: string, kind: number): Uint8Array {
   return out.take();
 }
 
-function route(bytes: Uint8Array): void {
+/** Bob acknowledges what he was handed, so that the server keeps it no more. */
+function acknowledge(): void {
+  const receipts: Receipt[] = [];
+  new FrameDecoder(({ type, payload }) => {
+    if (type !== FrameType.Message) return;
+    const { id } = readMessage(payload);
+    receipts.push({ id, state: ReceiptState.Delivered, code: 0, reason: "" });
+  }).push(bob.port.out.take());
+  for (let at = 0; at < receipts.length; at += MAX_RECEIPTS_PER_FRAME) {
+    send(bob.link, (out) => writeReceipts(out, receipts.slice(at, at + MAX_RECEIPTS_PER_FRAME)));
+  }
+}
+
+function route(bytes: Uint8Array, kept: boolean): void {
   new FrameDecoder((frame) => core.received(alice.link, frame)).push(bytes);
   core.turn();
+  if (kept) acknowledge();
   for (const { out } of [alice.port, bob.port, bare.port]) out.recycle(out.take());
 }
 
@@ -81,7 +101,7 @@ for (const [what, recipient, kind] of cases) {
   Deno.bench(`route ${COUNT} messages, ${what}`, { group: "route" }, (bench) => {
     const bytes = batch(recipient, kind);
     bench.start();
-    route(bytes);
+    route(bytes, kind === MessageKind.WithReceipts);
     bench.end();
   });
 }
