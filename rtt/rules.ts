@@ -45,7 +45,7 @@ export class EchoRule implements FrameRule {
   handle(link: Link, frame: Frame, core: RoutingCore): void {
     const own = link.role === "peer" && frame.end - frame.start === OWN_ECHO_BYTES &&
       readUuid(frame.bytes, frame.start) === core.id;
-    if (own) this.#measured(link.server, frame);
+    if (own) this.#measured(link, frame, core);
     else link.port.out.forward(frame, 0);
   }
 
@@ -77,13 +77,21 @@ export class EchoRule implements FrameRule {
     return times && Math.min(...times);
   }
 
-  #measured(server: string, { bytes, end }: Frame): void {
+  #measured({ server, address }: Link, { bytes, end }: Frame, core: RoutingCore): void {
     const sent = this.#sent.get(server);
     const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(end - 4);
     // Late answers to earlier echoes would be timed from the wrong start.
     if (sent?.number !== number) return;
     const times = this.#times.get(server) ?? [];
-    times.push(performance.now() - sent.at);
+    const rttMs = Math.round((performance.now() - sent.at) * 1_000) / 1_000;
+    if (times.length === 0) {
+      core.logger.info("{address} answers in {rttMs} ms", {
+        event: "link.measured",
+        address,
+        rttMs,
+      });
+    }
+    times.push(rttMs);
     if (times.length > MEASUREMENTS) times.shift();
     this.#times.set(server, times);
   }

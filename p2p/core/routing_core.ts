@@ -154,6 +154,11 @@ export class RoutingCore {
     return this.#context.id;
   }
 
+  /** Whom the core tells what it does. */
+  get logger(): Logger {
+    return this.#context.logger;
+  }
+
   /** The addresses of all servers within reach, this one first. */
   servers(): string[] {
     const addresses = [this.#context.address];

@@ -25,6 +25,11 @@ test("rtt programs measure, choose, and carry messages", async () => {
   await using second = await startServer(two, one);
   await first.waitFor('"event":"link.up"');
   await second.waitFor('"event":"link.up"');
+  for (const [server, other] of [[first, two], [second, one]] as const) {
+    const record = JSON.parse(await server.waitFor('"event":"link.measured"'));
+    assertEquals(record.address, `127.0.0.1:${other}`);
+    assert(record.rttMs > 0 && record.rttMs < 1_000, `${record.rttMs} ms`);
+  }
   const nowhere = `127.0.0.1:${freePort()}`;
   await using alice = startClient("Alice", nowhere, `127.0.0.1:${one}`);
   const connected = await alice.waitFor(/^Connected to best server on port \d+$/);
