@@ -30,7 +30,7 @@ export const labSimProgram = {
     workers: { kind: "integer", min: 1, help: "So many at one time. Default: one a core." },
   },
   examples: [
-    { command: "deno task lab sim --seeds 500", what: "What runs before every change" },
+    { command: "deno task lab sim --seeds 500", what: "Five hundred networks" },
     { command: "deno task lab sim --from 1000 --seeds 1", what: "One seed" },
   ],
 } as const satisfies Program;
