@@ -61,8 +61,8 @@ export function writeMessage(out: FrameWriter, message: Message, subtype: number
   out.end();
 }
 
-/** Bytes in front of a kept message between servers: two server ids. */
-export const KEPT_HEADER_BYTES = 32;
+/** Bytes in front of a kept message between servers: two server ids and the id of a message. */
+export const KEPT_HEADER_BYTES = 48;
 
 /** A kept message on its way between servers. */
 export interface KeptMessage {
@@ -70,6 +70,11 @@ export interface KeptMessage {
   origin: string;
   /** The id of the server that it goes to, a UUID. */
   destination: string;
+  /**
+   * The id of the message for the same recipient that has to be there first, a UUID; nil when there is
+   * none whose story has not ended.
+   */
+  previous: string;
   /** The message, as it stands in the payload of types 3/0 and 3/1. */
   message: Uint8Array;
 }
@@ -77,13 +82,14 @@ export interface KeptMessage {
 /** Writes a kept message, after `hops` servers; `kind` is `Kept` or `HandedOver`. */
 export function writeKeptMessage(
   out: FrameWriter,
-  { origin, destination, message }: KeptMessage,
+  { origin, destination, previous, message }: KeptMessage,
   kind: number,
   hops: number,
 ): void {
   out.begin(FrameType.Message, kind, hops);
   out.uuid(origin);
   out.uuid(destination);
+  out.uuid(previous);
   out.bytes(message);
   out.end();
 }
@@ -91,11 +97,16 @@ export function writeKeptMessage(
 /**
  * Reads a kept message; the message itself is not looked into, and is a view of the payload.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the two ids are not there.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the three ids are not there.
  */
 export function readKeptMessage(payload: Uint8Array): KeptMessage {
   const reader = new ByteReader(payload, "kept message");
-  return { origin: reader.uuid(), destination: reader.uuid(), message: reader.bytes() };
+  return {
+    origin: reader.uuid(),
+    destination: reader.uuid(),
+    previous: reader.uuid(),
+    message: reader.bytes(),
+  };
 }
 
 /** Where the fields of a message lie in a buffer. Positions, so that nothing is copied or decoded. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { NIL_UUID } from "@netlab/protocol";
 import type { MailStore, StoredMessage } from "./mail_store.ts";
 
 /** How much is kept, and for how long. */
@@ -48,6 +49,8 @@ export class Box {
   bytes = 0;
   /** Bytes of those that are under way. */
   underWayBytes = 0;
+  /** The id of the one that was sent last; nil when all that wait come first. */
+  lastSent: string = NIL_UUID;
 
   /** A message is under way to a server. */
   sent(entry: KeptEntry, server: string, now: number): void {
@@ -55,12 +58,14 @@ export class Box {
     entry.sentAt = now;
     this.waiting.delete(entry);
     this.underWayBytes += entry.message.length;
+    this.lastSent = entry.id;
   }
 
   /** Nothing is under way any more: all of it waits, in order. */
   wait(): void {
     this.waiting.clear();
     this.underWayBytes = 0;
+    this.lastSent = NIL_UUID;
     for (const entry of this.entries.values()) {
       entry.sentTo = undefined;
       this.waiting.add(entry);

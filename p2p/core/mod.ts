@@ -4,12 +4,12 @@
  *
  * @module
  */
+export * from "./arrival.ts";
 export * from "./client_session.ts";
 export * from "./delivery.ts";
 export * from "./directory.ts";
 export * from "./discovery.ts";
 export * from "./first_generation.ts";
-export * from "./gaps.ts";
 export * from "./hand_over.ts";
 export * from "./host.ts";
 export * from "./link.ts";
@@ -20,6 +20,7 @@ export * from "./receipts.ts";
 export * from "./relay.ts";
 export * from "./routing_core.ts";
 export * from "./seen_ids.ts";
+export * from "./takeover.ts";
 export * from "./topology.ts";
 export * from "./users.ts";
 export type { Logger } from "../logger.ts";

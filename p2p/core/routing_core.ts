@@ -26,6 +26,7 @@ import {
   writePleaseMove,
 } from "@netlab/protocol";
 import type { Logger } from "../logger.ts";
+import { Arrival } from "./arrival.ts";
 import { Delivery } from "./delivery.ts";
 import { Directory } from "./directory.ts";
 import { FirstGeneration } from "./first_generation.ts";
@@ -37,6 +38,7 @@ import { Mailbox, type MailboxLimits } from "./mailbox.ts";
 import { Mesh } from "./mesh.ts";
 import { Receipts } from "./receipts.ts";
 import { Relay } from "./relay.ts";
+import { Takeover } from "./takeover.ts";
 import { Topology } from "./topology.ts";
 import { Users } from "./users.ts";
 
@@ -98,7 +100,8 @@ export class RoutingCore {
   readonly #mailbox: Mailbox;
   readonly #receipts: Receipts;
   readonly #delivery: Delivery;
-  readonly #handOver: HandOver;
+  readonly #arrival: Arrival;
+  readonly #takeover: Takeover;
   readonly #relay: Relay;
   readonly #durable: boolean;
   readonly #rules: ReadonlyMap<number, FrameRule>;
@@ -135,16 +138,17 @@ export class RoutingCore {
     this.#durable = store.durable;
     const mailbox = new Mailbox(store, options.limits);
     const receipts = new Receipts(context, users, mesh);
-    const handOver = new HandOver(context, (id, origin) => {
-      this.#delivery.answerDelivered(id, origin);
-    });
-    const parts = { mailbox, users, mesh, topology, handOver, firstGeneration, receipts };
-    const delivery = new Delivery(context, parts);
+    const handOver = new HandOver(context);
+    const takeover = new Takeover(context, { mailbox, mesh, topology, receipts });
+    const parts = { mailbox, users, mesh, topology, handOver, firstGeneration, receipts, takeover };
+    const arrival = new Arrival(context, { ...parts, onAnswers: () => this.#finish() });
+    const delivery = new Delivery(context, { ...parts, arrival });
     this.users = users;
     this.#mailbox = mailbox;
     this.#receipts = receipts;
     this.#delivery = delivery;
-    this.#handOver = handOver;
+    this.#arrival = arrival;
+    this.#takeover = takeover;
     this.#relay = new Relay(context, { ...parts, delivery });
     this.#rules = new Map([...this.#ownRules(), ...(options.rules ?? [])]);
   }
@@ -240,24 +244,21 @@ export class RoutingCore {
       this.#committing = true;
       this.#context.host.soon(() => this.commit());
     }
-    this.#delivery.settle();
-    this.#receipts.flush();
+    this.#finish();
   }
 
   /** Writes down what is to be kept, and tells and sends what follows from that. */
   commit(): void {
     this.#committing = false;
     this.#delivery.commit();
-    this.#delivery.settle();
-    this.#receipts.flush();
+    this.#finish();
   }
 
   /** Nothing waits to be written on a connection any more. */
   drained(link: Link): void {
     if (link.heldUp.size > 0) this.#relay.release(link);
     this.#delivery.drained();
-    this.#delivery.settle();
-    this.#receipts.flush();
+    this.#finish();
   }
 
   /** The other side broke the protocol, and the connection ends behind these last words. */
@@ -270,7 +271,7 @@ export class RoutingCore {
     this.#accepted.delete(link);
     this.#relay.release(link);
     this.users.leave(link);
-    this.#handOver.closed(link);
+    link.unacknowledged.clear();
     this.mesh.closed(link);
     this.#firstGeneration.closed(link);
     this.turn();
@@ -282,15 +283,14 @@ export class RoutingCore {
    */
   drain(): void {
     const routes = [...this.topology.routes()].sort(([, a], [, b]) => a.cost - b.cost);
-    const nearest = routes[0]?.[0];
-    if (nearest === undefined) return;
+    if (routes.length === 0) return;
     this.users.closed = true;
     const servers = routes.map(([server]) => this.topology.get(server)!.address);
     for (const link of this.users.links()) {
       if (link.role === "session") writePleaseMove(link.port.out, servers);
     }
     this.#delivery.commit();
-    this.#delivery.handOver(nearest);
+    this.#takeover.begin();
   }
 
   /** Whether nobody is left who could move, and nothing that could be handed over. */
@@ -314,6 +314,12 @@ export class RoutingCore {
     this.mesh.close();
     this.#firstGeneration.close();
     this.#delivery.commit();
+  }
+
+  /** What this server answered itself counts, and what was gathered goes out. */
+  #finish(): void {
+    this.#delivery.settle();
+    this.#receipts.flush();
   }
 
   /** The table of frame types: from whom each is taken, and by what. */
@@ -385,7 +391,7 @@ export class RoutingCore {
   #message(link: Link, frame: Frame): void {
     const kept = frame.subtype === MessageKind.Kept || frame.subtype === MessageKind.HandedOver;
     if (kept && link.role === "peer") {
-      this.#delivery.received(link, frame);
+      this.#arrival.received(link, frame);
     } else if (frame.subtype === MessageKind.Plain || frame.subtype === MessageKind.WithReceipts) {
       this.#relay.message(link, frame);
     } else throw unknownType(frame);
@@ -393,7 +399,7 @@ export class RoutingCore {
 
   #receipt(link: Link, frame: Frame): void {
     if (link.role === "session" && frame.subtype === ReceiptKind.ToUser) {
-      this.#delivery.acknowledged(link, readReceipts(frame.payload));
+      this.#arrival.acknowledged(link, readReceipts(frame.payload));
     } else if (link.role === "peer" && frame.subtype === ReceiptKind.Relayed) {
       this.#receipts.relayed(frame);
     } else if (link.role === "peer" && frame.subtype === ReceiptKind.ToServer) {

@@ -86,7 +86,7 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   sessionWelcome: fc.record({ server: anyUuid, address: anyAddress, name: anyName }),
   peerRegistration: fc.record({ server: anyUuid, address: anyAddress }),
   message,
-  keptMessage: fc.record({ origin: anyUuid, destination: anyUuid, message }),
+  keptMessage: fc.record({ origin: anyUuid, destination: anyUuid, previous: anyUuid, message }),
   echo: fc.uint8Array({ maxLength: 300 }).map((bytes) => ({ hex: bytes.toHex() })),
   disconnect: anyName,
   pleaseMove: fc.array(anyAddress, { maxLength: 20 }),
