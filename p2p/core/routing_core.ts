@@ -33,6 +33,7 @@ import { FirstGeneration } from "./first_generation.ts";
 import { HandOver } from "./hand_over.ts";
 import type { Context, Host, Port } from "./host.ts";
 import { Link } from "./link.ts";
+import { everyLinkOne, type LinkCosts } from "./link_costs.ts";
 import { type MailStore, memoryStore } from "./mail_store.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox.ts";
 import { Mesh } from "./mesh.ts";
@@ -82,6 +83,12 @@ export interface RoutingCoreOptions {
   store?: MailStore;
   /** How much is kept for users who are away, and for how long. */
   limits?: MailboxLimits;
+  /**
+   * What links cost.
+   *
+   * @default {one each}
+   */
+  costs?: LinkCosts;
   /** Rules for further frame types, by type; they come before the core's own. */
   rules?: ReadonlyMap<number, FrameRule>;
 }
@@ -117,7 +124,8 @@ export class RoutingCore {
     this.#context = context;
     this.topology = new Topology(id);
     this.#directory = new Directory(id);
-    this.mesh = new Mesh(context, options.peers, this.topology, this.#directory, {
+    const costs = options.costs ?? everyLinkOne;
+    this.mesh = new Mesh(context, options.peers, this.topology, this.#directory, costs, {
       usersChanged: (users) => {
         for (const { name } of users) this.#changed.add(name);
       },
@@ -224,6 +232,7 @@ export class RoutingCore {
 
   /** All frames that came together have been handed over: what was gathered goes out. */
   turn(): void {
+    this.mesh.turn();
     if (this.#changed.size > 0) {
       const changed = [...this.#changed];
       this.#changed.clear();
