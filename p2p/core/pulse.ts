@@ -9,8 +9,8 @@
 const SILENT_MS = 600;
 /** Longer silences are failures, and say nothing about what is usual: milliseconds. */
 const LONGEST_USUAL_MS = 1_500;
-/** What is usual fades with every look: four looks a second halve it in 17 seconds. */
-const FADING = 0.99;
+/** What is usual fades with every look: four looks a second halve it in a minute. */
+const FADING = 0.997;
 
 /** The silences of one link. */
 export class Pulse {

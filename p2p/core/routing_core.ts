@@ -201,6 +201,7 @@ export class RoutingCore {
     this.users.tick();
     this.#relay.tick();
     this.#delivery.tick();
+    this.#receipts.tick();
     for (const link of this.#accepted) {
       if (link.role === "stranger" && now - link.heardAt > STRANGER_MS) void link.port.close();
     }
