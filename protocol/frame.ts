@@ -89,6 +89,8 @@ export const ReceiptKind = {
   Relayed: 1,
   /** Between servers: about kept messages, to the server that keeps them. */
   ToServer: 2,
+  /** Asks what became of messages whose sender did not hear how their story ended. */
+  Question: 3,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Error}. */

@@ -276,9 +276,10 @@ export class Delivery {
       const entry = mailbox.get(id);
       if (!entry) continue;
       if (state === ReceiptState.Delivered) {
+        const end = delivered(id);
         this.#withheld.remove(entry);
-        mailbox.remove(id);
-        receipts.toUser(entry.sender, delivered(id));
+        mailbox.end(end);
+        receipts.toUser(entry.sender, end);
         changed.add(entry.recipient);
       } else if (state === ReceiptState.Accepted) {
         // The server that it was handed over to keeps it now, and tells the sender how it ends.

@@ -1,10 +1,11 @@
 /**
  * The messages that this server keeps: each from the moment it is safe until its story has ended. Owns
- * their order, the limits and when they are written down; knows neither users nor connections.
+ * their order, the limits and when they are written down, and how stories ended; knows neither users nor connections.
  *
  * @module
  */
-import { NIL_UUID } from "@netlab/protocol";
+import { NIL_UUID, type Receipt, ReceiptState } from "@netlab/protocol";
+import { EndedStories } from "./ended_stories.ts";
 import type { MailStore, StoredMessage } from "./mail_store.ts";
 
 /** How much is kept, and for how long. */
@@ -95,6 +96,8 @@ export class Mailbox {
   readonly #ages = new Map<string, number>();
   #fresh: KeptEntry[] = [];
   #removed: string[] = [];
+  readonly #ends = new EndedStories();
+  #freshEnds: Receipt[] = [];
 
   /** The messages that are in the store, within `limits` from now on. */
   constructor(store: MailStore, limits: MailboxLimits = {}) {
@@ -105,6 +108,7 @@ export class Mailbox {
     for (const message of store.load()) {
       this.#put({ ...message, sentTo: undefined, sentAt: 0, safe: true });
     }
+    for (const end of store.loadEnds()) this.#ends.add(end);
   }
 
   /** How many messages are kept. */
@@ -154,7 +158,21 @@ export class Mailbox {
     this.#fresh.push(entry);
   }
 
-  /** The story of a message has ended. */
+  /** The story of a message has ended: it is kept no more, and how it ended is remembered. */
+  end(receipt: Receipt): KeptEntry | undefined {
+    const entry = this.remove(receipt.id);
+    if (!entry) return undefined;
+    this.#ends.add(receipt);
+    this.#freshEnds.push(receipt);
+    return entry;
+  }
+
+  /** How the story of a message that was kept here ended, if that is remembered. */
+  endOf(id: string): Receipt | undefined {
+    return this.#ends.get(id);
+  }
+
+  /** A message is kept no more: somebody else keeps it. */
   remove(id: string): KeptEntry | undefined {
     const entry = this.#take(id);
     if (entry?.safe) this.#removed.push(id);
@@ -166,13 +184,14 @@ export class Mailbox {
     const fresh = this.#fresh.filter(({ id }) => this.#recipients.has(id));
     this.#fresh = [];
     try {
-      this.#store.write(fresh, this.#removed);
+      this.#store.write(fresh, this.#removed, this.#freshEnds);
     } catch (error) {
       // What was removed is tried again; what could not be written is not kept.
       for (const { id } of fresh) this.#take(id);
       return { safe: [], failed: fresh, error };
     }
     this.#removed = [];
+    this.#freshEnds = [];
     for (const entry of fresh) entry.safe = true;
     return { safe: fresh, failed: [] };
   }
@@ -182,7 +201,8 @@ export class Mailbox {
     const expired: KeptEntry[] = [];
     for (const [id, acceptedAt] of this.#ages) {
       if (now - acceptedAt < this.#maxAgeMs) break;
-      const entry = this.remove(id);
+      const end = { id, state: ReceiptState.Expired, code: 0, reason: "" };
+      const entry = this.end(end);
       if (entry) expired.push(entry);
     }
     return expired;

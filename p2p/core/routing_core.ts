@@ -36,6 +36,7 @@ import { Link } from "./link.ts";
 import { type MailStore, memoryStore } from "./mail_store.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox.ts";
 import { Mesh } from "./mesh.ts";
+import { Questions } from "./questions.ts";
 import { Receipts } from "./receipts.ts";
 import { Relay } from "./relay.ts";
 import { Takeover } from "./takeover.ts";
@@ -102,6 +103,7 @@ export class RoutingCore {
   readonly #delivery: Delivery;
   readonly #arrival: Arrival;
   readonly #takeover: Takeover;
+  readonly #questions: Questions;
   readonly #relay: Relay;
   readonly #durable: boolean;
   readonly #rules: ReadonlyMap<number, FrameRule>;
@@ -149,6 +151,7 @@ export class RoutingCore {
     this.#delivery = delivery;
     this.#arrival = arrival;
     this.#takeover = takeover;
+    this.#questions = new Questions(context, parts);
     this.#relay = new Relay(context, { ...parts, delivery });
     this.#rules = new Map([...this.#ownRules(), ...(options.rules ?? [])]);
   }
@@ -404,6 +407,9 @@ export class RoutingCore {
       this.#receipts.relayed(frame);
     } else if (link.role === "peer" && frame.subtype === ReceiptKind.ToServer) {
       this.#delivery.serverReceipts(link, frame);
+    } else if (frame.subtype === ReceiptKind.Question) {
+      if (link.role === "peer") this.#questions.relayed(link, frame);
+      else this.#questions.asked(link, frame);
     } else throw unknownType(frame);
   }
 
