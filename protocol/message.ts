@@ -8,7 +8,15 @@ import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { checkName, checkText, checkUuid, isUuidText, readName, readText } from "./text.ts";
+import {
+  checkName,
+  checkText,
+  checkUuid,
+  isUuidText,
+  readName,
+  readText,
+  readUuidText,
+} from "./text.ts";
 import { UUID_TEXT_BYTES } from "./text.ts";
 
 /** What one user writes to another. */
@@ -169,7 +177,7 @@ const encoder = new TextEncoder();
 const fields = new MessageFields();
 /** The id of a message whose fields were found, in lower-case text. */
 export function messageId(fields: MessageFields): string {
-  return readText(fields.bytes, fields.id, fields.id + UUID_TEXT_BYTES, "id").toLowerCase();
+  return readUuidText(fields.bytes, fields.id);
 }
 
 /**

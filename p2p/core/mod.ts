@@ -5,6 +5,7 @@
  * @module
  */
 export * from "./arrival.ts";
+export * from "./box.ts";
 export * from "./client_session.ts";
 export * from "./delivery.ts";
 export * from "./directory.ts";
