@@ -12,10 +12,10 @@ import {
   checkName,
   checkText,
   checkUuid,
-  isUuidText,
   readName,
   readText,
   readUuidText,
+  readUuidWords,
 } from "./text.ts";
 import { UUID_TEXT_BYTES } from "./text.ts";
 
@@ -123,6 +123,8 @@ export class MessageFields {
   bytes: Uint8Array = new Uint8Array(0);
   /** Start of the id, 36 bytes long. */
   id = 0;
+  /** The id's 16 bytes, as four numbers of 32 bits, big-endian. */
+  readonly idWords: Int32Array = new Int32Array(4);
   /** Start of the sender's name. */
   sender = 0;
   /** Its end. */
@@ -144,7 +146,7 @@ export class MessageFields {
    */
   read(bytes: Uint8Array, start: number, end: number): this {
     const sender = start + UUID_TEXT_BYTES + 1;
-    if (end < sender || bytes[sender - 1] !== 0 || !isUuidText(bytes, start)) {
+    if (end < sender || bytes[sender - 1] !== 0 || !readUuidWords(bytes, start, this.idWords, 0)) {
       throw new ProtocolError(
         ErrorCode.Malformed,
         "Cannot read the message: it does not begin with a UUID and a NUL",
