@@ -8,7 +8,15 @@ import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { checkName, checkText, checkUuid, isUuidText, readName, readText } from "./text.ts";
+import {
+  checkName,
+  checkText,
+  checkUuid,
+  readName,
+  readText,
+  readUuidText,
+  readUuidWords,
+} from "./text.ts";
 import { UUID_TEXT_BYTES } from "./text.ts";
 
 /** What one user writes to another. */
@@ -115,6 +123,8 @@ export class MessageFields {
   bytes: Uint8Array = new Uint8Array(0);
   /** Start of the id, 36 bytes long. */
   id = 0;
+  /** The id's 16 bytes, as four numbers of 32 bits, big-endian. */
+  readonly idWords: Int32Array = new Int32Array(4);
   /** Start of the sender's name. */
   sender = 0;
   /** Its end. */
@@ -136,7 +146,7 @@ export class MessageFields {
    */
   read(bytes: Uint8Array, start: number, end: number): this {
     const sender = start + UUID_TEXT_BYTES + 1;
-    if (end < sender || bytes[sender - 1] !== 0 || !isUuidText(bytes, start)) {
+    if (end < sender || bytes[sender - 1] !== 0 || !readUuidWords(bytes, start, this.idWords, 0)) {
       throw new ProtocolError(
         ErrorCode.Malformed,
         "Cannot read the message: it does not begin with a UUID and a NUL",
@@ -169,7 +179,7 @@ const encoder = new TextEncoder();
 const fields = new MessageFields();
 /** The id of a message whose fields were found, in lower-case text. */
 export function messageId(fields: MessageFields): string {
-  return readText(fields.bytes, fields.id, fields.id + UUID_TEXT_BYTES, "id").toLowerCase();
+  return readUuidText(fields.bytes, fields.id);
 }
 
 /**

@@ -24,7 +24,8 @@ import type { Location } from "./directory.ts";
 import type { Context } from "./host.ts";
 import { type Link, MAX_HOLD_MS } from "./link.ts";
 import type { StoredMessage } from "./mail_store.ts";
-import type { Box, KeptEntry, Mailbox } from "./mailbox.ts";
+import type { Box, KeptEntry } from "./box.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
 import { accepted, delivered, type Receipts, refused } from "./receipts.ts";
 import { HOLD_UP_BYTES, REFUSE_BYTES } from "./relay.ts";
@@ -161,8 +162,9 @@ export class Delivery {
     this.#ways = ways;
     for (const recipient of mailbox.recipients()) {
       const box = mailbox.box(recipient)!;
-      for (const { sentTo } of box.entries.values()) {
-        if (sentTo === undefined || sentTo === this.#context.id) continue;
+      for (const { sentTo } of box.entries()) {
+        if (sentTo === undefined) break;
+        if (sentTo === this.#context.id) continue;
         if (ways.get(sentTo) === before.get(sentTo)) continue;
         this.#sendAgain(recipient, box);
         break;
@@ -214,10 +216,10 @@ export class Delivery {
     }
     for (const recipient of mailbox.recipients()) {
       const box = mailbox.box(recipient)!;
-      const [oldest] = box.entries.values();
+      const { first: oldest } = box;
       const late = oldest?.sentTo !== undefined && now - oldest.sentAt >= ANSWER_MS;
       if (late) this.#sendAgain(recipient, box);
-      else if (box.waiting.size > 0) this.#send(recipient);
+      else if (box.waiting) this.#send(recipient);
     }
   }
 
@@ -230,11 +232,11 @@ export class Delivery {
   #send(recipient: string): void {
     const { mailbox, users } = this.#parts;
     const box = mailbox.box(recipient);
-    if (!box || box.waiting.size === 0) return;
+    if (!box?.waiting) return;
     const location = users.locate(recipient);
     if (!location) return;
-    for (const entry of box.waiting) {
-      const full = box.entries.size - box.waiting.size >= MAX_UNDER_WAY ||
+    for (let entry = box.waiting; entry; entry = box.waiting) {
+      const full = box.underWay >= MAX_UNDER_WAY ||
         box.underWayBytes >= MAX_UNDER_WAY_BYTES;
       if (full || !entry.safe) return;
       if (!this.#hasRoom(recipient, location)) {
@@ -273,9 +275,10 @@ export class Delivery {
       const entry = mailbox.get(id);
       if (!entry) continue;
       if (state === ReceiptState.Delivered) {
+        const end = delivered(id);
         this.#withheld.remove(entry);
-        mailbox.remove(id);
-        receipts.toUser(entry.sender, delivered(id));
+        mailbox.end(end);
+        receipts.toUser(entry.sender, end);
         changed.add(entry.recipient);
       } else if (state === ReceiptState.Accepted) {
         // The server that it was handed over to keeps it now, and tells the sender how it ends.

@@ -4,43 +4,48 @@
  *
  * @module
  */
-import { FrameType, type MessageFields, messageId, MessageKind } from "@netlab/protocol";
+import { FrameType, type MessageFields, messageId, MessageKind, writeUuid } from "@netlab/protocol";
+import { isCounted } from "./counted_ids.ts";
 import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
 import { SeenIds } from "./seen_ids.ts";
+import type { SeenMessages } from "./seen_messages.ts";
 
 const SEPARATOR = new TextEncoder().encode(": ");
 
 /** Hands messages over. */
 export class HandOver {
   readonly #context: Context;
+  /** Ids of kept messages; what nobody keeps cannot crowd them out. */
   readonly #seen = new SeenIds();
+  /** All messages, those that nobody keeps among them. */
+  readonly #all: SeenMessages;
 
-  /** Nothing was handed over yet. */
-  constructor(context: Context) {
+  /** Nothing was handed over yet but what stands in `all`. */
+  constructor(context: Context, all: SeenMessages) {
     this.#context = context;
+    this.#all = all;
   }
 
   /** Whether a message was taken care of here. */
   wasSeen(id: string): boolean {
-    return this.#seen.has(id);
+    return this.#seen.has(id) || this.#all.table.has(wordsOf(id), 0);
   }
 
   /** A message was taken care of here. */
   markSeen(id: string): void {
     this.#seen.add(id, this.#context.now);
+    this.#all.table.add(wordsOf(id), 0);
   }
 
   /** Whether a kept message was handed over on that connection, or was taken care of before. */
   has(user: Link, id: string): boolean {
-    return user.unacknowledged.has(id) || this.#seen.has(id);
+    return user.unacknowledged.has(id) || this.wasSeen(id);
   }
 
   /** Hands over a message that nobody keeps. A second copy is dropped. */
   plain(user: Link, fields: MessageFields): void {
-    const id = messageId(fields);
-    if (this.#seen.has(id)) return;
-    this.markSeen(id);
+    if (!this.#isNew(fields)) return;
     if (user.role === "session") {
       user.port.out.begin(FrameType.Message, MessageKind.Plain);
       user.port.out.bytes(fields.bytes, fields.id, fields.end);
@@ -54,6 +59,8 @@ export class HandOver {
    */
   kept(user: Link, fields: MessageFields, origin: string): boolean {
     const id = messageId(fields);
+    // Nor is a copy handed over that comes by way of a first-generation server and is not kept.
+    if (isCounted(fields.idWords, 0)) this.#isNew(fields);
     if (user.role !== "session") {
       this.markSeen(id);
       writeText(user, fields);
@@ -79,6 +86,21 @@ export class HandOver {
     this.markSeen(id);
     return origins;
   }
+
+  /** Remembers a message; whether it was not remembered before. */
+  #isNew({ idWords, bytes, sender, end }: MessageFields): boolean {
+    return this.#all.add(idWords, 0, bytes, sender, end);
+  }
+}
+
+const uuid = new DataView(new ArrayBuffer(16));
+const words = new Int32Array(4);
+
+/** The 16 bytes of an id, as {@linkcode SeenMessages} takes them; valid until the next call. */
+function wordsOf(id: string): Int32Array {
+  writeUuid(id, new Uint8Array(uuid.buffer), 0);
+  for (let i = 0; i < 4; i++) words[i] = uuid.getInt32(4 * i);
+  return words;
 }
 
 function writeText({ port }: Link, { bytes, sender, senderEnd, text, end }: MessageFields): void {

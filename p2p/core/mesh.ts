@@ -79,6 +79,8 @@ export class Mesh {
   readonly #wayLog: WayLog;
   /** The ways as they were when the rest of the core was told last. */
   #routes: ReadonlyMap<string, Route>;
+  /** A link has taken the place of another one to the same server. */
+  #replaced = false;
   #tickedAt: number;
 
   /** A server without links, which dials `addresses` at the first tick. */
@@ -165,9 +167,10 @@ export class Mesh {
     this.#states.tell();
     const before = this.#routes;
     const routes = this.#topology.routes();
-    if (routes === before) return;
+    if (routes === before && !this.#replaced) return;
     this.#routes = routes;
-    let changed = false;
+    let changed = this.#replaced;
+    this.#replaced = false;
     let grown = false;
     for (const server of before.keys()) changed ||= !routes.has(server);
     for (const [server, route] of routes) {
@@ -299,6 +302,7 @@ export class Mesh {
       const sameSide = (other.dialled === undefined) === (link.dialled === undefined);
       const goes = sameSide || (link.dialled !== undefined) === iDial ? other : link;
       if (goes === other) this.#peers.set(link.server, link);
+      this.#replaced ||= goes === other;
       this.#expire(goes);
       void goes.port.end();
       if (goes === link) return;

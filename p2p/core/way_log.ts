@@ -38,7 +38,9 @@ export class WayLog {
     }
     const straight = this.#topology.cost(id, server);
     const over = this.#addressOf(after.next);
-    const why = straight === undefined ? "there is no link" : `straight: ${this.#describe(straight)}`;
+    const why = straight === undefined
+      ? "there is no link"
+      : `straight: ${this.#describe(straight)}`;
     // Of servers to which there never was a link, only who looks for a fault wants to know.
     const level = straight !== undefined || before?.next === server ? "info" : "debug";
     logger[level]("messages for {address} go over {over}: {cost}; {why}", {

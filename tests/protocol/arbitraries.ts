@@ -92,6 +92,11 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   pleaseMove: fc.array(anyAddress, { maxLength: 20 }),
   receipts,
   serverReceipts: fc.record({ to: anyUuid, from: anyUuid, receipts }),
+  receiptQuestion: fc.record({
+    to: anyUuid,
+    user: anyName,
+    ids: fc.array(anyUuid, { maxLength: 20 }),
+  }),
   relayedReceipts: fc.record({ user: anyName, receipts }),
   error: fc.record({ code: u16, message: anyText(300) }),
   presenceSnapshot: fc.tuple(

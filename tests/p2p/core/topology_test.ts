@@ -129,7 +129,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "topology keeps a route the same object as long as it has the same links, whatever they cost",
+  name:
+    "topology keeps a route the same object as long as it has the same links, whatever they cost",
   permissions: "none",
   fn() {
     const topology = map("a", "a-b:1 b-c:1 c-d:1 a-e:2 e-c:2");
