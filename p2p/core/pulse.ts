@@ -5,8 +5,8 @@
  * @module
  */
 
-/** A silence this long is none while signs of life come every 250 ms: milliseconds. */
-const SILENT_MS = 600;
+/** Signs of life come every 250 ms; two of them in a row are missing: milliseconds. */
+const SILENT_MS = 500;
 /** Longer silences are failures, and say nothing about what is usual: milliseconds. */
 const LONGEST_USUAL_MS = 1_500;
 /** What is usual fades with every look: four looks a second halve it in a minute. */
@@ -14,7 +14,7 @@ const FADING = 0.997;
 
 /** The silences of one link. */
 export class Pulse {
-  /** Whether the link has been silent for 600 ms, and for twice as long as it lately was. */
+  /** Whether the link has been silent for 500 ms, and for twice as long as it lately was. */
   silent = false;
   #usualMs = 0;
   #silentMs = 0;
