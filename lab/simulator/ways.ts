@@ -224,6 +224,8 @@ class WaysRun {
     plan: WaysPlan = this.#plan,
   ): void {
     const start = this.#network.now;
+    // What changed before is not to count.
+    this.#waysChanged();
     this.#frames = this.#bytes = 0;
     make();
     let last = start;
