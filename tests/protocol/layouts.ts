@@ -177,7 +177,7 @@ export const layouts: Readonly<Record<string, Layout>> = {
     type: FrameType.LinkState,
     subtypes: [p.LinkStateKind.Links],
     read: (frame) => p.readLinkState(frame.payload),
-    write: (out, value) => p.writeLinkState(out, value),
+    write: (out, value, _, reserved) => p.writeLinkState(out, value, reserved),
   },
   alive: {
     type: FrameType.LinkState,
