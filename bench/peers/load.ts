@@ -24,6 +24,8 @@ interface AnyLoad {
   readonly warmMs: number;
   /** How long it counts: milliseconds. */
   readonly ms: number;
+  /** When nothing arrives for so long, what is missing is lost: milliseconds. */
+  readonly lostMs: number;
 }
 
 /** As many messages as go through. */

@@ -86,7 +86,7 @@ async function main(
     );
   }
   for (const file of [options.json, options.svg, options.page]) if (file) tryToWrite(file);
-  const { versions, leftOut } = await findProducts(wanted);
+  const { installed, versions, leftOut } = await findProducts(wanted);
   for (const line of leftOut) print(line);
   const pinned = await canPin();
   if (!pinned) {
@@ -111,7 +111,7 @@ async function main(
         ms: options.seconds * 1_000,
         maxUsers: options.users,
         pinned,
-        installed: new Set(Object.keys(versions)),
+        installed,
         folder: await Deno.realPath(folder),
         stop,
         onProgress: (what) => Deno.stderr.isTerminal() && printError(dim(what)),
@@ -156,16 +156,21 @@ function chooseProducts(only: readonly string[]): (keyof typeof PRODUCTS)[] {
 
 async function findProducts(
   wanted: readonly (keyof typeof PRODUCTS)[],
-): Promise<{ versions: Record<string, string>; leftOut: string[] }> {
+): Promise<{ installed: Set<string>; versions: Record<string, string>; leftOut: string[] }> {
+  const installed = new Set<string>();
   const versions: Record<string, string> = {};
   const leftOut: string[] = [];
   for (const key of wanted) {
     const { name, version, install } = PRODUCTS[key];
     const found = await version();
-    if (found === undefined) leftOut.push(`${name} is not installed, and left out: ${install}`);
-    else versions[key] = found;
+    if (found === undefined) {
+      leftOut.push(`${name} is not installed, and left out: ${install}`);
+      continue;
+    }
+    installed.add(key);
+    versions[name] = found;
   }
-  return { versions, leftOut };
+  return { installed, versions, leftOut };
 }
 
 function printScenario(scenario: ScenarioReport): void {

@@ -38,6 +38,8 @@ const GENERATOR_CORE = 1;
 /** What is measured before that: the share of a measurement in which code gets warm. */
 const WARM = 0.4;
 const MIN_WARM_MS = 100;
+/** When nothing arrives for so long, what is missing is lost: milliseconds. */
+const LOST_MS = 5_000;
 /** How long a generator may take besides: milliseconds. */
 const GENERATOR_MS = 60_000;
 
@@ -191,7 +193,7 @@ function loadOf(
 ) {
   const tag = (runs++).toString(36).padStart(3, "0");
   const warmMs = Math.max(MIN_WARM_MS, ms * WARM);
-  return { protocol, port, receiverPort, pids, tag, size, warmMs, ms };
+  return { protocol, port, receiverPort, pids, tag, size, warmMs, ms, lostMs: LOST_MS };
 }
 
 /** Lets a generator do its work, in a process of its own. */

@@ -32,6 +32,7 @@ export interface Contender {
 
 /** Who can take part. */
 export const CONTENDERS = {
+  netlab: { name: "netlab", product: "netlab", server: "netlab", protocol: "netlab-session" },
   session: {
     name: "netlab, sessions",
     product: "netlab",
@@ -145,6 +146,8 @@ const ALONE: Figure[] = [
   { name: "p50", unit: "µs", better: "less" },
   { name: "p99", unit: "µs", better: "less" },
 ];
+/** One contender a product, where it makes no difference how its users speak. */
+const PRODUCTS_ALONE = ["netlab", "nats", "redis", "mosquitto"] as const;
 const ONE_SERVER = ["session", "bare", "nats", "redis", "mosquitto"] as const;
 
 const rate = (pairs: number, window: number, active = pairs, stalled = 0) =>
@@ -255,7 +258,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about:
       "What each of 10,000 users who do nothing costs, and how long one takes to join or to leave " +
       "while few or nearly all are there. The heap is netlab's own figure, after a garbage collection.",
-    contenders: ["session", "nats", "redis", "mosquitto"],
+    contenders: PRODUCTS_ALONE,
     size: 64,
     work: { kind: "idle", users: 10_000 },
     figures: [
@@ -280,7 +283,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: `A message among ${users.toLocaleString("en")} users`,
     about:
       "All users take turns, four messages are under way at a time: the server's CPU time for one.",
-    contenders: ["session", "nats", "redis", "mosquitto"],
+    contenders: PRODUCTS_ALONE,
     size: 64,
     work: rate(users / 2, 1, 4),
     figures: [{ name: "", unit: "µs", better: "less" }],
@@ -292,7 +295,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about:
       "1 pair, 64 B as above, while somebody else writes as fast as they may to a user who never " +
       "reads; and the server's memory at the end.",
-    contenders: ["session", "nats", "redis"],
+    contenders: ["netlab", "nats", "redis"],
     size: 64,
     work: rate(1, 8_192, 1, 1),
     figures: [RATE, { name: "resident", unit: "MiB", better: "less" }],
@@ -302,7 +305,7 @@ export const SCENARIOS: readonly Scenario[] = [
     id: "start",
     title: "From the start to the first message",
     about: "From the moment the program is started until the first message has arrived.",
-    contenders: ["session", "nats", "redis", "mosquitto"],
+    contenders: PRODUCTS_ALONE,
     size: 64,
     work: { kind: "first" },
     figures: [{ name: "", unit: "ms", better: "less" }],
@@ -312,7 +315,7 @@ export const SCENARIOS: readonly Scenario[] = [
     id: "version",
     title: "Showing the version",
     about: "From the moment the program is started until it has ended.",
-    contenders: ["session", "nats", "redis", "mosquitto"],
+    contenders: PRODUCTS_ALONE,
     size: 64,
     work: { kind: "version" },
     figures: [{ name: "", unit: "ms", better: "less" }],

@@ -32,7 +32,7 @@ export async function measureIdle(load: IdleLoad): Promise<IdleResult> {
     perUser(count, () => {
       for (const socket of sockets.splice(0, count)) socket.close();
       // The server has only one thread: a message comes through when it knows that they have left.
-      sendOne(pair);
+      sendOne(pair, load.lostMs);
     });
   const leaveMany = leave(tenth);
   leave(users - 2 * tenth);

@@ -8,18 +8,15 @@ import type { LatencyLoad, LatencyResult } from "../load.ts";
 import { percentile } from "../statistics.ts";
 import { connectPair, hear, inbox, type Pair, probe, receive, sendAll, until } from "./users.ts";
 
-/** A message that takes longer than this is lost: milliseconds. */
-const LOST_MS = 5_000;
-
 /** Sends one message after the other. */
 export function measureLatency(load: LatencyLoad): LatencyResult {
   const pair = connectPair(load, 0, 1);
   probe(pair);
   const warmUntil = performance.now() + load.warmMs;
-  while (performance.now() < warmUntil) sendOne(pair);
+  while (performance.now() < warmUntil) sendOne(pair, load.lostMs);
   const taken: number[] = [];
   const end = performance.now() + load.ms;
-  while (performance.now() < end) taken.push(sendOne(pair));
+  while (performance.now() < end) taken.push(sendOne(pair, load.lostMs));
   const sorted = Float64Array.from(taken).sort();
   return {
     p50: percentile(sorted, 0.5) * 1_000,
@@ -29,7 +26,10 @@ export function measureLatency(load: LatencyLoad): LatencyResult {
 }
 
 /** Sends one message and waits for it; how long it took: milliseconds. */
-export function sendOne({ sender, receiver, batch, counter, answers }: Pair): number {
+export function sendOne(
+  { sender, receiver, batch, counter, answers }: Pair,
+  lostMs: number,
+): number {
   batch.renew(1);
   const listening = receiver ?? sender;
   const start = performance.now();
@@ -39,7 +39,7 @@ export function sendOne({ sender, receiver, batch, counter, answers }: Pair): nu
     const length = receive(listening);
     end = performance.now();
     return length > 0 && counter.take(inbox, length) > 0;
-  }, LOST_MS);
+  }, lostMs);
   const reply = counter.reply?.();
   if (reply) sendAll(listening, reply);
   if (receiver) hear(sender, answers);

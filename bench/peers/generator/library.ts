@@ -10,9 +10,6 @@ import type { RateLoad, RateResult } from "../load.ts";
 import { text } from "../protocols/protocol.ts";
 import { cpuSeconds, residentBytes } from "./usage.ts";
 
-/** When nothing arrives for so long, what is missing is lost: milliseconds. */
-const LOST_MS = 5_000;
-
 async function measure(load: RateLoad): Promise<RateResult> {
   const servers = [`127.0.0.1:${load.port}`];
   await using sender = await P2pClient.connect({ name: `s${load.tag}`, servers });
@@ -52,7 +49,7 @@ async function measure(load: RateLoad): Promise<RateResult> {
 
   sending = false;
   await Promise.all(senders);
-  const deadline = performance.now() + LOST_MS;
+  const deadline = performance.now() + load.lostMs;
   while (arrived < sent && performance.now() < deadline) await pass(10);
   if (failed !== undefined) throw failed;
   if (arrived !== sent) throw new Error(`${sent} messages were sent, ${arrived} arrived`);

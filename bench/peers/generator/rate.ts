@@ -9,8 +9,6 @@ import { Poll } from "./libc.ts";
 import { connectPair, inbox, type Pair, probe, receive, sendAll } from "./users.ts";
 import { cpuSeconds, residentBytes } from "./usage.ts";
 
-/** When nothing arrives for so long, what is missing is lost: milliseconds. */
-const LOST_MS = 5_000;
 /** How long to wait for something to happen before the clock is looked at again: milliseconds. */
 const WAIT_MS = 20;
 /** Messages that are encoded ahead of time, at most. */
@@ -150,7 +148,7 @@ class Loop {
       if (this.arrived + this.#answered > progress) {
         progress = this.arrived + this.#answered;
         progressAt = performance.now();
-      } else if (performance.now() - progressAt > LOST_MS) {
+      } else if (performance.now() - progressAt > this.#load.lostMs) {
         throw new Error(
           this.arrived < sent
             ? `${sent - this.arrived} of ${sent} messages are lost`

@@ -82,7 +82,7 @@ export function formatCircumstances(report: Report): string {
   const { date, machine, versions, rounds, seconds } = report;
   const products = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return `${date.slice(0, 10)}: ${products.join(", ")}; ${formatMachine(machine)}. ` +
-    `Medians of ${rounds} rounds of ${seconds} s.`;
+    (rounds === 1 ? `One round of ${seconds} s.` : `Medians of ${rounds} rounds of ${seconds} s.`);
 }
 
 function formatMachine({ cpu, cores, system, deno, pinned }: Machine): string {
