@@ -44,6 +44,7 @@ const SHORT_BYTES = 64;
 /** The string, when it is short and all ASCII. */
 function readShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   if (end - start > SHORT_BYTES) return undefined;
+  if (end === start) return "";
   for (let at = start; at < end; at++) if (bytes[at]! >= 0x80) return undefined;
   return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
 }

@@ -154,7 +154,7 @@ export class RoutingCore {
     const mailbox = new Mailbox(store, options.limits);
     const receipts = new Receipts(context, users, mesh);
     const seen = new SeenMessages(factors, host.random);
-    const handOver = new HandOver(context, seen);
+    const handOver = new HandOver(seen, host.random);
     const takeover = new Takeover(context, { mailbox, mesh, topology, receipts });
     const parts = { mailbox, users, mesh, topology, handOver, firstGeneration, receipts, takeover };
     const arrival = new Arrival(context, { ...parts, onAnswers: () => this.#finish() });
