@@ -5,11 +5,15 @@
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { ErrorCode, NetlabError, readUuid, type Receipt, writeUuid } from "@netlab/protocol";
+import { MIN_ENDS } from "./core/ended_stories.ts";
 import type { MailStore, StoredMessage } from "./core/mail_store.ts";
 import type { Logger } from "./logger.ts";
 
 const FILE = "messages.db";
+
+/** How many ends of stories stay on disk: the newest, as many as a mailbox remembers. */
+const MAX_ENDS = 2 * MIN_ENDS;
 
 /** SQLite's code for a file that another process has locked. */
 const SQLITE_BUSY = 5;
@@ -24,6 +28,13 @@ const MIGRATIONS: readonly string[] = [
      accepted_at INTEGER NOT NULL,
      message BLOB NOT NULL
    ) STRICT`,
+  `CREATE TABLE ended (
+     number INTEGER PRIMARY KEY,
+     id BLOB NOT NULL,
+     state INTEGER NOT NULL,
+     code INTEGER NOT NULL,
+     reason TEXT NOT NULL
+   ) STRICT`,
 ];
 
 /** A store that survives a crash of the process and of the machine. */
@@ -33,6 +44,8 @@ export class MailDatabase implements MailStore, Disposable {
   readonly #database: DatabaseSync;
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;
+  readonly #insertEnd: StatementSync;
+  readonly #forgetEnds: StatementSync;
 
   private constructor(database: DatabaseSync) {
     this.#database = database;
@@ -41,6 +54,10 @@ export class MailDatabase implements MailStore, Disposable {
         "ON CONFLICT (id) DO NOTHING",
     );
     this.#delete = database.prepare("DELETE FROM message WHERE id = ?");
+    this.#insertEnd = database.prepare(
+      "INSERT INTO ended (id, state, code, reason) VALUES (?, ?, ?, ?)",
+    );
+    this.#forgetEnds = database.prepare("DELETE FROM ended WHERE number <= ?");
   }
 
   /**
@@ -93,8 +110,27 @@ export class MailDatabase implements MailStore, Disposable {
     }
   }
 
+  /** How stories ended, the newest of them, oldest first. */
+  *loadEnds(): Iterable<Receipt> {
+    const rows = this.#database.prepare(
+      "SELECT id, state, code, reason FROM ended ORDER BY number",
+    );
+    for (const row of rows.iterate()) {
+      yield {
+        id: readUuid(row.id as Uint8Array, 0),
+        state: row.state as number,
+        code: row.code as number,
+        reason: row.reason as string,
+      };
+    }
+  }
+
   /** Writes what came and takes out what went, in one transaction; it is on the disk when this returns. */
-  write(added: readonly StoredMessage[], removed: readonly string[]): void {
+  write(
+    added: readonly StoredMessage[],
+    removed: readonly string[],
+    ends: readonly Receipt[],
+  ): void {
     this.#database.exec("BEGIN IMMEDIATE");
     try {
       // What went may have come again since.
@@ -102,6 +138,13 @@ export class MailDatabase implements MailStore, Disposable {
       for (const { id, sender, recipient, acceptedAt, message } of added) {
         this.#insert.run(id, sender, recipient, Math.floor(acceptedAt), message);
       }
+      let newest: number | bigint = 0;
+      for (const { id, state, code, reason } of ends) {
+        const bytes = new Uint8Array(16);
+        writeUuid(id, bytes, 0);
+        newest = this.#insertEnd.run(bytes, state, code, reason).lastInsertRowid;
+      }
+      if (ends.length > 0) this.#forgetEnds.run(Number(newest) - MAX_ENDS);
       this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");

@@ -271,6 +271,7 @@ export class P2pServer implements AsyncDisposable {
   #run(connection: FrameConnection & Port, link: Link): void {
     const core = this.#core;
     const running = connection.run({
+      run: (bytes, start, end) => core.run(link, bytes, start, end),
       frame: (frame) => core.received(link, frame),
       turn: () => {
         core.setTime(now());

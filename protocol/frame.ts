@@ -89,6 +89,8 @@ export const ReceiptKind = {
   Relayed: 1,
   /** Between servers: about kept messages, to the server that keeps them. */
   ToServer: 2,
+  /** Asks what became of messages whose sender did not hear how their story ended. */
+  Question: 3,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Error}. */
@@ -156,11 +158,18 @@ export class Frame {
 const EMPTY = new Uint8Array(0);
 
 /**
+ * Takes whole frames from `bytes`, where they lie from `start` to `end`: as many as it likes, none at
+ * all included. Returns where the first begins that it leaves to others.
+ */
+export type FrameRun = (bytes: Uint8Array, start: number, end: number) => number;
+
+/**
  * Finds the whole frames in `bytes` from `start` to `end`, hands each to `visit`, and returns where
  * the first incomplete one begins (`end` when nothing is left over). Copies nothing.
  *
  * @param frame The object that is filled for every frame and handed to `visit`.
  * @param maxPayloadBytes The longest payload that is taken, 0 to 65,535.
+ * @param run Is offered the bytes before each frame; `visit` gets what it leaves.
  * @throws {ProtocolError} {@linkcode ErrorCode.FrameTooLong} when a header announces more than that,
  *   whether or not its payload is there.
  */
@@ -171,9 +180,12 @@ export function readFrames(
   maxPayloadBytes: number,
   frame: Frame,
   visit: (frame: Frame) => void,
+  run?: FrameRun,
 ): number {
   let at = start;
-  while (end - at >= HEADER_BYTES) {
+  for (;;) {
+    if (run !== undefined) at = run(bytes, at, end);
+    if (end - at < HEADER_BYTES) break;
     const length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
     if (length > maxPayloadBytes) {
       throw new ProtocolError(

@@ -5,7 +5,7 @@
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
-import { Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES, readFrames } from "./frame.ts";
+import { Frame, type FrameRun, HEADER_BYTES, MAX_PAYLOAD_BYTES, readFrames } from "./frame.ts";
 import { FrameWriter } from "./frame_writer.ts";
 
 /** What a {@linkcode FrameConnection} needs of a socket: `Deno.TcpConn` and `Deno.TlsConn` have it. */
@@ -24,6 +24,8 @@ export interface ByteConnection {
 export interface FrameHandler {
   /** A frame came in; it is valid until this returns. */
   frame(frame: Frame): void;
+  /** Takes frames before {@linkcode FrameHandler.frame} does, many in one call; the rest it leaves. */
+  run?: FrameRun;
   /** All frames of one read have been handed over. */
   turn?(): void;
   /** The other side has ended its half: no more frames will come, what is written still goes out. */
@@ -267,6 +269,7 @@ export class FrameConnection {
           this.#maxPayloadBytes,
           this.#frame,
           visit,
+          this.#handler.run,
         );
         this.#handler?.turn?.();
       }

@@ -9,9 +9,14 @@ import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES } from "./frame.ts";
 import { writeUuid } from "./text.ts";
 
 const encoder = new TextEncoder();
+const EMPTY = new Uint8Array(0);
+const EMPTY_VIEW = new DataView(EMPTY.buffer);
 
 /** Buffers that grew beyond this are given back when they are empty: bytes. */
 const KEPT_BYTES = 256 * 1024;
+
+/** Up to this length, a copy in words of 8 bytes is faster than `set`, which needs a view: bytes. */
+const SHORT_BYTES = 192;
 
 /** How a {@linkcode FrameWriter} behaves. */
 export interface FrameWriterOptions {
@@ -46,8 +51,9 @@ export class FrameWriter {
   readonly #maxBytes: number;
   readonly #onFirstByte: (() => void) | undefined;
   readonly #onOverflow: (() => void) | undefined;
-  #buffer: Uint8Array = new Uint8Array(0);
-  #spare: Uint8Array = new Uint8Array(0);
+  #buffer: Uint8Array = EMPTY;
+  #view: DataView = EMPTY_VIEW;
+  #spare: Uint8Array = EMPTY;
   #length = 0;
   #frameStart = -1;
   #overflowed = false;
@@ -180,6 +186,7 @@ export class FrameWriter {
    * @throws {RangeError} When it has more than 255 bytes of UTF-8; the frame is taken back.
    */
   shortText(text: string): void {
+    if (text === "") return this.u8(0);
     const at = this.#claim(1);
     this.text(text);
     const length = this.#length - at - 1;
@@ -204,13 +211,37 @@ export class FrameWriter {
   }
 
   /**
+   * Writes the bytes of `source` from `start` to `end` outside of any frame, as they are: text for who
+   * reads text, or whole frames. Made for many short ones.
+   */
+  copy(source: DataView, start: number, end: number): void {
+    const first = this.#length === 0;
+    const length = end - start;
+    // Eight bytes at a time, so up to seven more are read, and written where the next ones go.
+    if (length <= SHORT_BYTES && end + 8 <= source.byteLength) {
+      const at = this.#claim(length + 8);
+      if (this.#overflowed) return;
+      const view = this.#view;
+      for (let i = 0; i < length; i += 8) {
+        view.setBigInt64(at + i, source.getBigInt64(start + i, true), true);
+      }
+      this.#length = at + length;
+    } else {
+      const at = this.#claim(length);
+      if (this.#overflowed) return;
+      this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + start, length), at);
+    }
+    if (first) this.#onFirstByte?.();
+  }
+
+  /**
    * Everything that waits, in order; the writer is empty behind it. The bytes stay untouched until
    * {@linkcode FrameWriter.recycle} gives them back or, without that, for good.
    */
   take(): Uint8Array {
     const taken = this.#buffer.subarray(0, this.#length);
-    this.#buffer = this.#spare;
-    this.#spare = new Uint8Array(0);
+    this.#use(this.#spare);
+    this.#spare = EMPTY;
     this.#length = 0;
     return taken;
   }
@@ -237,7 +268,8 @@ export class FrameWriter {
       this.#overflowed = true;
       this.#length = 0;
       this.#frameStart = -1;
-      this.#buffer = this.#spare = new Uint8Array(0);
+      this.#use(EMPTY);
+      this.#spare = EMPTY;
       this.#onOverflow?.();
       return;
     }
@@ -245,7 +277,14 @@ export class FrameWriter {
       Math.max(length, Math.min(Math.max(2 * this.#buffer.length, 512), this.#maxBytes)),
     );
     larger.set(this.#buffer.subarray(0, this.#length));
-    this.#buffer = larger;
+    this.#use(larger);
+  }
+
+  #use(buffer: Uint8Array): void {
+    this.#buffer = buffer;
+    this.#view = buffer === EMPTY
+      ? EMPTY_VIEW
+      : new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
 }
 

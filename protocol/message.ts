@@ -8,7 +8,15 @@ import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { checkName, checkText, checkUuid, isUuidText, readName, readText } from "./text.ts";
+import {
+  checkName,
+  checkText,
+  checkUuid,
+  readName,
+  readText,
+  readUuidText,
+  readUuidWords,
+} from "./text.ts";
 import { UUID_TEXT_BYTES } from "./text.ts";
 
 /** What one user writes to another. */
@@ -61,8 +69,8 @@ export function writeMessage(out: FrameWriter, message: Message, subtype: number
   out.end();
 }
 
-/** Bytes in front of a kept message between servers: two server ids. */
-export const KEPT_HEADER_BYTES = 32;
+/** Bytes in front of a kept message between servers: two server ids and the id of a message. */
+export const KEPT_HEADER_BYTES = 48;
 
 /** A kept message on its way between servers. */
 export interface KeptMessage {
@@ -70,6 +78,11 @@ export interface KeptMessage {
   origin: string;
   /** The id of the server that it goes to, a UUID. */
   destination: string;
+  /**
+   * The id of the message for the same recipient that has to be there first, a UUID; nil when there is
+   * none whose story has not ended.
+   */
+  previous: string;
   /** The message, as it stands in the payload of types 3/0 and 3/1. */
   message: Uint8Array;
 }
@@ -77,13 +90,14 @@ export interface KeptMessage {
 /** Writes a kept message, after `hops` servers; `kind` is `Kept` or `HandedOver`. */
 export function writeKeptMessage(
   out: FrameWriter,
-  { origin, destination, message }: KeptMessage,
+  { origin, destination, previous, message }: KeptMessage,
   kind: number,
   hops: number,
 ): void {
   out.begin(FrameType.Message, kind, hops);
   out.uuid(origin);
   out.uuid(destination);
+  out.uuid(previous);
   out.bytes(message);
   out.end();
 }
@@ -91,11 +105,16 @@ export function writeKeptMessage(
 /**
  * Reads a kept message; the message itself is not looked into, and is a view of the payload.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the two ids are not there.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the three ids are not there.
  */
 export function readKeptMessage(payload: Uint8Array): KeptMessage {
   const reader = new ByteReader(payload, "kept message");
-  return { origin: reader.uuid(), destination: reader.uuid(), message: reader.bytes() };
+  return {
+    origin: reader.uuid(),
+    destination: reader.uuid(),
+    previous: reader.uuid(),
+    message: reader.bytes(),
+  };
 }
 
 /** Where the fields of a message lie in a buffer. Positions, so that nothing is copied or decoded. */
@@ -104,6 +123,8 @@ export class MessageFields {
   bytes: Uint8Array = new Uint8Array(0);
   /** Start of the id, 36 bytes long. */
   id = 0;
+  /** The id's 16 bytes, as four numbers of 32 bits, big-endian. */
+  readonly idWords: Int32Array = new Int32Array(4);
   /** Start of the sender's name. */
   sender = 0;
   /** Its end. */
@@ -125,7 +146,7 @@ export class MessageFields {
    */
   read(bytes: Uint8Array, start: number, end: number): this {
     const sender = start + UUID_TEXT_BYTES + 1;
-    if (end < sender || bytes[sender - 1] !== 0 || !isUuidText(bytes, start)) {
+    if (end < sender || bytes[sender - 1] !== 0 || !readUuidWords(bytes, start, this.idWords, 0)) {
       throw new ProtocolError(
         ErrorCode.Malformed,
         "Cannot read the message: it does not begin with a UUID and a NUL",
@@ -158,7 +179,7 @@ const encoder = new TextEncoder();
 const fields = new MessageFields();
 /** The id of a message whose fields were found, in lower-case text. */
 export function messageId(fields: MessageFields): string {
-  return readText(fields.bytes, fields.id, fields.id + UUID_TEXT_BYTES, "id").toLowerCase();
+  return readUuidText(fields.bytes, fields.id);
 }
 
 /**

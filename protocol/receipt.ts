@@ -1,5 +1,5 @@
 /**
- * Payload of type 6: what became of messages, several to a frame. Bytes in, values out.
+ * Payload of type 6: what became of messages, several to a frame, and the question for it. Bytes in, values out.
  *
  * @module
  */
@@ -44,6 +44,16 @@ export interface ServerReceipts {
   receipts: readonly Receipt[];
 }
 
+/** Asks what became of messages. */
+export interface ReceiptQuestion {
+  /** The id of the server that is asked, a UUID; nil from a user, who asks all of them. */
+  to: string;
+  /** The user who sent the messages, and is to hear of them. */
+  user: string;
+  /** The messages' ids, UUIDs: at most {@linkcode MAX_IDS_PER_QUESTION}. */
+  ids: readonly string[];
+}
+
 /**
  * Writes receipts for the user whose connection this is, or a user's acknowledgements to the server:
  * at most {@linkcode MAX_RECEIPTS_PER_FRAME}.
@@ -80,6 +90,22 @@ export function writeServerReceipts(
   out.end();
 }
 
+/** Writes a question, after `hops` servers. */
+export function writeReceiptQuestion(
+  out: FrameWriter,
+  { to, user, ids }: ReceiptQuestion,
+  hops: number,
+): void {
+  out.begin(FrameType.Receipt, ReceiptKind.Question, hops);
+  out.uuid(to);
+  out.shortText(user);
+  for (const id of ids) out.uuid(id);
+  out.end();
+}
+
+/** Messages in one question: what fits beside the longest name. */
+export const MAX_IDS_PER_QUESTION = 4_000;
+
 /** Receipts to a frame, so that the longest reasons still fit: 200 times 275 bytes and a name. */
 export const MAX_RECEIPTS_PER_FRAME = 200;
 
@@ -102,6 +128,20 @@ export function readRelayedReceipts(payload: Uint8Array): { user: string; receip
 export function readServerReceipts(payload: Uint8Array): ServerReceipts {
   const reader = new ByteReader(payload, "receipts for a server");
   return { to: reader.uuid(), from: reader.uuid(), receipts: readAll(reader) };
+}
+
+/**
+ * The question in a frame.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not one.
+ */
+export function readReceiptQuestion(payload: Uint8Array): ReceiptQuestion {
+  const reader = new ByteReader(payload, "question about receipts");
+  const to = reader.uuid();
+  const user = reader.name();
+  const ids: string[] = [];
+  while (reader.left > 0) ids.push(reader.uuid());
+  return { to, user, ids };
 }
 
 function writeReceipt(out: FrameWriter, { id, state, code, reason }: Receipt): void {

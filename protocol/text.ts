@@ -44,22 +44,66 @@ const SHORT_BYTES = 64;
 /** The string, when it is short and all ASCII. */
 function readShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   if (end - start > SHORT_BYTES) return undefined;
+  if (end === start) return "";
   for (let at = start; at < end; at++) if (bytes[at]! >= 0x80) return undefined;
   return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
 }
 
 /**
- * Checks that `bytes` from `start` to `end` are UTF-8 without making a string where all is ASCII.
+ * Checks that `bytes` from `start` to `end` are UTF-8, without making a string of them.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when they are not. `what` names the thing.
  */
 export function checkText(bytes: Uint8Array, start: number, end: number, what: string): void {
-  for (let at = start; at < end; at++) {
-    if (bytes[at]! >= 0x80) {
-      readText(bytes, at, end, what);
-      return;
+  if (isUtf8(bytes, start, end)) return;
+  throw new ProtocolError(ErrorCode.Malformed, `Cannot read the ${what}: it is not UTF-8`);
+}
+
+/**
+ * Whether `bytes` from `start` to `end` are UTF-8: neither more bytes for a character than it needs,
+ * nor half a surrogate pair, nor anything beyond U+10FFFF (Unicode, table 3-7).
+ */
+export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  while (at < end) {
+    const lead = bytes[at++]!;
+    if (lead < 0x80) continue;
+    // The second byte has bounds of its own after some first ones; all others are 80 to BF.
+    let low = 0x80;
+    let high = 0xbf;
+    let more = 1;
+    if (lead < 0xc2 || lead > 0xf4) return false;
+    if (lead >= 0xf0) {
+      more = 3;
+      if (lead === 0xf0) low = 0x90;
+      else if (lead === 0xf4) high = 0x8f;
+    } else if (lead >= 0xe0) {
+      more = 2;
+      if (lead === 0xe0) low = 0xa0;
+      else if (lead === 0xed) high = 0x9f;
     }
+    if (end - at < more) return false;
+    const second = bytes[at++]!;
+    if (second < low || second > high) return false;
+    for (; more > 1; more--) if ((bytes[at++]! & 0xc0) !== 0x80) return false;
   }
+  return true;
+}
+
+/** Four bytes of which each has only its high bit set: no byte of ASCII has it. */
+const HIGH_BITS = 0x8080_8080;
+
+/** Whether the bytes from `start` to `end` are all ASCII, 16 at a time. */
+export function isAscii(view: DataView, start: number, end: number): boolean {
+  let at = start;
+  for (; at + 16 <= end; at += 16) {
+    const any = view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) |
+      view.getInt32(at + 12);
+    if ((any & HIGH_BITS) !== 0) return false;
+  }
+  for (; at + 4 <= end; at += 4) if ((view.getInt32(at) & HIGH_BITS) !== 0) return false;
+  for (; at < end; at++) if (view.getUint8(at) >= 0x80) return false;
+  return true;
 }
 
 // C0 and C1 control characters, DEL, and the two line separators of Unicode.
@@ -113,24 +157,46 @@ export function readName(bytes: Uint8Array, start: number, end: number): string 
   return name;
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const HEX_DIGITS = encoder.encode("0123456789abcdef");
 
-/** Value of an ASCII code as a hex digit, or 255. */
-const DIGIT = new Uint8Array(256).fill(255);
-for (let value = 0; value < 16; value++) {
-  const digit = value.toString(16);
-  DIGIT[digit.charCodeAt(0)] = value;
-  DIGIT[digit.toUpperCase().charCodeAt(0)] = value;
+/**
+ * The codes of a UUID in text, with its hyphens where they belong: a string is made of these in half the
+ * time that it takes from a part of a buffer.
+ */
+const codes: number[] = Array.from(encoder.encode(NIL_UUID));
+
+/** What stands in {@linkcode PAIRS} for two characters that are no hex digits. */
+const NO_PAIR = 0x100;
+
+/** The byte that two hex digits of either case stand for, by the first and, times 256, the second. */
+const PAIRS = new Uint16Array(65_536).fill(NO_PAIR);
+for (const [high, first] of digits()) {
+  for (const [low, second] of digits()) PAIRS[first | (second << 8)] = (high << 4) | low;
+}
+
+function* digits(): Iterable<[value: number, code: number]> {
+  for (const digit of "0123456789abcdefABCDEF") {
+    yield [Number.parseInt(digit, 16), digit.charCodeAt(0)];
+  }
 }
 
 /** The UUID whose 16 bytes begin at `at`, in lower-case text. */
 export function readUuid(bytes: Uint8Array, at: number): string {
-  let text = "";
+  let to = 0;
   for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
-    text += HEX[bytes[at + i]!];
+    if (i === 4 || i === 6 || i === 8 || i === 10) to++;
+    const byte = bytes[at + i]!;
+    codes[to++] = HEX_DIGITS[byte >>> 4]!;
+    codes[to++] = HEX_DIGITS[byte & 15]!;
   }
-  return text;
+  return String.fromCharCode.apply(null, codes);
+}
+
+/** The UUID in text that begins at `at`, in lower case. It must be one. */
+export function readUuidText(bytes: Uint8Array, at: number): string {
+  // This bit makes letters small, and digits and hyphens have it.
+  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | 0x20;
+  return String.fromCharCode.apply(null, codes);
 }
 
 /** Writes the 16 bytes of a UUID in text to `bytes` at `at`. */
@@ -138,7 +204,7 @@ export function writeUuid(uuid: string, bytes: Uint8Array, at: number): void {
   let from = 0;
   for (let i = 0; i < 16; i++) {
     if (i === 4 || i === 6 || i === 8 || i === 10) from++;
-    bytes[at + i] = (DIGIT[uuid.charCodeAt(from)]! << 4) | DIGIT[uuid.charCodeAt(from + 1)]!;
+    bytes[at + i] = PAIRS[uuid.charCodeAt(from) | (uuid.charCodeAt(from + 1) << 8)]!;
     from += 2;
   }
 }
@@ -147,17 +213,47 @@ export function writeUuid(uuid: string, bytes: Uint8Array, at: number): void {
 export const UUID_TEXT_BYTES = 36;
 
 /**
- * Whether a UUID in text begins at `at`: hex digits in groups of 8, 4, 4, 4 and 12 with hyphens
- * between them, of any version. 36 bytes must be there.
+ * Reads a UUID in text that begins at `at`: hex digits of either case in groups of 8, 4, 4, 4 and 12
+ * with hyphens between them, of any version. 36 bytes must be there.
+ *
+ * @param words Gets its 16 bytes as four numbers of 32 bits, big-endian, from `to` on.
+ * @returns Whether it is one.
  */
-export function isUuidText(bytes: Uint8Array, at: number): boolean {
-  for (let i = 0; i < UUID_TEXT_BYTES; i++) {
-    const byte = bytes[at + i]!;
-    if (i === 8 || i === 13 || i === 18 || i === 23) {
-      if (byte !== 0x2d) return false;
-    } else if (DIGIT[byte] === 255) return false;
-  }
-  return true;
+export function readUuidWords(
+  bytes: Uint8Array,
+  at: number,
+  words: Int32Array,
+  to: number,
+): boolean {
+  const a = pair(bytes, at);
+  const b = pair(bytes, at + 2);
+  const c = pair(bytes, at + 4);
+  const d = pair(bytes, at + 6);
+  const e = pair(bytes, at + 9);
+  const f = pair(bytes, at + 11);
+  const g = pair(bytes, at + 14);
+  const h = pair(bytes, at + 16);
+  const i = pair(bytes, at + 19);
+  const j = pair(bytes, at + 21);
+  const k = pair(bytes, at + 24);
+  const l = pair(bytes, at + 26);
+  const m = pair(bytes, at + 28);
+  const n = pair(bytes, at + 30);
+  const o = pair(bytes, at + 32);
+  const p = pair(bytes, at + 34);
+  words[to] = (a << 24) | (b << 16) | (c << 8) | d;
+  words[to + 1] = (e << 24) | (f << 16) | (g << 8) | h;
+  words[to + 2] = (i << 24) | (j << 16) | (k << 8) | l;
+  words[to + 3] = (m << 24) | (n << 16) | (o << 8) | p;
+  return ((a | b | c | d | e | f | g | h | i | j | k | l | m | n | o | p) & NO_PAIR) === 0 &&
+    bytes[at + 8] === HYPHEN && bytes[at + 13] === HYPHEN && bytes[at + 18] === HYPHEN &&
+    bytes[at + 23] === HYPHEN;
+}
+
+const HYPHEN = 0x2d;
+
+function pair(bytes: Uint8Array, at: number): number {
+  return PAIRS[bytes[at]! | (bytes[at + 1]! << 8)]!;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -37,7 +37,7 @@ export interface SimulateOptions {
 export interface Outcome {
   /** What the checker found. */
   readonly findings: Findings;
-  /** What servers did not agree on in the end; nothing, if all is well. */
+  /** What servers did not agree on in the end, and users did not hear; nothing, if all is well. */
   readonly disagreements: readonly string[];
   /** A number of everything that happened: the same plan gives the same. */
   readonly digest: string;
@@ -127,8 +127,7 @@ class Run {
   }
 
   #isSettled(): boolean {
-    return this.#users.every((user) => user.attached && user.pending === 0) &&
-      this.#disagreements().length === 0;
+    return this.#users.every((user) => user.attached) && this.#disagreements().length === 0;
   }
 
   #act(action: Action): void {
@@ -209,6 +208,9 @@ class Run {
       const extra = users.filter((name) => !expected.includes(name));
       if (missing.length > 0) found.push(`${node.address} does not know ${missing.join(", ")}`);
       if (extra.length > 0) found.push(`${node.address} believes in ${extra.join(", ")}`);
+    }
+    for (const { name, pending } of this.#users) {
+      if (pending > 0) found.push(`${name} did not hear how ${pending} messages ended`);
     }
     return found;
   }

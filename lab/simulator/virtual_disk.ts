@@ -4,18 +4,25 @@
  *
  * @module
  */
+import type { Receipt } from "@netlab/protocol";
 import type { MailStore, StoredMessage } from "@netlab/p2p/core";
 
 /** How long a broken disk takes to sync what it said was safe: milliseconds. */
 export const LATE_SYNC_MS = 5_000;
+
+/** What is on a disk. */
+interface State {
+  readonly messages: Map<string, StoredMessage>;
+  readonly ends: Receipt[];
+}
 
 /** The disk of one server. */
 export class VirtualDisk implements MailStore {
   /** What was written survives. */
   readonly durable = true;
   readonly #late: ((sync: () => void) => void) | undefined;
-  #synced = new Map<string, StoredMessage>();
-  #written = new Map<string, StoredMessage>();
+  #synced: State = { messages: new Map(), ends: [] };
+  #written: State = { messages: new Map(), ends: [] };
 
   /**
    * An empty disk. `late` makes it a broken one, which says that messages are safe before they are: it
@@ -27,24 +34,39 @@ export class VirtualDisk implements MailStore {
 
   /** How many messages it would have after a crash now. */
   get size(): number {
-    return this.#synced.size;
+    return this.#synced.messages.size;
   }
 
   /** What is left after a crash. */
   load(): Iterable<StoredMessage> {
-    this.#written = new Map(this.#synced);
-    return [...this.#written.values()];
+    this.#written = copy(this.#synced);
+    return [...this.#written.messages.values()];
+  }
+
+  /** How stories ended, as far as is left after a crash. */
+  loadEnds(): Iterable<Receipt> {
+    return [...this.#synced.ends];
   }
 
   /** Writes all of it, and syncs. */
-  write(added: readonly StoredMessage[], removed: readonly string[]): void {
+  write(
+    added: readonly StoredMessage[],
+    removed: readonly string[],
+    ends: readonly Receipt[],
+  ): void {
+    const { messages } = this.#written;
+    for (const id of removed) messages.delete(id);
     for (const { id, sender, recipient, message, acceptedAt } of added) {
-      this.#written.set(id, { id, sender, recipient, message, acceptedAt });
+      messages.set(id, { id, sender, recipient, message, acceptedAt });
     }
-    for (const id of removed) this.#written.delete(id);
-    const state = new Map(this.#written);
+    this.#written.ends.push(...ends);
+    const state = copy(this.#written);
     const sync = () => this.#synced = state;
     if (this.#late) this.#late(sync);
     else sync();
   }
+}
+
+function copy({ messages, ends }: State): State {
+  return { messages: new Map(messages), ends: [...ends] };
 }

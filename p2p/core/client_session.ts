@@ -12,16 +12,19 @@ import {
   FrameType,
   type FrameWriter,
   Information,
+  MAX_IDS_PER_QUESTION,
   MAX_RECEIPTS_PER_FRAME,
   type Message,
   MessageKind,
   NetlabError,
+  NIL_UUID,
   readMessage,
   readReceipts,
   type Receipt,
   ReceiptState,
   writeInformationResponse,
   writeMessage,
+  writeReceiptQuestion,
   writeReceipts,
 } from "@netlab/protocol";
 import { delivered } from "./receipts.ts";
@@ -33,6 +36,12 @@ const MAX_UNDER_WAY = 4_096;
 const MAX_UNDER_WAY_BYTES = 2 * 1024 * 1024;
 /** After a move, how long messages wait for those before them that another server delivers: milliseconds. */
 const BEHIND_MS = 1_000;
+/** How long the end of a story is waited for until it is asked for; twice as long each time: milliseconds. */
+const ASK_AFTER_MS = 5_000;
+/** At most so long: milliseconds. */
+const ASK_AT_LEAST_MS = 10 * 60_000;
+/** How often it is looked for such stories: milliseconds. */
+const LOOK_EVERY_MS = 1_000;
 /** While so many bytes wait to leave, nothing is added to them. */
 const ENOUGH_BYTES = 256 * 1024;
 
@@ -50,6 +59,10 @@ interface Sending {
   readonly outcome: Outcome;
   /** What it took on the connection of now: bytes; 0 when it was not written there. */
   bytes: number;
+  /** How long it is waited until it is asked how its story ended; twice as long each time: milliseconds. */
+  patienceMs: number;
+  /** When that was asked last, or it was accepted: milliseconds. */
+  askedAt: number;
 }
 
 /** What a connection offers a session. */
@@ -78,6 +91,7 @@ export class ClientSession {
   /** Of those, the ones that are safe at the server of before the last move: ids, by recipient. */
   readonly #elsewhere = new Map<string, Set<string>>();
   #movedAt = 0;
+  #lookedAt = 0;
   readonly #outlets = new Set<Outlet>();
   #outlet: Outlet | undefined;
   #now: number;
@@ -97,7 +111,7 @@ export class ClientSession {
 
   /** Sends a message, now or on the next connection; gives up at `deadline` when it is not safe by then. */
   send(message: Message, deadline: number, outcome: Outcome): void {
-    const sending = { message, deadline, outcome, bytes: 0 };
+    const sending = { message, deadline, outcome, bytes: 0, patienceMs: ASK_AFTER_MS, askedAt: 0 };
     this.#underWay.set(message.id, sending);
     this.#unsent.add(sending);
     this.pump();
@@ -115,6 +129,9 @@ export class ClientSession {
       this.#unsent.add(sending);
     }
     this.pump();
+    // Receipts may have been lost with the connection of before.
+    for (const sending of this.#accepted.values()) sending.patienceMs = 0;
+    this.#ask();
   }
 
   /** A connection is gone. */
@@ -214,6 +231,12 @@ export class ClientSession {
       this.#elsewhere.clear();
       this.pump();
     }
+    // Copies of what was taken long ago are acknowledged too, and no program asks for those.
+    this.acknowledge();
+    if (now - this.#lookedAt >= LOOK_EVERY_MS) {
+      this.#lookedAt = now;
+      this.#ask();
+    }
     for (const sending of this.#underWay.values()) {
       if (now < sending.deadline) continue;
       const { recipient } = sending.message;
@@ -251,6 +274,7 @@ export class ClientSession {
   #accept(sending: Sending): void {
     if (!this.#underWay.has(sending.message.id)) return;
     this.#accepted.set(sending.message.id, sending);
+    sending.askedAt = this.#now;
     this.#leave(sending);
     sending.outcome.accepted();
   }
@@ -262,6 +286,26 @@ export class ClientSession {
     if (elsewhere?.delete(id) && elsewhere.size === 0) this.#elsewhere.delete(recipient);
     this.#leave(sending);
     sending.outcome.ended(error);
+  }
+
+  /** Asks how stories ended that should have by now: the receipts may be lost. */
+  #ask(): void {
+    const outlet = this.#outlet;
+    if (!outlet?.receipts) return;
+    let user = "";
+    const ids: string[] = [];
+    for (const sending of this.#accepted.values()) {
+      if (this.#now - sending.askedAt < sending.patienceMs) continue;
+      const { message, patienceMs } = sending;
+      sending.askedAt = this.#now;
+      sending.patienceMs = Math.min(Math.max(2 * patienceMs, ASK_AFTER_MS), ASK_AT_LEAST_MS);
+      user = message.sender;
+      ids.push(message.id);
+    }
+    for (let at = 0; at < ids.length; at += MAX_IDS_PER_QUESTION) {
+      const some = ids.slice(at, at + MAX_IDS_PER_QUESTION);
+      writeReceiptQuestion(outlet.out, { to: NIL_UUID, user, ids: some }, 0);
+    }
   }
 
   #moved(): void {

@@ -1,7 +1,7 @@
 /**
- * Kept messages: taken in, sent to where their recipient is, sent again until somebody answers, and
- * ended. Owns when that happens, at the server that keeps a message and at the one it is sent to; what
- * is kept is the mailbox's.
+ * Kept messages at the server that keeps them: taken in, sent to where their recipient is, sent again
+ * until somebody answers, and ended. Owns when that happens; what is kept is the mailbox's, and what
+ * happens where a message arrives is the arrival's.
  *
  * @module
  */
@@ -13,23 +13,22 @@ import {
   MessageFields,
   messageId,
   MessageKind,
-  readKeptMessage,
   readName,
   readServerReceipts,
   type Receipt,
   ReceiptState,
   writeKeptMessage,
 } from "@netlab/protocol";
-import type { Location } from "./directory.ts";
-import type { FirstGeneration } from "./first_generation.ts";
-import type { HandOver } from "./hand_over.ts";
+import type { Arrival } from "./arrival.ts";
 import type { Context } from "./host.ts";
 import { type Link, MAX_HOLD_MS } from "./link.ts";
 import type { StoredMessage } from "./mail_store.ts";
-import type { Box, KeptEntry, Mailbox } from "./mailbox.ts";
+import type { Box, KeptEntry } from "./box.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
-import { delivered, type Receipts, refused } from "./receipts.ts";
+import { accepted, delivered, type Receipts, refused } from "./receipts.ts";
 import { HOLD_UP_BYTES, REFUSE_BYTES } from "./relay.ts";
+import type { Takeover } from "./takeover.ts";
 import type { Topology } from "./topology.ts";
 import type { Users } from "./users.ts";
 import { Withheld } from "./withheld.ts";
@@ -55,10 +54,10 @@ export interface DeliveryParts {
   readonly mesh: Mesh;
   /** Which way leads to which server. */
   readonly topology: Topology;
-  /** The users of this server take messages here. */
-  readonly handOver: HandOver;
-  /** The first-generation servers next to this one. */
-  readonly firstGeneration: FirstGeneration;
+  /** Messages for users of this server go here. */
+  readonly arrival: Arrival;
+  /** What is kept goes to another server when this one is about to leave. */
+  readonly takeover: Takeover;
   /** Receipts go out here. */
   readonly receipts: Receipts;
 }
@@ -76,14 +75,6 @@ export class Delivery {
   readonly #clogged = new Set<string>();
   /** Over which neighbour each server was reached when that was last looked at. */
   #ways = new Map<string, string>();
-  /** What this server, as the one a message was sent to, answers itself, as the one that keeps it. */
-  readonly #ownAnswers: Receipt[] = [];
-  /** Messages that other servers handed over and that are not safe yet, and which server. */
-  readonly #takenOver = new Map<string, string>();
-  /** What is still to be handed over, and to which server, when this one is about to leave. */
-  #handingOver: { server: string; entries: KeptEntry[] } | undefined;
-  /** When each was handed over and not heard of since: milliseconds. */
-  readonly #handedOverAt = new WeakMap<KeptEntry, number>();
   #lookedAt = 0;
 
   /** Delivers what is in the mailbox. */
@@ -94,7 +85,7 @@ export class Delivery {
 
   /** A user of this server sends a message that is to be kept. */
   accept(link: Link, frame: Frame, fields: MessageFields): void {
-    const { mailbox, users, receipts } = this.#parts;
+    const { mailbox, receipts } = this.#parts;
     const id = messageId(fields);
     const known = mailbox.get(id);
     if (known) {
@@ -110,9 +101,7 @@ export class Delivery {
       return receipts.toUser(link.name, refused(id, ErrorCode.TextTooLong, reason));
     }
     const full = mailbox.isFull(recipient);
-    const waits = users.locate(recipient) && !this.#overdue.has(recipient) &&
-      this.#withheld.bytesOf(link.name) <= MAX_WITHHELD_BYTES;
-    if (full && !waits) {
+    if (full && !this.#mayWait(link, recipient)) {
       const reason = `Cannot keep a message for ${recipient}: too many wait for them already`;
       return receipts.toUser(link.name, refused(id, ErrorCode.MailboxFull, reason));
     }
@@ -128,32 +117,21 @@ export class Delivery {
     if (full || this.#withheld.isFor(recipient)) this.#withheld.add(message);
   }
 
-  /**
-   * Gives all that is kept here to another server, which keeps it from then on, and what still comes
-   * in as well; what it has safe is kept here no more.
-   */
-  handOver(server: string): void {
-    this.#handingOver = { server, entries: [] };
-    this.#gatherHandOver();
-  }
-
   /** Writes down what came in; those whose messages are safe are told, and the messages are sent. */
   commit(): void {
-    const { mailbox, receipts } = this.#parts;
+    const { mailbox, receipts, takeover } = this.#parts;
     if (!mailbox.dirty) return;
     const { safe, failed, error } = mailbox.commit();
     for (const entry of safe) {
       const { id, sender } = entry;
       if (!this.#withheld.has(entry)) receipts.toUser(sender, accepted(id));
-      const before = this.#takenOver.get(id);
-      if (before !== undefined) this.#answer(before, accepted(id));
-      this.#takenOver.delete(id);
+      takeover.committed(id);
     }
     for (const entry of failed) {
       const { id, sender, recipient } = entry;
       this.#withheld.remove(entry);
       // Whoever handed it over keeps it.
-      if (this.#takenOver.delete(id)) continue;
+      if (takeover.failed(id)) continue;
       const reason = `Cannot keep a message for ${recipient}: the server's disk cannot be written`;
       receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
     }
@@ -184,31 +162,14 @@ export class Delivery {
     this.#ways = ways;
     for (const recipient of mailbox.recipients()) {
       const box = mailbox.box(recipient)!;
-      for (const { sentTo } of box.entries.values()) {
-        if (sentTo === undefined || sentTo === this.#context.id) continue;
+      for (const { sentTo } of box.entries()) {
+        if (sentTo === undefined) break;
+        if (sentTo === this.#context.id) continue;
         if (ways.get(sentTo) === before.get(sentTo)) continue;
         this.#sendAgain(recipient, box);
         break;
       }
     }
-  }
-
-  /** A kept message came from another server. */
-  received(link: Link, frame: Frame): void {
-    const { mesh } = this.#parts;
-    const { origin, destination, message } = readKeptMessage(frame.payload);
-    const fields = this.#fields.read(message, 0, message.length);
-    if (destination === this.#context.id) {
-      if (frame.subtype === MessageKind.Kept) return this.#deliver(fields, origin);
-      return this.#takeOver(fields, message, origin);
-    }
-    const hops = frame.reserved + 1;
-    const next = mesh.toward(destination);
-    // Who keeps it hears that the way is gone, and sends it again over another.
-    if (!next || next === link || hops > MAX_HOPS) return;
-    if (next.port.out.length <= REFUSE_BYTES) return next.port.out.forward(frame, hops);
-    const id = messageId(fields);
-    this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the way is clogged"));
   }
 
   /** Receipts about kept messages came from another server. */
@@ -220,22 +181,11 @@ export class Delivery {
     if (next && next !== link && hops <= MAX_HOPS) next.port.out.forward(frame, hops);
   }
 
-  /** A user of this server has acknowledged what was handed over. */
-  acknowledged(link: Link, receipts: readonly Receipt[]): void {
-    for (const { id, state } of receipts) {
-      if (state === ReceiptState.Delivered) this.#parts.handOver.acknowledged(link, id);
-    }
-  }
-
-  /** A message was delivered by this server, for the one that keeps it. */
-  answerDelivered(id: string, origin: string): void {
-    this.#answer(origin, delivered(id));
-  }
-
   /** The turn ends: what this server itself answered counts, and what follows from that is done. */
   settle(): void {
-    while (this.#ownAnswers.length > 0) {
-      this.#answered(this.#context.id, this.#ownAnswers.splice(0));
+    const { receipts } = this.#parts;
+    for (let own = receipts.takeOwn(); own.length > 0; own = receipts.takeOwn()) {
+      this.#answered(this.#context.id, own);
     }
   }
 
@@ -244,7 +194,7 @@ export class Delivery {
     const clogged = [...this.#clogged];
     this.#clogged.clear();
     for (const recipient of clogged) this.#send(recipient);
-    this.#continueHandOver();
+    this.#parts.takeover.resume();
   }
 
   /** Time has passed: what is too old ends, what nobody answered is sent again. */
@@ -257,8 +207,7 @@ export class Delivery {
     }
     if (now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
-    this.#parts.handOver.tick();
-    this.#gatherHandOver();
+    this.#parts.takeover.tick();
     for (const entry of mailbox.expire(now)) {
       const { id, sender, recipient } = entry;
       this.#withheld.remove(entry);
@@ -267,36 +216,10 @@ export class Delivery {
     }
     for (const recipient of mailbox.recipients()) {
       const box = mailbox.box(recipient)!;
-      const [oldest] = box.entries.values();
+      const { first: oldest } = box;
       const late = oldest?.sentTo !== undefined && now - oldest.sentAt >= ANSWER_MS;
       if (late) this.#sendAgain(recipient, box);
-      else if (box.waiting.size > 0) this.#send(recipient);
-    }
-  }
-
-  /** Looks for what was not handed over yet, or not heard of for too long. */
-  #gatherHandOver(): void {
-    const { mailbox } = this.#parts;
-    if (this.#handingOver?.entries.length !== 0) return;
-    for (const recipient of mailbox.recipients()) {
-      for (const entry of mailbox.box(recipient)!.entries.values()) {
-        const at = this.#handedOverAt.get(entry) ?? -Infinity;
-        if (this.#context.now - at >= ANSWER_MS) this.#handingOver.entries.push(entry);
-      }
-    }
-    this.#continueHandOver();
-  }
-
-  /** Hands over as much as the link takes for now. */
-  #continueHandOver(): void {
-    if (!this.#handingOver) return;
-    const { server, entries } = this.#handingOver;
-    const out = this.#parts.mesh.toward(server)?.port.out;
-    while (out && entries.length > 0 && out.length <= HOLD_UP_BYTES) {
-      const entry = entries.shift()!;
-      this.#handedOverAt.set(entry, this.#context.now);
-      const kept = { origin: this.#context.id, destination: server, message: entry.message };
-      writeKeptMessage(out, kept, MessageKind.HandedOver, 1);
+      else if (box.waiting) this.#send(recipient);
     }
   }
 
@@ -307,114 +230,74 @@ export class Delivery {
 
   /** Sends what waits for a user, in order, as far as it may be under way. */
   #send(recipient: string): void {
-    const { mailbox, users } = this.#parts;
+    const { mailbox, users, mesh } = this.#parts;
     const box = mailbox.box(recipient);
-    if (!box || box.waiting.size === 0) return;
+    if (!box?.waiting) return;
     const location = users.locate(recipient);
     if (!location) return;
-    for (const entry of box.waiting) {
-      const full = box.entries.size - box.waiting.size >= MAX_UNDER_WAY ||
+    const here = location.server === this.#context.id;
+    const link = here ? users.get(recipient) : mesh.toward(location.server);
+    // A user of this server without a link is one of a first-generation server.
+    if (!link && !here) {
+      this.#clogged.add(recipient);
+      return;
+    }
+    for (let entry = box.waiting; entry; entry = box.waiting) {
+      const full = box.underWay >= MAX_UNDER_WAY ||
         box.underWayBytes >= MAX_UNDER_WAY_BYTES;
       if (full || !entry.safe) return;
-      if (!this.#hasRoom(recipient, location)) {
+      if (link && link.port.out.length > HOLD_UP_BYTES) {
         this.#clogged.add(recipient);
         return;
       }
+      const previous = box.lastSent;
       box.sent(entry, location.server, this.#context.now);
-      this.#sendOne(entry, location);
+      if (here) this.#sendHere(entry, previous);
+      else this.#sendAway(entry, previous, location.server, link!);
     }
   }
 
-  #hasRoom(recipient: string, { server }: Location): boolean {
-    const { users, mesh } = this.#parts;
-    const here = server === this.#context.id;
-    const link = here ? users.get(recipient) : mesh.toward(server);
-    // A user of this server without a link is one of a first-generation server.
-    return link ? link.port.out.length <= HOLD_UP_BYTES : here;
+  #sendHere({ id, recipient, message }: KeptEntry, previous: string): void {
+    const fields = this.#fields.read(message, 0, message.length);
+    const origin = this.#context.id;
+    this.#parts.arrival.deliver({ id, recipient, fields, previous, origin });
   }
 
-  #sendOne({ message }: KeptEntry, { server }: Location): void {
-    const { id } = this.#context;
-    if (server === id) return this.#deliver(this.#fields.read(message, 0, message.length), id);
-    const next = this.#parts.mesh.toward(server)!;
-    const kept = { origin: id, destination: server, message };
-    writeKeptMessage(next.port.out, kept, MessageKind.Kept, 1);
+  #sendAway({ message }: KeptEntry, previous: string, destination: string, link: Link): void {
+    const kept = { origin: this.#context.id, destination, previous, message };
+    writeKeptMessage(link.port.out, kept, MessageKind.Kept, 1);
   }
 
-  /** Hands a kept message to a user here, or says why not. */
-  #deliver(fields: MessageFields, origin: string): void {
-    const { users, handOver, firstGeneration } = this.#parts;
-    const id = messageId(fields);
-    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
-    const user = users.get(recipient);
-    if (handOver.wasSeen(id)) return this.#answer(origin, delivered(id));
-    if (user) {
-      if (handOver.isBehind(user, origin, id)) {
-        const reason = "one before it has to come again";
-        return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, reason));
-      }
-      if (user.port.out.length <= REFUSE_BYTES) return handOver.kept(user, fields, origin);
-      handOver.missed(recipient, origin, id);
-      return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));
-    }
-    if (!firstGeneration.has(recipient)) {
-      handOver.missed(recipient, origin, id);
-      return this.#answer(origin, refused(id, ErrorCode.NoSuchUser, "the recipient has left"));
-    }
-    const message = fields.bytes.subarray(fields.id, fields.end);
-    firstGeneration.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) handOver.markSeen(id);
-      this.#answer(
-        origin,
-        failure === undefined ? delivered(id) : refused(id, ErrorCode.NoSuchUser, failure),
-      );
-      this.settle();
-      this.#parts.receipts.flush();
-    });
-  }
-
-  /** Keeps a message from now on that another server kept. */
-  #takeOver(fields: MessageFields, message: Uint8Array, origin: string): void {
-    const { mailbox } = this.#parts;
-    const id = messageId(fields);
-    const known = mailbox.get(id);
-    if (known?.safe) return this.#answer(origin, accepted(id));
-    this.#takenOver.set(id, origin);
-    if (known) return;
-    mailbox.add({
-      id,
-      sender: readName(message, fields.sender, fields.senderEnd),
-      recipient: readName(message, fields.recipient, fields.recipientEnd),
-      message: message.slice(),
-      acceptedAt: this.#context.now,
-    });
-  }
-
-  #answer(origin: string, receipt: Receipt): void {
-    if (origin === this.#context.id) this.#ownAnswers.push(receipt);
-    else this.#parts.receipts.toServer(origin, receipt);
+  /** Whether a sender may go on although as much is kept for a recipient as may be. */
+  #mayWait(link: Link, recipient: string): boolean {
+    return this.#parts.users.locate(recipient) !== undefined && !this.#overdue.has(recipient) &&
+      this.#withheld.bytesOf(link.name) <= MAX_WITHHELD_BYTES;
   }
 
   /** A server says what became of messages that this one keeps. */
   #answered(from: string, answers: readonly Receipt[]): void {
-    const { mailbox, receipts } = this.#parts;
+    const { mailbox, receipts, takeover } = this.#parts;
     const changed = new Set<string>();
     for (const { id, state } of answers) {
       const entry = mailbox.get(id);
       if (!entry) continue;
       if (state === ReceiptState.Delivered) {
+        const end = delivered(id);
         this.#withheld.remove(entry);
-        mailbox.remove(id);
-        receipts.toUser(entry.sender, delivered(id));
+        // That it arrived here is remembered anyway, as long as this server runs.
+        if (from === this.#context.id && !mailbox.durable) mailbox.remove(id);
+        else mailbox.end(end);
+        receipts.toUser(entry.sender, end);
         changed.add(entry.recipient);
       } else if (state === ReceiptState.Accepted) {
         // The server that it was handed over to keeps it now, and tells the sender how it ends.
         this.#withheld.remove(entry);
         mailbox.remove(id);
-      } else if (entry.sentTo === from) {
+      } else {
+        takeover.refused(entry);
         // Refused where it was sent: whatever else is under way there has to stay behind it. The next
         // look, or the news of where the recipient is now, sends all of it again.
-        mailbox.box(entry.recipient)!.wait();
+        if (entry.sentTo === from) mailbox.box(entry.recipient)!.wait();
       }
     }
     for (const recipient of changed) {
@@ -438,8 +321,4 @@ export class Delivery {
       if (mailbox.get(id)?.safe) receipts.toUser(sender, accepted(id));
     }
   }
-}
-
-function accepted(id: string): Receipt {
-  return { id, state: ReceiptState.Accepted, code: 0, reason: "" };
 }

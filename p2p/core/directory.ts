@@ -41,14 +41,20 @@ interface Partial {
 /** The users of all servers, seen from one. */
 export class Directory {
   readonly #self: string;
+  readonly #onMoved: (name: string) => void;
   readonly #servers = new Map<string, ServerUsers>();
   readonly #partials = new Map<string, Partial>();
   readonly #locations = new Map<string, Map<string, Location>>();
   #order = 0;
 
-  /** A directory without users, of the server with the id `self`. */
-  constructor(self: string) {
+  /**
+   * A directory without users, of the server with the id `self`.
+   *
+   * @param onMoved Hears of every name whose places changed, before anybody else does.
+   */
+  constructor(self: string, onMoved: (name: string) => void = () => {}) {
     this.#self = self;
+    this.#onMoved = onMoved;
     this.#servers.set(self, { version: 0, users: new Map() });
   }
 
@@ -172,11 +178,13 @@ export class Directory {
     let servers = this.#locations.get(user.name);
     if (!servers) this.#locations.set(user.name, servers = new Map());
     servers.set(server, { server, user, order });
+    this.#onMoved(user.name);
   }
 
   #unlocate(name: string, server: string): void {
     const servers = this.#locations.get(name);
     if (servers?.delete(server) && servers.size === 0) this.#locations.delete(name);
+    this.#onMoved(name);
   }
 }
 

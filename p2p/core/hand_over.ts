@@ -4,72 +4,49 @@
  *
  * @module
  */
-import { FrameType, type MessageFields, messageId, MessageKind } from "@netlab/protocol";
-import { Gaps } from "./gaps.ts";
-import type { Context } from "./host.ts";
+import { FrameType, type MessageFields, MessageKind, writeUuid } from "@netlab/protocol";
+import { isCounted } from "./counted_ids.ts";
 import type { Link } from "./link.ts";
-import { SeenIds } from "./seen_ids.ts";
+import type { SeenMessages } from "./seen_messages.ts";
+import { SeenTable } from "./seen_table.ts";
 
 const SEPARATOR = new TextEncoder().encode(": ");
 
 /** Hands messages over. */
 export class HandOver {
-  readonly #context: Context;
-  readonly #seen = new SeenIds();
-  readonly #gaps = new Gaps();
-  /** The connections to which kept messages were handed over, by user. */
-  readonly #handedTo = new Map<string, Link>();
-  readonly #onDelivered: (id: string, origin: string) => void;
+  /** Ids of kept messages; what nobody keeps cannot crowd them out. */
+  readonly #kept: SeenTable;
+  /** Messages that nobody keeps, and kept ones of which such a copy may come. */
+  readonly #all: SeenMessages;
 
-  /** `onDelivered` hears of kept messages that were acknowledged, and which server keeps them. */
-  constructor(context: Context, onDelivered: (id: string, origin: string) => void) {
-    this.#context = context;
-    this.#onDelivered = onDelivered;
+  /** Nothing was handed over yet but what stands in `all`; `random` as {@linkcode SeenTable} wants it. */
+  constructor(all: SeenMessages, random: () => number) {
+    this.#all = all;
+    this.#kept = new SeenTable(random);
   }
 
   /** Whether a message was taken care of here. */
   wasSeen(id: string): boolean {
-    return this.#seen.has(id);
+    const words = wordsOf(id);
+    return this.#kept.has(words, 0) || this.#all.table.has(words, 0);
   }
 
   /** A message was taken care of here. */
   markSeen(id: string): void {
-    this.#seen.add(id, this.#context.now);
+    const words = wordsOf(id);
+    this.#kept.add(words, 0);
+    // What counts is known by its number.
+    if (!isCounted(words, 0)) this.#all.table.add(words, 0);
   }
 
-  /** A kept message did not reach its recipient: those behind it wait until it comes again. */
-  missed(recipient: string, origin: string, id: string): void {
-    if (origin !== this.#context.id) this.#gaps.add(recipient, origin, id, this.#context.now);
-  }
-
-  /** Whether a kept message has to come again, behind one that did not reach its recipient. */
-  isBehind(user: Link, origin: string, id: string): boolean {
-    const { name } = user;
-    const before = this.#handedTo.get(name);
-    if (before && before !== user) this.closed(before);
-    this.#handedTo.set(name, user);
-    return this.#gaps.isBehind(name, origin, id, this.#context.now);
-  }
-
-  /** A connection has ended: what was not acknowledged on it comes again, and before all else. */
-  closed(user: Link): void {
-    if (this.#handedTo.get(user.name) === user) this.#handedTo.delete(user.name);
-    for (const [id, origins] of user.unacknowledged) {
-      for (const origin of origins) this.missed(user.name, origin, id);
-    }
-    user.unacknowledged.clear();
-  }
-
-  /** Time has passed: what does not come again is not waited for. */
-  tick(): void {
-    this.#gaps.forget(this.#context.now);
+  /** Whether a kept message was handed over on that connection, or was taken care of before. */
+  has(user: Link, id: string): boolean {
+    return user.unacknowledged.has(id) || this.wasSeen(id);
   }
 
   /** Hands over a message that nobody keeps. A second copy is dropped. */
   plain(user: Link, fields: MessageFields): void {
-    const id = messageId(fields);
-    if (this.#seen.has(id)) return;
-    this.markSeen(id);
+    if (!this.#isNew(fields)) return;
     if (user.role === "session") {
       user.port.out.begin(FrameType.Message, MessageKind.Plain);
       user.port.out.bytes(fields.bytes, fields.id, fields.end);
@@ -78,36 +55,52 @@ export class HandOver {
   }
 
   /**
-   * Hands over a message that `origin` keeps until it is acknowledged. A second copy of one that was
-   * acknowledged is answered as the first was; one of a message that was not is dropped.
+   * Hands over a message that `origin` keeps until it is acknowledged; a second copy is dropped. Returns
+   * whether that was all: whoever reads text acknowledges nothing.
    */
-  kept(user: Link, fields: MessageFields, origin: string): void {
-    const id = messageId(fields);
-    if (this.#seen.has(id)) return this.#onDelivered(id, origin);
+  kept(user: Link, id: string, fields: MessageFields, origin: string): boolean {
+    // Nor is a copy handed over that comes by way of a first-generation server and is not kept.
+    if (isCounted(fields.idWords, 0)) this.#isNew(fields);
     if (user.role !== "session") {
       this.markSeen(id);
       writeText(user, fields);
-      return this.#onDelivered(id, origin);
+      return true;
     }
     const origins = user.unacknowledged.get(id);
     if (origins) {
-      origins.add(origin);
-      return;
+      if (!origins.includes(origin)) origins.push(origin);
+      return false;
     }
-    user.unacknowledged.set(id, new Set([origin]));
+    user.unacknowledged.set(id, [origin]);
     user.port.out.begin(FrameType.Message, MessageKind.WithReceipts);
     user.port.out.bytes(fields.bytes, fields.id, fields.end);
     user.port.out.end();
+    return false;
   }
 
-  /** The user's client has taken a message. */
-  acknowledged(user: Link, id: string): void {
+  /** The user's client has taken a message; the ids of the servers that keep it. */
+  acknowledged(user: Link, id: string): readonly string[] {
     const origins = user.unacknowledged.get(id);
-    if (!origins) return;
+    if (!origins) return [];
     user.unacknowledged.delete(id);
     this.markSeen(id);
-    for (const origin of origins) this.#onDelivered(id, origin);
+    return origins;
   }
+
+  /** Remembers a message; whether it was not remembered before. */
+  #isNew({ idWords, bytes, sender, end }: MessageFields): boolean {
+    return this.#all.add(idWords, 0, bytes, sender, end);
+  }
+}
+
+const uuid = new DataView(new ArrayBuffer(16));
+const words = new Int32Array(4);
+
+/** The 16 bytes of an id, as {@linkcode SeenMessages} takes them; valid until the next call. */
+function wordsOf(id: string): Int32Array {
+  writeUuid(id, new Uint8Array(uuid.buffer), 0);
+  for (let i = 0; i < 4; i++) words[i] = uuid.getInt32(4 * i);
+  return words;
 }
 
 function writeText({ port }: Link, { bytes, sender, senderEnd, text, end }: MessageFields): void {

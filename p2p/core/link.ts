@@ -5,6 +5,7 @@
  * @module
  */
 import { type NetlabError, NIL_UUID, writeError } from "@netlab/protocol";
+import type { Stream } from "./counted_ids.ts";
 import type { Port } from "./host.ts";
 
 /** What the party at the other end is. */
@@ -39,6 +40,8 @@ export class Link {
   name = "";
   /** The same as it stands in messages. */
   nameBytes: Uint8Array = new Uint8Array(0);
+  /** The stream of the last message that it counted. */
+  stream: Stream | undefined = undefined;
   /** The session's key; nil for whoever has none. */
   session: string = NIL_UUID;
   /** The id of the server at the other end of a link between servers. */
@@ -48,7 +51,7 @@ export class Link {
   /** What the server at the other end can do, once it has said. */
   capabilities: ReadonlySet<string> = new Set();
   /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */
-  readonly unacknowledged: Map<string, Set<string>> = new Map();
+  readonly unacknowledged: Map<string, string[]> = new Map();
   /** When the last frame came in: milliseconds. */
   heardAt: number;
   /** When the last sign of life was sent: milliseconds. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Receipt } from "@netlab/protocol";
+
 /** A message as it is written down. */
 export interface StoredMessage {
   /** The message's id, a UUID in text. */
@@ -19,22 +21,30 @@ export interface StoredMessage {
   readonly acceptedAt: number;
 }
 
-/** Keeps messages over the end of a process, or does not. */
+/** Keeps messages, and how their stories ended, over the end of a process, or does not. */
 export interface MailStore {
   /** Whether what was written survives the end of the process, and a crash of the machine. */
   readonly durable: boolean;
   /** What was written and not removed, oldest first. */
   load(): Iterable<StoredMessage>;
+  /** How the stories of messages ended that were removed, as many as are remembered, oldest first. */
+  loadEnds(): Iterable<Receipt>;
   /**
    * Takes out what went and writes what came: all of it, or nothing and an error. It is safe when this
-   * returns. A message that is in both went before and has come again.
+   * returns. A message that is in both went before and has come again. `ends` says how the stories of
+   * some that went have ended, for senders who did not hear it.
    */
-  write(added: readonly StoredMessage[], removed: readonly string[]): void;
+  write(
+    added: readonly StoredMessage[],
+    removed: readonly string[],
+    ends: readonly Receipt[],
+  ): void;
 }
 
 /** Keeps nothing beyond what the mailbox has in memory. */
 export const memoryStore: MailStore = {
   durable: false,
   load: () => [],
+  loadEnds: () => [],
   write: () => {},
 };

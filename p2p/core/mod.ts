@@ -4,22 +4,31 @@
  *
  * @module
  */
+export * from "./arrival.ts";
+export * from "./box.ts";
 export * from "./client_session.ts";
+export * from "./counted_ids.ts";
 export * from "./delivery.ts";
 export * from "./directory.ts";
 export * from "./discovery.ts";
+export * from "./ended_stories.ts";
+export * from "./fast_lane.ts";
 export * from "./first_generation.ts";
-export * from "./gaps.ts";
 export * from "./hand_over.ts";
 export * from "./host.ts";
 export * from "./link.ts";
 export * from "./mail_store.ts";
 export * from "./mailbox.ts";
 export * from "./mesh.ts";
+export * from "./questions.ts";
+export * from "./name_table.ts";
 export * from "./receipts.ts";
 export * from "./relay.ts";
 export * from "./routing_core.ts";
 export * from "./seen_ids.ts";
+export * from "./seen_messages.ts";
+export * from "./seen_table.ts";
+export * from "./takeover.ts";
 export * from "./topology.ts";
 export * from "./users.ts";
 export type { Logger } from "../logger.ts";

@@ -24,6 +24,11 @@ import type { Users } from "./users.ts";
 /** Receipts that are owed to one user who is away, at most; older ones are dropped. */
 const MAX_OWED = 10_000;
 
+/** A receipt that says that a message is safe. */
+export function accepted(id: string): Receipt {
+  return { id, state: ReceiptState.Accepted, code: 0, reason: "" };
+}
+
 /** A receipt that says that a message was delivered. */
 export function delivered(id: string): Receipt {
   return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
@@ -40,6 +45,7 @@ export class Receipts {
   readonly #users: Users;
   readonly #mesh: Mesh;
   readonly #toUsers = new Map<string, Receipt[]>();
+  readonly #toSelf: Receipt[] = [];
   readonly #toServers = new Map<string, Receipt[]>();
   readonly #owed = new Map<string, Receipt[]>();
 
@@ -55,9 +61,15 @@ export class Receipts {
     gather(this.#toUsers, user, receipt);
   }
 
-  /** Tells another server that keeps the message, with the other receipts of this turn. */
+  /** Tells the server that keeps the message, which may be this one, with the others of this turn. */
   toServer(server: string, receipt: Receipt): void {
-    gather(this.#toServers, server, receipt);
+    if (server === this.#context.id) this.#toSelf.push(receipt);
+    else gather(this.#toServers, server, receipt);
+  }
+
+  /** What this server was told as the one that keeps the messages, since this was asked last. */
+  takeOwn(): readonly Receipt[] {
+    return this.#toSelf.splice(0);
   }
 
   /** Receipts for a user of this or another server came from a server. */

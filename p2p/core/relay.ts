@@ -21,6 +21,7 @@ import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
 import { type Receipts, refused } from "./receipts.ts";
+import type { NameTable } from "./name_table.ts";
 import type { Users } from "./users.ts";
 
 /** When so many bytes wait for one connection, the users who write to it are held up. */
@@ -42,6 +43,8 @@ export interface RelayParts {
   readonly delivery: Delivery;
   /** Refusals go out here. */
   readonly receipts: Receipts;
+  /** What is found out about recipients is remembered here, until something about them changes. */
+  readonly routes: NameTable<Link>;
 }
 
 /** Passes messages on. */
@@ -75,7 +78,10 @@ export class Relay {
     }
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
-    if (user) return this.#handOver(link, fields, user);
+    if (user) {
+      this.#remember(fields, user);
+      return this.#handOver(link, fields, user);
+    }
     // Two first-generation servers may know this one and not each other; if they do, the one that
     // has the recipient drops the second copy.
     if (firstGeneration.has(recipient)) return this.#handOn(fields, recipient);
@@ -90,6 +96,7 @@ export class Relay {
         `Cannot deliver to ${recipient}: nobody of that name is on the network`,
       );
     }
+    this.#remember(fields, next);
     if (hops > MAX_HOPS) {
       return this.#refuse(
         link,
@@ -119,6 +126,10 @@ export class Relay {
         slow.overdue = true;
       }
     }
+  }
+
+  #remember({ bytes, recipient, recipientEnd }: MessageFields, to: Link): void {
+    this.#parts.routes.set(bytes.subarray(recipient, recipientEnd), to);
   }
 
   #handOver(link: Link, fields: MessageFields, user: Link): void {

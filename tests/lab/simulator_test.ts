@@ -60,7 +60,8 @@ Deno.test({
   name: "simulated networks keep every promise",
   permissions: "none",
   fn() {
-    for (const seed of [1_001, 1_002, 1_003, 1_004]) {
+    // In the last two, ways change in a network where a later message would overtake an earlier one.
+    for (const seed of [1_001, 1_002, 1_003, 1_004, 3_142, 3_190]) {
       const { exitCode, findings, disagreements } = simulate(makePlan(seed));
       assertEquals({ seed, exitCode, disagreements }, { seed, exitCode: 0, disagreements: [] });
       assert(findings.accepted > 0);

@@ -77,8 +77,8 @@ test("p2p client's send fails with a code and says what is wrong", async () => {
   assertStringIncludes(full.message, "Nobody");
   const long = await assertFails(alice.send("Alice", "x".repeat(65_500)), ErrorCode.TextTooLong);
   const limit = /at most (\d+)/.exec(long.message)?.[1];
-  // Between servers a kept message carries two ids of 16 bytes besides.
-  assertEquals(Number(limit), 65_535 - 32 - 36 - 3 - 2 * "Alice".length);
+  // Between servers a kept message carries three ids of 16 bytes besides.
+  assertEquals(Number(limit), 65_535 - 48 - 36 - 3 - 2 * "Alice".length);
   await assertFails(alice.send("A\nlice", "Hello"), ErrorCode.NameInvalid);
   await assertFails(alice.send("", "Hello"), ErrorCode.NameInvalid);
   // None of this hurt the connection, and the longest text that fits does arrive.

@@ -6,6 +6,8 @@
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { ErrorCode, type Receipt, ReceiptState } from "@netlab/protocol";
+import { MIN_ENDS } from "../../p2p/core/ended_stories.ts";
 import type { StoredMessage } from "../../p2p/core/mail_store.ts";
 import type { Logger } from "../../p2p/logger.ts";
 import { TestFolder } from "../folders.ts";
@@ -57,8 +59,8 @@ onDisk("database gives back what was written, as it was and in that order", () =
   using database = MailDatabase.open(at.path, at.logger);
   assertEquals([...database.load()], []);
   const written = ["one", "", "a\0b", "🦊".repeat(15_000)].map((text) => message(text));
-  database.write(written.slice(0, 2), []);
-  database.write(written.slice(2), []);
+  database.write(written.slice(0, 2), [], []);
+  database.write(written.slice(2), [], []);
   assertEquals([...database.load()].map((stored) => ({ ...stored })), written);
   assert(database.durable);
 });
@@ -67,13 +69,33 @@ onDisk("database takes out what is removed, and knows what it has never seen", (
   using at = folder();
   using database = MailDatabase.open(at.path, at.logger);
   const [one, two, three] = [message("1"), message("2"), message("3")];
-  database.write([one, two, three], []);
-  database.write([], [two.id, crypto.randomUUID()]);
+  database.write([one, two, three], [], []);
+  database.write([], [two.id, crypto.randomUUID()], []);
   assertEquals(ids(database.load()), [one.id, three.id]);
-  database.write([two], [one.id]);
+  database.write([two], [one.id], []);
   assertEquals(ids(database.load()), [three.id, two.id], "what comes again is the newest");
-  database.write([three, two], [three.id]);
+  database.write([three, two], [three.id], []);
   assertEquals(ids(database.load()), [two.id, three.id], "what went may have come again since");
+});
+
+onDisk("database remembers how the newest stories ended, and forgets the oldest", () => {
+  using at = folder();
+  const end = (index: number): Receipt => ({
+    id: crypto.randomUUID(),
+    state: index % 2 === 0 ? ReceiptState.Delivered : ReceiptState.Refused,
+    code: index % 2 === 0 ? 0 : ErrorCode.MailboxFull,
+    reason: index % 2 === 0 ? "" : "Bob’s is full",
+  });
+  const ends = Array.from({ length: 2 * MIN_ENDS + 3 }, (_, index) => end(index));
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    database.write([], [], ends.slice(0, 3));
+    database.write([], [], ends.slice(3));
+  }
+  using database = MailDatabase.open(at.path, at.logger);
+  const loaded = [...database.loadEnds()];
+  assertEquals(loaded.length, 2 * MIN_ENDS);
+  assertEquals([loaded[0], loaded.at(-1)], [ends[3], ends.at(-1)]);
 });
 
 onDisk("database has after opening it again what it had before, and goes on in order", () => {
@@ -81,7 +103,7 @@ onDisk("database has after opening it again what it had before, and goes on in o
   const written = Array.from({ length: 5 }, (_, index) => message(`${index}`));
   for (const one of written) {
     using database = MailDatabase.open(at.path, at.logger);
-    database.write([one], []);
+    database.write([one], [], []);
   }
   using database = MailDatabase.open(at.path, at.logger);
   assertEquals(ids(database.load()), ids(written));
@@ -93,7 +115,7 @@ onDisk("database has what was written when its process ended without closing it"
   const written = [message("1"), message("2")];
   {
     using database = MailDatabase.open(at.path, at.logger);
-    database.write(written, []);
+    database.write(written, [], []);
     // What is on the disk at this moment is all that a process leaves behind that is killed.
     for (const suffix of ["", "-wal"]) {
       Deno.copyFileSync(at.file + suffix, `${at.path}/copy${suffix}`);
@@ -112,12 +134,12 @@ onDisk("database writes all of a turn or nothing, and goes on after a failure", 
   using at = folder();
   using database = MailDatabase.open(at.path, at.logger);
   const before = message("before");
-  database.write([before], []);
+  database.write([before], [], []);
   const broken = { ...message("broken"), sender: null as unknown as string };
-  assertThrows(() => database.write([message("good"), broken], [before.id]), Error);
+  assertThrows(() => database.write([message("good"), broken], [before.id], []), Error);
   assertEquals(ids(database.load()), [before.id]);
   const after = message("after");
-  database.write([after], []);
+  database.write([after], [], []);
   assertEquals(ids(database.load()), [before.id, after.id]);
 });
 
@@ -126,7 +148,7 @@ onDisk("database that has no more room refuses, keeps what it had, and takes out
   const kept = [message("1"), message("2")];
   {
     using database = MailDatabase.open(at.path, at.logger);
-    database.write(kept, []);
+    database.write(kept, [], []);
   }
   {
     // A full disk ends the transaction by itself, and so does this.
@@ -136,10 +158,10 @@ onDisk("database that has no more room refuses, keeps what it had, and takes out
   }
   using database = MailDatabase.open(at.path, at.logger);
   const more = [message("3"), message("4", "Cid")];
-  assertThrows(() => database.write(more, [kept[0]!.id]), Error, "full");
+  assertThrows(() => database.write(more, [kept[0]!.id], []), Error, "full");
   assertEquals(ids(database.load()), ids(kept));
-  database.write([], [kept[0]!.id]);
-  database.write([more[0]!], []);
+  database.write([], [kept[0]!.id], []);
+  database.write([more[0]!], [], []);
   assertEquals(ids(database.load()), [kept[1]!.id, more[0]!.id]);
 });
 
@@ -147,12 +169,12 @@ onDisk("a second server on one folder is told to choose another, and harms nothi
   using at = folder();
   using database = MailDatabase.open(at.path, at.logger);
   const kept = message("kept");
-  database.write([kept], []);
+  database.write([kept], [], []);
   const error = assertThrows(() => MailDatabase.open(at.path, at.logger), Error);
   assertStringIncludes(error.message, at.path);
   assertStringIncludes(error.message, "another server uses it; choose another folder");
   assertEquals(at.errors, []);
-  database.write([message("more")], []);
+  database.write([message("more")], [], []);
   assertEquals([...database.load()].length, 2);
 });
 
@@ -161,7 +183,7 @@ onDisk("a damaged file is set aside under a name that is logged, and a new one b
     using at = folder();
     {
       using database = MailDatabase.open(at.path, at.logger);
-      for (let i = 0; i < 50; i++) database.write([message(`${i} ${"x".repeat(3_000)}`)], []);
+      for (let i = 0; i < 50; i++) database.write([message(`${i} ${"x".repeat(3_000)}`)], [], []);
     }
     const bytes = Deno.readFileSync(at.file);
     if (damage === "pages torn") bytes.fill(0xa5, 4_096, 4_096 * 6);
@@ -175,7 +197,7 @@ onDisk("a damaged file is set aside under a name that is logged, and a new one b
     assertStringIncludes(aside, `${at.file}.damaged-`);
     assertEquals(Deno.readFileSync(aside), bytes, "nothing is thrown away");
     const next = message("goes on");
-    database.write([next], []);
+    database.write([next], [], []);
     assertEquals(ids(database.load()), [next.id]);
   }
 });
@@ -201,11 +223,11 @@ onDisk("a file without a version, as the first one left it, is brought up to dat
   const kept = message("kept");
   {
     using database = MailDatabase.open(at.path, at.logger);
-    database.write([kept], []);
+    database.write([kept], [], []);
     assertEquals(ids(database.load()), [kept.id]);
   }
   using database = new DatabaseSync(at.file);
-  assertEquals(database.prepare("PRAGMA user_version").get()!.user_version, 1);
+  assertEquals(database.prepare("PRAGMA user_version").get()!.user_version, 2);
 });
 
 onDisk("a folder is made where there is none, and one that cannot be is named", () => {

@@ -86,12 +86,17 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   sessionWelcome: fc.record({ server: anyUuid, address: anyAddress, name: anyName }),
   peerRegistration: fc.record({ server: anyUuid, address: anyAddress }),
   message,
-  keptMessage: fc.record({ origin: anyUuid, destination: anyUuid, message }),
+  keptMessage: fc.record({ origin: anyUuid, destination: anyUuid, previous: anyUuid, message }),
   echo: fc.uint8Array({ maxLength: 300 }).map((bytes) => ({ hex: bytes.toHex() })),
   disconnect: anyName,
   pleaseMove: fc.array(anyAddress, { maxLength: 20 }),
   receipts,
   serverReceipts: fc.record({ to: anyUuid, from: anyUuid, receipts }),
+  receiptQuestion: fc.record({
+    to: anyUuid,
+    user: anyName,
+    ids: fc.array(anyUuid, { maxLength: 20 }),
+  }),
   relayedReceipts: fc.record({ user: anyName, receipts }),
   error: fc.record({ code: u16, message: anyText(300) }),
   presenceSnapshot: fc.tuple(

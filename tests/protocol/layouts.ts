@@ -126,6 +126,12 @@ export const layouts: Readonly<Record<string, Layout>> = {
     read: (frame) => p.readServerReceipts(frame.payload),
     write: (out, value, _, hops) => p.writeServerReceipts(out, value, hops),
   },
+  receiptQuestion: {
+    type: FrameType.Receipt,
+    subtypes: [p.ReceiptKind.Question],
+    read: (frame) => p.readReceiptQuestion(frame.payload),
+    write: (out, value, _, hops) => p.writeReceiptQuestion(out, value, hops),
+  },
   receipts: {
     type: FrameType.Receipt,
     subtypes: [p.ReceiptKind.ToUser],

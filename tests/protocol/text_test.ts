@@ -208,7 +208,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "checkUuid and isUuidText agree on what a UUID is",
+  name: "checkUuid and readUuidWords agree on what a UUID is, and on its bytes",
   permissions: "none",
   fn() {
     const uuid = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
@@ -217,9 +217,14 @@ Deno.test({
       ([text, at, letter]) => text.slice(0, at) + letter + text.slice(at + 1),
     ).filter((text) => byteLength(text) === 36);
     fc.assert(fc.property(fc.oneof(anyUuid, mutated), (text) => {
-      const is = p.isUuidText(utf8(text), 0);
-      if (is) assertStrictEquals(p.checkUuid(text, "it"), text.toLowerCase());
-      else assertThrows(() => p.checkUuid(text, "it"), TypeError, "it");
+      const words = new Int32Array(6);
+      if (p.readUuidWords(utf8(` ${text}`), 1, words, 1)) {
+        assertStrictEquals(p.checkUuid(text, "it"), text.toLowerCase());
+        const view = new DataView(words.buffer);
+        for (let i = 1; i < 5; i++) view.setInt32(4 * i, words[i]!);
+        assertStrictEquals(p.readUuid(new Uint8Array(words.buffer), 4), text.toLowerCase());
+        assertStrictEquals(words[0]! | words[5]!, 0);
+      } else assertThrows(() => p.checkUuid(text, "it"), TypeError, "it");
     }));
     for (const text of ["", uuid.slice(1), `${uuid}0`, `{${uuid}}`, `${uuid}\n`]) {
       assertThrows(() => p.checkUuid(text, "the id"), TypeError, "as the id");

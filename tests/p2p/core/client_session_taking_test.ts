@@ -86,6 +86,10 @@ Deno.test({
     session.acknowledge();
     const [again] = decode(outlet.out.take());
     assertEquals(readReceipts(again!.payload).map(({ id }) => id), [sent.id]);
+    // Nobody takes anything any more, and yet the next copy is acknowledged.
+    session.receive(sent, true);
+    session.tick(1_000);
+    assertEquals(decode(outlet.out.take()).length, 1);
     assertEquals(received, [sent]);
   },
 });

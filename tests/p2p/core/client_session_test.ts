@@ -14,7 +14,7 @@ import {
   ReceiptState,
 } from "@netlab/protocol";
 import { ClientSession } from "@netlab/p2p/core";
-import { connection, decode, message, receipts, start, written } from "./session_parts.ts";
+import { asked, connection, decode, message, receipts, start, written } from "./session_parts.ts";
 
 /** As many messages may be under way, and as many bytes wait to leave. */
 const MAX_UNDER_WAY = 4_096;
@@ -253,5 +253,49 @@ Deno.test({
     session.attach(outlet);
     assertEquals(texts, ["5", "4", "3", "2", "1"]);
     assertEquals(written(outlet), ["5", "4", "3", "2", "1"]);
+  },
+});
+
+Deno.test({
+  name: "session asks how a story ended, less and less often, and at once on a new connection",
+  permissions: "none",
+  fn() {
+    const { session, send, outcomes } = start();
+    const outlet = connection();
+    session.attach(outlet);
+    const { id } = send("hello", 1e9);
+    session.received(receipts({ id, state: ReceiptState.Accepted }), outlet);
+    outlet.out.take();
+    const times: number[] = [];
+    for (let now = 0; now < 200_000; now += 250) {
+      session.tick(now);
+      for (const ids of asked(outlet)) {
+        assertEquals(ids, [id]);
+        times.push(now);
+      }
+    }
+    assertEquals(times, [5_000, 15_000, 35_000, 75_000, 155_000]);
+    const other = connection();
+    session.detach(outlet);
+    session.attach(other);
+    assertEquals(asked(other), [[id]]);
+    session.received(receipts({ id }), other);
+    for (let now = 200_000; now < 400_000; now += 250) session.tick(now);
+    assertEquals([asked(other), outcomes], [[], ["hello ok"]]);
+  },
+});
+
+Deno.test({
+  name: "session asks nothing where a server gives no receipts",
+  permissions: "none",
+  fn() {
+    const { session, send } = start();
+    const [outlet, first] = [connection(), connection(false)];
+    session.attach(outlet);
+    const { id } = send("hello", 1e9);
+    session.received(receipts({ id, state: ReceiptState.Accepted }), outlet);
+    session.attach(first);
+    session.tick(60_000);
+    assertEquals(first.out.length, 0);
   },
 });

@@ -11,7 +11,7 @@ import { SessionClient } from "../../../lab/simulator/session_client.ts";
 import { Storm } from "./storm.ts";
 
 /** How many storms; rare failures take some hundreds: raise it to look for them. */
-const SEEDS = 25;
+const SEEDS = 40;
 
 /** A message, and the connection on which its sender sent it and on which it was accepted. */
 interface Sent {
@@ -39,7 +39,7 @@ function weather(seed: number): void {
     for (let burst = 0; burst < 5; burst++) {
       const [from, to] = [pick(random, clients), pick(random, clients)];
       for (let several = between(random, 1, 4); several > 0; several--) {
-        const id = from.send(to.name, `${sent.length}`, 300_000);
+        const id = from.send(to.name, `${sent.length}`, 0, 300_000);
         sent.push({ from, to, id, sentOn: from.attached });
       }
       network.run(pick(random, [1, 10, 100, 500]));
@@ -55,6 +55,8 @@ function weather(seed: number): void {
     assert(from.accepted.has(id), note("was not accepted"));
     const times = to.messages.filter((message) => message.id === id).length;
     assertEquals(times, 1, note("was accepted, and did not arrive once"));
+    assert(from.outcomes.has(id), note(`${from.name} did not hear how it ended`));
+    assertEquals(from.outcomes.get(id), undefined, note("ended with an error"));
   }
   for (const from of clients) {
     for (const to of clients) {

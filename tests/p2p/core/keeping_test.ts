@@ -212,7 +212,7 @@ Deno.test({
     ann.connection!.out.frame(FrameType.Message, MessageKind.WithReceipts, payload);
     network.run(100);
     assertEquals(ann.refusalOf(id), ErrorCode.TextTooLong);
-    assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "65503");
+    assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "65487");
     assertEquals(bob.messages, []);
   },
 });

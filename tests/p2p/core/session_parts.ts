@@ -8,11 +8,14 @@ import {
   ErrorCode,
   type Frame,
   FrameDecoder,
+  FrameType,
   FrameWriter,
   type Message,
   type NetlabError,
   readMessage,
+  readReceiptQuestion,
   type Receipt,
+  ReceiptKind,
   ReceiptState,
   writeReceipts,
 } from "@netlab/protocol";
@@ -33,7 +36,15 @@ export function decode(bytes: Uint8Array): Frame[] {
 
 /** The texts of the messages that were written to a connection since the last call. */
 export function written(outlet: Outlet): string[] {
-  return decode(outlet.out.take()).map(({ payload }) => readMessage(payload).text);
+  return decode(outlet.out.take()).filter(({ type }) => type === FrameType.Message)
+    .map(({ payload }) => readMessage(payload).text);
+}
+
+/** The ids that were asked for on a connection, question by question, since the last call. */
+export function asked(outlet: Outlet): (readonly string[])[] {
+  return decode(outlet.out.take())
+    .filter(({ type, subtype }) => type === FrameType.Receipt && subtype === ReceiptKind.Question)
+    .map(({ payload }) => readReceiptQuestion(payload).ids);
 }
 
 export function message(text: string): Message {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Receipt } from "@netlab/protocol";
 import type { MailStore, StoredMessage } from "@netlab/p2p/core";
 
 /** One write. */
@@ -21,6 +22,7 @@ export class VirtualStore implements MailStore {
   failing = false;
   /** Called before each write: the moment at which messages are not safe yet. */
   onWrite: (() => void) | undefined;
+  readonly #ends: Receipt[] = [];
   readonly #messages = new Map<string, StoredMessage>();
 
   constructor({ durable = true } = {}) {
@@ -39,10 +41,19 @@ export class VirtualStore implements MailStore {
     }));
   }
 
-  write(added: readonly StoredMessage[], removed: readonly string[]): void {
+  loadEnds(): Iterable<Receipt> {
+    return [...this.#ends];
+  }
+
+  write(
+    added: readonly StoredMessage[],
+    removed: readonly string[],
+    ends: readonly Receipt[],
+  ): void {
     this.onWrite?.();
     if (this.failing) throw new Error("no space left on device");
     this.writes.push({ added: added.map(({ id }) => id), removed: [...removed] });
+    this.#ends.push(...ends);
     for (const id of removed) this.#messages.delete(id);
     for (const stored of added) {
       const { id, sender, recipient, acceptedAt } = stored;

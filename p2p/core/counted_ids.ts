@@ -1,0 +1,179 @@
+/**
+ * The ids of messages whose senders count them: UUIDs of version 8 that carry a stream and a counter, as
+ * `docs/protocol.md` lays out. What was seen of a stream is all up to some number and a few bits above
+ * it, so the check is exact and forgets nothing while nothing is left out. Owns the streams and their
+ * bits; knows nothing of connections.
+ *
+ * @module
+ */
+import { type NameFactors, NameTable } from "./name_table.ts";
+
+/** Senders whose streams are remembered at least; twice as many at most. */
+const MAX_SENDERS = 10_000;
+/** Numbers above the first missing one of which it is known whether they were seen, at first. */
+const FIRST_SPAN = 1_024;
+/** And at most: what is left out for longer than this is not known any more. Powers of two. */
+const MAX_SPAN = 65_536;
+
+/** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
+export function isCounted(words: Int32Array, at: number): boolean {
+  return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
+}
+
+/** One stream of one sender: which of its numbers were seen. */
+export class Stream {
+  /** All below this were seen, or given up. */
+  #floor = 0;
+  /** Below this, some were given up. */
+  #known = 0;
+  /** How many are seen above the floor. */
+  #above = 0;
+  /** A bit for each number from the floor on, at the number's place modulo their number. */
+  #bits: Uint32Array | undefined;
+
+  /**
+   * A stream of which nothing was seen.
+   *
+   * @param high The first 32 bits of its ids.
+   * @param low The 16 bits after those.
+   */
+  constructor(readonly high: number, readonly low: number) {}
+
+  /** Whether the id at `words[at]` is one of this stream. */
+  has(words: Int32Array, at: number): boolean {
+    return this.high === words[at] && this.low === words[at + 1]! >>> 16;
+  }
+
+  /**
+   * Takes in a number, 0 to 2^32 - 1. Whether it was not seen before; `undefined` when it is so far
+   * behind the newest one that nobody knows.
+   */
+  add(number: number): boolean | undefined {
+    if (number === this.#floor && this.#above === 0) {
+      this.#floor++;
+      return true;
+    }
+    if (number < this.#floor) return number < this.#known ? undefined : false;
+    const bits = this.#room(number);
+    const at = number & (bits.length * 32 - 1);
+    const bit = 1 << (at & 31);
+    if ((bits[at >>> 5]! & bit) !== 0) return false;
+    bits[at >>> 5]! |= bit;
+    this.#above++;
+    if (number === this.#floor) this.#rise(bits);
+    return true;
+  }
+
+  /** The bits, with room for a number from the floor on. */
+  #room(number: number): Uint32Array {
+    let bits = this.#bits ??= new Uint32Array(FIRST_SPAN / 32);
+    while (number - this.#floor >= bits.length * 32) {
+      if (bits.length * 32 === MAX_SPAN) {
+        this.#giveUp(bits, number - MAX_SPAN + 1);
+        break;
+      }
+      const wider = new Uint32Array(2 * bits.length);
+      const from = bits.length * 32 - 1;
+      const to = wider.length * 32 - 1;
+      for (let n = this.#floor; n <= this.#floor + from; n++) {
+        if ((bits[(n & from) >>> 5]! & (1 << (n & 31))) !== 0) {
+          wider[(n & to) >>> 5]! |= 1 << (n & 31);
+        }
+      }
+      this.#bits = bits = wider;
+    }
+    return bits;
+  }
+
+  /** Goes on to a floor without those that are missing below it. */
+  #giveUp(bits: Uint32Array, floor: number): void {
+    this.#known = floor;
+    if (floor - this.#floor >= MAX_SPAN) {
+      bits.fill(0);
+      this.#above = 0;
+    } else {
+      for (let n = this.#floor; n < floor; n++) this.#clear(bits, n);
+    }
+    this.#floor = floor;
+    this.#rise(bits);
+  }
+
+  /** Goes on over those that were seen. */
+  #rise(bits: Uint32Array): void {
+    while (this.#above > 0 && this.#clear(bits, this.#floor)) this.#floor++;
+  }
+
+  #clear(bits: Uint32Array, number: number): boolean {
+    const at = number & (bits.length * 32 - 1);
+    const bit = 1 << (at & 31);
+    if ((bits[at >>> 5]! & bit) === 0) return false;
+    bits[at >>> 5]! &= ~bit;
+    this.#above--;
+    return true;
+  }
+}
+
+/** The streams of one sender: the one of its session, and that of the session before. */
+interface SenderStreams {
+  current: Stream;
+  before: Stream | undefined;
+}
+
+/**
+ * The streams of all senders. What a stranger sends under the numbers of somebody else's stream counts
+ * for a stream of the stranger's own. Whoever has not sent for the longest time is forgotten, in two
+ * generations.
+ */
+export class Streams {
+  /** Where the name of the sender ends that was asked for last: at its NUL, or -1. */
+  nul = -1;
+  readonly #factors: NameFactors;
+  #young: NameTable<SenderStreams>;
+  #old: NameTable<SenderStreams>;
+
+  /** No streams yet. */
+  constructor(factors: NameFactors) {
+    this.#factors = factors;
+    this.#young = new NameTable(factors);
+    this.#old = new NameTable(factors);
+  }
+
+  /** The stream of the id at `words[at]`, of the sender whose name lies in `bytes` from `start` on. */
+  get(
+    words: Int32Array,
+    at: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): Stream | undefined {
+    const streams = this.#young.findBeforeNul(bytes, start, end);
+    const nul = this.nul = this.#young.nul;
+    if (nul < 0) return undefined;
+    if (streams?.current.has(words, at)) return streams.current;
+    if (streams?.before?.has(words, at)) return streams.before;
+    return this.#add(words, at, bytes.slice(start, nul), streams);
+  }
+
+  #add(
+    words: Int32Array,
+    at: number,
+    sender: Uint8Array,
+    streams: SenderStreams | undefined,
+  ): Stream {
+    if (!streams) {
+      if (this.#young.size >= MAX_SENDERS) {
+        this.#old = this.#young;
+        this.#young = new NameTable(this.#factors);
+      }
+      streams = this.#old.get(sender);
+      if (streams) this.#young.set(sender, streams);
+      if (streams?.current.has(words, at)) return streams.current;
+    }
+    const stream = new Stream(words[at]!, words[at + 1]! >>> 16);
+    if (streams) {
+      streams.before = streams.current;
+      streams.current = stream;
+    } else this.#young.set(sender, { current: stream, before: undefined });
+    return stream;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The ids of messages that were taken care of, in a fixed piece of memory: a table of their keyed
+ * 64-bit hashes. For ids of anybody, in any order; owns the forgetting, and knows no clock.
+ *
+ * @module
+ */
+
+/** Ids that one set holds: with 8 bytes each they fill a cache line, which is one miss at most. */
+const WAYS = 8;
+/** Numbers of 32 bits that one set takes: the low halves of its hashes, then the high ones. */
+const SET_WORDS = 2 * WAYS;
+/** Sets at first: 32 KiB. A power of two, as all later numbers of sets are. */
+const FIRST_SETS = 512;
+/** Sets at most: 8 MiB. The decision on what that costs stands in `docs/decisions.md`. */
+const MAX_SETS = 2 ** 17;
+/** The bits of a high half of which the first one of a set says where the next id goes. */
+const CURSOR_BITS = 3;
+
+/**
+ * A set-associative table: the top bits of an id's hash name a set of eight, in which it takes the
+ * place of the oldest one. The table grows with the number of ids until it has its full size.
+ *
+ * Two ids are taken for one when all 64 bits of their hashes agree: with a million ids in it, that
+ * happens to one of 2^44 messages. The factors of the hash are random, so nobody can look for such ids.
+ */
+export class SeenTable {
+  readonly #factors = new Int32Array(8);
+  #sets = FIRST_SETS;
+  #words = new Int32Array(FIRST_SETS * SET_WORDS);
+  #shift = 32 - Math.log2(FIRST_SETS);
+  #added = 0;
+  #low = 0;
+  #high = 0;
+
+  /** An empty table; `random` gives numbers from 0 to below 1 that nobody can foresee. */
+  constructor(random: () => number) {
+    for (let i = 0; i < 8; i++) this.#factors[i] = Math.floor(random() * 2 ** 32) | 1;
+  }
+
+  /** Whether the id was added and is still remembered: its 16 bytes are `words` from `at` on. */
+  has(words: Int32Array, at: number): boolean {
+    this.#hash(words, at);
+    return this.#find((this.#high >>> this.#shift) * SET_WORDS);
+  }
+
+  /** Remembers an id; whether it was not remembered before. */
+  add(words: Int32Array, at: number): boolean {
+    this.#hash(words, at);
+    const set = (this.#high >>> this.#shift) * SET_WORDS;
+    if (this.#find(set)) return false;
+    this.#put(this.#words, set, this.#low, this.#high);
+    this.#added++;
+    if (this.#added > this.#sets * WAYS / 2 && this.#sets < MAX_SETS) this.#grow();
+    return true;
+  }
+
+  /**
+   * Reads a word of the set in which an id belongs. Done for many ids in a row, the processor fetches
+   * their sets from memory side by side, and `add` finds them at hand.
+   */
+  touch(words: Int32Array, at: number): number {
+    this.#hash(words, at);
+    return this.#words[(this.#high >>> this.#shift) * SET_WORDS]!;
+  }
+
+  #hash(words: Int32Array, at: number): void {
+    const f = this.#factors;
+    const a = words[at]!;
+    const b = words[at + 1]!;
+    const c = words[at + 2]!;
+    const d = words[at + 3]!;
+    this.#high = Math.imul(a, f[0]!) + Math.imul(b, f[1]!) + Math.imul(c, f[2]!) +
+        Math.imul(d, f[3]!) | 0;
+    const low = Math.imul(a, f[4]!) + Math.imul(b, f[5]!) + Math.imul(c, f[6]!) +
+        Math.imul(d, f[7]!) | 0;
+    // 0 is an empty place.
+    this.#low = low === 0 ? 1 : low;
+  }
+
+  #find(set: number): boolean {
+    const words = this.#words;
+    const low = this.#low;
+    for (let way = set; way < set + WAYS; way++) {
+      // The top bits of all hashes in a set are the same, so those of the cursor need no comparing.
+      if (words[way] === low && (words[way + WAYS]! ^ this.#high) << CURSOR_BITS === 0) return true;
+    }
+    return false;
+  }
+
+  #put(words: Int32Array, set: number, low: number, high: number): void {
+    const first = set + WAYS;
+    const cursor = words[first]! >>> (32 - CURSOR_BITS);
+    words[set + cursor] = low;
+    words[first + cursor] = high;
+    const next = (cursor + 1) % WAYS;
+    words[first] = (words[first]! << CURSOR_BITS >>> CURSOR_BITS) | (next << (32 - CURSOR_BITS));
+  }
+
+  /** Twice as many sets: each becomes two, oldest ids first. */
+  #grow(): void {
+    const before = this.#words;
+    this.#words = new Int32Array(2 * before.length);
+    const top = this.#shift;
+    this.#shift--;
+    for (let set = 0; set < this.#sets; set++) {
+      const at = set * SET_WORDS;
+      const cursor = before[at + WAYS]! >>> (32 - CURSOR_BITS);
+      for (let i = 0; i < WAYS; i++) {
+        const way = at + (cursor + i) % WAYS;
+        const low = before[way]!;
+        if (low === 0) continue;
+        // The top bits, which the cursor took in one of them, are the set's number.
+        const high = (before[way + WAYS]! & ~(-1 << top)) | (set << top);
+        this.#put(this.#words, (high >>> this.#shift) * SET_WORDS, low, high);
+      }
+    }
+    this.#sets *= 2;
+  }
+}

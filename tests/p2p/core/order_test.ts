@@ -1,0 +1,124 @@
+/**
+ * The order of kept messages, whatever way each of them takes from the server that keeps it.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import {
+  ErrorCode,
+  FrameType,
+  FrameWriter,
+  HEADER_BYTES,
+  MessageKind,
+  NIL_UUID,
+  readServerReceipts,
+  ReceiptKind,
+  ReceiptState,
+  UserKind,
+  writeKeptMessage,
+  writeMessage,
+} from "@netlab/protocol";
+import { servers } from "../../../lab/simulator/networks.ts";
+import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
+import { ScriptedPeer } from "./scripted_peer.ts";
+import { TestUser, type TestUserOptions } from "./test_user.ts";
+
+/** A server with a user, and another one that keeps three messages for that user. */
+function start(options: TestUserOptions = {}) {
+  const network = new VirtualNetwork();
+  const [node] = servers(network, 1);
+  const peer = new ScriptedPeer(network, node!);
+  const bob = new TestUser(network, "Bob", options).at(node!);
+  peer.present([{ name: "Ann", kind: UserKind.Session, session: network.uuid(), since: 1 }]);
+  network.run(50);
+  const ids = [network.uuid(), network.uuid(), network.uuid()];
+  return {
+    network,
+    node: node!,
+    bob,
+    /** Sends the message with that number, behind the one of another number. */
+    send(number: number, previous?: number, subtype: number = MessageKind.Kept) {
+      const own = new FrameWriter();
+      const message = { id: ids[number]!, sender: "Ann", recipient: "Bob", text: `${number}` };
+      writeMessage(own, message, MessageKind.WithReceipts);
+      const kept = {
+        origin: peer.id,
+        destination: node!.core.id,
+        previous: previous === undefined ? NIL_UUID : ids[previous]!,
+        message: own.take().subarray(HEADER_BYTES),
+      };
+      writeKeptMessage(peer.out, kept, subtype, 1);
+      network.run(50);
+    },
+    /** What the server answered, as the number of the message, the state and the code. */
+    answers() {
+      return peer.got(FrameType.Receipt, ReceiptKind.ToServer).flatMap((frame) =>
+        readServerReceipts(frame.payload).receipts.map(({ id, state, code }) =>
+          [ids.indexOf(id), state, code] as const
+        )
+      );
+    },
+  };
+}
+
+const { Delivered, Refused, Accepted } = ReceiptState;
+
+Deno.test({
+  name: "a kept message whose predecessor did not come is refused until that has come",
+  permissions: "none",
+  fn() {
+    const { bob, send, answers } = start({ forgetful: true });
+    send(0);
+    send(2, 1);
+    assertEquals(bob.textsFrom("Ann"), ["0"]);
+    assertEquals(answers(), [[2, Refused, ErrorCode.RecipientBusy]]);
+    send(1, 0);
+    send(2, 1);
+    assertEquals(bob.textsFrom("Ann"), ["0", "1", "2"]);
+  },
+});
+
+Deno.test({
+  name: "a kept message follows one that was acknowledged on another connection, and no other one",
+  permissions: "none",
+  fn() {
+    const { node, bob, send, answers } = start({ forgetful: true });
+    send(0);
+    bob.at(node);
+    send(1, 0);
+    assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
+    send(0);
+    bob.acknowledge(bob.messages[1]!.id);
+    bob.at(node);
+    send(1, 0);
+    assertEquals(bob.textsFrom("Ann"), ["0", "0", "1"]);
+    assertEquals(answers().slice(1), [[0, Delivered, 0]]);
+  },
+});
+
+Deno.test({
+  name: "a kept message for a user of bare text waits for the one before it as well",
+  permissions: "none",
+  fn() {
+    const { bob, send, answers } = start({ bare: true });
+    send(1, 0);
+    assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
+    send(0);
+    send(1, 0);
+    assertEquals(bob.text, "Ann: 0Ann: 1");
+  },
+});
+
+Deno.test({
+  name: "a server takes over messages in order, and refuses what comes before its turn",
+  permissions: "none",
+  fn() {
+    const { send, answers } = start();
+    send(1, 0, MessageKind.HandedOver);
+    assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
+    send(0, undefined, MessageKind.HandedOver);
+    send(1, 0, MessageKind.HandedOver);
+    send(2, 1, MessageKind.HandedOver);
+    assertEquals(answers().slice(1), [[0, Accepted, 0], [1, Accepted, 0], [2, Accepted, 0]]);
+  },
+});
