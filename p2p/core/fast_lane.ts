@@ -131,6 +131,8 @@ export class FastLane {
       if (to.port.out.length > HOLD_UP_BYTES) return i;
       const { role } = to;
       if (role === "peer") {
+        // Never back where it came from.
+        if (to === link) return i;
         const hops = ofUser ? 1 : view.getUint16(start + 4) + 1;
         if (hops > MAX_HOPS) return i;
         view.setUint16(start + 4, hops);

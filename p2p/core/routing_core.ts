@@ -34,6 +34,7 @@ import { FirstGeneration } from "./first_generation.ts";
 import { HandOver } from "./hand_over.ts";
 import type { Context, Host, Port } from "./host.ts";
 import { Link } from "./link.ts";
+import { everyLinkOne, type LinkCosts } from "./link_costs.ts";
 import { type MailStore, memoryStore } from "./mail_store.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox.ts";
 import { Mesh } from "./mesh.ts";
@@ -88,6 +89,12 @@ export interface RoutingCoreOptions {
   store?: MailStore;
   /** How much is kept for users who are away, and for how long. */
   limits?: MailboxLimits;
+  /**
+   * What links cost.
+   *
+   * @default {one each}
+   */
+  costs?: LinkCosts;
   /** Rules for further frame types, by type; they come before the core's own. */
   rules?: ReadonlyMap<number, FrameRule>;
 }
@@ -129,7 +136,8 @@ export class RoutingCore {
     const factors = nameFactors(host.random);
     this.#routes = new NameTable(factors);
     this.#directory = new Directory(id, (name) => this.#routes.delete(encoder.encode(name)));
-    this.mesh = new Mesh(context, options.peers, this.topology, this.#directory, {
+    const costs = options.costs ?? everyLinkOne;
+    this.mesh = new Mesh(context, options.peers, this.topology, this.#directory, costs, {
       usersChanged: (users) => {
         for (const { name } of users) this.#changed.add(name);
       },
@@ -211,6 +219,7 @@ export class RoutingCore {
     this.users.tick();
     this.#relay.tick();
     this.#delivery.tick();
+    this.#receipts.tick();
     for (const link of this.#accepted) {
       if (link.role === "stranger" && now - link.heardAt > STRANGER_MS) void link.port.close();
     }
@@ -252,6 +261,7 @@ export class RoutingCore {
 
   /** All frames that came together have been handed over: what was gathered goes out. */
   turn(): void {
+    this.mesh.turn();
     if (this.#changed.size > 0) {
       const changed = [...this.#changed];
       this.#changed.clear();

@@ -48,7 +48,7 @@ export class ScriptedPeer {
         const live = () => {
           if (connection.closed) return;
           writeAlive(connection.out);
-          network.after(1_000, live);
+          network.after(250, live);
         };
         live();
       },
