@@ -100,7 +100,7 @@ export class FastLane {
       at = next;
     }
     starts[count] = at;
-    this.#seen.table.fetch(count);
+    this.#seen.table.warm(count);
     return count;
   }
 
