@@ -41,9 +41,19 @@ test("lab run kills servers, breaks links, and ends with the exit code of its fi
   assertEquals(findings.seed, 11);
   assert(findings.kills >= 2, `${findings.kills} kills`);
   assert(findings.sent > 200 && findings.accepted > 0);
-  const { lost, duplicated, unexpected } = findings;
-  assertEquals([lost, duplicated, unexpected], [[], [], []]);
+  const { lost, duplicated, unexpected, outOfOrder } = findings;
+  assertEquals([lost, duplicated, unexpected, outOfOrder], [[], [], [], []]);
   assertEquals(code, findings.exitCode);
+});
+
+test("lab run moves users from server to server, and every message arrives once and in order", async () => {
+  const { code, stdout } = await Process.run(LAB, [
+    ...["run", "--servers", "3", "--clients", "20", "--seconds", "2", "--rate", "500"],
+    ...["--switch-every", "0.01", "--system", "rtt", "--memory", "--json"],
+  ], { permissions });
+  const { switches, sent, accepted, seen } = JSON.parse(stdout[0]!);
+  assert(switches >= 50, `${switches} switches`);
+  assertEquals([code, accepted, seen], [0, sent, sent]);
 });
 
 test("lab run that is interrupted leaves no server, and cannot tell", async () => {
