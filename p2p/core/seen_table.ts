@@ -1,6 +1,6 @@
 /**
- * The ids of messages that were taken care of, in a fixed piece of memory: a table of their keyed
- * 64-bit hashes. For ids of anybody, in any order; owns the forgetting, and knows no clock.
+ * The ids of messages that were taken care of, in memory that has a bound: a table of their keyed 64-bit
+ * hashes. For ids of anybody, in any order; owns the forgetting, and knows no clock.
  *
  * @module
  */
@@ -11,8 +11,10 @@ const WAYS = 8;
 const SET_WORDS = 2 * WAYS;
 /** Sets at first: 32 KiB. A power of two, as all later numbers of sets are. */
 const FIRST_SETS = 512;
-/** Sets at most: 16 MiB for two million ids, so that the last million are in it. */
-const MAX_SETS = 2 ** 18;
+/** Sets at most: 32 MiB, in which the last million ids are all but surely. */
+const MAX_SETS = 2 ** 19;
+/** Ids for each set before the table grows: with two on average, one set in 4,000 gets more than eight. */
+const LOAD = 2;
 /** Ids that can be prepared at one time. */
 const MAX_PREPARED = 32;
 /** The bits of a high half of which the first one of a set says where the next id goes. */
@@ -22,11 +24,11 @@ const CURSOR_BITS = 3;
  * A set-associative table: the top bits of an id's hash name a set of eight, in which it takes the
  * place of the oldest one. The table grows with the number of ids until it has its full size.
  *
- * Two ids are taken for one when all 64 bits of their hashes agree: with two million ids in it, that
- * happens to one of 2^43 messages. The factors of the hash are random, so nobody can look for such ids.
+ * Two ids are taken for one when all 64 bits of their hashes agree: with four million ids in it, that
+ * happens to one of 2^42 messages. The hash is made with random numbers of this process.
  */
 export class SeenTable {
-  readonly #factors = new Int32Array(8);
+  readonly #factors = new Int32Array(10);
   #sets = FIRST_SETS;
   #words = new Int32Array(FIRST_SETS * SET_WORDS);
   #shift = 32 - Math.log2(FIRST_SETS);
@@ -38,7 +40,9 @@ export class SeenTable {
 
   /** An empty table; `random` gives numbers from 0 to below 1 that nobody can foresee. */
   constructor(random: () => number) {
-    for (let i = 0; i < 8; i++) this.#factors[i] = Math.floor(random() * 2 ** 32) | 1;
+    for (let i = 0; i < this.#factors.length; i++) {
+      this.#factors[i] = Math.floor(random() * 2 ** 32) | 1;
+    }
   }
 
   /** Whether the id was added and is still remembered: its 16 bytes are `words` from `at` on. */
@@ -62,12 +66,19 @@ export class SeenTable {
     const b = words[at + 1]!;
     const c = words[at + 2]!;
     const d = words[at + 3]!;
-    this.#highs[index] = Math.imul(a, f[0]!) + Math.imul(b, f[1]!) + Math.imul(c, f[2]!) +
-      Math.imul(d, f[3]!);
-    const low = Math.imul(a, f[4]!) + Math.imul(b, f[5]!) + Math.imul(c, f[6]!) +
-      Math.imul(d, f[7]!);
+    // Two chains whose shifts differ: what cancels out in one, whatever the factors are, does not in the
+    // other.
+    let high = Math.imul(a ^ f[0]!, f[1]!);
+    high = Math.imul(b ^ high ^ (high >>> 15), f[2]!);
+    high = Math.imul(c ^ high ^ (high >>> 15), f[3]!);
+    high = Math.imul(d ^ high ^ (high >>> 15), f[4]!);
+    let low = Math.imul(a ^ f[5]!, f[6]!);
+    low = Math.imul(b ^ low ^ (low >>> 13), f[7]!);
+    low = Math.imul(c ^ low ^ (low >>> 13), f[8]!);
+    low = Math.imul(d ^ low ^ (low >>> 13), f[9]!);
+    this.#highs[index] = high ^ (low >>> 13);
     // 0 is an empty place.
-    this.#lows[index] = (low | 0) === 0 ? 1 : low;
+    this.#lows[index] = low === 0 ? 1 : low;
   }
 
   /**
@@ -87,7 +98,7 @@ export class SeenTable {
     if (this.#find(set, index)) return false;
     this.#put(this.#words, set, this.#lows[index]!, this.#highs[index]!);
     this.#added++;
-    if (this.#added > this.#sets * WAYS / 2 && this.#sets < MAX_SETS) this.#grow();
+    if (this.#added > LOAD * this.#sets && this.#sets < MAX_SETS) this.#grow();
     return true;
   }
 
