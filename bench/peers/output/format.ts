@@ -85,7 +85,8 @@ export function formatCircumstances(report: Report): string {
     (rounds === 1 ? `One round of ${seconds} s.` : `Medians of ${rounds} rounds of ${seconds} s.`);
 }
 
-function formatMachine({ cpu, cores, system, deno, pinned }: Machine): string {
+function formatMachine({ cpu, cores, system, deno, pinned, load }: Machine): string {
   const where = pinned ? "servers on core 0, generator on core 1" : "nothing pinned to a core";
-  return `Deno ${deno}, ${cpu}, ${cores} cores, ${system}, ${where}`;
+  return `Deno ${deno}, ${cpu}, ${cores} cores, ${system}, ${where}, ` +
+    `load before it began ${load.toFixed(1)}`;
 }
