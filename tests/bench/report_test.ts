@@ -150,10 +150,13 @@ Deno.test({
       .map(([, kind, width]) => [kind, Number(width)] as const);
     assertEquals(widths.map(([kind]) => kind), ["own", "other", "other"]);
     assertEquals(widths[0]![1] / widths[2]![1], 4);
-    assert(chart.includes(">2.00 M/s or more</text>"));
+    assert(chart.includes(">2.00 M/s</text>"));
     assert(chart.includes(">no figure</text>"));
     assert(chart.includes("A &lt;CPU&gt;") && !chart.includes("<CPU>"));
     assert(chart.includes("prefers-color-scheme: dark"));
+    assert(!chart.includes("Other programs ran as well"));
+    const busy = formatChart({ ...report, machine: { ...report.machine, load: 2 } });
+    assert(busy.includes("Other programs ran as well: compare per second of CPU."));
   },
 });
 

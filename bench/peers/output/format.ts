@@ -77,11 +77,15 @@ export function cellsOf(scenario: ScenarioReport, row: Row): string[] {
   ];
 }
 
-/** Where and with what it was measured, in two sentences. */
+/** With more programs than this that want a core, what is measured by the clock is not to be trusted. */
+const BUSY = 0.5;
+
+/** Where and with what it was measured, in two sentences or three. */
 export function formatCircumstances(report: Report): string {
   const { date, machine, versions, rounds, seconds } = report;
   const products = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return `${date.slice(0, 10)}: ${products.join(", ")}; ${formatMachine(machine)}. ` +
+    (machine.load > BUSY ? "Other programs ran as well: compare per second of CPU. " : "") +
     (rounds === 1 ? `One round of ${seconds} s.` : `Medians of ${rounds} rounds of ${seconds} s.`);
 }
 
