@@ -14,5 +14,6 @@ export function machine(pinned: boolean): Machine {
     system: `${Deno.build.os} ${Deno.osRelease()}`,
     deno: Deno.version.deno,
     pinned,
+    load: Deno.loadavg()[0]!,
   };
 }

@@ -31,6 +31,8 @@ export interface Machine {
   readonly deno: string;
   /** Whether servers and generator had a core each. */
   readonly pinned: boolean;
+  /** How many programs wanted a core in the minute before it began, on average. */
+  readonly load: number;
 }
 
 /** One scenario. */
@@ -56,14 +58,11 @@ export interface Row {
   readonly serverCpu?: number;
   /** The same of the generator. */
   readonly generatorCpu?: number;
-  /** Whether the generator was at its limit and the servers were not: they could do more. */
+  /** Whether the generator had more to do than the servers: with another one, they could do more. */
   readonly generatorBound?: boolean;
   /** Why there is no figure. */
   readonly failure?: string;
 }
-
-/** Above this share of a core, a process can do no more. */
-const BUSY = 0.95;
 
 /** The rounds of one contender as a row. */
 export function toRow(
@@ -84,7 +83,7 @@ export function toRow(
     ...row,
     serverCpu: round(serverCpu),
     generatorCpu: round(generatorCpu),
-    generatorBound: generatorCpu > BUSY && serverCpu < BUSY,
+    generatorBound: generatorCpu > serverCpu,
   };
 }
 

@@ -87,24 +87,36 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "netlab's messages are frames whose ids are new each time",
-  permissions,
-  fn: () => {
-    const batch = PROTOCOLS["netlab-session"].batch(talk, 10_000, 50);
-    const ids = new Set<string>();
-    for (let round = 0; round < 3; round++) {
-      batch.renew(batch.messages);
-      new FrameDecoder(({ payload }) => {
-        const { id, sender, recipient, text } = readMessage(payload);
-        assertMatch(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-        assertEquals([sender, recipient, text], [talk.sender, talk.receiver, "abcdefghij"]);
-        ids.add(id);
-      }).push(batch.bytes);
-    }
-    assertEquals(ids.size, 150);
-  },
-});
+for (
+  const [name, version] of [["netlab-bare", "4"], ["netlab-session", "8"]] as const
+) {
+  Deno.test({
+    name: `${name} sends frames with ids of version ${version}, new ones each time`,
+    permissions,
+    fn: () => {
+      const batch = PROTOCOLS[name].batch(talk, 10_000, 50);
+      const ids: string[] = [];
+      for (let round = 0; round < 6; round++) {
+        batch.renew(batch.messages);
+        new FrameDecoder(({ payload }) => {
+          const { id, sender, recipient, text } = readMessage(payload);
+          assertMatch(
+            id,
+            /^[0-9a-f]{8}-[0-9a-f]{4}-[48][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+          );
+          assertEquals(id[14], version);
+          assertEquals([sender, recipient, text], [talk.sender, talk.receiver, "abcdefghij"]);
+          ids.push(id);
+        }).push(batch.bytes);
+      }
+      assertEquals(new Set(ids).size, 300);
+      if (version !== "8") return;
+      assertEquals(new Set(ids.map((id) => id.slice(0, 28))).size, 1, "one stream");
+      const numbers = ids.map((id) => parseInt(id.slice(28), 16));
+      assertEquals(numbers, ids.map((_, index) => index));
+    },
+  });
+}
 
 Deno.test({
   name: "netlab's messages are acknowledged by id, in frames that are not too long",

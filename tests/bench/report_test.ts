@@ -13,7 +13,7 @@ const permissions = "none";
 
 const report: Report = {
   date: "2026-01-02T03:04:05.000Z",
-  machine: { cpu: "A <CPU>", cores: 2, system: "linux 6", deno: "2.9.0", pinned: true },
+  machine: { cpu: "A <CPU>", cores: 2, system: "linux 6", deno: "2.9.0", pinned: true, load: 0.1 },
   versions: { netlab: "1.2.3" },
   leftOut: [],
   rounds: 3,
@@ -83,7 +83,7 @@ Deno.test({
   permissions,
   fn: () => {
     const about = { contender: "x", product: "y", commands: [] };
-    const rounds = [3, 1, 2].map((rate) => ({ rate, serverCpu: 0.4, generatorCpu: 0.99 }));
+    const rounds = [3, 1, 2].map((rate) => ({ rate, serverCpu: 0.4, generatorCpu: 0.5 }));
     const row = toRow(about, rounds, ({ rate }) => [rate!, NaN]);
     assertEquals(row.values, [2, null]);
     assertEquals(row.rounds, [[3, null], [1, null], [2, null]]);
@@ -150,10 +150,13 @@ Deno.test({
       .map(([, kind, width]) => [kind, Number(width)] as const);
     assertEquals(widths.map(([kind]) => kind), ["own", "other", "other"]);
     assertEquals(widths[0]![1] / widths[2]![1], 4);
-    assert(chart.includes(">2.00 M/s or more</text>"));
+    assert(chart.includes(">2.00 M/s</text>"));
     assert(chart.includes(">no figure</text>"));
     assert(chart.includes("A &lt;CPU&gt;") && !chart.includes("<CPU>"));
     assert(chart.includes("prefers-color-scheme: dark"));
+    assert(!chart.includes("Other programs ran as well"));
+    const busy = formatChart({ ...report, machine: { ...report.machine, load: 2 } });
+    assert(busy.includes("Other programs ran as well: compare per second of CPU."));
   },
 });
 
@@ -176,7 +179,7 @@ Deno.test({
   name: "the guard's ratios fall when frames cost more",
   permissions,
   fn: () => {
-    const before = { bare: 600, framed: 630, echoed: 10_000 };
+    const before = { bare: 2_300, framed: 3_500, echoed: 6_000 };
     for (const { of, bound } of RATIOS) {
       assert(of(before) > bound);
       assert(of({ ...before, framed: before.framed / 2 }) < bound);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Report, Row, ScenarioReport } from "../report.ts";
+import { PER_CPU } from "../scenarios.ts";
 import { formatCircumstances, formatShort } from "./format.ts";
 
 const COLUMNS = 2;
@@ -54,7 +55,7 @@ export function formatChart(report: Report): string {
     `width="${WIDTH}" height="${height}" role="img" aria-label="netlab beside other servers">`,
     `<style>${STYLE}</style>`,
     `<rect class="page" width="${WIDTH}" height="${height}"/>`,
-    text(MARGIN, MARGIN + 16, "title", "netlab beside other servers, one core each"),
+    text(MARGIN, MARGIN + 16, "title", "netlab beside other servers"),
     text(MARGIN, MARGIN + 40, "quiet", where),
     text(MARGIN, MARGIN + 58, "quiet", how),
     ...parts,
@@ -64,9 +65,9 @@ export function formatChart(report: Report): string {
 }
 
 function panel({ title, figures, rows }: ScenarioReport, x: number, y: number): string {
-  const [figure] = figures;
-  const { unit, better, name } = figure!;
-  const most = Math.max(0, ...rows.flatMap(({ values }) => values[0] ?? []));
+  const column = Math.max(0, figures.findIndex(({ name }) => name === PER_CPU.name));
+  const { unit, better, name } = figures[column]!;
+  const most = Math.max(0, ...rows.flatMap(({ values }) => values[column] ?? []));
   const unitName = [name, unit].filter((word) => word !== "").join(", ");
   const bars = rows.map((row, index) => bar(row, x, y + HEAD_HEIGHT + index * ROW_HEIGHT));
   return [
@@ -75,13 +76,11 @@ function panel({ title, figures, rows }: ScenarioReport, x: number, y: number): 
     ...bars,
   ].join("\n");
 
-  function bar({ contender, product, values, generatorBound }: Row, x: number, y: number): string {
-    const value = values[0] ?? null;
+  function bar({ contender, product, values }: Row, x: number, y: number): string {
+    const value = values[column] ?? null;
     const width = value === null || most === 0 ? 0 : value / most * BAR_WIDTH;
     const own = product === "netlab";
-    const said = value === null
-      ? "no figure"
-      : `${formatShort(value, unit)}${generatorBound ? " or more" : ""}`;
+    const said = value === null ? "no figure" : formatShort(value, unit);
     const left = x + LABEL_WIDTH;
     return [
       text(left - 8, y + 11, own ? "label netlab" : "label", contender),

@@ -77,15 +77,20 @@ export function cellsOf(scenario: ScenarioReport, row: Row): string[] {
   ];
 }
 
-/** Where and with what it was measured, in two sentences. */
+/** With more programs than this that want a core, what is measured by the clock is not to be trusted. */
+const BUSY = 0.5;
+
+/** Where and with what it was measured, in two sentences or three. */
 export function formatCircumstances(report: Report): string {
   const { date, machine, versions, rounds, seconds } = report;
   const products = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return `${date.slice(0, 10)}: ${products.join(", ")}; ${formatMachine(machine)}. ` +
+    (machine.load > BUSY ? "Other programs ran as well: compare per second of CPU. " : "") +
     (rounds === 1 ? `One round of ${seconds} s.` : `Medians of ${rounds} rounds of ${seconds} s.`);
 }
 
-function formatMachine({ cpu, cores, system, deno, pinned }: Machine): string {
+function formatMachine({ cpu, cores, system, deno, pinned, load }: Machine): string {
   const where = pinned ? "servers on core 0, generator on core 1" : "nothing pinned to a core";
-  return `Deno ${deno}, ${cpu}, ${cores} cores, ${system}, ${where}`;
+  return `Deno ${deno}, ${cpu}, ${cores} cores, ${system}, ${where}, ` +
+    `load before it began ${load.toFixed(1)}`;
 }

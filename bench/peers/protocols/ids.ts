@@ -1,9 +1,15 @@
 /**
- * Ids for messages that are sent again and again: UUIDs of version 4 from a quick generator, written
- * straight into the bytes. Owns how they look; whoever wants ids of another kind changes this file.
+ * Ids for messages that are sent again and again, written straight into the bytes: random ones, as
+ * anybody may make them, and counted ones, as netlab's sessions make them. Owns how they look.
  *
  * @module
  */
+
+/** Writes UUIDs in text, 36 bytes each; no two of one writer are the same. */
+export interface IdWriter {
+  /** Writes one UUID at `at`. */
+  write(view: DataView, at: number): void;
+}
 
 /** The two hex digits of each byte, as they stand in memory on a little-endian read. */
 const DIGITS = Uint16Array.from({ length: 256 }, (_, byte) => {
@@ -11,11 +17,10 @@ const DIGITS = Uint16Array.from({ length: 256 }, (_, byte) => {
   return high!.charCodeAt(0) | (low!.charCodeAt(0) << 8);
 });
 
-/** Writes UUIDs in text, 36 bytes each; no two of one writer are the same. */
-export class IdWriter {
+/** UUIDs of version 4. */
+export class RandomIds implements IdWriter {
   readonly #state = crypto.getRandomValues(new Uint32Array(4));
 
-  /** Writes one UUID at `at`. */
   write(view: DataView, at: number): void {
     const first = this.#next();
     const second = this.#next();
@@ -51,7 +56,35 @@ export class IdWriter {
   }
 }
 
+/** UUIDs of version 8: 48 random bits that all of them share, and a number in the last 32. */
+export class CountedIds implements IdWriter {
+  readonly #shared = new RandomIds();
+  readonly #begin = new Uint8Array(36);
+  #number = 0;
+
+  /** Begins to count. */
+  constructor() {
+    this.#shared.write(new DataView(this.#begin.buffer), 0);
+    this.#begin[VERSION_AT] = DIGIT_8;
+  }
+
+  write(view: DataView, at: number): void {
+    for (let i = 0; i < COUNTER_AT; i++) view.setUint8(at + i, this.#begin[i]!);
+    const number = this.#number++;
+    word(view, at + COUNTER_AT, swap(number >>> 16));
+    word(view, at + COUNTER_AT + 4, swap(number));
+  }
+}
+
 const HYPHEN = 0x2d;
+const DIGIT_8 = 0x38;
+const VERSION_AT = 14;
+const COUNTER_AT = 28;
+
+/** The lower two bytes, the other way round. */
+function swap(value: number): number {
+  return ((value >>> 8) & 0xff) | ((value & 0xff) << 8);
+}
 
 /** Four hex digits: the low byte of `value` first. */
 function word(view: DataView, at: number, value: number): void {

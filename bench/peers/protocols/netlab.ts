@@ -18,12 +18,14 @@ import {
   writeMessage,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { IdWriter } from "./ids.ts";
+import { CountedIds, type IdWriter, RandomIds } from "./ids.ts";
 import { AcknowledgingCounter, ReceiptCounter } from "./netlab_counters.ts";
 import { type Batch, type Exchange, FixedCounter, type Protocol } from "./protocol.ts";
 import { repeat, type Talk, text } from "./protocol.ts";
 
-/** Users of bare text, as the first generation's: no receipts, deliveries are `sender: text`. */
+/**
+ * Users of bare text, as the first generation's: random ids, no receipts, deliveries are `sender: text`.
+ */
 export const netlabBare: Protocol = {
   join: (name) => [{
     // A bare registration is not answered, a question is.
@@ -34,15 +36,15 @@ export const netlabBare: Protocol = {
     answered: (received) =>
       hasFrame(received, FrameType.InformationResponse, Information.Capabilities),
   }],
-  batch: (talk, bytes, most) => messages(talk, MessageKind.Plain, bytes, most),
+  batch: (talk, bytes, most) => messages(talk, MessageKind.Plain, new RandomIds(), bytes, most),
   deliveries: ({ sender, size }) => new FixedCounter(sender.length + 2 + size),
   answers: () => undefined,
 };
 
-/** Sessions, whose messages nobody keeps. */
+/** Sessions, which count their messages in the ids; nobody keeps these. */
 export const netlabSession: Protocol = {
   join: joinSession,
-  batch: (talk, bytes, most) => messages(talk, MessageKind.Plain, bytes, most),
+  batch: (talk, bytes, most) => messages(talk, MessageKind.Plain, new CountedIds(), bytes, most),
   deliveries: (talk) => new FixedCounter(message(talk, MessageKind.Plain).length),
   answers: () => undefined,
 };
@@ -50,7 +52,8 @@ export const netlabSession: Protocol = {
 /** Sessions with receipts: the server keeps each message until the recipient has acknowledged it. */
 export const netlabReceipts: Protocol = {
   join: joinSession,
-  batch: (talk, bytes, most) => messages(talk, MessageKind.WithReceipts, bytes, most),
+  batch: (talk, bytes, most) =>
+    messages(talk, MessageKind.WithReceipts, new CountedIds(), bytes, most),
   deliveries: () => new AcknowledgingCounter(),
   answers: () => new ReceiptCounter(),
   // Accepted, and delivered.
@@ -60,7 +63,8 @@ export const netlabReceipts: Protocol = {
 /** Messages for somebody who is not there: each is kept, and `accepted` when it is safe. */
 export const netlabKept: Protocol = {
   join: joinSession,
-  batch: (talk, bytes, most) => messages(talk, MessageKind.WithReceipts, bytes, most),
+  batch: (talk, bytes, most) =>
+    messages(talk, MessageKind.WithReceipts, new CountedIds(), bytes, most),
   deliveries: () => undefined,
   answers: () => new ReceiptCounter(),
 };
@@ -85,10 +89,15 @@ function message({ sender, receiver, size }: Talk, kind: number): Uint8Array {
   );
 }
 
-function messages(talk: Talk, kind: number, bytes: number, most: number): Batch {
+function messages(
+  talk: Talk,
+  kind: number,
+  ids: IdWriter,
+  bytes: number,
+  most: number,
+): Batch {
   const batch = repeat(message(talk, kind), bytes, most);
   const view = new DataView(batch.bytes.buffer);
-  const ids = new IdWriter();
   return {
     ...batch,
     renew(count) {
