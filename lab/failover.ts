@@ -37,7 +37,7 @@ export async function measureFailover(
   const servers = cluster.servers.map(({ address }) => address);
   const back: number[] = [];
   const all = Promise.withResolvers<void>();
-  let endedAt: number | undefined;
+  let endedAt = Infinity;
   await using stack = new AsyncDisposableStack();
   const clients: P2pClient[] = [];
   stack.defer(async () => {
@@ -49,7 +49,7 @@ export async function measureFailover(
         name: `User ${number}`,
         servers,
         onStatus: ({ state }) => {
-          if (state !== "connected" || endedAt === undefined) return;
+          if (state !== "connected" || endedAt === Infinity) return;
           if (back.push(performance.now() - endedAt) === users) all.resolve();
         },
       }),

@@ -5,7 +5,7 @@
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
-import { Frame, type FrameRun, HEADER_BYTES, MAX_PAYLOAD_BYTES, readFrames } from "./frame.ts";
+import { Frame, type FrameRun, MAX_PAYLOAD_BYTES, readFrames } from "./frame.ts";
 import { FrameWriter } from "./frame_writer.ts";
 
 /** What a {@linkcode FrameConnection} needs of a socket: `Deno.TcpConn` and `Deno.TlsConn` have it. */
