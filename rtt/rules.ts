@@ -26,18 +26,18 @@ const FIRST_MEASUREMENTS = 5;
 /** An echo that was not answered for so long is given up: milliseconds. */
 const LOST_MS = 5_000;
 /**
- * What every link costs besides its time, as it makes work for one more server: milliseconds. Between
- * servers on one machine it keeps messages from going round for a tenth of a millisecond.
+ * Costs go up in steps of half a millisecond, so that links on one machine or in one room cost the same,
+ * and fewer of them are better than more. In microseconds.
  */
-const PASSING_ON_MS = 0.5;
+const COST_STEP = 500;
 /** The dearest that a link can be: the most that a cost may be, in microseconds. */
 const MAX_COST = 100_000_000;
 /** An own echo carries this server's id and a number. */
 const OWN_ECHO_BYTES = 16 + 4;
 
-/** What is known of the time to one peer, over one link. */
+/** What is known of the time to one peer. */
 interface LinkTime {
-  readonly link: Link;
+  link: Link;
   /** The last measurements: milliseconds. */
   readonly times: number[];
   /** How many there were in all. */
@@ -90,10 +90,12 @@ export class EchoRule implements FrameRule, LinkCosts {
       linked.add(link.server);
       if (!link.capabilities.has(Capability.Echo)) continue;
       let peer = this.#peers.get(link.server);
-      if (peer?.link !== link) {
+      if (!peer) {
         peer = { link, times: [], count: 0, sent: undefined, sentAt: -Infinity };
         this.#peers.set(link.server, peer);
       }
+      // Another link to the same server, most likely the same way: an echo on the old one is lost.
+      if (peer.link !== link) Object.assign(peer, { link, sent: undefined });
       const waitMs = peer.sent ? LOST_MS : MEASURE_EVERY_MS;
       if (now - peer.sentAt >= waitMs) this.#send(peer, core, now);
     }
@@ -110,15 +112,15 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 
   /**
-   * What a link costs: its round-trip time, and half a millisecond for one more server's work, in
-   * microseconds. The lowest of ten measurements is steady: a rise counts when it lasts ten seconds, a
-   * fall at once. `undefined` until the link was measured five times.
+   * What a link costs: its round-trip time in microseconds, to the nearest half of a millisecond, and
+   * no less than that. The lowest of ten measurements is steady: a rise counts when it lasts ten
+   * seconds, a fall at once. `undefined` until the link was measured five times.
    */
   of(link: Link): number | undefined {
     const peer = this.#peers.get(link.server);
-    if (peer?.link !== link || peer.count < FIRST_MEASUREMENTS) return undefined;
-    const ms = Math.min(...peer.times) + PASSING_ON_MS;
-    return Math.min(Math.round(ms * 1_000), MAX_COST);
+    if (!peer || peer.count < FIRST_MEASUREMENTS) return undefined;
+    const steps = Math.max(1, Math.round(Math.min(...peer.times) * 1_000 / COST_STEP));
+    return Math.min(steps * COST_STEP, MAX_COST);
   }
 
   /** A cost as a time there and back: `20.4 ms`. */
@@ -148,6 +150,7 @@ export class EchoRule implements FrameRule, LinkCosts {
     peer.times.push(rttMs);
     if (peer.times.length > MEASUREMENTS) peer.times.shift();
     if (++peer.count < FIRST_MEASUREMENTS) return this.#send(peer, core, now);
+    core.mesh.costsChanged();
     if (peer.count > FIRST_MEASUREMENTS) return;
     core.logger.info("{address} answers in {rttMs} ms", {
       event: "link.measured",

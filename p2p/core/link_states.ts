@@ -18,6 +18,8 @@ export const SILENT_COST = 1_000_000_000;
 
 /** A server that has nothing new to say about its links says the same again so often: milliseconds. */
 const REFRESH_MS = 60_000;
+/** After news of a link, when its cost has been measured more often: milliseconds. */
+const FIRST_REFRESH_MS = 10_000;
 /** News that can wait is told together with what follows within this time: milliseconds. */
 const TELL_EVERY_MS = 200;
 /** A cost must change by this share of itself to be news. */
@@ -57,6 +59,7 @@ export class LinkStates {
     const costs = new Map<string, number>();
     let news = refresh || this.#said.size !== this.#peers.size;
     let bad = false;
+    let fresh = false;
     for (const [server, link] of this.#peers) {
       const said = this.#said.get(server);
       const cost = this.#costOf(link);
@@ -64,11 +67,16 @@ export class LinkStates {
       costs.set(server, changed || refresh ? cost : said);
       news ||= changed;
       bad ||= changed && cost === SILENT_COST;
+      fresh ||= changed && (said === undefined || said === UNKNOWN_COST);
     }
     for (const server of this.#said.keys()) bad ||= !costs.has(server);
     if (!news) return;
     this.#say(costs);
     if (bad) this.#toldAt = -Infinity;
+    if (!fresh && !refresh) return;
+    // Servers that started together are not to speak together.
+    const ms = fresh ? FIRST_REFRESH_MS : REFRESH_MS;
+    this.#refreshAt = now + ms * (3 + this.#context.host.random()) / 4;
   }
 
   /** Tells the peers what is new about this server's links, if it is time for that. */
@@ -106,12 +114,10 @@ export class LinkStates {
   }
 
   #say(costs: Map<string, number>): void {
-    const { id, address, now, host } = this.#context;
+    const { id, address, now } = this.#context;
     this.#said = costs;
     const links = [...costs].map(([server, cost]) => ({ server, cost }));
     this.#topology.apply({ server: id, version: ++this.#version, address, links }, now);
     this.#untold = true;
-    // Servers that started together are not to speak together.
-    this.#refreshAt = now + REFRESH_MS * (3 + host.random()) / 4;
   }
 }

@@ -49,6 +49,8 @@ const SILENT_MS = 2_500;
 const PROBE_MS = 3_000;
 /** When the core was not told the time for this long, nobody is blamed for silence: milliseconds. */
 const STALLED_MS = 500;
+/** When much news of other servers' links comes, ways are computed this often: milliseconds. */
+const LOOK_EVERY_MS = 20;
 /** How long to wait for a snapshot before it is asked for again: milliseconds. */
 const GAP_MS = 500;
 
@@ -81,6 +83,9 @@ export class Mesh {
   #routes: ReadonlyMap<string, Route>;
   /** A link has taken the place of another one to the same server. */
   #replaced = false;
+  /** The ways are looked at now: a link of this server came or went, or it was the time for it. */
+  #lookNow = true;
+  #lookedAt = -Infinity;
   #tickedAt: number;
 
   /** A server without links, which dials `addresses` at the first tick. */
@@ -153,6 +158,7 @@ export class Mesh {
         link.port.abort();
       }
     }
+    this.#lookNow = true;
     this.#states.look();
     for (const server of this.#topology.forget(now)) {
       this.#directory.forget(server);
@@ -162,13 +168,22 @@ export class Mesh {
     this.discovery.tick();
   }
 
+  /** What links cost may have changed. */
+  costsChanged(): void {
+    this.#states.look();
+  }
+
   /** The turn ends: what changed about links is told, and what follows from that for the ways. */
   turn(): void {
     this.#states.tell();
+    const { now } = this.#context;
+    if (!this.#lookNow && now - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookNow = false;
     const before = this.#routes;
     const routes = this.#topology.routes();
     if (routes === before && !this.#replaced) return;
     this.#routes = routes;
+    this.#lookedAt = now;
     let changed = this.#replaced;
     this.#replaced = false;
     let grown = false;
@@ -212,6 +227,7 @@ export class Mesh {
     if (this.#expiring.delete(link) && link.role === "probe") this.discovery.failed(link.dialled!);
     if (this.#peers.get(link.server) !== link) return;
     this.#peers.delete(link.server);
+    this.#lookNow = true;
     this.#states.look();
     this.discovery.unlinked(link.server);
     this.#context.logger.info("lost the link to {address}", {
@@ -303,11 +319,13 @@ export class Mesh {
       const goes = sameSide || (link.dialled !== undefined) === iDial ? other : link;
       if (goes === other) this.#peers.set(link.server, link);
       this.#replaced ||= goes === other;
+      this.#lookNow = true;
       this.#expire(goes);
       void goes.port.end();
       if (goes === link) return;
     } else {
       this.#peers.set(link.server, link);
+      this.#lookNow = true;
       this.#context.logger.info("linked to {address}", { event: "link.up", address: link.address });
       this.#states.look();
     }
