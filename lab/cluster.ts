@@ -47,6 +47,13 @@ export interface ClusterOptions {
    */
   proxies?: boolean;
   /**
+   * What is wrong from the start with what goes from one server to another, by their numbers. For a
+   * cluster with proxies.
+   *
+   * @default {nothing}
+   */
+  faults?: (from: number, to: number) => Faults;
+  /**
    * What the proxies' chance starts from.
    *
    * @default {a random one}
@@ -135,7 +142,7 @@ export class Cluster implements AsyncDisposable {
     }
     const cluster = new Cluster(options, freePorts(servers));
     try {
-      if (proxies) await cluster.#startProxies(seed);
+      if (proxies) await cluster.#startProxies(seed, options.faults);
       const starts = cluster.servers.map((server) => server.restart());
       await Promise.allSettled(starts);
       await Promise.all(starts);
@@ -219,7 +226,10 @@ export class Cluster implements AsyncDisposable {
     return this.close();
   }
 
-  async #startProxies(seed: number): Promise<void> {
+  async #startProxies(
+    seed: number,
+    faults: (from: number, to: number) => Faults = () => ({}),
+  ): Promise<void> {
     let count = 0;
     const inFrontOf = async ({ port }: ClusterServer) => {
       const target = `${DEFAULT_HOST}:${port}`;
@@ -229,7 +239,12 @@ export class Cluster implements AsyncDisposable {
     for (const server of this.servers) {
       server.proxy = await inFrontOf(server);
       for (const other of this.servers) {
-        if (other !== server) this.#links[other.index]![server.index] = await inFrontOf(server);
+        if (other === server) continue;
+        const proxy = this.#links[other.index]![server.index] = await inFrontOf(server);
+        proxy.set({
+          toTarget: faults(other.index, server.index),
+          toClient: faults(server.index, other.index),
+        });
       }
     }
   }

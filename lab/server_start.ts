@@ -19,6 +19,10 @@ export interface ServerEvent {
   readonly event: string;
   /** The address it is about, if there is one. */
   readonly address?: string;
+  /** By way of which address, if it is about a way that is not straight. */
+  readonly over?: string;
+  /** The whole line, of a server that is a process of its own. */
+  readonly message?: string;
 }
 
 /** How a server is to be started. */

@@ -70,7 +70,7 @@ export const MAX_STRETCH = 1.05;
 /** How soon all ways are found after a change of which somebody is told: milliseconds. */
 const CONVERGED_MS = 2_000;
 /** How soon after all servers started at once: they link and measure first. Milliseconds. */
-const START_MS = 3_000;
+const START_MS = 6_000;
 /** How long it takes to measure a new link well, and to tell of it: milliseconds. */
 const SETTLE_MS = 12_000;
 /** How soon nobody sends messages over a link that fell silent: milliseconds. */
@@ -224,6 +224,8 @@ class WaysRun {
     plan: WaysPlan = this.#plan,
   ): void {
     const start = this.#network.now;
+    // What changed before is not to count.
+    this.#waysChanged();
     this.#frames = this.#bytes = 0;
     make();
     let last = start;

@@ -136,8 +136,8 @@ for (
     [["--help"], 0, "netlab lab 0.1.0"],
     [["run", "--help"], 0, "netlab lab run 0.1.0"],
     [["proxy", "--help"], 0, "netlab lab proxy 0.1.0"],
-    [[], 2, "error: Say which command: run, failover, sim, replay or proxy"],
-    [["fly"], 2, "error: Unknown command fly: run, failover, sim, replay or proxy"],
+    [[], 2, "error: Say which command: run, failover, sim, replay, ways or proxy"],
+    [["fly"], 2, "error: Unknown command fly: run, failover, sim, replay, ways or proxy"],
     [["--fly"], 2, "error: Unknown option --fly: --help lists them all"],
     [["proxy"], 2, "error: Say where connections go: deno task lab proxy HOST:PORT"],
     [

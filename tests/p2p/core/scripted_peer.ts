@@ -70,9 +70,9 @@ export class ScriptedPeer {
     this.announce({ server: this.id, version: ++this.#version, address: this.address, links });
   }
 
-  /** Says who is linked to whom. */
-  announce(state: Parameters<typeof writeLinkState>[1]): void {
-    writeLinkState(this.out, state);
+  /** Says who is linked to whom, as it was so many seconds ago. */
+  announce(state: Parameters<typeof writeLinkState>[1], ageS = 0): void {
+    writeLinkState(this.out, state, ageS);
   }
 
   /** Says who its users are, or another server's. */
