@@ -41,7 +41,7 @@ const MIN_WARM_MS = 100;
 /** When nothing arrives for so long, what is missing is lost: milliseconds. */
 const LOST_MS = 5_000;
 /** How long a generator may take besides: milliseconds. */
-const GENERATOR_MS = 60_000;
+const GENERATOR_MS = 240_000;
 
 const GENERATOR = new URL("generator/main.ts", import.meta.url).pathname;
 const LIBRARY = new URL("generator/library.ts", import.meta.url).pathname;

@@ -10,7 +10,7 @@ import { heapBytes } from "./inspector.ts";
 import { sendOne } from "./latency.ts";
 import { Socket } from "./libc.ts";
 import { residentBytes } from "./usage.ts";
-import { connectPair, join, probe } from "./users.ts";
+import { connectPair, join, probe, SilentUsers } from "./users.ts";
 
 /** How long a server gets to settle before its memory is read: milliseconds. */
 const SETTLE_MS = 1_500;
@@ -22,10 +22,12 @@ export async function measureIdle(load: IdleLoad): Promise<IdleResult> {
   probe(pair);
   const tenth = Math.ceil(users / 10);
   const sockets: Socket[] = [];
+  const silent = new SilentUsers(load);
+  silent.add(pair.sender, pair.receiver);
   const before = await memory(pids, inspector);
-  const joinFew = add(load, sockets, tenth);
-  add(load, sockets, users - 2 * tenth);
-  const joinMany = add(load, sockets, tenth);
+  const joinFew = add(load, sockets, silent, tenth);
+  add(load, sockets, silent, users - 2 * tenth);
+  const joinMany = add(load, sockets, silent, tenth);
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const after = await memory(pids, inspector);
   const leave = (count: number) =>
@@ -47,13 +49,19 @@ export async function measureIdle(load: IdleLoad): Promise<IdleResult> {
   };
 }
 
-function add({ protocol, port, tag }: IdleLoad, sockets: Socket[], count: number): number {
+function add(
+  { protocol, port, tag }: IdleLoad,
+  sockets: Socket[],
+  silent: SilentUsers,
+  count: number,
+): number {
   return perUser(count, () => {
     for (let left = count; left > 0; left--) {
       const socket = Socket.connect(port);
       const name = `i${tag}${String(sockets.length).padStart(5, "0")}`;
       join(socket, PROTOCOLS[protocol].join(name, "receiver"));
       sockets.push(socket);
+      silent.add(socket);
     }
   });
 }

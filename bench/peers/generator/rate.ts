@@ -6,7 +6,7 @@
  */
 import type { RateLoad, RateResult } from "../load.ts";
 import { Poll } from "./libc.ts";
-import { connectPair, inbox, type Pair, probe, receive, sendAll } from "./users.ts";
+import { connectPair, inbox, type Pair, probe, receive, sendAll, SilentUsers } from "./users.ts";
 import { cpuSeconds, residentBytes } from "./usage.ts";
 
 /** How long to wait for something to happen before the clock is looked at again: milliseconds. */
@@ -17,9 +17,11 @@ const MAX_BATCH = 65_536;
 /** Loads a server, and says how many messages a second arrived. */
 export function measureRate(load: RateLoad): RateResult {
   const most = Math.min(load.window, MAX_BATCH);
+  const silent = new SilentUsers(load);
   const connect = (index: number, window: number) => {
     const pair = connectPair(load, index, most);
     probe(pair);
+    silent.add(pair.sender, pair.receiver);
     return new Flow(pair, index, window);
   };
   const flows = range(0, load.pairs).map((index) => connect(index, load.window));

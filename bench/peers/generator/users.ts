@@ -24,6 +24,9 @@ const QUIET_MS = 50;
 /** Bytes in one write. */
 const BATCH_BYTES = 64 * 1024;
 
+/** How often a silent user shows that it is there: as netlab's client does, milliseconds. */
+const SIGN_OF_LIFE_MS = 15_000;
+
 /** Where everything that comes in is received. */
 export const inbox: Uint8Array<ArrayBuffer> = new Uint8Array(256 * 1024);
 
@@ -40,6 +43,26 @@ export interface Pair {
   readonly answers: Counter | undefined;
   /** How many of them for a message. */
   readonly answersPerMessage: number;
+}
+
+/** Users who have nothing to say while others join: a server may give up those that are silent. */
+export class SilentUsers {
+  readonly #signOfLife: Uint8Array<ArrayBuffer> | undefined;
+  readonly #sockets: Socket[] = [];
+  #shownAt = performance.now();
+
+  /** Nobody yet. */
+  constructor({ protocol }: Load) {
+    this.#signOfLife = (PROTOCOLS[protocol] as Protocol).signOfLife;
+  }
+
+  /** Some more; all of them show that they are there, when it is time. */
+  add(...sockets: (Socket | undefined)[]): void {
+    for (const socket of sockets) if (socket) this.#sockets.push(socket);
+    if (!this.#signOfLife || performance.now() - this.#shownAt < SIGN_OF_LIFE_MS) return;
+    this.#shownAt = performance.now();
+    for (const socket of this.#sockets) sendAll(socket, this.#signOfLife);
+  }
 }
 
 /** Signs a user on. */

@@ -16,6 +16,7 @@ import {
   writeBareRegistration,
   writeInformationRequest,
   writeMessage,
+  writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
 import { CountedIds, type IdWriter, RandomIds } from "./ids.ts";
@@ -41,9 +42,13 @@ export const netlabBare: Protocol = {
   answers: () => undefined,
 };
 
+/** Receipts for no message: heard, and not answered. */
+const SIGN_OF_LIFE = frames((out) => writeReceipts(out, []));
+
 /** Sessions, which count their messages in the ids; nobody keeps these. */
 export const netlabSession: Protocol = {
   join: joinSession,
+  signOfLife: SIGN_OF_LIFE,
   batch: (talk, bytes, most) => messages(talk, MessageKind.Plain, new CountedIds(), bytes, most),
   deliveries: (talk) => new FixedCounter(message(talk, MessageKind.Plain).length),
   answers: () => undefined,
@@ -52,6 +57,7 @@ export const netlabSession: Protocol = {
 /** Sessions with receipts: the server keeps each message until the recipient has acknowledged it. */
 export const netlabReceipts: Protocol = {
   join: joinSession,
+  signOfLife: SIGN_OF_LIFE,
   batch: (talk, bytes, most) =>
     messages(talk, MessageKind.WithReceipts, new CountedIds(), bytes, most),
   deliveries: () => new AcknowledgingCounter(),
@@ -63,6 +69,7 @@ export const netlabReceipts: Protocol = {
 /** Messages for somebody who is not there: each is kept, and `accepted` when it is safe. */
 export const netlabKept: Protocol = {
   join: joinSession,
+  signOfLife: SIGN_OF_LIFE,
   batch: (talk, bytes, most) =>
     messages(talk, MessageKind.WithReceipts, new CountedIds(), bytes, most),
   deliveries: () => undefined,

@@ -64,6 +64,8 @@ export interface Protocol {
   deliveries(talk: Talk): Counter | undefined;
   /** Counts the answers that the sender gets; `undefined` where it gets none. */
   answers(talk: Talk): Counter | undefined;
+  /** What a user sends now and then who has nothing to say, where a server gives up the silent. */
+  readonly signOfLife?: Uint8Array<ArrayBuffer>;
   /**
    * How many answers the sender gets for each message.
    *
