@@ -34,6 +34,12 @@ export interface ClusterOptions {
    */
   processes?: boolean;
   /**
+   * The program that each of these processes runs: one that takes the options of the system's own.
+   *
+   * @default {the system's own}
+   */
+  program?: string;
+  /**
    * Whether there is a proxy in front of each server for its users, and one for each server that may
    * dial it, so that links can be made worse.
    *
@@ -99,12 +105,14 @@ export class Cluster implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
 
   private constructor(options: ClusterOptions, ports: number[]) {
-    const { system = "p2p", processes = false, proxies = false, onEvent = () => {} } = options;
+    const { system = "p2p", program, processes = false, proxies = false, onEvent = () => {} } =
+      options;
     this.#links = ports.map(() => []);
     this.servers = ports.map((port, index) =>
       new ClusterServer(index, {
         port,
         system,
+        program,
         processes,
         data: options.data && `${options.data}/server-${index}`,
         advertise: `${DEFAULT_HOST}:${proxies ? DEAD_PORT + index : port}`,

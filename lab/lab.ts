@@ -6,6 +6,7 @@
  */
 import { type Program, runProgram, UsageError } from "@netlab/cli";
 import config from "./deno.json" with { type: "json" };
+import { labFailoverProgram, runLabFailover } from "./failover_program.ts";
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
 import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim_program.ts";
@@ -34,6 +35,10 @@ const program = {
       what: "One of them again, to look at closely",
     },
     {
+      command: "deno task lab failover",
+      what: "A thousand users lose their server: how soon each is on another",
+    },
+    {
       command: "deno task lab ways",
       what: "A way round that is faster than the straight one",
     },
@@ -49,14 +54,15 @@ if (import.meta.main) {
   if (command === "run") await runProgram(labRunProgram, runLabRun, args);
   if (command === "sim") await runProgram(labSimProgram, runSim, args);
   if (command === "replay") await runProgram(labReplayProgram, runReplay, args);
+  if (command === "failover") await runProgram(labFailoverProgram, runLabFailover, args);
   if (command === "ways") await runProgram(labWaysProgram, runLabWays, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");
   await runProgram(program, () => {
     throw new UsageError(
       command === ""
-        ? "Say which command: run, sim, replay, ways or proxy"
-        : `Unknown command ${command}: run, sim, replay, ways or proxy`,
+        ? "Say which command: run, failover, sim, replay, ways or proxy"
+        : `Unknown command ${command}: run, failover, sim, replay, ways or proxy`,
     );
   }, isOption ? Deno.args : []);
 }

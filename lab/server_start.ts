@@ -29,6 +29,8 @@ export interface ServerEvent {
 export interface ServerStart {
   /** What it is. */
   readonly system: ClusterSystem;
+  /** The program to run as a process; that of the system when `undefined`. */
+  readonly program: string | undefined;
   /** Where it listens on 127.0.0.1. */
   readonly port: number;
   /** What it tells others about where it is. */
@@ -78,7 +80,7 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
 export async function startProcess(start: ServerStart): Promise<StartedServer> {
   const { port, advertise, peers, data, onEvent } = start;
   const process = Process.start(
-    programOf(start.system),
+    start.program ?? programOf(start.system),
     [
       ...["--port", String(port), "--advertise", advertise, "--json"],
       // A server with no peers of its own would look at the default ports.

@@ -11,7 +11,8 @@ import type { Link } from "./core/link.ts";
 import type { LinkCosts } from "./core/link_costs.ts";
 import type { MailStore } from "./core/mail_store.ts";
 import type { MailboxLimits } from "./core/mailbox.ts";
-import { type FrameRule, RoutingCore } from "./core/routing_core.ts";
+import type { FrameRule } from "./core/frame_rules.ts";
+import { RoutingCore } from "./core/routing_core.ts";
 import { dial } from "./dial.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 

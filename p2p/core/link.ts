@@ -52,7 +52,7 @@ export class Link {
   /** What the server at the other end can do, once it has said. */
   capabilities: ReadonlySet<string> = new Set();
   /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */
-  readonly unacknowledged: Map<string, Set<string>> = new Map();
+  readonly unacknowledged: Map<string, string[]> = new Map();
   /** When the last frame came in: milliseconds. */
   heardAt: number;
   /** Whether the other end of a link between servers is silent for longer than usual. */

@@ -67,6 +67,11 @@ export class Mailbox {
     for (const end of store.loadEnds()) this.#ends.add(end);
   }
 
+  /** Whether what is kept survives the end of the process. */
+  get durable(): boolean {
+    return this.#store.durable;
+  }
+
   /** How many messages are kept. */
   get size(): number {
     return this.#entries.size;

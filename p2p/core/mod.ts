@@ -14,6 +14,7 @@ export * from "./discovery.ts";
 export * from "./ended_stories.ts";
 export * from "./fast_lane.ts";
 export * from "./first_generation.ts";
+export * from "./frame_rules.ts";
 export * from "./hand_over.ts";
 export * from "./host.ts";
 export * from "./link.ts";
