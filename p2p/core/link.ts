@@ -29,6 +29,7 @@ export type Role =
 export const MAX_HOLD_MS = 3_000;
 
 const encoder = new TextEncoder();
+const NONE: ReadonlySet<string> = new Set();
 
 /** One connection. */
 export class Link {
@@ -49,9 +50,7 @@ export class Link {
   /** Where that server is reached. */
   address = "";
   /** What the server at the other end can do, once it has said. */
-  capabilities: ReadonlySet<string> = new Set();
-  /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */
-  readonly unacknowledged: Map<string, Set<string>> = new Map();
+  capabilities: ReadonlySet<string> = NONE;
   /** When the last frame came in: milliseconds. */
   heardAt: number;
   /** When the last sign of life was sent: milliseconds. */
@@ -64,8 +63,9 @@ export class Link {
   heldAt = 0;
   /** Whether it did not write what waits in the time that others were held up for it. */
   overdue = false;
-  /** Links whose reading is held up until this one has written what waits. */
-  readonly heldUp: Set<Link> = new Set();
+  /** Links whose reading is held up until this one has written what waits; none as a rule. */
+  heldUp: Set<Link> | undefined = undefined;
+  #unacknowledged: Map<string, Set<string>> | undefined;
 
   /**
    * A connection of which nothing is known yet.
@@ -82,6 +82,12 @@ export class Link {
     now: number,
   ) {
     this.heardAt = now;
+  }
+
+  /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */
+  get unacknowledged(): Map<string, Set<string>> {
+    // Thousands of users may be here for whom nothing is kept.
+    return this.#unacknowledged ??= new Map();
   }
 
   /** Reads nothing from it until {@linkcode Link.letGo}: its silence means nothing meanwhile. */
