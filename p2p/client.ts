@@ -1,6 +1,6 @@
 /**
  * The messaging client: a user who stays connected, to one server or another. Owns which server that
- * is, coming back after a loss, and moving; the program that reads lines from a person runs it too.
+ * is, coming back after a loss, and moving; what came waits in the inbox, and the program that reads lines from a person runs it too.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { askServers, askUsers } from "./ask.ts";
 import { Attachment, type AttachmentEvents } from "./attachment.ts";
 import { ClientSession } from "./core/client_session.ts";
 import { backoffMs } from "./core/discovery.ts";
-import { MessageQueue } from "./message_queue.ts";
+import { Inbox } from "./inbox.ts";
 
 export type { Message } from "@netlab/protocol";
 
@@ -75,10 +75,6 @@ const ASK_EVERY_MS = 15_000;
 const SILENT_MS = 5_000;
 /** The longest wait between two rounds of trying all servers, in doublings of 250 ms. */
 const MAX_DOUBLINGS = 4;
-/** So many messages that were taken are acknowledged together. */
-const MANY_TAKEN = 100;
-/** How long fewer may wait for more: milliseconds. */
-const ACKNOWLEDGE_MS = 2;
 /** How long {@linkcode P2pClient.close} waits for receipts: milliseconds. */
 const LAST_RECEIPTS_MS = 1_000;
 
@@ -106,7 +102,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #options: P2pClientOptions;
   readonly #sessionKey: string = crypto.randomUUID();
   readonly #session: ClientSession;
-  readonly #queue: MessageQueue;
+  readonly #inbox: Inbox;
   readonly #configured: readonly string[];
   readonly #learned = new Set<string>();
   readonly #leaving = new Set<Promise<void>>();
@@ -115,7 +111,6 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   #reconnecting: Promise<void> | undefined;
   #switching: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #acknowledging: ReturnType<typeof setTimeout> | undefined;
   #askedAt = 0;
   #closing: Promise<void> | undefined;
 
@@ -125,8 +120,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#options = options;
     this.#configured = options.servers ?? DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`);
     for (const server of this.#configured) parseAddress(server);
-    this.#queue = new MessageQueue((much) => this.#attachment?.hold(much));
-    this.#session = new ClientSession((message) => this.#receive(message), performance.now());
+    this.#session = new ClientSession((message) => this.#inbox.receive(message), performance.now());
+    this.#inbox = new Inbox(this.#session, (much) => this.#attachment?.hold(much));
   }
 
   /**
@@ -225,7 +220,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** Messages to this user, in the order in which they came, each once. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     return {
-      next: () => this.#next(),
+      next: () => this.#inbox.next(),
       return: () => Promise.resolve({ value: undefined, done: true }),
     };
   }
@@ -247,35 +242,6 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     return this.close();
   }
 
-  /** The next message; to take it is what its sender waits to hear of. */
-  #next(): Promise<IteratorResult<Message, undefined>> {
-    const { waiting } = this.#queue;
-    const next = this.#queue.next();
-    if (waiting === 0) {
-      // Nothing is there: what was taken is acknowledged now, and so is the next one as it comes.
-      this.#session.acknowledge();
-      void next.then(({ value }) => value && this.#took(value, true), () => {});
-    } else void next.then(({ value }) => value && this.#took(value, waiting === 1));
-    return next;
-  }
-
-  /** Acknowledges many messages at once, but none later than a few milliseconds. */
-  #took({ id }: Message, last: boolean): void {
-    if (this.#session.take(id) >= MANY_TAKEN || last) this.#session.acknowledge();
-    else if (!this.#end.signal.aborted) {
-      this.#acknowledging ??= setTimeout(() => {
-        this.#acknowledging = undefined;
-        this.#session.acknowledge();
-      }, ACKNOWLEDGE_MS);
-    }
-  }
-
-  /** What comes when the user has left is kept for the next client of that name. */
-  #receive(message: Message): void {
-    if (this.#end.signal.aborted && this.#session.isKept(message.id)) return;
-    this.#queue.push(message);
-  }
-
   async #close(reason: NetlabError, told?: NetlabError): Promise<void> {
     if (this.#attachment) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -286,17 +252,14 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     }
     this.#end.abort(reason);
     clearInterval(this.#timer);
-    clearTimeout(this.#acknowledging);
-    // What the program has not taken by now is delivered to the next client of that name, and only there.
-    this.#queue.drop(({ id }) => this.#session.isKept(id));
-    this.#session.acknowledge();
+    this.#inbox.close();
     const attachment = this.#attachment;
     this.#attachment = undefined;
     if (attachment) this.#leave(attachment);
     await this.#reconnecting;
     await Promise.all(this.#leaving);
     this.#session.end(reason);
-    this.#queue.end(told);
+    this.#inbox.end(told);
     this.#options.onStatus?.({ state: "closed", ...told && { error: told } });
   }
 
@@ -307,7 +270,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   async #open(server: string): Promise<Attachment> {
     const events: AttachmentEvents = {
       frame: (frame, from) => this.#session.received(frame, from),
-      text: (text, from) => this.#session.receive(this.#bareMessage(text, from), false),
+      text: (text, from) => this.#session.receive(bareMessage(text, from, this.name), false),
       servers: (addresses) => {
         for (const address of addresses) this.#learned.add(address);
       },
@@ -323,7 +286,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   #attach(attachment: Attachment): void {
     this.#attachment = attachment;
-    if (this.#queue.pressed) attachment.hold(true);
+    if (this.#inbox.pressed) attachment.hold(true);
     this.#askedAt = performance.now();
     attachment.askServers();
     this.#session.attach(attachment);
@@ -443,17 +406,17 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       attachment.askServers();
     }
   }
+}
 
-  /** A first-generation server delivers `sender: text`, and whatever one read brings is one message. */
-  #bareMessage(text: string, from: Attachment): Message {
-    const colon = text.indexOf(": ");
-    return {
-      id: crypto.randomUUID(),
-      sender: colon > 0 ? text.slice(0, colon) : from.address,
-      recipient: this.name,
-      text: colon > 0 ? text.slice(colon + 2) : text,
-    };
-  }
+/** A first-generation server delivers `sender: text`, and whatever one read brings is one message. */
+function bareMessage(text: string, { address }: Attachment, recipient: string): Message {
+  const colon = text.indexOf(": ");
+  return {
+    id: crypto.randomUUID(),
+    sender: colon > 0 ? text.slice(0, colon) : address,
+    recipient,
+    text: colon > 0 ? text.slice(colon + 2) : text,
+  };
 }
 
 /** Whether trying again would not help: the name is another's, or another connection took over. */

@@ -98,23 +98,30 @@ export async function runClientProgram<C extends P2pClient>(
       ? given
       : await askForServer(stop);
     if (servers === undefined) return 0;
+    let typed = "";
     for (;;) {
       wanted ??= await askForName(stop);
       if (wanted === undefined) return 0;
-      const client = await connect(program, wanted, servers, stop);
-      if (client === "taken" && person) wanted = undefined;
-      else if (client !== "taken") return client;
+      const ended = await connect(program, { name: wanted, servers, typed }, stop);
+      if (typeof ended === "number") return ended;
+      wanted = undefined;
+      typed = ended.typed;
     }
   });
 }
 
-/** Connects and talks; the exit status, or `taken` when a person may choose another name. */
+/** The name is another's, and a person may choose one anew. */
+interface Taken {
+  /** The line that they were typing. */
+  readonly typed: string;
+}
+
+/** Connects and talks; the exit status, unless the name is taken. */
 async function connect<C extends P2pClient>(
   program: ClientProgram<C>,
-  name: string,
-  servers: readonly string[],
+  { name, servers, typed }: { name: string; servers: readonly string[]; typed: string },
   stop: AbortSignal,
-): Promise<number | "taken"> {
+): Promise<number | Taken> {
   let show: (line: string) => void = print;
   let status: ClientStatus | undefined;
   let client: C | undefined;
@@ -133,19 +140,25 @@ async function connect<C extends P2pClient>(
       },
     }, (line) => show(line));
   } catch (error) {
-    const taken = error instanceof NetlabError && error.code === ErrorCode.NameTaken;
-    if (!taken || !Deno.stdin.isTerminal()) throw error;
+    if (!isTaken(error) || !Deno.stdin.isTerminal()) throw error;
     print(red(describeError(error)));
-    return "taken";
+    return { typed };
   }
   if (program.connected) show(program.connected(client));
   else showStatus();
-  using screen = openScreen(dim(`${name}> `));
+  using screen = openScreen(dim(`${name}> `), typed);
   if (screen.interactive) show = (line) => screen.print(line);
   if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));
   stop.addEventListener("abort", () => screen.close(), { once: true });
   const failures = await new Chat(client, screen, program.commands?.(client)).run();
+  // Two halves of a network that find each other may each have a user of this name.
+  const lost = status?.state === "closed" && isTaken(status.error);
+  if (lost && screen.interactive && !stop.aborted) return { typed: screen.typed };
   return failures > 0 ? 1 : 0;
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof NetlabError && error.code === ErrorCode.NameTaken;
 }
 
 async function askForName(stop: AbortSignal): Promise<string | undefined> {

@@ -12,6 +12,8 @@ import * as readline from "node:readline";
 export interface Screen extends AsyncIterable<string>, Disposable {
   /** Whether a person sits at it. */
   readonly interactive: boolean;
+  /** The line that is being typed, or was when the reading ended. */
+  readonly typed: string;
   /** Prints a line above the one that is being typed. */
   print(line: string): void;
   /** Asks for the next line again, after an answer. */
@@ -20,8 +22,11 @@ export interface Screen extends AsyncIterable<string>, Disposable {
   close(): void;
 }
 
-/** Standard input and output: as a terminal with a line editor and a history, or as plain lines. */
-export function openScreen(prompt: string): Screen {
+/**
+ * Standard input and output: as a terminal with a line editor and a history, or as plain lines. With
+ * `typed`, a person goes on with a line that they had begun.
+ */
+export function openScreen(prompt: string, typed = ""): Screen {
   const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   const editor = readline.createInterface({
     input: process.stdin,
@@ -34,9 +39,13 @@ export function openScreen(prompt: string): Screen {
   editor.on("SIGINT", () => editor.close());
   let open = true;
   editor.on("close", () => open = false);
+  if (interactive && typed !== "") editor.write(typed);
   const lines = editor[Symbol.asyncIterator]();
   return {
     interactive,
+    get typed() {
+      return editor.line;
+    },
     print(line) {
       if (!interactive || !open) return print(line);
       const { rows } = editor.getCursorPos();

@@ -188,6 +188,7 @@ export class FrameWriter {
    * @throws {RangeError} When it has more than 255 bytes of UTF-8; the frame is taken back.
    */
   shortText(text: string): void {
+    if (text === "") return this.u8(0);
     const at = this.#claim(1);
     this.text(text);
     const length = this.#length - at - 1;

@@ -8,7 +8,15 @@ import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { checkName, checkText, checkUuid, readName, readText, readUuidWords } from "./text.ts";
+import {
+  checkName,
+  checkText,
+  checkUuid,
+  readName,
+  readText,
+  readUuidText,
+  readUuidWords,
+} from "./text.ts";
 import { UUID_TEXT_BYTES } from "./text.ts";
 
 /** What one user writes to another. */
@@ -175,7 +183,7 @@ const fields = new MessageFields();
 
 /** The id of a message whose fields were found, in lower-case text. */
 export function messageId(fields: MessageFields): string {
-  return readText(fields.bytes, fields.id, fields.id + UUID_TEXT_BYTES, "id").toLowerCase();
+  return readUuidText(fields.bytes, fields.id);
 }
 
 /**

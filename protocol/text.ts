@@ -44,6 +44,7 @@ const SHORT_BYTES = 64;
 /** The string, when it is short and all ASCII. */
 function readShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   if (end - start > SHORT_BYTES) return undefined;
+  if (end === start) return "";
   for (let at = start; at < end; at++) if (bytes[at]! >= 0x80) return undefined;
   return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
 }
@@ -156,7 +157,13 @@ export function readName(bytes: Uint8Array, start: number, end: number): string 
   return name;
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const HEX_DIGITS = encoder.encode("0123456789abcdef");
+
+/**
+ * The codes of a UUID in text, with its hyphens where they belong: a string is made of these in half the
+ * time that it takes from a part of a buffer.
+ */
+const codes: number[] = Array.from(encoder.encode(NIL_UUID));
 
 /** What stands in {@linkcode PAIRS} for two characters that are no hex digits. */
 const NO_PAIR = 0x100;
@@ -175,12 +182,21 @@ function* digits(): Iterable<[value: number, code: number]> {
 
 /** The UUID whose 16 bytes begin at `at`, in lower-case text. */
 export function readUuid(bytes: Uint8Array, at: number): string {
-  let text = "";
+  let to = 0;
   for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
-    text += HEX[bytes[at + i]!];
+    if (i === 4 || i === 6 || i === 8 || i === 10) to++;
+    const byte = bytes[at + i]!;
+    codes[to++] = HEX_DIGITS[byte >>> 4]!;
+    codes[to++] = HEX_DIGITS[byte & 15]!;
   }
-  return text;
+  return String.fromCharCode.apply(null, codes);
+}
+
+/** The UUID in text that begins at `at`, in lower case. It must be one. */
+export function readUuidText(bytes: Uint8Array, at: number): string {
+  // This bit makes letters small, and digits and hyphens have it.
+  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | 0x20;
+  return String.fromCharCode.apply(null, codes);
 }
 
 /** Writes the 16 bytes of a UUID in text to `bytes` at `at`. */

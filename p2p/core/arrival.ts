@@ -45,6 +45,20 @@ export interface ArrivalParts {
   readonly onAnswers: () => void;
 }
 
+/** A kept message for a user of this server. */
+export interface Arriving {
+  /** Its id, a UUID. */
+  readonly id: string;
+  /** The name of the user it is for. */
+  readonly recipient: string;
+  /** Where its fields lie. */
+  readonly fields: MessageFields;
+  /** The id of the one that has to be there before it; nil for none. */
+  readonly previous: string;
+  /** The id of the server that keeps it. */
+  readonly origin: string;
+}
+
 /** Takes kept messages to their recipients, and answers the servers that keep them. */
 export class Arrival {
   readonly #context: Context;
@@ -63,7 +77,11 @@ export class Arrival {
     const { origin, destination, previous, message } = readKeptMessage(frame.payload);
     const fields = this.#fields.read(message, 0, message.length);
     if (destination === this.#context.id) {
-      if (frame.subtype === MessageKind.Kept) return this.deliver(fields, previous, origin);
+      if (frame.subtype === MessageKind.Kept) {
+        const recipient = readName(message, fields.recipient, fields.recipientEnd);
+        const id = messageId(fields);
+        return this.deliver({ id, recipient, fields, previous, origin });
+      }
       return takeover.take(fields, message, previous, origin);
     }
     const hops = frame.reserved + 1;
@@ -75,11 +93,9 @@ export class Arrival {
     this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the way is clogged"));
   }
 
-  /** Hands a kept message to a user here, behind the one with the id `previous`, or says why not. */
-  deliver(fields: MessageFields, previous: string, origin: string): void {
+  /** Hands a kept message to a user here, or says why not. */
+  deliver({ id, recipient, fields, previous, origin }: Arriving): void {
     const { users, handOver, firstGeneration } = this.#parts;
-    const id = messageId(fields);
-    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
     if (handOver.wasSeen(id)) return this.#answer(origin, delivered(id));
     if (user) {
@@ -88,7 +104,7 @@ export class Arrival {
         return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, reason));
       }
       if (user.port.out.length <= REFUSE_BYTES) {
-        if (handOver.kept(user, fields, origin)) this.#answer(origin, delivered(id));
+        if (handOver.kept(user, id, fields, origin)) this.#answer(origin, delivered(id));
         return;
       }
       return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));

@@ -20,16 +20,16 @@ import {
   writeKeptMessage,
 } from "@netlab/protocol";
 import type { Arrival } from "./arrival.ts";
-import type { Location } from "./directory.ts";
 import type { Context } from "./host.ts";
 import { type Link, MAX_HOLD_MS } from "./link.ts";
 import type { StoredMessage } from "./mail_store.ts";
-import type { Box, KeptEntry, Mailbox } from "./mailbox.ts";
+import type { Box, KeptEntry } from "./box.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
 import { accepted, delivered, type Receipts, refused } from "./receipts.ts";
 import { HOLD_UP_BYTES, REFUSE_BYTES } from "./relay.ts";
 import type { Takeover } from "./takeover.ts";
-import type { Topology } from "./topology.ts";
+import type { Route, Topology } from "./topology.ts";
 import type { Users } from "./users.ts";
 import { Withheld } from "./withheld.ts";
 
@@ -73,8 +73,8 @@ export class Delivery {
   readonly #overdue = new Set<string>();
   /** Recipients whose way was clogged. */
   readonly #clogged = new Set<string>();
-  /** Over which neighbour each server was reached when that was last looked at. */
-  #ways = new Map<string, string>();
+  /** How each server was reached when that was last looked at. */
+  #ways: ReadonlyMap<string, Route> = new Map();
   #lookedAt = 0;
 
   /** Delivers what is in the mailbox. */
@@ -85,7 +85,7 @@ export class Delivery {
 
   /** A user of this server sends a message that is to be kept. */
   accept(link: Link, frame: Frame, fields: MessageFields): void {
-    const { mailbox, users, receipts } = this.#parts;
+    const { mailbox, receipts } = this.#parts;
     const id = messageId(fields);
     const known = mailbox.get(id);
     if (known) {
@@ -101,9 +101,7 @@ export class Delivery {
       return receipts.toUser(link.name, refused(id, ErrorCode.TextTooLong, reason));
     }
     const full = mailbox.isFull(recipient);
-    const waits = users.locate(recipient) && !this.#overdue.has(recipient) &&
-      this.#withheld.bytesOf(link.name) <= MAX_WITHHELD_BYTES;
-    if (full && !waits) {
+    if (full && !this.#mayWait(link, recipient)) {
       const reason = `Cannot keep a message for ${recipient}: too many wait for them already`;
       return receipts.toUser(link.name, refused(id, ErrorCode.MailboxFull, reason));
     }
@@ -156,16 +154,14 @@ export class Delivery {
   /** Ways changed: what was sent over one that is no more is sent again. */
   waysChanged(): void {
     const { topology, mailbox } = this.#parts;
-    // Over the same neighbour, but further or less far: something behind it changed.
-    const ways = new Map(
-      [...topology.routes()].map(([server, { next, cost }]) => [server, `${next} ${cost}`]),
-    );
+    const ways = topology.routes();
     const before = this.#ways;
     this.#ways = ways;
     for (const recipient of mailbox.recipients()) {
       const box = mailbox.box(recipient)!;
-      for (const { sentTo } of box.entries.values()) {
-        if (sentTo === undefined || sentTo === this.#context.id) continue;
+      for (const { sentTo } of box.entries()) {
+        if (sentTo === undefined) break;
+        if (sentTo === this.#context.id) continue;
         if (ways.get(sentTo) === before.get(sentTo)) continue;
         this.#sendAgain(recipient, box);
         break;
@@ -217,10 +213,10 @@ export class Delivery {
     }
     for (const recipient of mailbox.recipients()) {
       const box = mailbox.box(recipient)!;
-      const [oldest] = box.entries.values();
+      const { first: oldest } = box;
       const late = oldest?.sentTo !== undefined && now - oldest.sentAt >= ANSWER_MS;
       if (late) this.#sendAgain(recipient, box);
-      else if (box.waiting.size > 0) this.#send(recipient);
+      else if (box.waiting) this.#send(recipient);
     }
   }
 
@@ -231,41 +227,48 @@ export class Delivery {
 
   /** Sends what waits for a user, in order, as far as it may be under way. */
   #send(recipient: string): void {
-    const { mailbox, users } = this.#parts;
+    const { mailbox, users, mesh } = this.#parts;
     const box = mailbox.box(recipient);
-    if (!box || box.waiting.size === 0) return;
+    if (!box?.waiting) return;
     const location = users.locate(recipient);
     if (!location) return;
-    for (const entry of box.waiting) {
-      const full = box.entries.size - box.waiting.size >= MAX_UNDER_WAY ||
+    const here = location.server === this.#context.id;
+    const link = here ? users.get(recipient) : mesh.toward(location.server);
+    // A user of this server without a link is one of a first-generation server.
+    if (!link && !here) {
+      this.#clogged.add(recipient);
+      return;
+    }
+    for (let entry = box.waiting; entry; entry = box.waiting) {
+      const full = box.underWay >= MAX_UNDER_WAY ||
         box.underWayBytes >= MAX_UNDER_WAY_BYTES;
       if (full || !entry.safe) return;
-      if (!this.#hasRoom(recipient, location)) {
+      if (link && link.port.out.length > HOLD_UP_BYTES) {
         this.#clogged.add(recipient);
         return;
       }
       const previous = box.lastSent;
       box.sent(entry, location.server, this.#context.now);
-      this.#sendOne(entry, previous, location);
+      if (here) this.#sendHere(entry, previous);
+      else this.#sendAway(entry, previous, location.server, link!);
     }
   }
 
-  #hasRoom(recipient: string, { server }: Location): boolean {
-    const { users, mesh } = this.#parts;
-    const here = server === this.#context.id;
-    const link = here ? users.get(recipient) : mesh.toward(server);
-    // A user of this server without a link is one of a first-generation server.
-    return link ? link.port.out.length <= HOLD_UP_BYTES : here;
+  #sendHere({ id, recipient, message }: KeptEntry, previous: string): void {
+    const fields = this.#fields.read(message, 0, message.length);
+    const origin = this.#context.id;
+    this.#parts.arrival.deliver({ id, recipient, fields, previous, origin });
   }
 
-  #sendOne({ message }: KeptEntry, previous: string, { server }: Location): void {
-    const { mesh, arrival } = this.#parts;
-    const { id } = this.#context;
-    if (server === id) {
-      return arrival.deliver(this.#fields.read(message, 0, message.length), previous, id);
-    }
-    const kept = { origin: id, destination: server, previous, message };
-    writeKeptMessage(mesh.toward(server)!.port.out, kept, MessageKind.Kept, 1);
+  #sendAway({ message }: KeptEntry, previous: string, destination: string, link: Link): void {
+    const kept = { origin: this.#context.id, destination, previous, message };
+    writeKeptMessage(link.port.out, kept, MessageKind.Kept, 1);
+  }
+
+  /** Whether a sender may go on although as much is kept for a recipient as may be. */
+  #mayWait(link: Link, recipient: string): boolean {
+    return this.#parts.users.locate(recipient) !== undefined && !this.#overdue.has(recipient) &&
+      this.#withheld.bytesOf(link.name) <= MAX_WITHHELD_BYTES;
   }
 
   /** A server says what became of messages that this one keeps. */
@@ -278,7 +281,9 @@ export class Delivery {
       if (state === ReceiptState.Delivered) {
         const end = delivered(id);
         this.#withheld.remove(entry);
-        mailbox.end(end);
+        // That it arrived here is remembered anyway, as long as this server runs.
+        if (from === this.#context.id && !mailbox.durable) mailbox.remove(id);
+        else mailbox.end(end);
         receipts.toUser(entry.sender, end);
         changed.add(entry.recipient);
       } else if (state === ReceiptState.Accepted) {

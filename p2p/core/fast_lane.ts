@@ -73,7 +73,7 @@ export class FastLane {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = start;
     for (;;) {
-      const count = this.#look(bytes, view, at, end);
+      const count = this.#look(view, at, end);
       const done = this.#pass(link, bytes, view, count);
       at = this.#starts[done]!;
       // Whatever stops the lane may come again and again: no more is looked at in vain than passes.
@@ -85,7 +85,7 @@ export class FastLane {
   }
 
   /** Finds the frames of a batch and their ids, and has what is known of these fetched from memory. */
-  #look(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  #look(view: DataView, start: number, end: number): number {
     const starts = this.#starts;
     const ids = this.#ids;
     const batch = this.#batch;
@@ -100,7 +100,7 @@ export class FastLane {
       at = next;
     }
     starts[count] = at;
-    this.#seen.table.fetch(count);
+    this.#seen.table.warm(count);
     return count;
   }
 
@@ -128,6 +128,8 @@ export class FastLane {
       if (out.length > HOLD_UP_BYTES) return i;
 
       if (role === "peer") {
+        // Never back where it came from.
+        if (to === link) return i;
         const hops = ofUser ? 1 : view.getUint16(start + 4) + 1;
         if (hops > MAX_HOPS) return i;
         view.setUint16(start + 4, hops);

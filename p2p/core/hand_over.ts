@@ -4,38 +4,39 @@
  *
  * @module
  */
-import { FrameType, type MessageFields, messageId, MessageKind, writeUuid } from "@netlab/protocol";
+import { FrameType, type MessageFields, MessageKind, writeUuid } from "@netlab/protocol";
 import { isCounted } from "./counted_ids.ts";
-import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
-import { SeenIds } from "./seen_ids.ts";
 import type { SeenMessages } from "./seen_messages.ts";
+import { SeenTable } from "./seen_table.ts";
 
 const SEPARATOR = new TextEncoder().encode(": ");
 
 /** Hands messages over. */
 export class HandOver {
-  readonly #context: Context;
   /** Ids of kept messages; what nobody keeps cannot crowd them out. */
-  readonly #seen = new SeenIds();
-  /** All messages, those that nobody keeps among them. */
+  readonly #kept: SeenTable;
+  /** Messages that nobody keeps, and kept ones of which such a copy may come. */
   readonly #all: SeenMessages;
 
-  /** Nothing was handed over yet but what stands in `all`. */
-  constructor(context: Context, all: SeenMessages) {
-    this.#context = context;
+  /** Nothing was handed over yet but what stands in `all`; `random` as {@linkcode SeenTable} wants it. */
+  constructor(all: SeenMessages, random: () => number) {
     this.#all = all;
+    this.#kept = new SeenTable(random);
   }
 
   /** Whether a message was taken care of here. */
   wasSeen(id: string): boolean {
-    return this.#seen.has(id) || this.#all.table.has(wordsOf(id), 0);
+    const words = wordsOf(id);
+    return this.#kept.has(words, 0) || this.#all.table.has(words, 0);
   }
 
   /** A message was taken care of here. */
   markSeen(id: string): void {
-    this.#seen.add(id, this.#context.now);
-    this.#all.table.add(wordsOf(id), 0);
+    const words = wordsOf(id);
+    this.#kept.add(words, 0);
+    // What counts is known by its number.
+    if (!isCounted(words, 0)) this.#all.table.add(words, 0);
   }
 
   /** Whether a kept message was handed over on that connection, or was taken care of before. */
@@ -57,8 +58,7 @@ export class HandOver {
    * Hands over a message that `origin` keeps until it is acknowledged; a second copy is dropped. Returns
    * whether that was all: whoever reads text acknowledges nothing.
    */
-  kept(user: Link, fields: MessageFields, origin: string): boolean {
-    const id = messageId(fields);
+  kept(user: Link, id: string, fields: MessageFields, origin: string): boolean {
     // Nor is a copy handed over that comes by way of a first-generation server and is not kept.
     if (isCounted(fields.idWords, 0)) this.#isNew(fields);
     if (user.role !== "session") {
@@ -68,10 +68,10 @@ export class HandOver {
     }
     const origins = user.unacknowledged.get(id);
     if (origins) {
-      origins.add(origin);
+      if (!origins.includes(origin)) origins.push(origin);
       return false;
     }
-    user.unacknowledged.set(id, new Set([origin]));
+    user.unacknowledged.set(id, [origin]);
     user.port.out.begin(FrameType.Message, MessageKind.WithReceipts);
     user.port.out.bytes(fields.bytes, fields.id, fields.end);
     user.port.out.end();
@@ -79,7 +79,7 @@ export class HandOver {
   }
 
   /** The user's client has taken a message; the ids of the servers that keep it. */
-  acknowledged(user: Link, id: string): Iterable<string> {
+  acknowledged(user: Link, id: string): readonly string[] {
     const origins = user.unacknowledged.get(id);
     if (!origins) return [];
     user.unacknowledged.delete(id);

@@ -7,6 +7,7 @@
 import { type NetlabError, NIL_UUID, writeError } from "@netlab/protocol";
 import type { Stream } from "./counted_ids.ts";
 import type { Port } from "./host.ts";
+import { Pulse } from "./pulse.ts";
 
 /** What the party at the other end is. */
 export type Role =
@@ -65,7 +66,9 @@ export class Link {
   overdue = false;
   /** Links whose reading is held up until this one has written what waits; none as a rule. */
   heldUp: Set<Link> | undefined = undefined;
-  #unacknowledged: Map<string, Set<string>> | undefined;
+  // Thousands of users may be here whom nobody writes to: what they do not need is not made.
+  #unacknowledged: Map<string, string[]> | undefined;
+  #pulse: Pulse | undefined;
 
   /**
    * A connection of which nothing is known yet.
@@ -85,9 +88,13 @@ export class Link {
   }
 
   /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */
-  get unacknowledged(): Map<string, Set<string>> {
-    // Thousands of users may be here for whom nothing is kept.
+  get unacknowledged(): Map<string, string[]> {
     return this.#unacknowledged ??= new Map();
+  }
+
+  /** Whether the other end of a link between servers is silent for longer than usual. */
+  get pulse(): Pulse {
+    return this.#pulse ??= new Pulse();
   }
 
   /** Reads nothing from it until {@linkcode Link.letGo}: its silence means nothing meanwhile. */

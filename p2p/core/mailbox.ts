@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { NIL_UUID, type Receipt, ReceiptState } from "@netlab/protocol";
+import { type Receipt, ReceiptState } from "@netlab/protocol";
+import { Box, KeptEntry } from "./box.ts";
 import { EndedStories } from "./ended_stories.ts";
 import type { MailStore, StoredMessage } from "./mail_store.ts";
 
@@ -30,50 +31,6 @@ export interface MailboxLimits {
   maxAgeMs?: number;
 }
 
-/** A message that is kept. */
-export interface KeptEntry extends StoredMessage {
-  /** The id of the server it was sent to and not heard of since; `undefined` while it waits. */
-  sentTo: string | undefined;
-  /** When it was sent there: milliseconds. */
-  sentAt: number;
-  /** Whether it has been written down: nobody is told of it, or sent it, before. */
-  safe: boolean;
-}
-
-/** The messages for one user. */
-export class Box {
-  /** By id, in the order in which they came. */
-  readonly entries: Map<string, KeptEntry> = new Map();
-  /** Those that are not under way, in order. */
-  readonly waiting: Set<KeptEntry> = new Set();
-  /** Bytes of all of them. */
-  bytes = 0;
-  /** Bytes of those that are under way. */
-  underWayBytes = 0;
-  /** The id of the one that was sent last; nil when all that wait come first. */
-  lastSent: string = NIL_UUID;
-
-  /** A message is under way to a server. */
-  sent(entry: KeptEntry, server: string, now: number): void {
-    entry.sentTo = server;
-    entry.sentAt = now;
-    this.waiting.delete(entry);
-    this.underWayBytes += entry.message.length;
-    this.lastSent = entry.id;
-  }
-
-  /** Nothing is under way any more: all of it waits, in order. */
-  wait(): void {
-    this.waiting.clear();
-    this.underWayBytes = 0;
-    this.lastSent = NIL_UUID;
-    for (const entry of this.entries.values()) {
-      entry.sentTo = undefined;
-      this.waiting.add(entry);
-    }
-  }
-}
-
 /** What came of writing down. */
 export interface Committed {
   /** Messages that are safe from now on. */
@@ -91,9 +48,8 @@ export class Mailbox {
   readonly #maxBytes: number;
   readonly #maxAgeMs: number;
   readonly #boxes = new Map<string, Box>();
-  readonly #recipients = new Map<string, string>();
-  /** Oldest first, as far as the clock goes on. */
-  readonly #ages = new Map<string, number>();
+  /** By id, oldest first as far as the clock goes on. */
+  readonly #entries = new Map<string, KeptEntry>();
   #fresh: KeptEntry[] = [];
   #removed: string[] = [];
   readonly #ends = new EndedStories();
@@ -106,14 +62,19 @@ export class Mailbox {
     this.#maxBytes = limits.maxBytes ?? 16 * 1024 * 1024;
     this.#maxAgeMs = limits.maxAgeMs ?? 7 * 24 * 3_600_000;
     for (const message of store.load()) {
-      this.#put({ ...message, sentTo: undefined, sentAt: 0, safe: true });
+      this.#put(new KeptEntry(message, true));
     }
     for (const end of store.loadEnds()) this.#ends.add(end);
   }
 
+  /** Whether what is kept survives the end of the process. */
+  get durable(): boolean {
+    return this.#store.durable;
+  }
+
   /** How many messages are kept. */
   get size(): number {
-    return this.#recipients.size;
+    return this.#entries.size;
   }
 
   /** Whether anything has to be written down. */
@@ -133,29 +94,29 @@ export class Mailbox {
 
   /** The message with that id. */
   get(id: string): KeptEntry | undefined {
-    const recipient = this.#recipients.get(id);
-    return recipient === undefined ? undefined : this.#boxes.get(recipient)?.entries.get(id);
+    return this.#entries.get(id);
   }
 
   /** Whether as much is kept for a user as may be. */
   isFull(recipient: string): boolean {
     const box = this.#boxes.get(recipient);
     return box !== undefined &&
-      (box.entries.size >= this.#maxMessages || box.bytes >= this.#maxBytes);
+      (box.size >= this.#maxMessages || box.bytes >= this.#maxBytes);
   }
 
   /** Whether so little is kept for a user that those who were held up may go on. */
   isHalfEmpty(recipient: string): boolean {
     const box = this.#boxes.get(recipient);
     return box === undefined ||
-      (box.entries.size <= this.#maxMessages / 2 && box.bytes <= this.#maxBytes / 2);
+      (box.size <= this.#maxMessages / 2 && box.bytes <= this.#maxBytes / 2);
   }
 
   /** Keeps a message; it is safe after the next {@linkcode Mailbox.commit}. Its bytes must not change. */
-  add(message: StoredMessage): void {
-    const entry = { ...message, sentTo: undefined, sentAt: 0, safe: false };
+  add(message: StoredMessage): KeptEntry {
+    const entry = new KeptEntry(message, false);
     this.#put(entry);
     this.#fresh.push(entry);
+    return entry;
   }
 
   /** The story of a message has ended: it is kept no more, and how it ended is remembered. */
@@ -181,7 +142,7 @@ export class Mailbox {
 
   /** Writes down what came and what went, all of it or nothing. */
   commit(): Committed {
-    const fresh = this.#fresh.filter(({ id }) => this.#recipients.has(id));
+    const fresh = this.#fresh.filter(({ id }) => this.#entries.has(id));
     this.#fresh = [];
     try {
       this.#store.write(fresh, this.#removed, this.#freshEnds);
@@ -199,7 +160,7 @@ export class Mailbox {
   /** Takes out what has waited for too long. */
   expire(now: number): KeptEntry[] {
     const expired: KeptEntry[] = [];
-    for (const [id, acceptedAt] of this.#ages) {
+    for (const { id, acceptedAt } of this.#entries.values()) {
       if (now - acceptedAt < this.#maxAgeMs) break;
       const end = { id, state: ReceiptState.Expired, code: 0, reason: "" };
       const entry = this.end(end);
@@ -209,26 +170,20 @@ export class Mailbox {
   }
 
   #put(entry: KeptEntry): void {
-    const { id, recipient, message, acceptedAt } = entry;
+    const { id, recipient } = entry;
     let box = this.#boxes.get(recipient);
     if (!box) this.#boxes.set(recipient, box = new Box());
-    box.entries.set(id, entry);
-    box.waiting.add(entry);
-    box.bytes += message.length;
-    this.#recipients.set(id, recipient);
-    this.#ages.set(id, acceptedAt);
+    box.add(entry);
+    this.#entries.set(id, entry);
   }
 
   #take(id: string): KeptEntry | undefined {
-    const entry = this.get(id);
+    const entry = this.#entries.get(id);
     if (!entry) return undefined;
+    this.#entries.delete(id);
     const box = this.#boxes.get(entry.recipient)!;
-    box.entries.delete(id);
-    box.bytes -= entry.message.length;
-    if (!box.waiting.delete(entry)) box.underWayBytes -= entry.message.length;
-    if (box.entries.size === 0) this.#boxes.delete(entry.recipient);
-    this.#recipients.delete(id);
-    this.#ages.delete(id);
+    box.remove(entry);
+    if (box.size === 0) this.#boxes.delete(entry.recipient);
     return entry;
   }
 }

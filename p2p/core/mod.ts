@@ -5,6 +5,7 @@
  * @module
  */
 export * from "./arrival.ts";
+export * from "./box.ts";
 export * from "./client_session.ts";
 export * from "./counted_ids.ts";
 export * from "./delivery.ts";
@@ -13,12 +14,16 @@ export * from "./discovery.ts";
 export * from "./ended_stories.ts";
 export * from "./fast_lane.ts";
 export * from "./first_generation.ts";
+export * from "./frame_rules.ts";
 export * from "./hand_over.ts";
 export * from "./host.ts";
 export * from "./link.ts";
+export * from "./link_costs.ts";
+export * from "./link_states.ts";
 export * from "./mail_store.ts";
 export * from "./mailbox.ts";
 export * from "./mesh.ts";
+export * from "./pulse.ts";
 export * from "./questions.ts";
 export * from "./name_table.ts";
 export * from "./receipts.ts";
@@ -30,4 +35,5 @@ export * from "./seen_table.ts";
 export * from "./takeover.ts";
 export * from "./topology.ts";
 export * from "./users.ts";
+export * from "./way_log.ts";
 export type { Logger } from "../logger.ts";

@@ -85,7 +85,7 @@ export class SeenTable {
    * Reads a word of the set of each of the first `count` ids that were prepared. The processor fetches
    * those sets from memory side by side, and {@linkcode SeenTable.addPrepared} finds them at hand.
    */
-  fetch(count: number): void {
+  warm(count: number): void {
     const words = this.#words;
     let sum = 0;
     for (let index = 0; index < count; index++) sum ^= words[this.#setOf(index)]!;

@@ -14,7 +14,8 @@ import {
   writeKeptMessage,
 } from "@netlab/protocol";
 import type { Context } from "./host.ts";
-import type { KeptEntry, Mailbox } from "./mailbox.ts";
+import type { KeptEntry } from "./box.ts";
+import type { Mailbox } from "./mailbox.ts";
 import type { Mesh } from "./mesh.ts";
 import { accepted, type Receipts, refused } from "./receipts.ts";
 import { HOLD_UP_BYTES } from "./relay.ts";
@@ -100,8 +101,8 @@ export class Takeover {
   refused(entry: KeptEntry): void {
     if (!this.#isLeaving) return;
     this.#leaving = [];
-    for (const { id } of this.#parts.mailbox.box(entry.recipient)!.entries.values()) {
-      this.#sentAt.delete(this.#parts.mailbox.get(id)!);
+    for (const other of this.#parts.mailbox.box(entry.recipient)!.entries()) {
+      this.#sentAt.delete(other);
     }
   }
 
@@ -158,7 +159,7 @@ export class Takeover {
     const { mailbox } = this.#parts;
     for (const recipient of mailbox.recipients()) {
       let previous = NIL_UUID;
-      for (const entry of mailbox.box(recipient)!.entries.values()) {
+      for (const entry of mailbox.box(recipient)!.entries()) {
         const sentAt = this.#sentAt.get(entry) ?? -Infinity;
         if (this.#context.now - sentAt >= ANSWER_MS) this.#leaving.push({ entry, previous });
         previous = entry.id;

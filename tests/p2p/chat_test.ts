@@ -7,6 +7,7 @@ import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
 /** A screen whose person is the test. */
 class FakeScreen implements Screen {
+  readonly typed = "";
   readonly shown: string[] = [];
   prompts = 0;
   readonly #typing = new TransformStream<string, string>(undefined, { highWaterMark: 100 });

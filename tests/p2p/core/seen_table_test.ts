@@ -52,7 +52,7 @@ Deno.test({
     const table = new SeenTable(seeded(3));
     const ids = [1, 2, 1, 3, 2].map(idOf);
     for (const [index, id] of ids.entries()) table.prepare(id, 0, index);
-    table.fetch(ids.length);
+    table.warm(ids.length);
     assertEquals(ids.map((_, index) => table.addPrepared(index)), [true, true, false, true, false]);
   },
 });

@@ -1,0 +1,106 @@
+/**
+ * Results as a chart in SVG: a small bar chart for each scenario, all bars from zero, netlab's in colour.
+ * Legible on light and on dark pages. Pure.
+ *
+ * @module
+ */
+import type { Report, Row, ScenarioReport } from "../report.ts";
+import { PER_CPU } from "../scenarios.ts";
+import { formatCircumstances, formatShort } from "./format.ts";
+
+const COLUMNS = 2;
+const COLUMN_WIDTH = 560;
+const GAP = 32;
+const MARGIN = 24;
+const TITLE_HEIGHT = 76;
+const LABEL_WIDTH = 236;
+const VALUE_WIDTH = 120;
+const BAR_WIDTH = COLUMN_WIDTH - LABEL_WIDTH - VALUE_WIDTH;
+const ROW_HEIGHT = 22;
+const BAR_HEIGHT = 14;
+const HEAD_HEIGHT = 44;
+const WIDTH = 2 * MARGIN + COLUMNS * COLUMN_WIDTH + (COLUMNS - 1) * GAP;
+
+const STYLE = `
+  svg { --page: #ffffff; --text: #1f2328; --quiet: #59636e; --own: #0969da; --other: #afb8c1; }
+  @media (prefers-color-scheme: dark) {
+    svg { --page: #0d1117; --text: #e6edf3; --quiet: #9198a1; --own: #4493f8; --other: #57606a; }
+  }
+  text { font: 12px system-ui, sans-serif; fill: var(--text); }
+  .page { fill: var(--page); }
+  .title { font-size: 20px; font-weight: 600; }
+  .head { font-size: 14px; font-weight: 600; }
+  .quiet { fill: var(--quiet); }
+  .own { fill: var(--own); }
+  .other { fill: var(--other); }
+  .label { text-anchor: end; }
+  .netlab { font-weight: 600; }
+`;
+
+/** The chart. */
+export function formatChart(report: Report): string {
+  const parts: string[] = [];
+  let y = TITLE_HEIGHT + MARGIN;
+  for (let at = 0; at < report.scenarios.length; at += COLUMNS) {
+    const line = report.scenarios.slice(at, at + COLUMNS);
+    line.forEach((scenario, column) => {
+      parts.push(panel(scenario, MARGIN + column * (COLUMN_WIDTH + GAP), y));
+    });
+    y += Math.max(...line.map(({ rows }) => HEAD_HEIGHT + rows.length * ROW_HEIGHT)) + GAP;
+  }
+  const height = y - GAP + MARGIN;
+  const [where, how] = splitAt(formatCircumstances(report), "; ");
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" ` +
+    `width="${WIDTH}" height="${height}" role="img" aria-label="netlab beside other servers">`,
+    `<style>${STYLE}</style>`,
+    `<rect class="page" width="${WIDTH}" height="${height}"/>`,
+    text(MARGIN, MARGIN + 16, "title", "netlab beside other servers"),
+    text(MARGIN, MARGIN + 40, "quiet", where),
+    text(MARGIN, MARGIN + 58, "quiet", how),
+    ...parts,
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+function panel({ title, figures, rows }: ScenarioReport, x: number, y: number): string {
+  const column = Math.max(0, figures.findIndex(({ name }) => name === PER_CPU.name));
+  const { unit, better, name } = figures[column]!;
+  const most = Math.max(0, ...rows.flatMap(({ values }) => values[column] ?? []));
+  const unitName = [name, unit].filter((word) => word !== "").join(", ");
+  const bars = rows.map((row, index) => bar(row, x, y + HEAD_HEIGHT + index * ROW_HEIGHT));
+  return [
+    text(x, y + 14, "head", title),
+    text(x, y + 31, "quiet", `${unitName}; ${better === "more" ? "longer" : "shorter"} is better`),
+    ...bars,
+  ].join("\n");
+
+  function bar({ contender, product, values }: Row, x: number, y: number): string {
+    const value = values[column] ?? null;
+    const width = value === null || most === 0 ? 0 : value / most * BAR_WIDTH;
+    const own = product === "netlab";
+    const said = value === null ? "no figure" : formatShort(value, unit);
+    const left = x + LABEL_WIDTH;
+    return [
+      text(left - 8, y + 11, own ? "label netlab" : "label", contender),
+      `<rect class="${own ? "own" : "other"}" x="${left}" y="${y}" ` +
+      `width="${Math.max(1, width).toFixed(1)}" height="${BAR_HEIGHT}" rx="2"/>`,
+      text(left + Math.max(1, width) + 6, y + 11, own ? "netlab" : "", said),
+    ].join("\n");
+  }
+}
+
+function text(x: number, y: number, kind: string, said: string): string {
+  const style = kind === "" ? "" : ` class="${kind}"`;
+  return `<text x="${x.toFixed(0)}" y="${y}"${style}>${escape(said)}</text>`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function splitAt(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
+}

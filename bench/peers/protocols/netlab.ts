@@ -1,0 +1,126 @@
+/**
+ * netlab's own protocol, in the ways that its users speak it: as bare text, in frames, with receipts.
+ * Pure: bytes in, bytes out. Frames are written by `@netlab/protocol`; only ids are changed in place.
+ *
+ * @module
+ */
+import {
+  FrameDecoder,
+  FrameType,
+  FrameWriter,
+  HEADER_BYTES,
+  Information,
+  MessageKind,
+  readError,
+  Registration,
+  writeBareRegistration,
+  writeInformationRequest,
+  writeMessage,
+  writeReceipts,
+  writeSessionRegistration,
+} from "@netlab/protocol";
+import { CountedIds, type IdWriter, RandomIds } from "./ids.ts";
+import { AcknowledgingCounter, ReceiptCounter } from "./netlab_counters.ts";
+import { type Batch, type Exchange, FixedCounter, type Protocol } from "./protocol.ts";
+import { repeat, type Talk, text } from "./protocol.ts";
+
+/**
+ * Users of bare text, as the first generation's: random ids, no receipts, deliveries are `sender: text`.
+ */
+export const netlabBare: Protocol = {
+  join: (name) => [{
+    // A bare registration is not answered, a question is.
+    send: frames((out) => {
+      writeBareRegistration(out, name);
+      writeInformationRequest(out, Information.Capabilities);
+    }),
+    answered: (received) =>
+      hasFrame(received, FrameType.InformationResponse, Information.Capabilities),
+  }],
+  batch: (talk, bytes, most) => messages(talk, MessageKind.Plain, new RandomIds(), bytes, most),
+  deliveries: ({ sender, size }) => new FixedCounter(sender.length + 2 + size),
+  answers: () => undefined,
+};
+
+/** Receipts for no message: heard, and not answered. */
+const SIGN_OF_LIFE = frames((out) => writeReceipts(out, []));
+
+/** Sessions, which count their messages in the ids; nobody keeps these. */
+export const netlabSession: Protocol = {
+  join: joinSession,
+  signOfLife: SIGN_OF_LIFE,
+  batch: (talk, bytes, most) => messages(talk, MessageKind.Plain, new CountedIds(), bytes, most),
+  deliveries: (talk) => new FixedCounter(message(talk, MessageKind.Plain).length),
+  answers: () => undefined,
+};
+
+/** Sessions with receipts: the server keeps each message until the recipient has acknowledged it. */
+export const netlabReceipts: Protocol = {
+  join: joinSession,
+  signOfLife: SIGN_OF_LIFE,
+  batch: (talk, bytes, most) =>
+    messages(talk, MessageKind.WithReceipts, new CountedIds(), bytes, most),
+  deliveries: () => new AcknowledgingCounter(),
+  answers: () => new ReceiptCounter(),
+  // Accepted, and delivered.
+  answersPerMessage: 2,
+};
+
+/** Messages for somebody who is not there: each is kept, and `accepted` when it is safe. */
+export const netlabKept: Protocol = {
+  join: joinSession,
+  signOfLife: SIGN_OF_LIFE,
+  batch: (talk, bytes, most) =>
+    messages(talk, MessageKind.WithReceipts, new CountedIds(), bytes, most),
+  deliveries: () => undefined,
+  answers: () => new ReceiptCounter(),
+};
+
+function joinSession(name: string): Exchange[] {
+  return [{
+    send: frames((out) => writeSessionRegistration(out, { session: crypto.randomUUID(), name })),
+    answered: (received) => hasFrame(received, FrameType.Registration, Registration.Session),
+  }];
+}
+
+function frames(write: (out: FrameWriter) => void): Uint8Array<ArrayBuffer> {
+  const out = new FrameWriter();
+  write(out);
+  return out.take().slice();
+}
+
+function message({ sender, receiver, size }: Talk, kind: number): Uint8Array {
+  const id = crypto.randomUUID();
+  return frames((out) =>
+    writeMessage(out, { id, sender, recipient: receiver, text: text(size) }, kind)
+  );
+}
+
+function messages(
+  talk: Talk,
+  kind: number,
+  ids: IdWriter,
+  bytes: number,
+  most: number,
+): Batch {
+  const batch = repeat(message(talk, kind), bytes, most);
+  const view = new DataView(batch.bytes.buffer);
+  return {
+    ...batch,
+    renew(count) {
+      for (let at = HEADER_BYTES, left = count; left > 0; left--, at += batch.messageBytes) {
+        ids.write(view, at);
+      }
+    },
+  };
+}
+
+/** Whether a frame of that type is among what was received; an error is thrown as what it says. */
+function hasFrame(received: Uint8Array, type: number, subtype: number): boolean {
+  let found = false;
+  new FrameDecoder((frame) => {
+    if (frame.type === FrameType.Error) throw readError(frame);
+    if (frame.type === type && frame.subtype === subtype) found = true;
+  }).push(received);
+  return found;
+}

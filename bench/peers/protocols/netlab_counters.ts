@@ -1,0 +1,123 @@
+/**
+ * What comes back over netlab sessions with receipts: messages, which are acknowledged, and receipts.
+ * Owns the way through both; they may stand between frames of other kinds. Pure.
+ *
+ * @module
+ */
+import { FrameType, HEADER_BYTES, MAX_RECEIPTS_PER_FRAME, ReceiptState } from "@netlab/protocol";
+import type { Counter } from "./protocol.ts";
+
+/** Hands over whole frames, wherever the stream was cut. */
+abstract class FrameCounter implements Counter {
+  /** The beginning of a frame that is not complete. */
+  #rest = new Uint8Array(0);
+
+  get whole(): boolean {
+    return this.#rest.length === 0;
+  }
+
+  take(bytes: Uint8Array, length: number): number {
+    let stream = bytes.subarray(0, length);
+    if (this.#rest.length > 0) {
+      const joined = new Uint8Array(this.#rest.length + length);
+      joined.set(this.#rest);
+      joined.set(stream, this.#rest.length);
+      stream = joined;
+    }
+    let count = 0;
+    let at = 0;
+    while (stream.length - at >= HEADER_BYTES) {
+      const end = at + HEADER_BYTES + ((stream[at + 2]! << 8) | stream[at + 3]!);
+      if (end > stream.length) break;
+      count += this.frame(stream[at]!, stream, at + HEADER_BYTES, end);
+      at = end;
+    }
+    this.#rest = stream.slice(at);
+    return count;
+  }
+
+  /** One frame's payload, from `start` to `end`; how many it counts for. */
+  protected abstract frame(type: number, bytes: Uint8Array, start: number, end: number): number;
+}
+
+const ID_BYTES = 16;
+/** Id, state, code, and the length of the reason. */
+const RECORD_BYTES = ID_BYTES + 1 + 2 + 1;
+/** Where in the text of a UUID each of its bytes stands. */
+const DIGITS_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/** Counts messages, and acknowledges each as taken by the program. */
+export class AcknowledgingCounter extends FrameCounter {
+  #buffer = new Uint8Array(1 << 16);
+  #length = 0;
+  #frameAt = 0;
+  #records = 0;
+
+  protected override frame(type: number, bytes: Uint8Array, start: number): number {
+    if (type !== FrameType.Message) return 0;
+    if (this.#buffer.length < this.#length + HEADER_BYTES + RECORD_BYTES) this.#grow();
+    if (this.#records === 0) {
+      this.#frameAt = this.#length;
+      this.#buffer.fill(0, this.#length, this.#length + HEADER_BYTES);
+      this.#buffer[this.#length] = FrameType.Receipt;
+      this.#length += HEADER_BYTES;
+    }
+    const buffer = this.#buffer;
+    const at = this.#length;
+    for (let i = 0; i < ID_BYTES; i++) {
+      const digit = start + DIGITS_AT[i]!;
+      buffer[at + i] = (valueOf(bytes[digit]!) << 4) | valueOf(bytes[digit + 1]!);
+    }
+    buffer[at + ID_BYTES] = ReceiptState.Delivered;
+    buffer.fill(0, at + ID_BYTES + 1, at + RECORD_BYTES);
+    this.#length = at + RECORD_BYTES;
+    if (++this.#records === MAX_RECEIPTS_PER_FRAME) this.#endFrame();
+    return 1;
+  }
+
+  reply(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#length === 0) return undefined;
+    if (this.#records > 0) this.#endFrame();
+    const reply = this.#buffer.slice(0, this.#length);
+    this.#length = 0;
+    return reply;
+  }
+
+  #endFrame(): void {
+    const payload = this.#records * RECORD_BYTES;
+    this.#buffer[this.#frameAt + 2] = payload >>> 8;
+    this.#buffer[this.#frameAt + 3] = payload;
+    this.#records = 0;
+  }
+
+  #grow(): void {
+    const larger = new Uint8Array(2 * this.#buffer.length);
+    larger.set(this.#buffer);
+    this.#buffer = larger;
+  }
+}
+
+/** The value of a hex digit, ASCII. */
+function valueOf(digit: number): number {
+  return (digit & 0x0f) + (digit >> 6) * 9;
+}
+
+/** Counts receipts of messages that are accepted or delivered; any other is a failure. */
+export class ReceiptCounter extends FrameCounter {
+  protected override frame(type: number, bytes: Uint8Array, start: number, end: number): number {
+    if (type === FrameType.Error) throw new Error("netlab answered with an error");
+    if (type !== FrameType.Receipt) return 0;
+    let count = 0;
+    for (let at = start; at < end; count++) {
+      const state = bytes[at + ID_BYTES]!;
+      const reasonBytes = bytes[at + RECORD_BYTES - 1]!;
+      const reasonAt = at + RECORD_BYTES;
+      if (state !== ReceiptState.Accepted && state !== ReceiptState.Delivered) {
+        const reason = bytes.subarray(reasonAt, reasonAt + reasonBytes);
+        throw new Error(`netlab refused a message: ${new TextDecoder().decode(reason)}`);
+      }
+      at = reasonAt + reasonBytes;
+    }
+    return count;
+  }
+}
