@@ -16,6 +16,7 @@ import {
 import { askServers, askUsers } from "./ask.ts";
 import { Attachment, type AttachmentEvents } from "./attachment.ts";
 import { ClientSession } from "./core/client_session.ts";
+import { MessageIds } from "./core/counted_ids.ts";
 import { backoffMs } from "./core/discovery.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -102,6 +103,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #options: P2pClientOptions;
   readonly #sessionKey: string = crypto.randomUUID();
   readonly #session: ClientSession;
+  readonly #ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
   readonly #inbox: Inbox;
   readonly #configured: readonly string[];
   readonly #learned = new Set<string>();
@@ -175,7 +177,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    */
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#end.signal.aborted) return Promise.reject(this.#end.signal.reason);
-    const id = crypto.randomUUID();
+    const id = this.#ids.next();
     const message = { id, sender: this.name, recipient, text };
     const deadline = performance.now() + (this.#options.sendTimeoutMs ?? 30_000);
     const safe = Promise.withResolvers<Sent>();

@@ -5,7 +5,12 @@
  * @module
  */
 import { DEFAULT_HOST, formatAddress, parseAddress } from "@netlab/protocol";
-import { FrameConnection } from "@netlab/protocol";
+import {
+  type Frame,
+  FrameConnection,
+  type FrameHandler,
+  type ProtocolError,
+} from "@netlab/protocol";
 import type { Dial, Port } from "./core/host.ts";
 import type { Link } from "./core/link.ts";
 import type { LinkCosts } from "./core/link_costs.ts";
@@ -137,7 +142,7 @@ export class P2pServer implements AsyncDisposable {
       peers: options.peers ?? [],
       host: {
         dial: (address, dial) => this.#dial(address, dial),
-        random: Math.random,
+        random,
         soon: (run) => setTimeout(run, 0),
       },
       logger: this.#logger,
@@ -282,26 +287,59 @@ export class P2pServer implements AsyncDisposable {
   }
 
   #run(connection: FrameConnection & Port, link: Link): void {
-    const core = this.#core;
-    const running = connection.run({
-      run: (bytes, start, end) => core.run(link, bytes, start, end),
-      frame: (frame) => core.received(link, frame),
-      turn: () => {
-        core.setTime(now());
-        core.turn();
-      },
-      ended: () => core.closed(link),
-      violation: (error) => core.violated(link, error),
-      drained: () => core.drained(link),
-    }).catch((error) => {
-      this.#logger.debug("a connection to {host} broke: {error}", { host: link.remoteHost, error });
-    }).finally(() => {
+    const gone = () => {
       this.#connections.delete(running);
-      core.setTime(now());
-      core.closed(link);
+      this.#core.setTime(now());
+      this.#core.closed(link);
+    };
+    const running = connection.run(new Conversation(this.#core, link)).then(gone, (error) => {
+      const { remoteHost: host } = link;
+      this.#logger.debug("a connection to {host} broke: {error}", { host, error });
+      gone();
     });
     this.#connections.add(running);
   }
+}
+
+/** What the core hears of one connection. A class, since thousands of them may be there. */
+class Conversation implements FrameHandler {
+  readonly #core: RoutingCore;
+  readonly #link: Link;
+
+  constructor(core: RoutingCore, link: Link) {
+    this.#core = core;
+    this.#link = link;
+  }
+
+  run(bytes: Uint8Array, start: number, end: number): number {
+    return this.#core.run(this.#link, bytes, start, end);
+  }
+
+  frame(frame: Frame): void {
+    this.#core.received(this.#link, frame);
+  }
+
+  turn(): void {
+    this.#core.setTime(now());
+    this.#core.turn();
+  }
+
+  ended(): void {
+    this.#core.closed(this.#link);
+  }
+
+  violation(error: ProtocolError): void {
+    this.#core.violated(this.#link, error);
+  }
+
+  drained(): void {
+    this.#core.drained(this.#link);
+  }
+}
+
+/** A number from 0 to below 1 that nobody can foresee: the core hashes names with such. */
+function random(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32;
 }
 
 /** Milliseconds since 1970, by a clock that never goes back. */

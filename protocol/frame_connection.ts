@@ -61,7 +61,7 @@ export interface FrameConnectionOptions {
 }
 
 /** Read buffer while a connection is quiet: bytes. Thousands of idle users have one each. */
-const QUIET_BUFFER_BYTES = 2 * 1024;
+const QUIET_BUFFER_BYTES = 512;
 /** Read buffer under load: 64 KiB cost twice as much time in the system. The largest frame fits. */
 const BUSY_BUFFER_BYTES = 256 * 1024;
 /** A buffer that was filled is followed by one so many times as large. */
@@ -244,13 +244,17 @@ export class FrameConnection {
 
   async #readLoop(): Promise<void> {
     const visit = (frame: Frame) => this.#handler?.frame(frame);
+    const handler = this.#handler;
+    const run: FrameRun | undefined = handler?.run &&
+      ((bytes, start, end) => this.#handler ? handler.run!(bytes, start, end) : start);
     for (;;) {
       if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
       if (this.#closed) return;
       this.#makeRoom();
       let count: number | null;
       try {
-        count = await this.#conn.read(this.#buffer.subarray(this.#end));
+        const buffer = this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
+        count = await this.#conn.read(buffer);
       } catch (error) {
         if (this.#closed) return;
         throw error;
@@ -271,7 +275,7 @@ export class FrameConnection {
           this.#maxPayloadBytes,
           this.#frame,
           visit,
-          this.#handler.run,
+          run,
         );
         this.#handler?.turn?.();
       }

@@ -12,6 +12,8 @@ const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(EMPTY.buffer);
 
+/** The first buffer: bytes. Thousands of connections write no more than that they are there. */
+const FIRST_BYTES = 128;
 /** Buffers that grew beyond this are given back when they are empty: bytes. */
 const KEPT_BYTES = 512 * 1024;
 
@@ -274,7 +276,7 @@ export class FrameWriter {
       return;
     }
     const larger = new Uint8Array(
-      Math.max(length, Math.min(Math.max(2 * this.#buffer.length, 512), this.#maxBytes)),
+      Math.max(length, Math.min(Math.max(2 * this.#buffer.length, FIRST_BYTES), this.#maxBytes)),
     );
     larger.set(this.#buffer.subarray(0, this.#length));
     this.#use(larger);

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { readUuid } from "@netlab/protocol";
 import { type NameFactors, NameTable } from "./name_table.ts";
 
 /** Senders whose streams are remembered at least; twice as many at most. */
@@ -18,6 +19,39 @@ const MAX_SPAN = 65_536;
 /** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
 export function isCounted(words: Int32Array, at: number): boolean {
   return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
+}
+
+/**
+ * Makes the ids of one session: of a stream of its own, counted from 0. What is left of an id is random,
+ * so that nobody can use the next one first.
+ */
+export class MessageIds {
+  readonly #fill: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly #bytes = new Uint8Array(16);
+  readonly #stream = new Uint8Array(6);
+  #number = 0;
+
+  /** Ids of a new stream; `fill` fills bytes with numbers that nobody can foresee. */
+  constructor(fill: (bytes: Uint8Array<ArrayBuffer>) => void) {
+    this.#fill = fill;
+    fill(this.#stream);
+  }
+
+  /** The next id, a UUID in lower-case text. */
+  next(): string {
+    const bytes = this.#bytes;
+    this.#fill(bytes);
+    bytes.set(this.#stream);
+    bytes[6] = 0x80 | (bytes[6]! & 0x0f);
+    bytes[8] = 0x80 | (bytes[8]! & 0x3f);
+    const number = this.#number++;
+    for (let i = 0; i < 4; i++) bytes[15 - i] = number >>> (8 * i);
+    if (this.#number === 2 ** 32) {
+      this.#number = 0;
+      this.#fill(this.#stream);
+    }
+    return readUuid(bytes, 0);
+  }
 }
 
 /** One stream of one sender: which of its numbers were seen. */

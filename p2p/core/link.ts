@@ -30,6 +30,7 @@ export type Role =
 export const MAX_HOLD_MS = 3_000;
 
 const encoder = new TextEncoder();
+const NONE: ReadonlySet<string> = new Set();
 
 /** One connection. */
 export class Link {
@@ -50,13 +51,9 @@ export class Link {
   /** Where that server is reached. */
   address = "";
   /** What the server at the other end can do, once it has said. */
-  capabilities: ReadonlySet<string> = new Set();
-  /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */
-  readonly unacknowledged: Map<string, string[]> = new Map();
+  capabilities: ReadonlySet<string> = NONE;
   /** When the last frame came in: milliseconds. */
   heardAt: number;
-  /** Whether the other end of a link between servers is silent for longer than usual. */
-  readonly pulse: Pulse = new Pulse();
   /** When the last sign of life was sent: milliseconds. */
   aliveAt = 0;
   /** When a dialled connection must have proved useful: milliseconds. */
@@ -67,8 +64,11 @@ export class Link {
   heldAt = 0;
   /** Whether it did not write what waits in the time that others were held up for it. */
   overdue = false;
-  /** Links whose reading is held up until this one has written what waits. */
-  readonly heldUp: Set<Link> = new Set();
+  /** Links whose reading is held up until this one has written what waits; none as a rule. */
+  heldUp: Set<Link> | undefined = undefined;
+  // Thousands of users may be here whom nobody writes to: what they do not need is not made.
+  #unacknowledged: Map<string, string[]> | undefined;
+  #pulse: Pulse | undefined;
 
   /**
    * A connection of which nothing is known yet.
@@ -85,6 +85,16 @@ export class Link {
     now: number,
   ) {
     this.heardAt = now;
+  }
+
+  /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */
+  get unacknowledged(): Map<string, string[]> {
+    return this.#unacknowledged ??= new Map();
+  }
+
+  /** Whether the other end of a link between servers is silent for longer than usual. */
+  get pulse(): Pulse {
+    return this.#pulse ??= new Pulse();
   }
 
   /** Reads nothing from it until {@linkcode Link.letGo}: its silence means nothing meanwhile. */

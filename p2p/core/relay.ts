@@ -118,8 +118,8 @@ export class Relay {
 
   /** Nothing waits on a connection any more, or it has ended: whoever it held up reads on. */
   release(link: Link): void {
-    for (const held of link.heldUp) held.letGo(this.#context.now);
-    link.heldUp.clear();
+    for (const held of link.heldUp ?? []) held.letGo(this.#context.now);
+    link.heldUp = undefined;
     link.overdue = false;
     this.#slow.delete(link);
   }
@@ -127,10 +127,10 @@ export class Relay {
   /** Time has passed: whoever was held up for long enough goes on, and the slow one is refused. */
   tick(): void {
     for (const slow of this.#slow) {
-      for (const held of slow.heldUp) {
+      for (const held of slow.heldUp ?? []) {
         if (!held.isHeldTooLong(this.#context.now)) continue;
         held.letGo(this.#context.now);
-        slow.heldUp.delete(held);
+        slow.heldUp?.delete(held);
         slow.overdue = true;
       }
     }
@@ -168,7 +168,7 @@ export class Relay {
     const own = from.isUser && from !== to;
     if (waiting > HOLD_UP_BYTES && own && !to.overdue) {
       from.hold(this.#context.now);
-      to.heldUp.add(from);
+      (to.heldUp ??= new Set()).add(from);
       this.#slow.add(to);
     }
     if (waiting <= (own && to.overdue ? HOLD_UP_BYTES : REFUSE_BYTES)) return true;

@@ -266,7 +266,7 @@ export class RoutingCore {
 
   /** Nothing waits to be written on a connection any more. */
   drained(link: Link): void {
-    if (link.heldUp.size > 0) this.#relay.release(link);
+    if (link.heldUp) this.#relay.release(link);
     this.#delivery.drained();
     this.#finish();
   }

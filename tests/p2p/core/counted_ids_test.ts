@@ -5,7 +5,8 @@
  * @module
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { isCounted, nameFactors, Stream, Streams } from "@netlab/p2p/core";
+import { isCounted, MessageIds, nameFactors, Stream, Streams } from "@netlab/p2p/core";
+import { readUuidWords } from "@netlab/protocol";
 import fc from "fast-check";
 import { seeded } from "../../../lab/random.ts";
 
@@ -135,5 +136,28 @@ Deno.test({
       assert(!isCounted(Int32Array.of(0, 0x8000, variant << 30, 0), 0), `variant ${variant}`);
     }
     assert(isCounted(Int32Array.of(9, 9, 9, 9, 0, 0x8000, 1 << 31, 0), 4));
+  },
+});
+
+Deno.test({
+  name: "ids of a session are of one stream, counted, and not to be foreseen",
+  permissions: "none",
+  fn() {
+    const ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
+    const words = Array.from({ length: 1_000 }, () => {
+      const words = new Int32Array(4);
+      const text = encoder.encode(ids.next());
+      assert(readUuidWords(new DataView(text.buffer), 0, words, 0));
+      return words;
+    });
+    const [first] = words;
+    const stream = new Stream(first![0]!, first![1]! >>> 16);
+    for (const [number, id] of words.entries()) {
+      assert(isCounted(id, 0) && stream.has(id, 0));
+      assertEquals(id[3], number);
+    }
+    assert(new Set(words.map((id) => `${id[1]} ${id[2]}`)).size > 990, "the rest is random");
+    const other = new MessageIds((bytes) => crypto.getRandomValues(bytes)).next();
+    assert(!other.startsWith((first![0]! >>> 0).toString(16).padStart(8, "0")), "other streams");
   },
 });

@@ -80,7 +80,7 @@ Deno.test({
       assert(near && far, `seed ${seed}: no link`);
       assertEquals([a.connections, b.connections], [1, 1], `seed ${seed}`);
       assertEquals(near.dialled === undefined, far.dialled !== undefined, `seed ${seed}`);
-      assertEquals(near.heldUp.size, 0);
+      assertEquals(near.heldUp?.size ?? 0, 0);
     }
   },
 });
