@@ -166,8 +166,8 @@ function conclude(
     outOfOrder,
     unknown: stories.filter(({ answer }) => answer === undefined).map(({ sent }) => sent),
     doubts,
-    acceptedMs: latency(accepted.map(({ sent, answeredAt }) => answeredAt - sent.at)),
-    seenMs: latency(seen.map(({ sent, seenAt }) => seenAt[0]! - sent.at)),
+    acceptedMs: latencyOf(accepted.map(({ sent, answeredAt }) => answeredAt - sent.at)),
+    seenMs: latencyOf(seen.map(({ sent, seenAt }) => seenAt[0]! - sent.at)),
     exitCode: broken ? 1 : doubts.length > 0 ? 2 : 0,
   };
 }
@@ -196,7 +196,8 @@ function findOutOfOrder(seen: Story[], disconnections: Map<string, number[]>): O
 }
 
 /** By the nearest rank: each value is one that was measured. */
-function latency(times: number[]): Latency | undefined {
+/** How long some things took, of which each took so many milliseconds; `undefined` for none. Sorts them. */
+export function latencyOf(times: number[]): Latency | undefined {
   if (times.length === 0) return undefined;
   times.sort((a, b) => a - b);
   const rank = (share: number) => times[Math.ceil(share * times.length) - 1]!;

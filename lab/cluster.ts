@@ -34,12 +34,25 @@ export interface ClusterOptions {
    */
   processes?: boolean;
   /**
+   * The program that each of these processes runs: one that takes the options of the system's own.
+   *
+   * @default {the system's own}
+   */
+  program?: string;
+  /**
    * Whether there is a proxy in front of each server for its users, and one for each server that may
    * dial it, so that links can be made worse.
    *
    * @default {false}
    */
   proxies?: boolean;
+  /**
+   * What is wrong from the start with what goes from one server to another, by their numbers. For a
+   * cluster with proxies.
+   *
+   * @default {nothing}
+   */
+  faults?: (from: number, to: number) => Faults;
   /**
    * What the proxies' chance starts from.
    *
@@ -92,12 +105,14 @@ export class Cluster implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
 
   private constructor(options: ClusterOptions, ports: number[]) {
-    const { system = "p2p", processes = false, proxies = false, onEvent = () => {} } = options;
+    const { system = "p2p", program, processes = false, proxies = false, onEvent = () => {} } =
+      options;
     this.#links = ports.map(() => []);
     this.servers = ports.map((port, index) =>
       new ClusterServer(index, {
         port,
         system,
+        program,
         processes,
         data: options.data && `${options.data}/server-${index}`,
         advertise: `${DEFAULT_HOST}:${proxies ? DEAD_PORT + index : port}`,
@@ -127,7 +142,7 @@ export class Cluster implements AsyncDisposable {
     }
     const cluster = new Cluster(options, freePorts(servers));
     try {
-      if (proxies) await cluster.#startProxies(seed);
+      if (proxies) await cluster.#startProxies(seed, options.faults);
       const starts = cluster.servers.map((server) => server.restart());
       await Promise.allSettled(starts);
       await Promise.all(starts);
@@ -211,7 +226,10 @@ export class Cluster implements AsyncDisposable {
     return this.close();
   }
 
-  async #startProxies(seed: number): Promise<void> {
+  async #startProxies(
+    seed: number,
+    faults: (from: number, to: number) => Faults = () => ({}),
+  ): Promise<void> {
     let count = 0;
     const inFrontOf = async ({ port }: ClusterServer) => {
       const target = `${DEFAULT_HOST}:${port}`;
@@ -221,7 +239,12 @@ export class Cluster implements AsyncDisposable {
     for (const server of this.servers) {
       server.proxy = await inFrontOf(server);
       for (const other of this.servers) {
-        if (other !== server) this.#links[other.index]![server.index] = await inFrontOf(server);
+        if (other === server) continue;
+        const proxy = this.#links[other.index]![server.index] = await inFrontOf(server);
+        proxy.set({
+          toTarget: faults(other.index, server.index),
+          toClient: faults(server.index, other.index),
+        });
       }
     }
   }

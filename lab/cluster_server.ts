@@ -49,6 +49,11 @@ export class ClusterServer {
     return this.proxy?.address ?? `${DEFAULT_HOST}:${this.port}`;
   }
 
+  /** What it tells others about where it is, `host:port`. */
+  get advertised(): string {
+    return this.#options.advertise;
+  }
+
   /** Whether it runs. */
   get running(): boolean {
     return this.#started !== undefined;
@@ -66,7 +71,7 @@ export class ClusterServer {
 
   /** Whether it said that it is linked with another one. */
   isLinkedWith(other: ClusterServer): boolean {
-    return (this.#links.get(other.#options.advertise) ?? 0) > 0;
+    return (this.#links.get(other.advertised) ?? 0) > 0;
   }
 
   /**

@@ -6,9 +6,11 @@
  */
 import { type Program, runProgram, UsageError } from "@netlab/cli";
 import config from "./deno.json" with { type: "json" };
+import { labFailoverProgram, runLabFailover } from "./failover_program.ts";
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
 import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim_program.ts";
+import { labWaysProgram, runLabWays } from "./ways_program.ts";
 
 const program = {
   name: "netlab lab",
@@ -33,6 +35,14 @@ const program = {
       what: "One of them again, to look at closely",
     },
     {
+      command: "deno task lab failover",
+      what: "A thousand users lose their server: how soon each is on another",
+    },
+    {
+      command: "deno task lab ways",
+      what: "A way round that is faster than the straight one",
+    },
+    {
       command: "deno task lab proxy 127.0.0.1:5001 --latency 100",
       what: "A slow way to a server",
     },
@@ -44,13 +54,15 @@ if (import.meta.main) {
   if (command === "run") await runProgram(labRunProgram, runLabRun, args);
   if (command === "sim") await runProgram(labSimProgram, runSim, args);
   if (command === "replay") await runProgram(labReplayProgram, runReplay, args);
+  if (command === "failover") await runProgram(labFailoverProgram, runLabFailover, args);
+  if (command === "ways") await runProgram(labWaysProgram, runLabWays, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");
   await runProgram(program, () => {
     throw new UsageError(
       command === ""
-        ? "Say which command: run, sim, replay or proxy"
-        : `Unknown command ${command}: run, sim, replay or proxy`,
+        ? "Say which command: run, failover, sim, replay, ways or proxy"
+        : `Unknown command ${command}: run, failover, sim, replay, ways or proxy`,
     );
   }, isOption ? Deno.args : []);
 }

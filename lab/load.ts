@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly clients: number;
   /** How many messages a second, all together. */
   readonly perSecond: number;
+  /** A user is moved to another server every so often: milliseconds; never when left out. */
+  readonly switchEveryMs?: number | undefined;
   /** What chance starts from: who writes to whom. */
   readonly seed: number;
 }
@@ -37,6 +39,8 @@ export interface LoadCounts {
   unanswered: number;
   /** How often a recipient was given one. */
   seen: number;
+  /** How often a user moved to another server because it was told to. */
+  switches: number;
   /** Users without a server at the moment. */
   offline: number;
 }
@@ -79,6 +83,7 @@ export class Load implements AsyncDisposable {
     refused: 0,
     unanswered: 0,
     seen: 0,
+    switches: 0,
     offline: 0,
   };
   readonly #options: LoadOptions;
@@ -88,6 +93,7 @@ export class Load implements AsyncDisposable {
   readonly #sequences = new Map<string, number>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #awaited = new Set<string>();
+  readonly #switching = new Map<P2pClient, Promise<void>>();
   /** When a message was answered or seen last. */
   #movedAt = 0;
 
@@ -115,11 +121,15 @@ export class Load implements AsyncDisposable {
     const done = Promise.withResolvers<void>();
     let last = start;
     let due = 0;
+    let dueSwitches = 0;
+    const { switchEveryMs = Infinity } = this.#options;
     const tick = () => {
       const now = performance.now();
       if (stop.aborted || now - start >= ms || this.counts.sent >= messages) return done.resolve();
       // What could not be sent at its time is not made up for: a burst would be another load.
       due = Math.min(due % 1 + this.#options.perSecond * (now - last) / 1_000, this.#room);
+      dueSwitches += (now - last) / switchEveryMs;
+      for (; dueSwitches >= 1; dueSwitches--) this.#switchOne();
       last = now;
       const most = Math.min(Math.floor(due), messages - this.counts.sent);
       for (let count = 0; count < most; count++) this.#sendOne();
@@ -127,6 +137,7 @@ export class Load implements AsyncDisposable {
     const timer = setInterval(tick, TICK_MS);
     await done.promise;
     clearInterval(timer);
+    await Promise.all(this.#switching.values());
   }
 
   /**
@@ -198,6 +209,18 @@ export class Load implements AsyncDisposable {
     } catch {
       // Thrown out: the client's status said why.
     }
+  }
+
+  /** Moves some user who is not on the move to some other server. */
+  #switchOne(): void {
+    const client = pick(this.#random, this.#clients);
+    const others = this.#options.servers.filter((server) => server !== client.server);
+    if (others.length === 0 || client.server === undefined || this.#switching.has(client)) return;
+    const switching = client.moveTo(pick(this.#random, others)).then(
+      () => void this.counts.switches++,
+      () => {}, // that server is away: the user stays
+    ).then(() => void this.#switching.delete(client));
+    this.#switching.set(client, switching);
   }
 
   #sendOne(): void {

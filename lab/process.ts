@@ -28,6 +28,12 @@ export interface ProcessOptions {
    * @default {"null"}
    */
   stdin?: "null" | "piped";
+  /**
+   * How long {@linkcode Process.run} waits for the end: milliseconds.
+   *
+   * @default {15000}
+   */
+  deadlineMs?: number;
   /** Environment variables on top of those of this process. */
   env?: Record<string, string>;
   /** Hears each line of standard output. */
@@ -112,7 +118,7 @@ export class Process implements AsyncDisposable {
     options: ProcessOptions = {},
   ): Promise<Finished> {
     await using process = new Process(program, args, options);
-    return await process.finished();
+    return await process.finished(options.deadlineMs);
   }
 
   /** The process id. */

@@ -51,6 +51,10 @@ export const labRunProgram = {
       help: "Servers write messages down below this folder, which must not be there yet.",
     },
     memory: { kind: "flag", help: "They keep messages in memory alone: a kill loses some." },
+    "switch-every": {
+      kind: "seconds",
+      help: "Move some user to another server every so often, in the midst of it all.",
+    },
     faults: { kind: "flag", help: "Make links slow, cut them, part the network." },
     "one-process": { kind: "flag", help: "All servers in this process; kills are milder then." },
     seed: { kind: "integer", help: "What chance starts from. Default: a random one, shown." },
@@ -109,7 +113,16 @@ export async function runLabRun(
   tell(`${bold(`${options.servers} ${system} servers`)} run, ${where}, all linked`);
   const servers = cluster.servers.map(({ address }) => address);
   const { clients, rate: perSecond } = options;
-  await using load = await Load.connect({ system, servers, clients, perSecond, seed });
+  const switchEvery = options["switch-every"];
+  const switchEveryMs = switchEvery === undefined ? undefined : switchEvery * 1_000;
+  await using load = await Load.connect({
+    system,
+    servers,
+    clients,
+    perSecond,
+    switchEveryMs,
+    seed,
+  });
   tell(`${bold(`${clients} users`)} write, ${count(perSecond)} messages a second; seed ${seed}`);
 
   const killEvery = options["kill-every"];
@@ -138,8 +151,11 @@ export async function runLabRun(
     return 2;
   }
   const findings = checkHistory(load.history);
-  if (options.json) print(JSON.stringify({ ...findings, seed, kills: chaos.kills }));
-  else printFindings(findings, load, chaos);
+  if (options.json) {
+    print(
+      JSON.stringify({ ...findings, seed, kills: chaos.kills, switches: load.counts.switches }),
+    );
+  } else printFindings(findings, load, chaos);
   return findings.exitCode;
 }
 
@@ -166,7 +182,11 @@ function printFindings(findings: Findings, load: Load, chaos: Chaos): void {
   print();
   print(color(bold(verdict!)));
   for (const line of lines) print(line);
-  print(`  ${chaos.kills} kills, ${chaos.faults} faults on links`);
+  print(
+    `  ${chaos.kills} kills, ${chaos.faults} faults on links, ${
+      count(load.counts.switches)
+    } switches`,
+  );
   for (const line of load.thrownOut) print(yellow(`  thrown out: ${line}`));
 }
 

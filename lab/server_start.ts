@@ -19,12 +19,18 @@ export interface ServerEvent {
   readonly event: string;
   /** The address it is about, if there is one. */
   readonly address?: string;
+  /** By way of which address, if it is about a way that is not straight. */
+  readonly over?: string;
+  /** The whole line, of a server that is a process of its own. */
+  readonly message?: string;
 }
 
 /** How a server is to be started. */
 export interface ServerStart {
   /** What it is. */
   readonly system: ClusterSystem;
+  /** The program to run as a process; that of the system when `undefined`. */
+  readonly program: string | undefined;
   /** Where it listens on 127.0.0.1. */
   readonly port: number;
   /** What it tells others about where it is. */
@@ -74,7 +80,7 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
 export async function startProcess(start: ServerStart): Promise<StartedServer> {
   const { port, advertise, peers, data, onEvent } = start;
   const process = Process.start(
-    programOf(start.system),
+    start.program ?? programOf(start.system),
     [
       ...["--port", String(port), "--advertise", advertise, "--json"],
       // A server with no peers of its own would look at the default ports.

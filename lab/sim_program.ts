@@ -4,11 +4,22 @@
  *
  * @module
  */
-import { bold, dim, green, type OptionValues, print, type Program, red } from "@netlab/cli";
+import {
+  bold,
+  dim,
+  green,
+  type OptionValues,
+  print,
+  type Program,
+  red,
+  UsageError,
+} from "@netlab/cli";
 import config from "./deno.json" with { type: "json" };
 import { Live } from "./live.ts";
 import { formatFindings } from "./report.ts";
+import { runWays } from "./sim_ways.ts";
 import { describeAction, makePlan, type Plan } from "./simulator/plan.ts";
+import { shareOut } from "./simulator/share_out.ts";
 import { shrink } from "./simulator/shrink.ts";
 import type { SeedResult } from "./simulator/sim_worker.ts";
 import { type Outcome, simulate } from "./simulator/simulate.ts";
@@ -27,11 +38,25 @@ export const labSimProgram = {
   options: {
     seeds: { kind: "integer", min: 1, default: 100, help: "Simulate so many seeds." },
     from: { kind: "integer", default: 1, help: "Begin with this one." },
+    ways: {
+      kind: "flag",
+      help: "Networks with time on every link: do servers find the fastest ways, and how soon.",
+    },
+    servers: {
+      kind: "integer",
+      min: 5,
+      max: 200,
+      help: "With --ways: so many servers each. Default: 5 to 200, by the seed.",
+    },
     workers: { kind: "integer", min: 1, help: "So many at one time. Default: one a core." },
   },
   examples: [
     { command: "deno task lab sim --seeds 500", what: "Five hundred networks" },
     { command: "deno task lab sim --from 1000 --seeds 1", what: "One seed" },
+    {
+      command: "deno task lab sim --ways --seeds 10 --servers 100",
+      what: "The fastest ways between a hundred servers",
+    },
   ],
 } as const satisfies Program;
 
@@ -60,9 +85,12 @@ export const labReplayProgram = {
 
 /** Runs `lab sim`; 0 when every seed kept every promise, 1 when one did not, 2 when that is open. */
 export async function runSim(
-  { seeds, from, workers }: OptionValues<typeof labSimProgram.options>,
+  { seeds, from, ways, servers, ...options }: OptionValues<typeof labSimProgram.options>,
   stop: AbortSignal,
 ): Promise<number> {
+  const workers = options.workers ?? navigator.hardwareConcurrency;
+  if (ways) return await runWays({ seeds, from, servers, workers }, stop);
+  if (servers !== undefined) throw new UsageError("Option --servers is for --ways");
   const started = performance.now();
   const results: SeedResult[] = [];
   const broken = () => results.filter(({ exitCode }) => exitCode !== 0);
@@ -71,10 +99,17 @@ export async function runSim(
       `${results.length} of ${seeds} seeds, ${count(messages(results))} messages, ` +
       `${broken().length} broken`,
     ]);
-    await simulateAll(from, seeds, workers ?? navigator.hardwareConcurrency, stop, (result) => {
-      results.push(result);
-      if (result.exitCode !== 0) live.print(red(`seed ${result.seed} broke a promise`));
-    });
+    await shareOut<SeedResult>({
+      worker: new URL("./simulator/sim_worker.ts", import.meta.url),
+      from,
+      seeds,
+      workers,
+      message: (seed) => seed,
+      onResult: (result) => {
+        results.push(result);
+        if (result.exitCode !== 0) live.print(red(`seed ${result.seed} broke a promise`));
+      },
+    }, stop);
   }
   const seconds = (performance.now() - started) / 1000;
   const crashes = results.reduce((sum, { crashes }) => sum + crashes, 0);
@@ -107,38 +142,6 @@ export function runReplay(
   });
   describeOutcome(outcome);
   return Promise.resolve(outcome.exitCode);
-}
-
-/** Shares the seeds out among workers. */
-async function simulateAll(
-  from: number,
-  seeds: number,
-  workers: number,
-  stop: AbortSignal,
-  onResult: (result: SeedResult) => void,
-): Promise<void> {
-  let next = from;
-  const one = async () => {
-    const worker = new Worker(new URL("./simulator/sim_worker.ts", import.meta.url), {
-      type: "module",
-    });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const give = () => {
-      if (next < from + seeds && !stop.aborted) worker.postMessage(next++);
-      else resolve();
-    };
-    worker.onmessage = ({ data }: MessageEvent<SeedResult>) => {
-      onResult(data);
-      give();
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      reject(new Error(`The simulation itself failed: ${event.message}`));
-    };
-    give();
-    await promise.finally(() => worker.terminate());
-  };
-  await Promise.all(Array.from({ length: Math.min(workers, seeds) }, one));
 }
 
 /** Shows a seed that broke a promise, made as small as it gets. */

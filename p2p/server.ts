@@ -8,9 +8,11 @@ import { DEFAULT_HOST, formatAddress, parseAddress } from "@netlab/protocol";
 import { FrameConnection } from "@netlab/protocol";
 import type { Dial, Port } from "./core/host.ts";
 import type { Link } from "./core/link.ts";
+import type { LinkCosts } from "./core/link_costs.ts";
 import type { MailStore } from "./core/mail_store.ts";
 import type { MailboxLimits } from "./core/mailbox.ts";
-import { type FrameRule, RoutingCore } from "./core/routing_core.ts";
+import type { FrameRule } from "./core/frame_rules.ts";
+import { RoutingCore } from "./core/routing_core.ts";
 import { dial } from "./dial.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 
@@ -57,6 +59,12 @@ export interface P2pServerOptions {
    */
   logger?: Logger;
   /**
+   * What links to other servers cost: messages go the cheapest way.
+   *
+   * @default {one each}
+   */
+  costs?: LinkCosts;
+  /**
    * Rules for frame types that a p2p server does not know, by type.
    *
    * @default {none}
@@ -72,6 +80,8 @@ export interface PeerInfo {
   address: string;
   /** How many links the way to it has: 1 for a direct one. */
   hops: number;
+  /** The addresses of the servers on the way to it, the nearest first; none when it is direct. */
+  via: string[];
 }
 
 /** How often the core is told the time: milliseconds. */
@@ -134,6 +144,7 @@ export class P2pServer implements AsyncDisposable {
       now: now(),
       ...store && { store },
       ...options.limits && { limits: options.limits },
+      ...options.costs && { costs: options.costs },
       ...options.rules && { rules: options.rules },
     });
     this.#timer = setInterval(() => this.#core.tick(now()), TICK_MS);
@@ -189,10 +200,12 @@ export class P2pServer implements AsyncDisposable {
   /** The servers within reach, near and far. */
   peers(): PeerInfo[] {
     const { topology } = this.#core;
+    const addressOf = (id: string) => topology.get(id)!.address;
     return [...topology.routes()].map(([id, { hops }]) => ({
       id,
-      address: topology.get(id)!.address,
+      address: addressOf(id),
       hops,
+      via: topology.path(id).slice(0, -1).map(addressOf),
     }));
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
-import { Frame, type FrameRun, HEADER_BYTES, MAX_PAYLOAD_BYTES, readFrames } from "./frame.ts";
+import { Frame, type FrameRun, MAX_PAYLOAD_BYTES, readFrames } from "./frame.ts";
 import { FrameWriter } from "./frame_writer.ts";
 
 /** What a {@linkcode FrameConnection} needs of a socket: `Deno.TcpConn` and `Deno.TlsConn` have it. */
@@ -62,10 +62,12 @@ export interface FrameConnectionOptions {
 
 /** Read buffer while a connection is quiet: bytes. Thousands of idle users have one each. */
 const QUIET_BUFFER_BYTES = 2 * 1024;
-/** Read buffer under load: 64 KiB read as fast as more do, 16 KiB cost a third. And the largest frame. */
-const BUSY_BUFFER_BYTES = 64 * 1024 + HEADER_BYTES;
-/** A busy buffer is given back after this many reads in a row that a quiet one would have held. */
-const QUIET_READS = 100;
+/** Read buffer under load: 64 KiB cost twice as much time in the system. The largest frame fits. */
+const BUSY_BUFFER_BYTES = 256 * 1024;
+/** A buffer that was filled is followed by one so many times as large. */
+const GROWTH = 8;
+/** A larger buffer is given back after this many reads in a row that a quiet one would have held. */
+const QUIET_READS = 16;
 
 /**
  * A connection that reads and writes frames. Reads go into one buffer that is used again and again,
@@ -281,7 +283,7 @@ export class FrameConnection {
     if (this.#handler === undefined) this.#start = this.#end;
     const rest = this.#buffer.subarray(this.#start, this.#end);
     if (this.#filled && this.#buffer.length < BUSY_BUFFER_BYTES) {
-      this.#buffer = new Uint8Array(BUSY_BUFFER_BYTES);
+      this.#buffer = new Uint8Array(Math.min(GROWTH * this.#buffer.length, BUSY_BUFFER_BYTES));
       this.#buffer.set(rest);
     } else if (rest.length > 0) {
       this.#buffer.copyWithin(0, this.#start, this.#end);

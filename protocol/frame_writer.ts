@@ -13,7 +13,7 @@ const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(EMPTY.buffer);
 
 /** Buffers that grew beyond this are given back when they are empty: bytes. */
-const KEPT_BYTES = 256 * 1024;
+const KEPT_BYTES = 512 * 1024;
 
 /** Up to this length, a copy in words of 8 bytes is faster than `set`, which needs a view: bytes. */
 const SHORT_BYTES = 192;

@@ -31,9 +31,14 @@ export interface LinkState {
 /** Most links of one server: what fits into a frame beside the longest address. */
 export const MAX_LINKS = 3_000;
 
-/** Writes the links of one server, at most {@linkcode MAX_LINKS}. */
-export function writeLinkState(out: FrameWriter, state: LinkState): void {
-  out.begin(FrameType.LinkState, LinkStateKind.Links);
+/**
+ * Writes the links of one server, at most {@linkcode MAX_LINKS}.
+ *
+ * @param ageS How long ago that server said so: seconds, 0 to 65,535. It stands in the header's
+ *   `reserved`.
+ */
+export function writeLinkState(out: FrameWriter, state: LinkState, ageS = 0): void {
+  out.begin(FrameType.LinkState, LinkStateKind.Links, ageS);
   out.uuid(state.server);
   out.u64(state.version);
   out.shortText(state.address);

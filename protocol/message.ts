@@ -146,7 +146,10 @@ export class MessageFields {
    */
   read(bytes: Uint8Array, start: number, end: number): this {
     const sender = start + UUID_TEXT_BYTES + 1;
-    if (end < sender || bytes[sender - 1] !== 0 || !readUuidWords(bytes, start, this.idWords, 0)) {
+    if (
+      end < sender || bytes[sender - 1] !== 0 ||
+      !readUuidWords(viewOf(bytes), start, this.idWords, 0)
+    ) {
       throw new ProtocolError(
         ErrorCode.Malformed,
         "Cannot read the message: it does not begin with a UUID and a NUL",
@@ -177,6 +180,7 @@ function findNul(bytes: Uint8Array, from: number, end: number, what: string): nu
 
 const encoder = new TextEncoder();
 const fields = new MessageFields();
+
 /** The id of a message whose fields were found, in lower-case text. */
 export function messageId(fields: MessageFields): string {
   return readUuidText(fields.bytes, fields.id);
@@ -196,4 +200,8 @@ export function readMessage(payload: Uint8Array): Message {
     recipient: readName(payload, fields.recipient, fields.recipientEnd),
     text: readText(payload, fields.text, fields.end, "text of the message"),
   };
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }

@@ -213,47 +213,48 @@ export function writeUuid(uuid: string, bytes: Uint8Array, at: number): void {
 export const UUID_TEXT_BYTES = 36;
 
 /**
- * Reads a UUID in text that begins at `at`: hex digits of either case in groups of 8, 4, 4, 4 and 12
+ * Reads a UUID in text that begins at `at` in `view`: hex digits of either case in groups of 8, 4, 4, 4 and 12
  * with hyphens between them, of any version. 36 bytes must be there.
  *
  * @param words Gets its 16 bytes as four numbers of 32 bits, big-endian, from `to` on.
  * @returns Whether it is one.
  */
 export function readUuidWords(
-  bytes: Uint8Array,
+  view: DataView,
   at: number,
   words: Int32Array,
   to: number,
 ): boolean {
-  const a = pair(bytes, at);
-  const b = pair(bytes, at + 2);
-  const c = pair(bytes, at + 4);
-  const d = pair(bytes, at + 6);
-  const e = pair(bytes, at + 9);
-  const f = pair(bytes, at + 11);
-  const g = pair(bytes, at + 14);
-  const h = pair(bytes, at + 16);
-  const i = pair(bytes, at + 19);
-  const j = pair(bytes, at + 21);
-  const k = pair(bytes, at + 24);
-  const l = pair(bytes, at + 26);
-  const m = pair(bytes, at + 28);
-  const n = pair(bytes, at + 30);
-  const o = pair(bytes, at + 32);
-  const p = pair(bytes, at + 34);
+  const a = pair(view, at);
+  const b = pair(view, at + 2);
+  const c = pair(view, at + 4);
+  const d = pair(view, at + 6);
+  const e = pair(view, at + 9);
+  const f = pair(view, at + 11);
+  const g = pair(view, at + 14);
+  const h = pair(view, at + 16);
+  const i = pair(view, at + 19);
+  const j = pair(view, at + 21);
+  const k = pair(view, at + 24);
+  const l = pair(view, at + 26);
+  const m = pair(view, at + 28);
+  const n = pair(view, at + 30);
+  const o = pair(view, at + 32);
+  const p = pair(view, at + 34);
   words[to] = (a << 24) | (b << 16) | (c << 8) | d;
   words[to + 1] = (e << 24) | (f << 16) | (g << 8) | h;
   words[to + 2] = (i << 24) | (j << 16) | (k << 8) | l;
   words[to + 3] = (m << 24) | (n << 16) | (o << 8) | p;
   return ((a | b | c | d | e | f | g | h | i | j | k | l | m | n | o | p) & NO_PAIR) === 0 &&
-    bytes[at + 8] === HYPHEN && bytes[at + 13] === HYPHEN && bytes[at + 18] === HYPHEN &&
-    bytes[at + 23] === HYPHEN;
+    view.getUint8(at + 8) === HYPHEN && view.getUint8(at + 13) === HYPHEN &&
+    view.getUint8(at + 18) === HYPHEN &&
+    view.getUint8(at + 23) === HYPHEN;
 }
 
 const HYPHEN = 0x2d;
 
-function pair(bytes: Uint8Array, at: number): number {
-  return PAIRS[bytes[at]! | (bytes[at + 1]! << 8)]!;
+function pair(view: DataView, at: number): number {
+  return PAIRS[view.getUint16(at, true)]!;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -15,26 +15,59 @@ import {
   readBareName,
   readUuid,
 } from "@netlab/protocol";
-import type { FrameRule, Link, RoutingCore } from "@netlab/p2p/core";
+import type { FrameRule, Link, LinkCosts, RoutingCore } from "@netlab/p2p/core";
 
-/** How often the time to each peer is measured: milliseconds. */
-const MEASURE_EVERY_MS = 1_000;
+/** How often the time to each peer is measured: milliseconds; with the tick, once a second. */
+const MEASURE_EVERY_MS = 900;
 /** How many measurements count: the lowest of them is the time to a peer. */
 const MEASUREMENTS = 10;
+/** So many follow each other at once when a link comes up; then its cost is known. */
+const FIRST_MEASUREMENTS = 5;
+/** An echo that was not answered for so long is given up: milliseconds. */
+const LOST_MS = 5_000;
+/**
+ * Costs go up in steps of half a millisecond, so that links on one machine or in one room cost the same,
+ * and fewer of them are better than more. In microseconds.
+ */
+const COST_STEP = 500;
+/** The dearest that a link can be: the most that a cost may be, in microseconds. */
+const MAX_COST = 100_000_000;
 /** An own echo carries this server's id and a number. */
 const OWN_ECHO_BYTES = 16 + 4;
 
+/** What is known of the time to one peer. */
+interface LinkTime {
+  link: Link;
+  /** The last measurements: milliseconds. */
+  readonly times: number[];
+  /** How many there were in all. */
+  count: number;
+  /** The echo that is under way. */
+  sent: { number: number; at: number } | undefined;
+  /** When the last one was sent. */
+  sentAt: number;
+}
+
 /**
  * Answers echoes with what they carry. Those that come back from peers are this server's own, known by
- * the id in them: they measure the round-trip time.
+ * the id in them: they measure the round-trip time, and that is what a link costs. A microsecond costs
+ * one.
  */
-export class EchoRule implements FrameRule {
+export class EchoRule implements FrameRule, LinkCosts {
   /** The word for it among a server's capabilities. */
   readonly capability: string = Capability.Echo;
-  readonly #times = new Map<string, number[]>();
-  readonly #sent = new Map<string, { number: number; at: number }>();
-  #measuredAt = 0;
+  readonly #clock: () => number;
+  readonly #peers = new Map<string, LinkTime>();
   #number = 0;
+
+  /**
+   * Nothing is measured yet.
+   *
+   * @param clock The time in milliseconds, by a clock that never goes back.
+   */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+  }
 
   /** Echoes are answered to anyone: a client measures before it registers. */
   allowed(): boolean {
@@ -49,23 +82,24 @@ export class EchoRule implements FrameRule {
     else link.port.out.forward(frame, 0);
   }
 
-  /** Sends an echo to every peer that answers them, once a second. */
-  tick(core: RoutingCore, now: number): void {
-    if (now - this.#measuredAt < MEASURE_EVERY_MS) return;
-    this.#measuredAt = now;
-    const peers = new Set<string>();
-    for (const { server, capabilities, port } of core.mesh.peers()) {
-      peers.add(server);
-      if (!capabilities.has(Capability.Echo)) continue;
-      const number = this.#number = (this.#number + 1) >>> 0;
-      this.#sent.set(server, { number, at: performance.now() });
-      port.out.begin(FrameType.Echo, 0);
-      port.out.uuid(core.id);
-      port.out.u32(number);
-      port.out.end();
+  /** Sends an echo to every peer that answers them: five at first, and then one a second. */
+  tick(core: RoutingCore): void {
+    const now = this.#clock();
+    const linked = new Set<string>();
+    for (const link of core.mesh.peers()) {
+      linked.add(link.server);
+      if (!link.capabilities.has(Capability.Echo)) continue;
+      let peer = this.#peers.get(link.server);
+      if (!peer) {
+        peer = { link, times: [], count: 0, sent: undefined, sentAt: -Infinity };
+        this.#peers.set(link.server, peer);
+      }
+      // Another link to the same server, most likely the same way: an echo on the old one is lost.
+      if (peer.link !== link) Object.assign(peer, { link, sent: undefined });
+      const waitMs = peer.sent ? LOST_MS : MEASURE_EVERY_MS;
+      if (now - peer.sentAt >= waitMs) this.#send(peer, core, now);
     }
-    for (const server of this.#times.keys()) if (!peers.has(server)) this.#times.delete(server);
-    for (const server of this.#sent.keys()) if (!peers.has(server)) this.#sent.delete(server);
+    for (const server of this.#peers.keys()) if (!linked.has(server)) this.#peers.delete(server);
   }
 
   /**
@@ -73,27 +107,56 @@ export class EchoRule implements FrameRule {
    * `undefined` while there is none.
    */
   rttMs(server: string): number | undefined {
-    const times = this.#times.get(server);
-    return times && Math.min(...times);
+    const times = this.#peers.get(server)?.times;
+    return times && times.length > 0 ? Math.min(...times) : undefined;
   }
 
-  #measured({ server, address }: Link, { bytes, end }: Frame, core: RoutingCore): void {
-    const sent = this.#sent.get(server);
+  /**
+   * What a link costs: its round-trip time in microseconds, to the nearest half of a millisecond, and
+   * no less than that. The lowest of ten measurements is steady: a rise counts when it lasts ten
+   * seconds, a fall at once. `undefined` until the link was measured five times.
+   */
+  of(link: Link): number | undefined {
+    const peer = this.#peers.get(link.server);
+    if (!peer || peer.count < FIRST_MEASUREMENTS) return undefined;
+    const steps = Math.max(1, Math.round(Math.min(...peer.times) * 1_000 / COST_STEP));
+    return Math.min(steps * COST_STEP, MAX_COST);
+  }
+
+  /** A cost as a time there and back: `20.4 ms`. */
+  describe(cost: number): string {
+    return `${(cost / 1_000).toFixed(1)} ms there and back`;
+  }
+
+  #send(peer: LinkTime, { id }: RoutingCore, now: number): void {
+    const number = this.#number = (this.#number + 1) >>> 0;
+    peer.sent = { number, at: now };
+    peer.sentAt = now;
+    const { out } = peer.link.port;
+    out.begin(FrameType.Echo, 0);
+    out.uuid(id);
+    out.u32(number);
+    out.end();
+  }
+
+  #measured(link: Link, { bytes, end }: Frame, core: RoutingCore): void {
+    const peer = this.#peers.get(link.server);
     const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(end - 4);
     // Late answers to earlier echoes would be timed from the wrong start.
-    if (sent?.number !== number) return;
-    const times = this.#times.get(server) ?? [];
-    const rttMs = Math.round((performance.now() - sent.at) * 1_000) / 1_000;
-    if (times.length === 0) {
-      core.logger.info("{address} answers in {rttMs} ms", {
-        event: "link.measured",
-        address,
-        rttMs,
-      });
-    }
-    times.push(rttMs);
-    if (times.length > MEASUREMENTS) times.shift();
-    this.#times.set(server, times);
+    if (peer?.link !== link || peer.sent?.number !== number) return;
+    const now = this.#clock();
+    const rttMs = Math.round((now - peer.sent.at) * 1_000) / 1_000;
+    peer.sent = undefined;
+    peer.times.push(rttMs);
+    if (peer.times.length > MEASUREMENTS) peer.times.shift();
+    if (++peer.count < FIRST_MEASUREMENTS) return this.#send(peer, core, now);
+    core.mesh.costsChanged();
+    if (peer.count > FIRST_MEASUREMENTS) return;
+    core.logger.info("{address} answers in {rttMs} ms", {
+      event: "link.measured",
+      address: link.address,
+      rttMs: this.rttMs(link.server),
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * The rtt server: a messaging server that answers echoes, lets users sign off, and knows the
- * round-trip time to its peers; and the program that runs it. Everything else is p2p's.
+ * The rtt server: a messaging server that answers echoes, lets users sign off, and measures the
+ * round-trip time to its peers, which decides the ways of messages; and the program that runs it.
+ * Everything else is p2p's.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { P2pServer, type P2pServerOptions, type PeerInfo } from "@netlab/p2p/ser
 import { disconnectRule, EchoRule } from "./rules.ts";
 
 /** How an {@linkcode RttServer} listens, and whom it looks for. */
-export type RttServerOptions = Omit<P2pServerOptions, "rules">;
+export type RttServerOptions = Omit<P2pServerOptions, "rules" | "costs">;
 
 /** Another server, as an rtt server sees it. */
 export interface RttPeerInfo extends PeerInfo {
@@ -21,7 +22,8 @@ export interface RttPeerInfo extends PeerInfo {
 }
 
 /**
- * A messaging server whose clients choose it by time.
+ * A messaging server whose clients choose it by time, and whose messages go the fastest way: round by
+ * other servers, when that is faster than straight.
  *
  * @example
  * ```ts
@@ -44,7 +46,7 @@ export class RttServer implements AsyncDisposable {
   static async listen(options: RttServerOptions = {}): Promise<RttServer> {
     const echo = new EchoRule();
     const rules = new Map([[FrameType.Echo, echo], [FrameType.Disconnect, disconnectRule]]);
-    return new RttServer(await P2pServer.listen({ ...options, rules }), echo);
+    return new RttServer(await P2pServer.listen({ ...options, rules, costs: echo }), echo);
   }
 
   /** The server's id: a UUID, new at every start. */

@@ -7,6 +7,7 @@
 import { checkHistory, type Findings } from "../checker.ts";
 import type { HistoryEvent } from "../history.ts";
 import { seeded } from "../random.ts";
+import { Digest } from "./digest.ts";
 import { addressOf, servers } from "./networks.ts";
 import type { Action, Plan } from "./plan.ts";
 import { disconnectRules, SessionClient } from "./session_client.ts";
@@ -70,7 +71,7 @@ class Run {
   readonly #history: HistoryEvent[] = [];
   readonly #sequences = new Map<string, number>();
   readonly #down = new Set<number>();
-  #digest = 0x811c9dc5;
+  readonly #digest = new Digest();
 
   constructor(plan: Plan, options: SimulateOptions) {
     this.#plan = plan;
@@ -120,7 +121,7 @@ class Run {
     return {
       findings,
       disagreements,
-      digest: (this.#digest >>> 0).toString(16).padStart(8, "0"),
+      digest: String(this.#digest),
       ms: network.now - start,
       exitCode: broken ? 1 : findings.exitCode,
     };
@@ -236,9 +237,6 @@ class Run {
 
   #record(line: string, bytes?: Uint8Array): void {
     this.#options.trace?.(line);
-    let hash = this.#digest;
-    for (let i = 0; i < line.length; i++) hash = Math.imul(hash ^ line.charCodeAt(i), 0x01000193);
-    for (const byte of bytes ?? []) hash = Math.imul(hash ^ byte, 0x01000193);
-    this.#digest = hash;
+    this.#digest.add(line, bytes);
   }
 }

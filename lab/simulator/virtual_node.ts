@@ -7,6 +7,7 @@
 import {
   type FrameRule,
   type Link,
+  type LinkCosts,
   type Logger,
   type MailboxLimits,
   type MailStore,
@@ -22,6 +23,8 @@ const TICK_MS = 250;
 export interface VirtualNodeOptions {
   /** Addresses that it dials from the start. */
   peers?: readonly string[];
+  /** What its links cost. */
+  costs?: LinkCosts;
   /** Rules for further frame types. */
   rules?: ReadonlyMap<number, FrameRule>;
   /** Where it writes messages down: the same store after a crash, and what that remembers. */
@@ -85,6 +88,7 @@ export class VirtualNode {
       },
       logger,
       now: network.now,
+      ...this.#options.costs && { costs: this.#options.costs },
       ...this.#options.rules && { rules: this.#options.rules },
       ...this.#options.store && { store: this.#options.store },
       ...this.#options.limits && { limits: this.#options.limits },

@@ -126,7 +126,7 @@ interface SenderStreams {
  */
 export class Streams {
   /** Where the name of the sender ends that was asked for last: at its NUL, or -1. */
-  nul = -1;
+  nul: number = -1;
   readonly #factors: NameFactors;
   #young: NameTable<SenderStreams>;
   #old: NameTable<SenderStreams>;

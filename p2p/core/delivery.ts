@@ -29,7 +29,7 @@ import { MAX_HOPS, type Mesh } from "./mesh.ts";
 import { accepted, delivered, type Receipts, refused } from "./receipts.ts";
 import { HOLD_UP_BYTES, REFUSE_BYTES } from "./relay.ts";
 import type { Takeover } from "./takeover.ts";
-import type { Topology } from "./topology.ts";
+import type { Route, Topology } from "./topology.ts";
 import type { Users } from "./users.ts";
 import { Withheld } from "./withheld.ts";
 
@@ -73,8 +73,8 @@ export class Delivery {
   readonly #overdue = new Set<string>();
   /** Recipients whose way was clogged. */
   readonly #clogged = new Set<string>();
-  /** Over which neighbour each server was reached when that was last looked at. */
-  #ways = new Map<string, string>();
+  /** How each server was reached when that was last looked at. */
+  #ways: ReadonlyMap<string, Route> = new Map();
   #lookedAt = 0;
 
   /** Delivers what is in the mailbox. */
@@ -154,10 +154,7 @@ export class Delivery {
   /** Ways changed: what was sent over one that is no more is sent again. */
   waysChanged(): void {
     const { topology, mailbox } = this.#parts;
-    // Over the same neighbour, but further or less far: something behind it changed.
-    const ways = new Map(
-      [...topology.routes()].map(([server, { next, cost }]) => [server, `${next} ${cost}`]),
-    );
+    const ways = topology.routes();
     const before = this.#ways;
     this.#ways = ways;
     for (const recipient of mailbox.recipients()) {

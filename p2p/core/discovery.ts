@@ -10,7 +10,7 @@ import type { Context } from "./host.ts";
 const FIRST_WAIT_MS = 250;
 /** The longest wait between two tries: milliseconds. */
 const LONGEST_WAIT_MS = 30_000;
-/** A learned address is dropped after this many failures in a row, some three minutes. */
+/** A learned address of which nobody speaks any more is dropped after this many failures in a row. */
 const MAX_FAILURES = 12;
 
 /**
@@ -42,6 +42,7 @@ export class Discovery {
   readonly #known = new Map<string, Known>();
   readonly #probe: (address: string) => void;
   readonly #isLinked: (server: string) => boolean;
+  readonly #isAnnounced: (server: string) => boolean;
 
   /**
    * Knows `addresses`, and dials them at the next tick.
@@ -49,16 +50,19 @@ export class Discovery {
    * @param addresses What to dial from the start, for good.
    * @param probe Dials an address; the outcome comes back through the methods below.
    * @param isLinked Whether there is a link to the server with that id.
+   * @param isAnnounced Whether that server is known to be somewhere.
    */
   constructor(
     context: Context,
     addresses: readonly string[],
     probe: (address: string) => void,
     isLinked: (server: string) => boolean,
+    isAnnounced: (server: string) => boolean,
   ) {
     this.#context = context;
     this.#probe = probe;
     this.#isLinked = isLinked;
+    this.#isAnnounced = isAnnounced;
     for (const address of addresses) this.#add(address, true);
     this.#add(context.address, true).state = "self";
   }
@@ -94,7 +98,9 @@ export class Discovery {
     if (!known || known.state === "self" || known.state === "linked") return;
     this.#wait(known);
     known.failures++;
-    if (!known.configured && known.failures >= MAX_FAILURES) this.#known.delete(address);
+    const wanted = known.configured ||
+      (known.server !== undefined && this.#isAnnounced(known.server));
+    if (!wanted && known.failures >= MAX_FAILURES) this.#known.delete(address);
   }
 
   /** This server itself answers at `address`. */

@@ -7,6 +7,7 @@
 import { type NetlabError, NIL_UUID, writeError } from "@netlab/protocol";
 import type { Stream } from "./counted_ids.ts";
 import type { Port } from "./host.ts";
+import { Pulse } from "./pulse.ts";
 
 /** What the party at the other end is. */
 export type Role =
@@ -54,6 +55,8 @@ export class Link {
   readonly unacknowledged: Map<string, string[]> = new Map();
   /** When the last frame came in: milliseconds. */
   heardAt: number;
+  /** Whether the other end of a link between servers is silent for longer than usual. */
+  readonly pulse: Pulse = new Pulse();
   /** When the last sign of life was sent: milliseconds. */
   aliveAt = 0;
   /** When a dialled connection must have proved useful: milliseconds. */

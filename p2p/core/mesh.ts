@@ -1,6 +1,6 @@
 /**
  * The links between servers: bringing them up, keeping one to each server, noticing that one is dead,
- * and telling every server who is linked to whom and which users are where. Knows nothing of messages.
+ * and telling every server which users are where. Knows nothing of messages.
  *
  * @module
  */
@@ -17,14 +17,12 @@ import {
   type PresenceVersion,
   ProtocolError,
   readCapabilities,
-  readLinkState,
   readPeerRegistration,
   readPresenceChanges,
   readPresenceDigest,
   readPresenceSnapshot,
   writeAlive,
   writeInformationRequest,
-  writeLinkState,
   writePeerRegistration,
   writePresenceChanges,
   writePresenceDigest,
@@ -35,23 +33,26 @@ import type { Directory } from "./directory.ts";
 import { Discovery } from "./discovery.ts";
 import type { Context, Port } from "./host.ts";
 import { Link } from "./link.ts";
-import type { Topology } from "./topology.ts";
+import type { LinkCosts } from "./link_costs.ts";
+import { LinkStates } from "./link_states.ts";
+import type { Route, Topology } from "./topology.ts";
+import { WayLog } from "./way_log.ts";
 
 /** A message that went over this many links between servers has lost its way. */
 export const MAX_HOPS = 32;
 
-/** How often a sign of life goes over every link: milliseconds. */
-const ALIVE_EVERY_MS = 1_000;
+/** How often a sign of life goes over every link: milliseconds; with the tick, every 250. */
+const ALIVE_EVERY_MS = 200;
 /** A link on which nothing came in for this long is dead; with the tick, noticed within 3 s. */
 const SILENT_MS = 2_500;
 /** How long what was dialled may take to say what it is, and a link to end: milliseconds. */
 const PROBE_MS = 3_000;
 /** When the core was not told the time for this long, nobody is blamed for silence: milliseconds. */
-const STALLED_MS = 1_000;
+const STALLED_MS = 500;
+/** When much news of other servers' links comes, ways are computed this often: milliseconds. */
+const LOOK_EVERY_MS = 20;
 /** How long to wait for a snapshot before it is asked for again: milliseconds. */
 const GAP_MS = 500;
-/** What a message's way over one link costs while nobody measures. */
-const LINK_COST = 1;
 
 /** What the rest of the core wants to hear from the mesh. */
 export interface MeshEvents {
@@ -76,8 +77,15 @@ export class Mesh {
   readonly #peers = new Map<string, Link>();
   readonly #expiring = new Set<Link>();
   readonly #gapsAskedAt = new Map<string, number>();
-  #reachable: ReadonlySet<string> = new Set();
-  #version = 0;
+  readonly #states: LinkStates;
+  readonly #wayLog: WayLog;
+  /** The ways as they were when the rest of the core was told last. */
+  #routes: ReadonlyMap<string, Route>;
+  /** A link has taken the place of another one to the same server. */
+  #replaced = false;
+  /** The ways are looked at now: a link of this server came or went, or it was the time for it. */
+  #lookNow = true;
+  #lookedAt = -Infinity;
   #tickedAt: number;
 
   /** A server without links, which dials `addresses` at the first tick. */
@@ -86,6 +94,7 @@ export class Mesh {
     addresses: readonly string[],
     topology: Topology,
     directory: Directory,
+    costs: LinkCosts,
     events: MeshEvents,
   ) {
     this.#context = context;
@@ -98,8 +107,11 @@ export class Mesh {
       addresses,
       (address) => this.#probe(address),
       (server) => this.#peers.has(server),
+      (server) => this.#topology.get(server) !== undefined,
     );
-    this.#announceLinks();
+    this.#states = new LinkStates(context, topology, costs, this.#peers);
+    this.#wayLog = new WayLog(context, topology, costs);
+    this.#routes = topology.routes();
   }
 
   /** The links to other servers. */
@@ -121,10 +133,13 @@ export class Mesh {
   /** Dials what is due, shows signs of life, and gives up links that show none. */
   tick(): void {
     const now = this.#context.now;
-    const stalled = now - this.#tickedAt > STALLED_MS;
+    const sinceTick = now - this.#tickedAt;
+    const stalled = sinceTick > STALLED_MS;
+    if (stalled) this.#topology.slept(sinceTick);
     this.#tickedAt = now;
     for (const peer of this.#peers.values()) {
       if (stalled) peer.heardAt = now;
+      peer.pulse.look(now - peer.heardAt);
       if (now - peer.heardAt > SILENT_MS) {
         this.#context.logger.warn("{address} is silent, giving up the link", {
           event: "link.silent",
@@ -143,12 +158,45 @@ export class Mesh {
         link.port.abort();
       }
     }
+    this.#lookNow = true;
+    this.#states.look();
     for (const server of this.#topology.forget(now)) {
       this.#directory.forget(server);
       this.#gapsAskedAt.delete(server);
     }
     this.#askForUnknown();
     this.discovery.tick();
+  }
+
+  /** What links cost may have changed. */
+  costsChanged(): void {
+    this.#states.look();
+  }
+
+  /** The turn ends: what changed about links is told, and what follows from that for the ways. */
+  turn(): void {
+    this.#states.tell();
+    const { now } = this.#context;
+    if (!this.#lookNow && now - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookNow = false;
+    const before = this.#routes;
+    const routes = this.#topology.routes();
+    if (routes === before && !this.#replaced) return;
+    this.#routes = routes;
+    this.#lookedAt = now;
+    let changed = this.#replaced;
+    this.#replaced = false;
+    let grown = false;
+    for (const server of before.keys()) changed ||= !routes.has(server);
+    for (const [server, route] of routes) {
+      const known = before.get(server);
+      if (known === route) continue;
+      changed = true;
+      this.#wayLog.changed(server, known, route);
+      grown ||= known === undefined;
+    }
+    if (changed) this.#events.waysChanged();
+    if (grown) this.#events.reachGrew();
   }
 
   /** A frame of types 2/3, 8 or 9, or the answer to a probe, came in. */
@@ -162,7 +210,11 @@ export class Mesh {
         return this.#presence(link, frame);
       case FrameType.LinkState:
         if (frame.subtype === LinkStateKind.Alive) return;
-        if (frame.subtype === LinkStateKind.Links) return this.#linkState(link, frame);
+        if (frame.subtype === LinkStateKind.Links) {
+          const state = this.#states.received(link, frame);
+          if (state) this.discovery.learn(state.address, state.server);
+          return;
+        }
     }
     throw new NetlabError(
       ErrorCode.UnknownType,
@@ -175,13 +227,13 @@ export class Mesh {
     if (this.#expiring.delete(link) && link.role === "probe") this.discovery.failed(link.dialled!);
     if (this.#peers.get(link.server) !== link) return;
     this.#peers.delete(link.server);
-    this.#announceLinks();
+    this.#lookNow = true;
+    this.#states.look();
     this.discovery.unlinked(link.server);
     this.#context.logger.info("lost the link to {address}", {
       event: "link.down",
       address: link.address,
     });
-    this.#reachChanged();
   }
 
   /** Ends all links. */
@@ -266,17 +318,19 @@ export class Mesh {
       const sameSide = (other.dialled === undefined) === (link.dialled === undefined);
       const goes = sameSide || (link.dialled !== undefined) === iDial ? other : link;
       if (goes === other) this.#peers.set(link.server, link);
+      this.#replaced ||= goes === other;
+      this.#lookNow = true;
       this.#expire(goes);
       void goes.port.end();
       if (goes === link) return;
     } else {
       this.#peers.set(link.server, link);
+      this.#lookNow = true;
       this.#context.logger.info("linked to {address}", { event: "link.up", address: link.address });
-      this.#announceLinks();
+      this.#states.look();
     }
-    for (const state of this.#topology.states()) writeLinkState(link.port.out, state);
+    this.#states.greet(link);
     this.#sendDigest(link);
-    this.#reachChanged();
   }
 
   #presence(link: Link, frame: Frame): void {
@@ -340,39 +394,6 @@ export class Mesh {
   #sendDigest(link: Link): void {
     const versions = this.#directory.versions().slice(0, MAX_VERSIONS_PER_FRAME);
     writePresenceDigest(link.port.out, versions);
-  }
-
-  #linkState(link: Link, frame: Frame): void {
-    const state = readLinkState(frame.payload);
-    if (state.server === this.#context.id) return;
-    if (!this.#topology.apply(state)) return;
-    this.#toPeers((peer) => peer.port.out.forward(frame, 0), link);
-    this.discovery.learn(state.address, state.server);
-    this.#reachChanged();
-  }
-
-  /**
-   * A server that comes into reach brings back those behind it, whose links did not change: they are
-   * told of to those who may have forgotten them.
-   */
-  #reachChanged(): void {
-    this.#events.waysChanged();
-    const reachable = new Set(this.#topology.routes().keys());
-    const news = reachable.difference(this.#reachable);
-    this.#reachable = reachable;
-    for (const server of news) {
-      const state = this.#topology.get(server)!;
-      this.#toPeers((peer) => writeLinkState(peer.port.out, state));
-    }
-    if (news.size > 0) this.#events.reachGrew();
-  }
-
-  #announceLinks(): void {
-    const { id, address } = this.#context;
-    const links = [...this.#peers.keys()].map((server) => ({ server, cost: LINK_COST }));
-    const state = { server: id, version: ++this.#version, address, links };
-    this.#topology.apply(state);
-    this.#toPeers((peer) => writeLinkState(peer.port.out, state));
   }
 
   #registration(): { server: string; address: string } {

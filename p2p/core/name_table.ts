@@ -34,7 +34,7 @@ interface Entry<Value> {
  */
 export class NameTable<Value> {
   /** Where the name ends that was looked for last: at its NUL, or -1 when none came in time. */
-  nul = -1;
+  nul: number = -1;
   readonly #factors: NameFactors;
   #hashes = new Int32Array(FIRST_SLOTS);
   #entries: (Entry<Value> | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);

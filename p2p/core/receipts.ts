@@ -86,6 +86,11 @@ export class Receipts {
     for (const receipt of owed) this.toUser(user, receipt);
   }
 
+  /** Time has passed: receipts whose way was lost, or led in a circle, try again. */
+  tick(): void {
+    for (const user of [...this.#owed.keys()]) this.userChanged(user);
+  }
+
   /** What was gathered in this turn goes out. */
   flush(): void {
     for (const [user, receipts] of this.#toUsers) {

@@ -105,6 +105,14 @@ export class Relay {
         `Cannot deliver to ${recipient}: the message went over ${MAX_HOPS} servers without arriving`,
       );
     }
+    if (next === link) {
+      return this.#refuse(
+        link,
+        fields,
+        ErrorCode.TooManyHops,
+        `Cannot deliver to ${recipient}: the way there is changing; send it again`,
+      );
+    }
     if (this.#hasRoom(link, next, fields, recipient)) next.port.out.forward(frame, hops);
   }
 

@@ -1,7 +1,7 @@
 /**
  * The routing core: everything that a messaging server decides, without a socket, a timer, a clock or
- * randomness. It is told what happened and writes to connections through a small host. Owns the table
- * of frame types, and puts the parts together; what each part does stands in its own file.
+ * randomness. It is told what happened and writes to connections through a small host. Puts the
+ * parts together; what each part does stands in its own file, and which takes what in the frame rules.
  *
  * @module
  */
@@ -9,20 +9,8 @@ import {
   Capability,
   ErrorCode,
   type Frame,
-  FrameType,
-  Information,
-  MessageKind,
   NetlabError,
-  NIL_UUID,
   ProtocolError,
-  readAnnouncement,
-  readBareName,
-  readError,
-  readReceipts,
-  readSessionRegistration,
-  ReceiptKind,
-  Registration,
-  writeInformationResponse,
   writePleaseMove,
 } from "@netlab/protocol";
 import type { Logger } from "../logger.ts";
@@ -31,14 +19,16 @@ import { Delivery } from "./delivery.ts";
 import { Directory } from "./directory.ts";
 import { FastLane } from "./fast_lane.ts";
 import { FirstGeneration } from "./first_generation.ts";
+import { type FrameRule, OwnRules, unknownType } from "./frame_rules.ts";
 import { HandOver } from "./hand_over.ts";
 import type { Context, Host, Port } from "./host.ts";
 import { Link } from "./link.ts";
+import { everyLinkOne, type LinkCosts } from "./link_costs.ts";
 import { type MailStore, memoryStore } from "./mail_store.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox.ts";
 import { Mesh } from "./mesh.ts";
-import { Questions } from "./questions.ts";
 import { nameFactors, NameTable } from "./name_table.ts";
+import { Questions } from "./questions.ts";
 import { Receipts } from "./receipts.ts";
 import { Relay } from "./relay.ts";
 import { SeenMessages } from "./seen_messages.ts";
@@ -50,21 +40,6 @@ import { Users } from "./users.ts";
 const STRANGER_MS = 60_000;
 
 const encoder = new TextEncoder();
-
-/** What a core does with frames of one type. */
-export interface FrameRule {
-  /** What the server says it can do because of this rule: a word of `Capability`. */
-  readonly capability?: string;
-  /** Whether a frame of this type is taken from such a connection. */
-  allowed(link: Link): boolean;
-  /**
-   * Takes a frame; it is valid until this returns. A {@linkcode NetlabError} that it throws is told to
-   * the other side, and ends the connection if it is fatal.
-   */
-  handle(link: Link, frame: Frame, core: RoutingCore): void;
-  /** Time has passed; `now` is in milliseconds since 1970. */
-  tick?(core: RoutingCore, now: number): void;
-}
 
 /** What a {@linkcode RoutingCore} is made from. */
 export interface RoutingCoreOptions {
@@ -88,6 +63,12 @@ export interface RoutingCoreOptions {
   store?: MailStore;
   /** How much is kept for users who are away, and for how long. */
   limits?: MailboxLimits;
+  /**
+   * What links cost.
+   *
+   * @default {one each}
+   */
+  costs?: LinkCosts;
   /** Rules for further frame types, by type; they come before the core's own. */
   rules?: ReadonlyMap<number, FrameRule>;
 }
@@ -106,9 +87,7 @@ export class RoutingCore {
   readonly #mailbox: Mailbox;
   readonly #receipts: Receipts;
   readonly #delivery: Delivery;
-  readonly #arrival: Arrival;
   readonly #takeover: Takeover;
-  readonly #questions: Questions;
   readonly #relay: Relay;
   readonly #lane: FastLane;
   /** By the names of recipients: their connections, or the links toward them. */
@@ -129,7 +108,8 @@ export class RoutingCore {
     const factors = nameFactors(host.random);
     this.#routes = new NameTable(factors);
     this.#directory = new Directory(id, (name) => this.#routes.delete(encoder.encode(name)));
-    this.mesh = new Mesh(context, options.peers, this.topology, this.#directory, {
+    const costs = options.costs ?? everyLinkOne;
+    this.mesh = new Mesh(context, options.peers, this.topology, this.#directory, costs, {
       usersChanged: (users) => {
         for (const { name } of users) this.#changed.add(name);
       },
@@ -163,12 +143,12 @@ export class RoutingCore {
     this.#mailbox = mailbox;
     this.#receipts = receipts;
     this.#delivery = delivery;
-    this.#arrival = arrival;
     this.#takeover = takeover;
-    this.#questions = new Questions(context, parts);
+    const questions = new Questions(context, parts);
     this.#relay = new Relay(context, { ...parts, delivery, routes: this.#routes });
     this.#lane = new FastLane(this.#routes, seen);
-    this.#rules = new Map([...this.#ownRules(), ...(options.rules ?? [])]);
+    const own = new OwnRules(this, { ...parts, relay: this.#relay, arrival, delivery, questions });
+    this.#rules = new Map([...own, ...(options.rules ?? [])]);
   }
 
   /** This server's id, a UUID. */
@@ -211,6 +191,7 @@ export class RoutingCore {
     this.users.tick();
     this.#relay.tick();
     this.#delivery.tick();
+    this.#receipts.tick();
     for (const link of this.#accepted) {
       if (link.role === "stranger" && now - link.heardAt > STRANGER_MS) void link.port.close();
     }
@@ -252,6 +233,7 @@ export class RoutingCore {
 
   /** All frames that came together have been handed over: what was gathered goes out. */
   turn(): void {
+    this.mesh.turn();
     if (this.#changed.size > 0) {
       const changed = [...this.#changed];
       this.#changed.clear();
@@ -350,103 +332,9 @@ export class RoutingCore {
     this.#receipts.flush();
   }
 
-  /** The table of frame types: from whom each is taken, and by what. */
-  *#ownRules(): Iterable<[number, FrameRule]> {
-    const fromAnyone = (handle: (link: Link, frame: Frame) => void): FrameRule => ({
-      allowed: () => true,
-      handle,
-    });
-    const fromPeers = (handle: (link: Link, frame: Frame) => void): FrameRule => ({
-      allowed: (link) => link.role === "peer",
-      handle,
-    });
-    yield [FrameType.InformationRequest, fromAnyone((link, frame) => this.#answer(link, frame))];
-    yield [FrameType.InformationResponse, fromAnyone((link, frame) => this.#learn(link, frame))];
-    yield [FrameType.Registration, fromAnyone((link, frame) => this.#register(link, frame))];
-    yield [FrameType.Message, fromAnyone((link, frame) => this.#message(link, frame))];
-    yield [FrameType.Error, fromAnyone((link, frame) => this.#hearError(link, frame))];
-    yield [FrameType.Receipt, {
-      allowed: (link) => link.role === "peer" || link.role === "session",
-      handle: (link, frame) => this.#receipt(link, frame),
-    }];
-    yield [FrameType.Presence, fromPeers((link, frame) => this.mesh.received(link, frame))];
-    yield [FrameType.LinkState, fromPeers((link, frame) => this.mesh.received(link, frame))];
-  }
-
   #heard(link: Link): void {
     link.heardAt = this.#context.now;
     this.users.heard(link);
-  }
-
-  #answer(link: Link, frame: Frame): void {
-    const { out } = link.port;
-    switch (frame.subtype) {
-      case Information.Servers:
-        return writeInformationResponse(out, frame.subtype, this.servers());
-      case Information.Users:
-        return writeInformationResponse(out, frame.subtype, this.users.names());
-      case Information.Capabilities:
-        return writeInformationResponse(out, frame.subtype, this.capabilities());
-      default:
-        // As the first generation answers what it does not know.
-        return writeInformationResponse(out, frame.subtype, []);
-    }
-  }
-
-  /** An answer, or the announcement of a first-generation server, which nobody asked for. */
-  #learn(link: Link, frame: Frame): void {
-    if (link.role === "probe" || link.role === "peer") this.mesh.received(link, frame);
-    else if (link.role === "first-generation") this.#firstGeneration.received(link, frame);
-    else if (link.role === "stranger" && frame.subtype === Information.Users) {
-      this.mesh.discovery.learn(`${link.remoteHost}:${readAnnouncement(frame.payload)}`);
-    }
-  }
-
-  #register(link: Link, frame: Frame): void {
-    switch (frame.subtype) {
-      case Registration.BareUser:
-        link.readsText ||= link.role === "stranger";
-        return this.users.register(link, readBareName(frame.payload), NIL_UUID);
-      case Registration.Session: {
-        const { session, name } = readSessionRegistration(frame.payload);
-        if (session === NIL_UUID) {
-          throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
-        }
-        return this.users.register(link, name, session);
-      }
-      case Registration.Peer:
-        return this.mesh.received(link, frame);
-      default:
-        throw unknownType(frame);
-    }
-  }
-
-  #message(link: Link, frame: Frame): void {
-    const kept = frame.subtype === MessageKind.Kept || frame.subtype === MessageKind.HandedOver;
-    if (kept && link.role === "peer") {
-      this.#arrival.received(link, frame);
-    } else if (frame.subtype === MessageKind.Plain || frame.subtype === MessageKind.WithReceipts) {
-      this.#relay.message(link, frame);
-    } else throw unknownType(frame);
-  }
-
-  #receipt(link: Link, frame: Frame): void {
-    if (link.role === "session" && frame.subtype === ReceiptKind.ToUser) {
-      this.#arrival.acknowledged(link, readReceipts(frame.payload));
-    } else if (link.role === "peer" && frame.subtype === ReceiptKind.Relayed) {
-      this.#receipts.relayed(frame);
-    } else if (link.role === "peer" && frame.subtype === ReceiptKind.ToServer) {
-      this.#delivery.serverReceipts(link, frame);
-    } else if (frame.subtype === ReceiptKind.Question) {
-      if (link.role === "peer") this.#questions.relayed(link, frame);
-      else this.#questions.asked(link, frame);
-    } else throw unknownType(frame);
-  }
-
-  #hearError(link: Link, frame: Frame): void {
-    const { code, message } = readError(frame);
-    const from = link.address || link.name || link.remoteHost;
-    this.#context.logger.warn("{from} says: {message}", { from, message, code });
   }
 
   #reject(link: Link, error: NetlabError): void {
@@ -459,13 +347,6 @@ export class RoutingCore {
     });
     link.tell(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
   }
-}
-
-function unknownType(frame: Frame): NetlabError {
-  return new NetlabError(
-    ErrorCode.UnknownType,
-    `Cannot take a frame of type ${frame.type}/${frame.subtype}: it is not known here`,
-  );
 }
 
 function notAllowed(link: Link, frame: Frame): NetlabError {

@@ -1,6 +1,6 @@
 /**
- * The ids of messages that were taken care of, in a fixed piece of memory: a table of their keyed
- * 64-bit hashes. For ids of anybody, in any order; owns the forgetting, and knows no clock.
+ * The ids of messages that were taken care of, in memory that has a bound: a table of their keyed 64-bit
+ * hashes. For ids of anybody, in any order; owns the forgetting, and knows no clock.
  *
  * @module
  */
@@ -11,8 +11,12 @@ const WAYS = 8;
 const SET_WORDS = 2 * WAYS;
 /** Sets at first: 32 KiB. A power of two, as all later numbers of sets are. */
 const FIRST_SETS = 512;
-/** Sets at most: 8 MiB. The decision on what that costs stands in `docs/decisions.md`. */
-const MAX_SETS = 2 ** 17;
+/** Sets at most: 32 MiB, in which the last million ids are all but surely. */
+const MAX_SETS = 2 ** 19;
+/** Ids for each set before the table grows: with two on average, one set in 4,000 gets more than eight. */
+const LOAD = 2;
+/** Ids that can be prepared at one time. */
+const MAX_PREPARED = 32;
 /** The bits of a high half of which the first one of a set says where the next id goes. */
 const CURSOR_BITS = 3;
 
@@ -20,69 +24,101 @@ const CURSOR_BITS = 3;
  * A set-associative table: the top bits of an id's hash name a set of eight, in which it takes the
  * place of the oldest one. The table grows with the number of ids until it has its full size.
  *
- * Two ids are taken for one when all 64 bits of their hashes agree: with a million ids in it, that
- * happens to one of 2^44 messages. The factors of the hash are random, so nobody can look for such ids.
+ * Two ids are taken for one when all 64 bits of their hashes agree: with four million ids in it, that
+ * happens to one of 2^42 messages. The hash is made with random numbers of this process.
  */
 export class SeenTable {
-  readonly #factors = new Int32Array(8);
+  readonly #factors = new Int32Array(10);
   #sets = FIRST_SETS;
   #words = new Int32Array(FIRST_SETS * SET_WORDS);
   #shift = 32 - Math.log2(FIRST_SETS);
   #added = 0;
-  #low = 0;
-  #high = 0;
+  /** Keeps the reads of `fetch` from being left out as of no use. */
+  #fetched = 0;
+  readonly #lows = new Int32Array(MAX_PREPARED);
+  readonly #highs = new Int32Array(MAX_PREPARED);
 
   /** An empty table; `random` gives numbers from 0 to below 1 that nobody can foresee. */
   constructor(random: () => number) {
-    for (let i = 0; i < 8; i++) this.#factors[i] = Math.floor(random() * 2 ** 32) | 1;
+    for (let i = 0; i < this.#factors.length; i++) {
+      this.#factors[i] = Math.floor(random() * 2 ** 32) | 1;
+    }
   }
 
   /** Whether the id was added and is still remembered: its 16 bytes are `words` from `at` on. */
   has(words: Int32Array, at: number): boolean {
-    this.#hash(words, at);
-    return this.#find((this.#high >>> this.#shift) * SET_WORDS);
+    this.prepare(words, at, 0);
+    return this.#find(this.#setOf(0), 0);
   }
 
   /** Remembers an id; whether it was not remembered before. */
   add(words: Int32Array, at: number): boolean {
-    this.#hash(words, at);
-    const set = (this.#high >>> this.#shift) * SET_WORDS;
-    if (this.#find(set)) return false;
-    this.#put(this.#words, set, this.#low, this.#high);
-    this.#added++;
-    if (this.#added > this.#sets * WAYS / 2 && this.#sets < MAX_SETS) this.#grow();
-    return true;
+    this.prepare(words, at, 0);
+    return this.addPrepared(0);
   }
 
   /**
-   * Reads a word of the set in which an id belongs. Done for many ids in a row, the processor fetches
-   * their sets from memory side by side, and `add` finds them at hand.
+   * Hashes an id, to be added as number `index`, 0 to 31. What is asked for one id alone takes number 0.
    */
-  touch(words: Int32Array, at: number): number {
-    this.#hash(words, at);
-    return this.#words[(this.#high >>> this.#shift) * SET_WORDS]!;
-  }
-
-  #hash(words: Int32Array, at: number): void {
+  prepare(words: Int32Array, at: number, index: number): void {
     const f = this.#factors;
     const a = words[at]!;
     const b = words[at + 1]!;
     const c = words[at + 2]!;
     const d = words[at + 3]!;
-    this.#high = Math.imul(a, f[0]!) + Math.imul(b, f[1]!) + Math.imul(c, f[2]!) +
-        Math.imul(d, f[3]!) | 0;
-    const low = Math.imul(a, f[4]!) + Math.imul(b, f[5]!) + Math.imul(c, f[6]!) +
-        Math.imul(d, f[7]!) | 0;
+    // Two chains whose shifts differ: what cancels out in one, whatever the factors are, does not in the
+    // other.
+    let high = Math.imul(a ^ f[0]!, f[1]!);
+    high = Math.imul(b ^ high ^ (high >>> 15), f[2]!);
+    high = Math.imul(c ^ high ^ (high >>> 15), f[3]!);
+    high = Math.imul(d ^ high ^ (high >>> 15), f[4]!);
+    let low = Math.imul(a ^ f[5]!, f[6]!);
+    low = Math.imul(b ^ low ^ (low >>> 13), f[7]!);
+    low = Math.imul(c ^ low ^ (low >>> 13), f[8]!);
+    low = Math.imul(d ^ low ^ (low >>> 13), f[9]!);
+    this.#highs[index] = high ^ (low >>> 13);
     // 0 is an empty place.
-    this.#low = low === 0 ? 1 : low;
+    this.#lows[index] = low === 0 ? 1 : low;
   }
 
-  #find(set: number): boolean {
+  /**
+   * Reads a word of the set of each of the first `count` ids that were prepared. The processor fetches
+   * those sets from memory side by side, and {@linkcode SeenTable.addPrepared} finds them at hand.
+   */
+  warm(count: number): void {
     const words = this.#words;
-    const low = this.#low;
+    let sum = 0;
+    for (let index = 0; index < count; index++) sum ^= words[this.#setOf(index)]!;
+    this.#fetched = sum;
+  }
+
+  /** Remembers an id that was prepared; whether it was not remembered before. */
+  addPrepared(index: number): boolean {
+    const set = this.#setOf(index);
+    if (this.#find(set, index)) return false;
+    this.#put(this.#words, set, this.#lows[index]!, this.#highs[index]!);
+    this.#added++;
+    if (this.#added > LOAD * this.#sets && this.#sets < MAX_SETS) this.#grow();
+    return true;
+  }
+
+  #setOf(index: number): number {
+    return (this.#highs[index]! >>> this.#shift) * SET_WORDS;
+  }
+
+  #find(set: number, index: number): boolean {
+    const words = this.#words;
+    const low = this.#lows[index]!;
+    // Hardly ever is one of them the same, so first it is asked whether any is.
+    if (
+      words[set] !== low && words[set + 1] !== low && words[set + 2] !== low &&
+      words[set + 3] !== low && words[set + 4] !== low && words[set + 5] !== low &&
+      words[set + 6] !== low && words[set + 7] !== low
+    ) return false;
+    const high = this.#highs[index]!;
     for (let way = set; way < set + WAYS; way++) {
       // The top bits of all hashes in a set are the same, so those of the cursor need no comparing.
-      if (words[way] === low && (words[way + WAYS]! ^ this.#high) << CURSOR_BITS === 0) return true;
+      if (words[way] === low && (words[way + WAYS]! ^ high) << CURSOR_BITS === 0) return true;
     }
     return false;
   }

@@ -6,42 +6,58 @@
  */
 import type { LinkState } from "@netlab/protocol";
 
-/** The way from this server to another. */
+/** The way from this server to another. It stays the same object as long as it has the same links. */
 export interface Route {
   /** The id of the neighbour to which a message is handed. */
-  next: string;
+  readonly next: string;
+  /** The id of the server before the last: the way there, and one link more, is this way. */
+  readonly previous: string;
   /** What the whole way costs. */
   cost: number;
   /** How many links it has. */
-  hops: number;
+  readonly hops: number;
 }
 
-interface Entry {
-  state: LinkState;
-  /** Since when no way leads there: milliseconds; `undefined` while one does. */
-  lostAt: number | undefined;
+/** What one server announced. */
+export interface Announcement {
+  /** What it said. */
+  readonly state: LinkState;
+  /** When it said so: milliseconds. */
+  saidAt: number;
 }
 
-/** How long what is known of a server that cannot be reached is kept: milliseconds. */
-const KEPT_MS = 60_000;
+interface Entry extends Announcement {
+  /** The costs of its links, by the server at the other end. */
+  readonly costs: ReadonlyMap<string, number>;
+}
+
+/** How long what a server announced counts when it does not announce it anew: milliseconds. */
+export const MAX_AGE_MS = 200_000;
 
 /** The map of the network, seen from one server. */
 export class Topology {
   readonly #self: string;
   readonly #entries = new Map<string, Entry>();
-  #routes: Map<string, Route> | undefined;
+  #routes: Map<string, Route> = new Map();
+  #current = true;
 
   /** An empty map, seen from the server with the id `self`. */
   constructor(self: string) {
     this.#self = self;
   }
 
-  /** Takes in what a server announced of its links; whether it was newer than what was known. */
-  apply(state: LinkState): boolean {
+  /**
+   * Takes in what a server announced of its links; whether it was newer than what was known.
+   *
+   * @param saidAt When the server said so: milliseconds.
+   */
+  apply(state: LinkState, saidAt: number): boolean {
     const known = this.#entries.get(state.server);
     if (known && known.state.version >= state.version) return false;
-    this.#entries.set(state.server, { state, lostAt: known?.lostAt });
-    this.#routes = undefined;
+    const costs = new Map(state.links.map(({ server, cost }) => [server, cost]));
+    this.#entries.set(state.server, { state, saidAt, costs });
+    // Most announcements say that nothing has changed.
+    if (!known || !isSame(known.costs, costs)) this.#current = false;
     return true;
   }
 
@@ -51,8 +67,8 @@ export class Topology {
   }
 
   /** All that is known, this server's own links among it. */
-  *states(): Iterable<LinkState> {
-    for (const { state } of this.#entries.values()) yield state;
+  announcements(): Iterable<Announcement> {
+    return this.#entries.values();
   }
 
   /** The cheapest way to a server; `undefined` when none leads there, and for this server itself. */
@@ -60,29 +76,48 @@ export class Topology {
     return this.routes().get(server);
   }
 
+  /** The ids of the servers on the way to a server, that one last; empty when no way leads there. */
+  path(server: string): string[] {
+    const path: string[] = [];
+    const routes = this.routes();
+    for (let at = server; routes.has(at); at = routes.get(at)!.previous) path.unshift(at);
+    return path;
+  }
+
   /** Whether a server is this one or can be reached from it. */
   reaches(server: string): boolean {
     return server === this.#self || this.routes().has(server);
   }
 
-  /** The cheapest ways to all servers that can be reached. */
+  /** The cheapest ways to all servers that can be reached; the same map as long as nothing changes. */
   routes(): ReadonlyMap<string, Route> {
-    this.#routes ??= this.#shortestPaths();
+    if (!this.#current) this.#routes = this.#shortestPaths();
+    this.#current = true;
     return this.#routes;
   }
 
-  /** Forgets servers that could not be reached for a minute, and returns their ids. */
+  /** What a link costs: what the end that has it dearer says. `undefined` unless both ends have it. */
+  cost(one: string, other: string): number | undefined {
+    const there = this.#entries.get(one)?.costs.get(other);
+    const back = this.#entries.get(other)?.costs.get(one);
+    return there === undefined || back === undefined ? undefined : Math.max(there, back);
+  }
+
+  /** Forgets what others said too long ago, and returns the ids of those servers. */
   forget(now: number): string[] {
     const forgotten: string[] = [];
-    for (const [server, entry] of this.#entries) {
-      if (this.reaches(server)) entry.lostAt = undefined;
-      else if (entry.lostAt === undefined) entry.lostAt = now;
-      else if (now - entry.lostAt >= KEPT_MS) {
-        this.#entries.delete(server);
-        forgotten.push(server);
-      }
+    for (const [server, { saidAt }] of this.#entries) {
+      if (server === this.#self || now - saidAt < MAX_AGE_MS) continue;
+      this.#entries.delete(server);
+      this.#current = false;
+      forgotten.push(server);
     }
     return forgotten;
+  }
+
+  /** This server heard nothing for `ms` milliseconds by its own fault: nothing has grown older. */
+  slept(ms: number): void {
+    for (const entry of this.#entries.values()) entry.saidAt += ms;
   }
 
   /**
@@ -91,41 +126,55 @@ export class Topology {
    */
   #shortestPaths(): Map<string, Route> {
     const done = new Map<string, Route>();
-    const open = new Map<string, Route>([[this.#self, { next: "", cost: 0, hops: 0 }]]);
-    while (open.size > 0) {
-      let nearest = "";
-      let route: Route | undefined;
-      for (const [server, candidate] of open) {
-        if (route === undefined || isBetter(candidate, route)) {
-          nearest = server;
-          route = candidate;
-        }
-      }
-      open.delete(nearest);
-      done.set(nearest, route!);
-      for (const link of this.#entries.get(nearest)?.state.links ?? []) {
-        if (done.has(link.server) || !this.#announces(link.server, nearest)) continue;
+    const open = new Map<string, Route>();
+    let at = this.#self;
+    let here: Route = { next: "", previous: "", cost: 0, hops: 0 };
+    for (;;) {
+      for (const [server, cost] of this.#entries.get(at)?.costs ?? []) {
+        if (done.has(server) || server === this.#self) continue;
+        const back = this.#entries.get(server)?.costs.get(at);
+        if (back === undefined) continue;
         const candidate = {
-          next: nearest === this.#self ? link.server : route!.next,
-          cost: route!.cost + link.cost,
-          hops: route!.hops + 1,
+          next: here.next === "" ? server : here.next,
+          previous: at,
+          cost: here.cost + Math.max(cost, back),
+          hops: here.hops + 1,
         };
-        const known = open.get(link.server);
-        if (!known || isBetter(candidate, known)) open.set(link.server, candidate);
+        const known = open.get(server);
+        if (!known || isBetter(candidate, known)) open.set(server, candidate);
       }
+      let nearest: Route | undefined;
+      for (const [server, candidate] of open) {
+        if (nearest && !isBetter(candidate, nearest)) continue;
+        nearest = candidate;
+        at = server;
+      }
+      if (!nearest) return done;
+      open.delete(at);
+      here = this.#asBefore(at, nearest, done);
+      done.set(at, here);
     }
-    done.delete(this.#self);
-    return done;
   }
 
-  #announces(server: string, neighbour: string): boolean {
-    const links = this.#entries.get(server)?.state.links;
-    return links !== undefined && links.some((link) => link.server === neighbour);
+  /** The route that there was, when it has the same links. */
+  #asBefore(server: string, route: Route, done: ReadonlyMap<string, Route>): Route {
+    const known = this.#routes.get(server);
+    if (known?.previous !== route.previous) return route;
+    if (this.#routes.get(route.previous) !== done.get(route.previous)) return route;
+    known.cost = route.cost;
+    return known;
   }
 }
 
 function isBetter(a: Route, b: Route): boolean {
   if (a.cost !== b.cost) return a.cost < b.cost;
   if (a.hops !== b.hops) return a.hops < b.hops;
-  return a.next < b.next;
+  if (a.next !== b.next) return a.next < b.next;
+  return a.previous < b.previous;
+}
+
+function isSame(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [server, cost] of a) if (b.get(server) !== cost) return false;
+  return true;
 }

@@ -15,8 +15,8 @@ import {
 import { event, startServer } from "./programs.ts";
 
 /**
- * How long a user of a server that drains may be on none: milliseconds. On a machine of its own it is
- * well below 250; here other tests share it.
+ * How long a user of a server that drains may be on none: milliseconds. Other tests share the machine;
+ * the test of `lab failover` measures it, against 250.
  */
 const MOVE_MS = 1_000;
 /** How long a server may take to drain and end: milliseconds. */

@@ -218,7 +218,7 @@ Deno.test({
     ).filter((text) => byteLength(text) === 36);
     fc.assert(fc.property(fc.oneof(anyUuid, mutated), (text) => {
       const words = new Int32Array(6);
-      if (p.readUuidWords(utf8(` ${text}`), 1, words, 1)) {
+      if (p.readUuidWords(new DataView(utf8(` ${text}`).buffer), 1, words, 1)) {
         assertStrictEquals(p.checkUuid(text, "it"), text.toLowerCase());
         const view = new DataView(words.buffer);
         for (let i = 1; i < 5; i++) view.setInt32(4 * i, words[i]!);

@@ -48,7 +48,7 @@ export class ScriptedPeer {
         const live = () => {
           if (connection.closed) return;
           writeAlive(connection.out);
-          network.after(1_000, live);
+          network.after(250, live);
         };
         live();
       },
@@ -70,9 +70,9 @@ export class ScriptedPeer {
     this.announce({ server: this.id, version: ++this.#version, address: this.address, links });
   }
 
-  /** Says who is linked to whom. */
-  announce(state: Parameters<typeof writeLinkState>[1]): void {
-    writeLinkState(this.out, state);
+  /** Says who is linked to whom, as it was so many seconds ago. */
+  announce(state: Parameters<typeof writeLinkState>[1], ageS = 0): void {
+    writeLinkState(this.out, state, ageS);
   }
 
   /** Says who its users are, or another server's. */

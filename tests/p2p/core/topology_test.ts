@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Topology } from "@netlab/p2p/core";
 import fc from "fast-check";
 
@@ -21,9 +21,13 @@ function map(self: string, links: string): Topology {
   }
   const topology = new Topology(self);
   for (const [server, links] of states) {
-    topology.apply({ server, version: 1, address: `${server}:1`, links });
+    topology.apply({ server, version: 1, address: `${server}:1`, links }, 0);
   }
   return topology;
+}
+
+function serversOn(topology: Topology): string[] {
+  return [...topology.announcements()].map(({ state }) => state.server);
 }
 
 function routes(topology: Topology): Record<string, string> {
@@ -84,36 +88,76 @@ Deno.test({
   fn() {
     const topology = map("a", "a-b b-c");
     const older = { server: "b", version: 1, address: "b:1", links: [] };
-    assertEquals(topology.apply(older), false);
+    assertEquals(topology.apply(older, 0), false);
     assertEquals(topology.reaches("c"), true);
-    assertEquals(topology.apply({ ...older, version: 2 }), true);
+    assertEquals(topology.apply({ ...older, version: 2 }, 0), true);
     assertEquals(topology.reaches("c"), false);
-    assertEquals(topology.apply({ ...older, links: [{ server: "a", cost: 1 }] }), false);
-    assertEquals([...topology.states()].map(({ server }) => server), ["a", "b", "c"]);
+    assertEquals(topology.apply({ ...older, links: [{ server: "a", cost: 1 }] }, 0), false);
+    assertEquals(serversOn(topology), ["a", "b", "c"]);
   },
 });
 
 Deno.test({
-  name: "topology forgets a server that nobody reached for a minute, and no other",
+  name: "topology forgets what was not said anew for 200 s, and never what the server itself said",
   permissions: "none",
   fn() {
-    const topology = map("a", "a-b b-c d>a");
+    const topology = map("a", "a-b b-c");
     const links = [{ server: "b", cost: 1 }];
-    assertEquals(topology.forget(0), []);
-    assertEquals(topology.forget(59_999), []);
-    assertEquals(topology.forget(60_000), ["d"]);
-    assertEquals(topology.get("d"), undefined);
+    assertEquals(topology.forget(199_999), []);
+    topology.apply({ server: "b", version: 2, address: "b:1", links }, 100_000);
+    assertEquals(topology.forget(200_000), ["c"]);
+    assertEquals(topology.reaches("c"), false);
+    // It was said long before it came here.
+    assertEquals(topology.apply({ server: "c", version: 1, address: "c:1", links }, 150_000), true);
+    topology.slept(10_000);
+    assertEquals(topology.forget(309_999), []);
+    assertEquals(topology.forget(310_000), ["b"]);
+    assertEquals(topology.forget(360_000), ["c"]);
+    assertEquals(serversOn(topology), ["a"]);
+  },
+});
 
-    topology.apply({ server: "a", version: 2, address: "a:1", links: [] });
-    assertEquals(topology.forget(70_000), []);
-    topology.apply({ server: "a", version: 3, address: "a:1", links });
-    assertEquals(topology.forget(129_000), []);
-    topology.apply({ server: "a", version: 4, address: "a:1", links: [] });
-    // The minute begins anew, since a way led there in between.
-    assertEquals(topology.forget(131_000), []);
-    assertEquals(topology.forget(190_999), []);
-    assertEquals(topology.forget(191_000), ["b", "c"]);
-    assertEquals([...topology.states()].map(({ server }) => server), ["a"]);
+Deno.test({
+  name: "topology says that a link costs what the end says that has it dearer",
+  permissions: "none",
+  fn() {
+    const topology = map("a", "a>b:3 b>a:5 b-c:1 c>d:1");
+    assertEquals([topology.cost("a", "b"), topology.cost("b", "a")], [5, 5]);
+    assertEquals([topology.cost("c", "d"), topology.cost("a", "c")], [undefined, undefined]);
+    assertEquals(topology.route("c"), { next: "b", previous: "b", cost: 6, hops: 2 });
+  },
+});
+
+Deno.test({
+  name:
+    "topology keeps a route the same object as long as it has the same links, whatever they cost",
+  permissions: "none",
+  fn() {
+    const topology = map("a", "a-b:1 b-c:1 c-d:1 a-e:2 e-c:2");
+    const before = topology.routes();
+    assertEquals(topology.path("d"), ["b", "c", "d"]);
+    const say = (version: number, cost: number) => {
+      for (const [server, other] of [["a", "b"], ["b", "a"]] as const) {
+        const links = topology.get(server)!.links.map((link) =>
+          link.server === other ? { ...link, cost } : link
+        );
+        topology.apply({ server, version, address: `${server}:1`, links }, 0);
+      }
+    };
+    say(2, 2);
+    assert(topology.routes() !== before);
+    for (const [server, route] of topology.routes()) assert(before.get(server) === route, server);
+    assertEquals(topology.route("d")?.cost, 4);
+    const same = topology.routes();
+    say(3, 2);
+    assert(topology.routes() === same, "nothing has changed");
+    // Now c and d are nearer over e, and b is where it was.
+    say(4, 4);
+    const after = topology.routes();
+    assertEquals(topology.path("d"), ["e", "c", "d"]);
+    const changed = [...after].filter(([server, route]) => before.get(server) !== route);
+    assertEquals(changed.map(([server]) => server), ["c", "d"]);
+    assertEquals(topology.path("nobody"), []);
   },
 });
 

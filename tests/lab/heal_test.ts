@@ -1,0 +1,58 @@
+/**
+ * A network in two halves that finds together again: how soon all servers name the same users.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { P2pClient } from "@netlab/p2p";
+import { Cluster } from "@netlab/lab";
+import { askUsers } from "../../p2p/ask.ts";
+import { eventually, socketTest as test } from "../p2p/network.ts";
+
+/** Users on each of the five servers. */
+const USERS = 20;
+/** All servers agree so soon after a heal: milliseconds. */
+const CONVERGED_MS = 2_000;
+
+test("servers name the same users two seconds after two halves of the network meet again", async () => {
+  await using cluster = await Cluster.start({ servers: 5, proxies: true, seed: 1 });
+  await cluster.linked();
+  await using stack = new AsyncDisposableStack();
+  const clients: P2pClient[] = [];
+  const join = async (server: number, name: string) => {
+    const servers = [cluster.servers[server]!.address];
+    clients.push(stack.use(await P2pClient.connect({ name, servers })));
+  };
+  const everywhere = async (expected: readonly string[]) => {
+    const wanted = expected.toSorted().join();
+    for (const { address } of cluster.servers) {
+      if ((await askUsers(address)).sort().join() !== wanted) return false;
+    }
+    return true;
+  };
+  const names = () => clients.map(({ name }) => name);
+  for (let server = 0; server < 5; server++) {
+    const all = Array.from({ length: USERS }, (_, user) => `User ${server}-${user}`);
+    await Promise.all(all.map((name) => join(server, name)));
+  }
+  await eventually("all know all", () => everywhere(names()));
+
+  cluster.partition([0, 1], [2, 3, 4]);
+  await eventually("the halves have lost each other", async () => {
+    const users = await askUsers(cluster.servers[0]!.address);
+    return !users.some((name) => name.startsWith("User 2"));
+  });
+  for (const server of [0, 4]) {
+    await Promise.all([1, 2, 3].map((number) => join(server, `Newcomer ${server}-${number}`)));
+    const leaving = clients.filter(({ name }) => name.startsWith(`User ${server}-1`));
+    assertEquals(leaving.length, 11);
+    for (const client of leaving) clients.splice(clients.indexOf(client), 1);
+    await Promise.all(leaving.map((client) => client.close()));
+  }
+
+  cluster.heal();
+  const start = performance.now();
+  await eventually("all know all again", () => everywhere(names()));
+  const ms = performance.now() - start;
+  assert(ms < CONVERGED_MS, `took ${ms} ms`);
+});

@@ -1,0 +1,110 @@
+/**
+ * The ways between servers: simulated networks with time on every link, and real servers behind
+ * proxies.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { P2pClient } from "@netlab/p2p/client";
+import { Cluster } from "@netlab/lab";
+import { simulateWays } from "../../lab/simulator/ways.ts";
+import { fastest, makeWaysPlan } from "../../lab/simulator/ways_plan.ts";
+import { LEG_MS, playTriangle, STRAIGHT_MS } from "../../lab/triangle.ts";
+import { eventually, nextMessage, processTest, socketTest } from "../p2p/network.ts";
+
+Deno.test({
+  name: "ways plans are connected networks of 5 to 200 servers",
+  permissions: "none",
+  fn() {
+    const counts = new Set<number>();
+    for (let seed = 1; seed <= 100; seed++) {
+      const plan = makeWaysPlan(seed);
+      counts.add(plan.servers);
+      assert(plan.servers >= 5 && plan.servers <= 200);
+      assert(fastest(plan, 0).every((ms) => ms < Infinity), `seed ${seed}`);
+    }
+    assert(counts.size > 50);
+    assertEquals(makeWaysPlan(1, 17).servers, 17);
+  },
+});
+
+Deno.test({
+  name: "fastest ways of a plan go round where that is faster",
+  permissions: "none",
+  fn() {
+    const links = [{ a: 0, b: 2, ms: 80 }, { a: 0, b: 1, ms: 10 }, { a: 2, b: 1, ms: 10 }];
+    assertEquals(fastest({ seed: 1, servers: 3, links }, 0), [0, 10, 20]);
+    assertEquals(fastest({ seed: 1, servers: 4, links }, 2), [20, 10, 0, Infinity]);
+  },
+});
+
+Deno.test({
+  name:
+    "simulated servers find the fastest ways, soon after every change, and lose nothing meanwhile",
+  permissions: "none",
+  fn() {
+    for (const [seed, servers] of [[1, 5], [2, 12], [3, 30]] as const) {
+      const { problems, changes, findings } = simulateWays(makeWaysPlan(seed, servers));
+      assertEquals({ seed, problems }, { seed, problems: [] });
+      assert(findings.seen > 300);
+      assertEquals(changes[0]!.change, "start");
+      assert(changes.every(({ frames, change }) => change === "measured" || frames > 0));
+    }
+  },
+});
+
+Deno.test({
+  name: "simulated ways are the same for the same seed, byte for byte, and others for another",
+  permissions: "none",
+  fn() {
+    const run = (seed: number) => {
+      const lines: string[] = [];
+      const { digest, changes } = simulateWays(makeWaysPlan(seed, 6), (line) => lines.push(line));
+      return { digest, changes, lines };
+    };
+    const first = run(5);
+    assert(first.lines.length > 1_000);
+    assertEquals(run(5), first);
+    assertNotEquals(run(6).digest, first.digest);
+  },
+});
+
+processTest(
+  "servers send messages round where that is faster, and straight when it is not",
+  async () => {
+    const told: string[] = [];
+    const { roundMs, straightMs, againMs, findings } = await playTriangle((line) =>
+      told.push(line)
+    );
+    const story = told.join("\n");
+    for (const ms of [roundMs, againMs]) {
+      assert(ms >= 2 * LEG_MS && ms < STRAIGHT_MS - 20, `${ms} ms round\n${story}`);
+    }
+    assert(straightMs >= STRAIGHT_MS, `${straightMs} ms straight\n${story}`);
+    assertEquals(findings.exitCode, 0, story);
+    assertEquals(findings.seen, findings.sent);
+    const why = /^A says: messages for C go over B: [\d.]+ ms there and back; straight: /;
+    assert(told.some((line) => why.test(line)), story);
+  },
+);
+
+socketTest("a link that falls silent is gone round, and nobody is told that it is", async () => {
+  await using cluster = await Cluster.start({ servers: 3, proxies: true, seed: 1 });
+  await cluster.linked();
+  const join = (name: string, server: number) =>
+    P2pClient.connect({ name, servers: [cluster.servers[server]!.address] });
+  await using alice = await join("Alice", 0);
+  await using bob = await join("Bob", 1);
+  await eventually("Bob is known", async () => (await alice.users()).includes("Bob"));
+  await alice.send("Bob", "before");
+  assertEquals((await nextMessage(bob)).text, "before");
+  cluster.partition([0], [1]);
+  const start = performance.now();
+  await alice.send("Bob", "in the silence");
+  assertEquals((await nextMessage(bob)).text, "in the silence");
+  const ms = performance.now() - start;
+  // 0.5 to 0.8 s on an idle machine; the link itself is given up after 2.5 s.
+  assert(ms > 100 && ms < 2_000, `${ms} ms`);
+  assertEquals(cluster.servers[0]!.links, 2, "the link was given up before");
+  cluster.heal();
+});

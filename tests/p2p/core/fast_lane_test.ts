@@ -1,0 +1,283 @@
+/**
+ * The fast lane makes no difference but to time: whatever comes in, from whom and in whatever pieces,
+ * a core that is offered whole reads writes the same bytes as one that is handed frame after frame.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { type Link, MAX_HOPS, type Port, RoutingCore } from "@netlab/p2p/core";
+import { silentLogger } from "@netlab/p2p";
+import {
+  Frame,
+  FrameType,
+  FrameWriter,
+  HEADER_BYTES,
+  MessageKind,
+  readFrames,
+  UserKind,
+  writeBareRegistration,
+  writeInformationRequest,
+  writeLinkState,
+  writePeerRegistration,
+  writePresenceChanges,
+  writePresenceSnapshot,
+  writeSessionRegistration,
+} from "@netlab/protocol";
+import fc from "fast-check";
+import { seeded } from "../../../lab/random.ts";
+
+const MAX = 65_535;
+const CORE = "00000000-0000-4000-8000-0000000000aa";
+const FAR_SERVER = "00000000-0000-4000-8000-0000000000bb";
+const SESSION = "00000000-0000-4000-8000-000000000001";
+const encoder = new TextEncoder();
+
+class TestPort implements Port {
+  readonly out: FrameWriter = new FrameWriter();
+  paused = false;
+  closed = false;
+  pause(): void {
+    this.paused = true;
+  }
+  resume(): void {
+    this.paused = false;
+  }
+  end(): void {
+    this.closed = true;
+  }
+  close(): void {
+    this.closed = true;
+  }
+  abort(): void {
+    this.closed = true;
+  }
+}
+
+/** A core with two users who read frames, two who read text, and a link to a server with one more. */
+class Network {
+  readonly core: RoutingCore;
+  readonly ports = new Map<string, TestPort>();
+  readonly #links = new Map<string, Link>();
+  readonly #fast: boolean;
+  /** How many bytes went through the lane. */
+  passed = 0;
+
+  constructor(fast: boolean) {
+    this.#fast = fast;
+    this.core = new RoutingCore({
+      id: CORE,
+      address: "127.0.0.1:5001",
+      peers: [],
+      host: { dial: () => {}, random: seeded(1), soon: () => {} },
+      logger: silentLogger,
+      now: 0,
+    });
+    for (const [number, name] of ["Ann", "Bo"].entries()) {
+      const session = SESSION.slice(0, -1) + (number + 1);
+      this.#join(name, (out) => writeSessionRegistration(out, { session, name }));
+    }
+    for (const name of ["Text", "Тест"]) {
+      this.#join(name, (out) => writeBareRegistration(out, name));
+    }
+    this.#join("peer", (out) => {
+      writePeerRegistration(out, { server: FAR_SERVER, address: "127.0.0.1:5002" });
+      const links = [{ server: CORE, cost: 1 }];
+      writeLinkState(out, { server: FAR_SERVER, version: 1, address: "127.0.0.1:5002", links });
+      const user = { name: "Far", kind: UserKind.Session, session: SESSION, since: 1 };
+      const snapshot = { server: FAR_SERVER, version: 1, part: 0, parts: 1, users: [user] };
+      writePresenceSnapshot(out, snapshot);
+    });
+    assertEquals([...this.core.users.names()].sort(), ["Ann", "Bo", "Far", "Text", "Тест"]);
+    for (const { out } of this.ports.values()) out.take();
+  }
+
+  #join(name: string, write: (out: FrameWriter) => void): void {
+    const port = new TestPort();
+    this.ports.set(name, port);
+    this.#links.set(name, this.core.accepted(port, "127.0.0.1"));
+    const out = new FrameWriter();
+    write(out);
+    this.feed(name, out.take());
+  }
+
+  /** One read. */
+  feed(from: string, frames: Uint8Array): void {
+    const link = this.#links.get(from)!;
+    const bytes = frames.slice();
+    const run = (bytes: Uint8Array, start: number, end: number) => {
+      const at = this.core.run(link, bytes, start, end);
+      this.passed += at - start;
+      return at;
+    };
+    const visit = (frame: Frame) => this.core.received(link, frame);
+    readFrames(bytes, 0, bytes.length, MAX, new Frame(), visit, this.#fast ? run : undefined);
+    this.core.turn();
+  }
+
+  /** All that was written since the last time, and to whom. */
+  written(): Record<string, string> {
+    const all: Record<string, string> = {};
+    for (const [name, port] of this.ports) {
+      all[name] = `${port.out.take().toHex()} ${port.paused} ${port.closed}`;
+    }
+    return all;
+  }
+}
+
+interface Sent {
+  id: string;
+  sender: string;
+  recipient: string;
+  text: Uint8Array;
+  reserved: number;
+  kind: number;
+}
+
+const aRandomId = fc.nat(30).map((n) => `${`${n}`.padStart(8, "0")}-1111-4222-8333-444455556666`);
+const aCountedId = fc.tuple(fc.constantFrom("aa", "bb"), fc.nat(40), fc.constantFrom("0", "f")).map(
+  ([stream, number, rest]) => {
+    const counter = number > 38 ? "fffffff0" : number.toString(16).padStart(8, "0");
+    return `000000${stream}-0001-8${rest.repeat(3)}-9000-abcd${counter}`;
+  },
+);
+const anId = fc.oneof(
+  { weight: 4, arbitrary: aRandomId },
+  { weight: 4, arbitrary: aCountedId },
+  { weight: 1, arbitrary: fc.oneof(aRandomId, aCountedId).map((id) => id.toUpperCase()) },
+  { weight: 1, arbitrary: fc.constantFrom("no id", "x".repeat(36), "") },
+);
+const aText = fc.oneof(
+  { weight: 6, arbitrary: fc.string({ maxLength: 100 }).map((text) => encoder.encode(text)) },
+  {
+    weight: 3,
+    arbitrary: fc.string({ unit: "grapheme", maxLength: 40 }).map((text) => encoder.encode(text)),
+  },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 40 }) },
+);
+const aMessage: fc.Arbitrary<Sent> = fc.record({
+  id: anId,
+  // Mostly whoever the connection belongs to.
+  sender: fc.oneof(
+    { weight: 9, arbitrary: fc.constant("") },
+    { weight: 1, arbitrary: fc.constantFrom("Ann", "An", "Annn", "Far", " ") },
+  ),
+  recipient: fc.constantFrom("Ann", "Bo", "Text", "Тест", "Far", "Nobody", "Bo\0"),
+  text: aText,
+  reserved: fc.constantFrom(0, 0, 0, 1, MAX_HOPS - 1, MAX_HOPS, 0xffff),
+  kind: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1, 7),
+});
+/** Between messages something may come that the lane does not take, or that changes the ways. */
+const aStep = fc.record({
+  from: fc.constantFrom("Ann", "Bo", "Text", "Тест", "peer"),
+  messages: fc.array(aMessage, { minLength: 20, maxLength: 60 }),
+  between: fc.constantFrom("nothing", "nothing", "question", "move"),
+});
+
+function write(out: FrameWriter, from: string, message: Sent): void {
+  const sender = message.sender || (from === "peer" ? "Far" : from);
+  const payload = [
+    encoder.encode(`${message.id}\0${sender}\0${message.recipient}\0`),
+    message.text,
+  ];
+  out.begin(FrameType.Message, message.kind, message.reserved);
+  for (const part of payload) out.bytes(part);
+  out.end();
+}
+
+Deno.test({
+  name: "a core that is offered whole reads writes what one writes that gets frame after frame",
+  permissions: "none",
+  fn() {
+    let passed = 0;
+    fc.assert(
+      fc.property(fc.array(aStep, { minLength: 1, maxLength: 6 }), (steps) => {
+        const fast = new Network(true);
+        const slow = new Network(false);
+        let version = 1;
+        for (const { from, messages, between } of steps) {
+          const out = new FrameWriter();
+          for (const [number, message] of messages.entries()) {
+            if (number === 20 && between === "question") writeInformationRequest(out, 1);
+            write(out, from, message);
+          }
+          const reads = [out.take()];
+          if (between === "move") {
+            // Far leaves and comes back: what was found out about it counts no more.
+            for (const kind of [UserKind.Gone, UserKind.Session]) {
+              const user = { name: "Far", kind, session: SESSION, since: 2 };
+              const changes = { server: FAR_SERVER, version: ++version, changes: [user] };
+              writePresenceChanges(out, changes);
+              const news = out.take().slice();
+              for (const network of [fast, slow]) network.feed("peer", news);
+              for (const network of [fast, slow]) network.feed("Ann", reads[0]!);
+              assertEquals(fast.written(), slow.written());
+            }
+          }
+          for (const network of [fast, slow]) network.feed(from, reads[0]!);
+          assertEquals(fast.written(), slow.written());
+        }
+        passed += fast.passed;
+      }),
+      { numRuns: 250 },
+    );
+    assert(passed > 100_000, `only ${passed} bytes went through the lane`);
+  },
+});
+
+const uuid = (number: number) => `${`${number}`.padStart(8, "0")}-1111-4222-8333-444455556666`;
+
+/** Messages in a row, all in order. */
+function row(from: string, recipient: string, count: number, length: number): Uint8Array {
+  const out = new FrameWriter();
+  const text = new Uint8Array(length).fill(0x78);
+  for (let i = 0; i < count; i++) {
+    const message = { id: uuid(i), sender: "", recipient, text, reserved: 0, kind: 0 };
+    write(out, from, message);
+  }
+  return out.take();
+}
+
+for (const recipient of ["Bo", "Text", "Far"]) {
+  Deno.test({
+    name: `fast lane leaves nothing of a long row to ${recipient} but the first message`,
+    permissions: "none",
+    fn() {
+      const network = new Network(true);
+      const frames = row("Ann", recipient, 300, 64);
+      network.feed("Ann", frames);
+      assertEquals(network.passed, frames.length - frames.length / 300);
+      const { out } = network.ports.get(recipient === "Far" ? "peer" : recipient)!;
+      const each = recipient === "Text" ? "Ann: ".length + 64 : frames.length / 300;
+      assertEquals(out.take().length, 300 * each);
+      network.feed("Ann", frames);
+      assertEquals(out.take().length, recipient === "Far" ? 300 * each : 0, "no copy twice");
+    },
+  });
+
+  Deno.test({
+    name: `fast lane holds up who writes to ${recipient} faster than is read`,
+    permissions: "none",
+    fn() {
+      const [fast, slow] = [new Network(true), new Network(false)];
+      for (let read = 0; read < 40; read++) {
+        const out = new FrameWriter();
+        const text = new Uint8Array(50_000).fill(0x78);
+        const id = uuid(read);
+        write(out, "Ann", {
+          id,
+          sender: "",
+          recipient,
+          text,
+          reserved: 0,
+          kind: MessageKind.Plain,
+        });
+        const frame = out.take();
+        assertEquals(frame.length > HEADER_BYTES, true);
+        for (const network of [fast, slow]) network.feed("Ann", frame);
+        assertEquals(fast.ports.get("Ann")!.paused, slow.ports.get("Ann")!.paused, `${read}`);
+      }
+      assert(fast.ports.get("Ann")!.paused);
+      assertEquals(fast.written(), slow.written());
+    },
+  });
+}

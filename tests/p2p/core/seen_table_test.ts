@@ -1,0 +1,89 @@
+/**
+ * The table of ids against a set: it knows what it was told, grows, forgets the oldest first, and takes
+ * no id for another.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { SeenTable } from "@netlab/p2p/core";
+import fc from "fast-check";
+import { seeded } from "../../../lab/random.ts";
+
+/** An id as random as those of version 4, always the same for one number. */
+function idOf(number: number): Int32Array {
+  const random = seeded(number);
+  const words = Int32Array.from({ length: 4 }, () => Math.floor(random() * 2 ** 32) | 0);
+  words[1] = (words[1]! & ~0xf000) | 0x4000;
+  return words;
+}
+
+const anId = fc.oneof(
+  fc.nat(200).map(idOf),
+  // Ids that hardly differ, as counters do, and such as are all but zeros.
+  fc.nat(20).map((number) => Int32Array.of(number, 0, 0, 0)),
+  fc.nat(20).map((number) => Int32Array.of(0, 0, 0, number)),
+  fc.nat(3).map((bit) => Int32Array.of(1 << (31 - bit), 0, 0, 1 << 31)),
+);
+
+Deno.test({
+  name: "seen table says of every id what a set says",
+  permissions: "none",
+  fn() {
+    fc.assert(
+      fc.property(fc.integer(), fc.array(anId, { maxLength: 200 }), (seed, ids) => {
+        const table = new SeenTable(seeded(seed));
+        const set = new Set<string>();
+        for (const id of ids) {
+          assertEquals(table.has(id, 0), set.has(`${id}`));
+          assertEquals(table.add(id, 0), !set.has(`${id}`));
+          set.add(`${id}`);
+          assert(table.has(id, 0));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  },
+});
+
+Deno.test({
+  name: "seen table takes ids that were prepared together, the same id twice among them",
+  permissions: "none",
+  fn() {
+    const table = new SeenTable(seeded(3));
+    const ids = [1, 2, 1, 3, 2].map(idOf);
+    for (const [index, id] of ids.entries()) table.prepare(id, 0, index);
+    table.warm(ids.length);
+    assertEquals(ids.map((_, index) => table.addPrepared(index)), [true, true, false, true, false]);
+  },
+});
+
+Deno.test({
+  name: "seen table grows without forgetting, and takes no id for another",
+  permissions: "none",
+  fn() {
+    const table = new SeenTable(seeded(5));
+    const count = 200_000;
+    for (let i = 0; i < count; i++) if (!table.add(idOf(i), 0)) throw new Error(`${i} is new`);
+    let forgotten = 0;
+    for (let i = 0; i < count; i++) if (!table.has(idOf(i), 0)) forgotten++;
+    // A set may be full in a table that is a quarter full: that is chance, and rare.
+    assert(forgotten < count / 1_000, `${forgotten} of ${count} forgotten`);
+    for (let i = count; i < 2 * count; i++) {
+      if (table.has(idOf(i), 0)) throw new Error(`${i} was never there`);
+    }
+  },
+});
+
+Deno.test({
+  name: "seen table forgets the oldest of a set first",
+  permissions: "none",
+  fn() {
+    // With such numbers the hash of a small one is small: all are in the first set.
+    const table = new SeenTable(() => 0);
+    const ids = Array.from({ length: 12 }, (_, i) => Int32Array.of(1, 1, 1, i + 1));
+    for (const id of ids) assert(table.add(id, 0));
+    assertEquals(ids.map((id) => table.has(id, 0)), ids.map((_, i) => i >= 4));
+    assert(table.add(ids[0]!, 0));
+    assertEquals(ids.map((id) => table.has(id, 0)), ids.map((_, i) => i === 0 || i >= 5));
+  },
+});
