@@ -27,7 +27,7 @@ storageTest(
     const only = ["pair", "alone", "relay", "receipts", "durable", "idle", "start"];
     const { code, stdout, stderr } = await Process.run(PEERS, [
       ...only.flatMap((id) => ["--only", id]),
-      ...["--product", "netlab", "--rounds", "1", "--seconds", "0.1", "--users", "20"],
+      ...["--product", "netlab", "--rounds", "1", "--seconds", "0.4", "--users", "20"],
       ...["--json", file("all.json"), "--svg", file("chart.svg"), "--page", file("page.md")],
     ], { permissions, deadlineMs: 60_000 });
     assertEquals([code, stderr], [0, []], stdout.join("\n"));
