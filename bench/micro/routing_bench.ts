@@ -5,11 +5,14 @@
  * @module
  */
 import {
+  Frame,
   FrameDecoder,
   FrameType,
   FrameWriter,
+  MAX_PAYLOAD_BYTES,
   MAX_RECEIPTS_PER_FRAME,
   MessageKind,
+  readFrames,
   readMessage,
   type Receipt,
   ReceiptState,
@@ -18,7 +21,7 @@ import {
   writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { type Link, type Port, RoutingCore } from "@netlab/p2p/core";
+import { type Link, MessageIds, type Port, RoutingCore } from "@netlab/p2p/core";
 import { silentLogger } from "@netlab/p2p";
 
 /** Messages in one iteration. */
@@ -37,7 +40,7 @@ const core = new RoutingCore({
   id: crypto.randomUUID(),
   address: "127.0.0.1:5001",
   peers: [],
-  host: { dial: () => {}, random: () => 0.5, soon: () => {} },
+  host: { dial: () => {}, random: Math.random, soon: () => {} },
   logger: silentLogger,
   now: 0,
 });
@@ -63,10 +66,10 @@ const bob = join((out) => writeSessionRegistration(out, { session: session(), na
 const bare = join((out) => writeBareRegistration(out, "Carol"));
 
 /** A thousand messages, each with an id of its own: an id that was seen is not delivered again. */
-function batch(recipient: string, kind: number): Uint8Array {
+function batch(recipient: string, kind: number, newId: () => string): Uint8Array {
   const out = new FrameWriter();
   for (let i = 0; i < COUNT; i++) {
-    const id = crypto.randomUUID();
+    const id = newId();
     writeMessage(out, { id, sender: "Alice", recipient, text: "x".repeat(64) }, kind);
   }
   return out.take();
@@ -85,21 +88,31 @@ function acknowledge(): void {
   }
 }
 
+const frame = new Frame();
+const visit = (frame: Frame) => core.received(alice.link, frame);
+const run = (bytes: Uint8Array, start: number, end: number) =>
+  core.run(alice.link, bytes, start, end);
+
 function route(bytes: Uint8Array, kept: boolean): void {
-  new FrameDecoder((frame) => core.received(alice.link, frame)).push(bytes);
+  readFrames(bytes, 0, bytes.length, MAX_PAYLOAD_BYTES, frame, visit, run);
   core.turn();
   if (kept) acknowledge();
   for (const { out } of [alice.port, bob.port, bare.port]) out.recycle(out.take());
 }
 
-const cases: [what: string, recipient: string, kind: number][] = [
-  ["framed", "Bob", MessageKind.Plain],
-  ["framed, with receipts", "Bob", MessageKind.WithReceipts],
-  ["as bare text", "Carol", MessageKind.Plain],
+const random = () => crypto.randomUUID();
+const ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
+const counted = () => ids.next();
+
+const cases: [what: string, recipient: string, kind: number, newId: () => string][] = [
+  ["framed, counted ids", "Bob", MessageKind.Plain, counted],
+  ["framed, random ids", "Bob", MessageKind.Plain, random],
+  ["as bare text, random ids", "Carol", MessageKind.Plain, random],
+  ["framed, with receipts", "Bob", MessageKind.WithReceipts, counted],
 ];
-for (const [what, recipient, kind] of cases) {
+for (const [what, recipient, kind, newId] of cases) {
   Deno.bench(`route ${COUNT} messages, ${what}`, { group: "route" }, (bench) => {
-    const bytes = batch(recipient, kind);
+    const bytes = batch(recipient, kind, newId);
     bench.start();
     route(bytes, kind === MessageKind.WithReceipts);
     bench.end();

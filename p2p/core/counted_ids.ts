@@ -16,6 +16,11 @@ const FIRST_SPAN = 1_024;
 /** And at most: what is left out for longer than this is not known any more. Powers of two. */
 const MAX_SPAN = 65_536;
 
+/** Bytes of the stream in an id; it begins with them. */
+const STREAM_BYTES = 6;
+/** Bytes behind those that are random, but for version and variant. */
+const RANDOM_BYTES = 6;
+
 /** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
 export function isCounted(words: Int32Array, at: number): boolean {
   return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
@@ -28,7 +33,10 @@ export function isCounted(words: Int32Array, at: number): boolean {
 export class MessageIds {
   readonly #fill: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly #bytes = new Uint8Array(16);
-  readonly #stream = new Uint8Array(6);
+  readonly #stream = new Uint8Array(STREAM_BYTES);
+  /** Random bytes for many ids: to ask for a few takes as long as to ask for many. */
+  readonly #random = new Uint8Array(64 * RANDOM_BYTES);
+  #used = this.#random.length;
   #number = 0;
 
   /** Ids of a new stream; `fill` fills bytes with numbers that nobody can foresee. */
@@ -40,8 +48,14 @@ export class MessageIds {
   /** The next id, a UUID in lower-case text. */
   next(): string {
     const bytes = this.#bytes;
-    this.#fill(bytes);
+    if (this.#used === this.#random.length) {
+      this.#fill(this.#random);
+      this.#used = 0;
+    }
     bytes.set(this.#stream);
+    for (let i = STREAM_BYTES; i < STREAM_BYTES + RANDOM_BYTES; i++) {
+      bytes[i] = this.#random[this.#used++]!;
+    }
     bytes[6] = 0x80 | (bytes[6]! & 0x0f);
     bytes[8] = 0x80 | (bytes[8]! & 0x3f);
     const number = this.#number++;

@@ -47,6 +47,8 @@ export class FastLane {
   #namesBytes = 0;
   /** Where it went; `undefined` when there was none. */
   #last: Link | undefined;
+  /** The stream of its sender, when it came from a server and was counted. */
+  #stream: Stream | undefined;
   /** Its sender and `": "`, at the end of this buffer. */
   readonly #prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
   #prefixBytes = 0;
@@ -111,6 +113,7 @@ export class FastLane {
     const seen = this.#seen;
     const ofUser = link.isUser;
     this.#last = undefined;
+    this.#stream = undefined;
     for (let i = 0; i < count; i++) {
       const start = starts[i]!;
       const end = starts[i + 1]!;
@@ -137,7 +140,7 @@ export class FastLane {
         continue;
       }
       if (isCounted(ids, 4 * i)) {
-        const stream = this.#stream(link, 4 * i, bytes, sender, end);
+        const stream = this.#streamOf(link, 4 * i, bytes, sender, end);
         if (!stream || !seen.addTo(stream, ids, 4 * i)) continue;
       } else if (!seen.table.addPrepared(i)) continue;
       if (role === "session") {
@@ -151,6 +154,7 @@ export class FastLane {
   /** Finds out where a message goes, and keeps its names; whether it is in order so far. */
   #find(link: Link, bytes: Uint8Array, sender: number, end: number): boolean {
     this.#last = undefined;
+    this.#stream = undefined;
     let nul = sender;
     if (link.isUser) {
       // Nobody is impersonated: the sender is the user of the connection.
@@ -181,8 +185,8 @@ export class FastLane {
     return true;
   }
 
-  /** The stream of an id: a connection goes on with the one that it used before. */
-  #stream(
+  /** The stream of an id: a connection, or a row from one sender, goes on with the one before. */
+  #streamOf(
     link: Link,
     id: number,
     bytes: Uint8Array,
@@ -190,11 +194,12 @@ export class FastLane {
     end: number,
   ): Stream | undefined {
     const ids = this.#ids;
-    if (!link.isUser) return this.#seen.streams.get(ids, id, bytes, sender, end);
-    if (!link.stream?.has(ids, id)) {
-      link.stream = this.#seen.streams.get(ids, id, bytes, sender, end);
-    }
-    return link.stream;
+    const before = link.isUser ? link.stream : this.#stream;
+    if (before?.has(ids, id)) return before;
+    const stream = this.#seen.streams.get(ids, id, bytes, sender, end);
+    if (link.isUser) link.stream = stream;
+    else this.#stream = stream;
+    return stream;
   }
 
   /**

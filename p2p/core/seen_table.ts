@@ -33,8 +33,8 @@ export class SeenTable {
   #words = new Int32Array(FIRST_SETS * SET_WORDS);
   #shift = 32 - Math.log2(FIRST_SETS);
   #added = 0;
-  /** Keeps the reads of `fetch` from being left out as of no use. */
-  #fetched = 0;
+  /** Keeps the reads of `warm` from being left out as of no use. */
+  #warmed = 0;
   readonly #lows = new Int32Array(MAX_PREPARED);
   readonly #highs = new Int32Array(MAX_PREPARED);
 
@@ -89,7 +89,7 @@ export class SeenTable {
     const words = this.#words;
     let sum = 0;
     for (let index = 0; index < count; index++) sum ^= words[this.#setOf(index)]!;
-    this.#fetched = sum;
+    this.#warmed = sum;
   }
 
   /** Remembers an id that was prepared; whether it was not remembered before. */
