@@ -71,6 +71,8 @@ export class MailDatabase implements MailStore, Disposable {
     const path = `${folder}/${FILE}`;
     try {
       Deno.mkdirSync(folder, { recursive: true });
+      // Of a file that may not be written SQLite says no more than that there was an error.
+      Deno.openSync(path, { write: true, create: true }).close();
     } catch (cause) {
       throw failed(folder, cause);
     }
@@ -201,7 +203,12 @@ function failed(folder: string, cause: unknown): NetlabError {
 
 function explain(error: unknown): string {
   if (error instanceof Deno.errors.AlreadyExists) return "it is a file; choose a folder";
+  if (error instanceof Deno.errors.NotADirectory) return "it is below a file; choose a folder";
+  if (error instanceof Deno.errors.IsADirectory) return `${FILE} in it is a folder; choose another`;
   const { errcode, message } = error as { errcode?: number; message: string };
+  if (error instanceof Deno.errors.PermissionDenied || message.endsWith("readonly database")) {
+    return "this user may not write there; choose another folder, or permit it";
+  }
   // Deno 2.9 gives no code with SQLite's errors, so that the text is all there is.
   return errcode === SQLITE_BUSY || message === "database is locked"
     ? "another server uses it; choose another folder"

@@ -16,6 +16,15 @@ async function complaint(args: string[]): Promise<string> {
   return stderr[0]!;
 }
 
+function mayWrite(file: URL): boolean {
+  try {
+    Deno.writeTextFileSync(file, "");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 test("p2p server that is killed while it takes messages delivers each that it accepted, once", async () => {
   using folder = new TestFolder();
   const port = freePort();
@@ -96,11 +105,22 @@ test("p2p server program says in one line why it cannot use a folder", async () 
   using folder = new TestFolder();
   const port = `${freePort()}`;
   Deno.writeTextFileSync(folder.at("file"), "not a folder");
-  const taken = await complaint(["--port", port, "--data", `${folder.path}/file`]);
-  assertEquals(
-    taken,
-    `error: Cannot keep messages in ${folder.path}/file: it is a file; choose a folder`,
-  );
+  Deno.mkdirSync(folder.at("odd/messages.db"), { recursive: true });
+  Deno.mkdirSync(folder.at("closed"), { mode: 0o500 });
+  const cases = [
+    ["file", "it is a file; choose a folder"],
+    ["file/below", "it is below a file; choose a folder"],
+    ["odd", "messages.db in it is a folder; choose another"],
+    ["closed", "this user may not write there; choose another folder, or permit it"],
+  ] as const;
+  for (const [name, why] of cases) {
+    // Nothing is closed to a superuser.
+    if (name === "closed" && mayWrite(folder.at("closed/probe"))) continue;
+    assertEquals(
+      await complaint(["--port", port, "--data", `${folder.path}/${name}`]),
+      `error: Cannot keep messages in ${folder.path}/${name}: ${why}`,
+    );
+  }
   const elsewhere = await complaint(["--port", port, "--data", "elsewhere"]);
   assertMatch(elsewhere, /^error: No permission for (read|write) access to .*elsewhere/);
   assertMatch(elsewhere, /add --allow-(read|write)=/);
