@@ -94,6 +94,7 @@ export async function runServerProgram(
       "max-days": {
         kind: "integer",
         min: 1,
+        max: 36_500,
         default: 7,
         help: "Keep a message for so many days.",
       },

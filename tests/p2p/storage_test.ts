@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { ErrorCode } from "@netlab/protocol";
 import { P2pClient, type Sent } from "@netlab/p2p/client";
 import { TestFolder } from "../folders.ts";
 import { freePort, Process } from "../processes.ts";
-import { assertFails, eventually, Inbox, storageTest as test, within } from "./network.ts";
+import { eventually, Inbox, storageTest as test, within } from "./network.ts";
 import { event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
 
 const connect = (name: string, port: number) =>
@@ -76,15 +75,6 @@ test("p2p server program without a folder says that a crash loses messages", asy
   await using server = await startServer(port, port);
   const { message } = await event(server, "storage.memory");
   assertStringIncludes(message as string, "--data");
-});
-
-test("p2p server program keeps as many messages as it is told", async () => {
-  const port = freePort();
-  await using _server = await startServer(port, port, "--max-messages", "2");
-  await using alice = await connect("Alice", port);
-  await alice.send("Bob", "one");
-  await alice.send("Bob", "two");
-  await assertFails(alice.send("Bob", "three"), ErrorCode.MailboxFull);
 });
 
 test("p2p server programs do not share a folder", async () => {
