@@ -27,14 +27,16 @@ type Line =
   | { kind: "nothing" }
   | { kind: "command"; name: string }
   | { kind: "message"; recipient: string; text: string }
-  | { kind: "incomplete"; recipient: string };
+  | { kind: "incomplete"; recipient: string }
+  | { kind: "misquoted" };
 
 /** What a line asks for: a command behind a slash, or a message behind the name of its recipient. */
 export function parseLine(line: string): Line {
   const trimmed = line.trim();
   if (trimmed === "") return { kind: "nothing" };
   if (trimmed.startsWith("/")) return { kind: "command", name: trimmed.slice(1).split(/\s/)[0]! };
-  const match = /^\s*(?:"([^"]+)"|(\S+))(?:\s([^]*))?$/.exec(line)!;
+  const match = /^\s*(?:"([^"]+)"|([^\s"]\S*))(?:\s([^]*))?$/.exec(line);
+  if (!match) return { kind: "misquoted" };
   const recipient = (match[1] ?? match[2])!;
   const text = match[3]?.trim();
   return text ? { kind: "message", recipient, text } : { kind: "incomplete", recipient };
@@ -80,6 +82,8 @@ export class Chat {
         this.#complain(
           `Type a message behind the name: ${asked.recipient} Hello; /help shows more`,
         );
+      } else if (asked.kind === "misquoted") {
+        this.#complain('Put the name between two quotation marks: "A NAME" Hello');
       }
       this.#screen.prompt();
     }

@@ -32,6 +32,8 @@ export interface ServerProgram {
 export interface RunningServer {
   /** Where others reach it, `host:port`. */
   readonly address: string;
+  /** The port on which it listens. */
+  readonly port: number;
   /** Its id, a UUID. */
   readonly id: string;
   /** Sends its users to other servers, and closes. */
@@ -146,9 +148,12 @@ export async function runServerProgram(
     const server = chosen === undefined
       ? await listenOnFirstFree(host, start)
       : await listenOn(host, chosen, start);
-    logger.info("listening on {address}", {
+    const local = formatAddress({ hostname: host, port: server.port });
+    const where = server.address === local ? "{address}" : "{local}, reached at {address}";
+    logger.info(`listening on ${where}`, {
       event: "listening",
       address: server.address,
+      ...server.address !== local && { local },
       id: server.id,
       pid: Deno.pid,
     });

@@ -55,7 +55,10 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["Bob", { kind: "incomplete", recipient: "Bob" }],
   ["Bob   ", { kind: "incomplete", recipient: "Bob" }],
   ['"Bob B."', { kind: "incomplete", recipient: "Bob B." }],
-  ['"Bob', { kind: "incomplete", recipient: '"Bob' }],
+  ['"Bob', { kind: "misquoted" }],
+  ['"Bob B. Hello', { kind: "misquoted" }],
+  ['"Bob"B. Hello', { kind: "misquoted" }],
+  ['"" Hello', { kind: "misquoted" }],
 ];
 
 Deno.test({
@@ -93,6 +96,8 @@ for (const interactive of [true, false]) {
     await shows("Cannot keep a message for Nobody");
     screen.type("Bob");
     await shows("Bob Hello; /help");
+    screen.type('"Bob B. Hello');
+    await shows("between two quotation marks");
     screen.type("/nonsense");
     await shows("no command /nonsense");
     screen.type("/extra");
@@ -102,7 +107,7 @@ for (const interactive of [true, false]) {
     screen.type("/help");
     await shows("/quit");
     screen.type("/quit");
-    assertEquals(await within("the end", chatting), interactive ? 0 : 3);
+    assertEquals(await within("the end", chatting), interactive ? 0 : 4);
     assertEquals(
       screen.shown.filter((line) => line.includes("✓")),
       interactive ? ["✓✓ Bob: Hello", "✓ Nobody: Hello"] : [],
