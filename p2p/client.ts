@@ -192,6 +192,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * way. Nothing is lost or seen twice.
    *
    * @throws {NetlabError} When it cannot register there; it stays where it is then.
+   *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
   moveTo(server: string): Promise<void> {
     return this.#roaming.moveTo(server);
@@ -233,7 +234,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#closed = reason;
     clearInterval(this.#timer);
     this.#inbox.close();
-    await this.#roaming.close();
+    await this.#roaming.close(reason);
     this.#session.end(reason);
     this.#inbox.end(told);
     this.#options.onStatus?.({ state: "closed", ...told && { error: told } });

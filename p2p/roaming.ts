@@ -110,23 +110,28 @@ export class Roaming {
 
   /** Moves to another server, as `P2pClient.moveTo` does. */
   async moveTo(server: string): Promise<void> {
+    this.#end.signal.throwIfAborted();
     if (this.#attachment?.address === server) return;
     const opening = this.#open(server);
     // The old connection may end first when both addresses are one server's.
     this.#switching = opening.then(() => {}, () => {});
     const next = await opening;
+    if (this.#end.signal.aborted) {
+      this.#leave(next);
+      throw this.#end.signal.reason;
+    }
     const before = this.#attachment;
     this.#attach(next);
     if (before) this.#leave(before, true);
   }
 
-  /** Signs off where the user is, and looks for no other place. */
-  async close(): Promise<void> {
-    this.#end.abort();
+  /** Signs off where the user is, and looks for no other place; `reason` is why. */
+  async close(reason: NetlabError): Promise<void> {
+    this.#end.abort(reason);
     const attachment = this.#attachment;
     this.#attachment = undefined;
     if (attachment) this.#leave(attachment);
-    await this.#reconnecting;
+    await Promise.all([this.#reconnecting, this.#switching]);
     await Promise.all(this.#leaving);
   }
 
@@ -215,7 +220,8 @@ export class Roaming {
       if (this.#end.signal.aborted) return;
       try {
         const attachment = await this.#open(server);
-        if (this.#end.signal.aborted || this.#attachment) return this.#leave(attachment, true);
+        if (this.#end.signal.aborted) return this.#leave(attachment);
+        if (this.#attachment) return this.#leave(attachment, true);
         return this.#attach(attachment);
       } catch (error) {
         if (!(error instanceof NetlabError) || isFinal(error)) throw error;
