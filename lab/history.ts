@@ -45,9 +45,9 @@ export interface SeenEvent {
 }
 
 /**
- * Where a user stands has changed: the connection to the network was `disconnected`; the user `moved` to
- * another server without losing it; the user `left` for a while, and `returned`. Order is promised only
- * while a sender is connected, and time counts only while a recipient is there.
+ * Where a user stands has changed. One who is `disconnected` has lost the connection to the network; one
+ * who `moved` is at another server and did not lose it; one who `left` is away until they `returned`. Order
+ * is promised only while a sender is connected, and time counts only while a recipient is there.
  */
 export interface UserEvent {
   /** What happened. */

@@ -109,6 +109,7 @@ export class Load implements AsyncDisposable {
   readonly #options: LoadOptions;
   readonly #random: Random;
   readonly #users: User[] = [];
+  readonly #ways = new AsyncDisposableStack();
   readonly #away = new Set<string>();
   readonly #offline = new Set<string>();
   readonly #sequences = new Map<string, number>();
@@ -181,7 +182,7 @@ export class Load implements AsyncDisposable {
   async close(): Promise<void> {
     await Promise.all(this.#users.map(({ client }) => client.close()));
     await Promise.all(this.#underWay);
-    await Promise.all(this.#users.map(({ absences }) => absences?.[Symbol.asyncDispose]()));
+    await this.#ways.disposeAsync();
   }
 
   /** The same as {@linkcode Load.close}. */
@@ -196,7 +197,7 @@ export class Load implements AsyncDisposable {
   async #join(number: number): Promise<void> {
     const { system, seed } = this.#options;
     const absences = number % COMES_AND_GOES === COMES_AND_GOES - 1
-      ? await Absences.of(this.#options.servers, seed, number)
+      ? this.#ways.use(await Absences.of(this.#options.servers, seed, number))
       : undefined;
     const servers = absences?.addresses ?? this.#options.servers;
     const name = `user-${number + 1}`;
