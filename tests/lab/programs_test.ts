@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { P2pClient, P2pServer } from "@netlab/p2p";
-import { nextMessage, processTest as test } from "../p2p/network.ts";
+import { eventually, nextMessage, processTest as test } from "../p2p/network.ts";
 import { Process } from "../processes.ts";
 
 const LAB = "lab/lab.ts";
@@ -112,7 +112,8 @@ test("lab proxy passes connections on, and obeys what is typed", async () => {
   assert(await send() >= 79, "no latency");
   await proxy.write("--latency 0\n");
   await proxy.waitFor("set");
-  assert(await send() < 79, "latency");
+  // Other tests share the machine, and one message may be slow for that.
+  await eventually("the latency is gone", async () => await send() < 79);
   for (
     const [typed, answer] of [
       ["partition to-target", "nothing gets through until heal"],
