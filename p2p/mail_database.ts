@@ -5,10 +5,31 @@
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { ErrorCode, NetlabError, readUuid, type Receipt, writeUuid } from "@netlab/protocol";
+import {
+  ErrorCode,
+  MessageFields,
+  messageId,
+  NetlabError,
+  readName,
+  readReceipts,
+  type Receipt,
+} from "@netlab/protocol";
 import { MIN_ENDS } from "./core/ended_stories.ts";
 import type { MailStore, StoredMessage } from "./core/mail_store.ts";
 import type { Logger } from "./logger.ts";
+import {
+  type BatchState,
+  countReceipts,
+  encodeBatch,
+  inBatches,
+  isWasteful,
+  MailBatch,
+  readBatch,
+  shrinkBatch,
+  stateOf,
+  wholeBatch,
+} from "./mail_batch.ts";
+import { migrate } from "./mail_schema.ts";
 
 const FILE = "messages.db";
 
@@ -18,46 +39,41 @@ const MAX_ENDS = 2 * MIN_ENDS;
 /** SQLite's code for a file that another process has locked. */
 const SQLITE_BUSY = 5;
 
-/** Each makes the schema of its index plus one out of the one before; `user_version` counts them. */
-const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE message (
-     number INTEGER PRIMARY KEY,
-     id TEXT NOT NULL UNIQUE,
-     sender TEXT NOT NULL,
-     recipient TEXT NOT NULL,
-     accepted_at INTEGER NOT NULL,
-     message BLOB NOT NULL
-   ) STRICT`,
-  `CREATE TABLE ended (
-     number INTEGER PRIMARY KEY,
-     id BLOB NOT NULL,
-     state INTEGER NOT NULL,
-     code INTEGER NOT NULL,
-     reason TEXT NOT NULL
-   ) STRICT`,
-];
-
 /** A store that survives a crash of the process and of the machine. */
 export class MailDatabase implements MailStore, Disposable {
   /** What was written survives. */
   readonly durable = true;
   readonly #database: DatabaseSync;
+  readonly #logger: Logger;
   readonly #insert: StatementSync;
+  readonly #read: StatementSync;
+  readonly #shrink: StatementSync;
   readonly #delete: StatementSync;
-  readonly #insertEnd: StatementSync;
+  readonly #insertGone: StatementSync;
+  readonly #deleteGone: StatementSync;
+  readonly #insertEnds: StatementSync;
   readonly #forgetEnds: StatementSync;
+  /** The rows of ends, oldest first, and how many ends are in each. */
+  readonly #ends: { readonly number: number; readonly count: number }[];
+  #endCount: number;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(database: DatabaseSync, logger: Logger) {
     this.#database = database;
-    this.#insert = database.prepare(
-      "INSERT INTO message (id, sender, recipient, accepted_at, message) VALUES (?, ?, ?, ?, ?) " +
-        "ON CONFLICT (id) DO NOTHING",
-    );
-    this.#delete = database.prepare("DELETE FROM message WHERE id = ?");
-    this.#insertEnd = database.prepare(
-      "INSERT INTO ended (id, state, code, reason) VALUES (?, ?, ?, ?)",
-    );
-    this.#forgetEnds = database.prepare("DELETE FROM ended WHERE number <= ?");
+    this.#logger = logger;
+    const prepare = (sql: string) => database.prepare(sql);
+    this.#insert = prepare("INSERT INTO batch (messages) VALUES (?)");
+    this.#read = prepare("SELECT messages FROM batch WHERE number = ?");
+    this.#shrink = prepare("UPDATE batch SET messages = ? WHERE number = ?");
+    this.#delete = prepare("DELETE FROM batch WHERE number = ?");
+    this.#insertGone = prepare("INSERT OR REPLACE INTO gone (batch, bits) VALUES (?, ?)");
+    this.#deleteGone = prepare("DELETE FROM gone WHERE batch = ?");
+    this.#insertEnds = prepare("INSERT INTO ends (receipts) VALUES (?)");
+    this.#forgetEnds = prepare("DELETE FROM ends WHERE number <= ?");
+    this.#ends = prepare("SELECT number, receipts FROM ends ORDER BY number").all().map((row) => ({
+      number: row.number as number,
+      count: countReceipts(row.receipts as Uint8Array),
+    }));
+    this.#endCount = this.#ends.reduce((sum, { count }) => sum + count, 0);
   }
 
   /**
@@ -75,7 +91,7 @@ export class MailDatabase implements MailStore, Disposable {
       throw failed(folder, cause);
     }
     try {
-      return new MailDatabase(prepare(path));
+      return new MailDatabase(prepare(path), logger);
     } catch (error) {
       if (!isDamage(error)) {
         throw failed(folder, error);
@@ -90,72 +106,137 @@ export class MailDatabase implements MailStore, Disposable {
           aside,
         },
       );
-      return new MailDatabase(prepare(path));
+      return new MailDatabase(prepare(path), logger);
     }
   }
 
-  /** What was written and not removed, oldest first. */
+  /** What was written and not removed, oldest first. What cannot be read is logged and left out. */
   *load(): Iterable<StoredMessage> {
     const rows = this.#database.prepare(
-      "SELECT id, sender, recipient, accepted_at, message FROM message ORDER BY number",
+      "SELECT number, messages, bits FROM batch LEFT JOIN gone ON number = batch ORDER BY number",
     );
+    const fields = new MessageFields();
     for (const row of rows.iterate()) {
-      yield {
-        id: row.id as string,
-        sender: row.sender as string,
-        recipient: row.recipient as string,
-        acceptedAt: row.accepted_at as number,
-        message: row.message as Uint8Array,
-      };
+      const number = row.number as number;
+      const messages = row.messages as Uint8Array;
+      try {
+        const batch = new MailBatch(number, stateOf(messages, row.bits as Uint8Array | null));
+        for (const stored of readBatch(messages, batch.state.gone)) {
+          const { message } = stored;
+          fields.read(message, 0, message.length);
+          const id = messageId(fields);
+          const sender = readName(message, fields.sender, fields.senderEnd);
+          const recipient = readName(message, fields.recipient, fields.recipientEnd);
+          yield { ...stored, id, sender, recipient, batch };
+        }
+      } catch (error) {
+        if (!(error instanceof NetlabError)) throw error;
+        this.#logger.error("messages in batch {number} are damaged and not delivered: {error}", {
+          event: "storage.damaged",
+          number,
+          error,
+        });
+      }
     }
   }
 
   /** How stories ended, the newest of them, oldest first. */
   *loadEnds(): Iterable<Receipt> {
-    const rows = this.#database.prepare(
-      "SELECT id, state, code, reason FROM ended ORDER BY number",
-    );
-    for (const row of rows.iterate()) {
-      yield {
-        id: readUuid(row.id as Uint8Array, 0),
-        state: row.state as number,
-        code: row.code as number,
-        reason: row.reason as string,
-      };
-    }
+    const rows = this.#database.prepare("SELECT receipts FROM ends ORDER BY number");
+    for (const { receipts } of rows.iterate()) yield* readReceipts(receipts as Uint8Array);
   }
 
-  /** Writes what came and takes out what went, in one transaction; it is on the disk when this returns. */
+  /** Takes out what went and writes what came, in one transaction; it is on the disk when this returns. */
   write(
     added: readonly StoredMessage[],
-    removed: readonly string[],
-    ends: readonly Receipt[],
+    removed: readonly StoredMessage[],
+    ends: Uint8Array,
   ): void {
     this.#database.exec("BEGIN IMMEDIATE");
+    // What becomes true with the end of the transaction.
+    const afterwards: (() => void)[] = [];
     try {
-      // What went may have come again since.
-      for (const id of removed) this.#delete.run(id);
-      for (const { id, sender, recipient, acceptedAt, message } of added) {
-        this.#insert.run(id, sender, recipient, Math.floor(acceptedAt), message);
+      for (const [batch, messages] of byBatch(removed)) {
+        const state = this.#remove(batch, messages);
+        if (state) afterwards.push(() => batch.state = state);
       }
-      let newest: number | bigint = 0;
-      for (const { id, state, code, reason } of ends) {
-        const bytes = new Uint8Array(16);
-        writeUuid(id, bytes, 0);
-        newest = this.#insertEnd.run(bytes, state, code, reason).lastInsertRowid;
+      for (const messages of inBatches(added)) {
+        const bytes = encodeBatch(messages);
+        const number = Number(this.#insert.run(bytes).lastInsertRowid);
+        const batch = new MailBatch(number, wholeBatch(messages, bytes.length));
+        afterwards.push(() =>
+          messages.forEach((message, position) => {
+            message.batch = batch;
+            message.position = position;
+          })
+        );
       }
-      if (ends.length > 0) this.#forgetEnds.run(Number(newest) - MAX_ENDS);
+      if (ends.length > 0) afterwards.push(this.#remember(ends));
       this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
+    for (const becomesTrue of afterwards) becomesTrue();
   }
 
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#database.close();
   }
+
+  /** Removes messages of one batch; what is left of it, if anything is. */
+  #remove(batch: MailBatch, messages: readonly StoredMessage[]): BatchState | undefined {
+    const { number } = batch;
+    const state = batch.without(messages);
+    if (!state) {
+      this.#delete.run(number);
+      this.#deleteGone.run(number);
+      return undefined;
+    }
+    this.#insertGone.run(number, state.gone);
+    if (!isWasteful(state)) return state;
+    const { messages: value } = this.#read.get(number)!;
+    const shrunk = shrinkBatch(value as Uint8Array, state.gone);
+    this.#shrink.run(shrunk, number);
+    return { ...state, bytes: shrunk.length };
+  }
+
+  /** Writes down how stories ended, and forgets the oldest ends; what is to be noted when that is true. */
+  #remember(ends: Uint8Array): () => void {
+    const number = Number(this.#insertEnds.run(ends).lastInsertRowid);
+    const count = countReceipts(ends);
+    let remembered = this.#endCount + count;
+    let old = 0;
+    for (const { count } of this.#ends) {
+      if (remembered - count < MAX_ENDS) break;
+      remembered -= count;
+      old++;
+    }
+    if (old > 0) this.#forgetEnds.run(this.#ends[old - 1]!.number);
+    return () => {
+      this.#ends.splice(0, old);
+      this.#ends.push({ number, count });
+      this.#endCount = remembered;
+    };
+  }
+}
+
+/** Messages that were loaded or written, by the batches that they are in. */
+function byBatch(messages: readonly StoredMessage[]): Map<MailBatch, StoredMessage[]> {
+  const batches = new Map<MailBatch, StoredMessage[]>();
+  let last: MailBatch | undefined;
+  let its: StoredMessage[] = [];
+  for (const message of messages) {
+    if (!(message.batch instanceof MailBatch)) continue;
+    if (message.batch !== last) {
+      last = message.batch;
+      its = batches.get(last) ?? [];
+      batches.set(last, its);
+    }
+    its.push(message);
+  }
+  return batches;
 }
 
 function prepare(path: string): DatabaseSync {
@@ -171,17 +252,6 @@ function prepare(path: string): DatabaseSync {
   } catch (error) {
     database.close();
     throw error;
-  }
-}
-
-function migrate(database: DatabaseSync): void {
-  const version = database.prepare("PRAGMA user_version").get()!.user_version as number;
-  if (version > MIGRATIONS.length) {
-    throw new Error(`it was written by a newer version (${version}); use that one`);
-  }
-  for (const [index, statement] of MIGRATIONS.entries()) {
-    if (index < version) continue;
-    database.exec(`BEGIN IMMEDIATE; ${statement}; PRAGMA user_version = ${index + 1}; COMMIT`);
   }
 }
 

@@ -209,6 +209,22 @@ export function writeUuid(uuid: string, bytes: Uint8Array, at: number): void {
   }
 }
 
+const wordBytes = new Uint8Array(16);
+const wordView = new DataView(wordBytes.buffer);
+
+/** The UUID whose 16 bytes are the four numbers of 32 bits in `words`, big-endian, in lower-case text. */
+export function readUuidOf(words: Int32Array): string {
+  for (let i = 0; i < 4; i++) wordView.setInt32(4 * i, words[i]!);
+  return readUuid(wordBytes, 0);
+}
+
+/** Writes the 16 bytes of a UUID in text to `words`, as four numbers of 32 bits, and returns those. */
+export function uuidWords(uuid: string, words: Int32Array): Int32Array {
+  writeUuid(uuid, wordBytes, 0);
+  for (let i = 0; i < 4; i++) words[i] = wordView.getInt32(4 * i);
+  return words;
+}
+
 /** Length of a UUID in text. */
 export const UUID_TEXT_BYTES = 36;
 

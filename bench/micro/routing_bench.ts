@@ -7,13 +7,11 @@
 import {
   Frame,
   FrameDecoder,
-  FrameType,
   FrameWriter,
   MAX_PAYLOAD_BYTES,
   MAX_RECEIPTS_PER_FRAME,
   MessageKind,
   readFrames,
-  readMessage,
   type Receipt,
   ReceiptState,
   writeBareRegistration,
@@ -65,38 +63,44 @@ const alice = join((out) => writeSessionRegistration(out, { session: session(), 
 const bob = join((out) => writeSessionRegistration(out, { session: session(), name: "Bob" }));
 const bare = join((out) => writeBareRegistration(out, "Carol"));
 
-/** A thousand messages, each with an id of its own: an id that was seen is not delivered again. */
-function batch(recipient: string, kind: number, newId: () => string): Uint8Array {
+/** A thousand messages, and the acknowledgements of those that are kept. */
+interface Traffic {
+  messages: Uint8Array;
+  acknowledgements: Uint8Array;
+}
+
+/** Each message has an id of its own: an id that was seen is not delivered again. */
+function traffic(recipient: string, kind: number, newId: () => string): Traffic {
   const out = new FrameWriter();
+  const receipts: Receipt[] = [];
   for (let i = 0; i < COUNT; i++) {
     const id = newId();
     writeMessage(out, { id, sender: "Alice", recipient, text: "x".repeat(64) }, kind);
-  }
-  return out.take();
-}
-
-/** Bob acknowledges what he was handed, so that the server keeps it no more. */
-function acknowledge(): void {
-  const receipts: Receipt[] = [];
-  new FrameDecoder(({ type, payload }) => {
-    if (type !== FrameType.Message) return;
-    const { id } = readMessage(payload);
     receipts.push({ id, state: ReceiptState.Delivered, code: 0, reason: "" });
-  }).push(bob.port.out.take());
-  for (let at = 0; at < receipts.length; at += MAX_RECEIPTS_PER_FRAME) {
-    send(bob.link, (out) => writeReceipts(out, receipts.slice(at, at + MAX_RECEIPTS_PER_FRAME)));
   }
+  const messages = out.take();
+  if (kind === MessageKind.Plain) return { messages, acknowledgements: new Uint8Array(0) };
+  for (let at = 0; at < COUNT; at += MAX_RECEIPTS_PER_FRAME) {
+    writeReceipts(out, receipts.slice(at, at + MAX_RECEIPTS_PER_FRAME));
+  }
+  return { messages, acknowledgements: out.take() };
 }
 
 const frame = new Frame();
-const visit = (frame: Frame) => core.received(alice.link, frame);
-const run = (bytes: Uint8Array, start: number, end: number) =>
-  core.run(alice.link, bytes, start, end);
 
-function route(bytes: Uint8Array, kept: boolean): void {
+/** What came from one user in one read. */
+function receive({ link }: { link: Link }, bytes: Uint8Array): void {
+  if (bytes.length === 0) return;
+  const visit = (frame: Frame) => core.received(link, frame);
+  const run = (bytes: Uint8Array, start: number, end: number) => core.run(link, bytes, start, end);
   readFrames(bytes, 0, bytes.length, MAX_PAYLOAD_BYTES, frame, visit, run);
   core.turn();
-  if (kept) acknowledge();
+}
+
+/** From the sender's write to the end of all stories. */
+function route({ messages, acknowledgements }: Traffic): void {
+  receive(alice, messages);
+  receive(bob, acknowledgements);
   for (const { out } of [alice.port, bob.port, bare.port]) out.recycle(out.take());
 }
 
@@ -112,9 +116,9 @@ const cases: [what: string, recipient: string, kind: number, newId: () => string
 ];
 for (const [what, recipient, kind, newId] of cases) {
   Deno.bench(`route ${COUNT} messages, ${what}`, { group: "route" }, (bench) => {
-    const bytes = batch(recipient, kind, newId);
+    const all = traffic(recipient, kind, newId);
     bench.start();
-    route(bytes, kind === MessageKind.WithReceipts);
+    route(all);
     bench.end();
   });
 }

@@ -14,8 +14,8 @@ import {
   NIL_UUID,
   readKeptMessage,
   readName,
+  readUuidOf,
   type Receipt,
-  ReceiptState,
 } from "@netlab/protocol";
 import type { FirstGeneration } from "./first_generation.ts";
 import type { HandOver } from "./hand_over.ts";
@@ -82,7 +82,7 @@ export class Arrival {
         const id = messageId(fields);
         return this.deliver({ id, recipient, fields, previous, origin });
       }
-      return takeover.take(fields, message, previous, origin);
+      return takeover.take(fields, previous, origin);
     }
     const hops = frame.reserved + 1;
     const next = mesh.toward(destination);
@@ -97,7 +97,11 @@ export class Arrival {
   deliver({ id, recipient, fields, previous, origin }: Arriving): void {
     const { users, handOver, firstGeneration } = this.#parts;
     const user = users.get(recipient);
-    if (handOver.wasSeen(id)) return this.#answer(origin, delivered(id));
+    if (handOver.wasTaken(fields)) {
+      // The one behind it may say that it comes behind this one.
+      handOver.markTaken(id);
+      return this.#answer(origin, delivered(id));
+    }
     if (user) {
       if (previous !== NIL_UUID && !handOver.has(user, previous)) {
         const reason = "one before it has to come again";
@@ -114,7 +118,7 @@ export class Arrival {
     }
     const message = fields.bytes.subarray(fields.id, fields.end);
     firstGeneration.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) handOver.markSeen(id);
+      if (failure === undefined) handOver.markTaken(id);
       this.#answer(
         origin,
         failure === undefined ? delivered(id) : refused(id, ErrorCode.NoSuchUser, failure),
@@ -123,13 +127,11 @@ export class Arrival {
     });
   }
 
-  /** A user of this server has acknowledged what was handed over. */
-  acknowledged(link: Link, receipts: readonly Receipt[]): void {
-    for (const { id, state } of receipts) {
-      if (state !== ReceiptState.Delivered) continue;
-      for (const origin of this.#parts.handOver.acknowledged(link, id)) {
-        this.#answer(origin, delivered(id));
-      }
+  /** A user of this server has taken the message with that id: 16 bytes as four numbers. */
+  acknowledged(link: Link, idWords: Int32Array): void {
+    const id = readUuidOf(idWords);
+    for (const origin of this.#parts.handOver.acknowledged(link, id)) {
+      this.#answer(origin, delivered(id));
     }
   }
 

@@ -1,44 +1,110 @@
 /**
- * The messages that a server keeps for one user, in order, and which of them are under way. Owns that
- * order; knows neither limits nor disks.
+ * The messages that a server keeps for one user, in order, which of them are under way, and the memory
+ * in which they lie. Owns that order; knows neither limits nor disks.
  *
  * @module
  */
-import { NIL_UUID } from "@netlab/protocol";
+import {
+  FrameType,
+  HEADER_BYTES,
+  type MessageFields,
+  MessageKind,
+  readUuidOf,
+  readUuidText,
+} from "@netlab/protocol";
+import type { MessageId } from "./id_table.ts";
+import type { Link } from "./link.ts";
 import type { StoredMessage } from "./mail_store.ts";
 
+/** The first piece of memory for a user's messages: bytes. Thousands of users may have one each. */
+const FIRST_CHUNK_BYTES = 512;
+/**
+ * And the largest: bytes. A message that is still kept when those around it have gone holds all of its
+ * piece, so a thousand of them take no more than their limit of 16 MiB.
+ */
+const MAX_CHUNK_BYTES = 16 * 1024;
+
 /** A message that is kept: a link of the chain that its box is. */
-export class KeptEntry implements StoredMessage {
-  readonly id: string;
+export class KeptEntry implements StoredMessage, MessageId {
+  readonly id0: number;
+  readonly id1: number;
+  readonly id2: number;
+  readonly id3: number;
+  /** Whose messages it is among. */
+  readonly box: Box;
+  /** The name of the user who sent it. */
   readonly sender: string;
-  readonly recipient: string;
-  readonly message: Uint8Array;
   readonly acceptedAt: number;
+  /** Where it lies as a frame of type 3/1, header included. */
+  readonly bytes: Uint8Array;
+  /** Where that frame begins. */
+  readonly start: number;
+  /** Where it ends. */
+  readonly end: number;
+  /** Whether it is still kept. */
+  kept = true;
   /** Whether it has been written down: nobody is told of it, or sent it, before. */
-  safe: boolean;
+  safe = false;
   /** The id of the server it was sent to and not heard of since; `undefined` while it waits. */
   sentTo: string | undefined = undefined;
   /** When it was sent there: milliseconds. */
   sentAt = 0;
+  /** The connection of a user of this server that it was handed to, and who has not taken it yet. */
+  handedTo: Link | undefined = undefined;
   /** The one before it in its box. */
   before: KeptEntry | undefined = undefined;
   /** The one behind it. */
   next: KeptEntry | undefined = undefined;
+  batch: unknown = undefined;
+  position = 0;
 
-  /** A message that is in no box yet. */
-  constructor({ id, sender, recipient, message, acceptedAt }: StoredMessage, safe: boolean) {
-    this.id = id;
+  /** A message that lies in `bytes` from `start` to `end`, and is in no chain yet. */
+  constructor(
+    box: Box,
+    idWords: Int32Array,
+    sender: string,
+    acceptedAt: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ) {
+    this.box = box;
+    this.id0 = idWords[0]!;
+    this.id1 = idWords[1]!;
+    this.id2 = idWords[2]!;
+    this.id3 = idWords[3]!;
     this.sender = sender;
-    this.recipient = recipient;
-    this.message = message;
     this.acceptedAt = acceptedAt;
-    this.safe = safe;
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+  }
+
+  /** Its id, a UUID in text. */
+  get id(): string {
+    return readUuidText(this.bytes, this.start + HEADER_BYTES);
+  }
+
+  /** The name of the user it is for. */
+  get recipient(): string {
+    return this.box.name;
+  }
+
+  /** The message as it stands in the payload of type 3. */
+  get message(): Uint8Array {
+    return this.bytes.subarray(this.start + HEADER_BYTES, this.end);
+  }
+
+  /** How many bytes that is. */
+  get size(): number {
+    return this.end - this.start - HEADER_BYTES;
   }
 }
 
 /**
  * The messages for one user: those that are under way, and behind them those that wait. A chain, so
- * that one is put in and taken out without a look at the others, and without an index of its own.
+ * that one is put in and taken out without a look at the others, and without an index of its own. Their
+ * bytes stand one behind the other, so that many of them go out in one piece.
  */
 export class Box {
   /** How many there are. */
@@ -49,11 +115,19 @@ export class Box {
   underWay = 0;
   /** Bytes of those that are under way. */
   underWayBytes = 0;
-  /** The id of the one that was sent last; nil when all that wait come first. */
-  lastSent: string = NIL_UUID;
+  /** The id of the one that was sent last: 16 bytes, nil when all that wait come first. */
+  readonly lastSent: Int32Array = new Int32Array(4);
   #first: KeptEntry | undefined;
   #last: KeptEntry | undefined;
   #waiting: KeptEntry | undefined;
+  #chunk = new Uint8Array(0);
+  #chunkEnd = 0;
+
+  /** A box without messages. */
+  constructor(
+    /** The name of the user they are for. */
+    readonly name: string,
+  ) {}
 
   /** The oldest one. */
   get first(): KeptEntry | undefined {
@@ -65,20 +139,35 @@ export class Box {
     return this.#waiting;
   }
 
+  /** The id of the one that was sent last, a UUID; nil when all that wait come first. */
+  get lastSentId(): string {
+    return readUuidOf(this.lastSent);
+  }
+
   /** All of them, in order. */
   *entries(): Iterable<KeptEntry> {
     for (let entry = this.#first; entry; entry = entry.next) yield entry;
   }
 
-  /** Puts a message in, behind all others. */
-  add(entry: KeptEntry): void {
+  /** Puts a copy of a message in, behind all others. */
+  add({ bytes, id, end, idWords }: MessageFields, sender: string, acceptedAt: number): KeptEntry {
+    const length = HEADER_BYTES + end - id;
+    const start = this.#room(length);
+    const chunk = this.#chunk;
+    chunk[start] = FrameType.Message;
+    chunk[start + 1] = MessageKind.WithReceipts;
+    chunk[start + 2] = (end - id) >>> 8;
+    chunk[start + 3] = end - id;
+    chunk.set(bytes.subarray(id, end), start + HEADER_BYTES);
+    const entry = new KeptEntry(this, idWords, sender, acceptedAt, chunk, start, start + length);
     entry.before = this.#last;
     if (this.#last) this.#last.next = entry;
     else this.#first = entry;
     this.#last = entry;
     this.#waiting ??= entry;
     this.size++;
-    this.bytes += entry.message.length;
+    this.bytes += end - id;
+    return entry;
   }
 
   /** Takes a message out. */
@@ -89,11 +178,12 @@ export class Box {
     if (next) next.before = before;
     else this.#last = before;
     if (this.#waiting === entry) this.#waiting = next;
+    entry.kept = false;
     this.size--;
-    this.bytes -= entry.message.length;
+    this.bytes -= entry.size;
     if (entry.sentTo === undefined) return;
     this.underWay--;
-    this.underWayBytes -= entry.message.length;
+    this.underWayBytes -= entry.size;
   }
 
   /** The first of those that wait is under way to a server. */
@@ -102,18 +192,34 @@ export class Box {
     entry.sentAt = now;
     this.#waiting = entry.next;
     this.underWay++;
-    this.underWayBytes += entry.message.length;
-    this.lastSent = entry.id;
+    this.underWayBytes += entry.size;
+    this.lastSent[0] = entry.id0;
+    this.lastSent[1] = entry.id1;
+    this.lastSent[2] = entry.id2;
+    this.lastSent[3] = entry.id3;
   }
 
   /** Nothing is under way any more: all of it waits, in order. */
   wait(): void {
     for (let entry = this.#first; entry && entry.sentTo !== undefined; entry = entry.next) {
       entry.sentTo = undefined;
+      entry.handedTo = undefined;
     }
     this.#waiting = this.#first;
     this.underWay = 0;
     this.underWayBytes = 0;
-    this.lastSent = NIL_UUID;
+    this.lastSent.fill(0);
+  }
+
+  /** Makes room for `bytes` more, and returns where they go. What was there stays untouched. */
+  #room(bytes: number): number {
+    let start = this.#chunkEnd;
+    if (start + bytes > this.#chunk.length) {
+      const twice = Math.max(FIRST_CHUNK_BYTES, 2 * this.#chunk.length);
+      this.#chunk = new Uint8Array(Math.max(bytes, Math.min(twice, MAX_CHUNK_BYTES)));
+      start = 0;
+    }
+    this.#chunkEnd = start + bytes;
+    return start;
   }
 }

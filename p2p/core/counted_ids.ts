@@ -112,6 +112,14 @@ export class Stream {
     return true;
   }
 
+  /** Whether a number was seen; `undefined` as {@linkcode Stream.add} has it. */
+  includes(number: number): boolean | undefined {
+    if (number < this.#floor) return number < this.#known ? undefined : true;
+    const bits = this.#bits;
+    if (!bits || number - this.#floor >= bits.length * 32) return false;
+    return (bits[(number & (bits.length * 32 - 1)) >>> 5]! & (1 << (number & 31))) !== 0;
+  }
+
   /** The bits, with room for a number from the floor on. */
   #room(number: number): Uint32Array {
     let bits = this.#bits ??= new Uint32Array(FIRST_SPAN / 32);

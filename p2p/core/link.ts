@@ -87,7 +87,15 @@ export class Link {
     this.heardAt = now;
   }
 
-  /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */
+  /** Whether any message of another server was handed over and not acknowledged. */
+  get hasUnacknowledged(): boolean {
+    return this.#unacknowledged !== undefined && this.#unacknowledged.size > 0;
+  }
+
+  /**
+   * Messages that other servers keep, and that were handed over and not acknowledged: by id, those
+   * servers.
+   */
   get unacknowledged(): Map<string, string[]> {
     return this.#unacknowledged ??= new Map();
   }

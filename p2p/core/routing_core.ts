@@ -131,10 +131,11 @@ export class RoutingCore {
     const firstGeneration = this.#firstGeneration;
     const store = options.store ?? memoryStore;
     this.#durable = store.durable;
-    const mailbox = new Mailbox(store, options.limits);
+    const { limits = {} } = options;
+    const mailbox = new Mailbox({ store, limits, factors, random: host.random });
     const receipts = new Receipts(context, users, mesh);
     const seen = new SeenMessages(factors, host.random);
-    const handOver = new HandOver(seen, host.random);
+    const handOver = new HandOver(seen, factors, host.random);
     const takeover = new Takeover(context, { mailbox, mesh, topology, receipts });
     const parts = { mailbox, users, mesh, topology, handOver, firstGeneration, receipts, takeover };
     const arrival = new Arrival(context, { ...parts, onAnswers: () => this.#finish() });
