@@ -2,20 +2,39 @@
  * Messages that were written down together are one value in the database, as what costs time there is
  * the number of rows. Owns how they lie in that value, and which of them have gone; knows no database.
  *
+ * A value begins with the time at which its first message was taken, an `f64`: milliseconds since 1970.
+ * Then come the messages, each as a frame of type 3/1; where some have gone for good, there is a gap: a
+ * header of type 0 with no payload that has their number in `reserved`.
+ *
  * @module
  */
-import { ErrorCode, ProtocolError, ReceiptCursor } from "@netlab/protocol";
-import type { StoredMessage } from "./core/mail_store.ts";
+import {
+  ErrorCode,
+  FrameType,
+  HEADER_BYTES,
+  MessageKind,
+  ProtocolError,
+  ReceiptCursor,
+} from "@netlab/protocol";
+import type { ReadyFrame } from "./core/ready_frames.ts";
 
-/** In front of a message: `u32` its position in the batch, `u32` its bytes, `f64` when it was taken. */
-const HEADER_BYTES = 16;
+/** Bytes of the time. */
+const TIME_BYTES = 8;
+/** The type of a gap. */
+const GAP = 0;
 /** What is too much for one batch begins another: messages, and bytes. */
 const MAX_MESSAGES = 4_096;
-const MAX_BYTES = 1024 * 1024;
+const MAX_BYTES = 64 * 1024;
 /** A batch of which so little is left is written anew without the rest: a part of its bytes. */
 const SHRINK_AT = 1 / 4;
 /** Unless there is nothing to gain: bytes, a page of the database. */
 const MIN_SHRINK_BYTES = 4_096;
+
+/** A message that is to be written. */
+export interface Batchable extends ReadyFrame {
+  /** When it was taken: milliseconds since 1970. */
+  readonly acceptedAt: number;
+}
 
 /** What has gone of a batch, and what is left. */
 export interface BatchState {
@@ -23,7 +42,7 @@ export interface BatchState {
   readonly gone: Uint8Array;
   /** How many messages are left. */
   readonly left: number;
-  /** Their bytes, headers included. */
+  /** Bytes of their frames. */
   readonly leftBytes: number;
   /** Bytes of the value in the database. */
   readonly bytes: number;
@@ -43,15 +62,15 @@ export class MailBatch {
   }
 
   /** What will be left without some more messages; `undefined` when that is nothing. */
-  without(messages: readonly StoredMessage[]): BatchState | undefined {
+  without(messages: readonly (ReadyFrame & { position?: number })[]): BatchState | undefined {
     const { bytes } = this.state;
     const gone = this.state.gone.slice();
     let { left, leftBytes } = this.state;
-    for (const { position, message } of messages) {
+    for (const { position, start, end } of messages) {
       if (hasBit(gone, position!)) continue;
       gone[position! >>> 3]! |= 1 << (position! & 7);
       left--;
-      leftBytes -= HEADER_BYTES + message.length;
+      leftBytes -= end - start;
     }
     return left > 0 ? { gone, left, leftBytes, bytes } : undefined;
   }
@@ -63,52 +82,60 @@ export function isWasteful({ leftBytes, bytes }: BatchState): boolean {
 }
 
 /** Splits what is to be written into batches. */
-export function* inBatches(messages: readonly StoredMessage[]): Iterable<readonly StoredMessage[]> {
-  let start = 0;
+export function* inBatches<Message extends ReadyFrame>(
+  messages: readonly Message[],
+): Iterable<readonly Message[]> {
+  let first = 0;
   let bytes = 0;
-  for (let i = 0; i < messages.length; i++) {
-    bytes += messages[i]!.message.length;
-    if (i - start + 1 < MAX_MESSAGES && bytes < MAX_BYTES) continue;
-    yield messages.slice(start, i + 1);
-    start = i + 1;
+  for (const [index, { start, end }] of messages.entries()) {
+    bytes += end - start;
+    const count = index + 1 - first;
+    const isLast = index === messages.length - 1;
+    if (!isLast && count < MAX_MESSAGES && bytes < MAX_BYTES) continue;
+    yield count === messages.length ? messages : messages.slice(first, index + 1);
+    first = index + 1;
     bytes = 0;
   }
-  if (start === 0 && messages.length > 0) yield messages;
-  else if (start < messages.length) yield messages.slice(start);
 }
 
-/** The value of a batch. */
-export function encodeBatch(messages: readonly StoredMessage[]): Uint8Array {
-  let length = 0;
-  for (const { message } of messages) length += HEADER_BYTES + message.length;
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (let position = 0; position < messages.length; position++) {
-    const { message, acceptedAt } = messages[position]!;
-    view.setUint32(at, position);
-    view.setUint32(at + 4, message.length);
-    view.setFloat64(at + 8, acceptedAt);
-    bytes.set(message, at + HEADER_BYTES);
-    at += HEADER_BYTES + message.length;
+/** Makes the values of batches; the same memory serves for all. */
+export class BatchWriter {
+  #buffer = new Uint8Array(0);
+
+  /** The value of a batch; valid until the next one. */
+  encode(messages: readonly Batchable[]): Uint8Array {
+    let length = TIME_BYTES;
+    for (const { start, end } of messages) length += end - start;
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(2 * length);
+    const value = this.#buffer.subarray(0, length);
+    new DataView(value.buffer).setFloat64(0, messages[0]!.acceptedAt);
+    let at = TIME_BYTES;
+    for (let i = 0; i < messages.length;) {
+      const { bytes, start } = messages[i]!;
+      // What lies one behind the other is copied in one piece.
+      let { end } = messages[i]!;
+      for (i++; i < messages.length; i++) {
+        const next = messages[i]!;
+        if (next.bytes !== bytes || next.start !== end) break;
+        end = next.end;
+      }
+      value.set(bytes.subarray(start, end), at);
+      at += end - start;
+    }
+    return value;
   }
-  return bytes;
 }
 
-/** What is left of a batch that has just been written, which is all of it. */
-export function wholeBatch(messages: readonly StoredMessage[], bytes: number): BatchState {
-  const gone = new Uint8Array(Math.ceil(messages.length / 8));
-  return { gone, left: messages.length, leftBytes: bytes, bytes };
+/** The state of a batch that has just been written: nothing has gone. */
+export function wholeBatch(messages: number, bytes: number): BatchState {
+  const gone = new Uint8Array(Math.ceil(messages / 8));
+  return { gone, left: messages, leftBytes: bytes - TIME_BYTES, bytes };
 }
 
 /** A message in a batch. */
-export interface BatchedMessage {
+export interface BatchedMessage extends Batchable {
   /** Which one it is. */
   readonly position: number;
-  /** When it was taken: milliseconds since 1970. */
-  readonly acceptedAt: number;
-  /** The message as it stands in the payload of type 3. */
-  readonly message: Uint8Array;
 }
 
 /**
@@ -116,52 +143,61 @@ export interface BatchedMessage {
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the value is none, or is cut off.
  */
-export function readBatch(bytes: Uint8Array, gone: Uint8Array): BatchedMessage[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function readBatch(value: Uint8Array, gone: Uint8Array): BatchedMessage[] {
+  if (value.length < TIME_BYTES) throw noBatch();
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  const acceptedAt = view.getFloat64(0);
   const messages: BatchedMessage[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const start = at + HEADER_BYTES;
-    const end = start > bytes.length ? Infinity : start + view.getUint32(at + 4);
-    if (end > bytes.length || view.getUint32(at) >= MAX_MESSAGES) {
-      throw new ProtocolError(ErrorCode.Malformed, "Cannot read the batch: it is none, or cut off");
+  let position = 0;
+  for (let start = TIME_BYTES; start < value.length;) {
+    if (start + HEADER_BYTES > value.length) throw noBatch();
+    const end = start + HEADER_BYTES + view.getUint16(start + 2);
+    if (value[start] === GAP) position += view.getUint16(start + 4);
+    else {
+      const isMessage = value[start] === FrameType.Message &&
+        value[start + 1] === MessageKind.WithReceipts;
+      if (!isMessage || end > value.length || position >= MAX_MESSAGES) throw noBatch();
+      if (!hasBit(gone, position)) {
+        messages.push({ position, acceptedAt, bytes: value, start, end });
+      }
+      position++;
     }
-    const position = view.getUint32(at);
-    if (!hasBit(gone, position)) {
-      const message = bytes.subarray(start, end);
-      messages.push({ position, acceptedAt: view.getFloat64(at + 8), message });
-    }
-    at = end;
+    start = end;
   }
   return messages;
 }
 
 /** The value of a batch without what has gone. */
-export function shrinkBatch(bytes: Uint8Array, gone: Uint8Array): Uint8Array {
-  const left = readBatch(bytes, gone);
-  const parts = left.map(({ message }) =>
-    bytes.subarray(
-      message.byteOffset - bytes.byteOffset - HEADER_BYTES,
-      message.byteOffset - bytes.byteOffset + message.length,
-    )
-  );
-  const shrunk = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    shrunk.set(part, at);
-    at += part.length;
+export function shrinkBatch(value: Uint8Array, gone: Uint8Array): Uint8Array {
+  const left = readBatch(value, gone);
+  const shrunk = new Uint8Array(value.length);
+  shrunk.set(value.subarray(0, TIME_BYTES));
+  let length = TIME_BYTES;
+  let next = 0;
+  for (const { position, start, end } of left) {
+    if (position > next) {
+      shrunk[length + 4] = (position - next) >>> 8;
+      shrunk[length + 5] = position - next;
+      length += HEADER_BYTES;
+    }
+    shrunk.set(value.subarray(start, end), length);
+    length += end - start;
+    next = position + 1;
   }
-  return shrunk;
+  return shrunk.subarray(0, length);
 }
 
-/** What is left of a batch, from its value and the bits of what has gone, in the database. */
-export function stateOf(bytes: Uint8Array, bits: Uint8Array | null): BatchState {
-  const all = readBatch(bytes, NONE);
-  const most = all.reduce((most, { position }) => Math.max(most, position), 0);
-  const gone = new Uint8Array(Math.max(Math.ceil((most + 1) / 8), bits?.length ?? 0));
+/**
+ * What is left of a batch, from its value and the bits of what has gone, as both are in the database.
+ * Same error as {@linkcode readBatch}.
+ */
+export function stateOf(value: Uint8Array, bits: Uint8Array | null): BatchState {
+  const last = readBatch(value, NONE).at(-1)?.position ?? 0;
+  const gone = new Uint8Array(Math.max(last + 8 >>> 3, bits?.length ?? 0));
   if (bits) gone.set(bits);
-  const left = all.filter(({ position }) => !hasBit(gone, position));
-  const leftBytes = left.reduce((sum, { message }) => sum + HEADER_BYTES + message.length, 0);
-  return { gone, left: left.length, leftBytes, bytes: bytes.length };
+  const left = readBatch(value, gone);
+  const leftBytes = left.reduce((sum, { start, end }) => sum + end - start, 0);
+  return { gone, left: left.length, leftBytes, bytes: value.length };
 }
 
 /** How many receipts there are, as they stand in a frame of type 6. */
@@ -176,4 +212,8 @@ const NONE = new Uint8Array(0);
 
 function hasBit(bits: Uint8Array, position: number): boolean {
   return (bits[position >>> 3]! & (1 << (position & 7))) !== 0;
+}
+
+function noBatch(): ProtocolError {
+  return new ProtocolError(ErrorCode.Malformed, "Cannot read the batch: it is none, or cut off");
 }

@@ -7,6 +7,7 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import {
   ErrorCode,
+  HEADER_BYTES,
   MessageFields,
   messageId,
   NetlabError,
@@ -19,8 +20,8 @@ import type { MailStore, StoredMessage } from "./core/mail_store.ts";
 import type { Logger } from "./logger.ts";
 import {
   type BatchState,
+  BatchWriter,
   countReceipts,
-  encodeBatch,
   inBatches,
   isWasteful,
   MailBatch,
@@ -45,6 +46,7 @@ export class MailDatabase implements MailStore, Disposable {
   readonly durable = true;
   readonly #database: DatabaseSync;
   readonly #logger: Logger;
+  readonly #writer = new BatchWriter();
   readonly #insert: StatementSync;
   readonly #read: StatementSync;
   readonly #shrink: StatementSync;
@@ -122,11 +124,10 @@ export class MailDatabase implements MailStore, Disposable {
       try {
         const batch = new MailBatch(number, stateOf(messages, row.bits as Uint8Array | null));
         for (const stored of readBatch(messages, batch.state.gone)) {
-          const { message } = stored;
-          fields.read(message, 0, message.length);
+          fields.read(stored.bytes, stored.start + HEADER_BYTES, stored.end);
           const id = messageId(fields);
-          const sender = readName(message, fields.sender, fields.senderEnd);
-          const recipient = readName(message, fields.recipient, fields.recipientEnd);
+          const sender = readName(stored.bytes, fields.sender, fields.senderEnd);
+          const recipient = readName(stored.bytes, fields.recipient, fields.recipientEnd);
           yield { ...stored, id, sender, recipient, batch };
         }
       } catch (error) {
@@ -161,15 +162,15 @@ export class MailDatabase implements MailStore, Disposable {
         if (state) afterwards.push(() => batch.state = state);
       }
       for (const messages of inBatches(added)) {
-        const bytes = encodeBatch(messages);
-        const number = Number(this.#insert.run(bytes).lastInsertRowid);
-        const batch = new MailBatch(number, wholeBatch(messages, bytes.length));
-        afterwards.push(() =>
-          messages.forEach((message, position) => {
-            message.batch = batch;
-            message.position = position;
-          })
-        );
+        const value = this.#writer.encode(messages);
+        const number = Number(this.#insert.run(value).lastInsertRowid);
+        const batch = new MailBatch(number, wholeBatch(messages.length, value.length));
+        afterwards.push(() => {
+          for (let position = 0; position < messages.length; position++) {
+            messages[position]!.batch = batch;
+            messages[position]!.position = position;
+          }
+        });
       }
       if (ends.length > 0) afterwards.push(this.#remember(ends));
       this.#database.exec("COMMIT");

@@ -5,8 +5,15 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { readUuid, ReceiptRecords } from "@netlab/protocol";
-import { encodeBatch, inBatches } from "./mail_batch.ts";
+import {
+  FrameType,
+  FrameWriter,
+  HEADER_BYTES,
+  MessageKind,
+  readUuid,
+  ReceiptRecords,
+} from "@netlab/protocol";
+import { BatchWriter, inBatches } from "./mail_batch.ts";
 
 /** Rows that are read together while a file is brought up to date. */
 const MANY_ROWS = 1_000;
@@ -58,7 +65,7 @@ export function migrate(database: DatabaseSync): void {
 /**
  * From a row for each message and each end to a row for what was written together:
  *
- * - `batch`: messages, as `mail_batch.ts` lays them out.
+ * - `batch`: messages that came within a turn, as `mail_batch.ts` lays them out.
  * - `gone`: of a batch of which some messages were removed, a bit for each one.
  * - `ends`: receipts, as they stand in a frame of type 6.
  */
@@ -68,16 +75,19 @@ function intoBatches(database: DatabaseSync): void {
      CREATE TABLE gone (batch INTEGER PRIMARY KEY, bits BLOB NOT NULL) STRICT;
      CREATE TABLE ends (number INTEGER PRIMARY KEY, receipts BLOB NOT NULL) STRICT`,
   );
+  const writer = new BatchWriter();
   const batch = database.prepare("INSERT INTO batch (messages) VALUES (?)");
   for (const rows of inParts(database, "message")) {
-    const messages = rows.map(({ id, sender, recipient, accepted_at, message }) => ({
-      id: id as string,
-      sender: sender as string,
-      recipient: recipient as string,
-      acceptedAt: accepted_at as number,
-      message: message as Uint8Array,
-    }));
-    for (const some of inBatches(messages)) batch.run(encodeBatch(some));
+    const messages = rows.map(({ accepted_at, message }) => {
+      const bytes = frameOf(message as Uint8Array);
+      return { acceptedAt: accepted_at as number, bytes, start: 0, end: bytes.length };
+    });
+    // A batch has one time for all of its messages.
+    for (let from = 0, to = 0; from < messages.length; from = to) {
+      const { acceptedAt } = messages[from]!;
+      while (messages[to]?.acceptedAt === acceptedAt) to++;
+      for (const some of inBatches(messages.slice(from, to))) batch.run(writer.encode(some));
+    }
   }
   const ends = database.prepare("INSERT INTO ends (receipts) VALUES (?)");
   for (const rows of inParts(database, "ended")) {
@@ -93,6 +103,12 @@ function intoBatches(database: DatabaseSync): void {
     ends.run(receipts.bytes);
   }
   database.exec("DROP TABLE message; DROP TABLE ended");
+}
+
+function frameOf(message: Uint8Array): Uint8Array {
+  const out = new FrameWriter();
+  out.frame(FrameType.Message, MessageKind.WithReceipts, message);
+  return out.take();
 }
 
 /** All rows of a table in order of their numbers, some at a time: they may not all fit into memory. */

@@ -143,7 +143,7 @@ export class P2pServer implements AsyncDisposable {
       host: {
         dial: (address, dial) => this.#dial(address, dial),
         random,
-        soon: (run) => setTimeout(run, 0),
+        soon: (run) => void setImmediate(run),
       },
       logger: this.#logger,
       now: now(),

@@ -56,8 +56,8 @@ export class VirtualDisk implements MailStore {
   ): void {
     const { messages } = this.#written;
     for (const { id } of removed) messages.delete(id);
-    for (const { id, sender, recipient, message, acceptedAt } of added) {
-      messages.set(id, { id, sender, recipient, message, acceptedAt });
+    for (const { id, sender, recipient, bytes, start, end, acceptedAt } of added) {
+      messages.set(id, { id, sender, recipient, bytes, start, end, acceptedAt });
     }
     this.#written.ends.push(...readReceipts(ends));
     const state = copy(this.#written);

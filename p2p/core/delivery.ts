@@ -235,7 +235,8 @@ export class Delivery {
     }
     for (const box of mailbox.boxes()) {
       const { first: oldest } = box;
-      const late = oldest?.sentTo !== undefined && now - oldest.sentAt >= ANSWER_MS;
+      const late = oldest?.sentTo !== undefined &&
+        now - oldest.acceptedAt - oldest.sentAfterMs >= ANSWER_MS;
       if (late) this.#sendAgain(box);
       else if (box.waiting) this.#send(box);
     }

@@ -50,7 +50,7 @@ export class IdTable<Value extends MessageId> {
 
   /** Puts one in; none with its id is there. */
   add(value: Value): void {
-    if (2 * this.#size >= this.#values.length) this.#grow();
+    if (4 * this.#size >= 3 * this.#values.length) this.#grow();
     this.#put(value, this.#hash(value.id0, value.id1, value.id2, value.id3));
     this.#size++;
   }

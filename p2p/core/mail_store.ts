@@ -15,8 +15,12 @@ export interface StoredMessage {
   readonly sender: string;
   /** The name of the user it is for. */
   readonly recipient: string;
-  /** The message as it stands in the payload of type 3. */
-  readonly message: Uint8Array;
+  /** The buffer in which it lies as a frame of type 3/1, header included. */
+  readonly bytes: Uint8Array;
+  /** Where that frame begins. */
+  readonly start: number;
+  /** Where it ends. */
+  readonly end: number;
   /** When it was taken: milliseconds since 1970. */
   readonly acceptedAt: number;
   /** What the store wrote it together with: the store's own, which finds it there to remove it. */

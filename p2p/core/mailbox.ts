@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  HEADER_BYTES,
   MessageFields,
   readName,
   type Receipt,
@@ -90,8 +91,9 @@ export class Mailbox {
     this.#boxesAt = new NameTable(factors);
     this.#entries = new IdTable(random);
     const fields = new MessageFields();
-    for (const { sender, message, acceptedAt, batch, position } of store.load()) {
-      const entry = this.#put(sender, fields.read(message, 0, message.length), acceptedAt);
+    for (const { sender, bytes, start, end, acceptedAt, batch, position } of store.load()) {
+      fields.read(bytes, start + HEADER_BYTES, end);
+      const entry = this.#put(sender, fields, acceptedAt);
       entry.safe = true;
       entry.batch = batch;
       entry.position = position ?? 0;

@@ -6,7 +6,17 @@
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { ErrorCode, type Receipt, ReceiptRecords, ReceiptState, writeUuid } from "@netlab/protocol";
+import {
+  ErrorCode,
+  FrameWriter,
+  HEADER_BYTES,
+  MessageKind,
+  type Receipt,
+  ReceiptRecords,
+  ReceiptState,
+  writeMessage,
+  writeUuid,
+} from "@netlab/protocol";
 import { MIN_ENDS } from "../../p2p/core/ended_stories.ts";
 import type { StoredMessage } from "../../p2p/core/mail_store.ts";
 import type { Logger } from "../../p2p/logger.ts";
@@ -37,13 +47,11 @@ function folder(): Disposable & { path: string; file: string; errors: string[]; 
 
 function message(text: string, recipient = "Bob"): StoredMessage {
   const id = crypto.randomUUID();
-  return {
-    id,
-    sender: "Zoë",
-    recipient,
-    acceptedAt: 1_800_000_000_123,
-    message: encoder.encode(`${id}\0Zoë\0${recipient}\0${text}`),
-  };
+  const out = new FrameWriter();
+  writeMessage(out, { id, sender: "Zoë", recipient, text }, MessageKind.WithReceipts);
+  const bytes = out.take();
+  const acceptedAt = 1_800_000_000_123;
+  return { id, sender: "Zoë", recipient, acceptedAt, bytes, start: 0, end: bytes.length };
 }
 
 /** No ends of stories. */
@@ -55,9 +63,12 @@ function ends(receipts: readonly Receipt[]): Uint8Array {
   return records.bytes;
 }
 
-/** What was loaded, but for where it lies in the database. */
-function contents(database: MailDatabase): StoredMessage[] {
-  return [...database.load()].map(({ batch: _, position: __, ...stored }) => stored);
+/** What messages say, wherever they lie. */
+function contents(messages: Iterable<StoredMessage>) {
+  return [...messages].map(({ id, sender, recipient, acceptedAt, bytes, start, end }) => ({
+    ...{ id, sender, recipient, acceptedAt },
+    frame: bytes.slice(start, end),
+  }));
 }
 
 function ids(messages: Iterable<StoredMessage>): string[] {
@@ -73,10 +84,9 @@ onDisk("database gives back what was written, as it was and in that order", () =
   using database = MailDatabase.open(at.path, at.logger);
   assertEquals([...database.load()], []);
   const written = ["one", "", "a\0b", "🦊".repeat(15_000)].map((text) => message(text));
-  const expected = written.map((stored) => ({ ...stored }));
   database.write(written.slice(0, 2), [], NONE);
   database.write(written.slice(2), [], NONE);
-  assertEquals(contents(database), expected);
+  assertEquals(contents(database.load()), contents(written));
   assert(database.durable);
 });
 
@@ -187,7 +197,7 @@ onDisk("database writes all of a turn or nothing, and goes on after a failure", 
   using database = MailDatabase.open(at.path, at.logger);
   const before = message("before");
   database.write([before], [], NONE);
-  const broken = { ...message("broken"), message: null as unknown as Uint8Array };
+  const broken = { ...message("broken"), bytes: null as unknown as Uint8Array };
   assertThrows(() => database.write([message("good"), broken], [before], NONE), Error);
   assertEquals(ids(database.load()), [before.id]);
   const after = message("after");
@@ -286,7 +296,10 @@ onDisk("a file without a version, as the first one left it, is brought up to dat
 
 onDisk("a file with a row for each message keeps its messages, its ends and their order", () => {
   using at = folder();
-  const kept = Array.from({ length: 2_500 }, (_, index) => message(`${index}`));
+  const kept = Array.from({ length: 2_500 }, (_, index) => ({
+    ...message(`${index}`),
+    acceptedAt: 1_800_000_000_000 + Math.floor(index / 7),
+  }));
   const all = kept.slice(0, 1_200).map(({ id }, index): Receipt => ({
     id,
     state: index % 2 === 0 ? ReceiptState.Delivered : ReceiptState.Refused,
@@ -304,7 +317,8 @@ onDisk("a file with a row for each message keeps its messages, its ends and thei
        PRAGMA user_version = 2; BEGIN`,
     );
     const insert = older.prepare("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)");
-    for (const [index, { id, sender, recipient, acceptedAt, message }] of kept.entries()) {
+    for (const [index, { id, sender, recipient, acceptedAt, bytes }] of kept.entries()) {
+      const message = bytes.subarray(HEADER_BYTES);
       insert.run(2 * index + 1, id, sender, recipient, acceptedAt, message);
     }
     const insertEnd = older.prepare("INSERT INTO ended VALUES (NULL, ?, ?, ?, ?)");
@@ -316,7 +330,7 @@ onDisk("a file with a row for each message keeps its messages, its ends and thei
     older.exec("COMMIT");
   }
   using database = MailDatabase.open(at.path, at.logger);
-  assertEquals(contents(database), kept);
+  assertEquals(contents(database.load()), contents(kept));
   assertEquals([...database.loadEnds()], all);
   const [first] = [...database.load()];
   const next = message("next");

@@ -37,7 +37,7 @@ export class VirtualStore implements MailStore {
   load(): Iterable<StoredMessage> {
     return [...this.#messages.values()].map((stored) => ({
       ...stored,
-      message: stored.message.slice(),
+      bytes: stored.bytes.slice(),
     }));
   }
 
@@ -56,9 +56,9 @@ export class VirtualStore implements MailStore {
     this.#ends.push(...readReceipts(ends));
     for (const { id } of removed) this.#messages.delete(id);
     for (const stored of added) {
-      const { id, sender, recipient, acceptedAt } = stored;
-      const message = stored.message.slice();
-      this.#messages.set(id, { id, sender, recipient, acceptedAt, message });
+      const { id, sender, recipient, acceptedAt, bytes, start, end } = stored;
+      const frame = { bytes: bytes.slice(start, end), start: 0, end: end - start };
+      this.#messages.set(id, { id, sender, recipient, acceptedAt, ...frame });
     }
   }
 }
