@@ -21,6 +21,7 @@ import type { FirstGeneration } from "./first_generation.ts";
 import type { HandOver } from "./hand_over.ts";
 import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
 import { delivered, type Receipts, refused } from "./receipts.ts";
 import { REFUSE_BYTES } from "./relay.ts";
@@ -33,6 +34,8 @@ export interface ArrivalParts {
   readonly users: Users;
   /** The links to other servers. */
   readonly mesh: Mesh;
+  /** What this server keeps itself. */
+  readonly mailbox: Mailbox;
   /** The users of this server take messages here. */
   readonly handOver: HandOver;
   /** The first-generation servers next to this one. */
@@ -95,7 +98,7 @@ export class Arrival {
 
   /** Hands a kept message to a user here, or says why not. */
   deliver({ id, recipient, fields, previous, origin }: Arriving): void {
-    const { users, handOver, firstGeneration } = this.#parts;
+    const { mailbox, users, handOver, firstGeneration } = this.#parts;
     const user = users.get(recipient);
     if (handOver.wasTaken(fields)) {
       // The one behind it may say that it comes behind this one.
@@ -108,7 +111,9 @@ export class Arrival {
         return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, reason));
       }
       if (user.port.out.length <= REFUSE_BYTES) {
-        if (handOver.kept(user, id, fields, origin)) this.#answer(origin, delivered(id));
+        const own = mailbox.find(fields.idWords);
+        const isThere = own?.sentTo !== undefined && own.box.handedTo === user;
+        if (handOver.kept(user, fields, origin, isThere)) this.#answer(origin, delivered(id));
         return;
       }
       return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));

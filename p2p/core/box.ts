@@ -24,7 +24,7 @@ const FIRST_CHUNK_BYTES = 512;
  */
 const MAX_CHUNK_BYTES = 16 * 1024;
 
-/** Up to this length, a copy in words of 8 bytes is faster than `set`: bytes. */
+/** Up to this length, a copy in words of 4 bytes is faster than `set`: bytes. */
 const SHORT_BYTES = 192;
 
 /** A message that is kept: a link of the chain that its box is. */
@@ -37,10 +37,8 @@ export class KeptEntry implements StoredMessage, MessageId {
   readonly box: Box;
   /** The name of the user who sent it. */
   readonly sender: string;
-  readonly acceptedAt: number;
   readonly bytes: Uint8Array;
   readonly start: number;
-  readonly end: number;
   /** Whether it is still kept. */
   kept = true;
   /** Whether it has been written down: nobody is told of it, or sent it, before. */
@@ -49,16 +47,16 @@ export class KeptEntry implements StoredMessage, MessageId {
   sentTo: string | undefined = undefined;
   /** How long after it was taken it was sent there: milliseconds, and whole ones, which take less room. */
   sentAfterMs = 0;
-  /** The connection of a user of this server that it was handed to, and who has not taken it yet. */
-  handedTo: Link | undefined = undefined;
   /** The one before it in its box. */
   before: KeptEntry | undefined = undefined;
   /** The one behind it. */
   next: KeptEntry | undefined = undefined;
   batch: unknown = undefined;
   position = 0;
+  /** How long after the first one of its box it was taken: whole milliseconds, as those above. */
+  readonly #acceptedAfterMs: number;
 
-  /** A message that lies in `bytes` from `start` to `end`, and is in no chain yet. */
+  /** A message that lies in `bytes` from `start` on, and is in no chain yet. */
   constructor(
     box: Box,
     idWords: Int32Array,
@@ -66,7 +64,6 @@ export class KeptEntry implements StoredMessage, MessageId {
     acceptedAt: number,
     bytes: Uint8Array,
     start: number,
-    end: number,
   ) {
     this.box = box;
     this.id0 = idWords[0]!;
@@ -74,10 +71,9 @@ export class KeptEntry implements StoredMessage, MessageId {
     this.id2 = idWords[2]!;
     this.id3 = idWords[3]!;
     this.sender = sender;
-    this.acceptedAt = acceptedAt;
     this.bytes = bytes;
     this.start = start;
-    this.end = end;
+    this.#acceptedAfterMs = Math.round(acceptedAt - box.openedAt);
   }
 
   /** Its id, a UUID in text. */
@@ -90,6 +86,16 @@ export class KeptEntry implements StoredMessage, MessageId {
     return this.box.name;
   }
 
+  /** When it was taken: milliseconds since 1970. */
+  get acceptedAt(): number {
+    return this.box.openedAt + this.#acceptedAfterMs;
+  }
+
+  /** Where its frame ends. */
+  get end(): number {
+    return this.start + HEADER_BYTES + this.size;
+  }
+
   /** The message as it stands in the payload of type 3. */
   get message(): Uint8Array {
     return this.bytes.subarray(this.start + HEADER_BYTES, this.end);
@@ -97,7 +103,7 @@ export class KeptEntry implements StoredMessage, MessageId {
 
   /** How many bytes that is. */
   get size(): number {
-    return this.end - this.start - HEADER_BYTES;
+    return (this.bytes[this.start + 2]! << 8) | this.bytes[this.start + 3]!;
   }
 }
 
@@ -115,6 +121,8 @@ export class Box {
   underWay = 0;
   /** Bytes of those that are under way. */
   underWayBytes = 0;
+  /** The connection of the user, when those that are under way were handed over here. */
+  handedTo: Link | undefined = undefined;
   /** The id of the one that was sent last: 16 bytes, nil when all that wait come first. */
   readonly lastSent: Int32Array = new Int32Array(4);
   #first: KeptEntry | undefined;
@@ -128,6 +136,8 @@ export class Box {
   constructor(
     /** The name of the user they are for. */
     readonly name: string,
+    /** When the first one came: milliseconds since 1970. */
+    readonly openedAt: number,
   ) {}
 
   /** The oldest one. */
@@ -161,7 +171,7 @@ export class Box {
     chunk[start + 2] = (end - id) >>> 8;
     chunk[start + 3] = end - id;
     this.#copy(fields, start + HEADER_BYTES);
-    const entry = new KeptEntry(this, idWords, sender, acceptedAt, chunk, start, start + length);
+    const entry = new KeptEntry(this, idWords, sender, acceptedAt, chunk, start);
     entry.before = this.#last;
     if (this.#last) this.#last.next = entry;
     else this.#first = entry;
@@ -205,26 +215,26 @@ export class Box {
   wait(): void {
     for (let entry = this.#first; entry && entry.sentTo !== undefined; entry = entry.next) {
       entry.sentTo = undefined;
-      entry.handedTo = undefined;
     }
+    this.handedTo = undefined;
     this.#waiting = this.#first;
     this.underWay = 0;
     this.underWayBytes = 0;
     this.lastSent.fill(0);
   }
 
-  /** Copies a message to `to`: a short one in words of 8 bytes, which needs no view of a part. */
+  /** Copies a message to `to`: a short one in words of 4 bytes, which needs no view of a part. */
   #copy({ bytes, view, id, end }: MessageFields, to: number): void {
     const length = end - id;
-    // Up to seven bytes more are read, and written where the next message goes.
+    // Up to three bytes more are read, and written where the next message goes.
     if (
-      length > SHORT_BYTES || id + length + 8 > bytes.length ||
-      to + length + 8 > this.#view.byteLength
+      length > SHORT_BYTES || end + 4 > bytes.length ||
+      to + length + 4 > this.#view.byteLength
     ) {
       this.#chunk.set(bytes.subarray(id, end), to);
       return;
     }
-    for (let i = 0; i < length; i += 8) this.#view.setBigInt64(to + i, view.getBigInt64(id + i));
+    for (let i = 0; i < length; i += 4) this.#view.setInt32(to + i, view.getInt32(id + i));
   }
 
   /** Makes room for `bytes` more, and returns where they go. What was there stays untouched. */

@@ -189,7 +189,7 @@ export class Delivery {
       if (cursor.state !== ReceiptState.Delivered) continue;
       if (link.hasUnacknowledged) arrival.acknowledged(link, cursor.id);
       const entry = mailbox.find(cursor.id);
-      if (entry?.handedTo !== link) continue;
+      if (entry?.sentTo !== this.#context.id || entry.box.handedTo !== link) continue;
       handOver.tookOwn(entry);
       this.#delivered(entry, this.#context.id);
     }
@@ -276,6 +276,7 @@ export class Delivery {
     const { handOver } = this.#parts;
     const { now, id } = this.#context;
     const run = new ReadyFrames(link.port.out);
+    box.handedTo = link;
     while (this.#maySend(box, link)) {
       const entry = box.waiting!;
       box.sent(entry, id, now);

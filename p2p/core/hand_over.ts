@@ -8,6 +8,7 @@ import {
   FrameType,
   HEADER_BYTES,
   type MessageFields,
+  messageId,
   MessageKind,
   UUID_TEXT_BYTES,
   uuidWords,
@@ -71,10 +72,12 @@ export class HandOver {
   }
 
   /**
-   * Hands over a message that `origin` keeps until it is acknowledged; a second copy is dropped. Returns
-   * whether that was all: whoever reads text acknowledges nothing.
+   * Hands over a message that `origin` keeps until it is acknowledged; a second copy is dropped, and so
+   * is one of which this server's own copy went there before: `isThere`. Returns whether that was all:
+   * whoever reads text acknowledges nothing.
    */
-  kept(user: Link, id: string, fields: MessageFields, origin: string): boolean {
+  kept(user: Link, fields: MessageFields, origin: string, isThere: boolean): boolean {
+    const id = messageId(fields);
     // Nor is a copy handed over that comes by way of a first-generation server and is not kept.
     if (isCounted(fields.idWords, 0)) this.#isNew(fields);
     if (user.role !== "session") {
@@ -88,6 +91,7 @@ export class HandOver {
       return false;
     }
     user.unacknowledged.set(id, [origin]);
+    if (isThere) return false;
     user.port.out.begin(FrameType.Message, MessageKind.WithReceipts);
     user.port.out.bytes(fields.bytes, fields.id, fields.end);
     user.port.out.end();
@@ -104,7 +108,6 @@ export class HandOver {
     const sender = senderAt(entry);
     const words = wordsOfEntry(entry);
     if (this.#wasTaken(words, bytes, sender, end)) return false;
-    entry.handedTo = user;
     if (isCounted(words, 0)) this.#all.add(words, 0, bytes, sender, end);
     if (!user.hasUnacknowledged || !user.unacknowledged.has(entry.id)) run.add(entry);
     return true;

@@ -219,14 +219,14 @@ export class Mailbox {
   }
 
   #put(sender: string, fields: MessageFields, acceptedAt: number): KeptEntry {
-    const box = this.boxOf(fields) ?? this.#open(fields);
+    const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
     const entry = box.add(fields, sender, acceptedAt);
     this.#entries.add(entry);
     return entry;
   }
 
-  #open({ bytes, recipient, recipientEnd }: MessageFields): Box {
-    const box = new Box(readName(bytes, recipient, recipientEnd));
+  #open({ bytes, recipient, recipientEnd }: MessageFields, now: number): Box {
+    const box = new Box(readName(bytes, recipient, recipientEnd), Math.floor(now));
     this.#boxes.set(box.name, box);
     this.#boxesAt.set(bytes.subarray(recipient, recipientEnd), box);
     return box;
