@@ -87,13 +87,13 @@ export function* inBatches<Message extends ReadyFrame>(
 ): Iterable<readonly Message[]> {
   let first = 0;
   let bytes = 0;
-  for (const [index, { start, end }] of messages.entries()) {
+  for (let i = 0; i < messages.length; i++) {
+    const { start, end } = messages[i]!;
     bytes += end - start;
-    const count = index + 1 - first;
-    const isLast = index === messages.length - 1;
-    if (!isLast && count < MAX_MESSAGES && bytes < MAX_BYTES) continue;
-    yield count === messages.length ? messages : messages.slice(first, index + 1);
-    first = index + 1;
+    const isLast = i === messages.length - 1;
+    if (!isLast && i + 1 - first < MAX_MESSAGES && bytes < MAX_BYTES) continue;
+    yield messages.slice(first, i + 1);
+    first = i + 1;
     bytes = 0;
   }
 }
