@@ -44,15 +44,19 @@ export interface SeenEvent {
   readonly sender: string;
 }
 
-/** A user lost the connection to the network. Order is promised only while a sender is connected. */
-export interface DisconnectedEvent {
+/**
+ * Where a user stands has changed: the connection to the network was `disconnected`; the user `moved` to
+ * another server without losing it; the user `left` for a while, and `returned`. Order is promised only
+ * while a sender is connected, and time counts only while a recipient is there.
+ */
+export interface UserEvent {
   /** What happened. */
-  readonly kind: "disconnected";
+  readonly kind: "disconnected" | "moved" | "left" | "returned";
   /** When: milliseconds. */
   readonly at: number;
-  /** Who lost it. */
+  /** Whom it is about. */
   readonly user: string;
 }
 
 /** Something that happened in a run. */
-export type HistoryEvent = SentEvent | AnsweredEvent | SeenEvent | DisconnectedEvent;
+export type HistoryEvent = SentEvent | AnsweredEvent | SeenEvent | UserEvent;

@@ -73,10 +73,15 @@ export const labRunProgram = {
   ],
 } as const satisfies Program;
 
-/** Runs it; the exit code is the checker's. */
+/**
+ * Runs it; the exit code is the checker's.
+ *
+ * @param program What each server runs instead of the system's own: for tests, which have worse ones.
+ */
 export async function runLabRun(
   options: OptionValues<typeof labRunProgram.options>,
   stop: AbortSignal,
+  program?: string,
 ): Promise<number> {
   const system = systemOf(options.system);
   if (options.seconds !== undefined && options.messages !== undefined) {
@@ -102,7 +107,10 @@ export async function runLabRun(
     system,
     processes: !options["one-process"],
     proxies: options.faults,
+    // Or users who are away would find ways round.
+    hidden: true,
     seed,
+    ...program !== undefined && { program },
     ...data !== undefined && { data },
     onEvent: (server, { event }) => {
       if (event === "crashed") tell(red(`server ${server} crashed by itself`));
@@ -151,9 +159,10 @@ export async function runLabRun(
     return 2;
   }
   const findings = checkHistory(load.history);
+  const { switches, absences } = load.counts;
   if (options.json) {
     print(
-      JSON.stringify({ ...findings, seed, kills: chaos.kills, switches: load.counts.switches }),
+      JSON.stringify({ ...findings, seed, kills: chaos.kills, switches, absences }),
     );
   } else printFindings(findings, load, chaos);
   return findings.exitCode;
@@ -182,10 +191,10 @@ function printFindings(findings: Findings, load: Load, chaos: Chaos): void {
   print();
   print(color(bold(verdict!)));
   for (const line of lines) print(line);
+  const { switches, absences } = load.counts;
   print(
-    `  ${chaos.kills} kills, ${chaos.faults} faults on links, ${
-      count(load.counts.switches)
-    } switches`,
+    `  ${count(chaos.kills)} kills, ${count(chaos.faults)} faults on links, ` +
+      `${count(switches)} switches, ${count(absences)} absences of users`,
   );
   for (const line of load.thrownOut) print(yellow(`  thrown out: ${line}`));
 }
@@ -226,6 +235,7 @@ function statusLines(columns: number, { phase, rate, cluster, load, chaos }: Sce
       ` ${field("refused", count(counts.refused))}`,
       field("unanswered", count(counts.unanswered)),
       field("under way", count(underWay)),
+      field("away", count(counts.away)),
       counts.offline > 0 ? yellow(`${counts.offline} users look for a server`) : "",
     ].join("   "),
   ];

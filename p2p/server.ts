@@ -95,6 +95,11 @@ const TICK_MS = 250;
 const DRAIN_MS = 9_000;
 /** How often a server that drains looks whether it is done: milliseconds. */
 const LOOK_EVERY_MS = 10;
+/**
+ * So many connections may wait to be accepted; systems take less if they allow less. When a server is lost,
+ * its users come to the others all at once, and who finds no room tries again after a second.
+ */
+const BACKLOG = 4_096;
 /** How long to wait when the system has no resources for another connection: milliseconds. */
 const ACCEPT_PAUSE_MS = 100;
 
@@ -132,7 +137,7 @@ export class P2pServer implements AsyncDisposable {
       );
     }
     for (const peer of options.peers ?? []) parseAddress(peer);
-    this.#listener = Deno.listen({ hostname, port: options.port ?? 0 });
+    this.#listener = Deno.listen({ hostname, port: options.port ?? 0, tcpBacklog: BACKLOG });
     this.#store = store;
     this.#logger = options.logger ?? silentLogger;
     this.#address = options.advertise ?? formatAddress({ hostname, port: this.port });

@@ -83,6 +83,7 @@ export class Delivery {
   /** How each server was reached when that was last looked at. */
   #ways: ReadonlyMap<string, Route> = new Map();
   #lookedAt = 0;
+  #diskBroken = false;
 
   /** Delivers what is in the mailbox. */
   constructor(context: Context, parts: DeliveryParts) {
@@ -136,13 +137,22 @@ export class Delivery {
       const reason = `Cannot keep a message for ${recipient}: the server's disk cannot be written`;
       receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
     }
-    if (error !== undefined) {
-      this.#context.logger.error("cannot write down messages: {error}", {
+    this.#tellOfDisk(error);
+    for (const box of boxes) this.#send(box);
+  }
+
+  /** Says once that nothing can be written down, and once that it can again: the log may need that disk. */
+  #tellOfDisk(error: unknown): void {
+    const broken = error !== undefined;
+    if (broken === this.#diskBroken) return;
+    this.#diskBroken = broken;
+    const { logger } = this.#context;
+    if (broken) {
+      logger.error("cannot write down messages, new ones are refused: {error}", {
         event: "storage.failed",
         error,
       });
-    }
-    for (const box of boxes) this.#send(box);
+    } else logger.info("messages can be written down again", { event: "storage.restored" });
   }
 
   /** Something changed about where a user is: what they have not acknowledged is sent again, in order. */
