@@ -220,9 +220,11 @@ export class Delivery {
 
   /** Nothing waits on some connection any more. */
   drained(): void {
-    const clogged = [...this.#clogged];
-    this.#clogged.clear();
-    for (const box of clogged) this.#send(box);
+    if (this.#clogged.size > 0) {
+      const clogged = [...this.#clogged];
+      this.#clogged.clear();
+      for (const box of clogged) this.#send(box);
+    }
     this.#parts.takeover.resume();
   }
 

@@ -113,6 +113,7 @@ export class Receipts {
 
   /** What was gathered in this turn goes out. */
   flush(): void {
+    // To clear a map costs more than to see that nothing is in it, as is mostly so.
     if (this.#toUsers.size > 0) {
       this.#last = undefined;
       for (const [user, records] of this.#toUsers) {
@@ -121,6 +122,7 @@ export class Receipts {
       }
       this.#toUsers.clear();
     }
+    if (this.#toServers.size === 0) return;
     for (const [server, records] of this.#toServers) {
       const next = this.#mesh.toward(server);
       // Without a way there, that server sends the messages again when there is one.
