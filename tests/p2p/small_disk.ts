@@ -7,7 +7,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 
-/** So many pages of 4 KiB fit. */
+/** So many pages of 16 KiB fit. */
 const PAGES = 32;
 
 const exec = DatabaseSync.prototype.exec;
