@@ -16,6 +16,7 @@ import {
 } from "@netlab/protocol";
 import { askServers, askUsers } from "./ask.ts";
 import { ClientSession } from "./core/client_session.ts";
+import type { Outcome } from "./core/outgoing.ts";
 import { MessageIds } from "./core/counted_ids.ts";
 import { Inbox } from "./inbox.ts";
 import { type ClientStatus, Roaming } from "./roaming.ts";
@@ -34,6 +35,45 @@ export interface Sent {
    * Nobody has to wait for it.
    */
   delivered: Promise<void>;
+}
+
+/** A message whose sender waits. One object does for all that becomes of it. */
+class Letter implements Sent, Outcome {
+  readonly id: string;
+  readonly #accept: (sent: Sent) => void;
+  readonly #refuse: (error: NetlabError) => void;
+  #hasEnded = false;
+  #error: NetlabError | undefined;
+  #delivered: PromiseWithResolvers<void> | undefined;
+
+  constructor(id: string, accept: (sent: Sent) => void, refuse: (error: NetlabError) => void) {
+    this.id = id;
+    this.#accept = accept;
+    this.#refuse = refuse;
+  }
+
+  /** Made for those who ask for it, as few do. */
+  get delivered(): Promise<void> {
+    if (!this.#delivered) {
+      this.#delivered = Promise.withResolvers();
+      // Whoever does not wait for the end of the story is not to stumble over it.
+      this.#delivered.promise.catch(() => {});
+      if (this.#hasEnded) this.ended(this.#error);
+    }
+    return this.#delivered.promise;
+  }
+
+  accepted(error?: NetlabError): void {
+    if (error) this.#refuse(error);
+    else this.#accept(this);
+  }
+
+  ended(error?: NetlabError): void {
+    this.#hasEnded = true;
+    this.#error = error;
+    if (error) this.#delivered?.reject(error);
+    else this.#delivered?.resolve();
+  }
 }
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
@@ -165,16 +205,9 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     const id = this.#ids.next();
     const message = { id, sender: this.name, recipient, text };
     const deadline = performance.now() + (this.#options.sendTimeoutMs ?? 30_000);
-    const safe = Promise.withResolvers<Sent>();
-    const delivered = Promise.withResolvers<void>();
-    // Whoever does not wait for the end of the story is not to stumble over it.
-    delivered.promise.catch(() => {});
-    this.#session.send(message, deadline, {
-      accepted: (error) =>
-        error ? safe.reject(error) : safe.resolve({ id, delivered: delivered.promise }),
-      ended: (error) => error ? delivered.reject(error) : delivered.resolve(),
-    });
-    return safe.promise;
+    return new Promise((resolve, reject) =>
+      this.#session.send(message, deadline, new Letter(id, resolve, reject))
+    );
   }
 
   /** The names of all users that can be written to. Errors as {@linkcode askUsers} has them. */

@@ -17,6 +17,9 @@ const FIRST_BYTES = 128;
 /** Buffers that grew beyond this are given back when they are empty: bytes. */
 const KEPT_BYTES = 512 * 1024;
 
+/** Up to this length, a string of ASCII is faster written here than by the encoder, which is a call out: UTF-16 units. */
+const SHORT_TEXT = 64;
+
 /** Up to this length, a copy in words of 8 bytes is faster than `set`, which needs a view: bytes. */
 const SHORT_BYTES = 192;
 
@@ -172,6 +175,7 @@ export class FrameWriter {
 
   /** Writes a string as UTF-8 into a payload. Same error as {@linkcode FrameWriter.bytes}. */
   text(text: string): void {
+    if (text.length <= SHORT_TEXT && this.#ascii(text)) return;
     // A UTF-16 unit becomes three bytes at most. Where those do not fit, the exact number may.
     if (text.length > MAX_PAYLOAD_BYTES || !this.hasRoom(text.length * 3)) {
       this.bytes(encoder.encode(text));
@@ -180,6 +184,23 @@ export class FrameWriter {
     const at = this.#claim(text.length * 3);
     if (this.#overflowed) return;
     this.#length = at + encoder.encodeInto(text, this.#buffer.subarray(at)).written;
+  }
+
+  /** Writes a string if it is all ASCII; whether it is. */
+  #ascii(text: string): boolean {
+    const before = this.#length;
+    const at = this.#claim(text.length);
+    if (this.#overflowed) return true;
+    const buffer = this.#buffer;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= 0x80) {
+        this.#length = before;
+        return false;
+      }
+      buffer[at + i] = code;
+    }
+    return true;
   }
 
   /**

@@ -112,6 +112,21 @@ const NOT_IN_NAMES = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 /** Why `name` cannot be a user's name, as the end of a sentence; `undefined` when it can. */
 export function whyNotAName(name: string): string | undefined {
+  // A connection has the same few names in all its messages.
+  if (name === lastName || name === nameBefore) return undefined;
+  const why = findFault(name);
+  if (why === undefined) {
+    nameBefore = lastName;
+    lastName = name;
+  }
+  return why;
+}
+
+/** The names that were found to be good last. */
+let lastName = "netlab";
+let nameBefore = lastName;
+
+function findFault(name: string): string | undefined {
   if (name === "") return "it is empty";
   if (name !== name.trim()) return "it begins or ends with a space";
   if (NOT_IN_NAMES.test(name)) return "it holds a control character";
