@@ -41,12 +41,20 @@ export function readText(
 /** Up to this length, strings of ASCII are made without the decoder: it costs a microsecond a call. */
 const SHORT_BYTES = 64;
 
+/** An array for each length: a string is made of one in half the time that it takes from a part of a buffer. */
+const codesOf: (number[] | undefined)[] = new Array(SHORT_BYTES + 1);
+
 /** The string, when it is short and all ASCII. */
 function readShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   if (end - start > SHORT_BYTES) return undefined;
   if (end === start) return "";
-  for (let at = start; at < end; at++) if (bytes[at]! >= 0x80) return undefined;
-  return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
+  const codes = codesOf[end - start] ??= new Array<number>(end - start).fill(0);
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte >= 0x80) return undefined;
+    codes[at - start] = byte;
+  }
+  return String.fromCharCode.apply(null, codes);
 }
 
 /**
@@ -174,10 +182,7 @@ export function readName(bytes: Uint8Array, start: number, end: number): string 
 
 const HEX_DIGITS = encoder.encode("0123456789abcdef");
 
-/**
- * The codes of a UUID in text, with its hyphens where they belong: a string is made of these in half the
- * time that it takes from a part of a buffer.
- */
+/** The codes of a UUID in text, with its hyphens where they belong; for the same reason as above. */
 const codes: number[] = Array.from(encoder.encode(NIL_UUID));
 
 /** What stands in {@linkcode PAIRS} for two characters that are no hex digits. */
@@ -288,7 +293,21 @@ function pair(view: DataView, at: number): number {
   return PAIRS[view.getUint16(at, true)]!;
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Whether a string is a UUID of any version; in half the time of a regular expression. */
+function isUuid(text: string): boolean {
+  if (text.length !== UUID_TEXT_BYTES) return false;
+  let any = 0;
+  for (let i = 0; i < UUID_TEXT_BYTES; i += 2) {
+    if (i === 8 || i === 13 || i === 18 || i === 23) {
+      if (text.charCodeAt(i) !== HYPHEN) return false;
+      i++;
+    }
+    const first = text.charCodeAt(i);
+    const second = text.charCodeAt(i + 1);
+    any |= first > 0xff || second > 0xff ? NO_PAIR : PAIRS[first | (second << 8)]!;
+  }
+  return (any & NO_PAIR) === 0;
+}
 
 /**
  * Lets a UUID in text of any version pass, in lower case.
@@ -296,7 +315,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * @throws {TypeError} When it is not one. `what` names the thing in the sentence.
  */
 export function checkUuid(uuid: string, what: string): string {
-  if (!UUID.test(uuid)) {
+  if (!isUuid(uuid)) {
     throw new TypeError(`Cannot use ${JSON.stringify(uuid)} as ${what}: it is not a UUID`);
   }
   return uuid.toLowerCase();

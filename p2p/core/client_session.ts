@@ -20,7 +20,7 @@ import {
   writeReceipts,
 } from "@netlab/protocol";
 import { type Outcome, Outgoing, type Outlet } from "./outgoing.ts";
-import { SeenIds } from "./seen_ids.ts";
+import { ReceivedIds } from "./received_ids.ts";
 
 export type { Outcome, Outlet } from "./outgoing.ts";
 
@@ -28,7 +28,7 @@ export type { Outcome, Outlet } from "./outgoing.ts";
 export class ClientSession {
   readonly #receive: (message: Message) => void;
   readonly #outgoing: Outgoing;
-  readonly #seen = new SeenIds();
+  readonly #seen = new ReceivedIds();
   /** Received and not yet taken by the program. */
   readonly #untaken = new Set<string>();
   /** Acknowledgements of what was taken and not yet acknowledged. */
@@ -91,12 +91,11 @@ export class ClientSession {
   /** A message came in, in a frame or as bare text; `kept` says that somebody waits to hear of it. */
   receive(message: Message, kept: boolean): void {
     const { id } = message;
-    if (this.#seen.has(id)) {
+    if (!this.#seen.add(message, this.#now)) {
       // It came again, so whoever keeps it did not hear that it was taken.
       if (kept && !this.#untaken.has(id)) this.#took(id);
       return;
     }
-    this.#seen.add(id, this.#now);
     if (kept) this.#untaken.add(id);
     this.#receive(message);
   }

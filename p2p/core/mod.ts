@@ -30,6 +30,7 @@ export * from "./questions.ts";
 export * from "./name_table.ts";
 export * from "./ready_frames.ts";
 export * from "./receipts.ts";
+export * from "./received_ids.ts";
 export * from "./relay.ts";
 export * from "./routing_core.ts";
 export * from "./seen_ids.ts";

@@ -36,6 +36,9 @@ const LOOK_EVERY_MS = 1_000;
 /** While so many bytes wait to leave, nothing is added to them. */
 const ENOUGH_BYTES = 256 * 1024;
 
+/** Any number that mixes well: the ids are this user's own, and nobody looks for some that collide. */
+const GOLDEN = 0.618034;
+
 /** What whoever sends a message hears of it. */
 export interface Outcome {
   /** The network has it safe, or it was refused. */
@@ -86,8 +89,8 @@ class Sending implements MessageId {
 
 /** What one user sends. */
 export class Outgoing {
-  /** All whose story has not ended. The ids are this user's own: nobody looks for some that collide. */
-  readonly #sendings = new IdTable<Sending>(() => 0.5);
+  /** All whose story has not ended. */
+  readonly #sendings = new IdTable<Sending>(() => GOLDEN);
   #first: Sending | undefined;
   #last: Sending | undefined;
   /** How many are not safe yet. */
