@@ -5,14 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import {
-  FrameType,
-  FrameWriter,
-  HEADER_BYTES,
-  MessageKind,
-  readUuid,
-  ReceiptRecords,
-} from "@netlab/protocol";
+import { FrameType, FrameWriter, MessageKind, readUuid, ReceiptRecords } from "@netlab/protocol";
 import { BatchWriter, inBatches } from "./mail_batch.ts";
 
 /** Rows that are read together while a file is brought up to date. */

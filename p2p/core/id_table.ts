@@ -26,15 +26,15 @@ const FIRST_SLOTS = 16;
  * hash, and the garbage of both.
  */
 export class IdTable<Value extends MessageId> {
-  readonly #factors = new Int32Array(4);
+  readonly #factors: Int32Array;
   #hashes = new Int32Array(FIRST_SLOTS);
   #values: (Value | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);
   #shift = 32 - Math.log2(FIRST_SLOTS);
   #size = 0;
 
-  /** An empty table; `random` gives numbers from 0 to below 1 that nobody can foresee. */
-  constructor(random: () => number) {
-    for (let i = 0; i < 4; i++) this.#factors[i] = Math.floor(random() * 2 ** 32) | 1;
+  /** An empty table; `factors` begins with four numbers of 32 bits that nobody can foresee. */
+  constructor(factors: Int32Array) {
+    this.#factors = factors.slice(0, 4).map((factor) => factor | 1);
   }
 
   /** How many are in it. */

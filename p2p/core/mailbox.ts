@@ -57,10 +57,8 @@ export interface MailboxOptions {
   readonly store: MailStore;
   /** How much is kept. */
   readonly limits: MailboxLimits;
-  /** For the table of recipients. */
+  /** For the tables of recipients and of ids. */
   readonly factors: NameFactors;
-  /** A number from 0 to below 1 that nobody can foresee. */
-  readonly random: () => number;
 }
 
 const encoder = new TextEncoder();
@@ -83,13 +81,13 @@ export class Mailbox {
   readonly #freshEnds = new ReceiptRecords();
 
   /** The messages that are in the store, within the limits from now on. */
-  constructor({ store, limits, factors, random }: MailboxOptions) {
+  constructor({ store, limits, factors }: MailboxOptions) {
     this.#store = store;
     this.#maxMessages = limits.maxMessages ?? 1_000;
     this.#maxBytes = limits.maxBytes ?? 16 * 1024 * 1024;
     this.#maxAgeMs = limits.maxAgeMs ?? 7 * 24 * 3_600_000;
     this.#boxesAt = new NameTable(factors);
-    this.#entries = new IdTable(random);
+    this.#entries = new IdTable(factors);
     const fields = new MessageFields();
     for (const { sender, bytes, start, end, acceptedAt, batch, position } of store.load()) {
       fields.read(bytes, start + HEADER_BYTES, end);

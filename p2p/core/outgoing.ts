@@ -36,8 +36,8 @@ const LOOK_EVERY_MS = 1_000;
 /** While so many bytes wait to leave, nothing is added to them. */
 const ENOUGH_BYTES = 256 * 1024;
 
-/** Any number that mixes well: the ids are this user's own, and nobody looks for some that collide. */
-const GOLDEN = 0.618034;
+/** Any numbers that mix well: the ids are this user's own, and nobody looks for some that collide. */
+const FACTORS = Int32Array.of(0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f);
 
 /** What whoever sends a message hears of it. */
 export interface Outcome {
@@ -90,7 +90,7 @@ class Sending implements MessageId {
 /** What one user sends. */
 export class Outgoing {
   /** All whose story has not ended. */
-  readonly #sendings = new IdTable<Sending>(() => GOLDEN);
+  readonly #sendings = new IdTable<Sending>(FACTORS);
   #first: Sending | undefined;
   #last: Sending | undefined;
   /** How many are not safe yet. */

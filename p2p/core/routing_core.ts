@@ -132,7 +132,7 @@ export class RoutingCore {
     const store = options.store ?? memoryStore;
     this.#durable = store.durable;
     const { limits = {} } = options;
-    const mailbox = new Mailbox({ store, limits, factors, random: host.random });
+    const mailbox = new Mailbox({ store, limits, factors });
     const receipts = new Receipts(context, users, mesh);
     const seen = new SeenMessages(factors, host.random);
     const handOver = new HandOver(seen, factors, host.random);
