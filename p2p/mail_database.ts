@@ -131,20 +131,21 @@ export class MailDatabase implements MailStore, Disposable {
           yield { ...stored, id, sender, recipient, batch };
         }
       } catch (error) {
-        if (!(error instanceof NetlabError)) throw error;
-        this.#logger.error("messages in batch {number} are damaged and not delivered: {error}", {
-          event: "storage.damaged",
-          number,
-          error,
-        });
+        this.#tellOfDamage(error, `messages in batch ${number} are damaged and not delivered`);
       }
     }
   }
 
   /** How stories ended, the newest of them, oldest first. */
   *loadEnds(): Iterable<Receipt> {
-    const rows = this.#database.prepare("SELECT receipts FROM ends ORDER BY number");
-    for (const { receipts } of rows.iterate()) yield* readReceipts(receipts as Uint8Array);
+    const rows = this.#database.prepare("SELECT number, receipts FROM ends ORDER BY number");
+    for (const { number, receipts } of rows.iterate()) {
+      try {
+        yield* readReceipts(receipts as Uint8Array);
+      } catch (error) {
+        this.#tellOfDamage(error, `receipts in row ${number} are damaged`);
+      }
+    }
   }
 
   /** Takes out what went and writes what came, in one transaction; it is on the disk when this returns. */
@@ -184,6 +185,12 @@ export class MailDatabase implements MailStore, Disposable {
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+
+  /** What cannot be read is no reason not to start. */
+  #tellOfDamage(error: unknown, what: string): void {
+    if (!(error instanceof NetlabError)) throw error;
+    this.#logger.error(`${what}: {error}`, { event: "storage.damaged", error });
   }
 
   /** Removes messages of one batch; what is left of it, if anything is. */

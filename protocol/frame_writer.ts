@@ -17,7 +17,7 @@ const FIRST_BYTES = 128;
 /** Buffers that grew beyond this are given back when they are empty: bytes. */
 const KEPT_BYTES = 512 * 1024;
 
-/** Up to this length, a string of ASCII is faster written here than by the encoder, which is a call out: UTF-16 units. */
+/** Up to this length, ASCII is faster written here than by the encoder, which is a call out: UTF-16 units. */
 const SHORT_TEXT = 64;
 
 /** Up to this length, a copy in words of 8 bytes is faster than `set`, which needs a view: bytes. */

@@ -41,7 +41,7 @@ export function readText(
 /** Up to this length, strings of ASCII are made without the decoder: it costs a microsecond a call. */
 const SHORT_BYTES = 64;
 
-/** An array for each length: a string is made of one in half the time that it takes from a part of a buffer. */
+/** An array for each length: it becomes a string in half the time that a part of a buffer does. */
 const codesOf: (number[] | undefined)[] = new Array(SHORT_BYTES + 1);
 
 /** The string, when it is short and all ASCII. */

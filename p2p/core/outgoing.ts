@@ -1,6 +1,7 @@
 /**
  * The sending half of a user's session: what was sent and is not safe yet, what is safe and whose story
- * has not ended, and what to send again on the next connection. Owns the window; knows no sockets and no clock.
+ * has not ended, and what to send again on the next connection. Owns how much is under way; knows no
+ * sockets and no clock.
  *
  * @module
  */

@@ -16,7 +16,7 @@ export interface ReadyFrame {
   readonly end: number;
 }
 
-/** Frames for one connection; those that were added are written when {@linkcode ReadyFrames.flush} is called. */
+/** Frames for one connection; {@linkcode ReadyFrames.flush} writes those that were added. */
 export class ReadyFrames {
   readonly #out: FrameWriter;
   #bytes: Uint8Array | undefined;

@@ -63,6 +63,10 @@ function ends(receipts: readonly Receipt[]): Uint8Array {
   return records.bytes;
 }
 
+function endOf({ id }: StoredMessage): Receipt {
+  return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
+}
+
 /** What messages say, wherever they lie. */
 function contents(messages: Iterable<StoredMessage>) {
   return [...messages].map(({ id, sender, recipient, acceptedAt, bytes, start, end }) => ({
@@ -220,9 +224,8 @@ onDisk("database that has no more room refuses, keeps what it had, and takes out
   }
   using database = MailDatabase.open(at.path, at.logger);
   const [first] = [...database.load()];
-  const end = { id: first!.id, state: ReceiptState.Delivered, code: 0, reason: "" };
   const more = [message("3"), message("4", "Cid")];
-  assertThrows(() => database.write(more, [first!], ends([end])), Error, "full");
+  assertThrows(() => database.write(more, [first!], ends([endOf(first!)])), Error, "full");
   assertEquals(ids(database.load()), ids(kept));
   database.write([], [first!], NONE);
   database.write([more[0]!], [], NONE);
@@ -339,20 +342,23 @@ onDisk("a file with a row for each message keeps its messages, its ends and thei
   assertEquals(at.errors, []);
 });
 
-onDisk("a batch that is damaged is logged, and the others are there", () => {
+onDisk("what is damaged in the file is logged, and the rest is there", () => {
   using at = folder();
   const [one, two, three] = [message("1"), message("2"), message("3")];
   {
     using database = MailDatabase.open(at.path, at.logger);
-    for (const stored of [one, two, three]) database.write([stored], [], NONE);
+    for (const stored of [one, two, three]) database.write([stored], [], ends([endOf(stored)]));
   }
   {
     using other = new DatabaseSync(at.file);
     other.exec("UPDATE batch SET messages = substr(messages, 1, 40) WHERE number = 2");
+    other.exec("UPDATE ends SET receipts = substr(receipts, 1, 7) WHERE number = 3");
   }
   using database = MailDatabase.open(at.path, at.logger);
   assertEquals(ids(database.load()), [one.id, three.id]);
   assertEquals(at.errors.length, 1);
+  assertEquals([...database.loadEnds()].map(({ id }) => id), [one.id, two.id]);
+  assertEquals(at.errors.length, 2);
 });
 
 onDisk("a folder is made where there is none, and one that cannot be is named", () => {
