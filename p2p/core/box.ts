@@ -25,7 +25,7 @@ const FIRST_CHUNK_BYTES = 512;
 const MAX_CHUNK_BYTES = 16 * 1024;
 
 /** Up to this length, a copy in words of 4 bytes is faster than `set`: bytes. */
-const SHORT_BYTES = 192;
+const SHORT_BYTES = 160;
 
 /** A message that is kept: a link of the chain that its box is. */
 export class KeptEntry implements StoredMessage, MessageId {
