@@ -6,7 +6,7 @@
  */
 import { ErrorCode, NetlabError } from "./errors.ts";
 import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES } from "./frame.ts";
-import { writeUuid } from "./text.ts";
+import { writeUuid } from "./uuid.ts";
 
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
@@ -233,6 +233,29 @@ export class FrameWriter {
       if (this.#overflowed) return;
       this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + start, length), at);
     }
+    if (first) this.#onFirstByte?.();
+  }
+
+  /**
+   * Writes the first bytes of `head` and, in one piece with them, those of `source` from `start` to
+   * `end`, outside of any frame. Up to seven more are read from both: `head` has them to spare.
+   */
+  join(head: DataView, headBytes: number, source: DataView, start: number, end: number): void {
+    const first = this.#length === 0;
+    const length = end - start;
+    const at = this.#claim(headBytes + length + 8);
+    if (this.#overflowed) return;
+    const view = this.#view;
+    for (let i = 0; i < headBytes; i += 8) {
+      view.setBigInt64(at + i, head.getBigInt64(i, true), true);
+    }
+    const to = at + headBytes;
+    if (length <= SHORT_BYTES && end + 8 <= source.byteLength) {
+      for (let i = 0; i < length; i += 8) {
+        view.setBigInt64(to + i, source.getBigInt64(start + i, true), true);
+      }
+    } else this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + start, length), to);
+    this.#length = to + length;
     if (first) this.#onFirstByte?.();
   }
 

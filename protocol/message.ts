@@ -8,16 +8,8 @@ import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import {
-  checkName,
-  checkText,
-  checkUuid,
-  readName,
-  readText,
-  readUuidText,
-  readUuidWords,
-} from "./text.ts";
-import { UUID_TEXT_BYTES } from "./text.ts";
+import { checkName, checkText, readName, readText } from "./text.ts";
+import { checkUuid, readUuidText, readUuidWords, UUID_TEXT_BYTES } from "./uuid.ts";
 
 /** What one user writes to another. */
 export interface Message {

@@ -1,6 +1,6 @@
 /**
- * Text on the wire: UTF-8 that is checked, user names, lists joined by NUL, and UUIDs. Owns the rules
- * for what a name is; knows nothing of frames.
+ * Text on the wire: UTF-8 that is checked, user names, and lists joined by NUL. Owns the rules for what
+ * a name is; knows nothing of frames.
  *
  * @module
  */
@@ -11,9 +11,6 @@ const encoder = new TextEncoder();
 
 /** Longest user name: its length travels in one byte. */
 export const MAX_NAME_BYTES = 255;
-
-/** The UUID of 16 zero bytes, where a session key is expected and there is no session. */
-export const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 
 /**
  * The string in `bytes`, or in its part from `start` to `end`.
@@ -155,118 +152,4 @@ export function readName(bytes: Uint8Array, start: number, end: number): string 
     );
   }
   return name;
-}
-
-const HEX_DIGITS = encoder.encode("0123456789abcdef");
-
-/**
- * The codes of a UUID in text, with its hyphens where they belong: a string is made of these in half the
- * time that it takes from a part of a buffer.
- */
-const codes: number[] = Array.from(encoder.encode(NIL_UUID));
-
-/** What stands in {@linkcode PAIRS} for two characters that are no hex digits. */
-const NO_PAIR = 0x100;
-
-/** The byte that two hex digits of either case stand for, by the first and, times 256, the second. */
-const PAIRS = new Uint16Array(65_536).fill(NO_PAIR);
-for (const [high, first] of digits()) {
-  for (const [low, second] of digits()) PAIRS[first | (second << 8)] = (high << 4) | low;
-}
-
-function* digits(): Iterable<[value: number, code: number]> {
-  for (const digit of "0123456789abcdefABCDEF") {
-    yield [Number.parseInt(digit, 16), digit.charCodeAt(0)];
-  }
-}
-
-/** The UUID whose 16 bytes begin at `at`, in lower-case text. */
-export function readUuid(bytes: Uint8Array, at: number): string {
-  let to = 0;
-  for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) to++;
-    const byte = bytes[at + i]!;
-    codes[to++] = HEX_DIGITS[byte >>> 4]!;
-    codes[to++] = HEX_DIGITS[byte & 15]!;
-  }
-  return String.fromCharCode.apply(null, codes);
-}
-
-/** The UUID in text that begins at `at`, in lower case. It must be one. */
-export function readUuidText(bytes: Uint8Array, at: number): string {
-  // This bit makes letters small, and digits and hyphens have it.
-  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | 0x20;
-  return String.fromCharCode.apply(null, codes);
-}
-
-/** Writes the 16 bytes of a UUID in text to `bytes` at `at`. */
-export function writeUuid(uuid: string, bytes: Uint8Array, at: number): void {
-  let from = 0;
-  for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) from++;
-    bytes[at + i] = PAIRS[uuid.charCodeAt(from) | (uuid.charCodeAt(from + 1) << 8)]!;
-    from += 2;
-  }
-}
-
-/** Length of a UUID in text. */
-export const UUID_TEXT_BYTES = 36;
-
-/**
- * Reads a UUID in text that begins at `at` in `view`: hex digits of either case in groups of 8, 4, 4, 4 and 12
- * with hyphens between them, of any version. 36 bytes must be there.
- *
- * @param words Gets its 16 bytes as four numbers of 32 bits, big-endian, from `to` on.
- * @returns Whether it is one.
- */
-export function readUuidWords(
-  view: DataView,
-  at: number,
-  words: Int32Array,
-  to: number,
-): boolean {
-  const a = pair(view, at);
-  const b = pair(view, at + 2);
-  const c = pair(view, at + 4);
-  const d = pair(view, at + 6);
-  const e = pair(view, at + 9);
-  const f = pair(view, at + 11);
-  const g = pair(view, at + 14);
-  const h = pair(view, at + 16);
-  const i = pair(view, at + 19);
-  const j = pair(view, at + 21);
-  const k = pair(view, at + 24);
-  const l = pair(view, at + 26);
-  const m = pair(view, at + 28);
-  const n = pair(view, at + 30);
-  const o = pair(view, at + 32);
-  const p = pair(view, at + 34);
-  words[to] = (a << 24) | (b << 16) | (c << 8) | d;
-  words[to + 1] = (e << 24) | (f << 16) | (g << 8) | h;
-  words[to + 2] = (i << 24) | (j << 16) | (k << 8) | l;
-  words[to + 3] = (m << 24) | (n << 16) | (o << 8) | p;
-  return ((a | b | c | d | e | f | g | h | i | j | k | l | m | n | o | p) & NO_PAIR) === 0 &&
-    view.getUint8(at + 8) === HYPHEN && view.getUint8(at + 13) === HYPHEN &&
-    view.getUint8(at + 18) === HYPHEN &&
-    view.getUint8(at + 23) === HYPHEN;
-}
-
-const HYPHEN = 0x2d;
-
-function pair(view: DataView, at: number): number {
-  return PAIRS[view.getUint16(at, true)]!;
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/**
- * Lets a UUID in text of any version pass, in lower case.
- *
- * @throws {TypeError} When it is not one. `what` names the thing in the sentence.
- */
-export function checkUuid(uuid: string, what: string): string {
-  if (!UUID.test(uuid)) {
-    throw new TypeError(`Cannot use ${JSON.stringify(uuid)} as ${what}: it is not a UUID`);
-  }
-  return uuid.toLowerCase();
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { readUuid } from "@netlab/protocol";
+import { HEX_PAIRS, NO_HEX_PAIR, readUuid } from "@netlab/protocol";
 import { type NameFactors, NameTable } from "./name_table.ts";
 
 /** Senders whose streams are remembered at least; twice as many at most. */
@@ -20,6 +20,9 @@ const MAX_SPAN = 65_536;
 const STREAM_BYTES = 6;
 /** Bytes behind those that are random, but for version and variant. */
 const RANDOM_BYTES = 6;
+
+const HYPHEN = 0x2d;
+const encoder = new TextEncoder();
 
 /** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
 export function isCounted(words: Int32Array, at: number): boolean {
@@ -78,6 +81,11 @@ export class Stream {
   #above = 0;
   /** A bit for each number from the floor on, at the number's place modulo their number. */
   #bits: Uint32Array | undefined;
+  /** The 15 digits and hyphens with which its ids begin, in lower case: four words, little-endian. */
+  readonly #text0: number;
+  readonly #text1: number;
+  readonly #text2: number;
+  readonly #text3: number;
 
   /**
    * A stream of which nothing was seen.
@@ -85,11 +93,51 @@ export class Stream {
    * @param high The first 32 bits of its ids.
    * @param low The 16 bits after those.
    */
-  constructor(readonly high: number, readonly low: number) {}
+  constructor(readonly high: number, readonly low: number) {
+    const digits = (value: number, length: number) =>
+      (value >>> 0).toString(16).padStart(length, "0");
+    const text = encoder.encode(`${digits(high, 8)}-${digits(low, 4)}-8\0`);
+    const view = new DataView(text.buffer);
+    this.#text0 = view.getInt32(0, true);
+    this.#text1 = view.getInt32(4, true);
+    this.#text2 = view.getInt32(8, true);
+    this.#text3 = view.getInt32(12, true);
+  }
 
   /** Whether the id at `words[at]` is one of this stream. */
   has(words: Int32Array, at: number): boolean {
     return this.high === words[at] && this.low === words[at + 1]! >>> 16;
+  }
+
+  /**
+   * The number of the id that stands as text in `view` at `at`, when it is one of this stream, in a third
+   * of the time that it takes to read any id. -1 when it is no id, or of another stream, or has capitals
+   * where they can be told from it. 36 bytes must be there.
+   */
+  numberAt(view: DataView, at: number): number {
+    const t3 = view.getInt32(at + 12, true);
+    if (
+      view.getInt32(at, true) !== this.#text0 || view.getInt32(at + 4, true) !== this.#text1 ||
+      view.getInt32(at + 8, true) !== this.#text2 || ((t3 ^ this.#text3) & 0xff_ffff) !== 0
+    ) return -1;
+    const t4 = view.getInt32(at + 16, true);
+    const t5 = view.getInt32(at + 20, true);
+    const t6 = view.getInt32(at + 24, true);
+    const t7 = view.getInt32(at + 28, true);
+    const t8 = view.getInt32(at + 32, true);
+    const variant = HEX_PAIRS[(t4 >>> 24) | ((t5 & 0xff) << 8)]!;
+    const a = HEX_PAIRS[t7 & 0xffff]!;
+    const b = HEX_PAIRS[t7 >>> 16]!;
+    const c = HEX_PAIRS[t8 & 0xffff]!;
+    const d = HEX_PAIRS[t8 >>> 16]!;
+    // The random digits say nothing, but must be digits.
+    const any = variant | a | b | c | d | HEX_PAIRS[t3 >>> 16]! | HEX_PAIRS[t4 & 0xffff]! |
+      HEX_PAIRS[(t5 >>> 8) & 0xffff]! | HEX_PAIRS[t6 & 0xffff]! | HEX_PAIRS[t6 >>> 16]!;
+    if (
+      (any & NO_HEX_PAIR) !== 0 || (variant & 0xc0) !== 0x80 || ((t4 >>> 16) & 0xff) !== HYPHEN ||
+      t5 >>> 24 !== HYPHEN
+    ) return -1;
+    return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
   }
 
   /**
