@@ -87,18 +87,26 @@ export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-/** Four bytes of which each has only its high bit set: no byte of ASCII has it. */
-const HIGH_BITS = 0x8080_8080;
+/** Eight bytes of which each has only its high bit set: no byte of ASCII has it. */
+const HIGH_BITS = BigInt.asIntN(64, 0x8080_8080_8080_8080n);
 
-/** Whether the bytes from `start` to `end` are all ASCII, 16 at a time. */
+/** Whether the bytes from `start` to `end` are all ASCII, 64 at a time while there are so many. */
 export function isAscii(view: DataView, start: number, end: number): boolean {
   let at = start;
-  for (; at + 16 <= end; at += 16) {
-    const any = view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) |
-      view.getInt32(at + 12);
-    if ((any & HIGH_BITS) !== 0) return false;
+  for (; at + 64 <= end; at += 64) {
+    const any = view.getBigInt64(at, true) | view.getBigInt64(at + 8, true) |
+      view.getBigInt64(at + 16, true) | view.getBigInt64(at + 24, true) |
+      view.getBigInt64(at + 32, true) | view.getBigInt64(at + 40, true) |
+      view.getBigInt64(at + 48, true) | view.getBigInt64(at + 56, true);
+    if (BigInt.asIntN(64, any & HIGH_BITS) !== 0n) return false;
   }
-  for (; at + 4 <= end; at += 4) if ((view.getInt32(at) & HIGH_BITS) !== 0) return false;
+  for (; at + 8 <= end; at += 8) {
+    if (BigInt.asIntN(64, view.getBigInt64(at, true) & HIGH_BITS) !== 0n) return false;
+  }
+  // The last few, together with some that were looked at before, where there are any.
+  if (end - start >= 8) {
+    return BigInt.asIntN(64, view.getBigInt64(end - 8, true) & HIGH_BITS) === 0n;
+  }
   for (; at < end; at++) if (view.getUint8(at) >= 0x80) return false;
   return true;
 }
