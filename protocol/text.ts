@@ -90,7 +90,10 @@ export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
 /** Eight bytes of which each has only its high bit set: no byte of ASCII has it. */
 const HIGH_BITS = BigInt.asIntN(64, 0x8080_8080_8080_8080n);
 
-/** Whether the bytes from `start` to `end` are all ASCII, 64 at a time while there are so many. */
+/**
+ * Whether the bytes from `start` to `end` are all ASCII. 64 at a time while there are so many; the rest
+ * has a function of its own, so that this one is short enough to be compiled into a loop that calls it.
+ */
 export function isAscii(view: DataView, start: number, end: number): boolean {
   let at = start;
   for (; at + 64 <= end; at += 64) {
@@ -100,6 +103,11 @@ export function isAscii(view: DataView, start: number, end: number): boolean {
       view.getBigInt64(at + 48, true) | view.getBigInt64(at + 56, true);
     if (BigInt.asIntN(64, any & HIGH_BITS) !== 0n) return false;
   }
+  return at === end || isAsciiToo(view, start, at, end);
+}
+
+/** The same from `at` on, where all from `start` to `at` are ASCII. */
+function isAsciiToo(view: DataView, start: number, at: number, end: number): boolean {
   for (; at + 8 <= end; at += 8) {
     if (BigInt.asIntN(64, view.getBigInt64(at, true) & HIGH_BITS) !== 0n) return false;
   }

@@ -21,13 +21,41 @@ const STREAM_BYTES = 6;
 /** Bytes behind those that are random, but for version and variant. */
 const RANDOM_BYTES = 6;
 
-const HYPHEN = 0x2d;
-const encoder = new TextEncoder();
-
 /** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
 export function isCounted(words: Int32Array, at: number): boolean {
   return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
 }
+
+/** So many characters of an id in text are the same in all ids of a stream: up to its version. */
+export const STREAM_TEXT_BYTES = 15;
+
+/**
+ * The number in an id that stands as text in `view` at `at`, when it is known already that it begins with
+ * the {@linkcode STREAM_TEXT_BYTES} characters of some counted id. -1 when what follows them is not what
+ * it should be. Short enough to be compiled into the loop that calls it.
+ */
+export function numberInText(view: DataView, at: number): number {
+  const pairs = HEX_PAIRS;
+  const a = view.getInt32(at + 16, true);
+  const b = view.getInt32(at + 20, true);
+  const random = view.getInt32(at + 24, true);
+  const high = view.getInt32(at + 28, true);
+  const low = view.getInt32(at + 32, true);
+  const variant = pairs[(a >>> 24) | ((b & 0xff) << 8)]!;
+  const first = pairs[high & 0xffff]!;
+  const second = pairs[high >>> 16]!;
+  const third = pairs[low & 0xffff]!;
+  const fourth = pairs[low >>> 16]!;
+  // Of the random digits it matters only that they are some.
+  const any = pairs[view.getUint16(at + 15, true)]! | pairs[a & 0xffff]! | variant |
+    pairs[(b >>> 8) & 0xffff]! | pairs[random & 0xffff]! | pairs[random >>> 16]! | first | second |
+    third | fourth;
+  if ((any & NO_HEX_PAIR) !== 0 || variant >>> 6 !== 2) return -1;
+  if ((a & 0xff_0000) !== HYPHEN << 16 || b >>> 24 !== HYPHEN) return -1;
+  return ((first << 24) | (second << 16) | (third << 8) | fourth) >>> 0;
+}
+
+const HYPHEN = 0x2d;
 
 /**
  * Makes the ids of one session: of a stream of its own, counted from 0. What is left of an id is random,
@@ -81,11 +109,6 @@ export class Stream {
   #above = 0;
   /** A bit for each number from the floor on, at the number's place modulo their number. */
   #bits: Uint32Array | undefined;
-  /** The 15 digits and hyphens with which its ids begin, in lower case: four words, little-endian. */
-  readonly #text0: number;
-  readonly #text1: number;
-  readonly #text2: number;
-  readonly #text3: number;
 
   /**
    * A stream of which nothing was seen.
@@ -93,16 +116,7 @@ export class Stream {
    * @param high The first 32 bits of its ids.
    * @param low The 16 bits after those.
    */
-  constructor(readonly high: number, readonly low: number) {
-    const digits = (value: number, length: number) =>
-      (value >>> 0).toString(16).padStart(length, "0");
-    const text = encoder.encode(`${digits(high, 8)}-${digits(low, 4)}-8\0`);
-    const view = new DataView(text.buffer);
-    this.#text0 = view.getInt32(0, true);
-    this.#text1 = view.getInt32(4, true);
-    this.#text2 = view.getInt32(8, true);
-    this.#text3 = view.getInt32(12, true);
-  }
+  constructor(readonly high: number, readonly low: number) {}
 
   /** Whether the id at `words[at]` is one of this stream. */
   has(words: Int32Array, at: number): boolean {
@@ -110,45 +124,16 @@ export class Stream {
   }
 
   /**
-   * The number of the id that stands as text in `view` at `at`, when it is one of this stream, in a third
-   * of the time that it takes to read any id. -1 when it is no id, or of another stream, or has capitals
-   * where they can be told from it. 36 bytes must be there.
-   */
-  numberAt(view: DataView, at: number): number {
-    const t3 = view.getInt32(at + 12, true);
-    if (
-      view.getInt32(at, true) !== this.#text0 || view.getInt32(at + 4, true) !== this.#text1 ||
-      view.getInt32(at + 8, true) !== this.#text2 || ((t3 ^ this.#text3) & 0xff_ffff) !== 0
-    ) return -1;
-    const t4 = view.getInt32(at + 16, true);
-    const t5 = view.getInt32(at + 20, true);
-    const t6 = view.getInt32(at + 24, true);
-    const t7 = view.getInt32(at + 28, true);
-    const t8 = view.getInt32(at + 32, true);
-    const variant = HEX_PAIRS[(t4 >>> 24) | ((t5 & 0xff) << 8)]!;
-    const a = HEX_PAIRS[t7 & 0xffff]!;
-    const b = HEX_PAIRS[t7 >>> 16]!;
-    const c = HEX_PAIRS[t8 & 0xffff]!;
-    const d = HEX_PAIRS[t8 >>> 16]!;
-    // The random digits say nothing, but must be digits.
-    const any = variant | a | b | c | d | HEX_PAIRS[t3 >>> 16]! | HEX_PAIRS[t4 & 0xffff]! |
-      HEX_PAIRS[(t5 >>> 8) & 0xffff]! | HEX_PAIRS[t6 & 0xffff]! | HEX_PAIRS[t6 >>> 16]!;
-    if (
-      (any & NO_HEX_PAIR) !== 0 || (variant & 0xc0) !== 0x80 || ((t4 >>> 16) & 0xff) !== HYPHEN ||
-      t5 >>> 24 !== HYPHEN
-    ) return -1;
-    return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
-  }
-
-  /**
    * Takes in a number, 0 to 2^32 - 1. Whether it was not seen before; `undefined` when it is so far
    * behind the newest one that nobody knows.
    */
   add(number: number): boolean | undefined {
-    if (number === this.#floor && this.#above === 0) {
-      this.#floor++;
-      return true;
-    }
+    if (number !== this.#floor || this.#above > 0) return this.#addOutOfTurn(number);
+    this.#floor++;
+    return true;
+  }
+
+  #addOutOfTurn(number: number): boolean | undefined {
     if (number < this.#floor) return number < this.#known ? undefined : false;
     const bits = this.#room(number);
     const at = number & (bits.length * 32 - 1);

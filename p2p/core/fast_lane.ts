@@ -15,7 +15,7 @@ import {
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol";
-import { isCounted, type Stream } from "./counted_ids.ts";
+import { isCounted, numberInText, type Stream, STREAM_TEXT_BYTES } from "./counted_ids.ts";
 import type { Link } from "./link.ts";
 import { MAX_HOPS } from "./mesh.ts";
 import type { NameTable } from "./name_table.ts";
@@ -28,8 +28,6 @@ const PLAIN = 0x0300;
 const NAMES_AT = HEADER_BYTES + UUID_TEXT_BYTES;
 /** The shortest frame that can be a message: a header, an id, three NULs, and two names of one byte. */
 const MIN_BYTES = NAMES_AT + 5;
-/** Two names of 255 bytes and three NULs. */
-const NAMES_BYTES = 513;
 /** A name of 255 bytes and `": "`, and what is copied with it for the sake of whole words. */
 const PREFIX_BYTES = 264;
 /** Ids that are looked up together, at most. */
@@ -39,16 +37,15 @@ const MAX_BATCH = 32;
 export class FastLane {
   readonly #routes: NameTable<Link>;
   readonly #seen: SeenMessages;
-  /** The names of the present row: NUL, sender, NUL, recipient, NUL. */
-  readonly #names = new DataView(new ArrayBuffer(NAMES_BYTES));
-  #namesBytes = 0;
-  /** Its sender and `": "`. */
+  /** The sender's name and `": "`, for who reads text. */
   readonly #prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
   #prefixBytes = 0;
-  /** From where on it is still to be copied. */
+  /** How long both names are with the three NULs around them. */
+  #namesBytes = 0;
+  /** From where on frames are still to be copied. */
   #from = 0;
   /** The id at hand: four numbers. */
-  readonly #ids = new Int32Array(4);
+  readonly #id = new Int32Array(4);
   /** Where the frames begin whose ids are to be looked up, and where the last one ends. */
   readonly #starts = new Int32Array(MAX_BATCH + 1);
 
@@ -68,7 +65,8 @@ export class FastLane {
     }
     if (!link.isUser && link.role !== "peer") return start;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = start;;) {
+    let at = start;
+    for (;;) {
       const to = this.#find(link, bytes, at, end);
       if (to === undefined) return at;
       const next = to.role === "peer"
@@ -79,7 +77,7 @@ export class FastLane {
     }
   }
 
-  /** Finds out where the message at `start` goes, and keeps its names; `undefined` if not in order. */
+  /** Finds out where the message at `start` goes; `undefined` when its names are not in order. */
   #find(link: Link, bytes: Uint8Array, start: number, end: number): Link | undefined {
     if (end - start < MIN_BYTES) return undefined;
     const sender = start + NAMES_AT + 1;
@@ -99,28 +97,26 @@ export class FastLane {
     }
     const to = this.#routes.findBeforeNul(bytes, nul + 1, end);
     if (to === undefined || !(to.isUser || to.role === "peer")) return undefined;
-    const names = this.#names;
-    const text = this.#routes.nul + 1;
-    names.setUint8(0, 0);
-    for (let at = sender; at < text; at++) names.setUint8(at - sender + 1, bytes[at]!);
-    this.#namesBytes = text - sender + 1;
-    const prefix = this.#prefix;
-    for (let at = sender; at < nul; at++) prefix.setUint8(at - sender, bytes[at]!);
-    prefix.setUint16(nul - sender, COLON_AND_SPACE);
-    this.#prefixBytes = nul - sender + 2;
+    this.#namesBytes = this.#routes.nul + 1 - (start + NAMES_AT);
+    if (to.role === "bare") {
+      const prefix = this.#prefix;
+      for (let at = sender; at < nul; at++) prefix.setUint8(at - sender, bytes[at]!);
+      prefix.setUint16(nul - sender, COLON_AND_SPACE);
+      this.#prefixBytes = nul - sender + 2;
+    }
     return to;
   }
 
   /**
-   * Where the message ends that begins at `at`, when it is whole, goes the way of the one before, and has
-   * a text that is one; else 0. Its id is not looked at.
+   * Where the message ends that begins at `at`, when it is whole, goes the way of the one at `first`, and
+   * has a text that is one; else 0. Its id is not looked at.
    */
-  #next(bytes: Uint8Array, view: DataView, at: number, end: number): number {
-    if (end - at < MIN_BYTES) return 0;
+  #next(bytes: Uint8Array, view: DataView, first: number, at: number, end: number): number {
+    if (end - at < MIN_BYTES || view.getUint16(at) !== PLAIN) return 0;
     const next = at + HEADER_BYTES + view.getUint16(at + 2);
     const text = at + NAMES_AT + this.#namesBytes;
-    if (view.getUint16(at) !== PLAIN || next > end || text > next) return 0;
-    if (!isSame(view, at + NAMES_AT, this.#names, this.#namesBytes)) return 0;
+    if (next > end || text > next) return 0;
+    if (!isSame(view, first + NAMES_AT, at + NAMES_AT, this.#namesBytes)) return 0;
     return isAscii(view, text, next) || isUtf8(bytes, text, next) ? next : 0;
   }
 
@@ -139,10 +135,10 @@ export class FastLane {
     const limit = start + HOLD_UP_BYTES - out.length;
     let at = start;
     while (at <= limit) {
-      const next = this.#next(bytes, view, at, end);
+      const next = this.#next(bytes, view, start, at, end);
       const hops = link.isUser ? 1 : view.getUint16(at + 4) + 1;
       if (next === 0 || hops > MAX_HOPS) break;
-      if (!readUuidWords(view, at + HEADER_BYTES, this.#ids, 0)) break;
+      if (!readUuidWords(view, at + HEADER_BYTES, this.#id, 0)) break;
       view.setUint16(at + 4, hops);
       at = next;
     }
@@ -154,49 +150,75 @@ export class FastLane {
   #deliver(to: Link, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const { out } = to.port;
     const { streams, table } = this.#seen;
-    const ids = this.#ids;
+    const id = this.#id;
+    // Whoever writes more is held up by the relay.
     const limit = start + HOLD_UP_BYTES - out.length;
-    let stream: Stream | undefined;
     let waiting = 0;
     let at = start;
     this.#from = start;
     while (at <= limit) {
-      const next = this.#next(bytes, view, at, end);
-      if (next === 0) break;
-      const id = at + HEADER_BYTES;
-      let number = stream === undefined ? -1 : stream.numberAt(view, id);
-      if (number < 0) {
-        if (!readUuidWords(view, id, ids, 0)) break;
-        if (isCounted(ids, 0)) {
-          stream = streams.get(ids, 0, bytes, at + NAMES_AT + 1, next)!;
-          number = ids[3]! >>> 0;
-        }
-      }
+      const next = this.#next(bytes, view, start, at, end);
+      if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, id, 0)) break;
       view.setUint16(at + 4, 0);
-      if (number >= 0) {
+      if (isCounted(id, 0)) {
         waiting = this.#settle(to, view, waiting);
-        const isNew = stream!.add(number);
-        this.#hand(to, view, at, next, isNew ?? this.#isNewInTable(view, id));
+        const stream = streams.get(id, 0, bytes, at + NAMES_AT + 1, next)!;
+        this.#hand(to, view, at, next, this.#seen.addTo(stream, id, 0));
+        at = this.#count(to, stream, view, at, next, Math.min(end, limit));
       } else {
-        table.prepare(ids, 0, waiting);
+        table.prepare(id, 0, waiting);
         this.#starts[waiting++] = at;
         this.#starts[waiting] = next;
         if (waiting === MAX_BATCH) waiting = this.#settle(to, view, waiting);
+        at = next;
       }
-      at = next;
     }
     this.#settle(to, view, waiting);
     if (to.role === "session" && at > this.#from) out.copy(view, this.#from, at);
     return at;
   }
 
-  /** Looks up an id as a whole. */
-  #isNewInTable(view: DataView, id: number): boolean {
-    readUuidWords(view, id, this.#ids, 0);
-    return this.#seen.table.add(this.#ids, 0);
+  /**
+   * Delivers, from `start` on, what is of the same stream as the message at `like`, as long as it comes in
+   * turn. Returns where that ends.
+   */
+  #count(
+    to: Link,
+    stream: Stream,
+    view: DataView,
+    like: number,
+    start: number,
+    end: number,
+  ): number {
+    const namesBytes = this.#namesBytes;
+    const isFramed = to.role === "session";
+    const t0 = view.getInt32(like + HEADER_BYTES);
+    const t1 = view.getInt32(like + HEADER_BYTES + 4);
+    const t2 = view.getInt32(like + HEADER_BYTES + 8);
+    const t3 = view.getInt32(like + HEADER_BYTES + STREAM_TEXT_BYTES - 4);
+    let at = start;
+    // What `#next` does stands here again: with one call less, all others are compiled into this loop.
+    for (;;) {
+      if (end - at < MIN_BYTES || view.getUint16(at) !== PLAIN) return at;
+      const next = at + HEADER_BYTES + view.getUint16(at + 2);
+      const text = at + NAMES_AT + namesBytes;
+      if (next > end || text > next) return at;
+      if (!isSame(view, like + NAMES_AT, at + NAMES_AT, namesBytes)) return at;
+      if (!isAscii(view, text, next)) return at;
+      const id = at + HEADER_BYTES;
+      if (
+        view.getInt32(id) !== t0 || view.getInt32(id + 4) !== t1 || view.getInt32(id + 8) !== t2 ||
+        view.getInt32(id + STREAM_TEXT_BYTES - 4) !== t3
+      ) return at;
+      const number = numberInText(view, id);
+      if (number < 0 || stream.add(number) !== true) return at;
+      if (isFramed) view.setUint16(at + 4, 0);
+      else this.#hand(to, view, at, next, true);
+      at = next;
+    }
   }
 
-  /** Looks up ids that wait for that, side by side. Returns 0: how many wait then. */
+  /** Looks up the ids of messages that wait for it, side by side. Returns how many wait then: none. */
   #settle(to: Link, view: DataView, waiting: number): number {
     if (waiting === 0) return 0;
     const { table } = this.#seen;
@@ -225,11 +247,11 @@ export class FastLane {
 /** Behind a sender's name, in front of a text. */
 const COLON_AND_SPACE = 0x3a20;
 
-/** Whether the bytes in `view` from `at` on are those with which `other` begins; 4 at least. */
-function isSame(view: DataView, at: number, other: DataView, length: number): boolean {
-  for (let i = 0; i + 4 < length; i += 4) {
-    if (view.getInt32(at + i) !== other.getInt32(i)) return false;
-  }
+/** Whether there are the same bytes in two places; 4 at least. */
+function isSame(view: DataView, one: number, other: number, length: number): boolean {
   const last = length - 4;
-  return view.getInt32(at + last) === other.getInt32(last);
+  for (let i = 0; i < last; i += 4) {
+    if (view.getInt32(one + i) !== view.getInt32(other + i)) return false;
+  }
+  return view.getInt32(one + last) === view.getInt32(other + last);
 }

@@ -5,7 +5,6 @@
  * @module
  */
 import { type NetlabError, NIL_UUID, writeError } from "@netlab/protocol";
-import type { Stream } from "./counted_ids.ts";
 import type { Port } from "./host.ts";
 import { Pulse } from "./pulse.ts";
 
@@ -42,8 +41,6 @@ export class Link {
   name = "";
   /** The same as it stands in messages. */
   nameBytes: Uint8Array = new Uint8Array(0);
-  /** The stream of the last message that it counted. */
-  stream: Stream | undefined = undefined;
   /** The session's key; nil for whoever has none. */
   session: string = NIL_UUID;
   /** The id of the server at the other end of a link between servers. */
