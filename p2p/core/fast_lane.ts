@@ -31,7 +31,7 @@ const MIN_BYTES = NAMES_AT + 5;
 /** A name of 255 bytes and `": "`, and what is copied with it for the sake of whole words. */
 const PREFIX_BYTES = 264;
 /** Ids that are looked up together, at most. */
-const MAX_BATCH = 32;
+const MAX_BATCH = 64;
 
 /** Passes on runs of messages. */
 export class FastLane {
