@@ -217,40 +217,27 @@ export class FrameWriter {
    * reads text, or whole frames. Made for many short ones.
    */
   copy(source: DataView, start: number, end: number): void {
-    const first = this.#length === 0;
-    const length = end - start;
-    // Eight bytes at a time, so up to seven more are read, and written where the next ones go.
-    if (length <= SHORT_BYTES && end + 8 <= source.byteLength) {
-      const at = this.#claim(length + 8);
-      if (this.#overflowed) return;
-      const view = this.#view;
-      for (let i = 0; i < length; i += 8) {
-        view.setBigInt64(at + i, source.getBigInt64(start + i, true), true);
-      }
-      this.#length = at + length;
-    } else {
-      const at = this.#claim(length);
-      if (this.#overflowed) return;
-      this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + start, length), at);
-    }
-    if (first) this.#onFirstByte?.();
+    this.join(EMPTY_VIEW, 0, source, start, end);
   }
 
   /**
-   * Writes the first bytes of `head` and, in one piece with them, those of `source` from `start` to
-   * `end`, outside of any frame. Up to seven more are read from both: `head` has them to spare.
+   * The same behind the first bytes of `head`, at most 255, which has seven more to spare. The two are
+   * never put together anywhere else: to read in other words what was just written costs more than both
+   * copies.
    */
   join(head: DataView, headBytes: number, source: DataView, start: number, end: number): void {
     const first = this.#length === 0;
     const length = end - start;
-    const at = this.#claim(headBytes + length + 8);
+    // Eight bytes at a time, so up to seven more are read, and written where the next ones go.
+    const isShort = length <= SHORT_BYTES && end + 8 <= source.byteLength;
+    const at = this.#claim(headBytes + length + (isShort || length < 8 ? 8 : 0));
     if (this.#overflowed) return;
     const view = this.#view;
     for (let i = 0; i < headBytes; i += 8) {
       view.setBigInt64(at + i, head.getBigInt64(i, true), true);
     }
     const to = at + headBytes;
-    if (length <= SHORT_BYTES && end + 8 <= source.byteLength) {
+    if (isShort) {
       for (let i = 0; i < length; i += 8) {
         view.setBigInt64(to + i, source.getBigInt64(start + i, true), true);
       }

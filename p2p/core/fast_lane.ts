@@ -15,7 +15,7 @@ import {
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol";
-import { isCounted, numberInText, type Stream, STREAM_TEXT_BYTES } from "./counted_ids.ts";
+import { isCounted, numberInText, STREAM_TEXT_BYTES } from "./counted_ids.ts";
 import type { Link } from "./link.ts";
 import { MAX_HOPS } from "./mesh.ts";
 import type { NameTable } from "./name_table.ts";
@@ -46,7 +46,7 @@ export class FastLane {
   #from = 0;
   /** The id at hand: four numbers. */
   readonly #id = new Int32Array(4);
-  /** Where the frames begin whose ids are to be looked up, and where the last one ends. */
+  /** Where the messages begin whose ids are looked up together, and where the last one ends. */
   readonly #starts = new Int32Array(MAX_BATCH + 1);
 
   /** A lane for recipients that stand in `routes`: a user of this server, or the link toward theirs. */
@@ -149,62 +149,56 @@ export class FastLane {
   /** Delivers a row of messages to a user of this server. Returns where it ends. */
   #deliver(to: Link, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const { out } = to.port;
-    const { streams, table } = this.#seen;
     const id = this.#id;
     // Whoever writes more is held up by the relay.
     const limit = start + HOLD_UP_BYTES - out.length;
-    let waiting = 0;
+    const last = Math.min(end, limit);
     let at = start;
     this.#from = start;
     while (at <= limit) {
       const next = this.#next(bytes, view, start, at, end);
       if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, id, 0)) break;
       view.setUint16(at + 4, 0);
-      if (isCounted(id, 0)) {
-        waiting = this.#settle(to, view, waiting);
-        const stream = streams.get(id, 0, bytes, at + NAMES_AT + 1, next)!;
-        this.#hand(to, view, at, next, this.#seen.addTo(stream, id, 0));
-        at = this.#count(to, stream, view, at, next, Math.min(end, limit));
-      } else {
-        table.prepare(id, 0, waiting);
-        this.#starts[waiting++] = at;
-        this.#starts[waiting] = next;
-        if (waiting === MAX_BATCH) waiting = this.#settle(to, view, waiting);
-        at = next;
-      }
+      at = isCounted(id, 0)
+        ? this.#count(to, bytes, view, at, next, last)
+        : this.#gather(to, bytes, view, at, next, last);
     }
-    this.#settle(to, view, waiting);
     if (to.role === "session" && at > this.#from) out.copy(view, this.#from, at);
     return at;
   }
 
+  // In the loops of the two below stands again what `#next` does: with one call less, the compiler makes
+  // one piece of all that they call.
+
   /**
-   * Delivers, from `start` on, what is of the same stream as the message at `like`, as long as it comes in
-   * turn. Returns where that ends.
+   * Delivers the message from `start` to `next`, whose id has been read and is counted, and those behind
+   * it that are of the same stream, as long as they come in turn. Returns where that ends.
    */
   #count(
     to: Link,
-    stream: Stream,
+    bytes: Uint8Array,
     view: DataView,
-    like: number,
     start: number,
+    next: number,
     end: number,
   ): number {
+    const seen = this.#seen;
+    const stream = seen.streams.get(this.#id, 0, bytes, start + NAMES_AT + 1, next)!;
+    this.#hand(to, view, start, next, seen.addTo(stream, this.#id, 0));
     const namesBytes = this.#namesBytes;
     const isFramed = to.role === "session";
-    const t0 = view.getInt32(like + HEADER_BYTES);
-    const t1 = view.getInt32(like + HEADER_BYTES + 4);
-    const t2 = view.getInt32(like + HEADER_BYTES + 8);
-    const t3 = view.getInt32(like + HEADER_BYTES + STREAM_TEXT_BYTES - 4);
-    let at = start;
-    // What `#next` does stands here again: with one call less, all others are compiled into this loop.
-    for (;;) {
+    // How the ids of the stream begin, in text.
+    const t0 = view.getInt32(start + HEADER_BYTES);
+    const t1 = view.getInt32(start + HEADER_BYTES + 4);
+    const t2 = view.getInt32(start + HEADER_BYTES + 8);
+    const t3 = view.getInt32(start + HEADER_BYTES + STREAM_TEXT_BYTES - 4);
+    for (let at = next;; at = next) {
       if (end - at < MIN_BYTES || view.getUint16(at) !== PLAIN) return at;
-      const next = at + HEADER_BYTES + view.getUint16(at + 2);
+      next = at + HEADER_BYTES + view.getUint16(at + 2);
       const text = at + NAMES_AT + namesBytes;
       if (next > end || text > next) return at;
-      if (!isSame(view, like + NAMES_AT, at + NAMES_AT, namesBytes)) return at;
-      if (!isAscii(view, text, next)) return at;
+      if (!isSame(view, start + NAMES_AT, at + NAMES_AT, namesBytes)) return at;
+      if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) return at;
       const id = at + HEADER_BYTES;
       if (
         view.getInt32(id) !== t0 || view.getInt32(id + 4) !== t1 || view.getInt32(id + 8) !== t2 ||
@@ -214,20 +208,59 @@ export class FastLane {
       if (number < 0 || stream.add(number) !== true) return at;
       if (isFramed) view.setUint16(at + 4, 0);
       else this.#hand(to, view, at, next, true);
-      at = next;
     }
   }
 
-  /** Looks up the ids of messages that wait for it, side by side. Returns how many wait then: none. */
-  #settle(to: Link, view: DataView, waiting: number): number {
-    if (waiting === 0) return 0;
+  /**
+   * Delivers the message from `start` to `next`, whose id has been read and is looked up as a whole, and
+   * those behind it for which that holds as well. Returns where that ends.
+   */
+  #gather(
+    to: Link,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    next: number,
+    end: number,
+  ): number {
+    const { table } = this.#seen;
+    const id = this.#id;
+    const starts = this.#starts;
+    const namesBytes = this.#namesBytes;
+    const isFramed = to.role === "session";
+    table.prepare(id, 0, 0);
+    starts[0] = start;
+    let waiting = 1;
+    let at = next;
+    for (; end - at >= MIN_BYTES && view.getUint16(at) === PLAIN; at = next) {
+      next = at + HEADER_BYTES + view.getUint16(at + 2);
+      const text = at + NAMES_AT + namesBytes;
+      if (next > end || text > next) break;
+      if (!isSame(view, start + NAMES_AT, at + NAMES_AT, namesBytes)) break;
+      if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) break;
+      if (!readUuidWords(view, at + HEADER_BYTES, id, 0) || isCounted(id, 0)) break;
+      if (isFramed) view.setUint16(at + 4, 0);
+      starts[waiting] = at;
+      if (waiting === MAX_BATCH) {
+        this.#settle(to, view, waiting);
+        waiting = 0;
+        starts[0] = at;
+      }
+      table.prepare(id, 0, waiting++);
+    }
+    starts[waiting] = at;
+    this.#settle(to, view, waiting);
+    return at;
+  }
+
+  /** Looks up the ids of so many messages side by side, and hands over those that are new. */
+  #settle(to: Link, view: DataView, count: number): void {
     const { table } = this.#seen;
     const starts = this.#starts;
-    table.warm(waiting);
-    for (let i = 0; i < waiting; i++) {
+    table.warm(count);
+    for (let i = 0; i < count; i++) {
       this.#hand(to, view, starts[i]!, starts[i + 1]!, table.addPrepared(i));
     }
-    return 0;
   }
 
   /** Hands over one message, or leaves it out. Frames in a row are copied together, later. */
