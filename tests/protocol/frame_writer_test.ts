@@ -309,3 +309,29 @@ Deno.test({
     assertEquals([calls, new TextDecoder().decode(out.take())], [2, "Alice: hi\x01"]);
   },
 });
+
+Deno.test({
+  name: "frame writer copies any part of a buffer, and puts it behind a head",
+  permissions: "none",
+  fn() {
+    const source = crypto.getRandomValues(new Uint8Array(700));
+    const view = new DataView(source.buffer);
+    const head = new DataView(crypto.getRandomValues(new Uint8Array(64)).buffer);
+    const lengths = [0, 1, 7, 8, 9, 63, 64, 191, 192, 193, 500];
+    for (const headBytes of [0, 1, 8, 13, 57]) {
+      const out = new FrameWriter();
+      let expected = "";
+      for (const length of lengths) {
+        // The last ones end where the buffer does.
+        for (const start of [0, 3, source.length - length - 5, source.length - length]) {
+          out.join(head, headBytes, view, start, start + length);
+          if (headBytes === 0) out.copy(view, start, start + length);
+          const piece = new Uint8Array(head.buffer, 0, headBytes).toHex() +
+            source.subarray(start, start + length).toHex();
+          expected += headBytes === 0 ? piece + piece : piece;
+        }
+      }
+      assertEquals(out.take().toHex(), expected, `${headBytes} bytes of head`);
+    }
+  },
+});
