@@ -136,9 +136,9 @@ export class FastLane {
     let at = start;
     while (at <= limit) {
       const next = this.#next(bytes, view, start, at, end);
+      if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, this.#id, 0)) break;
       const hops = link.isUser ? 1 : view.getUint16(at + 4) + 1;
-      if (next === 0 || hops > MAX_HOPS) break;
-      if (!readUuidWords(view, at + HEADER_BYTES, this.#id, 0)) break;
+      if (hops > MAX_HOPS) break;
       view.setUint16(at + 4, hops);
       at = next;
     }
