@@ -16,8 +16,12 @@ import {
   readMessage,
   type Receipt,
   ReceiptState,
+  UserKind,
   writeBareRegistration,
+  writeLinkState,
   writeMessage,
+  writePeerRegistration,
+  writePresenceSnapshot,
   writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
@@ -64,13 +68,21 @@ const session = () => crypto.randomUUID();
 const alice = join((out) => writeSessionRegistration(out, { session: session(), name: "Alice" }));
 const bob = join((out) => writeSessionRegistration(out, { session: session(), name: "Bob" }));
 const bare = join((out) => writeBareRegistration(out, "Carol"));
+const peer = join((out) => {
+  const server = crypto.randomUUID();
+  const address = "127.0.0.1:5002";
+  writePeerRegistration(out, { server, address });
+  writeLinkState(out, { server, version: 1, address, links: [{ server: core.id, cost: 1 }] });
+  const user = { name: "Dave", kind: UserKind.Session, session: session(), since: 1 };
+  writePresenceSnapshot(out, { server, version: 1, part: 0, parts: 1, users: [user] });
+});
 
 /** A thousand messages, each with an id of its own: an id that was seen is not delivered again. */
-function batch(recipient: string, kind: number, newId: () => string): Uint8Array {
+function batch(sender: string, recipient: string, kind: number, newId: () => string): Uint8Array {
   const out = new FrameWriter();
   for (let i = 0; i < COUNT; i++) {
     const id = newId();
-    writeMessage(out, { id, sender: "Alice", recipient, text: "x".repeat(64) }, kind);
+    writeMessage(out, { id, sender, recipient, text: "x".repeat(64) }, kind);
   }
   return out.take();
 }
@@ -89,32 +101,53 @@ function acknowledge(): void {
 }
 
 const frame = new Frame();
-const visit = (frame: Frame) => core.received(alice.link, frame);
-const run = (bytes: Uint8Array, start: number, end: number) =>
-  core.run(alice.link, bytes, start, end);
 
-function route(bytes: Uint8Array, kept: boolean): void {
-  readFrames(bytes, 0, bytes.length, MAX_PAYLOAD_BYTES, frame, visit, run);
+function route({ link }: { link: Link }, bytes: Uint8Array, kept: boolean, byLane: boolean): void {
+  const visit = (frame: Frame) => core.received(link, frame);
+  const run = (bytes: Uint8Array, start: number, end: number) => core.run(link, bytes, start, end);
+  readFrames(bytes, 0, bytes.length, MAX_PAYLOAD_BYTES, frame, visit, byLane ? run : undefined);
   core.turn();
   if (kept) acknowledge();
-  for (const { out } of [alice.port, bob.port, bare.port]) out.recycle(out.take());
+  for (const { out } of [alice.port, bob.port, bare.port, peer.port]) out.recycle(out.take());
 }
 
 const random = () => crypto.randomUUID();
 const ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
 const counted = () => ids.next();
+const { Plain, WithReceipts } = MessageKind;
 
-const cases: [what: string, recipient: string, kind: number, newId: () => string][] = [
-  ["framed, counted ids", "Bob", MessageKind.Plain, counted],
-  ["framed, random ids", "Bob", MessageKind.Plain, random],
-  ["as bare text, random ids", "Carol", MessageKind.Plain, random],
-  ["framed, with receipts", "Bob", MessageKind.WithReceipts, counted],
+interface Case {
+  what: string;
+  from?: typeof alice;
+  sender?: string;
+  recipient: string;
+  kind?: number;
+  newId: () => string;
+  byLane?: boolean;
+}
+const cases: Case[] = [
+  { what: "framed, counted ids", recipient: "Bob", newId: counted },
+  { what: "framed, random ids", recipient: "Bob", newId: random },
+  { what: "as bare text, random ids", recipient: "Carol", newId: random },
+  { what: "to another server", recipient: "Dave", newId: counted },
+  {
+    what: "from another server",
+    from: peer,
+    sender: "Dave",
+    recipient: "Bob",
+    newId: counted,
+  },
+  { what: "framed, counted ids, not by the lane", recipient: "Bob", newId: counted, byLane: false },
+  { what: "framed, with receipts", recipient: "Bob", kind: WithReceipts, newId: counted },
 ];
-for (const [what, recipient, kind, newId] of cases) {
+for (
+  const { what, from = alice, sender = "Alice", recipient, kind = Plain, newId, byLane = true }
+    of cases
+) {
   Deno.bench(`route ${COUNT} messages, ${what}`, { group: "route" }, (bench) => {
-    const bytes = batch(recipient, kind, newId);
+    const bytes = batch(sender, recipient, kind, newId);
     bench.start();
-    route(bytes, kind === MessageKind.WithReceipts);
+    route(from, bytes, kind === WithReceipts, byLane);
     bench.end();
   });
 }
