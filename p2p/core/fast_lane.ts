@@ -92,8 +92,9 @@ export class FastLane {
       }
     } else {
       // The server that it comes from has looked.
-      while (nul < end && bytes[nul] !== 0) nul++;
-      if (nul - sender > MAX_NAME_BYTES) return undefined;
+      const last = Math.min(end, sender + MAX_NAME_BYTES + 1);
+      while (nul < last && bytes[nul] !== 0) nul++;
+      if (nul === last) return undefined;
     }
     const to = this.#routes.findBeforeNul(bytes, nul + 1, end);
     if (to === undefined || !(to.isUser || to.role === "peer")) return undefined;
