@@ -116,7 +116,8 @@ export class P2pServer implements AsyncDisposable {
   readonly #store: Disposable | undefined;
   readonly #logger: Logger;
   readonly #address: string;
-  readonly #connections = new Set<Promise<void>>();
+  readonly #allGone = Promise.withResolvers<void>();
+  #connections = 0;
   readonly #dials = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
@@ -240,7 +241,7 @@ export class P2pServer implements AsyncDisposable {
       this.#core.close();
     }
     await Promise.all([this.#accepting, ...this.#dials]);
-    await Promise.all(this.#connections);
+    if (this.#connections > 0) await this.#allGone.promise;
     if (this.#storeOpen) this.#store?.[Symbol.dispose]();
     this.#storeOpen = false;
   }
@@ -287,28 +288,33 @@ export class P2pServer implements AsyncDisposable {
   }
 
   #run(connection: FrameConnection & Port, link: Link): void {
-    const gone = () => {
-      this.#connections.delete(running);
-      this.#core.setTime(now());
-      this.#core.closed(link);
-    };
-    const running = connection.run(new Conversation(this.#core, link)).then(gone, (error) => {
+    this.#connections++;
+    connection.start(new Conversation(this.#core, link, this.#gone));
+  }
+
+  /** Made once, for all connections. */
+  readonly #gone = (link: Link, error: unknown): void => {
+    if (error !== undefined) {
       const { remoteHost: host } = link;
       this.#logger.debug("a connection to {host} broke: {error}", { host, error });
-      gone();
-    });
-    this.#connections.add(running);
-  }
+    }
+    this.#connections--;
+    if (this.#closed && this.#connections === 0) this.#allGone.resolve();
+    this.#core.setTime(now());
+    this.#core.closed(link);
+  };
 }
 
 /** What the core hears of one connection. A class, since thousands of them may be there. */
 class Conversation implements FrameHandler {
   readonly #core: RoutingCore;
   readonly #link: Link;
+  readonly #gone: (link: Link, error: unknown) => void;
 
-  constructor(core: RoutingCore, link: Link) {
+  constructor(core: RoutingCore, link: Link, gone: (link: Link, error: unknown) => void) {
     this.#core = core;
     this.#link = link;
+    this.#gone = gone;
   }
 
   run(bytes: Uint8Array, start: number, end: number): number {
@@ -334,6 +340,10 @@ class Conversation implements FrameHandler {
 
   drained(): void {
     this.#core.drained(this.#link);
+  }
+
+  closed(error: unknown): void {
+    this.#gone(this.#link, error);
   }
 }
 
