@@ -304,7 +304,7 @@ export class FrameConnection {
       this.#maxPayloadBytes,
       FRAME,
       (frame) => this.#handler?.frame(frame),
-      handler.run && ((bytes, start, end) => this.#handler?.run!(bytes, start, end) ?? start),
+      handler.run && ((bytes, start, end) => this.#handler?.run?.(bytes, start, end) ?? start),
     );
     this.#handler?.turn?.();
   }

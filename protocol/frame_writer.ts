@@ -12,10 +12,14 @@ const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(EMPTY.buffer);
 
-/** The first buffer: bytes. Thousands of connections write no more than that they are there. */
-const FIRST_BYTES = 128;
-/** Buffers that grew beyond this are given back when they are empty: bytes. */
+/** The first buffer: bytes. Most that is written in one turn fits. */
+const FIRST_BYTES = 1_024;
+/** Buffers that grew beyond this are not kept when they are empty: bytes. */
 const KEPT_BYTES = 512 * 1024;
+/** Empty buffers for whoever writes next: of thousands of connections, few have anything to write. */
+const free: Uint8Array[] = [];
+/** How many are kept. */
+const MAX_FREE = 16;
 
 /** Up to this length, a copy in words of 8 bytes is faster than `set`, which needs a view: bytes. */
 const SHORT_BYTES = 192;
@@ -179,7 +183,9 @@ export class FrameWriter {
     }
     const at = this.#claim(text.length * 3);
     if (this.#overflowed) return;
-    this.#length = at + encoder.encodeInto(text, this.#buffer.subarray(at)).written;
+    const { written } = encoder.encodeInto(text, this.#buffer.subarray(at));
+    // As an integer: the engine would keep the length as a number with a fraction from now on.
+    this.#length = (at + written) | 0;
   }
 
   /**
@@ -248,10 +254,17 @@ export class FrameWriter {
     return taken;
   }
 
-  /** Gives back what {@linkcode FrameWriter.take} handed out, to be written over. */
+  /**
+   * Gives back what {@linkcode FrameWriter.take} handed out, to be written over: here when more waits
+   * already, else by whoever writes next.
+   */
   recycle(taken: Uint8Array): void {
     const buffer = new Uint8Array(taken.buffer as ArrayBuffer);
-    if (buffer.length <= KEPT_BYTES) this.#spare = buffer;
+    if (this.#length === 0) {
+      giveBack(buffer);
+      giveBack(this.#buffer);
+      this.#use(EMPTY);
+    } else if (buffer.length <= KEPT_BYTES) this.#spare = buffer;
   }
 
   /** Makes room for `bytes` more and returns where they go. */
@@ -275,11 +288,13 @@ export class FrameWriter {
       this.#onOverflow?.();
       return;
     }
-    const larger = new Uint8Array(
-      Math.max(length, Math.min(Math.max(2 * this.#buffer.length, FIRST_BYTES), this.#maxBytes)),
+    const before = this.#buffer;
+    const larger = takeFree(length, this.#maxBytes) ?? new Uint8Array(
+      Math.max(length, Math.min(Math.max(2 * before.length, FIRST_BYTES), this.#maxBytes)),
     );
-    larger.set(this.#buffer.subarray(0, this.#length));
+    if (this.#length > 0) larger.set(before.subarray(0, this.#length));
     this.#use(larger);
+    giveBack(before);
   }
 
   #use(buffer: Uint8Array): void {
@@ -288,6 +303,17 @@ export class FrameWriter {
       ? EMPTY_VIEW
       : new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
+}
+
+/** A buffer from `min` to `max` bytes, when the next free one is such. */
+function takeFree(min: number, max: number): Uint8Array | undefined {
+  const buffer = free.pop();
+  return buffer && buffer.length >= min && buffer.length <= max ? buffer : undefined;
+}
+
+function giveBack(buffer: Uint8Array): void {
+  const { length } = buffer;
+  if (length > 0 && length <= KEPT_BYTES && free.length < MAX_FREE) free.push(buffer);
 }
 
 function tooLong(bytes: number): NetlabError {

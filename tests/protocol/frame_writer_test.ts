@@ -253,14 +253,34 @@ Deno.test({
     const second = out.take();
     assertStrictEquals(framesIn(second).length, 50);
 
-    // The buffer that came back is written over by the round after the next take.
-    out.recycle(taken);
+    // While more waits, the buffer that came back is written over by the round after the next take.
     out.frame(4, 3);
+    out.recycle(taken);
     const third = out.take();
     out.frame(4, 4);
     const fourth = out.take();
     assertStrictEquals(fourth.buffer, taken.buffer);
     assertEquals([third.toHex(), fourth.toHex()], ["040300000000", "040400000000"]);
+  },
+});
+
+Deno.test({
+  name: "frame writer that is empty holds no buffer: the next one that writes has it",
+  permissions: "none",
+  fn() {
+    const [one, other] = [new FrameWriter(), new FrameWriter()];
+    one.frame(4, 1, new Uint8Array(300).fill(7));
+    const taken = one.take();
+    one.recycle(taken);
+    other.frame(4, 2);
+    const next = other.take();
+    assertStrictEquals(next.buffer, taken.buffer);
+    assertStrictEquals(next.toHex(), "040200000000");
+    other.recycle(next);
+    // Nor does one get more than it may hold.
+    const narrow = new FrameWriter({ maxBytes: 100 });
+    narrow.frame(4, 3);
+    assertStrictEquals(narrow.take().buffer.byteLength, 100);
   },
 });
 
