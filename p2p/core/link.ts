@@ -38,10 +38,6 @@ export class Link {
   role: Role = "stranger";
   /** Whether it reads bare text, not frames: it asked to be registered so. */
   readsText = false;
-  /** The user's name, once registered. */
-  name = "";
-  /** The same as it stands in messages. */
-  nameBytes: Uint8Array = new Uint8Array(0);
   /** The stream of the last message that it counted. */
   stream: Stream | undefined = undefined;
   /** The session's key; nil for whoever has none. */
@@ -66,7 +62,9 @@ export class Link {
   overdue = false;
   /** Links whose reading is held up until this one has written what waits; none as a rule. */
   heldUp: Set<Link> | undefined = undefined;
-  // Thousands of users may be here whom nobody writes to: what they do not need is not made.
+  // Thousands of users may be here who do nothing: what they do not need is not made.
+  #name = "";
+  #nameBytes: Uint8Array | undefined;
   #unacknowledged: Map<string, string[]> | undefined;
   #pulse: Pulse | undefined;
 
@@ -85,6 +83,21 @@ export class Link {
     now: number,
   ) {
     this.heardAt = now;
+  }
+
+  /** The user's name, once registered. */
+  get name(): string {
+    return this.#name;
+  }
+
+  set name(name: string) {
+    this.#name = name;
+    this.#nameBytes = undefined;
+  }
+
+  /** The same as it stands in messages. */
+  get nameBytes(): Uint8Array {
+    return this.#nameBytes ??= encoder.encode(this.#name);
   }
 
   /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */

@@ -32,8 +32,6 @@ const ALIVE_EVERY_MS = 1_000;
 /** How often silent sessions are looked for: milliseconds. */
 const LOOK_EVERY_MS = 5_000;
 
-const encoder = new TextEncoder();
-
 /** Somebody who asks for a name that another holds. */
 interface Claim {
   readonly link: Link;
@@ -313,7 +311,6 @@ export class Users {
     }
     link.role = user.kind === UserKind.Session ? "session" : "bare";
     link.name = user.name;
-    link.nameBytes = encoder.encode(user.name);
     link.session = user.session;
     this.#links.set(user.name, link);
     this.#mesh.publish(this.#directory.add(user));
