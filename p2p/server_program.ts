@@ -6,10 +6,10 @@
  */
 import {
   askForPort,
-  configureLogs,
   listenOn,
   listenOnFirstFree,
   runProgram,
+  terminalLogger,
   untilAborted,
   UsageError,
 } from "@netlab/cli";
@@ -127,7 +127,7 @@ export async function runServerProgram(
       chosen = await askForPort(host, stop);
       if (chosen === undefined) return 0;
     }
-    const logger = await configureLogs({ json, level: verbose ? "debug" : "info" });
+    const logger = terminalLogger({ json, level: verbose ? "debug" : "info" });
     const start = (port: number) =>
       listen({
         hostname: host,
