@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NetlabError } from "@netlab/protocol";
+import { NetlabError } from "@netlab/protocol/errors";
 
 /**
  * The command line cannot be understood, or asks for what does not go together. Programs end with

@@ -8,11 +8,11 @@ import { dim, red, yellow } from "./colors.ts";
 import { describeError, oneLine } from "./errors.ts";
 import { print } from "./print.ts";
 
-/** From the least grave to the gravest. */
-const LEVELS = ["debug", "info", "warn", "error"] as const;
-
 /** How much is logged: what is as grave as this, and what is graver. */
-export type LogLevel = typeof LEVELS[number];
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** From the least grave to the gravest. */
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** How {@linkcode terminalLogger} logs. */
 export interface LogOptions {
@@ -50,11 +50,10 @@ export interface TerminalLogger {
 export function terminalLogger(options: LogOptions = {}): TerminalLogger {
   const format = options.json ? formatJson : formatText;
   const least = LEVELS.indexOf(options.level ?? "info");
-  const logAt = (level: LogLevel) =>
-    LEVELS.indexOf(level) < least
-      ? () => {}
-      : (message: string, properties: Properties = {}) =>
-        print(format(level, fillIn(message, properties), properties));
+  const logAt = (level: LogLevel) => (message: string, properties: Properties = {}) => {
+    if (LEVELS.indexOf(level) < least) return;
+    print(format(level, fillIn(message, properties), properties));
+  };
   return { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") };
 }
 

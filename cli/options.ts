@@ -7,10 +7,10 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
-import { type Address, parseAddress } from "@netlab/protocol";
+import { type Address, parseAddress } from "@netlab/protocol/address";
 import { UsageError } from "./errors.ts";
 
-export type { Address } from "@netlab/protocol";
+export type { Address } from "@netlab/protocol/address";
 
 /** What the kinds of options come to as values. */
 export interface OptionKinds {

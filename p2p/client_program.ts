@@ -26,6 +26,8 @@ import { Chat, type ChatCommand } from "./chat.ts";
 import type { ClientStatus, P2pClient, P2pClientOptions } from "./client.ts";
 import { openScreen } from "./screen.ts";
 
+export type { ChatCommand } from "./chat.ts";
+
 /** What a program says about itself, and what it adds. */
 export interface ClientProgram<C extends P2pClient> {
   /** Its name, such as `netlab p2p client`. */

@@ -4,16 +4,8 @@
  *
  * @module
  */
-import {
-  askForPort,
-  listenOn,
-  listenOnFirstFree,
-  runProgram,
-  terminalLogger,
-  untilAborted,
-  UsageError,
-} from "@netlab/cli";
-import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
+import { runProgram } from "@netlab/cli/program";
+import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import type { P2pServerOptions } from "./server.ts";
 
 /** What a program says about itself. */
@@ -114,6 +106,9 @@ export async function runServerProgram(
       { command: `deno task ${task} --index 0 --json`, what: "Log lines for a program to read" },
     ],
   }, async ({ port, index, host, advertise, peer, data, json, verbose, ...limits }, stop) => {
+    // Nothing of this is needed to show the help or the version.
+    const { askForPort, listenOn, listenOnFirstFree, terminalLogger, untilAborted, UsageError } =
+      await import("@netlab/cli");
     if (port !== undefined && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
     }

@@ -88,7 +88,7 @@ export class RttClient extends P2pClient {
 }
 
 if (import.meta.main) {
-  const { runClientProgram } = await import("@netlab/p2p/programs");
+  const { runClientProgram } = await import("@netlab/p2p/client-program");
   const { parseAddress } = await import("@netlab/protocol");
   const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
   const seconds = (ms: number) => (ms / 1000).toFixed(6);

@@ -156,6 +156,11 @@ export class RoutingCore {
     return this.#context.id;
   }
 
+  /** Where others reach this server, `host:port`. */
+  get address(): string {
+    return this.#context.address;
+  }
+
   /** Whom the core tells what it does. */
   get logger(): Logger {
     return this.#context.logger;
