@@ -20,22 +20,19 @@ const CONNECT_MS = 5_000;
  */
 export async function dial(address: string): Promise<FrameConnection> {
   const { hostname, port } = parseAddress(address);
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), CONNECT_MS);
+  const deadline = AbortSignal.timeout(CONNECT_MS);
   try {
-    const conn = await Deno.connect({ hostname, port, signal: deadline.signal });
+    const conn = await Deno.connect({ hostname, port, signal: deadline });
     conn.setNoDelay(true);
     return new FrameConnection(conn);
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable) throw cause;
-    const timedOut = deadline.signal.aborted;
+    const timedOut = deadline.aborted;
     throw new NetlabError(
       timedOut ? ErrorCode.TimedOut : ErrorCode.ConnectionLost,
       `Cannot reach ${address}: ${timedOut ? "no answer" : reasonOf(cause)}`,
       { cause, fatal: true },
     );
-  } finally {
-    clearTimeout(timer);
   }
 }
 
