@@ -20,10 +20,8 @@ const QUIET_READS = 16;
  * larger pieces of memory: one of its own would cost a connection a kilobyte beside the bytes in it.
  */
 const free: Uint8Array<ArrayBuffer>[] = [];
-/** How many are cut from one piece. */
+/** How many are cut from one piece; and how many are kept, when many connections have gone. */
 const PER_PIECE = 128;
-/** How many are kept for others, when their connections are gone. */
-const MAX_FREE = 1_024;
 
 const NOTHING = new Uint8Array(0);
 
@@ -80,5 +78,5 @@ function takeQuiet(): Uint8Array<ArrayBuffer> {
 }
 
 function giveQuiet(bytes: Uint8Array<ArrayBuffer>): void {
-  if (bytes.length === QUIET_BYTES && free.length < MAX_FREE) free.push(bytes);
+  if (bytes.length === QUIET_BYTES && free.length < PER_PIECE) free.push(bytes);
 }
