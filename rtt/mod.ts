@@ -4,7 +4,12 @@
  *
  * @module
  */
+export * from "./chooser.ts";
 export * from "./client.ts";
+export * from "./estimator.ts";
+export * from "./policies.ts";
+export * from "./policy.ts";
 export * from "./prober.ts";
 export * from "./rules.ts";
+export * from "./selector.ts";
 export * from "./server.ts";
