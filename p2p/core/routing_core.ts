@@ -9,6 +9,7 @@ import {
   Capability,
   ErrorCode,
   type Frame,
+  loadWord,
   NetlabError,
   ProtocolError,
   writePleaseMove,
@@ -175,6 +176,7 @@ export class RoutingCore {
   capabilities(): string[] {
     const words: string[] = [Capability.Session, Capability.Peer];
     for (const rule of this.#rules.values()) if (rule.capability) words.push(rule.capability);
+    words.push(loadWord(this.users.count));
     return words;
   }
 

@@ -78,6 +78,11 @@ export class Users {
     return this.#links.get(name);
   }
 
+  /** How many users this server has. */
+  get count(): number {
+    return this.#links.size;
+  }
+
   /** The connections of all users of this server. */
   links(): Iterable<Link> {
     return this.#links.values();
