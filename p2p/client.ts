@@ -156,6 +156,11 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     return this.#attachment?.address;
   }
 
+  /** When the server was heard last: milliseconds of `performance.now()`. */
+  protected get heardAt(): number | undefined {
+    return this.#attachment?.heardAt;
+  }
+
   /** The addresses of all servers that the client knows. */
   get knownServers(): string[] {
     return [...new Set([...this.#configured, ...this.#learned])];

@@ -12,18 +12,20 @@ const CONNECT_MS = 5_000;
 /**
  * Opens a TCP connection to `address`, `host:port`.
  *
+ * @param stop Gives up when it aborts.
  * @throws {TypeError} When the text is not an address.
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when nothing can be reached there,
  *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds, with the system's error
  *   as its cause.
  * @throws {Deno.errors.NotCapable} When the program may not use that address.
  */
-export async function dial(address: string): Promise<FrameConnection> {
+export async function dial(address: string, stop?: AbortSignal): Promise<FrameConnection> {
   const { hostname, port } = parseAddress(address);
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), CONNECT_MS);
+  const signal = stop ? AbortSignal.any([deadline.signal, stop]) : deadline.signal;
   try {
-    const conn = await Deno.connect({ hostname, port, signal: deadline.signal });
+    const conn = await Deno.connect({ hostname, port, signal });
     conn.setNoDelay(true);
     return new FrameConnection(conn);
   } catch (cause) {

@@ -109,23 +109,8 @@ export class Chooser {
     return roundMs * (1 + ROUND_JITTER * (2 * chance - 1));
   }
 
-  /** A round begins; these servers are known now. Returns those to ask in it. */
-  begin(known: Iterable<string>): Ask[] {
-    let grown = false;
-    for (const server of known) {
-      if (this.#entries.has(server)) continue;
-      grown = true;
-      this.#entries.set(server, {
-        server,
-        times: new Estimator(),
-        load: undefined,
-        nowMs: undefined,
-        trouble: "not asked yet",
-        rounds: Infinity,
-        failures: 0,
-      });
-    }
-    if (grown) this.#names = shortNames([...this.#entries.keys()]);
+  /** Whom to ask in a round that begins. */
+  begin(): Ask[] {
     const best = Math.min(...this.#usable().map(({ lowMs }) => lowMs));
     const asks: Ask[] = [];
     for (const entry of this.#entries.values()) {
@@ -136,12 +121,28 @@ export class Chooser {
         continue;
       }
       entry.rounds = 0;
-      asks.push({
-        server: entry.server,
-        probes: entry.times.lowMs === undefined ? FIRST_PROBES : 1,
-      });
+      const probes = entry.times.lowMs === undefined ? FIRST_PROBES : 1;
+      asks.push({ server: entry.server, probes });
     }
     return asks;
+  }
+
+  /** These servers are there. Returns those that were not known, to be asked in the round that is on. */
+  learn(servers: Iterable<string>): Ask[] {
+    const added = [...new Set(servers)].filter((server) => !this.#entries.has(server));
+    for (const server of added) {
+      this.#entries.set(server, {
+        server,
+        times: new Estimator(),
+        load: undefined,
+        nowMs: undefined,
+        trouble: "not asked yet",
+        rounds: 0,
+        failures: 0,
+      });
+    }
+    if (added.length > 0) this.#names = shortNames([...this.#entries.keys()]);
+    return added.map((server) => ({ server, probes: FIRST_PROBES }));
   }
 
   /** A server answered: what its probes took in milliseconds, and how many users it has. */

@@ -10,6 +10,7 @@ export * from "./estimator.ts";
 export * from "./policies.ts";
 export * from "./policy.ts";
 export * from "./prober.ts";
+export * from "./rounds.ts";
 export * from "./rules.ts";
 export * from "./selector.ts";
 export * from "./server.ts";

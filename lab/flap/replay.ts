@@ -34,7 +34,7 @@ export function replay(trace: Trace, policy: PolicyName, seed: number): Replay {
   let paid = 0;
   let at = -1;
   for (const [round, { at: now, times, more, levels = times }] of rounds.entries()) {
-    for (const { server } of chooser.begin(servers)) {
+    for (const { server } of [...chooser.begin(), ...chooser.learn(servers)]) {
       const index = servers.indexOf(server);
       const ms = times[index]!;
       if (ms === null) chooser.failed(server, "it is away");

@@ -19,7 +19,8 @@ class Play {
 
   round(times: Record<string, number | string>): string {
     this.asked = [];
-    for (const { server } of this.chooser.begin(Object.keys(times))) {
+    const { chooser } = this;
+    for (const { server } of [...chooser.begin(), ...chooser.learn(Object.keys(times))]) {
       this.asked.push(server);
       const time = times[server]!;
       if (typeof time === "string") this.chooser.failed(server, time);
@@ -70,14 +71,15 @@ test("chooser calls servers by their ports only where that tells them apart", ()
 
 test("chooser asks a server five times at first, and again when it comes back", () => {
   const { chooser } = new Play();
-  assertEquals(chooser.begin([A]), [{ server: A, probes: FIRST_PROBES }]);
+  assertEquals(chooser.learn([A, A]), [{ server: A, probes: FIRST_PROBES }]);
+  assertEquals(chooser.learn([A]), []);
   chooser.answered(A, [5, 4, 3, 6, 7]);
   assertEquals(chooser.servers[0]!.nowMs, 3);
-  assertEquals(chooser.begin([A]), [{ server: A, probes: 1 }]);
+  assertEquals(chooser.begin(), [{ server: A, probes: 1 }]);
   assertEquals(chooser.servers[0]!.nowMs, undefined);
   chooser.failed(A, "connection refused");
   assertEquals(chooser.servers[0]!.nowMs, null);
-  assertEquals(chooser.begin([A]), [{ server: A, probes: FIRST_PROBES }]);
+  assertEquals(chooser.begin(), [{ server: A, probes: FIRST_PROBES }]);
 });
 
 test("chooser asks servers that cannot win in every third round, and the one in use in all", () => {
@@ -115,10 +117,10 @@ test("chooser asks all in every round while none answers", () => {
 test("chooser leaves a server that missed three probes, if nothing else was heard from it", () => {
   const play = new Play();
   play.round({ [A]: 20, [B]: 25 });
-  play.chooser.begin([]);
+  play.chooser.begin();
   assertEquals([0, 1, 2].map(() => play.chooser.missed(A, true)), [false, false, false]);
   assertEquals(play.decide(), "kept 5001: it is the fastest, 20 ms");
-  play.chooser.begin([]);
+  play.chooser.begin();
   assertEquals([0, 1, 2].map(() => play.chooser.missed(A, false)), [false, false, true]);
   assertEquals(
     play.decide(),
