@@ -9,6 +9,7 @@ import {
   cyan,
   dim,
   green,
+  Live,
   type OptionValues,
   print,
   type Program,
@@ -20,7 +21,6 @@ import config from "./deno.json" with { type: "json" };
 import { Chaos } from "./chaos.ts";
 import { checkHistory, type Findings } from "./checker.ts";
 import { Cluster, type ClusterSystem } from "./cluster.ts";
-import { Live } from "./live.ts";
 import { Load } from "./load.ts";
 import { randomSeed } from "./random.ts";
 import { count, formatFindings } from "./report.ts";

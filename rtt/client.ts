@@ -126,5 +126,5 @@ function order(chosen: string | undefined, { chooser, denied }: Rounds): string[
 
 if (import.meta.main) {
   const { runRttClientProgram } = await import("./client_program.ts");
-  await runRttClientProgram();
+  await runRttClientProgram((options) => RttClient.connect(options));
 }

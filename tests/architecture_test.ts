@@ -26,7 +26,9 @@ const PROGRAMS = [
   "p2p/client_program.ts",
   "p2p/screen.ts",
   "p2p/server_program.ts",
-  "rtt/client.ts",
+  "rtt/client_program.ts",
+  "rtt/server_table.ts",
+  "rtt/watch_program.ts",
 ];
 
 interface Dependency {
