@@ -39,12 +39,12 @@ function episodes(
   random: Random,
   rounds: number,
   every: number,
-  rounds_: readonly [number, number],
+  length: readonly [number, number],
   height: readonly [number, number],
 ): Float64Array {
   const marks = new Float64Array(rounds);
   for (let at = wait(random, every); at < rounds; at += wait(random, every)) {
-    const end = at + Math.round(span(random, rounds_));
+    const end = at + Math.round(span(random, length));
     marks.fill(span(random, height), at, end);
     at = end;
   }
