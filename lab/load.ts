@@ -6,7 +6,8 @@
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
-import { RttClient } from "@netlab/rtt/client";
+import type { RoundsOptions } from "@netlab/rtt";
+import { type Round, RttClient } from "@netlab/rtt/client";
 import type { HistoryEvent } from "./history.ts";
 import { pick, type Random, seeded } from "./random.ts";
 import type { ClusterSystem } from "./server_start.ts";
@@ -23,6 +24,10 @@ export interface LoadOptions {
   readonly perSecond: number;
   /** A user is moved to another server every so often: milliseconds; never when left out. */
   readonly switchEveryMs?: number | undefined;
+  /** How rtt users measure and choose their servers; as they do by default when left out. */
+  readonly choice?: RoundsOptions;
+  /** Hears what rtt users measured and decided. */
+  readonly onRound?: (user: string, round: Round) => void;
   /** What chance starts from: who writes to whom. */
   readonly seed: number;
 }
@@ -168,7 +173,7 @@ export class Load implements AsyncDisposable {
   }
 
   async #join(number: number): Promise<void> {
-    const { system, servers } = this.#options;
+    const { system, servers, choice, onRound } = this.#options;
     const name = `user-${number + 1}`;
     // Each begins with another server, and knows them all.
     const first = number % servers.length;
@@ -176,6 +181,8 @@ export class Load implements AsyncDisposable {
       name,
       servers: [...servers.slice(first), ...servers.slice(0, first)],
       sendTimeoutMs: ANSWER_MS,
+      ...choice,
+      ...onRound && { onRound: (round: Round) => onRound(name, round) },
       onStatus: (status) => {
         if (status.state === "reconnecting") {
           this.#record({ kind: "disconnected", at: performance.now(), user: name });

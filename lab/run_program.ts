@@ -20,10 +20,11 @@ import {
 import config from "./deno.json" with { type: "json" };
 import { Chaos } from "./chaos.ts";
 import { checkHistory, type Findings } from "./checker.ts";
-import { Cluster, type ClusterSystem } from "./cluster.ts";
+import { Cluster } from "./cluster.ts";
 import { Load } from "./load.ts";
 import { randomSeed } from "./random.ts";
 import { count, formatFindings } from "./report.ts";
+import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 
 /** What `lab run` is. */
 export const labRunProgram = {
@@ -39,7 +40,7 @@ export const labRunProgram = {
     seconds: { kind: "seconds", help: "How long they write. Default: 10, unless --messages." },
     messages: { kind: "integer", min: 1, help: "How many messages they write, however long." },
     rate: { kind: "integer", default: 200, min: 1, help: "Messages a second, all together." },
-    system: { kind: "string", value: "p2p|rtt", default: "p2p", help: "Which system." },
+    system: SYSTEM_OPTION,
     "kill-every": {
       kind: "seconds",
       help: "Kill a server (kill -9) every so often; it comes back soon.",
@@ -169,11 +170,6 @@ function freshFolder(path: string): string {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     throw new UsageError(`Option --data: ${path} is there already; take it away or name another`);
   }
-}
-
-function systemOf(text: string): ClusterSystem {
-  if (text === "p2p" || text === "rtt") return text;
-  throw new UsageError(`Option --system: ${JSON.stringify(text)} is not p2p or rtt`);
 }
 
 function printFindings(findings: Findings, load: Load, chaos: Chaos): void {
