@@ -50,6 +50,16 @@ export function writeLinkState(out: FrameWriter, state: LinkState, ageS = 0): vo
 }
 
 /**
+ * Reads which server a payload is about, and the version: of what is flooded, most comes once more.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when they are not there.
+ */
+export function readLinkStateVersion(payload: Uint8Array): Pick<LinkState, "server" | "version"> {
+  const reader = new ByteReader(payload, "link state");
+  return { server: reader.uuid(), version: reader.u64() };
+}
+
+/**
  * Reads the links of one server.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not of that layout.

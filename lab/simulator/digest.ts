@@ -1,24 +1,43 @@
 /**
  * A number of everything that happened in a run, so that two runs can be told apart or found the same.
- * FNV-1a, 32 bits.
+ * FNV-1a, 32 bits, over words of four bytes where there are so many: every frame of a run goes in.
  *
  * @module
  */
+import { type Frame, HEADER_BYTES } from "@netlab/protocol";
 
-/** Grows with every line. */
+/** Grows with everything that happens. */
 export class Digest {
+  readonly #time = new DataView(new ArrayBuffer(8));
   #hash = 0x811c9dc5;
 
-  /** Something happened. */
-  add(line: string, bytes?: Uint8Array): void {
+  /** Something happened, as a line for people says it. */
+  add(line: string): void {
     let hash = this.#hash;
     for (let i = 0; i < line.length; i++) hash = Math.imul(hash ^ line.charCodeAt(i), 0x01000193);
-    for (const byte of bytes ?? []) hash = Math.imul(hash ^ byte, 0x01000193);
     this.#hash = hash;
+  }
+
+  /** A frame arrived at `at` milliseconds; header and payload count. */
+  addFrame(at: number, from: string, to: string, { bytes, start, end }: Frame): void {
+    this.#time.setFloat64(0, at);
+    this.#addBytes(this.#time, 0, 8);
+    this.add(from);
+    this.add(to);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#addBytes(view, start - HEADER_BYTES, end);
   }
 
   /** Eight digits. */
   toString(): string {
     return (this.#hash >>> 0).toString(16).padStart(8, "0");
+  }
+
+  #addBytes(view: DataView, start: number, end: number): void {
+    let hash = this.#hash;
+    let at = start;
+    for (; at + 4 <= end; at += 4) hash = Math.imul(hash ^ view.getInt32(at), 0x01000193);
+    for (; at < end; at++) hash = Math.imul(hash ^ view.getUint8(at), 0x01000193);
+    this.#hash = hash;
   }
 }

@@ -79,10 +79,8 @@ class Run {
     this.#network = new VirtualNetwork(plan.seed);
     this.#network.latency = this.#latencies();
     this.#network.watch(({ at, from, to, frame }) => {
-      this.#record(
-        `${at.toFixed(3)} ${from} > ${to} ${frame.type}/${frame.subtype}`,
-        frame.payload,
-      );
+      options.trace?.(`${at.toFixed(3)} ${from} > ${to} ${frame.type}/${frame.subtype}`);
+      this.#digest.addFrame(at, from, to, frame);
       return false;
     });
     this.#nodes = servers(this.#network, plan.servers, plan.links, () => ({
@@ -235,8 +233,8 @@ class Run {
     return new VirtualDisk((sync) => this.#network.after(LATE_SYNC_MS, sync));
   }
 
-  #record(line: string, bytes?: Uint8Array): void {
+  #record(line: string): void {
     this.#options.trace?.(line);
-    this.#digest.add(line, bytes);
+    this.#digest.add(line);
   }
 }

@@ -59,6 +59,9 @@ export class VirtualConnection implements Port {
   #paused = false;
   #ended = false;
   #endSent = false;
+  /** What the network is asked to do at its time; made once, as it is asked very often. */
+  readonly #writes = () => this.#write();
+  readonly #arrives = () => this.arrive();
   #otherEnded = false;
   #closing = false;
   #closed = false;
@@ -185,7 +188,7 @@ export class VirtualConnection implements Port {
       return;
     }
     this.#writing = true;
-    this.#network.after(0, () => this.#write());
+    this.#network.after(0, this.#writes);
   }
 
   /** Fills the pipe; goes on when its reader has made room. */
@@ -194,7 +197,7 @@ export class VirtualConnection implements Port {
       if (this.#taken.length === 0) {
         if (this.out.length === 0) break;
         const taken = this.out.take();
-        this.#taken = taken.slice();
+        this.#taken = this.#network.copy(taken);
         this.out.recycle(taken);
       }
       const room = PIPE_BYTES - this.peer.#pipeBytes;
@@ -202,7 +205,7 @@ export class VirtualConnection implements Port {
       if (room < Math.min(PIPE_BYTES / 2, this.#taken.length)) return;
       const size = this.#network.pieceOf(Math.min(room, this.#taken.length));
       this.peer.#pipeBytes += size;
-      this.#carry(this.#taken.slice(0, size));
+      this.#carry(this.#taken.subarray(0, size));
       this.#taken = this.#taken.subarray(size);
     }
     if (this.#closed) return;
@@ -225,7 +228,8 @@ export class VirtualConnection implements Port {
     const last = peer.#transit.at(-1)?.at ?? 0;
     const at = Math.max(last, network.now + network.latency(this.party, peer.party));
     peer.#transit.push({ at, parcel });
-    network.after(at - network.now, () => peer.arrive());
+    // What arrives together with the one before it needs no moment of its own.
+    if (at !== last) network.at(at, peer.#arrives);
   }
 
   #finish(): void {

@@ -14,6 +14,8 @@ import { VirtualConnection } from "./virtual_connection.ts";
 const START = 1_800_000_000_000;
 /** How long an attempt to reach somebody who does not answer takes: milliseconds. */
 const CONNECT_MS = 5_000;
+/** Copies of bytes are made on sheets of this size. */
+const SHEET_BYTES = 32 * 1024;
 
 /** A frame that arrived somewhere. */
 export interface SeenFrame {
@@ -31,22 +33,29 @@ export interface Dialler {
 
 /** Parties and the connections between them. A party is named by `host:port`. */
 export class VirtualNetwork {
-  /** Virtual time: milliseconds since 1970. */
-  now = START;
   /** Numbers from 0 to below 1. */
   readonly random: () => number;
   /** How long a parcel takes from one party to another: milliseconds. */
   latency: (from: string, to: string) => number;
-  readonly #agenda = new Agenda();
+  readonly #agenda = new Agenda(START);
   readonly #listeners = new Map<string, (connection: VirtualConnection) => void>();
   readonly #connections = new Set<VirtualConnection>();
   readonly #refused = new Set<string>();
   readonly #silent = new Set<string>();
   readonly #watchers: ((seen: SeenFrame) => void)[] = [];
+  /** Where copies of bytes go next. */
+  #sheet = new Uint8Array(0);
+  /** Filled for every frame anew: there are millions of them. */
+  readonly #seen = {} as SeenFrame;
 
   constructor(seed = 1) {
     this.random = seeded(seed);
     this.latency = () => 1 + 2 * this.random();
+  }
+
+  /** Virtual time: milliseconds since 1970. */
+  get now(): number {
+    return this.#agenda.now;
   }
 
   /** A UUID that was not there before. */
@@ -59,14 +68,14 @@ export class VirtualNetwork {
     this.#agenda.add(this.now + ms, run);
   }
 
+  /** Does something at `ms` since 1970, which is not over yet. */
+  at(ms: number, run: () => void): void {
+    this.#agenda.add(ms, run);
+  }
+
   /** Lets time pass. */
   run(ms: number): void {
-    const end = this.now + ms;
-    while (this.#agenda.next <= end) {
-      this.now = Math.max(this.now, this.#agenda.next);
-      this.#agenda.take()();
-    }
-    this.now = end;
+    this.#agenda.runUntil(this.now + ms);
   }
 
   /**
@@ -140,10 +149,10 @@ export class VirtualNetwork {
 
   /** Whether nothing gets through between two parties. */
   isSilent(a: string, b: string): boolean {
-    return this.#silent.has(pair(a, b));
+    return this.#silent.size > 0 && this.#silent.has(pair(a, b));
   }
 
-  /** The frames that arrive from now on, those that `wanted` wants. */
+  /** The frames that arrive from now on, those that `wanted` wants; what it is given is valid meanwhile. */
   watch(wanted: (seen: SeenFrame) => boolean): SeenFrame[] {
     const frames: SeenFrame[] = [];
     this.#watchers.push((seen) => {
@@ -154,12 +163,31 @@ export class VirtualNetwork {
 
   /** For connections: a frame arrived. */
   sawFrame(from: string, to: string, frame: Frame): void {
-    for (const watcher of this.#watchers) watcher({ at: this.now, from, to, frame });
+    if (this.#watchers.length === 0) return;
+    const seen = this.#seen;
+    seen.at = this.now;
+    seen.from = from;
+    seen.to = to;
+    seen.frame = frame;
+    for (const watcher of this.#watchers) watcher(seen);
   }
 
   /** For connections: how many of `most` bytes travel together. */
   pieceOf(most: number): number {
     return this.random() < 0.5 ? most : between(this.random, 1, most);
+  }
+
+  /** For connections: the same bytes, which stay as they are. */
+  copy(bytes: Uint8Array): Uint8Array {
+    // Small ones lie together: memory of its own for each takes longer than all the rest.
+    if (bytes.length > this.#sheet.length) {
+      if (bytes.length > SHEET_BYTES / 8) return bytes.slice();
+      this.#sheet = new Uint8Array(SHEET_BYTES);
+    }
+    const copy = this.#sheet.subarray(0, bytes.length);
+    copy.set(bytes);
+    this.#sheet = this.#sheet.subarray(bytes.length);
+    return copy;
   }
 
   /** For connections: one is gone. */

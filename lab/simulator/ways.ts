@@ -113,7 +113,7 @@ class WaysRun {
   #bytes = 0;
   #writing = true;
 
-  constructor(plan: WaysPlan, trace: (line: string) => void = () => {}) {
+  constructor(plan: WaysPlan, trace?: (line: string) => void) {
     this.#plan = plan;
     this.#random = seeded(plan.seed, 4);
     const network = this.#network = new VirtualNetwork(plan.seed);
@@ -127,9 +127,8 @@ class WaysRun {
       return ms * (1 + JITTER * network.random()) + late;
     };
     network.watch(({ at, from, to, frame }) => {
-      const line = `${at.toFixed(3)} ${from} > ${to} ${frame.type}/${frame.subtype}`;
-      trace(line);
-      this.#digest.add(line, frame.payload);
+      trace?.(`${at.toFixed(3)} ${from} > ${to} ${frame.type}/${frame.subtype}`);
+      this.#digest.addFrame(at, from, to, frame);
       if (frame.type === FrameType.LinkState && frame.subtype === LinkStateKind.Links) {
         const about = readUuid(frame.bytes, frame.start);
         if (this.#about && !this.#about.has(about)) return false;

@@ -188,9 +188,11 @@ export class Delivery {
 
   /** Nothing waits on some connection any more. */
   drained(): void {
-    const clogged = [...this.#clogged];
-    this.#clogged.clear();
-    for (const recipient of clogged) this.#send(recipient);
+    if (this.#clogged.size > 0) {
+      const clogged = [...this.#clogged];
+      this.#clogged.clear();
+      for (const recipient of clogged) this.#send(recipient);
+    }
     this.#parts.takeover.resume();
   }
 

@@ -5,7 +5,13 @@
  *
  * @module
  */
-import { type Frame, type LinkState, readLinkState, writeLinkState } from "@netlab/protocol";
+import {
+  type Frame,
+  type LinkState,
+  readLinkState,
+  readLinkStateVersion,
+  writeLinkState,
+} from "@netlab/protocol";
 import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
 import type { LinkCosts } from "./link_costs.ts";
@@ -100,9 +106,12 @@ export class LinkStates {
   /** A peer tells what a server said; what that is, if it is new. It is passed on to all other peers. */
   received(link: Link, frame: Frame): LinkState | undefined {
     const ageMs = frame.reserved * 1_000;
-    const state = readLinkState(frame.payload);
-    if (state.server === this.#context.id || ageMs >= MAX_AGE_MS) return;
-    if (!this.#topology.apply(state, this.#context.now - ageMs)) return;
+    const { payload } = frame;
+    const { server, version } = readLinkStateVersion(payload);
+    if (server === this.#context.id || ageMs >= MAX_AGE_MS) return;
+    if (version <= (this.#topology.get(server)?.version ?? -1)) return;
+    const state = readLinkState(payload);
+    this.#topology.apply(state, this.#context.now - ageMs);
     for (const peer of this.#peers.values()) {
       if (peer !== link) peer.port.out.forward(frame, frame.reserved);
     }

@@ -130,17 +130,18 @@ export class Topology {
     let at = this.#self;
     let here: Route = { next: "", previous: "", cost: 0, hops: 0 };
     for (;;) {
-      for (const [server, cost] of this.#entries.get(at)?.costs ?? []) {
+      for (const [server, oneWay] of this.#entries.get(at)?.costs ?? []) {
         if (done.has(server) || server === this.#self) continue;
+        const known = open.get(server);
+        // Most links lead to where a cheaper way is known already.
+        if (known && here.cost + oneWay > known.cost) continue;
         const back = this.#entries.get(server)?.costs.get(at);
         if (back === undefined) continue;
-        const candidate = {
-          next: here.next === "" ? server : here.next,
-          previous: at,
-          cost: here.cost + Math.max(cost, back),
-          hops: here.hops + 1,
-        };
-        const known = open.get(server);
+        const cost = here.cost + Math.max(oneWay, back);
+        const hops = here.hops + 1;
+        if (known && (cost > known.cost || (cost === known.cost && hops > known.hops))) continue;
+        const next = here.next === "" ? server : here.next;
+        const candidate = { next, previous: at, cost, hops };
         if (!known || isBetter(candidate, known)) open.set(server, candidate);
       }
       let nearest: Route | undefined;

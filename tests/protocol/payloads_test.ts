@@ -233,6 +233,7 @@ Deno.test({
     const cases: [string, (payload: Uint8Array) => unknown][] = [
       [`${server}0020000000000000`, p.readPresenceDigest],
       [`${server}ffffffffffffffff`, p.readPresenceDigest],
+      [`${server}ffffffffffffffff`, p.readLinkStateVersion],
       [`${server}0000000000000000${"0000"}${"0000"}`, p.readPresenceSnapshot],
       [`${server}0000000000000000${"0002"}${"0002"}`, p.readPresenceSnapshot],
       [`${server}0000000000000000${"03613a31"}${server}00000000`, p.readLinkState],
