@@ -15,6 +15,8 @@ export interface ChatCommand {
   readonly help: string;
   /** Does it; the lines to show. */
   run(): Promise<string[]>;
+  /** Gets what shows other lines in place of those; it returns whether it still could. */
+  live?(show: (lines: readonly string[]) => boolean): void;
 }
 
 const HELP = [
@@ -149,7 +151,9 @@ export class Chat {
       return this.#complain(`There is no command /${name}; /help lists those that there are`);
     }
     try {
-      for (const line of await command.run()) this.#screen.print(line);
+      const lines = await command.run();
+      if (command.live) command.live(this.#screen.pin(lines));
+      else for (const line of lines) this.#screen.print(line);
     } catch (error) {
       this.#complain(describeError(error));
     }

@@ -11,7 +11,7 @@ import type { RttClient, RttClientOptions } from "./client.ts";
 import config from "./deno.json" with { type: "json" };
 import { POLICY_NAMES, type PolicyName } from "./policies.ts";
 import type { Round, RoundsOptions } from "./rounds.ts";
-import { serverTable } from "./server_table.ts";
+import { clip, serverTable } from "./server_table.ts";
 import { watch } from "./watch_program.ts";
 
 const OPTIONS = {
@@ -46,6 +46,7 @@ const OPTIONS = {
 export async function runRttClientProgram(
   connect: (options: RttClientOptions) => Promise<RttClient>,
 ): Promise<never> {
+  let show: ((lines: readonly string[]) => boolean) | undefined;
   return await runClientProgram({
     name: "netlab rtt client",
     task: "rtt:client",
@@ -82,6 +83,7 @@ export async function runRttClientProgram(
           if (first) { for (const line of firstLines(round)) print(line); }
           else if (kind !== "kept") print(dim(line));
           first = false;
+          if (!show?.(view(round))) show = undefined;
         },
       });
     },
@@ -90,6 +92,7 @@ export async function runRttClientProgram(
       rtt: {
         help: "shows how fast the servers are, and why yours is used",
         run: () => Promise.resolve(view(client.round!)),
+        live: (pinned) => show = pinned,
       },
     }),
   });
@@ -122,7 +125,7 @@ function firstLines({ servers, decision }: Round): string[] {
 }
 
 function view(round: Round): string[] {
-  const seconds = Math.round((Date.now() - round.time.getTime()) / 1_000);
-  const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined;
-  return [...serverTable(round, columns), `${round.decision.line} ${dim(`(${seconds} s ago)`)}`];
+  const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 80;
+  const clock = dim(round.time.toTimeString().slice(0, 8));
+  return [...serverTable(round, columns), `${clock}  ${clip(round.decision.line, columns - 11)}`];
 }

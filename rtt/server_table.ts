@@ -60,6 +60,11 @@ export function roundLine({ time, servers, decision }: Round): string {
   return `${clock}  ${times.join(", ")}  ${decision.line}`;
 }
 
+/** A line that fits: one that wraps would take two rows. */
+export function clip(line: string, columns: number): string {
+  return line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;
+}
+
 function now({ nowMs, times, trouble }: ServerState): string {
   if (trouble !== undefined) return red("–");
   // Not asked in this round, as it cannot win: what it took last stands, dimmed.

@@ -7,7 +7,7 @@
 import { bold, dim, Live, print, untilAborted, useColors } from "@netlab/cli";
 import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
 import { type Round, Rounds, type RoundsOptions } from "./rounds.ts";
-import { roundLine, serverTable } from "./server_table.ts";
+import { clip, roundLine, serverTable } from "./server_table.ts";
 
 /** What is watched, and how it is shown. */
 export interface WatchOptions extends RoundsOptions {
@@ -50,10 +50,6 @@ function view(round: Round, columns: number): string[] {
 
 function news({ time, decision }: Round): string {
   return `${dim(time.toTimeString().slice(0, 8))}  ${bold(decision.line)}`;
-}
-
-function clip(line: string, columns: number): string {
-  return line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;
 }
 
 /** A round for programs: what `deno task lab flap --trace` reads, too. */
