@@ -23,6 +23,9 @@ const SELDOM_ROUNDS = 3;
 const HOPELESS_FACTOR = 2;
 const HOPELESS_MS = 10;
 
+/** How far back people can see: ten minutes. */
+const HISTORY_ROUNDS = 60;
+
 /** A server to ask, and with how many probes. */
 export interface Ask {
   /** Its address. */
@@ -59,11 +62,15 @@ export interface ServerState {
    * was not asked.
    */
   readonly nowMs: number | null | undefined;
+  /** The same for the last 60 rounds, the newest last. */
+  readonly history: readonly (number | null | undefined)[];
   /** Why it cannot be used, as the end of a sentence; `undefined` when it can. */
   readonly trouble: string | undefined;
 }
 
 interface Entry extends Omit<ServerState, "name"> {
+  /** Without the round that is on. */
+  readonly history: (number | null | undefined)[];
   nowMs: number | null | undefined;
   load: number | undefined;
   trouble: string | undefined;
@@ -89,9 +96,10 @@ export class Chooser {
 
   /** All servers, in the order in which they became known. */
   get servers(): readonly ServerState[] {
-    return [...this.#entries.values()].map((entry) => ({
-      ...entry,
-      name: this.#name(entry.server),
+    return [...this.#entries.values()].map(({ rounds: _, failures: __, history, ...state }) => ({
+      ...state,
+      name: this.#name(state.server),
+      history: [...history, state.nowMs],
     }));
   }
 
@@ -114,6 +122,8 @@ export class Chooser {
     const best = Math.min(...this.#usable().map(({ lowMs }) => lowMs));
     const asks: Ask[] = [];
     for (const entry of this.#entries.values()) {
+      entry.history.push(entry.nowMs);
+      if (entry.history.length >= HISTORY_ROUNDS) entry.history.shift();
       if (entry.rounds === 0) entry.failures = entry.trouble ? entry.failures + 1 : 0;
       entry.nowMs = undefined;
       entry.rounds++;
@@ -136,6 +146,7 @@ export class Chooser {
         times: new Estimator(),
         load: undefined,
         nowMs: undefined,
+        history: [],
         trouble: "not asked yet",
         rounds: 0,
         failures: 0,

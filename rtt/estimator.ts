@@ -13,7 +13,7 @@ export const MAX_MISSES = 3;
 const MEAN_WEIGHT = 0.2;
 /** The weight of a new difference in the jitter: RFC 3550, 6.4.1. */
 const JITTER_WEIGHT = 1 / 16;
-/** How many probes the 95th percentile, the loss and the picture look back on. */
+/** How many probes the 95th percentile and the loss look back on. */
 const LOOK_BACK = 60;
 
 /**
@@ -32,7 +32,6 @@ const LOOK_BACK = 60;
 export class Estimator {
   readonly #rounds: number[] = [];
   readonly #probes: (number | undefined)[] = [];
-  readonly #history: (number | undefined)[] = [];
   #meanMs: number | undefined;
   #jitterMs = 0;
   #probeMs: number | undefined;
@@ -41,9 +40,7 @@ export class Estimator {
   /** A round was answered: what its probes took, one at least, in milliseconds. */
   add(times: readonly number[]): void {
     for (const ms of times) this.#addProbe(ms);
-    const lowest = Math.min(...times);
-    push(this.#rounds, lowest, ROUNDS);
-    push(this.#history, lowest, LOOK_BACK);
+    push(this.#rounds, Math.min(...times), ROUNDS);
     this.#misses = 0;
   }
 
@@ -59,11 +56,10 @@ export class Estimator {
   }
 
   /**
-   * The server has gone away: what was measured says nothing of what comes. Loss and history stay, for
+   * The server has gone away: what was measured says nothing of what comes. Percentile and loss stay, for
    * people to see.
    */
   clear(): void {
-    if (this.#meanMs !== undefined) push(this.#history, undefined, LOOK_BACK);
     this.#rounds.length = 0;
     this.#meanMs = this.#probeMs = undefined;
     this.#jitterMs = 0;
@@ -104,11 +100,6 @@ export class Estimator {
   get loss(): number {
     const { length } = this.#probes;
     return length === 0 ? 0 : this.#probes.filter((ms) => ms === undefined).length / length;
-  }
-
-  /** The lowest of each of the last 60 rounds, the newest last; `undefined` where the server was away. */
-  get history(): readonly (number | undefined)[] {
-    return this.#history;
   }
 
   #addProbe(ms: number): void {

@@ -4,50 +4,48 @@
  *
  * @module
  */
-import { bold, dim, green, red, table, yellow } from "@netlab/cli";
+import { bold, dim, displayWidth, green, red, table, yellow } from "@netlab/cli";
 import type { Round } from "./rounds.ts";
 import type { ServerState } from "./chooser.ts";
 
 const BARS = "▁▂▃▄▅▆▇█";
-/** What all columns but the picture take at most. */
-const OTHER_COLUMNS = 62;
-/** The picture is no longer than this, five minutes, and no shorter. */
+/** The picture is no longer than this: five minutes. */
 const MAX_PICTURE = 30;
-const MIN_PICTURE = 6;
 
 /**
  * The table as lines, the server in use marked.
  *
- * @param columns How wide the terminal is.
+ * @param columns How wide it may be.
  */
 export function serverTable(round: Round, columns = 80): string[] {
-  const { decision } = round;
   const servers = round.servers.toSorted((a, b) => a.server < b.server ? -1 : 1);
-  const width = Math.max(MIN_PICTURE, Math.min(MAX_PICTURE, columns - OTHER_COLUMNS));
-  const recent = servers.map(({ times }) => times.history.slice(-width));
-  const highest = Math.max(...recent.flat().map((ms) => ms ?? 0));
-  const rows = servers.map((state, index) => {
-    const { times, load } = state;
-    const used = state.server === decision.server;
-    return [
-      used ? green("▸") : "",
-      used ? bold(state.name) : state.name,
-      now(state),
-      figure(times.lowMs),
-      figure(times.meanMs),
-      figure(times.p95Ms),
-      times.loss > 0 ? yellow(percent(times.loss)) : percent(times.loss),
-      load === undefined ? "" : String(load),
-      picture(recent[index]!, highest, state.trouble),
-    ];
-  });
   const right = (title: string) => ({ title, align: "right" as const });
-  return table([
-    { title: "" },
-    { title: "server" },
-    ...["now", "low", "mean", "p95", "loss", "users"].map(right),
-    { title: "lately" },
-  ], rows);
+  const titles = ["now", "low", "mean", "p95", "loss", "users"].map(right);
+  const figures = servers.map((state) => figuresOf(state, state.server === round.decision.server));
+  const without = table([{ title: "" }, { title: "server" }, ...titles], figures);
+  // Two columns between, and one that stays free, so that no line wraps.
+  const room = columns - Math.max(...without.map(displayWidth)) - 3;
+  const width = Math.max(0, Math.min(MAX_PICTURE, room));
+  const highest = Math.max(...servers.flatMap(({ history }) => history.map((ms) => ms ?? 0)));
+  return table(
+    [{ title: "" }, { title: "server" }, ...titles, { title: "lately".slice(0, width) }],
+    servers.map((state, index) => [...figures[index]!, picture(state, highest, width)]),
+  );
+}
+
+function figuresOf(state: ServerState, used: boolean): string[] {
+  const { name, times, load } = state;
+  const loss = `${Math.round(100 * times.loss)} %`;
+  return [
+    used ? green("▸") : "",
+    used ? bold(name) : name,
+    now(state),
+    figure(times.lowMs),
+    figure(times.meanMs),
+    figure(times.p95Ms),
+    times.loss > 0 ? yellow(loss) : loss,
+    load === undefined ? "" : String(load),
+  ];
 }
 
 /** A round in one line, where a table that changes cannot be shown. */
@@ -76,19 +74,18 @@ function figure(ms: number | undefined): string {
   return ms.toFixed(ms < 10 ? 2 : 1);
 }
 
-function percent(share: number): string {
-  return `${Math.round(100 * share)} %`;
-}
-
-/** A bar a round, as high as it took long, and a cross where the server went away; what its trouble is. */
-function picture(
-  history: readonly (number | undefined)[],
-  highest: number,
-  trouble: string | undefined,
-): string {
+/**
+ * A bar a round, as high as it took long, the last one dimmed where the server was not asked; a cross where
+ * it did not answer; and what its trouble is.
+ */
+function picture({ history, trouble = "" }: ServerState, highest: number, width: number): string {
+  const said = trouble.slice(0, width);
+  const room = width - (said === "" ? 0 : said.length + 1);
+  let last: string | undefined;
   const bars = history.map((ms) => {
-    if (ms === undefined) return red("×");
-    return BARS[Math.min(BARS.length - 1, Math.floor(ms / highest * BARS.length))];
-  }).join("");
-  return trouble === undefined ? bars : `${bars} ${red(trouble)}`.trimStart();
+    if (ms === undefined) return last ? dim(last) : " ";
+    if (ms === null) return red(last = "×");
+    return last = BARS[Math.min(BARS.length - 1, Math.floor(ms / highest * BARS.length))]!;
+  });
+  return [room > 0 ? bars.slice(-room).join("") : "", red(said)].join(" ").trimStart();
 }

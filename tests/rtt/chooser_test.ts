@@ -145,3 +145,14 @@ test("chooser's rounds are ten seconds apart, a fifth more or less", () => {
   assertEquals(Chooser.nextRoundMs(0.5), 10_000);
   assertEquals(Chooser.nextRoundMs(0.75, 1_000), 1_100);
 });
+
+test("chooser remembers what each server took in the last sixty rounds, and in which it was not asked", () => {
+  const play = new Play();
+  play.round({ [A]: 20, [B]: 90 });
+  play.round({ [A]: 21, [B]: 90 });
+  play.round({ [A]: "connection refused", [B]: 90 });
+  const histories = () => play.chooser.servers.map(({ history }) => history);
+  assertEquals(histories(), [[20, 21, null], [90, undefined, undefined]]);
+  for (let round = 0; round < 100; round++) play.round({ [A]: round, [B]: 90 });
+  assertEquals(histories()[0], Array.from({ length: 60 }, (_, at) => 40 + at));
+});
