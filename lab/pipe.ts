@@ -16,7 +16,7 @@ const PIECE_MS = 10;
  * Timers fire that much too late, more or less: they are set for so much earlier, and what is left is
  * waited for turn by turn. Milliseconds.
  */
-const TIMER_LATE_MS = 1.5;
+const TIMER_LATE_MS = 1;
 /** The time between two slices: milliseconds. */
 const SLICE_MS = 1;
 /** How much time lost to late timers is made up for, while bytes wait: milliseconds. */

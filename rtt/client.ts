@@ -86,8 +86,9 @@ export class RttClient extends P2pClient {
   /** Leaves, as `P2pClient.close` does. */
   override async close(): Promise<void> {
     await this.#rounds.close();
-    await super.close();
+    // A move that is under way would bring a connection that nobody leaves.
     await this.#moving;
+    await super.close();
   }
 
   /** Measures, and registers at the best server. */
