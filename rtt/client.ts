@@ -48,19 +48,19 @@ export class RttClient extends P2pClient {
       heardAt: () => this.heardAt,
       done: (round) => this.#done(round),
     });
-    let measured = false;
+    let lost = false;
     const onStatus = (status: ClientStatus) => {
       if (status.state === "connected") rounds.chooser.use(status.server);
       else if (status.state === "reconnecting") {
         rounds.chooser.lose(lastPart(status.reason));
-        measured = true;
+        lost = true;
       }
       options.onStatus?.(status);
     };
     const rank = async () => {
       // What is known of the others is at most a round old; when all of that fails, it is measured again.
-      const decided = measured ? rounds.decide().decision.server : undefined;
-      measured = false;
+      const decided = lost ? rounds.decide().decision.server : undefined;
+      lost = false;
       return order(decided ?? (await rounds.measure()).decision.server, rounds);
     };
     super({ ...options, rank, onStatus });

@@ -133,7 +133,7 @@ export class Rounds implements AsyncDisposable {
       return knows;
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) this.#denied = error;
-      if (!this.#closed) chooser.failed(server, whyNot(error));
+      if (!this.#closed && !isHeard()) chooser.failed(server, whyNot(error));
       return [];
     }
   }

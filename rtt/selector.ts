@@ -94,7 +94,9 @@ export class Selector implements Policy {
 
   #compare(used: ServerTimes, { servers, now, name }: Situation): Verdict {
     const others = servers.filter(({ server }) => server !== used.server);
-    const worth = others.filter((other) => this.#lacks(used, other) === undefined);
+    const worth = others.filter((other) =>
+      other.lowMs < used.lowMs && this.#lacks(used, other) === undefined
+    );
     this.#held = new Map(
       worth.map(({ server }) => [server, (this.#held.get(server) ?? 0) + 1]),
     );
@@ -133,7 +135,7 @@ export class Selector implements Policy {
     if (gain < minGainShare * used.lowMs) {
       return `less than the ${formatShare(minGainShare)} that a move is worth`;
     }
-    return gain > 0 ? undefined : "which is nothing";
+    return undefined;
   }
 
   /** Of two that chance picks, the one with fewer users; the first, where that is not known. */
