@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { Chooser } from "@netlab/rtt";
-import { createPolicy, type PolicyName } from "@netlab/rtt";
+import { Chooser, createPolicy, type PolicyName } from "@netlab/rtt";
 import { seeded } from "../random.ts";
 import type { Trace } from "./trace.ts";
 
