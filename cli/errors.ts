@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NetlabError } from "@netlab/protocol";
+import { NetlabError } from "@netlab/protocol/errors";
 
 /**
  * The command line cannot be understood, or asks for what does not go together. Programs end with
@@ -75,7 +75,7 @@ function describePermission(message: string): string {
   const [, access, quoted, bare] = match;
   const target = quoted ?? bare;
   return `No permission for ${access} access${target ? ` to ${target}` : ""}; ` +
-    `add --allow-${access}${quoted ? `=${quoted}` : ""} after "deno run"`;
+    `add --allow-${access}${quoted && access !== "all" ? `=${quoted}` : ""} after "deno run"`;
 }
 
 function findCause<E extends Error>(

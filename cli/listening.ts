@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
+import { DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import { green, red } from "./colors.ts";
 import { print } from "./print.ts";
 import { ask } from "./prompt.ts";

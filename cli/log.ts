@@ -1,10 +1,9 @@
 /**
  * Log lines, the output of programs that run on: coloured for people, or an object a line for
- * programs. LogTape is loaded when it is asked for, so that programs which log nothing start faster.
+ * programs. Must not know what they say.
  *
  * @module
  */
-import type { LogLevel as LogTapeLevel, LogRecord } from "@logtape/logtape";
 import { dim, red, yellow } from "./colors.ts";
 import { describeError, oneLine } from "./errors.ts";
 import { print } from "./print.ts";
@@ -12,7 +11,10 @@ import { print } from "./print.ts";
 /** How much is logged: what is as grave as this, and what is graver. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** How {@linkcode configureLogs} logs. */
+/** From the least grave to the gravest. */
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** How {@linkcode terminalLogger} logs. */
 export interface LogOptions {
   /**
    * Whether a line is a JSON object, with `time` (ISO 8601), `level`, `message` and the properties
@@ -29,10 +31,10 @@ export interface LogOptions {
   level?: LogLevel;
 }
 
-/**
- * Takes log lines. Messages are templates in LogTape's form, filled in from the properties: `"linked to
- * {peer}"`.
- */
+/** What belongs to a log line, by name. */
+type Properties = Record<string, unknown>;
+
+/** Takes log lines. `{name}` in a message stands for the property of that name: `"linked to {peer}"`. */
 export interface TerminalLogger {
   /** For who looks into the workings. */
   debug(message: string, properties?: Record<string, unknown>): void;
@@ -44,60 +46,47 @@ export interface TerminalLogger {
   error(message: string, properties?: Record<string, unknown>): void;
 }
 
-/**
- * Sends what is logged to standard output, written in order and before the call returns.
- *
- * @returns The logger for the whole of netlab.
- */
-export async function configureLogs(options: LogOptions = {}): Promise<TerminalLogger> {
-  const { configureSync, getLogger } = await import("@logtape/logtape");
+/** A logger to standard output. Lines are written in order, and before the call returns. */
+export function terminalLogger(options: LogOptions = {}): TerminalLogger {
   const format = options.json ? formatJson : formatText;
-  const level = options.level ?? "info";
-  configureSync({
-    reset: true,
-    sinks: { output: (record) => print(format(record)) },
-    loggers: [
-      {
-        category: "netlab",
-        sinks: ["output"],
-        lowestLevel: level === "warn" ? "warning" : level,
-      },
-      // LogTape's reports on itself: only what went wrong.
-      { category: ["logtape", "meta"], sinks: ["output"], lowestLevel: "error" },
-    ],
-  });
-  return getLogger("netlab");
+  const least = LEVELS.indexOf(options.level ?? "info");
+  const logAt = (level: LogLevel) => (message: string, properties: Properties = {}) => {
+    if (LEVELS.indexOf(level) < least) return;
+    print(format(level, fillIn(message, properties), properties));
+  };
+  return { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") };
 }
 
-/** A record as text: `20:15:03 linked to 127.0.0.1:5002`. */
-function formatText(record: LogRecord): string {
-  const time = new Date(record.timestamp).toTimeString().slice(0, 8);
-  return `${dim(time)} ${colorOf(record.level)(messageText(record))}`;
+/** `20:15:03 linked to 127.0.0.1:5002`. */
+function formatText(level: LogLevel, message: string): string {
+  return `${dim(new Date().toTimeString().slice(0, 8))} ${COLORS[level](message)}`;
 }
 
-function colorOf(level: LogTapeLevel): (text: string) => string {
-  if (level === "warning") return yellow;
-  if (level === "error" || level === "fatal") return red;
-  return level === "info" ? String : dim;
-}
+const COLORS: Record<LogLevel, (text: string) => string> = {
+  debug: dim,
+  info: String,
+  warn: yellow,
+  error: red,
+};
 
-/** A record as a JSON object in one line. The names that every line has cannot be taken by properties. */
-function formatJson(record: LogRecord): string {
-  const { time: _, level: __, message: ___, ...properties } = record.properties;
-  return JSON.stringify({
-    time: new Date(record.timestamp).toISOString(),
-    level: record.level === "warning" ? "warn" : record.level,
-    message: messageText(record),
-    ...properties,
-  }, (_key, value) => {
+/** A JSON object in one line. The names that every line has cannot be taken by properties. */
+function formatJson(level: LogLevel, message: string, properties: Properties): string {
+  const { time: _, level: __, message: ___, ...rest } = properties;
+  const line = { time: new Date().toISOString(), level, message, ...rest };
+  return JSON.stringify(line, (_key, value) => {
     if (value instanceof Error) return describeError(value);
     return typeof value === "bigint" ? Number(value) : value;
   });
 }
 
 /** The message with its values in place; they may come from the network, so it stays one line. */
-function messageText(record: LogRecord): string {
-  return oneLine(record.message.map(valueText).join(""));
+function fillIn(message: string, properties: Properties): string {
+  return oneLine(
+    message.replace(
+      /\{(\w+)\}/g,
+      (all, name) => Object.hasOwn(properties, name) ? valueText(properties[name]) : all,
+    ),
+  );
 }
 
 function valueText(value: unknown): string {

@@ -33,6 +33,7 @@
 export * from "./colors.ts";
 export * from "./errors.ts";
 export * from "./listening.ts";
+export * from "./live.ts";
 export * from "./log.ts";
 export * from "./options.ts";
 export * from "./print.ts";

@@ -7,10 +7,10 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
-import { type Address, parseAddress } from "@netlab/protocol";
+import { type Address, parseAddress } from "@netlab/protocol/address";
 import { UsageError } from "./errors.ts";
 
-export type { Address } from "@netlab/protocol";
+export type { Address } from "@netlab/protocol/address";
 
 /** What the kinds of options come to as values. */
 export interface OptionKinds {
@@ -103,7 +103,7 @@ export function parseOptions<const O extends Options>(
   const flags = names.filter((name) => all[name]!.kind === "flag");
   const valued = names.filter((name) => all[name]!.kind !== "flag");
   const unknown: string[] = [];
-  const parsed = parseArgs(joinNegativeValues(args, valued), {
+  const parsed = parseArgs(joinWrongValues(args, valued), {
     boolean: flags,
     string: [...valued, "_"],
     collect: valued,
@@ -133,12 +133,15 @@ export function parseOptions<const O extends Options>(
   return values as OptionValues<O & typeof COMMON_OPTIONS>;
 }
 
-/** `--port -1` as `--port=-1`: a number is a value, not an option, and is refused as a wrong one. */
-function joinNegativeValues(args: readonly string[], valued: string[]): string[] {
+/**
+ * `--port -1` as `--port=-1`, and `--data ""` as `--data=`: a number is a value, not an option, and so is
+ * an empty variable of a script; each is refused as a wrong one.
+ */
+function joinWrongValues(args: readonly string[], valued: string[]): string[] {
   const joined: string[] = [];
   for (const arg of args) {
     const last = joined.at(-1);
-    if (/^-\d/.test(arg) && last?.startsWith("--") && valued.includes(last.slice(2))) {
+    if (/^(-\d|$)/.test(arg) && last?.startsWith("--") && valued.includes(last.slice(2))) {
       joined[joined.length - 1] = `${last}=${arg}`;
     } else {
       joined.push(arg);

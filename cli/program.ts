@@ -6,7 +6,6 @@
  * @module
  */
 import { describeError, UsageError } from "./errors.ts";
-import { helpText } from "./help.ts";
 import { type Options, type OptionValues, parseOptions } from "./options.ts";
 import { print, printError } from "./print.ts";
 import { listenForStop } from "./signals.ts";
@@ -62,6 +61,7 @@ async function run<const O extends Options>(
   try {
     const options = parseOptions(program.options, args);
     if (options.help) {
+      const { helpText } = await import("./help.ts");
       print(helpText(program));
       return 0;
     }

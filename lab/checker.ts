@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { HistoryEvent, SeenEvent, SentEvent } from "./history.ts";
+import type { HistoryEvent, SeenEvent, SentEvent, UserEvent } from "./history.ts";
 
 export type * from "./history.ts";
 
@@ -49,6 +49,8 @@ export interface Findings {
   readonly refused: number;
   /** How many of those sent were seen by their recipients. */
   readonly seen: number;
+  /** How many were sent while their recipients were away. */
+  readonly waited: number;
   /** Accepted, and not seen by the end. */
   readonly lost: readonly SentEvent[];
   /** Seen more than once, and how often. */
@@ -63,7 +65,7 @@ export interface Findings {
   readonly doubts: readonly string[];
   /** From sending to the network's word that it has a message; none when nothing was accepted. */
   readonly acceptedMs: Latency | undefined;
-  /** From sending to being seen; none when nothing was. */
+  /** From sending, or the recipient's return, to being seen; none when nothing was. */
   readonly seenMs: Latency | undefined;
   /** 0 when all promises were kept, 1 when one was broken, 2 when that cannot be told. */
   readonly exitCode: 0 | 1 | 2;
@@ -96,14 +98,14 @@ interface Story {
  */
 export function checkHistory(history: Iterable<HistoryEvent>): Findings {
   const stories = new Map<string, Story>();
-  const disconnections = new Map<string, number[]>();
+  const users = new Map<string, UserEvent[]>();
   const doubts: string[] = [];
   const unexpected: Unexpected[] = [];
   for (const event of history) {
-    if (event.kind === "disconnected") {
-      const times = disconnections.get(event.user);
-      if (times) times.push(event.at);
-      else disconnections.set(event.user, [event.at]);
+    if ("user" in event) {
+      const events = users.get(event.user);
+      if (events) events.push(event);
+      else users.set(event.user, [event]);
       continue;
     }
     const story = stories.get(event.id);
@@ -123,7 +125,7 @@ export function checkHistory(history: Iterable<HistoryEvent>): Findings {
       story.answeredAt = event.at;
     }
   }
-  return conclude([...stories.values()], disconnections, unexpected, doubts);
+  return conclude([...stories.values()], new Whereabouts(users), unexpected, doubts);
 }
 
 function whyUnexpected(event: SeenEvent, story: Story | undefined): Unexpected["why"] | undefined {
@@ -135,7 +137,7 @@ function whyUnexpected(event: SeenEvent, story: Story | undefined): Unexpected["
 
 function conclude(
   stories: Story[],
-  disconnections: Map<string, number[]>,
+  whereabouts: Whereabouts,
   unexpected: Unexpected[],
   doubts: string[],
 ): Findings {
@@ -150,7 +152,7 @@ function conclude(
   for (const { sent, seenAt: [at] } of refused) {
     if (at !== undefined) unexpected.push({ ...sent, kind: "seen", at, why: "refused" });
   }
-  const outOfOrder = findOutOfOrder(seen, disconnections);
+  const outOfOrder = findOutOfOrder(seen, whereabouts);
   if (accepted.length === 0) {
     doubts.push("no message was accepted, so no promise was put to the test");
   }
@@ -160,6 +162,7 @@ function conclude(
     accepted: accepted.length,
     refused: refused.length,
     seen: seen.length,
+    waited: stories.filter(({ sent }) => whereabouts.isAway(sent.recipient, sent.at)).length,
     lost,
     duplicated,
     unexpected,
@@ -167,13 +170,15 @@ function conclude(
     unknown: stories.filter(({ answer }) => answer === undefined).map(({ sent }) => sent),
     doubts,
     acceptedMs: latencyOf(accepted.map(({ sent, answeredAt }) => answeredAt - sent.at)),
-    seenMs: latencyOf(seen.map(({ sent, seenAt }) => seenAt[0]! - sent.at)),
+    seenMs: latencyOf(seen.map(({ sent, seenAt: [at] }) => {
+      return at! - Math.max(sent.at, whereabouts.returnedAt(sent.recipient, at!));
+    })),
     exitCode: broken ? 1 : doubts.length > 0 ? 2 : 0,
   };
 }
 
-/** Those seen after a later one, unless their sender lost the connection while they were under way. */
-function findOutOfOrder(seen: Story[], disconnections: Map<string, number[]>): OutOfOrder[] {
+/** Those seen after a later one, unless order was not promised while they were under way. */
+function findOutOfOrder(seen: Story[], whereabouts: Whereabouts): OutOfOrder[] {
   const pairs = Map.groupBy(seen, ({ sent }) => JSON.stringify([sent.sender, sent.recipient]));
   const found: OutOfOrder[] = [];
   for (const stories of pairs.values()) {
@@ -183,10 +188,7 @@ function findOutOfOrder(seen: Story[], disconnections: Map<string, number[]>): O
     for (const story of stories) {
       const { sent, seenAt: [at] } = story;
       if (furthest && sent.sequence < furthest.sent.sequence) {
-        const lost = disconnections.get(sent.sender)?.some((time) =>
-          time >= sent.at && time <= at!
-        );
-        if (!lost) found.push({ late: sent, after: furthest.sent });
+        if (!whereabouts.isExcused(sent, at!)) found.push({ late: sent, after: furthest.sent });
       } else {
         furthest = story;
       }
@@ -195,8 +197,46 @@ function findOutOfOrder(seen: Story[], disconnections: Map<string, number[]>): O
   return found;
 }
 
-/** By the nearest rank: each value is one that was measured. */
-/** How long some things took, of which each took so many milliseconds; `undefined` for none. Sorts them. */
+/** Who was where, and when. */
+class Whereabouts {
+  readonly #events: ReadonlyMap<string, readonly UserEvent[]>;
+
+  constructor(events: ReadonlyMap<string, readonly UserEvent[]>) {
+    this.#events = events;
+  }
+
+  /** Whether a user was away at that time. */
+  isAway(user: string, at: number): boolean {
+    const last = this.#of(user, ["left", "returned"]).findLast((event) => event.at <= at);
+    return last?.kind === "left";
+  }
+
+  /** When a user returned last, up to that time; long ago when never. */
+  returnedAt(user: string, until: number): number {
+    return this.#of(user, ["returned"]).findLast(({ at }) => at <= until)?.at ?? -Infinity;
+  }
+
+  /**
+   * Whether a message may come late: its sender was disconnected while it was under way, or moved while
+   * the recipient was away, so that two servers kept what waited.
+   */
+  isExcused({ sender, recipient, at: from }: SentEvent, until: number): boolean {
+    const within = ({ at }: UserEvent) => at >= from && at <= until;
+    return this.#of(sender, ["disconnected"]).some(within) ||
+      this.#of(sender, ["moved"]).some((event) =>
+        within(event) && this.isAway(recipient, event.at)
+      );
+  }
+
+  #of(user: string, kinds: readonly UserEvent["kind"][]): readonly UserEvent[] {
+    return this.#events.get(user)?.filter(({ kind }) => kinds.includes(kind)) ?? [];
+  }
+}
+
+/**
+ * How long some things took, of which each took so many milliseconds; `undefined` for none. By the nearest
+ * rank: each value is one that was measured. Sorts them.
+ */
 export function latencyOf(times: number[]): Latency | undefined {
   if (times.length === 0) return undefined;
   times.sort((a, b) => a - b);

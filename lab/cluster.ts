@@ -47,6 +47,13 @@ export interface ClusterOptions {
    */
   proxies?: boolean;
   /**
+   * Whether servers tell others addresses on which nobody listens, so that users know only those that they
+   * were given.
+   *
+   * @default {with proxies}
+   */
+  hidden?: boolean;
+  /**
    * What is wrong from the start with what goes from one server to another, by their numbers. For a
    * cluster with proxies.
    *
@@ -72,8 +79,8 @@ export interface ClusterOptions {
 
 const MAX_SERVERS = 25;
 /**
- * With proxies, servers advertise ports on which nobody listens, from this one up: whoever learned of a
- * server from another one would go round the proxy of that link.
+ * Hidden servers advertise ports on which nobody listens, from this one up: whoever learned of a server
+ * from another one would go round the proxy on its way.
  */
 const DEAD_PORT = 700;
 
@@ -105,8 +112,8 @@ export class Cluster implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
 
   private constructor(options: ClusterOptions, ports: number[]) {
-    const { system = "p2p", program, processes = false, proxies = false, onEvent = () => {} } =
-      options;
+    const { system = "p2p", program, processes = false, onEvent = () => {} } = options;
+    const { proxies = false, hidden = proxies } = options;
     this.#links = ports.map(() => []);
     this.servers = ports.map((port, index) =>
       new ClusterServer(index, {
@@ -115,7 +122,7 @@ export class Cluster implements AsyncDisposable {
         program,
         processes,
         data: options.data && `${options.data}/server-${index}`,
-        advertise: `${DEFAULT_HOST}:${proxies ? DEAD_PORT + index : port}`,
+        advertise: `${DEFAULT_HOST}:${hidden ? DEAD_PORT + index : port}`,
         peers: () => this.#peersOf(index),
         onEvent: (event) => {
           onEvent(index, event);

@@ -6,7 +6,8 @@
  */
 import { P2pClient } from "@netlab/p2p/client";
 import { type Latency, latencyOf } from "./checker.ts";
-import type { Cluster } from "./cluster.ts";
+import { RttClient } from "@netlab/rtt/client";
+import type { Cluster, ClusterSystem } from "./cluster.ts";
 
 /** Users that connect at one time: a server takes so many at once without a queue. */
 const TOGETHER = 100;
@@ -24,11 +25,13 @@ export interface Failover {
 /**
  * Puts users on the first server of a cluster, ends that server, and waits for the users.
  *
+ * @param system What the cluster's servers and the users are.
  * @param how `kill` crashes it, `terminate` ends it in good order.
  * @param deadlineMs How long it is waited for them: milliseconds.
  */
 export async function measureFailover(
   cluster: Cluster,
+  system: ClusterSystem,
   users: number,
   how: "kill" | "terminate",
   deadlineMs: number,
@@ -44,16 +47,17 @@ export async function measureFailover(
     await Promise.all(clients.map((client) => client.close()));
   });
   const connect = async (number: number) => {
-    clients.push(
-      await P2pClient.connect({
-        name: `User ${number}`,
-        servers,
-        onStatus: ({ state }) => {
-          if (state !== "connected" || endedAt === Infinity) return;
-          if (back.push(performance.now() - endedAt) === users) all.resolve();
-        },
-      }),
-    );
+    const client = await (system === "rtt" ? RttClient : P2pClient).connect({
+      name: `User ${number}`,
+      servers,
+      onStatus: ({ state }) => {
+        if (state !== "connected" || endedAt === Infinity) return;
+        if (back.push(performance.now() - endedAt) === users) all.resolve();
+      },
+    });
+    clients.push(client);
+    // Users who choose by time and load are anywhere.
+    await client.moveTo(first!.address);
   };
   for (let from = 0; from < users; from += TOGETHER) {
     const some = Array.from({ length: Math.min(TOGETHER, users - from) }, (_, i) => from + i);

@@ -9,6 +9,7 @@ import config from "./deno.json" with { type: "json" };
 import { Cluster } from "./cluster.ts";
 import { measureFailover } from "./failover.ts";
 import { count, formatMs } from "./report.ts";
+import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 
 /** How long users are waited for: milliseconds. */
 const DEADLINE_MS = 20_000;
@@ -27,6 +28,7 @@ export const labFailoverProgram = {
   options: {
     servers: { kind: "integer", default: 5, min: 2, max: 25, help: "How many servers." },
     clients: { kind: "integer", default: 1_000, min: 1, help: "How many users." },
+    system: SYSTEM_OPTION,
     drain: { kind: "flag", help: "The server leaves in good order (SIGTERM)." },
     json: { kind: "flag", help: "Print the figures as a JSON object, and nothing else." },
   },
@@ -38,17 +40,18 @@ export const labFailoverProgram = {
 
 /** Runs it. */
 export async function runLabFailover(
-  { servers, clients, drain, json }: OptionValues<typeof labFailoverProgram.options>,
+  { servers, clients, system: named, drain, json }: OptionValues<typeof labFailoverProgram.options>,
 ): Promise<number> {
-  await using cluster = await Cluster.start({ servers, processes: true });
+  const system = systemOf(named);
+  await using cluster = await Cluster.start({ servers, system, processes: true });
   await cluster.linked();
   const how = drain ? "terminate" : "kill";
-  const found = await measureFailover(cluster, clients, how, DEADLINE_MS);
+  const found = await measureFailover(cluster, system, clients, how, DEADLINE_MS);
   const { backMs, lost, spread } = found;
   const share = clients / spread.length;
   const fair = share < MIN_SHARE || Math.max(...spread) <= 2 * share;
   const kept = lost === 0 && fair;
-  if (json) print(JSON.stringify({ ...found, clients, drain }));
+  if (json) print(JSON.stringify({ ...found, clients, system, drain }));
   else {
     const verdict = kept ? "All are on another server" : `${count(lost)} users have no server`;
     print(bold((kept ? green : red)(lost > 0 || kept ? verdict : "One server has got too many")));

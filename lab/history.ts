@@ -44,15 +44,19 @@ export interface SeenEvent {
   readonly sender: string;
 }
 
-/** A user lost the connection to the network. Order is promised only while a sender is connected. */
-export interface DisconnectedEvent {
+/**
+ * Where a user stands has changed. One who is `disconnected` has lost the connection to the network; one
+ * who `moved` is at another server and did not lose it; one who `left` is away until they `returned`. Order
+ * is promised only while a sender is connected, and time counts only while a recipient is there.
+ */
+export interface UserEvent {
   /** What happened. */
-  readonly kind: "disconnected";
+  readonly kind: "disconnected" | "moved" | "left" | "returned";
   /** When: milliseconds. */
   readonly at: number;
-  /** Who lost it. */
+  /** Whom it is about. */
   readonly user: string;
 }
 
 /** Something that happened in a run. */
-export type HistoryEvent = SentEvent | AnsweredEvent | SeenEvent | DisconnectedEvent;
+export type HistoryEvent = SentEvent | AnsweredEvent | SeenEvent | UserEvent;

@@ -7,6 +7,7 @@
 import { type Program, runProgram, UsageError } from "@netlab/cli";
 import config from "./deno.json" with { type: "json" };
 import { labFailoverProgram, runLabFailover } from "./failover_program.ts";
+import { labFlapProgram, runLabFlap } from "./flap_program.ts";
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
 import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim_program.ts";
@@ -43,6 +44,10 @@ const program = {
       what: "A way round that is faster than the straight one",
     },
     {
+      command: "deno task lab flap",
+      what: "When to move to a faster server: netlab's way beside others",
+    },
+    {
       command: "deno task lab proxy 127.0.0.1:5001 --latency 100",
       what: "A slow way to a server",
     },
@@ -55,14 +60,15 @@ if (import.meta.main) {
   if (command === "sim") await runProgram(labSimProgram, runSim, args);
   if (command === "replay") await runProgram(labReplayProgram, runReplay, args);
   if (command === "failover") await runProgram(labFailoverProgram, runLabFailover, args);
+  if (command === "flap") await runProgram(labFlapProgram, runLabFlap, args);
   if (command === "ways") await runProgram(labWaysProgram, runLabWays, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");
   await runProgram(program, () => {
     throw new UsageError(
       command === ""
-        ? "Say which command: run, failover, sim, replay, ways or proxy"
-        : `Unknown command ${command}: run, failover, sim, replay, ways or proxy`,
+        ? "Say which command: run, failover, sim, replay, ways, flap or proxy"
+        : `Unknown command ${command}: run, failover, sim, replay, ways, flap or proxy`,
     );
   }, isOption ? Deno.args : []);
 }

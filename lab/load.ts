@@ -1,12 +1,15 @@
 /**
- * Users who write to each other at a steady rate, and the history of what they saw. Owns the clients
- * and the pace; knows nothing of servers but their addresses, nor of who breaks what meanwhile.
+ * Users who write to each other at a steady rate, some of whom come and go, and the history of what they
+ * saw. Owns the clients and the pace; knows nothing of servers but their addresses, nor of who breaks
+ * what meanwhile.
  *
  * @module
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
-import { RttClient } from "@netlab/rtt/client";
+import type { RoundsOptions } from "@netlab/rtt";
+import { type Round, RttClient } from "@netlab/rtt/client";
+import { Absences } from "./absences.ts";
 import type { HistoryEvent } from "./history.ts";
 import { pick, type Random, seeded } from "./random.ts";
 import type { ClusterSystem } from "./server_start.ts";
@@ -15,7 +18,7 @@ import type { ClusterSystem } from "./server_start.ts";
 export interface LoadOptions {
   /** The system that the users belong to. */
   readonly system: ClusterSystem;
-  /** The addresses of the servers; users are spread over them. */
+  /** The addresses of the servers, over which users are spread; they are to learn of no others. */
   readonly servers: readonly string[];
   /** How many users: 2 or more. */
   readonly clients: number;
@@ -23,7 +26,11 @@ export interface LoadOptions {
   readonly perSecond: number;
   /** A user is moved to another server every so often: milliseconds; never when left out. */
   readonly switchEveryMs?: number | undefined;
-  /** What chance starts from: who writes to whom. */
+  /** How rtt users measure and choose their servers; as they do by default when left out. */
+  readonly choice?: RoundsOptions;
+  /** Hears what rtt users measured and decided. */
+  readonly onRound?: (user: string, round: Round) => void;
+  /** What chance starts from: who writes to whom, and when users are away. */
   readonly seed: number;
 }
 
@@ -41,7 +48,11 @@ export interface LoadCounts {
   seen: number;
   /** How often a user moved to another server because it was told to. */
   switches: number;
-  /** Users without a server at the moment. */
+  /** How often a user left for a while. */
+  absences: number;
+  /** Users who are away at the moment. */
+  away: number;
+  /** Users who are not away, and without a server at the moment. */
   offline: number;
 }
 
@@ -53,6 +64,9 @@ const TICK_MS = 10;
 const MAX_UNDER_WAY = 50;
 /** When nothing moved for this long, nothing more will come: milliseconds. */
 const QUIET_MS = 15_000;
+
+/** One of so many users comes and goes. */
+const COMES_AND_GOES = 3;
 
 /** What these mean is that nobody knows: the message may have got there. Other codes say that it did not. */
 const NO_ANSWER: ReadonlySet<number> = new Set([
@@ -70,6 +84,15 @@ async function accepted(client: P2pClient, recipient: string, text: string): Pro
   await client.send(recipient, text);
 }
 
+/** One of the users. */
+interface User {
+  readonly client: P2pClient;
+  readonly servers: readonly string[];
+  /** Of one who comes and goes. */
+  readonly absences: Absences | undefined;
+  switching: Promise<void> | undefined;
+}
+
 /** Users who write to each other. */
 export class Load implements AsyncDisposable {
   /** What happened so far. */
@@ -84,16 +107,19 @@ export class Load implements AsyncDisposable {
     unanswered: 0,
     seen: 0,
     switches: 0,
+    absences: 0,
+    away: 0,
     offline: 0,
   };
   readonly #options: LoadOptions;
   readonly #random: Random;
-  readonly #clients: P2pClient[] = [];
+  readonly #users: User[] = [];
+  readonly #ways = new AsyncDisposableStack();
+  readonly #away = new Set<string>();
   readonly #offline = new Set<string>();
   readonly #sequences = new Map<string, number>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #awaited = new Set<string>();
-  readonly #switching = new Map<P2pClient, Promise<void>>();
   /** When a message was answered or seen last. */
   #movedAt = 0;
 
@@ -114,7 +140,10 @@ export class Load implements AsyncDisposable {
     }
   }
 
-  /** Writes at the given pace until so many messages were sent, so long passed, or `stop` aborts. */
+  /**
+   * Writes at the given pace until so many messages were sent, so long passed, or `stop` aborts. Users
+   * come and go meanwhile, and all are there in the end.
+   */
   async run(end: { messages?: number; ms?: number }, stop: AbortSignal): Promise<void> {
     const { messages = Infinity, ms = Infinity } = end;
     const start = performance.now();
@@ -135,9 +164,11 @@ export class Load implements AsyncDisposable {
       for (let count = 0; count < most; count++) this.#sendOne();
     };
     const timer = setInterval(tick, TICK_MS);
+    for (const { absences, client } of this.#users) absences?.begin(() => this.#left(client.name));
     await done.promise;
     clearInterval(timer);
-    await Promise.all(this.#switching.values());
+    for (const { absences } of this.#users) absences?.end();
+    await Promise.all(this.#users.map(({ switching }) => switching));
   }
 
   /**
@@ -154,8 +185,9 @@ export class Load implements AsyncDisposable {
 
   /** Signs the users off. */
   async close(): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.close()));
+    await Promise.all(this.#users.map(({ client }) => client.close()));
     await Promise.all(this.#underWay);
+    await this.#ways.disposeAsync();
   }
 
   /** The same as {@linkcode Load.close}. */
@@ -164,11 +196,15 @@ export class Load implements AsyncDisposable {
   }
 
   get #room(): number {
-    return this.#clients.length * MAX_UNDER_WAY - this.#underWay.size;
+    return this.#users.length * MAX_UNDER_WAY - this.#underWay.size;
   }
 
   async #join(number: number): Promise<void> {
-    const { system, servers } = this.#options;
+    const { system, seed, choice, onRound } = this.#options;
+    const absences = number % COMES_AND_GOES === COMES_AND_GOES - 1
+      ? this.#ways.use(await Absences.of(this.#options.servers, seed, number))
+      : undefined;
+    const servers = absences?.addresses ?? this.#options.servers;
     const name = `user-${number + 1}`;
     // Each begins with another server, and knows them all.
     const first = number % servers.length;
@@ -176,20 +212,26 @@ export class Load implements AsyncDisposable {
       name,
       servers: [...servers.slice(first), ...servers.slice(0, first)],
       sendTimeoutMs: ANSWER_MS,
+      ...choice,
+      ...onRound && { onRound: (round: Round) => onRound(name, round) },
       onStatus: (status) => {
         if (status.state === "reconnecting") {
           this.#record({ kind: "disconnected", at: performance.now(), user: name });
           this.#offline.add(name);
         } else {
           this.#offline.delete(name);
+          // What was under way when the user left may say that they are connected.
+          if (!absences?.away && this.#away.delete(name)) {
+            this.#record({ kind: "returned", at: performance.now(), user: name });
+          }
           if (status.state === "closed" && status.error) {
             this.thrownOut.push(`${name}: ${status.error.message}`);
           }
         }
-        this.counts.offline = this.#offline.size;
+        this.#countUsers();
       },
     });
-    this.#clients.push(client);
+    this.#users.push({ client, servers, absences, switching: undefined });
     void this.#read(client);
   }
 
@@ -211,24 +253,41 @@ export class Load implements AsyncDisposable {
     }
   }
 
+  #left(user: string): void {
+    this.counts.absences++;
+    this.#away.add(user);
+    this.#record({ kind: "left", at: performance.now(), user });
+    this.#countUsers();
+  }
+
+  #countUsers(): void {
+    this.counts.away = this.#away.size;
+    this.counts.offline = this.#offline.difference(this.#away).size;
+  }
+
   /** Moves some user who is not on the move to some other server. */
   #switchOne(): void {
-    const client = pick(this.#random, this.#clients);
-    const others = this.#options.servers.filter((server) => server !== client.server);
-    if (others.length === 0 || client.server === undefined || this.#switching.has(client)) return;
-    const switching = client.moveTo(pick(this.#random, others)).then(
-      () => void this.counts.switches++,
+    const user = pick(this.#random, this.#users);
+    const { client, servers } = user;
+    const others = servers.filter((server) => server !== client.server);
+    if (others.length === 0 || client.server === undefined || user.switching) return;
+    user.switching = client.moveTo(pick(this.#random, others)).then(
+      () => {
+        this.counts.switches++;
+        this.#record({ kind: "moved", at: performance.now(), user: client.name });
+      },
       () => {}, // that server is away: the user stays
-    ).then(() => void this.#switching.delete(client));
-    this.#switching.set(client, switching);
+    ).then(() => void (user.switching = undefined));
   }
 
   #sendOne(): void {
-    const sender = pick(this.#random, this.#clients);
-    const others = this.#clients.length - 1;
-    const step = 1 + Math.floor(this.#random() * others);
-    const recipient =
-      this.#clients[(this.#clients.indexOf(sender) + step) % this.#clients.length]!.name;
+    const count = this.#users.length;
+    let number = Math.floor(this.#random() * count);
+    // Who is away has nobody to give a message to; the first user never is.
+    while (this.#users[number]!.absences?.away) number = (number + 1) % count;
+    const sender = this.#users[number]!.client;
+    const step = 1 + Math.floor(this.#random() * (count - 1));
+    const recipient = this.#users[(number + step) % count]!.client.name;
     const pair = `${sender.name} ${recipient}`;
     const sequence = (this.#sequences.get(pair) ?? 0) + 1;
     this.#sequences.set(pair, sequence);

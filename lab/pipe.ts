@@ -5,12 +5,18 @@
  * @module
  */
 import type { Socket } from "node:net";
+import { clearImmediate, setImmediate } from "node:timers";
 import type { Decisions, Faults } from "./faults.ts";
 
 /** No more is read while so many bytes wait. */
 const MAX_HELD_BYTES = 1024 * 1024;
 /** A limited direction lets its bytes through in pieces of so much time: milliseconds. */
 const PIECE_MS = 10;
+/**
+ * Timers fire that much too late, more or less: they are set for so much earlier, and what is left is
+ * waited for turn by turn. Milliseconds.
+ */
+const TIMER_LATE_MS = 1;
 /** The time between two slices: milliseconds. */
 const SLICE_MS = 1;
 /** How much time lost to late timers is made up for, while bytes wait: milliseconds. */
@@ -37,6 +43,7 @@ export class Pipe {
   #hole = false;
   #over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #immediate: ReturnType<typeof setImmediate> | undefined;
 
   /** Starts reading; `reset` is to break the whole connection. */
   constructor(from: Socket, to: Socket, faults: Faults, decisions: Decisions, reset: () => void) {
@@ -61,7 +68,7 @@ export class Pipe {
   close(): void {
     this.#over = true;
     this.#held = [];
-    clearTimeout(this.#timer);
+    this.#stopWaiting();
   }
 
   #hold(bytes: Held["bytes"]): void {
@@ -79,21 +86,30 @@ export class Pipe {
 
   /** Does all that can be done now, and sees to it that this is called when more can be. */
   #pump(): void {
-    clearTimeout(this.#timer);
+    this.#stopWaiting();
     const { stall, swallow } = this.#faults;
     while (!this.#over && !this.#writing && !stall) {
       const head = this.#held[0];
       if (!head) return;
       const wait = Math.max(head.dueAt, this.#freeAt) - performance.now();
       if (wait > 0) {
-        // Timers count whole milliseconds.
-        this.#timer = setTimeout(() => this.#pump(), Math.ceil(wait));
-        return;
+        return this.#pumpIn(wait);
       }
       if (swallow) this.#swallow(head);
       else if (this.#hole) this.#reset();
       else this.#pass(head);
     }
+  }
+
+  #pumpIn(ms: number): void {
+    const early = Math.floor(ms - TIMER_LATE_MS);
+    if (early > 0) this.#timer = setTimeout(() => this.#pump(), early);
+    else this.#immediate = setImmediate(() => this.#pump());
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
   }
 
   #swallow({ bytes }: Held): void {

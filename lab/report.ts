@@ -11,11 +11,12 @@ const MAX_NAMED = 5;
 
 /** Findings as lines of plain text; the first says how it went. */
 export function formatFindings(findings: Findings): string[] {
-  const { sent, accepted, refused, seen, unknown, doubts } = findings;
+  const { sent, accepted, refused, seen, waited, unknown, doubts } = findings;
   const lines = [
     verdict(findings),
     `  sent ${count(sent)}, accepted ${count(accepted)}, refused ${count(refused)}, ` +
     `seen ${count(seen)}, unknown ${count(unknown.length)}`,
+    ...waited === 0 ? [] : [`  sent to users who were away ${count(waited)}`],
     `  accepted after ${times(findings.acceptedMs)}`,
     `  seen after     ${times(findings.seenMs)}`,
   ];

@@ -9,6 +9,7 @@ import {
   cyan,
   dim,
   green,
+  Live,
   type OptionValues,
   print,
   type Program,
@@ -19,11 +20,11 @@ import {
 import config from "./deno.json" with { type: "json" };
 import { Chaos } from "./chaos.ts";
 import { checkHistory, type Findings } from "./checker.ts";
-import { Cluster, type ClusterSystem } from "./cluster.ts";
-import { Live } from "./live.ts";
+import { Cluster } from "./cluster.ts";
 import { Load } from "./load.ts";
 import { randomSeed } from "./random.ts";
 import { count, formatFindings } from "./report.ts";
+import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 
 /** What `lab run` is. */
 export const labRunProgram = {
@@ -39,7 +40,7 @@ export const labRunProgram = {
     seconds: { kind: "seconds", help: "How long they write. Default: 10, unless --messages." },
     messages: { kind: "integer", min: 1, help: "How many messages they write, however long." },
     rate: { kind: "integer", default: 200, min: 1, help: "Messages a second, all together." },
-    system: { kind: "string", value: "p2p|rtt", default: "p2p", help: "Which system." },
+    system: SYSTEM_OPTION,
     "kill-every": {
       kind: "seconds",
       help: "Kill a server (kill -9) every so often; it comes back soon.",
@@ -73,10 +74,15 @@ export const labRunProgram = {
   ],
 } as const satisfies Program;
 
-/** Runs it; the exit code is the checker's. */
+/**
+ * Runs it; the exit code is the checker's.
+ *
+ * @param program What each server runs instead of the system's own: for tests, which have worse ones.
+ */
 export async function runLabRun(
   options: OptionValues<typeof labRunProgram.options>,
   stop: AbortSignal,
+  program?: string,
 ): Promise<number> {
   const system = systemOf(options.system);
   if (options.seconds !== undefined && options.messages !== undefined) {
@@ -102,7 +108,10 @@ export async function runLabRun(
     system,
     processes: !options["one-process"],
     proxies: options.faults,
+    // Or users who are away would find ways round.
+    hidden: true,
     seed,
+    ...program !== undefined && { program },
     ...data !== undefined && { data },
     onEvent: (server, { event }) => {
       if (event === "crashed") tell(red(`server ${server} crashed by itself`));
@@ -151,9 +160,10 @@ export async function runLabRun(
     return 2;
   }
   const findings = checkHistory(load.history);
+  const { switches, absences } = load.counts;
   if (options.json) {
     print(
-      JSON.stringify({ ...findings, seed, kills: chaos.kills, switches: load.counts.switches }),
+      JSON.stringify({ ...findings, seed, kills: chaos.kills, switches, absences }),
     );
   } else printFindings(findings, load, chaos);
   return findings.exitCode;
@@ -171,21 +181,16 @@ function freshFolder(path: string): string {
   }
 }
 
-function systemOf(text: string): ClusterSystem {
-  if (text === "p2p" || text === "rtt") return text;
-  throw new UsageError(`Option --system: ${JSON.stringify(text)} is not p2p or rtt`);
-}
-
 function printFindings(findings: Findings, load: Load, chaos: Chaos): void {
   const [verdict, ...lines] = formatFindings(findings);
   const color = [green, red, yellow][findings.exitCode]!;
   print();
   print(color(bold(verdict!)));
   for (const line of lines) print(line);
+  const { switches, absences } = load.counts;
   print(
-    `  ${chaos.kills} kills, ${chaos.faults} faults on links, ${
-      count(load.counts.switches)
-    } switches`,
+    `  ${count(chaos.kills)} kills, ${count(chaos.faults)} faults on links, ` +
+      `${count(switches)} switches, ${count(absences)} absences of users`,
   );
   for (const line of load.thrownOut) print(yellow(`  thrown out: ${line}`));
 }
@@ -226,6 +231,7 @@ function statusLines(columns: number, { phase, rate, cluster, load, chaos }: Sce
       ` ${field("refused", count(counts.refused))}`,
       field("unanswered", count(counts.unanswered)),
       field("under way", count(underWay)),
+      field("away", count(counts.away)),
       counts.offline > 0 ? yellow(`${counts.offline} users look for a server`) : "",
     ].join("   "),
   ];

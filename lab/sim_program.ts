@@ -8,6 +8,7 @@ import {
   bold,
   dim,
   green,
+  Live,
   type OptionValues,
   print,
   type Program,
@@ -15,7 +16,6 @@ import {
   UsageError,
 } from "@netlab/cli";
 import config from "./deno.json" with { type: "json" };
-import { Live } from "./live.ts";
 import { formatFindings } from "./report.ts";
 import { runWays } from "./sim_ways.ts";
 import { describeAction, makePlan, type Plan } from "./simulator/plan.ts";

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { green, print, red, table } from "@netlab/cli";
-import { Live } from "./live.ts";
+import { green, Live, print, red, table } from "@netlab/cli";
 import { count } from "./report.ts";
 import { shareOut } from "./simulator/share_out.ts";
 import type { Change, ChangeResult, WaysOutcome } from "./simulator/ways.ts";

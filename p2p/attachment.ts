@@ -206,6 +206,7 @@ export class Attachment implements Outlet {
     try {
       await this.#connection.run({
         frame: (frame) => this.#frame(frame),
+        turn: () => this.heardAt = performance.now(),
         drained: () => this.#events.drained(this),
       });
     } catch (error) {
@@ -222,7 +223,6 @@ export class Attachment implements Outlet {
   }
 
   #frame(frame: Frame): void {
-    this.heardAt = performance.now();
     if (frame.type === FrameType.Error) return this.#error(readError(frame));
     if (frame.type === FrameType.InformationResponse && frame.subtype === Information.Servers) {
       return this.#events.servers(readServers(frame.payload));

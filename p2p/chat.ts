@@ -15,6 +15,8 @@ export interface ChatCommand {
   readonly help: string;
   /** Does it; the lines to show. */
   run(): Promise<string[]>;
+  /** Gets what shows other lines in place of those; it returns whether it still could. */
+  live?(show: (lines: readonly string[]) => boolean): void;
 }
 
 const HELP = [
@@ -27,14 +29,16 @@ type Line =
   | { kind: "nothing" }
   | { kind: "command"; name: string }
   | { kind: "message"; recipient: string; text: string }
-  | { kind: "incomplete"; recipient: string };
+  | { kind: "incomplete"; recipient: string }
+  | { kind: "misquoted" };
 
 /** What a line asks for: a command behind a slash, or a message behind the name of its recipient. */
 export function parseLine(line: string): Line {
   const trimmed = line.trim();
   if (trimmed === "") return { kind: "nothing" };
   if (trimmed.startsWith("/")) return { kind: "command", name: trimmed.slice(1).split(/\s/)[0]! };
-  const match = /^\s*(?:"([^"]+)"|(\S+))(?:\s([^]*))?$/.exec(line)!;
+  const match = /^\s*(?:"([^"]+)"|([^\s"]\S*))(?:\s([^]*))?$/.exec(line);
+  if (!match) return { kind: "misquoted" };
   const recipient = (match[1] ?? match[2])!;
   const text = match[3]?.trim();
   return text ? { kind: "message", recipient, text } : { kind: "incomplete", recipient };
@@ -80,6 +84,8 @@ export class Chat {
         this.#complain(
           `Type a message behind the name: ${asked.recipient} Hello; /help shows more`,
         );
+      } else if (asked.kind === "misquoted") {
+        this.#complain('Put the name between two quotation marks: "A NAME" Hello');
       }
       this.#screen.prompt();
     }
@@ -149,7 +155,9 @@ export class Chat {
       return this.#complain(`There is no command /${name}; /help lists those that there are`);
     }
     try {
-      for (const line of await command.run()) this.#screen.print(line);
+      const lines = await command.run();
+      if (command.live) command.live(this.#screen.pin(lines));
+      else for (const line of lines) this.#screen.print(line);
     } catch (error) {
       this.#complain(describeError(error));
     }

@@ -8,8 +8,12 @@ import {
   ask,
   describeError,
   dim,
+  type Option,
+  type Options,
+  type OptionValues,
   print,
   printError,
+  type Program,
   red,
   runProgram,
   UsageError,
@@ -26,8 +30,24 @@ import { Chat, type ChatCommand } from "./chat.ts";
 import type { ClientStatus, P2pClient, P2pClientOptions } from "./client.ts";
 import { openScreen } from "./screen.ts";
 
+export type { ChatCommand } from "./chat.ts";
+
+/** The options of every client program. */
+const OPTIONS = {
+  name: { kind: "string", value: "NAME", help: "Your name on the network." },
+  server: {
+    kind: "address",
+    repeat: true,
+    positional: true,
+    help: "Where a server is; tried in this order. Default: ports 5001 to 5005 on 127.0.0.1.",
+  },
+} as const satisfies Options;
+
 /** What a program says about itself, and what it adds. */
-export interface ClientProgram<C extends P2pClient> {
+export interface ClientProgram<
+  C extends P2pClient,
+  O extends Options = Readonly<Record<never, Option>>,
+> {
   /** Its name, such as `netlab p2p client`. */
   readonly name: string;
   /** The task that starts it, such as `p2p:client`. */
@@ -36,12 +56,31 @@ export interface ClientProgram<C extends P2pClient> {
   readonly summary: string;
   /** The version of its package. */
   readonly version: string;
+  /** Options besides the common ones. */
+  readonly options?: O;
+  /** Commands worth trying, besides the common ones. */
+  readonly examples?: Program["examples"];
+  /**
+   * Does something else in place of connecting, where the options ask for that; the exit status then.
+   *
+   * @param given What was given of the common options.
+   */
+  instead?(
+    values: OptionValues<O>,
+    given: { name: string | undefined; servers: string[] },
+    stop: AbortSignal,
+  ): Promise<number> | undefined;
   /**
    * Connects.
    *
    * @param print Prints a line to standard output.
+   * @param values The values of the program's own options.
    */
-  connect(options: P2pClientOptions, print: (line: string) => void): Promise<C>;
+  connect(
+    options: P2pClientOptions,
+    print: (line: string) => void,
+    values: OptionValues<O>,
+  ): Promise<C>;
   /** What to print when the client is connected, if not where. */
   connected?(client: C): string;
   /** Commands besides the common ones. */
@@ -52,8 +91,8 @@ export interface ClientProgram<C extends P2pClient> {
 const ANY = "any";
 
 /** Runs a client until its input ends, and then the process. */
-export async function runClientProgram<C extends P2pClient>(
-  program: ClientProgram<C>,
+export async function runClientProgram<C extends P2pClient, const O extends Options>(
+  program: ClientProgram<C, O>,
 ): Promise<never> {
   const { name, task, summary, version } = program;
   return await runProgram({
@@ -61,15 +100,7 @@ export async function runClientProgram<C extends P2pClient>(
     summary,
     version,
     usage: `deno task ${task} [options]`,
-    options: {
-      name: { kind: "string", value: "NAME", help: "Your name on the network." },
-      server: {
-        kind: "address",
-        repeat: true,
-        positional: true,
-        help: "Where a server is; tried in this order. Default: ports 5001 to 5005 on 127.0.0.1.",
-      },
-    },
+    options: { ...OPTIONS, ...program.options },
     examples: [
       { command: `deno task ${task}`, what: "Asks for your name, and connects" },
       {
@@ -80,11 +111,16 @@ export async function runClientProgram<C extends P2pClient>(
         command: `echo "Bob Hello" | deno task ${task} --name Alice`,
         what: "Sends one message; the exit status says whether it is safe",
       },
+      ...program.examples ?? [],
     ],
-  }, async (options, stop) => {
+  }, async (values, stop) => {
+    const options = values as OptionValues<typeof OPTIONS>;
+    const own = values as unknown as OptionValues<O>;
     const person = Deno.stdin.isTerminal();
     const given = options.server.map(formatAddress);
     let wanted = options.name;
+    const instead = program.instead?.(own, { name: wanted, servers: given }, stop);
+    if (instead) return await instead;
     if (wanted === undefined && !person) {
       throw new UsageError("Option --name is needed when standard input is not a terminal");
     }
@@ -102,7 +138,7 @@ export async function runClientProgram<C extends P2pClient>(
     for (;;) {
       wanted ??= await askForName(stop);
       if (wanted === undefined) return 0;
-      const ended = await connect(program, { name: wanted, servers, typed }, stop);
+      const ended = await connect(program, own, { name: wanted, servers, typed }, stop);
       if (typeof ended === "number") return ended;
       wanted = undefined;
       typed = ended.typed;
@@ -117,8 +153,9 @@ interface Taken {
 }
 
 /** Connects and talks; the exit status, unless the name is taken. */
-async function connect<C extends P2pClient>(
-  program: ClientProgram<C>,
+async function connect<C extends P2pClient, O extends Options>(
+  program: ClientProgram<C, O>,
+  values: OptionValues<O>,
   { name, servers, typed }: { name: string; servers: readonly string[]; typed: string },
   stop: AbortSignal,
 ): Promise<number | Taken> {
@@ -131,14 +168,18 @@ async function connect<C extends P2pClient>(
     if (line !== undefined) (Deno.stdin.isTerminal() ? show : printError)(line);
   };
   try {
-    client = await program.connect({
-      name,
-      ...servers.length > 0 && { servers },
-      onStatus: (changed) => {
-        status = changed;
-        if (client) showStatus();
+    client = await program.connect(
+      {
+        name,
+        ...servers.length > 0 && { servers },
+        onStatus: (changed) => {
+          status = changed;
+          if (client) showStatus();
+        },
       },
-    }, (line) => show(line));
+      (line) => show(line),
+      values,
+    );
   } catch (error) {
     if (!isTaken(error) || !Deno.stdin.isTerminal()) throw error;
     print(red(describeError(error)));

@@ -12,30 +12,29 @@ const CONNECT_MS = 5_000;
 /**
  * Opens a TCP connection to `address`, `host:port`.
  *
+ * @param stop Gives up when it aborts.
  * @throws {TypeError} When the text is not an address.
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when nothing can be reached there,
  *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds, with the system's error
  *   as its cause.
  * @throws {Deno.errors.NotCapable} When the program may not use that address.
  */
-export async function dial(address: string): Promise<FrameConnection> {
+export async function dial(address: string, stop?: AbortSignal): Promise<FrameConnection> {
   const { hostname, port } = parseAddress(address);
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), CONNECT_MS);
+  const deadline = AbortSignal.timeout(CONNECT_MS);
+  const signal = stop ? AbortSignal.any([deadline, stop]) : deadline;
   try {
-    const conn = await Deno.connect({ hostname, port, signal: deadline.signal });
+    const conn = await Deno.connect({ hostname, port, signal });
     conn.setNoDelay(true);
     return new FrameConnection(conn);
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable) throw cause;
-    const timedOut = deadline.signal.aborted;
+    const timedOut = deadline.aborted;
     throw new NetlabError(
       timedOut ? ErrorCode.TimedOut : ErrorCode.ConnectionLost,
       `Cannot reach ${address}: ${timedOut ? "no answer" : reasonOf(cause)}`,
       { cause, fatal: true },
     );
-  } finally {
-    clearTimeout(timer);
   }
 }
 

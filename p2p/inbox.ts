@@ -39,13 +39,15 @@ export class Inbox {
 
   /** The next message; to take it is what its sender waits to hear of. */
   next(): Promise<IteratorResult<Message, undefined>> {
-    const { waiting } = this.#queue;
+    const value = this.#queue.shift();
+    if (value) {
+      this.#took(value, this.#queue.waiting === 0);
+      return Promise.resolve({ value, done: false });
+    }
+    // Nothing is there: what was taken is acknowledged now, and so is the next one as it comes.
+    this.#session.acknowledge();
     const next = this.#queue.next();
-    if (waiting === 0) {
-      // Nothing is there: what was taken is acknowledged now, and so is the next one as it comes.
-      this.#session.acknowledge();
-      void next.then(({ value }) => value && this.#took(value, true), () => {});
-    } else void next.then(({ value }) => value && this.#took(value, waiting === 1));
+    void next.then(({ value }) => value && this.#took(value, true), () => {});
     return next;
   }
 

@@ -5,10 +5,32 @@
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { ErrorCode, NetlabError, readUuid, type Receipt, writeUuid } from "@netlab/protocol";
+import {
+  ErrorCode,
+  HEADER_BYTES,
+  MessageFields,
+  messageId,
+  NetlabError,
+  readName,
+  readReceipts,
+  type Receipt,
+} from "@netlab/protocol";
 import { MIN_ENDS } from "./core/ended_stories.ts";
 import type { MailStore, StoredMessage } from "./core/mail_store.ts";
 import type { Logger } from "./logger.ts";
+import {
+  type BatchState,
+  BatchWriter,
+  countReceipts,
+  inBatches,
+  isWasteful,
+  MailBatch,
+  readBatch,
+  shrinkBatch,
+  stateOf,
+  wholeBatch,
+} from "./mail_batch.ts";
+import { migrate } from "./mail_schema.ts";
 
 const FILE = "messages.db";
 
@@ -18,46 +40,42 @@ const MAX_ENDS = 2 * MIN_ENDS;
 /** SQLite's code for a file that another process has locked. */
 const SQLITE_BUSY = 5;
 
-/** Each makes the schema of its index plus one out of the one before; `user_version` counts them. */
-const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE message (
-     number INTEGER PRIMARY KEY,
-     id TEXT NOT NULL UNIQUE,
-     sender TEXT NOT NULL,
-     recipient TEXT NOT NULL,
-     accepted_at INTEGER NOT NULL,
-     message BLOB NOT NULL
-   ) STRICT`,
-  `CREATE TABLE ended (
-     number INTEGER PRIMARY KEY,
-     id BLOB NOT NULL,
-     state INTEGER NOT NULL,
-     code INTEGER NOT NULL,
-     reason TEXT NOT NULL
-   ) STRICT`,
-];
-
 /** A store that survives a crash of the process and of the machine. */
 export class MailDatabase implements MailStore, Disposable {
   /** What was written survives. */
   readonly durable = true;
   readonly #database: DatabaseSync;
+  readonly #logger: Logger;
+  readonly #writer = new BatchWriter();
   readonly #insert: StatementSync;
+  readonly #read: StatementSync;
+  readonly #shrink: StatementSync;
   readonly #delete: StatementSync;
-  readonly #insertEnd: StatementSync;
+  readonly #insertGone: StatementSync;
+  readonly #deleteGone: StatementSync;
+  readonly #insertEnds: StatementSync;
   readonly #forgetEnds: StatementSync;
+  /** The rows of ends, oldest first, and how many ends are in each. */
+  readonly #ends: { readonly number: number; readonly count: number }[];
+  #endCount: number;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(database: DatabaseSync, logger: Logger) {
     this.#database = database;
-    this.#insert = database.prepare(
-      "INSERT INTO message (id, sender, recipient, accepted_at, message) VALUES (?, ?, ?, ?, ?) " +
-        "ON CONFLICT (id) DO NOTHING",
-    );
-    this.#delete = database.prepare("DELETE FROM message WHERE id = ?");
-    this.#insertEnd = database.prepare(
-      "INSERT INTO ended (id, state, code, reason) VALUES (?, ?, ?, ?)",
-    );
-    this.#forgetEnds = database.prepare("DELETE FROM ended WHERE number <= ?");
+    this.#logger = logger;
+    const prepare = (sql: string) => database.prepare(sql);
+    this.#insert = prepare("INSERT INTO batch (messages) VALUES (?)");
+    this.#read = prepare("SELECT messages FROM batch WHERE number = ?");
+    this.#shrink = prepare("UPDATE batch SET messages = ? WHERE number = ?");
+    this.#delete = prepare("DELETE FROM batch WHERE number = ?");
+    this.#insertGone = prepare("INSERT OR REPLACE INTO gone (batch, bits) VALUES (?, ?)");
+    this.#deleteGone = prepare("DELETE FROM gone WHERE batch = ?");
+    this.#insertEnds = prepare("INSERT INTO ends (receipts) VALUES (?)");
+    this.#forgetEnds = prepare("DELETE FROM ends WHERE number <= ?");
+    this.#ends = prepare("SELECT number, receipts FROM ends ORDER BY number").all().map((row) => ({
+      number: row.number as number,
+      count: countReceipts(row.receipts as Uint8Array),
+    }));
+    this.#endCount = this.#ends.reduce((sum, { count }) => sum + count, 0);
   }
 
   /**
@@ -71,11 +89,13 @@ export class MailDatabase implements MailStore, Disposable {
     const path = `${folder}/${FILE}`;
     try {
       Deno.mkdirSync(folder, { recursive: true });
+      // Of a file that may not be written SQLite says no more than that there was an error.
+      Deno.openSync(path, { write: true, create: true }).close();
     } catch (cause) {
       throw failed(folder, cause);
     }
     try {
-      return new MailDatabase(prepare(path));
+      return new MailDatabase(prepare(path), logger);
     } catch (error) {
       if (!isDamage(error)) {
         throw failed(folder, error);
@@ -90,77 +110,150 @@ export class MailDatabase implements MailStore, Disposable {
           aside,
         },
       );
-      return new MailDatabase(prepare(path));
+      return new MailDatabase(prepare(path), logger);
     }
   }
 
-  /** What was written and not removed, oldest first. */
+  /** What was written and not removed, oldest first. What cannot be read is logged and left out. */
   *load(): Iterable<StoredMessage> {
     const rows = this.#database.prepare(
-      "SELECT id, sender, recipient, accepted_at, message FROM message ORDER BY number",
+      "SELECT number, messages, bits FROM batch LEFT JOIN gone ON number = batch ORDER BY number",
     );
+    const fields = new MessageFields();
     for (const row of rows.iterate()) {
-      yield {
-        id: row.id as string,
-        sender: row.sender as string,
-        recipient: row.recipient as string,
-        acceptedAt: row.accepted_at as number,
-        message: row.message as Uint8Array,
-      };
+      const number = row.number as number;
+      const messages = row.messages as Uint8Array;
+      try {
+        const batch = new MailBatch(number, stateOf(messages, row.bits as Uint8Array | null));
+        for (const stored of readBatch(messages, batch.state.gone)) {
+          fields.read(stored.bytes, stored.start + HEADER_BYTES, stored.end);
+          const id = messageId(fields);
+          const sender = readName(stored.bytes, fields.sender, fields.senderEnd);
+          const recipient = readName(stored.bytes, fields.recipient, fields.recipientEnd);
+          yield { ...stored, id, sender, recipient, batch };
+        }
+      } catch (error) {
+        this.#tellOfDamage(error, `messages in batch ${number} are damaged and not delivered`);
+      }
     }
   }
 
   /** How stories ended, the newest of them, oldest first. */
   *loadEnds(): Iterable<Receipt> {
-    const rows = this.#database.prepare(
-      "SELECT id, state, code, reason FROM ended ORDER BY number",
-    );
-    for (const row of rows.iterate()) {
-      yield {
-        id: readUuid(row.id as Uint8Array, 0),
-        state: row.state as number,
-        code: row.code as number,
-        reason: row.reason as string,
-      };
+    const rows = this.#database.prepare("SELECT number, receipts FROM ends ORDER BY number");
+    for (const { number, receipts } of rows.iterate()) {
+      try {
+        yield* readReceipts(receipts as Uint8Array);
+      } catch (error) {
+        this.#tellOfDamage(error, `receipts in row ${number} are damaged`);
+      }
     }
   }
 
-  /** Writes what came and takes out what went, in one transaction; it is on the disk when this returns. */
+  /** Takes out what went and writes what came, in one transaction; it is on the disk when this returns. */
   write(
     added: readonly StoredMessage[],
-    removed: readonly string[],
-    ends: readonly Receipt[],
+    removed: readonly StoredMessage[],
+    ends: Uint8Array,
   ): void {
     this.#database.exec("BEGIN IMMEDIATE");
+    // What becomes true with the end of the transaction.
+    const afterwards: (() => void)[] = [];
     try {
-      // What went may have come again since.
-      for (const id of removed) this.#delete.run(id);
-      for (const { id, sender, recipient, acceptedAt, message } of added) {
-        this.#insert.run(id, sender, recipient, Math.floor(acceptedAt), message);
+      for (const [batch, messages] of byBatch(removed)) {
+        const state = this.#remove(batch, messages);
+        if (state) afterwards.push(() => batch.state = state);
       }
-      let newest: number | bigint = 0;
-      for (const { id, state, code, reason } of ends) {
-        const bytes = new Uint8Array(16);
-        writeUuid(id, bytes, 0);
-        newest = this.#insertEnd.run(bytes, state, code, reason).lastInsertRowid;
+      for (const messages of inBatches(added)) {
+        const value = this.#writer.encode(messages);
+        const number = Number(this.#insert.run(value).lastInsertRowid);
+        const batch = new MailBatch(number, wholeBatch(messages.length, value.length));
+        afterwards.push(() => {
+          for (let position = 0; position < messages.length; position++) {
+            messages[position]!.batch = batch;
+            messages[position]!.position = position;
+          }
+        });
       }
-      if (ends.length > 0) this.#forgetEnds.run(Number(newest) - MAX_ENDS);
+      if (ends.length > 0) afterwards.push(this.#remember(ends));
       this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
+    for (const becomesTrue of afterwards) becomesTrue();
   }
 
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#database.close();
   }
+
+  /** What cannot be read is no reason not to start. */
+  #tellOfDamage(error: unknown, what: string): void {
+    if (!(error instanceof NetlabError)) throw error;
+    this.#logger.error(`${what}: {error}`, { event: "storage.damaged", error });
+  }
+
+  /** Removes messages of one batch; what is left of it, if anything is. */
+  #remove(batch: MailBatch, messages: readonly StoredMessage[]): BatchState | undefined {
+    const { number } = batch;
+    const state = batch.without(messages);
+    if (!state) {
+      this.#delete.run(number);
+      this.#deleteGone.run(number);
+      return undefined;
+    }
+    this.#insertGone.run(number, state.gone);
+    if (!isWasteful(state)) return state;
+    const { messages: value } = this.#read.get(number)!;
+    const shrunk = shrinkBatch(value as Uint8Array, state.gone);
+    this.#shrink.run(shrunk, number);
+    return { ...state, bytes: shrunk.length };
+  }
+
+  /** Writes down how stories ended, and forgets the oldest ends; what is to be noted when that is true. */
+  #remember(ends: Uint8Array): () => void {
+    const number = Number(this.#insertEnds.run(ends).lastInsertRowid);
+    const count = countReceipts(ends);
+    let remembered = this.#endCount + count;
+    let old = 0;
+    for (const { count } of this.#ends) {
+      if (remembered - count < MAX_ENDS) break;
+      remembered -= count;
+      old++;
+    }
+    if (old > 0) this.#forgetEnds.run(this.#ends[old - 1]!.number);
+    return () => {
+      this.#ends.splice(0, old);
+      this.#ends.push({ number, count });
+      this.#endCount = remembered;
+    };
+  }
+}
+
+/** Messages that were loaded or written, by the batches that they are in. */
+function byBatch(messages: readonly StoredMessage[]): Map<MailBatch, StoredMessage[]> {
+  const batches = new Map<MailBatch, StoredMessage[]>();
+  let last: MailBatch | undefined;
+  let its: StoredMessage[] = [];
+  for (const message of messages) {
+    if (!(message.batch instanceof MailBatch)) continue;
+    if (message.batch !== last) {
+      last = message.batch;
+      its = batches.get(last) ?? [];
+      batches.set(last, its);
+    }
+    its.push(message);
+  }
+  return batches;
 }
 
 function prepare(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   try {
+    // Of a new file; large, as most values are: half the time in SQLite goes by the number of pages.
+    database.exec("PRAGMA page_size = 16384");
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
@@ -171,17 +264,6 @@ function prepare(path: string): DatabaseSync {
   } catch (error) {
     database.close();
     throw error;
-  }
-}
-
-function migrate(database: DatabaseSync): void {
-  const version = database.prepare("PRAGMA user_version").get()!.user_version as number;
-  if (version > MIGRATIONS.length) {
-    throw new Error(`it was written by a newer version (${version}); use that one`);
-  }
-  for (const [index, statement] of MIGRATIONS.entries()) {
-    if (index < version) continue;
-    database.exec(`BEGIN IMMEDIATE; ${statement}; PRAGMA user_version = ${index + 1}; COMMIT`);
   }
 }
 
@@ -201,7 +283,12 @@ function failed(folder: string, cause: unknown): NetlabError {
 
 function explain(error: unknown): string {
   if (error instanceof Deno.errors.AlreadyExists) return "it is a file; choose a folder";
+  if (error instanceof Deno.errors.NotADirectory) return "it is below a file; choose a folder";
+  if (error instanceof Deno.errors.IsADirectory) return `${FILE} in it is a folder; choose another`;
   const { errcode, message } = error as { errcode?: number; message: string };
+  if (error instanceof Deno.errors.PermissionDenied || message.endsWith("readonly database")) {
+    return "this user may not write there; choose another folder, or permit it";
+  }
   // Deno 2.9 gives no code with SQLite's errors, so that the text is all there is.
   return errcode === SQLITE_BUSY || message === "database is locked"
     ? "another server uses it; choose another folder"

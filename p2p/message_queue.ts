@@ -59,17 +59,22 @@ export class MessageQueue {
     }
   }
 
+  /** Takes out the next message, if one is there. */
+  shift(): Message | undefined {
+    if (this.#head === this.#items.length) return undefined;
+    const value = this.#items[this.#head++]!;
+    if (this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    if (this.#items.length - this.#head <= MANY / 2) this.#press(false);
+    return value;
+  }
+
   /** The next message, as soon as there is one. */
   next(): Promise<IteratorResult<Message, undefined>> {
-    if (this.#head < this.#items.length) {
-      const value = this.#items[this.#head++]!;
-      if (this.#head * 2 >= this.#items.length) {
-        this.#items = this.#items.slice(this.#head);
-        this.#head = 0;
-      }
-      if (this.#items.length - this.#head <= MANY / 2) this.#press(false);
-      return Promise.resolve({ value, done: false });
-    }
+    const value = this.shift();
+    if (value) return Promise.resolve({ value, done: false });
     if (this.#error) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve({ value: undefined, done: true });
     const waiting = Promise.withResolvers<IteratorResult<Message, undefined>>();

@@ -16,6 +16,11 @@ export interface Screen extends AsyncIterable<string>, Disposable {
   readonly typed: string;
   /** Prints a line above the one that is being typed. */
   print(line: string): void;
+  /**
+   * Prints lines that change. What it returns shows others in their place, and says whether it could: not
+   * when something was printed or entered behind them, nor without a terminal.
+   */
+  pin(lines: readonly string[]): (lines: readonly string[]) => boolean;
   /** Asks for the next line again, after an answer. */
   prompt(): void;
   /** Ends the reading: whoever reads lines comes to the end. */
@@ -39,6 +44,19 @@ export function openScreen(prompt: string, typed = ""): Screen {
   editor.on("SIGINT", () => editor.close());
   let open = true;
   editor.on("close", () => open = false);
+  /** How many lines were printed or entered: what is pinned stays as long as there are no more. */
+  let count = 0;
+  editor.on("line", () => count++);
+  /** Prints in place of so many lines above the one that is being typed. */
+  const printAbove = (text: string, replaced = 0) => {
+    const { rows } = editor.getCursorPos();
+    readline.moveCursor(process.stdout, 0, -rows - replaced);
+    readline.cursorTo(process.stdout, 0);
+    readline.clearScreenDown(process.stdout);
+    // The editor goes up as many rows as it was down before it draws its line again.
+    print(text + "\n".repeat(rows));
+    editor.prompt(true);
+  };
   if (interactive && typed !== "") editor.write(typed);
   const lines = editor[Symbol.asyncIterator]();
   return {
@@ -47,14 +65,20 @@ export function openScreen(prompt: string, typed = ""): Screen {
       return editor.line;
     },
     print(line) {
+      count++;
       if (!interactive || !open) return print(line);
-      const { rows } = editor.getCursorPos();
-      readline.moveCursor(process.stdout, 0, -rows);
-      readline.cursorTo(process.stdout, 0);
-      readline.clearScreenDown(process.stdout);
-      // The editor goes up as many rows as it was down before it draws its line again.
-      print(line + "\n".repeat(rows));
-      editor.prompt(true);
+      printAbove(line);
+    },
+    pin(lines) {
+      this.print(lines.join("\n"));
+      const pinned = count;
+      let { length } = lines;
+      return (others) => {
+        if (!interactive || !open || count !== pinned) return false;
+        printAbove(others.join("\n"), length);
+        ({ length } = others);
+        return true;
+      };
     },
     prompt() {
       if (interactive && open) editor.prompt(true);

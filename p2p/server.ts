@@ -1,25 +1,15 @@
 /**
- * The messaging server: sockets around the routing core, and the program that runs it. Owns the
- * listener, the connections and the timer; what a server decides is in `core/`.
+ * The messaging server as its users see it, and the program that runs it. Owns the options, the
+ * questions and the leaving; the rest is loaded when a server starts.
  *
  * @module
  */
-import { DEFAULT_HOST, formatAddress, parseAddress } from "@netlab/protocol";
-import {
-  type Frame,
-  FrameConnection,
-  type FrameHandler,
-  type ProtocolError,
-} from "@netlab/protocol";
-import type { Dial, Port } from "./core/host.ts";
-import type { Link } from "./core/link.ts";
-import type { LinkCosts } from "./core/link_costs.ts";
-import type { MailStore } from "./core/mail_store.ts";
-import type { MailboxLimits } from "./core/mailbox.ts";
 import type { FrameRule } from "./core/frame_rules.ts";
-import { RoutingCore } from "./core/routing_core.ts";
-import { dial } from "./dial.ts";
+import type { LinkCosts } from "./core/link_costs.ts";
+import type { MailboxLimits } from "./core/mailbox.ts";
+import type { RoutingCore } from "./core/routing_core.ts";
 import { type Logger, silentLogger } from "./logger.ts";
+import type { Sockets } from "./sockets.ts";
 
 /** How a {@linkcode P2pServer} listens, and whom it looks for. */
 export interface P2pServerOptions {
@@ -89,14 +79,10 @@ export interface PeerInfo {
   via: string[];
 }
 
-/** How often the core is told the time: milliseconds. */
-const TICK_MS = 250;
 /** How long the users of a server that drains may take to move: milliseconds. */
 const DRAIN_MS = 9_000;
 /** How often a server that drains looks whether it is done: milliseconds. */
 const LOOK_EVERY_MS = 10;
-/** How long to wait when the system has no resources for another connection: milliseconds. */
-const ACCEPT_PAUSE_MS = 100;
 
 /**
  * A messaging server: its users write to the users of every server that it finds.
@@ -111,50 +97,15 @@ const ACCEPT_PAUSE_MS = 100;
  * ```
  */
 export class P2pServer implements AsyncDisposable {
+  readonly #sockets: Sockets;
   readonly #core: RoutingCore;
-  readonly #listener: Deno.TcpListener;
   readonly #store: Disposable | undefined;
-  readonly #logger: Logger;
-  readonly #address: string;
-  readonly #connections = new Set<Promise<void>>();
-  readonly #dials = new Set<Promise<void>>();
-  readonly #timer: ReturnType<typeof setInterval>;
-  readonly #accepting: Promise<void>;
-  #closed = false;
-  #storeOpen = true;
+  #closing: Promise<void> | undefined;
 
-  private constructor(options: P2pServerOptions, store: (MailStore & Disposable) | undefined) {
-    const hostname = options.hostname ?? DEFAULT_HOST;
-    if (options.advertise !== undefined) parseAddress(options.advertise);
-    else if (hostname === "0.0.0.0" || hostname === "::") {
-      throw new TypeError(
-        `Cannot listen on ${hostname} without an address to advertise: say where others reach this server`,
-      );
-    }
-    for (const peer of options.peers ?? []) parseAddress(peer);
-    this.#listener = Deno.listen({ hostname, port: options.port ?? 0 });
+  private constructor(sockets: Sockets, store: Disposable | undefined) {
+    this.#sockets = sockets;
+    this.#core = sockets.core;
     this.#store = store;
-    this.#logger = options.logger ?? silentLogger;
-    this.#address = options.advertise ?? formatAddress({ hostname, port: this.port });
-    this.#core = new RoutingCore({
-      id: crypto.randomUUID(),
-      address: this.#address,
-      peers: options.peers ?? [],
-      host: {
-        dial: (address, dial) => this.#dial(address, dial),
-        random,
-        soon: (run) => setTimeout(run, 0),
-      },
-      logger: this.#logger,
-      now: now(),
-      ...store && { store },
-      ...options.limits && { limits: options.limits },
-      ...options.costs && { costs: options.costs },
-      ...options.rules && { rules: options.rules },
-    });
-    this.#timer = setInterval(() => this.#core.tick(now()), TICK_MS);
-    this.#accepting = this.#accept();
-    this.#core.tick(now());
   }
 
   /**
@@ -165,12 +116,15 @@ export class P2pServer implements AsyncDisposable {
    * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the folder for messages cannot be used.
    */
   static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
-    if (options.data === undefined) return new P2pServer(options, undefined);
-    // Only who writes messages down needs a database.
+    // Who asks the program for its version needs none of this, and most servers need no database.
+    const { Sockets } = await import("./sockets.ts");
+    if (options.data === undefined) {
+      return new P2pServer(new Sockets(options, undefined), undefined);
+    }
     const { MailDatabase } = await import("./mail_database.ts");
     const store = MailDatabase.open(options.data, options.logger ?? silentLogger);
     try {
-      return new P2pServer(options, store);
+      return new P2pServer(new Sockets(options, store), store);
     } catch (error) {
       store[Symbol.dispose]();
       throw error;
@@ -184,12 +138,12 @@ export class P2pServer implements AsyncDisposable {
 
   /** Where others reach the server, `host:port`. */
   get address(): string {
-    return this.#address;
+    return this.#core.address;
   }
 
   /** The TCP port on which it listens. */
   get port(): number {
-    return this.#listener.addr.port;
+    return this.#sockets.port;
   }
 
   /** The names of all users that can be written to, on this and on other servers. */
@@ -220,9 +174,9 @@ export class P2pServer implements AsyncDisposable {
    * closes at once.
    */
   async drain(): Promise<void> {
-    const deadline = now() + DRAIN_MS;
+    const deadline = performance.now() + DRAIN_MS;
     this.#core.drain();
-    while (!this.#closed && !this.#core.isDrained && now() < deadline) {
+    while (!this.#closing && !this.#core.isDrained && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     await this.close();
@@ -232,119 +186,15 @@ export class P2pServer implements AsyncDisposable {
    * Signs off: tells its users, lets pending bytes out, and closes all connections. Takes a second or
    * so at most. Closing twice does nothing.
    */
-  async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      clearInterval(this.#timer);
-      this.#listener.close();
-      this.#core.close();
-    }
-    await Promise.all([this.#accepting, ...this.#dials]);
-    await Promise.all(this.#connections);
-    if (this.#storeOpen) this.#store?.[Symbol.dispose]();
-    this.#storeOpen = false;
+  close(): Promise<void> {
+    this.#closing ??= this.#sockets.close().then(() => this.#store?.[Symbol.dispose]());
+    return this.#closing;
   }
 
   /** The same as {@linkcode P2pServer.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-
-  async #accept(): Promise<void> {
-    while (!this.#closed) {
-      try {
-        const conn = await this.#listener.accept();
-        conn.setNoDelay(true);
-        const { hostname } = conn.remoteAddr;
-        const connection = new FrameConnection(conn);
-        this.#core.setTime(now());
-        const remoteHost = hostname.includes(":") ? `[${hostname}]` : hostname;
-        this.#run(connection, this.#core.accepted(connection, remoteHost));
-      } catch (error) {
-        if (this.#closed) return;
-        // Too many open files, or a connection that went before it was accepted: others still come.
-        this.#logger.warn("cannot accept a connection: {error}", { error });
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
-  }
-
-  #dial(address: string, { connected, failed }: Dial): void {
-    const dialling = dial(address).then(
-      (connection) => {
-        if (this.#closed) return connection.abort();
-        this.#core.setTime(now());
-        this.#run(connection, connected(connection));
-      },
-      (error) => {
-        if (error instanceof Deno.errors.NotCapable) {
-          this.#logger.warn("cannot reach {address}: {error}", { address, error });
-        }
-        if (!this.#closed) failed(error.message);
-      },
-    ).finally(() => this.#dials.delete(dialling));
-    this.#dials.add(dialling);
-  }
-
-  #run(connection: FrameConnection & Port, link: Link): void {
-    const gone = () => {
-      this.#connections.delete(running);
-      this.#core.setTime(now());
-      this.#core.closed(link);
-    };
-    const running = connection.run(new Conversation(this.#core, link)).then(gone, (error) => {
-      const { remoteHost: host } = link;
-      this.#logger.debug("a connection to {host} broke: {error}", { host, error });
-      gone();
-    });
-    this.#connections.add(running);
-  }
-}
-
-/** What the core hears of one connection. A class, since thousands of them may be there. */
-class Conversation implements FrameHandler {
-  readonly #core: RoutingCore;
-  readonly #link: Link;
-
-  constructor(core: RoutingCore, link: Link) {
-    this.#core = core;
-    this.#link = link;
-  }
-
-  run(bytes: Uint8Array, start: number, end: number): number {
-    return this.#core.run(this.#link, bytes, start, end);
-  }
-
-  frame(frame: Frame): void {
-    this.#core.received(this.#link, frame);
-  }
-
-  turn(): void {
-    this.#core.setTime(now());
-    this.#core.turn();
-  }
-
-  ended(): void {
-    this.#core.closed(this.#link);
-  }
-
-  violation(error: ProtocolError): void {
-    this.#core.violated(this.#link, error);
-  }
-
-  drained(): void {
-    this.#core.drained(this.#link);
-  }
-}
-
-/** A number from 0 to below 1 that nobody can foresee: the core hashes names with such. */
-function random(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32;
-}
-
-/** Milliseconds since 1970, by a clock that never goes back. */
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 if (import.meta.main) {

@@ -4,16 +4,8 @@
  *
  * @module
  */
-import {
-  askForPort,
-  configureLogs,
-  listenOn,
-  listenOnFirstFree,
-  runProgram,
-  untilAborted,
-  UsageError,
-} from "@netlab/cli";
-import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
+import { runProgram } from "@netlab/cli/program";
+import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import type { P2pServerOptions } from "./server.ts";
 
 /** What a program says about itself. */
@@ -32,6 +24,8 @@ export interface ServerProgram {
 export interface RunningServer {
   /** Where others reach it, `host:port`. */
   readonly address: string;
+  /** The port on which it listens. */
+  readonly port: number;
   /** Its id, a UUID. */
   readonly id: string;
   /** Sends its users to other servers, and closes. */
@@ -94,6 +88,7 @@ export async function runServerProgram(
       "max-days": {
         kind: "integer",
         min: 1,
+        max: 36_500,
         default: 7,
         help: "Keep a message for so many days.",
       },
@@ -114,6 +109,9 @@ export async function runServerProgram(
       { command: `deno task ${task} --index 0 --json`, what: "Log lines for a program to read" },
     ],
   }, async ({ port, index, host, advertise, peer, data, json, verbose, ...limits }, stop) => {
+    // Nothing of this is needed to show the help or the version.
+    const { askForPort, listenOn, listenOnFirstFree, terminalLogger, untilAborted, UsageError } =
+      await import("@netlab/cli");
     if (port !== undefined && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
     }
@@ -127,7 +125,7 @@ export async function runServerProgram(
       chosen = await askForPort(host, stop);
       if (chosen === undefined) return 0;
     }
-    const logger = await configureLogs({ json, level: verbose ? "debug" : "info" });
+    const logger = terminalLogger({ json, level: verbose ? "debug" : "info" });
     const start = (port: number) =>
       listen({
         hostname: host,
@@ -145,9 +143,12 @@ export async function runServerProgram(
     const server = chosen === undefined
       ? await listenOnFirstFree(host, start)
       : await listenOn(host, chosen, start);
-    logger.info("listening on {address}", {
+    const local = formatAddress({ hostname: host, port: server.port });
+    const where = server.address === local ? "{address}" : "{local}, reached at {address}";
+    logger.info(`listening on ${where}`, {
       event: "listening",
       address: server.address,
+      ...server.address !== local && { local },
       id: server.id,
       pid: Deno.pid,
     });

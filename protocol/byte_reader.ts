@@ -5,7 +5,8 @@
  * @module
  */
 import { ErrorCode, ProtocolError } from "./errors.ts";
-import { readName, readText, readUuid } from "./text.ts";
+import { readName, readText } from "./text.ts";
+import { readUuid } from "./uuid.ts";
 
 /** A cursor over a payload. Every read throws a {@linkcode ProtocolError} when bytes are missing. */
 export class ByteReader {

@@ -1,12 +1,13 @@
 /**
- * One TCP or TLS connection as frames. Owns the read loop and its buffer, the write under way and its
- * bound, and how a connection ends; knows nothing of what frames mean.
+ * One TCP or TLS connection as frames. Owns when it is read and written, the bound of what waits, and
+ * how it ends; knows nothing of what frames mean.
  *
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { Frame, type FrameRun, MAX_PAYLOAD_BYTES, readFrames } from "./frame.ts";
 import { FrameWriter } from "./frame_writer.ts";
+import { ReadBuffer } from "./read_buffer.ts";
 
 /** What a {@linkcode FrameConnection} needs of a socket: `Deno.TcpConn` and `Deno.TlsConn` have it. */
 export interface ByteConnection {
@@ -34,6 +35,12 @@ export interface FrameHandler {
   violation?(error: ProtocolError): void;
   /** Nothing waits to be written any more. */
   drained?(): void;
+  /**
+   * The connection has ended, and its socket is closed; the last that is heard of it.
+   *
+   * @param error Why, when it did not end in good order: what {@linkcode FrameConnection.run} throws.
+   */
+  closed?(error: unknown): void;
 }
 
 /** How a {@linkcode FrameConnection} behaves. */
@@ -60,14 +67,8 @@ export interface FrameConnectionOptions {
   lingerMs?: number;
 }
 
-/** Read buffer while a connection is quiet: bytes. Thousands of idle users have one each. */
-const QUIET_BUFFER_BYTES = 512;
-/** Read buffer under load: 64 KiB cost twice as much time in the system. The largest frame fits. */
-const BUSY_BUFFER_BYTES = 256 * 1024;
-/** A buffer that was filled is followed by one so many times as large. */
-const GROWTH = 8;
-/** A larger buffer is given back after this many reads in a row that a quiet one would have held. */
-const QUIET_READS = 16;
+/** What is handed over at the moment, of whichever connection. */
+const FRAME = new Frame();
 
 /**
  * A connection that reads and writes frames. Reads go into one buffer that is used again and again,
@@ -96,25 +97,37 @@ const QUIET_READS = 16;
  * ```
  */
 export class FrameConnection {
+  /** Connections that have something to write when the turn ends. */
+  static #writers: FrameConnection[] = [];
+  /** Connections that read on then. */
+  static #readers: FrameConnection[] = [];
   /** Where frames for the other side are written. They leave at the end of the turn. */
   readonly out: FrameWriter;
   readonly #conn: ByteConnection;
   readonly #maxPayloadBytes: number;
   readonly #lingerMs: number;
-  readonly #frame = new Frame();
-  #buffer = new Uint8Array(QUIET_BUFFER_BYTES);
-  #start = 0;
-  #end = 0;
-  #filled = false;
-  #quietReads = 0;
+  readonly #took: (count: number | null) => void;
+  readonly #failed: (error: unknown) => void;
+  readonly #buffer = new ReadBuffer();
+  /** Who is told of what comes in; nobody any more once the connection is being closed. */
   #handler: FrameHandler | undefined;
+  /** Who is told of the end, even so. */
+  #owner: FrameHandler | undefined;
   #onBytes: ((bytes: Uint8Array) => void) | undefined;
   #paused = false;
-  #resume: (() => void) | undefined;
-  #reading: Promise<void> | undefined;
+  /** A read is under way, or what it brought is being handed over. */
+  #reading = false;
+  /** The other side has ended its half. */
+  #atEnd = false;
+  /** There is something to write at the end of the turn. */
+  #due = false;
   #writing: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
-  #ended = false;
+  /** Settles the promise of {@linkcode FrameConnection.run}. */
+  #onClosed: ((error: unknown) => void) | undefined;
+  /** Ends the wait of {@linkcode FrameConnection.close} for the other side. */
+  #onEnd: (() => void) | undefined;
   #closed = false;
   #error: unknown;
 
@@ -136,6 +149,12 @@ export class FrameConnection {
           ),
         ),
     });
+    // Made once, not for each read: an async function that waits would cost an idle connection more.
+    this.#took = (count) => this.#take(count);
+    this.#failed = (error) => {
+      if (!this.#closed) this.#fail(error);
+      this.#onRead();
+    };
   }
 
   /** Whether the connection is at its end: nothing is read or written any more. */
@@ -152,23 +171,22 @@ export class FrameConnection {
    * @throws {NetlabError} {@linkcode ErrorCode.TooSlow} when the other side did not read.
    * @throws {Error} What the socket reported, such as a reset.
    */
-  async run(handler: FrameHandler): Promise<void> {
-    if (!this.#closing && !this.#closed) this.#handler = handler;
-    this.#reading ??= this.#readLoop();
-    try {
-      await this.#reading;
-      this.#handler?.ended?.();
-    } catch (error) {
-      this.#error ??= error;
-      try {
-        if (error instanceof ProtocolError) handler.violation?.(error);
-        else this.abort();
-      } catch (cause) {
-        this.abort(cause);
-      }
-    }
-    await this.close();
-    if (this.#error !== undefined) throw this.#error;
+  run(handler: FrameHandler): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onClosed = (error) => error === undefined ? resolve() : reject(error);
+      this.start(handler);
+    });
+  }
+
+  /**
+   * The same for whoever has thousands of connections and no use for a promise of each:
+   * {@linkcode FrameHandler.closed} tells the end.
+   */
+  start(handler: FrameHandler): void {
+    this.#owner = handler;
+    if (this.#closed) return this.#tellClosed();
+    if (!this.#closing) this.#handler = handler;
+    this.#read();
   }
 
   /** From now on, what comes in is no frames but text, handed over as it comes: chunk by chunk. */
@@ -184,8 +202,7 @@ export class FrameConnection {
   /** Reads on. */
   resume(): void {
     this.#paused = false;
-    this.#resume?.();
-    this.#resume = undefined;
+    if (this.#owner) this.#read();
   }
 
   /**
@@ -193,16 +210,9 @@ export class FrameConnection {
    * until the other side ends too, which {@linkcode FrameConnection.run} tells. What is written after
    * the end is dropped.
    */
-  async end(): Promise<void> {
-    if (this.#ended || this.#closed) return;
-    this.#ended = true;
-    this.resume();
-    try {
-      await this.#writing;
-      if (!this.#closed) await this.#conn.closeWrite();
-    } catch (error) {
-      this.abort(error);
-    }
+  end(): Promise<void> {
+    this.#ending ??= this.#endWriting();
+    return this.#ending;
   }
 
   /**
@@ -222,87 +232,120 @@ export class FrameConnection {
     this.#closed = true;
     this.#handler = undefined;
     this.#error ??= reason;
-    this.resume();
     this.#conn.close();
+    this.#onEnd?.();
+    if (!this.#reading) this.#tellClosed();
+  }
+
+  async #endWriting(): Promise<void> {
+    if (this.#closed) return;
+    this.resume();
+    try {
+      this.#flush();
+      await this.#writing;
+      if (!this.#closed) await this.#conn.closeWrite();
+    } catch (error) {
+      this.abort(error);
+    }
   }
 
   async #linger(): Promise<void> {
     if (this.#closed) return;
-    this.resume();
+    this.#paused = false;
     const timer = setTimeout(() => this.abort(), this.#lingerMs);
-    try {
-      await this.end();
-      // A loop that ended with a violation is followed by one that drops what still comes.
-      await (this.#reading ??= this.#readLoop()).catch(() => this.#readLoop());
-    } catch {
-      // Whatever ends the reading now: the connection is being closed anyway.
-    } finally {
-      clearTimeout(timer);
-      this.abort();
+    await this.end();
+    if (!this.#atEnd && !this.#closed) {
+      const ended = new Promise<void>((resolve) => this.#onEnd = resolve);
+      this.#read();
+      await ended;
     }
+    clearTimeout(timer);
+    this.abort();
   }
 
-  async #readLoop(): Promise<void> {
-    const visit = (frame: Frame) => this.#handler?.frame(frame);
-    const handler = this.#handler;
-    const run: FrameRun | undefined = handler?.run &&
-      ((bytes, start, end) => this.#handler ? handler.run!(bytes, start, end) : start);
-    for (;;) {
-      if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
-      if (this.#closed) return;
-      this.#makeRoom();
-      let count: number | null;
+  /** Has the next bytes read, unless that is under way. */
+  #read(): void {
+    if (this.#reading || this.#paused || this.#atEnd || this.#closed) return;
+    this.#reading = true;
+    // What comes while the connection is being closed is dropped.
+    if (!this.#handler) this.#buffer.start = this.#buffer.end;
+    this.#conn.read(this.#buffer.room()).then(this.#took, this.#failed);
+  }
+
+  #take(count: number | null): void {
+    if (count === null) this.#atEnd = true;
+    if (!this.#closed) {
       try {
-        const buffer = this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
-        count = await this.#conn.read(buffer);
+        if (count === null) this.#handler?.ended?.();
+        else this.#handOver(count);
       } catch (error) {
-        if (this.#closed) return;
-        throw error;
+        this.#fail(error);
       }
-      if (count === null) return;
-      this.#end += count;
-      this.#filled = this.#end === this.#buffer.length;
-      this.#quietReads = count < QUIET_BUFFER_BYTES ? this.#quietReads + 1 : 0;
-      if (this.#handler === undefined) continue;
-      if (this.#onBytes) {
-        this.#onBytes(this.#buffer.subarray(this.#start, this.#end));
-        this.#start = this.#end;
-      } else {
-        this.#start = readFrames(
-          this.#buffer,
-          this.#start,
-          this.#end,
-          this.#maxPayloadBytes,
-          this.#frame,
-          visit,
-          run,
-        );
-        this.#handler?.turn?.();
-      }
+      if (count === null) void this.close();
+    }
+    this.#onRead();
+  }
+
+  /** Hands over what has come in. */
+  #handOver(count: number): void {
+    const buffer = this.#buffer;
+    buffer.add(count);
+    const handler = this.#handler;
+    if (!handler) return;
+    if (this.#onBytes) {
+      this.#onBytes(buffer.bytes.subarray(buffer.start, buffer.end));
+      buffer.start = buffer.end;
+      return;
+    }
+    buffer.start = readFrames(
+      buffer.bytes,
+      buffer.start,
+      buffer.end,
+      this.#maxPayloadBytes,
+      FRAME,
+      (frame) => this.#handler?.frame(frame),
+      handler.run && ((bytes, start, end) => this.#handler?.run?.(bytes, start, end) ?? start),
+    );
+    this.#handler?.turn?.();
+  }
+
+  /** What was read cannot be gone on with. */
+  #fail(error: unknown): void {
+    this.#error ??= error;
+    if (!(error instanceof ProtocolError)) return this.abort();
+    try {
+      this.#owner?.violation?.(error);
+      void this.close();
+    } catch (cause) {
+      this.abort(cause);
     }
   }
 
-  /** Moves an incomplete frame to the buffer's start, and fits the buffer to the load. */
-  #makeRoom(): void {
-    if (this.#handler === undefined) this.#start = this.#end;
-    const rest = this.#buffer.subarray(this.#start, this.#end);
-    if (this.#filled && this.#buffer.length < BUSY_BUFFER_BYTES) {
-      this.#buffer = new Uint8Array(Math.min(GROWTH * this.#buffer.length, BUSY_BUFFER_BYTES));
-      this.#buffer.set(rest);
-    } else if (rest.length > 0) {
-      this.#buffer.copyWithin(0, this.#start, this.#end);
-    } else if (this.#quietReads >= QUIET_READS && this.#buffer.length > QUIET_BUFFER_BYTES) {
-      this.#buffer = new Uint8Array(QUIET_BUFFER_BYTES);
+  /** A read has been dealt with: the next one comes at the end of the turn, when there is one. */
+  #onRead(): void {
+    if (this.#atEnd || this.#closed) {
+      this.#reading = false;
+      this.#onEnd?.();
+      if (this.#closed) this.#tellClosed();
+      return;
     }
-    this.#start = 0;
-    this.#end = rest.length;
+    FrameConnection.#atTurnEnd();
+    FrameConnection.#readers.push(this);
   }
 
   #flushSoon(): void {
-    if (this.#writing) return;
+    if (this.#writing || this.#due) return;
     // The writing half has ended: a write would fail, and tear down what still comes in.
-    if (this.#ended || this.#closed) this.out.take();
-    else this.#writing = Promise.resolve().then(() => this.#write());
+    if (this.#ending || this.#closed) return void this.out.take();
+    this.#due = true;
+    FrameConnection.#atTurnEnd();
+    FrameConnection.#writers.push(this);
+  }
+
+  #flush(): void {
+    if (!this.#due) return;
+    this.#due = false;
+    if (this.out.length > 0 && !this.#closed) this.#writing = this.#write();
   }
 
   async #write(): Promise<void> {
@@ -310,7 +353,8 @@ export class FrameConnection {
     try {
       while (out.length > 0 && !this.#closed) {
         const taken = out.take();
-        for (let at = 0; at < taken.length;) at += await this.#conn.write(taken.subarray(at));
+        let at = await this.#conn.write(taken);
+        while (at < taken.length) at += await this.#conn.write(taken.subarray(at));
         out.recycle(taken);
       }
       this.#writing = undefined;
@@ -318,6 +362,38 @@ export class FrameConnection {
     } catch (error) {
       this.#writing = undefined;
       this.abort(error);
+    }
+  }
+
+  #tellClosed(): void {
+    this.#buffer.release();
+    const owner = this.#owner;
+    if (!owner) return;
+    this.#owner = undefined;
+    // Whoever aborts a connection is in the middle of something.
+    queueMicrotask(() => {
+      owner.closed?.(this.#error);
+      this.#onClosed?.(this.#error);
+    });
+  }
+
+  static #atTurnEnd(): void {
+    if (this.#writers.length + this.#readers.length === 0) queueMicrotask(() => this.#endTurn());
+  }
+
+  /**
+   * All that came in together has been handed over. What was written leaves first, and then the next
+   * reads begin: to have one waited for takes the system some time as well.
+   */
+  static #endTurn(): void {
+    const [writers, readers] = [this.#writers, this.#readers];
+    this.#writers = [];
+    this.#readers = [];
+    for (const connection of writers) connection.#flush();
+    for (const connection of readers) {
+      connection.#reading = false;
+      if (connection.#closed) connection.#tellClosed();
+      else connection.#read();
     }
   }
 }

@@ -6,16 +6,23 @@
  */
 import { ErrorCode, NetlabError } from "./errors.ts";
 import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES } from "./frame.ts";
-import { writeUuid } from "./text.ts";
+import { writeUuid } from "./uuid.ts";
 
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(EMPTY.buffer);
 
-/** The first buffer: bytes. Thousands of connections write no more than that they are there. */
-const FIRST_BYTES = 128;
-/** Buffers that grew beyond this are given back when they are empty: bytes. */
+/** The first buffer: bytes. Most that is written in one turn fits. */
+const FIRST_BYTES = 1_024;
+/** Buffers that grew beyond this are not kept when they are empty: bytes. */
 const KEPT_BYTES = 512 * 1024;
+/** Empty buffers for whoever writes next: of thousands of connections, few have anything to write. */
+const free: Uint8Array[] = [];
+/** How many are kept. */
+const MAX_FREE = 16;
+
+/** Up to this length, ASCII is faster written here than by the encoder, which is a call out: UTF-16 units. */
+const SHORT_TEXT = 64;
 
 /** Up to this length, a copy in words of 8 bytes is faster than `set`, which needs a view: bytes. */
 const SHORT_BYTES = 192;
@@ -172,6 +179,7 @@ export class FrameWriter {
 
   /** Writes a string as UTF-8 into a payload. Same error as {@linkcode FrameWriter.bytes}. */
   text(text: string): void {
+    if (text.length <= SHORT_TEXT && this.#ascii(text)) return;
     // A UTF-16 unit becomes three bytes at most. Where those do not fit, the exact number may.
     if (text.length > MAX_PAYLOAD_BYTES || !this.hasRoom(text.length * 3)) {
       this.bytes(encoder.encode(text));
@@ -179,7 +187,26 @@ export class FrameWriter {
     }
     const at = this.#claim(text.length * 3);
     if (this.#overflowed) return;
-    this.#length = at + encoder.encodeInto(text, this.#buffer.subarray(at)).written;
+    const { written } = encoder.encodeInto(text, this.#buffer.subarray(at));
+    // As an integer: the engine would keep the length as a number with a fraction from now on.
+    this.#length = (at + written) | 0;
+  }
+
+  /** Writes a string if it is all ASCII; whether it is. */
+  #ascii(text: string): boolean {
+    const before = this.#length;
+    const at = this.#claim(text.length);
+    if (this.#overflowed) return true;
+    const buffer = this.#buffer;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= 0x80) {
+        this.#length = before;
+        return false;
+      }
+      buffer[at + i] = code;
+    }
+    return true;
   }
 
   /**
@@ -217,22 +244,32 @@ export class FrameWriter {
    * reads text, or whole frames. Made for many short ones.
    */
   copy(source: DataView, start: number, end: number): void {
+    this.join(EMPTY_VIEW, 0, source, start, end);
+  }
+
+  /**
+   * The same behind the first bytes of `head`, at most 255, which has seven more to spare. The two are
+   * never put together anywhere else: to read in other words what was just written costs more than both
+   * copies.
+   */
+  join(head: DataView, headBytes: number, source: DataView, start: number, end: number): void {
     const first = this.#length === 0;
     const length = end - start;
     // Eight bytes at a time, so up to seven more are read, and written where the next ones go.
-    if (length <= SHORT_BYTES && end + 8 <= source.byteLength) {
-      const at = this.#claim(length + 8);
-      if (this.#overflowed) return;
-      const view = this.#view;
-      for (let i = 0; i < length; i += 8) {
-        view.setBigInt64(at + i, source.getBigInt64(start + i, true), true);
-      }
-      this.#length = at + length;
-    } else {
-      const at = this.#claim(length);
-      if (this.#overflowed) return;
-      this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + start, length), at);
+    const isShort = length <= SHORT_BYTES && end + 8 <= source.byteLength;
+    const at = this.#claim(headBytes + length + (isShort || length < 8 ? 8 : 0));
+    if (this.#overflowed) return;
+    const view = this.#view;
+    for (let i = 0; i < headBytes; i += 8) {
+      view.setBigInt64(at + i, head.getBigInt64(i, true), true);
     }
+    const to = at + headBytes;
+    if (isShort) {
+      for (let i = 0; i < length; i += 8) {
+        view.setBigInt64(to + i, source.getBigInt64(start + i, true), true);
+      }
+    } else this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + start, length), to);
+    this.#length = to + length;
     if (first) this.#onFirstByte?.();
   }
 
@@ -248,10 +285,17 @@ export class FrameWriter {
     return taken;
   }
 
-  /** Gives back what {@linkcode FrameWriter.take} handed out, to be written over. */
+  /**
+   * Gives back what {@linkcode FrameWriter.take} handed out, to be written over: here when more waits
+   * already, else by whoever writes next.
+   */
   recycle(taken: Uint8Array): void {
     const buffer = new Uint8Array(taken.buffer as ArrayBuffer);
-    if (buffer.length <= KEPT_BYTES) this.#spare = buffer;
+    if (this.#length === 0) {
+      giveBack(buffer);
+      giveBack(this.#buffer);
+      this.#use(EMPTY);
+    } else if (buffer.length <= KEPT_BYTES) this.#spare = buffer;
   }
 
   /** Makes room for `bytes` more and returns where they go. */
@@ -275,11 +319,13 @@ export class FrameWriter {
       this.#onOverflow?.();
       return;
     }
-    const larger = new Uint8Array(
-      Math.max(length, Math.min(Math.max(2 * this.#buffer.length, FIRST_BYTES), this.#maxBytes)),
+    const before = this.#buffer;
+    const larger = takeFree(length, this.#maxBytes) ?? new Uint8Array(
+      Math.max(length, Math.min(Math.max(2 * before.length, FIRST_BYTES), this.#maxBytes)),
     );
-    larger.set(this.#buffer.subarray(0, this.#length));
+    if (this.#length > 0) larger.set(before.subarray(0, this.#length));
     this.#use(larger);
+    giveBack(before);
   }
 
   #use(buffer: Uint8Array): void {
@@ -288,6 +334,17 @@ export class FrameWriter {
       ? EMPTY_VIEW
       : new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
+}
+
+/** A buffer from `min` to `max` bytes, when the next free one is such. */
+function takeFree(min: number, max: number): Uint8Array | undefined {
+  const buffer = free.pop();
+  return buffer && buffer.length >= min && buffer.length <= max ? buffer : undefined;
+}
+
+function giveBack(buffer: Uint8Array): void {
+  const { length } = buffer;
+  if (length > 0 && length <= KEPT_BYTES && free.length < MAX_FREE) free.push(buffer);
 }
 
 function tooLong(bytes: number): NetlabError {

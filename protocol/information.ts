@@ -20,6 +20,8 @@ export const Capability = {
   Echo: "echo",
   /** Disconnect frames sign a user off. */
   Disconnect: "disconnect",
+  /** How many users the server serves: the word has `=` and the number behind it, `load=17`. */
+  Load: "load",
 } as const;
 
 const encoder = new TextEncoder();
@@ -100,6 +102,23 @@ export function readUsers(payload: Uint8Array): string[] {
  */
 export function readCapabilities(payload: Uint8Array): Set<string> {
   return new Set(readItems(payload, "list of capabilities"));
+}
+
+/** The word by which a server with so many users tells its load. */
+export function loadWord(users: number): string {
+  return `${Capability.Load}=${users}`;
+}
+
+/**
+ * How many users a server serves, by its words; `undefined` when it does not say, or when the first word
+ * that says so has no whole number.
+ */
+export function readLoad(capabilities: Iterable<string>): number | undefined {
+  for (const word of capabilities) {
+    const [, digits] = /^load=(.*)$/s.exec(word) ?? [];
+    if (digits !== undefined) return /^[0-9]{1,15}$/.test(digits) ? Number(digits) : undefined;
+  }
+  return undefined;
 }
 
 /** Writes the announcement of a server that listens on `port`; its host is where it comes from. */

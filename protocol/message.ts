@@ -8,16 +8,8 @@ import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import {
-  checkName,
-  checkText,
-  checkUuid,
-  readName,
-  readText,
-  readUuidText,
-  readUuidWords,
-} from "./text.ts";
-import { UUID_TEXT_BYTES } from "./text.ts";
+import { checkName, checkText, readName, readText } from "./text.ts";
+import { checkUuid, readUuidText, readUuidWords, UUID_TEXT_BYTES } from "./uuid.ts";
 
 /** What one user writes to another. */
 export interface Message {
@@ -121,6 +113,8 @@ export function readKeptMessage(payload: Uint8Array): KeptMessage {
 export class MessageFields {
   /** The buffer. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** The same. */
+  view: DataView = new DataView(this.bytes.buffer);
   /** Start of the id, 36 bytes long. */
   id = 0;
   /** The id's 16 bytes, as four numbers of 32 bits, big-endian. */
@@ -145,10 +139,15 @@ export class MessageFields {
    * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a message.
    */
   read(bytes: Uint8Array, start: number, end: number): this {
+    // One message after the other lies in the same buffer.
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
     const sender = start + UUID_TEXT_BYTES + 1;
     if (
       end < sender || bytes[sender - 1] !== 0 ||
-      !readUuidWords(viewOf(bytes), start, this.idWords, 0)
+      !readUuidWords(this.view, start, this.idWords, 0)
     ) {
       throw new ProtocolError(
         ErrorCode.Malformed,
@@ -158,7 +157,6 @@ export class MessageFields {
     const senderEnd = findNul(bytes, sender, end, "sender");
     const recipientEnd = findNul(bytes, senderEnd + 1, end, "recipient");
     checkText(bytes, recipientEnd + 1, end, "text of the message");
-    this.bytes = bytes;
     this.id = start;
     this.sender = sender;
     this.senderEnd = senderEnd;
@@ -200,8 +198,4 @@ export function readMessage(payload: Uint8Array): Message {
     recipient: readName(payload, fields.recipient, fields.recipientEnd),
     text: readText(payload, fields.text, fields.end, "text of the message"),
   };
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
 }

@@ -30,3 +30,4 @@ export * from "./presence.ts";
 export * from "./receipt.ts";
 export * from "./registration.ts";
 export * from "./text.ts";
+export * from "./uuid.ts";

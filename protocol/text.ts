@@ -1,6 +1,6 @@
 /**
- * Text on the wire: UTF-8 that is checked, user names, lists joined by NUL, and UUIDs. Owns the rules
- * for what a name is; knows nothing of frames.
+ * Text on the wire: UTF-8 that is checked, user names, and lists joined by NUL. Owns the rules for what
+ * a name is; knows nothing of frames.
  *
  * @module
  */
@@ -11,9 +11,6 @@ const encoder = new TextEncoder();
 
 /** Longest user name: its length travels in one byte. */
 export const MAX_NAME_BYTES = 255;
-
-/** The UUID of 16 zero bytes, where a session key is expected and there is no session. */
-export const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 
 /**
  * The string in `bytes`, or in its part from `start` to `end`.
@@ -41,12 +38,20 @@ export function readText(
 /** Up to this length, strings of ASCII are made without the decoder: it costs a microsecond a call. */
 const SHORT_BYTES = 64;
 
+/** An array for each length: it becomes a string in half the time that a part of a buffer does. */
+const codesOf: (number[] | undefined)[] = new Array(SHORT_BYTES + 1);
+
 /** The string, when it is short and all ASCII. */
 function readShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   if (end - start > SHORT_BYTES) return undefined;
   if (end === start) return "";
-  for (let at = start; at < end; at++) if (bytes[at]! >= 0x80) return undefined;
-  return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
+  const codes = codesOf[end - start] ??= new Array<number>(end - start).fill(0);
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte >= 0x80) return undefined;
+    codes[at - start] = byte;
+  }
+  return String.fromCharCode.apply(null, codes);
 }
 
 /**
@@ -90,18 +95,34 @@ export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-/** Four bytes of which each has only its high bit set: no byte of ASCII has it. */
-const HIGH_BITS = 0x8080_8080;
+/** Eight bytes of which each has only its high bit set: no byte of ASCII has it. */
+const HIGH_BITS = BigInt.asIntN(64, 0x8080_8080_8080_8080n);
 
-/** Whether the bytes from `start` to `end` are all ASCII, 16 at a time. */
+/**
+ * Whether the bytes from `start` to `end` are all ASCII. 64 at a time while there are so many; the rest
+ * has a function of its own, so that this one is short enough to be compiled into a loop that calls it.
+ */
 export function isAscii(view: DataView, start: number, end: number): boolean {
   let at = start;
-  for (; at + 16 <= end; at += 16) {
-    const any = view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) |
-      view.getInt32(at + 12);
-    if ((any & HIGH_BITS) !== 0) return false;
+  for (; at + 64 <= end; at += 64) {
+    const any = view.getBigInt64(at, true) | view.getBigInt64(at + 8, true) |
+      view.getBigInt64(at + 16, true) | view.getBigInt64(at + 24, true) |
+      view.getBigInt64(at + 32, true) | view.getBigInt64(at + 40, true) |
+      view.getBigInt64(at + 48, true) | view.getBigInt64(at + 56, true);
+    if (BigInt.asIntN(64, any & HIGH_BITS) !== 0n) return false;
   }
-  for (; at + 4 <= end; at += 4) if ((view.getInt32(at) & HIGH_BITS) !== 0) return false;
+  return at === end || isAsciiToo(view, start, at, end);
+}
+
+/** The same from `at` on, where all from `start` to `at` are ASCII. */
+function isAsciiToo(view: DataView, start: number, at: number, end: number): boolean {
+  for (; at + 8 <= end; at += 8) {
+    if (BigInt.asIntN(64, view.getBigInt64(at, true) & HIGH_BITS) !== 0n) return false;
+  }
+  // The last few, together with some that were looked at before, where there are any.
+  if (end - start >= 8) {
+    return BigInt.asIntN(64, view.getBigInt64(end - 8, true) & HIGH_BITS) === 0n;
+  }
   for (; at < end; at++) if (view.getUint8(at) >= 0x80) return false;
   return true;
 }
@@ -112,6 +133,21 @@ const NOT_IN_NAMES = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 /** Why `name` cannot be a user's name, as the end of a sentence; `undefined` when it can. */
 export function whyNotAName(name: string): string | undefined {
+  // A connection has the same few names in all its messages.
+  if (name === lastName || name === nameBefore) return undefined;
+  const why = findFault(name);
+  if (why === undefined) {
+    nameBefore = lastName;
+    lastName = name;
+  }
+  return why;
+}
+
+/** The names that were found to be good last. */
+let lastName = "netlab";
+let nameBefore = lastName;
+
+function findFault(name: string): string | undefined {
   if (name === "") return "it is empty";
   if (name !== name.trim()) return "it begins or ends with a space";
   if (NOT_IN_NAMES.test(name)) return "it holds a control character";
@@ -155,118 +191,4 @@ export function readName(bytes: Uint8Array, start: number, end: number): string 
     );
   }
   return name;
-}
-
-const HEX_DIGITS = encoder.encode("0123456789abcdef");
-
-/**
- * The codes of a UUID in text, with its hyphens where they belong: a string is made of these in half the
- * time that it takes from a part of a buffer.
- */
-const codes: number[] = Array.from(encoder.encode(NIL_UUID));
-
-/** What stands in {@linkcode PAIRS} for two characters that are no hex digits. */
-const NO_PAIR = 0x100;
-
-/** The byte that two hex digits of either case stand for, by the first and, times 256, the second. */
-const PAIRS = new Uint16Array(65_536).fill(NO_PAIR);
-for (const [high, first] of digits()) {
-  for (const [low, second] of digits()) PAIRS[first | (second << 8)] = (high << 4) | low;
-}
-
-function* digits(): Iterable<[value: number, code: number]> {
-  for (const digit of "0123456789abcdefABCDEF") {
-    yield [Number.parseInt(digit, 16), digit.charCodeAt(0)];
-  }
-}
-
-/** The UUID whose 16 bytes begin at `at`, in lower-case text. */
-export function readUuid(bytes: Uint8Array, at: number): string {
-  let to = 0;
-  for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) to++;
-    const byte = bytes[at + i]!;
-    codes[to++] = HEX_DIGITS[byte >>> 4]!;
-    codes[to++] = HEX_DIGITS[byte & 15]!;
-  }
-  return String.fromCharCode.apply(null, codes);
-}
-
-/** The UUID in text that begins at `at`, in lower case. It must be one. */
-export function readUuidText(bytes: Uint8Array, at: number): string {
-  // This bit makes letters small, and digits and hyphens have it.
-  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | 0x20;
-  return String.fromCharCode.apply(null, codes);
-}
-
-/** Writes the 16 bytes of a UUID in text to `bytes` at `at`. */
-export function writeUuid(uuid: string, bytes: Uint8Array, at: number): void {
-  let from = 0;
-  for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) from++;
-    bytes[at + i] = PAIRS[uuid.charCodeAt(from) | (uuid.charCodeAt(from + 1) << 8)]!;
-    from += 2;
-  }
-}
-
-/** Length of a UUID in text. */
-export const UUID_TEXT_BYTES = 36;
-
-/**
- * Reads a UUID in text that begins at `at` in `view`: hex digits of either case in groups of 8, 4, 4, 4 and 12
- * with hyphens between them, of any version. 36 bytes must be there.
- *
- * @param words Gets its 16 bytes as four numbers of 32 bits, big-endian, from `to` on.
- * @returns Whether it is one.
- */
-export function readUuidWords(
-  view: DataView,
-  at: number,
-  words: Int32Array,
-  to: number,
-): boolean {
-  const a = pair(view, at);
-  const b = pair(view, at + 2);
-  const c = pair(view, at + 4);
-  const d = pair(view, at + 6);
-  const e = pair(view, at + 9);
-  const f = pair(view, at + 11);
-  const g = pair(view, at + 14);
-  const h = pair(view, at + 16);
-  const i = pair(view, at + 19);
-  const j = pair(view, at + 21);
-  const k = pair(view, at + 24);
-  const l = pair(view, at + 26);
-  const m = pair(view, at + 28);
-  const n = pair(view, at + 30);
-  const o = pair(view, at + 32);
-  const p = pair(view, at + 34);
-  words[to] = (a << 24) | (b << 16) | (c << 8) | d;
-  words[to + 1] = (e << 24) | (f << 16) | (g << 8) | h;
-  words[to + 2] = (i << 24) | (j << 16) | (k << 8) | l;
-  words[to + 3] = (m << 24) | (n << 16) | (o << 8) | p;
-  return ((a | b | c | d | e | f | g | h | i | j | k | l | m | n | o | p) & NO_PAIR) === 0 &&
-    view.getUint8(at + 8) === HYPHEN && view.getUint8(at + 13) === HYPHEN &&
-    view.getUint8(at + 18) === HYPHEN &&
-    view.getUint8(at + 23) === HYPHEN;
-}
-
-const HYPHEN = 0x2d;
-
-function pair(view: DataView, at: number): number {
-  return PAIRS[view.getUint16(at, true)]!;
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/**
- * Lets a UUID in text of any version pass, in lower case.
- *
- * @throws {TypeError} When it is not one. `what` names the thing in the sentence.
- */
-export function checkUuid(uuid: string, what: string): string {
-  if (!UUID.test(uuid)) {
-    throw new TypeError(`Cannot use ${JSON.stringify(uuid)} as ${what}: it is not a UUID`);
-  }
-  return uuid.toLowerCase();
 }

@@ -1,26 +1,27 @@
 /**
- * The rtt client: a messaging client at the server with the lowest round-trip time; and the program
- * that runs it. Owns the choice; measuring is the prober's, messaging is p2p's.
+ * The rtt client: a messaging client that uses the server with the lowest round-trip time, and moves
+ * when another is clearly better; and the program that runs it. Owns the moves; measuring is done in
+ * rounds, choosing by a policy, and messaging is p2p's.
  *
  * @module
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
-import { P2pClient, type P2pClientOptions } from "@netlab/p2p/client";
-import { type Measurement, Prober } from "./prober.ts";
+import { type ClientStatus, P2pClient, type P2pClientOptions } from "@netlab/p2p/client";
+import { lastPart } from "./prober.ts";
+import { type Round, Rounds, type RoundsOptions } from "./rounds.ts";
 
-export type { Measurement } from "./prober.ts";
+export type { Round } from "./rounds.ts";
 
-/** Who an {@linkcode RttClient} is, and where it looks for servers. */
-export interface RttClientOptions extends Omit<P2pClientOptions, "rank"> {
-  /** Hears of the time to each server as soon as it was measured. */
-  onMeasured?: (measurement: Measurement) => void;
-  /** Hears which server won, before the client connects to it. */
-  onChosen?: (best: Measurement) => void;
+/** Who an {@linkcode RttClient} is, where it looks for servers, and how it chooses. */
+export interface RttClientOptions extends Omit<P2pClientOptions, "rank">, RoundsOptions {
+  /** Hears what was measured and decided in every round, before the client moves. */
+  onRound?: (round: Round) => void;
 }
 
 /**
- * A user at the server that answers fastest. The times are measured at the start, after a server was
- * lost, and when {@linkcode RttClient.moveToBest} is called.
+ * A user at the server that answers fastest. All servers that can be found are measured at the start, and
+ * every ten seconds from then on; when another has become clearly faster, the client moves there, and
+ * nothing is lost or seen twice. When its server fails, it is on the next best at once.
  *
  * @example
  * ```ts
@@ -31,32 +32,40 @@ export interface RttClientOptions extends Omit<P2pClientOptions, "rank"> {
  * await using two = await RttServer.listen({ peers: [one.address] });
  * await using alice = await RttClient.connect({ name: "Alice", servers: [one.address, two.address] });
  * alice.server; // the faster one
+ * alice.round?.decision.line; // why
  * ```
  */
 export class RttClient extends P2pClient {
-  readonly #prober: Prober;
-  readonly #rank: (servers: string[]) => Promise<string[]>;
+  readonly #rounds: Rounds;
+  readonly #onRound: (round: Round) => void;
+  #round: Round | undefined;
+  #moving: Promise<void> | undefined;
 
   /** Use {@linkcode RttClient.connect}. */
   protected constructor(options: RttClientOptions) {
-    const prober = new Prober();
-    const rank = async (servers: string[]) => {
-      const measurements = await prober.measure(servers, options.onMeasured);
-      const answered = measurements.filter(({ rttMs }) => rttMs !== undefined);
-      const best = answered[0];
-      if (best === undefined) {
-        throw new NetlabError(
-          ErrorCode.ConnectionLost,
-          `Cannot choose a server: none of ${servers.join(", ")} answers; start one first`,
-          { fatal: true },
-        );
+    const rounds = new Rounds(options, {
+      known: () => this.knownServers,
+      heardAt: () => this.heardAt,
+      done: (round) => this.#done(round),
+    });
+    let lost = false;
+    const onStatus = (status: ClientStatus) => {
+      if (status.state === "connected") rounds.chooser.use(status.server);
+      else if (status.state === "reconnecting") {
+        rounds.chooser.lose(lastPart(status.reason));
+        lost = true;
       }
-      options.onChosen?.(best);
-      return answered.map(({ server }) => server);
+      options.onStatus?.(status);
     };
-    super({ ...options, rank });
-    this.#prober = prober;
-    this.#rank = rank;
+    const rank = async () => {
+      // What is known of the others is at most a round old; when all of that fails, it is measured again.
+      const decided = lost ? rounds.decide().decision.server : undefined;
+      lost = false;
+      return order(decided ?? (await rounds.measure()).decision.server, rounds);
+    };
+    super({ ...options, rank, onStatus });
+    this.#rounds = rounds;
+    this.#onRound = options.onRound ?? (() => {});
   }
 
   /**
@@ -69,55 +78,54 @@ export class RttClient extends P2pClient {
     return client;
   }
 
-  /**
-   * Measures again, and moves to the fastest server if it is another one: signs on there before it
-   * signs off here, so that nothing is lost or seen twice.
-   *
-   * @throws {NetlabError} When no server answers, or the fastest does not take the user.
-   */
-  async moveToBest(): Promise<void> {
-    const [best] = await this.#rank(this.knownServers);
-    await this.moveTo(best!);
+  /** What the last round came to. */
+  get round(): Round | undefined {
+    return this.#round;
   }
 
   /** Leaves, as `P2pClient.close` does. */
   override async close(): Promise<void> {
+    await this.#rounds.close();
+    // A move that is under way would bring a connection that nobody leaves.
+    await this.#moving;
     await super.close();
-    await this.#prober.close();
+  }
+
+  /** Measures, and registers at the best server. */
+  protected override async start(): Promise<void> {
+    await super.start();
+    this.#rounds.start();
+  }
+
+  #done(round: Round): void {
+    this.#round = round;
+    this.#onRound(round);
+    const { kind, server } = round.decision;
+    if (kind !== "moved" && kind !== "left") return;
+    // Without a server, the client is looking for one anyway.
+    if (this.server === undefined || server === undefined || this.#moving) return;
+    // Where the move fails, the next round decides anew.
+    this.#moving = this.moveTo(server).catch(() => {}).finally(() => this.#moving = undefined);
   }
 }
 
+/** The chosen server, and behind it the others that answer, the fastest first. */
+function order(chosen: string | undefined, { chooser, denied }: Rounds): string[] {
+  if (chosen === undefined) {
+    if (denied) throw denied;
+    const all = chooser.servers.map(({ server }) => server);
+    throw new NetlabError(
+      ErrorCode.ConnectionLost,
+      `Cannot choose a server: none of ${all.join(", ")} answers; start one first`,
+      { fatal: true },
+    );
+  }
+  const others = chooser.servers.filter(({ server, trouble }) => !trouble && server !== chosen);
+  others.sort((a, b) => a.times.lowMs! - b.times.lowMs!);
+  return [chosen, ...others.map(({ server }) => server)];
+}
+
 if (import.meta.main) {
-  const { runClientProgram } = await import("@netlab/p2p/programs");
-  const { parseAddress } = await import("@netlab/protocol");
-  const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
-  const seconds = (ms: number) => (ms / 1000).toFixed(6);
-  await runClientProgram({
-    name: "netlab rtt client",
-    task: "rtt:client",
-    summary: "Writes to the users of every server, from the one that answers fastest.",
-    version,
-    connect: (options, print) =>
-      RttClient.connect({
-        ...options,
-        onMeasured: ({ server, rttMs, reason }) =>
-          print(
-            rttMs === undefined
-              ? `Server ${server}: no answer (${reason})`
-              : `Server ${server}: RTT ${seconds(rttMs)} seconds`,
-          ),
-        onChosen: ({ server, rttMs }) =>
-          print(`Best server: ${server} with RTT ${seconds(rttMs!)} seconds`),
-      }),
-    connected: ({ server }) => `Connected to best server on port ${parseAddress(server!).port}`,
-    commands: (client) => ({
-      rtt: {
-        help: "measures again, and moves to the best server",
-        run: async () => {
-          await client.moveToBest();
-          return [];
-        },
-      },
-    }),
-  });
+  const { runRttClientProgram } = await import("./client_program.ts");
+  await runRttClientProgram((options) => RttClient.connect(options));
 }

@@ -4,7 +4,13 @@
  *
  * @module
  */
+export * from "./chooser.ts";
 export * from "./client.ts";
-export * from "./prober.ts";
+export * from "./estimator.ts";
+export * from "./policies.ts";
+export type * from "./policy.ts";
+export { type ProbeAnswer, type ProbeOptions, Prober } from "./prober.ts";
+export * from "./rounds.ts";
 export * from "./rules.ts";
+export * from "./selector.ts";
 export * from "./server.ts";

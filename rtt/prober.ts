@@ -1,99 +1,109 @@
 /**
- * Round-trip times to servers, over connections that stay open so that no handshake is in the figure.
- * Owns those connections and the probes on them; which server is chosen is for others to say.
+ * Echoes to servers, over connections that stay open so that no handshake is in the figure. Owns those
+ * connections and the times of the echoes; who is asked when, and what follows, is for others to say.
  *
  * @module
  */
 import {
+  Capability,
   ErrorCode,
+  type Frame,
   type FrameConnection,
   FrameType,
   Information,
   NetlabError,
+  readCapabilities,
   readError,
+  readLoad,
   readServers,
   writeInformationRequest,
 } from "@netlab/protocol";
 import { dial, reasonOf } from "@netlab/p2p/dial";
 
-/** How many probes a measurement takes: the lowest counts. */
-export const PROBES = 5;
-/** How long one probe may take: milliseconds. */
-const PROBE_MS = 2_000;
+/** An answer that takes longer is a miss, for now; it still counts when it comes. Milliseconds. */
+const PROBE_MS = 1_000;
 
-/** The time to one server. */
-export interface Measurement {
-  /** The server's address, `host:port`. */
-  server: string;
-  /** The lowest round-trip time of the probes in milliseconds; `undefined` without an answer. */
-  rttMs: number | undefined;
-  /** Why there is no answer, as the end of a sentence. */
-  reason?: string;
+/** What a server answered. */
+export interface ProbeAnswer {
+  /** What each echo took: milliseconds. */
+  readonly times: readonly number[];
+  /** How many users the server has; `undefined` when it does not say. */
+  readonly load: number | undefined;
+  /** The servers that it knows, when the connection is new. */
+  readonly knows: readonly string[];
 }
 
-/** Measures the time to servers. */
+/** How a server is asked. */
+export interface ProbeOptions {
+  /** The address, `host:port`. */
+  readonly server: string;
+  /** How many echoes it gets, one after the other. */
+  readonly probes: number;
+  /**
+   * Hears that there was no answer for a second, and whether anything else came meanwhile; returns
+   * whether to give up. Else it is asked again.
+   */
+  readonly missed: (heard: boolean) => boolean;
+}
+
+/** Asks servers, each over one connection that stays open. */
 export class Prober implements AsyncDisposable {
   readonly #probes = new Map<string, ServerProbe>();
+  readonly #end = new AbortController();
 
   /**
-   * Measures all `servers` at the same time, and those that they know of with them.
+   * Asks a server for its load, and sends it echoes.
    *
-   * @param onMeasured Hears of every measurement as soon as it is there.
-   * @returns The measurements, the lowest time first, servers without an answer last.
+   * @throws {NetlabError} When it cannot be reached, does not answer, or answers no echoes; with the
+   *   reason behind the last colon.
    */
-  async measure(
-    servers: Iterable<string>,
-    onMeasured: (measurement: Measurement) => void = () => {},
-  ): Promise<Measurement[]> {
-    const measured = new Map<string, Promise<Measurement[]>>();
-    const measureOne = async (server: string): Promise<Measurement[]> => {
-      const { measurement, knows } = await this.#measureOne(server);
-      onMeasured(measurement);
-      return [measurement, ...await measureAll(knows)];
-    };
-    const measureAll = async (servers: Iterable<string>): Promise<Measurement[]> => {
-      const added: Promise<Measurement[]>[] = [];
-      for (const server of servers) {
-        if (measured.has(server)) continue;
-        measured.set(server, measureOne(server));
-        added.push(measured.get(server)!);
+  async ask({ server, probes, missed }: ProbeOptions): Promise<ProbeAnswer> {
+    try {
+      let probe = this.#probes.get(server);
+      let knows: readonly string[] = [];
+      const isNew = !probe?.open;
+      if (!probe?.open) {
+        probe = new ServerProbe(server, await dial(server, this.#end.signal));
+        this.#probes.set(server, probe);
+        if (this.#end.signal.aborted) throw this.#end.signal.reason;
       }
-      return (await Promise.all(added)).flat();
-    };
-    const measurements = await measureAll(servers);
-    return measurements.sort((a, b) => (a.rttMs ?? Infinity) - (b.rttMs ?? Infinity));
+      // Also wakes what sleeps on the way, before the time counts.
+      const words = await probe.capabilities(missed);
+      if (isNew) knows = await probe.servers(missed);
+      if (words.size > 0 && !words.has(Capability.Echo)) {
+        throw probe.error(ErrorCode.Unsupported, "it is no rtt server");
+      }
+      const times: number[] = [];
+      while (times.length < probes) times.push(await probe.echo(missed));
+      return { times, load: readLoad(words), knows };
+    } catch (error) {
+      await this.#probes.get(server)?.close();
+      this.#probes.delete(server);
+      throw error;
+    }
   }
 
   /** Closes all connections. */
   async close(): Promise<void> {
+    this.#end.abort(new NetlabError(ErrorCode.Closed, "Cannot go on: the prober was closed"));
     await Promise.all([...this.#probes.values()].map((probe) => probe.close()));
-    this.#probes.clear();
   }
 
   /** The same as {@linkcode Prober.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
 
-  async #measureOne(server: string): Promise<{ measurement: Measurement; knows: string[] }> {
-    try {
-      let probe = this.#probes.get(server);
-      if (!probe?.open) {
-        probe = new ServerProbe(server, await dial(server));
-        this.#probes.set(server, probe);
-      }
-      const knows = await probe.servers();
-      let rttMs = Infinity;
-      for (let i = 0; i < PROBES; i++) rttMs = Math.min(rttMs, await probe.echo());
-      return { measurement: { server, rttMs }, knows };
-    } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw error;
-      await this.#probes.get(server)?.close();
-      this.#probes.delete(server);
-      const reason = error instanceof NetlabError ? lastPart(error.message) : reasonOf(error);
-      return { measurement: { server, rttMs: undefined, reason }, knows: [] };
-    }
-  }
+/** Why a server could not be asked, as the end of a sentence. */
+export function whyNot(error: unknown): string {
+  if (error instanceof Deno.errors.NotCapable) return "no permission";
+  return error instanceof NetlabError ? lastPart(error.message) : reasonOf(error);
+}
+
+/** The part of a sentence behind its last colon and space: why, without what. */
+export function lastPart(sentence: string): string {
+  return sentence.slice(sentence.lastIndexOf(": ") + 1).trim();
 }
 
 /** One connection, with one question on it at a time. */
@@ -101,47 +111,55 @@ class ServerProbe {
   readonly #server: string;
   readonly #connection: FrameConnection;
   readonly #running: Promise<void>;
-  #waiting: PromiseWithResolvers<string[]> | undefined;
+  #waiting: { take(frame: Frame, now: number): void; fail(error: NetlabError): void } | undefined;
+  /** When the echoes that were not answered were sent, by their numbers. */
+  readonly #sentAt = new Map<number, number>();
   #number = 0;
+  #heardAt = 0;
+  #ended: NetlabError | undefined;
 
   constructor(server: string, connection: FrameConnection) {
     this.#server = server;
     this.#connection = connection;
-    this.#running = connection.run({
-      frame: (frame) => {
-        if (frame.type === FrameType.Echo) {
-          // A late answer to a probe that was given up carries another number.
-          const text = new TextDecoder().decode(frame.payload);
-          if (text === String(this.#number)) this.#waiting?.resolve([]);
-        } else if (
-          frame.type === FrameType.InformationResponse && frame.subtype === Information.Servers
-        ) this.#waiting?.resolve(readServers(frame.payload));
-        else if (frame.type === FrameType.Error) this.#refused(readError(frame));
-      },
-    }).catch((error) => this.#waiting?.reject(error)).then(() =>
-      this.#waiting?.reject(this.#error(ErrorCode.ConnectionLost, "it hung up"))
-    );
+    this.#running = connection.run({ frame: (frame) => this.#received(frame) })
+      .catch((error) => error).then((error) => {
+        const reason = error === undefined ? "it hung up" : whyNot(error);
+        this.#ended = this.error(ErrorCode.ConnectionLost, reason);
+        this.#waiting?.fail(this.#ended);
+      });
   }
 
   get open(): boolean {
-    return !this.#connection.closed;
+    return this.#ended === undefined;
+  }
+
+  /** What the server can do, in words; none for a first-generation server. */
+  capabilities(missed: ProbeOptions["missed"]): Promise<Set<string>> {
+    return this.#askFor(Information.Capabilities, readCapabilities, missed);
   }
 
   /** The servers that this one knows of. */
-  servers(): Promise<string[]> {
-    return this.#ask(() => writeInformationRequest(this.#connection.out, Information.Servers));
+  servers(missed: ProbeOptions["missed"]): Promise<string[]> {
+    return this.#askFor(Information.Servers, readServers, missed);
   }
 
   /** Milliseconds from writing an echo to reading it. */
-  async echo(): Promise<number> {
-    const start = performance.now();
-    await this.#ask(() => {
+  echo(missed: ProbeOptions["missed"]): Promise<number> {
+    const write = () => {
+      this.#sentAt.set(++this.#number, performance.now());
       const { out } = this.#connection;
       out.begin(FrameType.Echo, 0);
-      out.text(String(++this.#number));
+      out.text(String(this.#number));
       out.end();
+    };
+    return this.#ask(write, missed, (frame, now) => {
+      if (frame.type !== FrameType.Echo) return undefined;
+      // One that comes late is timed from its own start.
+      const number = Number(new TextDecoder().decode(frame.payload));
+      const sentAt = this.#sentAt.get(number);
+      this.#sentAt.delete(number);
+      return sentAt === undefined ? undefined : now - sentAt;
     });
-    return performance.now() - start;
   }
 
   async close(): Promise<void> {
@@ -149,32 +167,59 @@ class ServerProbe {
     await this.#running;
   }
 
-  async #ask(write: () => void): Promise<string[]> {
-    const waiting = this.#waiting = Promise.withResolvers<string[]>();
-    const timer = setTimeout(
-      () => waiting.reject(this.#error(ErrorCode.TimedOut, "no answer in time")),
-      PROBE_MS,
-    );
+  error(code: number, reason: string): NetlabError {
+    return new NetlabError(code, `Cannot measure the time to ${this.#server}: ${reason}`);
+  }
+
+  #askFor<T>(
+    what: number,
+    read: (payload: Uint8Array) => T,
+    missed: ProbeOptions["missed"],
+  ): Promise<T> {
+    const write = () => writeInformationRequest(this.#connection.out, what);
+    return this.#ask(write, missed, (frame) => {
+      const isAnswer = frame.type === FrameType.InformationResponse && frame.subtype === what;
+      return isAnswer ? read(frame.payload) : undefined;
+    });
+  }
+
+  /** Asks until a frame is the answer, or whoever counts the misses gives up. */
+  async #ask<T>(
+    write: () => void,
+    missed: ProbeOptions["missed"],
+    read: (frame: Frame, now: number) => T | undefined,
+  ): Promise<T> {
+    if (this.#ended) throw this.#ended;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#waiting = {
+      take(frame, now) {
+        const answer = read(frame, now);
+        if (answer !== undefined) resolve(answer);
+      },
+      fail: reject,
+    };
+    let askedAt = performance.now();
+    const timer = setInterval(() => {
+      if (missed(this.#heardAt >= askedAt)) {
+        return reject(this.error(ErrorCode.TimedOut, "no answer in time"));
+      }
+      askedAt = performance.now();
+      write();
+    }, PROBE_MS);
     try {
       write();
-      return await waiting.promise;
+      return await promise;
     } finally {
-      clearTimeout(timer);
+      clearInterval(timer);
       this.#waiting = undefined;
     }
   }
 
-  #refused(error: NetlabError): void {
-    if (error.code !== ErrorCode.UnknownType) return this.#waiting?.reject(error);
-    this.#waiting?.reject(this.#error(ErrorCode.Unsupported, "it is no rtt server"));
+  #received(frame: Frame): void {
+    this.#heardAt = performance.now();
+    if (frame.type !== FrameType.Error) return this.#waiting?.take(frame, this.#heardAt);
+    const error = readError(frame);
+    if (error.code !== ErrorCode.UnknownType) return this.#waiting?.fail(error);
+    this.#waiting?.fail(this.error(ErrorCode.Unsupported, "it is no rtt server"));
   }
-
-  #error(code: number, reason: string): NetlabError {
-    return new NetlabError(code, `Cannot measure the time to ${this.#server}: ${reason}`);
-  }
-}
-
-/** The part of a sentence behind its last colon and space: why, without what. */
-function lastPart(sentence: string): string {
-  return sentence.slice(sentence.lastIndexOf(": ") + 1).trim();
 }

@@ -160,8 +160,16 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 }
 
+/** What an rtt server takes beyond a p2p server, by frame type. */
+export function rttRules(echo: EchoRule): ReadonlyMap<number, FrameRule> {
+  return new Map<number, FrameRule>([
+    [FrameType.Echo, echo],
+    [FrameType.Disconnect, disconnectRule],
+  ]);
+}
+
 /** Signs a user off: one who leaves, or one whose session has moved to another server. */
-export const disconnectRule: FrameRule = {
+const disconnectRule: FrameRule = {
   capability: Capability.Disconnect,
   allowed: (link) => link.isUser,
   handle(link, frame, core) {

@@ -5,9 +5,8 @@
  *
  * @module
  */
-import { FrameType } from "@netlab/protocol";
 import { P2pServer, type P2pServerOptions, type PeerInfo } from "@netlab/p2p/server";
-import { disconnectRule, EchoRule } from "./rules.ts";
+import type { EchoRule } from "./rules.ts";
 
 /** How an {@linkcode RttServer} listens, and whom it looks for. */
 export type RttServerOptions = Omit<P2pServerOptions, "rules" | "costs">;
@@ -44,8 +43,10 @@ export class RttServer implements AsyncDisposable {
 
   /** Starts a server. Errors are those of `P2pServer.listen`. */
   static async listen(options: RttServerOptions = {}): Promise<RttServer> {
+    // Who asks the program for its version needs none of this.
+    const { EchoRule, rttRules } = await import("./rules.ts");
     const echo = new EchoRule();
-    const rules = new Map([[FrameType.Echo, echo], [FrameType.Disconnect, disconnectRule]]);
+    const rules = rttRules(echo);
     return new RttServer(await P2pServer.listen({ ...options, rules, costs: echo }), echo);
   }
 
@@ -96,7 +97,7 @@ export class RttServer implements AsyncDisposable {
 }
 
 if (import.meta.main) {
-  const { runServerProgram } = await import("@netlab/p2p/programs");
+  const { runServerProgram } = await import("@netlab/p2p/server-program");
   const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
   await runServerProgram(
     {

@@ -26,7 +26,9 @@ const PROGRAMS = [
   "p2p/client_program.ts",
   "p2p/screen.ts",
   "p2p/server_program.ts",
-  "rtt/client.ts",
+  "rtt/client_program.ts",
+  "rtt/server_table.ts",
+  "rtt/watch_program.ts",
 ];
 
 interface Dependency {
@@ -69,6 +71,21 @@ function target(dependency: Dependency): string | undefined {
   return specifier?.startsWith(root) ? specifier.slice(root.length) : undefined;
 }
 
+/** What running a module loads at once: not what it may import later. */
+function loadedBy(modules: Map<string, Dependency[]>, ...entries: string[]): Set<string> {
+  const loaded = new Set<string>();
+  const follow = (path: string) => {
+    if (loaded.has(path)) return;
+    loaded.add(path);
+    for (const dependency of modules.get(path) ?? []) {
+      const to = target(dependency);
+      if (to !== undefined && !dependency.isDynamic && dependency.code) follow(to);
+    }
+  };
+  entries.forEach(follow);
+  return loaded;
+}
+
 const room = (path: string) => path.includes("/") ? path.slice(0, path.indexOf("/")) : "";
 
 const ENTRIES = [
@@ -77,7 +94,8 @@ const ENTRIES = [
   "cli/mod.ts",
   "lab/lab.ts",
   "p2p/core/mod.ts",
-  "p2p/programs.ts",
+  "p2p/client_program.ts",
+  "p2p/server_program.ts",
 ];
 
 Deno.test({
@@ -107,18 +125,30 @@ Deno.test({
   fn: async () => {
     for (const entry of ["basic/mod.ts", "p2p/mod.ts", "rtt/mod.ts", "lab/mod.ts"]) {
       const modules = await graph(entry);
-      const loaded = new Set<string>();
-      const follow = (path: string) => {
-        if (loaded.has(path)) return;
-        loaded.add(path);
-        for (const dependency of modules.get(path) ?? []) {
-          const to = target(dependency);
-          if (to !== undefined && !dependency.isDynamic && dependency.code) follow(to);
-        }
-      };
-      follow(entry);
+      const loaded = loadedBy(modules, entry);
       const programs = [...loaded].filter((path) => room(path) === "cli");
       assertEquals(programs, [], `${entry} loads ${programs}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "a server program that shows its version has loaded nothing of the server",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    for (const entry of ["p2p/server.ts", "rtt/server.ts"]) {
+      const modules = await graph(entry);
+      // What the program imports itself, as soon as it runs.
+      const loaded = loadedBy(modules, entry, "p2p/server_program.ts");
+      assert(loaded.has("cli/program.ts") && modules.has("p2p/core/routing_core.ts"));
+      for (const path of loaded) {
+        assert(!/^p2p\/core|^protocol\/mod|^cli\/(mod|help)/.test(path), `${entry} loads ${path}`);
+        for (const { code, isDynamic, specifier } of modules.get(path) ?? []) {
+          const early = code && !isDynamic && specifier.startsWith("node:");
+          assert(!early, `${path} loads ${specifier}`);
+        }
+      }
+      assert(loaded.size <= 20, `${entry} loads ${[...loaded].join(" ")}`);
     }
   },
 });

@@ -7,17 +7,19 @@
 import {
   Frame,
   FrameDecoder,
-  FrameType,
   FrameWriter,
   MAX_PAYLOAD_BYTES,
   MAX_RECEIPTS_PER_FRAME,
   MessageKind,
   readFrames,
-  readMessage,
   type Receipt,
   ReceiptState,
+  UserKind,
   writeBareRegistration,
+  writeLinkState,
   writeMessage,
+  writePeerRegistration,
+  writePresenceSnapshot,
   writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
@@ -64,57 +66,97 @@ const session = () => crypto.randomUUID();
 const alice = join((out) => writeSessionRegistration(out, { session: session(), name: "Alice" }));
 const bob = join((out) => writeSessionRegistration(out, { session: session(), name: "Bob" }));
 const bare = join((out) => writeBareRegistration(out, "Carol"));
+const peer = join((out) => {
+  const server = crypto.randomUUID();
+  const address = "127.0.0.1:5002";
+  writePeerRegistration(out, { server, address });
+  writeLinkState(out, { server, version: 1, address, links: [{ server: core.id, cost: 1 }] });
+  const user = { name: "Dave", kind: UserKind.Session, session: session(), since: 1 };
+  writePresenceSnapshot(out, { server, version: 1, part: 0, parts: 1, users: [user] });
+});
 
-/** A thousand messages, each with an id of its own: an id that was seen is not delivered again. */
-function batch(recipient: string, kind: number, newId: () => string): Uint8Array {
-  const out = new FrameWriter();
-  for (let i = 0; i < COUNT; i++) {
-    const id = newId();
-    writeMessage(out, { id, sender: "Alice", recipient, text: "x".repeat(64) }, kind);
-  }
-  return out.take();
+/** A thousand messages, and the acknowledgements of those that are kept. */
+interface Traffic {
+  messages: Uint8Array;
+  acknowledgements: Uint8Array;
 }
 
-/** Bob acknowledges what he was handed, so that the server keeps it no more. */
-function acknowledge(): void {
+/** Each message has an id of its own: an id that was seen is not delivered again. */
+function traffic(sender: string, recipient: string, kind: number, newId: () => string): Traffic {
+  const out = new FrameWriter();
   const receipts: Receipt[] = [];
-  new FrameDecoder(({ type, payload }) => {
-    if (type !== FrameType.Message) return;
-    const { id } = readMessage(payload);
+  for (let i = 0; i < COUNT; i++) {
+    const id = newId();
+    writeMessage(out, { id, sender, recipient, text: "x".repeat(64) }, kind);
     receipts.push({ id, state: ReceiptState.Delivered, code: 0, reason: "" });
-  }).push(bob.port.out.take());
-  for (let at = 0; at < receipts.length; at += MAX_RECEIPTS_PER_FRAME) {
-    send(bob.link, (out) => writeReceipts(out, receipts.slice(at, at + MAX_RECEIPTS_PER_FRAME)));
   }
+  const messages = out.take();
+  if (kind === MessageKind.Plain) return { messages, acknowledgements: new Uint8Array(0) };
+  for (let at = 0; at < COUNT; at += MAX_RECEIPTS_PER_FRAME) {
+    writeReceipts(out, receipts.slice(at, at + MAX_RECEIPTS_PER_FRAME));
+  }
+  return { messages, acknowledgements: out.take() };
 }
 
 const frame = new Frame();
-const visit = (frame: Frame) => core.received(alice.link, frame);
-const run = (bytes: Uint8Array, start: number, end: number) =>
-  core.run(alice.link, bytes, start, end);
 
-function route(bytes: Uint8Array, kept: boolean): void {
-  readFrames(bytes, 0, bytes.length, MAX_PAYLOAD_BYTES, frame, visit, run);
+/** What came on one connection in one read; `byLane` is how servers take it. */
+function receive({ link }: { link: Link }, bytes: Uint8Array, byLane: boolean): void {
+  if (bytes.length === 0) return;
+  const visit = (frame: Frame) => core.received(link, frame);
+  const run = (bytes: Uint8Array, start: number, end: number) => core.run(link, bytes, start, end);
+  readFrames(bytes, 0, bytes.length, MAX_PAYLOAD_BYTES, frame, visit, byLane ? run : undefined);
   core.turn();
-  if (kept) acknowledge();
-  for (const { out } of [alice.port, bob.port, bare.port]) out.recycle(out.take());
+}
+
+/** From the sender's write to the end of all stories. */
+function route(
+  from: { link: Link },
+  { messages, acknowledgements }: Traffic,
+  byLane: boolean,
+): void {
+  receive(from, messages, byLane);
+  receive(bob, acknowledgements, byLane);
+  for (const { out } of [alice.port, bob.port, bare.port, peer.port]) out.recycle(out.take());
 }
 
 const random = () => crypto.randomUUID();
 const ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
 const counted = () => ids.next();
+const { Plain, WithReceipts } = MessageKind;
 
-const cases: [what: string, recipient: string, kind: number, newId: () => string][] = [
-  ["framed, counted ids", "Bob", MessageKind.Plain, counted],
-  ["framed, random ids", "Bob", MessageKind.Plain, random],
-  ["as bare text, random ids", "Carol", MessageKind.Plain, random],
-  ["framed, with receipts", "Bob", MessageKind.WithReceipts, counted],
+interface Case {
+  what: string;
+  from?: typeof alice;
+  sender?: string;
+  recipient: string;
+  kind?: number;
+  newId: () => string;
+  byLane?: boolean;
+}
+const cases: Case[] = [
+  { what: "framed, counted ids", recipient: "Bob", newId: counted },
+  { what: "framed, random ids", recipient: "Bob", newId: random },
+  { what: "as bare text, random ids", recipient: "Carol", newId: random },
+  { what: "to another server", recipient: "Dave", newId: counted },
+  {
+    what: "from another server",
+    from: peer,
+    sender: "Dave",
+    recipient: "Bob",
+    newId: counted,
+  },
+  { what: "framed, counted ids, not by the lane", recipient: "Bob", newId: counted, byLane: false },
+  { what: "framed, with receipts", recipient: "Bob", kind: WithReceipts, newId: counted },
 ];
-for (const [what, recipient, kind, newId] of cases) {
+for (
+  const { what, from = alice, sender = "Alice", recipient, kind = Plain, newId, byLane = true }
+    of cases
+) {
   Deno.bench(`route ${COUNT} messages, ${what}`, { group: "route" }, (bench) => {
-    const bytes = batch(recipient, kind, newId);
+    const all = traffic(sender, recipient, kind, newId);
     bench.start();
-    route(bytes, kind === MessageKind.WithReceipts);
+    route(from, all, byLane);
     bench.end();
   });
 }

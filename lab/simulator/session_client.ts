@@ -61,6 +61,8 @@ export class SessionClient {
   attached: VirtualConnection | undefined;
   /** What it is to the network: an address of its own. */
   readonly party: string;
+  /** Hears that it is registered at a server. */
+  onAttached: () => void = () => {};
   /** Whether the program takes what comes; else see {@linkcode SessionClient.take}. */
   taking = true;
   readonly #network: VirtualNetwork;
@@ -226,6 +228,7 @@ export class SessionClient {
   #welcome(connection: VirtualConnection, outlet: Outlet): void {
     const before = this.attached;
     this.attached = connection;
+    this.onAttached();
     // What the server of before keeps and what this one will keep are two queues: order is promised
     // within each.
     if (before) this.#onEvent({ kind: "disconnected", at: this.#network.now, user: this.name });

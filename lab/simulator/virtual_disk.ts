@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Receipt } from "@netlab/protocol";
+import { readReceipts, type Receipt } from "@netlab/protocol";
 import type { MailStore, StoredMessage } from "@netlab/p2p/core";
 
 /** How long a broken disk takes to sync what it said was safe: milliseconds. */
@@ -51,15 +51,15 @@ export class VirtualDisk implements MailStore {
   /** Writes all of it, and syncs. */
   write(
     added: readonly StoredMessage[],
-    removed: readonly string[],
-    ends: readonly Receipt[],
+    removed: readonly StoredMessage[],
+    ends: Uint8Array,
   ): void {
     const { messages } = this.#written;
-    for (const id of removed) messages.delete(id);
-    for (const { id, sender, recipient, message, acceptedAt } of added) {
-      messages.set(id, { id, sender, recipient, message, acceptedAt });
+    for (const { id } of removed) messages.delete(id);
+    for (const { id, sender, recipient, bytes, start, end, acceptedAt } of added) {
+      messages.set(id, { id, sender, recipient, bytes, start, end, acceptedAt });
     }
-    this.#written.ends.push(...ends);
+    this.#written.ends.push(...readReceipts(ends));
     const state = copy(this.#written);
     const sync = () => this.#synced = state;
     if (this.#late) this.#late(sync);

@@ -14,13 +14,14 @@ import {
   NIL_UUID,
   readKeptMessage,
   readName,
+  readUuidOf,
   type Receipt,
-  ReceiptState,
 } from "@netlab/protocol";
 import type { FirstGeneration } from "./first_generation.ts";
 import type { HandOver } from "./hand_over.ts";
 import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
 import { delivered, type Receipts, refused } from "./receipts.ts";
 import { REFUSE_BYTES } from "./relay.ts";
@@ -33,6 +34,8 @@ export interface ArrivalParts {
   readonly users: Users;
   /** The links to other servers. */
   readonly mesh: Mesh;
+  /** What this server keeps itself. */
+  readonly mailbox: Mailbox;
   /** The users of this server take messages here. */
   readonly handOver: HandOver;
   /** The first-generation servers next to this one. */
@@ -82,7 +85,7 @@ export class Arrival {
         const id = messageId(fields);
         return this.deliver({ id, recipient, fields, previous, origin });
       }
-      return takeover.take(fields, message, previous, origin);
+      return takeover.take(fields, previous, origin);
     }
     const hops = frame.reserved + 1;
     const next = mesh.toward(destination);
@@ -95,16 +98,22 @@ export class Arrival {
 
   /** Hands a kept message to a user here, or says why not. */
   deliver({ id, recipient, fields, previous, origin }: Arriving): void {
-    const { users, handOver, firstGeneration } = this.#parts;
+    const { mailbox, users, handOver, firstGeneration } = this.#parts;
     const user = users.get(recipient);
-    if (handOver.wasSeen(id)) return this.#answer(origin, delivered(id));
+    if (handOver.wasTaken(fields)) {
+      // The one behind it may say that it comes behind this one.
+      handOver.markTaken(id);
+      return this.#answer(origin, delivered(id));
+    }
     if (user) {
       if (previous !== NIL_UUID && !handOver.has(user, previous)) {
         const reason = "one before it has to come again";
         return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, reason));
       }
       if (user.port.out.length <= REFUSE_BYTES) {
-        if (handOver.kept(user, id, fields, origin)) this.#answer(origin, delivered(id));
+        const own = mailbox.find(fields.idWords);
+        const isThere = own?.sentTo !== undefined && own.box.handedTo === user;
+        if (handOver.kept(user, fields, origin, isThere)) this.#answer(origin, delivered(id));
         return;
       }
       return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));
@@ -114,7 +123,7 @@ export class Arrival {
     }
     const message = fields.bytes.subarray(fields.id, fields.end);
     firstGeneration.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) handOver.markSeen(id);
+      if (failure === undefined) handOver.markTaken(id);
       this.#answer(
         origin,
         failure === undefined ? delivered(id) : refused(id, ErrorCode.NoSuchUser, failure),
@@ -123,13 +132,11 @@ export class Arrival {
     });
   }
 
-  /** A user of this server has acknowledged what was handed over. */
-  acknowledged(link: Link, receipts: readonly Receipt[]): void {
-    for (const { id, state } of receipts) {
-      if (state !== ReceiptState.Delivered) continue;
-      for (const origin of this.#parts.handOver.acknowledged(link, id)) {
-        this.#answer(origin, delivered(id));
-      }
+  /** A user of this server has taken the message with that id: 16 bytes as four numbers. */
+  acknowledged(link: Link, idWords: Int32Array): void {
+    const id = readUuidOf(idWords);
+    for (const origin of this.#parts.handOver.acknowledged(link, id)) {
+      this.#answer(origin, delivered(id));
     }
   }
 

@@ -1,44 +1,116 @@
 /**
- * The messages that a server keeps for one user, in order, and which of them are under way. Owns that
- * order; knows neither limits nor disks.
+ * The messages that a server keeps for one user, in order, which of them are under way, and the memory
+ * in which they lie. Owns that order; knows neither limits nor disks.
  *
  * @module
  */
-import { NIL_UUID } from "@netlab/protocol";
+import {
+  FrameType,
+  HEADER_BYTES,
+  type MessageFields,
+  MessageKind,
+  readUuidOf,
+  readUuidText,
+} from "@netlab/protocol";
+import type { MessageId } from "./id_table.ts";
+import type { Link } from "./link.ts";
 import type { StoredMessage } from "./mail_store.ts";
 
+/** The first piece of memory for a user's messages: bytes. Thousands of users may have one each. */
+const FIRST_CHUNK_BYTES = 512;
+/**
+ * And the largest: bytes. A message that is still kept when those around it have gone holds all of its
+ * piece, so a thousand of them take no more than their limit of 16 MiB.
+ */
+const MAX_CHUNK_BYTES = 16 * 1024;
+
+/** Up to this length, a copy in words of 4 bytes is faster than `set`: bytes. */
+const SHORT_BYTES = 160;
+
 /** A message that is kept: a link of the chain that its box is. */
-export class KeptEntry implements StoredMessage {
-  readonly id: string;
+export class KeptEntry implements StoredMessage, MessageId {
+  readonly id0: number;
+  readonly id1: number;
+  readonly id2: number;
+  readonly id3: number;
+  /** Whose messages it is among. */
+  readonly box: Box;
+  /** The name of the user who sent it. */
   readonly sender: string;
-  readonly recipient: string;
-  readonly message: Uint8Array;
-  readonly acceptedAt: number;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  /** Whether it is still kept. */
+  kept = true;
   /** Whether it has been written down: nobody is told of it, or sent it, before. */
-  safe: boolean;
+  safe = false;
   /** The id of the server it was sent to and not heard of since; `undefined` while it waits. */
   sentTo: string | undefined = undefined;
-  /** When it was sent there: milliseconds. */
-  sentAt = 0;
+  /** How long after it was taken it was sent there: milliseconds, and whole ones, which take less room. */
+  sentAfterMs = 0;
   /** The one before it in its box. */
   before: KeptEntry | undefined = undefined;
   /** The one behind it. */
   next: KeptEntry | undefined = undefined;
+  batch: unknown = undefined;
+  position = 0;
+  /** How long after the first one of its box it was taken: whole milliseconds, as those above. */
+  readonly #acceptedAfterMs: number;
 
-  /** A message that is in no box yet. */
-  constructor({ id, sender, recipient, message, acceptedAt }: StoredMessage, safe: boolean) {
-    this.id = id;
+  /** A message that lies in `bytes` from `start` on, and is in no chain yet. */
+  constructor(
+    box: Box,
+    idWords: Int32Array,
+    sender: string,
+    acceptedAt: number,
+    bytes: Uint8Array,
+    start: number,
+  ) {
+    this.box = box;
+    this.id0 = idWords[0]!;
+    this.id1 = idWords[1]!;
+    this.id2 = idWords[2]!;
+    this.id3 = idWords[3]!;
     this.sender = sender;
-    this.recipient = recipient;
-    this.message = message;
-    this.acceptedAt = acceptedAt;
-    this.safe = safe;
+    this.bytes = bytes;
+    this.start = start;
+    this.#acceptedAfterMs = Math.round(acceptedAt - box.openedAt);
+  }
+
+  /** Its id, a UUID in text. */
+  get id(): string {
+    return readUuidText(this.bytes, this.start + HEADER_BYTES);
+  }
+
+  /** The name of the user it is for. */
+  get recipient(): string {
+    return this.box.name;
+  }
+
+  /** When it was taken: milliseconds since 1970. */
+  get acceptedAt(): number {
+    return this.box.openedAt + this.#acceptedAfterMs;
+  }
+
+  /** Where its frame ends. */
+  get end(): number {
+    return this.start + HEADER_BYTES + this.size;
+  }
+
+  /** The message as it stands in the payload of type 3. */
+  get message(): Uint8Array {
+    return this.bytes.subarray(this.start + HEADER_BYTES, this.end);
+  }
+
+  /** How many bytes that is. */
+  get size(): number {
+    return (this.bytes[this.start + 2]! << 8) | this.bytes[this.start + 3]!;
   }
 }
 
 /**
  * The messages for one user: those that are under way, and behind them those that wait. A chain, so
- * that one is put in and taken out without a look at the others, and without an index of its own.
+ * that one is put in and taken out without a look at the others, and without an index of its own. Their
+ * bytes stand one behind the other, so that many of them go out in one piece.
  */
 export class Box {
   /** How many there are. */
@@ -49,11 +121,24 @@ export class Box {
   underWay = 0;
   /** Bytes of those that are under way. */
   underWayBytes = 0;
-  /** The id of the one that was sent last; nil when all that wait come first. */
-  lastSent: string = NIL_UUID;
+  /** The connection of the user, when those that are under way were handed over here. */
+  handedTo: Link | undefined = undefined;
+  /** The id of the one that was sent last: 16 bytes, nil when all that wait come first. */
+  readonly lastSent: Int32Array = new Int32Array(4);
   #first: KeptEntry | undefined;
   #last: KeptEntry | undefined;
   #waiting: KeptEntry | undefined;
+  #chunk = new Uint8Array(0);
+  #view = new DataView(this.#chunk.buffer);
+  #chunkEnd = 0;
+
+  /** A box without messages. */
+  constructor(
+    /** The name of the user they are for. */
+    readonly name: string,
+    /** When the first one came: milliseconds since 1970. */
+    readonly openedAt: number,
+  ) {}
 
   /** The oldest one. */
   get first(): KeptEntry | undefined {
@@ -65,20 +150,36 @@ export class Box {
     return this.#waiting;
   }
 
+  /** The id of the one that was sent last, a UUID; nil when all that wait come first. */
+  get lastSentId(): string {
+    return readUuidOf(this.lastSent);
+  }
+
   /** All of them, in order. */
   *entries(): Iterable<KeptEntry> {
     for (let entry = this.#first; entry; entry = entry.next) yield entry;
   }
 
-  /** Puts a message in, behind all others. */
-  add(entry: KeptEntry): void {
+  /** Puts a copy of a message in, behind all others. */
+  add(fields: MessageFields, sender: string, acceptedAt: number): KeptEntry {
+    const { id, end, idWords } = fields;
+    const length = HEADER_BYTES + end - id;
+    const start = this.#room(length);
+    const chunk = this.#chunk;
+    chunk[start] = FrameType.Message;
+    chunk[start + 1] = MessageKind.WithReceipts;
+    chunk[start + 2] = (end - id) >>> 8;
+    chunk[start + 3] = end - id;
+    this.#copy(fields, start + HEADER_BYTES);
+    const entry = new KeptEntry(this, idWords, sender, acceptedAt, chunk, start);
     entry.before = this.#last;
     if (this.#last) this.#last.next = entry;
     else this.#first = entry;
     this.#last = entry;
     this.#waiting ??= entry;
     this.size++;
-    this.bytes += entry.message.length;
+    this.bytes += end - id;
+    return entry;
   }
 
   /** Takes a message out. */
@@ -89,21 +190,25 @@ export class Box {
     if (next) next.before = before;
     else this.#last = before;
     if (this.#waiting === entry) this.#waiting = next;
+    entry.kept = false;
     this.size--;
-    this.bytes -= entry.message.length;
+    this.bytes -= entry.size;
     if (entry.sentTo === undefined) return;
     this.underWay--;
-    this.underWayBytes -= entry.message.length;
+    this.underWayBytes -= entry.size;
   }
 
   /** The first of those that wait is under way to a server. */
   sent(entry: KeptEntry, server: string, now: number): void {
     entry.sentTo = server;
-    entry.sentAt = now;
+    entry.sentAfterMs = Math.round(now - entry.acceptedAt);
     this.#waiting = entry.next;
     this.underWay++;
-    this.underWayBytes += entry.message.length;
-    this.lastSent = entry.id;
+    this.underWayBytes += entry.size;
+    this.lastSent[0] = entry.id0;
+    this.lastSent[1] = entry.id1;
+    this.lastSent[2] = entry.id2;
+    this.lastSent[3] = entry.id3;
   }
 
   /** Nothing is under way any more: all of it waits, in order. */
@@ -111,9 +216,37 @@ export class Box {
     for (let entry = this.#first; entry && entry.sentTo !== undefined; entry = entry.next) {
       entry.sentTo = undefined;
     }
+    this.handedTo = undefined;
     this.#waiting = this.#first;
     this.underWay = 0;
     this.underWayBytes = 0;
-    this.lastSent = NIL_UUID;
+    this.lastSent.fill(0);
+  }
+
+  /** Copies a message to `to`: a short one in words of 4 bytes, which needs no view of a part. */
+  #copy({ bytes, view, id, end }: MessageFields, to: number): void {
+    const length = end - id;
+    // Up to three bytes more are read, and written where the next message goes.
+    if (
+      length > SHORT_BYTES || end + 4 > bytes.length ||
+      to + length + 4 > this.#view.byteLength
+    ) {
+      this.#chunk.set(bytes.subarray(id, end), to);
+      return;
+    }
+    for (let i = 0; i < length; i += 4) this.#view.setInt32(to + i, view.getInt32(id + i));
+  }
+
+  /** Makes room for `bytes` more, and returns where they go. What was there stays untouched. */
+  #room(bytes: number): number {
+    let start = this.#chunkEnd;
+    if (start + bytes > this.#chunk.length) {
+      const twice = Math.max(FIRST_CHUNK_BYTES, 2 * this.#chunk.length);
+      this.#chunk = new Uint8Array(Math.max(bytes, Math.min(twice, MAX_CHUNK_BYTES)));
+      this.#view = new DataView(this.#chunk.buffer);
+      start = 0;
+    }
+    this.#chunkEnd = start + bytes;
+    return start;
   }
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { readUuid } from "@netlab/protocol";
+import { HEX_PAIRS, NO_HEX_PAIR, readUuid } from "@netlab/protocol";
 import { type NameFactors, NameTable } from "./name_table.ts";
 
 /** Senders whose streams are remembered at least; twice as many at most. */
@@ -25,6 +25,37 @@ const RANDOM_BYTES = 6;
 export function isCounted(words: Int32Array, at: number): boolean {
   return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
 }
+
+/** So many characters of an id in text are the same in all ids of a stream: up to its version. */
+export const STREAM_TEXT_BYTES = 15;
+
+/**
+ * The number in an id that stands as text in `view` at `at`, when it is known already that it begins with
+ * the {@linkcode STREAM_TEXT_BYTES} characters of some counted id. -1 when what follows them is not what
+ * it should be. Short enough to be compiled into the loop that calls it.
+ */
+export function numberInText(view: DataView, at: number): number {
+  const pairs = HEX_PAIRS;
+  const a = view.getInt32(at + 16, true);
+  const b = view.getInt32(at + 20, true);
+  const random = view.getInt32(at + 24, true);
+  const high = view.getInt32(at + 28, true);
+  const low = view.getInt32(at + 32, true);
+  const variant = pairs[(a >>> 24) | ((b & 0xff) << 8)]!;
+  const first = pairs[high & 0xffff]!;
+  const second = pairs[high >>> 16]!;
+  const third = pairs[low & 0xffff]!;
+  const fourth = pairs[low >>> 16]!;
+  // Of the random digits it matters only that they are some.
+  const any = pairs[view.getUint16(at + 15, true)]! | pairs[a & 0xffff]! | variant |
+    pairs[(b >>> 8) & 0xffff]! | pairs[random & 0xffff]! | pairs[random >>> 16]! | first | second |
+    third | fourth;
+  if ((any & NO_HEX_PAIR) !== 0 || variant >>> 6 !== 2) return -1;
+  if ((a & 0xff_0000) !== HYPHEN << 16 || b >>> 24 !== HYPHEN) return -1;
+  return ((first << 24) | (second << 16) | (third << 8) | fourth) >>> 0;
+}
+
+const HYPHEN = 0x2d;
 
 /**
  * Makes the ids of one session: of a stream of its own, counted from 0. What is left of an id is random,
@@ -97,10 +128,12 @@ export class Stream {
    * behind the newest one that nobody knows.
    */
   add(number: number): boolean | undefined {
-    if (number === this.#floor && this.#above === 0) {
-      this.#floor++;
-      return true;
-    }
+    if (number !== this.#floor || this.#above > 0) return this.#addOutOfTurn(number);
+    this.#floor++;
+    return true;
+  }
+
+  #addOutOfTurn(number: number): boolean | undefined {
     if (number < this.#floor) return number < this.#known ? undefined : false;
     const bits = this.#room(number);
     const at = number & (bits.length * 32 - 1);
@@ -110,6 +143,14 @@ export class Stream {
     this.#above++;
     if (number === this.#floor) this.#rise(bits);
     return true;
+  }
+
+  /** Whether a number was seen; `undefined` as {@linkcode Stream.add} has it. */
+  includes(number: number): boolean | undefined {
+    if (number < this.#floor) return number < this.#known ? undefined : true;
+    const bits = this.#bits;
+    if (!bits || number - this.#floor >= bits.length * 32) return false;
+    return (bits[(number & (bits.length * 32 - 1)) >>> 5]! & (1 << (number & 31))) !== 0;
   }
 
   /** The bits, with room for a number from the floor on. */

@@ -13,20 +13,22 @@ import {
   MessageFields,
   messageId,
   MessageKind,
-  readName,
+  NIL_UUID,
   readServerReceipts,
   type Receipt,
+  ReceiptCursor,
   ReceiptState,
   writeKeptMessage,
 } from "@netlab/protocol";
 import type { Arrival } from "./arrival.ts";
 import type { Context } from "./host.ts";
+import { ReadyFrames } from "./ready_frames.ts";
 import { type Link, MAX_HOLD_MS } from "./link.ts";
-import type { StoredMessage } from "./mail_store.ts";
 import type { Box, KeptEntry } from "./box.ts";
+import type { HandOver } from "./hand_over.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
-import { accepted, delivered, type Receipts, refused } from "./receipts.ts";
+import { type Receipts, refused } from "./receipts.ts";
 import { HOLD_UP_BYTES, REFUSE_BYTES } from "./relay.ts";
 import type { Takeover } from "./takeover.ts";
 import type { Route, Topology } from "./topology.ts";
@@ -54,7 +56,9 @@ export interface DeliveryParts {
   readonly mesh: Mesh;
   /** Which way leads to which server. */
   readonly topology: Topology;
-  /** Messages for users of this server go here. */
+  /** The users of this server take messages here. */
+  readonly handOver: HandOver;
+  /** Messages for users of this server who read no frames go here. */
   readonly arrival: Arrival;
   /** What is kept goes to another server when this one is about to leave. */
   readonly takeover: Takeover;
@@ -71,11 +75,15 @@ export class Delivery {
   readonly #withheld = new Withheld();
   /** Recipients who did not take what waits in the time that senders waited for them. */
   readonly #overdue = new Set<string>();
-  /** Recipients whose way was clogged. */
-  readonly #clogged = new Set<string>();
+  /** What waits for recipients whose way was clogged. */
+  readonly #clogged = new Set<Box>();
+  /** Boxes out of which something was taken in this turn. */
+  readonly #lighter = new Set<Box>();
+  readonly #cursor = new ReceiptCursor();
   /** How each server was reached when that was last looked at. */
   #ways: ReadonlyMap<string, Route> = new Map();
   #lookedAt = 0;
+  #diskBroken = false;
 
   /** Delivers what is in the mailbox. */
   constructor(context: Context, parts: DeliveryParts) {
@@ -86,35 +94,27 @@ export class Delivery {
   /** A user of this server sends a message that is to be kept. */
   accept(link: Link, frame: Frame, fields: MessageFields): void {
     const { mailbox, receipts } = this.#parts;
-    const id = messageId(fields);
-    const known = mailbox.get(id);
+    const known = mailbox.find(fields.idWords);
     if (known) {
       this.#withheld.remove(known);
-      if (known.safe) receipts.toUser(known.sender, accepted(id));
+      if (known.safe) receipts.toSender(known, ReceiptState.Accepted);
       return;
     }
-    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const bytes = frame.end - frame.start;
     const limit = MAX_PAYLOAD_BYTES - KEPT_HEADER_BYTES;
     if (bytes > limit) {
       const reason = `Cannot keep a message of ${bytes} bytes: the limit is ${limit}`;
-      return receipts.toUser(link.name, refused(id, ErrorCode.TextTooLong, reason));
+      return this.#refuse(link, fields, ErrorCode.TextTooLong, reason);
     }
-    const full = mailbox.isFull(recipient);
-    if (full && !this.#mayWait(link, recipient)) {
-      const reason = `Cannot keep a message for ${recipient}: too many wait for them already`;
-      return receipts.toUser(link.name, refused(id, ErrorCode.MailboxFull, reason));
+    const box = mailbox.boxOf(fields);
+    const full = box !== undefined && mailbox.isFull(box);
+    if (full && !this.#mayWait(link, box.name)) {
+      const reason = `Cannot keep a message for ${box.name}: too many wait for them already`;
+      return this.#refuse(link, fields, ErrorCode.MailboxFull, reason);
     }
-    const message: StoredMessage = {
-      id,
-      sender: link.name,
-      recipient,
-      message: frame.payload.slice(),
-      acceptedAt: this.#context.now,
-    };
-    mailbox.add(message);
+    const entry = mailbox.add(link.name, fields, this.#context.now);
     // In order: whoever hears of this one has heard of those before.
-    if (full || this.#withheld.isFor(recipient)) this.#withheld.add(message);
+    if (full || this.#withheld.isFor(entry.recipient)) this.#withheld.add(entry);
   }
 
   /** Writes down what came in; those whose messages are safe are told, and the messages are sent. */
@@ -122,10 +122,12 @@ export class Delivery {
     const { mailbox, receipts, takeover } = this.#parts;
     if (!mailbox.dirty) return;
     const { safe, failed, error } = mailbox.commit();
+    const boxes = new Set<Box>();
+    let last: Box | undefined;
     for (const entry of safe) {
-      const { id, sender } = entry;
-      if (!this.#withheld.has(entry)) receipts.toUser(sender, accepted(id));
-      takeover.committed(id);
+      if (!this.#withheld.has(entry)) receipts.toSender(entry, ReceiptState.Accepted);
+      takeover.committed(entry);
+      if (entry.box !== last) boxes.add(last = entry.box);
     }
     for (const entry of failed) {
       const { id, sender, recipient } = entry;
@@ -135,19 +137,28 @@ export class Delivery {
       const reason = `Cannot keep a message for ${recipient}: the server's disk cannot be written`;
       receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
     }
-    if (error !== undefined) {
-      this.#context.logger.error("cannot write down messages: {error}", {
+    this.#tellOfDisk(error);
+    for (const box of boxes) this.#send(box);
+  }
+
+  /** Says once that nothing can be written down, and once that it can again: the log may need that disk. */
+  #tellOfDisk(error: unknown): void {
+    const broken = error !== undefined;
+    if (broken === this.#diskBroken) return;
+    this.#diskBroken = broken;
+    const { logger } = this.#context;
+    if (broken) {
+      logger.error("cannot write down messages, new ones are refused: {error}", {
         event: "storage.failed",
         error,
       });
-    }
-    for (const recipient of new Set(safe.map(({ recipient }) => recipient))) this.#send(recipient);
+    } else logger.info("messages can be written down again", { event: "storage.restored" });
   }
 
   /** Something changed about where a user is: what they have not acknowledged is sent again, in order. */
   userChanged(name: string): void {
     const box = this.#parts.mailbox.box(name);
-    if (box) this.#sendAgain(name, box);
+    if (box) this.#sendAgain(box);
     this.#release(name);
   }
 
@@ -157,13 +168,12 @@ export class Delivery {
     const ways = topology.routes();
     const before = this.#ways;
     this.#ways = ways;
-    for (const recipient of mailbox.recipients()) {
-      const box = mailbox.box(recipient)!;
+    for (const box of mailbox.boxes()) {
       for (const { sentTo } of box.entries()) {
         if (sentTo === undefined) break;
         if (sentTo === this.#context.id) continue;
         if (ways.get(sentTo) === before.get(sentTo)) continue;
-        this.#sendAgain(recipient, box);
+        this.#sendAgain(box);
         break;
       }
     }
@@ -178,11 +188,33 @@ export class Delivery {
     if (next && next !== link && hops <= MAX_HOPS) next.port.out.forward(frame, hops);
   }
 
+  /**
+   * A user of this server has taken messages. Their senders hear of those that are kept here; of the
+   * others, the servers that keep them.
+   */
+  acknowledged(link: Link, frame: Frame): void {
+    const { mailbox, handOver, arrival } = this.#parts;
+    const cursor = this.#cursor.begin(frame);
+    while (cursor.next()) {
+      if (cursor.state !== ReceiptState.Delivered) continue;
+      if (link.hasUnacknowledged) arrival.acknowledged(link, cursor.id);
+      const entry = mailbox.find(cursor.id);
+      if (entry?.sentTo !== this.#context.id || entry.box.handedTo !== link) continue;
+      handOver.tookOwn(entry);
+      this.#delivered(entry, this.#context.id);
+    }
+  }
+
   /** The turn ends: what this server itself answered counts, and what follows from that is done. */
   settle(): void {
     const { receipts } = this.#parts;
-    for (let own = receipts.takeOwn(); own.length > 0; own = receipts.takeOwn()) {
+    for (;;) {
+      const own = receipts.takeOwn();
       this.#answered(this.#context.id, own);
+      if (this.#lighter.size === 0) break;
+      const boxes = [...this.#lighter];
+      this.#lighter.clear();
+      for (const box of boxes) this.#goOn(box);
     }
   }
 
@@ -191,7 +223,7 @@ export class Delivery {
     if (this.#clogged.size > 0) {
       const clogged = [...this.#clogged];
       this.#clogged.clear();
-      for (const recipient of clogged) this.#send(recipient);
+      for (const box of clogged) this.#send(box);
     }
     this.#parts.takeover.resume();
   }
@@ -213,58 +245,81 @@ export class Delivery {
       receipts.toUser(sender, { id, state: ReceiptState.Expired, code: 0, reason: "" });
       this.#release(recipient);
     }
-    for (const recipient of mailbox.recipients()) {
-      const box = mailbox.box(recipient)!;
+    for (const box of mailbox.boxes()) {
       const { first: oldest } = box;
-      const late = oldest?.sentTo !== undefined && now - oldest.sentAt >= ANSWER_MS;
-      if (late) this.#sendAgain(recipient, box);
-      else if (box.waiting) this.#send(recipient);
+      const late = oldest?.sentTo !== undefined &&
+        now - oldest.acceptedAt - oldest.sentAfterMs >= ANSWER_MS;
+      if (late) this.#sendAgain(box);
+      else if (box.waiting) this.#send(box);
     }
   }
 
-  #sendAgain(recipient: string, box: Box): void {
+  #sendAgain(box: Box): void {
     box.wait();
-    this.#send(recipient);
+    this.#send(box);
   }
 
   /** Sends what waits for a user, in order, as far as it may be under way. */
-  #send(recipient: string): void {
-    const { mailbox, users, mesh } = this.#parts;
-    const box = mailbox.box(recipient);
-    if (!box?.waiting) return;
-    const location = users.locate(recipient);
+  #send(box: Box): void {
+    if (!box.waiting) return;
+    const { users, mesh } = this.#parts;
+    const location = users.locate(box.name);
     if (!location) return;
-    const here = location.server === this.#context.id;
-    const link = here ? users.get(recipient) : mesh.toward(location.server);
+    const { server } = location;
+    const here = server === this.#context.id;
+    const link = here ? users.get(box.name) : mesh.toward(server);
+    if (here && link?.role === "session") return this.#sendOwn(box, link);
     // A user of this server without a link is one of a first-generation server.
     if (!link && !here) {
-      this.#clogged.add(recipient);
+      this.#clogged.add(box);
       return;
     }
-    for (let entry = box.waiting; entry; entry = box.waiting) {
-      const full = box.underWay >= MAX_UNDER_WAY ||
-        box.underWayBytes >= MAX_UNDER_WAY_BYTES;
-      if (full || !entry.safe) return;
-      if (link && link.port.out.length > HOLD_UP_BYTES) {
-        this.#clogged.add(recipient);
-        return;
-      }
-      const previous = box.lastSent;
-      box.sent(entry, location.server, this.#context.now);
-      if (here) this.#sendHere(entry, previous);
-      else this.#sendAway(entry, previous, location.server, link!);
+    while (this.#maySend(box, link)) {
+      const entry = box.waiting!;
+      const previous = box.lastSentId;
+      box.sent(entry, server, this.#context.now);
+      if (here) this.#sendText(entry);
+      else this.#sendAway(entry, previous, server, link!);
     }
   }
 
-  #sendHere({ id, recipient, message }: KeptEntry, previous: string): void {
+  /** Hands what waits to a user of this server who reads frames; many of them in one piece. */
+  #sendOwn(box: Box, link: Link): void {
+    const { handOver } = this.#parts;
+    const { now, id } = this.#context;
+    const run = new ReadyFrames(link.port.out);
+    box.handedTo = link;
+    while (this.#maySend(box, link)) {
+      const entry = box.waiting!;
+      box.sent(entry, id, now);
+      if (!handOver.own(link, entry, run)) this.#delivered(entry, id);
+    }
+    run.flush();
+  }
+
+  /** Whether the first of those that wait may be sent now. */
+  #maySend(box: Box, link: Link | undefined): boolean {
+    const full = box.underWay >= MAX_UNDER_WAY || box.underWayBytes >= MAX_UNDER_WAY_BYTES;
+    if (full || !box.waiting?.safe) return false;
+    if (!link || link.port.out.length <= HOLD_UP_BYTES) return true;
+    this.#clogged.add(box);
+    return false;
+  }
+
+  /** Hands a message to a user of this server, or of a first-generation one, who reads text. */
+  #sendText({ id, recipient, message }: KeptEntry): void {
     const fields = this.#fields.read(message, 0, message.length);
     const origin = this.#context.id;
-    this.#parts.arrival.deliver({ id, recipient, fields, previous, origin });
+    this.#parts.arrival.deliver({ id, recipient, fields, previous: NIL_UUID, origin });
   }
 
   #sendAway({ message }: KeptEntry, previous: string, destination: string, link: Link): void {
     const kept = { origin: this.#context.id, destination, previous, message };
     writeKeptMessage(link.port.out, kept, MessageKind.Kept, 1);
+  }
+
+  #refuse({ name }: Link, fields: MessageFields, code: number, reason: string): void {
+    this.#parts.receipts.toUser(name, refused(messageId(fields), code, reason));
   }
 
   /** Whether a sender may go on although as much is kept for a recipient as may be. */
@@ -275,49 +330,55 @@ export class Delivery {
 
   /** A server says what became of messages that this one keeps. */
   #answered(from: string, answers: readonly Receipt[]): void {
-    const { mailbox, receipts, takeover } = this.#parts;
-    const changed = new Set<string>();
+    const { mailbox, takeover } = this.#parts;
     for (const { id, state } of answers) {
       const entry = mailbox.get(id);
       if (!entry) continue;
       if (state === ReceiptState.Delivered) {
-        const end = delivered(id);
-        this.#withheld.remove(entry);
-        // That it arrived here is remembered anyway, as long as this server runs.
-        if (from === this.#context.id && !mailbox.durable) mailbox.remove(id);
-        else mailbox.end(end);
-        receipts.toUser(entry.sender, end);
-        changed.add(entry.recipient);
+        this.#delivered(entry, from);
       } else if (state === ReceiptState.Accepted) {
         // The server that it was handed over to keeps it now, and tells the sender how it ends.
         this.#withheld.remove(entry);
-        mailbox.remove(id);
+        mailbox.remove(entry);
       } else {
         takeover.refused(entry);
         // Refused where it was sent: whatever else is under way there has to stay behind it. The next
         // look, or the news of where the recipient is now, sends all of it again.
-        if (entry.sentTo === from) mailbox.box(entry.recipient)!.wait();
+        if (entry.sentTo === from) entry.box.wait();
       }
     }
-    for (const recipient of changed) {
-      this.#release(recipient);
-      this.#send(recipient);
-    }
+  }
+
+  /** The story of a message has ended well, at the server `at`. */
+  #delivered(entry: KeptEntry, at: string): void {
+    const { mailbox, receipts } = this.#parts;
+    this.#withheld.remove(entry);
+    // That it arrived here is remembered anyway, as long as this server runs.
+    if (at === this.#context.id && !mailbox.durable) mailbox.remove(entry);
+    else mailbox.delivered(entry);
+    receipts.toSender(entry, ReceiptState.Delivered);
+    this.#lighter.add(entry.box);
+  }
+
+  /** Some of what was kept for a user has gone: those who wait for that go on, and so does what waits. */
+  #goOn(box: Box): void {
+    this.#release(box.name);
+    this.#send(box);
   }
 
   /** Ends the wait for a recipient: there is room again, or the recipient has left. */
   #release(recipient: string): void {
     const { mailbox, users } = this.#parts;
     if (!this.#withheld.isFor(recipient) && !this.#overdue.has(recipient)) return;
-    if (users.locate(recipient) && !mailbox.isHalfEmpty(recipient)) return;
+    const box = mailbox.box(recipient);
+    if (box && users.locate(recipient) && !mailbox.isHalfEmpty(box)) return;
     this.#overdue.delete(recipient);
     this.#tellWithheld(recipient);
   }
 
   #tellWithheld(recipient: string): void {
-    const { mailbox, receipts } = this.#parts;
-    for (const { id, sender } of this.#withheld.take(recipient)) {
-      if (mailbox.get(id)?.safe) receipts.toUser(sender, accepted(id));
+    for (const entry of this.#withheld.take(recipient)) {
+      if (entry.kept && entry.safe) this.#parts.receipts.toSender(entry, ReceiptState.Accepted);
     }
   }
 }

@@ -24,6 +24,11 @@ export interface Location {
   order: number;
 }
 
+/** A location among those of one name, which are few: a list costs less than a map for each name. */
+interface Place extends Location {
+  next: Place | undefined;
+}
+
 /** What came of merging something in. */
 export type Merge = "applied" | "old" | "gap";
 
@@ -44,7 +49,7 @@ export class Directory {
   readonly #onMoved: (name: string) => void;
   readonly #servers = new Map<string, ServerUsers>();
   readonly #partials = new Map<string, Partial>();
-  readonly #locations = new Map<string, Map<string, Location>>();
+  readonly #places = new Map<string, Place>();
   #order = 0;
 
   /**
@@ -81,7 +86,7 @@ export class Directory {
 
   /** Every place where a user of that name is, or is said to be. */
   *find(name: string): Iterable<Location> {
-    yield* this.#locations.get(name)?.values() ?? [];
+    for (let place = this.#places.get(name); place; place = place.next) yield place;
   }
 
   /** The version that is known of every server's users. */
@@ -168,23 +173,48 @@ export class Directory {
     for (const name of before?.keys() ?? []) if (!after.has(name)) this.#unlocate(name, server);
     this.#servers.set(server, { version, users: after });
     for (const user of users) {
-      const known = this.#locations.get(user.name)?.get(server);
+      const known = this.#placeAt(user.name, server);
       const isNews = known?.user.session !== user.session || known.user.since !== user.since;
       this.#locate(user, server, isNews ? ++this.#order : known.order);
     }
   }
 
   #locate(user: UserRecord, server: string, order: number): void {
-    let servers = this.#locations.get(user.name);
-    if (!servers) this.#locations.set(user.name, servers = new Map());
-    servers.set(server, { server, user, order });
+    const known = this.#placeAt(user.name, server);
+    if (known) {
+      known.user = user;
+      known.order = order;
+    } else {
+      const place: Place = { server, user, order, next: undefined };
+      const last = this.#lastPlace(user.name);
+      if (last) last.next = place;
+      else this.#places.set(user.name, place);
+    }
     this.#onMoved(user.name);
   }
 
   #unlocate(name: string, server: string): void {
-    const servers = this.#locations.get(name);
-    if (servers?.delete(server) && servers.size === 0) this.#locations.delete(name);
+    let before: Place | undefined;
+    for (let place = this.#places.get(name); place; before = place, place = place.next) {
+      if (place.server !== server) continue;
+      if (before) before.next = place.next;
+      else if (place.next) this.#places.set(name, place.next);
+      else this.#places.delete(name);
+      break;
+    }
     this.#onMoved(name);
+  }
+
+  #placeAt(name: string, server: string): Place | undefined {
+    let place = this.#places.get(name);
+    while (place && place.server !== server) place = place.next;
+    return place;
+  }
+
+  #lastPlace(name: string): Place | undefined {
+    let place = this.#places.get(name);
+    while (place?.next) place = place.next;
+    return place;
   }
 }
 

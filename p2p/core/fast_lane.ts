@@ -15,7 +15,7 @@ import {
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol";
-import { isCounted, type Stream } from "./counted_ids.ts";
+import { isCounted, numberInText, STREAM_TEXT_BYTES } from "./counted_ids.ts";
 import type { Link } from "./link.ts";
 import { MAX_HOPS } from "./mesh.ts";
 import type { NameTable } from "./name_table.ts";
@@ -24,38 +24,30 @@ import type { SeenMessages } from "./seen_messages.ts";
 
 /** The first two bytes of a frame of type 3/0. */
 const PLAIN = 0x0300;
-/** The shortest frame that can be a message: a header, an id, a NUL, and two more. */
-const MIN_BYTES = HEADER_BYTES + UUID_TEXT_BYTES + 3;
-/** Frames that are looked at together, at most. */
-const MAX_BATCH = 32;
-/** Two names of 255 bytes and two NULs. */
-const NAMES_BYTES = 512;
-/** A name of 255 bytes and two more, in words of 8 bytes. */
+/** Where the NUL behind the id stands in a frame, and the names behind that. */
+const NAMES_AT = HEADER_BYTES + UUID_TEXT_BYTES;
+/** The shortest frame that can be a message: a header, an id, three NULs, and two names of one byte. */
+const MIN_BYTES = NAMES_AT + 5;
+/** A name of 255 bytes and `": "`, and what is copied with it for the sake of whole words. */
 const PREFIX_BYTES = 264;
+/** Ids that are looked up together, at most. */
+const MAX_BATCH = 64;
 
 /** Passes on runs of messages. */
 export class FastLane {
   readonly #routes: NameTable<Link>;
   readonly #seen: SeenMessages;
-  /** Where each frame of a batch begins, and where the last one ends. */
-  readonly #starts = new Int32Array(MAX_BATCH + 1);
-  /** Their ids, four numbers each. */
-  readonly #ids = new Int32Array(4 * MAX_BATCH);
-  #batch = 1;
-  /** The sender and the recipient of the last message of this batch, each with its NUL. */
-  readonly #names = new DataView(new ArrayBuffer(NAMES_BYTES));
-  #namesBytes = 0;
-  /** Where it went; `undefined` when there was none. */
-  #last: Link | undefined;
-  /** The stream of its sender, when it came from a server and was counted. */
-  #stream: Stream | undefined;
-  /** Its sender and `": "`, at the end of this buffer. */
+  /** The sender's name and `": "`, for who reads text. */
   readonly #prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
   #prefixBytes = 0;
-  /** What is to be copied to whom, in one piece. */
-  #to: Link | undefined;
+  /** How long both names are with the three NULs around them. */
+  #namesBytes = 0;
+  /** From where on frames are still to be copied. */
   #from = 0;
-  #until = 0;
+  /** The id at hand: four numbers. */
+  readonly #id = new Int32Array(4);
+  /** Where the messages begin whose ids are looked up together, and where the last one ends. */
+  readonly #starts = new Int32Array(MAX_BATCH + 1);
 
   /** A lane for recipients that stand in `routes`: a user of this server, or the link toward theirs. */
   constructor(routes: NameTable<Link>, seen: SeenMessages) {
@@ -75,169 +67,225 @@ export class FastLane {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = start;
     for (;;) {
-      const count = this.#look(view, at, end);
-      const done = this.#pass(link, bytes, view, count);
-      at = this.#starts[done]!;
-      // Whatever stops the lane may come again and again: no more is looked at in vain than passes.
-      this.#batch = done < count ? 1 : Math.min(2 * this.#batch, MAX_BATCH);
-      if (done < count || count === 0) break;
-    }
-    this.#flush(view);
-    return at;
-  }
-
-  /** Finds the frames of a batch and their ids, and has what is known of these fetched from memory. */
-  #look(view: DataView, start: number, end: number): number {
-    const starts = this.#starts;
-    const ids = this.#ids;
-    const batch = this.#batch;
-    let at = start;
-    let count = 0;
-    for (; count < batch && end - at >= MIN_BYTES; count++) {
-      const next = at + HEADER_BYTES + view.getUint16(at + 2);
-      if (view.getUint16(at) !== PLAIN || next > end || next - at < MIN_BYTES) break;
-      if (!readUuidWords(view, at + HEADER_BYTES, ids, 4 * count)) break;
-      if (!isCounted(ids, 4 * count)) this.#seen.table.prepare(ids, 4 * count, count);
-      starts[count] = at;
+      const to = this.#find(link, bytes, at, end);
+      if (to === undefined) return at;
+      const next = to.role === "peer"
+        ? this.#relay(link, to, bytes, view, at, end)
+        : this.#deliver(to, bytes, view, at, end);
+      if (next === at) return at;
       at = next;
     }
-    starts[count] = at;
-    this.#seen.table.warm(count);
-    return count;
   }
 
-  /** Passes on the frames of a batch, until one is not in order; how many. */
-  #pass(link: Link, bytes: Uint8Array, view: DataView, count: number): number {
-    const starts = this.#starts;
-    const ids = this.#ids;
-    const seen = this.#seen;
-    const ofUser = link.isUser;
-    this.#last = undefined;
-    this.#stream = undefined;
-    for (let i = 0; i < count; i++) {
-      const start = starts[i]!;
-      const end = starts[i + 1]!;
-      const sender = start + HEADER_BYTES + UUID_TEXT_BYTES + 1;
-      // Many go the way of the one before them: then its names need no second look.
-      const again = this.#last !== undefined && sender + this.#namesBytes <= end &&
-        isSame(view, sender, this.#names, this.#namesBytes);
-      if (bytes[sender - 1] !== 0) return i;
-      if (!again && !this.#find(link, bytes, sender, end)) return i;
-      const to = this.#last!;
-      const text = sender + this.#namesBytes;
-      if (!isAscii(view, text, end) && !isUtf8(bytes, text, end)) return i;
-      const { role } = to;
-      const { out } = to.port;
-      if (out.length > HOLD_UP_BYTES) return i;
-
-      if (role === "peer") {
-        // Never back where it came from.
-        if (to === link) return i;
-        const hops = ofUser ? 1 : view.getUint16(start + 4) + 1;
-        if (hops > MAX_HOPS) return i;
-        view.setUint16(start + 4, hops);
-        this.#copy(to, view, start, end);
-        continue;
-      }
-      if (isCounted(ids, 4 * i)) {
-        const stream = this.#streamOf(link, 4 * i, bytes, sender, end);
-        if (!stream || !seen.addTo(stream, ids, 4 * i)) continue;
-      } else if (!seen.table.addPrepared(i)) continue;
-      if (role === "session") {
-        view.setUint16(start + 4, 0);
-        this.#copy(to, view, start, end);
-      } else out.copy(view, this.#prepend(view, text), end);
-    }
-    return count;
-  }
-
-  /** Finds out where a message goes, and keeps its names; whether it is in order so far. */
-  #find(link: Link, bytes: Uint8Array, sender: number, end: number): boolean {
-    this.#last = undefined;
-    this.#stream = undefined;
+  /** Finds out where the message at `start` goes; `undefined` when its names are not in order. */
+  #find(link: Link, bytes: Uint8Array, start: number, end: number): Link | undefined {
+    if (end - start < MIN_BYTES) return undefined;
+    const sender = start + NAMES_AT + 1;
     let nul = sender;
     if (link.isUser) {
       // Nobody is impersonated: the sender is the user of the connection.
       const { nameBytes } = link;
       nul += nameBytes.length;
-      if (nul >= end || bytes[nul] !== 0) return false;
+      if (nul >= end || bytes[nul] !== 0) return undefined;
       for (let i = 0; i < nameBytes.length; i++) {
-        if (bytes[sender + i] !== nameBytes[i]) return false;
+        if (bytes[sender + i] !== nameBytes[i]) return undefined;
       }
     } else {
       // The server that it comes from has looked.
-      while (nul < end && bytes[nul] !== 0) nul++;
-      if (nul - sender > MAX_NAME_BYTES) return false;
+      const last = Math.min(end, sender + MAX_NAME_BYTES + 1);
+      while (nul < last && bytes[nul] !== 0) nul++;
+      if (nul === last) return undefined;
     }
     const to = this.#routes.findBeforeNul(bytes, nul + 1, end);
-    if (to === undefined || !(to.isUser || to.role === "peer")) return false;
-    const text = this.#routes.nul + 1;
-    const names = this.#names;
-    for (let at = sender; at < text; at++) names.setUint8(at - sender, bytes[at]!);
-    const prefix = this.#prefix;
-    for (let at = nul - 1, to = PREFIX_BYTES - 3; at >= sender; at--, to--) {
-      prefix.setUint8(to, bytes[at]!);
+    if (to === undefined || !(to.isUser || to.role === "peer")) return undefined;
+    this.#namesBytes = this.#routes.nul + 1 - (start + NAMES_AT);
+    if (to.role === "bare") {
+      const prefix = this.#prefix;
+      for (let at = sender; at < nul; at++) prefix.setUint8(at - sender, bytes[at]!);
+      prefix.setUint16(nul - sender, COLON_AND_SPACE);
+      this.#prefixBytes = nul - sender + 2;
     }
-    prefix.setUint16(PREFIX_BYTES - 2, 0x3a20);
-    this.#prefixBytes = nul - sender + 2;
-    this.#namesBytes = text - sender;
-    this.#last = to;
-    return true;
-  }
-
-  /** The stream of an id: a connection, or a row from one sender, goes on with the one before. */
-  #streamOf(
-    link: Link,
-    id: number,
-    bytes: Uint8Array,
-    sender: number,
-    end: number,
-  ): Stream | undefined {
-    const ids = this.#ids;
-    const before = link.isUser ? link.stream : this.#stream;
-    if (before?.has(ids, id)) return before;
-    const stream = this.#seen.streams.get(ids, id, bytes, sender, end);
-    if (link.isUser) link.stream = stream;
-    else this.#stream = stream;
-    return stream;
+    return to;
   }
 
   /**
-   * Puts `sender: ` in front of a text, where the names were, so that all is one piece; 8 bytes at a
-   * time, which may reach into the id. Returns where it begins.
+   * Where the message ends that begins at `at`, when it is whole, goes the way of the one at `first`, and
+   * has a text that is one; else 0. Its id is not looked at.
    */
-  #prepend(view: DataView, text: number): number {
-    const from = text - this.#prefixBytes;
-    const prefix = this.#prefix;
-    for (let at = text - 8, i = PREFIX_BYTES - 8; at > from - 8; at -= 8, i -= 8) {
-      view.setBigInt64(at, prefix.getBigInt64(i));
-    }
-    return from;
+  #next(bytes: Uint8Array, view: DataView, first: number, at: number, end: number): number {
+    if (end - at < MIN_BYTES || view.getUint16(at) !== PLAIN) return 0;
+    const next = at + HEADER_BYTES + view.getUint16(at + 2);
+    const text = at + NAMES_AT + this.#namesBytes;
+    if (next > end || text > next) return 0;
+    if (!isSame(view, first + NAMES_AT, at + NAMES_AT, this.#namesBytes)) return 0;
+    return isAscii(view, text, next) || isUtf8(bytes, text, next) ? next : 0;
   }
 
-  /** Writes a frame to a connection, in one piece with what goes there just before it. */
-  #copy(to: Link, view: DataView, start: number, end: number): void {
-    if (to !== this.#to || start !== this.#until) {
-      this.#flush(view);
-      this.#to = to;
-      this.#from = start;
+  /** Passes a row of messages on to another server. Returns where it ends. */
+  #relay(
+    link: Link,
+    to: Link,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+  ): number {
+    // Never back where it came from.
+    if (to === link) return start;
+    const { out } = to.port;
+    const limit = start + HOLD_UP_BYTES - out.length;
+    let at = start;
+    while (at <= limit) {
+      const next = this.#next(bytes, view, start, at, end);
+      if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, this.#id, 0)) break;
+      const hops = link.isUser ? 1 : view.getUint16(at + 4) + 1;
+      if (hops > MAX_HOPS) break;
+      view.setUint16(at + 4, hops);
+      at = next;
     }
-    this.#until = end;
+    if (at > start) out.copy(view, start, at);
+    return at;
   }
 
-  #flush(view: DataView): void {
-    this.#to?.port.out.copy(view, this.#from, this.#until);
-    this.#to = undefined;
-    this.#until = 0;
+  /** Delivers a row of messages to a user of this server. Returns where it ends. */
+  #deliver(to: Link, bytes: Uint8Array, view: DataView, start: number, end: number): number {
+    const { out } = to.port;
+    const id = this.#id;
+    // Whoever writes more is held up by the relay.
+    const limit = start + HOLD_UP_BYTES - out.length;
+    const last = Math.min(end, limit);
+    let at = start;
+    this.#from = start;
+    while (at <= limit) {
+      const next = this.#next(bytes, view, start, at, end);
+      if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, id, 0)) break;
+      view.setUint16(at + 4, 0);
+      at = isCounted(id, 0)
+        ? this.#count(to, bytes, view, at, next, last)
+        : this.#gather(to, bytes, view, at, next, last);
+    }
+    if (to.role === "session" && at > this.#from) out.copy(view, this.#from, at);
+    return at;
+  }
+
+  // In the loops of the two below stands again what `#next` does: with one call less, the compiler makes
+  // one piece of all that they call.
+
+  /**
+   * Delivers the message from `start` to `next`, whose id has been read and is counted, and those behind
+   * it that are of the same stream, as long as they come in turn. Returns where that ends.
+   */
+  #count(
+    to: Link,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    next: number,
+    end: number,
+  ): number {
+    const seen = this.#seen;
+    const stream = seen.streams.get(this.#id, 0, bytes, start + NAMES_AT + 1, next)!;
+    this.#hand(to, view, start, next, seen.addTo(stream, this.#id, 0));
+    const namesBytes = this.#namesBytes;
+    const isFramed = to.role === "session";
+    // How the ids of the stream begin, in text.
+    const t0 = view.getInt32(start + HEADER_BYTES);
+    const t1 = view.getInt32(start + HEADER_BYTES + 4);
+    const t2 = view.getInt32(start + HEADER_BYTES + 8);
+    const t3 = view.getInt32(start + HEADER_BYTES + STREAM_TEXT_BYTES - 4);
+    for (let at = next;; at = next) {
+      if (end - at < MIN_BYTES || view.getUint16(at) !== PLAIN) return at;
+      next = at + HEADER_BYTES + view.getUint16(at + 2);
+      const text = at + NAMES_AT + namesBytes;
+      if (next > end || text > next) return at;
+      if (!isSame(view, start + NAMES_AT, at + NAMES_AT, namesBytes)) return at;
+      if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) return at;
+      const id = at + HEADER_BYTES;
+      if (
+        view.getInt32(id) !== t0 || view.getInt32(id + 4) !== t1 || view.getInt32(id + 8) !== t2 ||
+        view.getInt32(id + STREAM_TEXT_BYTES - 4) !== t3
+      ) return at;
+      const number = numberInText(view, id);
+      if (number < 0 || stream.add(number) !== true) return at;
+      if (isFramed) view.setUint16(at + 4, 0);
+      else this.#hand(to, view, at, next, true);
+    }
+  }
+
+  /**
+   * Delivers the message from `start` to `next`, whose id has been read and is looked up as a whole, and
+   * those behind it for which that holds as well. Returns where that ends.
+   */
+  #gather(
+    to: Link,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    next: number,
+    end: number,
+  ): number {
+    const { table } = this.#seen;
+    const id = this.#id;
+    const starts = this.#starts;
+    const namesBytes = this.#namesBytes;
+    const isFramed = to.role === "session";
+    table.prepare(id, 0, 0);
+    starts[0] = start;
+    let waiting = 1;
+    let at = next;
+    for (; end - at >= MIN_BYTES && view.getUint16(at) === PLAIN; at = next) {
+      next = at + HEADER_BYTES + view.getUint16(at + 2);
+      const text = at + NAMES_AT + namesBytes;
+      if (next > end || text > next) break;
+      if (!isSame(view, start + NAMES_AT, at + NAMES_AT, namesBytes)) break;
+      if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) break;
+      if (!readUuidWords(view, at + HEADER_BYTES, id, 0) || isCounted(id, 0)) break;
+      if (isFramed) view.setUint16(at + 4, 0);
+      starts[waiting] = at;
+      if (waiting === MAX_BATCH) {
+        this.#settle(to, view, waiting);
+        waiting = 0;
+        starts[0] = at;
+      }
+      table.prepare(id, 0, waiting++);
+    }
+    starts[waiting] = at;
+    this.#settle(to, view, waiting);
+    return at;
+  }
+
+  /** Looks up the ids of so many messages side by side, and hands over those that are new. */
+  #settle(to: Link, view: DataView, count: number): void {
+    const { table } = this.#seen;
+    const starts = this.#starts;
+    table.warm(count);
+    for (let i = 0; i < count; i++) {
+      this.#hand(to, view, starts[i]!, starts[i + 1]!, table.addPrepared(i));
+    }
+  }
+
+  /** Hands over one message, or leaves it out. Frames in a row are copied together, later. */
+  #hand(to: Link, view: DataView, start: number, end: number, isNew: boolean): void {
+    const { out } = to.port;
+    if (to.role === "session") {
+      if (isNew) return;
+      if (start > this.#from) out.copy(view, this.#from, start);
+      this.#from = end;
+    } else if (isNew) {
+      const text = start + NAMES_AT + this.#namesBytes;
+      out.join(this.#prefix, this.#prefixBytes, view, text, end);
+    }
   }
 }
 
-/** Whether the bytes in `view` from `at` on are those with which `other` begins. */
-function isSame(view: DataView, at: number, other: DataView, length: number): boolean {
-  let i = 0;
-  for (; i + 4 <= length; i += 4) {
-    if (view.getInt32(at + i) !== other.getInt32(i)) return false;
+/** Behind a sender's name, in front of a text. */
+const COLON_AND_SPACE = 0x3a20;
+
+/** Whether there are the same bytes in two places; 4 at least. */
+function isSame(view: DataView, one: number, other: number, length: number): boolean {
+  const last = length - 4;
+  for (let i = 0; i < last; i += 4) {
+    if (view.getInt32(one + i) !== view.getInt32(other + i)) return false;
   }
-  for (; i < length; i++) if (view.getUint8(at + i) !== other.getUint8(i)) return false;
-  return true;
+  return view.getInt32(one + last) === view.getInt32(other + last);
 }

@@ -16,7 +16,6 @@ import {
   readAnnouncement,
   readBareName,
   readError,
-  readReceipts,
   readSessionRegistration,
   ReceiptKind,
   Registration,
@@ -50,9 +49,9 @@ export interface FrameRule {
 export interface FrameRuleParts {
   /** Messages that nobody keeps. */
   readonly relay: Relay;
-  /** Kept messages that come here or pass through, and what users acknowledge. */
+  /** Kept messages that come here or pass through. */
   readonly arrival: Arrival;
-  /** Receipts about messages that are kept here. */
+  /** What users acknowledge, and receipts about messages that are kept here. */
   readonly delivery: Delivery;
   /** Receipts for users. */
   readonly receipts: Receipts;
@@ -150,7 +149,7 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
 
   #receipt(link: Link, frame: Frame): void {
     if (link.role === "session" && frame.subtype === ReceiptKind.ToUser) {
-      this.#parts.arrival.acknowledged(link, readReceipts(frame.payload));
+      this.#parts.delivery.acknowledged(link, frame);
     } else if (link.role === "peer" && frame.subtype === ReceiptKind.Relayed) {
       this.#parts.receipts.relayed(frame);
     } else if (link.role === "peer" && frame.subtype === ReceiptKind.ToServer) {

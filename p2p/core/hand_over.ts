@@ -4,44 +4,61 @@
  *
  * @module
  */
-import { FrameType, type MessageFields, MessageKind, writeUuid } from "@netlab/protocol";
+import {
+  FrameType,
+  HEADER_BYTES,
+  type MessageFields,
+  messageId,
+  MessageKind,
+  UUID_TEXT_BYTES,
+  uuidWords,
+} from "@netlab/protocol";
+import type { KeptEntry } from "./box.ts";
+import type { ReadyFrames } from "./ready_frames.ts";
 import { isCounted } from "./counted_ids.ts";
 import type { Link } from "./link.ts";
-import type { SeenMessages } from "./seen_messages.ts";
-import { SeenTable } from "./seen_table.ts";
+import type { NameFactors } from "./name_table.ts";
+import { SeenMessages } from "./seen_messages.ts";
 
 const SEPARATOR = new TextEncoder().encode(": ");
 
 /** Hands messages over. */
 export class HandOver {
-  /** Ids of kept messages; what nobody keeps cannot crowd them out. */
-  readonly #kept: SeenTable;
+  /** Kept messages that were taken care of; what nobody keeps cannot crowd them out. */
+  readonly #taken: SeenMessages;
   /** Messages that nobody keeps, and kept ones of which such a copy may come. */
   readonly #all: SeenMessages;
 
-  /** Nothing was handed over yet but what stands in `all`; `random` as {@linkcode SeenTable} wants it. */
-  constructor(all: SeenMessages, random: () => number) {
+  /** Nothing was handed over yet but what stands in `all`; the rest is for {@linkcode SeenMessages}. */
+  constructor(all: SeenMessages, factors: NameFactors, random: () => number) {
     this.#all = all;
-    this.#kept = new SeenTable(random);
+    this.#taken = new SeenMessages(factors, random);
   }
 
-  /** Whether a message was taken care of here. */
-  wasSeen(id: string): boolean {
-    const words = wordsOf(id);
-    return this.#kept.has(words, 0) || this.#all.table.has(words, 0);
+  /** Whether the message in these fields was taken care of here. */
+  wasTaken({ idWords, bytes, sender, end }: MessageFields): boolean {
+    return this.#wasTaken(idWords, bytes, sender, end);
   }
 
-  /** A message was taken care of here. */
-  markSeen(id: string): void {
+  /** Whether the message with that id, which somebody of that name sent, was taken care of here. */
+  wasTakenFrom(sender: string, id: string): boolean {
+    const name = encoder.encode(`${sender}\0`);
+    return this.#wasTaken(wordsOf(id), name, 0, name.length);
+  }
+
+  /** The message with that id was taken care of here. */
+  markTaken(id: string): void {
     const words = wordsOf(id);
-    this.#kept.add(words, 0);
+    this.#taken.table.add(words, 0);
     // What counts is known by its number.
     if (!isCounted(words, 0)) this.#all.table.add(words, 0);
   }
 
   /** Whether a kept message was handed over on that connection, or was taken care of before. */
   has(user: Link, id: string): boolean {
-    return user.unacknowledged.has(id) || this.wasSeen(id);
+    if (user.unacknowledged.has(id)) return true;
+    const words = wordsOf(id);
+    return this.#taken.table.has(words, 0) || this.#all.table.has(words, 0);
   }
 
   /** Hands over a message that nobody keeps. A second copy is dropped. */
@@ -55,14 +72,16 @@ export class HandOver {
   }
 
   /**
-   * Hands over a message that `origin` keeps until it is acknowledged; a second copy is dropped. Returns
-   * whether that was all: whoever reads text acknowledges nothing.
+   * Hands over a message that `origin` keeps until it is acknowledged; a second copy is dropped, and so
+   * is one of which this server's own copy went there before: `isThere`. Returns whether that was all:
+   * whoever reads text acknowledges nothing.
    */
-  kept(user: Link, id: string, fields: MessageFields, origin: string): boolean {
+  kept(user: Link, fields: MessageFields, origin: string, isThere: boolean): boolean {
+    const id = messageId(fields);
     // Nor is a copy handed over that comes by way of a first-generation server and is not kept.
     if (isCounted(fields.idWords, 0)) this.#isNew(fields);
     if (user.role !== "session") {
-      this.markSeen(id);
+      this.markTaken(id);
       writeText(user, fields);
       return true;
     }
@@ -72,19 +91,48 @@ export class HandOver {
       return false;
     }
     user.unacknowledged.set(id, [origin]);
+    if (isThere) return false;
     user.port.out.begin(FrameType.Message, MessageKind.WithReceipts);
     user.port.out.bytes(fields.bytes, fields.id, fields.end);
     user.port.out.end();
     return false;
   }
 
-  /** The user's client has taken a message; the ids of the servers that keep it. */
+  /**
+   * Hands over a message that this server keeps, to a user who reads frames: it lies ready as one, and
+   * is added to `run`, on the user's connection, unless a copy that another server keeps went there.
+   * Returns false when it was taken care of before.
+   */
+  own(user: Link, entry: KeptEntry, run: ReadyFrames): boolean {
+    const { bytes, end } = entry;
+    const sender = senderAt(entry);
+    const words = wordsOfEntry(entry);
+    if (this.#wasTaken(words, bytes, sender, end)) return false;
+    if (isCounted(words, 0)) this.#all.add(words, 0, bytes, sender, end);
+    if (!user.hasUnacknowledged || !user.unacknowledged.has(entry.id)) run.add(entry);
+    return true;
+  }
+
+  /** The user's client has taken a message that this server keeps. */
+  tookOwn(entry: KeptEntry): void {
+    const words = wordsOfEntry(entry);
+    if (isCounted(words, 0)) {
+      this.#taken.add(words, 0, entry.bytes, senderAt(entry), entry.end);
+    } else this.markTaken(entry.id);
+  }
+
+  /** The user's client has taken a message; the ids of the other servers that keep it. */
   acknowledged(user: Link, id: string): readonly string[] {
     const origins = user.unacknowledged.get(id);
     if (!origins) return [];
     user.unacknowledged.delete(id);
-    this.markSeen(id);
+    this.markTaken(id);
     return origins;
+  }
+
+  #wasTaken(words: Int32Array, bytes: Uint8Array, sender: number, end: number): boolean {
+    return this.#taken.has(words, 0, bytes, sender, end) ||
+      (!isCounted(words, 0) && this.#all.table.has(words, 0));
   }
 
   /** Remembers a message; whether it was not remembered before. */
@@ -93,14 +141,26 @@ export class HandOver {
   }
 }
 
-const uuid = new DataView(new ArrayBuffer(16));
+const encoder = new TextEncoder();
 const words = new Int32Array(4);
 
 /** The 16 bytes of an id, as {@linkcode SeenMessages} takes them; valid until the next call. */
 function wordsOf(id: string): Int32Array {
-  writeUuid(id, new Uint8Array(uuid.buffer), 0);
-  for (let i = 0; i < 4; i++) words[i] = uuid.getInt32(4 * i);
+  return uuidWords(id, words);
+}
+
+/** The same of a kept message. */
+function wordsOfEntry({ id0, id1, id2, id3 }: KeptEntry): Int32Array {
+  words[0] = id0;
+  words[1] = id1;
+  words[2] = id2;
+  words[3] = id3;
   return words;
+}
+
+/** Where the name of its sender begins. */
+function senderAt({ start }: KeptEntry): number {
+  return start + HEADER_BYTES + UUID_TEXT_BYTES + 1;
 }
 
 function writeText({ port }: Link, { bytes, sender, senderEnd, text, end }: MessageFields): void {

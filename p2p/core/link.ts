@@ -5,7 +5,6 @@
  * @module
  */
 import { type NetlabError, NIL_UUID, writeError } from "@netlab/protocol";
-import type { Stream } from "./counted_ids.ts";
 import type { Port } from "./host.ts";
 import { Pulse } from "./pulse.ts";
 
@@ -38,12 +37,6 @@ export class Link {
   role: Role = "stranger";
   /** Whether it reads bare text, not frames: it asked to be registered so. */
   readsText = false;
-  /** The user's name, once registered. */
-  name = "";
-  /** The same as it stands in messages. */
-  nameBytes: Uint8Array = new Uint8Array(0);
-  /** The stream of the last message that it counted. */
-  stream: Stream | undefined = undefined;
   /** The session's key; nil for whoever has none. */
   session: string = NIL_UUID;
   /** The id of the server at the other end of a link between servers. */
@@ -66,7 +59,9 @@ export class Link {
   overdue = false;
   /** Links whose reading is held up until this one has written what waits; none as a rule. */
   heldUp: Set<Link> | undefined = undefined;
-  // Thousands of users may be here whom nobody writes to: what they do not need is not made.
+  // Thousands of users may be here who do nothing: what they do not need is not made.
+  #name = "";
+  #nameBytes: Uint8Array | undefined;
   #unacknowledged: Map<string, string[]> | undefined;
   #pulse: Pulse | undefined;
 
@@ -87,7 +82,30 @@ export class Link {
     this.heardAt = now;
   }
 
-  /** Messages that were handed over and not acknowledged: by id, the servers that keep them. */
+  /** The user's name, once registered. */
+  get name(): string {
+    return this.#name;
+  }
+
+  set name(name: string) {
+    this.#name = name;
+    this.#nameBytes = undefined;
+  }
+
+  /** The same as it stands in messages. */
+  get nameBytes(): Uint8Array {
+    return this.#nameBytes ??= encoder.encode(this.#name);
+  }
+
+  /** Whether any message of another server was handed over and not acknowledged. */
+  get hasUnacknowledged(): boolean {
+    return this.#unacknowledged !== undefined && this.#unacknowledged.size > 0;
+  }
+
+  /**
+   * Messages that other servers keep, and that were handed over and not acknowledged: by id, those
+   * servers.
+   */
   get unacknowledged(): Map<string, string[]> {
     return this.#unacknowledged ??= new Map();
   }

@@ -15,10 +15,18 @@ export interface StoredMessage {
   readonly sender: string;
   /** The name of the user it is for. */
   readonly recipient: string;
-  /** The message as it stands in the payload of type 3. */
-  readonly message: Uint8Array;
+  /** The buffer in which it lies as a frame of type 3/1, header included. */
+  readonly bytes: Uint8Array;
+  /** Where that frame begins. */
+  readonly start: number;
+  /** Where it ends. */
+  readonly end: number;
   /** When it was taken: milliseconds since 1970. */
   readonly acceptedAt: number;
+  /** What the store wrote it together with: the store's own, which finds it there to remove it. */
+  batch?: unknown;
+  /** Which one it is there. */
+  position?: number;
 }
 
 /** Keeps messages, and how their stories ended, over the end of a process, or does not. */
@@ -31,13 +39,15 @@ export interface MailStore {
   loadEnds(): Iterable<Receipt>;
   /**
    * Takes out what went and writes what came: all of it, or nothing and an error. It is safe when this
-   * returns. A message that is in both went before and has come again. `ends` says how the stories of
-   * some that went have ended, for senders who did not hear it.
+   * returns. What goes was loaded or written before; a message that comes again is another one.
+   *
+   * @param ends How the stories of some that went have ended, for senders who did not hear it: receipts
+   *   as they stand in a frame of type 6.
    */
   write(
     added: readonly StoredMessage[],
-    removed: readonly string[],
-    ends: readonly Receipt[],
+    removed: readonly StoredMessage[],
+    ends: Uint8Array,
   ): void;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The links between servers: bringing them up, keeping one to each server, noticing that one is dead,
- * and telling every server which users are where. Knows nothing of messages.
+ * The links between servers: bringing them up, keeping one to each server, and noticing that one is
+ * dead. Owns which links there are; what is told over them of links and users is in files of their own,
+ * and messages are none of its business.
  *
  * @module
  */
@@ -11,22 +12,13 @@ import {
   FrameType,
   Information,
   LinkStateKind,
-  MAX_VERSIONS_PER_FRAME,
   NetlabError,
-  PresenceKind,
-  type PresenceVersion,
   ProtocolError,
   readCapabilities,
   readPeerRegistration,
-  readPresenceChanges,
-  readPresenceDigest,
-  readPresenceSnapshot,
   writeAlive,
   writeInformationRequest,
   writePeerRegistration,
-  writePresenceChanges,
-  writePresenceDigest,
-  writePresenceSnapshot,
 } from "@netlab/protocol";
 import type { PresenceChanges, UserRecord } from "@netlab/protocol";
 import type { Directory } from "./directory.ts";
@@ -35,6 +27,7 @@ import type { Context, Port } from "./host.ts";
 import { Link } from "./link.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import { LinkStates } from "./link_states.ts";
+import { Presence } from "./presence.ts";
 import type { Route, Topology } from "./topology.ts";
 import { WayLog } from "./way_log.ts";
 
@@ -51,8 +44,6 @@ const PROBE_MS = 3_000;
 const STALLED_MS = 500;
 /** When much news of other servers' links comes, ways are computed this often: milliseconds. */
 const LOOK_EVERY_MS = 20;
-/** How long to wait for a snapshot before it is asked for again: milliseconds. */
-const GAP_MS = 500;
 
 /** What the rest of the core wants to hear from the mesh. */
 export interface MeshEvents {
@@ -72,12 +63,11 @@ export class Mesh {
   readonly discovery: Discovery;
   readonly #context: Context;
   readonly #topology: Topology;
-  readonly #directory: Directory;
   readonly #events: MeshEvents;
   readonly #peers = new Map<string, Link>();
   readonly #expiring = new Set<Link>();
-  readonly #gapsAskedAt = new Map<string, number>();
   readonly #states: LinkStates;
+  readonly #presence: Presence;
   readonly #wayLog: WayLog;
   /** The ways as they were when the rest of the core was told last. */
   #routes: ReadonlyMap<string, Route>;
@@ -99,7 +89,6 @@ export class Mesh {
   ) {
     this.#context = context;
     this.#topology = topology;
-    this.#directory = directory;
     this.#events = events;
     this.#tickedAt = context.now;
     this.discovery = new Discovery(
@@ -110,6 +99,12 @@ export class Mesh {
       (server) => this.#topology.get(server) !== undefined,
     );
     this.#states = new LinkStates(context, topology, costs, this.#peers);
+    this.#presence = new Presence(
+      context,
+      directory,
+      this.#peers,
+      (users) => events.usersChanged(users),
+    );
     this.#wayLog = new WayLog(context, topology, costs);
     this.#routes = topology.routes();
   }
@@ -127,7 +122,7 @@ export class Mesh {
 
   /** Tells all servers of a change among the users of this one. */
   publish(changes: PresenceChanges): void {
-    this.#toPeers((peer) => writePresenceChanges(peer.port.out, changes));
+    this.#presence.publish(changes);
   }
 
   /** Dials what is due, shows signs of life, and gives up links that show none. */
@@ -161,10 +156,12 @@ export class Mesh {
     this.#lookNow = true;
     this.#states.look();
     for (const server of this.#topology.forget(now)) {
-      this.#directory.forget(server);
-      this.#gapsAskedAt.delete(server);
+      this.#presence.forget(server);
     }
-    this.#askForUnknown();
+    for (const server of this.#topology.routes().keys()) {
+      const link = this.toward(server);
+      if (link) this.#presence.askIfUnknown(link, server);
+    }
     this.discovery.tick();
   }
 
@@ -207,7 +204,7 @@ export class Mesh {
       case FrameType.Registration:
         return this.#registered(link, frame);
       case FrameType.Presence:
-        return this.#presence(link, frame);
+        return this.#presence.received(link, frame);
       case FrameType.LinkState:
         if (frame.subtype === LinkStateKind.Alive) return;
         if (frame.subtype === LinkStateKind.Links) {
@@ -330,78 +327,11 @@ export class Mesh {
       this.#states.look();
     }
     this.#states.greet(link);
-    this.#sendDigest(link);
-  }
-
-  #presence(link: Link, frame: Frame): void {
-    switch (frame.subtype) {
-      case PresenceKind.Digest:
-        return this.#sendNewer(link, readPresenceDigest(frame.payload));
-      case PresenceKind.Changes: {
-        const changes = readPresenceChanges(frame.payload);
-        const merge = this.#directory.applyChanges(changes);
-        if (merge === "gap") this.#askAfterGap(link, changes.server);
-        if (merge !== "applied") return;
-        this.#toPeers((peer) => writePresenceChanges(peer.port.out, changes), link);
-        return this.#events.usersChanged(changes.changes);
-      }
-      case PresenceKind.Snapshot: {
-        const snapshot = readPresenceSnapshot(frame.payload);
-        if (this.#directory.applySnapshot(snapshot) !== "applied") return;
-        this.#gapsAskedAt.delete(snapshot.server);
-        this.#toPeers((peer) => this.#sendSnapshot(peer, snapshot.server), link);
-        return this.#events.usersChanged(this.#directory.users(snapshot.server));
-      }
-    }
-  }
-
-  /**
-   * Asks for the users of servers that are within reach and were forgotten here, or were not told of:
-   * nobody sends what did not change.
-   */
-  #askForUnknown(): void {
-    for (const server of this.#topology.routes().keys()) {
-      const link = this.toward(server);
-      if (link && this.#directory.version(server) < 0) this.#askAfterGap(link, server);
-    }
-  }
-
-  /** Asks for what is missing before a change, unless the answer is under way already. */
-  #askAfterGap(link: Link, server: string): void {
-    const now = this.#context.now;
-    if (now - (this.#gapsAskedAt.get(server) ?? -Infinity) < GAP_MS) return;
-    this.#gapsAskedAt.set(server, now);
-    this.#sendDigest(link);
-  }
-
-  /**
-   * Sends what the other server lacks: it said which versions it has. Also of servers out of reach:
-   * when they come back unchanged, nobody tells it.
-   */
-  #sendNewer(link: Link, versions: readonly PresenceVersion[]): void {
-    const theirs = new Map(versions.map(({ server, version }) => [server, version]));
-    for (const { server, version } of this.#directory.versions()) {
-      if (version > (theirs.get(server) ?? -1)) this.#sendSnapshot(link, server);
-    }
-  }
-
-  #sendSnapshot(link: Link, server: string): void {
-    for (const part of this.#directory.snapshot(server)) {
-      writePresenceSnapshot(link.port.out, part);
-    }
-  }
-
-  #sendDigest(link: Link): void {
-    const versions = this.#directory.versions().slice(0, MAX_VERSIONS_PER_FRAME);
-    writePresenceDigest(link.port.out, versions);
+    this.#presence.sendDigest(link);
   }
 
   #registration(): { server: string; address: string } {
     return { server: this.#context.id, address: this.#context.address };
-  }
-
-  #toPeers(write: (peer: Link) => void, except?: Link): void {
-    for (const peer of this.#peers.values()) if (peer !== except) write(peer);
   }
 }
 

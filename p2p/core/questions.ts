@@ -66,7 +66,8 @@ export class Questions {
     const { mailbox, handOver, receipts } = this.#parts;
     return ids.filter((id) => {
       if (mailbox.get(id)) return false;
-      const end = mailbox.endOf(id) ?? (handOver.wasSeen(id) ? delivered(id) : undefined);
+      const end = mailbox.endOf(id) ??
+        (handOver.wasTakenFrom(user, id) ? delivered(id) : undefined);
       if (end) receipts.toUser(user, end);
       return !end;
     });

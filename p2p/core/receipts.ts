@@ -8,21 +8,29 @@
 import {
   ErrorCode,
   type Frame,
-  MAX_RECEIPTS_PER_FRAME,
   NetlabError,
+  readReceipts,
   readRelayedReceipts,
   type Receipt,
+  ReceiptRecords,
   ReceiptState,
   writeReceipts,
   writeRelayedReceipts,
   writeServerReceipts,
 } from "@netlab/protocol";
+import type { KeptEntry } from "./box.ts";
 import type { Context } from "./host.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
 import type { Users } from "./users.ts";
 
 /** Receipts that are owed to one user who is away, at most; older ones are dropped. */
 const MAX_OWED = 10_000;
+/** Memory for the receipts of so many users and servers stays from turn to turn. */
+const MAX_SPARE = 16;
+/** As long as it is no larger than this: bytes. */
+const MAX_SPARE_BYTES = 64 * 1024;
+
+const NONE: readonly Receipt[] = [];
 
 /** A receipt that says that a message is safe. */
 export function accepted(id: string): Receipt {
@@ -44,10 +52,14 @@ export class Receipts {
   readonly #context: Context;
   readonly #users: Users;
   readonly #mesh: Mesh;
-  readonly #toUsers = new Map<string, Receipt[]>();
+  readonly #toUsers = new Map<string, ReceiptRecords>();
   readonly #toSelf: Receipt[] = [];
-  readonly #toServers = new Map<string, Receipt[]>();
+  readonly #toServers = new Map<string, ReceiptRecords>();
   readonly #owed = new Map<string, Receipt[]>();
+  readonly #spare: ReceiptRecords[] = [];
+  /** Whom a receipt was for that went to a user last, and the others for them. */
+  #lastUser = "";
+  #last: ReceiptRecords | undefined;
 
   /** None yet. */
   constructor(context: Context, users: Users, mesh: Mesh) {
@@ -58,24 +70,32 @@ export class Receipts {
 
   /** Tells a user, wherever they are, with the other receipts of this turn. */
   toUser(user: string, receipt: Receipt): void {
-    gather(this.#toUsers, user, receipt);
+    this.#of(user).addReceipt(receipt);
+  }
+
+  /** Tells the sender of a message that it is safe, or was delivered. */
+  toSender({ sender, id0, id1, id2, id3 }: KeptEntry, state: ReceiptState): void {
+    this.#of(sender).add(id0, id1, id2, id3, state);
   }
 
   /** Tells the server that keeps the message, which may be this one, with the others of this turn. */
   toServer(server: string, receipt: Receipt): void {
     if (server === this.#context.id) this.#toSelf.push(receipt);
-    else gather(this.#toServers, server, receipt);
+    else this.#gather(this.#toServers, server).addReceipt(receipt);
   }
 
   /** What this server was told as the one that keeps the messages, since this was asked last. */
   takeOwn(): readonly Receipt[] {
-    return this.#toSelf.splice(0);
+    return this.#toSelf.length === 0 ? NONE : this.#toSelf.splice(0);
   }
 
   /** Receipts for a user of this or another server came from a server. */
   relayed(frame: Frame): void {
     const { user, receipts } = readRelayedReceipts(frame.payload);
-    this.#pass(user, receipts, frame.reserved + 1);
+    const records = this.#take();
+    for (const receipt of receipts) records.addReceipt(receipt);
+    this.#pass(user, records, frame.reserved + 1);
+    this.#giveBack(records);
   }
 
   /** A user came to some server: what is owed to them is sent. */
@@ -95,37 +115,43 @@ export class Receipts {
   flush(): void {
     // To clear a map costs more than to see that nothing is in it, as is mostly so.
     if (this.#toUsers.size > 0) {
-      for (const [user, receipts] of this.#toUsers) {
-        for (const part of parts(receipts)) this.#pass(user, part, 1);
+      this.#last = undefined;
+      for (const [user, records] of this.#toUsers) {
+        this.#pass(user, records, 1);
+        this.#giveBack(records);
       }
       this.#toUsers.clear();
     }
     if (this.#toServers.size === 0) return;
-    for (const [server, receipts] of this.#toServers) {
+    for (const [server, records] of this.#toServers) {
       const next = this.#mesh.toward(server);
       // Without a way there, that server sends the messages again when there is one.
-      if (!next) continue;
-      for (const part of parts(receipts)) {
-        const all = { to: server, from: this.#context.id, receipts: part };
-        writeServerReceipts(next.port.out, all, 1);
+      for (const receipts of next ? records.parts() : []) {
+        const all = { to: server, from: this.#context.id, receipts };
+        writeServerReceipts(next!.port.out, all, 1);
       }
+      this.#giveBack(records);
     }
     this.#toServers.clear();
   }
 
-  #pass(user: string, receipts: readonly Receipt[], hops: number): void {
+  #pass(user: string, records: ReceiptRecords, hops: number): void {
     const link = this.#users.get(user);
-    if (link?.role === "session") return writeReceipts(link.port.out, receipts);
+    if (link?.role === "session") {
+      for (const part of records.parts()) writeReceipts(link.port.out, part);
+      return;
+    }
     if (link) {
-      for (const { state, code, reason } of receipts) {
+      for (const { state, code, reason } of readReceipts(records.bytes)) {
         if (state === ReceiptState.Refused) link.tell(new NetlabError(code, reason));
       }
       return;
     }
     const location = this.#users.locate(user);
     const next = location && this.#mesh.toward(location.server);
-    if (next && hops <= MAX_HOPS) writeRelayedReceipts(next.port.out, user, receipts, hops);
-    else this.#owe(user, receipts);
+    if (next && hops <= MAX_HOPS) {
+      for (const part of records.parts()) writeRelayedReceipts(next.port.out, user, part, hops);
+    } else this.#owe(user, readReceipts(records.bytes));
   }
 
   /** Whoever is away is told later how a story ended; that it began they ask again by sending again. */
@@ -137,16 +163,27 @@ export class Receipts {
     const owed = [...this.#owed.get(user) ?? [], ...ends];
     this.#owed.set(user, owed.slice(-MAX_OWED));
   }
-}
 
-function gather(all: Map<string, Receipt[]>, key: string, receipt: Receipt): void {
-  const receipts = all.get(key);
-  if (receipts) receipts.push(receipt);
-  else all.set(key, [receipt]);
-}
+  /** The receipts for a user; most often the same one as the last time. */
+  #of(user: string): ReceiptRecords {
+    if (this.#last !== undefined && this.#lastUser === user) return this.#last;
+    this.#lastUser = user;
+    return this.#last = this.#gather(this.#toUsers, user);
+  }
 
-function* parts(receipts: readonly Receipt[]): Iterable<Receipt[]> {
-  for (let at = 0; at < receipts.length; at += MAX_RECEIPTS_PER_FRAME) {
-    yield receipts.slice(at, at + MAX_RECEIPTS_PER_FRAME);
+  #gather(all: Map<string, ReceiptRecords>, key: string): ReceiptRecords {
+    let records = all.get(key);
+    if (!records) all.set(key, records = this.#take());
+    return records;
+  }
+
+  #take(): ReceiptRecords {
+    return this.#spare.pop() ?? new ReceiptRecords();
+  }
+
+  #giveBack(records: ReceiptRecords): void {
+    if (this.#spare.length === MAX_SPARE || records.length > MAX_SPARE_BYTES) return;
+    records.clear();
+    this.#spare.push(records);
   }
 }

@@ -147,12 +147,12 @@ export class Relay {
   /** Gives a message to a first-generation server. */
   #handOn(fields: MessageFields, recipient: string): void {
     const { handOver, firstGeneration, receipts } = this.#parts;
+    if (handOver.wasTaken(fields)) return;
     const id = messageId(fields);
-    if (handOver.wasSeen(id)) return;
     const sender = senderOf(fields);
     const message = fields.bytes.subarray(fields.id, fields.end);
     firstGeneration.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) return handOver.markSeen(id);
+      if (failure === undefined) return handOver.markTaken(id);
       const reason = `Cannot deliver to ${recipient}: ${failure}`;
       receipts.toUser(sender, refused(id, ErrorCode.NoSuchUser, reason));
       receipts.flush();

@@ -9,6 +9,7 @@ import {
   Capability,
   ErrorCode,
   type Frame,
+  loadWord,
   NetlabError,
   ProtocolError,
   writePleaseMove,
@@ -131,10 +132,11 @@ export class RoutingCore {
     const firstGeneration = this.#firstGeneration;
     const store = options.store ?? memoryStore;
     this.#durable = store.durable;
-    const mailbox = new Mailbox(store, options.limits);
+    const { limits = {} } = options;
+    const mailbox = new Mailbox({ store, limits, factors });
     const receipts = new Receipts(context, users, mesh);
     const seen = new SeenMessages(factors, host.random);
-    const handOver = new HandOver(seen, host.random);
+    const handOver = new HandOver(seen, factors, host.random);
     const takeover = new Takeover(context, { mailbox, mesh, topology, receipts });
     const parts = { mailbox, users, mesh, topology, handOver, firstGeneration, receipts, takeover };
     const arrival = new Arrival(context, { ...parts, onAnswers: () => this.#finish() });
@@ -156,6 +158,11 @@ export class RoutingCore {
     return this.#context.id;
   }
 
+  /** Where others reach this server, `host:port`. */
+  get address(): string {
+    return this.#context.address;
+  }
+
   /** Whom the core tells what it does. */
   get logger(): Logger {
     return this.#context.logger;
@@ -175,6 +182,7 @@ export class RoutingCore {
   capabilities(): string[] {
     const words: string[] = [Capability.Session, Capability.Peer];
     for (const rule of this.#rules.values()) if (rule.capability) words.push(rule.capability);
+    words.push(loadWord(this.users.count));
     return words;
   }
 

@@ -29,6 +29,14 @@ export class SeenMessages {
     return stream ? this.addTo(stream, words, at) : this.table.add(words, at);
   }
 
+  /** Whether the message of a sender is remembered. */
+  has(words: Int32Array, at: number, bytes: Uint8Array, sender: number, end: number): boolean {
+    const stream = isCounted(words, at)
+      ? this.streams.get(words, at, bytes, sender, end)
+      : undefined;
+    return stream?.includes(words[at + 3]! >>> 0) || this.table.has(words, at);
+  }
+
   /** Remembers a message by its number in a stream; by its id, when the number says nothing. */
   addTo(stream: Stream, words: Int32Array, at: number): boolean {
     return stream.add(words[at + 3]! >>> 0) ?? this.table.add(words, at);

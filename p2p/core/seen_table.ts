@@ -16,7 +16,7 @@ const MAX_SETS = 2 ** 19;
 /** Ids for each set before the table grows: with two on average, one set in 4,000 gets more than eight. */
 const LOAD = 2;
 /** Ids that can be prepared at one time. */
-const MAX_PREPARED = 32;
+const MAX_PREPARED = 64;
 /** The bits of a high half of which the first one of a set says where the next id goes. */
 const CURSOR_BITS = 3;
 
@@ -58,7 +58,7 @@ export class SeenTable {
   }
 
   /**
-   * Hashes an id, to be added as number `index`, 0 to 31. What is asked for one id alone takes number 0.
+   * Hashes an id, to be added as number `index`, 0 to 63. What is asked for one id alone takes number 0.
    */
   prepare(words: Int32Array, at: number, index: number): void {
     const f = this.#factors;

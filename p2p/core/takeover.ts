@@ -101,18 +101,18 @@ export class Takeover {
   refused(entry: KeptEntry): void {
     if (!this.#isLeaving) return;
     this.#leaving = [];
-    for (const other of this.#parts.mailbox.box(entry.recipient)!.entries()) {
+    for (const other of entry.box.entries()) {
       this.#sentAt.delete(other);
     }
   }
 
   /** Keeps a message from now on that `origin` kept, behind the one with the id `previous`. */
-  take(fields: MessageFields, message: Uint8Array, previous: string, origin: string): void {
+  take(fields: MessageFields, previous: string, origin: string): void {
     const { mailbox, receipts } = this.#parts;
     const id = messageId(fields);
     const known = mailbox.get(id);
     if (known?.safe) return receipts.toServer(origin, accepted(id));
-    const recipient = readName(message, fields.recipient, fields.recipientEnd);
+    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const last = this.#lastOf(origin);
     if (previous !== NIL_UUID && last.get(recipient) !== previous && !mailbox.get(previous)) {
       const reason = "one before it has to come first";
@@ -121,17 +121,14 @@ export class Takeover {
     last.set(recipient, id);
     this.#taken.set(id, origin);
     if (known) return;
-    mailbox.add({
-      id,
-      sender: readName(message, fields.sender, fields.senderEnd),
-      recipient,
-      message: message.slice(),
-      acceptedAt: this.#context.now,
-    });
+    const sender = readName(fields.bytes, fields.sender, fields.senderEnd);
+    mailbox.add(sender, fields, this.#context.now);
   }
 
   /** A message is safe here: the server that handed it over, if one did, is told. */
-  committed(id: string): void {
+  committed(entry: KeptEntry): void {
+    if (this.#taken.size === 0) return;
+    const { id } = entry;
     const origin = this.#taken.get(id);
     if (origin === undefined) return;
     this.#taken.delete(id);
@@ -157,9 +154,9 @@ export class Takeover {
 
   #gather(): void {
     const { mailbox } = this.#parts;
-    for (const recipient of mailbox.recipients()) {
+    for (const box of mailbox.boxes()) {
       let previous = NIL_UUID;
-      for (const entry of mailbox.box(recipient)!.entries()) {
+      for (const entry of box.entries()) {
         const sentAt = this.#sentAt.get(entry) ?? -Infinity;
         if (this.#context.now - sentAt >= ANSWER_MS) this.#leaving.push({ entry, previous });
         previous = entry.id;

@@ -32,8 +32,6 @@ const ALIVE_EVERY_MS = 1_000;
 /** How often silent sessions are looked for: milliseconds. */
 const LOOK_EVERY_MS = 5_000;
 
-const encoder = new TextEncoder();
-
 /** Somebody who asks for a name that another holds. */
 interface Claim {
   readonly link: Link;
@@ -76,6 +74,11 @@ export class Users {
   /** The connection of a user of this server. */
   get(name: string): Link | undefined {
     return this.#links.get(name);
+  }
+
+  /** How many users this server has. */
+  get count(): number {
+    return this.#links.size;
   }
 
   /** The connections of all users of this server. */
@@ -313,7 +316,6 @@ export class Users {
     }
     link.role = user.kind === UserKind.Session ? "session" : "bare";
     link.name = user.name;
-    link.nameBytes = encoder.encode(user.name);
     link.session = user.session;
     this.#links.set(user.name, link);
     this.#mesh.publish(this.#directory.add(user));

@@ -5,16 +5,16 @@
  *
  * @module
  */
-import type { StoredMessage } from "./mail_store.ts";
+import type { KeptEntry } from "./box.ts";
 
 /** The messages of one server whose senders are told later. */
 export class Withheld {
-  readonly #recipients = new Map<string, Map<string, StoredMessage>>();
+  readonly #recipients = new Map<string, Set<KeptEntry>>();
   readonly #bytes = new Map<string, number>();
 
   /** Whether senders wait to hear of messages for that user. */
   isFor(recipient: string): boolean {
-    return this.#recipients.has(recipient);
+    return this.#recipients.size > 0 && this.#recipients.has(recipient);
   }
 
   /** How many bytes a user has sent and not heard of. */
@@ -23,43 +23,44 @@ export class Withheld {
   }
 
   /** Whether its sender is to be told of a message later. */
-  has({ id, recipient }: StoredMessage): boolean {
-    return this.#recipients.get(recipient)?.has(id) ?? false;
+  has(entry: KeptEntry): boolean {
+    return this.#recipients.size > 0 &&
+      (this.#recipients.get(entry.recipient)?.has(entry) ?? false);
   }
 
   /** Its sender is to be told of a message later. */
-  add(message: StoredMessage): void {
-    const { id, sender, recipient } = message;
-    let messages = this.#recipients.get(recipient);
-    if (!messages) this.#recipients.set(recipient, messages = new Map());
-    messages.set(id, message);
-    this.#bytes.set(sender, this.bytesOf(sender) + message.message.length);
+  add(entry: KeptEntry): void {
+    const { recipient, sender, size } = entry;
+    let entries = this.#recipients.get(recipient);
+    if (!entries) this.#recipients.set(recipient, entries = new Set());
+    entries.add(entry);
+    this.#bytes.set(sender, this.bytesOf(sender) + size);
   }
 
   /** Its sender needs not be told of a message any more. */
-  remove({ id, recipient }: StoredMessage): void {
-    const messages = this.#recipients.get(recipient);
-    const message = messages?.get(id);
-    if (!messages || !message) return;
-    messages.delete(id);
-    if (messages.size === 0) this.#recipients.delete(recipient);
-    const bytes = this.bytesOf(message.sender) - message.message.length;
-    if (bytes > 0) this.#bytes.set(message.sender, bytes);
-    else this.#bytes.delete(message.sender);
+  remove(entry: KeptEntry): void {
+    if (this.#recipients.size === 0) return;
+    const { recipient, sender, size } = entry;
+    const entries = this.#recipients.get(recipient);
+    if (!entries?.delete(entry)) return;
+    if (entries.size === 0) this.#recipients.delete(recipient);
+    const bytes = this.bytesOf(sender) - size;
+    if (bytes > 0) this.#bytes.set(sender, bytes);
+    else this.#bytes.delete(sender);
   }
 
   /** Takes out all messages for one user, in the order in which they came. */
-  take(recipient: string): StoredMessage[] {
-    const messages = [...this.#recipients.get(recipient)?.values() ?? []];
-    for (const message of messages) this.remove(message);
-    return messages;
+  take(recipient: string): KeptEntry[] {
+    const entries = [...this.#recipients.get(recipient) ?? []];
+    for (const entry of entries) this.remove(entry);
+    return entries;
   }
 
   /** The users for whom a message has waited since before that time: milliseconds. */
   waitingSince(time: number): string[] {
     const recipients: string[] = [];
-    for (const [recipient, messages] of this.#recipients) {
-      const [oldest] = messages.values();
+    for (const [recipient, entries] of this.#recipients) {
+      const [oldest] = entries;
       if (oldest!.acceptedAt <= time) recipients.push(recipient);
     }
     return recipients;

@@ -111,7 +111,9 @@ for (
       }
       assertEquals(new Set(ids).size, 300);
       if (version !== "8") return;
-      assertEquals(new Set(ids.map((id) => id.slice(0, 28))).size, 1, "one stream");
+      assertEquals(new Set(ids.map((id) => id.slice(0, 15))).size, 1, "one stream");
+      const random = ids.slice(0, batch.messages).map((id) => id.slice(15, 28));
+      assertEquals(new Set(random).size, batch.messages, "nobody can tell the next one");
       const numbers = ids.map((id) => parseInt(id.slice(28), 16));
       assertEquals(numbers, ids.map((_, index) => index));
     },

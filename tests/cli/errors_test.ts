@@ -45,6 +45,11 @@ const cases: [what: string, error: unknown, line: string][] = [
     'No permission for env access to HOME; add --allow-env=HOME after "deno run"',
   ],
   [
+    "a missing permission that no smaller flag gives",
+    new errors.NotCapable('Requires all access to "/dev/full", run again with …'),
+    'No permission for all access to /dev/full; add --allow-all after "deno run"',
+  ],
+  [
     "a missing permission for something without a name",
     new errors.NotCapable("Requires read access to <CWD>, run again with the --allow-read flag"),
     'No permission for read access to <CWD>; add --allow-read after "deno run"',

@@ -135,7 +135,7 @@ test("ask gives up when input ends, and at ctrl-C", async () => {
   assertEquals((await stopped.finished()).stdout.at(-1), "no answer");
 });
 
-test("configureLogs writes a line of text for people", async () => {
+test("terminalLogger writes a line of text for people", async () => {
   const { code, stdout, stderr } = await Process.run(SAMPLE, ["--do", "log"], NO_PERMISSIONS);
   assertEquals({ code, stderr }, { code: 0, stderr: [] });
   for (const line of stdout) assertMatch(line, /^\d\d:\d\d:\d\d /);
@@ -146,7 +146,7 @@ test("configureLogs writes a line of text for people", async () => {
   ]);
 });
 
-test("configureLogs writes a line of JSON for programs", async () => {
+test("terminalLogger writes a line of JSON for programs", async () => {
   const { stdout } = await Process.run(SAMPLE, ["--do", "log", "--json"], NO_PERMISSIONS);
   const records = stdout.map((line) => JSON.parse(line));
   for (const { time } of records) assertEquals(new Date(time).toISOString(), time);

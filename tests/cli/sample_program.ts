@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ask, configureLogs, print, runProgram, untilAborted } from "@netlab/cli";
+import { ask, print, runProgram, terminalLogger, untilAborted } from "@netlab/cli";
 
 await runProgram({
   name: "sample",
@@ -67,7 +67,7 @@ await runProgram({
       return;
     }
     case "log": {
-      const logger = await configureLogs({ json: options.json, level: "info" });
+      const logger = terminalLogger({ json: options.json, level: "info" });
       logger.debug("not shown");
       logger.info("linked to {peer}", { peer: "127.0.0.1:5002", hops: 2 });
       logger.warn("slow: {user}", {

@@ -15,6 +15,9 @@ function history(...lines: string[]): HistoryEvent[] {
       case "seen":
         return { kind, ...common, sender: "Alice", recipient: who ?? "Bob" };
       case "disconnected":
+      case "moved":
+      case "left":
+      case "returned":
         return { kind, at: Number(at), user: id };
       default:
         return { kind: kind as "accepted", ...common };
@@ -126,6 +129,22 @@ const cases: Case[] = [
     found: { outOfOrder: ["2 after 3"] },
   },
   {
+    name: "a message that came late is fine when its sender moved while its recipient was away",
+    events: [...fine, "left Bob at 9", "sent 2 at 10", "moved Alice at 11", "sent 3 at 12"]
+      .concat("returned Bob at 13", "seen 3 at 14", "seen 2 at 15", "accepted 2 at 16")
+      .concat("accepted 3 at 16"),
+    exitCode: 0,
+    found: {},
+  },
+  {
+    name: "that its sender moved while its recipient was there excuses nothing",
+    events: [...fine, "left Bob at 4", "left Alice at 5", "returned Bob at 5", "sent 2 at 10"]
+      .concat("moved Alice at 11", "moved Bob at 11", "sent 3 at 12", "seen 3 at 13")
+      .concat("seen 2 at 14", "left Bob at 15", "accepted 2 at 16", "accepted 3 at 16"),
+    exitCode: 1,
+    found: { outOfOrder: ["2 after 3"] },
+  },
+  {
     name: "a message without an answer is unknown, seen or not, and nothing is broken",
     events: [...fine, "sent 2 at 4", "sent 3 at 5", "seen 3 at 6"],
     exitCode: 0,
@@ -206,6 +225,26 @@ Deno.test("checker gives quantiles that were measured", { permissions }, () => {
   assertEquals(seenMs, { p50: 50, p90: 90, p99: 99, max: 100 });
   assertEquals(checkHistory([]).seenMs, undefined);
 });
+
+Deno.test(
+  "checker counts who was away, and time only while they were there",
+  { permissions },
+  () => {
+    const { waited, seenMs } = checkHistory(history(
+      ...["left Carol at 0", "sent 1 at 1", "left Bob at 2", "sent 2 at 3", "returned Bob at 1000"],
+      ...[
+        "seen 1 at 1004",
+        "seen 2 at 1005",
+        "sent 3 at 1010",
+        "left Bob at 1020",
+        "seen 3 at 1022",
+      ],
+      "returned Bob at 2000",
+    ));
+    assertEquals(waited, 1);
+    assertEquals(seenMs, { p50: 5, p90: 12, p99: 12, max: 12 });
+  },
+);
 
 Deno.test("checker finds exactly what was broken in a run", { permissions }, () => {
   const fate = fc.constantFrom("fine", "lost", "twice", "refused", "unknown");

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { P2pClient, P2pServer } from "@netlab/p2p";
-import { nextMessage, processTest as test } from "../p2p/network.ts";
+import { eventually, nextMessage, processTest as test } from "../p2p/network.ts";
 import { Process } from "../processes.ts";
 
 const LAB = "lab/lab.ts";
@@ -83,6 +83,14 @@ test("lab failover finds the users of a crashed server on the others, spread and
   assert(backMs.p99 < 2_000, `p99 ${backMs.p99} ms`);
 });
 
+test("lab failover finds users who choose by time and load spread over equals, and soon", async () => {
+  const args = ["--system", "rtt", "--servers", "4", "--clients", "100"];
+  const { backMs, lost, spread } = await failover(...args);
+  assertEquals([lost, spread.length], [0, 3]);
+  assert(Math.max(...spread) <= 66, `${spread}`);
+  assert(backMs.p99 < 2_000, `p99 ${backMs.p99} ms`);
+});
+
 test("lab failover finds the users of a server that drains elsewhere within 250 ms", async () => {
   // Other tests share the machine and can only make it slower: the best of three is what counts.
   let best = Infinity;
@@ -112,7 +120,8 @@ test("lab proxy passes connections on, and obeys what is typed", async () => {
   assert(await send() >= 79, "no latency");
   await proxy.write("--latency 0\n");
   await proxy.waitFor("set");
-  assert(await send() < 79, "latency");
+  // Other tests share the machine, and one message may be slow for that.
+  await eventually("the latency is gone", async () => await send() < 79);
   for (
     const [typed, answer] of [
       ["partition to-target", "nothing gets through until heal"],
@@ -136,8 +145,8 @@ for (
     [["--help"], 0, "netlab lab 0.1.0"],
     [["run", "--help"], 0, "netlab lab run 0.1.0"],
     [["proxy", "--help"], 0, "netlab lab proxy 0.1.0"],
-    [[], 2, "error: Say which command: run, failover, sim, replay, ways or proxy"],
-    [["fly"], 2, "error: Unknown command fly: run, failover, sim, replay, ways or proxy"],
+    [[], 2, "error: Say which command: run, failover, sim, replay, ways, flap or proxy"],
+    [["fly"], 2, "error: Unknown command fly: run, failover, sim, replay, ways, flap or proxy"],
     [["--fly"], 2, "error: Unknown option --fly: --help lists them all"],
     [["proxy"], 2, "error: Say where connections go: deno task lab proxy HOST:PORT"],
     [

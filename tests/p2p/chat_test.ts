@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
-import { Chat, parseLine } from "../../p2p/chat.ts";
+import { Chat, type ChatCommand, parseLine } from "../../p2p/chat.ts";
 import type { Screen } from "../../p2p/screen.ts";
 import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
@@ -17,6 +17,15 @@ class FakeScreen implements Screen {
 
   print(line: string): void {
     this.shown.push(line);
+  }
+
+  pin(lines: readonly string[]): (lines: readonly string[]) => boolean {
+    const at = this.shown.length;
+    this.shown.push(...lines);
+    return (others) => {
+      this.shown.splice(at, lines.length, ...others);
+      return true;
+    };
   }
 
   prompt(): void {
@@ -55,7 +64,10 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["Bob", { kind: "incomplete", recipient: "Bob" }],
   ["Bob   ", { kind: "incomplete", recipient: "Bob" }],
   ['"Bob B."', { kind: "incomplete", recipient: "Bob B." }],
-  ['"Bob', { kind: "incomplete", recipient: '"Bob' }],
+  ['"Bob', { kind: "misquoted" }],
+  ['"Bob B. Hello', { kind: "misquoted" }],
+  ['"Bob"B. Hello', { kind: "misquoted" }],
+  ['"" Hello', { kind: "misquoted" }],
 ];
 
 Deno.test({
@@ -77,7 +89,13 @@ for (const interactive of [true, false]) {
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
     const screen = new FakeScreen(interactive);
     const extra = { help: "does more", run: () => Promise.resolve(["more"]) };
-    const chatting = new Chat(alice, screen, { extra }).run();
+    let show: ((lines: string[]) => boolean) | undefined;
+    const live: ChatCommand = {
+      help: "goes on changing",
+      run: () => Promise.resolve(["one thing"]),
+      live: (pinned) => show = pinned,
+    };
+    const chatting = new Chat(alice, screen, { extra, live }).run();
     const shows = (text: string) =>
       eventually(`"${text}" is shown`, () => screen.shown.find((line) => line.includes(text)));
 
@@ -93,16 +111,23 @@ for (const interactive of [true, false]) {
     await shows("Cannot keep a message for Nobody");
     screen.type("Bob");
     await shows("Bob Hello; /help");
+    screen.type('"Bob B. Hello');
+    await shows("between two quotation marks");
     screen.type("/nonsense");
     await shows("no command /nonsense");
     screen.type("/extra");
     await shows("more");
+    screen.type("/live");
+    await shows("one thing");
+    show!(["another thing"]);
+    await shows("another thing");
+    assertEquals(screen.shown.includes("one thing"), false);
     screen.type("/users");
     await shows("Alice");
     screen.type("/help");
     await shows("/quit");
     screen.type("/quit");
-    assertEquals(await within("the end", chatting), interactive ? 0 : 3);
+    assertEquals(await within("the end", chatting), interactive ? 0 : 4);
     assertEquals(
       screen.shown.filter((line) => line.includes("✓")),
       interactive ? ["✓✓ Bob: Hello", "✓ Nobody: Hello"] : [],

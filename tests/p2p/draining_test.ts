@@ -14,11 +14,10 @@ import {
 } from "./network.ts";
 import { event, startServer } from "./programs.ts";
 
-/**
- * How long a user of a server that drains may be on none: milliseconds. Other tests share the machine;
- * the test of `lab failover` measures it, against 250.
- */
-const MOVE_MS = 1_000;
+/** When the last user of a server that drains is to be on another: milliseconds. */
+const MOVE_MS = 250;
+/** Other tests share the machine and can only make it slower: the best of so many rounds counts. */
+const ROUNDS = 3;
 /** How long a server may take to drain and end: milliseconds. */
 const DRAIN_MS = 10_000;
 
@@ -31,77 +30,90 @@ async function terminate(server: Process, signal: "SIGTERM" | "SIGINT"): Promise
   return performance.now() - start;
 }
 
-processTest(
-  "p2p users of a server that drains are on another soon, and nothing is lost or comes twice",
-  async () => {
-    const [one, two, three] = freePorts(3) as [number, number, number];
-    await using leaves = await startServer(one, two);
-    await using second = await startServer(two, one, "--peer", `127.0.0.1:${three}`);
-    await using third = await startServer(three, one, "--peer", `127.0.0.1:${two}`);
-    for (const server of [leaves, second, third]) {
-      await event(server, "link.up");
-      await event(server, "link.up");
-    }
-    await using stack = new AsyncDisposableStack();
-    const moved = new Map<string, number>();
-    const states: string[] = [];
-    const join = async (name: string, port: number) =>
-      stack.use(
-        await P2pClient.connect({
-          name,
-          servers: [`127.0.0.1:${port}`],
-          onStatus: (status) => {
-            states.push(status.state);
-            if (status.state === "connected") moved.set(name, performance.now());
-          },
-        }),
-      );
-    const alice = await join("Alice", one);
-    const bob = await join("Bob", two);
-    const others = await Promise.all(
-      Array.from({ length: 30 }, (_, number) => join(`User ${number}`, one)),
+/**
+ * Drains a server whose users write and read meanwhile, and sees to it that nothing is lost or comes twice.
+ * How long it took until the last of them was on another server: milliseconds.
+ */
+async function drainUnderLoad(): Promise<number> {
+  const [one, two, three] = freePorts(3) as [number, number, number];
+  await using leaves = await startServer(one, two);
+  await using second = await startServer(two, one, "--peer", `127.0.0.1:${three}`);
+  await using third = await startServer(three, one, "--peer", `127.0.0.1:${two}`);
+  for (const server of [leaves, second, third]) {
+    await event(server, "link.up");
+    await event(server, "link.up");
+  }
+  await using stack = new AsyncDisposableStack();
+  const moved = new Map<string, number>();
+  const states: string[] = [];
+  const join = async (name: string, port: number) =>
+    stack.use(
+      await P2pClient.connect({
+        name,
+        servers: [`127.0.0.1:${port}`],
+        onStatus: (status) => {
+          states.push(status.state);
+          if (status.state === "connected") moved.set(name, performance.now());
+        },
+      }),
     );
-    await eventually("all are known", async () => (await bob.users()).length === 32);
-    const atAlice = new Inbox(alice);
-    const atBob = new Inbox(bob);
-    const toBob = new Writer(alice, "Bob");
-    const toAlice = new Writer(bob, "Alice");
-    const writers = [toBob, toAlice];
-    await eventually("messages flow", () => writers.every(({ confirmed }) => confirmed > 100));
+  const alice = await join("Alice", one);
+  const bob = await join("Bob", two);
+  const others = await Promise.all(
+    Array.from({ length: 30 }, (_, number) => join(`User ${number}`, one)),
+  );
+  await eventually("all are known", async () => (await bob.users()).length === 32);
+  const atAlice = new Inbox(alice);
+  const atBob = new Inbox(bob);
+  // One message each at a time, or the time to move would be the time that the machine has for it.
+  const toBob = new Writer(alice, "Bob", 1);
+  const toAlice = new Writer(bob, "Alice", 1);
+  const writers = [toBob, toAlice];
+  await eventually("messages flow", () => writers.every(({ confirmed }) => confirmed > 100));
 
-    states.length = 0;
-    const start = performance.now();
-    leaves.kill("SIGTERM");
-    const { code, stderr } = await leaves.finished();
-    const took = performance.now() - start;
-    assertEquals([code, stderr], [0, []]);
-    assert(took < DRAIN_MS, `took ${took} ms`);
-    const before = writers.map(({ confirmed }) => confirmed);
-    await eventually(
-      "messages still flow",
-      () => writers.every(({ confirmed }, index) => confirmed > before[index]!),
-    );
-    await within("the last receipts", Promise.all(writers.map((writer) => writer.stop())));
-    await eventually(
-      "all has come",
-      () => atBob.messages.length >= toBob.sent && atAlice.messages.length >= toAlice.sent,
-    );
-    for (
-      const [inbox, writer, name] of [[atBob, toBob, "Alice"], [atAlice, toAlice, "Bob"]] as const
-    ) {
-      const numbers = inbox.from(name).map(Number).sort((a, b) => a - b);
-      assertEquals(numbers.length, writer.sent);
-      assert(numbers.every((number, index) => number === index), "something is lost or came twice");
+  states.length = 0;
+  const start = performance.now();
+  leaves.kill("SIGTERM");
+  const { code, stderr } = await leaves.finished();
+  const took = performance.now() - start;
+  assertEquals([code, stderr], [0, []]);
+  assert(took < DRAIN_MS, `took ${took} ms`);
+  const before = writers.map(({ confirmed }) => confirmed);
+  await eventually(
+    "messages still flow",
+    () => writers.every(({ confirmed }, index) => confirmed > before[index]!),
+  );
+  await within("the last receipts", Promise.all(writers.map((writer) => writer.stop())));
+  await eventually(
+    "all has come",
+    () => atBob.messages.length >= toBob.sent && atAlice.messages.length >= toAlice.sent,
+  );
+  for (
+    const [inbox, writer, name] of [[atBob, toBob, "Alice"], [atAlice, toAlice, "Bob"]] as const
+  ) {
+    const numbers = inbox.from(name).map(Number).sort((a, b) => a - b);
+    assertEquals(numbers.length, writer.sent);
+    assert(numbers.every((number, index) => number === index), "something is lost or came twice");
+  }
+  // They moved while they were connected, and were never without a server.
+  assert(!states.includes("reconnecting"), states.join());
+  const times = [alice, ...others].map(({ name }) => moved.get(name)! - start).sort((a, b) =>
+    a - b
+  );
+  assert(times[0]! > 0, "everybody moved");
+  const servers = new Set(others.map(({ server }) => server));
+  assertEquals([...servers].sort(), [`127.0.0.1:${two}`, `127.0.0.1:${three}`].sort());
+  return times.at(-1)!;
+}
+
+processTest(
+  "p2p users of a server that drains are on another within 250 ms, and nothing is lost or comes twice",
+  async () => {
+    let best = Infinity;
+    for (let round = 0; round < ROUNDS && best >= MOVE_MS; round++) {
+      best = Math.min(best, await drainUnderLoad());
     }
-    // They moved while they were connected, and were never without a server.
-    assert(!states.includes("reconnecting"), states.join());
-    const times = [alice, ...others].map(({ name }) => moved.get(name)! - start).sort((a, b) =>
-      a - b
-    );
-    assert(times[0]! > 0, "everybody moved");
-    assert(times.at(-1)! < MOVE_MS, `the last was there after ${times.at(-1)} ms`);
-    const servers = new Set(others.map(({ server }) => server));
-    assertEquals([...servers].sort(), [`127.0.0.1:${two}`, `127.0.0.1:${three}`].sort());
+    assert(best < MOVE_MS, `the last was there after ${best} ms`);
   },
 );
 

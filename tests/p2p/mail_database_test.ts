@@ -6,7 +6,17 @@
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { ErrorCode, type Receipt, ReceiptState } from "@netlab/protocol";
+import {
+  ErrorCode,
+  FrameWriter,
+  HEADER_BYTES,
+  MessageKind,
+  type Receipt,
+  ReceiptRecords,
+  ReceiptState,
+  writeMessage,
+  writeUuid,
+} from "@netlab/protocol";
 import { MIN_ENDS } from "../../p2p/core/ended_stories.ts";
 import type { StoredMessage } from "../../p2p/core/mail_store.ts";
 import type { Logger } from "../../p2p/logger.ts";
@@ -37,13 +47,32 @@ function folder(): Disposable & { path: string; file: string; errors: string[]; 
 
 function message(text: string, recipient = "Bob"): StoredMessage {
   const id = crypto.randomUUID();
-  return {
-    id,
-    sender: "Zoë",
-    recipient,
-    acceptedAt: 1_800_000_000_123,
-    message: encoder.encode(`${id}\0Zoë\0${recipient}\0${text}`),
-  };
+  const out = new FrameWriter();
+  writeMessage(out, { id, sender: "Zoë", recipient, text }, MessageKind.WithReceipts);
+  const bytes = out.take();
+  const acceptedAt = 1_800_000_000_123;
+  return { id, sender: "Zoë", recipient, acceptedAt, bytes, start: 0, end: bytes.length };
+}
+
+/** No ends of stories. */
+const NONE = new Uint8Array(0);
+
+function ends(receipts: readonly Receipt[]): Uint8Array {
+  const records = new ReceiptRecords();
+  for (const receipt of receipts) records.addReceipt(receipt);
+  return records.bytes;
+}
+
+function endOf({ id }: StoredMessage): Receipt {
+  return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
+}
+
+/** What messages say, wherever they lie. */
+function contents(messages: Iterable<StoredMessage>) {
+  return [...messages].map(({ id, sender, recipient, acceptedAt, bytes, start, end }) => ({
+    ...{ id, sender, recipient, acceptedAt },
+    frame: bytes.slice(start, end),
+  }));
 }
 
 function ids(messages: Iterable<StoredMessage>): string[] {
@@ -59,9 +88,9 @@ onDisk("database gives back what was written, as it was and in that order", () =
   using database = MailDatabase.open(at.path, at.logger);
   assertEquals([...database.load()], []);
   const written = ["one", "", "a\0b", "🦊".repeat(15_000)].map((text) => message(text));
-  database.write(written.slice(0, 2), [], []);
-  database.write(written.slice(2), [], []);
-  assertEquals([...database.load()].map((stored) => ({ ...stored })), written);
+  database.write(written.slice(0, 2), [], NONE);
+  database.write(written.slice(2), [], NONE);
+  assertEquals(contents(database.load()), contents(written));
   assert(database.durable);
 });
 
@@ -69,13 +98,47 @@ onDisk("database takes out what is removed, and knows what it has never seen", (
   using at = folder();
   using database = MailDatabase.open(at.path, at.logger);
   const [one, two, three] = [message("1"), message("2"), message("3")];
-  database.write([one, two, three], [], []);
-  database.write([], [two.id, crypto.randomUUID()], []);
+  database.write([one, two, three], [], NONE);
+  database.write([], [two, message("never written")], NONE);
   assertEquals(ids(database.load()), [one.id, three.id]);
-  database.write([two], [one.id], []);
+  database.write([two], [one], NONE);
   assertEquals(ids(database.load()), [three.id, two.id], "what comes again is the newest");
-  database.write([three, two], [three.id], []);
+  database.write([three], [three], NONE);
   assertEquals(ids(database.load()), [two.id, three.id], "what went may have come again since");
+});
+
+onDisk("database takes out of a batch one by one, and gives back its room", () => {
+  using at = folder();
+  const written = Array.from({ length: 120 }, (_, index) => message("x".repeat(index * 7 % 200)));
+  const isLeft = (index: number) => index % 20 === 0 || index === 119;
+  const left = written.filter((_, index) => isLeft(index));
+  const bytesOf = (file: string) => {
+    using database = new DatabaseSync(file);
+    return database.prepare("SELECT sum(length(messages)) AS n FROM batch").get()!.n as number;
+  };
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    database.write(written, [], NONE);
+  }
+  const before = bytesOf(at.file);
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    const removed = [...database.load()].filter((_, index) => !isLeft(index));
+    for (const stored of removed) database.write([], [stored], NONE);
+    assertEquals(ids(database.load()), ids(left));
+  }
+  assert(bytesOf(at.file) < before / 4, `${bytesOf(at.file)} of ${before} bytes`);
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    const rest = [...database.load()];
+    assertEquals(ids(rest), ids(left), "after opening it again");
+    database.write([], rest.slice(0, 5), NONE);
+    assertEquals(ids(database.load()), ids(left.slice(5)), "goes on where it was");
+    database.write([], rest.slice(5), NONE);
+  }
+  using after = new DatabaseSync(at.file);
+  const count = (table: string) => after.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n;
+  assertEquals([count("batch"), count("gone")], [0, 0], "nothing is left behind");
 });
 
 onDisk("database remembers how the newest stories ended, and forgets the oldest", () => {
@@ -86,16 +149,19 @@ onDisk("database remembers how the newest stories ended, and forgets the oldest"
     code: index % 2 === 0 ? 0 : ErrorCode.MailboxFull,
     reason: index % 2 === 0 ? "" : "Bob’s is full",
   });
-  const ends = Array.from({ length: 2 * MIN_ENDS + 3 }, (_, index) => end(index));
+  const all = Array.from({ length: 2 * MIN_ENDS + 3 }, (_, index) => end(index));
   {
     using database = MailDatabase.open(at.path, at.logger);
-    database.write([], [], ends.slice(0, 3));
-    database.write([], [], ends.slice(3));
+    database.write([], [], ends(all.slice(0, 3)));
+  }
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    database.write([], [], ends(all.slice(3)));
   }
   using database = MailDatabase.open(at.path, at.logger);
   const loaded = [...database.loadEnds()];
   assertEquals(loaded.length, 2 * MIN_ENDS);
-  assertEquals([loaded[0], loaded.at(-1)], [ends[3], ends.at(-1)]);
+  assertEquals([loaded[0], loaded.at(-1)], [all[3], all.at(-1)]);
 });
 
 onDisk("database has after opening it again what it had before, and goes on in order", () => {
@@ -103,7 +169,7 @@ onDisk("database has after opening it again what it had before, and goes on in o
   const written = Array.from({ length: 5 }, (_, index) => message(`${index}`));
   for (const one of written) {
     using database = MailDatabase.open(at.path, at.logger);
-    database.write([one], [], []);
+    database.write([one], [], NONE);
   }
   using database = MailDatabase.open(at.path, at.logger);
   assertEquals(ids(database.load()), ids(written));
@@ -115,7 +181,7 @@ onDisk("database has what was written when its process ended without closing it"
   const written = [message("1"), message("2")];
   {
     using database = MailDatabase.open(at.path, at.logger);
-    database.write(written, [], []);
+    database.write(written, [], NONE);
     // What is on the disk at this moment is all that a process leaves behind that is killed.
     for (const suffix of ["", "-wal"]) {
       Deno.copyFileSync(at.file + suffix, `${at.path}/copy${suffix}`);
@@ -134,12 +200,12 @@ onDisk("database writes all of a turn or nothing, and goes on after a failure", 
   using at = folder();
   using database = MailDatabase.open(at.path, at.logger);
   const before = message("before");
-  database.write([before], [], []);
-  const broken = { ...message("broken"), sender: null as unknown as string };
-  assertThrows(() => database.write([message("good"), broken], [before.id], []), Error);
+  database.write([before], [], NONE);
+  const broken = { ...message("broken"), bytes: null as unknown as Uint8Array };
+  assertThrows(() => database.write([message("good"), broken], [before], NONE), Error);
   assertEquals(ids(database.load()), [before.id]);
   const after = message("after");
-  database.write([after], [], []);
+  database.write([after], [], NONE);
   assertEquals(ids(database.load()), [before.id, after.id]);
 });
 
@@ -148,20 +214,21 @@ onDisk("database that has no more room refuses, keeps what it had, and takes out
   const kept = [message("1"), message("2")];
   {
     using database = MailDatabase.open(at.path, at.logger);
-    database.write(kept, [], []);
+    database.write(kept, [], NONE);
   }
   {
     // A full disk ends the transaction by itself, and so does this.
     using other = new DatabaseSync(at.file);
-    other.exec(`CREATE TRIGGER full BEFORE INSERT ON message WHEN NEW.recipient = 'Cid'
+    other.exec(`CREATE TRIGGER full BEFORE INSERT ON ends
       BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`);
   }
   using database = MailDatabase.open(at.path, at.logger);
+  const [first] = [...database.load()];
   const more = [message("3"), message("4", "Cid")];
-  assertThrows(() => database.write(more, [kept[0]!.id], []), Error, "full");
+  assertThrows(() => database.write(more, [first!], ends([endOf(first!)])), Error, "full");
   assertEquals(ids(database.load()), ids(kept));
-  database.write([], [kept[0]!.id], []);
-  database.write([more[0]!], [], []);
+  database.write([], [first!], NONE);
+  database.write([more[0]!], [], NONE);
   assertEquals(ids(database.load()), [kept[1]!.id, more[0]!.id]);
 });
 
@@ -169,12 +236,12 @@ onDisk("a second server on one folder is told to choose another, and harms nothi
   using at = folder();
   using database = MailDatabase.open(at.path, at.logger);
   const kept = message("kept");
-  database.write([kept], [], []);
+  database.write([kept], [], NONE);
   const error = assertThrows(() => MailDatabase.open(at.path, at.logger), Error);
   assertStringIncludes(error.message, at.path);
   assertStringIncludes(error.message, "another server uses it; choose another folder");
   assertEquals(at.errors, []);
-  database.write([message("more")], [], []);
+  database.write([message("more")], [], NONE);
   assertEquals([...database.load()].length, 2);
 });
 
@@ -183,7 +250,7 @@ onDisk("a damaged file is set aside under a name that is logged, and a new one b
     using at = folder();
     {
       using database = MailDatabase.open(at.path, at.logger);
-      for (let i = 0; i < 50; i++) database.write([message(`${i} ${"x".repeat(3_000)}`)], [], []);
+      for (let i = 0; i < 50; i++) database.write([message(`${i} ${"x".repeat(3_000)}`)], [], NONE);
     }
     const bytes = Deno.readFileSync(at.file);
     if (damage === "pages torn") bytes.fill(0xa5, 4_096, 4_096 * 6);
@@ -197,7 +264,7 @@ onDisk("a damaged file is set aside under a name that is logged, and a new one b
     assertStringIncludes(aside, `${at.file}.damaged-`);
     assertEquals(Deno.readFileSync(aside), bytes, "nothing is thrown away");
     const next = message("goes on");
-    database.write([next], [], []);
+    database.write([next], [], NONE);
     assertEquals(ids(database.load()), [next.id]);
   }
 });
@@ -223,11 +290,75 @@ onDisk("a file without a version, as the first one left it, is brought up to dat
   const kept = message("kept");
   {
     using database = MailDatabase.open(at.path, at.logger);
-    database.write([kept], [], []);
+    database.write([kept], [], NONE);
     assertEquals(ids(database.load()), [kept.id]);
   }
   using database = new DatabaseSync(at.file);
-  assertEquals(database.prepare("PRAGMA user_version").get()!.user_version, 2);
+  assertEquals(database.prepare("PRAGMA user_version").get()!.user_version, 3);
+});
+
+onDisk("a file with a row for each message keeps its messages, its ends and their order", () => {
+  using at = folder();
+  const kept = Array.from({ length: 2_500 }, (_, index) => ({
+    ...message(`${index}`),
+    acceptedAt: 1_800_000_000_000 + Math.floor(index / 7),
+  }));
+  const all = kept.slice(0, 1_200).map(({ id }, index): Receipt => ({
+    id,
+    state: index % 2 === 0 ? ReceiptState.Delivered : ReceiptState.Refused,
+    code: index % 2 === 0 ? 0 : ErrorCode.MailboxFull,
+    reason: index % 2 === 0 ? "" : "Zoë’s is full",
+  }));
+  {
+    using older = new DatabaseSync(at.file);
+    older.exec(
+      `CREATE TABLE message (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+         sender TEXT NOT NULL, recipient TEXT NOT NULL, accepted_at INTEGER NOT NULL,
+         message BLOB NOT NULL) STRICT;
+       CREATE TABLE ended (number INTEGER PRIMARY KEY, id BLOB NOT NULL, state INTEGER NOT NULL,
+         code INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+       PRAGMA user_version = 2; BEGIN`,
+    );
+    const insert = older.prepare("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)");
+    for (const [index, { id, sender, recipient, acceptedAt, bytes }] of kept.entries()) {
+      const message = bytes.subarray(HEADER_BYTES);
+      insert.run(2 * index + 1, id, sender, recipient, acceptedAt, message);
+    }
+    const insertEnd = older.prepare("INSERT INTO ended VALUES (NULL, ?, ?, ?, ?)");
+    for (const { id, state, code, reason } of all) {
+      const bytes = new Uint8Array(16);
+      writeUuid(id, bytes, 0);
+      insertEnd.run(bytes, state, code, reason);
+    }
+    older.exec("COMMIT");
+  }
+  using database = MailDatabase.open(at.path, at.logger);
+  assertEquals(contents(database.load()), contents(kept));
+  assertEquals([...database.loadEnds()], all);
+  const [first] = [...database.load()];
+  const next = message("next");
+  database.write([next], [first!], NONE);
+  assertEquals(ids(database.load()), ids([...kept.slice(1), next]));
+  assertEquals(at.errors, []);
+});
+
+onDisk("what is damaged in the file is logged, and the rest is there", () => {
+  using at = folder();
+  const [one, two, three] = [message("1"), message("2"), message("3")];
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    for (const stored of [one, two, three]) database.write([stored], [], ends([endOf(stored)]));
+  }
+  {
+    using other = new DatabaseSync(at.file);
+    other.exec("UPDATE batch SET messages = substr(messages, 1, 40) WHERE number = 2");
+    other.exec("UPDATE ends SET receipts = substr(receipts, 1, 7) WHERE number = 3");
+  }
+  using database = MailDatabase.open(at.path, at.logger);
+  assertEquals(ids(database.load()), [one.id, three.id]);
+  assertEquals(at.errors.length, 1);
+  assertEquals([...database.loadEnds()].map(({ id }) => id), [one.id, two.id]);
+  assertEquals(at.errors.length, 2);
 });
 
 onDisk("a folder is made where there is none, and one that cannot be is named", () => {

@@ -9,7 +9,7 @@ import type { P2pClient, P2pClientOptions } from "@netlab/p2p/client";
 import type { P2pServer, P2pServerOptions } from "@netlab/p2p/server";
 import { eventually, Inbox, within } from "./network.ts";
 
-/** Messages of one sender that have no receipt yet, at most. */
+/** Messages of one writer that have no receipt yet, unless it is told otherwise. */
 const UNDER_WAY = 64;
 
 /** How to start the servers and clients of a kind. */
@@ -27,14 +27,14 @@ export class Writer {
   #stopped = false;
   readonly #writing: Promise<unknown>;
 
-  constructor(client: P2pClient, recipient: string) {
+  constructor(client: P2pClient, recipient: string, underWay: number = UNDER_WAY) {
     const write = async () => {
       while (!this.#stopped) {
         await client.send(recipient, `${this.sent++}`);
         this.confirmed++;
       }
     };
-    this.#writing = Promise.all(Array.from({ length: UNDER_WAY }, write));
+    this.#writing = Promise.all(Array.from({ length: underWay }, write));
     this.#writing.catch(() => {});
   }
 

@@ -43,3 +43,14 @@ test("p2p client that moves to its own server under another name stays registere
   assertEquals((await nextMessage(alice)).text, "still here");
   await eventually("one connection is left", () => server.localUsers().length === 1);
 });
+
+test("p2p client that is closed while it moves is nowhere", async () => {
+  await using server = await P2pServer.listen();
+  await using other = await P2pServer.listen();
+  await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
+  const moving = assertFails(alice.moveTo(other.address), ErrorCode.Closed);
+  await alice.close();
+  await moving;
+  await assertFails(alice.moveTo(other.address), ErrorCode.Closed);
+  await eventually("she has left", () => [server, other].every((each) => !each.users().length));
+});

@@ -222,7 +222,10 @@ export class ScriptedServer implements AsyncDisposable {
   readonly #parties: RawParty[] = [];
   readonly #accepting: Promise<void>;
 
-  constructor(onFrame: (party: RawParty, frame: Frame) => void = () => {}) {
+  constructor(
+    onFrame: (party: RawParty, frame: Frame) => void = () => {},
+    capabilities: readonly string[] = [Capability.Session],
+  ) {
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.address = `127.0.0.1:${this.#listener.addr.port}`;
     this.#accepting = this.#accept((party, frame) => {
@@ -230,7 +233,7 @@ export class ScriptedServer implements AsyncDisposable {
         writeInformationResponse(
           party.out,
           frame.subtype,
-          frame.subtype === Information.Capabilities ? [Capability.Session] : [],
+          frame.subtype === Information.Capabilities ? capabilities : [],
         );
       } else if (frame.type === FrameType.Registration) {
         const { name } = readSessionRegistration(frame.payload);

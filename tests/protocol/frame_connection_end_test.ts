@@ -172,6 +172,20 @@ socketTest("end() lets the other side finish its answers", async () => {
   assertEquals(log, ["ended", "last"]);
 });
 
+socketTest("end() lets out what is pending although the other side has ended", async () => {
+  const [a, b] = await tcpPair();
+  const connection = new p.FrameConnection(a, roomy);
+  const run = connection.run(ignore);
+  const bytes = writePlenty(connection);
+  void connection.end();
+  await b.closeWrite();
+  // What is read until then makes no difference: the kernel's buffers are full again at once.
+  assertStrictEquals(await b.read(new Uint8Array(1)), 1);
+  assertStrictEquals((await within(readAll(b), "all bytes")).length, bytes - 1);
+  await within(run, "end");
+  b.close();
+});
+
 socketTest("end() is followed by no write, and frames still come in", async () => {
   const [a, b] = await tcpPair();
   const watched = new Watched(a);
@@ -192,6 +206,32 @@ socketTest("end() is followed by no write, and frames still come in", async () =
   b.close();
   await within(run, "end");
   assertEquals([seen, watched.writes], [[3, 4], [p.HEADER_BYTES]]);
+});
+
+socketTest("start() is followed by one closed(), with what run() would throw", async () => {
+  for (const reason of [undefined, new Error("No more")]) {
+    const [a, b] = await tcpPair();
+    const connection = new p.FrameConnection(a);
+    const closed = Promise.withResolvers<unknown>();
+    const log: string[] = [];
+    connection.start({
+      frame: () => log.push("frame"),
+      ended: () => log.push("ended"),
+      closed(error) {
+        log.push("closed");
+        closed.resolve(error);
+      },
+    });
+    if (reason === undefined) b.close();
+    else connection.abort(reason);
+    assertEquals(log, []);
+    assertStrictEquals(await within(closed.promise, "end"), reason);
+    assertEquals(log, reason ? ["closed"] : ["ended", "closed"]);
+    connection.abort();
+    await connection.close();
+    assertStrictEquals(log.at(-1), "closed");
+    if (reason) b.close();
+  }
 });
 
 /** What `run` throws, which must be that the other side was too slow for `limit` bytes. */

@@ -148,7 +148,8 @@ socketTest(
     );
     await within(echoing, "end");
     assertEquals(seen, lengths);
-    const quiet = 4 * 1024;
+    // Small buffers are parts of such a piece of memory.
+    const quiet = 64 * 1024;
     assertEquals(
       [0, 1, 2, 151, 152].map((at) => buffers[at]! > quiet),
       [false, true, true, false, true],

@@ -253,14 +253,34 @@ Deno.test({
     const second = out.take();
     assertStrictEquals(framesIn(second).length, 50);
 
-    // The buffer that came back is written over by the round after the next take.
-    out.recycle(taken);
+    // While more waits, the buffer that came back is written over by the round after the next take.
     out.frame(4, 3);
+    out.recycle(taken);
     const third = out.take();
     out.frame(4, 4);
     const fourth = out.take();
     assertStrictEquals(fourth.buffer, taken.buffer);
     assertEquals([third.toHex(), fourth.toHex()], ["040300000000", "040400000000"]);
+  },
+});
+
+Deno.test({
+  name: "frame writer that is empty holds no buffer: the next one that writes has it",
+  permissions: "none",
+  fn() {
+    const [one, other] = [new FrameWriter(), new FrameWriter()];
+    one.frame(4, 1, new Uint8Array(300).fill(7));
+    const taken = one.take();
+    one.recycle(taken);
+    other.frame(4, 2);
+    const next = other.take();
+    assertStrictEquals(next.buffer, taken.buffer);
+    assertStrictEquals(next.toHex(), "040200000000");
+    other.recycle(next);
+    // Nor does one get more than it may hold.
+    const narrow = new FrameWriter({ maxBytes: 100 });
+    narrow.frame(4, 3);
+    assertStrictEquals(narrow.take().buffer.byteLength, 100);
   },
 });
 
@@ -307,5 +327,31 @@ Deno.test({
     out.raw(new TextEncoder().encode("Alice: hi"));
     out.raw(new Uint8Array([1]));
     assertEquals([calls, new TextDecoder().decode(out.take())], [2, "Alice: hi\x01"]);
+  },
+});
+
+Deno.test({
+  name: "frame writer copies any part of a buffer, and puts it behind a head",
+  permissions: "none",
+  fn() {
+    const source = crypto.getRandomValues(new Uint8Array(700));
+    const view = new DataView(source.buffer);
+    const head = new DataView(crypto.getRandomValues(new Uint8Array(64)).buffer);
+    const lengths = [0, 1, 7, 8, 9, 63, 64, 191, 192, 193, 500];
+    for (const headBytes of [0, 1, 8, 13, 57]) {
+      const out = new FrameWriter();
+      let expected = "";
+      for (const length of lengths) {
+        // The last ones end where the buffer does.
+        for (const start of [0, 3, source.length - length - 5, source.length - length]) {
+          out.join(head, headBytes, view, start, start + length);
+          if (headBytes === 0) out.copy(view, start, start + length);
+          const piece = new Uint8Array(head.buffer, 0, headBytes).toHex() +
+            source.subarray(start, start + length).toHex();
+          expected += headBytes === 0 ? piece + piece : piece;
+        }
+      }
+      assertEquals(out.take().toHex(), expected, `${headBytes} bytes of head`);
+    }
   },
 });

@@ -292,3 +292,22 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "isAscii finds the one byte that is none, wherever it is, and looks at no other",
+  permissions: "none",
+  fn() {
+    const bytes = new Uint8Array(180);
+    const view = new DataView(bytes.buffer);
+    for (let length = 0; length <= 150; length++) {
+      const [start, end] = [20, 20 + length];
+      bytes.fill(0xff).fill(0x7f, start, end);
+      assert(p.isAscii(view, start, end), `${length} bytes`);
+      for (let at = start; at < end; at++) {
+        bytes[at] = 0x80;
+        assert(!p.isAscii(view, start, end), `the one at ${at - start} of ${length}`);
+        bytes[at] = 0;
+      }
+    }
+  },
+});

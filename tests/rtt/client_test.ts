@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { ErrorCode } from "@netlab/protocol";
+import { Capability, ErrorCode } from "@netlab/protocol";
 import { P2pServer } from "@netlab/p2p/server";
 import type { Sent } from "@netlab/p2p/client";
-import { type Measurement, RttClient } from "@netlab/rtt/client";
+import { type Round, RttClient } from "@netlab/rtt/client";
 import { RttServer } from "@netlab/rtt/server";
 import { OldClient, OldServer } from "../first_generation.ts";
 import { freePort } from "../processes.ts";
@@ -44,27 +44,34 @@ async function nearAndFar(): Promise<
 test("rtt client finds a faster server than those it was given, and registers there", async () => {
   await using setting = await nearAndFar();
   const { near, far } = setting;
-  const measured: Measurement[] = [];
-  const chosen: Measurement[] = [];
+  const rounds: Round[] = [];
   await using alice = await RttClient.connect({
     name: "Alice",
     servers: [far.address],
-    onMeasured: (measurement) => measured.push(measurement),
-    onChosen: (best) => chosen.push(best),
+    onRound: (round) => rounds.push(round),
   });
   assertEquals(alice.server, near.address);
   assertEquals(near.localUsers(), ["Alice"]);
-  assertEquals(measured.map(({ server }) => server), [far.address, near.address]);
-  const [slow, fast] = measured.map(({ rttMs }) => rttMs!) as [number, number];
+  assertEquals(rounds.length, 1);
+  const [{ servers, decision }] = rounds as [Round];
+  assertEquals(servers.map(({ server }) => server), [far.address, near.address]);
+  const [slow, fast] = servers.map(({ nowMs }) => nowMs!) as [number, number];
   assert(slow >= 2 * FAR_MS, `${slow} ms`);
   assert(fast > 0 && fast < FAR_MS, `${fast} ms`);
-  assertEquals(chosen, [{ server: near.address, rttMs: fast }]);
+  assertEquals(servers.map(({ load }) => load), [0, 0]);
+  assertEquals([decision.kind, decision.server], ["chose", near.address]);
+  assertEquals(alice.round, rounds[0]);
 });
 
-test("rtt client moves when another server is faster, and back, without losing a message", async () => {
+test("rtt client moves by itself when another server is faster, without losing a message", async () => {
   await using setting = await nearAndFar();
-  const { near, far, way } = setting;
-  await using alice = await RttClient.connect({ name: "Alice", servers: [near.address] });
+  const { near, far } = setting;
+  await using alice = await RttClient.connect({
+    name: "Alice",
+    servers: [near.address],
+    roundMs: 50,
+    minStayMs: 0,
+  });
   await using bob = await RttClient.connect({ name: "Bob", servers: [near.address] });
   const inbox = new Inbox(alice);
   const sent: Promise<Sent>[] = [];
@@ -72,22 +79,18 @@ test("rtt client moves when another server is faster, and back, without losing a
     for (let i = 0; i < 50; i++) sent.push(bob.send("Alice", `${sent.length}`));
   };
   send();
-  await alice.moveToBest();
-  assertEquals(alice.server, near.address);
   await alice.moveTo(far.address);
   send();
   await eventually("the near server knows", () => near.localUsers().join() === "Bob");
   send();
-  await alice.moveToBest();
+  await eventually("Alice is back", () => alice.server === near.address);
   send();
-  assertEquals(alice.server, near.address);
-  assertEquals(way.delayMs, FAR_MS);
   for (const each of sent) await within("each one's end", (await each).delivered);
   await eventually("all has come", () => inbox.messages.length >= sent.length);
   assertEquals(inbox.from("Bob"), sent.map((_, number) => `${number}`));
 });
 
-test("rtt client whose server dies measures again, and goes on at the best that is left", async () => {
+test("rtt client whose server dies goes on at the best that is left", async () => {
   await using setting = await nearAndFar();
   const { near, far } = setting;
   await using third = await RttServer.listen({ peers: [near.address] });
@@ -103,24 +106,23 @@ test("rtt client whose server dies measures again, and goes on at the best that 
 
 test("rtt client never chooses servers that do not answer, and says why", async () => {
   const nowhere = `127.0.0.1:${freePort()}`;
-  await using deaf = new ScriptedServer(); // takes users, but answers no echo
+  // It says that it answers echoes, and does not.
+  await using deaf = new ScriptedServer(() => {}, [Capability.Session, Capability.Echo]);
   await using p2p = await P2pServer.listen();
   await using server = await RttServer.listen();
-  const reasons = new Map<string, string | undefined>();
   await using alice = await RttClient.connect({
     name: "Alice",
     servers: [nowhere, deaf.address, p2p.address, server.address],
-    onMeasured: ({ server, reason }) => reasons.set(server, reason),
   });
   assertEquals(alice.server, server.address);
   assertEquals(
-    reasons,
-    new Map([
+    alice.round!.servers.map(({ server, trouble }) => [server, trouble]),
+    [
       [nowhere, "connection refused"],
+      [deaf.address, "no answer in time"],
       [p2p.address, "it is no rtt server"],
       [server.address, undefined],
-      [deaf.address, "no answer in time"],
-    ]),
+    ],
   );
 });
 

@@ -44,14 +44,9 @@ test("rtt programs measure, choose, and carry messages", async () => {
     lines.join("\n"),
   );
   assert(measured.every(({ seconds }) => Number(seconds) > 0 && Number(seconds) < 1));
-  // Two may be equally fast, as far as they are printed.
-  const best = measured.find(({ server }) => lines[3]!.includes(server))!;
-  assertEquals(Number(best.seconds), Math.min(...measured.map(({ seconds }) => Number(seconds))));
-  assertEquals(lines.filter((line) => !/^Server .* RTT/.test(line)), [
-    `Server ${nowhere}: no answer (connection refused)`,
-    `Best server: ${best.server} with RTT ${best.seconds} seconds`,
-    `Connected to best server on port ${best.server.split(":")[1]}`,
-  ]);
+  const port = connected.split(" ").at(-1)!;
+  assertEquals(lines[0], `Server ${nowhere}: no answer (connection refused)`);
+  assertMatch(lines[3]!, new RegExp(`^chose ${port}: (as fast as|the fastest of)`));
   assertEquals(lines[4], connected);
 
   await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${two}`] });
@@ -61,19 +56,17 @@ test("rtt programs measure, choose, and carry messages", async () => {
   await alice.write("Bob and back\n");
   assertEquals((await nextMessage(bob)).text, "and back");
   await alice.write("/rtt\n");
-  await alice.waitFor(/^Best server: /); // the one from the start
-  const again = await alice.waitFor(/^Best server: /);
-  await alice.write("/servers\n"); // is carried out when the move is over
-  const yours = await alice.waitFor("(yours)");
-  assert(again.includes(yours.replace("(yours)", "with")), `${again}, but ${yours}`);
+  await alice.waitFor(/^ +server +now +low +mean +p95 +loss +users +lately$/);
+  await alice.waitFor(new RegExp(`^▸ +${port} +\\d+\\.\\d+ `));
+  await alice.waitFor(/^[\d:]{8} {2}(chose|kept) \d+: /);
 
   // Her server dies: the other one is the best now.
-  const [dies, port] = yours.includes(`:${one} `) ? [first, two] : [second, one];
+  const [dies, other] = port === `${one}` ? [first, two] : [second, one];
   if (dies === second) await bob.moveTo(`127.0.0.1:${one}`);
   const killed = performance.now();
   dies.kill("SIGKILL");
   await alice.waitForError("looking for another server");
-  await alice.waitFor(`Best server: 127.0.0.1:${port} with RTT`);
+  await alice.waitFor(new RegExp(`^left ${port} \\(.+\\) for ${other}: no other server answers$`));
   await alice.write("Bob after all that\n");
   assertEquals((await nextMessage(bob)).text, "after all that");
   const took = performance.now() - killed;
@@ -119,6 +112,62 @@ for (const program of [SERVER, CLIENT]) {
     assertMatch(version.stdout.join("\n"), /^netlab rtt (server|client) \d+\.\d+\.\d+$/);
   });
 }
+
+test("rtt client program watches without a user, a line a round", async () => {
+  await using server = await RttServer.listen();
+  const nowhere = `127.0.0.1:${freePort()}`;
+  const servers = [server.address, nowhere];
+  await using plain = Process.start(CLIENT, ["--watch", "--every", "0.05", ...servers]);
+  const names = servers.map((address) => address.split(":")[1]);
+  await plain.waitFor(/chose \d+: no other server answers$/);
+  await plain.waitFor(
+    new RegExp(
+      `^\\d\\d:\\d\\d:\\d\\d  \\*${names[0]} \\d+\\.\\d\\d ms, ${
+        names[1]
+      } connection refused  kept ${names[0]}: no other server answers$`,
+    ),
+  );
+  assertEquals(server.users(), []);
+  plain.kill("SIGTERM");
+  assertEquals((await plain.finished()).code, 0);
+
+  await using json = Process.start(CLIENT, ["--json", "--every", "0.05", ...servers]);
+  const [first, second] = [1, 2].map(() => json.waitFor(/^\{/));
+  const rounds = [JSON.parse(await first!), JSON.parse(await second!)];
+  assertEquals(rounds.map(({ decision }) => decision), ["chose", "kept"]);
+  for (const { time, using, line, servers } of rounds) {
+    assert(Date.now() - Date.parse(time) < 60_000);
+    assertEquals(using, server.address);
+    assertStringIncludes(line, names[0]!);
+    const [up, down] = servers;
+    assertEquals([up.server, up.loss, up.users, up.trouble], [server.address, 0, 0, undefined]);
+    for (const ms of [up.nowMs, up.lowMs, up.meanMs, up.p95Ms]) assert(ms > 0 && ms < 1_000);
+    assertEquals(down, {
+      server: nowhere,
+      nowMs: null,
+      jitterMs: 0,
+      loss: 0,
+      trouble: "connection refused",
+    });
+  }
+  json.kill("SIGINT");
+  assertEquals((await json.finished()).code, 0);
+});
+
+test("rtt client program says what is wrong with how it is to choose", async () => {
+  for (
+    const [args, complaint] of [
+      [["--policy", "best"], 'Option --policy: "best" is none of netlab, once, window, home'],
+      [["--watch", "--name", "Alice"], "Options --name and --watch exclude each other"],
+      [["--min-gain", "-1", "--watch"], "Option --min-gain"],
+      [["--min-gain-percent", "101", "--watch"], "Option --min-gain-percent"],
+    ] as const
+  ) {
+    const { code, stderr } = await Process.run(CLIENT, [...args]);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr.join("\n"), complaint);
+  }
+});
 
 test("rtt programs name the permission that they lack", async () => {
   for (

@@ -19,30 +19,44 @@ const DIGITS = Uint16Array.from({ length: 256 }, (_, byte) => {
 
 /** UUIDs of version 4. */
 export class RandomIds implements IdWriter {
-  readonly #state = crypto.getRandomValues(new Uint32Array(4));
+  readonly #random = new Random();
 
   write(view: DataView, at: number): void {
-    const first = this.#next();
-    const second = this.#next();
-    const third = this.#next();
-    const fourth = this.#next();
-    word(view, at, first);
-    word(view, at + 4, first >>> 16);
-    word(view, at + 9, second);
-    // Version 4, and the variant of RFC 9562.
-    word(view, at + 14, ((second >>> 16) & 0xff0f) | 0x0040);
-    word(view, at + 19, (third & 0xff3f) | 0x0080);
-    word(view, at + 24, third >>> 16);
-    word(view, at + 28, fourth);
-    word(view, at + 32, fourth >>> 16);
-    view.setUint8(at + 8, HYPHEN);
-    view.setUint8(at + 13, HYPHEN);
-    view.setUint8(at + 18, HYPHEN);
-    view.setUint8(at + 23, HYPHEN);
+    const random = this.#random;
+    writeId(view, at, random.next(), random.next(), 4, random.next(), random.next());
   }
+}
 
-  /** xorshift128: a period of 2^128 - 1. */
-  #next(): number {
+/**
+ * UUIDs of version 8: 48 random bits that all of them share, 42 that no two next to each other do, and a
+ * number in the last 32. Where one of them stands already, only the number is written, since a session
+ * is faster than a generator that makes all of its ids anew.
+ */
+export class CountedIds implements IdWriter {
+  readonly #random = new Random();
+  readonly #high = this.#random.next();
+  readonly #low = this.#random.next();
+  /** The first four digits, by which it knows its own. */
+  readonly #begin = digits(this.#high);
+  #number = 0;
+
+  write(view: DataView, at: number): void {
+    const number = this.#number++;
+    if (view.getInt32(at, true) !== this.#begin || view.getUint8(at + VERSION_AT) !== DIGIT_8) {
+      const low = (this.#low & 0xffff) | (this.#random.next() & 0xffff_0000);
+      writeId(view, at, this.#high, low, 8, this.#random.next(), 0);
+    }
+    word(view, at + 28, swap(number));
+    word(view, at + 32, swap(number) >>> 16);
+  }
+}
+
+/** xorshift128: a period of 2^128 - 1. */
+class Random {
+  readonly #state = crypto.getRandomValues(new Uint32Array(4));
+
+  /** 32 bits. */
+  next(): number {
     const state = this.#state;
     let t = state[3]!;
     const s = state[0]!;
@@ -56,37 +70,44 @@ export class RandomIds implements IdWriter {
   }
 }
 
-/** UUIDs of version 8: 48 random bits that all of them share, and a number in the last 32. */
-export class CountedIds implements IdWriter {
-  readonly #shared = new RandomIds();
-  readonly #begin = new Uint8Array(36);
-  #number = 0;
-
-  /** Begins to count. */
-  constructor() {
-    this.#shared.write(new DataView(this.#begin.buffer), 0);
-    this.#begin[VERSION_AT] = DIGIT_8;
-  }
-
-  write(view: DataView, at: number): void {
-    for (let i = 0; i < COUNTER_AT; i++) view.setUint8(at + i, this.#begin[i]!);
-    const number = this.#number++;
-    word(view, at + COUNTER_AT, swap(number >>> 16));
-    word(view, at + COUNTER_AT + 4, swap(number));
-  }
-}
-
 const HYPHEN = 0x2d;
 const DIGIT_8 = 0x38;
 const VERSION_AT = 14;
-const COUNTER_AT = 28;
 
-/** The lower two bytes, the other way round. */
+/** A UUID of 16 bytes, the lowest byte of `first` first, but for version and variant (RFC 9562). */
+function writeId(
+  view: DataView,
+  at: number,
+  first: number,
+  second: number,
+  version: number,
+  third: number,
+  fourth: number,
+): void {
+  word(view, at, first);
+  word(view, at + 4, first >>> 16);
+  word(view, at + 9, second);
+  word(view, at + 14, ((second >>> 16) & 0xff0f) | (version << 4));
+  word(view, at + 19, (third & 0xff3f) | 0x0080);
+  word(view, at + 24, third >>> 16);
+  word(view, at + 28, fourth);
+  word(view, at + 32, fourth >>> 16);
+  view.setUint8(at + 8, HYPHEN);
+  view.setUint8(at + 13, HYPHEN);
+  view.setUint8(at + 18, HYPHEN);
+  view.setUint8(at + 23, HYPHEN);
+}
+
+/** The four bytes the other way round. */
 function swap(value: number): number {
-  return ((value >>> 8) & 0xff) | ((value & 0xff) << 8);
+  return (value >>> 24) | ((value >>> 8) & 0xff00) | ((value & 0xff00) << 8) | (value << 24);
 }
 
 /** Four hex digits: the low byte of `value` first. */
 function word(view: DataView, at: number, value: number): void {
-  view.setUint32(at, DIGITS[value & 0xff]! | (DIGITS[(value >>> 8) & 0xff]! << 16), true);
+  view.setInt32(at, digits(value), true);
+}
+
+function digits(value: number): number {
+  return DIGITS[value & 0xff]! | (DIGITS[(value >>> 8) & 0xff]! << 16);
 }

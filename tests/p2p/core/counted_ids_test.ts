@@ -5,7 +5,15 @@
  * @module
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { isCounted, MessageIds, nameFactors, Stream, Streams } from "@netlab/p2p/core";
+import {
+  isCounted,
+  MessageIds,
+  nameFactors,
+  numberInText,
+  Stream,
+  STREAM_TEXT_BYTES,
+  Streams,
+} from "@netlab/p2p/core";
 import { readUuidWords } from "@netlab/protocol";
 import fc from "fast-check";
 import { seeded } from "../../../lab/random.ts";
@@ -159,5 +167,31 @@ Deno.test({
     assert(new Set(words.map((id) => `${id[1]} ${id[2]}`)).size > 990, "the rest is random");
     const other = new MessageIds((bytes) => crypto.getRandomValues(bytes)).next();
     assert(!other.startsWith((first![0]! >>> 0).toString(16).padStart(8, "0")), "other streams");
+  },
+});
+
+Deno.test({
+  name: "numberInText finds the number of what is a counted id, and of nothing else",
+  permissions: "none",
+  fn() {
+    const ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
+    const change = fc.record({
+      at: fc.integer({ min: STREAM_TEXT_BYTES, max: 35 }),
+      character: fc.constantFrom(..."09afAFgG-/:@`{ \0\x7f\x10\x80\xff"),
+    });
+    const words = new Int32Array(4);
+    let counted = 0;
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 2 }), (changes) => {
+        const text = encoder.encode(` ${ids.next()}`);
+        for (const { at, character } of changes) text[at + 1] = character.charCodeAt(0);
+        const view = new DataView(text.buffer);
+        const isOne = readUuidWords(view, 1, words, 0) && isCounted(words, 0);
+        assertEquals(numberInText(view, 1), isOne ? words[3]! >>> 0 : -1);
+        if (isOne) counted++;
+      }),
+      { numRuns: 2_000 },
+    );
+    assert(counted > 500 && counted < 1_500, `${counted} of them`);
   },
 });

@@ -46,7 +46,7 @@ Deno.test({
       assertEquals(store.writes[0], { added: [id], removed: [] });
       assertEquals(ann.statesOf(id), [Accepted, Delivered]);
       assertEquals(bob.textsFrom("Ann"), ["hello"]);
-      assertEquals(store.ids, [], "its story has ended");
+      if (durable) assertEquals(store.ids, [], "its story has ended");
     }
   },
 });

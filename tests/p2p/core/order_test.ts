@@ -34,12 +34,13 @@ function start(options: TestUserOptions = {}) {
   const ids = [network.uuid(), network.uuid(), network.uuid()];
   return {
     network,
+    ids,
     node: node!,
     bob,
     /** Sends the message with that number, behind the one of another number. */
-    send(number: number, previous?: number, subtype: number = MessageKind.Kept) {
+    send(number: number, previous?: number, subtype: number = MessageKind.Kept, sender = "Ann") {
       const own = new FrameWriter();
-      const message = { id: ids[number]!, sender: "Ann", recipient: "Bob", text: `${number}` };
+      const message = { id: ids[number]!, sender, recipient: "Bob", text: `${number}` };
       writeMessage(own, message, MessageKind.WithReceipts);
       const kept = {
         origin: peer.id,
@@ -106,6 +107,63 @@ Deno.test({
     send(0);
     send(1, 0);
     assertEquals(bob.text, "Ann: 0Ann: 1");
+  },
+});
+
+Deno.test({
+  name: "a message that two servers keep is handed over once, and both hear when it was taken",
+  permissions: "none",
+  fn() {
+    // One by chance, and one that its sender counted.
+    const ofEachKind = [
+      "6f9619ff-8b86-4011-b42d-00cf4fc964ff",
+      "00c0ffee-00ff-8a11-b42d-000000000007",
+    ];
+    for (const id of ofEachKind) {
+      for (const ownFirst of [true, false]) {
+        const { network, node, bob, ids, send, answers } = start({ forgetful: true });
+        const note = `${id}, ${ownFirst ? "its own" : "the other's"} first`;
+        ids[0] = id;
+        // The sender was at the other server a moment ago, and sends again what it has not heard of.
+        const ann = new TestUser(network, "Ann 2").at(node);
+        const other = () => send(0, undefined, MessageKind.Kept, "Ann 2");
+        const own = () => {
+          ann.send("Bob", "0", { id });
+          network.run(50);
+        };
+        for (const sendOne of ownFirst ? [own, other] : [other, own]) sendOne();
+        assertEquals(bob.textsFrom("Ann 2"), ["0"], note);
+        assertEquals(answers(), [], note);
+        assertEquals(ann.statesOf(id), [Accepted], note);
+        bob.acknowledge(id);
+        network.run(50);
+        assertEquals(answers(), [[0, Delivered, 0]], note);
+        assertEquals(ann.statesOf(id), [Accepted, Delivered], note);
+        // Both know it from now on.
+        for (const sendOne of [own, other]) sendOne();
+        assertEquals(bob.textsFrom("Ann 2"), ["0"], note);
+        assertEquals(answers(), [[0, Delivered, 0], [0, Delivered, 0]], note);
+        assertEquals(ann.statesOf(id), [Accepted, Delivered, Accepted, Delivered], note);
+        send(1, 0);
+        assertEquals(bob.textsFrom("Ann"), ["1"], `${note}: the one behind it may come`);
+      }
+    }
+  },
+});
+
+Deno.test({
+  name: "a message that was taken from this server is known when another server sends it",
+  permissions: "none",
+  fn() {
+    const { network, node, bob, ids, send, answers } = start();
+    ids[0] = "00c0ffee-00ff-8a11-b42d-000000000007";
+    const ann = new TestUser(network, "Ann 2").at(node);
+    ann.send("Bob", "0", { id: ids[0] });
+    network.run(50);
+    send(0, undefined, MessageKind.Kept, "Ann 2");
+    send(1, 0);
+    assertEquals(bob.messages.map(({ text }) => text), ["0", "1"]);
+    assertEquals(answers(), [[0, Delivered, 0], [1, Delivered, 0]]);
   },
 });
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Receipt } from "@netlab/protocol";
+import { readReceipts, type Receipt } from "@netlab/protocol";
 import type { MailStore, StoredMessage } from "@netlab/p2p/core";
 
 /** One write. */
@@ -37,7 +37,7 @@ export class VirtualStore implements MailStore {
   load(): Iterable<StoredMessage> {
     return [...this.#messages.values()].map((stored) => ({
       ...stored,
-      message: stored.message.slice(),
+      bytes: stored.bytes.slice(),
     }));
   }
 
@@ -47,18 +47,18 @@ export class VirtualStore implements MailStore {
 
   write(
     added: readonly StoredMessage[],
-    removed: readonly string[],
-    ends: readonly Receipt[],
+    removed: readonly StoredMessage[],
+    ends: Uint8Array,
   ): void {
     this.onWrite?.();
     if (this.failing) throw new Error("no space left on device");
-    this.writes.push({ added: added.map(({ id }) => id), removed: [...removed] });
-    this.#ends.push(...ends);
-    for (const id of removed) this.#messages.delete(id);
+    this.writes.push({ added: added.map(({ id }) => id), removed: removed.map(({ id }) => id) });
+    this.#ends.push(...readReceipts(ends));
+    for (const { id } of removed) this.#messages.delete(id);
     for (const stored of added) {
-      const { id, sender, recipient, acceptedAt } = stored;
-      const message = stored.message.slice();
-      this.#messages.set(id, { id, sender, recipient, acceptedAt, message });
+      const { id, sender, recipient, acceptedAt, bytes, start, end } = stored;
+      const frame = { bytes: bytes.slice(start, end), start: 0, end: end - start };
+      this.#messages.set(id, { id, sender, recipient, acceptedAt, ...frame });
     }
   }
 }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { displayWidth, print, printPart } from "@netlab/cli";
+import { print, printPart } from "./print.ts";
+import { displayWidth } from "./table.ts";
 
 /** How often the lines at the bottom are drawn anew: milliseconds. */
 const EVERY_MS = 100;

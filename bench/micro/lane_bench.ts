@@ -1,0 +1,56 @@
+/**
+ * Micro-benchmarks of what the fast lane does to each message, each beside the plain way to do the same:
+ * what is not clearly faster here has no reason to be there. Compare figures within one run only.
+ *
+ * @module
+ */
+import { FrameWriter, isAscii, isUtf8, readUuidWords, UUID_TEXT_BYTES } from "@netlab/protocol";
+import { isCounted, MessageIds, numberInText } from "@netlab/p2p/core";
+
+/** Messages in one iteration. */
+const COUNT = 1_000;
+
+for (const size of [64, 1_024]) {
+  const bytes = new Uint8Array(COUNT * size).fill(0x78);
+  const view = new DataView(bytes.buffer);
+  const group = `text of ${size} bytes`;
+  Deno.bench(`look for ASCII in ${COUNT} texts of ${size} bytes`, { group, baseline: true }, () => {
+    for (let at = 0; at < bytes.length; at += size) isAscii(view, at, at + size);
+  });
+  Deno.bench(`look for UTF-8 in ${COUNT} texts of ${size} bytes`, { group }, () => {
+    for (let at = 0; at < bytes.length; at += size) isUtf8(bytes, at, at + size);
+  });
+}
+
+const ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
+const texts = new TextEncoder().encode(Array.from({ length: COUNT }, () => ids.next()).join(""));
+const view = new DataView(texts.buffer);
+const words = new Int32Array(4);
+Deno.bench(`read ${COUNT} ids of a known stream`, { group: "ids", baseline: true }, () => {
+  for (let at = 0; at < texts.length; at += UUID_TEXT_BYTES) numberInText(view, at);
+});
+Deno.bench(`read ${COUNT} ids of which nothing is known`, { group: "ids" }, () => {
+  for (let at = 0; at < texts.length; at += UUID_TEXT_BYTES) {
+    readUuidWords(view, at, words, 0);
+    isCounted(words, 0);
+  }
+});
+
+const out = new FrameWriter();
+for (const size of [64, 150, 250]) {
+  const source = new Uint8Array(COUNT * size);
+  const view = new DataView(source.buffer);
+  const group = `copy ${size} bytes`;
+  Deno.bench(`copy ${COUNT} times ${size} bytes`, { group, baseline: true }, () => {
+    for (let at = 0; at < source.length; at += size) out.copy(view, at, at + size);
+    out.recycle(out.take());
+  });
+  Deno.bench(`copy ${COUNT} times ${size} bytes as one`, { group }, () => {
+    out.copy(view, 0, source.length);
+    out.recycle(out.take());
+  });
+  Deno.bench(`set ${COUNT} times ${size} bytes`, { group }, () => {
+    for (let at = 0; at < source.length; at += size) out.raw(source, at, at + size);
+    out.recycle(out.take());
+  });
+}

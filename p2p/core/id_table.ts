@@ -1,0 +1,119 @@
+/**
+ * What is known by the id of a message, asked with the id's 16 bytes as four numbers, so that no string
+ * is made of them. Owns hashing and probing; knows nothing of what is in it.
+ *
+ * @module
+ */
+
+/** What carries the id of a message: its 16 bytes as four numbers of 32 bits, big-endian. */
+export interface MessageId {
+  /** Bytes 0 to 3. */
+  readonly id0: number;
+  /** Bytes 4 to 7. */
+  readonly id1: number;
+  /** Bytes 8 to 11. */
+  readonly id2: number;
+  /** Bytes 12 to 15. */
+  readonly id3: number;
+}
+
+/** Slots at first; a power of two, as all later numbers of slots are. */
+const FIRST_SLOTS = 16;
+
+/**
+ * Open addressing with linear probing, as {@linkcode NameTable} has it. Ids are chosen by strangers, so
+ * the hash is made with random factors. A `Map` by strings took seven times as long, most of it for
+ * the strings.
+ */
+export class IdTable<Value extends MessageId> {
+  readonly #factors: Int32Array;
+  #hashes = new Int32Array(FIRST_SLOTS);
+  #values: (Value | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);
+  #shift = 32 - Math.log2(FIRST_SLOTS);
+  #size = 0;
+
+  /** An empty table; `factors` begins with four numbers of 32 bits that nobody can foresee. */
+  constructor(factors: Int32Array) {
+    this.#factors = factors.slice(0, 4).map((factor) => factor | 1);
+  }
+
+  /** How many are in it. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whose id that is: 16 bytes as four numbers, `words` from `at` on. */
+  find(words: Int32Array, at: number): Value | undefined {
+    const slot = this.#find(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+    return slot < 0 ? undefined : this.#values[slot];
+  }
+
+  /** Puts one in; none with its id is there. */
+  add(value: Value): void {
+    if (4 * this.#size >= 3 * this.#values.length) this.#grow();
+    this.#put(value, this.#hash(value.id0, value.id1, value.id2, value.id3));
+    this.#size++;
+  }
+
+  /** Takes out what has the id of `value`, if it is in. */
+  delete({ id0, id1, id2, id3 }: MessageId): void {
+    let hole = this.#find(id0, id1, id2, id3);
+    if (hole < 0) return;
+    this.#size--;
+    const hashes = this.#hashes;
+    const values = this.#values;
+    const mask = values.length - 1;
+    // Whatever had to go on because the slot was taken comes back, so that no search ends too early.
+    for (let slot = (hole + 1) & mask; hashes[slot] !== 0; slot = (slot + 1) & mask) {
+      const home = hashes[slot]! >>> this.#shift;
+      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
+      hashes[hole] = hashes[slot]!;
+      values[hole] = values[slot];
+      hole = slot;
+    }
+    hashes[hole] = 0;
+    values[hole] = undefined;
+  }
+
+  /** Odd, so that 0 means an empty slot. */
+  #hash(a: number, b: number, c: number, d: number): number {
+    const f = this.#factors;
+    let hash = Math.imul(a ^ f[0]!, f[1]!);
+    hash = Math.imul(b ^ hash ^ (hash >>> 15), f[2]!);
+    hash = Math.imul(c ^ hash ^ (hash >>> 13), f[3]!);
+    hash = Math.imul(d ^ hash ^ (hash >>> 15), f[1]!);
+    return hash | 1;
+  }
+
+  #find(a: number, b: number, c: number, d: number): number {
+    const hash = this.#hash(a, b, c, d);
+    const hashes = this.#hashes;
+    const mask = hashes.length - 1;
+    for (let slot = hash >>> this.#shift; hashes[slot] !== 0; slot = (slot + 1) & mask) {
+      if (hashes[slot] !== hash) continue;
+      const value = this.#values[slot]!;
+      if (value.id3 === d && value.id2 === c && value.id1 === b && value.id0 === a) return slot;
+    }
+    return -1;
+  }
+
+  #put(value: Value, hash: number): void {
+    const mask = this.#values.length - 1;
+    let slot = hash >>> this.#shift;
+    while (this.#hashes[slot] !== 0) slot = (slot + 1) & mask;
+    this.#hashes[slot] = hash;
+    this.#values[slot] = value;
+  }
+
+  #grow(): void {
+    const hashes = this.#hashes;
+    const values = this.#values;
+    this.#hashes = new Int32Array(2 * values.length);
+    this.#values = new Array(2 * values.length).fill(undefined);
+    this.#shift--;
+    for (let slot = 0; slot < values.length; slot++) {
+      const value = values[slot];
+      if (value) this.#put(value, hashes[slot]!);
+    }
+  }
+}

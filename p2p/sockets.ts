@@ -1,0 +1,209 @@
+/**
+ * The sockets around a routing core: those who connect, those whom the server dials, and the clock. Owns
+ * the listener, the connections and the timer; what a server decides is in `core/`.
+ *
+ * @module
+ */
+import {
+  DEFAULT_HOST,
+  formatAddress,
+  type Frame,
+  FrameConnection,
+  type FrameHandler,
+  parseAddress,
+  type ProtocolError,
+} from "@netlab/protocol";
+import type { Dial, Port } from "./core/host.ts";
+import type { Link } from "./core/link.ts";
+import type { MailStore } from "./core/mail_store.ts";
+import { RoutingCore } from "./core/routing_core.ts";
+import { dial } from "./dial.ts";
+import { type Logger, silentLogger } from "./logger.ts";
+import type { P2pServerOptions } from "./server.ts";
+
+/** How often the core is told the time: milliseconds. */
+const TICK_MS = 250;
+/**
+ * So many connections may wait to be accepted; systems take less if they allow less. When a server is lost,
+ * its users come to the others all at once, and who finds no room tries again after a second.
+ */
+const BACKLOG = 4_096;
+/** How long to wait when the system has no resources for another connection: milliseconds. */
+const ACCEPT_PAUSE_MS = 100;
+
+/** A core that runs. */
+export class Sockets {
+  /** What the server decides. */
+  readonly core: RoutingCore;
+  readonly #listener: Deno.TcpListener;
+  readonly #logger: Logger;
+  readonly #allGone = Promise.withResolvers<void>();
+  #connections = 0;
+  readonly #dials = new Set<Promise<void>>();
+  #nextTick: AbortSignal | undefined;
+  readonly #accepting: Promise<void>;
+  #closed = false;
+
+  /** Listens, and looks for peers; `store` is where messages are written down. Errors as of `P2pServer.listen`. */
+  constructor(options: P2pServerOptions, store: MailStore | undefined) {
+    const hostname = options.hostname ?? DEFAULT_HOST;
+    if (options.advertise !== undefined) parseAddress(options.advertise);
+    else if (hostname === "0.0.0.0" || hostname === "::") {
+      throw new TypeError(
+        `Cannot listen on ${hostname} without an address to advertise: say where others reach this server`,
+      );
+    }
+    for (const peer of options.peers ?? []) parseAddress(peer);
+    this.#listener = Deno.listen({ hostname, port: options.port ?? 0, tcpBacklog: BACKLOG });
+    this.#logger = options.logger ?? silentLogger;
+    const address = options.advertise ?? formatAddress({ hostname, port: this.port });
+    this.core = new RoutingCore({
+      id: crypto.randomUUID(),
+      address,
+      peers: options.peers ?? [],
+      host: {
+        dial: (address, dial) => this.#dial(address, dial),
+        random,
+        soon: (run) => void setImmediate(run),
+      },
+      logger: this.#logger,
+      now: now(),
+      ...store && { store },
+      ...options.limits && { limits: options.limits },
+      ...options.costs && { costs: options.costs },
+      ...options.rules && { rules: options.rules },
+    });
+    this.#accepting = this.#accept();
+    this.#tick();
+  }
+
+  /** The TCP port on which it listens. */
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** Has the core sign off, lets pending bytes out, and closes all connections. Once. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#listener.close();
+    this.core.close();
+    await Promise.all([this.#accepting, ...this.#dials]);
+    if (this.#connections > 0) await this.#allGone.promise;
+  }
+
+  /**
+   * Tells the core the time, again and again. To set the first timer of another kind takes Deno 10 ms
+   * and more, which a server that starts would spend before it takes its first message.
+   */
+  #tick(): void {
+    if (this.#closed) return;
+    this.core.tick(now());
+    this.#nextTick = AbortSignal.timeout(TICK_MS);
+    this.#nextTick.addEventListener("abort", () => this.#tick());
+  }
+
+  async #accept(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const conn = await this.#listener.accept();
+        conn.setNoDelay(true);
+        const { hostname } = conn.remoteAddr;
+        const connection = new FrameConnection(conn);
+        this.core.setTime(now());
+        const remoteHost = hostname.includes(":") ? `[${hostname}]` : hostname;
+        this.#run(connection, this.core.accepted(connection, remoteHost));
+      } catch (error) {
+        if (this.#closed) return;
+        // Too many open files, or a connection that went before it was accepted: others still come.
+        this.#logger.warn("cannot accept a connection: {error}", { error });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+      }
+    }
+  }
+
+  #dial(address: string, { connected, failed }: Dial): void {
+    const dialling = dial(address).then(
+      (connection) => {
+        if (this.#closed) return connection.abort();
+        this.core.setTime(now());
+        this.#run(connection, connected(connection));
+      },
+      (error) => {
+        if (error instanceof Deno.errors.NotCapable) {
+          this.#logger.warn("cannot reach {address}: {error}", { address, error });
+        }
+        if (!this.#closed) failed(error.message);
+      },
+    ).finally(() => this.#dials.delete(dialling));
+    this.#dials.add(dialling);
+  }
+
+  #run(connection: FrameConnection & Port, link: Link): void {
+    this.#connections++;
+    connection.start(new Conversation(this.core, link, this.#gone));
+  }
+
+  /** Made once, for all connections. */
+  readonly #gone = (link: Link, error: unknown): void => {
+    if (error !== undefined) {
+      const { remoteHost: host } = link;
+      this.#logger.debug("a connection to {host} broke: {error}", { host, error });
+    }
+    this.#connections--;
+    if (this.#closed && this.#connections === 0) this.#allGone.resolve();
+    this.core.setTime(now());
+    this.core.closed(link);
+  };
+}
+
+/** What the core hears of one connection. A class, since thousands of them may be there. */
+class Conversation implements FrameHandler {
+  readonly #core: RoutingCore;
+  readonly #link: Link;
+  readonly #gone: (link: Link, error: unknown) => void;
+
+  constructor(core: RoutingCore, link: Link, gone: (link: Link, error: unknown) => void) {
+    this.#core = core;
+    this.#link = link;
+    this.#gone = gone;
+  }
+
+  run(bytes: Uint8Array, start: number, end: number): number {
+    return this.#core.run(this.#link, bytes, start, end);
+  }
+
+  frame(frame: Frame): void {
+    this.#core.received(this.#link, frame);
+  }
+
+  turn(): void {
+    this.#core.setTime(now());
+    this.#core.turn();
+  }
+
+  ended(): void {
+    this.#core.closed(this.#link);
+  }
+
+  violation(error: ProtocolError): void {
+    this.#core.violated(this.#link, error);
+  }
+
+  drained(): void {
+    this.#core.drained(this.#link);
+  }
+
+  closed(error: unknown): void {
+    this.#gone(this.#link, error);
+  }
+}
+
+/** A number from 0 to below 1 that nobody can foresee: the core hashes names with such. */
+function random(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32;
+}
+
+/** Milliseconds since 1970, by a clock that never goes back. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,0 +1,131 @@
+/**
+ * The program around the rtt client: its options, what it says of servers and moves, and the choice
+ * between taking part and watching.
+ *
+ * @module
+ */
+import { dim, type Options, type OptionValues, UsageError } from "@netlab/cli";
+import { parseAddress } from "@netlab/protocol";
+import { runClientProgram } from "@netlab/p2p/client-program";
+import type { RttClient, RttClientOptions } from "./client.ts";
+import config from "./deno.json" with { type: "json" };
+import { POLICY_NAMES, type PolicyName } from "./policies.ts";
+import type { Round, RoundsOptions } from "./rounds.ts";
+import { clip, serverTable } from "./server_table.ts";
+import { watch } from "./watch_program.ts";
+
+const OPTIONS = {
+  policy: {
+    kind: "string",
+    value: POLICY_NAMES.join("|"),
+    default: "netlab",
+    help: "How a server is chosen: netlab's way; once, the first sample wins; window, any within " +
+      "15 ms of the best mean, as MongoDB's drivers do; home, as Tailscale's clients choose a relay.",
+  },
+  "min-gain": {
+    kind: "integer",
+    value: "MS",
+    default: 10,
+    help: "How many milliseconds faster another server has to be to be worth a move (netlab).",
+  },
+  "min-gain-percent": {
+    kind: "integer",
+    value: "N",
+    max: 100,
+    help: "And how much of the present time that has to be. Default: a third.",
+  },
+  every: { kind: "seconds", default: 10, help: "How often all servers are measured." },
+  watch: {
+    kind: "flag",
+    help: "Only measure, and show what is measured and decided; registers no user.",
+  },
+  json: { kind: "flag", help: "Watch, with a JSON object in a line for every round." },
+} as const satisfies Options;
+
+/** Runs the client, which `connect` connects, or watches. */
+export async function runRttClientProgram(
+  connect: (options: RttClientOptions) => Promise<RttClient>,
+): Promise<never> {
+  let show: ((lines: readonly string[]) => boolean) | undefined;
+  return await runClientProgram({
+    name: "netlab rtt client",
+    task: "rtt:client",
+    summary: "Writes to the users of every server, from the one that answers fastest.",
+    version: config.version,
+    options: OPTIONS,
+    examples: [
+      {
+        command: "deno task rtt:client --watch",
+        what: "How fast is each server, and which is best",
+      },
+      {
+        command: "deno task rtt:client --json > trace.jsonl",
+        what: "The same for programs; deno task lab flap replays it",
+      },
+    ],
+    instead(values, { name, servers }, stop) {
+      const choice = choiceOf(values);
+      if (!values.watch && !values.json) return undefined;
+      if (name !== undefined) {
+        throw new UsageError(
+          "Options --name and --watch exclude each other: watching needs no user",
+        );
+      }
+      return watch({ ...choice, servers, json: values.json }, stop);
+    },
+    connect(options, print, values) {
+      let first = true;
+      return connect({
+        ...options,
+        ...choiceOf(values),
+        onRound(round) {
+          const { kind, line } = round.decision;
+          if (first) { for (const line of firstLines(round)) print(line); }
+          else if (kind !== "kept") print(dim(line));
+          first = false;
+          if (!show?.(view(round))) show = undefined;
+        },
+      });
+    },
+    connected: ({ server }) => `Connected to best server on port ${parseAddress(server!).port}`,
+    commands: (client) => ({
+      rtt: {
+        help: "shows how fast the servers are, and why yours is used",
+        run: () => Promise.resolve(view(client.round!)),
+        live: (pinned) => show = pinned,
+      },
+    }),
+  });
+}
+
+function choiceOf(values: OptionValues<typeof OPTIONS>): RoundsOptions {
+  const policy = POLICY_NAMES.find((name) => name === values.policy);
+  if (policy === undefined) {
+    throw new UsageError(
+      `Option --policy: ${JSON.stringify(values.policy)} is none of ${POLICY_NAMES.join(", ")}`,
+    );
+  }
+  const percent = values["min-gain-percent"];
+  return {
+    policy: policy satisfies PolicyName,
+    minGainMs: values["min-gain"],
+    ...percent !== undefined && { minGainShare: percent / 100 },
+    roundMs: values.every * 1_000,
+  };
+}
+
+/** What each server took at the start, and which is used. */
+function firstLines({ servers, decision }: Round): string[] {
+  const lines = servers.map(({ server, times: { lowMs }, trouble }) =>
+    lowMs === undefined
+      ? `Server ${server}: no answer (${trouble})`
+      : `Server ${server}: RTT ${(lowMs / 1_000).toFixed(6)} seconds`
+  );
+  return decision.kind === "none" ? lines : [...lines, decision.line];
+}
+
+function view(round: Round): string[] {
+  const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 80;
+  const clock = dim(round.time.toTimeString().slice(0, 8));
+  return [...serverTable(round, columns), `${clock}  ${clip(round.decision.line, columns - 11)}`];
+}

@@ -1,0 +1,161 @@
+/**
+ * netlab's own policy: when to move to another server, and to which of several that are as good. Owns
+ * the thresholds and the reasons. Pure.
+ *
+ * @module
+ */
+import {
+  formatMs,
+  lowest,
+  type Policy,
+  type ServerTimes,
+  type Situation,
+  type Verdict,
+} from "./policy.ts";
+
+/** What a move is worth. */
+export interface SelectorOptions {
+  /**
+   * How much faster another server has to be: milliseconds, 0 or more.
+   *
+   * @default {10}
+   */
+  minGainMs?: number;
+  /**
+   * Which share of the present time that has to be: 0 to 1.
+   *
+   * @default {1 / 3}
+   */
+  minGainShare?: number;
+  /**
+   * How long a client stays at a server before it moves because of time: milliseconds.
+   *
+   * @default {30000}
+   */
+  minStayMs?: number;
+}
+
+/** Another server has to be that much better in so many rounds, one after the other. */
+const HELD_ROUNDS = 3;
+/** Servers that differ by no more are equals, in milliseconds or by share: measuring is no finer. */
+const EQUAL_MS = 1;
+const EQUAL_SHARE = 0.05;
+
+/**
+ * Uses the server whose lowest time of the last ten rounds is the lowest, and moves only when that is
+ * worth it: the gain is large enough, has lasted for three rounds, and the last move was a while ago.
+ * Among equals, the less loaded of two that chance picks is taken, so that the users of a server that
+ * fails do not all go to the same one.
+ */
+export class Selector implements Policy {
+  readonly #options: Required<SelectorOptions>;
+  readonly #random: () => number;
+  /** In how many rounds, up to now, each server was worth a move. */
+  #held = new Map<string, number>();
+  #movedAt = -Infinity;
+
+  /**
+   * Nothing is chosen yet.
+   *
+   * @param random Gives numbers from 0 to below 1.
+   */
+  constructor(options: SelectorOptions = {}, random: () => number = Math.random) {
+    const { minGainMs = 10, minGainShare = 1 / 3, minStayMs = 30_000 } = options;
+    this.#options = { minGainMs, minGainShare, minStayMs };
+    this.#random = random;
+  }
+
+  /** Keeps the server in use, or moves, or chooses one. */
+  decide(situation: Situation): Verdict {
+    const { used, now } = situation;
+    const verdict = used ? this.#compare(used, situation) : this.#choose(situation);
+    if (verdict.server !== used?.server) {
+      this.#movedAt = now;
+      this.#held.clear();
+    }
+    return verdict;
+  }
+
+  #choose({ servers, name }: Situation): Verdict {
+    const equals = equalToBest(servers);
+    const { server, lowMs, load } = this.#pick(equals);
+    if (servers.length === 1) return { server, because: "no other server answers" };
+    if (equals.length === 1) {
+      return { server, because: `the fastest of ${servers.length}, ${formatMs(lowMs)}` };
+    }
+    const others = equals.filter((other) => other.server !== server);
+    const fewer = load !== undefined && others.some((other) => (other.load ?? load) > load);
+    const rest = others.map((other) => name(other.server)).join(", ");
+    return {
+      server,
+      because: `as fast as ${rest}, ${formatMs(lowMs)}${fewer ? ", with fewer users" : ""}`,
+    };
+  }
+
+  #compare(used: ServerTimes, { servers, now, name }: Situation): Verdict {
+    const others = servers.filter(({ server }) => server !== used.server);
+    const worth = others.filter((other) =>
+      other.lowMs < used.lowMs && this.#lacks(used, other) === undefined
+    );
+    this.#held = new Map(
+      worth.map(({ server }) => [server, (this.#held.get(server) ?? 0) + 1]),
+    );
+    const kept = (because: string) => ({ server: used.server, because });
+    if (others.length === 0) return kept("no other server answers");
+    const best = lowest(others, ({ lowMs }) => lowMs);
+    const gain = used.lowMs - best.lowMs;
+    if (gain <= 0) return kept(`it is the fastest, ${formatMs(used.lowMs)}`);
+    const faster = `${name(best.server)} is ${formatMs(gain)} faster`;
+    if (worth.length === 0) return kept(`${faster}, ${this.#lacks(used, best)}`);
+    const held = worth.filter(({ server }) => this.#held.get(server)! >= HELD_ROUNDS);
+    if (held.length === 0) {
+      const rounds = this.#held.get(best.server) ?? 0;
+      return kept(
+        `${faster}, but only for ${rounds} of the ${HELD_ROUNDS} rounds that a move takes`,
+      );
+    }
+    const stayedMs = now - this.#movedAt;
+    if (stayedMs < this.#options.minStayMs) {
+      return kept(`${faster}, but the last move was ${(stayedMs / 1_000).toFixed(0)} s ago`);
+    }
+    const to = this.#pick(equalToBest(held));
+    return {
+      server: to.server,
+      because: `${formatMs(used.lowMs - to.lowMs)} faster, ${formatMs(to.lowMs)} in place of ${
+        formatMs(used.lowMs)
+      }`,
+    };
+  }
+
+  /** What a gain lacks to be worth a move, as the end of a sentence; nothing, if it is. */
+  #lacks(used: ServerTimes, other: ServerTimes): string | undefined {
+    const { minGainMs, minGainShare } = this.#options;
+    const gain = used.lowMs - other.lowMs;
+    if (gain < minGainMs) return `less than the ${formatMs(minGainMs)} that a move is worth`;
+    if (gain < minGainShare * used.lowMs) {
+      return `less than the ${formatShare(minGainShare)} that a move is worth`;
+    }
+    return undefined;
+  }
+
+  /** Of two that chance picks, the one with fewer users; the first, where that is not known. */
+  #pick(equals: readonly ServerTimes[]): ServerTimes {
+    const first = Math.floor(this.#random() * equals.length);
+    if (equals.length === 1) return equals[0]!;
+    const step = 1 + Math.floor(this.#random() * (equals.length - 1));
+    const one = equals[first]!;
+    const other = equals[(first + step) % equals.length]!;
+    return (other.load ?? Infinity) < (one.load ?? Infinity) ? other : one;
+  }
+}
+
+/** The best, and all that are as good as measuring can tell. */
+function equalToBest(servers: readonly ServerTimes[]): ServerTimes[] {
+  const { lowMs } = lowest(servers, (server) => server.lowMs);
+  const limit = lowMs + Math.max(EQUAL_MS, EQUAL_SHARE * lowMs);
+  return servers.filter((server) => server.lowMs <= limit);
+}
+
+function formatShare(share: number): string {
+  return share === 1 / 3 ? "third" : `${Math.round(share * 100)} %`;
+}

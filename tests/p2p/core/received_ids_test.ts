@@ -1,0 +1,61 @@
+/**
+ * What a client knows of what it has received.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { MessageIds, ReceivedIds } from "@netlab/p2p/core";
+import { randomUuid, seeded } from "../../../lab/random.ts";
+
+const random = seeded(11);
+
+function stream(): MessageIds {
+  return new MessageIds((bytes) => {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * random();
+  });
+}
+
+function message(sender: string, id: string) {
+  return { id, sender, recipient: "Bob", text: "" };
+}
+
+Deno.test({
+  name: "received ids are known again: counted ones of each sender, in any order, and all others",
+  permissions: "none",
+  fn() {
+    const received = new ReceivedIds();
+    const ids = stream();
+    const counted = Array.from({ length: 300 }, () => ids.next());
+    const all = [...counted.slice(100), ...counted.slice(0, 100), randomUuid(random)];
+    for (const id of all) assertEquals(received.add(message("Ann", id), 0), true, id);
+    for (const id of all) assertEquals(received.add(message("Ann", id), 0), false, id);
+    assertEquals(received.add(message("Ann", ids.next()), 0), true, "the next one is new");
+    assertEquals(received.add(message("Cid", counted[0]!), 0), true, "as another sender's");
+  },
+});
+
+Deno.test({
+  name: "received ids of a session and of the one before it are both known, and never mixed up",
+  permissions: "none",
+  fn() {
+    const received = new ReceivedIds();
+    const [before, now] = [stream(), stream()];
+    const [a, b] = [before.next(), now.next()];
+    for (const isNew of [true, false]) {
+      for (const id of [a, b]) assertEquals(received.add(message("Ann", id), 0), isNew);
+    }
+  },
+});
+
+Deno.test({
+  name: "received ids keep the streams of the last 10,000 senders",
+  permissions: "none",
+  fn() {
+    const received = new ReceivedIds();
+    const ids = Array.from({ length: 15_000 }, () => stream().next());
+    for (const [index, id] of ids.entries()) received.add(message(`User ${index}`, id), 0);
+    for (let index = 5_000; index < 15_000; index++) {
+      assertEquals(received.add(message(`User ${index}`, ids[index]!), 0), false, `${index}`);
+    }
+  },
+});

@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { P2pClient } from "@netlab/p2p/client";
+import { freePort, Process } from "../processes.ts";
+import { eventually, Inbox, processTest as test, within } from "./network.ts";
+import { event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
+
+const FULL = "Cannot keep a message for Bob: too many wait for them already";
+
+/** What somebody is told whose message is not kept, or not for longer. */
+async function told(answer: Promise<unknown>): Promise<[code: number, message: string]> {
+  try {
+    await within("an answer", answer);
+  } catch (error) {
+    assert(error instanceof NetlabError, String(error));
+    return [error.code, error.message];
+  }
+  throw new Error("Nothing was refused");
+}
+
+test("p2p server program keeps as many messages as it is told, and more when some were taken", async () => {
+  const port = freePort();
+  await using _server = await startServer(port, port, "--max-messages", "2");
+  const connect = (name: string) => P2pClient.connect({ name, servers: [`127.0.0.1:${port}`] });
+  await using alice = await connect("Alice");
+  await alice.send("Bob", "one");
+  const { delivered } = await alice.send("Bob", "two");
+  assertEquals(await told(alice.send("Bob", "three")), [ErrorCode.MailboxFull, FULL]);
+  await alice.send("Carol", "one"); // it is so many for each
+  await using bob = await connect("Bob");
+  const inbox = new Inbox(bob);
+  await within("their end", delivered);
+  await alice.send("Bob", "four");
+  await eventually("it has come", () => inbox.from("Alice").length === 3);
+  assertEquals(inbox.from("Alice"), ["one", "two", "four"]);
+});
+
+test("p2p server program keeps as many bytes as it is told", async () => {
+  const port = freePort();
+  await using _server = await startServer(port, port, "--max-bytes", "2500");
+  await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${port}`] });
+  const text = "x".repeat(1_000);
+  for (let number = 0; number < 3; number++) await alice.send("Bob", text);
+  assertEquals(await told(alice.send("Bob", "x")), [ErrorCode.MailboxFull, FULL]);
+});
+
+test("p2p server program keeps messages for as many days as it is told", async () => {
+  const port = freePort();
+  await using server = Process.start(SERVER, [
+    ...["--port", `${port}`, "--peer", `127.0.0.1:${port}`, "--max-days", "1", "--json"],
+  ], { permissions: ["--preload=./tests/p2p/tomorrow.ts", ...PERMISSIONS], stdin: "piped" });
+  await event(server, "listening");
+  const connect = (name: string) => P2pClient.connect({ name, servers: [`127.0.0.1:${port}`] });
+  await using alice = await connect("Alice");
+  const { delivered } = await alice.send("Bob", "old");
+  await server.write("tomorrow\n");
+  assertEquals(await told(delivered), [
+    ErrorCode.TimedOut,
+    "Cannot deliver to Bob: the message waited for too long",
+  ]);
+  await alice.send("Bob", "new");
+  await using bob = await connect("Bob");
+  const inbox = new Inbox(bob);
+  await eventually("something has come", () => inbox.messages.length > 0);
+  assertEquals(inbox.lines, ["Alice: new"]);
+});
+
+for (
+  const [args, complaint] of [
+    [["--max-messages", "0"], 'Option --max-messages: "0" is not a whole number from 1 up'],
+    [["--max-messages", "many"], 'Option --max-messages: "many" is not a whole number from 1 up'],
+    [["--max-bytes", "16M"], 'Option --max-bytes: "16M" is not a whole number from 1 up'],
+    [["--max-bytes", "-1"], 'Option --max-bytes: "-1" is not a whole number from 1 up'],
+    [["--max-days", "0.5"], 'Option --max-days: "0.5" is not a whole number from 1 to 36500'],
+    [["--max-days", "99999"], 'Option --max-days: "99999" is not a whole number from 1 to 36500'],
+    [["--max-days", ""], "Option --max-days needs a value: --max-days N"],
+    [["--data", ""], "Option --data needs a value: --data DIR"],
+  ] as const
+) {
+  test(`p2p server program with ${args.join(" ")} says what is wrong with it`, async () => {
+    const { code, stdout, stderr } = await Process.run(SERVER, [...args], { permissions: [] });
+    assertEquals([code, stdout, stderr], [2, [], [`error: ${complaint}`]]);
+  });
+}

@@ -1,0 +1,158 @@
+import { assert, assertEquals } from "@std/assert";
+import { Chooser, FIRST_PROBES } from "../../rtt/chooser.ts";
+import { Selector } from "../../rtt/selector.ts";
+
+function test(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+const A = "127.0.0.1:5001";
+const B = "127.0.0.1:5002";
+const C = "127.0.0.1:5003";
+
+/** Plays rounds, ten seconds apart: each server takes so long, or does not answer. */
+class Play {
+  readonly chooser = new Chooser(new Selector({}, () => 0));
+  /** Who was asked in the last round. */
+  asked: string[] = [];
+  now = 0;
+
+  round(times: Record<string, number | string>): string {
+    this.asked = [];
+    const { chooser } = this;
+    for (const { server } of [...chooser.begin(), ...chooser.learn(Object.keys(times))]) {
+      this.asked.push(server);
+      const time = times[server]!;
+      if (typeof time === "string") this.chooser.failed(server, time);
+      else this.chooser.answered(server, [time]);
+    }
+    return this.decide();
+  }
+
+  decide(): string {
+    const { server, line } = this.chooser.decide(this.now += 10_000);
+    if (server !== undefined) this.chooser.use(server);
+    return line;
+  }
+}
+
+test("chooser chooses, keeps, moves and leaves, and says why in a line", () => {
+  const play = new Play();
+  assertEquals(play.round({ [A]: 40, [B]: 50 }), "chose 5001: the fastest of 2, 40 ms");
+  assertEquals(play.round({ [A]: 40, [B]: 50 }), "kept 5001: it is the fastest, 40 ms");
+  assertEquals(
+    play.round({ [A]: 40, [B]: 34 }),
+    "kept 5001: 5002 is 6.0 ms faster, less than the 10 ms that a move is worth",
+  );
+  for (let round = 0; round < 2; round++) play.round({ [A]: 40, [B]: 20 });
+  assertEquals(
+    play.round({ [A]: 40, [B]: 20 }),
+    "moved from 5001 to 5002: 20 ms faster, 20 ms in place of 40 ms",
+  );
+  assertEquals(
+    play.round({ [A]: 40, [B]: "connection refused" }),
+    "left 5002 (connection refused) for 5001: no other server answers",
+  );
+  assertEquals(
+    play.round({ [A]: "connection refused", [B]: "connection refused" }),
+    "kept 5001: no server answers",
+  );
+  play.chooser.lose("the server hung up");
+  assertEquals(play.decide(), "no server answers");
+});
+
+test("chooser calls servers by their ports only where that tells them apart", () => {
+  const play = new Play();
+  assertEquals(
+    play.round({ [A]: 40, "other.example:5001": 50 }),
+    "chose 127.0.0.1:5001: the fastest of 2, 40 ms",
+  );
+});
+
+test("chooser asks a server five times at first, and again when it comes back", () => {
+  const { chooser } = new Play();
+  assertEquals(chooser.learn([A, A]), [{ server: A, probes: FIRST_PROBES }]);
+  assertEquals(chooser.learn([A]), []);
+  chooser.answered(A, [5, 4, 3, 6, 7]);
+  assertEquals(chooser.servers[0]!.nowMs, 3);
+  assertEquals(chooser.begin(), [{ server: A, probes: 1 }]);
+  assertEquals(chooser.servers[0]!.nowMs, undefined);
+  chooser.failed(A, "connection refused");
+  assertEquals(chooser.servers[0]!.nowMs, null);
+  assertEquals(chooser.begin(), [{ server: A, probes: FIRST_PROBES }]);
+});
+
+test("chooser asks servers that cannot win in every third round, and the one in use in all", () => {
+  const play = new Play();
+  const counts = new Map<string, number>();
+  for (let round = 0; round < 30; round++) {
+    play.round({ [A]: 20, [B]: 49, [C]: 51, "127.0.0.1:5004": "connection refused" });
+    for (const server of play.asked) counts.set(server, (counts.get(server) ?? 0) + 1);
+  }
+  assertEquals([...counts.values()], [30, 30, 10, 16]);
+  // One that could win again is asked in all.
+  while (!play.asked.includes(C)) play.round({ [A]: 20, [B]: 49, [C]: 5 });
+  for (let round = 0; round < 2; round++) {
+    play.round({ [A]: 20, [B]: 49, [C]: 5 });
+    assert(play.asked.includes(C));
+  }
+  assertEquals(play.chooser.used, C);
+  // The one in use is asked however slow it has become.
+  const alone = new Play();
+  alone.round({ [A]: 20 });
+  for (let round = 0; round < 20; round++) {
+    alone.round({ [A]: 500, [B]: "it is no rtt server" });
+    assert(alone.asked.includes(A));
+  }
+});
+
+test("chooser asks all in every round while none answers", () => {
+  const play = new Play();
+  for (let round = 0; round < 5; round++) {
+    play.round({ [A]: "connection refused", [B]: "connection refused" });
+    assertEquals(play.asked, [A, B]);
+  }
+});
+
+test("chooser leaves a server that missed three probes, if nothing else was heard from it", () => {
+  const play = new Play();
+  play.round({ [A]: 20, [B]: 25 });
+  play.chooser.begin();
+  assertEquals([0, 1, 2].map(() => play.chooser.missed(A, true)), [false, false, false]);
+  assertEquals(play.decide(), "kept 5001: it is the fastest, 20 ms");
+  play.chooser.begin();
+  assertEquals([0, 1, 2].map(() => play.chooser.missed(A, false)), [false, false, true]);
+  assertEquals(
+    play.decide(),
+    "left 5001 (no answer in time) for 5002: no other server answers",
+  );
+});
+
+test("chooser leaves a server whose connection was lost, and takes it again when it answers", () => {
+  const play = new Play();
+  play.round({ [A]: 20, [B]: 50 });
+  play.chooser.lose("connection reset");
+  assertEquals(
+    play.decide(),
+    "left 5001 (connection reset) for 5002: no other server answers",
+  );
+  for (let round = 0; round < 3; round++) play.round({ [A]: 20, [B]: 50 });
+  assertEquals(play.chooser.used, A);
+});
+
+test("chooser's rounds are ten seconds apart, a fifth more or less", () => {
+  assertEquals(Chooser.nextRoundMs(0), 8_000);
+  assertEquals(Chooser.nextRoundMs(0.5), 10_000);
+  assertEquals(Chooser.nextRoundMs(0.75, 1_000), 1_100);
+});
+
+test("chooser remembers what each server took in the last sixty rounds, and in which it was not asked", () => {
+  const play = new Play();
+  play.round({ [A]: 20, [B]: 90 });
+  play.round({ [A]: 21, [B]: 90 });
+  play.round({ [A]: "connection refused", [B]: 90 });
+  const histories = () => play.chooser.servers.map(({ history }) => history);
+  assertEquals(histories(), [[20, 21, null], [90, undefined, undefined]]);
+  for (let round = 0; round < 100; round++) play.round({ [A]: round, [B]: 90 });
+  assertEquals(histories()[0], Array.from({ length: 60 }, (_, at) => 40 + at));
+});

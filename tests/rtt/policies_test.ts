@@ -1,0 +1,65 @@
+import { assert, assertEquals } from "@std/assert";
+import { createPolicy, POLICY_NAMES } from "../../rtt/policies.ts";
+import { Rounds, times } from "./situations.ts";
+
+function test(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+test("every policy chooses the fastest, keeps it, and leaves it when it fails", () => {
+  for (const name of POLICY_NAMES) {
+    const rounds = new Rounds(createPolicy(name));
+    assertEquals(rounds.next(times("A", 50), times("B", 20), times("C", 100)), "B", name);
+    assertEquals(rounds.next(times("A", 50), times("B", 20), times("C", 100)), "B", name);
+    assertEquals(rounds.next(times("A", 50), times("C", 100)), "A", name);
+    assert(rounds.because.length > 0);
+  }
+});
+
+test("policy once stays for ever", () => {
+  const rounds = new Rounds(createPolicy("once"));
+  rounds.next(times("A", 20), times("B", 21));
+  for (let round = 0; round < 100; round++) rounds.next(times("A", 500), times("B", 1));
+  assertEquals(rounds.used, "A");
+});
+
+test("policy window draws one within 15 ms of the lowest mean, and keeps it while it is there", () => {
+  const drawn = new Set<string>();
+  for (const chance of [0, 0.4, 0.7, 0.99]) {
+    const rounds = new Rounds(createPolicy("window", {}, () => chance));
+    const first = rounds.next(times("A", 20), times("B", 35), times("C", 36));
+    drawn.add(first);
+    assertEquals(rounds.next(times("A", 20), times("B", 35), times("C", 20)), first);
+    assertEquals(
+      rounds.next(times(first, 50), times("C", 20)),
+      "C",
+    );
+  }
+  assertEquals([...drawn].sort(), ["A", "B"]);
+});
+
+test("policy home compares what the home takes now with the best of five minutes", () => {
+  const rounds = new Rounds(createPolicy("home"));
+  rounds.next(times("A", 20), times("B", 25));
+  // B was never better than A's best: A stays the best of five minutes.
+  for (let round = 0; round < 30; round++) rounds.next(times("A", 80), times("B", 25));
+  assertEquals(rounds.used, "A");
+  // Five minutes later that is forgotten.
+  rounds.next(times("A", 80), times("B", 25));
+  assertEquals(rounds.used, "B");
+});
+
+test("policy home needs 10 ms and a third", () => {
+  const rounds = new Rounds(createPolicy("home"));
+  rounds.next(times("A", 12), times("B", 60));
+  rounds.next(times("A", 12), times("B", 3));
+  assertEquals([rounds.used, rounds.because], ["A", "B is 9.0 ms faster, less than 10 ms"]);
+  rounds.next(times("A", 13), times("B", 3));
+  assertEquals(rounds.used, "B");
+  const others = new Rounds(createPolicy("home"));
+  others.next(times("A", 60), times("B", 80));
+  others.next(times("A", 60), times("B", 41));
+  assertEquals([others.used, others.because], ["A", "B is 19 ms faster, less than a third"]);
+  others.next(times("A", 62), times("B", 41));
+  assertEquals(others.used, "B");
+});

@@ -1,0 +1,170 @@
+import { assert, assertEquals } from "@std/assert";
+import { Selector, type SelectorOptions } from "../../rtt/selector.ts";
+import { Rounds, times } from "./situations.ts";
+
+function test(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+/** Gives the same numbers again and again. */
+function cycle(...numbers: number[]): () => number {
+  let at = 0;
+  return () => numbers[at++ % numbers.length]!;
+}
+
+/** A client that has used A, of 50 ms, for a minute. */
+function atA(options: SelectorOptions = {}): Rounds {
+  const rounds = new Rounds(new Selector(options, () => 0));
+  for (let round = 0; round < 6; round++) rounds.next(times("A", 50), times("B", 80));
+  assertEquals(rounds.used, "A");
+  return rounds;
+}
+
+test("selector takes the fastest", () => {
+  const rounds = new Rounds(new Selector());
+  rounds.next(times("A", 50), times("B", 20), times("C", 30));
+  assertEquals([rounds.used, rounds.because], ["B", "the fastest of 3, 20 ms"]);
+  rounds.next(times("B", 20), times("C", 30));
+  assertEquals([rounds.used, rounds.because], ["B", "it is the fastest, 20 ms"]);
+});
+
+test("selector takes what there is", () => {
+  const rounds = new Rounds(new Selector());
+  rounds.next(times("A", 5_000));
+  assertEquals([rounds.used, rounds.because], ["A", "no other server answers"]);
+  rounds.next(times("A", 5_000));
+  assertEquals([rounds.used, rounds.because], ["A", "no other server answers"]);
+});
+
+test("selector moves when the gain has been large enough for three rounds", () => {
+  const rounds = atA();
+  rounds.next(times("A", 50), times("B", 20));
+  assertEquals(
+    [rounds.used, rounds.because],
+    ["A", "B is 30 ms faster, but only for 1 of the 3 rounds that a move takes"],
+  );
+  rounds.next(times("A", 50), times("B", 20));
+  assertEquals(
+    [rounds.used, rounds.because],
+    ["A", "B is 30 ms faster, but only for 2 of the 3 rounds that a move takes"],
+  );
+  rounds.next(times("A", 50), times("B", 20));
+  assertEquals([rounds.used, rounds.because], ["B", "30 ms faster, 20 ms in place of 50 ms"]);
+});
+
+test("selector counts the rounds of a gain anew when it was gone in between", () => {
+  const rounds = atA();
+  for (let time = 0; time < 5; time++) {
+    rounds.next(times("A", 50), times("B", 20));
+    rounds.next(times("A", 50), times("B", 20));
+    assertEquals(rounds.next(times("A", 50), times("B", 50)), "A");
+  }
+});
+
+test("selector does not wait longer when two are better by turns", () => {
+  const rounds = atA();
+  rounds.next(times("A", 50), times("B", 20), times("C", 21));
+  rounds.next(times("A", 50), times("B", 22), times("C", 20));
+  assertEquals(rounds.next(times("A", 50), times("B", 20), times("C", 23)), "B");
+});
+
+test("selector never moves for less than 10 ms", () => {
+  const rounds = new Rounds(new Selector());
+  rounds.next(times("A", 12), times("B", 60));
+  for (let round = 0; round < 100; round++) rounds.next(times("A", 12), times("B", 2.1));
+  assertEquals(
+    [rounds.used, rounds.because],
+    ["A", "B is 9.9 ms faster, less than the 10 ms that a move is worth"],
+  );
+});
+
+test("selector never moves for less than a third", () => {
+  const rounds = atA();
+  for (let round = 0; round < 100; round++) rounds.next(times("A", 50), times("B", 34));
+  assertEquals(
+    [rounds.used, rounds.because],
+    ["A", "B is 16 ms faster, less than the third that a move is worth"],
+  );
+});
+
+test("selector's thresholds can be set, for servers of one machine", () => {
+  const rounds = atA({ minGainMs: 0.1, minGainShare: 0.5 });
+  for (let round = 0; round < 3; round++) rounds.next(times("A", 0.5), times("B", 0.3));
+  assertEquals(
+    [rounds.used, rounds.because],
+    ["A", "B is 0.20 ms faster, less than the 50 % that a move is worth"],
+  );
+  for (let round = 0; round < 3; round++) rounds.next(times("A", 0.5), times("B", 0.2));
+  assertEquals(rounds.used, "B");
+});
+
+test("selector moves for no gain at all only to a faster one", () => {
+  const rounds = atA({ minGainMs: 0, minGainShare: 0, minStayMs: 0 });
+  for (let round = 0; round < 5; round++) rounds.next(times("A", 50), times("B", 50));
+  assertEquals(rounds.used, "A");
+  for (let round = 0; round < 3; round++) rounds.next(times("A", 50), times("B", 49.9));
+  assertEquals(rounds.used, "B");
+});
+
+test("selector stays for half a minute after a move", () => {
+  const rounds = atA({ minStayMs: 60_000 });
+  for (let round = 0; round < 3; round++) rounds.next(times("A", 50), times("B", 20));
+  assertEquals(rounds.used, "B");
+  for (let round = 0; round < 5; round++) rounds.next(times("A", 5), times("B", 20));
+  assertEquals(
+    [rounds.used, rounds.because],
+    ["B", "A is 15 ms faster, but the last move was 50 s ago"],
+  );
+  assertEquals(rounds.next(times("A", 5), times("B", 20)), "A");
+});
+
+test("selector leaves a server that fails at once", () => {
+  const rounds = atA();
+  for (let round = 0; round < 3; round++) rounds.next(times("A", 50), times("B", 20));
+  assertEquals(rounds.used, "B");
+  rounds.next(times("A", 50), times("C", 300));
+  assertEquals([rounds.used, rounds.because], ["A", "the fastest of 2, 50 ms"]);
+});
+
+test("selector takes the less loaded of two equals", () => {
+  for (const chance of [0, 0.2, 0.4, 0.6, 0.8, 0.99]) {
+    const rounds = new Rounds(new Selector({}, () => chance));
+    rounds.next(times("A", 20, 17), times("B", 20.9, 3), times("C", 30, 0));
+    assertEquals([rounds.used, rounds.because], ["B", "as fast as A, 21 ms, with fewer users"]);
+  }
+});
+
+test("selector spreads users over equals, whatever their load is said to be", () => {
+  for (const loads of [[0, 0, 0, 0], [undefined, undefined, undefined, undefined]]) {
+    const counts = new Map<string, number>();
+    const random = cycle(...Array.from({ length: 997 }, (_, i) => (i * 0.618) % 1));
+    for (let user = 0; user < 1_000; user++) {
+      const rounds = new Rounds(new Selector({}, random));
+      const to = rounds.next(...loads.map((load, at) => times(`S${at}`, 20, load)));
+      counts.set(to, (counts.get(to) ?? 0) + 1);
+    }
+    assertEquals(counts.size, 4);
+    for (const count of counts.values()) assert(count > 150 && count < 350, `${[...counts]}`);
+  }
+});
+
+test("selector spreads a thousand users of a failed server by the load that servers tell now and then", () => {
+  const load = [0, 0, 0, 0];
+  let told = [...load];
+  const random = cycle(...Array.from({ length: 997 }, (_, i) => (i * 0.618) % 1));
+  for (let user = 0; user < 1_000; user++) {
+    if (user % 50 === 0) told = [...load];
+    const rounds = new Rounds(new Selector({}, random));
+    const to = rounds.next(...told.map((users, at) => times(`${at}`, 20, users)));
+    load[Number(to)]!++;
+  }
+  assert(Math.max(...load) < 1.2 * Math.min(...load), `${load}`);
+});
+
+test("selector moves to any of the equals, too", () => {
+  const rounds = atA();
+  for (let round = 0; round < 3; round++) {
+    rounds.next(times("A", 50), times("B", 20, 9), times("C", 20.5, 4));
+  }
+  assertEquals(rounds.used, "C");
+});

@@ -1,0 +1,59 @@
+import { assert, assertEquals } from "@std/assert";
+import { Chooser } from "../../rtt/chooser.ts";
+import { createPolicy } from "../../rtt/policies.ts";
+import type { Round } from "../../rtt/rounds.ts";
+import { clip, roundLine, serverTable } from "../../rtt/server_table.ts";
+
+function test(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+const SERVERS = ["127.0.0.1:5002", "127.0.0.1:5001", "127.0.0.1:5003"];
+
+/** Forty rounds of three servers, of which the last is away at the end. */
+function aRound(): Round {
+  const chooser = new Chooser(createPolicy("netlab", {}, () => 0));
+  let decision = chooser.decide(0);
+  for (let round = 0; round < 40; round++) {
+    for (const { server } of [...chooser.begin(), ...chooser.learn(SERVERS)]) {
+      const index = SERVERS.indexOf(server);
+      if (index === 2 && round > 35) chooser.failed(server, "connection refused");
+      else chooser.answered(server, [[0.412, 12.34, 20][index]!], index === 0 ? 17 : undefined);
+    }
+    decision = chooser.decide(round * 10_000);
+    chooser.use(decision.server!);
+  }
+  return { time: new Date(2026, 0, 1, 20, 15, 3), servers: chooser.servers, decision };
+}
+
+test("table shows the servers by address, the one in use marked, and what troubles one", () => {
+  const lines = serverTable(aRound(), 200);
+  assertEquals(lines.map((line) => line.split(/ {2,}/)), [
+    ["", "server", "now", "low", "mean", "p95", "loss", "users", "lately"],
+    ["", "5001", "12.3", "12.3", "12.3", "12.3", "0 %", "▅".repeat(30)],
+    ["▸", "5002", "0.41", "0.41", "0.41", "0.41", "0 %", "17", "▁".repeat(30)],
+    ["", "5003", "–", "20.0", "0 %", `${"█".repeat(7)}×××× connection refused`],
+  ]);
+});
+
+test("table fits where there is room for its figures, and loses the picture first", () => {
+  const round = aRound();
+  for (let columns = 60; columns < 120; columns++) {
+    const lines = serverTable(round, columns);
+    assertEquals(lines.length, 4);
+    assert(lines.every((line) => line.length < columns), `${columns} columns`);
+  }
+  assertEquals(serverTable(round, 20).map((line) => line.split(/ +/)[7] ?? "").slice(0, 2), [
+    "users",
+    "%",
+  ]);
+});
+
+test("round stands in one line where there is no terminal", () => {
+  assertEquals(
+    roundLine(aRound()),
+    "20:15:03  *5002 0.41 ms, 5001 12.3 ms, 5003 connection refused  " +
+      "kept 5002: it is the fastest, 0.41 ms",
+  );
+  assertEquals([clip("abc", 3), clip("abcd", 3)], ["abc", "ab…"]);
+});
