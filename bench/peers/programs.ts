@@ -31,9 +31,12 @@ export async function outputOf(program: string, ...args: string[]): Promise<stri
   }
 }
 
+/** The folder of this repository. */
+const ROOT = new URL("../../", import.meta.url).pathname;
+
 /** A program that runs. Disposing kills it, if it still runs, and waits until it is gone. */
 export class Program implements AsyncDisposable {
-  /** The command line, without the pinning. */
+  /** The command line as a reader would type it in this repository: without the pinning and its folder. */
   readonly command: string;
   /** What was printed to standard output, the end of it. */
   output = "";
@@ -52,7 +55,7 @@ export class Program implements AsyncDisposable {
    * @param listens Whether what it prints to standard output is wanted; else it goes nowhere.
    */
   constructor(command: readonly string[], core: number | undefined, listens: boolean) {
-    this.command = command.join(" ");
+    this.command = command.join(" ").replaceAll(Deno.execPath(), "deno").replaceAll(ROOT, "");
     const [program, ...args] = core === undefined
       ? command
       : ["taskset", "-c", String(core), ...command];

@@ -180,7 +180,7 @@ async function measureVersion(contender: Contender, options: RunOptions): Promis
   await using program = new Program(versionCommand, core, false);
   await program.ended;
   const ms = performance.now() - start;
-  return { result: { ms }, commands: [program.command.replaceAll(Deno.execPath(), "deno")] };
+  return { result: { ms }, commands: [program.command] };
 }
 
 function serverOptions({ pinned, folder }: RunOptions) {

@@ -106,7 +106,7 @@ export function startServer(name: ServerName, options: ServerOptions): RunningSe
     port: ports[0]!,
     receiverPort: ports.at(-1)!,
     pids: programs.map(({ pid }) => pid),
-    commands: programs.map(({ command }) => command.replaceAll(Deno.execPath(), "deno")),
+    commands: programs.map(({ command }) => command),
     inspector: undefined,
     async listening() {
       await Promise.all(programs.map((program, index) => listens(program, ports[index]!)));
