@@ -26,6 +26,8 @@ export interface LoadOptions {
   readonly perSecond: number;
   /** A user is moved to another server every so often: milliseconds; never when left out. */
   readonly switchEveryMs?: number | undefined;
+  /** Whether one of three users comes and goes. */
+  readonly absences: boolean;
   /** How rtt users measure and choose their servers; as they do by default when left out. */
   readonly choice?: RoundsOptions;
   /** Hears what rtt users measured and decided. */
@@ -201,7 +203,8 @@ export class Load implements AsyncDisposable {
 
   async #join(number: number): Promise<void> {
     const { system, seed, choice, onRound } = this.#options;
-    const absences = number % COMES_AND_GOES === COMES_AND_GOES - 1
+    const comesAndGoes = this.#options.absences && number % COMES_AND_GOES === COMES_AND_GOES - 1;
+    const absences = comesAndGoes
       ? this.#ways.use(await Absences.of(this.#options.servers, seed, number))
       : undefined;
     const servers = absences?.addresses ?? this.#options.servers;

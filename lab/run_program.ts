@@ -130,6 +130,7 @@ export async function runLabRun(
     clients,
     perSecond,
     switchEveryMs,
+    absences: true,
     seed,
   });
   tell(`${bold(`${clients} users`)} write, ${count(perSecond)} messages a second; seed ${seed}`);

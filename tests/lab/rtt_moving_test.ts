@@ -40,6 +40,7 @@ test("users of real servers move once, come back soon, and lose nothing", async 
     servers: cluster.servers.map(({ address }) => address),
     clients: USERS,
     perSecond: 50,
+    absences: false,
     choice: { roundMs: ROUND_MS, minStayMs: 3 * ROUND_MS },
     onRound: (user, { decision }) => rounds.set(user, [...rounds.get(user) ?? [], decision]),
     seed: 1,
