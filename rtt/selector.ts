@@ -106,7 +106,12 @@ export class Selector implements Policy {
     const gain = used.lowMs - best.lowMs;
     if (gain <= 0) return kept(`it is the fastest, ${formatMs(used.lowMs)}`);
     const faster = `${name(best.server)} is ${formatMs(gain)} faster`;
-    if (worth.length === 0) return kept(`${faster}, ${this.#lacks(used, best)}`);
+    if (worth.length === 0) {
+      if (gain < this.#options.minGainMs && used.lowMs <= asFastAs(best)) {
+        return kept(`${name(best.server)} is as fast, ${formatMs(best.lowMs)}`);
+      }
+      return kept(`${faster}, ${this.#lacks(used, best)}`);
+    }
     const held = worth.filter(({ server }) => this.#held.get(server)! >= HELD_ROUNDS);
     if (held.length === 0) {
       const rounds = this.#held.get(best.server) ?? 0;
@@ -151,9 +156,13 @@ export class Selector implements Policy {
 
 /** The best, and all that are as good as measuring can tell. */
 function equalToBest(servers: readonly ServerTimes[]): ServerTimes[] {
-  const { lowMs } = lowest(servers, (server) => server.lowMs);
-  const limit = lowMs + Math.max(EQUAL_MS, EQUAL_SHARE * lowMs);
-  return servers.filter((server) => server.lowMs <= limit);
+  const limit = asFastAs(lowest(servers, ({ lowMs }) => lowMs));
+  return servers.filter(({ lowMs }) => lowMs <= limit);
+}
+
+/** The longest time that measuring cannot tell from a server's. */
+function asFastAs({ lowMs }: ServerTimes): number {
+  return lowMs + Math.max(EQUAL_MS, EQUAL_SHARE * lowMs);
 }
 
 function formatShare(share: number): string {

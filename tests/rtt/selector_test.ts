@@ -28,6 +28,15 @@ test("selector takes the fastest", () => {
   assertEquals([rounds.used, rounds.because], ["B", "it is the fastest, 20 ms"]);
 });
 
+test("selector calls as fast what measuring cannot tell apart", () => {
+  const rounds = new Rounds(new Selector({}, () => 0));
+  rounds.next(times("A", 50), times("B", 80));
+  rounds.next(times("A", 50), times("B", 49.5));
+  assertEquals([rounds.used, rounds.because], ["A", "B is as fast, 50 ms"]);
+  rounds.next(times("A", 50), times("B", 45));
+  assertEquals(rounds.because, "B is 5.0 ms faster, less than the 10 ms that a move is worth");
+});
+
 test("selector takes what there is", () => {
   const rounds = new Rounds(new Selector());
   rounds.next(times("A", 5_000));
