@@ -36,6 +36,6 @@ export const RATIOS: readonly Ratio[] = [
   {
     what: "routed bytes over echoed bytes",
     of: ({ framed, echoed }) => framed / echoed,
-    bound: 0.5,
+    bound: 0.43,
   },
 ];
