@@ -5,131 +5,20 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { type Link, MAX_HOPS, type Port, RoutingCore } from "@netlab/p2p/core";
-import { silentLogger } from "@netlab/p2p";
+import { MAX_HOPS } from "@netlab/p2p/core";
 import {
-  Frame,
   FrameType,
   FrameWriter,
   HEADER_BYTES,
   MessageKind,
-  readFrames,
   UserKind,
-  writeBareRegistration,
   writeInformationRequest,
-  writeLinkState,
-  writePeerRegistration,
   writePresenceChanges,
-  writePresenceSnapshot,
-  writeSessionRegistration,
 } from "@netlab/protocol";
 import fc from "fast-check";
-import { seeded } from "../../../lab/random.ts";
+import { FAR_SERVER, LaneNetwork, SESSION } from "./lane_network.ts";
 
-const MAX = 65_535;
-const CORE = "00000000-0000-4000-8000-0000000000aa";
-const FAR_SERVER = "00000000-0000-4000-8000-0000000000bb";
-const OTHER_SERVER = "00000000-0000-4000-8000-0000000000cc";
-const SESSION = "00000000-0000-4000-8000-000000000001";
 const encoder = new TextEncoder();
-
-class TestPort implements Port {
-  readonly out: FrameWriter = new FrameWriter();
-  paused = false;
-  closed = false;
-  pause(): void {
-    this.paused = true;
-  }
-  resume(): void {
-    this.paused = false;
-  }
-  end(): void {
-    this.closed = true;
-  }
-  close(): void {
-    this.closed = true;
-  }
-  abort(): void {
-    this.closed = true;
-  }
-}
-
-/** A core with two users who read frames, two who read text, and links to two servers with one each. */
-class Network {
-  readonly core: RoutingCore;
-  readonly ports = new Map<string, TestPort>();
-  readonly #links = new Map<string, Link>();
-  readonly #fast: boolean;
-  /** How many bytes went through the lane. */
-  passed = 0;
-
-  constructor(fast: boolean) {
-    this.#fast = fast;
-    this.core = new RoutingCore({
-      id: CORE,
-      address: "127.0.0.1:5001",
-      peers: [],
-      host: { dial: () => {}, random: seeded(1), soon: () => {} },
-      logger: silentLogger,
-      now: 0,
-    });
-    for (const [number, name] of ["Ann", "Bo"].entries()) {
-      const session = SESSION.slice(0, -1) + (number + 1);
-      this.#join(name, (out) => writeSessionRegistration(out, { session, name }));
-    }
-    for (const name of ["Text", "Тест"]) {
-      this.#join(name, (out) => writeBareRegistration(out, name));
-    }
-    this.#joinServer("peer", FAR_SERVER, "Far");
-    this.#joinServer("other", OTHER_SERVER, "Off");
-    const names = ["Ann", "Bo", "Far", "Off", "Text", "Тест"];
-    assertEquals([...this.core.users.names()].sort(), names);
-    for (const { out } of this.ports.values()) out.take();
-  }
-
-  #join(name: string, write: (out: FrameWriter) => void): void {
-    const port = new TestPort();
-    this.ports.set(name, port);
-    this.#links.set(name, this.core.accepted(port, "127.0.0.1"));
-    const out = new FrameWriter();
-    write(out);
-    this.feed(name, out.take());
-  }
-
-  /** A link to a server that has one user. */
-  #joinServer(link: string, server: string, name: string): void {
-    this.#join(link, (out) => {
-      const address = "127.0.0.1:5002";
-      writePeerRegistration(out, { server, address });
-      writeLinkState(out, { server, version: 1, address, links: [{ server: CORE, cost: 1 }] });
-      const user = { name, kind: UserKind.Session, session: SESSION, since: 1 };
-      writePresenceSnapshot(out, { server, version: 1, part: 0, parts: 1, users: [user] });
-    });
-  }
-
-  /** One read. */
-  feed(from: string, frames: Uint8Array): void {
-    const link = this.#links.get(from)!;
-    const bytes = frames.slice();
-    const run = (bytes: Uint8Array, start: number, end: number) => {
-      const at = this.core.run(link, bytes, start, end);
-      this.passed += at - start;
-      return at;
-    };
-    const visit = (frame: Frame) => this.core.received(link, frame);
-    readFrames(bytes, 0, bytes.length, MAX, new Frame(), visit, this.#fast ? run : undefined);
-    this.core.turn();
-  }
-
-  /** All that was written since the last time, and to whom. */
-  written(): Record<string, string> {
-    const all: Record<string, string> = {};
-    for (const [name, port] of this.ports) {
-      all[name] = `${port.out.take().toHex()} ${port.paused} ${port.closed}`;
-    }
-    return all;
-  }
-}
 
 interface Sent {
   id: string;
@@ -198,8 +87,8 @@ Deno.test({
     let passed = 0;
     fc.assert(
       fc.property(fc.array(aStep, { minLength: 1, maxLength: 6 }), (steps) => {
-        const fast = new Network(true);
-        const slow = new Network(false);
+        const fast = new LaneNetwork(true);
+        const slow = new LaneNetwork(false);
         let version = 1;
         for (const { from, messages, between } of steps) {
           const out = new FrameWriter();
@@ -274,7 +163,7 @@ Deno.test({
     let rows = 0;
     fc.assert(
       fc.property(fc.array(aRow, { minLength: 1, maxLength: 3 }), (some) => {
-        const [fast, slow] = [new Network(true), new Network(false)];
+        const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
         let number = 0;
         for (const { from, recipient, isCounted, faults } of some) {
           const out = new FrameWriter();
@@ -322,7 +211,7 @@ Deno.test({
         const frames = whole.take();
         const last = frames.length / 3 * 2;
         for (let length = 0; length < frames.length / 3; length++) {
-          const [fast, slow] = [new Network(true), new Network(false)];
+          const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
           new DataView(frames.buffer, frames.byteOffset).setUint16(last + 2, length);
           for (const network of [fast, slow]) network.feed("Ann", frames);
           assertEquals(fast.written(), slow.written(), `${length} bytes for ${recipient}`);
@@ -348,7 +237,7 @@ for (const recipient of ["Bo", "Text", "Far"]) {
     name: `fast lane leaves nothing of a long row to ${recipient} but the first message`,
     permissions: "none",
     fn() {
-      const network = new Network(true);
+      const network = new LaneNetwork(true);
       const frames = row("Ann", recipient, 300, 64);
       network.feed("Ann", frames);
       assertEquals(network.passed, frames.length - frames.length / 300);
@@ -364,7 +253,7 @@ for (const recipient of ["Bo", "Text", "Far"]) {
     name: `fast lane leaves to the relay what is too much for ${recipient} in one read`,
     permissions: "none",
     fn() {
-      const [fast, slow] = [new Network(true), new Network(false)];
+      const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
       const frames = row("Ann", recipient, 20_000, 100);
       for (const network of [fast, slow]) network.feed("Ann", frames);
       assert(fast.passed > 1_000_000 && fast.passed < 2_000_000, `${fast.passed} bytes passed`);
@@ -377,7 +266,7 @@ for (const recipient of ["Bo", "Text", "Far"]) {
     name: `fast lane holds up who writes to ${recipient} faster than is read`,
     permissions: "none",
     fn() {
-      const [fast, slow] = [new Network(true), new Network(false)];
+      const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
       for (let read = 0; read < 40; read++) {
         const out = new FrameWriter();
         const text = new Uint8Array(50_000).fill(0x78);

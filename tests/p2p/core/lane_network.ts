@@ -1,0 +1,136 @@
+/**
+ * One core and everybody around it, for tests of the fast lane: two users who read frames, two who read
+ * text, and two servers with a user each. Owns the parties and what they are written; what comes in is
+ * for the tests to say.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { type Link, type Port, RoutingCore } from "@netlab/p2p/core";
+import { silentLogger } from "@netlab/p2p";
+import {
+  Frame,
+  FrameWriter,
+  MAX_PAYLOAD_BYTES,
+  readFrames,
+  UserKind,
+  writeBareRegistration,
+  writeLinkState,
+  writePeerRegistration,
+  writePresenceSnapshot,
+  writeSessionRegistration,
+} from "@netlab/protocol";
+import { seeded } from "../../../lab/random.ts";
+
+const CORE = "00000000-0000-4000-8000-0000000000aa";
+/** The server at the other end of the link `peer`. */
+export const FAR_SERVER = "00000000-0000-4000-8000-0000000000bb";
+const OTHER_SERVER = "00000000-0000-4000-8000-0000000000cc";
+/** The session key of the users at other servers. */
+export const SESSION = "00000000-0000-4000-8000-000000000001";
+
+class TestPort implements Port {
+  readonly out: FrameWriter = new FrameWriter();
+  paused = false;
+  closed = false;
+  pause(): void {
+    this.paused = true;
+  }
+  resume(): void {
+    this.paused = false;
+  }
+  end(): void {
+    this.closed = true;
+  }
+  close(): void {
+    this.closed = true;
+  }
+  abort(): void {
+    this.closed = true;
+  }
+}
+
+/** The core with its parties; `fast` offers it whole reads, as servers do. */
+export class LaneNetwork {
+  readonly core: RoutingCore;
+  readonly ports = new Map<string, TestPort>();
+  readonly #links = new Map<string, Link>();
+  readonly #fast: boolean;
+  /** How many bytes went through the lane. */
+  passed = 0;
+
+  constructor(fast: boolean) {
+    this.#fast = fast;
+    this.core = new RoutingCore({
+      id: CORE,
+      address: "127.0.0.1:5001",
+      peers: [],
+      host: { dial: () => {}, random: seeded(1), soon: () => {} },
+      logger: silentLogger,
+      now: 0,
+    });
+    for (const [number, name] of ["Ann", "Bo"].entries()) {
+      const session = SESSION.slice(0, -1) + (number + 1);
+      this.#join(name, (out) => writeSessionRegistration(out, { session, name }));
+    }
+    for (const name of ["Text", "Тест"]) {
+      this.#join(name, (out) => writeBareRegistration(out, name));
+    }
+    this.#joinServer("peer", FAR_SERVER, "Far");
+    this.#joinServer("other", OTHER_SERVER, "Off");
+    const names = ["Ann", "Bo", "Far", "Off", "Text", "Тест"];
+    assertEquals([...this.core.users.names()].sort(), names);
+    for (const { out } of this.ports.values()) out.take();
+  }
+
+  #join(name: string, write: (out: FrameWriter) => void): void {
+    const port = new TestPort();
+    this.ports.set(name, port);
+    this.#links.set(name, this.core.accepted(port, "127.0.0.1"));
+    const out = new FrameWriter();
+    write(out);
+    this.feed(name, out.take());
+  }
+
+  /** A link to a server that has one user. */
+  #joinServer(link: string, server: string, name: string): void {
+    this.#join(link, (out) => {
+      const address = "127.0.0.1:5002";
+      writePeerRegistration(out, { server, address });
+      writeLinkState(out, { server, version: 1, address, links: [{ server: CORE, cost: 1 }] });
+      const user = { name, kind: UserKind.Session, session: SESSION, since: 1 };
+      writePresenceSnapshot(out, { server, version: 1, part: 0, parts: 1, users: [user] });
+    });
+  }
+
+  /** One read. */
+  feed(from: string, frames: Uint8Array): void {
+    const link = this.#links.get(from)!;
+    const bytes = frames.slice();
+    const run = (bytes: Uint8Array, start: number, end: number) => {
+      const at = this.core.run(link, bytes, start, end);
+      this.passed += at - start;
+      return at;
+    };
+    const visit = (frame: Frame) => this.core.received(link, frame);
+    readFrames(
+      bytes,
+      0,
+      bytes.length,
+      MAX_PAYLOAD_BYTES,
+      new Frame(),
+      visit,
+      this.#fast ? run : undefined,
+    );
+    this.core.turn();
+  }
+
+  /** All that was written since the last time, and to whom. */
+  written(): Record<string, string> {
+    const all: Record<string, string> = {};
+    for (const [name, port] of this.ports) {
+      all[name] = `${port.out.take().toHex()} ${port.paused} ${port.closed}`;
+    }
+    return all;
+  }
+}
