@@ -21,11 +21,6 @@ const STREAM_BYTES = 6;
 /** Bytes behind those that are random, but for version and variant. */
 const RANDOM_BYTES = 6;
 
-/** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
-export function isCounted(words: Int32Array, at: number): boolean {
-  return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
-}
-
 /** So many characters of an id in text are the same in all ids of a stream: up to its version. */
 export const STREAM_TEXT_BYTES = 15;
 

@@ -7,6 +7,7 @@
 import {
   FrameType,
   HEADER_BYTES,
+  isCounted,
   type MessageFields,
   messageId,
   MessageKind,
@@ -15,7 +16,6 @@ import {
 } from "@netlab/protocol";
 import type { KeptEntry } from "./box.ts";
 import type { ReadyFrames } from "./ready_frames.ts";
-import { isCounted } from "./counted_ids.ts";
 import type { Link } from "./link.ts";
 import type { NameFactors } from "./name_table.ts";
 import { SeenMessages } from "./seen_messages.ts";

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type Message, uuidWords } from "@netlab/protocol";
-import { isCounted, Stream } from "./counted_ids.ts";
+import { isCounted, type Message, uuidWords } from "@netlab/protocol";
+import { Stream } from "./counted_ids.ts";
 import { SeenIds } from "./seen_ids.ts";
 
 /** Senders whose streams are remembered at least; twice as many at most. */

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { isCounted, type Stream, Streams } from "./counted_ids.ts";
+import { type Stream, Streams } from "./counted_ids.ts";
+import { isCounted } from "@netlab/protocol";
 import type { NameFactors } from "./name_table.ts";
 import { SeenTable } from "./seen_table.ts";
 

@@ -6,7 +6,6 @@
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import {
-  isCounted,
   MessageIds,
   nameFactors,
   numberInText,
@@ -14,7 +13,7 @@ import {
   STREAM_TEXT_BYTES,
   Streams,
 } from "@netlab/p2p/core";
-import { readUuidWords } from "@netlab/protocol";
+import { isCounted, readUuidWords } from "@netlab/protocol";
 import fc from "fast-check";
 import { seeded } from "../../../lab/random.ts";
 
