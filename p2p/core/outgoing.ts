@@ -273,6 +273,8 @@ export class Outgoing {
     else this.#first = next;
     if (next) next.before = before;
     else this.#last = before;
+    // What is collected late would keep all that came after it from being collected early.
+    sending.before = sending.next = undefined;
     if (this.#elsewhere.size > 0) {
       const elsewhere = this.#elsewhere.get(recipient);
       if (elsewhere?.delete(sending) && elsewhere.size === 0) this.#elsewhere.delete(recipient);
