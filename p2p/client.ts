@@ -141,7 +141,10 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#options = options;
     const { servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`), rank } = options;
     for (const server of servers) parseAddress(server);
-    this.#session = new ClientSession((message) => this.#inbox.receive(message), performance.now());
+    this.#session = new ClientSession(
+      (incoming) => this.#inbox.receive(incoming),
+      performance.now(),
+    );
     this.#inbox = new Inbox(this.#session, (much) => this.#roaming.hold(much));
     this.#roaming = new Roaming({ name: this.name, servers, rank }, this.#session, {
       status: (status) => this.#options.onStatus?.(status),

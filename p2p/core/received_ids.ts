@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Message, uuidWords } from "@netlab/protocol";
+import type { Message } from "@netlab/protocol";
 import { isCounted, Stream } from "./counted_ids.ts";
 import { SeenIds } from "./seen_ids.ts";
 
@@ -20,23 +20,26 @@ interface SenderStreams {
 /** The memory of one client. */
 export class ReceivedIds {
   readonly #others = new SeenIds();
-  readonly #words = new Int32Array(4);
   #young = new Map<string, SenderStreams>();
   #old = new Map<string, SenderStreams>();
 
-  /** Remembers a message; whether it was not remembered before. `now` is the time in milliseconds. */
-  add({ id, sender }: Message, now: number): boolean {
-    const words = uuidWords(id, this.#words);
-    const isNew = isCounted(words, 0) ? this.#streamOf(sender).add(words[3]! >>> 0) : undefined;
+  /**
+   * Remembers a message; whether it was not remembered before. `now` is the time in milliseconds.
+   *
+   * @param words Its id, as four numbers of 32 bits, big-endian.
+   */
+  add({ id, sender }: Message, words: Int32Array, now: number): boolean {
+    const isNew = isCounted(words, 0)
+      ? this.#streamOf(sender, words).add(words[3]! >>> 0)
+      : undefined;
     if (isNew !== undefined) return isNew;
     if (this.#others.has(id)) return false;
     this.#others.add(id, now);
     return true;
   }
 
-  /** The stream of the id in `#words`. */
-  #streamOf(sender: string): Stream {
-    const words = this.#words;
+  /** The stream of an id. */
+  #streamOf(sender: string, words: Int32Array): Stream {
     let streams = this.#young.get(sender);
     if (!streams) {
       streams = this.#old.get(sender);
