@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Address, DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
+import { type Address, DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import { ANSWER, MAX_TEXT_BYTES, QUESTION } from "./greeting.ts";
 
 export type { Address } from "@netlab/protocol";
@@ -117,8 +117,7 @@ function reasonOf(error: unknown): string {
 
 /** The program. What it needs beyond the library is loaded here, so that the library stays small. */
 async function main(): Promise<never> {
-  const { dim, print, runProgram, UsageError } = await import("@netlab/cli");
-  const { greetingTable } = await import("./report.ts");
+  const { runProgram } = await import("@netlab/cli/program");
   const { default: config } = await import("./deno.json", { with: { type: "json" } });
 
   return await runProgram({
@@ -157,6 +156,9 @@ async function main(): Promise<never> {
       { command: "deno task basic:client --json | jq .ms", what: "The times alone" },
     ],
   }, async ({ server, json, watch, every }, stop) => {
+    // Nothing of this is needed to show the help or the version.
+    const { dim, print, UsageError } = await import("@netlab/cli");
+    const { greetingTable } = await import("./report.ts");
     if (every !== undefined && !watch) throw new UsageError("Option --every goes with --watch");
     const addresses = server.length > 0
       ? server

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Address, DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
+import { type Address, DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import { finalReplyTo, MAX_TEXT_BYTES, QUESTION, replyTo } from "./greeting.ts";
 
 export type { Address } from "@netlab/protocol";
@@ -197,11 +197,7 @@ function closeQuietly(conn: Deno.TcpConn): void {
 
 /** The program. What it needs beyond the library is loaded here, so that the library stays small. */
 async function main(): Promise<never> {
-  const { listenOn, listenOnFirstFree, print, runProgram, untilAborted, UsageError } = await import(
-    "@netlab/cli"
-  );
-  const { greetAll } = await import("./client.ts");
-  const { greetingTable } = await import("./report.ts");
+  const { runProgram } = await import("@netlab/cli/program");
   const { default: config } = await import("./deno.json", { with: { type: "json" } });
 
   return await runProgram({
@@ -232,6 +228,12 @@ async function main(): Promise<never> {
       { command: "printf hello | nc 127.0.0.1 5001", what: "Greets a server without netlab" },
     ],
   }, async ({ host, port, index, ports }, stop) => {
+    // Nothing of this is needed to show the help or the version.
+    const { listenOn, listenOnFirstFree, print, untilAborted, UsageError } = await import(
+      "@netlab/cli"
+    );
+    const { greetAll } = await import("./client.ts");
+    const { greetingTable } = await import("./report.ts");
     if ([port, index, ports[0]].filter((each) => each !== undefined).length > 1) {
       throw new UsageError("Options --port, --index and --ports exclude each other");
     }

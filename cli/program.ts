@@ -6,9 +6,8 @@
  * @module
  */
 import { describeError, UsageError } from "./errors.ts";
-import { type Options, type OptionValues, parseOptions } from "./options.ts";
+import type { Options, OptionValues } from "./options.ts";
 import { print, printError } from "./print.ts";
-import { listenForStop } from "./signals.ts";
 
 /** A program, as `--help` describes it. */
 export interface Program<O extends Options = Options> {
@@ -49,7 +48,20 @@ export async function runProgram<const O extends Options>(
   // What nobody awaited is an error of the program like any other.
   addEventListener("unhandledrejection", (event) => Deno.exit(fail(event.reason)));
   addEventListener("error", (event) => Deno.exit(fail(event.error)));
-  Deno.exit(await run(program, main, args));
+  Deno.exit(asksForVersion(args) ? showVersion(program) : await run(program, main, args));
+}
+
+/** Whether the version is asked for: it is told whatever else is there, so nothing else is loaded. */
+function asksForVersion(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  const options = end < 0 ? args : args.slice(0, end);
+  const has = (...names: string[]) => options.some((option) => names.includes(option));
+  return has("--version", "-V") && !has("--help", "-h");
+}
+
+function showVersion({ name, version }: Program): number {
+  print(`${name} ${version}`);
+  return 0;
 }
 
 async function run<const O extends Options>(
@@ -57,6 +69,10 @@ async function run<const O extends Options>(
   main: (options: OptionValues<O>, stop: AbortSignal) => Promise<number | void>,
   args: readonly string[],
 ): Promise<number> {
+  const [{ parseOptions }, { listenForStop }] = await Promise.all([
+    import("./options.ts"),
+    import("./signals.ts"),
+  ]);
   using stop = listenForStop();
   try {
     const options = parseOptions(program.options, args);
@@ -65,10 +81,7 @@ async function run<const O extends Options>(
       print(helpText(program));
       return 0;
     }
-    if (options.version) {
-      print(`${program.name} ${program.version}`);
-      return 0;
-    }
+    if (options.version) return showVersion(program);
     return await main(options as OptionValues<O>, stop.signal) ?? 0;
   } catch (error) {
     if (stop.signal.aborted && error === stop.signal.reason) return 0;

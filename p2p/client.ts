@@ -1,25 +1,15 @@
 /**
  * The messaging client: a user who writes and reads, wherever they are. Owns what a program asks of it,
  * and how it ends; where the user is, roaming knows, what came waits in the inbox, and the program that
- * reads lines from a person runs it too.
+ * reads lines from a person runs it too. What it consists of is loaded when one starts.
  *
  * @module
  */
-import {
-  checkName,
-  DEFAULT_HOST,
-  DEFAULT_PORTS,
-  ErrorCode,
-  type Message,
-  NetlabError,
-  parseAddress,
-} from "@netlab/protocol";
-import { askServers, askUsers } from "./ask.ts";
-import { ClientSession } from "./core/client_session.ts";
-import type { Outcome } from "./core/outgoing.ts";
-import { MessageIds } from "./core/counted_ids.ts";
-import { Inbox } from "./inbox.ts";
-import { type ClientStatus, Roaming } from "./roaming.ts";
+import type { Message } from "@netlab/protocol";
+import { DEFAULT_HOST, DEFAULT_PORTS, parseAddress } from "@netlab/protocol/address";
+import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
+import type { ClientSession, Inbox, MessageIds, Outcome, Roaming } from "./client_parts.ts";
+import type { ClientStatus } from "./roaming.ts";
 
 export type { Message } from "@netlab/protocol";
 export type { ClientStatus } from "./roaming.ts";
@@ -127,28 +117,19 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** The user's name. */
   readonly name: string;
   readonly #options: P2pClientOptions;
-  readonly #session: ClientSession;
-  readonly #ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
-  readonly #inbox: Inbox;
-  readonly #roaming: Roaming;
+  // These are there once it starts.
+  #session!: ClientSession;
+  #ids!: MessageIds;
+  #inbox!: Inbox;
+  #roaming!: Roaming;
   #timer: ReturnType<typeof setInterval> | undefined;
   #closing: Promise<void> | undefined;
   #closed: NetlabError | undefined;
 
   /** Use {@linkcode P2pClient.connect}; a client that is built on this one calls {@linkcode P2pClient.start}. */
   protected constructor(options: P2pClientOptions) {
-    this.name = checkName(options.name);
+    this.name = options.name;
     this.#options = options;
-    const { servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`), rank } = options;
-    for (const server of servers) parseAddress(server);
-    this.#session = new ClientSession((message) => this.#inbox.receive(message), performance.now());
-    this.#inbox = new Inbox(this.#session, (much) => this.#roaming.hold(much));
-    this.#roaming = new Roaming({ name: this.name, servers, rank }, this.#session, {
-      status: (status) => this.#options.onStatus?.(status),
-      over: (reason) => {
-        this.#closing ??= this.#close(reason, reason);
-      },
-    });
   }
 
   /**
@@ -167,6 +148,26 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /** Registers at the first server that can be reached. Errors as {@linkcode P2pClient.connect} has them. */
   protected async start(): Promise<void> {
+    const { name } = this;
+    const { servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`), rank } =
+      this.#options;
+    for (const server of servers) parseAddress(server);
+    const { checkName, ClientSession, Inbox, MessageIds, Roaming } = await import(
+      "./client_parts.ts"
+    );
+    checkName(name);
+    this.#ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
+    this.#session = new ClientSession(
+      (incoming) => this.#inbox.receive(incoming),
+      performance.now(),
+    );
+    this.#inbox = new Inbox(this.#session, (much) => this.#roaming.hold(much));
+    this.#roaming = new Roaming({ name, servers, rank }, this.#session, {
+      status: (status) => this.#options.onStatus?.(status),
+      over: (reason) => {
+        this.#closing ??= this.#close(reason, reason);
+      },
+    });
     try {
       await this.#roaming.start();
     } catch (error) {
@@ -215,14 +216,21 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     );
   }
 
-  /** The names of all users that can be written to. Errors as {@linkcode askUsers} has them. */
-  users(): Promise<string[]> {
-    return askUsers(this.#attachedTo());
+  /** The names of all users that can be written to. Errors as {@linkcode P2pClient.servers} has them. */
+  async users(): Promise<string[]> {
+    const { askUsers } = await import("./ask.ts");
+    return await askUsers(this.#attachedTo());
   }
 
-  /** The addresses of the servers that the client's server knows, itself among them. */
-  servers(): Promise<string[]> {
-    return askServers(this.#attachedTo());
+  /**
+   * The addresses of the servers that the client's server knows, itself among them.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
+   *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
+   */
+  async servers(): Promise<string[]> {
+    const { askServers } = await import("./ask.ts");
+    return await askServers(this.#attachedTo());
   }
 
   /**

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Message } from "@netlab/protocol";
-import type { ClientSession } from "./core/client_session.ts";
+import type { ClientSession, Incoming } from "./core/client_session.ts";
 import { MessageQueue } from "./message_queue.ts";
 
 /** So many messages that were taken are acknowledged together. */
@@ -32,23 +32,26 @@ export class Inbox {
   }
 
   /** A message came. What comes after the close is kept for the next client of that name. */
-  receive(message: Message): void {
-    if (this.#closed && this.#session.isKept(message.id)) return;
-    this.#queue.push(message);
+  receive(incoming: Incoming): void {
+    if (this.#closed && incoming.isKept) return;
+    this.#queue.push(incoming);
   }
 
   /** The next message; to take it is what its sender waits to hear of. */
   next(): Promise<IteratorResult<Message, undefined>> {
-    const value = this.#queue.shift();
-    if (value) {
-      this.#took(value, this.#queue.waiting === 0);
-      return Promise.resolve({ value, done: false });
-    }
-    // Nothing is there: what was taken is acknowledged now, and so is the next one as it comes.
+    const incoming = this.#queue.shift();
+    if (!incoming) return this.#wait();
+    this.#took(incoming, this.#queue.waiting === 0);
+    return Promise.resolve({ value: incoming.message, done: false });
+  }
+
+  /** Nothing is there: what was taken is acknowledged now, and so is the next one as it comes. */
+  async #wait(): Promise<IteratorResult<Message, undefined>> {
     this.#session.acknowledge();
-    const next = this.#queue.next();
-    void next.then(({ value }) => value && this.#took(value, true), () => {});
-    return next;
+    const next = await this.#queue.next();
+    if (next.done) return next;
+    this.#took(next.value, true);
+    return { value: next.value.message, done: false };
   }
 
   /**
@@ -58,7 +61,7 @@ export class Inbox {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#acknowledging);
-    this.#queue.drop(({ id }) => this.#session.isKept(id));
+    this.#queue.drop(({ isKept }) => isKept);
     this.#session.acknowledge();
   }
 
@@ -68,8 +71,8 @@ export class Inbox {
   }
 
   /** Acknowledges many messages at once, but none later than a few milliseconds. */
-  #took({ id }: Message, last: boolean): void {
-    if (this.#session.take(id) >= MANY_TAKEN || last) this.#session.acknowledge();
+  #took(incoming: Incoming, last: boolean): void {
+    if (this.#session.take(incoming) >= MANY_TAKEN || last) this.#session.acknowledge();
     else if (!this.#closed) {
       this.#acknowledging ??= setTimeout(() => {
         this.#acknowledging = undefined;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Message } from "@netlab/protocol";
+import type { Incoming } from "./core/incoming.ts";
 
 /** When so many wait, the network is held up. */
 const MANY = 1_024;
@@ -12,9 +12,9 @@ const MANY = 1_024;
 /** A queue of messages, read with `for await`. */
 export class MessageQueue {
   readonly #onPressure: (much: boolean) => void;
-  #items: Message[] = [];
+  #items: Incoming[] = [];
   #head = 0;
-  #waiting: PromiseWithResolvers<IteratorResult<Message, undefined>>[] = [];
+  #waiting: PromiseWithResolvers<IteratorResult<Incoming, undefined>>[] = [];
   #ended = false;
   #error: Error | undefined;
   #pressed = false;
@@ -35,16 +35,16 @@ export class MessageQueue {
   }
 
   /** Adds a message, or hands it to whoever waits longest. */
-  push(message: Message): void {
+  push(incoming: Incoming): void {
     const waiting = this.#waiting.shift();
-    if (waiting) return waiting.resolve({ value: message, done: false });
-    this.#items.push(message);
+    if (waiting) return waiting.resolve({ value: incoming, done: false });
+    this.#items.push(incoming);
     if (this.#items.length - this.#head >= MANY) this.#press(true);
   }
 
   /** Takes out what nobody is to read any more. */
-  drop(unwanted: (message: Message) => boolean): void {
-    this.#items = this.#items.slice(this.#head).filter((message) => !unwanted(message));
+  drop(unwanted: (incoming: Incoming) => boolean): void {
+    this.#items = this.#items.slice(this.#head).filter((incoming) => !unwanted(incoming));
     this.#head = 0;
   }
 
@@ -60,7 +60,7 @@ export class MessageQueue {
   }
 
   /** Takes out the next message, if one is there. */
-  shift(): Message | undefined {
+  shift(): Incoming | undefined {
     if (this.#head === this.#items.length) return undefined;
     const value = this.#items[this.#head++]!;
     if (this.#head * 2 >= this.#items.length) {
@@ -72,12 +72,12 @@ export class MessageQueue {
   }
 
   /** The next message, as soon as there is one. */
-  next(): Promise<IteratorResult<Message, undefined>> {
+  next(): Promise<IteratorResult<Incoming, undefined>> {
     const value = this.shift();
     if (value) return Promise.resolve({ value, done: false });
     if (this.#error) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve({ value: undefined, done: true });
-    const waiting = Promise.withResolvers<IteratorResult<Message, undefined>>();
+    const waiting = Promise.withResolvers<IteratorResult<Incoming, undefined>>();
     this.#waiting.push(waiting);
     return waiting.promise;
   }

@@ -6,10 +6,10 @@
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { ByteReader } from "./byte_reader.ts";
-import { FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
+import { type Frame, FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { checkName, checkText, readName, readText } from "./text.ts";
-import { checkUuid, readUuidText, readUuidWords, UUID_TEXT_BYTES } from "./uuid.ts";
+import { checkName, checkText, MAX_NAME_BYTES, readName, readText } from "./text.ts";
+import { checkUuid, readUuidText, readUuidWords, UUID_TEXT_BYTES, writeUuidText } from "./uuid.ts";
 
 /** What one user writes to another. */
 export interface Message {
@@ -32,20 +32,12 @@ export interface Message {
  *   {@linkcode ErrorCode.TextTooLong} when the frame would exceed 65,535 bytes; it is not written then.
  */
 export function writeMessage(out: FrameWriter, message: Message, subtype: number): void {
-  const id = checkUuid(message.id, "the id of a message");
-  const sender = checkName(message.sender);
-  const recipient = checkName(message.recipient);
+  const headBytes = encodeHead(message);
   out.begin(FrameType.Message, subtype);
-  const start = out.length;
-  out.text(id);
-  out.u8(0);
-  out.text(sender);
-  out.u8(0);
-  out.text(recipient);
-  out.u8(0);
+  out.bytes(head, 0, headBytes);
   // A kept message has to fit with what stands in front of it between servers.
   const limit = MAX_PAYLOAD_BYTES - (subtype === MessageKind.Plain ? 0 : KEPT_HEADER_BYTES);
-  const room = limit - (out.length - start);
+  const room = limit - headBytes;
   const before = out.length;
   // What has more UTF-16 units than there is room never goes near the writer's buffer.
   const fits = message.text.length <= room;
@@ -55,10 +47,29 @@ export function writeMessage(out: FrameWriter, message: Message, subtype: number
     out.cancel();
     throw new NetlabError(
       ErrorCode.TextTooLong,
-      `Cannot send a text of ${bytes} bytes to ${recipient}: at most ${room} fit into one message`,
+      `Cannot send a text of ${bytes} bytes to ${message.recipient}: at most ${room} fit into one message`,
     );
   }
   out.end();
+}
+
+/** All but the text of the message that was written last: the next one mostly has the same names. */
+const head = new Uint8Array(UUID_TEXT_BYTES + 2 * MAX_NAME_BYTES + 3);
+let headSender = "";
+let headRecipient = "";
+let headBytes = 0;
+
+/** Puts `id NUL sender NUL recipient NUL` into {@linkcode head}; how many bytes those are. */
+function encodeHead({ id, sender, recipient }: Message): number {
+  if (!writeUuidText(id, head, 0)) checkUuid(id, "the id of a message");
+  if (sender !== headSender || recipient !== headRecipient) {
+    const names = encoder.encode(`\0${checkName(sender)}\0${checkName(recipient)}\0`);
+    head.set(names, UUID_TEXT_BYTES);
+    headBytes = UUID_TEXT_BYTES + names.length;
+    headSender = sender;
+    headRecipient = recipient;
+  }
+  return headBytes;
 }
 
 /** Bytes in front of a kept message between servers: two server ids and the id of a message. */
@@ -185,17 +196,65 @@ export function messageId(fields: MessageFields): string {
 }
 
 /**
- * The message in a payload.
- *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not one,
- *   {@linkcode ErrorCode.NameInvalid} when a name in it is none.
+ * Reads messages one after the other, as values. Made for those of one connection, where most come from
+ * the same sender and in the same buffer as the one before.
  */
+export class MessageReader {
+  /** The 16 bytes of the id of the message read last, as four numbers of 32 bits, big-endian. */
+  readonly id: Int32Array = new Int32Array(4);
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view = new DataView(this.#bytes.buffer);
+  /** Both names of the message read last, and the NULs around them, as they are in the payload. */
+  #names = this.#bytes;
+  #sender = "";
+  #recipient = "";
+
+  /**
+   * The message in a frame's payload.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not one,
+   *   {@linkcode ErrorCode.NameInvalid} when a name in it is none.
+   */
+  read({ bytes, start, end }: Pick<Frame, "bytes" | "start" | "end">): Message {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    const names = start + UUID_TEXT_BYTES;
+    if (!this.#hasSameNames(names, end) || !readUuidWords(this.#view, start, this.id, 0)) {
+      this.#readHead(start, end);
+    }
+    return {
+      id: readUuidText(bytes, start),
+      sender: this.#sender,
+      recipient: this.#recipient,
+      text: readText(bytes, names + this.#names.length, end, "text of the message"),
+    };
+  }
+
+  #hasSameNames(at: number, end: number): boolean {
+    const bytes = this.#bytes;
+    const names = this.#names;
+    if (names.length === 0 || names.length > end - at) return false;
+    for (let i = 0; i < names.length; i++) if (bytes[at + i] !== names[i]) return false;
+    return true;
+  }
+
+  #readHead(start: number, end: number): void {
+    const bytes = this.#bytes;
+    fields.read(bytes, start, end);
+    const sender = readName(bytes, fields.sender, fields.senderEnd);
+    const recipient = readName(bytes, fields.recipient, fields.recipientEnd);
+    this.id.set(fields.idWords);
+    this.#sender = sender;
+    this.#recipient = recipient;
+    this.#names = bytes.slice(start + UUID_TEXT_BYTES, fields.text);
+  }
+}
+
+const reader = new MessageReader();
+
+/** The message in a payload. Same errors as {@linkcode MessageReader.read}. */
 export function readMessage(payload: Uint8Array): Message {
-  fields.read(payload, 0, payload.length);
-  return {
-    id: messageId(fields),
-    sender: readName(payload, fields.sender, fields.senderEnd),
-    recipient: readName(payload, fields.recipient, fields.recipientEnd),
-    text: readText(payload, fields.text, fields.end, "text of the message"),
-  };
+  return reader.read({ bytes: payload, start: 0, end: payload.length });
 }

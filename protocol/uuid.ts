@@ -47,8 +47,7 @@ export function readUuid(bytes: Uint8Array, at: number): string {
 
 /** The UUID in text that begins at `at`, in lower case. It must be one. */
 export function readUuidText(bytes: Uint8Array, at: number): string {
-  // This bit makes letters small, and digits and hyphens have it.
-  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | 0x20;
+  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | SMALL_LETTER;
   return String.fromCharCode.apply(null, codes);
 }
 
@@ -82,6 +81,9 @@ export function uuidWords(uuid: string, words: Int32Array): Int32Array {
 export function isCounted(words: Int32Array, at: number): boolean {
   return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
 }
+
+/** This bit makes letters small, and digits and hyphens have it. */
+const SMALL_LETTER = 0x20;
 
 /** Length of a UUID in text. */
 export const UUID_TEXT_BYTES = 36;
@@ -135,6 +137,13 @@ export function readUuidWords(
 }
 
 const HYPHEN = 0x2d;
+
+/** Writes a UUID in text to `bytes` at `at`, in lower case, if it is one; whether it is. */
+export function writeUuidText(uuid: string, bytes: Uint8Array, at: number): boolean {
+  if (!isUuid(uuid)) return false;
+  for (let i = 0; i < UUID_TEXT_BYTES; i++) bytes[at + i] = uuid.charCodeAt(i) | SMALL_LETTER;
+  return true;
+}
 
 /** Whether a string is a UUID of any version; in half the time of a regular expression. */
 function isUuid(text: string): boolean {

@@ -5,10 +5,9 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
 import { type ClientStatus, P2pClient, type P2pClientOptions } from "@netlab/p2p/client";
-import { lastPart } from "./prober.ts";
-import { type Round, Rounds, type RoundsOptions } from "./rounds.ts";
+import type { Round, Rounds, RoundsOptions } from "./rounds.ts";
 
 export type { Round } from "./rounds.ts";
 
@@ -41,9 +40,9 @@ export class RttClient extends P2pClient {
   #round: Round | undefined;
   #moving: Promise<void> | undefined;
 
-  /** Use {@linkcode RttClient.connect}. */
-  protected constructor(options: RttClientOptions) {
-    const rounds = new Rounds(options, {
+  /** Use {@linkcode RttClient.connect}, which loads the rounds. */
+  protected constructor(options: RttClientOptions, parts: { Rounds: typeof Rounds }) {
+    const rounds = new parts.Rounds(options, {
       known: () => this.knownServers,
       heardAt: () => this.heardAt,
       done: (round) => this.#done(round),
@@ -52,7 +51,7 @@ export class RttClient extends P2pClient {
     const onStatus = (status: ClientStatus) => {
       if (status.state === "connected") rounds.chooser.use(status.server);
       else if (status.state === "reconnecting") {
-        rounds.chooser.lose(lastPart(status.reason));
+        rounds.lose(status.reason);
         lost = true;
       }
       options.onStatus?.(status);
@@ -73,7 +72,7 @@ export class RttClient extends P2pClient {
    * of `P2pClient.connect`.
    */
   static override async connect(options: RttClientOptions): Promise<RttClient> {
-    const client = new RttClient(options);
+    const client = new RttClient(options, await import("./rounds.ts"));
     await client.start();
     return client;
   }

@@ -1,18 +1,15 @@
 /**
- * The program around the rtt client: its options, what it says of servers and moves, and the choice
- * between taking part and watching.
+ * The program around the rtt client: its options, and the choice between taking part and watching. What
+ * it says is loaded when it has something to say.
  *
  * @module
  */
-import { dim, type Options, type OptionValues, UsageError } from "@netlab/cli";
-import { parseAddress } from "@netlab/protocol";
+import type { Options, OptionValues } from "@netlab/cli";
+import { parseAddress } from "@netlab/protocol/address";
 import { runClientProgram } from "@netlab/p2p/client-program";
 import type { RttClient, RttClientOptions } from "./client.ts";
 import config from "./deno.json" with { type: "json" };
-import { POLICY_NAMES, type PolicyName } from "./policies.ts";
-import type { Round, RoundsOptions } from "./rounds.ts";
-import { clip, serverTable } from "./server_table.ts";
-import { watch } from "./watch_program.ts";
+import { POLICY_NAMES } from "./policy_names.ts";
 
 const OPTIONS = {
   policy: {
@@ -42,6 +39,9 @@ const OPTIONS = {
   json: { kind: "flag", help: "Watch, with a JSON object in a line for every round." },
 } as const satisfies Options;
 
+/** The values of those. */
+export type RttOptionValues = OptionValues<typeof OPTIONS>;
+
 /** Runs the client, which `connect` connects, or watches. */
 export async function runRttClientProgram(
   connect: (options: RttClientOptions) => Promise<RttClient>,
@@ -63,7 +63,8 @@ export async function runRttClientProgram(
         what: "The same for programs; deno task lab flap replays it",
       },
     ],
-    instead(values, { name, servers }, stop) {
+    async instead(values, { name, servers }, stop) {
+      const { choiceOf, UsageError, watch } = await import("./client_lines.ts");
       const choice = choiceOf(values);
       if (!values.watch && !values.json) return undefined;
       if (name !== undefined) {
@@ -71,11 +72,12 @@ export async function runRttClientProgram(
           "Options --name and --watch exclude each other: watching needs no user",
         );
       }
-      return watch({ ...choice, servers, json: values.json }, stop);
+      return await watch({ ...choice, servers, json: values.json }, stop);
     },
-    connect(options, print, values) {
+    async connect(options, print, values) {
+      const { choiceOf, dim, firstLines, view } = await import("./client_lines.ts");
       let first = true;
-      return connect({
+      return await connect({
         ...options,
         ...choiceOf(values),
         onRound(round) {
@@ -91,41 +93,9 @@ export async function runRttClientProgram(
     commands: (client) => ({
       rtt: {
         help: "shows how fast the servers are, and why yours is used",
-        run: () => Promise.resolve(view(client.round!)),
+        run: async () => (await import("./client_lines.ts")).view(client.round!),
         live: (pinned) => show = pinned,
       },
     }),
   });
-}
-
-function choiceOf(values: OptionValues<typeof OPTIONS>): RoundsOptions {
-  const policy = POLICY_NAMES.find((name) => name === values.policy);
-  if (policy === undefined) {
-    throw new UsageError(
-      `Option --policy: ${JSON.stringify(values.policy)} is none of ${POLICY_NAMES.join(", ")}`,
-    );
-  }
-  const percent = values["min-gain-percent"];
-  return {
-    policy: policy satisfies PolicyName,
-    minGainMs: values["min-gain"],
-    ...percent !== undefined && { minGainShare: percent / 100 },
-    roundMs: values.every * 1_000,
-  };
-}
-
-/** What each server took at the start, and which is used. */
-function firstLines({ servers, decision }: Round): string[] {
-  const lines = servers.map(({ server, times: { lowMs }, trouble }) =>
-    lowMs === undefined
-      ? `Server ${server}: no answer (${trouble})`
-      : `Server ${server}: RTT ${(lowMs / 1_000).toFixed(6)} seconds`
-  );
-  return decision.kind === "none" ? lines : [...lines, decision.line];
-}
-
-function view(round: Round): string[] {
-  const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 80;
-  const clock = dim(round.time.toTimeString().slice(0, 8));
-  return [...serverTable(round, columns), `${clock}  ${clip(round.decision.line, columns - 11)}`];
 }

@@ -1,17 +1,14 @@
 /**
  * The rules that others choose servers by, to compare with: one sample at the start, the latency window
- * of MongoDB's drivers, and the home rule of Tailscale's relays; and the names of all policies. Pure.
+ * of MongoDB's drivers, and the home rule of Tailscale's relays. Pure.
  *
  * @module
  */
 import { formatMs, lowest, type Policy, type Situation, type Verdict } from "./policy.ts";
+import type { PolicyName } from "./policy_names.ts";
 import { Selector, type SelectorOptions } from "./selector.ts";
 
-/** The policies, by name. */
-export const POLICY_NAMES = ["netlab", "once", "window", "home"] as const;
-
-/** The name of a policy. */
-export type PolicyName = typeof POLICY_NAMES[number];
+export { POLICY_NAMES, type PolicyName } from "./policy_names.ts";
 
 /**
  * A policy by its name.

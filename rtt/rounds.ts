@@ -6,7 +6,7 @@
  */
 import { type Ask, Chooser, type Decision, ROUND_MS, type ServerState } from "./chooser.ts";
 import { createPolicy, type PolicyName } from "./policies.ts";
-import { Prober, whyNot } from "./prober.ts";
+import { lastPart, Prober, whyNot } from "./prober.ts";
 import type { SelectorOptions } from "./selector.ts";
 
 /** How servers are measured and chosen. */
@@ -79,6 +79,11 @@ export class Rounds implements AsyncDisposable {
   measure(): Promise<Round> {
     this.#running ??= this.#measure().finally(() => this.#running = undefined);
     return this.#running;
+  }
+
+  /** The server in use was lost; `reason` is a sentence that ends with why. */
+  lose(reason: string): void {
+    this.chooser.lose(lastPart(reason));
   }
 
   /** Decides by what is known, without measuring. */

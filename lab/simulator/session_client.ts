@@ -20,7 +20,7 @@ import {
   writeInformationRequest,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { ClientSession, type FrameRule, type Outlet } from "@netlab/p2p/core";
+import { ClientSession, type FrameRule, type Incoming, type Outlet } from "@netlab/p2p/core";
 import type { HistoryEvent } from "../history.ts";
 import { pick } from "../random.ts";
 import type { VirtualConnection } from "./virtual_connection.ts";
@@ -68,7 +68,7 @@ export class SessionClient {
   readonly #network: VirtualNetwork;
   readonly #session: ClientSession;
   readonly #onEvent: (event: HistoryEvent) => void;
-  readonly #untaken: string[] = [];
+  readonly #untaken: Incoming[] = [];
   readonly #connections = new Set<VirtualConnection>();
   #sent = 0;
   #crashed = false;
@@ -88,11 +88,12 @@ export class SessionClient {
     this.key = network.uuid();
     this.party = `client-${this.key}:1`;
     this.#servers = servers;
-    this.#session = new ClientSession((message) => {
+    this.#session = new ClientSession((incoming) => {
+      const { message } = incoming;
       const { id, sender } = message;
       this.#onEvent({ kind: "seen", at: network.now, id, sender, recipient: name });
       this.messages.push(message);
-      this.#untaken.push(message.id);
+      this.#untaken.push(incoming);
       if (this.taking) this.#network.after(2 * network.random(), () => this.take());
     }, network.now);
     const tick = () => {
@@ -112,7 +113,7 @@ export class SessionClient {
 
   /** The program takes what has come, and that is acknowledged. */
   take(): void {
-    for (const id of this.#untaken.splice(0)) this.#session.take(id);
+    for (const incoming of this.#untaken.splice(0)) this.#session.take(incoming);
     this.#session.acknowledge();
   }
 

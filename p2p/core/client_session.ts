@@ -11,26 +11,30 @@ import {
   Information,
   type Message,
   MessageKind,
+  MessageReader,
   type NetlabError,
-  readMessage,
   ReceiptRecords,
   ReceiptState,
   uuidWords,
   writeInformationResponse,
   writeReceipts,
 } from "@netlab/protocol";
+import { IdTable } from "./id_table.ts";
+import { Incoming } from "./incoming.ts";
 import { type Outcome, Outgoing, type Outlet } from "./outgoing.ts";
 import { ReceivedIds } from "./received_ids.ts";
 
+export type { Incoming } from "./incoming.ts";
 export type { Outcome, Outlet } from "./outgoing.ts";
 
 /** The state of one user that outlives connections. */
 export class ClientSession {
-  readonly #receive: (message: Message) => void;
+  readonly #receive: (incoming: Incoming) => void;
   readonly #outgoing: Outgoing;
   readonly #seen = new ReceivedIds();
-  /** Received and not yet taken by the program. */
-  readonly #untaken = new Set<string>();
+  readonly #reader = new MessageReader();
+  /** Kept, received, and not yet taken by the program. */
+  readonly #untaken = new IdTable<Incoming>();
   /** Acknowledgements of what was taken and not yet acknowledged. */
   readonly #taken = new ReceiptRecords();
   #takenCount = 0;
@@ -39,7 +43,7 @@ export class ClientSession {
   #now: number;
 
   /** A session that hands what it receives to `receive`, each message once. */
-  constructor(receive: (message: Message) => void, now: number) {
+  constructor(receive: (incoming: Incoming) => void, now: number) {
     this.#receive = receive;
     this.#outgoing = new Outgoing(now);
     this.#now = now;
@@ -71,7 +75,11 @@ export class ClientSession {
   received(frame: Frame, outlet: Outlet): boolean {
     switch (frame.type) {
       case FrameType.Message:
-        this.receive(readMessage(frame.payload), frame.subtype === MessageKind.WithReceipts);
+        this.#add(
+          this.#reader.read(frame),
+          this.#reader.id,
+          frame.subtype === MessageKind.WithReceipts,
+        );
         return true;
       case FrameType.Receipt:
         this.#outgoing.receipts(frame);
@@ -88,26 +96,14 @@ export class ClientSession {
     return false;
   }
 
-  /** A message came in, in a frame or as bare text; `kept` says that somebody waits to hear of it. */
-  receive(message: Message, kept: boolean): void {
-    const { id } = message;
-    if (!this.#seen.add(message, this.#now)) {
-      // It came again, so whoever keeps it did not hear that it was taken.
-      if (kept && !this.#untaken.has(id)) this.#took(id);
-      return;
-    }
-    if (kept) this.#untaken.add(id);
-    this.#receive(message);
-  }
-
-  /** Whether a server keeps a message until it hears that the program has taken it. */
-  isKept(id: string): boolean {
-    return this.#untaken.has(id);
+  /** A message came in as bare text; `isKept` says that somebody waits to hear of it. */
+  receive(message: Message, isKept: boolean): void {
+    this.#add(message, uuidWords(message.id, this.#words), isKept);
   }
 
   /** The program has taken a message: it will be acknowledged. Returns how many wait for that. */
-  take(id: string): number {
-    if (this.#untaken.delete(id)) this.#took(id);
+  take(incoming: Incoming): number {
+    if (incoming.isKept && this.#untaken.delete(incoming)) this.#took(incoming);
     return this.#takenCount;
   }
 
@@ -140,9 +136,19 @@ export class ClientSession {
     this.#outgoing.end(error);
   }
 
-  #took(id: string): void {
-    const words = uuidWords(id, this.#words);
-    this.#taken.add(words[0]!, words[1]!, words[2]!, words[3]!, ReceiptState.Delivered);
+  #add(message: Message, id: Int32Array, isKept: boolean): void {
+    const incoming = new Incoming(message, id, isKept);
+    if (this.#seen.add(message, id, this.#now)) {
+      if (isKept) this.#untaken.add(incoming);
+      this.#receive(incoming);
+    } else if (isKept && !this.#untaken.find(id, 0)) {
+      // It came again, so whoever keeps it did not hear that it was taken.
+      this.#took(incoming);
+    }
+  }
+
+  #took({ id0, id1, id2, id3 }: Incoming): void {
+    this.#taken.add(id0, id1, id2, id3, ReceiptState.Delivered);
     this.#takenCount++;
   }
 }

@@ -17,6 +17,9 @@ export interface MessageId {
   readonly id3: number;
 }
 
+/** Any numbers that mix well. */
+const FACTORS = Int32Array.of(0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f);
+
 /** Slots at first; a power of two, as all later numbers of slots are. */
 const FIRST_SLOTS = 16;
 
@@ -32,8 +35,13 @@ export class IdTable<Value extends MessageId> {
   #shift = 32 - Math.log2(FIRST_SLOTS);
   #size = 0;
 
-  /** An empty table; `factors` begins with four numbers of 32 bits that nobody can foresee. */
-  constructor(factors: Int32Array) {
+  /**
+   * An empty table.
+   *
+   * @param factors Begins with four numbers of 32 bits that nobody can foresee, where strangers could
+   *   gather many ids that collide; a client that holds few, or its own alone, does without.
+   */
+  constructor(factors: Int32Array = FACTORS) {
     this.#factors = factors.slice(0, 4).map((factor) => factor | 1);
   }
 
@@ -55,10 +63,10 @@ export class IdTable<Value extends MessageId> {
     this.#size++;
   }
 
-  /** Takes out what has the id of `value`, if it is in. */
-  delete({ id0, id1, id2, id3 }: MessageId): void {
+  /** Takes out what has the id of `value`; whether it was in. */
+  delete({ id0, id1, id2, id3 }: MessageId): boolean {
     let hole = this.#find(id0, id1, id2, id3);
-    if (hole < 0) return;
+    if (hole < 0) return false;
     this.#size--;
     const hashes = this.#hashes;
     const values = this.#values;
@@ -73,6 +81,7 @@ export class IdTable<Value extends MessageId> {
     }
     hashes[hole] = 0;
     values[hole] = undefined;
+    return true;
   }
 
   /** Odd, so that 0 means an empty slot. */

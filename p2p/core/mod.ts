@@ -19,6 +19,7 @@ export * from "./frame_rules.ts";
 export * from "./hand_over.ts";
 export * from "./host.ts";
 export * from "./id_table.ts";
+export * from "./incoming.ts";
 export * from "./link.ts";
 export * from "./link_costs.ts";
 export * from "./link_states.ts";

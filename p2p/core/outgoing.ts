@@ -37,9 +37,6 @@ const LOOK_EVERY_MS = 1_000;
 /** While so many bytes wait to leave, nothing is added to them. */
 const ENOUGH_BYTES = 256 * 1024;
 
-/** Any numbers that mix well: the ids are this user's own, and nobody looks for some that collide. */
-const FACTORS = Int32Array.of(0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f);
-
 /** What whoever sends a message hears of it. */
 export interface Outcome {
   /** The network has it safe, or it was refused. */
@@ -91,7 +88,7 @@ class Sending implements MessageId {
 /** What one user sends. */
 export class Outgoing {
   /** All whose story has not ended. */
-  readonly #sendings = new IdTable<Sending>(FACTORS);
+  readonly #sendings = new IdTable<Sending>();
   #first: Sending | undefined;
   #last: Sending | undefined;
   /** How many are not safe yet. */
@@ -247,12 +244,14 @@ export class Outgoing {
     if (!receipts) this.#end(sending);
   }
 
-  #settle(sending: Sending, { state, code, reason }: ReceiptCursor): void {
-    const { recipient } = sending.message;
+  #settle(sending: Sending, receipt: ReceiptCursor): void {
+    const { state } = receipt;
     if (state === ReceiptState.Accepted) this.#accept(sending);
     else if (state === ReceiptState.Delivered) this.#end(sending);
-    else if (state === ReceiptState.Refused) this.#end(sending, new NetlabError(code, reason));
-    else if (state === ReceiptState.Expired) {
+    else if (state === ReceiptState.Refused) {
+      this.#end(sending, new NetlabError(receipt.code, receipt.reason));
+    } else if (state === ReceiptState.Expired) {
+      const { recipient } = sending.message;
       const why = `Cannot deliver to ${recipient}: the message waited for too long`;
       this.#end(sending, new NetlabError(ErrorCode.TimedOut, why));
     }
@@ -273,6 +272,8 @@ export class Outgoing {
     else this.#first = next;
     if (next) next.before = before;
     else this.#last = before;
+    // What is collected late would keep all that came after it from being collected early.
+    sending.before = sending.next = undefined;
     if (this.#elsewhere.size > 0) {
       const elsewhere = this.#elsewhere.get(recipient);
       if (elsewhere?.delete(sending) && elsewhere.size === 0) this.#elsewhere.delete(recipient);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isCounted, type Message, uuidWords } from "@netlab/protocol";
+import { type BundleFields, isCounted, type Message } from "@netlab/protocol";
 import { SenderStreams } from "./counted_ids.ts";
 import { SeenIds } from "./seen_ids.ts";
 
@@ -14,13 +14,15 @@ const MAX_SENDERS = 10_000;
 /** The memory of one client. */
 export class ReceivedIds {
   readonly #others = new SeenIds();
-  readonly #words = new Int32Array(4);
   #young = new Map<string, SenderStreams>();
   #old = new Map<string, SenderStreams>();
 
-  /** Remembers a message; whether it was not remembered before. `now` is the time in milliseconds. */
-  add({ id, sender }: Message, now: number): boolean {
-    const words = uuidWords(id, this.#words);
+  /**
+   * Remembers a message; whether it was not remembered before. `now` is the time in milliseconds.
+   *
+   * @param words Its id, as four numbers of 32 bits, big-endian.
+   */
+  add({ id, sender }: Message, words: Int32Array, now: number): boolean {
     const isNew = isCounted(words, 0)
       ? this.#streamsOf(sender).get(words, 0).add(words[3]! >>> 0)
       : undefined;
@@ -28,6 +30,11 @@ export class ReceivedIds {
     if (this.#others.has(id)) return false;
     this.#others.add(id, now);
     return true;
+  }
+
+  /** Remembers all messages of a bundle, if none of them was remembered before; whether that is so. */
+  addBundle(sender: string, { idWords, count }: BundleFields): boolean {
+    return this.#streamsOf(sender).get(idWords, 0).addRange(idWords[3]! >>> 0, count);
   }
 
   #streamsOf(sender: string): SenderStreams {

@@ -47,6 +47,17 @@ test("runProgram shows the version", async () => {
   assertEquals({ code, stdout }, { code: 0, stdout: ["sample 1.2.3"] });
 });
 
+test("runProgram shows the version whatever else is there, but for the help", async () => {
+  for (const args of [["--ports", "--version"], ["-V", "--port", "x"]]) {
+    const { code, stdout } = await Process.run(SAMPLE, args, NO_PERMISSIONS);
+    assertEquals({ code, stdout }, { code: 0, stdout: ["sample 1.2.3"] });
+  }
+  const help = await Process.run(SAMPLE, ["--version", "-h"], NO_PERMISSIONS);
+  assertEquals([help.code, help.stdout[3]], [0, ""]);
+  const text = await Process.run(SAMPLE, ["--", "--version"], NO_PERMISSIONS);
+  assertEquals([text.code, text.stdout], [2, []]);
+});
+
 const failures: [what: string, code: number, line: string][] = [
   ["throw", 1, "error: no luck: connection refused; is a server running there?"],
   ["reject unawaited", 1, "error: nobody caught this"],

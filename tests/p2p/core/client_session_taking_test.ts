@@ -39,7 +39,7 @@ Deno.test({
   name: "session acknowledges what the program took, once and on every connection it has",
   permissions: "none",
   fn() {
-    const { session, received } = start();
+    const { session, received, incoming } = start();
     const [one, other, gone] = [connection(), connection(), connection()];
     for (const outlet of [one, other, gone]) session.attach(outlet);
     session.detach(gone);
@@ -51,9 +51,9 @@ Deno.test({
     session.received(frameOf((out) => writeMessage(out, plain, MessageKind.Plain)), one);
     session.acknowledge();
     assertEquals(one.out.length, 0, "nothing was taken yet");
-    session.take(plain.id);
-    for (const [index, { id }] of kept.entries()) assertEquals(session.take(id), index + 1);
-    assertEquals(session.take(kept[0]!.id), kept.length, "taken once");
+    session.take(incoming.at(-1)!);
+    for (const index of kept.keys()) assertEquals(session.take(incoming[index]!), index + 1);
+    assertEquals(session.take(incoming[0]!), kept.length, "taken once");
     session.acknowledge();
     const ids = [one, other].map(({ out }) =>
       decode(out.take()).map(({ payload }) => readReceipts(payload).map(({ id }) => id))
@@ -71,12 +71,12 @@ Deno.test({
   name: "session acknowledges a copy of what was taken again, and not one of what was not",
   permissions: "none",
   fn() {
-    const { session, received } = start();
+    const { session, received, incoming } = start();
     const outlet = connection();
     const sent = message("hello");
     session.receive(sent, true);
     session.receive(sent, true);
-    session.take(sent.id);
+    session.take(incoming[0]!);
     session.acknowledge();
     session.attach(outlet);
     assertEquals(outlet.out.length, 0, "it waits for a connection");

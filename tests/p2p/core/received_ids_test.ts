@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { uuidWords } from "@netlab/protocol";
 import { MessageIds, ReceivedIds } from "@netlab/p2p/core";
 import { randomUuid, seeded } from "../../../lab/random.ts";
 
@@ -15,8 +16,9 @@ function stream(): MessageIds {
   });
 }
 
-function message(sender: string, id: string) {
-  return { id, sender, recipient: "Bob", text: "" };
+function add(received: ReceivedIds, sender: string, id: string): boolean {
+  const words = uuidWords(id, new Int32Array(4));
+  return received.add({ id, sender, recipient: "Bob", text: "" }, words, 0);
 }
 
 Deno.test({
@@ -27,10 +29,10 @@ Deno.test({
     const ids = stream();
     const counted = Array.from({ length: 300 }, () => ids.next());
     const all = [...counted.slice(100), ...counted.slice(0, 100), randomUuid(random)];
-    for (const id of all) assertEquals(received.add(message("Ann", id), 0), true, id);
-    for (const id of all) assertEquals(received.add(message("Ann", id), 0), false, id);
-    assertEquals(received.add(message("Ann", ids.next()), 0), true, "the next one is new");
-    assertEquals(received.add(message("Cid", counted[0]!), 0), true, "as another sender's");
+    for (const id of all) assertEquals(add(received, "Ann", id), true, id);
+    for (const id of all) assertEquals(add(received, "Ann", id), false, id);
+    assertEquals(add(received, "Ann", ids.next()), true, "the next one is new");
+    assertEquals(add(received, "Cid", counted[0]!), true, "as another sender's");
   },
 });
 
@@ -42,7 +44,7 @@ Deno.test({
     const received = new ReceivedIds();
     const ids = Array.from({ length: 4 }, () => stream().next());
     for (const isNew of [true, false]) {
-      for (const id of ids) assertEquals(received.add(message("Ann", id), 0), isNew);
+      for (const id of ids) assertEquals(add(received, "Ann", id), isNew);
     }
   },
 });
@@ -53,9 +55,9 @@ Deno.test({
   fn() {
     const received = new ReceivedIds();
     const ids = Array.from({ length: 15_000 }, () => stream().next());
-    for (const [index, id] of ids.entries()) received.add(message(`User ${index}`, id), 0);
+    for (const [index, id] of ids.entries()) add(received, `User ${index}`, id);
     for (let index = 5_000; index < 15_000; index++) {
-      assertEquals(received.add(message(`User ${index}`, ids[index]!), 0), false, `${index}`);
+      assertEquals(add(received, `User ${index}`, ids[index]!), false, `${index}`);
     }
   },
 });

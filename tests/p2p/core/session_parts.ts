@@ -19,7 +19,7 @@ import {
   ReceiptState,
   writeReceipts,
 } from "@netlab/protocol";
-import { ClientSession, type Outlet } from "@netlab/p2p/core";
+import { ClientSession, type Incoming, type Outlet } from "@netlab/p2p/core";
 import { randomUuid, seeded } from "../../../lab/random.ts";
 
 const random = seeded(7);
@@ -72,7 +72,11 @@ export function start() {
   const received: Message[] = [];
   const accepted: string[] = [];
   const outcomes: string[] = [];
-  const session = new ClientSession((message) => received.push(message), 0);
+  const incoming: Incoming[] = [];
+  const session = new ClientSession((one) => {
+    incoming.push(one);
+    received.push(one.message);
+  }, 0);
   const send = (text: string, deadline = 1_000) => {
     const sent = message(text);
     const nameOf = (error: NetlabError) =>
@@ -83,5 +87,5 @@ export function start() {
     });
     return sent;
   };
-  return { session, received, accepted, outcomes, send };
+  return { session, incoming, received, accepted, outcomes, send };
 }

@@ -1,0 +1,12 @@
+/**
+ * What a client consists of, in one: loaded when one starts, and not for whoever asks the program for its
+ * version.
+ *
+ * @module
+ */
+export { checkName } from "@netlab/protocol";
+export { ClientSession } from "./core/client_session.ts";
+export { MessageIds } from "./core/counted_ids.ts";
+export type { Outcome } from "./core/outgoing.ts";
+export { Inbox } from "./inbox.ts";
+export { Roaming } from "./roaming.ts";
