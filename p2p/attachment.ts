@@ -6,6 +6,7 @@
  * @module
  */
 import {
+  Ability,
   Capability,
   DisconnectKind,
   ErrorCode,
@@ -106,6 +107,11 @@ export class Attachment implements Outlet {
     return !this.firstGeneration;
   }
 
+  /** Whether the server takes many messages in one frame. */
+  get bundles(): boolean {
+    return this.#capabilities.has(Capability.Bundle);
+  }
+
   /** Asks the server which servers it knows: also a sign of life, to it and from it. */
   askServers(): void {
     if (this.receipts) writeInformationRequest(this.out, Information.Servers);
@@ -171,7 +177,7 @@ export class Attachment implements Outlet {
       );
     }
     this.#expected = Promise.withResolvers();
-    writeSessionRegistration(this.out, { name, session });
+    writeSessionRegistration(this.out, { name, session, abilities: Ability.Bundles });
     readSessionWelcome((await this.#answer()).payload);
   }
 

@@ -8,7 +8,14 @@
 import type { Message } from "@netlab/protocol";
 import { DEFAULT_HOST, DEFAULT_PORTS, parseAddress } from "@netlab/protocol/address";
 import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
-import type { ClientSession, Inbox, MessageIds, Outcome, Roaming } from "./client_parts.ts";
+import type {
+  ClientSession,
+  Inbox,
+  MessageIds,
+  Outcome,
+  Posting,
+  Roaming,
+} from "./client_parts.ts";
 import type { ClientStatus } from "./roaming.ts";
 
 export type { Message } from "@netlab/protocol";
@@ -120,6 +127,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   // These are there once it starts.
   #session!: ClientSession;
   #ids!: MessageIds;
+  #posting!: Posting;
   #inbox!: Inbox;
   #roaming!: Roaming;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -152,13 +160,16 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     const { servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`), rank } =
       this.#options;
     for (const server of servers) parseAddress(server);
-    const { checkName, ClientSession, Inbox, MessageIds, Roaming } = await import(
+    const { checkName, ClientSession, Inbox, MessageIds, Posting, Roaming } = await import(
       "./client_parts.ts"
     );
     checkName(name);
-    this.#ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
+    const newIds = () => new MessageIds((bytes) => crypto.getRandomValues(bytes));
+    this.#ids = newIds();
+    this.#posting = new Posting(name, newIds(), (run) => void setImmediate(run));
     this.#session = new ClientSession(
       (incoming) => this.#inbox.receive(incoming),
+      this.#posting,
       performance.now(),
     );
     this.#inbox = new Inbox(this.#session, (much) => this.#roaming.hold(much));
@@ -214,6 +225,23 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     return new Promise((resolve, reject) =>
       this.#session.send(message, deadline, new Letter(id, resolve, reject))
     );
+  }
+
+  /**
+   * Posts a message to the user of that name. Nobody keeps it: whoever is away does not get it, and nobody is
+   * told. For what is worthless a moment later (positions, prices, who is typing), and as fast as it goes:
+   * what is posted in one turn of the event loop leaves together. What is posted to one recipient arrives in
+   * order; what is sent to them with {@linkcode P2pClient.send} may overtake it. What was posted just before
+   * a server is lost may be lost with it.
+   *
+   * @returns When there is room for the next one: at once as a rule, later when 256 KiB wait to leave, and
+   *   while there is no server. Whoever posts much waits for it; beyond 1 MiB nothing more is taken.
+   * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} when it does not fit into a frame,
+   *   {@linkcode ErrorCode.NameInvalid} for a name that is none, {@linkcode ErrorCode.TooSlow} when 1 MiB
+   *   waits to leave, {@linkcode ErrorCode.Closed} when the client was closed.
+   */
+  post(recipient: string, text: string): Promise<void> {
+    return this.#closed ? Promise.reject(this.#closed) : this.#posting.post(recipient, text);
   }
 
   /** The names of all users that can be written to. Errors as {@linkcode P2pClient.servers} has them. */
@@ -277,6 +305,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       await promise;
       clearTimeout(timer);
     }
+    this.#posting.flush();
     this.#closed = reason;
     clearInterval(this.#timer);
     this.#inbox.close();

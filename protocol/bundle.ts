@@ -5,9 +5,10 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
-import { FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
+import { ErrorCode, ProtocolError } from "./errors.ts";
+import { type Frame, FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
+import { type Message, textTooLong } from "./message.ts";
 import { checkName, isAscii, isUtf8, readName, readText } from "./text.ts";
 import { HEX_DIGITS, isCounted, readUuidOf, UUID_TEXT_BYTES, uuidWords } from "./uuid.ts";
 
@@ -37,6 +38,8 @@ const MIN_BYTES = FIXED_BYTES + 1 + 1 + LENGTH_BYTES;
 const SINGLE_BYTES = UUID_TEXT_BYTES + 3;
 /** The number in a counted id has 32 bits. */
 const NUMBERS = 2 ** 32;
+/** Those are so many digits. */
+const NUMBER_DIGITS = 8;
 
 const encoder = new TextEncoder();
 const words = new Int32Array(4);
@@ -44,6 +47,16 @@ const words = new Int32Array(4);
 /** The longest text that a message of type 3/0, or one in a bundle, has room for: bytes of UTF-8. */
 export function maxTextBytes(sender: string, recipient: string): number {
   return MAX_PAYLOAD_BYTES - SINGLE_BYTES - encoder.encode(sender + recipient).length;
+}
+
+/**
+ * Lets a text pass that has no more than `most` bytes of UTF-8.
+ *
+ * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} for a longer one.
+ */
+export function checkTextBytes(text: string, recipient: string, most: number): void {
+  const { length } = encoder.encode(text);
+  if (length > most) throw textTooLong(length, recipient, most);
 }
 
 /**
@@ -66,7 +79,8 @@ export function writeBundle(
   if (texts.length === 0) throw new TypeError("Cannot send a bundle of no texts");
   const most = maxTextBytes(sender, recipient);
   const { bytes, lengths } = encode(texts, most);
-  if (lengths.length === 0) throw textTooLong(encoder.encode(texts[0]).length, recipient, most);
+  // The first one did not fit.
+  if (lengths.length === 0) checkTextBytes(texts[0]!, recipient, most);
   uuidWords(id, words);
   if (!isCounted(words, 0) || (words[3]! >>> 0) + lengths.length > NUMBERS) {
     throw new TypeError(`Cannot use ${JSON.stringify(id)} for a bundle: it does not count so far`);
@@ -251,7 +265,7 @@ export function takeApart(fields: BundleFields, out: FrameWriter, hops: number):
   for (let i = 0, at = fields.texts; i < count; i++) {
     const length = view.getUint16(lengths + LENGTH_BYTES * i);
     headView.setUint16(2, headBytes - HEADER_BYTES + length);
-    for (let digit = 1, rest = number + i; digit <= 8; digit++, rest >>>= 4) {
+    for (let digit = 1, rest = number + i; digit <= NUMBER_DIGITS; digit++, rest >>>= 4) {
       head[idEnd - digit] = HEX_DIGITS[rest & 15]!;
     }
     out.join(headView, headBytes, view, at, at + length);
@@ -259,33 +273,60 @@ export function takeApart(fields: BundleFields, out: FrameWriter, hops: number):
   }
 }
 
-const fields = new BundleFields();
+/** Reads bundles one after the other, as the messages that they hold. */
+export class BundleReader {
+  /** Where everything lies in the bundle that was read last. */
+  readonly fields: BundleFields = new BundleFields();
+  /** Its sender. */
+  sender = "";
+  /** Its recipient. */
+  recipient = "";
 
-/**
- * The messages in a payload.
- *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is no bundle,
- *   {@linkcode ErrorCode.NameInvalid} when a name in it is none.
- */
-export function readBundle(payload: Uint8Array): Bundle {
-  const { view, idWords, sender, senderEnd, recipient, recipientEnd, lengths, texts, count } =
-    fields.read(payload, 0, payload.length);
-  let at = texts;
-  return {
-    id: readUuidOf(idWords),
-    sender: readName(payload, sender, senderEnd),
-    recipient: readName(payload, recipient, recipientEnd),
-    texts: Array.from({ length: count }, (_, i) => {
-      const start = at;
-      at += view.getUint16(lengths + LENGTH_BYTES * i);
-      return readText(payload, start, at, "text of a message");
-    }),
-  };
+  /**
+   * Reads a bundle.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is none,
+   *   {@linkcode ErrorCode.NameInvalid} when a name in it is none.
+   */
+  read({ bytes, start, end }: Pick<Frame, "bytes" | "start" | "end">): this {
+    const { sender, senderEnd, recipient, recipientEnd } = this.fields.read(bytes, start, end);
+    this.sender = readName(bytes, sender, senderEnd);
+    this.recipient = readName(bytes, recipient, recipientEnd);
+    return this;
+  }
+
+  /**
+   * Visits its messages, in order, each with the 16 bytes of its id, as four numbers of 32 bits; those are
+   * valid until `visit` returns.
+   */
+  forEach(visit: (message: Message, id: Int32Array) => void): void {
+    const { sender, recipient, fields: { bytes, view, idWords, lengths, texts, count } } = this;
+    const begin = readUuidOf(idWords).slice(0, -NUMBER_DIGITS);
+    words.set(idWords);
+    const first = idWords[3]! >>> 0;
+    for (let i = 0, at = texts; i < count; i++) {
+      const number = first + i;
+      words[3] = number;
+      const next = at + view.getUint16(lengths + LENGTH_BYTES * i);
+      const id = begin + number.toString(16).padStart(NUMBER_DIGITS, "0");
+      // A string of its own: part of a longer one would keep all of that in memory.
+      const text = readText(bytes, at, next, "text of a message");
+      visit({ id, sender, recipient, text }, words);
+      at = next;
+    }
+  }
 }
 
-function textTooLong(bytes: number, recipient: string, most: number): NetlabError {
-  return new NetlabError(
-    ErrorCode.TextTooLong,
-    `Cannot send a text of ${bytes} bytes to ${recipient}: at most ${most} fit into one message`,
-  );
+const reader = new BundleReader();
+
+/** The bundle in a payload. Same errors as {@linkcode BundleReader.read}. */
+export function readBundle(payload: Uint8Array): Bundle {
+  const { sender, recipient, fields } = reader.read({
+    bytes: payload,
+    start: 0,
+    end: payload.length,
+  });
+  const texts: string[] = [];
+  reader.forEach(({ text }) => texts.push(text));
+  return { id: readUuidOf(fields.idWords), sender, recipient, texts };
 }

@@ -45,12 +45,17 @@ export function writeMessage(out: FrameWriter, message: Message, subtype: number
   const bytes = fits ? out.length - before : encoder.encode(message.text).length;
   if (bytes > room) {
     out.cancel();
-    throw new NetlabError(
-      ErrorCode.TextTooLong,
-      `Cannot send a text of ${bytes} bytes to ${message.recipient}: at most ${room} fit into one message`,
-    );
+    throw textTooLong(bytes, message.recipient, room);
   }
   out.end();
+}
+
+/** The error for a text that does not fit into a message; `most` bytes would. */
+export function textTooLong(bytes: number, recipient: string, most: number): NetlabError {
+  return new NetlabError(
+    ErrorCode.TextTooLong,
+    `Cannot send a text of ${bytes} bytes to ${recipient}: at most ${most} fit into one message`,
+  );
 }
 
 /** All but the text of the message that was written last: the next one mostly has the same names. */

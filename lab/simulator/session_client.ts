@@ -6,6 +6,7 @@
  * @module
  */
 import {
+  Ability,
   Capability,
   DisconnectKind,
   ErrorCode,
@@ -20,9 +21,16 @@ import {
   writeInformationRequest,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { ClientSession, type FrameRule, type Incoming, type Outlet } from "@netlab/p2p/core";
+import {
+  ClientSession,
+  type FrameRule,
+  type Incoming,
+  MessageIds,
+  type Outlet,
+  Posting,
+} from "@netlab/p2p/core";
 import type { HistoryEvent } from "../history.ts";
-import { pick } from "../random.ts";
+import { pick, seeded } from "../random.ts";
 import type { VirtualConnection } from "./virtual_connection.ts";
 import type { VirtualNetwork } from "./virtual_network.ts";
 
@@ -67,6 +75,7 @@ export class SessionClient {
   taking = true;
   readonly #network: VirtualNetwork;
   readonly #session: ClientSession;
+  readonly #posting: Posting;
   readonly #onEvent: (event: HistoryEvent) => void;
   readonly #untaken: Incoming[] = [];
   readonly #connections = new Set<VirtualConnection>();
@@ -88,14 +97,24 @@ export class SessionClient {
     this.key = network.uuid();
     this.party = `client-${this.key}:1`;
     this.#servers = servers;
-    this.#session = new ClientSession((incoming) => {
-      const { message } = incoming;
-      const { id, sender } = message;
-      this.#onEvent({ kind: "seen", at: network.now, id, sender, recipient: name });
-      this.messages.push(message);
-      this.#untaken.push(incoming);
-      if (this.taking) this.#network.after(2 * network.random(), () => this.take());
-    }, network.now);
+    // Of its own, so that a run is the same whether or not anybody posts.
+    const random = seeded(Number.parseInt(this.key.slice(0, 8), 16));
+    const ids = new MessageIds((bytes) => {
+      for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * random();
+    });
+    this.#posting = new Posting(name, ids, (run) => network.after(0, () => this.#crashed || run()));
+    this.#session = new ClientSession(
+      (incoming) => {
+        const { message } = incoming;
+        const { id, sender } = message;
+        this.#onEvent({ kind: "seen", at: network.now, id, sender, recipient: name });
+        this.messages.push(message);
+        this.#untaken.push(incoming);
+        if (this.taking) this.#network.after(2 * network.random(), () => this.take());
+      },
+      this.#posting,
+      network.now,
+    );
     const tick = () => {
       if (this.#crashed) return;
       this.#session.tick(network.now);
@@ -165,6 +184,11 @@ export class SessionClient {
     return id;
   }
 
+  /** Posts a message, as `P2pClient.post` does. */
+  post(recipient: string, text: string): Promise<void> {
+    return this.#posting.post(recipient, text);
+  }
+
   /** The texts of the messages that came from `sender`, in order. */
   textsFrom(sender: string): string[] {
     return this.messages.filter((message) => message.sender === sender).map(({ text }) => text);
@@ -188,7 +212,7 @@ export class SessionClient {
   }
 
   #run(connection: VirtualConnection): void {
-    const outlet = { out: connection.out, receipts: true };
+    const outlet = { out: connection.out, receipts: true, bundles: true };
     this.#connections.add(connection);
     connection.start({
       frame: (frame) => {
@@ -217,7 +241,8 @@ export class SessionClient {
         if (!this.attached) this.#lookAround();
       },
     });
-    writeSessionRegistration(connection.out, { session: this.key, name: this.name });
+    const { key: session, name } = this;
+    writeSessionRegistration(connection.out, { session, name, abilities: Ability.Bundles });
     const ask = () => {
       if (connection.closed) return;
       writeInformationRequest(connection.out, Information.Servers);

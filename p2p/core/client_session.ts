@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  BundleReader,
   Capability,
   type Frame,
   FrameType,
@@ -22,6 +23,7 @@ import {
 import { IdTable } from "./id_table.ts";
 import { Incoming } from "./incoming.ts";
 import { type Outcome, Outgoing, type Outlet } from "./outgoing.ts";
+import type { Posting } from "./posting.ts";
 import { ReceivedIds } from "./received_ids.ts";
 
 export type { Incoming } from "./incoming.ts";
@@ -31,8 +33,10 @@ export type { Outcome, Outlet } from "./outgoing.ts";
 export class ClientSession {
   readonly #receive: (incoming: Incoming) => void;
   readonly #outgoing: Outgoing;
+  readonly #posting: Posting;
   readonly #seen = new ReceivedIds();
   readonly #reader = new MessageReader();
+  readonly #bundles = new BundleReader();
   /** Kept, received, and not yet taken by the program. */
   readonly #untaken = new IdTable<Incoming>();
   /** Acknowledgements of what was taken and not yet acknowledged. */
@@ -42,9 +46,10 @@ export class ClientSession {
   readonly #outlets = new Set<Outlet>();
   #now: number;
 
-  /** A session that hands what it receives to `receive`, each message once. */
-  constructor(receive: (incoming: Incoming) => void, now: number) {
+  /** A session that hands what it receives to `receive`, each message once, and lets `posting` write. */
+  constructor(receive: (incoming: Incoming) => void, posting: Posting, now: number) {
     this.#receive = receive;
+    this.#posting = posting;
     this.#outgoing = new Outgoing(now);
     this.#now = now;
   }
@@ -63,23 +68,26 @@ export class ClientSession {
   attach(outlet: Outlet): void {
     this.#outlets.add(outlet);
     this.#outgoing.attach(outlet);
+    this.#posting.attach(outlet);
   }
 
   /** A connection is gone. */
   detach(outlet: Outlet): void {
     this.#outlets.delete(outlet);
     this.#outgoing.detach(outlet);
+    this.#posting.detach(outlet);
   }
 
   /** A frame came in. Returns whether it was one that a session takes. */
   received(frame: Frame, outlet: Outlet): boolean {
     switch (frame.type) {
       case FrameType.Message:
-        this.#add(
-          this.#reader.read(frame),
-          this.#reader.id,
-          frame.subtype === MessageKind.WithReceipts,
-        );
+        if (frame.subtype === MessageKind.Bundle) this.#addBundle(frame);
+        else {this.#add(
+            this.#reader.read(frame),
+            this.#reader.id,
+            frame.subtype === MessageKind.WithReceipts,
+          );}
         return true;
       case FrameType.Receipt:
         this.#outgoing.receipts(frame);
@@ -120,6 +128,7 @@ export class ClientSession {
   /** Writes what may be written: called when there is room again. */
   pump(): void {
     this.#outgoing.pump();
+    this.#posting.pump();
   }
 
   /** Time has passed: what was not safe in time is given up. */
@@ -134,6 +143,16 @@ export class ClientSession {
   end(error: NetlabError): void {
     this.#outlets.clear();
     this.#outgoing.end(error);
+    this.#posting.end(error);
+  }
+
+  #addBundle(frame: Frame): void {
+    const { sender, fields } = this.#bundles.read(frame);
+    const areNew = this.#seen.addBundle(sender, fields);
+    this.#bundles.forEach((message, id) => {
+      if (areNew) this.#receive(new Incoming(message, id, false));
+      else this.#add(message, id, false);
+    });
   }
 
   #add(message: Message, id: Int32Array, isKept: boolean): void {

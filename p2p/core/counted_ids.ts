@@ -71,9 +71,16 @@ export class MessageIds {
     fill(this.#stream);
   }
 
-  /** The next id, a UUID in lower-case text. */
-  next(): string {
+  /**
+   * The next id, a UUID in lower-case text; of `count` of them the first: the others have the numbers behind
+   * it, and all else in common.
+   */
+  next(count = 1): string {
     const bytes = this.#bytes;
+    if (this.#number + count > 2 ** 32) {
+      this.#number = 0;
+      this.#fill(this.#stream);
+    }
     if (this.#used === this.#random.length) {
       this.#fill(this.#random);
       this.#used = 0;
@@ -84,13 +91,15 @@ export class MessageIds {
     }
     bytes[6] = 0x80 | (bytes[6]! & 0x0f);
     bytes[8] = 0x80 | (bytes[8]! & 0x3f);
-    const number = this.#number++;
+    const number = this.#number;
+    this.#number += count;
     for (let i = 0; i < 4; i++) bytes[15 - i] = number >>> (8 * i);
-    if (this.#number === 2 ** 32) {
-      this.#number = 0;
-      this.#fill(this.#stream);
-    }
     return readUuid(bytes, 0);
+  }
+
+  /** The last `count` of what {@linkcode MessageIds.next} gave were not used. */
+  giveBack(count: number): void {
+    this.#number -= count;
   }
 }
 

@@ -28,6 +28,7 @@ export * from "./mailbox.ts";
 export * from "./mesh.ts";
 export * from "./pulse.ts";
 export * from "./outgoing.ts";
+export * from "./posting.ts";
 export * from "./questions.ts";
 export * from "./name_table.ts";
 export * from "./ready_frames.ts";

@@ -51,6 +51,8 @@ export interface Outlet {
   readonly out: FrameWriter;
   /** Whether the server keeps messages and sends receipts; those of the first generation do not. */
   readonly receipts: boolean;
+  /** Whether the server takes many messages in one frame. */
+  readonly bundles: boolean;
 }
 
 const words = new Int32Array(4);

@@ -14,7 +14,16 @@ import {
   ReceiptState,
 } from "@netlab/protocol";
 import { ClientSession } from "@netlab/p2p/core";
-import { asked, connection, decode, message, receipts, start, written } from "./session_parts.ts";
+import {
+  asked,
+  connection,
+  decode,
+  message,
+  posting,
+  receipts,
+  start,
+  written,
+} from "./session_parts.ts";
 
 /** As many messages may be under way, and as many bytes wait to leave. */
 const MAX_UNDER_WAY = 4_096;
@@ -237,7 +246,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const texts: string[] = [];
-    const session = new ClientSession(() => {}, 0);
+    const session = new ClientSession(() => {}, posting().posting, 0);
     const outlet = connection(false);
     const next = (left: number) => {
       if (left === 0) return;

@@ -19,13 +19,25 @@ import {
   ReceiptState,
   writeReceipts,
 } from "@netlab/protocol";
-import { ClientSession, type Incoming, type Outlet } from "@netlab/p2p/core";
+import { ClientSession, type Incoming, MessageIds, type Outlet, Posting } from "@netlab/p2p/core";
 import { randomUuid, seeded } from "../../../lab/random.ts";
 
 const random = seeded(7);
 
-export function connection(receipts = true): Outlet & { out: FrameWriter } {
-  return { out: new FrameWriter(), receipts };
+export function connection(receipts = true, bundles = true): Outlet & { out: FrameWriter } {
+  return { out: new FrameWriter(), receipts, bundles };
+}
+
+/** What posts as Ann; `turn` ends a turn of the event loop. */
+export function posting(): { posting: Posting; turn: () => void } {
+  const due: (() => void)[] = [];
+  const ids = new MessageIds((bytes) => {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * random();
+  });
+  const turn = () => {
+    for (const run of due.splice(0)) run();
+  };
+  return { posting: new Posting("Ann", ids, (run) => due.push(run)), turn };
 }
 
 export function decode(bytes: Uint8Array): Frame[] {
@@ -73,10 +85,14 @@ export function start() {
   const accepted: string[] = [];
   const outcomes: string[] = [];
   const incoming: Incoming[] = [];
-  const session = new ClientSession((one) => {
-    incoming.push(one);
-    received.push(one.message);
-  }, 0);
+  const session = new ClientSession(
+    (one) => {
+      incoming.push(one);
+      received.push(one.message);
+    },
+    posting().posting,
+    0,
+  );
   const send = (text: string, deadline = 1_000) => {
     const sent = message(text);
     const nameOf = (error: NetlabError) =>

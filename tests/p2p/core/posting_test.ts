@@ -1,0 +1,302 @@
+/**
+ * The posting half of a user's session: what leaves together, in which order and in which form, and how
+ * much may wait. And the other end: that a session receives each message of a bundle once.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  ErrorCode,
+  isCounted,
+  MAX_PAYLOAD_BYTES,
+  MessageKind,
+  NetlabError,
+  readBundle,
+  readMessage,
+  uuidWords,
+  writeBundle,
+  writeMessage,
+} from "@netlab/protocol";
+import type { Outlet } from "@netlab/p2p/core";
+import { connection, decode, frameOf, posting, start } from "./session_parts.ts";
+import { idsFrom } from "./test_user.ts";
+
+/** What was written since the last time, frame by frame: for whom, and the texts. */
+function frames({ out }: Outlet) {
+  return decode(out.take()).map(({ subtype, payload }) => {
+    if (subtype === MessageKind.Bundle) {
+      const { id, recipient, texts } = readBundle(payload);
+      return { ids: idsFrom(id, texts.length), recipient, texts };
+    }
+    assertEquals(subtype, MessageKind.Plain);
+    const { id, recipient, text } = readMessage(payload);
+    return { ids: [id], recipient, texts: [text] };
+  });
+}
+
+const shown = (outlet: Outlet) =>
+  frames(outlet).map(({ recipient, texts }) => `${recipient}: ${texts.join(" ")}`);
+
+/** Whether a promise is settled by now. */
+async function isSettled(promise: Promise<void>): Promise<boolean> {
+  let settled = false;
+  void promise.then(() => settled = true, () => settled = true);
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+  return settled;
+}
+
+Deno.test({
+  name:
+    "what is posted in a turn leaves at its end, a frame for each row to one recipient, in order",
+  permissions: "none",
+  fn() {
+    const { posting: ann, turn } = posting();
+    const outlet = connection();
+    ann.attach(outlet);
+    for (const text of ["one", "two", "three"]) void ann.post("Bob", text);
+    void ann.post("Cid", "four");
+    void ann.post("Bob", "five");
+    assertEquals(outlet.out.length, 0);
+    turn();
+    assertEquals(shown(outlet), ["Bob: one two three", "Cid: four", "Bob: five"]);
+    turn();
+    assertEquals(outlet.out.length, 0);
+    void ann.post("Bob", "six");
+    turn();
+    assertEquals(shown(outlet), ["Bob: six"]);
+  },
+});
+
+Deno.test({
+  name: "posted messages count on from frame to frame, without a gap",
+  permissions: "none",
+  async fn() {
+    const { posting: ann, turn } = posting();
+    const outlet = connection();
+    ann.attach(outlet);
+    const ids: string[] = [];
+    for (const letter of ["x", "é", "🦊"]) {
+      for (let i = 0; i < 3_000; i++) {
+        if (await isSettled(ann.post("Bob", letter.repeat(50)))) continue;
+        turn();
+        ids.push(...frames(outlet).flatMap(({ ids }) => ids));
+        ann.pump();
+      }
+    }
+    turn();
+    ids.push(...frames(outlet).flatMap(({ ids }) => ids));
+    assertEquals(ids.length, 9_000);
+    const words = ids.map((id) => uuidWords(id, new Int32Array(4)));
+    assertEquals(words.map((id) => id[3]), ids.map((_, index) => index));
+    assert(words.every((id) => isCounted(id, 0) && id[0] === words[0]![0]));
+  },
+});
+
+Deno.test({
+  name: "what fills a frame leaves before the turn ends, and frames are full",
+  permissions: "none",
+  fn() {
+    const { posting: ann, turn } = posting();
+    const outlet = connection();
+    ann.attach(outlet);
+    const text = "x".repeat(1_000);
+    for (let i = 0; i < 65; i++) void ann.post("Bob", text);
+    assertEquals(outlet.out.length, 0);
+    void ann.post("Bob", text);
+    const [full, ...rest] = decode(outlet.out.take());
+    assertEquals(rest.length, 1, "what did not fit");
+    assert(MAX_PAYLOAD_BYTES - full!.payload.length < 1_002);
+    turn();
+    assertEquals(outlet.out.length, 0);
+  },
+});
+
+Deno.test({
+  name: "whoever posts is asked to wait when 256 KiB wait, and goes on when there is room",
+  permissions: "none",
+  async fn() {
+    const { posting: ann, turn } = posting();
+    const outlet = connection();
+    ann.attach(outlet);
+    const text = "x".repeat(998);
+    const room = ann.post("Bob", text);
+    assertStrictEquals(ann.post("Bob", text), room, "nothing is made for a message");
+    let count = 2;
+    let last = room;
+    while (last === room) {
+      last = ann.post("Bob", text);
+      count++;
+    }
+    assert(count > 250 && count < 275, `${count} KiB`);
+    assert(!await isSettled(last));
+    turn();
+    assert(!await isSettled(last), "it was written, and has not left");
+    const texts = frames(outlet).flatMap(({ texts }) => texts);
+    ann.pump();
+    assert(await isSettled(last));
+    turn();
+    assertEquals([...texts, ...frames(outlet).flatMap(({ texts }) => texts)].length, count);
+    assertStrictEquals(ann.post("Bob", text), room);
+  },
+});
+
+Deno.test({
+  name:
+    "what is posted while there is no server waits for one, up to 1 MiB, and no unhandled rejection",
+  permissions: "none",
+  async fn() {
+    const { posting: ann, turn } = posting();
+    const first = ann.post("Bob", "first");
+    turn();
+    assert(!await isSettled(first));
+    let refused = 0;
+    for (let i = 0; i < 1_100; i++) {
+      const post = ann.post("Bob", "x".repeat(998));
+      if (await isSettled(post)) {
+        const error = await assertRejects(() => post, NetlabError);
+        assertEquals(error.code, ErrorCode.TooSlow);
+        refused++;
+      } else void ann.post("Bob", "");
+    }
+    assert(refused > 40 && refused < 80, `${refused} refused`);
+    const outlet = connection();
+    ann.attach(outlet);
+    assert(!await isSettled(first), "there is no room yet");
+    const texts: string[] = [];
+    while (outlet.out.length > 0) {
+      assert(outlet.out.length < 256 * 1024 + MAX_PAYLOAD_BYTES + 6, "no more at a time");
+      texts.push(...frames(outlet).flatMap(({ texts }) => texts));
+      ann.pump();
+    }
+    assert(await isSettled(first));
+    assertEquals(texts[0], "first");
+    assertEquals(texts.filter((text) => text.length === 998).length, 1_100 - refused);
+  },
+});
+
+Deno.test({
+  name: "what is posted goes as single messages to a server that takes no bundles",
+  permissions: "none",
+  fn() {
+    for (const receipts of [true, false]) {
+      const { posting: ann, turn } = posting();
+      const outlet = connection(receipts, false);
+      ann.attach(outlet);
+      for (const text of ["one", "two"]) void ann.post("Bob", text);
+      turn();
+      assertEquals(shown(outlet), ["Bob: one", "Bob: two"]);
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "what was not written goes over the next connection, and what was written stays where it is",
+  permissions: "none",
+  fn() {
+    const { posting: ann, turn } = posting();
+    const [one, two] = [connection(), connection()];
+    ann.attach(one);
+    void ann.post("Bob", "one");
+    turn();
+    void ann.post("Bob", "two");
+    ann.detach(one);
+    turn();
+    ann.attach(two);
+    // A move: the new connection is there before the old one has gone.
+    void ann.post("Bob", "three");
+    ann.detach(one);
+    turn();
+    assertEquals([shown(one), shown(two)], [["Bob: one"], ["Bob: two", "Bob: three"]]);
+  },
+});
+
+Deno.test({
+  name: "a post that cannot be is refused, and takes nothing else with it",
+  permissions: "none",
+  async fn() {
+    const { posting: ann, turn } = posting();
+    const outlet = connection();
+    ann.attach(outlet);
+    const most = MAX_PAYLOAD_BYTES - 39 - "AnnBob".length;
+    const refused = async (recipient: string, text: string) =>
+      (await assertRejects(() => ann.post(recipient, text), NetlabError)).code;
+    void ann.post("Bob", "before");
+    assertEquals(await refused("", "x"), ErrorCode.NameInvalid);
+    assertEquals(await refused("a\0b", "x"), ErrorCode.NameInvalid);
+    assertEquals(await refused("Bob", "x".repeat(most + 1)), ErrorCode.TextTooLong);
+    assertEquals(await refused("Cid", "é".repeat(most / 2 + 1)), ErrorCode.TextTooLong);
+    void ann.post("Bob", "x".repeat(most));
+    void ann.post("Bob", "half \ud83e");
+    turn();
+    const texts = frames(outlet).flatMap(({ texts }) => texts);
+    assertEquals(texts, ["before", "x".repeat(most), "half \ufffd"]);
+  },
+});
+
+Deno.test({
+  name: "the end of a session refuses whoever waits for room",
+  permissions: "none",
+  async fn() {
+    const { posting: ann } = posting();
+    const post = ann.post("Bob", "hello");
+    ann.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
+    assertEquals((await assertRejects(() => post, NetlabError)).code, ErrorCode.Closed);
+    const outlet = connection();
+    ann.attach(outlet);
+    assertEquals(outlet.out.length, 0);
+  },
+});
+
+Deno.test({
+  name: "flush writes all that waits, however much it is",
+  permissions: "none",
+  fn() {
+    const { posting: ann } = posting();
+    const outlet = connection();
+    for (let i = 0; i < 1_000; i++) void ann.post("Bob", "x".repeat(998));
+    ann.attach(outlet);
+    ann.flush();
+    assertEquals(frames(outlet).flatMap(({ texts }) => texts).length, 1_000);
+  },
+});
+
+Deno.test({
+  name: "a session receives each message of a bundle once, whatever came before in which form",
+  permissions: "none",
+  fn() {
+    const { session, received } = start();
+    const outlet = connection();
+    const id = "0f1e2d3c-4b5a-8111-9222-3333fffffff0";
+    const ids = idsFrom(id, 9);
+    const bundle = (first: number, ...texts: string[]) =>
+      frameOf((out) =>
+        writeBundle(out, { id: ids[first]!, sender: "Cid", recipient: "Bob", texts })
+      );
+    const single = (number: number) =>
+      frameOf((out) =>
+        writeMessage(
+          out,
+          { id: ids[number]!, sender: "Cid", recipient: "Bob", text: `${number}` },
+          MessageKind.Plain,
+        )
+      );
+    for (
+      const frame of [
+        bundle(0, "0", "1"),
+        single(3),
+        bundle(0, "0", "1"),
+        bundle(5, "5", "6"),
+        bundle(1, "1", "2", "3", "4", "5", "6", "7"),
+        single(7),
+        single(8),
+        bundle(8, "8"),
+      ]
+    ) assert(session.received(frame, outlet));
+    assertEquals(received.map(({ text }) => text), [..."013562478"]);
+    for (const { id, text, sender, recipient } of received) {
+      assertEquals([id, sender, recipient], [ids[Number(text)], "Cid", "Bob"]);
+    }
+    assertEquals(outlet.out.length, 0);
+  },
+});
