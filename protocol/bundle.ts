@@ -301,14 +301,15 @@ export class BundleReader {
    */
   forEach(visit: (message: Message, id: Int32Array) => void): void {
     const { sender, recipient, fields: { bytes, view, idWords, lengths, texts, count } } = this;
-    const begin = readUuidOf(idWords).slice(0, -NUMBER_DIGITS);
     words.set(idWords);
     const first = idWords[3]! >>> 0;
+    let begin = "";
     for (let i = 0, at = texts; i < count; i++) {
       const number = first + i;
       words[3] = number;
+      if (i === 0 || (number & 0xffff) === 0) begin = readUuidOf(words).slice(0, -4);
       const next = at + view.getUint16(lengths + LENGTH_BYTES * i);
-      const id = begin + number.toString(16).padStart(NUMBER_DIGITS, "0");
+      const id = begin + (HEX[(number >>> 8) & 0xff]! + HEX[number & 0xff]!);
       // A string of its own: part of a longer one would keep all of that in memory.
       const text = readText(bytes, at, next, "text of a message");
       visit({ id, sender, recipient, text }, words);
@@ -316,6 +317,9 @@ export class BundleReader {
     }
   }
 }
+
+/** The two hex digits of each byte. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 const reader = new BundleReader();
 

@@ -59,6 +59,13 @@ export const CONTENDERS = {
     protocol: "netlab-receipts",
     library: true,
   },
+  post: {
+    name: "netlab, client library, post",
+    product: "netlab",
+    server: "netlab",
+    protocol: "netlab-bundle",
+    library: true,
+  },
   disk: {
     name: "netlab, receipts, --data",
     product: "netlab",
@@ -176,8 +183,8 @@ export const SCENARIOS: readonly Scenario[] = [
     title: "1 pair, 64 B",
     about:
       "One user writes 64 bytes of text to another, again and again, with up to 8,192 messages " +
-      "under way.",
-    contenders: ["session", "frames", "bare", "nats", "redis", "mosquitto"],
+      "under way. The client library's two users share the generator's core.",
+    contenders: ["session", "frames", "bare", "post", "nats", "redis", "mosquitto"],
     size: 64,
     work: rate(1, 8_192),
     ...perSecond,

@@ -51,10 +51,13 @@ test("p2p client posts to users here and at another server, each message once an
   const carol = await connect("Carol", first);
   const [atBob, atCarol] = [new Inbox(bob), new Inbox(carol)];
   const texts = numbers(50_000);
-  for (const text of texts) {
-    await alice.post("Bob", text);
-    await alice.post("Carol", text);
-  }
+  const posting = async () => {
+    for (const text of texts) {
+      await alice.post("Bob", text);
+      await alice.post("Carol", text);
+    }
+  };
+  await within("all is posted", posting());
   for (const inbox of [atBob, atCarol]) {
     await eventually("all has come", () => inbox.messages.length >= texts.length);
     assertEquals(inbox.from("Alice").join(), texts.join());
@@ -69,11 +72,14 @@ test("p2p client that posts without a pause lets others have their turn", async 
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
   let posted = 0;
-  try {
+  const posting = async () => {
     while (turns < 20) {
       await alice.post("Bob", `${posted++} ${"x".repeat(50)}`);
       assert(posted < 5_000_000, "the event loop is starved");
     }
+  };
+  try {
+    await within("others have had their turn", posting());
   } finally {
     clearInterval(timer);
   }
@@ -142,7 +148,7 @@ test("p2p client that posts while users move from server to server: nothing come
     await eventually("messages went through", () => inbox.messages.length > before);
   }
   stopped = true;
-  await posting;
+  await within("there is room", posting);
   const last = `${posted++}`;
   await alice.post("Bob", last);
   await eventually("the last one is there", () => inbox.messages.at(-1)?.text === last);

@@ -161,6 +161,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "bundle reader visits each message with its id, in text and in numbers",
+  permissions: "none",
+  fn() {
+    const out = new p.FrameWriter();
+    for (const first of [FIRST, FIRST.slice(0, -8) + "0001fffe", FIRST.slice(0, -8) + "fffffffc"]) {
+      p.writeBundle(out, {
+        id: first,
+        sender: "Zoë",
+        recipient: "Bob",
+        texts: ["a", "", "c", "d"],
+      });
+      const [frame] = framesIn(out.take());
+      const seen: string[] = [];
+      new p.BundleReader().read(frame!).forEach(({ id, sender, recipient, text }, words) => {
+        assertStrictEquals(id, p.readUuidOf(words));
+        assertEquals([sender, recipient], ["Zoë", "Bob"]);
+        seen.push(`${id} ${text}`);
+      });
+      assertEquals(seen, ["a", "", "c", "d"].map((text, i) => `${idBehind(first, i)} ${text}`));
+    }
+  },
+});
+
+Deno.test({
   name: "texts in a bundle that end and begin with half a character stay apart",
   permissions: "none",
   fn() {

@@ -1,6 +1,6 @@
 /**
  * A generator that loads a netlab server through the client library, as programs do: two clients in this
- * process, one that sends and one that takes. Started and answering as the other generator.
+ * process, one that sends or posts and one that takes. Started and answering as the other generator.
  *
  * @module
  */
@@ -23,14 +23,15 @@ async function measure(load: RateLoad): Promise<RateResult> {
   const taking = (async () => {
     for await (const _message of receiver) arrived++;
   })();
+  const posts = load.protocol === "netlab-bundle";
   const sendOn = async () => {
     while (sending && failed === undefined) {
       sent++;
-      await sender.send(receiver.name, body);
+      await (posts ? sender.post(receiver.name, body) : sender.send(receiver.name, body));
     }
   };
-  // So many messages are on their way to `accepted`.
-  const senders = Array.from({ length: load.window }, () =>
+  // So many messages are on their way to `accepted`; how many are posted, the library knows.
+  const senders = Array.from({ length: posts ? 1 : load.window }, () =>
     sendOn().catch((error) => {
       failed ??= error;
     }));
