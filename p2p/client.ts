@@ -8,6 +8,7 @@
 import type { Message } from "@netlab/protocol";
 import { DEFAULT_HOST, DEFAULT_PORTS, parseAddress } from "@netlab/protocol/address";
 import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
+import { readUuidOf } from "@netlab/protocol/uuid";
 import type { ClientSession, Inbox, MessageIds, Outcome, Roaming } from "./client_parts.ts";
 import type { ClientStatus } from "./roaming.ts";
 
@@ -208,11 +209,11 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    */
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
-    const id = this.#ids.next();
-    const message = { id, sender: this.name, recipient, text };
+    const id = this.#ids.nextWords();
+    const message = { sender: this.name, recipient, text };
     const deadline = performance.now() + (this.#options.sendTimeoutMs ?? 30_000);
     return new Promise((resolve, reject) =>
-      this.#session.send(message, deadline, new Letter(id, resolve, reject))
+      this.#session.send(id, message, deadline, new Letter(readUuidOf(id), resolve, reject))
     );
   }
 

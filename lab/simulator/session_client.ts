@@ -16,6 +16,7 @@ import {
   readBareName,
   readError,
   readServers,
+  uuidWords,
   writeDisconnect,
   writeInformationRequest,
   writeSessionRegistration,
@@ -149,7 +150,8 @@ export class SessionClient {
       this.#onEvent({ kind, at: this.#network.now, id });
     this.#onEvent({ kind: "sent", at: this.#network.now, id, sender, recipient, sequence });
     this.#session.send(
-      { id, sender: this.name, recipient, text },
+      uuidWords(id, new Int32Array(4)),
+      { sender, recipient, text },
       this.#network.now + timeoutMs,
       {
         accepted: (error) => {

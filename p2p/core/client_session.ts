@@ -21,11 +21,11 @@ import {
 } from "@netlab/protocol";
 import { IdTable } from "./id_table.ts";
 import { Incoming } from "./incoming.ts";
-import { type Outcome, Outgoing, type Outlet } from "./outgoing.ts";
+import { type NewMessage, type Outcome, Outgoing, type Outlet } from "./outgoing.ts";
 import { ReceivedIds } from "./received_ids.ts";
 
 export type { Incoming } from "./incoming.ts";
-export type { Outcome, Outlet } from "./outgoing.ts";
+export type { NewMessage, Outcome, Outlet } from "./outgoing.ts";
 
 /** The state of one user that outlives connections. */
 export class ClientSession {
@@ -54,9 +54,13 @@ export class ClientSession {
     this.#outgoing.whenSettled(settled);
   }
 
-  /** Sends a message, now or on the next connection; gives up at `deadline` when it is not safe by then. */
-  send(message: Message, deadline: number, outcome: Outcome): void {
-    this.#outgoing.send(message, deadline, outcome);
+  /**
+   * Sends a message, now or on the next connection; gives up at `deadline` when it is not safe by then.
+   *
+   * @param id A UUID as four numbers of 32 bits, big-endian.
+   */
+  send(id: Int32Array, message: NewMessage, deadline: number, outcome: Outcome): void {
+    this.#outgoing.send(id, message, deadline, outcome);
   }
 
   /** There is a connection to send on: what is not safe yet is sent again, in order. */

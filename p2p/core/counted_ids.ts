@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { HEX_PAIRS, NO_HEX_PAIR, readUuid } from "@netlab/protocol";
+import { HEX_PAIRS, NO_HEX_PAIR, readUuidOf } from "@netlab/protocol";
 import { type NameFactors, NameTable } from "./name_table.ts";
 
 /** Senders whose streams are remembered at least; twice as many at most. */
@@ -16,10 +16,8 @@ const FIRST_SPAN = 1_024;
 /** And at most: what is left out for longer than this is not known any more. Powers of two. */
 const MAX_SPAN = 65_536;
 
-/** Bytes of the stream in an id; it begins with them. */
-const STREAM_BYTES = 6;
-/** Bytes behind those that are random, but for version and variant. */
-const RANDOM_BYTES = 6;
+/** Random numbers that an id needs: for the 12 bits behind its version, and the 30 behind its variant. */
+const RANDOM_WORDS = 2;
 
 /** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
 export function isCounted(words: Int32Array, at: number): boolean {
@@ -63,39 +61,43 @@ const HYPHEN = 0x2d;
  */
 export class MessageIds {
   readonly #fill: (bytes: Uint8Array<ArrayBuffer>) => void;
-  readonly #bytes = new Uint8Array(16);
-  readonly #stream = new Uint8Array(STREAM_BYTES);
-  /** Random bytes for many ids: to ask for a few takes as long as to ask for many. */
-  readonly #random = new Uint8Array(64 * RANDOM_BYTES);
+  readonly #id = new Int32Array(4);
+  /** Random numbers for many ids: to ask for a few takes as long as to ask for many. */
+  readonly #random = new Int32Array(64 * RANDOM_WORDS);
   #used = this.#random.length;
   #number = 0;
 
   /** Ids of a new stream; `fill` fills bytes with numbers that nobody can foresee. */
   constructor(fill: (bytes: Uint8Array<ArrayBuffer>) => void) {
     this.#fill = fill;
-    fill(this.#stream);
+    this.#begin();
   }
 
   /** The next id, a UUID in lower-case text. */
   next(): string {
-    const bytes = this.#bytes;
-    if (this.#used === this.#random.length) {
-      this.#fill(this.#random);
+    return readUuidOf(this.nextWords());
+  }
+
+  /** The next id, as four numbers of 32 bits, big-endian; valid until the one after it is asked for. */
+  nextWords(): Int32Array {
+    const random = this.#random;
+    if (this.#used === random.length) {
+      this.#fill(new Uint8Array(random.buffer));
       this.#used = 0;
     }
-    bytes.set(this.#stream);
-    for (let i = STREAM_BYTES; i < STREAM_BYTES + RANDOM_BYTES; i++) {
-      bytes[i] = this.#random[this.#used++]!;
-    }
-    bytes[6] = 0x80 | (bytes[6]! & 0x0f);
-    bytes[8] = 0x80 | (bytes[8]! & 0x3f);
-    const number = this.#number++;
-    for (let i = 0; i < 4; i++) bytes[15 - i] = number >>> (8 * i);
-    if (this.#number === 2 ** 32) {
-      this.#number = 0;
-      this.#fill(this.#stream);
-    }
-    return readUuid(bytes, 0);
+    if (this.#number === 2 ** 32) this.#begin();
+    const id = this.#id;
+    id[1] = (id[1]! & ~0xffff) | 0x8000 | (random[this.#used]! & 0x0fff);
+    id[2] = (0b10 << 30) | (random[this.#used + 1]! & 0x3fff_ffff);
+    id[3] = this.#number++;
+    this.#used += RANDOM_WORDS;
+    return id;
+  }
+
+  /** Begins a stream. */
+  #begin(): void {
+    this.#fill(new Uint8Array(this.#id.buffer));
+    this.#number = 0;
   }
 }
 

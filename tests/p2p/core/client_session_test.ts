@@ -241,7 +241,7 @@ Deno.test({
     const outlet = connection(false);
     const next = (left: number) => {
       if (left === 0) return;
-      session.send(message(`${left}`), 1_000, {
+      session.send(Int32Array.of(0, 0, 0, left), message(`${left}`), 1_000, {
         accepted: () => {},
         ended: () => {
           texts.push(`${left}`);

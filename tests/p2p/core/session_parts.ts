@@ -17,6 +17,7 @@ import {
   type Receipt,
   ReceiptKind,
   ReceiptState,
+  uuidWords,
   writeReceipts,
 } from "@netlab/protocol";
 import { ClientSession, type Incoming, type Outlet } from "@netlab/p2p/core";
@@ -81,7 +82,7 @@ export function start() {
     const sent = message(text);
     const nameOf = (error: NetlabError) =>
       Object.entries(ErrorCode).find(([, code]) => code === error.code)?.[0];
-    session.send(sent, deadline, {
+    session.send(uuidWords(sent.id, new Int32Array(4)), sent, deadline, {
       accepted: (error) => accepted.push(`${text} ${error ? nameOf(error) : "ok"}`),
       ended: (error) => outcomes.push(`${text} ${error ? nameOf(error) : "ok"}`),
     });
