@@ -80,7 +80,7 @@ export interface P2pClientOptions {
   servers?: readonly string[];
   /**
    * How long {@linkcode P2pClient.send} waits for a server to say that it has a message safe:
-   * milliseconds.
+   * milliseconds. The client looks at the clock once a second, so it may wait two seconds longer.
    *
    * @default {30000}
    */
@@ -211,9 +211,9 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     if (this.#closed) return Promise.reject(this.#closed);
     const id = this.#ids.nextWords();
     const message = { sender: this.name, recipient, text };
-    const deadline = performance.now() + (this.#options.sendTimeoutMs ?? 30_000);
+    const { sendTimeoutMs = 30_000 } = this.#options;
     return new Promise((resolve, reject) =>
-      this.#session.send(id, message, deadline, new Letter(readUuidOf(id), resolve, reject))
+      this.#session.send(id, message, sendTimeoutMs, new Letter(readUuidOf(id), resolve, reject))
     );
   }
 

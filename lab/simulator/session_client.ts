@@ -152,7 +152,7 @@ export class SessionClient {
     this.#session.send(
       uuidWords(id, new Int32Array(4)),
       { sender, recipient, text },
-      this.#network.now + timeoutMs,
+      timeoutMs,
       {
         accepted: (error) => {
           // No answer in time leaves open whether the network has it; all others are a no.

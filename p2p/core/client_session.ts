@@ -55,12 +55,13 @@ export class ClientSession {
   }
 
   /**
-   * Sends a message, now or on the next connection; gives up at `deadline` when it is not safe by then.
+   * Sends a message, now or on the next connection; gives up when it is not safe `timeoutMs` milliseconds
+   * after the next tick.
    *
    * @param id A UUID as four numbers of 32 bits, big-endian.
    */
-  send(id: Int32Array, message: NewMessage, deadline: number, outcome: Outcome): void {
-    this.#outgoing.send(id, message, deadline, outcome);
+  send(id: Int32Array, message: NewMessage, timeoutMs: number, outcome: Outcome): void {
+    this.#outgoing.send(id, message, timeoutMs, outcome);
   }
 
   /** There is a connection to send on: what is not safe yet is sent again, in order. */

@@ -65,6 +65,8 @@ class Sending implements MessageId {
   readonly id3: number;
   /** Whether the network has it safe. */
   isSafe = false;
+  /** When it is given up, if it is not safe by then; known from the first tick on: milliseconds. */
+  deadline: number | undefined = undefined;
   /** What it took on the connection of now: bytes; 0 when it was not written there. */
   bytes = 0;
   /** How long it is waited until it is asked how its story ended; twice as long each time: milliseconds. */
@@ -77,7 +79,7 @@ class Sending implements MessageId {
   constructor(
     id: Int32Array,
     readonly message: NewMessage,
-    readonly deadline: number,
+    readonly timeoutMs: number,
     readonly outcome: Outcome,
   ) {
     this.id0 = id[0]!;
@@ -119,12 +121,13 @@ export class Outgoing {
   }
 
   /**
-   * Sends a message, now or on the next connection; gives up at `deadline` when it is not safe by then.
+   * Sends a message, now or on the next connection; gives up when it is not safe `timeoutMs` milliseconds
+   * after the next tick.
    *
    * @param id A UUID as four numbers of 32 bits, big-endian.
    */
-  send(id: Int32Array, message: NewMessage, deadline: number, outcome: Outcome): void {
-    const sending = new Sending(id, message, deadline, outcome);
+  send(id: Int32Array, message: NewMessage, timeoutMs: number, outcome: Outcome): void {
+    const sending = new Sending(id, message, timeoutMs, outcome);
     const atOnce = this.#unsent.size === 0 && this.#mayWrite() && !this.#isBehind(sending);
     this.#sendings.add(sending);
     sending.before = this.#last;
@@ -195,7 +198,9 @@ export class Outgoing {
       this.#ask();
     }
     for (const sending of this.#all()) {
-      if (sending.isSafe || now < sending.deadline) continue;
+      if (sending.isSafe) continue;
+      sending.deadline ??= now + sending.timeoutMs;
+      if (now < sending.deadline) continue;
       const { recipient } = sending.message;
       this.#end(
         sending,

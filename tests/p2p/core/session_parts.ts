@@ -78,11 +78,11 @@ export function start() {
     incoming.push(one);
     received.push(one.message);
   }, 0);
-  const send = (text: string, deadline = 1_000) => {
+  const send = (text: string, timeoutMs = 1_000) => {
     const sent = message(text);
     const nameOf = (error: NetlabError) =>
       Object.entries(ErrorCode).find(([, code]) => code === error.code)?.[0];
-    session.send(uuidWords(sent.id, new Int32Array(4)), sent, deadline, {
+    session.send(uuidWords(sent.id, new Int32Array(4)), sent, timeoutMs, {
       accepted: (error) => accepted.push(`${text} ${error ? nameOf(error) : "ok"}`),
       ended: (error) => outcomes.push(`${text} ${error ? nameOf(error) : "ok"}`),
     });
