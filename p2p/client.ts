@@ -8,7 +8,6 @@
 import type { Message } from "@netlab/protocol";
 import { DEFAULT_HOST, DEFAULT_PORTS, parseAddress } from "@netlab/protocol/address";
 import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
-import { readUuidOf } from "@netlab/protocol/uuid";
 import type { ClientSession, Inbox, MessageIds, Outcome, Roaming } from "./client_parts.ts";
 import type { ClientStatus } from "./roaming.ts";
 
@@ -209,11 +208,11 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    */
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
-    const id = this.#ids.nextWords();
+    const id = this.#ids.next();
     const message = { sender: this.name, recipient, text };
     const { sendTimeoutMs = 30_000 } = this.#options;
     return new Promise((resolve, reject) =>
-      this.#session.send(id, message, sendTimeoutMs, new Letter(readUuidOf(id), resolve, reject))
+      this.#session.send(this.#ids.words, message, sendTimeoutMs, new Letter(id, resolve, reject))
     );
   }
 

@@ -60,8 +60,9 @@ const HYPHEN = 0x2d;
  * so that nobody can use the next one first.
  */
 export class MessageIds {
+  /** The id that was made last, as four numbers of 32 bits, big-endian; valid until the next one is made. */
+  readonly words: Int32Array<ArrayBuffer> = new Int32Array(4);
   readonly #fill: (bytes: Uint8Array<ArrayBuffer>) => void;
-  readonly #id = new Int32Array(4);
   /** Random numbers for many ids: to ask for a few takes as long as to ask for many. */
   readonly #random = new Int32Array(64 * RANDOM_WORDS);
   #used = this.#random.length;
@@ -73,30 +74,25 @@ export class MessageIds {
     this.#begin();
   }
 
-  /** The next id, a UUID in lower-case text. */
+  /** Makes the next id, a UUID in lower-case text. */
   next(): string {
-    return readUuidOf(this.nextWords());
-  }
-
-  /** The next id, as four numbers of 32 bits, big-endian; valid until the one after it is asked for. */
-  nextWords(): Int32Array {
     const random = this.#random;
     if (this.#used === random.length) {
       this.#fill(new Uint8Array(random.buffer));
       this.#used = 0;
     }
     if (this.#number === 2 ** 32) this.#begin();
-    const id = this.#id;
+    const id = this.words;
     id[1] = (id[1]! & ~0xffff) | 0x8000 | (random[this.#used]! & 0x0fff);
     id[2] = (0b10 << 30) | (random[this.#used + 1]! & 0x3fff_ffff);
     id[3] = this.#number++;
     this.#used += RANDOM_WORDS;
-    return id;
+    return readUuidOf(id);
   }
 
   /** Begins a stream. */
   #begin(): void {
-    this.#fill(new Uint8Array(this.#id.buffer));
+    this.#fill(new Uint8Array(this.words.buffer));
     this.#number = 0;
   }
 }
