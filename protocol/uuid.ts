@@ -47,7 +47,8 @@ export function readUuid(bytes: Uint8Array, at: number): string {
 
 /** The UUID in text that begins at `at`, in lower case. It must be one. */
 export function readUuidText(bytes: Uint8Array, at: number): string {
-  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | SMALL_LETTER;
+  // This bit makes letters small, and digits and hyphens have it.
+  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | 0x20;
   return String.fromCharCode.apply(null, codes);
 }
 
@@ -76,9 +77,6 @@ export function uuidWords(uuid: string, words: Int32Array): Int32Array {
   for (let i = 0; i < 4; i++) words[i] = wordView.getInt32(4 * i);
   return words;
 }
-
-/** This bit makes letters small, and digits and hyphens have it. */
-const SMALL_LETTER = 0x20;
 
 /** Two hex digits of each byte: the second times 256, and the first. */
 const HEX_CODES = Uint16Array.from(
