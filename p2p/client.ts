@@ -86,7 +86,7 @@ export interface P2pClientOptions {
   servers?: readonly string[];
   /**
    * How long {@linkcode P2pClient.send} waits for a server to say that it has a message safe:
-   * milliseconds.
+   * milliseconds. The client looks at the clock once a second, so it may wait two seconds longer.
    *
    * @default {30000}
    */
@@ -220,10 +220,10 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
     const id = this.#ids.next();
-    const message = { id, sender: this.name, recipient, text };
-    const deadline = performance.now() + (this.#options.sendTimeoutMs ?? 30_000);
+    const message = { sender: this.name, recipient, text };
+    const { sendTimeoutMs = 30_000 } = this.#options;
     return new Promise((resolve, reject) =>
-      this.#session.send(message, deadline, new Letter(id, resolve, reject))
+      this.#session.send(this.#ids.words, message, sendTimeoutMs, new Letter(id, resolve, reject))
     );
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Option, Options, OptionValues, Program } from "@netlab/cli";
 import { runProgram } from "@netlab/cli/program";
+import type { Address } from "@netlab/protocol/address";
 import type { ChatCommand } from "./chat.ts";
 import type { P2pClient, P2pClientOptions } from "./client.ts";
 
@@ -23,7 +24,12 @@ const OPTIONS = {
 } as const satisfies Options;
 
 /** What was given of those. */
-export type ClientOptionValues = OptionValues<typeof OPTIONS>;
+export interface ClientOptionValues {
+  /** The user's name. */
+  readonly name: string | undefined;
+  /** Where servers are; none for the default ones. */
+  readonly server: readonly Address[];
+}
 
 /** What a program says about itself, and what it adds. */
 export interface ClientProgram<

@@ -23,6 +23,18 @@ export interface Message {
   text: string;
 }
 
+/** The id of a message as its 16 bytes in four numbers of 32 bits, big-endian. */
+export interface MessageId {
+  /** Bytes 0 to 3. */
+  readonly id0: number;
+  /** Bytes 4 to 7. */
+  readonly id1: number;
+  /** Bytes 8 to 11. */
+  readonly id2: number;
+  /** Bytes 12 to 15. */
+  readonly id3: number;
+}
+
 /**
  * Writes a message frame.
  *
@@ -32,22 +44,20 @@ export interface Message {
  *   {@linkcode ErrorCode.TextTooLong} when the frame would exceed 65,535 bytes; it is not written then.
  */
 export function writeMessage(out: FrameWriter, message: Message, subtype: number): void {
-  const headBytes = encodeHead(message);
-  out.begin(FrameType.Message, subtype);
-  out.bytes(head, 0, headBytes);
-  // A kept message has to fit with what stands in front of it between servers.
-  const limit = MAX_PAYLOAD_BYTES - (subtype === MessageKind.Plain ? 0 : KEPT_HEADER_BYTES);
-  const room = limit - headBytes;
-  const before = out.length;
-  // What has more UTF-16 units than there is room never goes near the writer's buffer.
-  const fits = message.text.length <= room;
-  if (fits) out.text(message.text);
-  const bytes = fits ? out.length - before : encoder.encode(message.text).length;
-  if (bytes > room) {
-    out.cancel();
-    throw textTooLong(bytes, message.recipient, room);
-  }
-  out.end();
+  const id = checkUuid(message.id, "the id of a message");
+  encoder.encodeInto(id, head);
+  write(out, message, subtype);
+}
+
+/** The same for whoever has the id in numbers; no {@linkcode Message.id} is looked at. */
+export function writeMessageWithId(
+  out: FrameWriter,
+  { id0, id1, id2, id3 }: MessageId,
+  message: Omit<Message, "id">,
+  subtype: number,
+): void {
+  writeUuidText(id0, id1, id2, id3, headView, 0);
+  write(out, message, subtype);
 }
 
 /** The error for a text that does not fit into a message; `most` bytes would. */
@@ -60,13 +70,17 @@ export function textTooLong(bytes: number, recipient: string, most: number): Net
 
 /** All but the text of the message that was written last: the next one mostly has the same names. */
 const head = new Uint8Array(UUID_TEXT_BYTES + 2 * MAX_NAME_BYTES + 3);
+const headView = new DataView(head.buffer);
 let headSender = "";
 let headRecipient = "";
 let headBytes = 0;
 
-/** Puts `id NUL sender NUL recipient NUL` into {@linkcode head}; how many bytes those are. */
-function encodeHead({ id, sender, recipient }: Message): number {
-  if (!writeUuidText(id, head, 0)) checkUuid(id, "the id of a message");
+/** Writes a message whose id stands in {@linkcode head}. */
+function write(
+  out: FrameWriter,
+  { sender, recipient, text }: Omit<Message, "id">,
+  subtype: number,
+): void {
   if (sender !== headSender || recipient !== headRecipient) {
     const names = encoder.encode(`\0${checkName(sender)}\0${checkName(recipient)}\0`);
     head.set(names, UUID_TEXT_BYTES);
@@ -74,7 +88,21 @@ function encodeHead({ id, sender, recipient }: Message): number {
     headSender = sender;
     headRecipient = recipient;
   }
-  return headBytes;
+  out.begin(FrameType.Message, subtype);
+  out.bytes(head, 0, headBytes);
+  // A kept message has to fit with what stands in front of it between servers.
+  const limit = MAX_PAYLOAD_BYTES - (subtype === MessageKind.Plain ? 0 : KEPT_HEADER_BYTES);
+  const room = limit - headBytes;
+  const before = out.length;
+  // What has more UTF-16 units than there is room never goes near the writer's buffer.
+  const fits = text.length <= room;
+  if (fits) out.text(text);
+  const bytes = fits ? out.length - before : encoder.encode(text).length;
+  if (bytes > room) {
+    out.cancel();
+    throw textTooLong(bytes, recipient, room);
+  }
+  out.end();
 }
 
 /** Bytes in front of a kept message between servers: two server ids and the id of a message. */

@@ -47,7 +47,8 @@ export function readUuid(bytes: Uint8Array, at: number): string {
 
 /** The UUID in text that begins at `at`, in lower case. It must be one. */
 export function readUuidText(bytes: Uint8Array, at: number): string {
-  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | SMALL_LETTER;
+  // This bit makes letters small, and digits and hyphens have it.
+  for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | 0x20;
   return String.fromCharCode.apply(null, codes);
 }
 
@@ -77,13 +78,45 @@ export function uuidWords(uuid: string, words: Int32Array): Int32Array {
   return words;
 }
 
+/** Two hex digits of each byte: the second times 256, and the first. */
+const HEX_CODES = Uint16Array.from(
+  { length: 256 },
+  (_, byte) => HEX_DIGITS[byte >>> 4]! | (HEX_DIGITS[byte & 15]! << 8),
+);
+
+/** Writes the UUID whose 16 bytes are four numbers of 32 bits, big-endian, in lower-case text to `view` at `at`. */
+export function writeUuidText(
+  id0: number,
+  id1: number,
+  id2: number,
+  id3: number,
+  view: DataView,
+  at: number,
+): void {
+  writeHex(id0 >>> 16, view, at);
+  writeHex(id0, view, at + 4);
+  view.setUint8(at + 8, HYPHEN);
+  writeHex(id1 >>> 16, view, at + 9);
+  view.setUint8(at + 13, HYPHEN);
+  writeHex(id1, view, at + 14);
+  view.setUint8(at + 18, HYPHEN);
+  writeHex(id2 >>> 16, view, at + 19);
+  view.setUint8(at + 23, HYPHEN);
+  writeHex(id2, view, at + 24);
+  writeHex(id3 >>> 16, view, at + 28);
+  writeHex(id3, view, at + 32);
+}
+
+/** Writes the last 16 bits of a number as four digits. */
+function writeHex(number: number, view: DataView, at: number): void {
+  view.setUint16(at, HEX_CODES[(number >>> 8) & 0xff]!, true);
+  view.setUint16(at + 2, HEX_CODES[number & 0xff]!, true);
+}
+
 /** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
 export function isCounted(words: Int32Array, at: number): boolean {
   return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
 }
-
-/** This bit makes letters small, and digits and hyphens have it. */
-const SMALL_LETTER = 0x20;
 
 /** Length of a UUID in text. */
 export const UUID_TEXT_BYTES = 36;
@@ -137,13 +170,6 @@ export function readUuidWords(
 }
 
 const HYPHEN = 0x2d;
-
-/** Writes a UUID in text to `bytes` at `at`, in lower case, if it is one; whether it is. */
-export function writeUuidText(uuid: string, bytes: Uint8Array, at: number): boolean {
-  if (!isUuid(uuid)) return false;
-  for (let i = 0; i < UUID_TEXT_BYTES; i++) bytes[at + i] = uuid.charCodeAt(i) | SMALL_LETTER;
-  return true;
-}
 
 /** Whether a string is a UUID of any version; in half the time of a regular expression. */
 function isUuid(text: string): boolean {

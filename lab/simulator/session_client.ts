@@ -17,6 +17,7 @@ import {
   readBareName,
   readError,
   readServers,
+  uuidWords,
   writeDisconnect,
   writeInformationRequest,
   writeSessionRegistration,
@@ -168,8 +169,9 @@ export class SessionClient {
       this.#onEvent({ kind, at: this.#network.now, id });
     this.#onEvent({ kind: "sent", at: this.#network.now, id, sender, recipient, sequence });
     this.#session.send(
-      { id, sender: this.name, recipient, text },
-      this.#network.now + timeoutMs,
+      uuidWords(id, new Int32Array(4)),
+      { sender, recipient, text },
+      timeoutMs,
       {
         accepted: (error) => {
           // No answer in time leaves open whether the network has it; all others are a no.

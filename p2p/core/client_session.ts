@@ -22,12 +22,12 @@ import {
 } from "@netlab/protocol";
 import { IdTable } from "./id_table.ts";
 import { Incoming } from "./incoming.ts";
-import { type Outcome, Outgoing, type Outlet } from "./outgoing.ts";
+import { type NewMessage, type Outcome, Outgoing, type Outlet } from "./outgoing.ts";
 import type { Posting } from "./posting.ts";
 import { ReceivedIds } from "./received_ids.ts";
 
 export type { Incoming } from "./incoming.ts";
-export type { Outcome, Outlet } from "./outgoing.ts";
+export type { NewMessage, Outcome, Outlet } from "./outgoing.ts";
 
 /** The state of one user that outlives connections. */
 export class ClientSession {
@@ -59,9 +59,14 @@ export class ClientSession {
     this.#outgoing.whenSettled(settled);
   }
 
-  /** Sends a message, now or on the next connection; gives up at `deadline` when it is not safe by then. */
-  send(message: Message, deadline: number, outcome: Outcome): void {
-    this.#outgoing.send(message, deadline, outcome);
+  /**
+   * Sends a message, now or on the next connection; gives up when it is not safe `timeoutMs` milliseconds
+   * after the next tick.
+   *
+   * @param id A UUID as four numbers of 32 bits, big-endian.
+   */
+  send(id: Int32Array, message: NewMessage, timeoutMs: number, outcome: Outcome): void {
+    this.#outgoing.send(id, message, timeoutMs, outcome);
   }
 
   /** There is a connection to send on: what is not safe yet is sent again, in order. */
@@ -83,11 +88,7 @@ export class ClientSession {
     switch (frame.type) {
       case FrameType.Message:
         if (frame.subtype === MessageKind.Bundle) this.#addBundle(frame);
-        else {this.#add(
-            this.#reader.read(frame),
-            this.#reader.id,
-            frame.subtype === MessageKind.WithReceipts,
-          );}
+        else this.#addSingle(frame);
         return true;
       case FrameType.Receipt:
         this.#outgoing.receipts(frame);
@@ -144,6 +145,11 @@ export class ClientSession {
     this.#outlets.clear();
     this.#outgoing.end(error);
     this.#posting.end(error);
+  }
+
+  #addSingle(frame: Frame): void {
+    const message = this.#reader.read(frame);
+    this.#add(message, this.#reader.id, frame.subtype === MessageKind.WithReceipts);
   }
 
   #addBundle(frame: Frame): void {

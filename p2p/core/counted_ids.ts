@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { HEX_PAIRS, NO_HEX_PAIR, readUuid } from "@netlab/protocol";
+import { HEX_PAIRS, NO_HEX_PAIR, readUuidOf } from "@netlab/protocol";
 import { type NameFactors, NameTable } from "./name_table.ts";
 
 /** Senders whose streams are remembered at least; twice as many at most. */
@@ -16,10 +16,8 @@ const FIRST_SPAN = 1_024;
 /** And at most: what is left out for longer than this is not known any more. Powers of two. */
 const MAX_SPAN = 65_536;
 
-/** Bytes of the stream in an id; it begins with them. */
-const STREAM_BYTES = 6;
-/** Bytes behind those that are random, but for version and variant. */
-const RANDOM_BYTES = 6;
+/** Random numbers that an id needs: for the 12 bits behind its version, and the 30 behind its variant. */
+const RANDOM_WORDS = 2;
 
 /** So many characters of an id in text are the same in all ids of a stream: up to its version. */
 export const STREAM_TEXT_BYTES = 15;
@@ -57,49 +55,49 @@ const HYPHEN = 0x2d;
  * so that nobody can use the next one first.
  */
 export class MessageIds {
+  /** The id that was made last, as four numbers of 32 bits, big-endian; valid until the next one is made. */
+  readonly words: Int32Array<ArrayBuffer> = new Int32Array(4);
   readonly #fill: (bytes: Uint8Array<ArrayBuffer>) => void;
-  readonly #bytes = new Uint8Array(16);
-  readonly #stream = new Uint8Array(STREAM_BYTES);
-  /** Random bytes for many ids: to ask for a few takes as long as to ask for many. */
-  readonly #random = new Uint8Array(64 * RANDOM_BYTES);
+  /** Random numbers for many ids: to ask for a few takes as long as to ask for many. */
+  readonly #random = new Int32Array(64 * RANDOM_WORDS);
   #used = this.#random.length;
   #number = 0;
 
   /** Ids of a new stream; `fill` fills bytes with numbers that nobody can foresee. */
   constructor(fill: (bytes: Uint8Array<ArrayBuffer>) => void) {
     this.#fill = fill;
-    fill(this.#stream);
+    this.#begin();
   }
 
   /**
-   * The next id, a UUID in lower-case text; of `count` of them the first: the others have the numbers behind
-   * it, and all else in common.
+   * Makes the next id, a UUID in lower-case text; of `count` of them the first: the others have the numbers
+   * behind it, and all else in common.
    */
   next(count = 1): string {
-    const bytes = this.#bytes;
-    if (this.#number + count > 2 ** 32) {
-      this.#number = 0;
-      this.#fill(this.#stream);
-    }
-    if (this.#used === this.#random.length) {
-      this.#fill(this.#random);
+    const random = this.#random;
+    if (this.#used === random.length) {
+      this.#fill(new Uint8Array(random.buffer));
       this.#used = 0;
     }
-    bytes.set(this.#stream);
-    for (let i = STREAM_BYTES; i < STREAM_BYTES + RANDOM_BYTES; i++) {
-      bytes[i] = this.#random[this.#used++]!;
-    }
-    bytes[6] = 0x80 | (bytes[6]! & 0x0f);
-    bytes[8] = 0x80 | (bytes[8]! & 0x3f);
-    const number = this.#number;
+    if (this.#number + count > 2 ** 32) this.#begin();
+    const id = this.words;
+    id[1] = (id[1]! & ~0xffff) | 0x8000 | (random[this.#used]! & 0x0fff);
+    id[2] = (0b10 << 30) | (random[this.#used + 1]! & 0x3fff_ffff);
+    id[3] = this.#number;
     this.#number += count;
-    for (let i = 0; i < 4; i++) bytes[15 - i] = number >>> (8 * i);
-    return readUuid(bytes, 0);
+    this.#used += RANDOM_WORDS;
+    return readUuidOf(id);
   }
 
   /** The last `count` of what {@linkcode MessageIds.next} gave were not used. */
   giveBack(count: number): void {
     this.#number -= count;
+  }
+
+  /** Begins a stream. */
+  #begin(): void {
+    this.#fill(new Uint8Array(this.words.buffer));
+    this.#number = 0;
   }
 }
 

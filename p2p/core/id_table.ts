@@ -4,18 +4,9 @@
  *
  * @module
  */
+import type { MessageId } from "@netlab/protocol";
 
-/** What carries the id of a message: its 16 bytes as four numbers of 32 bits, big-endian. */
-export interface MessageId {
-  /** Bytes 0 to 3. */
-  readonly id0: number;
-  /** Bytes 4 to 7. */
-  readonly id1: number;
-  /** Bytes 8 to 11. */
-  readonly id2: number;
-  /** Bytes 12 to 15. */
-  readonly id3: number;
-}
+export type { MessageId } from "@netlab/protocol";
 
 /** Any numbers that mix well. */
 const FACTORS = Int32Array.of(0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f);

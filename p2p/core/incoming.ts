@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { Message } from "@netlab/protocol";
-import type { MessageId } from "./id_table.ts";
+import type { Message, MessageId } from "@netlab/protocol";
 
 /** A message and the id by which it is acknowledged, in numbers. */
 export class Incoming implements MessageId {

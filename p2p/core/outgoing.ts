@@ -11,16 +11,17 @@ import {
   type FrameWriter,
   MAX_IDS_PER_QUESTION,
   type Message,
+  type MessageId,
   MessageKind,
   NetlabError,
   NIL_UUID,
+  readUuidOf,
   ReceiptCursor,
   ReceiptState,
-  uuidWords,
-  writeMessage,
+  writeMessageWithId,
   writeReceiptQuestion,
 } from "@netlab/protocol";
-import { IdTable, type MessageId } from "./id_table.ts";
+import { IdTable } from "./id_table.ts";
 
 /** Messages that are not safe yet and may be under way at one time. */
 const MAX_UNDER_WAY = 4_096;
@@ -55,7 +56,8 @@ export interface Outlet {
   readonly bundles: boolean;
 }
 
-const words = new Int32Array(4);
+/** A message to be sent: its id is a matter of numbers. */
+export type NewMessage = Omit<Message, "id">;
 
 /** A message whose story has not ended: a link of the chain of those, in the order in which they were sent. */
 class Sending implements MessageId {
@@ -65,6 +67,8 @@ class Sending implements MessageId {
   readonly id3: number;
   /** Whether the network has it safe. */
   isSafe = false;
+  /** When it is given up, if it is not safe by then; known from the first tick on: milliseconds. */
+  deadline: number | undefined = undefined;
   /** What it took on the connection of now: bytes; 0 when it was not written there. */
   bytes = 0;
   /** How long it is waited until it is asked how its story ended; twice as long each time: milliseconds. */
@@ -75,15 +79,15 @@ class Sending implements MessageId {
   next: Sending | undefined = undefined;
 
   constructor(
-    readonly message: Message,
-    readonly deadline: number,
+    id: Int32Array,
+    readonly message: NewMessage,
+    readonly timeoutMs: number,
     readonly outcome: Outcome,
   ) {
-    uuidWords(message.id, words);
-    this.id0 = words[0]!;
-    this.id1 = words[1]!;
-    this.id2 = words[2]!;
-    this.id3 = words[3]!;
+    this.id0 = id[0]!;
+    this.id1 = id[1]!;
+    this.id2 = id[2]!;
+    this.id3 = id[3]!;
   }
 }
 
@@ -118,9 +122,14 @@ export class Outgoing {
     if (this.#open === 0) settled();
   }
 
-  /** Sends a message, now or on the next connection; gives up at `deadline` when it is not safe by then. */
-  send(message: Message, deadline: number, outcome: Outcome): void {
-    const sending = new Sending(message, deadline, outcome);
+  /**
+   * Sends a message, now or on the next connection; gives up when it is not safe `timeoutMs` milliseconds
+   * after the next tick.
+   *
+   * @param id A UUID as four numbers of 32 bits, big-endian.
+   */
+  send(id: Int32Array, message: NewMessage, timeoutMs: number, outcome: Outcome): void {
+    const sending = new Sending(id, message, timeoutMs, outcome);
     const atOnce = this.#unsent.size === 0 && this.#mayWrite() && !this.#isBehind(sending);
     this.#sendings.add(sending);
     sending.before = this.#last;
@@ -191,7 +200,9 @@ export class Outgoing {
       this.#ask();
     }
     for (const sending of this.#all()) {
-      if (sending.isSafe || now < sending.deadline) continue;
+      if (sending.isSafe) continue;
+      sending.deadline ??= now + sending.timeoutMs;
+      if (now < sending.deadline) continue;
       const { recipient } = sending.message;
       this.#end(
         sending,
@@ -235,7 +246,8 @@ export class Outgoing {
   #write(sending: Sending, { out, receipts }: Outlet): void {
     const before = out.length;
     try {
-      writeMessage(out, sending.message, receipts ? MessageKind.WithReceipts : MessageKind.Plain);
+      const kind = receipts ? MessageKind.WithReceipts : MessageKind.Plain;
+      writeMessageWithId(out, sending, sending.message, kind);
     } catch (error) {
       if (!(error instanceof NetlabError)) throw error;
       return this.#end(sending, error);
@@ -295,11 +307,11 @@ export class Outgoing {
     const ids: string[] = [];
     for (const sending of this.#all()) {
       if (!sending.isSafe || this.#now - sending.askedAt < sending.patienceMs) continue;
-      const { message, patienceMs } = sending;
+      const { message, patienceMs, id0, id1, id2, id3 } = sending;
       sending.askedAt = this.#now;
       sending.patienceMs = Math.min(Math.max(2 * patienceMs, ASK_AFTER_MS), ASK_AT_LEAST_MS);
       user = message.sender;
-      ids.push(message.id);
+      ids.push(readUuidOf(Int32Array.of(id0, id1, id2, id3)));
     }
     for (let at = 0; at < ids.length; at += MAX_IDS_PER_QUESTION) {
       const some = ids.slice(at, at + MAX_IDS_PER_QUESTION);

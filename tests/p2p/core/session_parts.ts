@@ -17,6 +17,7 @@ import {
   type Receipt,
   ReceiptKind,
   ReceiptState,
+  uuidWords,
   writeReceipts,
 } from "@netlab/protocol";
 import { ClientSession, type Incoming, MessageIds, type Outlet, Posting } from "@netlab/p2p/core";
@@ -93,11 +94,11 @@ export function start() {
     posting().posting,
     0,
   );
-  const send = (text: string, deadline = 1_000) => {
+  const send = (text: string, timeoutMs = 1_000) => {
     const sent = message(text);
     const nameOf = (error: NetlabError) =>
       Object.entries(ErrorCode).find(([, code]) => code === error.code)?.[0];
-    session.send(sent, deadline, {
+    session.send(uuidWords(sent.id, new Int32Array(4)), sent, timeoutMs, {
       accepted: (error) => accepted.push(`${text} ${error ? nameOf(error) : "ok"}`),
       ended: (error) => outcomes.push(`${text} ${error ? nameOf(error) : "ok"}`),
     });
