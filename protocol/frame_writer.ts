@@ -245,7 +245,7 @@ export class FrameWriter {
   }
 
   /**
-   * The same behind the first bytes of `head`, at most 255, which has seven more to spare. The two are
+   * The same behind the first bytes of `head`, which has seven more to spare. The two are
    * never put together anywhere else: to read in other words what was just written costs more than both
    * copies.
    */

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  Ability,
   Frame,
   FrameDecoder,
   FrameWriter,
@@ -16,6 +17,7 @@ import {
   ReceiptState,
   UserKind,
   writeBareRegistration,
+  writeBundle,
   writeLinkState,
   writeMessage,
   writePeerRegistration,
@@ -64,7 +66,10 @@ function send(link: Link, write: (out: FrameWriter) => void): void {
 
 const session = () => crypto.randomUUID();
 const alice = join((out) => writeSessionRegistration(out, { session: session(), name: "Alice" }));
-const bob = join((out) => writeSessionRegistration(out, { session: session(), name: "Bob" }));
+const bob = join((out) => {
+  const abilities = Ability.Bundles;
+  writeSessionRegistration(out, { session: session(), name: "Bob", abilities });
+});
 const bare = join((out) => writeBareRegistration(out, "Carol"));
 const peer = join((out) => {
   const server = crypto.randomUUID();
@@ -85,6 +90,16 @@ interface Traffic {
 function traffic(sender: string, recipient: string, kind: number, newId: () => string): Traffic {
   const out = new FrameWriter();
   const receipts: Receipt[] = [];
+  if (kind === MessageKind.Bundle) {
+    const texts = Array.from({ length: COUNT }, () => "x".repeat(64));
+    for (let at = 0; at < COUNT;) {
+      const left = texts.slice(at);
+      const taken = writeBundle(out, { id: ids.next(left.length), sender, recipient, texts: left });
+      ids.giveBack(left.length - taken);
+      at += taken;
+    }
+    return { messages: out.take(), acknowledgements: new Uint8Array(0) };
+  }
   for (let i = 0; i < COUNT; i++) {
     const id = newId();
     writeMessage(out, { id, sender, recipient, text: "x".repeat(64) }, kind);
@@ -123,7 +138,7 @@ function route(
 const random = () => crypto.randomUUID();
 const ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
 const counted = () => ids.next();
-const { Plain, WithReceipts } = MessageKind;
+const { Bundle, Plain, WithReceipts } = MessageKind;
 
 interface Case {
   what: string;
@@ -147,6 +162,8 @@ const cases: Case[] = [
     newId: counted,
   },
   { what: "framed, counted ids, not by the lane", recipient: "Bob", newId: counted, byLane: false },
+  { what: "in bundles", recipient: "Bob", kind: Bundle, newId: counted },
+  { what: "in bundles, as bare text", recipient: "Carol", kind: Bundle, newId: counted },
   { what: "framed, with receipts", recipient: "Bob", kind: WithReceipts, newId: counted },
 ];
 for (
