@@ -238,10 +238,10 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *   while there is no server. Whoever posts much waits for it; beyond 1 MiB nothing more is taken.
    * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} when it does not fit into a frame,
    *   {@linkcode ErrorCode.NameInvalid} for a name that is none, {@linkcode ErrorCode.TooSlow} when 1 MiB
-   *   waits to leave, {@linkcode ErrorCode.Closed} when the client was closed.
+   *   waits to leave, {@linkcode ErrorCode.Closed} when the client was closed. Nobody has to catch it.
    */
   post(recipient: string, text: string): Promise<void> {
-    return this.#closed ? Promise.reject(this.#closed) : this.#posting.post(recipient, text);
+    return this.#posting.post(recipient, text);
   }
 
   /** The names of all users that can be written to. Errors as {@linkcode P2pClient.servers} has them. */
@@ -306,6 +306,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       clearTimeout(timer);
     }
     this.#posting.flush();
+    this.#posting.end(reason);
     this.#closed = reason;
     clearInterval(this.#timer);
     this.#inbox.close();

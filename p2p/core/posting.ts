@@ -54,6 +54,8 @@ export class Posting {
   #outlet: Outlet | undefined;
   /** What those wait for for whom there was no room. */
   #room: PromiseWithResolvers<void> | undefined;
+  /** Why nothing is posted any more. */
+  #ended: NetlabError | undefined;
 
   /**
    * Nothing was posted yet.
@@ -71,6 +73,7 @@ export class Posting {
   /** Posts a message; resolves when there is room for the next one. Rejects as `P2pClient.post` does. */
   post(recipient: string, text: string): Promise<void> {
     try {
+      if (this.#ended) throw this.#ended;
       if (this.#waiting >= MOST_BYTES) throw tooMuch(recipient);
       let row = this.#row;
       if (row?.recipient !== recipient) row = this.#begin(recipient);
@@ -113,13 +116,14 @@ export class Posting {
     this.#room = undefined;
   }
 
-  /** Writes all that waits, however much it is: nothing will be posted any more. */
+  /** Writes all that waits, however much it is: the last that is written. */
   flush(): void {
     this.#write(Infinity);
   }
 
-  /** Gives up what was not written. */
+  /** Gives up what was not written, and refuses all that is posted from now on. */
   end(error: NetlabError): void {
+    this.#ended = error;
     this.#outlet = undefined;
     this.#rows = [];
     this.#row = undefined;

@@ -235,13 +235,16 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the end of a session refuses whoever waits for room",
+  name: "the end of a session refuses whoever waits for room, and all that is posted later",
   permissions: "none",
   async fn() {
     const { posting: ann } = posting();
     const post = ann.post("Bob", "hello");
     ann.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
-    assertEquals((await assertRejects(() => post, NetlabError)).code, ErrorCode.Closed);
+    for (const refused of [post, ann.post("Bob", "late")]) {
+      assertEquals((await assertRejects(() => refused, NetlabError)).code, ErrorCode.Closed);
+    }
+    void ann.post("Bob", "and nobody catches that");
     const outlet = connection();
     ann.attach(outlet);
     assertEquals(outlet.out.length, 0);
