@@ -51,7 +51,7 @@ function message(text: string, recipient = "Bob"): StoredMessage {
   writeMessage(out, { id, sender: "Zoë", recipient, text }, MessageKind.WithReceipts);
   const bytes = out.take();
   const acceptedAt = 1_800_000_000_123;
-  return { id, sender: "Zoë", recipient, acceptedAt, bytes, start: 0, end: bytes.length };
+  return { id, sender: "Zoë", recipient, acceptedAt, bytes, start: 0, end: bytes.length, place: 0 };
 }
 
 /** No ends of stories. */
