@@ -81,6 +81,12 @@ export class KeptEntry implements StoredMessage, MessageId {
     return readUuidText(this.bytes, this.start + HEADER_BYTES);
   }
 
+  /** Whether that is the four numbers of 32 bits in `words`. */
+  hasId(words: Int32Array): boolean {
+    return this.id3 === words[3] && this.id2 === words[2] && this.id1 === words[1] &&
+      this.id0 === words[0];
+  }
+
   /** The name of the user it is for. */
   get recipient(): string {
     return this.box.name;

@@ -157,7 +157,9 @@ export class Mailbox {
     const entry = this.#entries.find(words, 0);
     if (entry) return entry;
     const place = this.#shelf.find(words);
-    return place === 0 ? undefined : this.#peek(place);
+    const shelved = place === 0 ? undefined : this.#peek(place);
+    // Two ids may have the same hashes, which nobody will ever see.
+    return shelved?.hasId(words) ? shelved : undefined;
   }
 
   /** The same for an id that is a UUID in text. */
