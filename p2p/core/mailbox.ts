@@ -216,14 +216,14 @@ export class Mailbox {
   next(box: Box): KeptEntry | undefined {
     while (!box.waiting && box.shelved > 0) {
       const { first, count } = box.takePlaces(MAX_READ);
-      let read = 0;
+      let found = 0;
       for (
         const { sender, bytes, start, end, acceptedAt, place } of this.#store.read(first, count)
       ) {
-        read++;
         const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
         // It went while it was on the shelf, and the store has not been told yet.
         if (!this.#shelf.delete(idOf(fields), place)) continue;
+        found++;
         const size = end - fields.id;
         box.size--;
         box.bytes -= size;
@@ -231,10 +231,10 @@ export class Mailbox {
         entry.place = place;
         box.append(entry);
         box.unshelve(size);
-        box.shelvedSince = acceptedAt;
         this.#entries.add(entry);
       }
-      if (read < count) box.lose(this.#shelf.deleteAt(first, count));
+      // Those that went meanwhile are missing, and those that cannot be read.
+      if (found < count) box.lose(this.#shelf.deleteAt(first, count));
     }
     return box.waiting;
   }

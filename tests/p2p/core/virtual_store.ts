@@ -22,6 +22,8 @@ export class VirtualStore implements MailStore {
   failing = false;
   /** Whether nothing can be read back from now on. */
   unreadable = false;
+  /** How often something was read back. */
+  reads = 0;
   /** Called before each write: the moment at which messages are not safe yet. */
   onWrite: (() => void) | undefined;
   readonly #ends: Receipt[] = [];
@@ -43,6 +45,7 @@ export class VirtualStore implements MailStore {
   }
 
   read(place: number, count: number): StoredMessage[] {
+    this.reads++;
     if (this.unreadable) return [];
     const places = Array.from({ length: count }, (_, index) => place + index);
     return places.flatMap((place) => this.#messages.get(place) ?? []).map(copy);
