@@ -48,17 +48,19 @@ export interface BatchState {
   readonly bytes: number;
 }
 
-/** Which message of a batch it is, and where its frame begins and ends. */
-export type BatchPart = Pick<BatchedMessage, "position" | "start" | "end">;
-
-/** What will be left of a batch without some more messages; `undefined` when that is nothing. */
+/**
+ * What will be left of a batch without some more messages, whose places are counted from `first` on;
+ * `undefined` when that is nothing.
+ */
 export function stateWithout(
   state: BatchState,
-  messages: readonly BatchPart[],
+  messages: readonly (Pick<ReadyFrame, "start" | "end"> & { readonly place: number })[],
+  first: number,
 ): BatchState | undefined {
   const gone = state.gone.slice();
   let { left, leftBytes } = state;
-  for (const { position, start, end } of messages) {
+  for (const { place, start, end } of messages) {
+    const position = place - first;
     if (hasBit(gone, position)) continue;
     gone[position >>> 3]! |= 1 << (position & 7);
     left--;

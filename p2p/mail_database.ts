@@ -20,7 +20,6 @@ import type { MailStore, StoredMessage } from "./core/mail_store.ts";
 import type { Logger } from "./logger.ts";
 import {
   type BatchedMessage,
-  type BatchPart,
   type BatchState,
   BatchWriter,
   countReceipts,
@@ -191,8 +190,8 @@ export class MailDatabase implements MailStore, Disposable {
     // What becomes true with the end of the transaction.
     const afterwards: (() => void)[] = [];
     try {
-      for (const [number, parts] of byBatch(removed)) {
-        afterwards.push(this.#remove(number, parts));
+      for (const [number, messages] of byBatch(removed)) {
+        afterwards.push(this.#remove(number, messages));
       }
       for (const messages of inBatches(added)) {
         const value = this.#writer.encode(messages);
@@ -226,7 +225,7 @@ export class MailDatabase implements MailStore, Disposable {
   }
 
   /** Removes messages of one batch; what is to be noted when that is true. */
-  #remove(number: number, parts: readonly BatchPart[]): () => void {
+  #remove(number: number, messages: readonly StoredMessage[]): () => void {
     let before: BatchState | undefined;
     try {
       before = this.#stateOf(number);
@@ -234,7 +233,7 @@ export class MailDatabase implements MailStore, Disposable {
       this.#tellOfDamage(error, `messages in batch ${number} are damaged and stay there`);
       return () => {};
     }
-    const state = before && stateWithout(before, parts);
+    const state = before && stateWithout(before, messages, number * PLACES);
     if (!state) {
       this.#delete.run(number);
       this.#deleteGone.run(number);
@@ -242,8 +241,8 @@ export class MailDatabase implements MailStore, Disposable {
     }
     this.#insertGone.run(number, state.gone);
     if (!isWasteful(state)) return () => this.#setState(number, state);
-    const { messages } = this.#select.get(number)!;
-    const shrunk = shrinkBatch(messages as Uint8Array, state.gone);
+    const { messages: value } = this.#select.get(number)!;
+    const shrunk = shrinkBatch(value as Uint8Array, state.gone);
     this.#shrink.run(shrunk, number);
     return () => this.#setState(number, { ...state, bytes: shrunk.length });
   }
@@ -301,19 +300,19 @@ export class MailDatabase implements MailStore, Disposable {
 }
 
 /** Messages that were loaded or written, by the numbers of the batches that they are in. */
-function byBatch(messages: readonly StoredMessage[]): Map<number, BatchPart[]> {
-  const batches = new Map<number, BatchPart[]>();
+function byBatch(messages: readonly StoredMessage[]): Map<number, StoredMessage[]> {
+  const batches = new Map<number, StoredMessage[]>();
   let last = 0;
-  let parts: BatchPart[] = [];
-  for (const { place, start, end } of messages) {
-    if (place === 0) continue;
-    const number = Math.floor(place / PLACES);
+  let its: StoredMessage[] = [];
+  for (const message of messages) {
+    if (message.place === 0) continue;
+    const number = Math.floor(message.place / PLACES);
     if (number !== last) {
       last = number;
-      parts = batches.get(number) ?? [];
-      batches.set(number, parts);
+      its = batches.get(number) ?? [];
+      batches.set(number, its);
     }
-    parts.push({ position: place % PLACES, start, end });
+    its.push(message);
   }
   return batches;
 }

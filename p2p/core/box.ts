@@ -194,7 +194,7 @@ export class Box {
     return new KeptEntry(this, idWords, sender, acceptedAt, chunk, start);
   }
 
-  /** A message is safe: it comes behind all others; none is on the shelf. */
+  /** A message is safe: it comes behind all others in memory, and in front of the shelf. */
   append(entry: KeptEntry): void {
     entry.safe = true;
     entry.before = this.#last;
@@ -254,8 +254,10 @@ export class Box {
     return this.#shelf.take(most);
   }
 
-  /** A message is not on the shelf any more: its bytes. */
+  /** A message of so many bytes is not on the shelf any more, and not counted. */
   unshelve(bytes: number): void {
+    this.size--;
+    this.bytes -= bytes;
     this.#shelvedBytes -= bytes;
     this.#shelvedLess(1);
   }
@@ -302,7 +304,7 @@ export class Box {
 
   /** Gives up memory that nothing is in. */
   rest(): void {
-    if (this.size === this.shelved) this.#setChunk(new Uint8Array(0));
+    if (this.size === this.shelved && this.#chunk.length > 0) this.#setChunk(new Uint8Array(0));
   }
 
   /** Copies a message to `to`: a short one in words of 4 bytes, which needs no view of a part. */

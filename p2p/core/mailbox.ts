@@ -224,13 +224,10 @@ export class Mailbox {
         // It went while it was on the shelf, and the store has not been told yet.
         if (!this.#shelf.delete(idOf(fields), place)) continue;
         found++;
-        const size = end - fields.id;
-        box.size--;
-        box.bytes -= size;
+        box.unshelve(end - fields.id);
         const entry = box.add(fields, sender, acceptedAt);
         entry.place = place;
         box.append(entry);
-        box.unshelve(size);
         this.#entries.add(entry);
       }
       // Those that went meanwhile are missing, and those that cannot be read.
@@ -336,10 +333,7 @@ export class Mailbox {
     entry.kept = false;
     const { box, place, size } = entry;
     if (this.#entries.delete(entry)) return box.remove(entry);
-    if (!this.#shelf.delete(entry, place)) return;
-    box.size--;
-    box.bytes -= size;
-    box.unshelve(size);
+    if (this.#shelf.delete(entry, place)) box.unshelve(size);
   }
 }
 
