@@ -69,6 +69,8 @@ export const MessageKind = {
   Kept: 2,
   /** Between servers: the same, and the server that it goes to is to keep it from now on. */
   HandedOver: 3,
+  /** Many messages of type 3/0 in one frame: only to who said that they read them. */
+  Bundle: 4,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Disconnect}. */

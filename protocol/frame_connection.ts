@@ -67,6 +67,12 @@ export interface FrameConnectionOptions {
   lingerMs?: number;
 }
 
+/**
+ * So many connections of which much waits are read in one turn: what they bring stays in the processor's
+ * cache until it has left, and takes no more memory than that. The others have the turns after it.
+ */
+const MAX_BURSTS = 8;
+
 /** What is handed over at the moment, of whichever connection. */
 const FRAME = new Frame();
 
@@ -295,7 +301,7 @@ export class FrameConnection {
     if (this.#onBytes) {
       this.#onBytes(buffer.bytes.subarray(buffer.start, buffer.end));
       buffer.start = buffer.end;
-      return;
+      return buffer.settle();
     }
     buffer.start = readFrames(
       buffer.bytes,
@@ -306,6 +312,7 @@ export class FrameConnection {
       (frame) => this.#handler?.frame(frame),
       handler.run && ((bytes, start, end) => this.#handler?.run?.(bytes, start, end) ?? start),
     );
+    buffer.settle();
     this.#handler?.turn?.();
   }
 
@@ -390,10 +397,18 @@ export class FrameConnection {
     this.#writers = [];
     this.#readers = [];
     for (const connection of writers) connection.#flush();
+    let bursts = 0;
     for (const connection of readers) {
-      connection.#reading = false;
-      if (connection.#closed) connection.#tellClosed();
-      else connection.#read();
+      if (connection.#closed) {
+        connection.#reading = false;
+        connection.#tellClosed();
+      } else if (connection.#buffer.isBurst && ++bursts > MAX_BURSTS) {
+        this.#readers.push(connection);
+      } else {
+        connection.#reading = false;
+        connection.#read();
+      }
     }
+    if (bursts > MAX_BURSTS) setImmediate(() => this.#endTurn());
   }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { giveBuffer, MAX_POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
 import { ErrorCode, NetlabError } from "./errors.ts";
 import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES } from "./frame.ts";
 import { writeUuid } from "./uuid.ts";
@@ -14,13 +15,6 @@ const EMPTY_VIEW = new DataView(EMPTY.buffer);
 
 /** The first buffer: bytes. Most that is written in one turn fits. */
 const FIRST_BYTES = 1_024;
-/** Buffers that grew beyond this are not kept when they are empty: bytes. */
-const KEPT_BYTES = 512 * 1024;
-/** Empty buffers for whoever writes next: of thousands of connections, few have anything to write. */
-const free: Uint8Array[] = [];
-/** How many are kept. */
-const MAX_FREE = 16;
-
 /** Up to this length, ASCII is faster written here than by the encoder, which is a call out: UTF-16 units. */
 const SHORT_TEXT = 64;
 
@@ -60,10 +54,13 @@ export class FrameWriter {
   readonly #maxBytes: number;
   readonly #onFirstByte: (() => void) | undefined;
   readonly #onOverflow: (() => void) | undefined;
-  #buffer: Uint8Array = EMPTY;
+  #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #view: DataView = EMPTY_VIEW;
-  #spare: Uint8Array = EMPTY;
+  /** How much may be written before the buffer has to grow: bytes. */
+  #room = 0;
   #length = 0;
+  /** How much waited when it was taken last: the next buffer is as large at once. */
+  #usual = FIRST_BYTES;
   #frameStart = -1;
   #overflowed = false;
 
@@ -279,30 +276,22 @@ export class FrameWriter {
    */
   take(): Uint8Array {
     const taken = this.#buffer.subarray(0, this.#length);
-    this.#use(this.#spare);
-    this.#spare = EMPTY;
+    this.#usual = Math.min(Math.max(this.#length, FIRST_BYTES), MAX_POOLED_BYTES);
+    this.#use(EMPTY);
     this.#length = 0;
     return taken;
   }
 
-  /**
-   * Gives back what {@linkcode FrameWriter.take} handed out, to be written over: here when more waits
-   * already, else by whoever writes next.
-   */
+  /** Gives back what {@linkcode FrameWriter.take} handed out, to be written over by whoever writes next. */
   recycle(taken: Uint8Array): void {
-    const buffer = new Uint8Array(taken.buffer as ArrayBuffer);
-    if (this.#length === 0) {
-      giveBack(buffer);
-      giveBack(this.#buffer);
-      this.#use(EMPTY);
-    } else if (buffer.length <= KEPT_BYTES) this.#spare = buffer;
+    if (taken.buffer.byteLength > 0) giveBuffer(new Uint8Array(taken.buffer as ArrayBuffer));
   }
 
   /** Makes room for `bytes` more and returns where they go. */
   #claim(bytes: number): number {
     const at = this.#length;
     const length = at + bytes;
-    if (length > this.#buffer.length) this.#grow(length);
+    if (length > this.#room) this.#grow(length);
     if (this.#overflowed) return 0;
     this.#length = length;
     return at;
@@ -315,36 +304,23 @@ export class FrameWriter {
       this.#length = 0;
       this.#frameStart = -1;
       this.#use(EMPTY);
-      this.#spare = EMPTY;
       this.#onOverflow?.();
       return;
     }
     const before = this.#buffer;
-    const larger = takeFree(length, this.#maxBytes) ?? new Uint8Array(
-      Math.max(length, Math.min(Math.max(2 * before.length, FIRST_BYTES), this.#maxBytes)),
-    );
+    const larger = takeBuffer(Math.max(length, this.#length > 0 ? 2 * before.length : this.#usual));
     if (this.#length > 0) larger.set(before.subarray(0, this.#length));
     this.#use(larger);
-    giveBack(before);
+    if (before.length > 0) giveBuffer(before);
   }
 
-  #use(buffer: Uint8Array): void {
+  #use(buffer: Uint8Array<ArrayBuffer>): void {
     this.#buffer = buffer;
+    this.#room = Math.min(buffer.length, this.#maxBytes);
     this.#view = buffer === EMPTY
       ? EMPTY_VIEW
       : new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
-}
-
-/** A buffer from `min` to `max` bytes, when the next free one is such. */
-function takeFree(min: number, max: number): Uint8Array | undefined {
-  const buffer = free.pop();
-  return buffer && buffer.length >= min && buffer.length <= max ? buffer : undefined;
-}
-
-function giveBack(buffer: Uint8Array): void {
-  const { length } = buffer;
-  if (length > 0 && length <= KEPT_BYTES && free.length < MAX_FREE) free.push(buffer);
 }
 
 function tooLong(bytes: number): NetlabError {

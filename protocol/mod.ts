@@ -17,6 +17,7 @@
  * @module
  */
 export * from "./address.ts";
+export * from "./bundle.ts";
 export * from "./error_frame.ts";
 export * from "./errors.ts";
 export * from "./frame.ts";

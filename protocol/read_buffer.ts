@@ -1,19 +1,26 @@
 /**
- * The buffer into which a connection reads: small while it is quiet, large under load. Owns its size,
- * what is left in it of an incomplete frame, and the pool from which small ones come; knows neither
- * sockets nor frames.
+ * The buffer that one connection reads into: small while little comes, larger as more comes, and a large
+ * one that it only borrows for what is known to wait. Knows neither sockets nor frames.
  *
  * @module
  */
+import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
 
 /** Length while a connection is quiet: bytes. A sign-on fits, and so does most of what people write. */
 const QUIET_BYTES = 512;
-/** Length under load: bytes. 64 KiB cost twice as much time in the system. The largest frame fits. */
-const BUSY_BYTES = 256 * 1024;
 /** A buffer that was filled is followed by one so many times as large. */
-const GROWTH = 8;
+const GROWTH = 16;
+/** And the largest that a connection keeps while it waits, 128 KiB: bytes. */
+const OWN_BYTES = GROWTH ** 2 * QUIET_BYTES;
 /** A larger buffer is given back after this many reads in a row that a quiet one would have held. */
 const QUIET_READS = 16;
+/**
+ * Length of what is borrowed: bytes. The fewer reads there are, the less often the other side is put to
+ * sleep and woken: with messages of 1 KiB, 256 KiB cost twice as much time.
+ */
+const BURST_BYTES = 512 * 1024;
+/** So many connections keep what they borrowed while much comes, and need not fill their own first. */
+const MAX_KEPT = 8;
 
 /**
  * Small buffers that nobody uses. Thousands of idle connections hold one each, so they are cut from
@@ -25,6 +32,9 @@ const PER_PIECE = 128;
 
 const NOTHING = new Uint8Array(0);
 
+/** How many connections keep what they borrowed. */
+let kept = 0;
+
 /** A buffer with bytes in it, from `start` to `end`. */
 export class ReadBuffer {
   /** The whole buffer. Behind `end` may stand what others have read. */
@@ -33,20 +43,33 @@ export class ReadBuffer {
   start = 0;
   /** Where they end. */
   end = 0;
+  /** What the connection has, while `bytes` is borrowed. */
+  #own: Uint8Array<ArrayBuffer> | undefined;
+  #isKept = false;
   #quietReads = 0;
+
+  /** Whether the next read takes a large buffer: all that there was did not fit. */
+  get isBurst(): boolean {
+    return this.#own !== undefined || (this.end === this.bytes.length && this.end >= OWN_BYTES);
+  }
 
   /** Where the next bytes are to go. What was not used yet moves to the start of the buffer. */
   room(): Uint8Array<ArrayBuffer> {
     const { bytes, start, end } = this;
     const left = end - start;
-    if (end === bytes.length && bytes.length < BUSY_BYTES) {
-      this.bytes = new Uint8Array(Math.min(GROWTH * bytes.length, BUSY_BYTES));
-      this.bytes.set(bytes.subarray(start, end));
-      giveQuiet(bytes);
-    } else if (left > 0) {
-      if (start > 0) bytes.copyWithin(0, start, end);
-    } else if (this.#quietReads >= QUIET_READS && bytes.length > QUIET_BYTES) {
-      this.bytes = takeQuiet();
+    if (end < bytes.length || this.#own) {
+      if (left > 0) {
+        if (start > 0) bytes.copyWithin(0, start, end);
+      } else if (this.#quietReads >= QUIET_READS && bytes.length > QUIET_BYTES && !this.#own) {
+        this.bytes = takeQuiet();
+        giveBuffer(bytes);
+      }
+    } else if (bytes.length < OWN_BYTES) {
+      this.#moveTo(takeBuffer(GROWTH * bytes.length));
+      giveBack(bytes);
+    } else {
+      this.#own = bytes;
+      this.#moveTo(takeBuffer(BURST_BYTES));
     }
     this.start = 0;
     this.end = left;
@@ -59,11 +82,39 @@ export class ReadBuffer {
     this.#quietReads = count < QUIET_BYTES ? this.#quietReads + 1 : 0;
   }
 
+  /** What came was used, but for a part of a frame: what was borrowed is given back, unless much came. */
+  settle(): void {
+    const own = this.#own;
+    if (!own) return;
+    if (this.end <= OWN_BYTES || (!this.#isKept && kept === MAX_KEPT)) return this.#giveUp(own);
+    if (!this.#isKept) kept++;
+    this.#isKept = true;
+  }
+
   /** Ends the use of the buffer: nobody reads into it any more. */
   release(): void {
-    giveQuiet(this.bytes);
+    this.start = this.end;
+    if (this.#own) this.#giveUp(this.#own);
+    giveBack(this.bytes);
     this.bytes = NOTHING;
     this.start = this.end = 0;
+  }
+
+  #giveUp(own: Uint8Array<ArrayBuffer>): void {
+    const borrowed = this.bytes;
+    this.#moveTo(own);
+    giveBuffer(borrowed);
+    this.#own = undefined;
+    if (this.#isKept) kept--;
+    this.#isKept = false;
+  }
+
+  #moveTo(other: Uint8Array<ArrayBuffer>): void {
+    const left = this.bytes.subarray(this.start, this.end);
+    other.set(left);
+    this.bytes = other;
+    this.start = 0;
+    this.end = left.length;
   }
 }
 
@@ -77,6 +128,7 @@ function takeQuiet(): Uint8Array<ArrayBuffer> {
   return free.pop()!;
 }
 
-function giveQuiet(bytes: Uint8Array<ArrayBuffer>): void {
-  if (bytes.length === QUIET_BYTES && free.length < PER_PIECE) free.push(bytes);
+function giveBack(bytes: Uint8Array<ArrayBuffer>): void {
+  if (bytes.length > QUIET_BYTES) giveBuffer(bytes);
+  else if (bytes.length > 0 && free.length < PER_PIECE) free.push(bytes);
 }

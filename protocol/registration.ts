@@ -9,12 +9,24 @@ import { DisconnectKind, FrameType, Registration } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { readName } from "./text.ts";
 
+/** What a session says at its registration that it can do; each is a bit. */
+export const Ability = {
+  /** It reads messages in bundles. */
+  Bundles: 1,
+} as const;
+
 /** A user asks to be registered as a session. */
 export interface SessionRegistration {
   /** The session's key, a UUID that only this client and the servers know. */
   session: string;
   /** The user's name. */
   name: string;
+  /**
+   * What the client can do: bits of {@linkcode Ability}, 0 to 255.
+   *
+   * @default {0}
+   */
+  abilities?: number;
 }
 
 /** The answer to a session registration. */
@@ -50,18 +62,21 @@ export function readBareName(payload: Uint8Array): string {
 /** Writes a {@linkcode SessionRegistration}. */
 export function writeSessionRegistration(
   out: FrameWriter,
-  { session, name }: SessionRegistration,
+  { session, name, abilities = 0 }: SessionRegistration,
 ): void {
   out.begin(FrameType.Registration, Registration.Session);
   out.uuid(session);
   out.shortText(name);
+  if (abilities !== 0) out.u8(abilities);
   out.end();
 }
 
 /** Reads a {@linkcode SessionRegistration}; fields that newer parties append are passed over. */
 export function readSessionRegistration(payload: Uint8Array): SessionRegistration {
   const reader = new ByteReader(payload, "session registration");
-  return { session: reader.uuid(), name: reader.name() };
+  const session = reader.uuid();
+  const name = reader.name();
+  return { session, name, abilities: reader.left > 0 ? reader.u8() : 0 };
 }
 
 /** Writes a {@linkcode SessionWelcome}. */

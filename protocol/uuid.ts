@@ -9,7 +9,8 @@
 export const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 
 const encoder = new TextEncoder();
-const HEX_DIGITS = encoder.encode("0123456789abcdef");
+/** The hex digits, ASCII. */
+export const HEX_DIGITS: Uint8Array = encoder.encode("0123456789abcdef");
 
 /**
  * The codes of a UUID in text, with its hyphens where they belong: a string is made of these in half the
@@ -75,6 +76,11 @@ export function uuidWords(uuid: string, words: Int32Array): Int32Array {
   writeUuid(uuid, wordBytes, 0);
   for (let i = 0; i < 4; i++) words[i] = wordView.getInt32(4 * i);
   return words;
+}
+
+/** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
+export function isCounted(words: Int32Array, at: number): boolean {
+  return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
 }
 
 /** Length of a UUID in text. */

@@ -57,7 +57,7 @@ async function main(
     { sender: "s000000", receiver: "r000000", size: SIZE },
     1,
     1,
-  ).messageBytes;
+  ).next(1).length;
   const measure = async (
     server: RunningServer,
     protocol: ProtocolName,

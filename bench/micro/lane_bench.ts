@@ -4,8 +4,15 @@
  *
  * @module
  */
-import { FrameWriter, isAscii, isUtf8, readUuidWords, UUID_TEXT_BYTES } from "@netlab/protocol";
-import { isCounted, MessageIds, numberInText } from "@netlab/p2p/core";
+import {
+  FrameWriter,
+  isAscii,
+  isCounted,
+  isUtf8,
+  readUuidWords,
+  UUID_TEXT_BYTES,
+} from "@netlab/protocol";
+import { MessageIds, numberInText } from "@netlab/p2p/core";
 
 /** Messages in one iteration. */
 const COUNT = 1_000;

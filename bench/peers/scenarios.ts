@@ -32,9 +32,15 @@ export interface Contender {
 
 /** Who can take part. */
 export const CONTENDERS = {
-  netlab: { name: "netlab", product: "netlab", server: "netlab", protocol: "netlab-session" },
+  netlab: { name: "netlab", product: "netlab", server: "netlab", protocol: "netlab-bundle" },
   session: {
     name: "netlab, sessions",
+    product: "netlab",
+    server: "netlab",
+    protocol: "netlab-bundle",
+  },
+  frames: {
+    name: "netlab, sessions, a frame a message",
     product: "netlab",
     server: "netlab",
     protocol: "netlab-session",
@@ -69,7 +75,7 @@ export const CONTENDERS = {
     name: "netlab, sessions, two servers",
     product: "netlab",
     server: "netlab-two",
-    protocol: "netlab-session",
+    protocol: "netlab-bundle",
   },
   bareTwo: {
     name: "netlab, bare text, two servers",
@@ -171,7 +177,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about:
       "One user writes 64 bytes of text to another, again and again, with up to 8,192 messages " +
       "under way.",
-    contenders: ONE_SERVER,
+    contenders: ["session", "frames", "bare", "nats", "redis", "mosquitto"],
     size: 64,
     work: rate(1, 8_192),
     ...perSecond,

@@ -21,11 +21,6 @@ const STREAM_BYTES = 6;
 /** Bytes behind those that are random, but for version and variant. */
 const RANDOM_BYTES = 6;
 
-/** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
-export function isCounted(words: Int32Array, at: number): boolean {
-  return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
-}
-
 /** So many characters of an id in text are the same in all ids of a stream: up to its version. */
 export const STREAM_TEXT_BYTES = 15;
 
@@ -101,6 +96,8 @@ export class MessageIds {
 
 /** One stream of one sender: which of its numbers were seen. */
 export class Stream {
+  /** The one that the sender used before it. */
+  older: Stream | undefined = undefined;
   /** All below this were seen, or given up. */
   #floor = 0;
   /** Below this, some were given up. */
@@ -130,6 +127,35 @@ export class Stream {
   add(number: number): boolean | undefined {
     if (number !== this.#floor || this.#above > 0) return this.#addOutOfTurn(number);
     this.#floor++;
+    return true;
+  }
+
+  /**
+   * Takes in so many numbers from `first` on, at most 2^16, if none of them was seen before; whether that
+   * is so. When it is not known of all of them, none is taken in.
+   */
+  addRange(first: number, count: number): boolean {
+    if (first !== this.#floor || this.#above > 0) return this.#addRangeOutOfTurn(first, count);
+    this.#floor += count;
+    return true;
+  }
+
+  #addRangeOutOfTurn(first: number, count: number): boolean {
+    if (first < this.#floor) return false;
+    const end = first + count;
+    const known = this.#bits;
+    if (known) {
+      const last = Math.min(end, this.#floor + known.length * 32);
+      if (touch(known, first, last, false)) return false;
+    }
+    const bits = this.#room(end - 1);
+    if (first === this.#floor) {
+      this.#floor = end;
+      this.#rise(bits);
+    } else {
+      touch(bits, first, end, true);
+      this.#above += count;
+    }
     return true;
   }
 
@@ -202,10 +228,40 @@ export class Stream {
   }
 }
 
-/** The streams of one sender: the one of its session, and that of the session before. */
-interface SenderStreams {
-  current: Stream;
-  before: Stream | undefined;
+/** Whether any bit of the numbers from `first` to `end` is set; `set` sets all of them. */
+function touch(bits: Uint32Array, first: number, end: number, set: boolean): boolean {
+  let any = 0;
+  for (let number = first; number < end;) {
+    const at = number & (bits.length * 32 - 1);
+    const count = Math.min(32 - (at & 31), end - number);
+    const mask = (count === 32 ? -1 : (1 << count) - 1) << (at & 31);
+    any |= bits[at >>> 5]! & mask;
+    if (set) bits[at >>> 5]! |= mask;
+    number += count;
+  }
+  return any !== 0;
+}
+
+/** So many streams of one sender are known: a session may use two, and the one before it did. */
+const STREAMS_EACH = 4;
+
+/** The streams of one sender, the newest first. */
+export class SenderStreams {
+  #newest: Stream | undefined;
+
+  /** The stream of the id at `words[at]`; a new one takes the place of the oldest. */
+  get(words: Int32Array, at: number): Stream {
+    let count = 0;
+    let last: Stream | undefined;
+    for (let stream = this.#newest; stream; stream = stream.older) {
+      if (stream.has(words, at)) return stream;
+      if (++count < STREAMS_EACH) last = stream;
+    }
+    if (last) last.older = undefined;
+    const stream = new Stream(words[at]!, words[at + 1]! >>> 16);
+    stream.older = this.#newest;
+    return this.#newest = stream;
+  }
 }
 
 /**
@@ -237,32 +293,29 @@ export class Streams {
   ): Stream | undefined {
     const streams = this.#young.findBeforeNul(bytes, start, end);
     const nul = this.nul = this.#young.nul;
-    if (nul < 0) return undefined;
-    if (streams?.current.has(words, at)) return streams.current;
-    if (streams?.before?.has(words, at)) return streams.before;
-    return this.#add(words, at, bytes.slice(start, nul), streams);
+    return nul < 0 ? undefined : (streams ?? this.#add(bytes.slice(start, nul))).get(words, at);
   }
 
-  #add(
+  /** The same, where the name ends at `end`. */
+  getNamed(
     words: Int32Array,
     at: number,
-    sender: Uint8Array,
-    streams: SenderStreams | undefined,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
   ): Stream {
-    if (!streams) {
-      if (this.#young.size >= MAX_SENDERS) {
-        this.#old = this.#young;
-        this.#young = new NameTable(this.#factors);
-      }
-      streams = this.#old.get(sender);
-      if (streams) this.#young.set(sender, streams);
-      if (streams?.current.has(words, at)) return streams.current;
+    const streams = this.#young.find(bytes, start, end);
+    return (streams ?? this.#add(bytes.slice(start, end))).get(words, at);
+  }
+
+  /** Goes on with a sender of before, or begins with a new one. */
+  #add(sender: Uint8Array): SenderStreams {
+    if (this.#young.size >= MAX_SENDERS) {
+      this.#old = this.#young;
+      this.#young = new NameTable(this.#factors);
     }
-    const stream = new Stream(words[at]!, words[at + 1]! >>> 16);
-    if (streams) {
-      streams.before = streams.current;
-      streams.current = stream;
-    } else this.#young.set(sender, { current: stream, before: undefined });
-    return stream;
+    const streams = this.#old.get(sender) ?? new SenderStreams();
+    this.#young.set(sender, streams);
+    return streams;
   }
 }

@@ -10,12 +10,13 @@
 import {
   HEADER_BYTES,
   isAscii,
+  isCounted,
   isUtf8,
   MAX_NAME_BYTES,
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol";
-import { isCounted, numberInText, STREAM_TEXT_BYTES } from "./counted_ids.ts";
+import { numberInText, STREAM_TEXT_BYTES } from "./counted_ids.ts";
 import type { Link } from "./link.ts";
 import { MAX_HOPS } from "./mesh.ts";
 import type { NameTable } from "./name_table.ts";

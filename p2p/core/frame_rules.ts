@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  Ability,
   ErrorCode,
   type Frame,
   FrameType,
@@ -125,10 +126,11 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
         link.readsText ||= link.role === "stranger";
         return this.#core.users.register(link, readBareName(frame.payload), NIL_UUID);
       case Registration.Session: {
-        const { session, name } = readSessionRegistration(frame.payload);
+        const { session, name, abilities = 0 } = readSessionRegistration(frame.payload);
         if (session === NIL_UUID) {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
+        if (link.role === "stranger") link.readsBundles = (abilities & Ability.Bundles) !== 0;
         return this.#core.users.register(link, name, session);
       }
       case Registration.Peer:
@@ -144,6 +146,8 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
       this.#parts.arrival.received(link, frame);
     } else if (frame.subtype === MessageKind.Plain || frame.subtype === MessageKind.WithReceipts) {
       this.#parts.relay.message(link, frame);
+    } else if (frame.subtype === MessageKind.Bundle) {
+      this.#parts.relay.bundle(link, frame);
     } else throw unknownType(frame);
   }
 

@@ -5,8 +5,11 @@
  * @module
  */
 import {
+  type BundleFields,
+  type Frame,
   FrameType,
   HEADER_BYTES,
+  isCounted,
   type MessageFields,
   messageId,
   MessageKind,
@@ -15,7 +18,6 @@ import {
 } from "@netlab/protocol";
 import type { KeptEntry } from "./box.ts";
 import type { ReadyFrames } from "./ready_frames.ts";
-import { isCounted } from "./counted_ids.ts";
 import type { Link } from "./link.ts";
 import type { NameFactors } from "./name_table.ts";
 import { SeenMessages } from "./seen_messages.ts";
@@ -69,6 +71,16 @@ export class HandOver {
       user.port.out.bytes(fields.bytes, fields.id, fields.end);
       user.port.out.end();
     } else writeText(user, fields);
+  }
+
+  /**
+   * Hands over a bundle, which lies in `frame`, to a user who reads such; whether it did: not when any of
+   * its messages was handed over before.
+   */
+  bundle(user: Link, fields: BundleFields, frame: Frame): boolean {
+    const isNew = this.#all.addBundle(fields);
+    if (isNew) user.port.out.forward(frame, 0);
+    return isNew;
   }
 
   /**

@@ -37,6 +37,8 @@ export class Link {
   role: Role = "stranger";
   /** Whether it reads bare text, not frames: it asked to be registered so. */
   readsText = false;
+  /** Whether it takes many messages in one frame: it said so. */
+  readsBundles = false;
   /** The session's key; nil for whoever has none. */
   session: string = NIL_UUID;
   /** The id of the server at the other end of a link between servers. */
@@ -137,6 +139,14 @@ export class Link {
   /** Whether a user has registered on it. */
   get isUser(): boolean {
     return this.role === "session" || this.role === "bare";
+  }
+
+  /** Whether the name in `bytes` from `start` to `end` is its user's. */
+  isCalled(bytes: Uint8Array, start: number, end: number): boolean {
+    const name = this.nameBytes;
+    if (end - start !== name.length) return false;
+    for (let i = 0; i < name.length; i++) if (bytes[start + i] !== name[i]) return false;
+    return true;
   }
 
   /** Tells the other side of an error in the form that it reads, and closes behind a fatal one. */

@@ -265,6 +265,7 @@ export class Mesh {
   #capabilities(link: Link, frame: Frame): void {
     if (frame.subtype !== Information.Capabilities) return;
     link.capabilities = readCapabilities(frame.payload);
+    link.readsBundles = link.capabilities.has(Capability.Bundle);
     if (link.role !== "probe") return;
     const { capabilities } = link;
     if (capabilities.size === 0) {

@@ -6,6 +6,7 @@
  */
 export * from "./arrival.ts";
 export * from "./box.ts";
+export * from "./bundle_lane.ts";
 export * from "./client_session.ts";
 export * from "./counted_ids.ts";
 export * from "./delivery.ts";

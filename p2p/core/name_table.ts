@@ -72,15 +72,20 @@ export class NameTable<Value> {
     return undefined;
   }
 
+  /** The value of the name in `bytes` from `start` to `end`, at most 255 bytes. */
+  find(bytes: Uint8Array, start: number, end: number): Value | undefined {
+    const slot = this.#find(this.#hash(bytes, start, end), bytes, start, end - start);
+    return slot < 0 ? undefined : this.#entries[slot]!.value;
+  }
+
   /** The value of a name. */
   get(name: Uint8Array): Value | undefined {
-    const slot = this.#find(this.#hash(name), name, 0, name.length);
-    return slot < 0 ? undefined : this.#entries[slot]!.value;
+    return this.find(name, 0, name.length);
   }
 
   /** Gives a name a value, in place of the one that it had. */
   set(name: Uint8Array, value: Value): void {
-    const hash = this.#hash(name);
+    const hash = this.#hash(name, 0, name.length);
     const slot = this.#find(hash, name, 0, name.length);
     if (slot >= 0) {
       this.#entries[slot]!.value = value;
@@ -93,7 +98,7 @@ export class NameTable<Value> {
 
   /** Takes a name out, if it is in. */
   delete(name: Uint8Array): void {
-    let hole = this.#find(this.#hash(name), name, 0, name.length);
+    let hole = this.#find(this.#hash(name, 0, name.length), name, 0, name.length);
     if (hole < 0) return;
     this.#size--;
     const mask = this.#entries.length - 1;
@@ -118,10 +123,10 @@ export class NameTable<Value> {
   }
 
   /** Odd, so that 0 means an empty slot; the lowest bit is none of the good ones. */
-  #hash(name: Uint8Array): number {
+  #hash(bytes: Uint8Array, start: number, end: number): number {
     let hash = 0;
-    for (let i = 0; i < name.length; i++) {
-      hash = (hash + Math.imul(this.#factors[i]!, name[i]!)) | 0;
+    for (let at = start; at < end; at++) {
+      hash = (hash + Math.imul(this.#factors[at - start]!, bytes[at]!)) | 0;
     }
     return hash | 1;
   }

@@ -4,18 +4,12 @@
  *
  * @module
  */
-import { type Message, uuidWords } from "@netlab/protocol";
-import { isCounted, Stream } from "./counted_ids.ts";
+import { isCounted, type Message, uuidWords } from "@netlab/protocol";
+import { SenderStreams } from "./counted_ids.ts";
 import { SeenIds } from "./seen_ids.ts";
 
 /** Senders whose streams are remembered at least; twice as many at most. */
 const MAX_SENDERS = 10_000;
-
-/** The streams of one sender: the one of its session, and that of the session before. */
-interface SenderStreams {
-  current: Stream;
-  before: Stream | undefined;
-}
 
 /** The memory of one client. */
 export class ReceivedIds {
@@ -27,32 +21,24 @@ export class ReceivedIds {
   /** Remembers a message; whether it was not remembered before. `now` is the time in milliseconds. */
   add({ id, sender }: Message, now: number): boolean {
     const words = uuidWords(id, this.#words);
-    const isNew = isCounted(words, 0) ? this.#streamOf(sender).add(words[3]! >>> 0) : undefined;
+    const isNew = isCounted(words, 0)
+      ? this.#streamsOf(sender).get(words, 0).add(words[3]! >>> 0)
+      : undefined;
     if (isNew !== undefined) return isNew;
     if (this.#others.has(id)) return false;
     this.#others.add(id, now);
     return true;
   }
 
-  /** The stream of the id in `#words`. */
-  #streamOf(sender: string): Stream {
-    const words = this.#words;
+  #streamsOf(sender: string): SenderStreams {
     let streams = this.#young.get(sender);
-    if (!streams) {
-      streams = this.#old.get(sender);
-      if (this.#young.size >= MAX_SENDERS) {
-        this.#old = this.#young;
-        this.#young = new Map();
-      }
-      if (streams) this.#young.set(sender, streams);
+    if (streams) return streams;
+    if (this.#young.size >= MAX_SENDERS) {
+      this.#old = this.#young;
+      this.#young = new Map();
     }
-    if (streams?.current.has(words, 0)) return streams.current;
-    if (streams?.before?.has(words, 0)) return streams.before;
-    const stream = new Stream(words[0]!, words[1]! >>> 16);
-    if (streams) {
-      streams.before = streams.current;
-      streams.current = stream;
-    } else this.#young.set(sender, { current: stream, before: undefined });
-    return stream;
+    streams = this.#old.get(sender) ?? new SenderStreams();
+    this.#young.set(sender, streams);
+    return streams;
   }
 }

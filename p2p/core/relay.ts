@@ -6,13 +6,16 @@
  * @module
  */
 import {
+  BundleFields,
   ErrorCode,
   type Frame,
+  FrameWriter,
   MessageFields,
   messageId,
   MessageKind,
   NetlabError,
   readName,
+  takeApart,
 } from "@netlab/protocol";
 import type { Delivery } from "./delivery.ts";
 import type { FirstGeneration } from "./first_generation.ts";
@@ -45,6 +48,8 @@ export interface RelayParts {
   readonly receipts: Receipts;
   /** What is found out about recipients is remembered here, until something about them changes. */
   readonly routes: NameTable<Link>;
+  /** Takes frames that a bundle was taken apart into, as if they had come in on that connection. */
+  readonly takeSingles: (link: Link, frames: Uint8Array) => void;
 }
 
 /** Passes messages on. */
@@ -52,6 +57,8 @@ export class Relay {
   readonly #context: Context;
   readonly #parts: RelayParts;
   readonly #fields = new MessageFields();
+  readonly #bundle = new BundleFields();
+  readonly #singles = new FrameWriter();
   /** Links that hold others up, or did for too long. */
   readonly #slow = new Set<Link>();
 
@@ -69,7 +76,7 @@ export class Relay {
    *   {@linkcode ErrorCode.Malformed} when it is no message. It is dropped then.
    */
   message(link: Link, frame: Frame): void {
-    const { users, mesh, firstGeneration, delivery } = this.#parts;
+    const { users, firstGeneration, delivery } = this.#parts;
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
     if (link.isUser) checkSender(link, fields);
     else if (link.role !== "peer") this.#checkStranger(link, fields);
@@ -85,9 +92,8 @@ export class Relay {
     // Two first-generation servers may know this one and not each other; if they do, the one that
     // has the recipient drops the second copy.
     if (firstGeneration.has(recipient)) return this.#handOn(fields, recipient);
-    const hops = link.role === "peer" ? frame.reserved + 1 : 1;
-    const location = users.locate(recipient);
-    const next = location && mesh.toward(location.server);
+    const hops = hopsOf(link, frame);
+    const next = this.#toward(recipient);
     if (!next) {
       return this.#refuse(
         link,
@@ -116,6 +122,42 @@ export class Relay {
     if (this.#hasRoom(link, next, fields, recipient)) next.port.out.forward(frame, hops);
   }
 
+  /**
+   * A bundle came in, from a user or a server. Whoever reads bundles gets it whole, if all is in order;
+   * otherwise it is taken apart, and each message is what decides about it. Errors as for a single
+   * message, once for all of them.
+   */
+  bundle(link: Link, frame: Frame): void {
+    const fields = this.#bundle.read(frame.bytes, frame.start, frame.end);
+    if (link.isUser) checkSender(link, fields);
+    else if (link.role !== "peer") throw mustRegister();
+    if (this.#passWhole(link, frame, fields)) return;
+    takeApart(fields, this.#singles, frame.reserved);
+    const singles = this.#singles.take();
+    this.#parts.takeSingles(link, singles);
+    this.#singles.recycle(singles);
+  }
+
+  #passWhole(link: Link, frame: Frame, fields: BundleFields): boolean {
+    const { users, handOver } = this.#parts;
+    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
+    const user = users.get(recipient);
+    const to = user ?? this.#toward(recipient);
+    const hops = hopsOf(link, frame);
+    if (!to?.readsBundles || (to === link && !user) || (hops > MAX_HOPS && !user)) return false;
+    this.#remember(fields, to);
+    if (!this.#mayWrite(link, to)) return false;
+    if (user) return handOver.bundle(user, fields, frame);
+    to.port.out.forward(frame, hops);
+    return true;
+  }
+
+  /** The link over which messages for a user of another server go; `undefined` when there is none. */
+  #toward(recipient: string): Link | undefined {
+    const location = this.#parts.users.locate(recipient);
+    return location && this.#parts.mesh.toward(location.server);
+  }
+
   /** Nothing waits on a connection any more, or it has ended: whoever it held up reads on. */
   release(link: Link): void {
     for (const held of link.heldUp ?? []) held.letGo(this.#context.now);
@@ -136,7 +178,7 @@ export class Relay {
     }
   }
 
-  #remember({ bytes, recipient, recipientEnd }: MessageFields, to: Link): void {
+  #remember({ bytes, recipient, recipientEnd }: Names, to: Link): void {
     this.#parts.routes.set(bytes.subarray(recipient, recipientEnd), to);
   }
 
@@ -164,6 +206,13 @@ export class Relay {
    * reads is held up for a while; when that is not enough, the message is refused.
    */
   #hasRoom(from: Link, to: Link, fields: MessageFields, recipient: string): boolean {
+    if (this.#mayWrite(from, to)) return true;
+    const reason = `Cannot deliver to ${recipient}: messages come faster than they are read`;
+    this.#refuse(from, fields, ErrorCode.RecipientBusy, reason);
+    return false;
+  }
+
+  #mayWrite(from: Link, to: Link): boolean {
     const waiting = to.port.out.length;
     const own = from.isUser && from !== to;
     if (waiting > HOLD_UP_BYTES && own && !to.overdue) {
@@ -171,10 +220,7 @@ export class Relay {
       (to.heldUp ??= new Set()).add(from);
       this.#slow.add(to);
     }
-    if (waiting <= (own && to.overdue ? HOLD_UP_BYTES : REFUSE_BYTES)) return true;
-    const reason = `Cannot deliver to ${recipient}: messages come faster than they are read`;
-    this.#refuse(from, fields, ErrorCode.RecipientBusy, reason);
-    return false;
+    return waiting <= (own && to.overdue ? HOLD_UP_BYTES : REFUSE_BYTES);
   }
 
   #refuse(link: Link, fields: MessageFields, code: number, reason: string): void {
@@ -192,23 +238,34 @@ export class Relay {
     const sender = users.locate(senderOf(fields));
     const known = mesh.discovery.hasFirstGenerationOn(link.remoteHost);
     if (known && (!sender || firstGeneration.speaksFor(sender))) return;
-    throw new NetlabError(
-      ErrorCode.NotRegistered,
-      "Cannot take a message from this connection: it must register first",
-    );
+    throw mustRegister();
   }
 }
 
-function senderOf(fields: MessageFields): string {
+/** What a single message and a bundle have in common. */
+type Names = Pick<
+  MessageFields & BundleFields,
+  "bytes" | "sender" | "senderEnd" | "recipient" | "recipientEnd"
+>;
+
+/** How many servers will have passed a frame on that comes from there. */
+function hopsOf(link: Link, frame: Frame): number {
+  return link.role === "peer" ? frame.reserved + 1 : 1;
+}
+
+function mustRegister(): NetlabError {
+  return new NetlabError(
+    ErrorCode.NotRegistered,
+    "Cannot take a message from this connection: it must register first",
+  );
+}
+
+function senderOf(fields: Names): string {
   return readName(fields.bytes, fields.sender, fields.senderEnd);
 }
 
-function checkSender(link: Link, fields: MessageFields): void {
-  const { bytes, sender, senderEnd } = fields;
-  const { nameBytes } = link;
-  let same = senderEnd - sender === nameBytes.length;
-  for (let i = 0; same && i < nameBytes.length; i++) same = bytes[sender + i] === nameBytes[i];
-  if (same) return;
+function checkSender(link: Link, { bytes, sender, senderEnd }: Names): void {
+  if (link.isCalled(bytes, sender, senderEnd)) return;
   throw new NetlabError(
     ErrorCode.SenderMismatch,
     `Cannot send in another name: this connection is registered as ${link.name}`,

@@ -8,14 +8,17 @@
 import {
   Capability,
   ErrorCode,
-  type Frame,
+  Frame,
   loadWord,
+  MAX_PAYLOAD_BYTES,
   NetlabError,
   ProtocolError,
+  readFrames,
   writePleaseMove,
 } from "@netlab/protocol";
 import type { Logger } from "../logger.ts";
 import { Arrival } from "./arrival.ts";
+import { BundleLane } from "./bundle_lane.ts";
 import { Delivery } from "./delivery.ts";
 import { Directory } from "./directory.ts";
 import { FastLane } from "./fast_lane.ts";
@@ -91,6 +94,7 @@ export class RoutingCore {
   readonly #takeover: Takeover;
   readonly #relay: Relay;
   readonly #lane: FastLane;
+  readonly #bundles: BundleLane;
   /** By the names of recipients: their connections, or the links toward them. */
   readonly #routes: NameTable<Link>;
   readonly #durable: boolean;
@@ -147,8 +151,14 @@ export class RoutingCore {
     this.#delivery = delivery;
     this.#takeover = takeover;
     const questions = new Questions(context, parts);
-    this.#relay = new Relay(context, { ...parts, delivery, routes: this.#routes });
+    this.#relay = new Relay(context, {
+      ...parts,
+      delivery,
+      routes: this.#routes,
+      takeSingles: (link, frames) => this.#takeSingles(link, frames),
+    });
     this.#lane = new FastLane(this.#routes, seen);
+    this.#bundles = new BundleLane(this.#routes, seen);
     const own = new OwnRules(this, { ...parts, relay: this.#relay, arrival, delivery, questions });
     this.#rules = new Map([...own, ...(options.rules ?? [])]);
   }
@@ -180,7 +190,7 @@ export class RoutingCore {
 
   /** What this server says it can do. */
   capabilities(): string[] {
-    const words: string[] = [Capability.Session, Capability.Peer];
+    const words: string[] = [Capability.Session, Capability.Peer, Capability.Bundle];
     for (const rule of this.#rules.values()) if (rule.capability) words.push(rule.capability);
     words.push(loadWord(this.users.count));
     return words;
@@ -220,7 +230,11 @@ export class RoutingCore {
    * {@linkcode RoutingCore.received}. To call it is faster than not to, and makes no other difference.
    */
   run(link: Link, bytes: Uint8Array, start: number, end: number): number {
-    const at = this.#lane.run(link, bytes, start, end);
+    let at = start;
+    for (let before = -1; at > before;) {
+      before = at;
+      at = this.#bundles.run(link, bytes, this.#lane.run(link, bytes, at, end), end);
+    }
     if (at > start) this.#heard(link);
     return at;
   }
@@ -338,6 +352,18 @@ export class RoutingCore {
   #finish(): void {
     this.#delivery.settle();
     this.#receipts.flush();
+  }
+
+  #takeSingles(link: Link, frames: Uint8Array): void {
+    readFrames(
+      frames,
+      0,
+      frames.length,
+      MAX_PAYLOAD_BYTES,
+      new Frame(),
+      (frame) => this.received(link, frame),
+      (bytes, start, end) => this.run(link, bytes, start, end),
+    );
   }
 
   #heard(link: Link): void {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { isCounted, type Stream, Streams } from "./counted_ids.ts";
+import { type Stream, Streams } from "./counted_ids.ts";
+import { type BundleFields, isCounted } from "@netlab/protocol";
 import type { NameFactors } from "./name_table.ts";
 import { SeenTable } from "./seen_table.ts";
 
@@ -27,6 +28,12 @@ export class SeenMessages {
       ? this.streams.get(words, at, bytes, sender, end)
       : undefined;
     return stream ? this.addTo(stream, words, at) : this.table.add(words, at);
+  }
+
+  /** Remembers all messages of a bundle, if none of them was remembered before; whether that is so. */
+  addBundle({ idWords, bytes, sender, senderEnd, count }: BundleFields): boolean {
+    const stream = this.streams.getNamed(idWords, 0, bytes, sender, senderEnd);
+    return stream.addRange(idWords[3]! >>> 0, count);
   }
 
   /** Whether the message of a sender is remembered. */

@@ -35,7 +35,7 @@ storageTest(
     const { scenarios } = JSON.parse(read("all.json")) as Measured;
     assertEquals(scenarios.map(({ id }) => id), only);
     const rows = scenarios.flatMap(({ rows }) => rows);
-    assertEquals(rows.length, 12);
+    assertEquals(rows.length, 13);
     for (const { contender, values, failure } of rows) {
       assertEquals(failure, undefined, contender);
       // In so short a time, a busy machine may let nothing through; what was lost would be a failure.

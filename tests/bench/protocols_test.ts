@@ -4,6 +4,8 @@ import {
   FrameDecoder,
   FrameType,
   FrameWriter,
+  MessageKind,
+  readBundle,
   readMessage,
   readReceipts,
   ReceiptState,
@@ -27,6 +29,7 @@ const delivered: Record<string, (message: Uint8Array) => Uint8Array> = {
     const { sender, text } = readMessage(message.subarray(6));
     return encoder.encode(`${sender}: ${text}`);
   },
+  "netlab-bundle": (message) => message,
   "netlab-session": (message) => message,
   "netlab-receipts": (message) => message,
   "nats": (message) => {
@@ -57,13 +60,7 @@ for (const [name, deliver] of Object.entries(delivered)) {
     fn: () => {
       const protocol: Protocol = PROTOCOLS[name as keyof typeof PROTOCOLS];
       const batch = protocol.batch(talk, 4_000, 20);
-      batch.renew(batch.messages);
-      assertEquals(batch.bytes.length, batch.messages * batch.messageBytes);
-      const deliveries = Array.from(
-        { length: batch.messages },
-        (_, i) =>
-          deliver(batch.bytes.subarray(i * batch.messageBytes, (i + 1) * batch.messageBytes)),
-      );
+      const deliveries = Array.from({ length: batch.messages }, () => deliver(batch.next(1)));
       const stream = Uint8Array.from(deliveries.flatMap((bytes) => [...bytes]));
       for (const step of [1, 2, 7, 64, stream.length]) {
         const counter = protocol.deliveries(talk)!;
@@ -97,7 +94,7 @@ for (
       const batch = PROTOCOLS[name].batch(talk, 10_000, 50);
       const ids: string[] = [];
       for (let round = 0; round < 6; round++) {
-        batch.renew(batch.messages);
+        const bytes = batch.next(batch.messages);
         new FrameDecoder(({ payload }) => {
           const { id, sender, recipient, text } = readMessage(payload);
           assertMatch(
@@ -107,7 +104,7 @@ for (
           assertEquals(id[14], version);
           assertEquals([sender, recipient, text], [talk.sender, talk.receiver, "abcdefghij"]);
           ids.push(id);
-        }).push(batch.bytes);
+        }).push(bytes);
       }
       assertEquals(new Set(ids).size, 300);
       if (version !== "8") return;
@@ -121,15 +118,50 @@ for (
 }
 
 Deno.test({
+  name: "netlab's bundles hold as many messages as are wanted, numbered on, and are counted",
+  permissions,
+  fn: () => {
+    for (const names of [talk, { ...talk, sender: "s001000" }]) {
+      const batch = PROTOCOLS["netlab-bundle"].batch(names, 1_000, 50);
+      const counts = [50, 1, 50, 49, 3, 20, 47, 50, 2, 1];
+      const streams: number[][] = [];
+      let next = 0;
+      for (const count of counts) {
+        const bytes = batch.next(count);
+        streams.push([...bytes]);
+        new FrameDecoder(({ type, subtype, payload }) => {
+          assertEquals([type, subtype], [FrameType.Message, MessageKind.Bundle]);
+          const { id, sender, recipient, texts } = readBundle(payload);
+          assertEquals([sender, recipient], [names.sender, names.receiver]);
+          assertEquals(texts, Array(count).fill("abcdefghij"));
+          assertEquals(parseInt(id.slice(-8), 16), next);
+          next += count;
+        }).push(bytes);
+      }
+      // Between them stand a message alone and what is no message.
+      const out = new FrameWriter();
+      writeMessage(out, { id: crypto.randomUUID(), sender: "A", recipient: "B", text: "x" }, 0);
+      out.frame(FrameType.LinkState, 1);
+      const stream = Uint8Array.from([...streams, [...out.take()], ...streams].flat());
+      for (const step of [1, 2, 7, 41, 64, 1_000, stream.length]) {
+        const counter = PROTOCOLS["netlab-bundle"].deliveries(names)!;
+        assertEquals(feed(counter, stream, step), 2 * next + 1, `${step} bytes at a time`);
+        assert(counter.whole);
+      }
+    }
+  },
+});
+
+Deno.test({
   name: "netlab's messages are acknowledged by id, in frames that are not too long",
   permissions,
   fn: () => {
     const batch = PROTOCOLS["netlab-receipts"].batch(talk, 100_000, 450);
-    batch.renew(batch.messages);
+    const bytes = batch.next(batch.messages);
     const sent: string[] = [];
-    new FrameDecoder(({ payload }) => sent.push(readMessage(payload).id)).push(batch.bytes);
+    new FrameDecoder(({ payload }) => sent.push(readMessage(payload).id)).push(bytes);
     const counter = PROTOCOLS["netlab-receipts"].deliveries(talk)!;
-    assertEquals(feed(counter, batch.bytes, 1_000), 450);
+    assertEquals(feed(counter, bytes, 1_000), 450);
     const acknowledged: string[] = [];
     const sizes: number[] = [];
     new FrameDecoder(({ type, payload }: Frame) => {
@@ -228,14 +260,13 @@ Deno.test({
   fn: () => {
     const protocol = PROTOCOLS["mqtt-1"];
     const batch = protocol.batch(talk, 1_000, 3);
-    batch.renew(3);
     const counter = protocol.deliveries(talk)!;
-    assertEquals(feed(counter, batch.bytes, 3), 3);
+    assertEquals(feed(counter, batch.next(3), 3), 3);
     const acknowledged = [0x40, 2, 0, 1, 0x40, 2, 0, 2, 0x40, 2, 0, 3];
     assertEquals([...counter.reply!()!], acknowledged);
     // From 65,535 on it begins anew with 1: 0 is no number.
-    for (let i = 0; i < 65_535; i += 3) batch.renew(3);
-    feed(counter, batch.bytes, 1_000);
+    for (let i = 3; i < 65_535; i += 3) batch.next(3);
+    feed(counter, batch.next(3), 1_000);
     assertEquals([...counter.reply!()!], acknowledged);
   },
 });

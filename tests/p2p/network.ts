@@ -165,9 +165,10 @@ export class RawParty implements AsyncDisposable {
     server: { port: number },
     name: string,
     session: string = crypto.randomUUID(),
+    abilities = 0,
   ): Promise<RawParty> {
     const party = await RawParty.connect(server);
-    writeSessionRegistration(party.out, { name, session });
+    writeSessionRegistration(party.out, { name, session, abilities });
     await party.next(FrameType.Registration);
     return party;
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Layout, layouts } from "./layouts.ts";
-import { MAX_NAME_BYTES, whyNotAName } from "@netlab/protocol";
+import { type Bundle, MAX_NAME_BYTES, whyNotAName } from "@netlab/protocol";
 import fc from "fast-check";
 
 const encoder = new TextEncoder();
@@ -75,6 +75,32 @@ const message = fc.record({
   text: anyText(300),
 });
 
+/** A counted id with so many higher numbers behind it. */
+function countedId(higher: number): fc.Arbitrary<string> {
+  const number = fc.oneof(fc.nat(0xffff_ffff - higher), fc.constant(0xffff_ffff - higher));
+  return fc.tuple(fc.uint8Array({ minLength: 12, maxLength: 12 }), number).map(
+    ([bytes, number]) => {
+      bytes[6] = 0x80 | (bytes[6]! & 0x0f);
+      bytes[8] = 0x80 | (bytes[8]! & 0x3f);
+      const digits = bytes.toHex() + number.toString(16).padStart(8, "0");
+      return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+    },
+  );
+}
+
+/** Any bundle that fits into a frame. */
+export const bundle: fc.Arbitrary<Bundle> = fc.array(
+  fc.oneof(anyText(60), fc.string({ maxLength: 100 })),
+  { minLength: 1, maxLength: 40 },
+).chain((texts) =>
+  fc.record({
+    id: countedId(texts.length - 1),
+    sender: anyName,
+    recipient: anyName,
+    texts: fc.constant(texts),
+  })
+);
+
 const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   request: fc.constant(null),
   servers: fc.array(anyAddress, { maxLength: 20 }),
@@ -82,11 +108,12 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   capabilities: fc.uniqueArray(anyText(20).filter(nonEmpty), { maxLength: 10 }),
   announcement: port,
   bareRegistration: anyName,
-  sessionRegistration: fc.record({ session: anyUuid, name: anyName }),
+  sessionRegistration: fc.record({ session: anyUuid, name: anyName, abilities: fc.nat(255) }),
   sessionWelcome: fc.record({ server: anyUuid, address: anyAddress, name: anyName }),
   peerRegistration: fc.record({ server: anyUuid, address: anyAddress }),
   message,
   keptMessage: fc.record({ origin: anyUuid, destination: anyUuid, previous: anyUuid, message }),
+  bundle,
   echo: fc.uint8Array({ maxLength: 300 }).map((bytes) => ({ hex: bytes.toHex() })),
   disconnect: anyName,
   pleaseMove: fc.array(anyAddress, { maxLength: 20 }),

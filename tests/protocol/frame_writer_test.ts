@@ -277,10 +277,13 @@ Deno.test({
     assertStrictEquals(next.buffer, taken.buffer);
     assertStrictEquals(next.toHex(), "040200000000");
     other.recycle(next);
-    // Nor does one get more than it may hold.
-    const narrow = new FrameWriter({ maxBytes: 100 });
-    narrow.frame(4, 3);
-    assertStrictEquals(narrow.take().buffer.byteLength, 100);
+    // A buffer that is longer than a writer's bound does not widen it.
+    let overflows = 0;
+    const narrow = new FrameWriter({ maxBytes: 100, onOverflow: () => overflows++ });
+    narrow.frame(4, 3, new Uint8Array(94));
+    assertEquals([narrow.length, overflows], [100, 0]);
+    narrow.u8(1);
+    assertEquals([narrow.length, overflows], [0, 1]);
   },
 });
 
@@ -289,7 +292,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const out = new FrameWriter();
-    for (let i = 0; i < 10; i++) out.frame(4, 0, new Uint8Array(60_000));
+    for (let i = 0; i < 20; i++) out.frame(4, 0, new Uint8Array(60_000));
     const huge = out.take();
     out.recycle(huge);
     for (let i = 0; i < 3; i++) {

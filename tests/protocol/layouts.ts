@@ -102,6 +102,12 @@ export const layouts: Readonly<Record<string, Layout>> = {
       p.writeKeptMessage(out, kept, subtype, hops);
     },
   },
+  bundle: {
+    type: FrameType.Message,
+    subtypes: [p.MessageKind.Bundle],
+    read: (frame) => p.readBundle(frame.payload),
+    write: (out, value, _, hops) => p.writeBundle(out, value, hops),
+  },
   echo: {
     type: FrameType.Echo,
     subtypes: [0],

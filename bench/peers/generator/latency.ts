@@ -30,10 +30,10 @@ export function sendOne(
   { sender, receiver, batch, counter, answers }: Pair,
   lostMs: number,
 ): number {
-  batch.renew(1);
+  const bytes = batch.next(1);
   const listening = receiver ?? sender;
   const start = performance.now();
-  sendAll(sender, batch.bytes);
+  sendAll(sender, bytes);
   let end = start;
   until("a message arrives", () => {
     const length = receive(listening);

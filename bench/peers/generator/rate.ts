@@ -58,8 +58,9 @@ class Flow {
   /** Whether it waits in the queue of those that may send. */
   queued = false;
   readonly #window: number;
+  /** What is being sent, and how much of it has gone. */
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #at = 0;
-  #end = 0;
 
   constructor(pair: Pair, index: number, window: number) {
     this.pair = pair;
@@ -69,7 +70,7 @@ class Flow {
 
   /** Whether everything that was begun has been handed to the kernel. */
   get idle(): boolean {
-    return this.#at === this.#end;
+    return this.#at === this.#bytes.length;
   }
 
   /** Whether there is something to send: the rest of a batch, or a window that is open for the next. */
@@ -83,12 +84,11 @@ class Flow {
     const { batch, sender } = this.pair;
     if (this.idle) {
       const count = Math.min(batch.messages, this.#free, limit);
-      batch.renew(count);
+      this.#bytes = batch.next(count);
       this.#at = 0;
-      this.#end = count * batch.messageBytes;
       this.sent += count;
     }
-    this.#at += sender.send(batch.bytes.subarray(this.#at, this.#end));
+    this.#at += sender.send(this.#bytes.subarray(this.#at));
   }
 
   get #free(): number {

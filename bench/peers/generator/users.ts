@@ -126,8 +126,7 @@ export function probe(pair: Pair): void {
   };
   until(`a message from ${talk.sender} reaches ${talk.receiver}`, () => {
     if (performance.now() - sentAt > PROBE_EVERY_MS) {
-      batch.renew(1);
-      sendAll(sender, batch.bytes.slice(0, batch.messageBytes));
+      sendAll(sender, batch.next(1));
       sentAt = performance.now();
       sent++;
     }

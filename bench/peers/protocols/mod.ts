@@ -6,7 +6,7 @@
 import { echo } from "./echo.ts";
 import { mqtt } from "./mqtt.ts";
 import { nats } from "./nats.ts";
-import { netlabBare, netlabKept, netlabReceipts, netlabSession } from "./netlab.ts";
+import { netlabBare, netlabBundle, netlabKept, netlabReceipts, netlabSession } from "./netlab.ts";
 import type { Protocol } from "./protocol.ts";
 import { redis, redisStream } from "./redis.ts";
 
@@ -15,6 +15,7 @@ export type { Batch, Counter, Exchange, Protocol, Talk } from "./protocol.ts";
 /** The protocols. */
 export const PROTOCOLS = {
   "netlab-bare": netlabBare,
+  "netlab-bundle": netlabBundle,
   "netlab-session": netlabSession,
   "netlab-receipts": netlabReceipts,
   "netlab-kept": netlabKept,

@@ -35,8 +35,7 @@ export function mqtt(qos: 0 | 1): Protocol {
     },
     batch(talk, bytes, most): Batch {
       const one = publish(talk, qos);
-      const batch = repeat(one, bytes, most);
-      return qos === 0 ? batch : { ...batch, renew: numbering(batch, idOffset(one)) };
+      return qos === 0 ? repeat(one, bytes, most) : repeat(one, bytes, most, numbering(one));
     },
     deliveries(talk) {
       const { length } = publish(talk, qos);
@@ -81,10 +80,11 @@ function isAnswer(received: Uint8Array, type: number, codeAt: number): boolean {
 }
 
 /** Gives each message the next packet id, 1 to 65,535. */
-function numbering({ bytes, messageBytes }: Batch, offset: number): (count: number) => void {
+function numbering(message: Uint8Array): (all: Uint8Array, count: number) => void {
+  const offset = idOffset(message);
   let id = 0;
-  return (count) => {
-    for (let at = offset, left = count; left > 0; left--, at += messageBytes) {
+  return (bytes, count) => {
+    for (let at = offset, left = count; left > 0; left--, at += message.length) {
       id = id % MAX_PACKET_ID + 1;
       bytes[at] = id >>> 8;
       bytes[at + 1] = id;

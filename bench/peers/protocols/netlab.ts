@@ -1,10 +1,12 @@
 /**
- * netlab's own protocol, in the ways that its users speak it: as bare text, in frames, with receipts.
+ * netlab's own protocol, in the ways that its users speak it: as bare text, in bundles, a frame for each
+ * message, with receipts.
  * Pure: bytes in, bytes out. Frames are written by `@netlab/protocol`; only ids are changed in place.
  *
  * @module
  */
 import {
+  Ability,
   FrameDecoder,
   FrameType,
   FrameWriter,
@@ -19,8 +21,9 @@ import {
   writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
+import { bundles } from "./bundles.ts";
 import { CountedIds, type IdWriter, RandomIds } from "./ids.ts";
-import { AcknowledgingCounter, ReceiptCounter } from "./netlab_counters.ts";
+import { AcknowledgingCounter, BundleCounter, ReceiptCounter } from "./netlab_counters.ts";
 import { type Batch, type Exchange, FixedCounter, type Protocol } from "./protocol.ts";
 import { repeat, type Talk, text } from "./protocol.ts";
 
@@ -45,7 +48,16 @@ export const netlabBare: Protocol = {
 /** Receipts for no message: heard, and not answered. */
 const SIGN_OF_LIFE = frames((out) => writeReceipts(out, []));
 
-/** Sessions, which count their messages in the ids; nobody keeps these. */
+/** Sessions, which put as many messages as are ready into a frame; nobody keeps these. */
+export const netlabBundle: Protocol = {
+  join: joinSession,
+  signOfLife: SIGN_OF_LIFE,
+  batch: bundles,
+  deliveries: () => new BundleCounter(),
+  answers: () => undefined,
+};
+
+/** The same with a frame for each message. */
 export const netlabSession: Protocol = {
   join: joinSession,
   signOfLife: SIGN_OF_LIFE,
@@ -78,7 +90,13 @@ export const netlabKept: Protocol = {
 
 function joinSession(name: string): Exchange[] {
   return [{
-    send: frames((out) => writeSessionRegistration(out, { session: crypto.randomUUID(), name })),
+    send: frames((out) =>
+      writeSessionRegistration(out, {
+        session: crypto.randomUUID(),
+        name,
+        abilities: Ability.Bundles,
+      })
+    ),
     answered: (received) => hasFrame(received, FrameType.Registration, Registration.Session),
   }];
 }
@@ -103,16 +121,14 @@ function messages(
   bytes: number,
   most: number,
 ): Batch {
-  const batch = repeat(message(talk, kind), bytes, most);
-  const view = new DataView(batch.bytes.buffer);
-  return {
-    ...batch,
-    renew(count) {
-      for (let at = HEADER_BYTES, left = count; left > 0; left--, at += batch.messageBytes) {
-        ids.write(view, at);
-      }
-    },
-  };
+  const one = message(talk, kind);
+  let view: DataView | undefined;
+  return repeat(one, bytes, most, (all, count) => {
+    view ??= new DataView(all.buffer);
+    for (let at = HEADER_BYTES, left = count; left > 0; left--, at += one.length) {
+      ids.write(view, at);
+    }
+  });
 }
 
 /** Whether a frame of that type is among what was received; an error is thrown as what it says. */

@@ -1,10 +1,16 @@
 /**
- * What comes back over netlab sessions with receipts: messages, which are acknowledged, and receipts.
- * Owns the way through both; they may stand between frames of other kinds. Pure.
+ * What comes back over netlab sessions: messages alone and in bundles, which may have to be acknowledged,
+ * and receipts. Owns the way through them; they may stand between frames of other kinds. Pure.
  *
  * @module
  */
-import { FrameType, HEADER_BYTES, MAX_RECEIPTS_PER_FRAME, ReceiptState } from "@netlab/protocol";
+import {
+  FrameType,
+  HEADER_BYTES,
+  MAX_RECEIPTS_PER_FRAME,
+  MessageKind,
+  ReceiptState,
+} from "@netlab/protocol";
 import type { Counter } from "./protocol.ts";
 
 /** Hands over whole frames, wherever the stream was cut. */
@@ -41,6 +47,74 @@ abstract class FrameCounter implements Counter {
 }
 
 const ID_BYTES = 16;
+/** The first bytes of a frame, in which it says how many messages it holds: a bundle with the longest names. */
+const HEAD_BYTES = HEADER_BYTES + ID_BYTES + 2 * (1 + 255) + 2;
+
+/** Counts messages alone and in bundles, without a look at the texts. */
+export class BundleCounter implements Counter {
+  /** The beginning of a frame that came in pieces. */
+  readonly #head = new Uint8Array(HEAD_BYTES);
+  #headBytes = 0;
+  /** How many bytes of a frame are still to come, and how many messages it holds. */
+  #left = 0;
+  #messages = 0;
+
+  get whole(): boolean {
+    return this.#headBytes === 0 && this.#left === 0;
+  }
+
+  take(bytes: Uint8Array, length: number): number {
+    let count = 0;
+    for (let at = 0; at < length;) {
+      if (this.#left === 0) at += this.#begin(bytes, at, length);
+      const step = Math.min(this.#left, length - at);
+      at += step;
+      this.#left -= step;
+      if (this.#left > 0) continue;
+      count += this.#messages;
+      this.#messages = 0;
+    }
+    return count;
+  }
+
+  /** Begins a frame; how many of the bytes were used for that. */
+  #begin(bytes: Uint8Array, start: number, end: number): number {
+    let source = bytes;
+    let at = start;
+    let left = end - start;
+    const before = this.#headBytes;
+    if (before > 0) {
+      left = before + Math.min(left, HEAD_BYTES - before);
+      this.#head.set(bytes.subarray(start, start + left - before), before);
+      source = this.#head;
+      at = 0;
+    }
+    const messages = left < HEADER_BYTES ? -1 : messagesIn(source, at, left);
+    if (messages >= 0) {
+      this.#messages = messages;
+      this.#left = HEADER_BYTES + ((source[at + 2]! << 8) | source[at + 3]!) - before;
+      this.#headBytes = 0;
+      return 0;
+    }
+    if (before === 0) this.#head.set(bytes.subarray(start, end));
+    this.#headBytes = left;
+    return left - before;
+  }
+}
+
+/** How many messages a frame holds of which `length` bytes are there; -1 when those do not say. */
+function messagesIn(bytes: Uint8Array, start: number, length: number): number {
+  if (bytes[start] !== FrameType.Message) return 0;
+  if (bytes[start + 1] !== MessageKind.Bundle) return 1;
+  const sender = HEADER_BYTES + ID_BYTES;
+  if (length <= sender) return -1;
+  const recipient = sender + 1 + bytes[start + sender]!;
+  if (length <= recipient) return -1;
+  const count = recipient + 1 + bytes[start + recipient]!;
+  if (length < count + 2) return -1;
+  return (bytes[start + count]! << 8) | bytes[start + count + 1]!;
+}
+
 /** Id, state, code, and the length of the reason. */
 const RECORD_BYTES = ID_BYTES + 1 + 2 + 1;
 /** Where in the text of a UUID each of its bytes stands. */

@@ -19,14 +19,13 @@ export interface Exchange {
 
 /** Messages from one user to another, encoded ahead of time and sent again and again. */
 export interface Batch {
-  /** All of them, one behind the other. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Bytes of one; all have the same. */
-  readonly messageBytes: number;
   /** How many they are. */
   readonly messages: number;
-  /** Makes the first `count` of them new ones, where messages have ids. */
-  renew(count: number): void;
+  /**
+   * So many of them, 1 to {@linkcode Batch.messages}, as what is to be sent; new ones each time, where
+   * messages have ids. Valid until the next call.
+   */
+  next(count: number): Uint8Array<ArrayBuffer>;
 }
 
 /** Counts messages, or answers to them, in a stream of bytes. */
@@ -95,12 +94,23 @@ export class FixedCounter implements Counter {
   }
 }
 
-/** One message again and again. */
-export function repeat(message: Uint8Array, bytes: number, most: number): Batch {
+/** One message again and again; `renew` makes the first `count` of all of them new ones. */
+export function repeat(
+  message: Uint8Array,
+  bytes: number,
+  most: number,
+  renew: (all: Uint8Array<ArrayBuffer>, count: number) => void = () => {},
+): Batch {
   const messages = Math.max(1, Math.min(most, Math.floor(bytes / message.length)));
   const all = new Uint8Array(messages * message.length);
   for (let i = 0; i < messages; i++) all.set(message, i * message.length);
-  return { bytes: all, messageBytes: message.length, messages, renew: () => {} };
+  return {
+    messages,
+    next(count) {
+      renew(all, count);
+      return all.subarray(0, count * message.length);
+    },
+  };
 }
 
 /** A text of `size` bytes. */

@@ -6,7 +6,6 @@
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import {
-  isCounted,
   MessageIds,
   nameFactors,
   numberInText,
@@ -14,7 +13,7 @@ import {
   STREAM_TEXT_BYTES,
   Streams,
 } from "@netlab/p2p/core";
-import { readUuidWords } from "@netlab/protocol";
+import { isCounted, readUuidWords } from "@netlab/protocol";
 import fc from "fast-check";
 import { seeded } from "../../../lab/random.ts";
 
@@ -68,6 +67,62 @@ Deno.test({
 });
 
 Deno.test({
+  name: "stream takes in a range of which nothing was seen, all of it, and no other",
+  permissions: "none",
+  fn() {
+    const step = fc.record({
+      by: fc.oneof(fc.nat(3), fc.integer({ min: -300, max: 300 }), fc.nat(100_000)),
+      count: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 4_096 })),
+      single: fc.boolean(),
+    });
+    let taken = 0;
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), (steps) => {
+        const [stream, beside] = [new Stream(1, 2), new Stream(1, 2)];
+        let next = 0;
+        let newest = 0;
+        // What is as far behind as this may be known to the one and not to the other.
+        const assertSame = (number: number, one: unknown, other: unknown) => {
+          if ((one === undefined || other === undefined) && number <= newest - SPAN) return;
+          assertEquals(one, other, `${number} of ${newest}`);
+        };
+        for (const { by, count, single } of steps) {
+          const first = Math.max(0, next + by);
+          const numbers = Array.from({ length: single ? 1 : count }, (_, i) => first + i);
+          const isNew = numbers.every((number) => beside.includes(number) === false);
+          newest = Math.max(newest, numbers.at(-1)!);
+          if (single) assertSame(first, stream.add(first), beside.add(first));
+          else {
+            assertEquals(stream.addRange(first, count), isNew, `${count} from ${first}`);
+            if (isNew) { for (const number of numbers) assertEquals(beside.add(number), true); }
+            if (isNew && count > 1) taken++;
+          }
+          next = first + numbers.length;
+          // What is known is the same as after adding them one by one.
+          for (let number = Math.max(0, first - 70_000); number < next + 100; number += 13) {
+            assertSame(number, stream.includes(number), beside.includes(number));
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+    assert(taken > 500, `only ${taken} ranges were taken in`);
+  },
+});
+
+Deno.test({
+  name: "stream takes in ranges up to the last number",
+  permissions: "none",
+  fn() {
+    const stream = new Stream(1, 2);
+    assertEquals(stream.addRange(2 ** 32 - 4_096, 4_096), true);
+    assertEquals(stream.addRange(2 ** 32 - 1, 1), false);
+    assertEquals(stream.add(2 ** 32 - 4_096), false);
+    assertEquals(stream.add(2 ** 32 - 4_097), true);
+  },
+});
+
+Deno.test({
   name: "stream goes up to the last number",
   permissions: "none",
   fn() {
@@ -104,12 +159,19 @@ Deno.test({
     for (let number = 0; number < 100; number++) mallory.add(number);
     assertEquals(ann.add(5), true);
     assertStrictEquals(streamOf(streams, "Ann", id(7, 8, 2)), ann);
-    // A session that moved goes on beside the one before it, until a third one comes.
-    const next = streamOf(streams, "Ann", id(7, 9, 1));
-    assert(next !== ann);
-    assertStrictEquals(streamOf(streams, "Ann", id(7, 8, 3)), ann);
-    assertStrictEquals(streamOf(streams, "Ann", id(7, 9, 3)), next);
+    // A session has two streams, and those of the one before it go on beside them, until more come.
+    const later = [1, 2, 3].map((low) => streamOf(streams, "Ann", id(9, low, 1))!);
+    assertEquals(new Set([ann, ...later]).size, 4);
+    for (let times = 0; times < 2; times++) {
+      assertStrictEquals(streamOf(streams, "Ann", id(7, 8, 3)), ann);
+      for (const low of [1, 2, 3]) {
+        assertStrictEquals(streamOf(streams, "Ann", id(9, low, 3)), later[low - 1]);
+      }
+    }
+    const name = encoder.encode("Ann");
+    assertStrictEquals(streams.getNamed(id(9, 1, 5), 0, name, 0, 3), later[0], "by its end");
     streamOf(streams, "Ann", id(1, 1, 1));
+    assertStrictEquals(streamOf(streams, "Ann", id(9, 1, 4)), later[0]);
     assert(streamOf(streams, "Ann", id(7, 8, 4)) !== ann);
     assertEquals(streams.get(id(1, 1, 1), 0, encoder.encode("no end"), 0, 6), undefined);
   },

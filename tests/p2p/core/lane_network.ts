@@ -1,6 +1,6 @@
 /**
- * One core and everybody around it, for tests of the fast lane: two users who read frames, two who read
- * text, and two servers with a user each. Owns the parties and what they are written; what comes in is
+ * One core and everybody around it, for tests of the lanes: four users who read frames, of whom two also
+ * read bundles, two users who read text, and three servers with a user each, of which one reads bundles. Owns the parties and what they are written; what comes in is
  * for the tests to say.
  *
  * @module
@@ -9,12 +9,21 @@ import { assertEquals } from "@std/assert";
 import { type Link, type Port, RoutingCore } from "@netlab/p2p/core";
 import { silentLogger } from "@netlab/p2p";
 import {
+  Ability,
+  BundleFields,
+  Capability,
   Frame,
+  FrameType,
   FrameWriter,
+  HEADER_BYTES,
+  Information,
   MAX_PAYLOAD_BYTES,
+  MessageKind,
   readFrames,
+  takeApart,
   UserKind,
   writeBareRegistration,
+  writeInformationResponse,
   writeLinkState,
   writePeerRegistration,
   writePresenceSnapshot,
@@ -26,6 +35,7 @@ const CORE = "00000000-0000-4000-8000-0000000000aa";
 /** The server at the other end of the link `peer`. */
 export const FAR_SERVER = "00000000-0000-4000-8000-0000000000bb";
 const OTHER_SERVER = "00000000-0000-4000-8000-0000000000cc";
+const NEWER_SERVER = "00000000-0000-4000-8000-0000000000dd";
 /** The session key of the users at other servers. */
 export const SESSION = "00000000-0000-4000-8000-000000000001";
 
@@ -69,16 +79,18 @@ export class LaneNetwork {
       logger: silentLogger,
       now: 0,
     });
-    for (const [number, name] of ["Ann", "Bo"].entries()) {
+    for (const [number, name] of ["Ann", "Bo", "Cy", "Dee"].entries()) {
       const session = SESSION.slice(0, -1) + (number + 1);
-      this.#join(name, (out) => writeSessionRegistration(out, { session, name }));
+      const abilities = number < 2 ? 0 : Ability.Bundles;
+      this.#join(name, (out) => writeSessionRegistration(out, { session, name, abilities }));
     }
     for (const name of ["Text", "Тест"]) {
       this.#join(name, (out) => writeBareRegistration(out, name));
     }
     this.#joinServer("peer", FAR_SERVER, "Far");
     this.#joinServer("other", OTHER_SERVER, "Off");
-    const names = ["Ann", "Bo", "Far", "Off", "Text", "Тест"];
+    this.#joinServer("newer", NEWER_SERVER, "New", [Capability.Bundle]);
+    const names = ["Ann", "Bo", "Cy", "Dee", "Far", "New", "Off", "Text", "Тест"];
     assertEquals([...this.core.users.names()].sort(), names);
     for (const { out } of this.ports.values()) out.take();
   }
@@ -93,10 +105,11 @@ export class LaneNetwork {
   }
 
   /** A link to a server that has one user. */
-  #joinServer(link: string, server: string, name: string): void {
+  #joinServer(link: string, server: string, name: string, can: readonly string[] = []): void {
     this.#join(link, (out) => {
       const address = "127.0.0.1:5002";
       writePeerRegistration(out, { server, address });
+      writeInformationResponse(out, Information.Capabilities, [Capability.Peer, ...can]);
       writeLinkState(out, { server, version: 1, address, links: [{ server: CORE, cost: 1 }] });
       const user = { name, kind: UserKind.Session, session: SESSION, since: 1 };
       writePresenceSnapshot(out, { server, version: 1, part: 0, parts: 1, users: [user] });
@@ -133,4 +146,36 @@ export class LaneNetwork {
     }
     return all;
   }
+
+  /** The same frame by frame, with bundles taken apart; hex, as far as it is frames. */
+  writtenApart(): Record<string, string> {
+    const all: Record<string, string> = {};
+    for (const [name, { out }] of this.ports) {
+      const bytes = out.take();
+      all[name] = name === "Text" || name === "Тест" ? bytes.toHex() : apart(bytes);
+    }
+    return all;
+  }
+}
+
+function apart(bytes: Uint8Array): string {
+  const singles = new FrameWriter();
+  const visit = (frame: Frame) => {
+    if (frame.type !== FrameType.Message || frame.subtype !== MessageKind.Bundle) {
+      return singles.forward(frame, frame.reserved);
+    }
+    takeApart(
+      new BundleFields().read(frame.bytes, frame.start, frame.end),
+      singles,
+      frame.reserved,
+    );
+  };
+  readFrames(bytes, 0, bytes.length, MAX_PAYLOAD_BYTES, new Frame(), visit);
+  const frames: string[] = [];
+  const frame = new Frame();
+  const read = singles.take();
+  readFrames(read, 0, read.length, MAX_PAYLOAD_BYTES, frame, ({ start, end }) => {
+    frames.push(` ${read.subarray(start - HEADER_BYTES, end).toHex()}`);
+  });
+  return frames.join("");
 }

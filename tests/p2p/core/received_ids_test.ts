@@ -35,14 +35,14 @@ Deno.test({
 });
 
 Deno.test({
-  name: "received ids of a session and of the one before it are both known, and never mixed up",
+  name:
+    "received ids of a session's two streams and of the session before it are known, and never mixed up",
   permissions: "none",
   fn() {
     const received = new ReceivedIds();
-    const [before, now] = [stream(), stream()];
-    const [a, b] = [before.next(), now.next()];
+    const ids = Array.from({ length: 4 }, () => stream().next());
     for (const isNew of [true, false]) {
-      for (const id of [a, b]) assertEquals(received.add(message("Ann", id), 0), isNew);
+      for (const id of ids) assertEquals(received.add(message("Ann", id), 0), isNew);
     }
   },
 });

@@ -6,6 +6,7 @@
  * @module
  */
 import {
+  Ability,
   Capability,
   ErrorCode,
   type Frame,
@@ -14,12 +15,14 @@ import {
   type Message,
   MessageKind,
   type NetlabError,
+  readBundle,
   readError,
   readMessage,
   readReceipts,
   type Receipt,
   ReceiptState,
   writeBareRegistration,
+  writeBundle,
   writeInformationRequest,
   writeInformationResponse,
   writeMessage,
@@ -39,6 +42,8 @@ export interface TestUserOptions {
   bare?: boolean;
   /** The session's key; a new one by default. */
   session?: string;
+  /** Reads bundles. */
+  bundles?: boolean;
   /** Shows no sign of life by itself. */
   mute?: boolean;
   /** Acknowledges nothing by itself. */
@@ -92,7 +97,11 @@ export class TestUser {
     this.dial(server);
     const { out } = this.connection!;
     if (this.#options.bare) writeBareRegistration(out, this.name);
-    else writeSessionRegistration(out, this);
+    else {
+      const { name, session } = this;
+      const abilities = this.#options.bundles ? Ability.Bundles : 0;
+      writeSessionRegistration(out, { name, session, abilities });
+    }
     return this;
   }
 
@@ -113,6 +122,16 @@ export class TestUser {
   ): string {
     writeMessage(this.connection!.out, { id, sender, recipient, text }, kind);
     return id;
+  }
+
+  /** Sends texts in a bundle, and returns the ids of its messages. */
+  sendBundle(
+    recipient: string,
+    texts: readonly string[],
+    { id = countedId(this.#network), sender = this.name } = {},
+  ): string[] {
+    writeBundle(this.connection!.out, { id, sender, recipient, texts });
+    return idsFrom(id, texts.length);
   }
 
   /** Says that a message was taken. */
@@ -187,6 +206,14 @@ export class TestUser {
         return;
       case FrameType.Message:
         this.deliveries.push(frame.copy());
+        if (frame.subtype === MessageKind.Bundle) {
+          const { id, sender, recipient, texts } = readBundle(frame.payload);
+          const ids = idsFrom(id, texts.length);
+          for (const [i, text] of texts.entries()) {
+            this.messages.push({ id: ids[i]!, sender, recipient, text });
+          }
+          return;
+        }
         this.messages.push(readMessage(frame.payload));
         if (frame.subtype === MessageKind.WithReceipts && !this.#options.forgetful) {
           const { id } = this.messages.at(-1)!;
@@ -202,4 +229,18 @@ export class TestUser {
         return;
     }
   }
+}
+
+/** The first id of a new stream. */
+export function countedId(network: VirtualNetwork): string {
+  return network.uuid().replace(/^(.{14})4(.{13}).*$/, "$18$200000000");
+}
+
+/** So many ids in a row, from a counted one on. */
+export function idsFrom(id: string, count: number): string[] {
+  const number = Number.parseInt(id.slice(-8), 16);
+  return Array.from(
+    { length: count },
+    (_, i) => id.slice(0, -8) + (number + i).toString(16).padStart(8, "0"),
+  );
 }

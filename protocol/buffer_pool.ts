@@ -1,0 +1,33 @@
+/**
+ * Buffers that nobody uses at the moment, for whoever needs one next: to have new memory zeroed, and
+ * touched for the first time, costs more than all that is done with it. Owns how much is kept; knows
+ * nothing of what is in a buffer.
+ *
+ * @module
+ */
+
+/** The largest buffer that is kept: bytes. */
+export const MAX_POOLED_BYTES: number = 1024 * 1024;
+/** All that is kept together: bytes. */
+const MAX_FREE_BYTES = 16 * MAX_POOLED_BYTES;
+
+/** By the logarithm of their length: the one that was given back last is taken first, being in the cache. */
+const free: Uint8Array<ArrayBuffer>[][] = Array.from({ length: 32 }, () => []);
+let freeBytes = 0;
+
+/** A buffer of `bytes` at least, at most twice as many; 1 to 2^30. What is in it is left from others. */
+export function takeBuffer(bytes: number): Uint8Array<ArrayBuffer> {
+  const log = 32 - Math.clz32(bytes - 1);
+  const buffer = free[log]!.pop();
+  if (!buffer) return new Uint8Array(2 ** log);
+  freeBytes -= buffer.length;
+  return buffer;
+}
+
+/** Gives back a buffer that {@linkcode takeBuffer} handed out; nobody may use it from now on. */
+export function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+  const { length } = buffer;
+  if (length > MAX_POOLED_BYTES || freeBytes + length > MAX_FREE_BYTES) return;
+  freeBytes += length;
+  free[31 - Math.clz32(length)]!.push(buffer);
+}

@@ -1,0 +1,219 @@
+/**
+ * Bundles in a network of servers and users who read them and others who do not: everybody gets each
+ * message once, in the form that they read, and who sends hears of each that nobody got.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { ErrorCode, FrameType, MessageKind, readMessage, UserKind } from "@netlab/protocol";
+import { chain, servers, settle } from "../../../lab/simulator/networks.ts";
+import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
+import { FirstGenerationServer } from "./first_generation_parties.ts";
+import { ScriptedPeer } from "./scripted_peer.ts";
+import { countedId, idsFrom, TestUser, type TestUserOptions } from "./test_user.ts";
+
+const { Plain, Bundle } = MessageKind;
+
+function start(count: number) {
+  const network = new VirtualNetwork();
+  const nodes = servers(network, count, chain(count));
+  settle(network, nodes);
+  const user = (name: string, index: number, options: TestUserOptions = { bundles: true }) => {
+    const user = new TestUser(network, name, options).at(nodes[index]!);
+    network.run(50);
+    return user;
+  };
+  return { network, nodes, user };
+}
+
+const kindsOf = ({ deliveries }: TestUser) => deliveries.map(({ subtype }) => subtype);
+
+Deno.test({
+  name: "a bundle reaches whoever reads bundles as one, and everybody else as its messages",
+  permissions: "none",
+  fn() {
+    const { network, nodes, user } = start(3);
+    const ann = user("Ann", 0);
+    const texts = ["one", "", "drei 🦊"];
+    const links = network.watch(({ to, frame }) =>
+      frame.type === FrameType.Message && nodes.some(({ address }) => address === to)
+    );
+    for (const at of [0, 1, 2]) {
+      const newer = user(`newer ${at}`, at);
+      const older = user(`older ${at}`, at, {});
+      const bare = user(`bare ${at}`, at, { bare: true });
+      links.length = 0;
+      // The second time all that can be is known of them, and the lane has its turn.
+      for (const times of [1, 2]) {
+        for (const { name } of [newer, older, bare]) {
+          const ids = ann.sendBundle(name, texts);
+          network.run(100);
+          for (const reader of [newer, older].filter((reader) => reader.name === name)) {
+            assertEquals(
+              reader.messages.slice(-3),
+              texts.map((text, i) => ({ id: ids[i]!, sender: "Ann", recipient: name, text })),
+            );
+          }
+        }
+        assertEquals(kindsOf(newer), Array(times).fill(Bundle));
+        assertEquals(kindsOf(older), Array(3 * times).fill(Plain));
+        assertEquals(bare.text, "Ann: oneAnn: Ann: drei 🦊".repeat(times));
+      }
+      // From Ann, and then whole over every link.
+      assertEquals(
+        links.map(({ frame: { subtype, reserved } }) => `${subtype} ${reserved}`),
+        Array(6).fill([0, 1, 2].slice(0, at + 1).map((hops) => `${Bundle} ${hops}`)).flat(),
+      );
+    }
+    assertEquals([ann.receipts, ann.errors], [[], []]);
+  },
+});
+
+Deno.test({
+  name: "a bundle goes as single messages to a server that does not read bundles",
+  permissions: "none",
+  fn() {
+    const { network, nodes, user } = start(1);
+    const ann = user("Ann", 0);
+    const peer = new ScriptedPeer(network, nodes[0]!);
+    const session = network.uuid();
+    peer.present([{ name: "Far", kind: UserKind.Session, session, since: 1 }]);
+    network.run(50);
+    for (const texts of [["one", "two"], ["three", "four"]]) {
+      const ids = ann.sendBundle("Far", texts);
+      peer.frames.length = 0;
+      network.run(50);
+      const frames = peer.got(FrameType.Message, Plain);
+      assertEquals(frames.map(({ payload }) => readMessage(payload).id), ids);
+      assertEquals(frames.map(({ payload }) => readMessage(payload).text), texts);
+      assertEquals(frames.map(({ reserved }) => reserved), [1, 1]);
+      assertEquals(peer.got(FrameType.Message, Bundle), []);
+    }
+  },
+});
+
+Deno.test({
+  name: "a bundle for a user of a first-generation server goes there message by message",
+  permissions: "none",
+  fn() {
+    const { network, nodes, user } = start(2);
+    const old = new FirstGenerationServer(network, "10.0.5.1:6001");
+    old.announceTo(nodes[0]!.address);
+    const olga = new TestUser(network, "Olga", { bare: true }).register(old);
+    network.until(() => nodes[1]!.users().includes("Olga"), 3_000);
+    for (const [index, name] of ["Ann", "Bob"].entries()) {
+      olga.text = "";
+      const from = user(name, index);
+      from.sendBundle("Olga", ["one", "two", "three"]);
+      network.run(2_000);
+      assertEquals(olga.text, ["one", "two", "three"].map((text) => `${name}: ${text}`).join(""));
+      assertEquals(from.errors, []);
+    }
+    assert(old.messages().every(({ frames, subtype }) => frames === 1 && subtype === Plain));
+  },
+});
+
+Deno.test({
+  name: "a message is delivered once, whether it comes in a bundle, in two, or alone",
+  permissions: "none",
+  fn() {
+    for (const at of [0, 1]) {
+      for (const options of [{ bundles: true }, {}]) {
+        const { network, user } = start(2);
+        const ann = user("Ann", 0);
+        const bob = user("Bob", at, options);
+        const id = countedId(network);
+        const ids = idsFrom(id, 9);
+        ann.sendBundle("Bob", ["0", "1", "2"], { id });
+        ann.sendBundle("Bob", ["0", "1", "2"], { id });
+        ann.send("Bob", "2", { id: ids[2]!, kind: Plain });
+        ann.send("Bob", "4", { id: ids[4]!, kind: Plain });
+        // The first of these is new, the second is not, the third is.
+        ann.sendBundle("Bob", ["3", "4", "5"], { id: ids[3]! });
+        ann.sendBundle("Bob", ["7", "8"], { id: ids[7]! });
+        ann.sendBundle("Bob", ["2", "3", "4", "5", "6", "7", "8"], { id: ids[2]! });
+        network.run(200);
+        assertEquals(bob.textsFrom("Ann"), [..."012435786"]);
+        assertEquals([...new Set(bob.messages.map(({ id }) => id))].sort(), ids);
+        assertEquals(ann.receipts, []);
+      }
+    }
+  },
+});
+
+Deno.test({
+  name: "each message of a bundle that nobody gets is refused by its id",
+  permissions: "none",
+  fn() {
+    const { network, user } = start(2);
+    const ann = user("Ann", 0);
+    const ids = ann.sendBundle("Nobody", ["one", "two", "three"]);
+    network.run(50);
+    assertEquals(ann.receipts.map(({ id }) => id), ids);
+    assertEquals(ids.map((id) => ann.refusalOf(id)), Array(3).fill(ErrorCode.NoSuchUser));
+    // Once there is somebody of that name, the same bundle arrives.
+    const nobody = user("Nobody", 1);
+    ann.sendBundle("Nobody", ["one", "two", "three"], { id: ids[0]! });
+    network.run(50);
+    assertEquals(nobody.messages.map(({ id }) => id), ids);
+  },
+});
+
+Deno.test({
+  name: "a bundle in another name is refused as a whole, to whoever it is",
+  permissions: "none",
+  fn() {
+    const { network, user } = start(2);
+    const ann = user("Ann", 0);
+    const readers = [user("Bob", 0), user("Cid", 0, {}), user("Dan", 1), user("Eve", 1, {})];
+    for (const { name } of readers) {
+      ann.sendBundle(name, ["mine"]);
+      ann.sendBundle(name, ["forged", "too"], { sender: "Bob" });
+    }
+    network.run(100);
+    for (const reader of readers) assertEquals(reader.messages.map(({ text }) => text), ["mine"]);
+    assertEquals(ann.errorNames(), Array(4).fill("SenderMismatch"));
+  },
+});
+
+Deno.test({
+  name: "bundles for a user who does not read are refused when 8 MiB wait, message by message",
+  permissions: "none",
+  fn() {
+    for (const options of [{ bundles: true }, {}]) {
+      const { network, user } = start(2);
+      const [ann, slow] = [user("Ann", 1), user("Slow", 0, options)];
+      slow.connection!.pause();
+      const ids: string[] = [];
+      for (let i = 0; i < 300; i++) {
+        ids.push(...ann.sendBundle("Slow", Array(30).fill("x".repeat(1_000))));
+      }
+      network.run(2_000);
+      const refused = ids.filter((id) => ann.refusalOf(id) === ErrorCode.RecipientBusy);
+      assertEquals(ann.receipts.length, refused.length);
+      assert(refused.length > 100, `${refused.length} refused`);
+      slow.connection!.resume();
+      network.run(2_000);
+      assertEquals(slow.messages.length, ids.length - refused.length);
+    }
+  },
+});
+
+Deno.test({
+  name: "a user who writes bundles to a slow one is held up, and the bundles stay whole",
+  permissions: "none",
+  fn() {
+    const { network, nodes, user } = start(1);
+    const [ann, slow] = [user("Ann", 0), user("Slow", 0)];
+    slow.connection!.pause();
+    for (let i = 0; i < 100; i++) ann.sendBundle("Slow", Array(60).fill("x".repeat(1_000)));
+    network.run(1_000);
+    assert(nodes[0]!.core.users.get("Ann")!.held);
+    assert(nodes[0]!.core.users.get("Slow")!.port.out.length < 2 * 1024 * 1024);
+    slow.connection!.resume();
+    network.run(2_000);
+    assert(!nodes[0]!.core.users.get("Ann")!.held);
+    assertEquals(kindsOf(slow), Array(100).fill(Bundle));
+    assertEquals(ann.receipts, []);
+  },
+});

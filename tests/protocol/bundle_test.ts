@@ -1,0 +1,214 @@
+/**
+ * Bundles beside the single messages that they stand for: what fits, what does not, and what is none.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import * as p from "@netlab/protocol";
+import fc from "fast-check";
+import { anyName, bundle } from "./arbitraries.ts";
+import { framesIn } from "./layouts.ts";
+
+const FIRST = "0f1e2d3c-4b5a-8111-9222-33330000000a";
+const LONGEST_NAME = "x".repeat(p.MAX_NAME_BYTES);
+const encoder = new TextEncoder();
+
+/** The id of the message that is so many behind the first one. */
+function idBehind(first: string, index: number): string {
+  const number = Number.parseInt(first.slice(-8), 16) + index;
+  return first.slice(0, -8) + number.toString(16).padStart(8, "0");
+}
+
+/** The payload of a bundle, whatever is wrong with it. */
+function payloadOf(
+  { id = FIRST, sender = "Alice", recipient = "Bob", count = undefined as number | undefined },
+  lengths: number[],
+  texts: Uint8Array = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0)).fill(0x78),
+): Uint8Array {
+  const out = new p.FrameWriter();
+  out.begin(p.FrameType.Message, p.MessageKind.Bundle);
+  out.uuid(id);
+  out.shortText(sender);
+  out.shortText(recipient);
+  out.u16(count ?? lengths.length);
+  for (const length of lengths) out.u16(length);
+  out.bytes(texts);
+  out.end();
+  return out.take().subarray(p.HEADER_BYTES);
+}
+
+Deno.test({
+  name: "bundle that is taken apart is its messages as single frames, with the hops",
+  permissions: "none",
+  fn() {
+    fc.assert(
+      fc.property(bundle, fc.nat(40), fc.nat(20), (bundle, hops, before) => {
+        const out = new p.FrameWriter();
+        assertStrictEquals(p.writeBundle(out, bundle), bundle.texts.length);
+        const payload = out.take().subarray(p.HEADER_BYTES);
+        // Between bytes that change what it means if they are read.
+        const bytes = new Uint8Array(payload.length + before + 9).fill(0xff);
+        bytes.set(payload, before);
+        const fields = new p.BundleFields().read(bytes, before, before + payload.length);
+        p.takeApart(fields, out, hops);
+        const singles = framesIn(out.take());
+        assertEquals(
+          singles.map(({ type, subtype, reserved, payload }) => ({
+            ...{ type, subtype, reserved },
+            ...p.readMessage(payload),
+          })),
+          bundle.texts.map((text, index) => ({
+            ...{ type: p.FrameType.Message, subtype: p.MessageKind.Plain, reserved: hops },
+            ...{ id: idBehind(bundle.id, index), sender: bundle.sender },
+            ...{ recipient: bundle.recipient, text: text.toWellFormed() },
+          })),
+        );
+      }),
+    );
+  },
+});
+
+Deno.test({
+  name: "bundle writer takes as many texts as fit into a frame, all of them in the end",
+  permissions: "none",
+  fn() {
+    const lengths = fc.array(fc.oneof(fc.nat(40), fc.nat(30_000)), {
+      minLength: 1,
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(lengths, anyName, fc.constantFrom("x", "é", "€"), (lengths, name, letter) => {
+        let texts = lengths.map((length, i) => (i % 5 === 0 ? letter : "x").repeat(length));
+        const most = p.maxTextBytes(name, name);
+        texts = texts.filter((text) => encoder.encode(text).length <= most);
+        const got: string[] = [];
+        while (got.length < texts.length) {
+          const out = new p.FrameWriter();
+          const left = texts.slice(got.length);
+          const taken = p.writeBundle(out, {
+            id: FIRST,
+            sender: name,
+            recipient: name,
+            texts: left,
+          });
+          const [frame] = framesIn(out.take());
+          const read = p.readBundle(frame!.payload).texts;
+          assertStrictEquals(read.length, taken);
+          assert(taken > 0);
+          const next = left[taken];
+          if (next !== undefined) {
+            assert(frame!.payload.length + 2 + encoder.encode(next).length > p.MAX_PAYLOAD_BYTES);
+          }
+          got.push(...read);
+        }
+        assertEquals(got, texts);
+      }),
+      { numRuns: 50 },
+    );
+  },
+});
+
+Deno.test({
+  name: "bundle writer takes the longest text and refuses one byte more, naming the limit",
+  permissions: "none",
+  fn() {
+    for (const name of ["Zoë", LONGEST_NAME]) {
+      const write = (...texts: string[]) => {
+        const out = new p.FrameWriter();
+        const taken = p.writeBundle(out, { id: FIRST, sender: name, recipient: name, texts });
+        return { taken, bytes: out.length };
+      };
+      const most = p.maxTextBytes(name, name);
+      assertStrictEquals(write("y".repeat(most)).taken, 1);
+      // Behind a short one there would be room for more than a message of its own has.
+      assertStrictEquals(write("", "y".repeat(most + 1)).taken, 1);
+      assertStrictEquals(write("", "y".repeat(most - 1) + "é").taken, 1);
+      for (const text of ["y".repeat(most + 1), "y".repeat(most - 1) + "é", "€".repeat(100_000)]) {
+        const error = assertThrows(() => write(text), p.NetlabError);
+        assertStrictEquals(error.code, p.ErrorCode.TextTooLong);
+        const bytes = encoder.encode(text).length;
+        assertEquals(error.message.match(/[0-9]+/g), [String(bytes), String(most)]);
+      }
+    }
+    const many = Array.from({ length: p.MAX_BUNDLED + 1 }, () => "");
+    const out = new p.FrameWriter();
+    const of = { id: FIRST, sender: "A", recipient: "B" };
+    assertStrictEquals(p.writeBundle(out, { ...of, texts: many }), p.MAX_BUNDLED);
+  },
+});
+
+Deno.test({
+  name: "bundle writer refuses names, ids and numbers that are none, and leaves nothing behind",
+  permissions: "none",
+  fn() {
+    const out = new p.FrameWriter();
+    const good = { id: FIRST, sender: "Alice", recipient: "Bob", texts: ["a", "b"] };
+    for (const bad of [{ sender: "" }, { recipient: "a\0b" }, { sender: "x".repeat(256) }]) {
+      const error = assertThrows(() => p.writeBundle(out, { ...good, ...bad }), p.NetlabError);
+      assertStrictEquals(error.code, p.ErrorCode.NameInvalid);
+    }
+    for (
+      const bad of [
+        { texts: [] },
+        { id: crypto.randomUUID() },
+        { id: FIRST.slice(0, -8) + "ffffffff" },
+      ]
+    ) assertThrows(() => p.writeBundle(out, { ...good, ...bad }), TypeError);
+    assertStrictEquals(out.length, 0);
+    // The last two numbers of a stream.
+    assertStrictEquals(p.writeBundle(out, { ...good, id: FIRST.slice(0, -8) + "fffffffe" }), 2);
+  },
+});
+
+Deno.test({
+  name: "texts in a bundle that end and begin with half a character stay apart",
+  permissions: "none",
+  fn() {
+    const out = new p.FrameWriter();
+    const texts = ["a\ud83e", "\udd8ab"];
+    p.writeBundle(out, { id: FIRST, sender: "A", recipient: "B", texts });
+    const [frame] = framesIn(out.take());
+    assertEquals(p.readBundle(frame!.payload).texts, ["a\ufffd", "\ufffdb"]);
+  },
+});
+
+Deno.test({
+  name: "bundle that breaks a rule is none, and the error says which rule",
+  permissions: "none",
+  fn() {
+    const long = p.maxTextBytes("Alice", "Bob") + 1;
+    const fox = encoder.encode("🦊");
+    const cases: [Uint8Array, RegExp][] = [
+      [payloadOf({}, []), /0 messages/],
+      [payloadOf({ count: 0 }, [3]), /0 messages/],
+      [payloadOf({}, new Array(p.MAX_BUNDLED + 1).fill(1)), /4097 messages/],
+      [payloadOf({}, [2, 2], new Uint8Array(5)), /length/],
+      [payloadOf({}, [2, 2], new Uint8Array(3)), /length/],
+      [payloadOf({ count: 3 }, [2, 2]), /length/],
+      [payloadOf({ count: 4 }, [1]), /middle of a field/],
+      [payloadOf({}, [1]).subarray(0, 20), /too short/],
+      [payloadOf({}, [1, 1]).subarray(0, 26), /middle of a field/],
+      [payloadOf({ id: crypto.randomUUID() }, [1]), /counted/],
+      [payloadOf({ id: FIRST.slice(0, -8) + "ffffffff" }, [1, 1]), /numbers/],
+      [payloadOf({ sender: "Al\0ce" }, [1]), /NUL/],
+      [payloadOf({ recipient: "B\0b" }, [1]), /NUL/],
+      [payloadOf({}, [long]), /message of its own/],
+      [payloadOf({}, [0, long]), /message of its own/],
+      // All of it together is UTF-8.
+      [payloadOf({}, [2, 2], fox), /UTF-8/],
+      [payloadOf({}, [3], Uint8Array.of(0x78, 0xc3, 0x28)), /UTF-8/],
+    ];
+    for (const [payload, why] of cases) {
+      const error = assertThrows(() => p.readBundle(payload), p.ProtocolError);
+      assertStrictEquals(error.code, p.ErrorCode.Malformed);
+      assert(why.test(error.message), error.message);
+    }
+    for (const names of [{ sender: "" }, { recipient: " Bob" }]) {
+      const error = assertThrows(() => p.readBundle(payloadOf(names, [1])), p.ProtocolError);
+      assertStrictEquals(error.code, p.ErrorCode.NameInvalid);
+    }
+    for (const lengths of [[0], [long - 1], [0, 0, 0], new Array(p.MAX_BUNDLED).fill(1)]) {
+      assertStrictEquals(p.readBundle(payloadOf({}, lengths)).texts.length, lengths.length);
+    }
+  },
+});
