@@ -6,82 +6,22 @@
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import {
-  ErrorCode,
-  FrameWriter,
-  HEADER_BYTES,
-  MessageKind,
-  type Receipt,
-  ReceiptRecords,
-  ReceiptState,
-  writeMessage,
-  writeUuid,
-} from "@netlab/protocol";
+import { ErrorCode, HEADER_BYTES, type Receipt, ReceiptState, writeUuid } from "@netlab/protocol";
 import { MIN_ENDS } from "../../p2p/core/ended_stories.ts";
-import type { StoredMessage } from "../../p2p/core/mail_store.ts";
-import type { Logger } from "../../p2p/logger.ts";
-import { TestFolder } from "../folders.ts";
-import { ignoreUnless } from "../permissions.ts";
 import { MailDatabase } from "../../p2p/mail_database.ts";
+import {
+  contents,
+  endOf,
+  ends,
+  FILE,
+  folder,
+  ids,
+  message,
+  NONE,
+  onDisk,
+} from "./stored_messages.ts";
 
-const FILE = "messages.db";
 const encoder = new TextEncoder();
-
-/** A folder that is gone when the test has ended, and what was logged as an error. */
-function folder(): Disposable & { path: string; file: string; errors: string[]; logger: Logger } {
-  const folder = new TestFolder();
-  const { path } = folder;
-  const errors: string[] = [];
-  const ignore = () => {};
-  const error = (_: string, properties?: Record<string, unknown>) => {
-    errors.push(`${properties?.event} ${properties?.aside}`);
-  };
-  return {
-    path,
-    file: `${path}/${FILE}`,
-    errors,
-    logger: { debug: ignore, info: ignore, warn: ignore, error },
-    [Symbol.dispose]: () => folder[Symbol.dispose](),
-  };
-}
-
-function message(text: string, recipient = "Bob"): StoredMessage {
-  const id = crypto.randomUUID();
-  const out = new FrameWriter();
-  writeMessage(out, { id, sender: "Zoë", recipient, text }, MessageKind.WithReceipts);
-  const bytes = out.take();
-  const acceptedAt = 1_800_000_000_123;
-  return { id, sender: "Zoë", recipient, acceptedAt, bytes, start: 0, end: bytes.length, place: 0 };
-}
-
-/** No ends of stories. */
-const NONE = new Uint8Array(0);
-
-function ends(receipts: readonly Receipt[]): Uint8Array {
-  const records = new ReceiptRecords();
-  for (const receipt of receipts) records.addReceipt(receipt);
-  return records.bytes;
-}
-
-function endOf({ id }: StoredMessage): Receipt {
-  return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
-}
-
-/** What messages say, wherever they lie. */
-function contents(messages: Iterable<StoredMessage>) {
-  return [...messages].map(({ id, sender, recipient, acceptedAt, bytes, start, end }) => ({
-    ...{ id, sender, recipient, acceptedAt },
-    frame: bytes.slice(start, end),
-  }));
-}
-
-function ids(messages: Iterable<StoredMessage>): string[] {
-  return [...messages].map(({ id }) => id);
-}
-
-function onDisk(name: string, fn: () => void): void {
-  Deno.test({ name, ignore: ignoreUnless.read || ignoreUnless.write, fn });
-}
 
 onDisk("database gives back what was written, as it was and in that order", () => {
   using at = folder();
@@ -139,72 +79,6 @@ onDisk("database takes out of a batch one by one, and gives back its room", () =
   using after = new DatabaseSync(at.file);
   const count = (table: string) => after.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n;
   assertEquals([count("batch"), count("gone")], [0, 0], "nothing is left behind");
-});
-
-onDisk("database reads back what is at some places, whatever else was there", () => {
-  using at = folder();
-  const written = Array.from({ length: 300 }, (_, index) => message("x".repeat(index * 7 % 200)));
-  {
-    using database = MailDatabase.open(at.path, at.logger);
-    for (let i = 0; i < 300; i += 100) database.write(written.slice(i, i + 100), [], NONE);
-    const { place } = written[120]!;
-    assertEquals(contents(database.read(place, 50)), contents(written.slice(120, 170)));
-    assertEquals([...database.read(place, 50)].map(({ place }) => place - written[120]!.place), [
-      ...Array(50).keys(),
-    ]);
-  }
-  using database = MailDatabase.open(at.path, at.logger);
-  const all = [...database.load()];
-  const isGone = (index: number) => index % 10 !== 0;
-  const part = (from: number, to: number) =>
-    ids(database.read(all[from]!.place, all[to]!.place - all[from]!.place + 1));
-  // Nine tenths of the first batch: it is written anew without them.
-  for (let i = 0; i < 100; i++) if (isGone(i)) database.write([], [all[i]!], NONE);
-  database.write([], all.slice(100, 200).filter((_, index) => isGone(index)), NONE);
-  for (const from of [0, 100]) {
-    const left = ids(all.slice(from + 5, from + 96).filter((_, index) => !isGone(index + 5)));
-    assertEquals(part(from + 5, from + 95), left);
-  }
-  assertEquals(part(200, 299), ids(all.slice(200)));
-  database.write([], all.slice(200), NONE);
-  assertEquals(part(200, 299), []);
-  assertEquals(at.errors, []);
-});
-
-onDisk("database gives no place a second time, though all that was there has gone", () => {
-  using at = folder();
-  using database = MailDatabase.open(at.path, at.logger);
-  const places = new Set<number>();
-  for (let round = 0; round < 3; round++) {
-    const two = [message("1"), message("2")];
-    database.write(two, [], NONE);
-    database.write([], two, NONE);
-    for (const { place } of two) places.add(place);
-  }
-  assertEquals(places.size, 6);
-});
-
-onDisk("database that cannot read back says so, leaves it where it is, and takes more", () => {
-  using at = folder();
-  const [one, two, three] = [message("1"), message("2"), message("3")];
-  {
-    using database = MailDatabase.open(at.path, at.logger);
-    for (const stored of [one, two]) database.write([stored], [], NONE);
-  }
-  {
-    using other = new DatabaseSync(at.file);
-    other.exec("UPDATE batch SET messages = substr(messages, 1, 40) WHERE number = 1");
-  }
-  {
-    using database = MailDatabase.open(at.path, at.logger);
-    assertEquals(ids(database.load()), [two.id]);
-    assertEquals([...database.read(one.place, 1)], []);
-    assert(at.errors.some((error) => error.startsWith("storage.unreadable")), `${at.errors}`);
-    database.write([three], [one, two], NONE);
-    assertEquals(ids(database.load()), [three.id]);
-  }
-  using after = new DatabaseSync(at.file);
-  assertEquals(after.prepare("SELECT number FROM batch").all().map(({ number }) => number), [1, 3]);
 });
 
 onDisk("database remembers how the newest stories ended, and forgets the oldest", () => {
