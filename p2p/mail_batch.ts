@@ -23,7 +23,7 @@ const TIME_BYTES = 8;
 /** The type of a gap. */
 const GAP = 0;
 /** What is too much for one batch begins another: messages, and bytes. */
-const MAX_MESSAGES = 4_096;
+export const MAX_MESSAGES = 4_096;
 const MAX_BYTES = 64 * 1024;
 /** A batch of which so little is left is written anew without the rest: a part of its bytes. */
 const SHRINK_AT = 1 / 4;
@@ -48,32 +48,25 @@ export interface BatchState {
   readonly bytes: number;
 }
 
-/** One batch. */
-export class MailBatch {
-  /** The number of its row. */
-  readonly number: number;
-  /** What is left of it. */
-  state: BatchState;
-
-  /** The batch in a row of the database. */
-  constructor(number: number, state: BatchState) {
-    this.number = number;
-    this.state = state;
+/**
+ * What will be left of a batch without some more messages, whose places are counted from `first` on;
+ * `undefined` when that is nothing.
+ */
+export function stateWithout(
+  state: BatchState,
+  messages: readonly (Pick<ReadyFrame, "start" | "end"> & { readonly place: number })[],
+  first: number,
+): BatchState | undefined {
+  const gone = state.gone.slice();
+  let { left, leftBytes } = state;
+  for (const { place, start, end } of messages) {
+    const position = place - first;
+    if (hasBit(gone, position)) continue;
+    gone[position >>> 3]! |= 1 << (position & 7);
+    left--;
+    leftBytes -= end - start;
   }
-
-  /** What will be left without some more messages; `undefined` when that is nothing. */
-  without(messages: readonly (ReadyFrame & { position?: number })[]): BatchState | undefined {
-    const { bytes } = this.state;
-    const gone = this.state.gone.slice();
-    let { left, leftBytes } = this.state;
-    for (const { position, start, end } of messages) {
-      if (hasBit(gone, position!)) continue;
-      gone[position! >>> 3]! |= 1 << (position! & 7);
-      left--;
-      leftBytes -= end - start;
-    }
-    return left > 0 ? { gone, left, leftBytes, bytes } : undefined;
-  }
+  return left > 0 ? { gone, left, leftBytes, bytes: state.bytes } : undefined;
 }
 
 /** Whether so little is left of a batch that it is to be written anew. */
@@ -139,17 +132,22 @@ export interface BatchedMessage extends Batchable {
 }
 
 /**
- * The messages of a batch that have not gone.
+ * The messages of a batch that have not gone, of those from position `from` up to, and without, `to`.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the value is none, or is cut off.
  */
-export function readBatch(value: Uint8Array, gone: Uint8Array): BatchedMessage[] {
+export function readBatch(
+  value: Uint8Array,
+  gone: Uint8Array,
+  from = 0,
+  to = MAX_MESSAGES,
+): BatchedMessage[] {
   if (value.length < TIME_BYTES) throw noBatch();
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   const acceptedAt = view.getFloat64(0);
   const messages: BatchedMessage[] = [];
   let position = 0;
-  for (let start = TIME_BYTES; start < value.length;) {
+  for (let start = TIME_BYTES; start < value.length && position < to;) {
     if (start + HEADER_BYTES > value.length) throw noBatch();
     const end = start + HEADER_BYTES + view.getUint16(start + 2);
     if (value[start] === GAP) position += view.getUint16(start + 4);
@@ -157,7 +155,7 @@ export function readBatch(value: Uint8Array, gone: Uint8Array): BatchedMessage[]
       const isMessage = value[start] === FrameType.Message &&
         value[start + 1] === MessageKind.WithReceipts;
       if (!isMessage || end > value.length || position >= MAX_MESSAGES) throw noBatch();
-      if (!hasBit(gone, position)) {
+      if (position >= from && !hasBit(gone, position)) {
         messages.push({ position, acceptedAt, bytes: value, start, end });
       }
       position++;
@@ -192,10 +190,11 @@ export function shrinkBatch(value: Uint8Array, gone: Uint8Array): Uint8Array {
  * Same error as {@linkcode readBatch}.
  */
 export function stateOf(value: Uint8Array, bits: Uint8Array | null): BatchState {
-  const last = readBatch(value, NONE).at(-1)?.position ?? 0;
+  const all = readBatch(value, NONE);
+  const last = all.at(-1)?.position ?? 0;
   const gone = new Uint8Array(Math.max(last + 8 >>> 3, bits?.length ?? 0));
   if (bits) gone.set(bits);
-  const left = readBatch(value, gone);
+  const left = all.filter(({ position }) => !hasBit(gone, position));
   const leftBytes = left.reduce((sum, { start, end }) => sum + end - start, 0);
   return { gone, left: left.length, leftBytes, bytes: value.length };
 }

@@ -19,15 +19,17 @@ import { MIN_ENDS } from "./core/ended_stories.ts";
 import type { MailStore, StoredMessage } from "./core/mail_store.ts";
 import type { Logger } from "./logger.ts";
 import {
+  type BatchedMessage,
   type BatchState,
   BatchWriter,
   countReceipts,
   inBatches,
   isWasteful,
-  MailBatch,
+  MAX_MESSAGES,
   readBatch,
   shrinkBatch,
   stateOf,
+  stateWithout,
   wholeBatch,
 } from "./mail_batch.ts";
 import { migrate } from "./mail_schema.ts";
@@ -36,6 +38,12 @@ const FILE = "messages.db";
 
 /** How many ends of stories stay on disk: the newest, as many as a mailbox remembers. */
 const MAX_ENDS = 2 * MIN_ENDS;
+
+/** A batch has one place more than it may have messages, so that no batch's follow another's. */
+const PLACES = MAX_MESSAGES + 1;
+
+/** What is left of so many batches is remembered, as messages mostly go soon; of others it is read. */
+const MAX_STATES = 4_096;
 
 /** SQLite's code for a file that another process has locked. */
 const SQLITE_BUSY = 5;
@@ -48,7 +56,7 @@ export class MailDatabase implements MailStore, Disposable {
   readonly #logger: Logger;
   readonly #writer = new BatchWriter();
   readonly #insert: StatementSync;
-  readonly #read: StatementSync;
+  readonly #select: StatementSync;
   readonly #shrink: StatementSync;
   readonly #delete: StatementSync;
   readonly #insertGone: StatementSync;
@@ -58,13 +66,21 @@ export class MailDatabase implements MailStore, Disposable {
   /** The rows of ends, oldest first, and how many ends are in each. */
   readonly #ends: { readonly number: number; readonly count: number }[];
   #endCount: number;
+  /** No number comes again, whatever has gone. */
+  #nextNumber: number;
+  /** By the numbers of batches, those first that have been there for longest. */
+  readonly #states = new Map<number, BatchState>();
+  /** The batch that was read last: what comes next is often in it as well. */
+  #lastRead: { readonly number: number; readonly messages: Uint8Array } | undefined;
 
   private constructor(database: DatabaseSync, logger: Logger) {
     this.#database = database;
     this.#logger = logger;
     const prepare = (sql: string) => database.prepare(sql);
-    this.#insert = prepare("INSERT INTO batch (messages) VALUES (?)");
-    this.#read = prepare("SELECT messages FROM batch WHERE number = ?");
+    this.#insert = prepare("INSERT INTO batch (number, messages) VALUES (?, ?)");
+    this.#select = prepare(
+      "SELECT messages, bits FROM batch LEFT JOIN gone ON number = batch WHERE number = ?",
+    );
     this.#shrink = prepare("UPDATE batch SET messages = ? WHERE number = ?");
     this.#delete = prepare("DELETE FROM batch WHERE number = ?");
     this.#insertGone = prepare("INSERT OR REPLACE INTO gone (batch, bits) VALUES (?, ?)");
@@ -76,6 +92,8 @@ export class MailDatabase implements MailStore, Disposable {
       count: countReceipts(row.receipts as Uint8Array),
     }));
     this.#endCount = this.#ends.reduce((sum, { count }) => sum + count, 0);
+    const last = prepare("SELECT coalesce(max(number), 0) AS number FROM batch").get()!;
+    this.#nextNumber = last.number as number + 1;
   }
 
   /**
@@ -119,22 +137,34 @@ export class MailDatabase implements MailStore, Disposable {
     const rows = this.#database.prepare(
       "SELECT number, messages, bits FROM batch LEFT JOIN gone ON number = batch ORDER BY number",
     );
-    const fields = new MessageFields();
     for (const row of rows.iterate()) {
       const number = row.number as number;
       const messages = row.messages as Uint8Array;
       try {
-        const batch = new MailBatch(number, stateOf(messages, row.bits as Uint8Array | null));
-        for (const stored of readBatch(messages, batch.state.gone)) {
-          fields.read(stored.bytes, stored.start + HEADER_BYTES, stored.end);
-          const id = messageId(fields);
-          const sender = readName(stored.bytes, fields.sender, fields.senderEnd);
-          const recipient = readName(stored.bytes, fields.recipient, fields.recipientEnd);
-          yield { ...stored, id, sender, recipient, batch };
-        }
+        const { gone } = stateOf(messages, row.bits as Uint8Array | null);
+        for (const message of readBatch(messages, gone)) yield loaded(number, message);
       } catch (error) {
         this.#tellOfDamage(error, `messages in batch ${number} are damaged and not delivered`);
       }
+    }
+  }
+
+  /** What is at those places, which are in one batch. What cannot be read is logged and left out. */
+  read(place: number, count: number): StoredMessage[] {
+    const number = Math.floor(place / PLACES);
+    const from = place % PLACES;
+    try {
+      const messages = this.#messages(number);
+      const state = this.#stateOf(number);
+      if (!messages || !state) return [];
+      const some = readBatch(messages, state.gone, from, from + count);
+      return some.map((message) => loaded(number, message));
+    } catch (error) {
+      this.#logger.error(
+        "messages in batch {number} cannot be read and wait for the next start: {error}",
+        { event: "storage.unreadable", number, error },
+      );
+      return [];
     }
   }
 
@@ -160,19 +190,18 @@ export class MailDatabase implements MailStore, Disposable {
     // What becomes true with the end of the transaction.
     const afterwards: (() => void)[] = [];
     try {
-      for (const [batch, messages] of byBatch(removed)) {
-        const state = this.#remove(batch, messages);
-        if (state) afterwards.push(() => batch.state = state);
+      for (const [number, messages] of byBatch(removed)) {
+        afterwards.push(this.#remove(number, messages));
       }
       for (const messages of inBatches(added)) {
         const value = this.#writer.encode(messages);
-        const number = Number(this.#insert.run(value).lastInsertRowid);
-        const batch = new MailBatch(number, wholeBatch(messages.length, value.length));
+        const number = this.#nextNumber++;
+        this.#insert.run(number, value);
+        const state = wholeBatch(messages.length, value.length);
         afterwards.push(() => {
-          for (let position = 0; position < messages.length; position++) {
-            messages[position]!.batch = batch;
-            messages[position]!.position = position;
-          }
+          this.#setState(number, state);
+          let place = number * PLACES;
+          for (const message of messages) message.place = place++;
         });
       }
       if (ends.length > 0) afterwards.push(this.#remember(ends));
@@ -195,21 +224,59 @@ export class MailDatabase implements MailStore, Disposable {
     this.#logger.error(`${what}: {error}`, { event: "storage.damaged", error });
   }
 
-  /** Removes messages of one batch; what is left of it, if anything is. */
-  #remove(batch: MailBatch, messages: readonly StoredMessage[]): BatchState | undefined {
-    const { number } = batch;
-    const state = batch.without(messages);
+  /** Removes messages of one batch; what is to be noted when that is true. */
+  #remove(number: number, messages: readonly StoredMessage[]): () => void {
+    let before: BatchState | undefined;
+    try {
+      before = this.#stateOf(number);
+    } catch (error) {
+      this.#tellOfDamage(error, `messages in batch ${number} are damaged and stay there`);
+      return () => {};
+    }
+    const state = before && stateWithout(before, messages, number * PLACES);
     if (!state) {
       this.#delete.run(number);
       this.#deleteGone.run(number);
-      return undefined;
+      return () => this.#states.delete(number);
     }
     this.#insertGone.run(number, state.gone);
-    if (!isWasteful(state)) return state;
-    const { messages: value } = this.#read.get(number)!;
+    if (!isWasteful(state)) return () => this.#setState(number, state);
+    const { messages: value } = this.#select.get(number)!;
     const shrunk = shrinkBatch(value as Uint8Array, state.gone);
     this.#shrink.run(shrunk, number);
-    return { ...state, bytes: shrunk.length };
+    return () => this.#setState(number, { ...state, bytes: shrunk.length });
+  }
+
+  /** What is left of a batch, if anything is. */
+  #stateOf(number: number): BatchState | undefined {
+    const known = this.#states.get(number);
+    if (known) return known;
+    const row = this.#select.get(number);
+    if (!row) return undefined;
+    const state = stateOf(row.messages as Uint8Array, row.bits as Uint8Array | null);
+    this.#setState(number, state);
+    return state;
+  }
+
+  #setState(number: number, state: BatchState): void {
+    this.#states.delete(number);
+    this.#states.set(number, state);
+    if (this.#states.size <= MAX_STATES) return;
+    const [oldest] = this.#states.keys();
+    this.#states.delete(oldest!);
+  }
+
+  /** The value of a batch, as it is or was: what has gone since may be in it. */
+  #messages(number: number): Uint8Array | undefined {
+    if (this.#lastRead?.number === number) return this.#lastRead.messages;
+    const row = this.#select.get(number);
+    if (!row) return undefined;
+    const messages = row.messages as Uint8Array;
+    if (!this.#states.has(number)) {
+      this.#setState(number, stateOf(messages, row.bits as Uint8Array | null));
+    }
+    this.#lastRead = { number, messages };
+    return messages;
   }
 
   /** Writes down how stories ended, and forgets the oldest ends; what is to be noted when that is true. */
@@ -232,21 +299,41 @@ export class MailDatabase implements MailStore, Disposable {
   }
 }
 
-/** Messages that were loaded or written, by the batches that they are in. */
-function byBatch(messages: readonly StoredMessage[]): Map<MailBatch, StoredMessage[]> {
-  const batches = new Map<MailBatch, StoredMessage[]>();
-  let last: MailBatch | undefined;
+/** Messages that were loaded or written, by the numbers of the batches that they are in. */
+function byBatch(messages: readonly StoredMessage[]): Map<number, StoredMessage[]> {
+  const batches = new Map<number, StoredMessage[]>();
+  let last = 0;
   let its: StoredMessage[] = [];
   for (const message of messages) {
-    if (!(message.batch instanceof MailBatch)) continue;
-    if (message.batch !== last) {
-      last = message.batch;
-      its = batches.get(last) ?? [];
-      batches.set(last, its);
+    if (message.place === 0) continue;
+    const number = Math.floor(message.place / PLACES);
+    if (number !== last) {
+      last = number;
+      its = batches.get(number) ?? [];
+      batches.set(number, its);
     }
     its.push(message);
   }
   return batches;
+}
+
+const fields = new MessageFields();
+
+/**
+ * A message of the batch with that number.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is none.
+ */
+function loaded(number: number, message: BatchedMessage): StoredMessage {
+  const { bytes, start, end, acceptedAt, position } = message;
+  fields.read(bytes, start + HEADER_BYTES, end);
+  return {
+    id: messageId(fields),
+    sender: readName(bytes, fields.sender, fields.senderEnd),
+    recipient: readName(bytes, fields.recipient, fields.recipientEnd),
+    ...{ bytes, start, end, acceptedAt },
+    place: number * PLACES + position,
+  };
 }
 
 function prepare(path: string): DatabaseSync {

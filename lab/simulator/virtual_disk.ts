@@ -12,7 +12,8 @@ export const LATE_SYNC_MS = 5_000;
 
 /** What is on a disk. */
 interface State {
-  readonly messages: Map<string, StoredMessage>;
+  /** By their places. */
+  readonly messages: Map<number, StoredMessage>;
   readonly ends: Receipt[];
 }
 
@@ -23,6 +24,7 @@ export class VirtualDisk implements MailStore {
   readonly #late: ((sync: () => void) => void) | undefined;
   #synced: State = { messages: new Map(), ends: [] };
   #written: State = { messages: new Map(), ends: [] };
+  #lastPlace = 0;
 
   /**
    * An empty disk. `late` makes it a broken one, which says that messages are safe before they are: it
@@ -43,6 +45,12 @@ export class VirtualDisk implements MailStore {
     return [...this.#written.messages.values()];
   }
 
+  /** What is there now, synced or not. */
+  read(place: number, count: number): StoredMessage[] {
+    const places = Array.from({ length: count }, (_, index) => place + index);
+    return places.flatMap((place) => this.#written.messages.get(place) ?? []);
+  }
+
   /** How stories ended, as far as is left after a crash. */
   loadEnds(): Iterable<Receipt> {
     return [...this.#synced.ends];
@@ -55,9 +63,11 @@ export class VirtualDisk implements MailStore {
     ends: Uint8Array,
   ): void {
     const { messages } = this.#written;
-    for (const { id } of removed) messages.delete(id);
-    for (const { id, sender, recipient, bytes, start, end, acceptedAt } of added) {
-      messages.set(id, { id, sender, recipient, bytes, start, end, acceptedAt });
+    for (const { place } of removed) messages.delete(place);
+    for (const message of added) {
+      const { id, sender, recipient, bytes, start, end, acceptedAt } = message;
+      const place = message.place = ++this.#lastPlace;
+      messages.set(place, { id, sender, recipient, bytes, start, end, acceptedAt, place });
     }
     this.#written.ends.push(...readReceipts(ends));
     const state = copy(this.#written);

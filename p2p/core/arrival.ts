@@ -111,7 +111,7 @@ export class Arrival {
         return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, reason));
       }
       if (user.port.out.length <= REFUSE_BYTES) {
-        const own = mailbox.find(fields.idWords);
+        const own = mailbox.inMemory(fields.idWords);
         const isThere = own?.sentTo !== undefined && own.box.handedTo === user;
         if (handOver.kept(user, fields, origin, isThere)) this.#answer(origin, delivered(id));
         return;

@@ -1,6 +1,6 @@
 /**
- * The messages that a server keeps for one user, in order, which of them are under way, and the memory
- * in which they lie. Owns that order; knows neither limits nor disks.
+ * The messages that a server keeps for one user, in order, which of them are under way, which are in
+ * memory, and the memory in which they lie. Owns that order; knows neither limits nor disks.
  *
  * @module
  */
@@ -15,6 +15,7 @@ import {
 import type { MessageId } from "./id_table.ts";
 import type { Link } from "./link.ts";
 import type { StoredMessage } from "./mail_store.ts";
+import { type PlaceRun, PlaceRuns } from "./place_runs.ts";
 
 /** The first piece of memory for a user's messages: bytes. Thousands of users may have one each. */
 const FIRST_CHUNK_BYTES = 512;
@@ -27,7 +28,7 @@ const MAX_CHUNK_BYTES = 16 * 1024;
 /** Up to this length, a copy in words of 4 bytes is faster than `set`: bytes. */
 const SHORT_BYTES = 160;
 
-/** A message that is kept: a link of the chain that its box is. */
+/** A message that is kept, in memory; once it is safe, a link of the chain that its box is. */
 export class KeptEntry implements StoredMessage, MessageId {
   readonly id0: number;
   readonly id1: number;
@@ -51,8 +52,7 @@ export class KeptEntry implements StoredMessage, MessageId {
   before: KeptEntry | undefined = undefined;
   /** The one behind it. */
   next: KeptEntry | undefined = undefined;
-  batch: unknown = undefined;
-  position = 0;
+  place = 0;
   /** How long after the first one of its box it was taken: whole milliseconds, as those above. */
   readonly #acceptedAfterMs: number;
 
@@ -79,6 +79,12 @@ export class KeptEntry implements StoredMessage, MessageId {
   /** Its id, a UUID in text. */
   get id(): string {
     return readUuidText(this.bytes, this.start + HEADER_BYTES);
+  }
+
+  /** Whether that is the four numbers of 32 bits in `words`. */
+  hasId(words: Int32Array): boolean {
+    return this.id3 === words[3] && this.id2 === words[2] && this.id1 === words[1] &&
+      this.id0 === words[0];
   }
 
   /** The name of the user it is for. */
@@ -108,15 +114,20 @@ export class KeptEntry implements StoredMessage, MessageId {
 }
 
 /**
- * The messages for one user: those that are under way, and behind them those that wait. A chain, so
- * that one is put in and taken out without a look at the others, and without an index of its own. Their
- * bytes stand one behind the other, so that many of them go out in one piece.
+ * The messages for one user: those that are under way, behind them those that wait, and behind those
+ * the ones on the shelf: in the store alone, of which only the place is known. What is in memory is a
+ * chain, so that one is put in and taken out without a look at the others, and without an index of its
+ * own. Their bytes stand one behind the other, so that many of them go out in one piece.
  */
 export class Box {
-  /** How many there are. */
+  /** How many there are, with those that are not safe yet and are nowhere in order. */
   size = 0;
   /** Bytes of all of them. */
   bytes = 0;
+  /** How many are on the shelf. */
+  shelved = 0;
+  /** None of them was taken before that time: milliseconds since 1970. */
+  shelvedSince = 0;
   /** How many are under way. */
   underWay = 0;
   /** Bytes of those that are under way. */
@@ -128,6 +139,8 @@ export class Box {
   #first: KeptEntry | undefined;
   #last: KeptEntry | undefined;
   #waiting: KeptEntry | undefined;
+  #shelf = new PlaceRuns();
+  #shelvedBytes = 0;
   #chunk = new Uint8Array(0);
   #view = new DataView(this.#chunk.buffer);
   #chunkEnd = 0;
@@ -140,14 +153,19 @@ export class Box {
     readonly openedAt: number,
   ) {}
 
-  /** The oldest one. */
+  /** The oldest one in memory. */
   get first(): KeptEntry | undefined {
     return this.#first;
   }
 
-  /** The first of those that wait. */
+  /** The first of those in memory that wait. */
   get waiting(): KeptEntry | undefined {
     return this.#waiting;
+  }
+
+  /** Whether any waits, in memory or on the shelf. */
+  get hasWaiting(): boolean {
+    return this.#waiting !== undefined || this.shelved > 0;
   }
 
   /** The id of the one that was sent last, a UUID; nil when all that wait come first. */
@@ -155,12 +173,12 @@ export class Box {
     return readUuidOf(this.lastSent);
   }
 
-  /** All of them, in order. */
+  /** Those in memory, in order. */
   *entries(): Iterable<KeptEntry> {
     for (let entry = this.#first; entry; entry = entry.next) yield entry;
   }
 
-  /** Puts a copy of a message in, behind all others. */
+  /** A copy of a message, which has its place in the order when it is safe. */
   add(fields: MessageFields, sender: string, acceptedAt: number): KeptEntry {
     const { id, end, idWords } = fields;
     const length = HEADER_BYTES + end - id;
@@ -171,31 +189,92 @@ export class Box {
     chunk[start + 2] = (end - id) >>> 8;
     chunk[start + 3] = end - id;
     this.#copy(fields, start + HEADER_BYTES);
-    const entry = new KeptEntry(this, idWords, sender, acceptedAt, chunk, start);
+    this.size++;
+    this.bytes += end - id;
+    return new KeptEntry(this, idWords, sender, acceptedAt, chunk, start);
+  }
+
+  /** A message is safe: it comes behind all others in memory, and in front of the shelf. */
+  append(entry: KeptEntry): void {
+    entry.safe = true;
     entry.before = this.#last;
     if (this.#last) this.#last.next = entry;
     else this.#first = entry;
     this.#last = entry;
     this.#waiting ??= entry;
-    this.size++;
-    this.bytes += end - id;
-    return entry;
   }
 
-  /** Takes a message out. */
+  /** Takes a message out of memory that is no more. */
   remove(entry: KeptEntry): void {
+    this.size--;
+    this.bytes -= entry.size;
+    if (!entry.safe) return;
     const { before, next } = entry;
     if (before) before.next = next;
     else this.#first = next;
     if (next) next.before = before;
     else this.#last = before;
     if (this.#waiting === entry) this.#waiting = next;
-    entry.kept = false;
-    this.size--;
-    this.bytes -= entry.size;
+    // A chain of what is no more would live on as long as its first link.
+    entry.before = entry.next = undefined;
     if (entry.sentTo === undefined) return;
     this.underWay--;
     this.underWayBytes -= entry.size;
+  }
+
+  /** A message that is counted comes last on the shelf: where it is, its bytes, and when it was taken. */
+  shelve(place: number, bytes: number, acceptedAt: number): void {
+    if (this.shelved === 0) this.shelvedSince = acceptedAt;
+    this.#shelf.push(place);
+    this.shelved++;
+    this.#shelvedBytes += bytes;
+  }
+
+  /** All that wait are on the shelf from now on, in front of what is there, and no more in memory. */
+  shelveWaiting(): void {
+    const first = this.#waiting;
+    if (!first) return;
+    const shelf = new PlaceRuns();
+    for (let entry: KeptEntry | undefined = first; entry; entry = entry.next) {
+      shelf.push(entry.place);
+      this.shelved++;
+      this.#shelvedBytes += entry.size;
+    }
+    shelf.append(this.#shelf);
+    this.#shelf = shelf;
+    this.shelvedSince = first.acceptedAt;
+    this.#last = first.before;
+    if (this.#last) this.#last.next = undefined;
+    else this.#first = undefined;
+    this.#waiting = undefined;
+  }
+
+  /** Takes the first places from the shelf, so many at most; what is found there is to be told. */
+  takePlaces(most: number): PlaceRun {
+    return this.#shelf.take(most);
+  }
+
+  /** A message of so many bytes is not on the shelf any more, and not counted. */
+  unshelve(bytes: number): void {
+    this.size--;
+    this.bytes -= bytes;
+    this.#shelvedBytes -= bytes;
+    this.#shelvedLess(1);
+  }
+
+  /** Some that were on the shelf cannot be read: nobody knows which. */
+  lose(count: number): void {
+    this.size -= count;
+    this.#shelvedLess(count);
+  }
+
+  #shelvedLess(count: number): void {
+    this.shelved -= count;
+    if (this.shelved > 0) return;
+    // Those that could not be read had the rest of the bytes.
+    this.bytes -= this.#shelvedBytes;
+    this.#shelvedBytes = 0;
+    this.#shelf = new PlaceRuns();
   }
 
   /** The first of those that wait is under way to a server. */
@@ -223,6 +302,11 @@ export class Box {
     this.lastSent.fill(0);
   }
 
+  /** Gives up memory that nothing is in. */
+  rest(): void {
+    if (this.size === this.shelved && this.#chunk.length > 0) this.#setChunk(new Uint8Array(0));
+  }
+
   /** Copies a message to `to`: a short one in words of 4 bytes, which needs no view of a part. */
   #copy({ bytes, view, id, end }: MessageFields, to: number): void {
     const length = end - id;
@@ -242,11 +326,16 @@ export class Box {
     let start = this.#chunkEnd;
     if (start + bytes > this.#chunk.length) {
       const twice = Math.max(FIRST_CHUNK_BYTES, 2 * this.#chunk.length);
-      this.#chunk = new Uint8Array(Math.max(bytes, Math.min(twice, MAX_CHUNK_BYTES)));
-      this.#view = new DataView(this.#chunk.buffer);
+      this.#setChunk(new Uint8Array(Math.max(bytes, Math.min(twice, MAX_CHUNK_BYTES))));
       start = 0;
     }
     this.#chunkEnd = start + bytes;
     return start;
+  }
+
+  #setChunk(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#chunk = chunk;
+    this.#view = new DataView(chunk.buffer);
+    this.#chunkEnd = 0;
   }
 }

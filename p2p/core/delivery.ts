@@ -198,7 +198,7 @@ export class Delivery {
     while (cursor.next()) {
       if (cursor.state !== ReceiptState.Delivered) continue;
       if (link.hasUnacknowledged) arrival.acknowledged(link, cursor.id);
-      const entry = mailbox.find(cursor.id);
+      const entry = mailbox.inMemory(cursor.id);
       if (entry?.sentTo !== this.#context.id || entry.box.handedTo !== link) continue;
       handOver.tookOwn(entry);
       this.#delivered(entry, this.#context.id);
@@ -250,7 +250,7 @@ export class Delivery {
       const late = oldest?.sentTo !== undefined &&
         now - oldest.acceptedAt - oldest.sentAfterMs >= ANSWER_MS;
       if (late) this.#sendAgain(box);
-      else if (box.waiting) this.#send(box);
+      else this.#send(box);
     }
   }
 
@@ -261,10 +261,14 @@ export class Delivery {
 
   /** Sends what waits for a user, in order, as far as it may be under way. */
   #send(box: Box): void {
-    if (!box.waiting) return;
-    const { users, mesh } = this.#parts;
+    if (!box.hasWaiting) return;
+    const { users, mesh, mailbox, takeover } = this.#parts;
     const location = users.locate(box.name);
-    if (!location) return;
+    if (!location) {
+      // What goes to another server is in memory until that has it.
+      if (!takeover.isLeaving) mailbox.shelve(box);
+      return;
+    }
     const { server } = location;
     const here = server === this.#context.id;
     const link = here ? users.get(box.name) : mesh.toward(server);
@@ -274,8 +278,7 @@ export class Delivery {
       this.#clogged.add(box);
       return;
     }
-    while (this.#maySend(box, link)) {
-      const entry = box.waiting!;
+    for (let entry = this.#next(box, link); entry; entry = this.#next(box, link)) {
       const previous = box.lastSentId;
       box.sent(entry, server, this.#context.now);
       if (here) this.#sendText(entry);
@@ -289,21 +292,19 @@ export class Delivery {
     const { now, id } = this.#context;
     const run = new ReadyFrames(link.port.out);
     box.handedTo = link;
-    while (this.#maySend(box, link)) {
-      const entry = box.waiting!;
+    for (let entry = this.#next(box, link); entry; entry = this.#next(box, link)) {
       box.sent(entry, id, now);
       if (!handOver.own(link, entry, run)) this.#delivered(entry, id);
     }
     run.flush();
   }
 
-  /** Whether the first of those that wait may be sent now. */
-  #maySend(box: Box, link: Link | undefined): boolean {
+  /** The first of those that wait, if there is one and it may be sent now. */
+  #next(box: Box, link: Link | undefined): KeptEntry | undefined {
     const full = box.underWay >= MAX_UNDER_WAY || box.underWayBytes >= MAX_UNDER_WAY_BYTES;
-    if (full || !box.waiting?.safe) return false;
-    if (!link || link.port.out.length <= HOLD_UP_BYTES) return true;
+    if (full || !box.hasWaiting) return;
+    if (!link || link.port.out.length <= HOLD_UP_BYTES) return this.#parts.mailbox.next(box);
     this.#clogged.add(box);
-    return false;
   }
 
   /** Hands a message to a user of this server, or of a first-generation one, who reads text. */
@@ -340,6 +341,7 @@ export class Delivery {
         // The server that it was handed over to keeps it now, and tells the sender how it ends.
         this.#withheld.remove(entry);
         mailbox.remove(entry);
+        takeover.accepted(entry.box);
       } else {
         takeover.refused(entry);
         // Refused where it was sent: whatever else is under way there has to stay behind it. The next

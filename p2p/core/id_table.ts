@@ -14,6 +14,20 @@ const FACTORS = Int32Array.of(0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f);
 /** Slots at first; a power of two, as all later numbers of slots are. */
 const FIRST_SLOTS = 16;
 
+/** What the numbers of an id count for in its hash: the first four of `factors`, each made odd. */
+export function idFactors(factors: Int32Array): Int32Array {
+  return factors.slice(0, 4).map((factor) => factor | 1);
+}
+
+/** The hash of an id with {@linkcode idFactors}. Odd, so that 0 can mean an empty slot. */
+export function hashOfId(f: Int32Array, a: number, b: number, c: number, d: number): number {
+  let hash = Math.imul(a ^ f[0]!, f[1]!);
+  hash = Math.imul(b ^ hash ^ (hash >>> 15), f[2]!);
+  hash = Math.imul(c ^ hash ^ (hash >>> 13), f[3]!);
+  hash = Math.imul(d ^ hash ^ (hash >>> 15), f[1]!);
+  return hash | 1;
+}
+
 /**
  * Open addressing with linear probing, as {@linkcode NameTable} has it. Ids are chosen by strangers, so
  * the hash is made with random factors. A `Map` by strings took seven times as long, most of it for
@@ -33,7 +47,7 @@ export class IdTable<Value extends MessageId> {
    *   gather many ids that collide; a client that holds few, or its own alone, does without.
    */
   constructor(factors: Int32Array = FACTORS) {
-    this.#factors = factors.slice(0, 4).map((factor) => factor | 1);
+    this.#factors = idFactors(factors);
   }
 
   /** How many are in it. */
@@ -50,11 +64,11 @@ export class IdTable<Value extends MessageId> {
   /** Puts one in; none with its id is there. */
   add(value: Value): void {
     if (4 * this.#size >= 3 * this.#values.length) this.#grow();
-    this.#put(value, this.#hash(value.id0, value.id1, value.id2, value.id3));
+    this.#put(value, hashOfId(this.#factors, value.id0, value.id1, value.id2, value.id3));
     this.#size++;
   }
 
-  /** Takes out what has the id of `value`; whether it was in. */
+  /** Takes out what has the id of `value`, if it is in; whether it was. */
   delete({ id0, id1, id2, id3 }: MessageId): boolean {
     let hole = this.#find(id0, id1, id2, id3);
     if (hole < 0) return false;
@@ -75,18 +89,8 @@ export class IdTable<Value extends MessageId> {
     return true;
   }
 
-  /** Odd, so that 0 means an empty slot. */
-  #hash(a: number, b: number, c: number, d: number): number {
-    const f = this.#factors;
-    let hash = Math.imul(a ^ f[0]!, f[1]!);
-    hash = Math.imul(b ^ hash ^ (hash >>> 15), f[2]!);
-    hash = Math.imul(c ^ hash ^ (hash >>> 13), f[3]!);
-    hash = Math.imul(d ^ hash ^ (hash >>> 15), f[1]!);
-    return hash | 1;
-  }
-
   #find(a: number, b: number, c: number, d: number): number {
-    const hash = this.#hash(a, b, c, d);
+    const hash = hashOfId(this.#factors, a, b, c, d);
     const hashes = this.#hashes;
     const mask = hashes.length - 1;
     for (let slot = hash >>> this.#shift; hashes[slot] !== 0; slot = (slot + 1) & mask) {

@@ -7,7 +7,7 @@
 
 import type { Receipt } from "@netlab/protocol";
 
-/** A message as it is written down. */
+/** A message that is to be written down. */
 export interface StoredMessage {
   /** The message's id, a UUID in text. */
   readonly id: string;
@@ -23,10 +23,14 @@ export interface StoredMessage {
   readonly end: number;
   /** When it was taken: milliseconds since 1970. */
   readonly acceptedAt: number;
-  /** What the store wrote it together with: the store's own, which finds it there to remove it. */
-  batch?: unknown;
-  /** Which one it is there. */
-  position?: number;
+  /**
+   * Where the store has it, set when it has been written: the store's own number, not 0, and no other
+   * message's as long as the process lasts. Of messages that are written together, the one behind
+   * another mostly has the next number.
+   *
+   * @default {0}
+   */
+  place: number;
 }
 
 /** Keeps messages, and how their stories ended, over the end of a process, or does not. */
@@ -35,6 +39,11 @@ export interface MailStore {
   readonly durable: boolean;
   /** What was written and not removed, oldest first. */
   load(): Iterable<StoredMessage>;
+  /**
+   * What was written at those places and not removed, oldest first. What cannot be read is left out, and
+   * stays where it is: it may be there at the next start.
+   */
+  read(place: number, count: number): Iterable<StoredMessage>;
   /** How the stories of messages ended that were removed, as many as are remembered, oldest first. */
   loadEnds(): Iterable<Receipt>;
   /**
@@ -55,6 +64,7 @@ export interface MailStore {
 export const memoryStore: MailStore = {
   durable: false,
   load: () => [],
+  read: () => [],
   loadEnds: () => [],
   write: () => {},
 };

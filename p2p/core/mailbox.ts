@@ -1,6 +1,7 @@
 /**
  * The messages that this server keeps: each from the moment it is safe until its story has ended. Owns
- * their order, the limits and when they are written down, and how stories ended; knows neither users nor connections.
+ * their order, the limits, when they are written down, which of them are in memory, and how stories
+ * ended; knows neither users nor connections.
  *
  * @module
  */
@@ -13,11 +14,15 @@ import {
   ReceiptState,
   uuidWords,
 } from "@netlab/protocol";
-import { Box, type KeptEntry } from "./box.ts";
+import { Box, KeptEntry } from "./box.ts";
 import { EndedStories } from "./ended_stories.ts";
-import { IdTable } from "./id_table.ts";
+import { IdTable, type MessageId } from "./id_table.ts";
 import type { MailStore } from "./mail_store.ts";
 import { type NameFactors, NameTable } from "./name_table.ts";
+import { PlaceTable } from "./place_table.ts";
+
+/** Messages that are read back together, at most. */
+const MAX_READ = 256;
 
 /** How much is kept, and for how long. */
 export interface MailboxLimits {
@@ -63,7 +68,11 @@ export interface MailboxOptions {
 
 const encoder = new TextEncoder();
 
-/** All messages that a server keeps. */
+/**
+ * All messages that a server keeps. Those for users who are away are on the shelf: in the store alone,
+ * when that is durable. Of such a message the id and the place are known, so that as many may wait as
+ * the disk takes, and none costs the garbage collector anything.
+ */
 export class Mailbox {
   readonly #store: MailStore;
   readonly #maxMessages: number;
@@ -73,7 +82,11 @@ export class Mailbox {
   readonly #boxes = new Map<string, Box>();
   /** The same by their bytes. */
   readonly #boxesAt: NameTable<Box>;
+  /** Those in memory. */
   readonly #entries: IdTable<KeptEntry>;
+  /** Those on the shelf. */
+  readonly #shelf: PlaceTable;
+  readonly #fields = new MessageFields();
   readonly #words = new Int32Array(4);
   #fresh: KeptEntry[] = [];
   #removed: KeptEntry[] = [];
@@ -88,13 +101,15 @@ export class Mailbox {
     this.#maxAgeMs = limits.maxAgeMs ?? 7 * 24 * 3_600_000;
     this.#boxesAt = new NameTable(factors);
     this.#entries = new IdTable(factors);
-    const fields = new MessageFields();
-    for (const { sender, bytes, start, end, acceptedAt, batch, position } of store.load()) {
-      fields.read(bytes, start + HEADER_BYTES, end);
-      const entry = this.#put(sender, fields, acceptedAt);
-      entry.safe = true;
-      entry.batch = batch;
-      entry.position = position ?? 0;
+    this.#shelf = new PlaceTable(factors);
+    for (const { bytes, start, end, acceptedAt, place } of store.load()) {
+      const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
+      const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
+      const size = end - fields.id;
+      box.size++;
+      box.bytes += size;
+      box.shelve(place, size, acceptedAt);
+      this.#shelf.add(idOf(fields), place);
     }
     for (const end of store.loadEnds()) this.#ends.add(end);
   }
@@ -106,7 +121,7 @@ export class Mailbox {
 
   /** How many messages are kept. */
   get size(): number {
-    return this.#entries.size;
+    return this.#entries.size + this.#shelf.size;
   }
 
   /** Whether anything has to be written down. */
@@ -129,14 +144,39 @@ export class Mailbox {
     for (const box of this.#boxes.values()) if (box.size > 0) yield box;
   }
 
-  /** The message whose id is the four numbers of 32 bits in `words`. */
-  find(words: Int32Array): KeptEntry | undefined {
+  /** The message whose id is the four numbers of 32 bits in `words`, if it is in memory. */
+  inMemory(words: Int32Array): KeptEntry | undefined {
     return this.#entries.find(words, 0);
   }
 
-  /** The message with that id, a UUID in text. */
+  /**
+   * The message whose id is the four numbers of 32 bits in `words`. One that is on the shelf stays
+   * there, and is read for the moment.
+   */
+  find(words: Int32Array): KeptEntry | undefined {
+    const entry = this.#entries.find(words, 0);
+    if (entry) return entry;
+    const place = this.#shelf.find(words);
+    const shelved = place === 0 ? undefined : this.#peek(place);
+    // Two ids may have the same hashes, which nobody will ever see.
+    return shelved?.hasId(words) ? shelved : undefined;
+  }
+
+  /** The same for an id that is a UUID in text. */
   get(id: string): KeptEntry | undefined {
-    return this.#entries.find(uuidWords(id, this.#words), 0);
+    return this.find(uuidWords(id, this.#words));
+  }
+
+  /** Whether the message with that id, a UUID in text, is kept, or is about to be. */
+  has(id: string): boolean {
+    const words = uuidWords(id, this.#words);
+    return this.#entries.find(words, 0) !== undefined || this.#shelf.find(words) !== 0;
+  }
+
+  /** Whether it is kept and safe. */
+  hasSafe(id: string): boolean {
+    const words = uuidWords(id, this.#words);
+    return this.#entries.find(words, 0)?.safe ?? this.#shelf.find(words) !== 0;
   }
 
   /** Whether as much is kept for a user as may be. */
@@ -155,9 +195,45 @@ export class Mailbox {
    * @throws {ProtocolError} As {@linkcode readName}, when the recipient's name is none.
    */
   add(sender: string, fields: MessageFields, acceptedAt: number): KeptEntry {
-    const entry = this.#put(sender, fields, acceptedAt);
+    const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
+    const entry = box.add(fields, sender, acceptedAt);
+    this.#entries.add(entry);
     this.#fresh.push(entry);
     return entry;
+  }
+
+  /** All that wait for a user are on the shelf from now on, if that outlives the process. */
+  shelve(box: Box): void {
+    if (!this.durable) return;
+    for (let entry = box.waiting; entry; entry = entry.next) {
+      this.#entries.delete(entry);
+      this.#shelf.add(entry, entry.place);
+    }
+    box.shelveWaiting();
+  }
+
+  /** The first message that waits for a user; when none is in memory, some are read back. */
+  next(box: Box): KeptEntry | undefined {
+    while (!box.waiting && box.shelved > 0) {
+      const { first, count } = box.takePlaces(MAX_READ);
+      let found = 0;
+      for (
+        const { sender, bytes, start, end, acceptedAt, place } of this.#store.read(first, count)
+      ) {
+        const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
+        // It went while it was on the shelf, and the store has not been told yet.
+        if (!this.#shelf.delete(idOf(fields), place)) continue;
+        found++;
+        box.unshelve(end - fields.id);
+        const entry = box.add(fields, sender, acceptedAt);
+        entry.place = place;
+        box.append(entry);
+        this.#entries.add(entry);
+      }
+      // Those that went meanwhile are missing, and those that cannot be read.
+      if (found < count) box.lose(this.#shelf.deleteAt(first, count));
+    }
+    return box.waiting;
   }
 
   /** A message was delivered: it is kept no more, and that it was is remembered. */
@@ -193,7 +269,11 @@ export class Mailbox {
     }
     this.#removed = [];
     this.#freshEnds.clear();
-    for (const entry of fresh) entry.safe = true;
+    for (const entry of fresh) {
+      const { box } = entry;
+      if (box.shelved === 0) box.append(entry);
+      else this.#shelve(entry);
+    }
     return { safe: fresh, failed: [] };
   }
 
@@ -201,14 +281,17 @@ export class Mailbox {
   expire(now: number): KeptEntry[] {
     const expired: KeptEntry[] = [];
     for (const [name, box] of this.#boxes) {
-      for (let entry = box.first; entry; entry = box.first) {
-        if (now - entry.acceptedAt < this.#maxAgeMs) break;
+      const until = now - this.#maxAgeMs;
+      for (;;) {
+        const entry = box.first ?? (box.shelvedSince <= until ? this.next(box) : undefined);
+        if (!entry || entry.acceptedAt > until) break;
         const end = { id: entry.id, state: ReceiptState.Expired, code: 0, reason: "" };
         this.remove(entry);
         this.#ends.add(end);
         if (this.durable) this.#freshEnds.addReceipt(end);
         expired.push(entry);
       }
+      box.rest();
       if (box.size > 0) continue;
       this.#boxes.delete(name);
       this.#boxesAt.delete(encoder.encode(name));
@@ -216,11 +299,26 @@ export class Mailbox {
     return expired;
   }
 
-  #put(sender: string, fields: MessageFields, acceptedAt: number): KeptEntry {
-    const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
-    const entry = box.add(fields, sender, acceptedAt);
-    this.#entries.add(entry);
-    return entry;
+  /** A message that is safe goes to the end of the shelf. */
+  #shelve(entry: KeptEntry): void {
+    const { box, place, size, acceptedAt } = entry;
+    entry.safe = true;
+    this.#entries.delete(entry);
+    this.#shelf.add(entry, place);
+    box.shelve(place, size, acceptedAt);
+  }
+
+  /** A message on the shelf, as it is there. */
+  #peek(at: number): KeptEntry | undefined {
+    for (const { sender, bytes, start, end, acceptedAt, place } of this.#store.read(at, 1)) {
+      const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
+      const box = this.boxOf(fields);
+      if (!box) continue;
+      const entry = new KeptEntry(box, fields.idWords, sender, acceptedAt, bytes, start);
+      entry.safe = true;
+      entry.place = place;
+      return entry;
+    }
   }
 
   #open({ bytes, recipient, recipientEnd }: MessageFields, now: number): Box {
@@ -232,9 +330,15 @@ export class Mailbox {
 
   #take(entry: KeptEntry): void {
     if (!entry.kept) return;
-    this.#entries.delete(entry);
-    entry.box.remove(entry);
+    entry.kept = false;
+    const { box, place, size } = entry;
+    if (this.#entries.delete(entry)) return box.remove(entry);
+    if (this.#shelf.delete(entry, place)) box.unshelve(size);
   }
+}
+
+function idOf({ idWords }: MessageFields): MessageId {
+  return { id0: idWords[0]!, id1: idWords[1]!, id2: idWords[2]!, id3: idWords[3]! };
 }
 
 function isKept({ kept }: KeptEntry): boolean {

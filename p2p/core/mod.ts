@@ -31,6 +31,8 @@ export * from "./outgoing.ts";
 export * from "./posting.ts";
 export * from "./questions.ts";
 export * from "./name_table.ts";
+export * from "./place_runs.ts";
+export * from "./place_table.ts";
 export * from "./ready_frames.ts";
 export * from "./receipts.ts";
 export * from "./received_ids.ts";

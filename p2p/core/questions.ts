@@ -65,7 +65,7 @@ export class Questions {
   #answer(user: string, ids: readonly string[]): string[] {
     const { mailbox, handOver, receipts } = this.#parts;
     return ids.filter((id) => {
-      if (mailbox.get(id)) return false;
+      if (mailbox.has(id)) return false;
       const end = mailbox.endOf(id) ??
         (handOver.wasTakenFrom(user, id) ? delivered(id) : undefined);
       if (end) receipts.toUser(user, end);

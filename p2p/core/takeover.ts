@@ -14,7 +14,7 @@ import {
   writeKeptMessage,
 } from "@netlab/protocol";
 import type { Context } from "./host.ts";
-import type { KeptEntry } from "./box.ts";
+import type { Box, KeptEntry } from "./box.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Mesh } from "./mesh.ts";
 import { accepted, type Receipts, refused } from "./receipts.ts";
@@ -64,6 +64,11 @@ export class Takeover {
     this.#parts = parts;
   }
 
+  /** Whether what is kept goes to another server. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   /**
    * Gives all that is kept here to the nearest server, which keeps it from then on, and what still
    * comes in as well; what it has safe is kept here no more.
@@ -97,6 +102,13 @@ export class Takeover {
     }
   }
 
+  /** The heir has a message safe: when it was the last in memory of its box, others are read back. */
+  accepted(box: Box): void {
+    if (!this.#isLeaving || box.first || !box.hasWaiting) return;
+    this.#gatherFrom(box);
+    this.resume();
+  }
+
   /** The heir did not take a message: it is handed over again, and those behind it. */
   refused(entry: KeptEntry): void {
     if (!this.#isLeaving) return;
@@ -110,17 +122,17 @@ export class Takeover {
   take(fields: MessageFields, previous: string, origin: string): void {
     const { mailbox, receipts } = this.#parts;
     const id = messageId(fields);
-    const known = mailbox.get(id);
-    if (known?.safe) return receipts.toServer(origin, accepted(id));
+    if (mailbox.hasSafe(id)) return receipts.toServer(origin, accepted(id));
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const last = this.#lastOf(origin);
-    if (previous !== NIL_UUID && last.get(recipient) !== previous && !mailbox.get(previous)) {
+    if (previous !== NIL_UUID && last.get(recipient) !== previous && !mailbox.has(previous)) {
       const reason = "one before it has to come first";
       return receipts.toServer(origin, refused(id, ErrorCode.RecipientBusy, reason));
     }
     last.set(recipient, id);
     this.#taken.set(id, origin);
-    if (known) return;
+    // It came a second time before it was safe.
+    if (mailbox.has(id)) return;
     const sender = readName(fields.bytes, fields.sender, fields.senderEnd);
     mailbox.add(sender, fields, this.#context.now);
   }
@@ -153,14 +165,17 @@ export class Takeover {
   }
 
   #gather(): void {
-    const { mailbox } = this.#parts;
-    for (const box of mailbox.boxes()) {
-      let previous = NIL_UUID;
-      for (const entry of box.entries()) {
-        const sentAt = this.#sentAt.get(entry) ?? -Infinity;
-        if (this.#context.now - sentAt >= ANSWER_MS) this.#leaving.push({ entry, previous });
-        previous = entry.id;
-      }
+    for (const box of this.#parts.mailbox.boxes()) this.#gatherFrom(box);
+  }
+
+  /** What is in memory; when that is nothing, some of what is not. */
+  #gatherFrom(box: Box): void {
+    if (!box.first) this.#parts.mailbox.next(box);
+    let previous = NIL_UUID;
+    for (const entry of box.entries()) {
+      const sentAt = this.#sentAt.get(entry) ?? -Infinity;
+      if (this.#context.now - sentAt >= ANSWER_MS) this.#leaving.push({ entry, previous });
+      previous = entry.id;
     }
   }
 

@@ -9,7 +9,8 @@ import type { KeptEntry } from "./box.ts";
 
 /** The messages of one server whose senders are told later. */
 export class Withheld {
-  readonly #recipients = new Map<string, Set<KeptEntry>>();
+  /** By recipient and by the id of the message, of which there may be another copy in memory later. */
+  readonly #recipients = new Map<string, Map<string, KeptEntry>>();
   readonly #bytes = new Map<string, number>();
 
   /** Whether senders wait to hear of messages for that user. */
@@ -25,24 +26,24 @@ export class Withheld {
   /** Whether its sender is to be told of a message later. */
   has(entry: KeptEntry): boolean {
     return this.#recipients.size > 0 &&
-      (this.#recipients.get(entry.recipient)?.has(entry) ?? false);
+      (this.#recipients.get(entry.recipient)?.has(entry.id) ?? false);
   }
 
   /** Its sender is to be told of a message later. */
   add(entry: KeptEntry): void {
-    const { recipient, sender, size } = entry;
+    const { id, recipient, sender, size } = entry;
     let entries = this.#recipients.get(recipient);
-    if (!entries) this.#recipients.set(recipient, entries = new Set());
-    entries.add(entry);
+    if (!entries) this.#recipients.set(recipient, entries = new Map());
+    entries.set(id, entry);
     this.#bytes.set(sender, this.bytesOf(sender) + size);
   }
 
   /** Its sender needs not be told of a message any more. */
   remove(entry: KeptEntry): void {
     if (this.#recipients.size === 0) return;
-    const { recipient, sender, size } = entry;
+    const { id, recipient, sender, size } = entry;
     const entries = this.#recipients.get(recipient);
-    if (!entries?.delete(entry)) return;
+    if (!entries?.delete(id)) return;
     if (entries.size === 0) this.#recipients.delete(recipient);
     const bytes = this.bytesOf(sender) - size;
     if (bytes > 0) this.#bytes.set(sender, bytes);
@@ -51,7 +52,7 @@ export class Withheld {
 
   /** Takes out all messages for one user, in the order in which they came. */
   take(recipient: string): KeptEntry[] {
-    const entries = [...this.#recipients.get(recipient) ?? []];
+    const entries = [...this.#recipients.get(recipient)?.values() ?? []];
     for (const entry of entries) this.remove(entry);
     return entries;
   }
@@ -60,7 +61,7 @@ export class Withheld {
   waitingSince(time: number): string[] {
     const recipients: string[] = [];
     for (const [recipient, entries] of this.#recipients) {
-      const [oldest] = entries;
+      const [oldest] = entries.values();
       if (oldest!.acceptedAt <= time) recipients.push(recipient);
     }
     return recipients;

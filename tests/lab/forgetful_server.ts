@@ -4,16 +4,24 @@
  *
  * @module
  */
+import { DatabaseSync } from "node:sqlite";
 import { P2pServer } from "@netlab/p2p/server";
-import { MailDatabase } from "../../p2p/mail_database.ts";
 import { runServerProgram } from "../../p2p/server_program.ts";
 
-/** How much later than it says everything is written: milliseconds. */
+/** How much later than it says a transaction ends, and all that came meanwhile: milliseconds. */
 const LATE_MS = 2_000;
 
-const write = MailDatabase.prototype.write;
-MailDatabase.prototype.write = function (...written) {
-  setTimeout(() => write.apply(this, written), LATE_MS);
+const { exec } = DatabaseSync.prototype;
+const open = new Set<DatabaseSync>();
+DatabaseSync.prototype.exec = function (sql) {
+  if (sql === "BEGIN IMMEDIATE" && open.has(this)) return;
+  if (sql !== "COMMIT") return exec.call(this, sql);
+  if (open.has(this)) return;
+  open.add(this);
+  setTimeout(() => {
+    open.delete(this);
+    exec.call(this, sql);
+  }, LATE_MS);
 };
 
 await runServerProgram(

@@ -6,82 +6,22 @@
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import {
-  ErrorCode,
-  FrameWriter,
-  HEADER_BYTES,
-  MessageKind,
-  type Receipt,
-  ReceiptRecords,
-  ReceiptState,
-  writeMessage,
-  writeUuid,
-} from "@netlab/protocol";
+import { ErrorCode, HEADER_BYTES, type Receipt, ReceiptState, writeUuid } from "@netlab/protocol";
 import { MIN_ENDS } from "../../p2p/core/ended_stories.ts";
-import type { StoredMessage } from "../../p2p/core/mail_store.ts";
-import type { Logger } from "../../p2p/logger.ts";
-import { TestFolder } from "../folders.ts";
-import { ignoreUnless } from "../permissions.ts";
 import { MailDatabase } from "../../p2p/mail_database.ts";
+import {
+  contents,
+  endOf,
+  ends,
+  FILE,
+  folder,
+  ids,
+  message,
+  NONE,
+  onDisk,
+} from "./stored_messages.ts";
 
-const FILE = "messages.db";
 const encoder = new TextEncoder();
-
-/** A folder that is gone when the test has ended, and what was logged as an error. */
-function folder(): Disposable & { path: string; file: string; errors: string[]; logger: Logger } {
-  const folder = new TestFolder();
-  const { path } = folder;
-  const errors: string[] = [];
-  const ignore = () => {};
-  const error = (_: string, properties?: Record<string, unknown>) => {
-    errors.push(`${properties?.event} ${properties?.aside}`);
-  };
-  return {
-    path,
-    file: `${path}/${FILE}`,
-    errors,
-    logger: { debug: ignore, info: ignore, warn: ignore, error },
-    [Symbol.dispose]: () => folder[Symbol.dispose](),
-  };
-}
-
-function message(text: string, recipient = "Bob"): StoredMessage {
-  const id = crypto.randomUUID();
-  const out = new FrameWriter();
-  writeMessage(out, { id, sender: "Zoë", recipient, text }, MessageKind.WithReceipts);
-  const bytes = out.take();
-  const acceptedAt = 1_800_000_000_123;
-  return { id, sender: "Zoë", recipient, acceptedAt, bytes, start: 0, end: bytes.length };
-}
-
-/** No ends of stories. */
-const NONE = new Uint8Array(0);
-
-function ends(receipts: readonly Receipt[]): Uint8Array {
-  const records = new ReceiptRecords();
-  for (const receipt of receipts) records.addReceipt(receipt);
-  return records.bytes;
-}
-
-function endOf({ id }: StoredMessage): Receipt {
-  return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
-}
-
-/** What messages say, wherever they lie. */
-function contents(messages: Iterable<StoredMessage>) {
-  return [...messages].map(({ id, sender, recipient, acceptedAt, bytes, start, end }) => ({
-    ...{ id, sender, recipient, acceptedAt },
-    frame: bytes.slice(start, end),
-  }));
-}
-
-function ids(messages: Iterable<StoredMessage>): string[] {
-  return [...messages].map(({ id }) => id);
-}
-
-function onDisk(name: string, fn: () => void): void {
-  Deno.test({ name, ignore: ignoreUnless.read || ignoreUnless.write, fn });
-}
 
 onDisk("database gives back what was written, as it was and in that order", () => {
   using at = folder();

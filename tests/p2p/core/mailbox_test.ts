@@ -14,10 +14,12 @@ import {
   MessageKind,
   readFrames,
   readMessage,
+  uuidWords,
   writeMessage,
 } from "@netlab/protocol";
 import { type KeptEntry, Mailbox, memoryStore, nameFactors } from "@netlab/p2p/core";
 import { between, pick, randomUuid, seeded } from "../../../lab/random.ts";
+import { VirtualStore } from "./virtual_store.ts";
 
 const RECIPIENTS = ["Bob", "Zoë", "a name that is somewhat longer than the others are"];
 /** Bytes of text: around what is copied in words, around a piece of memory, and the most. */
@@ -65,6 +67,203 @@ Deno.test({
       }
     }
     for (const box of mailbox.boxes()) for (const entry of box.entries()) readAsFrame(entry);
+  },
+});
+
+/** A mailbox that writes down what it keeps, and what should be in it: by recipient and in order. */
+class Shelves {
+  readonly store = new VirtualStore();
+  readonly expected = new Map(RECIPIENTS.map((name) => [name, [] as Message[]]));
+  mailbox!: Mailbox;
+  #now = 1_800_000_000_000;
+  readonly #random: () => number;
+  readonly #fields = new MessageFields();
+
+  constructor(random: () => number) {
+    this.#random = random;
+    this.restart();
+  }
+
+  /** As after a crash. */
+  restart(): void {
+    const factors = nameFactors(this.#random);
+    this.mailbox = new Mailbox({ store: this.store, limits: { maxAgeMs: 1_000 }, factors });
+  }
+
+  add(recipient: string, text: string): Message {
+    const message = { id: randomUuid(this.#random), sender: "Ann", recipient, text };
+    const out = new FrameWriter();
+    writeMessage(out, message, MessageKind.WithReceipts);
+    const bytes = out.take();
+    this.mailbox.add("Ann", this.#fields.read(bytes, HEADER_BYTES, bytes.length), ++this.#now);
+    this.expected.get(recipient)!.push(message);
+    return message;
+  }
+
+  /** The oldest for a user, as many as there are up to `most`, go out and are delivered. */
+  deliver(recipient: string, most: number): void {
+    const box = this.mailbox.box(recipient);
+    const its = this.expected.get(recipient)!;
+    box?.wait();
+    for (const message of its.splice(0, most)) {
+      const entry = this.mailbox.next(box!)!;
+      assertEquals(readMessage(entry.message), message);
+      box!.sent(entry, "server", this.#now);
+      this.mailbox.delivered(entry);
+    }
+  }
+
+  /** A message is taken out, wherever it is. */
+  remove(recipient: string, index: number): void {
+    const [{ id }] = this.expected.get(recipient)!.splice(index, 1) as [Message];
+    const entry = this.mailbox.get(id)!;
+    assertEquals(entry.id, id);
+    this.mailbox.delivered(entry);
+    assert(!this.mailbox.has(id));
+    assertEquals(this.mailbox.get(id), undefined);
+  }
+
+  /** Nothing is missing and nothing too much. */
+  check(): void {
+    let size = 0;
+    for (const [name, its] of this.expected) {
+      const box = this.mailbox.box(name);
+      assertEquals(box?.size ?? 0, its.length);
+      assertEquals(box?.bytes ?? 0, its.reduce((sum, message) => sum + sizeOf(message), 0));
+      assert(its.every(({ id }) => this.mailbox.has(id)));
+      size += its.length;
+    }
+    assertEquals(this.mailbox.size, size);
+  }
+}
+
+function sizeOf({ id, sender, recipient, text }: Message): number {
+  return new TextEncoder().encode([id, sender, recipient, text].join("\0")).length;
+}
+
+Deno.test({
+  name:
+    "mailbox gives back what was on the shelf, each in its turn, whatever came and went meanwhile",
+  permissions: "none",
+  fn() {
+    const random = seeded(11);
+    const shelves = new Shelves(random);
+    let most = 0;
+    for (let step = 0; step < 3_000; step++) {
+      const recipient = pick(random, RECIPIENTS);
+      const { mailbox } = shelves;
+      const box = mailbox.box(recipient);
+      const { length } = shelves.expected.get(recipient)!;
+      most = Math.max(most, box?.shelved ?? 0);
+      const kind = random();
+      if (kind < 0.4) {
+        const count = between(random, 1, 60);
+        for (let i = 0; i < count; i++) {
+          shelves.add(random() < 0.8 ? recipient : pick(random, RECIPIENTS), `${step} ${i}`);
+        }
+      } else if (kind < 0.55) {
+        mailbox.commit();
+        for (const one of mailbox.boxes()) if (random() < 0.7) mailbox.shelve(one);
+      } else if (kind < 0.6 && box) {
+        // Some are under way, the rest goes; then those wait again.
+        for (let i = 0; i < 9; i++) {
+          const entry = mailbox.next(box);
+          if (entry) box.sent(entry, "server", 0);
+        }
+        mailbox.shelve(box);
+        box.wait();
+        mailbox.shelve(box);
+        assertEquals([...box.entries()], []);
+      } else if (kind < 0.8) {
+        mailbox.commit();
+        shelves.deliver(recipient, between(random, 1, random() < 0.1 ? 900 : 60));
+      } else if (kind < 0.98 && length > 0) {
+        mailbox.commit();
+        shelves.remove(recipient, between(random, 0, length - 1));
+      } else if (kind >= 0.98) {
+        mailbox.commit();
+        shelves.restart();
+      }
+      if (step % 20 === 0) shelves.check();
+    }
+    assert(most > 600, `${most} on the shelf`);
+    shelves.mailbox.commit();
+    for (const [recipient, { length }] of shelves.expected) shelves.deliver(recipient, length);
+    shelves.mailbox.commit();
+    assertEquals([shelves.mailbox.size, shelves.store.ids], [0, []]);
+  },
+});
+
+Deno.test({
+  name: "mailbox does not give back what went while the store could not be told",
+  permissions: "none",
+  fn() {
+    const shelves = new Shelves(seeded(6));
+    const { mailbox, store } = shelves;
+    for (let i = 0; i < 10; i++) shelves.add("Bob", `${i}`);
+    mailbox.commit();
+    mailbox.shelve(mailbox.box("Bob")!);
+    store.failing = true;
+    for (const index of [9, 4, 0]) shelves.remove("Bob", index);
+    assert(mailbox.commit().error);
+    shelves.check();
+    shelves.deliver("Bob", 7);
+    assertEquals(mailbox.next(mailbox.box("Bob")!), undefined);
+    store.failing = false;
+    mailbox.commit();
+    assertEquals(store.ids, []);
+  },
+});
+
+Deno.test({
+  name:
+    "mailbox that cannot read back goes on with what it can, and has all again when it starts anew",
+  permissions: "none",
+  fn() {
+    const shelves = new Shelves(seeded(2));
+    const { mailbox, store } = shelves;
+    const messages = Array.from({ length: 600 }, (_, index) => shelves.add("Bob", `${index}`));
+    const other = shelves.add("Zoë", "is not lost");
+    mailbox.commit();
+    const box = mailbox.box("Bob")!;
+    mailbox.shelve(box);
+    assertEquals(box.shelved, 600);
+    store.unreadable = true;
+    assertEquals(mailbox.get(messages[0]!.id), undefined);
+    assertEquals(mailbox.next(box), undefined);
+    assertEquals([box.size, box.bytes, mailbox.size], [0, 0, 1]);
+    store.unreadable = false;
+    const again = shelves.add("Bob", "again");
+    mailbox.commit();
+    assertEquals(mailbox.next(box)!.id, again.id);
+    assertEquals(mailbox.inMemory(uuidWords(other.id, new Int32Array(4)))!.id, other.id);
+    shelves.restart();
+    shelves.check();
+    shelves.deliver("Bob", 601);
+  },
+});
+
+Deno.test({
+  name: "mailbox tells of what expires on the shelf, and of no more than that",
+  permissions: "none",
+  fn() {
+    const shelves = new Shelves(seeded(4));
+    const { mailbox } = shelves;
+    const messages = Array.from({ length: 700 }, (_, index) => shelves.add("Bob", `${index}`));
+    const takenAt = 1_800_000_000_000;
+    mailbox.commit();
+    const box = mailbox.box("Bob")!;
+    mailbox.shelve(box);
+    assertEquals(mailbox.expire(takenAt + 1_000), [], "the first is 999 ms old");
+    assertEquals(box.shelved, 700, "nothing was read back");
+    const expired = mailbox.expire(takenAt + 1_300).map(({ id }) => id);
+    assertEquals(expired, messages.slice(0, 300).map(({ id }) => id));
+    mailbox.shelve(box);
+    shelves.expected.set("Bob", messages.slice(300));
+    shelves.check();
+    assertEquals(mailbox.expire(takenAt + 1_300), []);
+    assertEquals(box.shelved, 400, "nothing more was read back");
+    shelves.deliver("Bob", 400);
   },
 });
 

@@ -20,10 +20,16 @@ export class VirtualStore implements MailStore {
   readonly writes: Written[] = [];
   /** Whether writes fail from now on. */
   failing = false;
+  /** Whether nothing can be read back from now on. */
+  unreadable = false;
+  /** How often something was read back. */
+  reads = 0;
   /** Called before each write: the moment at which messages are not safe yet. */
   onWrite: (() => void) | undefined;
   readonly #ends: Receipt[] = [];
-  readonly #messages = new Map<string, StoredMessage>();
+  /** By their places. */
+  readonly #messages = new Map<number, StoredMessage>();
+  #lastPlace = 0;
 
   constructor({ durable = true } = {}) {
     this.durable = durable;
@@ -31,14 +37,18 @@ export class VirtualStore implements MailStore {
 
   /** The ids of the messages that are in it, oldest first. */
   get ids(): string[] {
-    return [...this.#messages.keys()];
+    return [...this.#messages.values()].map(({ id }) => id);
   }
 
   load(): Iterable<StoredMessage> {
-    return [...this.#messages.values()].map((stored) => ({
-      ...stored,
-      bytes: stored.bytes.slice(),
-    }));
+    return [...this.#messages.values()].map(copy);
+  }
+
+  read(place: number, count: number): StoredMessage[] {
+    this.reads++;
+    if (this.unreadable) return [];
+    const places = Array.from({ length: count }, (_, index) => place + index);
+    return places.flatMap((place) => this.#messages.get(place) ?? []).map(copy);
   }
 
   loadEnds(): Iterable<Receipt> {
@@ -54,11 +64,16 @@ export class VirtualStore implements MailStore {
     if (this.failing) throw new Error("no space left on device");
     this.writes.push({ added: added.map(({ id }) => id), removed: removed.map(({ id }) => id) });
     this.#ends.push(...readReceipts(ends));
-    for (const { id } of removed) this.#messages.delete(id);
+    for (const { place } of removed) this.#messages.delete(place);
     for (const stored of added) {
       const { id, sender, recipient, acceptedAt, bytes, start, end } = stored;
       const frame = { bytes: bytes.slice(start, end), start: 0, end: end - start };
-      this.#messages.set(id, { id, sender, recipient, acceptedAt, ...frame });
+      const place = stored.place = ++this.#lastPlace;
+      this.#messages.set(place, { id, sender, recipient, acceptedAt, place, ...frame });
     }
   }
+}
+
+function copy(stored: StoredMessage): StoredMessage {
+  return { ...stored, bytes: stored.bytes.slice() };
 }

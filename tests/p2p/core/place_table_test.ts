@@ -1,0 +1,114 @@
+/**
+ * The tables of places, against a `Map` and a list that are told the same.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { type MessageId, PlaceRuns, PlaceTable } from "@netlab/p2p/core";
+import { between, seeded } from "../../../lab/random.ts";
+
+const FACTORS = Int32Array.of(-5, 1 << 30, 77, 0, 8, 1_000_003, -1, 2);
+/** Places above 2^32 and 2^44 as well, as a store may have them after some years. */
+const FIRST_PLACE = 2 ** 44 - 500;
+
+/** Ids that differ in one of their numbers only. */
+function wordsOf(index: number): Int32Array {
+  const words = Int32Array.of(7, -1, 1 << 31, 0);
+  words[index % 4] = 1_000 + (index >> 2);
+  return words;
+}
+
+function idOf(index: number): MessageId {
+  const [id0, id1, id2, id3] = wordsOf(index) as unknown as [number, number, number, number];
+  return { id0, id1, id2, id3 };
+}
+
+Deno.test({
+  name: "place table finds what is in it, and nothing else, whatever came and went",
+  permissions: "none",
+  fn() {
+    const random = seeded(3);
+    const table = new PlaceTable(FACTORS);
+    const expected = new Map<number, number>();
+    let place = FIRST_PLACE;
+    // Up to tens of thousands, and down again to a few: parts grow and shrink.
+    for (const most of [40_000, 60, 9_000]) {
+      for (let step = 0; step < 3 * most; step++) {
+        const index = between(random, 0, most - 1);
+        const known = expected.get(index);
+        if (known === undefined) {
+          table.add(idOf(index), ++place);
+          expected.set(index, place);
+        } else if (random() < 0.5) {
+          assert(!table.delete(idOf(index), known + 1), "it is somewhere else");
+          assert(table.delete(idOf(index), known));
+          expected.delete(index);
+        }
+        const other = between(random, 0, 2 * most);
+        assertStrictEquals(table.find(wordsOf(other)), expected.get(other) ?? 0);
+        assertStrictEquals(table.size, expected.size);
+      }
+      for (const [index, at] of expected) assertStrictEquals(table.find(wordsOf(index)), at);
+      for (const [index, at] of expected) if (index >= 30) table.delete(idOf(index), at);
+      for (const index of [...expected.keys()]) if (index >= 30) expected.delete(index);
+      assertStrictEquals(table.size, expected.size);
+    }
+  },
+});
+
+Deno.test({
+  name: "place table may have one id at several places, and forgets all that are at some places",
+  permissions: "none",
+  fn() {
+    const table = new PlaceTable(FACTORS);
+    for (let index = 0; index < 1_000; index++) table.add(idOf(index), FIRST_PLACE + index);
+    table.add(idOf(400), FIRST_PLACE + 2_000);
+    assertEquals(table.deleteAt(FIRST_PLACE + 300, 200), 200);
+    assertEquals(table.size, 801);
+    for (let index = 0; index < 1_000; index++) {
+      const place = index < 300 || index >= 500 ? FIRST_PLACE + index : 0;
+      assertStrictEquals(table.find(wordsOf(index)), index === 400 ? FIRST_PLACE + 2_000 : place);
+    }
+    assertEquals(table.deleteAt(FIRST_PLACE + 300, 200), 0);
+  },
+});
+
+Deno.test({
+  name:
+    "places come off in the order in which they were put on, as many at once as follow each other",
+  permissions: "none",
+  fn() {
+    const random = seeded(8);
+    let runs = new PlaceRuns();
+    const expected: number[] = [];
+    let next = FIRST_PLACE;
+    for (let step = 0; step < 5_000; step++) {
+      const kind = random();
+      if (kind < 0.6) {
+        next += random() < 0.8 ? 1 : between(random, 2, 9);
+        runs.push(next);
+        expected.push(next);
+      } else if (kind < 0.62) {
+        // Those that wait again come in front of all others.
+        const front = new PlaceRuns();
+        const places = Array.from(
+          { length: 20 },
+          (_, index) => step * 100 + index * (1 + index % 3),
+        );
+        for (const place of places) front.push(place);
+        front.append(runs);
+        runs = front;
+        expected.unshift(...places);
+      } else if (expected.length > 0) {
+        const { first, count } = runs.take(between(random, 1, 6));
+        const taken = expected.splice(0, count);
+        assertEquals(taken, Array.from({ length: count }, (_, index) => first + index));
+      }
+    }
+    while (expected.length > 0) {
+      const { first, count } = runs.take(1_000);
+      assertEquals(expected.splice(0, count).at(-1), first + count - 1);
+      assert(expected[0] !== first + count || count === 1_000, "all that follow each other");
+    }
+  },
+});

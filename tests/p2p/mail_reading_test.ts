@@ -1,0 +1,75 @@
+/**
+ * Kept messages that are read back from the disk one by one, by the places where they were written.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { MailDatabase } from "../../p2p/mail_database.ts";
+import { contents, folder, ids, message, NONE, onDisk } from "./stored_messages.ts";
+
+onDisk("database reads back what is at some places, whatever else was there", () => {
+  using at = folder();
+  const written = Array.from({ length: 300 }, (_, index) => message("x".repeat(index * 7 % 200)));
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    for (let i = 0; i < 300; i += 100) database.write(written.slice(i, i + 100), [], NONE);
+    const { place } = written[120]!;
+    assertEquals(contents(database.read(place, 50)), contents(written.slice(120, 170)));
+    assertEquals([...database.read(place, 50)].map(({ place }) => place - written[120]!.place), [
+      ...Array(50).keys(),
+    ]);
+  }
+  using database = MailDatabase.open(at.path, at.logger);
+  const all = [...database.load()];
+  const isGone = (index: number) => index % 10 !== 0;
+  const part = (from: number, to: number) =>
+    ids(database.read(all[from]!.place, all[to]!.place - all[from]!.place + 1));
+  // Nine tenths of the first batch: it is written anew without them.
+  for (let i = 0; i < 100; i++) if (isGone(i)) database.write([], [all[i]!], NONE);
+  database.write([], all.slice(100, 200).filter((_, index) => isGone(index)), NONE);
+  for (const from of [0, 100]) {
+    const left = ids(all.slice(from + 5, from + 96).filter((_, index) => !isGone(index + 5)));
+    assertEquals(part(from + 5, from + 95), left);
+  }
+  assertEquals(part(200, 299), ids(all.slice(200)));
+  database.write([], all.slice(200), NONE);
+  assertEquals(part(200, 299), []);
+  assertEquals(at.errors, []);
+});
+
+onDisk("database gives no place a second time, though all that was there has gone", () => {
+  using at = folder();
+  using database = MailDatabase.open(at.path, at.logger);
+  const places = new Set<number>();
+  for (let round = 0; round < 3; round++) {
+    const two = [message("1"), message("2")];
+    database.write(two, [], NONE);
+    database.write([], two, NONE);
+    for (const { place } of two) places.add(place);
+  }
+  assertEquals(places.size, 6);
+});
+
+onDisk("database that cannot read back says so, leaves it where it is, and takes more", () => {
+  using at = folder();
+  const [one, two, three] = [message("1"), message("2"), message("3")];
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    for (const stored of [one, two]) database.write([stored], [], NONE);
+  }
+  {
+    using other = new DatabaseSync(at.file);
+    other.exec("UPDATE batch SET messages = substr(messages, 1, 40) WHERE number = 1");
+  }
+  {
+    using database = MailDatabase.open(at.path, at.logger);
+    assertEquals(ids(database.load()), [two.id]);
+    assertEquals([...database.read(one.place, 1)], []);
+    assert(at.errors.some((error) => error.startsWith("storage.unreadable")), `${at.errors}`);
+    database.write([three], [one, two], NONE);
+    assertEquals(ids(database.load()), [three.id]);
+  }
+  using after = new DatabaseSync(at.file);
+  assertEquals(after.prepare("SELECT number FROM batch").all().map(({ number }) => number), [1, 3]);
+});
