@@ -31,11 +31,11 @@ export const RATIOS: readonly Ratio[] = [
   {
     what: "deliveries in frames over deliveries of bare text",
     of: ({ bare, framed }) => framed / bare,
-    bound: 1.1,
+    bound: 1.5,
   },
   {
     what: "routed bytes over echoed bytes",
     of: ({ framed, echoed }) => framed / echoed,
-    bound: 0.43,
+    bound: 0.52,
   },
 ];
