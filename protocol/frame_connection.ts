@@ -8,6 +8,7 @@ import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { Frame, type FrameRun, MAX_PAYLOAD_BYTES, readFrames } from "./frame.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { ReadBuffer } from "./read_buffer.ts";
+import { TurnEnd } from "./turn_end.ts";
 
 /** What a {@linkcode FrameConnection} needs of a socket: `Deno.TcpConn` and `Deno.TlsConn` have it. */
 export interface ByteConnection {
@@ -67,17 +68,11 @@ export interface FrameConnectionOptions {
   lingerMs?: number;
 }
 
-/**
- * So many connections of which much waits are read in one turn: what they bring stays in the processor's
- * cache until it has left, and takes no more memory than that. The others have the turns after it.
- */
-const MAX_BURSTS = 8;
-
 /** What is handed over at the moment, of whichever connection. */
 const FRAME = new Frame();
 
 /**
- * A connection that reads and writes frames. Reads go into one buffer that is used again and again,
+ * A connection that reads and writes frames. Reads go into a buffer that is used again and again,
  * and frames are handed over where they lie in it. What is written into {@linkcode FrameConnection.out}
  * in one turn of the event loop leaves in one write, with a single write under way at a time.
  *
@@ -103,10 +98,11 @@ const FRAME = new Frame();
  * ```
  */
 export class FrameConnection {
-  /** Connections that have something to write when the turn ends. */
-  static #writers: FrameConnection[] = [];
-  /** Connections that read on then. */
-  static #readers: FrameConnection[] = [];
+  static readonly #turnEnd = new TurnEnd<FrameConnection>({
+    write: (connection) => connection.#flush(),
+    read: (connection) => connection.#readOn(),
+    isBurst: (connection) => !connection.#closed && connection.#buffer.isBurst,
+  });
   /** Where frames for the other side are written. They leave at the end of the turn. */
   readonly out: FrameWriter;
   readonly #conn: ByteConnection;
@@ -336,8 +332,13 @@ export class FrameConnection {
       if (this.#closed) this.#tellClosed();
       return;
     }
-    FrameConnection.#atTurnEnd();
-    FrameConnection.#readers.push(this);
+    FrameConnection.#turnEnd.read(this);
+  }
+
+  #readOn(): void {
+    this.#reading = false;
+    if (this.#closed) this.#tellClosed();
+    else this.#read();
   }
 
   #flushSoon(): void {
@@ -345,8 +346,7 @@ export class FrameConnection {
     // The writing half has ended: a write would fail, and tear down what still comes in.
     if (this.#ending || this.#closed) return void this.out.take();
     this.#due = true;
-    FrameConnection.#atTurnEnd();
-    FrameConnection.#writers.push(this);
+    FrameConnection.#turnEnd.write(this);
   }
 
   #flush(): void {
@@ -382,33 +382,5 @@ export class FrameConnection {
       owner.closed?.(this.#error);
       this.#onClosed?.(this.#error);
     });
-  }
-
-  static #atTurnEnd(): void {
-    if (this.#writers.length + this.#readers.length === 0) queueMicrotask(() => this.#endTurn());
-  }
-
-  /**
-   * All that came in together has been handed over. What was written leaves first, and then the next
-   * reads begin: to have one waited for takes the system some time as well.
-   */
-  static #endTurn(): void {
-    const [writers, readers] = [this.#writers, this.#readers];
-    this.#writers = [];
-    this.#readers = [];
-    for (const connection of writers) connection.#flush();
-    let bursts = 0;
-    for (const connection of readers) {
-      if (connection.#closed) {
-        connection.#reading = false;
-        connection.#tellClosed();
-      } else if (connection.#buffer.isBurst && ++bursts > MAX_BURSTS) {
-        this.#readers.push(connection);
-      } else {
-        connection.#reading = false;
-        connection.#read();
-      }
-    }
-    if (bursts > MAX_BURSTS) setImmediate(() => this.#endTurn());
   }
 }
