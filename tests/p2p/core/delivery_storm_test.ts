@@ -7,8 +7,9 @@
 import { assert, assertEquals } from "@std/assert";
 import type { VirtualConnection } from "../../../lab/simulator/virtual_connection.ts";
 import { between, pick } from "../../../lab/random.ts";
-import { SessionClient } from "../../../lab/simulator/session_client.ts";
+import type { SessionClient } from "../../../lab/simulator/session_client.ts";
 import { Storm } from "./storm.ts";
+import { blow, clearUp, clientsIn } from "./storm_clients.ts";
 
 /** How many storms; rare failures take some hundreds: raise it to look for them. */
 const SEEDS = 40;
@@ -23,19 +24,11 @@ interface Sent {
 
 function weather(seed: number): void {
   const storm = new Storm(seed, { durable: true });
-  const { network, nodes, random } = storm;
-  const addresses = nodes.map(({ address }) => address);
-  network.run(2_000);
-  const clients = nodes.map((node, index) =>
-    new SessionClient(network, `User ${index}`, addresses).moveTo(node)
-  );
-  network.run(1_000);
+  const { network, random } = storm;
+  const clients = clientsIn(storm);
   const sent: Sent[] = [];
   for (let round = between(random, 10, 40); round > 0; round--) {
-    storm.blow(true);
-    const client = pick(random, clients);
-    if (random() < 0.3) client.moveTo(pick(random, nodes));
-    else if (random() < 0.2) client.leave();
+    blow(storm, clients);
     for (let burst = 0; burst < 5; burst++) {
       const [from, to] = [pick(random, clients), pick(random, clients)];
       for (let several = between(random, 1, 4); several > 0; several--) {
@@ -45,10 +38,7 @@ function weather(seed: number): void {
       network.run(pick(random, [1, 10, 100, 500]));
     }
   }
-  storm.heal();
-  for (const client of clients) client.comeBack();
-  network.run(60_000);
-  storm.settle(clients.map(({ name }) => name));
+  clearUp(storm, clients);
 
   const note = (what: string) => `seed ${seed}: ${what}`;
   for (const { from, to, id } of sent) {
@@ -74,7 +64,7 @@ function weather(seed: number): void {
       }
     }
   }
-  for (const { core } of nodes) assert(core.isDrained, note("takes users"));
+  for (const { core } of storm.nodes) assert(core.isDrained, note("takes users"));
 }
 
 Deno.test({

@@ -6,39 +6,29 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { between, pick } from "../../../lab/random.ts";
-import { SessionClient } from "../../../lab/simulator/session_client.ts";
+import type { SessionClient } from "../../../lab/simulator/session_client.ts";
 import { Storm } from "./storm.ts";
+import { blow, clearUp, clientsIn } from "./storm_clients.ts";
 
 /** How many storms; raise it to look for rare failures. */
 const SEEDS = 30;
 
 function weather(seed: number): { posted: number; arrived: number } {
   const storm = new Storm(seed);
-  const { network, nodes, random } = storm;
-  const addresses = nodes.map(({ address }) => address);
-  network.run(2_000);
-  const clients = nodes.map((node, index) =>
-    new SessionClient(network, `User ${index}`, addresses).moveTo(node)
-  );
-  network.run(1_000);
+  const { network, random } = storm;
+  const clients = clientsIn(storm);
   let posted = 0;
   const post = (from: SessionClient, to: SessionClient, count: number) => {
     for (; count > 0; count--) void from.post(to.name, `${posted++} for ${to.name}`);
   };
   for (let round = between(random, 10, 30); round > 0; round--) {
-    storm.blow(true);
-    const client = pick(random, clients);
-    if (random() < 0.3) client.moveTo(pick(random, nodes));
-    else if (random() < 0.2) client.leave();
+    blow(storm, clients);
     for (let burst = 0; burst < 5; burst++) {
       post(pick(random, clients), pick(random, clients), between(random, 1, 30));
       network.run(pick(random, [1, 10, 100, 500]));
     }
   }
-  storm.heal();
-  for (const client of clients) client.comeBack();
-  network.run(60_000);
-  storm.settle(clients.map(({ name }) => name));
+  clearUp(storm, clients);
 
   const note = (what: string) => `seed ${seed}: ${what}`;
   const all = () => clients.flatMap(({ messages }) => messages.map(({ text }) => text));

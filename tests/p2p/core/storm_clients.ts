@@ -1,0 +1,37 @@
+/**
+ * Users in a storm who move, leave and come back: one at each server. Owns that; what they send, and
+ * what has to come of it, is each test's own.
+ *
+ * @module
+ */
+import { pick } from "../../../lab/random.ts";
+import { SessionClient } from "../../../lab/simulator/session_client.ts";
+import type { Storm } from "./storm.ts";
+
+/** A client at each server, as soon as the servers are linked. */
+export function clientsIn({ network, nodes }: Storm): SessionClient[] {
+  const addresses = nodes.map(({ address }) => address);
+  network.run(2_000);
+  const clients = nodes.map((node, index) =>
+    new SessionClient(network, `User ${index}`, addresses).moveTo(node)
+  );
+  network.run(1_000);
+  return clients;
+}
+
+/** The storm blows, and now and then somebody moves or leaves. */
+export function blow(storm: Storm, clients: readonly SessionClient[]): void {
+  const { nodes, random } = storm;
+  storm.blow(true);
+  const client = pick(random, clients);
+  if (random() < 0.3) client.moveTo(pick(random, nodes));
+  else if (random() < 0.2) client.leave();
+}
+
+/** The storm is over: all servers run, and all users are there. */
+export function clearUp(storm: Storm, clients: readonly SessionClient[]): void {
+  storm.heal();
+  for (const client of clients) client.comeBack();
+  storm.network.run(60_000);
+  storm.settle(clients.map(({ name }) => name));
+}
