@@ -21,6 +21,9 @@ const SHORT_TEXT = 64;
 /** Up to this length, a copy in words of 8 bytes is faster than `set`, which needs a view: bytes. */
 const SHORT_BYTES = 192;
 
+/** What is copied in words of 8 bytes may end so many bytes later: bytes. */
+export const SPARE_BYTES = 7;
+
 /** How a {@linkcode FrameWriter} behaves. */
 export interface FrameWriterOptions {
   /**
@@ -172,6 +175,17 @@ export class FrameWriter {
     const at = this.#claim(end - start);
     if (this.#overflowed) return;
     this.#buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
+  }
+
+  /**
+   * Writes the first bytes of `source`, which has {@linkcode SPARE_BYTES} more, into a payload. Made for short
+   * ones: no view of a part is needed.
+   */
+  words(source: DataView, bytes: number): void {
+    const at = this.#claim(bytes + SPARE_BYTES);
+    if (this.#overflowed) return;
+    copyWords(source, 0, bytes, this.#view, at);
+    this.#length = at + bytes;
   }
 
   /** Writes a string as UTF-8 into a payload. Same error as {@linkcode FrameWriter.bytes}. */
