@@ -61,6 +61,29 @@ socketTest("close() gives up after its linger time when the other side does not 
   b.close();
 });
 
+socketTest("close() waits for nothing when the other side has ended and read it all", async () => {
+  const [a, b] = await tcpPair();
+  const { setTimeout } = globalThis;
+  const waits: unknown[] = [];
+  try {
+    globalThis.setTimeout = ((run: () => void, ms: number) => {
+      waits.push(ms);
+      return setTimeout(run, ms);
+    }) as typeof setTimeout;
+    const connection = new p.FrameConnection(a, { lingerMs: 12_345 });
+    const run = connection.run({ frame: ({ type }) => connection.out.frame(type, 0) });
+    await writeAll(b, Uint8Array.fromHex("040000000000"));
+    assertStrictEquals(await b.read(new Uint8Array(16)), p.HEADER_BYTES);
+    await b.closeWrite();
+    await within(run, "end");
+    assertStrictEquals((await readAll(b)).length, 0);
+    b.close();
+    assert(!waits.includes(12_345));
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+});
+
 socketTest("close() drops frames that come in meanwhile", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, roomy);
