@@ -13,10 +13,13 @@ import { connectPair, connectUser, inbox, type Pair, probe, SilentUsers, until }
 const ACTIVE = 4;
 /** Users who join one after the other, and leave so, in one measurement. */
 const COMERS = 1_000;
-/** How long nothing counts at first, as the server compiles: so many times as otherwise. */
-const FIRST_WARM = 5;
-/** And whenever others have joined, as it collects their garbage. */
+/**
+ * How long nothing counts whenever others have joined, as the server collects their garbage: so many times
+ * as long as otherwise.
+ */
 const WARM = 2;
+/** And before any user counts who comes and goes: some 20,000 have to, until all of their way is compiled. */
+const WARM_OF_COMERS = 10;
 
 /** Lets ever more users join, and measures each time. */
 export function measureCrowd(load: CrowdLoad): CrowdResult {
@@ -24,7 +27,8 @@ export function measureCrowd(load: CrowdLoad): CrowdResult {
   const result: { [what: string]: Cost[] } = {};
   for (const [index, users] of load.users.entries()) {
     crowd.growTo(users);
-    const warmUntil = performance.now() + load.warmMs * (index === 0 ? FIRST_WARM : WARM);
+    const times = index === 0 && load.what === "users" ? WARM_OF_COMERS : WARM;
+    const warmUntil = performance.now() + load.warmMs * times;
     while (performance.now() < warmUntil) crowd.measure();
     for (const [what, cost] of Object.entries(crowd.measure())) (result[what] ??= []).push(cost);
   }
