@@ -43,7 +43,7 @@ import { Users } from "./users.ts";
 /** A connection that has not said who it is may be silent for this long: milliseconds. */
 const STRANGER_MS = 60_000;
 /** How often those are looked for: milliseconds. */
-const LOOK_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 1_000;
 
 const encoder = new TextEncoder();
 

@@ -14,22 +14,19 @@ const ACTIVE = 4;
 /** Users who join one after the other, and leave so, in one measurement. */
 const COMERS = 1_000;
 /**
- * How long nothing counts whenever others have joined, as the server collects their garbage: so many times
- * as long as otherwise.
+ * Users come and go so many times as long as other loads get warm before any of them counts: some 20,000
+ * have to, until the server has compiled all of their way.
  */
+const FIRST_WARM = 10;
+/** The same whenever others have joined meanwhile. */
 const WARM = 2;
-/** And before any user counts who comes and goes: some 20,000 have to, until all of their way is compiled. */
-const WARM_OF_COMERS = 10;
 
 /** Lets ever more users join, and measures each time. */
 export function measureCrowd(load: CrowdLoad): CrowdResult {
   const crowd = load.what === "messages" ? new Writers(load) : new Comers(load);
   const result: { [what: string]: Cost[] } = {};
-  for (const [index, users] of load.users.entries()) {
+  for (const users of load.users) {
     crowd.growTo(users);
-    const times = index === 0 && load.what === "users" ? WARM_OF_COMERS : WARM;
-    const warmUntil = performance.now() + load.warmMs * times;
-    while (performance.now() < warmUntil) crowd.measure();
     for (const [what, cost] of Object.entries(crowd.measure())) (result[what] ??= []).push(cost);
   }
   return result;
@@ -80,8 +77,7 @@ class Writers extends Crowd {
   /** Each writes again when its message has arrived, and all others have had their turn. */
   #write(pairs: readonly Pair[]): Cost {
     const { ms, warmMs, users, pids, lostMs } = this.load;
-    const part = 1 / users.length;
-    const load = { pids, lostMs, ms: ms * part, warmMs: warmMs * part };
+    const load = { pids, lostMs, warmMs, ms: ms / users.length };
     const { rate, serverCpu } = measureTraffic(load, pairs, { window: 1, active: ACTIVE });
     return { cpu: serverCpu / rate * 1e6, clock: 1e6 / rate };
   }
@@ -90,16 +86,24 @@ class Writers extends Crowd {
 /** Users who do nothing, while others come and go. */
 class Comers extends Crowd {
   #names = 0;
+  #warmTimes = FIRST_WARM;
 
   protected override grow(): Socket[] {
     return [this.#join()];
+  }
+
+  override measure(): { join: Cost; leave: Cost } {
+    const warmUntil = performance.now() + this.load.warmMs * this.#warmTimes;
+    this.#warmTimes = WARM;
+    while (performance.now() < warmUntil) this.#comeAndGo();
+    return this.#comeAndGo();
   }
 
   /**
    * Lets users join one after the other, each when the server has answered the one before it; and then
    * leave so: each ends its half of the connection, and has left when the server has ended the other.
    */
-  override measure(): { join: Cost; leave: Cost } {
+  #comeAndGo(): { join: Cost; leave: Cost } {
     const comers: Socket[] = [];
     const join = this.#costOfEach(() => {
       for (let i = 0; i < COMERS; i++) comers.push(this.#join());
