@@ -224,6 +224,8 @@ export class FrameConnection {
    */
   close(): Promise<void> {
     this.#handler = undefined;
+    // As a rule it is the other side that ended, and nothing waits: that needs no timer and no wait.
+    if (this.#atEnd && !this.#writing && this.out.length === 0) this.abort();
     this.#closing ??= this.#linger();
     return this.#closing;
   }
