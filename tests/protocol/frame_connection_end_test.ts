@@ -115,6 +115,29 @@ socketTest("close() before run() hands no frame over", async () => {
   assertStrictEquals(frames, 0);
 });
 
+socketTest(
+  "close() needs no second end when the other side has ended and nothing waits",
+  async () => {
+    for (const lastWords of [false, true]) {
+      const [a, b] = await tcpPair();
+      const watched = new Watched(a);
+      const connection = new p.FrameConnection(watched, roomy);
+      const run = connection.run({
+        frame() {},
+        ended() {
+          if (lastWords) connection.out.frame(Echo, 0);
+        },
+      });
+      await b.closeWrite();
+      const read = await within(readAll(b), "end");
+      assertStrictEquals(read.length, lastWords ? p.HEADER_BYTES : 0);
+      await within(run, "end");
+      assertEquals(watched.ends, { writing: lastWords ? 1 : 0, both: 1 });
+      b.close();
+    }
+  },
+);
+
 socketTest("close() ends a paused connection without waiting for its linger time", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, { lingerMs: 60_000 });
