@@ -39,7 +39,7 @@ storageTest(
       ...only.flatMap((id) => ["--only", id]),
       ...["--product", "netlab", "--rounds", "1", "--seconds", "0.4", "--users", "20"],
       ...["--json", file("all.json"), "--svg", file("chart.svg"), "--page", file("page.md")],
-    ], { permissions, deadlineMs: 60_000 });
+    ], { permissions, deadlineMs: 120_000 });
     assertEquals([code, stderr], [0, []], stdout.join("\n"));
     const read = (name: string) => Deno.readTextFileSync(folder.at(name));
     const { scenarios } = JSON.parse(read("all.json")) as Measured;
