@@ -5,8 +5,6 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { closestString } from "@std/text/closest-string";
-import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { type Address, parseAddress } from "@netlab/protocol/address";
 import { UsageError } from "./errors.ts";
 
@@ -94,10 +92,10 @@ export const SHORT_NAMES = { help: "h", version: "V" } as const;
  *
  * @throws {UsageError} When an option is not known, is given too often, or has no value or a wrong one.
  */
-export function parseOptions<const O extends Options>(
+export async function parseOptions<const O extends Options>(
   options: O,
   args: readonly string[],
-): OptionValues<O & typeof COMMON_OPTIONS> {
+): Promise<OptionValues<O & typeof COMMON_OPTIONS>> {
   const all: Options = { ...options, ...COMMON_OPTIONS };
   const names = Object.keys(all);
   const flags = names.filter((name) => all[name]!.kind === "flag");
@@ -115,7 +113,7 @@ export function parseOptions<const O extends Options>(
     },
   }) as Record<string, unknown> & { _: string[] };
   if (parsed.help || parsed.version) unknown.length = 0; // they are answered whatever else is there
-  if (unknown.length > 0) throw unknownOption(unknown[0]!, names);
+  if (unknown.length > 0) throw await unknownOption(unknown[0]!, names);
 
   const free = valued.find((name) => all[name]!.positional);
   if (free === undefined && parsed._.length > 0) {
@@ -150,10 +148,13 @@ function joinWrongValues(args: readonly string[], valued: string[]): string[] {
   return joined;
 }
 
-function unknownOption(arg: string, names: string[]): UsageError {
-  const name = arg.replace(/^-+/, "");
-  const nearest = closestString(name, names);
-  const near = levenshteinDistance(name, nearest) <= Math.max(2, Math.floor(nearest.length / 2));
+async function unknownOption(arg: string, names: string[]): Promise<UsageError> {
+  // Most command lines have no such option, so nothing of this is loaded for them.
+  const { levenshteinDistance } = await import("@std/text/levenshtein-distance");
+  const name = arg.replace(/^-+/, "").toLowerCase();
+  const distance = (to: string) => levenshteinDistance(name, to);
+  const nearest = names.reduce((best, each) => distance(each) < distance(best) ? each : best);
+  const near = distance(nearest) <= Math.max(2, Math.floor(nearest.length / 2));
   const hint = name.length > 1 && near
     ? `did you mean --${nearest}? (--help lists them all)`
     : "--help lists them all";

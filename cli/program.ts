@@ -75,7 +75,7 @@ async function run<const O extends Options>(
   ]);
   using stop = listenForStop();
   try {
-    const options = parseOptions(program.options, args);
+    const options = await parseOptions(program.options, args);
     if (options.help) {
       const { helpText } = await import("./help.ts");
       print(helpText(program));

@@ -8,70 +8,13 @@
 import type { Message } from "@netlab/protocol";
 import { DEFAULT_HOST, DEFAULT_PORTS, parseAddress } from "@netlab/protocol/address";
 import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
-import type {
-  ClientSession,
-  Inbox,
-  MessageIds,
-  Outcome,
-  Posting,
-  Roaming,
-} from "./client_parts.ts";
+import type { ClientSession, Inbox, Outbox, Posting, Roaming } from "./client_parts.ts";
+import type { Sent } from "./outbox.ts";
 import type { ClientStatus } from "./roaming.ts";
 
 export type { Message } from "@netlab/protocol";
+export type { Sent } from "./outbox.ts";
 export type { ClientStatus } from "./roaming.ts";
-
-/** A message that the network has safe. */
-export interface Sent {
-  /** The message's id, a UUID. */
-  id: string;
-  /**
-   * Resolves when the recipient's client has taken the message. Rejects with a
-   * {@linkcode NetlabError} when that will not come to pass: {@linkcode ErrorCode.TimedOut} when it
-   * waited for seven days, {@linkcode ErrorCode.Closed} when this client was closed before it was known.
-   * Nobody has to wait for it.
-   */
-  delivered: Promise<void>;
-}
-
-/** A message whose sender waits. One object does for all that becomes of it. */
-class Letter implements Sent, Outcome {
-  readonly id: string;
-  readonly #accept: (sent: Sent) => void;
-  readonly #refuse: (error: NetlabError) => void;
-  #hasEnded = false;
-  #error: NetlabError | undefined;
-  #delivered: PromiseWithResolvers<void> | undefined;
-
-  constructor(id: string, accept: (sent: Sent) => void, refuse: (error: NetlabError) => void) {
-    this.id = id;
-    this.#accept = accept;
-    this.#refuse = refuse;
-  }
-
-  /** Made for those who ask for it, as few do. */
-  get delivered(): Promise<void> {
-    if (!this.#delivered) {
-      this.#delivered = Promise.withResolvers();
-      // Whoever does not wait for the end of the story is not to stumble over it.
-      this.#delivered.promise.catch(() => {});
-      if (this.#hasEnded) this.ended(this.#error);
-    }
-    return this.#delivered.promise;
-  }
-
-  accepted(error?: NetlabError): void {
-    if (error) this.#refuse(error);
-    else this.#accept(this);
-  }
-
-  ended(error?: NetlabError): void {
-    this.#hasEnded = true;
-    this.#error = error;
-    if (error) this.#delivered?.reject(error);
-    else this.#delivered?.resolve();
-  }
-}
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
 export interface P2pClientOptions {
@@ -126,7 +69,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #options: P2pClientOptions;
   // These are there once it starts.
   #session!: ClientSession;
-  #ids!: MessageIds;
+  #outbox!: Outbox;
   #posting!: Posting;
   #inbox!: Inbox;
   #roaming!: Roaming;
@@ -157,21 +100,24 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** Registers at the first server that can be reached. Errors as {@linkcode P2pClient.connect} has them. */
   protected async start(): Promise<void> {
     const { name } = this;
-    const { servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`), rank } =
-      this.#options;
+    const {
+      servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`),
+      sendTimeoutMs = 30_000,
+      rank,
+    } = this.#options;
     for (const server of servers) parseAddress(server);
-    const { checkName, ClientSession, Inbox, MessageIds, Posting, Roaming } = await import(
+    const { checkName, ClientSession, Inbox, MessageIds, Outbox, Posting, Roaming } = await import(
       "./client_parts.ts"
     );
     checkName(name);
     const newIds = () => new MessageIds((bytes) => crypto.getRandomValues(bytes));
-    this.#ids = newIds();
     this.#posting = new Posting(name, newIds(), (run) => void setImmediate(run));
     this.#session = new ClientSession(
       (incoming) => this.#inbox.receive(incoming),
       this.#posting,
       performance.now(),
     );
+    this.#outbox = new Outbox(name, newIds(), this.#session, sendTimeoutMs);
     this.#inbox = new Inbox(this.#session, (much) => this.#roaming.hold(much));
     this.#roaming = new Roaming({ name, servers, rank }, this.#session, {
       status: (status) => this.#options.onStatus?.(status),
@@ -219,12 +165,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    */
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
-    const id = this.#ids.next();
-    const message = { sender: this.name, recipient, text };
-    const { sendTimeoutMs = 30_000 } = this.#options;
-    return new Promise((resolve, reject) =>
-      this.#session.send(this.#ids.words, message, sendTimeoutMs, new Letter(id, resolve, reject))
-    );
+    return this.#outbox.send(recipient, text);
   }
 
   /**

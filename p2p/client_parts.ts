@@ -8,6 +8,6 @@ export { checkName } from "@netlab/protocol";
 export { ClientSession } from "./core/client_session.ts";
 export { MessageIds } from "./core/counted_ids.ts";
 export { Posting } from "./core/posting.ts";
-export type { Outcome } from "./core/outgoing.ts";
 export { Inbox } from "./inbox.ts";
+export { Outbox } from "./outbox.ts";
 export { Roaming } from "./roaming.ts";

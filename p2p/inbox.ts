@@ -50,7 +50,7 @@ export class Inbox {
     this.#session.acknowledge();
     const next = await this.#queue.next();
     if (next.done) return next;
-    this.#took(next.value, true);
+    this.#took(next.value, this.#queue.waiting === 0);
     return { value: next.value.message, done: false };
   }
 

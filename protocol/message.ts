@@ -7,7 +7,7 @@
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { type Frame, FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
-import type { FrameWriter } from "./frame_writer.ts";
+import { type FrameWriter, SPARE_BYTES } from "./frame_writer.ts";
 import { checkName, checkText, MAX_NAME_BYTES, readName, readText } from "./text.ts";
 import { checkUuid, readUuidText, readUuidWords, UUID_TEXT_BYTES, writeUuidText } from "./uuid.ts";
 
@@ -69,7 +69,7 @@ export function textTooLong(bytes: number, recipient: string, most: number): Net
 }
 
 /** All but the text of the message that was written last: the next one mostly has the same names. */
-const head = new Uint8Array(UUID_TEXT_BYTES + 2 * MAX_NAME_BYTES + 3);
+const head = new Uint8Array(UUID_TEXT_BYTES + 2 * MAX_NAME_BYTES + 3 + SPARE_BYTES);
 const headView = new DataView(head.buffer);
 let headSender = "";
 let headRecipient = "";
@@ -89,7 +89,7 @@ function write(
     headRecipient = recipient;
   }
   out.begin(FrameType.Message, subtype);
-  out.bytes(head, 0, headBytes);
+  out.words(headView, headBytes);
   // A kept message has to fit with what stands in front of it between servers.
   const limit = MAX_PAYLOAD_BYTES - (subtype === MessageKind.Plain ? 0 : KEPT_HEADER_BYTES);
   const room = limit - headBytes;

@@ -12,6 +12,12 @@ const QUIET_BYTES = 512;
 const GROWTH = 16;
 /** And the largest that a connection keeps while it waits, 128 KiB: bytes. */
 const OWN_BYTES = GROWTH ** 2 * QUIET_BYTES;
+/**
+ * What the first read takes at most, where more may wait: bytes. What it brought leaves before the rest is
+ * read, so that the two sides work at the same time: a user with 500 messages under way waits less, and
+ * sends a quarter more.
+ */
+const FIRST_BYTES = 32 * 1024;
 /** A larger buffer is given back after this many reads in a row that a quiet one would have held. */
 const QUIET_READS = 16;
 /**
@@ -46,18 +52,22 @@ export class ReadBuffer {
   /** What the connection has, while `bytes` is borrowed. */
   #own: Uint8Array<ArrayBuffer> | undefined;
   #isKept = false;
+  /** How far the next bytes may go. */
+  #limit = 0;
+  /** The last read took as much as it might. */
+  #isFilled = false;
   #quietReads = 0;
 
   /** Whether the next read takes a large buffer: all that there was did not fit. */
   get isBurst(): boolean {
-    return this.#own !== undefined || (this.end === this.bytes.length && this.end >= OWN_BYTES);
+    return this.#own !== undefined || (this.#isFilled && this.bytes.length >= OWN_BYTES);
   }
 
   /** Where the next bytes are to go. What was not used yet moves to the start of the buffer. */
   room(): Uint8Array<ArrayBuffer> {
     const { bytes, start, end } = this;
     const left = end - start;
-    if (end < bytes.length || this.#own) {
+    if (!this.#isFilled || this.#own) {
       if (left > 0) {
         if (start > 0) bytes.copyWithin(0, start, end);
       } else if (this.#quietReads >= QUIET_READS && bytes.length > QUIET_BYTES && !this.#own) {
@@ -73,12 +83,17 @@ export class ReadBuffer {
     }
     this.start = 0;
     this.end = left;
-    return left === 0 ? this.bytes : this.bytes.subarray(left);
+    const { length } = this.bytes;
+    this.#limit = this.#own ? length : Math.min(length, left + FIRST_BYTES);
+    return left === 0 && this.#limit === length
+      ? this.bytes
+      : this.bytes.subarray(left, this.#limit);
   }
 
   /** So many bytes have come to where {@linkcode ReadBuffer.room} said. */
   add(count: number): void {
     this.end += count;
+    this.#isFilled = this.end === this.#limit;
     this.#quietReads = count < QUIET_BYTES ? this.#quietReads + 1 : 0;
   }
 

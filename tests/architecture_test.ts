@@ -166,6 +166,19 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a program that runs has loaded of the standard library only what reads its options",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    for (const [entry, program] of Object.entries(PROGRAM_ENTRIES)) {
+      const modules = await graph(entry);
+      const loaded = loadedBy(modules, entry, program, "cli/options.ts", "cli/mod.ts");
+      const library = [...loaded].filter((path) => room(path) === "links");
+      assertEquals(library, ["links/cli/parse_args.ts"], `${entry} loads ${library}`);
+    }
+  },
+});
+
+Deno.test({
   name: "the routing core uses no I/O, no clock and no randomness",
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {

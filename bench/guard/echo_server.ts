@@ -5,15 +5,18 @@
  * @module
  */
 
-/** What a busy netlab connection reads at most. */
-const BUFFER_BYTES = 64 * 1024;
+/** Length of the buffer of a connection on which little comes: bytes. */
+const QUIET_BYTES = 512;
+/** And of one whose buffer was full once. */
+const BUSY_BYTES = 64 * 1024;
 
 async function echo(connection: Deno.TcpConn): Promise<void> {
   using _closed = connection;
   connection.setNoDelay();
-  const buffer = new Uint8Array(BUFFER_BYTES);
+  let buffer = new Uint8Array(QUIET_BYTES);
   for (let count; (count = await connection.read(buffer)) !== null;) {
     for (let at = 0; at < count;) at += await connection.write(buffer.subarray(at, count));
+    if (count === QUIET_BYTES) buffer = new Uint8Array(BUSY_BYTES);
   }
 }
 

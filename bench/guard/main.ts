@@ -68,7 +68,7 @@ async function main(
     const { port, receiverPort, pids } = server;
     const load: Load = {
       ...{ kind: "rate", protocol, port, receiverPort, pids, size, lostMs: LOST_MS },
-      ...{ pairs: 1, window: WINDOW, active: 1, stalled: 0 },
+      ...{ pairs: 1, window: WINDOW, stalled: 0 },
       tag: String(round).padStart(2, "0"),
       warmMs: seconds * 500,
       ms: seconds * 1_000,

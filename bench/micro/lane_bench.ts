@@ -61,3 +61,19 @@ for (const size of [64, 150, 250]) {
     out.recycle(out.take());
   });
 }
+
+{
+  const size = 64;
+  const head = new DataView(new ArrayBuffer(24));
+  const source = new DataView(new ArrayBuffer(COUNT * size));
+  const starts = Int32Array.from({ length: COUNT + 1 }, (_, i) => i * size);
+  const group = "text behind a name";
+  Deno.bench(`write ${COUNT} texts of ${size} bytes as one row`, { group, baseline: true }, () => {
+    out.joinRow(head, 10, source, starts, 0, COUNT, 0);
+    out.recycle(out.take());
+  });
+  Deno.bench(`write ${COUNT} texts of ${size} bytes one by one`, { group }, () => {
+    for (let at = 0; at < source.byteLength; at += size) out.join(head, 10, source, at, at + size);
+    out.recycle(out.take());
+  });
+}

@@ -35,8 +35,6 @@ export interface RateLoad extends AnyLoad {
   readonly pairs: number;
   /** Messages of a pair that may be under way. */
   readonly window: number;
-  /** Pairs that have messages under way at the same time; all of them take turns. */
-  readonly active: number;
   /** Further pairs whose receiver never reads. Their messages do not count. */
   readonly stalled: number;
 }
@@ -55,13 +53,22 @@ export interface IdleLoad extends AnyLoad {
   readonly inspector: string | undefined;
 }
 
+/** What is done again and again while ever more users are there. */
+export interface CrowdLoad extends AnyLoad {
+  readonly kind: "crowd";
+  /** Whether users write, or join and leave. */
+  readonly what: "messages" | "users";
+  /** How many users are there each time, in ascending order. */
+  readonly users: readonly number[];
+}
+
 /** The first message through a server that is only being started. */
 export interface FirstLoad extends AnyLoad {
   readonly kind: "first";
 }
 
 /** What a generator can be asked for. */
-export type Load = RateLoad | LatencyLoad | IdleLoad | FirstLoad;
+export type Load = RateLoad | LatencyLoad | IdleLoad | CrowdLoad | FirstLoad;
 
 /** What came of a {@linkcode RateLoad}. */
 export interface RateResult {
@@ -91,12 +98,26 @@ export interface IdleResult {
   residentBytes: number;
   /** Heap for each user, when there was an inspector: bytes. */
   heapBytes: number | undefined;
-  /** How long a user takes to join, the first and the last tenth: microseconds. */
-  joinFew: number;
-  joinMany: number;
-  /** How long a user takes to leave when all are there, and when only a tenth is: microseconds. */
-  leaveMany: number;
-  leaveFew: number;
+}
+
+/** What one of many things cost: microseconds. */
+export interface Cost {
+  /** The servers' CPU time. */
+  cpu: number;
+  /** How long it took. */
+  clock: number;
+}
+
+/** What came of a {@linkcode CrowdLoad}: what one message or user cost, by how many users were there. */
+export interface CrowdResult {
+  /** A message while four pairs write, and all others do nothing. */
+  few?: Cost[];
+  /** A message while all users write. */
+  all?: Cost[];
+  /** A user who joins. */
+  join?: Cost[];
+  /** A user who leaves. */
+  leave?: Cost[];
 }
 
 /** What came of a {@linkcode FirstLoad}. */
@@ -110,5 +131,6 @@ export interface Results {
   rate: RateResult;
   latency: LatencyResult;
   idle: IdleResult;
+  crowd: CrowdResult;
   first: FirstResult;
 }

@@ -23,7 +23,7 @@ import { replaceResults } from "./output/markdown.ts";
 import { machine } from "./machine.ts";
 import { canPin } from "./programs.ts";
 import type { Report, ScenarioReport } from "./report.ts";
-import { runScenario } from "./runner.ts";
+import { type RunOptions, runScenario } from "./runner.ts";
 import { CONTENDERS, type Scenario, SCENARIOS } from "./scenarios.ts";
 import { PRODUCTS } from "./servers.ts";
 
@@ -52,7 +52,12 @@ const program = {
     },
     rounds: { kind: "integer", min: 1, default: 5, help: "Measure so often, and take the median." },
     seconds: { kind: "seconds", default: "1.5", help: "How long one measurement lasts." },
-    users: { kind: "integer", min: 10, default: 10_000, help: "Idle users." },
+    users: {
+      kind: "integer",
+      min: 10,
+      default: 10_000,
+      help: "So many users, where there are many.",
+    },
     json: { kind: "string", value: "FILE", help: "Write everything to this file, as JSON." },
     svg: { kind: "string", value: "FILE", help: "Write a chart to this file." },
     page: {
@@ -62,7 +67,7 @@ const program = {
     },
   },
   examples: [
-    { command: "deno task bench:peers", what: "All of it: about twenty minutes" },
+    { command: "deno task bench:peers", what: "All of it: about half an hour" },
     {
       command: "deno task bench:peers --only pair --only alone --rounds 3",
       what: "A quick look at two scenarios",
@@ -96,6 +101,7 @@ async function main(
   const folder = await Deno.makeTempDir({ dir: DATA, prefix: "bench-" });
   try {
     const reports: ScenarioReport[] = [];
+    const known: RunOptions["known"] = new Map();
     const report: Report = {
       date: new Date().toISOString(),
       machine: machine(pinned),
@@ -112,6 +118,7 @@ async function main(
         maxUsers: options.users,
         pinned,
         installed,
+        known,
         folder: await Deno.realPath(folder),
         stop,
         onProgress: (what) => Deno.stderr.isTerminal() && printError(dim(what)),
@@ -186,7 +193,7 @@ function printScenario(scenario: ScenarioReport): void {
   print();
 }
 
-/** Before twenty minutes of work, not behind them. */
+/** Before half an hour of work, not behind it. */
 function tryToWrite(file: string): void {
   try {
     Deno.openSync(file, { write: true, create: true }).close();

@@ -19,7 +19,7 @@ export interface RunOptions {
   readonly rounds: number;
   /** How long one measurement lasts: milliseconds. */
   readonly ms: number;
-  /** How many idle users there are at most; fewer for a quick look. */
+  /** How many users there are at most, where there are many; fewer for a quick look. */
   readonly maxUsers: number;
   /** Whether servers and generator get a core each. */
   readonly pinned: boolean;
@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly installed: ReadonlySet<string>;
   /** A folder for what servers write; it is there and empty. */
   readonly folder: string;
+  /** What was measured before, by what was done: another scenario may show the other side of it. */
+  readonly known: Map<Scenario["work"], Outcome>;
   /** Ends the run early. */
   readonly stop: AbortSignal;
   /** Hears what is being measured. */
@@ -47,11 +49,36 @@ const GENERATOR = new URL("generator/main.ts", import.meta.url).pathname;
 const LIBRARY = new URL("generator/library.ts", import.meta.url).pathname;
 let runs = 0;
 
+/** What came of measuring: for each contender its rounds, how its servers were started, and why it failed. */
+export interface Outcome {
+  readonly results: ReadonlyMap<Contender, AnyResult[]>;
+  readonly commands: ReadonlyMap<Contender, readonly string[]>;
+  readonly failures: ReadonlyMap<Contender, string>;
+}
+
 /** Runs one scenario; a contender that fails has no figure, and says why. */
 export async function runScenario(
   scenario: Scenario,
   options: RunOptions,
 ): Promise<ScenarioReport> {
+  const { id, title, about, figures, values, work } = scenario;
+  const outcome = options.known.get(work) ?? await measureAll(scenario, options);
+  options.known.set(work, outcome);
+  const rows = [...outcome.results].map(([contender, results]): Row => {
+    const { name, product } = contender;
+    const row = { contender: name, product, commands: outcome.commands.get(contender) ?? [] };
+    const failure = outcome.failures.get(contender);
+    if (failure !== undefined) {
+      return { ...row, values: figures.map(() => null), rounds: [], failure };
+    }
+    const measured = toRow(row, results, values);
+    // There it is the library whose limit is wanted.
+    return contender.library ? { ...measured, generatorBound: false } : measured;
+  });
+  return { id, title, about, figures, rows };
+}
+
+async function measureAll(scenario: Scenario, options: RunOptions): Promise<Outcome> {
   const contenders = scenario.contenders
     .map((key): Contender => CONTENDERS[key])
     .filter(({ product }) => options.installed.has(product));
@@ -83,21 +110,7 @@ export async function runScenario(
       }
     }
   }
-  const { id, title, about, figures, values } = scenario;
-  return {
-    ...{ id, title, about, figures },
-    rows: contenders.map((contender): Row => {
-      const { name, product } = contender;
-      const row = { contender: name, product, commands: commands.get(contender) ?? [] };
-      const failure = failures.get(contender);
-      if (failure !== undefined) {
-        return { ...row, values: figures.map(() => null), rounds: [], failure };
-      }
-      const measured = toRow(row, results.get(contender)!, values);
-      // There it is the library whose limit is wanted.
-      return contender.library ? { ...measured, generatorBound: false } : measured;
-    }),
-  };
+  return { results, commands, failures };
 }
 
 interface Measured {
@@ -126,6 +139,10 @@ async function measure(
     }
     case "idle":
       return await measureIdle(scenario, contender, options, work.users);
+    case "crowd": {
+      const users = work.users.map((count) => Math.min(count, options.maxUsers));
+      return await measureFresh(scenario, contender, options, { ...work, users });
+    }
     case "first":
       return await measureStart(scenario, contender, options);
     case "version":
@@ -140,21 +157,29 @@ async function measureIdle(
   options: RunOptions,
   most: number,
 ): Promise<Measured> {
-  const users = Math.min(most, options.maxUsers);
-  const measureOnce = async (inspect: boolean) => {
-    const settings = { ...serverOptions(options), inspect };
-    await using server = startServer(contender.server, settings);
-    await server.listening();
-    const { inspector } = server;
-    const place = loadOf(scenario, contender, options, server);
-    const load: Load = { ...place, kind: "idle", users, inspector };
-    const result = await generate(load, contender, options) as Results["idle"];
-    return { result, commands: server.commands };
-  };
-  const measured = await measureOnce(false);
+  const work = { kind: "idle", users: Math.min(most, options.maxUsers) } as const;
+  const measured = await measureFresh(scenario, contender, options, work);
   if (contender.product !== "netlab") return measured;
-  const { heapBytes } = (await measureOnce(true)).result;
+  const { heapBytes } = (await measureFresh(scenario, contender, options, work, true)).result;
   return { ...measured, result: { ...measured.result, heapBytes } as AnyResult };
+}
+
+/**
+ * Measures with a server of its own, which nobody has used: thousands of users who leave when it is over
+ * would keep it busy while the next one is measured.
+ */
+async function measureFresh(
+  scenario: Scenario,
+  contender: Contender,
+  options: RunOptions,
+  work: Scenario["work"],
+  inspect = false,
+): Promise<Measured> {
+  await using server = startServer(contender.server, { ...serverOptions(options), inspect });
+  await server.listening();
+  const { inspector, commands } = server;
+  const load = { ...loadOf(scenario, contender, options, server), ...work, inspector } as Load;
+  return { result: await generate(load, contender, options), commands };
 }
 
 /** The generator waits for the server, whose program is started when the generator is ready. */

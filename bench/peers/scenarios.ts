@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Results } from "./load.ts";
+import type { CrowdLoad, CrowdResult, Results } from "./load.ts";
 import type { ProtocolName } from "./protocols/mod.ts";
 import type { PRODUCTS, ServerName } from "./servers.ts";
 
@@ -18,6 +18,12 @@ export interface Figure {
   readonly unit: Unit;
   /** Whether more is better, or less. */
   readonly better: "more" | "less";
+  /**
+   * Whether it is the one of its scenario that the chart shows.
+   *
+   * @default {false}
+   */
+  readonly charted?: boolean;
 }
 
 /** A server, the way it is spoken to, and what both are called. */
@@ -104,6 +110,7 @@ export const CONTENDERS = {
     server: "redis-append",
     protocol: "redis-stream",
   },
+  echo: { name: "echo on Deno", product: "echo", server: "echo", protocol: "echo" },
   mosquitto: {
     name: "mosquitto, QoS 0",
     product: "mosquitto",
@@ -124,11 +131,11 @@ export type Work =
     readonly kind: "rate";
     readonly pairs: number;
     readonly window: number;
-    readonly active: number;
     readonly stalled: number;
   }
   | { readonly kind: "latency" }
   | { readonly kind: "idle"; readonly users: number }
+  | Pick<CrowdLoad, "kind" | "what" | "users">
   | { readonly kind: "first" }
   | { readonly kind: "version" };
 
@@ -142,8 +149,9 @@ export interface Scenario {
   readonly contenders: readonly (keyof typeof CONTENDERS)[];
   /** Bytes of text in a message. */
   readonly size: number;
+  /** The same for two scenarios that show two sides of one measurement. */
   readonly work: Work;
-  /** The columns; the chart shows {@linkcode PER_CPU} where it is one of them, else the first. */
+  /** The columns; where none is to be in the chart, the first is. */
   readonly figures: readonly Figure[];
   /** What a result comes to, column by column. */
   readonly values: (result: AnyResult) => number[];
@@ -151,11 +159,16 @@ export interface Scenario {
 
 /** What any load comes to; of `version`, how long it took: milliseconds. */
 export type AnyResult =
-  & Partial<Results["rate"] & Results["latency"] & Results["idle"]>
+  & Partial<Results["rate"] & Results["latency"] & Results["idle"] & Results["crowd"]>
   & { ms?: number };
 
 /** Messages for a second of the servers' CPU time: it stands still when others take the core. */
-export const PER_CPU: Figure = { name: "per second of CPU", unit: "messages/s", better: "more" };
+const PER_CPU: Figure = {
+  name: "per second of CPU",
+  unit: "messages/s",
+  better: "more",
+  charted: true,
+};
 const RATE: Figure = { name: "", unit: "messages/s", better: "more" };
 const ALONE: Figure[] = [
   { name: "p50", unit: "µs", better: "less" },
@@ -165,8 +178,10 @@ const ALONE: Figure[] = [
 const PRODUCTS_ALONE = ["netlab", "nats", "redis", "mosquitto"] as const;
 const ONE_SERVER = ["session", "bare", "nats", "redis", "mosquitto"] as const;
 
-const rate = (pairs: number, window: number, active = pairs, stalled = 0) =>
-  ({ kind: "rate", pairs, window, active, stalled }) as const;
+const WITH_ECHO = [...PRODUCTS_ALONE, "echo"] as const;
+
+const rate = (pairs: number, window: number, stalled = 0) =>
+  ({ kind: "rate", pairs, window, stalled }) as const;
 const perSecond = {
   figures: [RATE, PER_CPU],
   values: ({ rate, serverCpu }: AnyResult) => [rate!, rate! / serverCpu!],
@@ -175,6 +190,26 @@ const microseconds = {
   figures: ALONE,
   values: ({ p50, p99 }: AnyResult) => [p50!, p99!],
 };
+
+/** How many users are there, one number behind the other. */
+const CROWDS = [10, 100, 1_000, 10_000];
+const MESSAGES = { kind: "crowd", what: "messages", users: CROWDS } as const;
+const USERS = { kind: "crowd", what: "users", users: CROWDS } as const;
+const micros = (name: string, charted = false): Figure =>
+  ({ name, unit: "µs", better: "less", charted }) as const;
+const byCrowd = (what: keyof CrowdResult) => ({
+  figures: [
+    // With all of them there, the chart says more than with few.
+    ...CROWDS.map((users) => micros(`${users.toLocaleString("en")} users`, users === 10_000)),
+    micros("10, by the clock"),
+    micros("10,000, by the clock"),
+  ],
+  values: ({ [what]: costs = [] }: AnyResult) => [
+    ...costs.map(({ cpu }) => cpu),
+    costs[0]!.clock,
+    costs.at(-1)!.clock,
+  ],
+});
 
 /** All scenarios, in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -270,39 +305,61 @@ export const SCENARIOS: readonly Scenario[] = [
     id: "idle",
     title: "10,000 idle users",
     about:
-      "What each of 10,000 users who do nothing costs, and how long one takes to join or to leave " +
-      "while few or nearly all are there. The heap is netlab's own figure, after a garbage collection.",
+      "What each of 10,000 users who do nothing costs in memory. The heap is netlab's own figure, " +
+      "after a garbage collection.",
     contenders: PRODUCTS_ALONE,
     size: 64,
     work: { kind: "idle", users: 10_000 },
     figures: [
       { name: "resident", unit: "bytes", better: "less" },
       { name: "heap", unit: "bytes", better: "less" },
-      { name: "join, few", unit: "µs", better: "less" },
-      { name: "join, many", unit: "µs", better: "less" },
-      { name: "leave, few", unit: "µs", better: "less" },
-      { name: "leave, many", unit: "µs", better: "less" },
     ],
-    values: (result) => [
-      result.residentBytes!,
-      result.heapBytes ?? NaN,
-      result.joinFew!,
-      result.joinMany!,
-      result.leaveFew!,
-      result.leaveMany!,
-    ],
+    values: ({ residentBytes, heapBytes }) => [residentBytes!, heapBytes ?? NaN],
   },
-  ...[10, 100, 1_000, 10_000].map((users): Scenario => ({
-    id: `users-${users}`,
-    title: `A message among ${users.toLocaleString("en")} users`,
+  {
+    id: "joining",
+    title: "A user joins",
     about:
-      "All users take turns, four messages are under way at a time: the server's CPU time for one.",
+      "A thousand users join one after the other while so many are there, each when the one before " +
+      "has been answered: the server's CPU time for one, and how long it takes.",
     contenders: PRODUCTS_ALONE,
     size: 64,
-    work: rate(users / 2, 1, 4),
-    figures: [{ name: "", unit: "µs", better: "less" }],
-    values: ({ rate, serverCpu }) => [serverCpu! / rate! * 1e6],
-  })),
+    work: USERS,
+    ...byCrowd("join"),
+  },
+  {
+    id: "leaving",
+    title: "A user leaves",
+    about:
+      "The same users leave one after the other: each ends its half of the connection, and has left " +
+      "when the server has ended the other.",
+    contenders: PRODUCTS_ALONE,
+    size: 64,
+    work: USERS,
+    ...byCrowd("leave"),
+  },
+  {
+    id: "users-few",
+    title: "A message of a few among many",
+    about:
+      "Four pairs write while so many users are there who do nothing, each with one message under " +
+      "way: the server's CPU time for one, and how long it takes when four are under way.",
+    contenders: WITH_ECHO,
+    size: 64,
+    work: MESSAGES,
+    ...byCrowd("few"),
+  },
+  {
+    id: "users-all",
+    title: "A message when all write",
+    about:
+      "The same, but all of the users take turns. The server that echoes does nothing else: what " +
+      "grows there is what a socket costs the kernel and the runtime that was not in use lately.",
+    contenders: WITH_ECHO,
+    size: 64,
+    work: MESSAGES,
+    ...byCrowd("all"),
+  },
   {
     id: "slow-reader",
     title: "Beside a reader that does not read",
@@ -311,7 +368,7 @@ export const SCENARIOS: readonly Scenario[] = [
       "reads; and the server's memory at the end.",
     contenders: ["netlab", "nats", "redis"],
     size: 64,
-    work: rate(1, 8_192, 1, 1),
+    work: rate(1, 8_192, 1),
     figures: [RATE, { name: "resident", unit: "MiB", better: "less" }],
     values: ({ rate, residentBytes }) => [rate!, residentBytes! / 2 ** 20],
   },

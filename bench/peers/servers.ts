@@ -80,6 +80,12 @@ export const PRODUCTS = {
     versionCommand: [Deno.execPath(), "run", P2P_SERVER, "--version"],
     install: "",
   },
+  echo: {
+    name: "echo on Deno",
+    version: () => Promise.resolve(Deno.version.deno),
+    versionCommand: [Deno.execPath(), "--version"],
+    install: "",
+  },
   nats: product("nats-server", "--version"),
   redis: product("redis-server", "--version"),
   mosquitto: product("mosquitto", "-h"),

@@ -74,6 +74,11 @@ export class MessageIds {
    * behind it, and all else in common.
    */
   next(count = 1): string {
+    return readUuidOf(this.nextWords(count));
+  }
+
+  /** The same for who does not need it in text: {@linkcode MessageIds.words}. */
+  nextWords(count = 1): Int32Array {
     const random = this.#random;
     if (this.#used === random.length) {
       this.#fill(new Uint8Array(random.buffer));
@@ -86,7 +91,7 @@ export class MessageIds {
     id[3] = this.#number;
     this.#number += count;
     this.#used += RANDOM_WORDS;
-    return readUuidOf(id);
+    return id;
   }
 
   /** The last `count` of what {@linkcode MessageIds.next} gave were not used. */

@@ -186,31 +186,50 @@ export class FastLane {
   ): number {
     const seen = this.#seen;
     const stream = seen.streams.get(this.#id, 0, bytes, start + NAMES_AT + 1, next)!;
-    this.#hand(to, view, start, next, seen.addTo(stream, this.#id, 0));
     const namesBytes = this.#namesBytes;
     const isFramed = to.role === "session";
+    const starts = this.#starts;
+    // Who reads text gets those from the first of `starts` on.
+    starts[0] = start;
+    let waiting = 1;
+    if (!seen.addTo(stream, this.#id, 0)) {
+      if (isFramed) this.#leaveOut(to, view, start, next);
+      starts[0] = next;
+      waiting = 0;
+    }
     // How the ids of the stream begin, in text.
     const t0 = view.getInt32(start + HEADER_BYTES);
     const t1 = view.getInt32(start + HEADER_BYTES + 4);
     const t2 = view.getInt32(start + HEADER_BYTES + 8);
     const t3 = view.getInt32(start + HEADER_BYTES + STREAM_TEXT_BYTES - 4);
-    for (let at = next;; at = next) {
-      if (end - at < MIN_BYTES || view.getUint16(at) !== PLAIN) return at;
+    let at = next;
+    for (; end - at >= MIN_BYTES && view.getUint16(at) === PLAIN; at = next) {
       next = at + HEADER_BYTES + view.getUint16(at + 2);
       const text = at + NAMES_AT + namesBytes;
-      if (next > end || text > next) return at;
-      if (!isSame(view, start + NAMES_AT, at + NAMES_AT, namesBytes)) return at;
-      if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) return at;
+      if (next > end || text > next) break;
+      if (!isSame(view, start + NAMES_AT, at + NAMES_AT, namesBytes)) break;
+      if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) break;
       const id = at + HEADER_BYTES;
       if (
         view.getInt32(id) !== t0 || view.getInt32(id + 4) !== t1 || view.getInt32(id + 8) !== t2 ||
         view.getInt32(id + STREAM_TEXT_BYTES - 4) !== t3
-      ) return at;
+      ) break;
       const number = numberInText(view, id);
-      if (number < 0 || stream.add(number) !== true) return at;
+      if (number < 0 || stream.add(number) !== true) break;
       if (isFramed) view.setUint16(at + 4, 0);
-      else this.#hand(to, view, at, next, true);
+      else {
+        starts[waiting] = at;
+        if (waiting === MAX_BATCH) {
+          this.#writeText(to, view, 0, waiting);
+          waiting = 0;
+          starts[0] = at;
+        }
+        waiting++;
+      }
     }
+    starts[waiting] = at;
+    if (!isFramed) this.#writeText(to, view, 0, waiting);
+    return at;
   }
 
   /**
@@ -259,23 +278,28 @@ export class FastLane {
   #settle(to: Link, view: DataView, count: number): void {
     const { table } = this.#seen;
     const starts = this.#starts;
+    const isFramed = to.role === "session";
     table.warm(count);
+    let first = 0;
     for (let i = 0; i < count; i++) {
-      this.#hand(to, view, starts[i]!, starts[i + 1]!, table.addPrepared(i));
+      if (table.addPrepared(i)) continue;
+      if (isFramed) this.#leaveOut(to, view, starts[i]!, starts[i + 1]!);
+      else this.#writeText(to, view, first, i);
+      first = i + 1;
     }
+    if (!isFramed) this.#writeText(to, view, first, count);
   }
 
-  /** Hands over one message, or leaves it out. Frames in a row are copied together, later. */
-  #hand(to: Link, view: DataView, start: number, end: number, isNew: boolean): void {
-    const { out } = to.port;
-    if (to.role === "session") {
-      if (isNew) return;
-      if (start > this.#from) out.copy(view, this.#from, start);
-      this.#from = end;
-    } else if (isNew) {
-      const text = start + NAMES_AT + this.#namesBytes;
-      out.join(this.#prefix, this.#prefixBytes, view, text, end);
-    }
+  /** Leaves out the message from `start` to `end`. Frames in a row are copied together, later. */
+  #leaveOut(to: Link, view: DataView, start: number, end: number): void {
+    if (start > this.#from) to.port.out.copy(view, this.#from, start);
+    this.#from = end;
+  }
+
+  /** Writes messages that begin at `starts`, from number `first` to before `last`, for who reads text. */
+  #writeText(to: Link, view: DataView, first: number, last: number): void {
+    const skip = NAMES_AT + this.#namesBytes;
+    to.port.out.joinRow(this.#prefix, this.#prefixBytes, view, this.#starts, first, last, skip);
   }
 }
 

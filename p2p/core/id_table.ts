@@ -61,6 +61,11 @@ export class IdTable<Value extends MessageId> {
     return slot < 0 ? undefined : this.#values[slot];
   }
 
+  /** Whether one with the id of `value` is in. */
+  has({ id0, id1, id2, id3 }: MessageId): boolean {
+    return this.#find(id0, id1, id2, id3) >= 0;
+  }
+
   /** Puts one in; none with its id is there. */
   add(value: Value): void {
     if (4 * this.#size >= 3 * this.#values.length) this.#grow();

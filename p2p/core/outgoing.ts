@@ -334,7 +334,7 @@ export class Outgoing {
   /** A message is safe, or was refused: it is under way no more. */
   #leave(sending: Sending): void {
     this.#open--;
-    this.#unsent.delete(sending);
+    if (this.#unsent.size > 0) this.#unsent.delete(sending);
     this.#underWayBytes -= sending.bytes;
     sending.bytes = 0;
     if (this.#open === 0) this.#settled?.();

@@ -16,6 +16,7 @@ import {
   NetlabError,
   readName,
   takeApart,
+  writeAlive,
 } from "@netlab/protocol";
 import type { Delivery } from "./delivery.ts";
 import type { FirstGeneration } from "./first_generation.ts";
@@ -31,6 +32,8 @@ import type { Users } from "./users.ts";
 export const HOLD_UP_BYTES: number = 1024 * 1024;
 /** When so many wait, messages for it are refused: other servers' users cannot be held up. */
 export const REFUSE_BYTES: number = 8 * 1024 * 1024;
+/** How often a session that is held up gets a sign of life: milliseconds. */
+const ALIVE_EVERY_MS = 1_000;
 
 /** The parts of a core that the relay works with. */
 export interface RelayParts {
@@ -168,14 +171,26 @@ export class Relay {
 
   /** Time has passed: whoever was held up for long enough goes on, and the slow one is refused. */
   tick(): void {
+    const { now } = this.#context;
     for (const slow of this.#slow) {
       for (const held of slow.heldUp ?? []) {
-        if (!held.isHeldTooLong(this.#context.now)) continue;
-        held.letGo(this.#context.now);
+        if (!held.isHeldTooLong(now)) {
+          this.#showAlive(held);
+          continue;
+        }
+        held.letGo(now);
         slow.heldUp?.delete(held);
         slow.overdue = true;
       }
     }
+  }
+
+  /** Who is not read gets no answers, and is not to take that for the server's death. */
+  #showAlive(held: Link): void {
+    const { now } = this.#context;
+    if (!held.held || held.role !== "session" || now - held.aliveAt < ALIVE_EVERY_MS) return;
+    held.aliveAt = now;
+    writeAlive(held.port.out);
   }
 
   #remember({ bytes, recipient, recipientEnd }: Names, to: Link): void {

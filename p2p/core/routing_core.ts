@@ -42,6 +42,8 @@ import { Users } from "./users.ts";
 
 /** A connection that has not said who it is may be silent for this long: milliseconds. */
 const STRANGER_MS = 60_000;
+/** How often those are looked for: milliseconds. */
+const LOOK_EVERY_MS = 1_000;
 
 const encoder = new TextEncoder();
 
@@ -103,6 +105,7 @@ export class RoutingCore {
   readonly #changed = new Set<string>();
   #waysChanged = false;
   #committing = false;
+  #lookedAt = 0;
 
   /** A server that knows nobody. */
   constructor(options: RoutingCoreOptions) {
@@ -210,8 +213,11 @@ export class RoutingCore {
     this.#relay.tick();
     this.#delivery.tick();
     this.#receipts.tick();
-    for (const link of this.#accepted) {
-      if (link.role === "stranger" && now - link.heardAt > STRANGER_MS) void link.port.close();
+    if (now - this.#lookedAt >= LOOK_EVERY_MS) {
+      this.#lookedAt = now;
+      for (const link of this.#accepted) {
+        if (link.role === "stranger" && now - link.heardAt > STRANGER_MS) void link.port.close();
+      }
     }
     for (const rule of this.#rules.values()) rule.tick?.(this, this.#context.now);
     this.turn();
@@ -300,10 +306,11 @@ export class RoutingCore {
 
   /** A connection has ended, or its other side will send no more. Telling it twice does nothing. */
   closed(link: Link): void {
-    this.#accepted.delete(link);
+    // Most ends are told twice: of the half, and of the whole. Those that were dialled are few.
+    if (!this.#accepted.delete(link) && link.dialled === undefined) return;
     this.#relay.release(link);
     this.users.leave(link);
-    link.unacknowledged.clear();
+    if (link.hasUnacknowledged) link.unacknowledged.clear();
     this.mesh.closed(link);
     this.#firstGeneration.closed(link);
     this.turn();

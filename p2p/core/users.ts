@@ -11,7 +11,6 @@ import {
   NIL_UUID,
   UserKind,
   type UserRecord,
-  writeAlive,
   writeInformationRequest,
   writeSessionWelcome,
 } from "@netlab/protocol";
@@ -27,8 +26,6 @@ const SIGN_OF_LIFE_MS = 2_000;
 const MOVE_MS = 2_000;
 /** A session that sent nothing for this long is dead; its client asks something every 15 s. */
 const SILENT_MS = 45_000;
-/** How often a session that is held up gets a sign of life: milliseconds. */
-const ALIVE_EVERY_MS = 1_000;
 /** How often silent sessions are looked for: milliseconds. */
 const LOOK_EVERY_MS = 5_000;
 
@@ -201,12 +198,6 @@ export class Users {
       this.#waiting.delete(link);
     }
     for (const [link, deadline] of this.#moving) if (now >= deadline) this.#letGo(link);
-    for (const link of this.#links.values()) {
-      // Who is not read gets no answers, and is not to take that for the server's death.
-      if (!link.held || link.role !== "session" || now - link.aliveAt < ALIVE_EVERY_MS) continue;
-      link.aliveAt = now;
-      writeAlive(link.port.out);
-    }
     if (now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
     for (const link of this.#links.values()) {

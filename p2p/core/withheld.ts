@@ -6,11 +6,33 @@
  * @module
  */
 import type { KeptEntry } from "./box.ts";
+import { IdTable } from "./id_table.ts";
+
+/** Those that are withheld for one user. */
+class Waiting {
+  /** By id: there may be another copy of a message in memory later. */
+  readonly byId = new IdTable<KeptEntry>();
+  /** In the order in which they came, with some that are withheld no more. */
+  inOrder: KeptEntry[] = [];
+
+  /** Takes those that are withheld no more out of the order, when they are many. */
+  tidy(): void {
+    if (this.inOrder.length > 2 * this.byId.size + FEW) this.inOrder = [...this.entries()];
+  }
+
+  /** Those that are withheld, in order. */
+  *entries(): Iterable<KeptEntry> {
+    for (const entry of this.inOrder) if (this.byId.has(entry)) yield entry;
+  }
+}
+
+/** So many are not worth being tidied up. */
+const FEW = 100;
 
 /** The messages of one server whose senders are told later. */
 export class Withheld {
-  /** By recipient and by the id of the message, of which there may be another copy in memory later. */
-  readonly #recipients = new Map<string, Map<string, KeptEntry>>();
+  /** By recipient. */
+  readonly #recipients = new Map<string, Waiting>();
   readonly #bytes = new Map<string, number>();
 
   /** Whether senders wait to hear of messages for that user. */
@@ -26,25 +48,27 @@ export class Withheld {
   /** Whether its sender is to be told of a message later. */
   has(entry: KeptEntry): boolean {
     return this.#recipients.size > 0 &&
-      (this.#recipients.get(entry.recipient)?.has(entry.id) ?? false);
+      (this.#recipients.get(entry.recipient)?.byId.has(entry) ?? false);
   }
 
   /** Its sender is to be told of a message later. */
   add(entry: KeptEntry): void {
-    const { id, recipient, sender, size } = entry;
-    let entries = this.#recipients.get(recipient);
-    if (!entries) this.#recipients.set(recipient, entries = new Map());
-    entries.set(id, entry);
+    const { recipient, sender, size } = entry;
+    let waiting = this.#recipients.get(recipient);
+    if (!waiting) this.#recipients.set(recipient, waiting = new Waiting());
+    waiting.byId.add(entry);
+    waiting.inOrder.push(entry);
     this.#bytes.set(sender, this.bytesOf(sender) + size);
   }
 
   /** Its sender needs not be told of a message any more. */
   remove(entry: KeptEntry): void {
     if (this.#recipients.size === 0) return;
-    const { id, recipient, sender, size } = entry;
-    const entries = this.#recipients.get(recipient);
-    if (!entries?.delete(id)) return;
-    if (entries.size === 0) this.#recipients.delete(recipient);
+    const { recipient, sender, size } = entry;
+    const waiting = this.#recipients.get(recipient);
+    if (!waiting?.byId.delete(entry)) return;
+    if (waiting.byId.size === 0) this.#recipients.delete(recipient);
+    else waiting.tidy();
     const bytes = this.bytesOf(sender) - size;
     if (bytes > 0) this.#bytes.set(sender, bytes);
     else this.#bytes.delete(sender);
@@ -52,7 +76,7 @@ export class Withheld {
 
   /** Takes out all messages for one user, in the order in which they came. */
   take(recipient: string): KeptEntry[] {
-    const entries = [...this.#recipients.get(recipient)?.values() ?? []];
+    const entries = [...this.#recipients.get(recipient)?.entries() ?? []];
     for (const entry of entries) this.remove(entry);
     return entries;
   }
@@ -60,8 +84,8 @@ export class Withheld {
   /** The users for whom a message has waited since before that time: milliseconds. */
   waitingSince(time: number): string[] {
     const recipients: string[] = [];
-    for (const [recipient, entries] of this.#recipients) {
-      const [oldest] = entries.values();
+    for (const [recipient, waiting] of this.#recipients) {
+      const [oldest] = waiting.entries();
       if (oldest!.acceptedAt <= time) recipients.push(recipient);
     }
     return recipients;

@@ -24,18 +24,28 @@ storageTest(
       folder.at("page.md"),
       "<!-- results: written by deno task bench:peers -->\n<!-- end of results -->\n",
     );
-    const only = ["pair", "alone", "relay", "receipts", "durable", "idle", "start"];
+    const only = [
+      "pair",
+      "alone",
+      "relay",
+      "receipts",
+      "durable",
+      "idle",
+      "leaving",
+      "users-all",
+      "start",
+    ];
     const { code, stdout, stderr } = await Process.run(PEERS, [
       ...only.flatMap((id) => ["--only", id]),
       ...["--product", "netlab", "--rounds", "1", "--seconds", "0.4", "--users", "20"],
       ...["--json", file("all.json"), "--svg", file("chart.svg"), "--page", file("page.md")],
-    ], { permissions, deadlineMs: 60_000 });
+    ], { permissions, deadlineMs: 120_000 });
     assertEquals([code, stderr], [0, []], stdout.join("\n"));
     const read = (name: string) => Deno.readTextFileSync(folder.at(name));
     const { scenarios } = JSON.parse(read("all.json")) as Measured;
     assertEquals(scenarios.map(({ id }) => id), only);
     const rows = scenarios.flatMap(({ rows }) => rows);
-    assertEquals(rows.length, 14);
+    assertEquals(rows.length, 16);
     for (const { contender, values, failure } of rows) {
       assertEquals(failure, undefined, contender);
       // In so short a time, a busy machine may let nothing through; what was lost would be a failure.
@@ -65,7 +75,7 @@ async function loadServer(answer: (bytes: Uint8Array) => Uint8Array) {
   })();
   const load: RateLoad = {
     ...{ kind: "rate", protocol: "echo", port, receiverPort: port, pids: [], tag: "0", size: 10 },
-    ...{ warmMs: 20, ms: 100, lostMs: 300, pairs: 1, window: 100, active: 1, stalled: 0 },
+    ...{ warmMs: 20, ms: 100, lostMs: 300, pairs: 1, window: 100, stalled: 0 },
   };
   const finished = await Process.run(GENERATOR, [JSON.stringify(load)], { permissions });
   await serving;
@@ -113,7 +123,7 @@ for (
       2,
       'error: Option --only: "lunch" is no scenario: pair, pair-1k, ',
     ],
-    [PEERS, ["--product", "x"], 2, 'error: Option --product: "x" is no product: netlab, nats, '],
+    [PEERS, ["--product", "x"], 2, 'error: Option --product: "x" is no product: netlab, echo, '],
     [PEERS, ["--rounds", "0"], 2, 'error: Option --rounds: "0" is not a whole number from 1 up'],
     [PEERS, ["--svg", "nowhere/x.svg"], 1, "error: Cannot write nowhere/x.svg: "],
   ] as const

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { RATIOS } from "../../bench/guard/ratios.ts";
-import { ticksIn } from "../../bench/peers/generator/usage.ts";
-import { residentIn } from "../../bench/peers/generator/usage.ts";
+import { residentIn } from "../../bench/peers/generator/memory.ts";
 import { formatChart } from "../../bench/peers/output/chart.ts";
 import { formatNumber, formatShort } from "../../bench/peers/output/format.ts";
 import { replaceResults } from "../../bench/peers/output/markdown.ts";
@@ -69,12 +68,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what Linux says of a process is read whatever the process is called",
+  name: "the memory of a process is read whatever the process is called",
   permissions,
   fn: () => {
-    const stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 25 17 0 0 20 0 1 0 100 1 1";
-    assertEquals(ticksIn(stat), 42);
-    assertEquals(residentIn("Name:\tx\nVmHWM:\t   9 kB\nVmRSS:\t   2048 kB\n"), 2_097_152);
+    assertEquals(
+      residentIn("Name:\tVmRSS: 1 kB\nVmHWM:\t   9 kB\nVmRSS:\t   2048 kB\n"),
+      2_097_152,
+    );
   },
 });
 
@@ -165,12 +165,14 @@ Deno.test({
   permissions,
   fn: () => {
     assertEquals(new Set(SCENARIOS.map(({ id }) => id)).size, SCENARIOS.length);
+    const costs = Array.from({ length: 4 }, () => ({ cpu: 1, clock: 1 }));
     const everything = {
       ...{ rate: 1, sent: 1, serverCpu: 1, generatorCpu: 1, residentBytes: 1, p50: 1, p99: 1 },
-      ...{ heapBytes: 1, joinFew: 1, joinMany: 1, leaveFew: 1, leaveMany: 1, ms: 1 },
+      ...{ heapBytes: 1, ms: 1, few: costs, all: costs, join: costs, leave: costs },
     };
     for (const { figures, values } of SCENARIOS) {
       assertEquals(values(everything).filter(Number.isFinite).length, figures.length);
+      assert(figures.filter(({ charted }) => charted).length <= 1);
     }
   },
 });

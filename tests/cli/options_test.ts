@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { parseOptions, UsageError } from "@netlab/cli";
 
 const OPTIONS = {
@@ -27,13 +27,13 @@ const NOTHING = {
   version: false,
 };
 
-Deno.test("parseOptions gives defaults where nothing is said", () => {
-  assertEquals(parseOptions(OPTIONS, []), NOTHING);
+Deno.test("parseOptions gives defaults where nothing is said", async () => {
+  assertEquals(await parseOptions(OPTIONS, []), NOTHING);
 });
 
-Deno.test("parseOptions reads one value of each kind", () => {
+Deno.test("parseOptions reads one value of each kind", async () => {
   assertEquals(
-    parseOptions(OPTIONS, [
+    await parseOptions(OPTIONS, [
       ...["--port", "0", "--index=4", "--size", "10", "--every", "0.5"],
       ...["--name", "Bob, the 1st", "--json"],
     ]),
@@ -41,27 +41,31 @@ Deno.test("parseOptions reads one value of each kind", () => {
   );
 });
 
-Deno.test("parseOptions collects repeated values, between commas as well", () => {
-  const { ports, tag } = parseOptions(OPTIONS, [
+Deno.test("parseOptions collects repeated values, between commas as well", async () => {
+  const { ports, tag } = await parseOptions(OPTIONS, [
     ...["--ports", "1,2", "--ports", "3", "--tag", "a,b", "--tag", "5"],
   ]);
   assertEquals({ ports, tag }, { ports: [1, 2, 3], tag: ["a,b", "5"] });
 });
 
-Deno.test("parseOptions takes what stands alone for the positional option", () => {
-  assertEquals(parseOptions(OPTIONS, ["a:1", "--json", "--peer", "[::1]:2", "--", "c:3"]).peer, [
+Deno.test("parseOptions takes what stands alone for the positional option", async () => {
+  const { peer } = await parseOptions(OPTIONS, [
+    ...["a:1", "--json", "--peer", "[::1]:2", "--", "c:3"],
+  ]);
+  assertEquals(peer, [
     { hostname: "::1", port: 2 },
     { hostname: "a", port: 1 },
     { hostname: "c", port: 3 },
   ]);
 });
 
-Deno.test("parseOptions sees help and version whatever else is wrong", () => {
+Deno.test("parseOptions sees help and version whatever else is wrong", async () => {
   for (const help of ["--help", "-h"]) {
-    assertEquals(parseOptions(OPTIONS, ["--port", "x", "--what", help]).help, true);
+    const values = await parseOptions(OPTIONS, ["--port", "x", "--what", help]);
+    assertEquals(values.help, true);
   }
   for (const version of ["--version", "-V"]) {
-    assertEquals(parseOptions(OPTIONS, [version]).version, true);
+    assertEquals((await parseOptions(OPTIONS, [version])).version, true);
   }
 });
 
@@ -72,6 +76,7 @@ const wrong: [args: string[], message: string][] = [
   [["--something-else"], "Unknown option --something-else: --help lists them all"],
   [["--constructor"], "Unknown option --constructor: --help lists them all"],
   [["--__proto__", "1"], "Unknown option --__proto__: --help lists them all"],
+  [["--PORTS"], "Unknown option --PORTS: did you mean --ports? (--help lists them all)"],
   [["-p", "5001"], "Unknown option -p: --help lists them all"],
   [["--port"], "Option --port needs a value: --port PORT"],
   [["--port="], "Option --port needs a value: --port PORT"],
@@ -97,12 +102,13 @@ const wrong: [args: string[], message: string][] = [
   ]),
 ];
 for (const [args, message] of wrong) {
-  Deno.test(`parseOptions refuses ${JSON.stringify(args.join(" "))}`, () => {
-    assertEquals(assertThrows(() => parseOptions(OPTIONS, args), UsageError).message, message);
+  Deno.test(`parseOptions refuses ${JSON.stringify(args.join(" "))}`, async () => {
+    const error = await assertRejects(() => parseOptions(OPTIONS, args), UsageError);
+    assertEquals(error.message, message);
   });
 }
 
-Deno.test("parseOptions refuses what stands alone when no option takes it", () => {
-  const error = assertThrows(() => parseOptions({}, ["5001"]), UsageError);
+Deno.test("parseOptions refuses what stands alone when no option takes it", async () => {
+  const error = await assertRejects(() => parseOptions({}, ["5001"]), UsageError);
   assertEquals(error.message, 'Unexpected "5001": this program takes options only');
 });

@@ -61,6 +61,29 @@ socketTest("close() gives up after its linger time when the other side does not 
   b.close();
 });
 
+socketTest("close() waits for nothing when the other side has ended and read it all", async () => {
+  const [a, b] = await tcpPair();
+  const { setTimeout } = globalThis;
+  const waits: unknown[] = [];
+  try {
+    globalThis.setTimeout = ((run: () => void, ms: number) => {
+      waits.push(ms);
+      return setTimeout(run, ms);
+    }) as typeof setTimeout;
+    const connection = new p.FrameConnection(a, { lingerMs: 12_345 });
+    const run = connection.run({ frame: ({ type }) => connection.out.frame(type, 0) });
+    await writeAll(b, Uint8Array.fromHex("040000000000"));
+    assertStrictEquals(await b.read(new Uint8Array(16)), p.HEADER_BYTES);
+    await b.closeWrite();
+    await within(run, "end");
+    assertStrictEquals((await readAll(b)).length, 0);
+    b.close();
+    assert(!waits.includes(12_345));
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+});
+
 socketTest("close() drops frames that come in meanwhile", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, roomy);
@@ -91,6 +114,29 @@ socketTest("close() before run() hands no frame over", async () => {
   await within(Promise.all([closing, run]), "end");
   assertStrictEquals(frames, 0);
 });
+
+socketTest(
+  "close() needs no second end when the other side has ended and nothing waits",
+  async () => {
+    for (const lastWords of [false, true]) {
+      const [a, b] = await tcpPair();
+      const watched = new Watched(a);
+      const connection = new p.FrameConnection(watched, roomy);
+      const run = connection.run({
+        frame() {},
+        ended() {
+          if (lastWords) connection.out.frame(Echo, 0);
+        },
+      });
+      await b.closeWrite();
+      const read = await within(readAll(b), "end");
+      assertStrictEquals(read.length, lastWords ? p.HEADER_BYTES : 0);
+      await within(run, "end");
+      assertEquals(watched.ends, { writing: lastWords ? 1 : 0, both: 1 });
+      b.close();
+    }
+  },
+);
 
 socketTest("close() ends a paused connection without waiting for its linger time", async () => {
   const [a, b] = await tcpPair();

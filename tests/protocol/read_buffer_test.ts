@@ -11,6 +11,7 @@ import { ReadBuffer } from "../../protocol/read_buffer.ts";
 import { socketTest, tcpPair, within } from "./sockets.ts";
 
 const QUIET_BYTES = 512;
+const FIRST_BYTES = 32 * 1024;
 const OWN_BYTES = 128 * 1024;
 const BURST_BYTES = 512 * 1024;
 
@@ -83,11 +84,11 @@ Deno.test({
     assertEquals(lengths, [
       QUIET_BYTES,
       16 * QUIET_BYTES,
-      OWN_BYTES,
+      FIRST_BYTES,
       BURST_BYTES,
       BURST_BYTES,
       BURST_BYTES,
-      OWN_BYTES,
+      FIRST_BYTES,
     ]);
     for (let i = 0; i < 15; i++) {
       stream.read(100);

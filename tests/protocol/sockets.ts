@@ -50,6 +50,8 @@ export class Watched implements ByteConnection {
   bufferBytes = 0;
   /** How many bytes each write was asked to take. */
   readonly writes: number[] = [];
+  /** How often the writing half was ended, and both were. */
+  readonly ends = { writing: 0, both: 0 };
   /** How many writes were under way at the same time, at most. */
   writesAtOnce = 0;
   #writing = 0;
@@ -75,10 +77,12 @@ export class Watched implements ByteConnection {
   }
 
   closeWrite(): Promise<void> {
+    this.ends.writing++;
     return this.#conn.closeWrite();
   }
 
   close(): void {
+    this.ends.both++;
     this.#conn.close();
   }
 }

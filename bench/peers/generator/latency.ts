@@ -26,7 +26,7 @@ export function measureLatency(load: LatencyLoad): LatencyResult {
 }
 
 /** Sends one message and waits for it; how long it took: milliseconds. */
-export function sendOne(
+function sendOne(
   { sender, receiver, batch, counter, answers }: Pair,
   lostMs: number,
 ): number {

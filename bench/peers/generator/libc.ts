@@ -1,8 +1,8 @@
 /**
- * Sockets and epoll straight from libc, through FFI: a generator has to be faster than what it measures,
- * and a promise for each read is not. Owns the calls and their constants; Linux alone. What goes wrong
- * with a connection shows as its end, or as nothing coming in: the C library's error numbers are not
- * read.
+ * Sockets, epoll and clocks straight from libc, through FFI: a generator has to be faster than what it
+ * measures, and a promise for each read is not. Owns the calls and their constants; Linux alone. What
+ * goes wrong with a connection shows as its end, or as nothing coming in: the C library's error numbers
+ * are not read.
  *
  * @module
  */
@@ -13,7 +13,10 @@ const libc = Deno.dlopen("libc.so.6", {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  clock_getcpuclockid: { parameters: ["i32", "buffer"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
@@ -23,6 +26,7 @@ const AF_INET = 2;
 const SOCK_STREAM = 1;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const SHUT_WR = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const EPOLL_CTL_ADD = 1;
@@ -97,6 +101,11 @@ export class Socket {
     return libc.recv(this.fd, buffer, BigInt(buffer.length), MSG_DONTWAIT);
   }
 
+  /** Ends the writing half: what still comes in can be received. */
+  end(): void {
+    libc.shutdown(this.fd, SHUT_WR);
+  }
+
   /** Ends both halves. */
   close(): void {
     libc.close(this.fd);
@@ -104,7 +113,7 @@ export class Socket {
 }
 
 /** Waits for many sockets at once. Each is known by a number that whoever adds it chooses. */
-export class Poll {
+export class Poll implements Disposable {
   readonly #fd = libc.epoll_create1(0);
   readonly #events = new Uint8Array(MAX_EVENTS * EVENT_BYTES);
   readonly #view = new DataView(this.#events.buffer);
@@ -117,6 +126,11 @@ export class Poll {
   /** Changes whether it is also waited for the moment when more can be sent. */
   wantsToSend(socket: Socket, key: number, wants: boolean): void {
     this.#control(EPOLL_CTL_MOD, socket, key, wants ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  }
+
+  /** Waits for none of them any more: a socket costs its other end more, the more wait for it. */
+  [Symbol.dispose](): void {
+    libc.close(this.#fd);
   }
 
   /** Waits up to `ms`, and returns how many sockets something can be done with. */
@@ -150,4 +164,19 @@ export class Poll {
     view.setUint32(EVENT_DATA_AT, key, true);
     libc.epoll_ctl(this.#fd, what, socket.fd, event);
   }
+}
+
+const clock = new Int32Array(1);
+/** Seconds and nanoseconds, as C has them where words have 64 bits. */
+const time = new BigInt64Array(2);
+
+/** CPU time that processes have used, by a clock that counts nanoseconds: seconds. */
+export function cpuSeconds(pids: readonly number[]): number {
+  let seconds = 0;
+  for (const pid of pids) {
+    const failed = libc.clock_getcpuclockid(pid, clock) || libc.clock_gettime(clock[0]!, time);
+    if (failed) throw new Error(`Cannot tell the CPU time of process ${pid}: does it still run?`);
+    seconds += Number(time[0]) + Number(time[1]) / 1e9;
+  }
+  return seconds;
 }

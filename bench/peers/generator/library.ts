@@ -8,7 +8,8 @@ import { describeError, print, printError } from "@netlab/cli";
 import { P2pClient } from "@netlab/p2p/client";
 import type { RateLoad, RateResult } from "../load.ts";
 import { text } from "../protocols/protocol.ts";
-import { cpuSeconds, residentBytes } from "./usage.ts";
+import { cpuSeconds } from "./libc.ts";
+import { residentBytes } from "./memory.ts";
 
 async function measure(load: RateLoad): Promise<RateResult> {
   const servers = [`127.0.0.1:${load.port}`];
@@ -40,13 +41,13 @@ async function measure(load: RateLoad): Promise<RateResult> {
   await pass(load.warmMs);
   const before = arrived;
   const serverBefore = cpuSeconds(load.pids);
-  const ownBefore = cpuSeconds(["self"]);
+  const ownBefore = cpuSeconds([Deno.pid]);
   const start = performance.now();
   await pass(load.ms);
   const ms = performance.now() - start;
   const rate = (arrived - before) / ms * 1_000;
   const serverCpu = (cpuSeconds(load.pids) - serverBefore) / ms * 1_000;
-  const generatorCpu = (cpuSeconds(["self"]) - ownBefore) / ms * 1_000;
+  const generatorCpu = (cpuSeconds([Deno.pid]) - ownBefore) / ms * 1_000;
 
   sending = false;
   await Promise.all(senders);

@@ -6,6 +6,7 @@
  */
 import { describeError, print, printError } from "@netlab/cli";
 import type { FirstLoad, FirstResult, Load, Results } from "../load.ts";
+import { measureCrowd } from "./crowd.ts";
 import { measureIdle } from "./idle.ts";
 import { measureLatency } from "./latency.ts";
 import { Socket } from "./libc.ts";
@@ -23,6 +24,8 @@ function measure(load: Load): Results[Load["kind"]] | Promise<Results["idle"]> {
       return measureLatency(load);
     case "idle":
       return measureIdle(load);
+    case "crowd":
+      return measureCrowd(load);
     case "first":
       return measureFirst(load);
   }

@@ -1,48 +1,66 @@
 /**
  * As many messages as go through: pairs that send as fast as the server takes, within a window, while
- * every delivery is counted. Owns the loop.
+ * every delivery is counted. Owns the loop, and what comes of one.
  *
  * @module
  */
 import type { RateLoad, RateResult } from "../load.ts";
-import { Poll } from "./libc.ts";
+import { cpuSeconds, Poll } from "./libc.ts";
+import { residentBytes } from "./memory.ts";
 import { connectPair, inbox, type Pair, probe, receive, sendAll, SilentUsers } from "./users.ts";
-import { cpuSeconds, residentBytes } from "./usage.ts";
 
 /** How long to wait for something to happen before the clock is looked at again: milliseconds. */
 const WAIT_MS = 20;
 /** Messages that are encoded ahead of time, at most. */
 const MAX_BATCH = 65_536;
 
+/** How pairs write to each other. */
+interface Traffic {
+  /** Messages of a pair that may be under way. */
+  readonly window: number;
+  /** Pairs that have messages under way at the same time; when there are more pairs, they take turns. */
+  readonly active: number;
+}
+
 /** Loads a server, and says how many messages a second arrived. */
 export function measureRate(load: RateLoad): RateResult {
   const most = Math.min(load.window, MAX_BATCH);
   const silent = new SilentUsers(load);
-  const connect = (index: number, window: number) => {
+  const connect = (index: number) => {
     const pair = connectPair(load, index, most);
     probe(pair);
     silent.add(pair.sender, pair.receiver);
-    return new Flow(pair, index, window);
+    return pair;
   };
-  const flows = range(0, load.pairs).map((index) => connect(index, load.window));
-  const stalled = range(load.pairs, load.stalled).map((index) => connect(index, Infinity));
-  const loop = new Loop(load, flows, stalled);
+  const pairs = range(0, load.pairs).map(connect);
+  const stalled = range(load.pairs, load.stalled).map(connect);
+  const { window } = load;
+  const result = measureTraffic(load, pairs, { window, active: pairs.length }, stalled);
+  return { ...result, residentBytes: residentBytes(load.pids) };
+}
+
+/** Lets pairs write, the receivers of the `stalled` among them not read, and says what came of it. */
+export function measureTraffic(
+  load: Pick<RateLoad, "pids" | "warmMs" | "ms" | "lostMs">,
+  pairs: readonly Pair[],
+  { window, active }: Traffic,
+  stalled: readonly Pair[] = [],
+): Omit<RateResult, "residentBytes"> {
+  using loop = new Loop(
+    load.lostMs,
+    pairs.map((pair, index) => new Flow(pair, index, window)),
+    active,
+    stalled.map((pair, index) => new Flow(pair, pairs.length + index, Infinity)),
+  );
   loop.run(load.warmMs);
   const before = loop.arrived;
   const serverBefore = cpuSeconds(load.pids);
-  const ownBefore = cpuSeconds(["self"]);
+  const ownBefore = cpuSeconds([Deno.pid]);
   const ms = loop.run(load.ms);
   const arrived = loop.arrived - before;
   const serverCpu = (cpuSeconds(load.pids) - serverBefore) / ms * 1_000;
-  const generatorCpu = (cpuSeconds(["self"]) - ownBefore) / ms * 1_000;
-  const rate = arrived / ms * 1_000;
-  return {
-    rate,
-    sent: loop.finish(),
-    serverCpu,
-    generatorCpu,
-    residentBytes: residentBytes(load.pids),
-  };
+  const generatorCpu = (cpuSeconds([Deno.pid]) - ownBefore) / ms * 1_000;
+  return { rate: arrived / ms * 1_000, sent: loop.finish(), serverCpu, generatorCpu };
 }
 
 function range(from: number, count: number): number[] {
@@ -97,14 +115,14 @@ class Flow {
 }
 
 /** Sends for those who may, counts what came, and so on. */
-class Loop {
+class Loop implements Disposable {
   /** Messages that came through. */
   arrived = 0;
-  readonly #load: RateLoad;
+  readonly #lostMs: number;
   readonly #poll = new Poll();
   readonly #flows: readonly Flow[];
   readonly #stalled: readonly Flow[];
-  /** Whether pairs take turns: more of them than may be active. */
+  /** Whether pairs take turns: there are more of them than may be active. */
   readonly #takesTurns: boolean;
   #queue: Flow[] = [];
   #leaving: Flow[] = [];
@@ -112,16 +130,20 @@ class Loop {
   #answered = 0;
   #sending = true;
 
-  constructor(load: RateLoad, flows: readonly Flow[], stalled: readonly Flow[]) {
-    this.#load = load;
+  constructor(lostMs: number, flows: readonly Flow[], active: number, stalled: readonly Flow[]) {
+    this.#lostMs = lostMs;
     this.#flows = flows;
     this.#stalled = stalled;
-    this.#takesTurns = load.active < load.pairs;
+    this.#takesTurns = active < flows.length;
     for (const { pair, index } of flows) {
       this.#poll.add(pair.sender, index * 2);
       if (pair.receiver) this.#poll.add(pair.receiver, index * 2 + 1);
     }
-    for (let i = 0; i < Math.min(load.active, flows.length); i++) this.#giveTurn();
+    for (let i = 0; i < Math.min(active, flows.length); i++) this.#giveTurn();
+  }
+
+  [Symbol.dispose](): void {
+    this.#poll[Symbol.dispose]();
   }
 
   /** Goes on for so long; how long it was: milliseconds. */
@@ -150,7 +172,7 @@ class Loop {
       if (this.arrived + this.#answered > progress) {
         progress = this.arrived + this.#answered;
         progressAt = performance.now();
-      } else if (performance.now() - progressAt > this.#load.lostMs) {
+      } else if (performance.now() - progressAt > this.#lostMs) {
         throw new Error(
           this.arrived < sent
             ? `${sent - this.arrived} of ${sent} messages are lost`

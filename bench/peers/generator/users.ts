@@ -65,8 +65,15 @@ export class SilentUsers {
   }
 }
 
+/** Connects a user who only listens, and signs it on. */
+export function connectUser({ protocol, port }: Load, name: string): Socket {
+  const socket = Socket.connect(port);
+  join(socket, (PROTOCOLS[protocol] as Protocol).join(name, "receiver"));
+  return socket;
+}
+
 /** Signs a user on. */
-export function join(socket: Socket, exchanges: readonly Exchange[]): void {
+function join(socket: Socket, exchanges: readonly Exchange[]): void {
   for (const { send, answered } of exchanges) {
     sendAll(socket, send);
     let received = new Uint8Array(0);

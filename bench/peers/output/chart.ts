@@ -5,7 +5,6 @@
  * @module
  */
 import type { Report, Row, ScenarioReport } from "../report.ts";
-import { PER_CPU } from "../scenarios.ts";
 import { formatCircumstances, formatShort } from "./format.ts";
 
 const COLUMNS = 2;
@@ -65,7 +64,7 @@ export function formatChart(report: Report): string {
 }
 
 function panel({ title, figures, rows }: ScenarioReport, x: number, y: number): string {
-  const column = Math.max(0, figures.findIndex(({ name }) => name === PER_CPU.name));
+  const column = Math.max(0, figures.findIndex(({ charted }) => charted));
   const { unit, better, name } = figures[column]!;
   const most = Math.max(0, ...rows.flatMap(({ values }) => values[column] ?? []));
   const unitName = [name, unit].filter((word) => word !== "").join(", ");

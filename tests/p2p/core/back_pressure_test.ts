@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { ErrorCode, MessageKind } from "@netlab/protocol";
+import { ErrorCode, FrameType, MessageKind } from "@netlab/protocol";
 import { servers, settle } from "../../../lab/simulator/networks.ts";
 import { TestUser } from "./test_user.ts";
 import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
@@ -146,6 +146,9 @@ Deno.test({
   permissions: "none",
   fn() {
     const { network, here, ann, slow, isHeldUp } = start();
+    const alive = network.watch(({ to, frame }) =>
+      to === ann.party && frame.type === FrameType.LinkState
+    );
     slow.connection!.pause();
     for (let i = 0; i < 100; i++) ann.send("Slow", TEXT, { kind });
     network.run(1_000);
@@ -154,6 +157,7 @@ Deno.test({
     network.run(1_500);
     assertEquals(stranger.errorNames(), ["NameTaken"]);
     assert(isHeldUp(ann));
+    assertEquals(alive.length, 3, "nor does it take the server for dead: one each second");
     network.run(60_000);
     assert(!ann.connection!.closed);
     slow.connection!.resume();

@@ -1,8 +1,0 @@
-/**
- * Stands in for `jsr:@std/text/closest-string` where only the npm registry can be reached: the same
- * code, taken from the npm package `deno-std`, with types for the part that this workspace uses.
- *
- * @module
- */
-// @ts-types="./types.d.ts"
-export * from "npm:deno-std@1.4.0/text/closest_string.js";
