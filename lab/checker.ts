@@ -1,12 +1,25 @@
 /**
  * Says from the history of a run whether the network kept its promises: nothing that was accepted is
- * lost, nothing is seen twice, nothing is made up, and order holds. Pure: the history is all it knows.
+ * lost, nothing is seen twice, nothing is made up, and order holds. Pure: the history is all it knows. What
+ * is promised of posts is in `posts.ts`.
  *
  * @module
  */
 import type { HistoryEvent, SeenEvent, SentEvent, UserEvent } from "./history.ts";
+import { checkPosts, type PostFindings } from "./posts.ts";
+import {
+  type Duplicated,
+  findDuplicated,
+  findOutOfOrder,
+  isSeen,
+  type OutOfOrder,
+  type Story,
+} from "./stories.ts";
+import { Whereabouts } from "./whereabouts.ts";
 
 export type * from "./history.ts";
+export type { PostFindings } from "./posts.ts";
+export type { Duplicated, OutOfOrder } from "./stories.ts";
 
 /** How long something took in a run: milliseconds. */
 export interface Latency {
@@ -31,14 +44,6 @@ export interface Unexpected extends SeenEvent {
     | "seen before it was sent";
 }
 
-/** A message that was seen after a later one of the same sender to the same recipient. */
-export interface OutOfOrder {
-  /** The one that came too late. */
-  readonly late: SentEvent;
-  /** The one that was seen before it, though sent after it. */
-  readonly after: SentEvent;
-}
-
 /** What {@linkcode checkHistory} found. */
 export interface Findings {
   /** How many messages were sent. */
@@ -54,13 +59,15 @@ export interface Findings {
   /** Accepted, and not seen by the end. */
   readonly lost: readonly SentEvent[];
   /** Seen more than once, and how often. */
-  readonly duplicated: readonly { readonly message: SentEvent; readonly times: number }[];
+  readonly duplicated: readonly Duplicated[];
   /** Seen, and should not have been. */
   readonly unexpected: readonly Unexpected[];
   /** Seen too late. */
   readonly outOfOrder: readonly OutOfOrder[];
   /** Sent, and neither accepted nor refused: whether they were seen or not, no promise was broken. */
   readonly unknown: readonly SentEvent[];
+  /** What there is to say of messages that were posted; the other numbers are about those that were sent. */
+  readonly posts: PostFindings;
   /** Why nothing can be concluded: the history contradicts itself, or no promise was put to the test. */
   readonly doubts: readonly string[];
   /** From sending to the network's word that it has a message; none when nothing was accepted. */
@@ -69,13 +76,6 @@ export interface Findings {
   readonly seenMs: Latency | undefined;
   /** 0 when all promises were kept, 1 when one was broken, 2 when that cannot be told. */
   readonly exitCode: 0 | 1 | 2;
-}
-
-interface Story {
-  readonly sent: SentEvent;
-  answer: "accepted" | "refused" | undefined;
-  answeredAt: number;
-  seenAt: number[];
 }
 
 /**
@@ -101,7 +101,12 @@ export function checkHistory(history: Iterable<HistoryEvent>): Findings {
   const users = new Map<string, UserEvent[]>();
   const doubts: string[] = [];
   const unexpected: Unexpected[] = [];
+  let changedAt = Infinity;
   for (const event of history) {
+    if (event.kind === "changed") {
+      changedAt = Math.min(changedAt, event.at);
+      continue;
+    }
     if ("user" in event) {
       const events = users.get(event.user);
       if (events) events.push(event);
@@ -109,7 +114,7 @@ export function checkHistory(history: Iterable<HistoryEvent>): Findings {
       continue;
     }
     const story = stories.get(event.id);
-    if (event.kind === "sent") {
+    if (event.kind === "sent" || event.kind === "posted") {
       if (story) doubts.push(`message ${event.id} was sent twice`);
       else stories.set(event.id, { sent: event, answer: undefined, answeredAt: 0, seenAt: [] });
     } else if (event.kind === "seen") {
@@ -125,7 +130,11 @@ export function checkHistory(history: Iterable<HistoryEvent>): Findings {
       story.answeredAt = event.at;
     }
   }
-  return conclude([...stories.values()], new Whereabouts(users), unexpected, doubts);
+  const whereabouts = new Whereabouts(users);
+  const [kept, posted] = [[], []] as [Story[], Story[]];
+  for (const story of stories.values()) (story.sent.kind === "sent" ? kept : posted).push(story);
+  const posts = checkPosts(posted, whereabouts, changedAt);
+  return conclude(kept, posts, whereabouts, unexpected, doubts);
 }
 
 function whyUnexpected(event: SeenEvent, story: Story | undefined): Unexpected["why"] | undefined {
@@ -137,26 +146,26 @@ function whyUnexpected(event: SeenEvent, story: Story | undefined): Unexpected["
 
 function conclude(
   stories: Story[],
+  posts: PostFindings,
   whereabouts: Whereabouts,
   unexpected: Unexpected[],
   doubts: string[],
 ): Findings {
   const accepted = stories.filter(({ answer }) => answer === "accepted");
   const refused = stories.filter(({ answer }) => answer === "refused");
-  const seen = stories.filter(({ seenAt }) => seenAt.length > 0);
-  const isSeen = (story: Story) => story.seenAt.length > 0;
+  const seen = stories.filter(isSeen);
   const lost = accepted.filter((story) => !isSeen(story)).map(({ sent }) => sent);
-  const duplicated = stories
-    .filter(({ seenAt }) => seenAt.length > 1)
-    .map(({ sent, seenAt }) => ({ message: sent, times: seenAt.length }));
+  const duplicated = findDuplicated(stories);
   for (const { sent, seenAt: [at] } of refused) {
     if (at !== undefined) unexpected.push({ ...sent, kind: "seen", at, why: "refused" });
   }
-  const outOfOrder = findOutOfOrder(seen, whereabouts);
+  const outOfOrder = findOutOfOrder(stories, (sent, at) => whereabouts.isExcused(sent, at));
   if (accepted.length === 0) {
     doubts.push("no message was accepted, so no promise was put to the test");
   }
-  const broken = lost.length + duplicated.length + unexpected.length + outOfOrder.length > 0;
+  const faults = [lost, duplicated, unexpected, outOfOrder];
+  const postFaults = [posts.lost, posts.duplicated, posts.outOfOrder];
+  const broken = [...faults, ...postFaults].some(({ length }) => length > 0);
   return {
     sent: stories.length,
     accepted: accepted.length,
@@ -168,6 +177,7 @@ function conclude(
     unexpected,
     outOfOrder,
     unknown: stories.filter(({ answer }) => answer === undefined).map(({ sent }) => sent),
+    posts,
     doubts,
     acceptedMs: latencyOf(accepted.map(({ sent, answeredAt }) => answeredAt - sent.at)),
     seenMs: latencyOf(seen.map(({ sent, seenAt: [at] }) => {
@@ -175,62 +185,6 @@ function conclude(
     })),
     exitCode: broken ? 1 : doubts.length > 0 ? 2 : 0,
   };
-}
-
-/** Those seen after a later one, unless order was not promised while they were under way. */
-function findOutOfOrder(seen: Story[], whereabouts: Whereabouts): OutOfOrder[] {
-  const pairs = Map.groupBy(seen, ({ sent }) => JSON.stringify([sent.sender, sent.recipient]));
-  const found: OutOfOrder[] = [];
-  for (const stories of pairs.values()) {
-    // In the order of being seen; what was seen before is compared with the furthest so far.
-    stories.sort((a, b) => a.seenAt[0]! - b.seenAt[0]!);
-    let furthest: Story | undefined;
-    for (const story of stories) {
-      const { sent, seenAt: [at] } = story;
-      if (furthest && sent.sequence < furthest.sent.sequence) {
-        if (!whereabouts.isExcused(sent, at!)) found.push({ late: sent, after: furthest.sent });
-      } else {
-        furthest = story;
-      }
-    }
-  }
-  return found;
-}
-
-/** Who was where, and when. */
-class Whereabouts {
-  readonly #events: ReadonlyMap<string, readonly UserEvent[]>;
-
-  constructor(events: ReadonlyMap<string, readonly UserEvent[]>) {
-    this.#events = events;
-  }
-
-  /** Whether a user was away at that time. */
-  isAway(user: string, at: number): boolean {
-    const last = this.#of(user, ["left", "returned"]).findLast((event) => event.at <= at);
-    return last?.kind === "left";
-  }
-
-  /** When a user returned last, up to that time; long ago when never. */
-  returnedAt(user: string, until: number): number {
-    return this.#of(user, ["returned"]).findLast(({ at }) => at <= until)?.at ?? -Infinity;
-  }
-
-  /**
-   * Whether a message may come late: its sender was disconnected while it was under way, or moved while
-   * the recipient was away, so that two servers kept what waited.
-   */
-  isExcused({ sender, recipient, at: from }: SentEvent, until: number): boolean {
-    const within = ({ at }: UserEvent) => at >= from && at <= until;
-    return this.#of(sender, ["disconnected"]).some(within) ||
-      this.#of(sender, ["moved"]).some((event) =>
-        within(event) && this.isAway(recipient, event.at)
-      );
-  }
-
-  #of(user: string, kinds: readonly UserEvent["kind"][]): readonly UserEvent[] {
-    return this.#events.get(user)?.filter(({ kind }) => kinds.includes(kind)) ?? [];
-  }
 }
 
 /**

@@ -4,10 +4,10 @@
  * @module
  */
 
-/** A user handed a message to the network. */
+/** A user handed a message to the network: `sent` it, so that it is kept, or `posted` it, so that nobody does. */
 export interface SentEvent {
   /** What happened. */
-  readonly kind: "sent";
+  readonly kind: "sent" | "posted";
   /** When: milliseconds, by the one clock of the run. */
   readonly at: number;
   /** The message: each has an id of its own. */
@@ -16,7 +16,7 @@ export interface SentEvent {
   readonly sender: string;
   /** Whom it is for. */
   readonly recipient: string;
-  /** Its place among the messages of this sender to this recipient, ascending. */
+  /** Its place among those of this kind from this sender to this recipient, ascending. */
   readonly sequence: number;
 }
 
@@ -58,5 +58,16 @@ export interface UserEvent {
   readonly user: string;
 }
 
+/**
+ * Something about the servers or their links has changed, or is about to: what is posted from then on may
+ * be lost, or be overtaken on another way.
+ */
+export interface ChangeEvent {
+  /** What happened. */
+  readonly kind: "changed";
+  /** When: milliseconds. */
+  readonly at: number;
+}
+
 /** Something that happened in a run. */
-export type HistoryEvent = SentEvent | AnsweredEvent | SeenEvent | UserEvent;
+export type HistoryEvent = SentEvent | AnsweredEvent | SeenEvent | UserEvent | ChangeEvent;

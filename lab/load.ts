@@ -10,7 +10,7 @@ import { P2pClient } from "@netlab/p2p/client";
 import type { RoundsOptions } from "@netlab/rtt";
 import { type Round, RttClient } from "@netlab/rtt/client";
 import { Absences } from "./absences.ts";
-import type { HistoryEvent } from "./history.ts";
+import type { HistoryEvent, SentEvent } from "./history.ts";
 import { pick, type Random, seeded } from "./random.ts";
 import type { ClusterSystem } from "./server_start.ts";
 
@@ -67,8 +67,17 @@ const MAX_UNDER_WAY = 50;
 /** When nothing moved for this long, nothing more will come: milliseconds. */
 const QUIET_MS = 15_000;
 
+/** Of posts, of which some may be lost: milliseconds. */
+const POSTS_QUIET_MS = 1_000;
+
 /** One of so many users comes and goes. */
 const COMES_AND_GOES = 3;
+
+/** With one of so many messages go posts to the same user: so many in a row, which leave in one frame. */
+const POST_EVERY = 5;
+const POSTS = 5;
+/** So that what was posted is told from what was sent. */
+const POST = "post ";
 
 /** What these mean is that nobody knows: the message may have got there. Other codes say that it did not. */
 const NO_ANSWER: ReadonlySet<number> = new Set([
@@ -122,6 +131,8 @@ export class Load implements AsyncDisposable {
   readonly #sequences = new Map<string, number>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #awaited = new Set<string>();
+  readonly #awaitedPosts = new Set<string>();
+  #posted = 0;
   /** When a message was answered or seen last. */
   #movedAt = 0;
 
@@ -130,11 +141,16 @@ export class Load implements AsyncDisposable {
     this.#random = seeded(options.seed, 1);
   }
 
-  /** Connects the users. Errors are those of `P2pClient.connect`. */
+  /**
+   * Connects the users, and waits until each server knows all of them: what is posted to others is lost.
+   *
+   * @throws {Error} As `P2pClient.connect`, or when a server does not know them all in time.
+   */
   static async connect(options: LoadOptions): Promise<Load> {
     const load = new Load(options);
     try {
       for (let user = 0; user < options.clients; user += 1) await load.#join(user);
+      await load.#known();
       return load;
     } catch (error) {
       await load.close();
@@ -175,14 +191,23 @@ export class Load implements AsyncDisposable {
 
   /**
    * Waits until every message has an answer and all accepted ones were seen, or nothing more comes: 15 s
-   * without an answer, and without one more message seen.
+   * without an answer, and without one more message seen; a second if only posts are missing.
    */
   async settle(stop: AbortSignal): Promise<void> {
     this.#movedAt = performance.now();
     const isDone = () => this.#underWay.size === 0 && this.#awaited.size === 0;
-    while (!stop.aborted && !isDone() && performance.now() - this.#movedAt < QUIET_MS) {
+    const quietMs = () => {
+      if (!isDone()) return QUIET_MS;
+      return this.#awaitedPosts.size === 0 ? 0 : POSTS_QUIET_MS;
+    };
+    while (!stop.aborted && performance.now() - this.#movedAt < quietMs()) {
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }
+  }
+
+  /** Something about servers, links or ways changes: what is posted from now on may be lost, or come late. */
+  changed(): void {
+    this.#record({ kind: "changed", at: performance.now() });
   }
 
   /** Signs the users off. */
@@ -211,6 +236,7 @@ export class Load implements AsyncDisposable {
     const name = `user-${number + 1}`;
     // Each begins with another server, and knows them all.
     const first = number % servers.length;
+    let server: string | undefined;
     const client = await (system === "rtt" ? RttClient : P2pClient).connect({
       name,
       servers: [...servers.slice(first), ...servers.slice(0, first)],
@@ -219,10 +245,17 @@ export class Load implements AsyncDisposable {
       ...onRound && { onRound: (round: Round) => onRound(name, round) },
       onStatus: (status) => {
         if (status.state === "reconnecting") {
+          server = undefined;
           this.#record({ kind: "disconnected", at: performance.now(), user: name });
           this.#offline.add(name);
         } else {
           this.#offline.delete(name);
+          if (status.state === "connected") {
+            if (server !== undefined) {
+              this.#record({ kind: "moved", at: performance.now(), user: name });
+            }
+            server = status.server;
+          }
           // What was under way when the user left may say that they are connected.
           if (!absences?.away && this.#away.delete(name)) {
             this.#record({ kind: "returned", at: performance.now(), user: name });
@@ -241,8 +274,11 @@ export class Load implements AsyncDisposable {
   async #read(client: P2pClient): Promise<void> {
     try {
       for await (const { sender, text: id } of client) {
-        this.counts.seen++;
-        this.#awaited.delete(id);
+        if (id.startsWith(POST)) this.#awaitedPosts.delete(id);
+        else {
+          this.counts.seen++;
+          this.#awaited.delete(id);
+        }
         this.#record({
           kind: "seen",
           at: this.#movedAt = performance.now(),
@@ -253,6 +289,19 @@ export class Load implements AsyncDisposable {
       }
     } catch {
       // Thrown out: the client's status said why.
+    }
+  }
+
+  /** Waits until the server of each user knows all users. */
+  async #known(): Promise<void> {
+    const deadline = performance.now() + QUIET_MS;
+    for (const { client } of this.#users) {
+      while ((await client.users()).length < this.#users.length) {
+        if (performance.now() > deadline) {
+          throw new Error(`Cannot begin: the server of ${client.name} does not know all users`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+      }
     }
   }
 
@@ -275,10 +324,7 @@ export class Load implements AsyncDisposable {
     const others = servers.filter((server) => server !== client.server);
     if (others.length === 0 || client.server === undefined || user.switching) return;
     user.switching = client.moveTo(pick(this.#random, others)).then(
-      () => {
-        this.counts.switches++;
-        this.#record({ kind: "moved", at: performance.now(), user: client.name });
-      },
+      () => void this.counts.switches++,
       () => {}, // that server is away: the user stays
     ).then(() => void (user.switching = undefined));
   }
@@ -291,19 +337,9 @@ export class Load implements AsyncDisposable {
     const sender = this.#users[number]!.client;
     const step = 1 + Math.floor(this.#random() * (count - 1));
     const recipient = this.#users[(number + step) % count]!.client.name;
-    const pair = `${sender.name} ${recipient}`;
-    const sequence = (this.#sequences.get(pair) ?? 0) + 1;
-    this.#sequences.set(pair, sequence);
     const id = String(++this.counts.sent);
     this.#awaited.add(id);
-    this.#record({
-      kind: "sent",
-      at: performance.now(),
-      id,
-      sender: sender.name,
-      recipient,
-      sequence,
-    });
+    this.#handOver("sent", id, sender.name, recipient);
     const sending = accepted(sender, recipient, id).then(
       () => this.#answered(id, "accepted"),
       (error) => {
@@ -314,6 +350,24 @@ export class Load implements AsyncDisposable {
       },
     ).then(() => void this.#underWay.delete(sending));
     this.#underWay.add(sending);
+    if (this.counts.sent % POST_EVERY === 0) this.#postSome(sender, recipient);
+  }
+
+  /** Posts some in a row. */
+  #postSome(sender: P2pClient, recipient: string): void {
+    for (let count = 0; count < POSTS; count++) {
+      const id = `${POST}${++this.#posted}`;
+      this.#awaitedPosts.add(id);
+      this.#handOver("posted", id, sender.name, recipient);
+      void sender.post(recipient, id);
+    }
+  }
+
+  #handOver(kind: SentEvent["kind"], id: string, sender: string, recipient: string): void {
+    const pair = `${kind} ${sender} ${recipient}`;
+    const sequence = (this.#sequences.get(pair) ?? 0) + 1;
+    this.#sequences.set(pair, sequence);
+    this.#record({ kind, at: performance.now(), id, sender, recipient, sequence });
   }
 
   #answered(id: string, kind: "accepted" | "refused"): void {

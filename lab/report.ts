@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Findings, Latency } from "./checker.ts";
+import type { Duplicated, Findings, Latency, OutOfOrder, PostFindings } from "./checker.ts";
 import type { SentEvent } from "./history.ts";
 
 /** So many messages of each kind are named. */
@@ -11,12 +11,13 @@ const MAX_NAMED = 5;
 
 /** Findings as lines of plain text; the first says how it went. */
 export function formatFindings(findings: Findings): string[] {
-  const { sent, accepted, refused, seen, waited, unknown, doubts } = findings;
+  const { sent, accepted, refused, seen, waited, unknown, posts, doubts } = findings;
   const lines = [
     verdict(findings),
     `  sent ${count(sent)}, accepted ${count(accepted)}, refused ${count(refused)}, ` +
     `seen ${count(seen)}, unknown ${count(unknown.length)}`,
     ...waited === 0 ? [] : [`  sent to users who were away ${count(waited)}`],
+    ...posts.posted === 0 ? [] : [postsLine(posts)],
     `  accepted after ${times(findings.acceptedMs)}`,
     `  seen after     ${times(findings.seenMs)}`,
   ];
@@ -27,27 +28,24 @@ export function formatFindings(findings: Findings): string[] {
     if (items.length > MAX_NAMED) lines.push(`    and ${count(items.length - MAX_NAMED)} more`);
   };
   list("lost (accepted, never seen)", findings.lost.map(name));
-  list(
-    "duplicated",
-    findings.duplicated.map(({ message, times }) => `${name(message)}, seen ${times} times`),
-  );
+  list("duplicated", findings.duplicated.map(duplicate));
   list(
     "unexpected",
     findings.unexpected.map(({ id, sender, recipient, why }) =>
       `${id} from ${sender}, seen by ${recipient}: ${why}`
     ),
   );
-  list(
-    "out of order",
-    findings.outOfOrder.map(({ late, after }) =>
-      `${name(late)}, seen after number ${after.sequence}`
-    ),
-  );
+  list("out of order", findings.outOfOrder.map(late));
+  list("posts lost (nothing had changed)", posts.lost.map(name));
+  list("posts duplicated", posts.duplicated.map(duplicate));
+  list("posts out of order", posts.outOfOrder.map(late));
   list("cannot be told", doubts);
   return lines;
 }
 
-function verdict({ exitCode, lost, duplicated, unexpected, outOfOrder }: Findings): string {
+function verdict(
+  { exitCode, lost, duplicated, unexpected, outOfOrder, posts }: Findings,
+): string {
   if (exitCode === 0) return "Kept: nothing accepted was lost, nothing was seen twice, order held";
   if (exitCode === 2) return "Cannot be told whether the promises were kept";
   const broken = [
@@ -55,8 +53,23 @@ function verdict({ exitCode, lost, duplicated, unexpected, outOfOrder }: Finding
     `${count(duplicated.length)} duplicated`,
     `${count(unexpected.length)} unexpected`,
     `${count(outOfOrder.length)} out of order`,
+    `${count(posts.lost.length)} posts lost`,
+    `${count(posts.duplicated.length)} posts duplicated`,
+    `${count(posts.outOfOrder.length)} posts out of order`,
   ];
   return `Broken: ${broken.filter((each) => !each.startsWith("0 ")).join(", ")}`;
+}
+
+function postsLine({ posted, seen, promised }: PostFindings): string {
+  return `  posted ${count(posted)}, promised ${count(promised)}, seen ${count(seen)}`;
+}
+
+function duplicate({ message, times }: Duplicated): string {
+  return `${name(message)}, seen ${times} times`;
+}
+
+function late({ late, after }: OutOfOrder): string {
+  return `${name(late)}, seen after number ${after.sequence}`;
 }
 
 function name({ id, sender, recipient, sequence }: SentEvent): string {

@@ -30,7 +30,7 @@ import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 export const labRunProgram = {
   name: "netlab lab run",
   summary:
-    "Starts servers, lets users write to each other, breaks things meanwhile, and says which promises " +
+    "Starts servers, lets users send and post to each other, breaks things meanwhile, and says which promises " +
     "were kept. Exit code 0: all; 1: one was broken; 2: cannot be told.",
   version: config.version,
   usage: "deno task lab run [options]",
@@ -38,8 +38,13 @@ export const labRunProgram = {
     servers: { kind: "integer", default: 5, min: 1, max: 25, help: "How many servers." },
     clients: { kind: "integer", default: 20, min: 2, help: "How many users." },
     seconds: { kind: "seconds", help: "How long they write. Default: 10, unless --messages." },
-    messages: { kind: "integer", min: 1, help: "How many messages they write, however long." },
-    rate: { kind: "integer", default: 200, min: 1, help: "Messages a second, all together." },
+    messages: { kind: "integer", min: 1, help: "How many messages they send, however long." },
+    rate: {
+      kind: "integer",
+      default: 200,
+      min: 1,
+      help: "Messages sent a second, all together; as many are posted.",
+    },
     system: SYSTEM_OPTION,
     "kill-every": {
       kind: "seconds",
@@ -115,6 +120,7 @@ export async function runLabRun(
     ...data !== undefined && { data },
     onEvent: (server, { event }) => {
       if (event === "crashed") tell(red(`server ${server} crashed by itself`));
+      if (event === "way.changed") scene.load?.changed();
     },
   });
   await cluster.linked();
@@ -133,6 +139,7 @@ export async function runLabRun(
     absences: true,
     seed,
   });
+  scene.load = load;
   tell(`${bold(`${clients} users`)} write, ${count(perSecond)} messages a second; seed ${seed}`);
 
   const killEvery = options["kill-every"];
@@ -140,9 +147,12 @@ export async function runLabRun(
     killEveryMs: killEvery === undefined ? undefined : killEvery * 1_000,
     faults: options.faults,
     seed,
-    tell: (what) => tell(yellow(what)),
+    tell: (what) => {
+      load.changed();
+      tell(yellow(what));
+    },
   });
-  Object.assign(scene, { cluster, load, chaos });
+  Object.assign(scene, { cluster, chaos });
   const { messages } = options;
   try {
     const end = messages === undefined ? { ms: (options.seconds ?? 10) * 1_000 } : { messages };

@@ -10,6 +10,8 @@ import { between, pick, type Random, seeded } from "../random.ts";
 export type Action =
   /** A user writes to a user. */
   | { at: number; kind: "send"; from: number; to: number }
+  /** A user posts some messages in a row to a user: nobody keeps those. */
+  | { at: number; kind: "post"; from: number; to: number; count: number }
   /** A user moves to a server. */
   | { at: number; kind: "move"; user: number; server: number }
   /** A user's machine is off the network for a while. */
@@ -37,7 +39,7 @@ export interface Plan {
   readonly latencyMs: number;
   /** The share of parcels that have to be sent again before they arrive. */
   readonly loss: number;
-  /** How long things go wrong: milliseconds. */
+  /** How long users write; things go wrong after {@linkcode PEACE_MS}: milliseconds. */
   readonly stormMs: number;
   /** What happens, in order of time: milliseconds from the start of the storm. */
   readonly actions: readonly Action[];
@@ -46,14 +48,18 @@ export interface Plan {
 /** A share of all parcels is lost on the way, and sent again. */
 const LOSS = 0.2;
 
+/** So long nothing goes wrong yet, and nobody moves: what is posted has to arrive then. Milliseconds. */
+export const PEACE_MS = 8_000;
+
 /** The run that belongs to a seed. */
 export function makePlan(seed: number): Plan {
   const random = seeded(seed);
   const servers = between(random, 3, 25);
   const users = between(random, 2, 2 * servers);
-  const stormMs = between(random, 5_000, 30_000);
+  const stormMs = PEACE_MS + between(random, 5_000, 30_000);
   const actions = [
     ...times(between(random, 20, 200), () => message(random, stormMs, users)),
+    ...times(between(random, 5, 50), () => posts(random, stormMs, users)),
     ...times(between(random, 0, users), () => userAction(random, stormMs, users, servers)),
     ...times(between(random, 1, 2 * servers), () => fault(random, stormMs, servers)),
   ].sort((a, b) => a.at - b.at);
@@ -79,20 +85,24 @@ export function describeAction(action: Action): string {
   return `${(at / 1000).toFixed(3)}s ${kind} ${what.join(", ")}`;
 }
 
-function message(random: Random, stormMs: number, users: number): Action {
+function message(random: Random, stormMs: number, users: number): Action & { kind: "send" } {
   const from = Math.floor(random() * users);
   return { at: random() * stormMs, kind: "send", from, to: Math.floor(random() * users) };
 }
 
+function posts(random: Random, stormMs: number, users: number): Action {
+  return { ...message(random, stormMs, users), kind: "post", count: between(random, 1, 10) };
+}
+
 function userAction(random: Random, stormMs: number, users: number, servers: number): Action {
-  const at = random() * stormMs;
+  const at = PEACE_MS + random() * (stormMs - PEACE_MS);
   const user = Math.floor(random() * users);
   if (random() < 0.7) return { at, kind: "move", user, server: Math.floor(random() * servers) };
   return { at, kind: "leave", user, forMs: random() * 5_000 };
 }
 
 function fault(random: Random, stormMs: number, servers: number): Action {
-  const at = random() * stormMs;
+  const at = PEACE_MS + random() * (stormMs - PEACE_MS);
   const a = Math.floor(random() * servers);
   const b = (a + 1 + Math.floor(random() * (servers - 1))) % servers;
   const forMs = pick(random, [50, 500, 3_000, 8_000]);

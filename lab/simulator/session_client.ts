@@ -82,7 +82,10 @@ export class SessionClient {
   readonly #connections = new Set<VirtualConnection>();
   #sent = 0;
   #crashed = false;
+  /** Whether it looks for no server. */
   #away = false;
+  /** Whether it left, and is not back at a server yet. */
+  #hasLeft = false;
   /** Where it looks for a server after a loss; nowhere when empty. */
   readonly #servers: readonly string[];
 
@@ -106,8 +109,9 @@ export class SessionClient {
     this.#posting = new Posting(name, ids, (run) => network.after(0, () => this.#crashed || run()));
     this.#session = new ClientSession(
       (incoming) => {
-        const { message } = incoming;
-        const { id, sender } = message;
+        const { message, isKept } = incoming;
+        const { sender, text } = message;
+        const id = isKept ? message.id : text;
         this.#onEvent({ kind: "seen", at: network.now, id, sender, recipient: name });
         this.messages.push(message);
         this.#untaken.push(incoming);
@@ -139,7 +143,8 @@ export class SessionClient {
 
   /** Loses its connections, and looks for no other before it comes back. */
   leave(): void {
-    this.#away = true;
+    this.#away = this.#hasLeft = true;
+    this.#onEvent({ kind: "left", at: this.#network.now, user: this.name });
     for (const connection of this.#connections) connection.abort();
   }
 
@@ -186,8 +191,14 @@ export class SessionClient {
     return id;
   }
 
-  /** Posts a message, as `P2pClient.post` does. */
-  post(recipient: string, text: string): Promise<void> {
+  /**
+   * Posts a message, as `P2pClient.post` does. In what is told of it, its text stands for the id, which it gets
+   * when it leaves. `sequence` is its number among those to this recipient.
+   */
+  post(recipient: string, text: string, sequence = 0): Promise<void> {
+    const { name: sender } = this;
+    const at = this.#network.now;
+    this.#onEvent({ kind: "posted", at, id: text, sender, recipient, sequence });
     return this.#posting.post(recipient, text);
   }
 
@@ -256,6 +267,8 @@ export class SessionClient {
   #welcome(connection: VirtualConnection, outlet: Outlet): void {
     const before = this.attached;
     this.attached = connection;
+    if (this.#hasLeft) this.#onEvent({ kind: "returned", at: this.#network.now, user: this.name });
+    this.#hasLeft = false;
     this.onAttached();
     // What the server of before keeps and what this one will keep are two queues: order is promised
     // within each.

@@ -9,7 +9,7 @@ import type { HistoryEvent } from "../history.ts";
 import { seeded } from "../random.ts";
 import { Digest } from "./digest.ts";
 import { addressOf, servers } from "./networks.ts";
-import type { Action, Plan } from "./plan.ts";
+import { type Action, PEACE_MS, type Plan } from "./plan.ts";
 import { disconnectRules, SessionClient } from "./session_client.ts";
 import { LATE_SYNC_MS, VirtualDisk } from "./virtual_disk.ts";
 import { VirtualNetwork } from "./virtual_network.ts";
@@ -50,6 +50,8 @@ export interface Outcome {
 
 /** Time for servers to link and users to register before anything happens: milliseconds. */
 const START_MS = 8_000;
+/** By then servers have found their first ways: milliseconds. */
+const LINKED_MS = 3_000;
 /** Time after the storm in which everything must have come to its end: milliseconds. */
 const SETTLE_MS = 120_000;
 /** How long it is waited for what must not come any more: longer than what is sent again takes. */
@@ -72,6 +74,7 @@ class Run {
   readonly #sequences = new Map<string, number>();
   readonly #down = new Set<number>();
   readonly #digest = new Digest();
+  readonly #peaceUntil: number;
 
   constructor(plan: Plan, options: SimulateOptions) {
     this.#plan = plan;
@@ -83,9 +86,15 @@ class Run {
       this.#digest.addFrame(at, from, to, frame);
       return false;
     });
+    const linkedAt = this.#network.now + LINKED_MS;
+    this.#peaceUntil = this.#network.now + START_MS + PEACE_MS;
     this.#nodes = servers(this.#network, plan.servers, plan.links, () => ({
       rules: disconnectRules,
       store: this.#disk(),
+      // Where much is lost on the way, a link may fall silent by itself.
+      onEvent: (event) => {
+        if (event === "way.changed" && this.#network.now > linkedAt) this.#changed();
+      },
     }));
   }
 
@@ -135,6 +144,8 @@ class Run {
     switch (action.kind) {
       case "send":
         return this.#send(action.from, action.to);
+      case "post":
+        return this.#post(action.from, action.to, action.count);
       case "move":
         if (!this.#down.has(action.server)) {
           this.#users[action.user]!.moveTo(this.#nodes[action.server]!);
@@ -146,6 +157,7 @@ class Run {
         return network.after(action.forMs, () => user.comeBack());
       }
       case "cut":
+        this.#changed();
         return network.cut(addressOf(action.a), addressOf(action.b));
       case "refuse":
         return this.#between([action.a], [action.b], action.forMs, "separate");
@@ -158,17 +170,37 @@ class Run {
       case "crash":
         if (this.#down.has(action.server)) return;
         this.#down.add(action.server);
+        this.#changed();
         this.#nodes[action.server]!.crash();
         return network.after(action.forMs, () => this.#restart(action.server));
     }
   }
 
   #send(from: number, to: number): void {
-    const [sender, recipient] = [this.#users[from]!, this.#users[to]!];
-    const pair = `${from} ${to}`;
+    const sequence = this.#number(`${from} sends ${to}`);
+    this.#users[from]!.send(this.#users[to]!.name, String(sequence), sequence);
+  }
+
+  #post(from: number, to: number, count: number): void {
+    const pair = `${from} posts ${to}`;
+    for (let i = 0; i < count; i++) {
+      const sequence = this.#number(pair);
+      void this.#users[from]!.post(this.#users[to]!.name, `${pair} ${sequence}`, sequence);
+    }
+  }
+
+  /** The next number for a pair of users. */
+  #number(pair: string): number {
     const sequence = (this.#sequences.get(pair) ?? 0) + 1;
     this.#sequences.set(pair, sequence);
-    sender.send(recipient.name, String(sequence), sequence);
+    return sequence;
+  }
+
+  /** Something about servers, links or ways has changed. */
+  #changed(): void {
+    const event = { kind: "changed", at: this.#network.now } as const;
+    this.#history.push(event);
+    this.#record(JSON.stringify(event));
   }
 
   /** Parts pairs of servers that can link for a while. */
@@ -178,6 +210,7 @@ class Run {
     forMs: number,
     how: "separate" | "silence",
   ): void {
+    this.#changed();
     const pairs = this.#plan.links.filter(([a, b]) =>
       (some.includes(a) && others.includes(b)) || (some.includes(b) && others.includes(a))
     );
@@ -214,7 +247,7 @@ class Run {
     return found;
   }
 
-  /** Each pair of parties has its own latency; a lost parcel comes a retransmission later. */
+  /** Each pair of parties has its own latency; a lost parcel comes a retransmission later: none in peace. */
   #latencies(): (from: string, to: string) => number {
     const random = seeded(this.#plan.seed, 2);
     const base = new Map<string, number>();
@@ -222,8 +255,9 @@ class Run {
       const pair = from < to ? `${from} ${to}` : `${to} ${from}`;
       let ms = base.get(pair);
       if (ms === undefined) base.set(pair, ms = 0.1 + random() * 2 * this.#plan.latencyMs);
+      const isPeace = this.#network.now < this.#peaceUntil;
       let tries = 0;
-      while (random() < this.#plan.loss && tries < 5) tries++;
+      while (!isPeace && random() < this.#plan.loss && tries < 5) tries++;
       return ms * (1 + random() / 4) + tries * RETRANSMIT_MS;
     };
   }

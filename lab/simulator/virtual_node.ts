@@ -31,6 +31,8 @@ export interface VirtualNodeOptions {
   store?: MailStore;
   /** How much it keeps. */
   limits?: MailboxLimits;
+  /** Hears what it logs, by its name: `link.up` and the like. */
+  onEvent?: (event: string) => void;
 }
 
 /** A server. It runs from the start. */
@@ -57,7 +59,9 @@ export class VirtualNode {
     const network = this.#network;
     const { address } = this;
     const log = (_: string, properties?: Record<string, unknown>) => {
-      if (typeof properties?.event === "string") this.events.push(properties.event);
+      if (typeof properties?.event !== "string") return;
+      this.events.push(properties.event);
+      this.#options.onEvent?.(properties.event);
     };
     const logger: Logger = { debug: log, info: log, warn: log, error: log };
     this.#running = true;

@@ -1,5 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { checkHistory, type Findings, formatFindings, type HistoryEvent } from "@netlab/lab";
+import {
+  checkHistory,
+  type Duplicated,
+  type Findings,
+  formatFindings,
+  type HistoryEvent,
+  type OutOfOrder,
+} from "@netlab/lab";
 import * as fc from "fast-check";
 
 const permissions = "none";
@@ -11,9 +18,12 @@ function history(...lines: string[]): HistoryEvent[] {
     const common = { at: Number(at), id };
     switch (kind) {
       case "sent":
+      case "posted":
         return { kind, ...common, sender: "Alice", recipient: "Bob", sequence: Number(id) };
       case "seen":
         return { kind, ...common, sender: "Alice", recipient: who ?? "Bob" };
+      case "changed":
+        return { kind, at: Number(at) };
       case "disconnected":
       case "moved":
       case "left":
@@ -35,18 +45,27 @@ interface Case {
   found: Partial<Record<Kind, string[]>>;
 }
 
-const kinds = ["lost", "duplicated", "unexpected", "outOfOrder", "unknown", "doubts"] as const;
+const kinds = [
+  ...["lost", "duplicated", "unexpected", "outOfOrder", "unknown", "doubts"] as const,
+  ...["postsLost", "postsDuplicated", "postsOutOfOrder"] as const,
+];
 type Kind = typeof kinds[number];
 
 /** The ids that a finding is about. */
 function idsOf(findings: Findings): Record<Kind, string[]> {
+  const { posts } = findings;
+  const twice = ({ message, times }: Duplicated) => `${message.id} x ${times}`;
+  const behind = ({ late, after }: OutOfOrder) => `${late.id} after ${after.id}`;
   return {
     lost: findings.lost.map(({ id }) => id),
-    duplicated: findings.duplicated.map(({ message, times }) => `${message.id} x ${times}`),
+    duplicated: findings.duplicated.map(twice),
     unexpected: findings.unexpected.map(({ id, why }) => `${id}: ${why}`),
-    outOfOrder: findings.outOfOrder.map(({ late, after }) => `${late.id} after ${after.id}`),
+    outOfOrder: findings.outOfOrder.map(behind),
     unknown: findings.unknown.map(({ id }) => id),
     doubts: [...findings.doubts],
+    postsLost: posts.lost.map(({ id }) => id),
+    postsDuplicated: posts.duplicated.map(twice),
+    postsOutOfOrder: posts.outOfOrder.map(behind),
   };
 }
 
@@ -178,6 +197,63 @@ const cases: Case[] = [
     },
   },
   {
+    name: "posts that were seen once and in order are fine, whatever was sent meanwhile",
+    events: [...fine, "posted 2 at 4", "posted 3 at 4", "seen 2 at 5", "seen 3 at 5"],
+    exitCode: 0,
+    found: {},
+  },
+  {
+    name: "a post that was not seen is lost when nothing changed around it",
+    events: [...fine, "posted 2 at 4", "moved Carol at 5", "changed it at 6000"],
+    exitCode: 1,
+    found: { postsLost: ["2"] },
+  },
+  {
+    name: "a post need not arrive when something changed soon after it, or before",
+    events: [...fine, "posted 2 at 4", "changed it at 4000", "posted 3 at 90000"],
+    exitCode: 0,
+    found: {},
+  },
+  {
+    name: "a post need not arrive when its sender or its recipient has moved or is away",
+    events: [...fine, "posted 2 at 4", "moved Alice at 4000", "left Bob at 11000"]
+      .concat("posted 3 at 90000", "returned Bob at 90001", "posted 4 at 94000"),
+    exitCode: 0,
+    found: {},
+  },
+  {
+    name: "a post has to arrive when its sender and its recipient have long been where they are",
+    events: [...fine, "moved Alice at 4", "left Bob at 5", "returned Bob at 6", "posted 2 at 9000"],
+    exitCode: 1,
+    found: { postsLost: ["2"] },
+  },
+  {
+    name: "a post that was seen twice is duplicated, whatever changed",
+    events: [...fine, "changed it at 4", "posted 2 at 5", "seen 2 at 6", "seen 2 at 7"],
+    exitCode: 1,
+    found: { postsDuplicated: ["2 x 2"] },
+  },
+  {
+    name: "a post that came with another text was never sent, whatever changed",
+    events: [...fine, "changed it at 4", "posted 2 at 5", "seen 2x at 6"],
+    exitCode: 1,
+    found: { unexpected: ["2x: never sent"] },
+  },
+  {
+    name: "a post that came after a later one is out of order",
+    events: [...fine, "posted 2 at 4", "posted 3 at 5", "seen 3 at 6", "seen 2 at 7"]
+      .concat("changed it at 8"),
+    exitCode: 1,
+    found: { postsOutOfOrder: ["2 after 3"] },
+  },
+  {
+    name: "a post may come late when something changed while it was under way",
+    events: [...fine, "posted 2 at 4", "posted 3 at 5", "changed it at 6", "seen 3 at 6"]
+      .concat("seen 2 at 7"),
+    exitCode: 0,
+    found: {},
+  },
+  {
     name: "a broken promise counts more than a doubt",
     events: [...fine, "seen 1 at 4", "accepted 9 at 6"],
     exitCode: 1,
@@ -268,6 +344,19 @@ Deno.test("checker finds exactly what was broken in a run", { permissions }, () 
     const accepted = of("fine") + of("twice") + of("lost");
     assertEquals(findings.exitCode, of("lost") + of("twice") > 0 ? 1 : accepted === 0 ? 2 : 0);
   }));
+});
+
+Deno.test("report says in a line what became of posts", { permissions }, () => {
+  const events = [...fine, "posted 2 at 4", "posted 3 at 5", "seen 3 at 6", "changed it at 5004"];
+  const lines = formatFindings(checkHistory(history(...events)));
+  assertEquals(lines[0], "Kept: nothing accepted was lost, nothing was seen twice, order held");
+  assertEquals(lines[2], "  posted 2, promised 0, seen 1");
+  const broken = formatFindings(checkHistory(history(...events.slice(0, -1))));
+  assertEquals([broken[0], broken[2], broken.at(-1)], [
+    "Broken: 1 posts lost",
+    "  posted 2, promised 2, seen 1",
+    "    2 from Alice to Bob, number 2",
+  ]);
 });
 
 Deno.test("report names what is wrong, not all of it", { permissions }, () => {

@@ -26,6 +26,10 @@ test("lab run starts servers, loads them, and says what it found", async () => {
   assertMatch(stdout[0]!, /^ +\d+\.\ds +3 p2p servers run, processes of their own, all linked$/);
   assert(stdout.includes("Kept: nothing accepted was lost, nothing was seen twice, order held"));
   assert(stdout.includes("  sent 200, accepted 200, refused 0, seen 200, unknown 0"));
+  assert(
+    stdout.some((line) => /^ {2}posted 200, promised \d+, seen \d+$/.test(line)),
+    stdout.join("\n"),
+  );
   assert(!stdout.some((line) => line.includes("\x1b")), "a pipe is no terminal");
 });
 

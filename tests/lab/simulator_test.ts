@@ -50,6 +50,7 @@ Deno.test({
       "leave",
       "move",
       "partition",
+      "post",
       "refuse",
       "send",
     ]);
@@ -60,12 +61,16 @@ Deno.test({
   name: "simulated networks keep every promise",
   permissions: "none",
   fn() {
-    // In the last two, ways change in a network where a later message would overtake an earlier one.
-    for (const seed of [1_001, 1_002, 1_003, 1_004, 3_142, 3_190]) {
+    // In the last one, ways change in a network where a later message would overtake an earlier one.
+    let [posted, promised] = [0, 0];
+    for (const seed of [1_001, 1_002, 1_003, 1_004, 5_102]) {
       const { exitCode, findings, disagreements } = simulate(makePlan(seed));
       assertEquals({ seed, exitCode, disagreements }, { seed, exitCode: 0, disagreements: [] });
       assert(findings.accepted > 0);
+      posted += findings.posts.posted;
+      promised += findings.posts.promised;
     }
+    assert(promised > 0 && promised < posted, `${promised} of ${posted} posts had to be seen`);
   },
 });
 
@@ -76,7 +81,7 @@ Deno.test({
   fn() {
     const broken = { brokenDisks: true };
     // Any of these will do; a change of the code under test may save one of them by chance.
-    const plans = [207, 388, 450, 692].map(makePlan);
+    const plans = [205, 217, 228, 238].map(makePlan);
     const plan = plans.find((plan) => simulate(plan, broken).findings.lost.length > 0);
     assert(plan, "nothing was lost with disks that forget");
     assertEquals(simulate(plan).exitCode, 0);
