@@ -1,7 +1,8 @@
 /**
  * The messaging client: a user who writes and reads, wherever they are. Owns what a program asks of it,
- * and how it ends; where the user is, roaming knows, what came waits in the inbox, and the program that
- * reads lines from a person runs it too. What it consists of is loaded when one starts.
+ * and how it ends; where the user is, roaming knows, what is sent goes by the outbox, what came waits in the
+ * inbox, and the program that reads lines from a person runs it too. What it consists of is loaded when
+ * one starts.
  *
  * @module
  */
