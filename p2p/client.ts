@@ -174,7 +174,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * told. For what is worthless a moment later (positions, prices, who is typing), and as fast as it goes:
    * what is posted in one turn of the event loop leaves together. What is posted to one recipient arrives in
    * order; what is sent to them with {@linkcode P2pClient.send} may overtake it. What was posted just before
-   * a server is lost may be lost with it.
+   * a server is lost may be lost with it, or while two servers change the way between them.
    *
    * @returns When there is room for the next one: at once as a rule, later when 256 KiB wait to leave, and
    *   while there is no server. Whoever posts much waits for it; beyond 1 MiB nothing more is taken.

@@ -14,8 +14,8 @@ const GROWTH = 16;
 const OWN_BYTES = GROWTH ** 2 * QUIET_BYTES;
 /**
  * What the first read takes at most, where more may wait: bytes. What it brought leaves before the rest is
- * read, so that the two sides work at the same time: a user with 500 messages under way waits less, and
- * sends a quarter more.
+ * read, so that the two sides work at the same time: with 500 messages under way, a fifth more of them go
+ * through.
  */
 const FIRST_BYTES = 32 * 1024;
 /** A larger buffer is given back after this many reads in a row that a quiet one would have held. */
@@ -25,7 +25,7 @@ const QUIET_READS = 16;
  * sleep and woken: with messages of 1 KiB, 256 KiB cost twice as much time.
  */
 const BURST_BYTES = 512 * 1024;
-/** So many connections keep what they borrowed while much comes, and need not fill their own first. */
+/** So many connections keep what they borrowed while much comes: all their reads are large ones. */
 const MAX_KEPT = 8;
 
 /**
