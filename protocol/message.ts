@@ -191,7 +191,7 @@ export class MessageFields {
     const sender = start + UUID_TEXT_BYTES + 1;
     if (
       end < sender || bytes[sender - 1] !== 0 ||
-      !readUuidWords(this.view, start, this.idWords, 0)
+      !readUuidWords(this.view, start, this.idWords)
     ) {
       throw new ProtocolError(
         ErrorCode.Malformed,
@@ -254,7 +254,7 @@ export class MessageReader {
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
     const names = start + UUID_TEXT_BYTES;
-    if (!this.#hasSameNames(names, end) || !readUuidWords(this.#view, start, this.id, 0)) {
+    if (!this.#hasSameNames(names, end) || !readUuidWords(this.#view, start, this.id)) {
       this.#readHead(start, end);
     }
     return {

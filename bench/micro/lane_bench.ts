@@ -9,6 +9,7 @@ import {
   isAscii,
   isCounted,
   isUtf8,
+  readUuidRow,
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol";
@@ -36,9 +37,14 @@ const words = new Int32Array(4);
 Deno.bench(`read ${COUNT} ids of a known stream`, { group: "ids", baseline: true }, () => {
   for (let at = 0; at < texts.length; at += UUID_TEXT_BYTES) numberInText(view, at);
 });
-Deno.bench(`read ${COUNT} ids of which nothing is known`, { group: "ids" }, () => {
+const starts = Int32Array.from({ length: COUNT }, (_, i) => i * UUID_TEXT_BYTES);
+const wordsOfAll = new Int32Array(4 * COUNT);
+Deno.bench(`read ${COUNT} ids of which nothing is known as a row`, { group: "ids" }, () => {
+  readUuidRow(view, starts, 0, COUNT, wordsOfAll);
+});
+Deno.bench(`read ${COUNT} ids of which nothing is known one by one`, { group: "ids" }, () => {
   for (let at = 0; at < texts.length; at += UUID_TEXT_BYTES) {
-    readUuidWords(view, at, words, 0);
+    readUuidWords(view, at, words);
     isCounted(words, 0);
   }
 });

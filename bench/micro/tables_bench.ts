@@ -53,9 +53,8 @@ for (const before of [10_000, 100_000, 2_000_000]) {
       bench.start();
       for (let from = 0; from < COUNT; from += 64) {
         const count = Math.min(64, COUNT - from);
-        for (let i = 0; i < count; i++) table.prepare(random, 4 * (from + i), i);
-        table.warm(count);
-        for (let i = 0; i < count; i++) table.addPrepared(i);
+        table.prepare(random, 4 * from, count);
+        table.addPrepared(0, count);
       }
       bench.end();
     },

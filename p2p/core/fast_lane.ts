@@ -11,8 +11,10 @@ import {
   HEADER_BYTES,
   isAscii,
   isCounted,
+  isCountedText,
   isUtf8,
   MAX_NAME_BYTES,
+  readUuidRow,
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol";
@@ -31,7 +33,7 @@ const NAMES_AT = HEADER_BYTES + UUID_TEXT_BYTES;
 const MIN_BYTES = NAMES_AT + 5;
 /** A name of 255 bytes and `": "`, and what is copied with it for the sake of whole words. */
 const PREFIX_BYTES = 264;
-/** Ids that are looked up together, at most. */
+/** Messages that go through each step together, at most. */
 const MAX_BATCH = 64;
 
 /** Passes on runs of messages. */
@@ -47,8 +49,10 @@ export class FastLane {
   #from = 0;
   /** The id at hand: four numbers. */
   readonly #id = new Int32Array(4);
-  /** Where the messages begin whose ids are looked up together, and where the last one ends. */
+  /** Where the messages begin that go together, and where the last one ends. */
   readonly #starts = new Int32Array(MAX_BATCH + 1);
+  /** Their ids, four numbers each. */
+  readonly #ids = new Int32Array(4 * MAX_BATCH);
 
   /** A lane for recipients that stand in `routes`: a user of this server, or the link toward theirs. */
   constructor(routes: NameTable<Link>, seen: SeenMessages) {
@@ -138,7 +142,7 @@ export class FastLane {
     let at = start;
     while (at <= limit) {
       const next = this.#next(bytes, view, start, at, end);
-      if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, this.#id, 0)) break;
+      if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, this.#id)) break;
       const hops = link.isUser ? 1 : view.getUint16(at + 4) + 1;
       if (hops > MAX_HOPS) break;
       view.setUint16(at + 4, hops);
@@ -159,11 +163,10 @@ export class FastLane {
     this.#from = start;
     while (at <= limit) {
       const next = this.#next(bytes, view, start, at, end);
-      if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, id, 0)) break;
-      view.setUint16(at + 4, 0);
+      if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, id)) break;
       at = isCounted(id, 0)
         ? this.#count(to, bytes, view, at, next, last)
-        : this.#gather(to, bytes, view, at, next, last);
+        : this.#lookUp(to, bytes, view, at, Math.max(next, last));
     }
     if (to.role === "session" && at > this.#from) out.copy(view, this.#from, at);
     return at;
@@ -192,6 +195,7 @@ export class FastLane {
     // Who reads text gets those from the first of `starts` on.
     starts[0] = start;
     let waiting = 1;
+    view.setUint16(start + 4, 0);
     if (!seen.addTo(stream, this.#id, 0)) {
       if (isFramed) this.#leaveOut(to, view, start, next);
       starts[0] = next;
@@ -233,61 +237,55 @@ export class FastLane {
   }
 
   /**
-   * Delivers the message from `start` to `next`, whose id has been read and is looked up as a whole, and
-   * those behind it for which that holds as well. Returns where that ends.
+   * Delivers the message at `start`, whose id is looked up as a whole, and those behind it for which that
+   * holds as well. Returns where that ends.
    */
-  #gather(
-    to: Link,
-    bytes: Uint8Array,
-    view: DataView,
-    start: number,
-    next: number,
-    end: number,
-  ): number {
+  #lookUp(to: Link, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const { table } = this.#seen;
-    const id = this.#id;
     const starts = this.#starts;
-    const namesBytes = this.#namesBytes;
+    const ids = this.#ids;
     const isFramed = to.role === "session";
-    table.prepare(id, 0, 0);
-    starts[0] = start;
-    let waiting = 1;
-    let at = next;
-    for (; end - at >= MIN_BYTES && view.getUint16(at) === PLAIN; at = next) {
-      next = at + HEADER_BYTES + view.getUint16(at + 2);
-      const text = at + NAMES_AT + namesBytes;
-      if (next > end || text > next) break;
-      if (!isSame(view, start + NAMES_AT, at + NAMES_AT, namesBytes)) break;
-      if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) break;
-      if (!readUuidWords(view, at + HEADER_BYTES, id, 0) || isCounted(id, 0)) break;
-      if (isFramed) view.setUint16(at + 4, 0);
-      starts[waiting] = at;
-      if (waiting === MAX_BATCH) {
-        this.#settle(to, view, waiting);
-        waiting = 0;
-        starts[0] = at;
+    let at = start;
+    for (;;) {
+      const found = this.#gather(bytes, view, start, at, end);
+      const count = readUuidRow(view, starts, HEADER_BYTES, found, ids);
+      table.prepare(ids, 0, count);
+      for (let first = 0; first < count;) {
+        const known = table.addPrepared(first, count);
+        if (isFramed) this.#arrived(view, first, known);
+        else this.#writeText(to, view, first, known);
+        if (isFramed && known < count) this.#leaveOut(to, view, starts[known]!, starts[known + 1]!);
+        first = known + 1;
       }
-      table.prepare(id, 0, waiting++);
+      at = starts[count]!;
+      if (count < MAX_BATCH) return at;
     }
-    starts[waiting] = at;
-    this.#settle(to, view, waiting);
-    return at;
   }
 
-  /** Looks up the ids of so many messages side by side, and hands over those that are new. */
-  #settle(to: Link, view: DataView, count: number): void {
-    const { table } = this.#seen;
+  /** Finds out where messages begin, from `at` on, whose ids are looked up as a whole; how many. */
+  #gather(bytes: Uint8Array, view: DataView, first: number, start: number, end: number): number {
     const starts = this.#starts;
-    const isFramed = to.role === "session";
-    table.warm(count);
-    let first = 0;
-    for (let i = 0; i < count; i++) {
-      if (table.addPrepared(i)) continue;
-      if (isFramed) this.#leaveOut(to, view, starts[i]!, starts[i + 1]!);
-      else this.#writeText(to, view, first, i);
-      first = i + 1;
+    const namesBytes = this.#namesBytes;
+    let count = 0;
+    let at = start;
+    while (count < MAX_BATCH && end - at >= MIN_BYTES && view.getUint16(at) === PLAIN) {
+      const next = at + HEADER_BYTES + view.getUint16(at + 2);
+      const text = at + NAMES_AT + namesBytes;
+      if (next > end || text > next) break;
+      if (!isSame(view, first + NAMES_AT, at + NAMES_AT, namesBytes)) break;
+      if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) break;
+      if (isCountedText(view, at + HEADER_BYTES)) break;
+      starts[count++] = at;
+      at = next;
     }
-    if (!isFramed) this.#writeText(to, view, first, count);
+    starts[count] = at;
+    return count;
+  }
+
+  /** Frames that have arrived have come over no server. */
+  #arrived(view: DataView, first: number, last: number): void {
+    const starts = this.#starts;
+    for (let i = first; i < last; i++) view.setUint16(starts[i]! + 4, 0);
   }
 
   /** Leaves out the message from `start` to `end`. Frames in a row are copied together, later. */
@@ -308,6 +306,18 @@ const COLON_AND_SPACE = 0x3a20;
 
 /** Whether there are the same bytes in two places; 4 at least. */
 function isSame(view: DataView, one: number, other: number, length: number): boolean {
+  // Three words of 8 bytes, one over the other where there are fewer bytes.
+  if (length < 8 || length > 24) return isSameToo(view, one, other, length);
+  const last = length - 8;
+  const middle = last >>> 1;
+  const differ = (view.getBigInt64(one, true) ^ view.getBigInt64(other, true)) |
+    (view.getBigInt64(one + middle, true) ^ view.getBigInt64(other + middle, true)) |
+    (view.getBigInt64(one + last, true) ^ view.getBigInt64(other + last, true));
+  return BigInt.asIntN(64, differ) === 0n;
+}
+
+/** The same for very short and for long ones. */
+function isSameToo(view: DataView, one: number, other: number, length: number): boolean {
   const last = length - 4;
   for (let i = 0; i < last; i += 4) {
     if (view.getInt32(one + i) !== view.getInt32(other + i)) return false;

@@ -49,63 +49,75 @@ export class SeenTable {
 
   /** Whether the id was added and is still remembered: its 16 bytes are `words` from `at` on. */
   has(words: Int32Array, at: number): boolean {
-    this.prepare(words, at, 0);
-    return this.#find(this.#setOf(0), 0);
+    this.prepare(words, at, 1);
+    return this.#find((this.#highs[0]! >>> this.#shift) * SET_WORDS, 0);
   }
 
   /** Remembers an id; whether it was not remembered before. */
   add(words: Int32Array, at: number): boolean {
-    this.prepare(words, at, 0);
-    return this.addPrepared(0);
+    this.prepare(words, at, 1);
+    return this.addPrepared(0, 1) === 1;
   }
 
   /**
-   * Hashes an id, to be added as number `index`, 0 to 63. What is asked for one id alone takes number 0.
+   * Hashes `count` ids, 64 at most, that lie in `words` from `at` on, and reads a word of the set of each:
+   * the processor fetches those sets from memory side by side, and {@linkcode SeenTable.addPrepared} finds
+   * them at hand.
    */
-  prepare(words: Int32Array, at: number, index: number): void {
+  prepare(words: Int32Array, at: number, count: number): void {
+    // Read once, and not for each id.
     const f = this.#factors;
-    const a = words[at]!;
-    const b = words[at + 1]!;
-    const c = words[at + 2]!;
-    const d = words[at + 3]!;
-    // Two chains whose shifts differ: what cancels out in one, whatever the factors are, does not in the
-    // other.
-    let high = Math.imul(a ^ f[0]!, f[1]!);
-    high = Math.imul(b ^ high ^ (high >>> 15), f[2]!);
-    high = Math.imul(c ^ high ^ (high >>> 15), f[3]!);
-    high = Math.imul(d ^ high ^ (high >>> 15), f[4]!);
-    let low = Math.imul(a ^ f[5]!, f[6]!);
-    low = Math.imul(b ^ low ^ (low >>> 13), f[7]!);
-    low = Math.imul(c ^ low ^ (low >>> 13), f[8]!);
-    low = Math.imul(d ^ low ^ (low >>> 13), f[9]!);
-    this.#highs[index] = high ^ (low >>> 13);
-    // 0 is an empty place.
-    this.#lows[index] = low === 0 ? 1 : low;
-  }
-
-  /**
-   * Reads a word of the set of each of the first `count` ids that were prepared. The processor fetches
-   * those sets from memory side by side, and {@linkcode SeenTable.addPrepared} finds them at hand.
-   */
-  warm(count: number): void {
-    const words = this.#words;
+    const f0 = f[0]!, f1 = f[1]!, f2 = f[2]!, f3 = f[3]!, f4 = f[4]!;
+    const f5 = f[5]!, f6 = f[6]!, f7 = f[7]!, f8 = f[8]!, f9 = f[9]!;
+    const lows = this.#lows;
+    const highs = this.#highs;
+    for (let index = 0; index < count; index++, at += 4) {
+      const a = words[at]!;
+      const b = words[at + 1]!;
+      const c = words[at + 2]!;
+      const d = words[at + 3]!;
+      // Two chains whose shifts differ: what cancels out in one, whatever the factors are, does not in the
+      // other.
+      let high = Math.imul(a ^ f0, f1);
+      high = Math.imul(b ^ high ^ (high >>> 15), f2);
+      high = Math.imul(c ^ high ^ (high >>> 15), f3);
+      high = Math.imul(d ^ high ^ (high >>> 15), f4);
+      let low = Math.imul(a ^ f5, f6);
+      low = Math.imul(b ^ low ^ (low >>> 13), f7);
+      low = Math.imul(c ^ low ^ (low >>> 13), f8);
+      low = Math.imul(d ^ low ^ (low >>> 13), f9);
+      highs[index] = high ^ (low >>> 13);
+      // 0 is an empty place.
+      lows[index] = low === 0 ? 1 : low;
+    }
+    const table = this.#words;
+    const shift = this.#shift;
     let sum = 0;
-    for (let index = 0; index < count; index++) sum ^= words[this.#setOf(index)]!;
+    for (let index = 0; index < count; index++) {
+      sum ^= table[(highs[index]! >>> shift) * SET_WORDS]!;
+    }
     this.#warmed = sum;
   }
 
-  /** Remembers an id that was prepared; whether it was not remembered before. */
-  addPrepared(index: number): boolean {
-    const set = this.#setOf(index);
-    if (this.#find(set, index)) return false;
-    this.#put(this.#words, set, this.#lows[index]!, this.#highs[index]!);
-    this.#added++;
+  /**
+   * Remembers ids that were prepared, from number `first` to before `last`, until one was remembered before.
+   * Returns the number of that one, or `last`.
+   */
+  addPrepared(first: number, last: number): number {
+    const words = this.#words;
+    const shift = this.#shift;
+    const lows = this.#lows;
+    const highs = this.#highs;
+    let index = first;
+    for (; index < last; index++) {
+      const high = highs[index]!;
+      const set = (high >>> shift) * SET_WORDS;
+      if (this.#find(set, index)) break;
+      this.#put(words, set, lows[index]!, high);
+    }
+    this.#added += index - first;
     if (this.#added > LOAD * this.#sets && this.#sets < MAX_SETS) this.#grow();
-    return true;
-  }
-
-  #setOf(index: number): number {
-    return (this.#highs[index]! >>> this.#shift) * SET_WORDS;
+    return index;
   }
 
   #find(set: number, index: number): boolean {

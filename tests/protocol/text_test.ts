@@ -217,18 +217,44 @@ Deno.test({
       ([text, at, letter]) => text.slice(0, at) + letter + text.slice(at + 1),
     ).filter((text) => byteLength(text) === 36);
     fc.assert(fc.property(fc.oneof(anyUuid, mutated), (text) => {
-      const words = new Int32Array(6);
-      if (p.readUuidWords(new DataView(utf8(` ${text}`).buffer), 1, words, 1)) {
+      const words = new Int32Array(5);
+      if (p.readUuidWords(new DataView(utf8(` ${text}`).buffer), 1, words)) {
         assertStrictEquals(p.checkUuid(text, "it"), text.toLowerCase());
-        const view = new DataView(words.buffer);
-        for (let i = 1; i < 5; i++) view.setInt32(4 * i, words[i]!);
-        assertStrictEquals(p.readUuid(new Uint8Array(words.buffer), 4), text.toLowerCase());
-        assertStrictEquals(words[0]! | words[5]!, 0);
+        assertStrictEquals(p.readUuidOf(words), text.toLowerCase());
+        assertStrictEquals(words[4], 0);
       } else assertThrows(() => p.checkUuid(text, "it"), TypeError, "it");
     }));
     for (const text of ["", uuid.slice(1), `${uuid}0`, `{${uuid}}`, `${uuid}\n`]) {
       assertThrows(() => p.checkUuid(text, "the id"), TypeError, "as the id");
     }
+  },
+});
+
+Deno.test({
+  name: "readUuidRow reads a row until the first that is none, and knows in text which are counted",
+  permissions: "none",
+  fn() {
+    const anId = fc.oneof(
+      {
+        weight: 9,
+        arbitrary: fc.tuple(anyUuid, fc.constantFrom(..."14789"), fc.constantFrom(..."789abcAB")),
+      },
+      { weight: 1, arbitrary: fc.tuple(anyUuid, fc.constant("g"), fc.constant("8")) },
+    ).map(([text, version, variant]) =>
+      `${text.slice(0, 14)}${version}${text.slice(15, 19)}${variant}${text.slice(20)}`
+    );
+    fc.assert(fc.property(fc.array(anId, { maxLength: 20 }), fc.nat(9), (ids, skip) => {
+      const view = new DataView(utf8(" ".repeat(skip) + ids.join("")).buffer);
+      const starts = Int32Array.from(ids, (_, i) => 36 * i);
+      const words = new Int32Array(4 * ids.length);
+      const good = ids.findIndex((id) => id[14] === "g");
+      const count = good < 0 ? ids.length : good;
+      assertStrictEquals(p.readUuidRow(view, starts, skip, ids.length, words), count);
+      for (let i = 0; i < count; i++) {
+        assertStrictEquals(p.readUuidOf(words.subarray(4 * i)), ids[i]!.toLowerCase());
+        assertStrictEquals(p.isCountedText(view, skip + 36 * i), p.isCounted(words, 4 * i));
+      }
+    }));
   },
 });
 

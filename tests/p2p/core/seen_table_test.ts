@@ -39,6 +39,22 @@ Deno.test({
           set.add(`${id}`);
           assert(table.has(id, 0));
         }
+        // And those that are prepared together, 64 at a time.
+        const together = new SeenTable(seeded(seed));
+        const all = Int32Array.from(ids.flatMap((id) => [...id]));
+        const isNew: boolean[] = [];
+        for (let from = 0; from < ids.length; from += 64) {
+          const count = Math.min(64, ids.length - from);
+          together.prepare(all, 4 * from, count);
+          for (let first = 0; first < count;) {
+            const known = together.addPrepared(first, count);
+            while (isNew.length < from + known) isNew.push(true);
+            if (known < count) isNew.push(false);
+            first = known + 1;
+          }
+        }
+        set.clear();
+        assertEquals(isNew, ids.map((id) => !set.has(`${id}`) && !!set.add(`${id}`)));
       }),
       { numRuns: 300 },
     );
@@ -51,9 +67,14 @@ Deno.test({
   fn() {
     const table = new SeenTable(seeded(3));
     const ids = [1, 2, 1, 3, 2].map(idOf);
-    for (const [index, id] of ids.entries()) table.prepare(id, 0, index);
-    table.warm(ids.length);
-    assertEquals(ids.map((_, index) => table.addPrepared(index)), [true, true, false, true, false]);
+    table.prepare(Int32Array.from(ids.flatMap((id) => [...id])), 0, ids.length);
+    // Each time, how far they were new.
+    const stops = [];
+    for (let first = 0; first < ids.length; first = stops.at(-1)! + 1) {
+      stops.push(table.addPrepared(first, ids.length));
+    }
+    assertEquals(stops, [2, 4]);
+    for (const id of ids) assert(table.has(id, 0));
   },
 });
 
