@@ -100,7 +100,7 @@ const FRAME = new Frame();
 export class FrameConnection {
   static readonly #turnEnd = new TurnEnd<FrameConnection>({
     write: (connection) => connection.#flush(),
-    read: (connection) => connection.#readOn(),
+    read: (connection, isOneOfMany) => connection.#readOn(isOneOfMany),
     isBurst: (connection) => !connection.#closed && connection.#buffer.isBurst,
   });
   /** Where frames for the other side are written. They leave at the end of the turn. */
@@ -269,12 +269,12 @@ export class FrameConnection {
   }
 
   /** Has the next bytes read, unless that is under way. */
-  #read(): void {
+  #read(isOneOfMany = false): void {
     if (this.#reading || this.#paused || this.#atEnd || this.#closed) return;
     this.#reading = true;
     // What comes while the connection is being closed is dropped.
     if (!this.#handler) this.#buffer.start = this.#buffer.end;
-    this.#conn.read(this.#buffer.room()).then(this.#took, this.#failed);
+    this.#conn.read(this.#buffer.room(isOneOfMany)).then(this.#took, this.#failed);
   }
 
   #take(count: number | null): void {
@@ -338,10 +338,10 @@ export class FrameConnection {
     FrameConnection.#turnEnd.read(this);
   }
 
-  #readOn(): void {
+  #readOn(isOneOfMany: boolean): void {
     this.#reading = false;
     if (this.#closed) this.#tellClosed();
-    else this.#read();
+    else this.#read(isOneOfMany);
   }
 
   #flushSoon(): void {

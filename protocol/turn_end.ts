@@ -10,13 +10,15 @@
  * cache until it has left, and takes no more memory than that. The others have the turns after it.
  */
 const MAX_BURSTS = 8;
+/** Up to so many connections that read together are not many: a sender and its recipient are two. */
+const FEW = 2;
 
 /** What is done with a connection when a turn ends. */
 export interface TurnSteps<Connection> {
   /** What was written leaves. */
   write(connection: Connection): void;
-  /** The next read begins. */
-  read(connection: Connection): void;
+  /** The next read begins; whether it is one of many. */
+  read(connection: Connection, isOneOfMany: boolean): void;
   /** Whether that read is a large one. */
   isBurst(connection: Connection): boolean;
 }
@@ -60,7 +62,7 @@ export class TurnEnd<Connection> {
     let bursts = 0;
     for (const connection of readers) {
       if (steps.isBurst(connection) && ++bursts > MAX_BURSTS) this.#readers.push(connection);
-      else steps.read(connection);
+      else steps.read(connection, readers.length > FEW);
     }
     if (bursts > MAX_BURSTS) setImmediate(() => this.#end());
   }

@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { FrameConnection, FrameType, HEADER_BYTES } from "@netlab/protocol";
 import { ReadBuffer } from "../../protocol/read_buffer.ts";
+import { TurnEnd } from "../../protocol/turn_end.ts";
 import { socketTest, tcpPair, within } from "./sockets.ts";
 
 const QUIET_BYTES = 512;
@@ -22,8 +23,8 @@ class Stream {
   #used = 0;
 
   /** A read with `waiting` bytes there; how long the buffer for it was. */
-  read(waiting: number): number {
-    const room = this.buffer.room();
+  read(waiting: number, isOneOfMany = false): number {
+    const room = this.buffer.room(isOneOfMany);
     const count = Math.min(waiting, room.length);
     for (let i = 0; i < count; i++) room[i] = value(this.#written++);
     this.buffer.add(count);
@@ -56,12 +57,12 @@ Deno.test({
   fn() {
     const waiting = fc.oneof(fc.nat(600), fc.nat(OWN_BYTES + 100), fc.nat(BURST_BYTES + 100));
     const left = fc.oneof(fc.nat(100), fc.nat(65_541));
-    const steps = fc.array(fc.tuple(fc.nat(2), waiting, left), { maxLength: 60 });
+    const steps = fc.array(fc.tuple(fc.nat(2), waiting, left, fc.boolean()), { maxLength: 60 });
     fc.assert(
       fc.property(steps, (steps) => {
         const streams = [new Stream(), new Stream(), new Stream()];
-        for (const [which, waiting, left] of steps) {
-          streams[which]!.read(waiting);
+        for (const [which, waiting, left, isOneOfMany] of steps) {
+          streams[which]!.read(waiting, isOneOfMany);
           streams[which]!.use(left);
         }
         for (const { buffer } of streams) buffer.release();
@@ -96,6 +97,52 @@ Deno.test({
     }
     assertEquals(stream.read(100), QUIET_BYTES);
     stream.buffer.release();
+  },
+});
+
+Deno.test({
+  name: "read buffer of one of many connections takes at once what has room, and bursts later",
+  permissions: "none",
+  fn() {
+    const stream = new Stream();
+    const lengths: number[] = [];
+    for (const waiting of [9e9, 9e9, 100_000, 100_000, 9e9, 9e9, 100]) {
+      lengths.push(stream.read(waiting, true));
+      stream.use(0);
+    }
+    assertEquals(lengths, [
+      QUIET_BYTES,
+      16 * QUIET_BYTES,
+      OWN_BYTES,
+      OWN_BYTES,
+      OWN_BYTES,
+      BURST_BYTES,
+      BURST_BYTES,
+    ]);
+    assertEquals(stream.read(100), FIRST_BYTES, "alone again");
+    stream.buffer.release();
+  },
+});
+
+Deno.test({
+  name: "a turn ends with what was written, then the reads, which know whether they are many",
+  permissions: "none",
+  async fn() {
+    const steps: string[] = [];
+    const end = new TurnEnd<string>({
+      write: (who) => steps.push(`${who} writes`),
+      read: (who, isOneOfMany) => steps.push(`${who} reads${isOneOfMany ? ", of many" : ""}`),
+      isBurst: () => false,
+    });
+    end.read("a");
+    end.write("a");
+    end.read("b");
+    assertEquals(steps, []);
+    await Promise.resolve();
+    assertEquals(steps.splice(0), ["a writes", "a reads", "b reads"]);
+    for (const who of ["a", "b", "c"]) end.read(who);
+    await Promise.resolve();
+    assertEquals(steps, ["a reads, of many", "b reads, of many", "c reads, of many"]);
   },
 });
 
