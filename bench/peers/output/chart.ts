@@ -5,14 +5,14 @@
  * @module
  */
 import type { Report, Row, ScenarioReport } from "../report.ts";
-import { formatCircumstances, formatShort } from "./format.ts";
+import { circumstancesOf, formatShort } from "./format.ts";
 
 const COLUMNS = 2;
 const COLUMN_WIDTH = 560;
 const GAP = 32;
 const MARGIN = 24;
-const TITLE_HEIGHT = 76;
-const LABEL_WIDTH = 236;
+const TITLE_HEIGHT = 94;
+const LABEL_WIDTH = 260;
 const VALUE_WIDTH = 120;
 const BAR_WIDTH = COLUMN_WIDTH - LABEL_WIDTH - VALUE_WIDTH;
 const ROW_HEIGHT = 22;
@@ -48,15 +48,15 @@ export function formatChart(report: Report): string {
     y += Math.max(...line.map(({ rows }) => HEAD_HEIGHT + rows.length * ROW_HEIGHT)) + GAP;
   }
   const height = y - GAP + MARGIN;
-  const [where, how] = splitAt(formatCircumstances(report), "; ");
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" ` +
     `width="${WIDTH}" height="${height}" role="img" aria-label="netlab beside other servers">`,
     `<style>${STYLE}</style>`,
     `<rect class="page" width="${WIDTH}" height="${height}"/>`,
     text(MARGIN, MARGIN + 16, "title", "netlab beside other servers"),
-    text(MARGIN, MARGIN + 40, "quiet", where),
-    text(MARGIN, MARGIN + 58, "quiet", how),
+    ...circumstancesOf(report).map((said, line) =>
+      text(MARGIN, MARGIN + 40 + 18 * line, "quiet", said)
+    ),
     ...parts,
     "</svg>",
     "",
@@ -97,9 +97,4 @@ function text(x: number, y: number, kind: string, said: string): string {
 
 function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
-function splitAt(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
 }

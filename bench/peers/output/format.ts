@@ -82,11 +82,20 @@ const BUSY = 0.5;
 
 /** Where and with what it was measured, in two sentences or three. */
 export function formatCircumstances(report: Report): string {
+  const [what, ...rest] = circumstancesOf(report);
+  return `${what}; ${rest.join(" ")}`;
+}
+
+/** The same in three parts: what, on which machine, and how. */
+export function circumstancesOf(report: Report): [what: string, where: string, how: string] {
   const { date, machine, versions, rounds, seconds } = report;
   const products = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `${date.slice(0, 10)}: ${products.join(", ")}; ${formatMachine(machine)}. ` +
+  return [
+    `${date.slice(0, 10)}: ${products.join(", ")}`,
+    `${formatMachine(machine)}.`,
     (machine.load > BUSY ? "Other programs ran as well: compare per second of CPU. " : "") +
-    (rounds === 1 ? `One round of ${seconds} s.` : `Medians of ${rounds} rounds of ${seconds} s.`);
+    (rounds === 1 ? `One round of ${seconds} s.` : `Medians of ${rounds} rounds of ${seconds} s.`),
+  ];
 }
 
 function formatMachine({ cpu, cores, system, deno, pinned, load }: Machine): string {
