@@ -41,7 +41,8 @@ test("jitter is seen in the mean and the percentile, and hardly in the lowest", 
   const { lowMs, meanMs, p95Ms, jitterMs, loss } = stateOf(rounds, proxy.address).times;
   assert(lowMs! >= 10 && lowMs! < 16, `lowest ${lowMs} ms`);
   assert(meanMs! > 14 && p95Ms! > 24, `mean ${meanMs} ms, 95 % within ${p95Ms} ms`);
-  assert(jitterMs > 2, `jitter ${jitterMs} ms`);
+  // What jitter makes late pushes what comes behind it, so neighbours differ by less than it.
+  assert(jitterMs > 1, `jitter ${jitterMs} ms`);
   assertEquals(loss, 0);
 });
 
