@@ -5,10 +5,10 @@
  * @module
  */
 
-/** Writes UUIDs in text, 36 bytes each; no two of one writer are the same. */
+/** Writes UUIDs in text over others, 36 bytes each; no two of one writer are the same. */
 export interface IdWriter {
-  /** Writes one UUID at `at`. */
-  write(view: DataView, at: number): void;
+  /** Writes `count` of them: the first at `at`, each other one `step` bytes behind the one before it. */
+  write(view: DataView, at: number, step: number, count: number): void;
 }
 
 /** The two hex digits of each byte, as they stand in memory on a little-endian read. */
@@ -17,13 +17,15 @@ const DIGITS = Uint16Array.from({ length: 256 }, (_, byte) => {
   return high!.charCodeAt(0) | (low!.charCodeAt(0) << 8);
 });
 
-/** UUIDs of version 4. */
+/** UUIDs of version 4 (RFC 9562), with all of their random bits new. */
 export class RandomIds implements IdWriter {
   readonly #random = new Random();
 
-  write(view: DataView, at: number): void {
-    const random = this.#random;
-    writeId(view, at, random.next(), random.next(), 4, random.next(), random.next());
+  write(view: DataView, at: number, step: number, count: number): void {
+    const random = this.#random.next(4 * count);
+    for (let i = 0; i < 4 * count; i += 4, at += step) {
+      writeId(view, at, random[i]!, random[i + 1]!, 4, random[i + 2]!, random[i + 3]!);
+    }
   }
 }
 
@@ -34,35 +36,38 @@ export class RandomIds implements IdWriter {
  */
 export class CountedIds implements IdWriter {
   readonly #random = new Random();
-  readonly #high = this.#random.next();
-  readonly #low = this.#random.next();
+  readonly #stream = this.#random.next(2).slice();
   /** The first four digits, by which it knows its own. */
-  readonly #begin = digits(this.#high);
+  readonly #begin = digits(this.#stream[0]!);
   #number = 0;
 
-  write(view: DataView, at: number): void {
-    const number = this.#number++;
-    if (view.getInt32(at, true) !== this.#begin || view.getUint8(at + VERSION_AT) !== DIGIT_8) {
-      const low = (this.#low & 0xffff) | (this.#random.next() & 0xffff_0000);
-      writeId(view, at, this.#high, low, 8, this.#random.next(), 0);
+  write(view: DataView, at: number, step: number, count: number): void {
+    for (let left = count; left > 0; left--, at += step) {
+      if (view.getInt32(at, true) !== this.#begin || view.getUint8(at + VERSION_AT) !== DIGIT_8) {
+        const [high, low] = this.#stream;
+        const [more, last] = this.#random.next(2);
+        writeId(view, at, high!, (low! & 0xffff) | (more! & 0xffff_0000), 8, last!, 0);
+      }
+      const number = swap(this.#number++);
+      word(view, at + 28, number);
+      word(view, at + 32, number >>> 16);
     }
-    word(view, at + 28, swap(number));
-    word(view, at + 32, swap(number) >>> 16);
   }
 }
 
 /** The same as 16 bytes, for bundles: the digits behind the stream are new for each. */
 export class BundleIds {
   readonly #random = new Random();
-  readonly #high = this.#random.next();
-  readonly #low = this.#random.next();
+  readonly #stream = this.#random.next(2).slice();
   #number = 0;
 
   /** Writes the id of the first of `count` messages at `at`. */
   write(view: DataView, at: number, count: number): void {
-    view.setInt32(at, this.#high);
-    view.setInt32(at + 4, (this.#low & 0xffff_0000) | 0x8000 | (this.#random.next() & 0xfff));
-    view.setInt32(at + 8, 0x8000_0000 | (this.#random.next() >>> 2));
+    const [high, low] = this.#stream;
+    const [more, last] = this.#random.next(2);
+    view.setInt32(at, high!);
+    view.setInt32(at + 4, (low! & 0xffff_0000) | 0x8000 | (more! & 0xfff));
+    view.setInt32(at + 8, 0x8000_0000 | (last! >>> 2));
     view.setInt32(at + 12, this.#number);
     this.#number += count;
   }
@@ -70,28 +75,44 @@ export class BundleIds {
 
 /** xorshift128: a period of 2^128 - 1. */
 class Random {
-  readonly #state = crypto.getRandomValues(new Uint32Array(4));
+  readonly #state = crypto.getRandomValues(new Int32Array(4));
+  #numbers = new Int32Array(4);
 
-  /** 32 bits. */
-  next(): number {
+  /** So many numbers of 32 bits at least; valid until the next are asked for. */
+  next(count: number): Int32Array {
+    while (this.#numbers.length < count) this.#numbers = new Int32Array(2 * this.#numbers.length);
+    const numbers = this.#numbers;
     const state = this.#state;
-    let t = state[3]!;
-    const s = state[0]!;
-    state[3] = state[2]!;
-    state[2] = state[1]!;
-    state[1] = s;
-    t ^= t << 11;
-    t ^= t >>> 8;
-    state[0] = t ^ s ^ (s >>> 19);
-    return state[0]!;
+    let a = state[0]!;
+    let b = state[1]!;
+    let c = state[2]!;
+    let d = state[3]!;
+    // Four steps in a row, behind which each part of the state is where it was.
+    for (let i = 0; i < count; i += 4) {
+      d ^= d << 11;
+      numbers[i] = d ^= (d >>> 8) ^ a ^ (a >>> 19);
+      c ^= c << 11;
+      numbers[i + 1] = c ^= (c >>> 8) ^ d ^ (d >>> 19);
+      b ^= b << 11;
+      numbers[i + 2] = b ^= (b >>> 8) ^ c ^ (c >>> 19);
+      a ^= a << 11;
+      numbers[i + 3] = a ^= (a >>> 8) ^ b ^ (b >>> 19);
+    }
+    state[0] = a;
+    state[1] = b;
+    state[2] = c;
+    state[3] = d;
+    return numbers;
   }
 }
 
-const HYPHEN = 0x2d;
 const DIGIT_8 = 0x38;
 const VERSION_AT = 14;
 
-/** A UUID of 16 bytes, the lowest byte of `first` first, but for version and variant (RFC 9562). */
+/**
+ * The digits of a UUID of 16 bytes, the lowest byte of `first` first, but for version and variant
+ * (RFC 9562).
+ */
 function writeId(
   view: DataView,
   at: number,
@@ -109,10 +130,6 @@ function writeId(
   word(view, at + 24, third >>> 16);
   word(view, at + 28, fourth);
   word(view, at + 32, fourth >>> 16);
-  view.setUint8(at + 8, HYPHEN);
-  view.setUint8(at + 13, HYPHEN);
-  view.setUint8(at + 18, HYPHEN);
-  view.setUint8(at + 23, HYPHEN);
 }
 
 /** The four bytes the other way round. */

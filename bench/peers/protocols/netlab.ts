@@ -125,9 +125,7 @@ function messages(
   let view: DataView | undefined;
   return repeat(one, bytes, most, (all, count) => {
     view ??= new DataView(all.buffer);
-    for (let at = HEADER_BYTES, left = count; left > 0; left--, at += one.length) {
-      ids.write(view, at);
-    }
+    ids.write(view, HEADER_BYTES, one.length, count);
   });
 }
 
