@@ -12,6 +12,7 @@ import {
   HEADER_BYTES,
   MessageKind,
   UserKind,
+  UUID_TEXT_BYTES,
   writeInformationRequest,
   writePresenceChanges,
 } from "@netlab/protocol";
@@ -216,6 +217,35 @@ Deno.test({
           for (const network of [fast, slow]) network.feed("Ann", frames);
           assertEquals(fast.written(), slow.written(), `${length} bytes for ${recipient}`);
         }
+      }
+    }
+  },
+});
+
+Deno.test({
+  name: "no byte of the names may differ in a row, wherever it is and however long they are",
+  permissions: "none",
+  fn() {
+    const lengths = [[1, 1], [1, 2], [2, 3], [4, 4], [7, 9], [10, 11], [11, 11], [12, 40]] as const;
+    for (const [sender, recipient] of lengths) {
+      const names = ["s".repeat(sender), "r".repeat(recipient)] as const;
+      const namesBytes = sender + recipient + 1;
+      for (let changed = 0; changed < namesBytes; changed++) {
+        const out = new FrameWriter();
+        for (let i = 0; i < 5; i++) {
+          const message = { sender: "", recipient: names[1], text: encoder.encode("text") };
+          write(out, names[0], { id: uuid(i), ...message, reserved: 0, kind: 0 });
+        }
+        const frames = out.take();
+        const third = frames.length / 5 * 2;
+        frames[third + HEADER_BYTES + UUID_TEXT_BYTES + 1 + changed]! ^= 1;
+        const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
+        for (const network of [fast, slow]) {
+          for (const name of names) network.joinBare(name);
+          network.feed(names[0], frames);
+        }
+        assertEquals(fast.written(), slow.written(), `${names} with byte ${changed} changed`);
+        assert(fast.passed > 0);
       }
     }
   },

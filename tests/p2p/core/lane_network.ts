@@ -84,15 +84,18 @@ export class LaneNetwork {
       const abilities = number < 2 ? 0 : Ability.Bundles;
       this.#join(name, (out) => writeSessionRegistration(out, { session, name, abilities }));
     }
-    for (const name of ["Text", "Тест"]) {
-      this.#join(name, (out) => writeBareRegistration(out, name));
-    }
+    for (const name of ["Text", "Тест"]) this.joinBare(name);
     this.#joinServer("peer", FAR_SERVER, "Far");
     this.#joinServer("other", OTHER_SERVER, "Off");
     this.#joinServer("newer", NEWER_SERVER, "New", [Capability.Bundle]);
     const names = ["Ann", "Bo", "Cy", "Dee", "Far", "New", "Off", "Text", "Тест"];
     assertEquals([...this.core.users.names()].sort(), names);
     for (const { out } of this.ports.values()) out.take();
+  }
+
+  /** One more user who reads text. */
+  joinBare(name: string): void {
+    this.#join(name, (out) => writeBareRegistration(out, name));
   }
 
   #join(name: string, write: (out: FrameWriter) => void): void {
