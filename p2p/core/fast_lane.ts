@@ -172,8 +172,8 @@ export class FastLane {
     return at;
   }
 
-  // In the loops of the two below stands again what `#next` does: with one call less, the compiler makes
-  // one piece of all that they call.
+  // In the loops of `#count` and `#gather` stands again what `#next` does: with one call less, the compiler
+  // makes one piece of all that they call.
 
   /**
    * Delivers the message from `start` to `next`, whose id has been read and is counted, and those behind
@@ -262,7 +262,10 @@ export class FastLane {
     }
   }
 
-  /** Finds out where messages begin, from `at` on, whose ids are looked up as a whole; how many. */
+  /**
+   * Finds out where messages begin, from `start` on, that go the way of the one at `first` and whose ids are
+   * looked up as a whole. Returns how many, at most {@linkcode MAX_BATCH}; of their ids no more is looked at.
+   */
   #gather(bytes: Uint8Array, view: DataView, first: number, start: number, end: number): number {
     const starts = this.#starts;
     const namesBytes = this.#namesBytes;
@@ -282,7 +285,7 @@ export class FastLane {
     return count;
   }
 
-  /** Frames that have arrived have come over no server. */
+  /** Marks frames at hand, from number `first` to before `last`, as having come over no server. */
   #arrived(view: DataView, first: number, last: number): void {
     const starts = this.#starts;
     for (let i = first; i < last; i++) view.setUint16(starts[i]! + 4, 0);
