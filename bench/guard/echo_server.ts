@@ -1,6 +1,6 @@
 /**
  * Answers all bytes with the same bytes and does nothing else: the yardstick for what a server of one
- * thread reaches on a machine. A program; its port is its only argument.
+ * thread reaches on a machine. A program; its port is its only argument, or `--version`.
  *
  * @module
  */
@@ -21,6 +21,10 @@ async function echo(connection: Deno.TcpConn): Promise<void> {
 }
 
 if (import.meta.main) {
+  if (Deno.args[0] === "--version") {
+    console.log(`echo on Deno ${Deno.version.deno}`);
+    Deno.exit();
+  }
   const port = Number(Deno.args[0]);
   for await (const connection of Deno.listen({ hostname: "127.0.0.1", port })) {
     echo(connection).catch(() => {});

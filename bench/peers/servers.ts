@@ -83,7 +83,7 @@ export const PRODUCTS = {
   echo: {
     name: "echo on Deno",
     version: () => Promise.resolve(Deno.version.deno),
-    versionCommand: [Deno.execPath(), "--version"],
+    versionCommand: [Deno.execPath(), "run", ECHO_SERVER, "--version"],
     install: "",
   },
   nats: product("nats-server", "--version"),
