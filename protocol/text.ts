@@ -7,6 +7,8 @@
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** For what is known to be ASCII: one that need not find faults takes a third of the time. */
+const asciiDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** Longest user name: its length travels in one byte. */
@@ -24,8 +26,11 @@ export function readText(
   end: number,
   what: string,
 ): string {
-  const ascii = readShortAscii(bytes, start, end);
-  if (ascii !== undefined) return ascii;
+  const short = readShortAscii(bytes, start, end);
+  if (short !== undefined) return short;
+  if (isAscii(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), start, end)) {
+    return asciiDecoder.decode(bytes.subarray(start, end));
+  }
   try {
     return decoder.decode(bytes.subarray(start, end));
   } catch (cause) {
@@ -35,7 +40,7 @@ export function readText(
   }
 }
 
-/** Up to this length, strings of ASCII are made without the decoder: it costs a microsecond a call. */
+/** Up to this length, strings of ASCII are made without a decoder, in less time: bytes. */
 const SHORT_BYTES = 64;
 
 /** An array for each length: it becomes a string in half the time that a part of a buffer does. */

@@ -145,6 +145,32 @@ Deno.test({
 });
 
 Deno.test({
+  name: "readText finds the one byte that is not ASCII in a text of any length",
+  permissions: "none",
+  fn() {
+    for (const length of [1, 8, 63, 64, 65, 66, 127, 128, 129, 200, 1_000]) {
+      const text = Array.from({ length }, (_, i) => String.fromCharCode(32 + i % 95)).join("");
+      const before = 3;
+      const bytes = new Uint8Array(before + length + 5).fill(0xff);
+      bytes.set(utf8(text), before);
+      const read = () => p.readText(bytes, before, before + length, "thing");
+      assertStrictEquals(read(), text);
+      for (let i = 0; i < length; i++) {
+        const byte = bytes[before + i]!;
+        bytes[before + i] = 0x80;
+        assertThrows(read, p.ProtocolError, "Cannot read the thing");
+        bytes[before + i] = byte;
+        if (i === 0) continue;
+        const pair = bytes.slice(before + i - 1, before + i + 1);
+        bytes.set([0xc3, 0xa9], before + i - 1);
+        assertStrictEquals(read(), `${text.slice(0, i - 1)}é${text.slice(i + 1)}`);
+        bytes.set(pair, before + i - 1);
+      }
+    }
+  },
+});
+
+Deno.test({
   name: "readText reads its part only, and reads on after an error",
   permissions: "none",
   fn() {
