@@ -22,7 +22,7 @@ async function echo(connection: Deno.TcpConn): Promise<void> {
 
 if (import.meta.main) {
   if (Deno.args[0] === "--version") {
-    console.log(`echo on Deno ${Deno.version.deno}`);
+    Deno.stdout.writeSync(new TextEncoder().encode(`echo on Deno ${Deno.version.deno}\n`));
     Deno.exit();
   }
   const port = Number(Deno.args[0]);

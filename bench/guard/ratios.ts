@@ -31,7 +31,12 @@ export const RATIOS: readonly Ratio[] = [
   {
     what: "deliveries in frames over deliveries of bare text",
     of: ({ bare, framed }) => framed / bare,
-    bound: 1.5,
+    bound: 1.05,
+  },
+  {
+    what: "deliveries of bare text over echoed bytes",
+    of: ({ bare, echoed }) => bare / echoed,
+    bound: 0.33,
   },
   {
     what: "routed bytes over echoed bytes",
