@@ -36,7 +36,7 @@ export const RATIOS: readonly Ratio[] = [
   {
     what: "deliveries of bare text over echoed bytes",
     of: ({ bare, echoed }) => bare / echoed,
-    bound: 0.33,
+    bound: 0.36,
   },
   {
     what: "routed bytes over echoed bytes",
