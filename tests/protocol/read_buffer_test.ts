@@ -14,7 +14,8 @@ import { socketTest, tcpPair, within } from "./sockets.ts";
 const QUIET_BYTES = 512;
 const FIRST_BYTES = 32 * 1024;
 const OWN_BYTES = 128 * 1024;
-const BURST_BYTES = 512 * 1024;
+const BURST_BYTES = 1024 * 1024;
+const SHARED_BURST_BYTES = 512 * 1024;
 
 /** Reads as a socket with so many bytes waiting would. */
 class Stream {
@@ -116,8 +117,8 @@ Deno.test({
       OWN_BYTES,
       OWN_BYTES,
       OWN_BYTES,
-      BURST_BYTES,
-      BURST_BYTES,
+      SHARED_BURST_BYTES,
+      SHARED_BURST_BYTES,
     ]);
     assertEquals(stream.read(100), FIRST_BYTES, "alone again");
     stream.buffer.release();
