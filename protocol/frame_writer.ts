@@ -8,6 +8,7 @@ import { giveBuffer, MAX_POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
 import { ErrorCode, NetlabError } from "./errors.ts";
 import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES } from "./frame.ts";
 import { writeUuid } from "./uuid.ts";
+import { copyWords, SHORT_BYTES, SPARE_BYTES } from "./words.ts";
 
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
@@ -17,12 +18,6 @@ const EMPTY_VIEW = new DataView(EMPTY.buffer);
 const FIRST_BYTES = 1_024;
 /** Up to this length, ASCII is faster written here than by the encoder, which is a call out: UTF-16 units. */
 const SHORT_TEXT = 64;
-
-/** Up to this length, a copy in words of 8 bytes is faster than `set`, which needs a view: bytes. */
-const SHORT_BYTES = 192;
-
-/** What is copied in words of 8 bytes may end so many bytes later: bytes. */
-export const SPARE_BYTES = 7;
 
 /** How a {@linkcode FrameWriter} behaves. */
 export interface FrameWriterOptions {
@@ -367,20 +362,6 @@ export class FrameWriter {
     this.#view = buffer === EMPTY
       ? EMPTY_VIEW
       : new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  }
-}
-
-/** Copies what lies from `start` to `end` in words of 8 bytes: up to seven more than that. */
-function copyWords(source: DataView, start: number, end: number, target: DataView, to: number) {
-  let at = start;
-  for (; at + 32 <= end; at += 32, to += 32) {
-    target.setBigInt64(to, source.getBigInt64(at, true), true);
-    target.setBigInt64(to + 8, source.getBigInt64(at + 8, true), true);
-    target.setBigInt64(to + 16, source.getBigInt64(at + 16, true), true);
-    target.setBigInt64(to + 24, source.getBigInt64(at + 24, true), true);
-  }
-  for (; at < end; at += 8, to += 8) {
-    target.setBigInt64(to, source.getBigInt64(at, true), true);
   }
 }
 

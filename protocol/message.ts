@@ -7,9 +7,10 @@
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { type Frame, FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "./frame.ts";
-import { type FrameWriter, SPARE_BYTES } from "./frame_writer.ts";
+import type { FrameWriter } from "./frame_writer.ts";
 import { checkName, checkText, MAX_NAME_BYTES, readName, readText } from "./text.ts";
 import { checkUuid, readUuidText, readUuidWords, UUID_TEXT_BYTES, writeUuidText } from "./uuid.ts";
+import { SPARE_BYTES } from "./words.ts";
 
 /** What one user writes to another. */
 export interface Message {
