@@ -15,6 +15,9 @@ const MAX_FREE_BYTES = 16 * MAX_POOLED_BYTES;
 const free: Uint8Array<ArrayBuffer>[][] = Array.from({ length: 32 }, () => []);
 let freeBytes = 0;
 
+/** How many hold a buffer that may be shared. Weak: who loses a connection may forget to give back. */
+const holders = new WeakMap<ArrayBufferLike, number>();
+
 /** A buffer of `bytes` at least, at most twice as many; 1 to 2^30. What is in it is left from others. */
 export function takeBuffer(bytes: number): Uint8Array<ArrayBuffer> {
   const log = 32 - Math.clz32(bytes - 1);
@@ -24,9 +27,33 @@ export function takeBuffer(bytes: number): Uint8Array<ArrayBuffer> {
   return buffer;
 }
 
-/** Gives back a buffer that {@linkcode takeBuffer} handed out; nobody may use it from now on. */
+/**
+ * The same, and one more may hold it by {@linkcode share}: who reads into it, and who writes what was read
+ * out of it. Nobody else has it until both have given it back.
+ */
+export function takeShareable(bytes: number): Uint8Array<ArrayBuffer> {
+  const buffer = takeBuffer(bytes);
+  holders.set(buffer.buffer, 1);
+  return buffer;
+}
+
+/** Holds a buffer that somebody else has taken; whether that is one to be shared and nobody else does. */
+export function share(memory: ArrayBufferLike): boolean {
+  if (holders.get(memory) !== 1) return false;
+  holders.set(memory, 2);
+  return true;
+}
+
+/** Whether two hold a buffer. */
+export function isShared(buffer: Uint8Array): boolean {
+  return holders.get(buffer.buffer) === 2;
+}
+
+/** Gives back a buffer that was handed out here; who does may not use it from now on. */
 export function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
   const { length } = buffer;
+  if (isShared(buffer)) return void holders.set(buffer.buffer, 1);
+  holders.delete(buffer.buffer);
   if (length > MAX_POOLED_BYTES || freeBytes + length > MAX_FREE_BYTES) return;
   freeBytes += length;
   free[31 - Math.clz32(length)]!.push(buffer);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ErrorCode, ProtocolError } from "./errors.ts";
+import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 
 /** Length of a frame's header: type, subtype, two bytes of length, two reserved. */
 export const HEADER_BYTES = 6;
@@ -208,4 +208,12 @@ export function readFrames(
     visit(frame);
   }
   return at;
+}
+
+/** The error for who wants to send a payload of so many bytes, which is more than a frame holds. */
+export function payloadTooLong(bytes: number): NetlabError {
+  return new NetlabError(
+    ErrorCode.TextTooLong,
+    `Cannot send ${bytes} bytes in one frame: the limit is ${MAX_PAYLOAD_BYTES}`,
+  );
 }

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { giveBuffer, MAX_POOLED_BYTES, takeBuffer } from "./buffer_pool.ts";
-import { ErrorCode, NetlabError } from "./errors.ts";
-import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES } from "./frame.ts";
+import { giveBuffer, MAX_POOLED_BYTES, share, takeBuffer } from "./buffer_pool.ts";
+import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES, payloadTooLong } from "./frame.ts";
 import { writeUuid } from "./uuid.ts";
 import { copyWords, SHORT_BYTES, SPARE_BYTES } from "./words.ts";
 
@@ -18,6 +17,9 @@ const EMPTY_VIEW = new DataView(EMPTY.buffer);
 const FIRST_BYTES = 1_024;
 /** Up to this length, ASCII is faster written here than by the encoder, which is a call out: UTF-16 units. */
 const SHORT_TEXT = 64;
+
+/** So much at least stays where it was read: such a buffer is a large one, whatever of it is used. */
+const MIN_IN_PLACE_BYTES = 4_096;
 
 /** How a {@linkcode FrameWriter} behaves. */
 export interface FrameWriterOptions {
@@ -61,6 +63,8 @@ export class FrameWriter {
   #usual = FIRST_BYTES;
   #frameStart = -1;
   #overflowed = false;
+  /** What waits stands in the buffer that it was read into, and more is read from there. */
+  #isInPlace = false;
 
   /** A writer with an empty buffer. */
   constructor(options: FrameWriterOptions = {}) {
@@ -103,7 +107,7 @@ export class FrameWriter {
     this.#frameStart = -1;
     if (length > MAX_PAYLOAD_BYTES) {
       this.#length = start;
-      throw tooLong(length);
+      throw payloadTooLong(length);
     }
     this.#buffer[start + 2] = length >>> 8;
     this.#buffer[start + 3] = length;
@@ -145,11 +149,8 @@ export class FrameWriter {
 
   /** Writes a 32-bit number of a payload, big-endian. */
   u32(value: number): void {
-    const at = this.#claim(4);
-    this.#buffer[at] = value >>> 24;
-    this.#buffer[at + 1] = value >>> 16;
-    this.#buffer[at + 2] = value >>> 8;
-    this.#buffer[at + 3] = value;
+    this.u16(value >>> 16);
+    this.u16(value);
   }
 
   /** Writes a whole number from 0 to 2^53 - 1 as 64 bits of a payload, big-endian. */
@@ -165,7 +166,7 @@ export class FrameWriter {
   bytes(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     if (end - start > MAX_PAYLOAD_BYTES && this.#frameStart >= 0) {
       this.cancel();
-      throw tooLong(end - start);
+      throw payloadTooLong(end - start);
     }
     const at = this.#claim(end - start);
     if (this.#overflowed) return;
@@ -247,7 +248,10 @@ export class FrameWriter {
 
   /**
    * Writes the bytes of `source` from `start` to `end` outside of any frame, as they are: text for who
-   * reads text, or whole frames. Made for many short ones.
+   * reads text, or whole frames.
+   *
+   * When nothing waits, and `source` is a large buffer that they were read into, they stay there and the
+   * writer goes on in it, from its beginning: nobody may need any more what stands in front of `end`.
    */
   copy(source: DataView, start: number, end: number): void {
     this.join(EMPTY_VIEW, 0, source, start, end);
@@ -259,24 +263,27 @@ export class FrameWriter {
    * copies.
    */
   join(head: DataView, headBytes: number, source: DataView, start: number, end: number): void {
-    const first = this.#length === 0;
-    const length = end - start;
-    // Eight bytes at a time, so up to seven more are read, and written where the next ones go.
-    const isShort = length <= SHORT_BYTES && end + 8 <= source.byteLength;
-    const at = this.#claim(headBytes + length + (isShort || length < 8 ? 8 : 0));
-    if (this.#overflowed) return;
-    const view = this.#view;
-    copyWords(head, 0, headBytes, view, at);
-    const to = at + headBytes;
-    if (isShort) copyWords(source, start, end, view, to);
-    else this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + start, length), to);
-    this.#length = to + length;
-    if (first) this.#onFirstByte?.();
+    const wasEmpty = this.#length === 0;
+    const bytes = headBytes + end - start;
+    if (headBytes === 0 && this.#isIn(source, start, bytes)) {
+      if (start > this.#length) this.#buffer.copyWithin(this.#length, start, end);
+      this.#length += bytes;
+    } else {
+      // Eight bytes at a time, so up to seven more are read, and written where the next ones go.
+      const at = this.#claim(bytes + 8);
+      if (this.#overflowed) return;
+      copyWords(head, 0, headBytes, this.#view, at);
+      this.#put(source, start, end, at + headBytes);
+      this.#length = at + bytes;
+    }
+    if (wasEmpty) this.#onFirstByte?.();
   }
 
   /**
    * The same for a row of pieces with one head: those from number `first` to before `last`, each from `skip`
-   * bytes behind its place in `starts` to the next place there. Room is made once for all of them.
+   * bytes behind its place in `starts` to the next place there. Room is made once for all of them. They
+   * stay where they are, as {@linkcode FrameWriter.copy} says, when the head is shorter than `skip` by
+   * {@linkcode SPARE_BYTES}.
    */
   joinRow(
     head: DataView,
@@ -290,8 +297,9 @@ export class FrameWriter {
     if (first === last) return;
     const wasEmpty = this.#length === 0;
     const bytes = starts[last]! - starts[first]! + (last - first) * (headBytes - skip);
-    // Eight bytes at a time, as above.
-    let to = this.#claim(bytes + 8);
+    // Eight bytes at a time, as above: in place there is room for that in front of the next piece.
+    const isIn = headBytes + SPARE_BYTES <= skip && this.#isIn(source, starts[first]!, bytes);
+    let to = isIn ? this.#length : this.#claim(bytes + 8);
     if (this.#overflowed) return;
     const view = this.#view;
     const headStart = head.getBigInt64(0, true);
@@ -301,11 +309,7 @@ export class FrameWriter {
       to += headBytes;
       const from = starts[i]! + skip;
       const end = starts[i + 1]!;
-      if (end - from <= SHORT_BYTES && end + 8 <= source.byteLength) {
-        copyWords(source, from, end, view, to);
-      } else {
-        this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + from, end - from), to);
-      }
+      this.#put(source, from, end, to);
       to += end - from;
     }
     this.#length = to;
@@ -329,6 +333,34 @@ export class FrameWriter {
     if (taken.buffer.byteLength > 0) giveBuffer(new Uint8Array(taken.buffer as ArrayBuffer));
   }
 
+  /**
+   * Whether `bytes` that stand in `source`, behind `start`, are to stay in it: the writer has nothing else, or
+   * what it has is in there already, in front of them.
+   */
+  #isIn(source: DataView, start: number, bytes: number): boolean {
+    if (this.#isInPlace) {
+      return source.buffer === this.#buffer.buffer && this.#length <= start && this.hasRoom(bytes);
+    }
+    if (this.#length > 0 || bytes < MIN_IN_PLACE_BYTES || !this.hasRoom(bytes)) return false;
+    if (!share(source.buffer)) return false;
+    if (this.#buffer.length > 0) giveBuffer(this.#buffer);
+    this.#use(new Uint8Array(source.buffer as ArrayBuffer));
+    // Whatever else is written moves it away first.
+    this.#room = 0;
+    this.#isInPlace = true;
+    return true;
+  }
+
+  /** Copies a piece to where it and eight bytes more have room. */
+  #put(source: DataView, start: number, end: number, to: number): void {
+    const length = end - start;
+    if (length <= SHORT_BYTES && end + 8 <= source.byteLength) {
+      return copyWords(source, start, end, this.#view, to);
+    }
+    if (this.#isInPlace) this.#buffer.copyWithin(to, start, end);
+    else this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + start, length), to);
+  }
+
   /** Makes room for `bytes` more and returns where they go. */
   #claim(bytes: number): number {
     const at = this.#length;
@@ -350,24 +382,17 @@ export class FrameWriter {
       return;
     }
     const before = this.#buffer;
-    const larger = takeBuffer(Math.max(length, this.#length > 0 ? 2 * before.length : this.#usual));
+    const enough = this.#length > 0 ? 2 * Math.max(this.#length, this.#room) : this.#usual;
+    const larger = takeBuffer(Math.max(length, enough));
     if (this.#length > 0) larger.set(before.subarray(0, this.#length));
     this.#use(larger);
     if (before.length > 0) giveBuffer(before);
   }
 
   #use(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#isInPlace = false;
     this.#buffer = buffer;
     this.#room = Math.min(buffer.length, this.#maxBytes);
-    this.#view = buffer === EMPTY
-      ? EMPTY_VIEW
-      : new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    this.#view = buffer === EMPTY ? EMPTY_VIEW : new DataView(buffer.buffer);
   }
-}
-
-function tooLong(bytes: number): NetlabError {
-  return new NetlabError(
-    ErrorCode.TextTooLong,
-    `Cannot send ${bytes} bytes in one frame: the limit is ${MAX_PAYLOAD_BYTES}`,
-  );
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
+import { giveBuffer, isShared, takeBuffer, takeShareable } from "./buffer_pool.ts";
 
 /** Length while a connection is quiet: bytes. A sign-on fits, and so does most of what people write. */
 const QUIET_BYTES = 512;
@@ -77,7 +77,11 @@ export class ReadBuffer {
     const { bytes, start, end } = this;
     const left = end - start;
     if (!this.#isFilled || this.#own) {
-      if (left > 0) {
+      if (this.#own && isShared(bytes)) {
+        // What was read is being written out of it.
+        this.#moveTo(takeShareable(bytes.length));
+        giveBuffer(bytes);
+      } else if (left > 0) {
         if (start > 0) bytes.copyWithin(0, start, end);
       } else if (this.#quietReads >= QUIET_READS && bytes.length > QUIET_BYTES && !this.#own) {
         this.bytes = takeQuiet();
@@ -88,7 +92,7 @@ export class ReadBuffer {
       giveBack(bytes);
     } else {
       this.#own = bytes;
-      this.#moveTo(takeBuffer(isOneOfMany ? SHARED_BURST_BYTES : BURST_BYTES));
+      this.#moveTo(takeShareable(isOneOfMany ? SHARED_BURST_BYTES : BURST_BYTES));
     }
     this.start = 0;
     this.end = left;

@@ -33,6 +33,10 @@ const NAMES_AT = HEADER_BYTES + UUID_TEXT_BYTES;
 const MIN_BYTES = NAMES_AT + 5;
 /** A name of 255 bytes and `": "`, and what is copied with it for the sake of whole words. */
 const PREFIX_BYTES = 264;
+/** Behind a sender's name, in front of a text. */
+const COLON_AND_SPACE = 0x3a20;
+/** Two names of 255 bytes, and three NULs. */
+const NAMES_BYTES = 2 * MAX_NAME_BYTES + 3;
 /** Messages that go through each step together, at most. */
 const MAX_BATCH = 64;
 
@@ -43,7 +47,11 @@ export class FastLane {
   /** The sender's name and `": "`, for who reads text. */
   readonly #prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
   #prefixBytes = 0;
-  /** How long both names are with the three NULs around them. */
+  /**
+   * Both names of the message at hand, with the three NULs around them. Those behind it are compared with
+   * this and not with where it stood: what is passed on in place is written there.
+   */
+  readonly #names = new DataView(new ArrayBuffer(NAMES_BYTES));
   #namesBytes = 0;
   /** From where on frames are still to be copied. */
   #from = 0;
@@ -72,7 +80,7 @@ export class FastLane {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = start;
     for (;;) {
-      const to = this.#find(link, bytes, at, end);
+      const to = this.#find(link, bytes, view, at, end);
       if (to === undefined) return at;
       const next = to.role === "peer"
         ? this.#relay(link, to, bytes, view, at, end)
@@ -83,7 +91,13 @@ export class FastLane {
   }
 
   /** Finds out where the message at `start` goes; `undefined` when its names are not in order. */
-  #find(link: Link, bytes: Uint8Array, start: number, end: number): Link | undefined {
+  #find(
+    link: Link,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+  ): Link | undefined {
     if (end - start < MIN_BYTES) return undefined;
     const sender = start + NAMES_AT + 1;
     let nul = sender;
@@ -104,25 +118,25 @@ export class FastLane {
     const to = this.#routes.findBeforeNul(bytes, nul + 1, end);
     if (to === undefined || !(to.isUser || to.role === "peer")) return undefined;
     this.#namesBytes = this.#routes.nul + 1 - (start + NAMES_AT);
+    copyFew(view, start + NAMES_AT, start + NAMES_AT + this.#namesBytes, this.#names);
     if (to.role === "bare") {
-      const prefix = this.#prefix;
-      for (let at = sender; at < nul; at++) prefix.setUint8(at - sender, bytes[at]!);
-      prefix.setUint16(nul - sender, COLON_AND_SPACE);
+      copyFew(view, sender, nul, this.#prefix);
+      this.#prefix.setUint16(nul - sender, COLON_AND_SPACE);
       this.#prefixBytes = nul - sender + 2;
     }
     return to;
   }
 
   /**
-   * Where the message ends that begins at `at`, when it is whole, goes the way of the one at `first`, and
-   * has a text that is one; else 0. Its id is not looked at.
+   * Where the message ends that begins at `at`, when it is whole, has the names at hand, and has a text
+   * that is one; else 0. Its id is not looked at.
    */
-  #next(bytes: Uint8Array, view: DataView, first: number, at: number, end: number): number {
+  #next(bytes: Uint8Array, view: DataView, at: number, end: number): number {
     if (end - at < MIN_BYTES || view.getUint16(at) !== PLAIN) return 0;
     const next = at + HEADER_BYTES + view.getUint16(at + 2);
     const text = at + NAMES_AT + this.#namesBytes;
     if (next > end || text > next) return 0;
-    if (!isSame(view, first + NAMES_AT, at + NAMES_AT, this.#namesBytes)) return 0;
+    if (!isSame(this.#names, view, at + NAMES_AT, this.#namesBytes)) return 0;
     return isAscii(view, text, next) || isUtf8(bytes, text, next) ? next : 0;
   }
 
@@ -141,7 +155,7 @@ export class FastLane {
     const limit = start + HOLD_UP_BYTES - out.length;
     let at = start;
     while (at <= limit) {
-      const next = this.#next(bytes, view, start, at, end);
+      const next = this.#next(bytes, view, at, end);
       if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, this.#id)) break;
       const hops = link.isUser ? 1 : view.getUint16(at + 4) + 1;
       if (hops > MAX_HOPS) break;
@@ -162,7 +176,7 @@ export class FastLane {
     let at = start;
     this.#from = start;
     while (at <= limit) {
-      const next = this.#next(bytes, view, start, at, end);
+      const next = this.#next(bytes, view, at, end);
       if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, id)) break;
       at = isCounted(id, 0)
         ? this.#count(to, bytes, view, at, next, last)
@@ -189,6 +203,7 @@ export class FastLane {
   ): number {
     const seen = this.#seen;
     const stream = seen.streams.get(this.#id, 0, bytes, start + NAMES_AT + 1, next)!;
+    const names = this.#names;
     const namesBytes = this.#namesBytes;
     const isFramed = to.role === "session";
     const starts = this.#starts;
@@ -211,7 +226,7 @@ export class FastLane {
       next = at + HEADER_BYTES + view.getUint16(at + 2);
       const text = at + NAMES_AT + namesBytes;
       if (next > end || text > next) break;
-      if (!isSame(view, start + NAMES_AT, at + NAMES_AT, namesBytes)) break;
+      if (!isSame(names, view, at + NAMES_AT, namesBytes)) break;
       if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) break;
       const id = at + HEADER_BYTES;
       if (
@@ -247,7 +262,7 @@ export class FastLane {
     const isFramed = to.role === "session";
     let at = start;
     for (;;) {
-      const found = this.#gather(bytes, view, start, at, end);
+      const found = this.#gather(bytes, view, at, end);
       const count = readUuidRow(view, starts, HEADER_BYTES, found, ids);
       table.prepare(ids, 0, count);
       for (let first = 0; first < count;) {
@@ -263,11 +278,12 @@ export class FastLane {
   }
 
   /**
-   * Finds out where messages begin, from `start` on, that go the way of the one at `first` and whose ids are
-   * looked up as a whole. Returns how many, at most {@linkcode MAX_BATCH}; of their ids no more is looked at.
+   * Finds out where messages begin, from `start` on, that have the names at hand and whose ids are looked up
+   * as a whole. Returns how many, at most {@linkcode MAX_BATCH}; of their ids no more is looked at.
    */
-  #gather(bytes: Uint8Array, view: DataView, first: number, start: number, end: number): number {
+  #gather(bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const starts = this.#starts;
+    const names = this.#names;
     const namesBytes = this.#namesBytes;
     let count = 0;
     let at = start;
@@ -275,7 +291,7 @@ export class FastLane {
       const next = at + HEADER_BYTES + view.getUint16(at + 2);
       const text = at + NAMES_AT + namesBytes;
       if (next > end || text > next) break;
-      if (!isSame(view, first + NAMES_AT, at + NAMES_AT, namesBytes)) break;
+      if (!isSame(names, view, at + NAMES_AT, namesBytes)) break;
       if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) break;
       if (isCountedText(view, at + HEADER_BYTES)) break;
       starts[count++] = at;
@@ -304,26 +320,32 @@ export class FastLane {
   }
 }
 
-/** Behind a sender's name, in front of a text. */
-const COLON_AND_SPACE = 0x3a20;
-
-/** Whether there are the same bytes in two places; 4 at least. */
-function isSame(view: DataView, one: number, other: number, length: number): boolean {
+/** Whether the names stand at `at`, whose `length` bytes `names` begins with; 4 at least. */
+function isSame(names: DataView, view: DataView, at: number, length: number): boolean {
   // Three words of 8 bytes, one over the other where there are fewer bytes.
-  if (length < 8 || length > 24) return isSameToo(view, one, other, length);
+  if (length < 8 || length > 24) return isSameToo(names, view, at, length);
   const last = length - 8;
   const middle = last >>> 1;
-  const differ = (view.getBigInt64(one, true) ^ view.getBigInt64(other, true)) |
-    (view.getBigInt64(one + middle, true) ^ view.getBigInt64(other + middle, true)) |
-    (view.getBigInt64(one + last, true) ^ view.getBigInt64(other + last, true));
+  const differ = (names.getBigInt64(0, true) ^ view.getBigInt64(at, true)) |
+    (names.getBigInt64(middle, true) ^ view.getBigInt64(at + middle, true)) |
+    (names.getBigInt64(last, true) ^ view.getBigInt64(at + last, true));
   return BigInt.asIntN(64, differ) === 0n;
 }
 
 /** The same for very short and for long ones. */
-function isSameToo(view: DataView, one: number, other: number, length: number): boolean {
+function isSameToo(names: DataView, view: DataView, at: number, length: number): boolean {
   const last = length - 4;
   for (let i = 0; i < last; i += 4) {
-    if (view.getInt32(one + i) !== view.getInt32(other + i)) return false;
+    if (names.getInt32(i) !== view.getInt32(at + i)) return false;
   }
-  return view.getInt32(one + last) === view.getInt32(other + last);
+  return names.getInt32(last) === view.getInt32(at + last);
+}
+
+/** Copies a few bytes to the beginning of `target`; not one more, as there may be none. */
+function copyFew(view: DataView, start: number, end: number, target: DataView): void {
+  let at = start;
+  for (; at + 8 <= end; at += 8) {
+    target.setBigInt64(at - start, view.getBigInt64(at, true), true);
+  }
+  for (; at < end; at++) target.setUint8(at - start, view.getUint8(at));
 }

@@ -161,6 +161,7 @@ Deno.test({
   permissions: "none",
   fn() {
     let passed = 0;
+    let inPlace = 0;
     let rows = 0;
     fc.assert(
       fc.property(fc.array(aRow, { minLength: 1, maxLength: 3 }), (some) => {
@@ -173,7 +174,7 @@ Deno.test({
             const id = isCounted
               ? `a0000000-0001-8${random}-9000-a${random}${hex(number)}`
               : uuid(number);
-            const text = encoder.encode("x".repeat(60 + i % 10));
+            const text = encoder.encode("x".repeat(150 + i % 10));
             let message: Sent = { id, sender: "", recipient, text, reserved: 0, kind: 0 };
             for (const [at, fault] of faults) {
               if (at === i) message = { ...message, ...fault(message, number) };
@@ -189,10 +190,12 @@ Deno.test({
           rows += 2 * frames.length;
         }
         passed += fast.passed;
+        inPlace += fast.inPlace;
       }),
       { numRuns: 300 },
     );
     assert(passed > 0.7 * rows, `only ${passed} bytes of ${rows} went through the lane`);
+    assert(inPlace > 0.1 * rows, `only ${inPlace} bytes of ${rows} went on in place`);
   },
 });
 
@@ -248,6 +251,33 @@ Deno.test({
         assert(fast.passed > 0);
       }
     }
+  },
+});
+
+Deno.test({
+  name: "names are compared with those that came, not with a text that was written over them",
+  permissions: "none",
+  fn() {
+    const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
+    // Wherever the first message had its names, there stand others now.
+    const text = encoder.encode("\0Ann\0Tex2\0".repeat(20));
+    for (const network of [fast, slow]) {
+      network.joinBare("Tex2");
+      // The ways are known from now on.
+      for (const recipient of ["Text", "Tex2"]) network.feed("Ann", row("Ann", recipient, 1, 1));
+      network.written();
+    }
+    const out = new FrameWriter();
+    for (let i = 0; i < 320; i++) {
+      // As many as go through each step together.
+      const recipient = i % 128 < 64 ? "Text" : "Tex2";
+      const message = { id: uuid(1 + i), sender: "", recipient, text: text.subarray((i + 3) % 10) };
+      write(out, "Ann", { ...message, reserved: 0, kind: 0 });
+    }
+    const frames = out.take();
+    for (const network of [fast, slow]) network.feed("Ann", frames);
+    assertEquals(fast.inPlace, frames.length);
+    assertEquals(fast.written(), slow.written());
   },
 });
 

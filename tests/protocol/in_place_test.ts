@@ -1,0 +1,260 @@
+/**
+ * What is passed on in place: it leaves from the buffer that it was read into, and nobody may write there
+ * until it has; what comes out is the same as if it had been copied.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { FrameConnection, FrameType, FrameWriter, HEADER_BYTES } from "@netlab/protocol";
+import {
+  giveBuffer,
+  isShared,
+  share,
+  takeBuffer,
+  takeShareable,
+} from "../../protocol/buffer_pool.ts";
+import { ReadBuffer } from "../../protocol/read_buffer.ts";
+import { socketTest, tcpPair, within } from "./sockets.ts";
+
+Deno.test({
+  name: "a buffer is shared by two at most, and is nobody's when both have given it back",
+  permissions: "none",
+  fn() {
+    const own = takeBuffer(3 << 20);
+    assert(!share(own.buffer), "only what was taken for that");
+    const buffer = takeShareable(700_000);
+    assert(buffer.length >= 700_000 && !isShared(buffer));
+    assert(share(buffer.buffer));
+    assert(isShared(buffer) && !share(buffer.buffer));
+    for (let holder = 0; holder < 2; holder++) {
+      assert(takeBuffer(700_000) !== buffer);
+      giveBuffer(new Uint8Array(buffer.buffer));
+      assert(!isShared(buffer));
+    }
+    const next = takeBuffer(700_000);
+    assert(next.buffer === buffer.buffer && !share(next.buffer), "taken, and not for sharing");
+  },
+});
+
+const HEAD = "Alice: ";
+/** A read, and what is done with one part of it after the other. */
+const aRead = fc.record({
+  /** What stands in front of each piece: bytes; not much more than the head, or much. */
+  skip: fc.constantFrom(1, HEAD.length, HEAD.length + 6, HEAD.length + 7, 60),
+  parts: fc.array(
+    fc.record({
+      // Copied, put behind a head, left out, or left out for another read; or a frame of one's own.
+      how: fc.oneof(
+        { weight: 10, arbitrary: fc.constantFrom("copy", "row", "row") },
+        { weight: 1, arbitrary: fc.constantFrom("leave out", "other", "own") },
+      ),
+      pieces: fc.array(fc.oneof(fc.nat(12), fc.nat(300), fc.nat(3_000)), { maxLength: 12 }),
+      /** A few bytes that are left out in front of it. */
+      gap: fc.constantFrom(0, 0, 1, 6),
+    }),
+    { maxLength: 8 },
+  ),
+});
+
+/** A writer, and what it has told. */
+function telling(maxBytes: number): { out: FrameWriter; told: string[] } {
+  const told: string[] = [];
+  const out = new FrameWriter({
+    maxBytes,
+    onOverflow: () => told.push("overflow"),
+    onFirstByte: () => told.push("first byte"),
+  });
+  return { out, told };
+}
+
+/** A read of so many bytes, by `factor` not the same as another, that may be shared. */
+function someRead(bytes: number, factor: number): Uint8Array<ArrayBuffer> {
+  const read = takeShareable(bytes + 8);
+  for (let i = 0; i < bytes; i++) read[i] = (i * factor) ^ (i >>> 8);
+  return read;
+}
+
+Deno.test({
+  name: "frame writer that goes on in a read buffer writes what one writes that copies",
+  permissions: "none",
+  fn() {
+    let inPlace = 0;
+    const head = new DataView(new TextEncoder().encode(HEAD + " ".repeat(9)).buffer);
+    const reads = fc.array(aRead, { minLength: 1, maxLength: 3 });
+    // Some of it is too much.
+    const property = fc.property(
+      reads,
+      fc.integer({ min: 20_000, max: 99_000 }),
+      (reads, maxBytes) => {
+        const fast = telling(maxBytes);
+        const plain = telling(maxBytes);
+        for (const { skip, parts } of reads) {
+          const total = parts.reduce((sum, { gap, pieces }) => {
+            return sum + gap + pieces.reduce((sum, length) => sum + length + skip, 0);
+          }, 0);
+          // Reads that may be shared, and copies of them that may not.
+          const [read, other] = [someRead(total, 7), someRead(total, 11)];
+          const [copy, otherCopy] = [read.slice(), other.slice()];
+          let at = 0;
+          for (const { how, pieces, gap } of parts) {
+            const starts = Int32Array.of(at += gap, ...pieces.map((length) => at += length + skip));
+            for (const { out } of [fast, plain]) {
+              const source = new DataView((out === fast.out ? read : copy).buffer);
+              const another = new DataView((out === fast.out ? other : otherCopy).buffer);
+              if (how === "copy") out.copy(source, starts[0]!, at);
+              if (how === "other") out.copy(another, starts[0]!, at);
+              if (how === "row") {
+                out.joinRow(head, HEAD.length, source, starts, 0, pieces.length, skip);
+              }
+              if (how === "own") out.frame(FrameType.Echo, 0, Uint8Array.of(1, 2, 3));
+            }
+            assertEquals(fast.out.length, plain.out.length);
+            // What comes next is as it was.
+            assertEquals(read.subarray(at, total).toHex(), copy.subarray(at, total).toHex());
+          }
+          const taken = fast.out.take();
+          // Where somebody else reads, if they do not write from there.
+          for (const buffer of [read, other]) {
+            if (taken.buffer === buffer.buffer) inPlace++;
+            else buffer.fill(0xee);
+            giveBuffer(buffer);
+          }
+          assertEquals(taken.toHex(), plain.out.take().toHex());
+          fast.out.recycle(taken);
+          assertEquals(fast.told, plain.told);
+        }
+      },
+    );
+    fc.assert(property, { numRuns: 1_000 });
+    assert(inPlace > 80, `only ${inPlace} times`);
+  },
+});
+
+Deno.test({
+  name: "what goes on in place takes nothing of what stands behind it, and may come twice",
+  permissions: "none",
+  fn() {
+    const head = new DataView(new TextEncoder().encode(HEAD + " ".repeat(9)).buffer);
+    const LONG = 5_000;
+    for (let length = 1; length <= 17; length++) {
+      for (let less = 0; less <= 9; less++) {
+        const skip = HEAD.length + less;
+        const total = 2 * skip + LONG + less + 2 * length;
+        const read = someRead(total, 7);
+        const copy = read.slice();
+        const [fast, plain] = [telling(1e6), telling(1e6)];
+        for (const { out } of [fast, plain]) {
+          const source = new DataView((out === fast.out ? read : copy).buffer);
+          const starts = Int32Array.of(0, skip + LONG, 2 * skip + LONG + length);
+          out.joinRow(head, HEAD.length, source, starts, 0, 2, skip);
+          const rest = (of: Uint8Array) => of.subarray(starts[2]!, total).toHex();
+          if (out === fast.out) assertEquals(rest(read), rest(copy), `${length} ${less}`);
+          out.copy(source, starts[2]! + less, starts[2]! + less + length);
+          out.copy(source, total - length, total);
+        }
+        assertEquals(fast.out.take().toHex(), plain.out.take().toHex(), `${length} ${less}`);
+      }
+    }
+    const source = new DataView(someRead(LONG, 7).buffer);
+    const { out } = telling(1e6);
+    for (let time = 0; time < 3; time++) out.copy(source, 0, LONG);
+    assertEquals(out.take().toHex(), new Uint8Array(source.buffer, 0, LONG).toHex().repeat(3));
+  },
+});
+
+Deno.test({
+  name: "read buffer goes on in another one while what it read is written",
+  permissions: "none",
+  fn() {
+    const buffer = new ReadBuffer();
+    const fill = (value: number) => {
+      const room = buffer.room();
+      room.fill(value);
+      buffer.add(room.length);
+      return room.length;
+    };
+    let old = 1;
+    while (fill(old) < 1024 * 1024) {
+      buffer.start = buffer.end;
+      old++;
+    }
+    const read = buffer.bytes;
+    assert(share(read.buffer));
+    // The last few bytes are a part of a frame.
+    buffer.start = buffer.end - 5;
+    buffer.settle();
+    const fresh = old + 1;
+    fill(fresh);
+    assert(buffer.bytes !== read);
+    assertEquals([...buffer.bytes.subarray(0, 7)], [old, old, old, old, old, fresh, fresh]);
+    assert(read.every((byte) => byte === old), "nobody wrote there");
+    giveBuffer(read);
+    assert(!isShared(read));
+    buffer.start = buffer.end;
+    buffer.release();
+  },
+});
+
+const FRAMES = 30_000;
+const PAYLOAD_BYTES = 1_000;
+/** Rows of a hundred frames go to one recipient and the other in turn. */
+const whose = (number: number) => (number / 100 | 0) % 2;
+
+/** A recipient: what it is written, and what it has read: how many frames, and the sum of their numbers. */
+async function recipient() {
+  const [here, there] = await tcpPair();
+  const options = { maxPendingBytes: Infinity, lingerMs: 10_000 };
+  const reader = new FrameConnection(here, options);
+  const seen = { frames: 0, sum: 0 };
+  const read = () =>
+    reader.run({
+      frame({ reserved, bytes, start, end }) {
+        seen.frames++;
+        seen.sum += reserved;
+        assert(bytes.subarray(start, end).every((byte) => byte === (reserved & 0xff)));
+      },
+    });
+  return { connection: new FrameConnection(there, options), read, seen };
+}
+
+socketTest(
+  "what is passed on in place arrives as it was sent, and to whom it was sent",
+  async () => {
+    const [here, there] = await tcpPair();
+    const recipients = [await recipient(), await recipient()] as const;
+    let inPlace = 0;
+    const passing = new FrameConnection(there).run({
+      frame: () => assert(false, "all of them are passed on by the row"),
+      run(bytes, start, end) {
+        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        const last = end - HEADER_BYTES - PAYLOAD_BYTES;
+        let at = start;
+        while (at <= last) {
+          const from = at;
+          const to = whose(view.getUint16(at + 4));
+          while (at <= last && whose(view.getUint16(at + 4)) === to) {
+            at += HEADER_BYTES + PAYLOAD_BYTES;
+          }
+          recipients[to]!.connection.out.copy(view, from, at);
+          if (isShared(bytes)) inPlace++;
+        }
+        return at;
+      },
+    });
+    const sender = new FrameConnection(here, { maxPendingBytes: Infinity, lingerMs: 10_000 });
+    const payload = new Uint8Array(PAYLOAD_BYTES);
+    for (let i = 0; i < FRAMES; i++) sender.out.frame(FrameType.Echo, 0, payload.fill(i), i);
+    await within(sender.close(), "the sender's end");
+    await within(passing, "all that was sent");
+    assert(inPlace > 0);
+    // Only now they read: what did not fit into the sockets has waited, some of it in the buffer of a read.
+    for (const [to, { connection, read, seen }] of recipients.entries()) {
+      const reading = read();
+      await within(connection.close(), "what is still to be written");
+      await within(reading, "what was passed on");
+      const sent = Array.from({ length: FRAMES }, (_, i) => i).filter((i) => whose(i) === to);
+      assertEquals(seen, { frames: sent.length, sum: sent.reduce((sum, i) => sum + i, 0) });
+    }
+  },
+);
