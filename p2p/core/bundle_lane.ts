@@ -27,7 +27,7 @@ export class BundleLane {
 
   /**
    * Passes on the bundles that `link` sent and that lie in `bytes` from `start` on, as far as all is in
-   * order. Writes into their headers. Returns where the first frame begins that it left.
+   * order. Writes into what it passes on. Returns where the first frame begins that it left.
    */
   run(link: Link, bytes: Uint8Array, start: number, end: number): number {
     if (!link.isUser && link.role !== "peer") return start;

@@ -232,7 +232,7 @@ export class RoutingCore {
 
   /**
    * Takes messages that nobody keeps straight from the buffer in which they were read, as many as are in
-   * order; it may write into their headers. Returns where the first frame begins that it leaves to
+   * order; it may write wherever those stood. Returns where the first frame begins that it leaves to
    * {@linkcode RoutingCore.received}. To call it is faster than not to, and makes no other difference.
    */
   run(link: Link, bytes: Uint8Array, start: number, end: number): number {
