@@ -161,7 +161,7 @@ const EMPTY = new Uint8Array(0);
 
 /**
  * Takes whole frames from `bytes`, where they lie from `start` to `end`: as many as it likes, none at
- * all included. Returns where the first begins that it leaves to others.
+ * all included. What it takes it may write over. Returns where the first begins that it leaves to others.
  */
 export type FrameRun = (bytes: Uint8Array, start: number, end: number) => number;
 
