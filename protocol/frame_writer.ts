@@ -12,14 +12,14 @@ import { copyWords, SHORT_BYTES, SPARE_BYTES } from "./words.ts";
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(EMPTY.buffer);
-
 /** The first buffer: bytes. Most that is written in one turn fits. */
 const FIRST_BYTES = 1_024;
 /** Up to this length, ASCII is faster written here than by the encoder, which is a call out: UTF-16 units. */
 const SHORT_TEXT = 64;
-
-/** So much at least stays where it was read: such a buffer is a large one, whatever of it is used. */
+/** So much at least stays where it was read: bytes. More may come to it. */
 const MIN_IN_PLACE_BYTES = 4_096;
+/** And so much when it may have to wait there: nobody keeps a megabyte for less. */
+const MIN_WAITING_BYTES = 32 * 1024;
 
 /** How a {@linkcode FrameWriter} behaves. */
 export interface FrameWriterOptions {
@@ -65,6 +65,8 @@ export class FrameWriter {
   #overflowed = false;
   /** What waits stands in the buffer that it was read into, and more is read from there. */
   #isInPlace = false;
+  /** What was taken was not given back: what comes now may wait. */
+  #isTaken = false;
 
   /** A writer with an empty buffer. */
   constructor(options: FrameWriterOptions = {}) {
@@ -258,9 +260,8 @@ export class FrameWriter {
   }
 
   /**
-   * The same behind the first bytes of `head`, which has seven more to spare. The two are
-   * never put together anywhere else: to read in other words what was just written costs more than both
-   * copies.
+   * The same behind the first bytes of `head`, which has seven more to spare. The two are never put together
+   * anywhere else: to read in other words what was just written costs more than both copies.
    */
   join(head: DataView, headBytes: number, source: DataView, start: number, end: number): void {
     const wasEmpty = this.#length === 0;
@@ -321,6 +322,8 @@ export class FrameWriter {
    * {@linkcode FrameWriter.recycle} gives them back or, without that, for good.
    */
   take(): Uint8Array {
+    if (this.#isInPlace && this.#length < MIN_WAITING_BYTES) this.#grow(this.#length);
+    this.#isTaken = this.#length > 0;
     const taken = this.#buffer.subarray(0, this.#length);
     this.#usual = Math.min(Math.max(this.#length, FIRST_BYTES), MAX_POOLED_BYTES);
     this.#use(EMPTY);
@@ -330,19 +333,17 @@ export class FrameWriter {
 
   /** Gives back what {@linkcode FrameWriter.take} handed out, to be written over by whoever writes next. */
   recycle(taken: Uint8Array): void {
+    this.#isTaken = false;
     if (taken.buffer.byteLength > 0) giveBuffer(new Uint8Array(taken.buffer as ArrayBuffer));
   }
 
-  /**
-   * Whether `bytes` that stand in `source`, behind `start`, are to stay in it: the writer has nothing else, or
-   * what it has is in there already, in front of them.
-   */
+  /** Whether `bytes` of `source`, behind `start`, stay in it: nothing else waits, or it is there in front of them. */
   #isIn(source: DataView, start: number, bytes: number): boolean {
-    if (this.#isInPlace) {
-      return source.buffer === this.#buffer.buffer && this.#length <= start && this.hasRoom(bytes);
-    }
-    if (this.#length > 0 || bytes < MIN_IN_PLACE_BYTES || !this.hasRoom(bytes)) return false;
-    if (!share(source.buffer)) return false;
+    // As much room as a copy needs, so that it makes no difference where that ends.
+    if (!this.hasRoom(bytes + 8)) return false;
+    if (this.#isInPlace) return source.buffer === this.#buffer.buffer && this.#length <= start;
+    const least = this.#isTaken ? MIN_WAITING_BYTES : MIN_IN_PLACE_BYTES;
+    if (this.#length > 0 || bytes < least || !share(source.buffer)) return false;
     if (this.#buffer.length > 0) giveBuffer(this.#buffer);
     this.#use(new Uint8Array(source.buffer as ArrayBuffer));
     // Whatever else is written moves it away first.
@@ -382,8 +383,8 @@ export class FrameWriter {
       return;
     }
     const before = this.#buffer;
-    const enough = this.#length > 0 ? 2 * Math.max(this.#length, this.#room) : this.#usual;
-    const larger = takeBuffer(Math.max(length, enough));
+    const usual = this.#length > 0 ? 2 * Math.max(this.#length, this.#room) : this.#usual;
+    const larger = takeBuffer(Math.max(length, usual));
     if (this.#length > 0) larger.set(before.subarray(0, this.#length));
     this.#use(larger);
     if (before.length > 0) giveBuffer(before);

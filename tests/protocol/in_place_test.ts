@@ -113,11 +113,11 @@ Deno.test({
             // What comes next is as it was.
             assertEquals(read.subarray(at, total).toHex(), copy.subarray(at, total).toHex());
           }
+          for (const buffer of [read, other]) if (isShared(buffer)) inPlace++;
           const taken = fast.out.take();
           // Where somebody else reads, if they do not write from there.
           for (const buffer of [read, other]) {
-            if (taken.buffer === buffer.buffer) inPlace++;
-            else buffer.fill(0xee);
+            if (taken.buffer !== buffer.buffer) buffer.fill(0xee);
             giveBuffer(buffer);
           }
           assertEquals(taken.toHex(), plain.out.take().toHex());
@@ -160,6 +160,33 @@ Deno.test({
     const { out } = telling(1e6);
     for (let time = 0; time < 3; time++) out.copy(source, 0, LONG);
     assertEquals(out.take().toHex(), new Uint8Array(source.buffer, 0, LONG).toHex().repeat(3));
+  },
+});
+
+Deno.test({
+  name: "nobody keeps a read's buffer for a small part of it, and less so when it has to wait",
+  permissions: "none",
+  fn() {
+    const { out } = telling(1e9);
+    const MIB = 1024 * 1024;
+    const copied = (bytes: number) => {
+      const read = someRead(MIB - 8, 7);
+      out.copy(new DataView(read.buffer), 0, bytes);
+      const taken = out.take();
+      assertEquals(taken.length, bytes);
+      assertEquals(taken.at(-1), read[bytes - 1]);
+      const isCopied = taken.buffer !== read.buffer;
+      assertEquals(isShared(read), !isCopied);
+      return { taken, isCopied };
+    };
+    const small = copied(20_000);
+    assert(small.isCopied);
+    assert(copied(5_000).isCopied, "behind the small one");
+    assert(!copied(40_000).isCopied, "this is enough");
+    out.recycle(small.taken);
+    const read = someRead(MIB - 8, 7);
+    out.copy(new DataView(read.buffer), 0, 5_000);
+    assert(isShared(read), "as more may come");
   },
 });
 

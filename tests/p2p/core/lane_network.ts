@@ -94,7 +94,7 @@ export class LaneNetwork {
     this.#joinServer("newer", NEWER_SERVER, "New", [Capability.Bundle]);
     const names = ["Ann", "Bo", "Cy", "Dee", "Far", "New", "Off", "Text", "Тест"];
     assertEquals([...this.core.users.names()].sort(), names);
-    for (const { out } of this.ports.values()) out.take();
+    for (const { out } of this.ports.values()) out.recycle(out.take());
   }
 
   /** One more user who reads text. */
@@ -155,7 +155,9 @@ export class LaneNetwork {
   written(): Record<string, string> {
     const all: Record<string, string> = {};
     for (const [name, port] of this.ports) {
-      all[name] = `${port.out.take().toHex()} ${port.paused} ${port.closed}`;
+      const taken = port.out.take();
+      all[name] = `${taken.toHex()} ${port.paused} ${port.closed}`;
+      port.out.recycle(taken);
     }
     return all;
   }
@@ -166,6 +168,7 @@ export class LaneNetwork {
     for (const [name, { out }] of this.ports) {
       const bytes = out.take();
       all[name] = name === "Text" || name === "Тест" ? bytes.toHex() : apart(bytes);
+      out.recycle(bytes);
     }
     return all;
   }
