@@ -70,18 +70,20 @@ test("lab run that is interrupted leaves no server, and cannot tell", async () =
   assertEquals(stdout.at(-1), "Interrupted: whether the promises were kept cannot be told");
 });
 
-/** The figures of one run of `lab failover`. */
+/** The figures of one run of `lab failover`, and whether its exit code says that all is well. */
 async function failover(...args: string[]) {
   const { code, stdout, stderr } = await Process.run(LAB, ["failover", "--json", ...args], {
     permissions,
   });
-  assertEquals([code, stderr, stdout.length], [0, [], 1]);
-  return JSON.parse(stdout[0]!);
+  assertEquals([stderr, stdout.length], [[], 1]);
+  const found = JSON.parse(stdout[0]!);
+  assertEquals(found.lost, 0);
+  return { ...found, isKept: code === 0 };
 }
 
 test("lab failover finds the users of a crashed server on the others, spread and soon", async () => {
-  const { backMs, lost, spread } = await failover("--servers", "3", "--clients", "100");
-  assertEquals([lost, spread.length], [0, 2]);
+  const { backMs, spread, isKept } = await failover("--servers", "3", "--clients", "100");
+  assertEquals([isKept, spread.length], [true, 2]);
   assertEquals(spread[0] + spread[1], 100);
   assert(Math.max(...spread) <= 100, `${spread}`);
   assert(backMs.p99 < 2_000, `p99 ${backMs.p99} ms`);
@@ -89,18 +91,25 @@ test("lab failover finds the users of a crashed server on the others, spread and
 
 test("lab failover finds users who choose by time and load spread over equals, and soon", async () => {
   const args = ["--system", "rtt", "--servers", "4", "--clients", "100"];
-  const { backMs, lost, spread } = await failover(...args);
-  assertEquals([lost, spread.length], [0, 3]);
-  assert(Math.max(...spread) <= 66, `${spread}`);
-  assert(backMs.p99 < 2_000, `p99 ${backMs.p99} ms`);
+  // Other tests share the machine, and keep one server busier than another: that is a time to choose by, for
+  // as long as it lasts. So the most even of three counts.
+  let most = Infinity;
+  for (let round = 0; round < 3 && most > 66; round++) {
+    const { backMs, spread, isKept } = await failover(...args);
+    assertEquals(spread.length, 3);
+    assert(backMs.p99 < 2_000, `p99 ${backMs.p99} ms`);
+    most = Math.max(...spread);
+    assertEquals(isKept, most <= 66);
+  }
+  assert(most <= 66, `${most} of 100 at one server`);
 });
 
 test("lab failover finds the users of a server that drains elsewhere within 250 ms", async () => {
   // Other tests share the machine and can only make it slower: the best of three is what counts.
   let best = Infinity;
   for (let round = 0; round < 3 && best >= 250; round++) {
-    const { backMs, lost } = await failover("--servers", "3", "--clients", "30", "--drain");
-    assertEquals(lost, 0);
+    const { backMs, isKept } = await failover("--servers", "3", "--clients", "30", "--drain");
+    assert(isKept);
     best = Math.min(best, backMs.p99);
   }
   assert(best < 250, `p99 ${best} ms`);
