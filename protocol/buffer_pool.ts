@@ -1,7 +1,7 @@
 /**
  * Buffers that nobody uses at the moment, for whoever needs one next: to have new memory zeroed, and
- * touched for the first time, costs more than all that is done with it. Owns how much is kept; knows
- * nothing of what is in a buffer.
+ * touched for the first time, costs more than all that is done with it. Owns how much is kept, and who
+ * shares a buffer; knows nothing of what is in it.
  *
  * @module
  */

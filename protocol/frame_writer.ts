@@ -1,6 +1,6 @@
 /**
- * Frames into one growing buffer, so that many of them leave in one write. Owns the buffer and the
- * header's encoding; knows neither what payloads mean nor where the bytes go.
+ * Frames into one growing buffer, or on in the one that they were read into, so that many of them leave in
+ * one write. Owns the buffer and the header's encoding; knows neither what payloads mean nor where they go.
  *
  * @module
  */

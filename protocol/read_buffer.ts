@@ -30,7 +30,7 @@ const BURST_BYTES = 1024 * 1024;
  * The same for one of many connections that read together. What all of them bring is to leave before
  * the processor's cache has lost it: with fifty, twice as much costs a seventh more time.
  */
-const SHARED_BURST_BYTES = 512 * 1024;
+const BURST_OF_MANY_BYTES = 512 * 1024;
 /** So many connections keep what they borrowed while much comes: all their reads are large ones. */
 const MAX_KEPT = 8;
 
@@ -92,7 +92,7 @@ export class ReadBuffer {
       giveBack(bytes);
     } else {
       this.#own = bytes;
-      this.#moveTo(takeShareable(isOneOfMany ? SHARED_BURST_BYTES : BURST_BYTES));
+      this.#moveTo(takeShareable(isOneOfMany ? BURST_OF_MANY_BYTES : BURST_BYTES));
     }
     this.start = 0;
     this.end = left;

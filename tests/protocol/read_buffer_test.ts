@@ -15,7 +15,7 @@ const QUIET_BYTES = 512;
 const FIRST_BYTES = 32 * 1024;
 const OWN_BYTES = 128 * 1024;
 const BURST_BYTES = 1024 * 1024;
-const SHARED_BURST_BYTES = 512 * 1024;
+const BURST_OF_MANY_BYTES = 512 * 1024;
 
 /** Reads as a socket with so many bytes waiting would. */
 class Stream {
@@ -117,8 +117,8 @@ Deno.test({
       OWN_BYTES,
       OWN_BYTES,
       OWN_BYTES,
-      SHARED_BURST_BYTES,
-      SHARED_BURST_BYTES,
+      BURST_OF_MANY_BYTES,
+      BURST_OF_MANY_BYTES,
     ]);
     assertEquals(stream.read(100), FIRST_BYTES, "alone again");
     stream.buffer.release();
