@@ -39,7 +39,7 @@ const LEAVE_MS = 5_000;
 export interface AttachmentEvents {
   /** A frame for the session came in. */
   frame(frame: Frame, from: Attachment): void;
-  /** Bare text came in, from a first-generation server: whatever one read brought. */
+  /** Bare text came in, from a legacy server: whatever one read brought. */
   text(text: string, from: Attachment): void;
   /** The server listed the servers it knows. */
   servers(addresses: string[]): void;
@@ -55,8 +55,8 @@ export class Attachment implements Outlet {
   readonly address: string;
   /** Resolves when the connection has ended, with the reason if it was not this side's wish. */
   readonly ended: Promise<NetlabError | undefined>;
-  /** Whether the server belongs to the first generation: bare text, no receipts. */
-  firstGeneration = false;
+  /** Whether it is a legacy server: bare text, no receipts. */
+  legacy = false;
   /** When the last frame came in, in milliseconds of `performance.now()`. */
   heardAt: number = performance.now();
   readonly #connection: FrameConnection;
@@ -104,7 +104,7 @@ export class Attachment implements Outlet {
 
   /** Whether the server sends receipts. */
   get receipts(): boolean {
-    return !this.firstGeneration;
+    return !this.legacy;
   }
 
   /** Whether the server takes many messages in one frame. */
@@ -147,7 +147,7 @@ export class Attachment implements Outlet {
       clearTimeout(id);
     }
     if (!moves || !this.#capabilities.has(Capability.Disconnect)) await this.#connection.end();
-    const timer = setTimeout(() => this.abort(), this.firstGeneration ? 0 : LEAVE_MS);
+    const timer = setTimeout(() => this.abort(), this.legacy ? 0 : LEAVE_MS);
     await this.ended;
     clearTimeout(timer);
   }
@@ -165,7 +165,7 @@ export class Attachment implements Outlet {
       this.#capabilities = readCapabilities(answer.payload);
     }
     if (this.#capabilities.size === 0) {
-      this.firstGeneration = true;
+      this.legacy = true;
       this.#readText();
       writeBareRegistration(this.out, name);
       return;

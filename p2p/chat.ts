@@ -99,9 +99,7 @@ export class Chat {
   static describe(status: ClientStatus): string | undefined {
     switch (status.state) {
       case "connected": {
-        const plain = status.firstGeneration
-          ? ", a first-generation server: nothing is confirmed"
-          : "";
+        const plain = status.legacy ? ", a legacy server: nothing is confirmed" : "";
         return dim(`connected to ${status.server}${plain}`);
       }
       case "reconnecting":

@@ -155,7 +155,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * Many may be under way at one time; those to one recipient arrive in order.
    *
    * @returns When the server has the message safe: it will be delivered once the recipient is there.
-   *   {@linkcode Sent.delivered} tells when. A first-generation server tells nothing: there, both come
+   *   {@linkcode Sent.delivered} tells when. A legacy server tells nothing: there, both come
    *   as soon as it was written.
    * @throws {NetlabError} {@linkcode ErrorCode.MailboxFull} when too many messages wait for the
    *   recipient, {@linkcode ErrorCode.StorageFailed} when the server cannot write it down,

@@ -12,8 +12,8 @@ import { backoffMs } from "./core/discovery.ts";
 
 /** Where a client stands. */
 export type ClientStatus =
-  /** It is registered at a server; `firstGeneration` says that this one sends no receipts. */
-  | { state: "connected"; server: string; firstGeneration: boolean }
+  /** It is registered at a server; `legacy` says that this one sends no receipts. */
+  | { state: "connected"; server: string; legacy: boolean }
   /** It has lost its server, and looks for one. */
   | { state: "reconnecting"; reason: string }
   /** It is at its end: closed, or given up because of an error. */
@@ -168,7 +168,7 @@ export class Roaming {
     this.#events.status({
       state: "connected",
       server: attachment.address,
-      firstGeneration: attachment.firstGeneration,
+      legacy: attachment.legacy,
     });
     void attachment.ended.then(async (reason) => {
       await this.#switching;
@@ -258,7 +258,7 @@ export class Roaming {
   }
 }
 
-/** A first-generation server delivers `sender: text`, and whatever one read brings is one message. */
+/** A legacy server delivers `sender: text`, and whatever one read brings is one message. */
 function bareMessage(text: string, { address }: Attachment, recipient: string): Message {
   const colon = text.indexOf(": ");
   return {

@@ -12,11 +12,11 @@ export const HEADER_BYTES = 6;
 /** Longest payload: the length field has two bytes. */
 export const MAX_PAYLOAD_BYTES = 65_535;
 
-/** Frame types. Append only: 0 to 5 are the first generation's, the rest came with netlab. */
+/** Frame types. Append only: 0 to 5 are those of the legacy programs, the rest came with netlab. */
 export const FrameType = {
   /** Asks for information; the subtype says which. */
   InformationRequest: 0,
-  /** Answers an information request; unasked, subtype 1 announces a first-generation server. */
+  /** Answers an information request; unasked, subtype 1 announces a legacy server. */
   InformationResponse: 1,
   /** Registers a connection as a user or as a server. */
   Registration: 2,
@@ -45,13 +45,13 @@ export const Information = {
   Servers: 0,
   /** The users that are known. */
   Users: 1,
-  /** What the answering party can do; a first-generation server answers with nothing. */
+  /** What the answering party can do; a legacy server answers with nothing. */
   Capabilities: 2,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Registration}. */
 export const Registration = {
-  /** A user who reads bare text: every first-generation client. */
+  /** A user who reads bare text: every legacy client. */
   BareUser: 1,
   /** A user who reads frames. */
   Session: 2,

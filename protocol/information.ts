@@ -1,6 +1,6 @@
 /**
  * Payloads of types 0 and 1: questions about servers, users and capabilities, and their answers; and
- * the announcement of first-generation servers. Bytes in, values out.
+ * the announcement of legacy servers. Bytes in, values out.
  *
  * @module
  */
@@ -100,7 +100,7 @@ export function readUsers(payload: Uint8Array): string[] {
 
 /**
  * What a party can do: words of {@linkcode Capability} and, from newer parties, others. Empty for a
- * first-generation server.
+ * legacy server.
  */
 export function readCapabilities(payload: Uint8Array): Set<string> {
   return new Set(readItems(payload, "list of capabilities"));

@@ -16,7 +16,7 @@ export const UserKind = {
   Session: 1,
   /** As a user who reads bare text. */
   Bare: 2,
-  /** At a first-generation server that this one speaks for. */
+  /** At a legacy server that this one speaks for. */
   Behind: 3,
 } as const;
 

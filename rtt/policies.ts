@@ -33,7 +33,7 @@ export function createPolicy(
   }
 }
 
-/** The first sample wins, for as long as the server answers: what first-generation clients do. */
+/** The first sample wins, for as long as the server answers: what legacy clients do. */
 class OncePolicy implements Policy {
   decide({ servers, used }: Situation): Verdict {
     if (used) return { server: used.server, because: "it was the fastest at the start" };

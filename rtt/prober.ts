@@ -133,7 +133,7 @@ class ServerProbe {
     return this.#ended === undefined;
   }
 
-  /** What the server can do, in words; none for a first-generation server. */
+  /** What the server can do, in words; none for a legacy server. */
   capabilities(missed: ProbeOptions["missed"]): Promise<Set<string>> {
     return this.#askFor(Information.Capabilities, readCapabilities, missed);
   }

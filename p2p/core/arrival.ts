@@ -17,7 +17,7 @@ import {
   readUuidOf,
   type Receipt,
 } from "@netlab/protocol";
-import type { FirstGeneration } from "./first_generation.ts";
+import type { LegacyServers } from "./legacy.ts";
 import type { HandOver } from "./hand_over.ts";
 import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
@@ -38,8 +38,8 @@ export interface ArrivalParts {
   readonly mailbox: Mailbox;
   /** The users of this server take messages here. */
   readonly handOver: HandOver;
-  /** The first-generation servers next to this one. */
-  readonly firstGeneration: FirstGeneration;
+  /** The legacy servers next to this one. */
+  readonly legacy: LegacyServers;
   /** Answers go out here. */
   readonly receipts: Receipts;
   /** Messages that another server wants to keep no more. */
@@ -98,7 +98,7 @@ export class Arrival {
 
   /** Hands a kept message to a user here, or says why not. */
   deliver({ id, recipient, fields, previous, origin }: Arriving): void {
-    const { mailbox, users, handOver, firstGeneration } = this.#parts;
+    const { mailbox, users, handOver, legacy } = this.#parts;
     const user = users.get(recipient);
     if (handOver.wasTaken(fields)) {
       // The one behind it may say that it comes behind this one.
@@ -118,11 +118,11 @@ export class Arrival {
       }
       return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));
     }
-    if (!firstGeneration.has(recipient)) {
+    if (!legacy.has(recipient)) {
       return this.#answer(origin, refused(id, ErrorCode.NoSuchUser, "the recipient has left"));
     }
     const message = fields.bytes.subarray(fields.id, fields.end);
-    firstGeneration.forward(recipient, id, message, (failure) => {
+    legacy.forward(recipient, id, message, (failure) => {
       if (failure === undefined) handOver.markTaken(id);
       this.#answer(
         origin,

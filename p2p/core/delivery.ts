@@ -273,7 +273,7 @@ export class Delivery {
     const here = server === this.#context.id;
     const link = here ? users.get(box.name) : mesh.toward(server);
     if (here && link?.role === "session") return this.#sendOwn(box, link);
-    // A user of this server without a link is one of a first-generation server.
+    // A user of this server without a link is one of a legacy server.
     if (!link && !here) {
       this.#clogged.add(box);
       return;
@@ -307,7 +307,7 @@ export class Delivery {
     this.#clogged.add(box);
   }
 
-  /** Hands a message to a user of this server, or of a first-generation one, who reads text. */
+  /** Hands a message to a user of this server, or of a legacy one, who reads text. */
   #sendText({ id, recipient, message }: KeptEntry): void {
     const fields = this.#fields.read(message, 0, message.length);
     const origin = this.#context.id;

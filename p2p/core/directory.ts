@@ -220,7 +220,7 @@ export class Directory {
 
 /**
  * Whether two users of one name are one and the same: a session while it moves from server to
- * server, or a first-generation user for whom several servers speak.
+ * server, or a legacy user for whom several servers speak.
  */
 export function isSameUser(a: UserRecord, b: UserRecord): boolean {
   if (a.kind !== b.kind) return false;

@@ -29,7 +29,7 @@ export function backoffMs(failures: number, random: number): number {
 interface Known {
   /** Given at start, never dropped. */
   readonly configured: boolean;
-  state: "waiting" | "dialling" | "linked" | "self" | "first-generation";
+  state: "waiting" | "dialling" | "linked" | "self" | "legacy";
   /** The id of the server that answered there last. */
   server: string | undefined;
   failures: number;
@@ -109,17 +109,17 @@ export class Discovery {
     if (known) known.state = "self";
   }
 
-  /** A first-generation server answers at `address`. */
-  isFirstGeneration(address: string): void {
+  /** A legacy server answers at `address`. */
+  isLegacy(address: string): void {
     const known = this.#known.get(address) ?? this.#add(address, false);
-    known.state = "first-generation";
+    known.state = "legacy";
     known.failures = 0;
   }
 
-  /** Whether a first-generation server is known on that host. */
-  hasFirstGenerationOn(host: string): boolean {
+  /** Whether a legacy server is known on that host. */
+  hasLegacyOn(host: string): boolean {
     for (const [address, known] of this.#known) {
-      if (known.state === "first-generation" && address.startsWith(`${host}:`)) return true;
+      if (known.state === "legacy" && address.startsWith(`${host}:`)) return true;
     }
     return false;
   }

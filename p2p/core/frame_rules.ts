@@ -24,7 +24,7 @@ import {
 } from "@netlab/protocol";
 import type { Arrival } from "./arrival.ts";
 import type { Delivery } from "./delivery.ts";
-import type { FirstGeneration } from "./first_generation.ts";
+import type { LegacyServers } from "./legacy.ts";
 import type { Link } from "./link.ts";
 import type { Questions } from "./questions.ts";
 import type { Receipts } from "./receipts.ts";
@@ -58,8 +58,8 @@ export interface FrameRuleParts {
   readonly receipts: Receipts;
   /** Questions about receipts. */
   readonly questions: Questions;
-  /** The first-generation servers next to this one. */
-  readonly firstGeneration: FirstGeneration;
+  /** The legacy servers next to this one. */
+  readonly legacy: LegacyServers;
 }
 
 /** The rules of every messaging server, by frame type. */
@@ -106,15 +106,15 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
       case Information.Capabilities:
         return writeInformationResponse(out, frame.subtype, this.#core.capabilities());
       default:
-        // As the first generation answers what it does not know.
+        // As legacy servers answer what it does not know.
         return writeInformationResponse(out, frame.subtype, []);
     }
   }
 
-  /** An answer, or the announcement of a first-generation server, which nobody asked for. */
+  /** An answer, or the announcement of a legacy server, which nobody asked for. */
   #learn(link: Link, frame: Frame): void {
     if (link.role === "probe" || link.role === "peer") this.#core.mesh.received(link, frame);
-    else if (link.role === "first-generation") this.#parts.firstGeneration.received(link, frame);
+    else if (link.role === "legacy") this.#parts.legacy.received(link, frame);
     else if (link.role === "stranger" && frame.subtype === Information.Users) {
       this.#core.mesh.discovery.learn(`${link.remoteHost}:${readAnnouncement(frame.payload)}`);
     }

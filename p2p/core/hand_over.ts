@@ -90,7 +90,7 @@ export class HandOver {
    */
   kept(user: Link, fields: MessageFields, origin: string, isThere: boolean): boolean {
     const id = messageId(fields);
-    // Nor is a copy handed over that comes by way of a first-generation server and is not kept.
+    // Nor is a copy handed over that comes by way of a legacy server and is not kept.
     if (isCounted(fields.idWords, 0)) this.#isNew(fields);
     if (user.role !== "session") {
       this.markTaken(id);

@@ -20,9 +20,9 @@ export type Role =
   | "peer"
   /** An address that was dialled to learn what is there. */
   | "probe"
-  /** A first-generation server, asked for its users now and then. */
-  | "first-generation"
-  /** A first-generation server, for one frame. */
+  /** A legacy server, asked for its users now and then. */
+  | "legacy"
+  /** A legacy server, for one frame. */
   | "courier";
 
 /** A writer is held up for one slow reader at most so long; then that reader's messages are refused. */

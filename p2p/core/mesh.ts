@@ -53,8 +53,8 @@ export interface MeshEvents {
   waysChanged(): void;
   /** Servers came into reach. */
   reachGrew(): void;
-  /** What was dialled turned out to be a first-generation server. */
-  foundFirstGeneration(link: Link): void;
+  /** What was dialled turned out to be a legacy server. */
+  foundLegacy(link: Link): void;
 }
 
 /** This server's place among the others. */
@@ -270,7 +270,7 @@ export class Mesh {
     const { capabilities } = link;
     if (capabilities.size === 0) {
       this.#expiring.delete(link);
-      this.#events.foundFirstGeneration(link);
+      this.#events.foundLegacy(link);
     } else if (capabilities.has(Capability.Peer)) {
       writePeerRegistration(link.port.out, this.#registration());
     } else {

@@ -14,7 +14,7 @@ export * from "./directory.ts";
 export * from "./discovery.ts";
 export * from "./ended_stories.ts";
 export * from "./fast_lane.ts";
-export * from "./first_generation.ts";
+export * from "./legacy.ts";
 export * from "./frame_rules.ts";
 export * from "./hand_over.ts";
 export * from "./host.ts";

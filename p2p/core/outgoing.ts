@@ -50,7 +50,7 @@ export interface Outcome {
 export interface Outlet {
   /** Where frames are written. */
   readonly out: FrameWriter;
-  /** Whether the server keeps messages and sends receipts; those of the first generation do not. */
+  /** Whether the server keeps messages and sends receipts; legacy servers do not. */
   readonly receipts: boolean;
   /** Whether the server takes many messages in one frame. */
   readonly bundles: boolean;
@@ -254,7 +254,7 @@ export class Outgoing {
     }
     sending.bytes = out.length - before;
     this.#underWayBytes += sending.bytes;
-    // The first generation tells nothing: what was written is all there is to know.
+    // A legacy server tells nothing: what was written is all there is to know.
     if (!receipts) this.#end(sending);
   }
 

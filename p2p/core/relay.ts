@@ -19,7 +19,7 @@ import {
   writeAlive,
 } from "@netlab/protocol";
 import type { Delivery } from "./delivery.ts";
-import type { FirstGeneration } from "./first_generation.ts";
+import type { LegacyServers } from "./legacy.ts";
 import type { HandOver } from "./hand_over.ts";
 import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
@@ -41,8 +41,8 @@ export interface RelayParts {
   readonly users: Users;
   /** The links to other servers. */
   readonly mesh: Mesh;
-  /** The first-generation servers next to this one. */
-  readonly firstGeneration: FirstGeneration;
+  /** The legacy servers next to this one. */
+  readonly legacy: LegacyServers;
   /** The users of this server take messages here. */
   readonly handOver: HandOver;
   /** Messages whose senders want receipts are kept here. */
@@ -72,14 +72,14 @@ export class Relay {
   }
 
   /**
-   * A message came in, from a user, a server, or a first-generation server.
+   * A message came in, from a user, a server, or a legacy server.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} when its sender is not the user of the
    *   connection, {@linkcode ErrorCode.NotRegistered} when the connection may not send,
    *   {@linkcode ErrorCode.Malformed} when it is no message. It is dropped then.
    */
   message(link: Link, frame: Frame): void {
-    const { users, firstGeneration, delivery } = this.#parts;
+    const { users, legacy, delivery } = this.#parts;
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
     if (link.isUser) checkSender(link, fields);
     else if (link.role !== "peer") this.#checkStranger(link, fields);
@@ -92,9 +92,9 @@ export class Relay {
       this.#remember(fields, user);
       return this.#handOver(link, fields, user);
     }
-    // Two first-generation servers may know this one and not each other; if they do, the one that
+    // Two legacy servers may know this one and not each other; if they do, the one that
     // has the recipient drops the second copy.
-    if (firstGeneration.has(recipient)) return this.#handOn(fields, recipient);
+    if (legacy.has(recipient)) return this.#handOn(fields, recipient);
     const hops = hopsOf(link, frame);
     const next = this.#toward(recipient);
     if (!next) {
@@ -201,14 +201,14 @@ export class Relay {
     if (this.#hasRoom(link, user, fields, user.name)) this.#parts.handOver.plain(user, fields);
   }
 
-  /** Gives a message to a first-generation server. */
+  /** Gives a message to a legacy server. */
   #handOn(fields: MessageFields, recipient: string): void {
-    const { handOver, firstGeneration, receipts } = this.#parts;
+    const { handOver, legacy, receipts } = this.#parts;
     if (handOver.wasTaken(fields)) return;
     const id = messageId(fields);
     const sender = senderOf(fields);
     const message = fields.bytes.subarray(fields.id, fields.end);
-    firstGeneration.forward(recipient, id, message, (failure) => {
+    legacy.forward(recipient, id, message, (failure) => {
       if (failure === undefined) return handOver.markTaken(id);
       const reason = `Cannot deliver to ${recipient}: ${failure}`;
       receipts.toUser(sender, refused(id, ErrorCode.NoSuchUser, reason));
@@ -245,14 +245,14 @@ export class Relay {
   }
 
   /**
-   * A message from a connection that did not register can only come from a first-generation server,
+   * A message from a connection that did not register can only come from a legacy server,
    * for a user of its own.
    */
   #checkStranger(link: Link, fields: MessageFields): void {
-    const { users, mesh, firstGeneration } = this.#parts;
+    const { users, mesh, legacy } = this.#parts;
     const sender = users.locate(senderOf(fields));
-    const known = mesh.discovery.hasFirstGenerationOn(link.remoteHost);
-    if (known && (!sender || firstGeneration.speaksFor(sender))) return;
+    const known = mesh.discovery.hasLegacyOn(link.remoteHost);
+    if (known && (!sender || legacy.speaksFor(sender))) return;
     throw mustRegister();
   }
 }

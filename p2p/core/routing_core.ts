@@ -22,7 +22,7 @@ import { BundleLane } from "./bundle_lane.ts";
 import { Delivery } from "./delivery.ts";
 import { Directory } from "./directory.ts";
 import { FastLane } from "./fast_lane.ts";
-import { FirstGeneration } from "./first_generation.ts";
+import { LegacyServers } from "./legacy.ts";
 import { type FrameRule, OwnRules, unknownType } from "./frame_rules.ts";
 import { HandOver } from "./hand_over.ts";
 import type { Context, Host, Port } from "./host.ts";
@@ -89,7 +89,7 @@ export class RoutingCore {
   readonly topology: Topology;
   readonly #context: Context;
   readonly #directory: Directory;
-  readonly #firstGeneration: FirstGeneration;
+  readonly #legacy: LegacyServers;
   readonly #mailbox: Mailbox;
   readonly #receipts: Receipts;
   readonly #delivery: Delivery;
@@ -129,14 +129,14 @@ export class RoutingCore {
       reachGrew: () => {
         for (const name of this.users.localNames()) this.#changed.add(name);
       },
-      foundFirstGeneration: (link) => this.#firstGeneration.adopt(link),
+      foundLegacy: (link) => this.#legacy.adopt(link),
     });
-    this.#firstGeneration = new FirstGeneration(context, this.#directory, this.mesh);
+    this.#legacy = new LegacyServers(context, this.#directory, this.mesh);
     const { mesh, topology } = this;
     const users = new Users(context, this.#directory, topology, mesh, (name) => {
       this.#changed.add(name);
     });
-    const firstGeneration = this.#firstGeneration;
+    const legacy = this.#legacy;
     const store = options.store ?? memoryStore;
     this.#durable = store.durable;
     const { limits = {} } = options;
@@ -145,7 +145,7 @@ export class RoutingCore {
     const seen = new SeenMessages(factors, host.random);
     const handOver = new HandOver(seen, factors, host.random);
     const takeover = new Takeover(context, { mailbox, mesh, topology, receipts });
-    const parts = { mailbox, users, mesh, topology, handOver, firstGeneration, receipts, takeover };
+    const parts = { mailbox, users, mesh, topology, handOver, legacy, receipts, takeover };
     const arrival = new Arrival(context, { ...parts, onAnswers: () => this.#finish() });
     const delivery = new Delivery(context, { ...parts, arrival });
     this.users = users;
@@ -187,7 +187,7 @@ export class RoutingCore {
     for (const server of this.topology.routes().keys()) {
       addresses.push(this.topology.get(server)!.address);
     }
-    addresses.push(...this.#firstGeneration.addresses());
+    addresses.push(...this.#legacy.addresses());
     return addresses;
   }
 
@@ -208,7 +208,7 @@ export class RoutingCore {
   tick(now: number): void {
     this.setTime(now);
     this.mesh.tick();
-    this.#firstGeneration.tick();
+    this.#legacy.tick();
     this.users.tick();
     this.#relay.tick();
     this.#delivery.tick();
@@ -312,7 +312,7 @@ export class RoutingCore {
     this.users.leave(link);
     if (link.hasUnacknowledged) link.unacknowledged.clear();
     this.mesh.closed(link);
-    this.#firstGeneration.closed(link);
+    this.#legacy.closed(link);
     this.turn();
   }
 
@@ -351,7 +351,7 @@ export class RoutingCore {
       else void link.port.close();
     }
     this.mesh.close();
-    this.#firstGeneration.close();
+    this.#legacy.close();
     this.#delivery.commit();
   }
 

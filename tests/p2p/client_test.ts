@@ -212,7 +212,7 @@ test("p2p client tells its status from the start to the end", async () => {
   });
   await alice.close();
   assertEquals(states, [
-    { state: "connected", server: server.address, firstGeneration: false },
+    { state: "connected", server: server.address, legacy: false },
     { state: "closed" },
   ]);
 });

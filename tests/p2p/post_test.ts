@@ -10,7 +10,7 @@ import {
 } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
-import { OldClient, OldServer } from "../first_generation.ts";
+import { LegacyClient, LegacyServer } from "../legacy.ts";
 import {
   assertFails,
   eventually,
@@ -187,17 +187,17 @@ test("p2p client posts frame by frame to a server that takes no bundles", async 
   assertEquals([...kinds], [MessageKind.Plain]);
 });
 
-test("p2p client posts to users of the first generation, and by way of its servers", async () => {
+test("p2p client posts to legacy users, and by way of legacy servers", async () => {
   await using setting = await start();
   const { alice, first } = setting;
-  await using olga = await OldClient.connect("Olga", first);
+  await using olga = await LegacyClient.connect("Olga", first);
   await eventually("she is there", () => first.localUsers().length === 2);
   for (const text of numbers(200)) await alice.post("Olga", `<${text}>`);
   await olga.sees("<199>");
   assertEquals(olga.text, numbers(200).map((text) => `Alice: <${text}>`).join(""));
 
-  await using old = new OldServer();
-  await using otto = await OldClient.connect("Otto", old);
+  await using old = new LegacyServer();
+  await using otto = await LegacyClient.connect("Otto", old);
   await using nina = await P2pClient.connect({ name: "Nina", servers: [old.address] });
   await nina.post("Otto", "by way of an old one");
   await otto.sees("Nina: by way of an old one");

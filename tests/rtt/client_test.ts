@@ -4,7 +4,7 @@ import { P2pServer } from "@netlab/p2p/server";
 import type { Sent } from "@netlab/p2p/client";
 import { type Round, RttClient } from "@netlab/rtt/client";
 import { RttServer } from "@netlab/rtt/server";
-import { OldClient, OldServer } from "../first_generation.ts";
+import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { freePort } from "../processes.ts";
 import { checkMoves } from "../p2p/moving.ts";
 import {
@@ -173,10 +173,10 @@ test("rtt client that leaves frees its name at once", async () => {
   assertEquals(server.localUsers(), []);
 });
 
-test("a first-generation rtt client finds the fastest of our servers, and signs on there", async () => {
+test("a legacy rtt client finds the fastest of our servers, and signs on there", async () => {
   await using setting = await nearAndFar();
   const { near, far } = setting;
-  const { client, times } = await OldClient.connectToFastest("Olga", near);
+  const { client, times } = await LegacyClient.connectToFastest("Olga", near);
   await using olga = client;
   assertEquals(times.size, 2);
   assertEquals(olga.port, near.port);
@@ -186,23 +186,23 @@ test("a first-generation rtt client finds the fastest of our servers, and signs 
   await olga.sees("Nina: Hello.");
   olga.signOff();
   await eventually("Olga has left", () => near.localUsers().join() === "Nina");
-  const { client: back } = await OldClient.connectToFastest("Olga", near);
+  const { client: back } = await LegacyClient.connectToFastest("Olga", near);
   await using _back = back;
   await (await nina.send("Olga", "Again.")).delivered;
   await back.sees("Nina: Again.");
 });
 
-test("rtt client finds the fastest of first-generation servers and ours", async () => {
+test("rtt client finds the fastest of legacy servers and ours", async () => {
   await using way = new DelayProxy(FAR_MS);
   await using far = await RttServer.listen({ advertise: way.address });
   way.target = far.port;
-  await using old = new OldServer({ echoes: true });
+  await using old = new LegacyServer({ echoes: true });
   await using nina = await RttClient.connect({
     name: "Nina",
     servers: [way.address, old.address],
   });
   assertEquals(nina.server, old.address);
-  await using olga = await OldClient.connect("Olga", old);
+  await using olga = await LegacyClient.connect("Olga", old);
   await eventually("both are there", () => old.users.size === 2);
   await nina.send("Olga", "Hello.");
   await olga.sees("Nina: Hello.");

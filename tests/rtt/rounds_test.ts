@@ -3,7 +3,7 @@ import { Rounds } from "@netlab/rtt";
 import { RttClient } from "@netlab/rtt/client";
 import { RttServer } from "@netlab/rtt/server";
 import { FaultProxy } from "@netlab/lab";
-import { OldServer } from "../first_generation.ts";
+import { LegacyServer } from "../legacy.ts";
 import { eventually, socketTest as test } from "../p2p/network.ts";
 
 /** Rounds for nobody, that begin with these servers. */
@@ -95,8 +95,8 @@ test("server that is late, but not silent, is kept, and its answer counts when i
   assert(stateOf(rounds, proxy.address).times.lastMs! < 5_000);
 });
 
-test("first-generation server is measured, and tells no load", async () => {
-  await using old = new OldServer({ echoes: true });
+test("legacy server is measured, and tells no load", async () => {
+  await using old = new LegacyServer({ echoes: true });
   await using rounds = roundsOf(old.address);
   const { decision } = await rounds.measure();
   assertEquals(decision.server, old.address);

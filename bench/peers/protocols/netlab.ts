@@ -28,7 +28,7 @@ import { type Batch, type Exchange, FixedCounter, type Protocol } from "./protoc
 import { repeat, type Talk, text } from "./protocol.ts";
 
 /**
- * Users of bare text, as the first generation's: random ids, no receipts, deliveries are `sender: text`.
+ * Users of bare text, as legacy clients have it: random ids, no receipts, deliveries are `sender: text`.
  */
 export const netlabBare: Protocol = {
   join: (name) => [{

@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { FrameType, MessageKind, ReceiptKind, ReceiptState } from "@netlab/protocol";
-import { FirstGenerationServer } from "./first_generation_parties.ts";
+import { LegacyServer } from "./legacy_parties.ts";
 import { chain, servers, settle } from "../../../lab/simulator/networks.ts";
 import { disconnectRules, SessionClient } from "../../../lab/simulator/session_client.ts";
 import { TestUser } from "./test_user.ts";
@@ -150,11 +150,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a kept message for a user of a first-generation server arrives once that user is there",
+  name: "a kept message for a user of a legacy server arrives once that user is there",
   permissions: "none",
   fn() {
     const { network, nodes, ann } = start();
-    const old = new FirstGenerationServer(network, "10.0.5.1:6001");
+    const old = new LegacyServer(network, "10.0.5.1:6001");
     for (const index of [0, 1] as const) network.separate(nodes[index].address, old.address);
     old.announceTo(nodes[2].address);
     const ids = ["one", "two"].map((text) => ann.send("Olga", text));

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { ErrorCode, FrameType, MessageKind, readMessage, UserKind } from "@netlab/protocol";
 import { chain, servers, settle } from "../../../lab/simulator/networks.ts";
 import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
-import { FirstGenerationServer } from "./first_generation_parties.ts";
+import { LegacyServer } from "./legacy_parties.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { countedId, idsFrom, TestUser, type TestUserOptions } from "./test_user.ts";
 
@@ -93,11 +93,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a bundle for a user of a first-generation server goes there message by message",
+  name: "a bundle for a user of a legacy server goes there message by message",
   permissions: "none",
   fn() {
     const { network, nodes, user } = start(2);
-    const old = new FirstGenerationServer(network, "10.0.5.1:6001");
+    const old = new LegacyServer(network, "10.0.5.1:6001");
     old.announceTo(nodes[0]!.address);
     const olga = new TestUser(network, "Olga", { bare: true }).register(old);
     network.until(() => nodes[1]!.users().includes("Olga"), 3_000);

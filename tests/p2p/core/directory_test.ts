@@ -165,8 +165,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "a user is the same as one with its session, or as another behind a first-generation server",
+  name: "a user is the same as one with its session, or as another behind a legacy server",
   permissions: "none",
   fn() {
     const other = randomUuid(random);

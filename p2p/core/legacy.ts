@@ -1,5 +1,5 @@
 /**
- * First-generation servers beside this one: their users are asked for every second and spoken for in
+ * Legacy servers beside this one: their users are asked for every second and spoken for in
  * the network, and a message for one goes as its own server would send it, by a connection of its own
  * that carries the one frame. Knows how those programs behave; knows nothing of links between netlab
  * servers.
@@ -26,14 +26,14 @@ import type { Context, Dial, Port } from "./host.ts";
 import { Link } from "./link.ts";
 import type { Mesh } from "./mesh.ts";
 
-/** How often a first-generation server is asked for its users: milliseconds. */
+/** How often a legacy server is asked for its users: milliseconds. */
 const ASK_EVERY_MS = 1_000;
 /** How long it may take to answer: milliseconds. */
 const ANSWER_MS = 3_000;
-/** How many messages may wait for one first-generation server. */
+/** How many messages may wait for one legacy server. */
 const MAX_WAITING = 1_000;
 
-/** A message on its way to a first-generation server. */
+/** A message on its way to a legacy server. */
 interface Errand {
   readonly id: string;
   readonly message: Uint8Array;
@@ -49,8 +49,8 @@ interface Neighbour {
   answeredAt: number;
 }
 
-/** The first-generation servers that this server found. */
-export class FirstGeneration {
+/** The legacy servers that this server found. */
+export class LegacyServers {
   readonly #context: Context;
   readonly #directory: Directory;
   readonly #mesh: Mesh;
@@ -64,11 +64,11 @@ export class FirstGeneration {
     this.#mesh = mesh;
   }
 
-  /** Takes over a connection to a first-generation server, and makes this server known to it. */
+  /** Takes over a connection to a legacy server, and makes this server known to it. */
   adopt(link: Link): void {
     const address = link.dialled!;
     const now = this.#context.now;
-    link.role = "first-generation";
+    link.role = "legacy";
     const users = new Set<string>();
     this.#neighbours.set(link, {
       address,
@@ -78,9 +78,9 @@ export class FirstGeneration {
       askedAt: now,
       answeredAt: now,
     });
-    this.#mesh.discovery.isFirstGeneration(address);
-    this.#context.logger.info("found a first-generation server on {address}", {
-      event: "first-generation.found",
+    this.#mesh.discovery.isLegacy(address);
+    this.#context.logger.info("found a legacy server on {address}", {
+      event: "legacy.found",
       address,
     });
     const { port } = parseAddress(this.#context.address);
@@ -89,7 +89,7 @@ export class FirstGeneration {
     writeInformationRequest(link.port.out, Information.Users);
   }
 
-  /** An answer came in from a first-generation server. */
+  /** An answer came in from a legacy server. */
   received(link: Link, frame: Frame): void {
     const neighbour = this.#neighbours.get(link);
     if (!neighbour) return;
@@ -102,7 +102,7 @@ export class FirstGeneration {
     }
   }
 
-  /** The addresses of the first-generation servers next to this one. */
+  /** The addresses of the legacy servers next to this one. */
   *addresses(): Iterable<string> {
     for (const { address } of this.#neighbours.values()) yield address;
   }
@@ -112,13 +112,13 @@ export class FirstGeneration {
     return user.kind === UserKind.Behind;
   }
 
-  /** Whether a first-generation server next to this one has that user. */
+  /** Whether a legacy server next to this one has that user. */
   has(name: string): boolean {
     return this.#with(name) !== undefined;
   }
 
   /**
-   * Sends a message, as it stands in the payload of type 3, to the first-generation server that has its
+   * Sends a message, as it stands in the payload of type 3, to the legacy server that has its
    * recipient, behind those that wait for it. `done` hears when that server has taken it, or why not.
    * A copy of one that waits is dropped.
    */
@@ -148,14 +148,14 @@ export class FirstGeneration {
     }
   }
 
-  /** A connection to a first-generation server has ended. */
+  /** A connection to a legacy server has ended. */
   closed(link: Link): void {
     this.#couriers.get(link)?.();
     this.#couriers.delete(link);
     const neighbour = this.#neighbours.get(link);
     if (!neighbour) return;
-    this.#context.logger.info("lost the first-generation server on {address}", {
-      event: "first-generation.lost",
+    this.#context.logger.info("lost the legacy server on {address}", {
+      event: "legacy.lost",
       address: neighbour.address,
     });
     this.#neighbours.delete(link);
@@ -169,7 +169,7 @@ export class FirstGeneration {
     for (const link of this.#neighbours.keys()) void link.port.close();
   }
 
-  /** Publishes who came to a first-generation server and who left it. */
+  /** Publishes who came to a legacy server and who left it. */
   #update(neighbour: Neighbour, users: Set<string>): void {
     for (const name of neighbour.users) {
       if (users.has(name)) continue;
@@ -188,7 +188,7 @@ export class FirstGeneration {
     }
   }
 
-  /** Whether the name is a netlab user's: first-generation servers may list whom they heard of. */
+  /** Whether the name is a netlab user's: legacy servers may list whom they heard of. */
   #isOurs(name: string): boolean {
     for (const { user } of this.#directory.find(name)) {
       if (user.kind !== UserKind.Behind) return true;

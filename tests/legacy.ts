@@ -1,5 +1,5 @@
 /**
- * Programs of the first generation, imitated from the description of what they do: frames of types 0 to
+ * The original Python programs ("legacy"), imitated from the description of what they do: frames of types 0 to
  * 5 and bare text, nothing else. Written on bytes alone, so that an error in netlab's own codec cannot
  * hide here.
  *
@@ -12,7 +12,7 @@ const HEADER_BYTES = 6;
 const encoder = new TextEncoder();
 
 /** A frame as those programs write it: type, subtype, length, two zeros, payload. */
-export function oldFrame(type: number, subtype: number, payload = ""): Uint8Array {
+export function legacyFrame(type: number, subtype: number, payload = ""): Uint8Array {
   const bytes = encoder.encode(payload);
   return Uint8Array.from([type, subtype, bytes.length >> 8, bytes.length & 255, 0, 0, ...bytes]);
 }
@@ -20,7 +20,7 @@ export function oldFrame(type: number, subtype: number, payload = ""): Uint8Arra
 type OnFrame = (type: number, subtype: number, payload: string) => void;
 
 /** A connection of theirs: frames in, or text once `onText` takes over. */
-class OldConnection {
+class LegacyConnection {
   readonly ended: Promise<void>;
   /** From now on, what comes in is text. */
   onText: ((text: string) => void) | undefined;
@@ -35,8 +35,8 @@ class OldConnection {
     this.ended = this.#read();
   }
 
-  static async open(port: number, onFrame?: OnFrame): Promise<OldConnection> {
-    return new OldConnection(await Deno.connect({ hostname: HOST, port }), onFrame);
+  static async open(port: number, onFrame?: OnFrame): Promise<LegacyConnection> {
+    return new LegacyConnection(await Deno.connect({ hostname: HOST, port }), onFrame);
   }
 
   write(bytes: Uint8Array | string): void {
@@ -90,8 +90,8 @@ class OldConnection {
   }
 }
 
-/** How an {@linkcode OldServer} is started. */
-export interface OldServerOptions {
+/** How an {@linkcode LegacyServer} is started. */
+export interface LegacyServerOptions {
   /** Where to listen; 0 takes a free port. */
   port?: number;
   /** The ports to which it announces itself, in place of the five default ones. */
@@ -100,12 +100,12 @@ export interface OldServerOptions {
   echoes?: boolean;
 }
 
-/** A server of the first generation. */
-export class OldServer implements AsyncDisposable {
+/** A legacy server. */
+export class LegacyServer implements AsyncDisposable {
   /** The port on which it listens. */
   readonly port: number;
   /** Its users. */
-  readonly users: Map<string, OldConnection> = new Map();
+  readonly users: Map<string, LegacyConnection> = new Map();
   /** The ports of the servers it knows, itself among them. */
   readonly known: Set<number>;
   /** Frames of types that it does not know: it ignores them. */
@@ -113,17 +113,17 @@ export class OldServer implements AsyncDisposable {
   readonly #listener: Deno.TcpListener;
   readonly #echoes: boolean;
   readonly #seen = new Set<string>();
-  readonly #open = new Set<OldConnection>();
+  readonly #open = new Set<LegacyConnection>();
   readonly #errands = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
 
-  constructor({ port = 0, siblings = [], echoes = false }: OldServerOptions = {}) {
+  constructor({ port = 0, siblings = [], echoes = false }: LegacyServerOptions = {}) {
     this.#listener = Deno.listen({ hostname: HOST, port });
     this.port = this.#listener.addr.port;
     this.known = new Set([this.port]);
     this.#echoes = echoes;
     this.#accepting = this.#accept();
-    for (const sibling of siblings) this.#courier(sibling, oldFrame(1, 1, String(this.port)));
+    for (const sibling of siblings) this.#courier(sibling, legacyFrame(1, 1, String(this.port)));
   }
 
   /** Where it listens, `host:port`. */
@@ -142,7 +142,7 @@ export class OldServer implements AsyncDisposable {
 
   async #accept(): Promise<void> {
     for await (const conn of this.#listener) {
-      const connection = new OldConnection(
+      const connection = new LegacyConnection(
         conn,
         (type, subtype, payload) => this.#frame(connection, type, subtype, payload),
       );
@@ -154,14 +154,14 @@ export class OldServer implements AsyncDisposable {
     }
   }
 
-  #frame(from: OldConnection, type: number, subtype: number, payload: string): void {
+  #frame(from: LegacyConnection, type: number, subtype: number, payload: string): void {
     if (type === 0) {
       const answers = [[...this.known].map((port) => `${HOST}:${port}`), [...this.users.keys()]];
-      from.write(oldFrame(1, subtype, (answers[subtype] ?? []).join("\0")));
+      from.write(legacyFrame(1, subtype, (answers[subtype] ?? []).join("\0")));
     } else if (type === 1 && subtype === 1) this.#hear(Number(payload));
     else if (type === 2 && subtype === 1) this.users.set(payload, from);
     else if (type === 3 && subtype === 0) this.#message(payload);
-    else if (type === 4 && this.#echoes) from.write(oldFrame(4, subtype, payload));
+    else if (type === 4 && this.#echoes) from.write(legacyFrame(4, subtype, payload));
     else if (type === 5 && this.#echoes) this.users.delete(payload);
     else this.ignored.push(type);
   }
@@ -169,7 +169,7 @@ export class OldServer implements AsyncDisposable {
   #hear(port: number): void {
     if (this.known.has(port)) return;
     this.known.add(port);
-    for (const each of this.known) this.#courier(port, oldFrame(1, 1, String(each)));
+    for (const each of this.known) this.#courier(port, legacyFrame(1, 1, String(each)));
   }
 
   #message(payload: string): void {
@@ -178,14 +178,14 @@ export class OldServer implements AsyncDisposable {
     this.#seen.add(id!);
     const user = this.users.get(recipient!);
     if (user) return user.write(`${sender}: ${text.join("\0")}`);
-    for (const port of this.known) this.#courier(port, oldFrame(3, 0, payload));
+    for (const port of this.known) this.#courier(port, legacyFrame(3, 0, payload));
   }
 
   /** Opens a connection for one frame, and closes it. Nobody is told when that fails. */
   #courier(port: number, frame: Uint8Array): void {
     const errand = (async () => {
       try {
-        const connection = await OldConnection.open(port);
+        const connection = await LegacyConnection.open(port);
         connection.write(frame);
         await connection.close();
       } catch {
@@ -196,21 +196,21 @@ export class OldServer implements AsyncDisposable {
   }
 }
 
-/** A client of the first generation: it registers, writes messages, and reads bare text. */
-export class OldClient implements AsyncDisposable {
+/** A legacy client: it registers, writes messages, and reads bare text. */
+export class LegacyClient implements AsyncDisposable {
   /** All text that came in. */
   text = "";
   /** Answers to its questions, and echoes: type, subtype and payload. */
   readonly answers: [type: number, subtype: number, payload: string][] = [];
   /** The port of its server. */
   port = 0;
-  #connection: OldConnection | undefined;
+  #connection: LegacyConnection | undefined;
 
   constructor(readonly name: string) {}
 
   /** A client that is registered at a server. */
-  static async connect(name: string, { port }: { port: number }): Promise<OldClient> {
-    const client = new OldClient(name);
+  static async connect(name: string, { port }: { port: number }): Promise<LegacyClient> {
+    const client = new LegacyClient(name);
     await client.register(port);
     return client;
   }
@@ -222,22 +222,22 @@ export class OldClient implements AsyncDisposable {
   static async connectToFastest(
     name: string,
     { port }: { port: number },
-  ): Promise<{ client: OldClient; times: Map<number, number> }> {
-    const client = await OldClient.connect(name, { port });
+  ): Promise<{ client: LegacyClient; times: Map<number, number> }> {
+    const client = await LegacyClient.connect(name, { port });
     const servers = await client.ask(0);
     const times = new Map<number, number>();
     for (const server of servers) {
       const port = Number(server.split(":")[1]);
       const echo = Promise.withResolvers<void>();
-      const connection = await OldConnection.open(port, (type) => type === 4 && echo.resolve());
+      const connection = await LegacyConnection.open(port, (type) => type === 4 && echo.resolve());
       const start = performance.now();
-      connection.write(oldFrame(4, 0));
+      connection.write(legacyFrame(4, 0));
       await echo.promise;
       times.set(port, performance.now() - start);
       await connection.close();
     }
     const [fastest] = [...times].sort(([, a], [, b]) => a - b)[0]!;
-    client.#connection!.write(oldFrame(5, 0, name));
+    client.#connection!.write(legacyFrame(5, 0, name));
     await client.#connection!.close();
     await client.register(fastest);
     return { client, times };
@@ -246,21 +246,21 @@ export class OldClient implements AsyncDisposable {
   /** Registers at the server on that port. */
   async register(port: number): Promise<void> {
     this.port = port;
-    this.#connection = await OldConnection.open(port, (...answer) => {
+    this.#connection = await LegacyConnection.open(port, (...answer) => {
       this.answers.push(answer);
     });
     this.#connection.onText = (text) => this.text += text;
-    this.#connection.write(oldFrame(2, 1, this.name));
+    this.#connection.write(legacyFrame(2, 1, this.name));
   }
 
   /** Sends a message, and hears nothing of it. */
   send(recipient: string, text: string, id: string = crypto.randomUUID()): void {
-    this.#connection!.write(oldFrame(3, 0, `${id}\0${this.name}\0${recipient}\0${text}`));
+    this.#connection!.write(legacyFrame(3, 0, `${id}\0${this.name}\0${recipient}\0${text}`));
   }
 
   /** The items of an information response. */
   async ask(subtype: number): Promise<string[]> {
-    this.#connection!.write(oldFrame(0, subtype));
+    this.#connection!.write(legacyFrame(0, subtype));
     const found = (answer: [number, number, string]) => answer[0] === 1 && answer[1] === subtype;
     await eventually(`an answer to 0/${subtype}`, () => this.answers.some(found));
     const [answer] = this.answers.splice(this.answers.findIndex(found), 1);
@@ -269,7 +269,7 @@ export class OldClient implements AsyncDisposable {
 
   /** Signs off. */
   signOff(): void {
-    this.#connection!.write(oldFrame(5, 0, this.name));
+    this.#connection!.write(legacyFrame(5, 0, this.name));
   }
 
   /** Waits for text. */

@@ -1,5 +1,5 @@
 /**
- * First-generation servers beside netlab's, and their users and ours writing to each other.
+ * Legacy servers beside netlab's, and their users and ours writing to each other.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import {
   UserKind,
   writeMessage,
 } from "@netlab/protocol";
-import { FirstGenerationServer } from "./first_generation_parties.ts";
+import { LegacyServer } from "./legacy_parties.ts";
 import { addressOf, chain, servers, settle } from "../../../lab/simulator/networks.ts";
 import { TestUser } from "./test_user.ts";
 import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
@@ -20,12 +20,12 @@ import type { VirtualNode } from "../../../lab/simulator/virtual_node.ts";
 
 const OLD = "10.0.5.1:6001";
 
-/** Two netlab servers, and a first-generation server that the first one finds. */
+/** Two netlab servers, and a legacy server that the first one finds. */
 function start() {
   const network = new VirtualNetwork();
   const nodes = servers(network, 2) as [VirtualNode, VirtualNode];
   for (const node of nodes) if (node !== nodes[0]) network.separate(node.address, OLD);
-  const old = new FirstGenerationServer(network, OLD);
+  const old = new LegacyServer(network, OLD);
   settle(network, nodes);
   old.announceTo(nodes[0].address);
   const olga = new TestUser(network, "Olga", { bare: true }).register(old);
@@ -36,13 +36,13 @@ function start() {
 }
 
 Deno.test({
-  name: "a first-generation server that announces itself is dialled and told of this one",
+  name: "a legacy server that announces itself is dialled and told of this one",
   permissions: "none",
   fn() {
     const { network, nodes, old } = start();
     assert(old.servers.has(nodes[0].address));
     assert(nodes[0].core.servers().includes(OLD));
-    assertEquals(nodes[0].events.filter((event) => event === "first-generation.found").length, 1);
+    assertEquals(nodes[0].events.filter((event) => event === "legacy.found").length, 1);
     // The one lasting connection asks what it is, and then for its users, in frames of type 0 alone.
     const [lasting] = old.visits.filter(({ frames }) => frames.length > 1);
     network.run(10_000);
@@ -54,7 +54,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "users of a first-generation server are published as behind, come and go within 1.5 s",
+  name: "users of a legacy server are published as behind, come and go within 1.5 s",
   permissions: "none",
   fn() {
     const { network, nodes, old, olga } = start();
@@ -69,8 +69,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "messages to a user of a first-generation server go one by one, each by a connection of its own",
+  name: "messages to a user of a legacy server go one by one, each by a connection of its own",
   permissions: "none",
   fn() {
     const { network, old, olga, ann, bob } = start();
@@ -93,7 +92,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "messages of a first-generation server's users reach users here and further away, once",
+  name: "messages of a legacy server's users reach users here and further away, once",
   permissions: "none",
   fn() {
     const { network, olga, ann, bob } = start();
@@ -105,11 +104,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "messages of two first-generation servers' users reach each other, and end",
+  name: "messages of two legacy servers' users reach each other, and end",
   permissions: "none",
   fn() {
     const { network, nodes, old, olga } = start();
-    const other = new FirstGenerationServer(network, "10.0.6.1:6001");
+    const other = new LegacyServer(network, "10.0.6.1:6001");
     other.announceTo(nodes[0].address);
     const otto = new TestUser(network, "Otto", { bare: true }).register(other);
     network.until(() => nodes[1].users().includes("Otto"), 3_000);
@@ -131,7 +130,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a message that a first-generation server passes on for nobody ends here",
+  name: "a message that a legacy server passes on for nobody ends here",
   permissions: "none",
   fn() {
     const { network, nodes, old, olga } = start();
@@ -146,7 +145,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a first-generation server cannot send in the name of a netlab user",
+  name: "a legacy server cannot send in the name of a netlab user",
   permissions: "none",
   fn() {
     const { network, nodes, old, ann, bob } = start();
@@ -162,12 +161,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a message without registration is taken only from where a first-generation server is",
+  name: "a message without registration is taken only from where a legacy server is",
   permissions: "none",
   fn() {
     const { network, nodes, ann } = start();
-    const stranger = new FirstGenerationServer(network, "10.0.7.1:6001");
-    const send = (from: FirstGenerationServer, to: VirtualNode) => {
+    const stranger = new LegacyServer(network, "10.0.7.1:6001");
+    const send = (from: LegacyServer, to: VirtualNode) => {
       const message = { id: network.uuid(), sender: "Olga", recipient: "Ann", text: from.address };
       from.say(to.address, (out) => writeMessage(out, message, MessageKind.Plain));
       network.run(500);
@@ -184,7 +183,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "users of a first-generation server that dies are forgotten, and it is found again",
+  name: "users of a legacy server that dies are forgotten, and it is found again",
   permissions: "none",
   fn() {
     const { network, nodes, old, ann } = start();
@@ -196,7 +195,7 @@ Deno.test({
     network.run(50);
     assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
     assertEquals(ann.statesOf(kept), [ReceiptState.Accepted]);
-    const again = new FirstGenerationServer(network, OLD);
+    const again = new LegacyServer(network, OLD);
     const olga = new TestUser(network, "Olga", { bare: true }).register(again);
     network.until(() => nodes[1].users().includes("Olga"), 3_000);
     network.run(500);
@@ -209,7 +208,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "users of a first-generation server that answers no more are forgotten within 5 s",
+  name: "users of a legacy server that answers no more are forgotten within 5 s",
   permissions: "none",
   fn() {
     const { network, nodes, old } = start();
@@ -220,8 +219,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "a message that a first-generation server could not be given is refused, and may be tried again",
+  name: "a message that a legacy server could not be given is refused, and may be tried again",
   permissions: "none",
   fn() {
     const { network, nodes, old, olga, ann } = start();
@@ -232,7 +230,7 @@ Deno.test({
     assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
     assert(ann.receiptsFor(id)[0]!.reason.includes("Olga"));
     old.crash();
-    const again = new FirstGenerationServer(network, OLD);
+    const again = new LegacyServer(network, OLD);
     olga.register(again);
     network.until(() => nodes[0].core.servers().includes(OLD) && nodes[0].users().includes("Olga"));
     ann.send("Olga", "hello", { id });
@@ -250,7 +248,7 @@ Deno.test({
     const olga = new TestUser(network, "Olga").register(nodes[1]);
     network.run(50);
     assertEquals(olga.errorNames(), ["NameTaken"]);
-    // First-generation servers ask nobody: the user there is left out.
+    // Legacy servers ask nobody: the user there is left out.
     new TestUser(network, "Bob", { bare: true }).register(old);
     network.run(3_000);
     const places = [...nodes[0].core.users.names()].filter((name) => name === "Bob");
@@ -260,13 +258,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a first-generation server beside a chain is reached over it, both ways",
+  name: "a legacy server beside a chain is reached over it, both ways",
   permissions: "none",
   fn() {
     const network = new VirtualNetwork();
     const nodes = servers(network, 3, chain(3));
     for (const index of [1, 2]) network.separate(addressOf(index), OLD);
-    const old = new FirstGenerationServer(network, OLD);
+    const old = new LegacyServer(network, OLD);
     settle(network, nodes);
     old.announceTo(nodes[0]!.address);
     const olga = new TestUser(network, "Olga", { bare: true }).register(old);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type ClientStatus, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
-import { OldClient, OldServer } from "../first_generation.ts";
+import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { freePort } from "../processes.ts";
 import {
   eventually,
@@ -12,10 +12,10 @@ import {
   within,
 } from "./network.ts";
 
-test("p2p server serves first-generation clients: bare text, in order", async () => {
+test("p2p server serves legacy clients: bare text, in order", async () => {
   await using server = await P2pServer.listen();
-  await using olga = await OldClient.connect("Olga", server);
-  await using otto = await OldClient.connect("Otto", server);
+  await using olga = await LegacyClient.connect("Olga", server);
+  await using otto = await LegacyClient.connect("Otto", server);
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
   await eventually("all are there", () => server.localUsers().length === 3);
 
@@ -36,10 +36,10 @@ test("p2p server serves first-generation clients: bare text, in order", async ()
   await eventually("Olga has left", () => server.localUsers().length === 2);
 });
 
-test("p2p server delivers what a first-generation client sent twice only once", async () => {
+test("p2p server delivers what a legacy client sent twice only once", async () => {
   await using server = await P2pServer.listen();
   await using other = await P2pServer.listen({ peers: [server.address] });
-  await using olga = await OldClient.connect("Olga", server);
+  await using olga = await LegacyClient.connect("Olga", server);
   await using nina = await P2pClient.connect({ name: "Nina", servers: [other.address] });
   await eventually("all are known", () => server.users().length === 2);
   const inbox = new Inbox(nina);
@@ -51,27 +51,27 @@ test("p2p server delivers what a first-generation client sent twice only once", 
   assertEquals(inbox.lines, ["Olga: once", "Olga: last"]);
 });
 
-test("p2p server tells a first-generation client in text what went wrong", async () => {
+test("p2p server tells a legacy client in text what went wrong", async () => {
   await using server = await P2pServer.listen();
   await using _olga = await P2pClient.connect({ name: "Olga", servers: [server.address] });
-  await using second = await OldClient.connect("Olga", server);
+  await using second = await LegacyClient.connect("Olga", server);
   await second.sees("netlab: Cannot register as Olga: the name is taken");
-  await using otto = await OldClient.connect("Otto", server);
+  await using otto = await LegacyClient.connect("Otto", server);
   otto.send("Nobody", "Hello?");
   await otto.sees("netlab: Cannot deliver to Nobody");
 });
 
-test("p2p client writes and reads at a first-generation server", async () => {
-  await using server = new OldServer();
+test("p2p client writes and reads at a legacy server", async () => {
+  await using server = new LegacyServer();
   const states: ClientStatus[] = [];
   await using nina = await P2pClient.connect({
     name: "Nina",
     servers: [server.address],
     onStatus: (status) => states.push(status),
   });
-  await using olga = await OldClient.connect("Olga", server);
+  await using olga = await LegacyClient.connect("Olga", server);
   await eventually("both are there", () => server.users.size === 2);
-  assertEquals(states[0], { state: "connected", server: server.address, firstGeneration: true });
+  assertEquals(states[0], { state: "connected", server: server.address, legacy: true });
   await nina.send("Olga", "Hello: 李雷");
   await olga.sees("Nina: Hello: 李雷");
   olga.send("Nina", "and: back");
@@ -85,9 +85,9 @@ test("p2p client writes and reads at a first-generation server", async () => {
 });
 
 test("p2p client moves between servers of both generations", async () => {
-  await using old = new OldServer();
+  await using old = new LegacyServer();
   await using server = await P2pServer.listen({ peers: [old.address] });
-  await using olga = await OldClient.connect("Olga", old);
+  await using olga = await LegacyClient.connect("Olga", old);
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
   await eventually("Olga is known", () => server.users().includes("Olga"));
   const inbox = new Inbox(nina);
@@ -104,15 +104,15 @@ test("p2p client moves between servers of both generations", async () => {
 
 for (const dialled of [true, false]) {
   const how = dialled ? "is dialled" : "announces itself";
-  test(`a first-generation server that ${how} is part of a network of two of ours`, async () => {
+  test(`a legacy server that ${how} is part of a network of two of ours`, async () => {
     const port = freePort();
     const peers = dialled ? [`127.0.0.1:${port}`] : [];
     await using a = await P2pServer.listen({ peers });
     await using b = await P2pServer.listen({ peers: [a.address] });
-    await using old = new OldServer({ port, siblings: dialled ? [] : [a.port, b.port] });
+    await using old = new LegacyServer({ port, siblings: dialled ? [] : [a.port, b.port] });
 
-    await using olga = await OldClient.connect("Olga", old);
-    await using otto = await OldClient.connect("Otto", a);
+    await using olga = await LegacyClient.connect("Olga", old);
+    await using otto = await LegacyClient.connect("Otto", a);
     await using anna = await P2pClient.connect({ name: "Anna", servers: [a.address] });
     await using bert = await P2pClient.connect({ name: "Bert", servers: [b.address] });
     const atAnna = new Inbox(anna);
@@ -153,13 +153,13 @@ for (const dialled of [true, false]) {
 
 for (const acquainted of [true, false]) {
   const whoKnow = acquainted ? "know each other" : "know only ours";
-  test(`users of two first-generation servers that ${whoKnow} write to each other once`, async () => {
-    await using one = new OldServer();
-    await using two = new OldServer({ siblings: acquainted ? [one.port] : [] });
+  test(`users of two legacy servers that ${whoKnow} write to each other once`, async () => {
+    await using one = new LegacyServer();
+    await using two = new LegacyServer({ siblings: acquainted ? [one.port] : [] });
     await using a = await P2pServer.listen({ peers: [one.address, two.address] });
     await using b = await P2pServer.listen({ peers: [a.address, one.address, two.address] });
-    await using olga = await OldClient.connect("Olga", one);
-    await using otto = await OldClient.connect("Otto", two);
+    await using olga = await LegacyClient.connect("Olga", one);
+    await using otto = await LegacyClient.connect("Otto", two);
     await eventually("both are known", () => [a, b].every((each) => each.users().length === 2));
     await eventually(
       "theirs know ours",
@@ -175,12 +175,12 @@ for (const acquainted of [true, false]) {
   });
 }
 
-test("p2p server forgets the users of a first-generation server that died, until it is back", async () => {
+test("p2p server forgets the users of a legacy server that died, until it is back", async () => {
   const port = freePort();
-  const before = new OldServer({ port });
+  const before = new LegacyServer({ port });
   await using server = await P2pServer.listen({ peers: [before.address] });
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
-  const olga = await OldClient.connect("Olga", before);
+  const olga = await LegacyClient.connect("Olga", before);
   await eventually("Olga is known", () => server.users().includes("Olga"));
   await nina.send("Olga", "before.");
   await olga.sees("Nina: before.");
@@ -189,12 +189,12 @@ test("p2p server forgets the users of a first-generation server that died, until
   await olga[Symbol.asyncDispose]();
   await eventually("Olga is forgotten", () => !server.users().includes("Olga"));
   const waiting = await nina.send("Olga", "still there?");
-  await using carl = await OldClient.connect("Carl", server);
+  await using carl = await LegacyClient.connect("Carl", server);
   carl.send("Olga", "Hello?");
   await carl.sees("netlab: Cannot deliver to Olga");
 
-  await using after = await onPortAgain(() => new OldServer({ port }));
-  await using back = await OldClient.connect("Olga", after);
+  await using after = await onPortAgain(() => new LegacyServer({ port }));
+  await using back = await LegacyClient.connect("Olga", after);
   await eventually("Olga is known again", () => server.users().includes("Olga"));
   await within("what waited for her", waiting.delivered);
   await back.sees("Nina: still there?");
@@ -204,16 +204,16 @@ test("p2p server forgets the users of a first-generation server that died, until
   assertEquals((await nextMessage(nina)).text, "hello");
 });
 
-test("p2p server takes messages from first-generation servers only for their own users", async () => {
-  await using old = new OldServer();
+test("p2p server takes messages from legacy servers only for their own users", async () => {
+  await using old = new LegacyServer();
   await using server = await P2pServer.listen({ peers: [old.address] });
   await using anna = await P2pClient.connect({ name: "Anna", servers: [server.address] });
   await using bert = await P2pClient.connect({ name: "Bert", servers: [server.address] });
-  await using mallory = await OldClient.connect("Mallory", old);
+  await using mallory = await LegacyClient.connect("Mallory", old);
   await eventually("all are known", () => server.users().length === 3);
   const inbox = new Inbox(anna);
   // Its server passes on whatever sender a client writes.
-  await using forger = await OldClient.connect("Forger", old);
+  await using forger = await LegacyClient.connect("Forger", old);
   Object.defineProperty(forger, "name", { value: "Bert" });
   forger.send("Anna", "in Bert's name");
   mallory.send("Anna", "in her own");

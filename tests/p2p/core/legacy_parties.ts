@@ -1,5 +1,5 @@
 /**
- * A server of the first generation on a {@linkcode VirtualNetwork}, played from the description of what
+ * A legacy server on a {@linkcode VirtualNetwork}, played from the description of what
  * those programs do: types 0 to 5, one connection for each thing said, bare text to users.
  *
  * @module
@@ -23,8 +23,8 @@ export interface Visit {
   frames: Frame[];
 }
 
-/** A first-generation server. It runs from the start, and knows nobody. */
-export class FirstGenerationServer {
+/** A legacy server. It runs from the start, and knows nobody. */
+export class LegacyServer {
   readonly address: string;
   /** Connections that were opened to it, with what they carried; in order. */
   readonly visits: Visit[] = [];
