@@ -14,7 +14,7 @@ import type { Sent } from "./outbox.ts";
 import type { ClientStatus } from "./roaming.ts";
 
 export type { Message } from "@netlab/protocol";
-export type { Sent } from "./outbox.ts";
+export type { DeliveryStatus, Sent } from "./outbox.ts";
 export type { ClientStatus } from "./roaming.ts";
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
