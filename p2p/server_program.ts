@@ -93,7 +93,10 @@ export async function runServerProgram(
         help: "Keep a message for so many days.",
       },
       json: { kind: "flag", help: "Log a JSON object a line." },
-      verbose: { kind: "flag", help: "Log more, for who looks for a fault." },
+      verbose: {
+        kind: "flag",
+        help: "Log more: every connection attempt, and a line for each message (never its text).",
+      },
     },
     examples: [
       { command: `deno task ${task}`, what: "A server on a default port" },
@@ -131,6 +134,7 @@ export async function runServerProgram(
         hostname: host,
         port,
         logger,
+        logMessages: verbose,
         peers: (peer.length > 0 ? peer : defaultPeers(host)).map(formatAddress),
         ...advertise && { advertise: formatAddress(advertise) },
         ...data !== undefined && { data },

@@ -68,6 +68,7 @@ export class Sockets {
       },
       logger: this.#logger,
       now: now(),
+      logMessages: options.logMessages ?? false,
       ...store && { store },
       ...options.limits && { limits: options.limits },
       ...options.costs && { costs: options.costs },

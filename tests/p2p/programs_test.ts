@@ -13,8 +13,8 @@ test("p2p programs carry messages between users on two servers, and log it", asy
   await event(second, "link.up", `127.0.0.1:${one}`);
   await using alice = startClient("Alice", one);
   await using bob = startClient("Bob", two);
-  await event(first, "user.here", "Alice");
-  await event(second, "user.here", "Bob");
+  await event(first, "user.joined", "Alice");
+  await event(second, "user.joined", "Bob");
   await alice.waitForError(`connected to 127.0.0.1:${one}`);
 
   await alice.write("/users\n");
@@ -109,7 +109,7 @@ test("p2p client program goes on at another server when its own is killed", asyn
   await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${two}`] });
   const inbox = new Inbox(bob);
   await using alice = startClient("Alice", three);
-  await event(third, "user.here", "Alice");
+  await event(third, "user.joined", "Alice");
   await eventually("Bob sees Alice", async () => (await bob.users()).includes("Alice"));
   await alice.waitForError(`connected to 127.0.0.1:${three}`);
   // Alice's program learns of the other servers right after it has connected.
@@ -142,7 +142,7 @@ test("p2p server program tells its users when it ends, and ends with exit code 0
     const port = freePort();
     await using server = await startServer(port, port);
     await using alice = startClient("Alice", port);
-    await event(server, "user.here", "Alice");
+    await event(server, "user.joined", "Alice");
     server.kill(signal);
     const { code, stderr } = await server.finished();
     assertEquals([code, stderr], [0, []]);
@@ -158,7 +158,7 @@ test("p2p server program ends at once at the second signal", async () => {
   // A user who does not end its half makes the server wait for a second.
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
   await conn.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Slow"));
-  await event(server, "user.here", "Slow");
+  await event(server, "user.joined", "Slow");
   server.kill("SIGINT");
   await event(server, "closing");
   const again = setInterval(() => server.kill("SIGINT"), 50);
@@ -172,7 +172,7 @@ test("p2p server program takes two signals that come together for one", async ()
   await using server = await startServer(port, port);
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
   await conn.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Slow"));
-  await event(server, "user.here", "Slow");
+  await event(server, "user.joined", "Slow");
   server.kill("SIGINT");
   server.kill("SIGTERM");
   assertEquals((await server.finished()).code, 0);
