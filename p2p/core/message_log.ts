@@ -39,8 +39,9 @@ export class MessageLog {
   batch(fields: BundleFields, nextHop: string): void {
     if (!this.enabled) return;
     const { count, end, texts } = fields;
+    const several = count === 1 ? "" : ", {count} messages";
     this.#logger.debug(
-      "{sender} to {recipient}, {count} messages, {bytes} bytes, next hop: {nextHop}",
+      `{sender} to {recipient}${several}, {bytes} bytes, next hop: {nextHop}`,
       { event: "message", ...namesOf(fields), count, bytes: end - texts, nextHop },
     );
   }

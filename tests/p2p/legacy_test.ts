@@ -2,15 +2,17 @@ import { assert, assertEquals } from "@std/assert";
 import { type ClientStatus, type Message, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { LegacyClient, LegacyServer } from "../legacy.ts";
-import { freePort } from "../processes.ts";
+import { freePort, freePorts } from "../processes.ts";
 import {
   eventually,
   Inbox,
   nextMessage,
   onPortAgain,
+  processTest,
   socketTest as test,
   within,
 } from "./network.ts";
+import { startServer } from "./programs.ts";
 
 test("p2p server serves legacy clients: bare text, in order", async () => {
   await using server = await P2pServer.listen();
@@ -340,3 +342,45 @@ test("p2p server takes messages from legacy servers only for their own users", a
   await eventually("two have come", () => inbox.messages.length > 1);
   assertEquals(inbox.lines, ["Mallory: in her own", "Bert: the real Bert"]);
 });
+
+for (const legacyProgram of [true, false]) {
+  const who = legacyProgram ? "legacy client" : "netlab client";
+  processTest(
+    `a ${who} whose netlab server is killed is reached at the legacy server it goes to`,
+    async () => {
+      const [one, two] = freePorts(2) as [number, number];
+      await using _first = await startServer(one, two);
+      await using second = await startServer(two, one);
+      await using old = new LegacyServer({ siblings: [one, two] });
+      await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${one}`] });
+      const servers = [`127.0.0.1:${two}`, old.address];
+      await using netlabBob = legacyProgram
+        ? undefined
+        : await P2pClient.connect({ name: "Bob", servers, rank: () => Promise.resolve(servers) });
+      const before = legacyProgram ? await LegacyClient.connect("Bob", { port: two }) : undefined;
+      const atBob = netlabBob && new Inbox(netlabBob);
+      await eventually("Alice knows Bob", async () => (await alice.users()).includes("Bob"));
+      await eventually(
+        "the legacy server is known",
+        async () => (await alice.servers()).includes(old.address),
+      );
+
+      second.kill("SIGKILL");
+      await second.finished();
+      await before?.[Symbol.asyncDispose]();
+      await using legacyBob = legacyProgram ? await LegacyClient.connect("Bob", old) : undefined;
+      await eventually("Bob is at the legacy server", () => old.users.has("Bob"));
+      const start = performance.now();
+      // What is sent before the first server knows where he is waits, and nothing is lost.
+      const sent = await Promise.all(
+        Array.from({ length: 39 }, (_, number) => alice.send("Bob", `<${number}>`)),
+      );
+      for (const { delivered } of sent) assertEquals(await within("all", delivered), "sent");
+      const has = (text: string) =>
+        legacyBob?.text.includes(text) ?? atBob!.messages.some((each) => each.text.includes(text));
+      await eventually("all have come", () => sent.every((_, number) => has(`<${number}>`)));
+      const ms = performance.now() - start;
+      assert(ms < 10_000, `after ${ms} ms`);
+    },
+  );
+}
