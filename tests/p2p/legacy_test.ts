@@ -106,6 +106,29 @@ test("p2p client at a legacy server takes what arrives together as one text, up 
   }
 });
 
+test("p2p client at a legacy server shows two texts that arrive together as one", async () => {
+  await using server = new LegacyServer();
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  await eventually("she is there", () => server.users.has("Nina"));
+  server.users.get("Nina")!.write("Olga: one. Otto: two.");
+  const { sender, text } = await nextMessage(nina);
+  assertEquals([sender, text], ["Olga", "one. Otto: two."]);
+});
+
+test("p2p server loses what it sends to a user who has left a legacy server, and does not call it delivered", async () => {
+  await using old = new LegacyServer();
+  await using server = await P2pServer.listen({ peers: [old.address] });
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  const olga = await LegacyClient.connect("Olga", old);
+  await eventually("she is known", () => server.users().includes("Olga"));
+  await olga[Symbol.asyncDispose]();
+  assertEquals(await (await nina.send("Olga", "lost")).delivered, "sent");
+  await using back = await P2pClient.connect({ name: "Olga", servers: [server.address] });
+  const inbox = new Inbox(back);
+  assertEquals(await (await nina.send("Olga", "for you")).delivered, "delivered");
+  assertEquals(inbox.lines, ["Nina: for you"]);
+});
+
 test("p2p client never shows a sender that a legacy server's text does not name", async () => {
   await using server = new LegacyServer();
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
