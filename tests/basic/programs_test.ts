@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { BasicServer } from "@netlab/basic";
 import { DEFAULT_PORTS } from "@netlab/protocol";
+import { LegacyBasicServer } from "../legacy.ts";
 import { ignoreUnless } from "../permissions.ts";
 import { freePort, freePorts, Process } from "../processes.ts";
 
@@ -163,6 +164,13 @@ test("basic client shows who answered, and fails when one did not", async () => 
   assertEquals({ code: bad.code, stderr: bad.stderr }, { code: 1, stderr: [] });
   assertMatch(bad.stdout[1]!, new RegExp(`^${nowhere} +no: connection refused +\\d+\\.\\d ms$`));
   assertMatch(bad.stdout[2]!, new RegExp(`^${here} +yes +\\d+\\.\\d ms$`));
+});
+
+test("basic client is answered by an original server", async () => {
+  await using original = new LegacyBasicServer();
+  const { code, stdout } = await Process.run(CLIENT, [`127.0.0.1:${original.address.port}`]);
+  assertEquals(code, 0);
+  assertMatch(stdout[1]!, / yes /);
 });
 
 test("basic client greets the five default ports when it is given none", async () => {
