@@ -6,6 +6,7 @@
  */
 export * from "./chooser.ts";
 export * from "./client.ts";
+export * from "./echo_times.ts";
 export * from "./estimator.ts";
 export * from "./policies.ts";
 export type * from "./policy.ts";
