@@ -23,6 +23,12 @@ const SELDOM_ROUNDS = 3;
 const HOPELESS_FACTOR = 2;
 const HOPELESS_MS = 10;
 
+/**
+ * So many servers are measured at most: more than anybody runs, and few enough to have a connection to each.
+ * A server that names ever new ones cannot fill the memory or the network.
+ */
+export const MAX_SERVERS = 256;
+
 /** How far back people can see: ten minutes. */
 const HISTORY_ROUNDS = 60;
 
@@ -119,6 +125,7 @@ export class Chooser {
 
   /** Whom to ask in a round that begins. */
   begin(): Ask[] {
+    if (this.#entries.size >= MAX_SERVERS) this.#forgetUnusable();
     const best = Math.min(...this.#usable().map(({ lowMs }) => lowMs));
     const asks: Ask[] = [];
     for (const entry of this.#entries.values()) {
@@ -137,9 +144,14 @@ export class Chooser {
     return asks;
   }
 
-  /** These servers are there. Returns those that were not known, to be asked in the round that is on. */
+  /**
+   * These servers are there. Returns those that were not known, to be asked in the round that is on. When
+   * {@linkcode MAX_SERVERS} are known, others are not taken in until the next round, which forgets those
+   * that cannot be used.
+   */
   learn(servers: Iterable<string>): Ask[] {
-    const added = [...new Set(servers)].filter((server) => !this.#entries.has(server));
+    const added = [...new Set(servers)].filter((server) => !this.#entries.has(server))
+      .slice(0, Math.max(0, MAX_SERVERS - this.#entries.size));
     for (const server of added) {
       this.#entries.set(server, {
         server,
@@ -238,6 +250,14 @@ export class Chooser {
 
   #name(server: string): string {
     return this.#names.get(server) ?? server;
+  }
+
+  /** Makes room: servers that do not answer, and are still there, will be named again. */
+  #forgetUnusable(): void {
+    for (const { server, trouble } of this.#entries.values()) {
+      if (trouble !== undefined && server !== this.#used) this.#entries.delete(server);
+    }
+    this.#names = shortNames([...this.#entries.keys()]);
   }
 
   #usable(): ServerTimes[] {
