@@ -51,6 +51,10 @@ export interface Decision {
   readonly server: string | undefined;
   /** The decision and its reason in one line: `kept 5002: it is the fastest, 0.41 ms`. */
   readonly line: string;
+  /** The reason alone, as the end of a sentence. */
+  readonly because: string;
+  /** Whether others would have done as well, so that load or chance decided. */
+  readonly tie: boolean;
 }
 
 /** What is known of one server. */
@@ -228,24 +232,31 @@ export class Chooser {
     const used = servers.find(({ server }) => server === this.#used);
     if (servers.length === 0) {
       const server = this.#used;
-      if (server === undefined) return { kind: "none", server, line: "no server answers" };
-      return { kind: "kept", server, line: `kept ${name(server)}: no server answers` };
+      if (server === undefined) {
+        const line = "no server answers";
+        return { kind: "none", server, line, because: line, tie: false };
+      }
+      const because = "no other server answers either";
+      const { trouble = "not measured" } = this.#entries.get(server) ?? {};
+      const line = `kept ${name(server)} (${trouble}): ${because}`;
+      return { kind: "kept", server, line, because, tie: false };
     }
-    const { server, because } = this.#policy.decide({ now, servers, used, name });
+    const { server, because, tie = false } = this.#policy.decide({ now, servers, used, name });
+    const decided = (kind: Decision["kind"], what: string): Decision => ({
+      kind,
+      server,
+      line: `${what}: ${because}`,
+      because,
+      tie,
+    });
     const to = name(server);
-    if (server === used?.server) return { kind: "kept", server, line: `kept ${to}: ${because}` };
-    if (used) {
-      return {
-        kind: "moved",
-        server,
-        line: `moved from ${name(used.server)} to ${to}: ${because}`,
-      };
-    }
+    if (server === used?.server) return decided("kept", `kept ${to}`);
+    if (used) return decided("moved", `moved from ${name(used.server)} to ${to}`);
     if (this.#lost) {
-      const line = `left ${name(this.#lost.server)} (${this.#lost.why}) for ${to}: ${because}`;
-      return { kind: "left", server, line };
+      const { server: lost, why } = this.#lost;
+      return decided("left", `left ${name(lost)} (${why}) for ${to}`);
     }
-    return { kind: "chose", server, line: `chose ${to}: ${because}` };
+    return decided("chose", `chose ${to}`);
   }
 
   #name(server: string): string {
