@@ -59,7 +59,7 @@ test("rtt client finds a faster server than those it was given, and registers th
   assertEquals(servers.map(({ server }) => server), [far.address, near.address]);
   const [slow, fast] = servers.map(({ nowMs }) => nowMs!) as [number, number];
   assert(slow >= 2 * FAR_MS, `${slow} ms`);
-  assert(fast > 0 && fast < FAR_MS, `${fast} ms`);
+  assert(fast > 0 && fast < slow, `${fast} ms`);
   assertEquals(servers.map(({ load }) => load), [0, 0]);
   assertEquals([decision.kind, decision.server], ["chose", near.address]);
   assertEquals(alice.round, rounds[0]);
@@ -153,6 +153,7 @@ test("rtt clients that write to each other move at the same time", async () => {
 });
 
 test("rtt server measures the time to its peers", async () => {
+  const start = performance.now();
   await using setting = await nearAndFar();
   const { near, far } = setting;
   await eventually(
@@ -161,7 +162,7 @@ test("rtt server measures the time to its peers", async () => {
   );
   for (const server of [near, far]) {
     const { rttMs, hops } = server.peers()[0]!;
-    assert(rttMs! >= 2 * FAR_MS && rttMs! < 1_000, `${rttMs} ms`);
+    assert(rttMs! >= 2 * FAR_MS && rttMs! < performance.now() - start, `${rttMs} ms`);
     assertEquals(hops, 1);
   }
 });

@@ -23,6 +23,7 @@ function startClient(name: string, ...servers: string[]): Process {
 }
 
 test("rtt programs measure, choose, and carry messages", async () => {
+  const start = performance.now();
   const [one, two] = freePorts(2) as [number, number];
   await using first = await startServer(one, two);
   await using second = await startServer(two, one);
@@ -31,7 +32,7 @@ test("rtt programs measure, choose, and carry messages", async () => {
   for (const [server, other] of [[first, two], [second, one]] as const) {
     const record = JSON.parse(await server.waitFor('"event":"link.measured"'));
     assertEquals(record.address, `127.0.0.1:${other}`);
-    assert(record.rttMs > 0 && record.rttMs < 1_000, `${record.rttMs} ms`);
+    assert(record.rttMs > 0 && record.rttMs < performance.now() - start, `${record.rttMs} ms`);
   }
   const nowhere = `127.0.0.1:${freePort()}`;
   await using alice = startClient("Alice", nowhere, `127.0.0.1:${one}`);
@@ -46,7 +47,9 @@ test("rtt programs measure, choose, and carry messages", async () => {
     [`127.0.0.1:${one}`, `127.0.0.1:${two}`].sort(),
     lines.join("\n"),
   );
-  assert(measured.every(({ seconds }) => Number(seconds) > 0 && Number(seconds) < 1));
+  // Seconds, not milliseconds.
+  const upMs = performance.now() - start;
+  assert(measured.every(({ seconds }) => Number(seconds) > 0 && Number(seconds) * 1_000 < upMs));
   const port = connected.split(" ").at(-1)!;
   assertEquals(lines[0], `Server ${nowhere}: not measured (connection refused)`);
   const best = measured.find(({ server }) => server === `127.0.0.1:${port}`)!;
@@ -167,17 +170,21 @@ test("rtt client program watches without a user, a line a round", async () => {
   plain.kill("SIGTERM");
   assertEquals((await plain.finished()).code, 0);
 
+  const startedAt = Date.now();
+  const start = performance.now();
   await using json = Process.start(CLIENT, ["--json", "--every", "0.05", ...servers]);
   const [first, second] = [1, 2].map(() => json.waitFor(/^\{/));
   const rounds = [JSON.parse(await first!), JSON.parse(await second!)];
   assertEquals(rounds.map(({ decision }) => decision), ["chose", "kept"]);
   for (const { time, using, line, servers } of rounds) {
-    assert(Date.now() - Date.parse(time) < 60_000);
+    assert(Date.parse(time) >= startedAt && Date.parse(time) <= Date.now(), time);
     assertEquals(using, server.address);
     assertStringIncludes(line, names[0]!);
     const [up, down] = servers;
     assertEquals([up.server, up.loss, up.users, up.trouble], [server.address, 0, 0, undefined]);
-    for (const ms of [up.nowMs, up.lowMs, up.meanMs, up.p95Ms]) assert(ms > 0 && ms < 1_000);
+    for (const ms of [up.nowMs, up.lowMs, up.meanMs, up.p95Ms]) {
+      assert(ms > 0 && ms < performance.now() - start, `${ms} ms`);
+    }
     assertEquals(down, {
       server: nowhere,
       nowMs: null,
