@@ -133,14 +133,15 @@ export class Prober implements AsyncDisposable {
 /** Why a server could not be asked, as the end of a sentence. */
 export function whyNot(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) return "no permission";
-  const reason = error instanceof NetlabError ? lastPart(error.message) : reasonOf(error);
-  // It may be the server's own words: nothing in them is to move the cursor or to fill the screen.
-  return reason.replace(/\p{C}+/gu, " ").slice(0, MAX_REASON);
+  return reasonIn(error instanceof NetlabError ? error.message : reasonOf(error));
 }
 
-/** The part of a sentence behind its last colon and space: why, without what. */
-export function lastPart(sentence: string): string {
-  return sentence.slice(sentence.lastIndexOf(": ") + 1).trim();
+/** The part of a sentence behind its last colon and space: why, without what; at most 200 characters. */
+export function reasonIn(sentence: string): string {
+  const reason = sentence.slice(sentence.lastIndexOf(": ") + 1);
+  // It may be the server's own words: nothing in them is to move the cursor or to fill the screen.
+  const clean = reason.replace(/\p{C}+/gu, " ").trim().slice(0, MAX_REASON);
+  return clean === "" ? "it gives no reason" : clean;
 }
 
 const NO_RTT_SERVER = "not an rtt server";

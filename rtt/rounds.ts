@@ -7,7 +7,7 @@
  */
 import { type Ask, Chooser, type Decision, ROUND_MS, type ServerState } from "./chooser.ts";
 import { createPolicy, type PolicyName } from "./policies.ts";
-import { ASK_MS, lastPart, Prober, whyNot } from "./prober.ts";
+import { ASK_MS, Prober, reasonIn, whyNot } from "./prober.ts";
 import type { SelectorOptions } from "./selector.ts";
 
 /**
@@ -99,7 +99,7 @@ export class Rounds implements AsyncDisposable {
 
   /** The server in use was lost; `reason` is a sentence that ends with why. */
   lose(reason: string): void {
-    this.chooser.lose(lastPart(reason));
+    this.chooser.lose(reasonIn(reason));
   }
 
   /** Decides by what is known, without measuring. */

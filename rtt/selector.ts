@@ -122,7 +122,7 @@ export class Selector implements Policy {
     if (stayedMs < minStayMs) {
       return kept(
         `${faster}, but the last move was ${formatSeconds(stayedMs)} ago; ` +
-          `there are ${formatSeconds(minStayMs)} between moves`,
+          `moves are at least ${formatSeconds(minStayMs)} apart`,
       );
     }
     const { picked: to } = this.#pick(equalToBest(held));

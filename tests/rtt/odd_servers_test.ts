@@ -128,6 +128,10 @@ const ODDITIES: Record<string, { trouble: string; start(): OddServer }> = {
     start: () =>
       oddEchoes(({ out }) => writeError(out, error("Cannot do it: too busy\n\x1b[2J today"))),
   },
+  "answers with an error without a sentence": {
+    trouble: "it gives no reason",
+    start: () => oddEchoes(({ out }) => writeError(out, error(""))),
+  },
   "answers with a fatal error": {
     trouble: "it is closing",
     start: () =>

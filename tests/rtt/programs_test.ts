@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { ErrorCode, FrameType, NetlabError, writeError } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
 import { RttServer } from "@netlab/rtt/server";
+import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { freePort, freePorts, Process } from "../processes.ts";
 import { eventually, nextMessage, processTest as test } from "../p2p/network.ts";
 import { DelayProxy } from "./delay_proxy.ts";
@@ -104,6 +105,32 @@ test("rtt client program without any server says so in one line, with exit code 
   assertEquals(stderr.length, 1);
   assertMatch(stderr[0]!, /^error: Cannot choose a server: none of .* answers; start one first$/);
   for (const server of servers) assertStringIncludes(stderr[0]!, server);
+});
+
+test("rtt client program measures a legacy server, takes part there, and watches it", async () => {
+  await using old = new LegacyServer({ echoes: true });
+  await using alice = startClient("Alice", old.address);
+  await alice.waitFor(`Connected to best server on port ${old.port}`);
+  const [measured, ...rest] = alice.stdout;
+  const [, seconds] = new RegExp(`^Server ${old.address}: RTT (0\\.\\d{6}) seconds$`).exec(
+    measured!,
+  )!;
+  assertEquals(rest, [
+    `Best server: ${old.address} with RTT ${seconds} seconds`,
+    `Connected to best server on port ${old.port}`,
+  ]);
+  await using bob = await LegacyClient.connect("Bob", old);
+  await alice.write("Bob Hello\n");
+  await bob.sees("Alice: Hello");
+  await alice.endInput();
+  assertEquals((await alice.finished()).code, 0);
+
+  await using watching = Process.start(CLIENT, ["--watch", "--every", "0.05", old.address]);
+  for (let round = 0; round < 3; round++) {
+    await watching.waitFor(new RegExp(`\\*${old.port} \\d+\\.\\d+ ms  (chose|kept) ${old.port}: `));
+  }
+  watching.kill("SIGTERM");
+  assertEquals((await watching.finished()).code, 0);
 });
 
 test("rtt client program names the best server that takes the user, and says when another was better", async () => {

@@ -108,6 +108,15 @@ test("server that is late, but not silent, is kept, and its answer counts when i
   assert(times.lastMs! >= 2_900 && times.lastMs! <= performance.now() - start);
 });
 
+test("server that was lost shows nothing of its own words that is no text", async () => {
+  await using server = await RttServer.listen();
+  await using rounds = roundsOf(server.address);
+  await rounds.measure();
+  rounds.chooser.use(server.address);
+  rounds.lose("Cannot go on: too\n\x1b[2Jbusy");
+  assertEquals(stateOf(rounds, server.address).trouble, "too [2Jbusy");
+});
+
 test("legacy server is measured, and tells no load", async () => {
   await using old = new LegacyServer({ echoes: true });
   await using rounds = roundsOf(old.address);

@@ -122,7 +122,7 @@ test("selector stays for half a minute after a move", () => {
   for (let round = 0; round < 5; round++) rounds.next(times("A", 5), times("B", 20));
   assertEquals(
     [rounds.used, rounds.because],
-    ["B", "A is 15 ms faster, but the last move was 50 s ago; there are 60 s between moves"],
+    ["B", "A is 15 ms faster, but the last move was 50 s ago; moves are at least 60 s apart"],
   );
   assertEquals(rounds.next(times("A", 5), times("B", 20)), "A");
 });
