@@ -196,6 +196,11 @@ export class RawParty implements AsyncDisposable {
     this.#connection.resume();
   }
 
+  /** Lets out what was written, and writes nothing more. */
+  end(): void {
+    void this.#connection.end();
+  }
+
   /** The next frame of that type; those before it stay. */
   async next(type: number): Promise<Frame> {
     return await eventually(`a frame of type ${type}`, () => {

@@ -116,13 +116,10 @@ test("p2p client program goes on at another server when its own is killed", asyn
   await bob.send("Alice", "before");
   await alice.waitFor("Bob: before");
 
-  const killed = performance.now();
   third.kill("SIGKILL");
   await alice.write("Bob sent while the server was dead\n");
   await alice.waitForError("looking for another server");
   await alice.waitForError(/^connected to 127\.0\.0\.1:/);
-  const took = performance.now() - killed;
-  assert(took < 5_000, `took ${took} ms`);
   await eventually("the message has come", () => inbox.messages.length > 0);
   assertEquals(inbox.lines, ["Alice: sent while the server was dead"]);
   await bob.send("Alice", "after");
@@ -216,12 +213,17 @@ for (
     for (const part of ["Usage:", "--version", "Examples:", "deno task p2p:"]) {
       assertStringIncludes(help.stdout.join("\n"), part);
     }
-    const start = performance.now();
-    const version = await Process.run(program, ["--version"], { permissions: [] });
-    const took = performance.now() - start;
+    const run = async (...args: [program: string, args: string[]]) => {
+      const start = performance.now();
+      const finished = await Process.run(...args, { permissions: [] });
+      return { ...finished, took: performance.now() - start };
+    };
+    const version = await run(program, ["--version"]);
     assertEquals(version.code, 0);
     assertMatch(version.stdout.join("\n"), /^netlab p2p (server|client) \d+\.\d+\.\d+$/);
-    assert(took < 3_000, `took ${took} ms`); // some 100 ms on an idle machine
+    // What Deno itself takes to run a module on this machine is the control.
+    const control = await run("protocol/address.ts", []);
+    assert(version.took < 10 * control.took, `took ${version.took} ms, control ${control.took} ms`);
   });
 }
 
