@@ -91,8 +91,19 @@ function findCause<E extends Error>(
   return undefined;
 }
 
-/** Text with its line breaks and control characters taken out: it may come from the network. */
+/** White space with a line break in it. No expression here can backtrack: the text may be hostile. */
+const LINE_BREAK = /[\r\n]/;
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
+
+/**
+ * Text in one line, for text that may come from the network: line breaks become a space, together with the
+ * white space around them, and other control characters become U+FFFD. Takes time in proportion to the
+ * length of the text, whatever it holds.
+ */
 export function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/\s*[\r\n]+\s*/g, " ").replace(/[\x00-\x1f\x7f-\x9f]/g, "\uFFFD");
+  const joined = LINE_BREAK.test(text)
+    ? text.replace(/\s+/g, (space) => LINE_BREAK.test(space) ? " " : space)
+    : text;
+  return joined.replace(CONTROL, "\uFFFD");
 }

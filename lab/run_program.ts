@@ -183,7 +183,7 @@ export async function runLabRun(
 /** Makes the folder for the run; it is taken away at the end. */
 function freshFolder(path: string): string {
   try {
-    Deno.mkdirSync(path.replace(/[^/]*$/, "") || ".", { recursive: true });
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/") + 1) || ".", { recursive: true });
     Deno.mkdirSync(path);
     return Deno.realPathSync(path);
   } catch (error) {
