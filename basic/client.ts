@@ -126,14 +126,15 @@ async function main(): Promise<never> {
       "Greets servers, all at the same time, and shows which of them answered and how fast. " +
       "Ends with exit code 1 when one did not.",
     version: config.version,
-    usage: "deno task basic:client [HOST:PORT ...] [options]",
+    usage: "deno task basic:client [SERVER ...] [options]",
     options: {
       server: {
         kind: "address",
         repeat: true,
         positional: true,
-        help: "Greet this server; the name of the option may be left out. " +
-          `Default: ports ${DEFAULT_PORTS.join(", ")} of ${DEFAULT_HOST}.`,
+        help:
+          "Greet this server, HOST:PORT or a port of this machine; the name of the option may be " +
+          `left out. Default: ports ${DEFAULT_PORTS.join(", ")} of ${DEFAULT_HOST}.`,
       },
       json: {
         kind: "flag",
@@ -151,7 +152,7 @@ async function main(): Promise<never> {
     },
     examples: [
       { command: "deno task basic:client", what: "Greets the five default servers" },
-      { command: "deno task basic:client 127.0.0.1:5002", what: "Greets one server" },
+      { command: "deno task basic:client 5002", what: "Greets the server on port 5002" },
       { command: "deno task basic:client --watch --every 0.5", what: "Greets them twice a second" },
       { command: "deno task basic:client --json | jq .ms", what: "The times alone" },
     ],

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  ADDRESS_RULE,
   ask,
   describeError,
   dim,
@@ -12,17 +13,11 @@ import {
   type OptionValues,
   print,
   printError,
+  readAddress,
   red,
   UsageError,
 } from "@netlab/cli";
-import {
-  DEFAULT_HOST,
-  ErrorCode,
-  formatAddress,
-  isAddress,
-  NetlabError,
-  whyNotAName,
-} from "@netlab/protocol";
+import { ErrorCode, formatAddress, NetlabError, whyNotAName } from "@netlab/protocol";
 import { Chat } from "./chat.ts";
 import type { ClientStatus, P2pClient } from "./client.ts";
 import type { ClientOptionValues, ClientProgram } from "./client_program.ts";
@@ -139,14 +134,19 @@ async function askForServer(stop: AbortSignal): Promise<string[] | undefined> {
     default: ANY,
     signal: stop,
     check: (answer) => {
-      if (answer === ANY || isAddress(addressIn(answer))) return undefined;
-      return `${answer} is no address: type HOST:PORT, or a port from 1 to 65535`;
+      if (answer === ANY || addressIn(answer) !== undefined) return undefined;
+      return `${JSON.stringify(answer)} ${ADDRESS_RULE}`;
     },
   });
   if (answer === undefined) return undefined;
-  return answer === ANY ? [] : [addressIn(answer)];
+  return answer === ANY ? [] : [addressIn(answer)!];
 }
 
-function addressIn(answer: string): string {
-  return /^[0-9]+$/.test(answer) ? `${DEFAULT_HOST}:${answer}` : answer;
+/** The address that somebody typed, as `host:port`, if it is one. */
+function addressIn(answer: string): string | undefined {
+  try {
+    return formatAddress(readAddress(answer));
+  } catch {
+    return undefined;
+  }
 }

@@ -59,12 +59,15 @@ export async function runServerProgram(
       host: { kind: "string", value: "HOST", default: DEFAULT_HOST, help: "Listen on this host." },
       advertise: {
         kind: "address",
-        help: "Where others reach this server, when that is not the host and port it listens on.",
+        help: "Where others reach this server, when that is not the host and port it listens on: " +
+          "HOST:PORT, or a port of this machine.",
       },
       peer: {
         kind: "address",
         repeat: true,
-        help: "Another server. More than one may be given. Default: the other default ports.",
+        help:
+          "Another server: HOST:PORT, or a port of this machine. More than one may be given. Default: " +
+          "the other default ports.",
       },
       data: {
         kind: "string",
@@ -99,7 +102,7 @@ export async function runServerProgram(
       { command: `deno task ${task}`, what: "A server on a default port" },
       { command: `deno task ${task} --index 1`, what: "A server on port 5002, without a question" },
       {
-        command: `deno task ${task} --port 6001 --peer 127.0.0.1:5001`,
+        command: `deno task ${task} --port 6001 --peer 5001`,
         what: "A server that joins the network of another",
       },
       {

@@ -139,7 +139,7 @@ const wrong: [program: string, args: string[], message: string][] = [
   [
     CLIENT,
     ["127.0.0.1"],
-    'Option --server: "127.0.0.1" is not an address: HOST:PORT, with a port from 1 to 65535',
+    'Option --server: "127.0.0.1" must be HOST:PORT, or a port of this machine (1 to 65535)',
   ],
   [CLIENT, ["--every", "2"], "Option --every goes with --watch"],
 ];
@@ -163,6 +163,13 @@ test("basic client shows who answered, and fails when one did not", async () => 
   assertEquals({ code: bad.code, stderr: bad.stderr }, { code: 1, stderr: [] });
   assertMatch(bad.stdout[1]!, new RegExp(`^${nowhere} +no: connection refused +\\d+\\.\\d ms$`));
   assertMatch(bad.stdout[2]!, new RegExp(`^${here} +yes +\\d+\\.\\d ms$`));
+});
+
+test("basic client takes a port alone for a server of this machine", async () => {
+  await using server = await BasicServer.listen({ port: 0 });
+  const { code, stdout } = await Process.run(CLIENT, [String(server.port)]);
+  assertMatch(stdout[1]!, new RegExp(`^127\\.0\\.0\\.1:${server.port} +yes `));
+  assertEquals(code, 0);
 });
 
 test("basic client greets the five default ports when it is given none", async () => {

@@ -117,7 +117,7 @@ test("lab failover finds the users of a server that drains elsewhere within 250 
 
 test("lab proxy passes connections on, and obeys what is typed", async () => {
   await using server = await P2pServer.listen();
-  await using proxy = Process.start(LAB, ["proxy", server.address, "--latency", "40"], {
+  await using proxy = Process.start(LAB, ["proxy", `${server.port}`, "--latency", "40"], {
     permissions,
     stdin: "piped",
   });
@@ -161,7 +161,7 @@ for (
     [[], 2, "error: Say which command: run, failover, sim, replay, ways, flap or proxy"],
     [["fly"], 2, "error: Unknown command fly: run, failover, sim, replay, ways, flap or proxy"],
     [["--fly"], 2, "error: Unknown option --fly: --help lists them all"],
-    [["proxy"], 2, "error: Say where connections go: deno task lab proxy HOST:PORT"],
+    [["proxy"], 2, "error: Say where connections go: deno task lab proxy [HOST:]PORT"],
     [
       ["run", "--seconds", "1", "--messages", "1"],
       2,
