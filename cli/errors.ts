@@ -38,6 +38,13 @@ const ADVICE: [new (message: string) => Error, what: string, advice: string][] =
   ],
 ];
 
+/** The same by the system's name, for what has no class in Deno. */
+const ADVICE_BY_CODE: Record<string, string> = {
+  ENOSPC: "no space left on device; make room, or write elsewhere",
+  EDQUOT: "the quota of the disk is used up; make room, or write elsewhere",
+  EIO: "input/output error; has the terminal gone?",
+};
+
 /** Deno has no error class for names that cannot be resolved: this text is all that tells them apart. */
 const LOOKUP_FAILED = /^failed to lookup address information/;
 
@@ -57,6 +64,8 @@ function describe(error: unknown): string {
   for (const [kind, what, advice] of ADVICE) {
     if (error instanceof kind) return `${what}; ${advice}`;
   }
+  const { code } = error as { code?: unknown };
+  if (typeof code === "string" && Object.hasOwn(ADVICE_BY_CODE, code)) return ADVICE_BY_CODE[code]!;
   if (LOOKUP_FAILED.test(error.message)) {
     return "the host name is not known; check its spelling, or use an IP address";
   }

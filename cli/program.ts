@@ -7,7 +7,7 @@
  */
 import { describeError, UsageError } from "./errors.ts";
 import type { Options, OptionValues } from "./options.ts";
-import { print, printError } from "./print.ts";
+import { OutputError, print, printError } from "./print.ts";
 
 /** A program, as `--help` describes it. */
 export interface Program<O extends Options = Options> {
@@ -33,7 +33,7 @@ export interface Program<O extends Options = Options> {
 /**
  * Runs a program and ends the process: with the exit code that `main` returns (0 when it returns
  * none), with 1 when it throws, with 2 when the command line is wrong. Errors are one line on
- * standard error.
+ * standard error. When nobody reads standard output any more (`| head -1`), it ends with 0 and without a word.
  *
  * `main` gets the options' values and a signal that aborts at the first SIGINT or SIGTERM: it is
  * then to end soon and in good order. The second signal ends the process at once.
@@ -90,6 +90,7 @@ async function run<const O extends Options>(
 }
 
 function fail(error: unknown): number {
+  if (error instanceof OutputError && error.nobodyReads) return 0;
   printError(`error: ${describeError(error)}`);
   return error instanceof UsageError ? 2 : 1;
 }

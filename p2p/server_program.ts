@@ -113,8 +113,16 @@ export async function runServerProgram(
     ],
   }, async ({ port, index, host, advertise, peer, data, json, verbose, ...limits }, stop) => {
     // Nothing of this is needed to show the help or the version.
-    const { askForPort, listenOn, listenOnFirstFree, terminalLogger, untilAborted, UsageError } =
-      await import("@netlab/cli");
+    const {
+      askForPort,
+      describeError,
+      listenOn,
+      listenOnFirstFree,
+      printError,
+      terminalLogger,
+      untilAborted,
+      UsageError,
+    } = await import("@netlab/cli");
     if (port !== undefined && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
     }
@@ -128,7 +136,16 @@ export async function runServerProgram(
       chosen = await askForPort(host, stop);
       if (chosen === undefined) return 0;
     }
-    const logger = terminalLogger({ json, level: verbose ? "debug" : "info" });
+    const unread = new AbortController();
+    const logger = terminalLogger({
+      json,
+      level: verbose ? "debug" : "info",
+      // A server whose log nobody reads any more ends, in good order; one whose disk is full serves on.
+      onLost: (error) =>
+        error.nobodyReads
+          ? unread.abort()
+          : printError(`error: ${describeError(error)} (log lines are lost)`),
+    });
     const start = (port: number) =>
       listen({
         hostname: host,
@@ -160,7 +177,7 @@ export async function runServerProgram(
         event: "storage.memory",
       });
     } else logger.info("messages are written down in {data}", { event: "storage.disk", data });
-    await untilAborted(stop);
+    await untilAborted(AbortSignal.any([stop, unread.signal]));
     logger.info("signing off", { event: "closing" });
     await server.drain();
     return 0;

@@ -120,6 +120,43 @@ test("print ends the program quietly when nobody reads on", async () => {
   assertEquals({ code: (await child.status).code, errors }, { code: 0, errors: "" });
 });
 
+/** A program whose standard output a module has changed before it runs. */
+const withOutput = (module: string) => ({
+  permissions: [`--preload=./tests/${module}`, "--allow-ffi"],
+});
+
+function linuxTest(name: string, fn: () => Promise<void>): void {
+  if (Deno.build.os === "linux") test(name, fn);
+}
+
+linuxTest("print ends the program with one line when the disk is full", async () => {
+  const { code, stdout, stderr } = await Process.run(SAMPLE, [], withOutput("full_output.ts"));
+  assertEquals([code, stdout], [1, []]);
+  assertEquals(stderr, [
+    "error: Cannot write to standard output: no space left on device; make room, or write elsewhere",
+  ]);
+});
+
+linuxTest("print waits for a slow reader of a pipe that does not block", async () => {
+  const args = ["--do", "print much"];
+  const { code, stdout, stderr } = await Process.run(
+    SAMPLE,
+    args,
+    withOutput("nonblocking_output.ts"),
+  );
+  assertEquals([code, stderr], [0, []]);
+  assertEquals(stdout, Array.from({ length: 3_000 }, (_, at) => String(at + 1).repeat(100)));
+});
+
+linuxTest(
+  "terminalLogger goes on when its lines cannot be written, and tells so once",
+  async () => {
+    const args = ["--do", "log"];
+    const { code, stderr } = await Process.run(SAMPLE, args, withOutput("full_output.ts"));
+    assertEquals([code, stderr], [0, ["Cannot write to standard output, nobody reads: false"]]);
+  },
+);
+
 test("ask takes the default, and asks again after an answer that will not do", async () => {
   await using first = Process.start(SAMPLE, ["--do", "ask"], { permissions: [], stdin: "piped" });
   await first.write("\n");

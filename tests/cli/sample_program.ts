@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ask, print, runProgram, terminalLogger, untilAborted } from "@netlab/cli";
+import { ask, print, printError, runProgram, terminalLogger, untilAborted } from "@netlab/cli";
 
 await runProgram({
   name: "sample",
@@ -54,6 +54,9 @@ await runProgram({
       });
       await new Promise((resolve) => setTimeout(resolve, 600_000));
       return 0;
+    case "print much":
+      for (let line = 1; line <= 3_000; line++) print(String(line).repeat(100));
+      return 0;
     case "print for ever":
       for (;;) print("again and again");
     case "ask": {
@@ -67,7 +70,12 @@ await runProgram({
       return;
     }
     case "log": {
-      const logger = terminalLogger({ json: options.json, level: "info" });
+      const logger = terminalLogger({
+        json: options.json,
+        level: "info",
+        onLost: ({ message, nobodyReads }) =>
+          printError(`${message}, nobody reads: ${nobodyReads}`),
+      });
       logger.debug("not shown");
       logger.info("linked to {peer}", { peer: "127.0.0.1:5002", hops: 2 });
       logger.warn("slow: {user}", {
