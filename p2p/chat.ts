@@ -54,6 +54,8 @@ export class Chat {
   readonly #commands: Record<string, ChatCommand>;
   readonly #sending = new Set<Promise<void>>();
   #failures = 0;
+  /** Why nothing can be shown any more. */
+  #broken: unknown;
 
   /** A conversation through `client` on `screen`, with commands besides the common ones. */
   constructor(client: P2pClient, screen: Screen, commands: Record<string, ChatCommand> = {}) {
@@ -71,11 +73,14 @@ export class Chat {
    * Talks until the input ends or `/quit`, and then until everything that was sent is answered.
    *
    * @returns How many things failed that no person has seen, or that ended the conversation.
+   * @throws {OutputError} When something cannot be shown. A message that could not is not taken: the next client
+   *   of that name gets it.
    */
   async run(): Promise<number> {
     const receiving = this.#receive();
     this.#screen.prompt();
     for await (const line of this.#screen) {
+      if (this.#broken !== undefined) break;
       const asked = parseLine(line);
       if (asked.kind === "command" && (asked.name === "quit" || asked.name === "exit")) break;
       if (asked.kind === "message") this.#send(asked.recipient, asked.text);
@@ -92,6 +97,7 @@ export class Chat {
     await Promise.all(this.#sending);
     await this.#client.close();
     await receiving;
+    if (this.#broken !== undefined) throw this.#broken;
     return this.#failures;
   }
 
@@ -111,8 +117,11 @@ export class Chat {
 
   async #receive(): Promise<void> {
     try {
-      for await (const { sender, text } of this.#client) {
-        this.#screen.print(`${bold(cyan(oneLine(sender)))}: ${oneLine(text)}`);
+      const messages = this.#client[Symbol.asyncIterator]();
+      for (let next = await messages.next(); !next.done; next = await messages.next()) {
+        const { sender, text } = next.value;
+        // To ask for the next one is to have taken this one: it has to be written first.
+        if (!this.#show(`${bold(cyan(oneLine(sender)))}: ${oneLine(text)}`)) return;
       }
     } catch {
       // The status has told why.
@@ -125,7 +134,7 @@ export class Chat {
     // One tick: the network has it safe. Two: the recipient has it.
     const show = (ticks: string) => {
       if (this.#screen.interactive) {
-        this.#screen.print(dim(`${ticks} ${recipient}: ${oneLine(text)}`));
+        this.#show(dim(`${ticks} ${recipient}: ${oneLine(text)}`));
       }
     };
     const sending = this.#client.send(recipient, text).then(
@@ -155,7 +164,7 @@ export class Chat {
     try {
       const lines = await command.run();
       if (command.live) command.live(this.#screen.pin(lines));
-      else for (const line of lines) this.#screen.print(line);
+      else for (const line of lines) this.#show(line);
     } catch (error) {
       this.#complain(describeError(error));
     }
@@ -164,7 +173,20 @@ export class Chat {
   #complain(what: string): void {
     // A person sees it and goes on; a script has to be told by the exit status.
     if (!this.#screen.interactive) this.#failures++;
-    this.#screen.print(red(what));
+    this.#show(red(what));
+  }
+
+  /** Shows a line. Where that fails, the conversation is over: nobody would see what comes. */
+  #show(line: string): boolean {
+    if (this.#broken !== undefined) return false;
+    try {
+      this.#screen.print(line);
+      return true;
+    } catch (error) {
+      this.#broken = error;
+      this.#screen.close();
+      return false;
+    }
   }
 
   async #users(): Promise<string[]> {

@@ -214,18 +214,37 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     return this.#roaming.moveTo(server);
   }
 
-  /** Messages to this user, in the order in which they came, each once. */
+  /**
+   * Messages to this user, in the order in which they came, each once.
+   *
+   * A message counts as taken when the program asks for the next one, or leaves the loop. Within
+   * milliseconds that is acknowledged, and the sender's {@linkcode Sent.delivered} resolves. What the program
+   * was handed and has not taken when the client is closed, or when the process ends, is delivered to the next
+   * client of that name, as is what it was not handed.
+   *
+   * `break`, `return` and an exception in the body of `for await` all leave the loop: JavaScript does not tell
+   * an iterator which it was, so the message that failed counts as taken too. A program that wants it again
+   * catches the exception in the body, or calls `next()` itself: once a message is dealt with, and not when it
+   * failed.
+   *
+   * @example To take a message only once it is written down
+   * ```ts ignore
+   * const messages = client[Symbol.asyncIterator]();
+   * for (let next = await messages.next(); !next.done; next = await messages.next()) {
+   *   await writeDown(next.value); // when this throws, the message stays with the network
+   * }
+   * ```
+   */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
-    return {
-      next: () => this.#inbox.next(),
-      return: () => Promise.resolve({ value: undefined, done: true }),
-    };
+    return this.#inbox.reader();
   }
 
   /**
    * Leaves: waits up to a second for receipts that are missing, signs off, and closes. Whoever reads
-   * messages comes to the end; those that were not read are kept for the next client of that name, but
-   * for those of senders who asked for no receipts. Closing twice does nothing.
+   * messages comes to the end; those that were not taken are kept for the next client of that name, but
+   * for those of senders who asked for no receipts. A program that closes the client in the body of its loop
+   * has not taken that message: it leaves the loop first, or gets the message again. Closing twice does
+   * nothing.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close(
@@ -251,7 +270,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#posting.end(reason);
     this.#closed = reason;
     clearInterval(this.#timer);
-    this.#inbox.close();
+    await this.#inbox.close();
     await this.#roaming.close(reason);
     this.#session.end(reason);
     this.#inbox.end(told);

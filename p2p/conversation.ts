@@ -11,6 +11,7 @@ import {
   dim,
   type Options,
   type OptionValues,
+  OutputError,
   print,
   printError,
   readAddress,
@@ -81,7 +82,15 @@ async function connect<C extends P2pClient, O extends Options>(
   // Without a terminal standard output is for messages.
   const showStatus = () => {
     const line = status && Chat.describe(status);
-    if (line !== undefined) (Deno.stdin.isTerminal() ? show : printError)(line);
+    if (line !== undefined) (Deno.stdin.isTerminal() ? tell : printError)(line);
+  };
+  // The client says something in the middle of its work, which is not to fail because nobody can see that.
+  const tell = (line: string) => {
+    try {
+      show(line);
+    } catch (error) {
+      if (!(error instanceof OutputError)) throw error;
+    }
   };
   try {
     client = await program.connect(
@@ -93,7 +102,7 @@ async function connect<C extends P2pClient, O extends Options>(
           if (client) showStatus();
         },
       },
-      (line) => show(line),
+      tell,
       values,
     );
   } catch (error) {

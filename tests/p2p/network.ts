@@ -102,11 +102,16 @@ export async function assertFails(work: Promise<unknown>, code: number): Promise
   return error;
 }
 
-/** The next message to a client. */
+/** Takes the next message to a client. */
 export async function nextMessage(client: P2pClient): Promise<Message> {
-  const { value } = await within("a message", client[Symbol.asyncIterator]().next());
-  assert(value, "The messages have ended");
-  return value;
+  const messages = client[Symbol.asyncIterator]();
+  try {
+    const { value } = await within("a message", messages.next());
+    assert(value, "The messages have ended");
+    return value;
+  } finally {
+    await messages.return!();
+  }
 }
 
 /** Reads all that a client is sent until the client is closed. */
