@@ -35,6 +35,11 @@ export interface P2pClientOptions {
    * @default {30000}
    */
   sendTimeoutMs?: number;
+  /**
+   * Gives up connecting when it aborts. It means nothing to a client that is connected: that one is closed with
+   * {@linkcode P2pClient.close}.
+   */
+  signal?: AbortSignal;
   /** Puts servers in the order in which they are to be tried, at the start and after every loss. */
   rank?: (servers: string[]) => Promise<string[]>;
   /** Hears of every change of {@linkcode ClientStatus}. */
@@ -91,6 +96,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *   {@linkcode ErrorCode.NameInvalid} when it is none, {@linkcode ErrorCode.ConnectionLost} when no
    *   server can be reached.
    * @throws {TypeError} When an address is not `host:port`.
+   * @throws {unknown} The reason of {@linkcode P2pClientOptions.signal} when it aborts before that.
    */
   static async connect(options: P2pClientOptions): Promise<P2pClient> {
     const client = new P2pClient(options);
@@ -101,6 +107,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** Registers at the first server that can be reached. Errors as {@linkcode P2pClient.connect} has them. */
   protected async start(): Promise<void> {
     const { name } = this;
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
     const {
       servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`),
       sendTimeoutMs = 30_000,
@@ -127,7 +135,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       },
     });
     try {
-      await this.#roaming.start();
+      await this.#roaming.start(signal);
     } catch (error) {
       await this.close();
       throw error;

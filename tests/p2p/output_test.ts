@@ -26,7 +26,8 @@ function fullTest(name: string, fn: () => Promise<void>): void {
 /** A program of whose standard output the test reads as much as it likes, and then no more. */
 class Piped implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
-  readonly #reader: ReadableStreamDefaultReader<string>;
+  /** Reads only when it is told to: what is read ahead would keep the pipe open for one write more. */
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #read = "";
 
   constructor(program: string, args: string[], permissions: string[]) {
@@ -37,7 +38,7 @@ class Piped implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#reader = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    this.#reader = this.#child.stdout.getReader();
   }
 
   /** Reads until the text is there. */
@@ -45,7 +46,7 @@ class Piped implements AsyncDisposable {
     while (!this.#read.includes(text)) {
       const { value, done } = await within(text, this.#reader.read());
       if (done) throw new Error(`It ended after ${this.#read}`);
-      this.#read += value;
+      this.#read += new TextDecoder().decode(value);
     }
   }
 
