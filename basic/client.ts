@@ -164,17 +164,27 @@ async function main(): Promise<never> {
     const addresses = server.length > 0
       ? server
       : DEFAULT_PORTS.map((port) => ({ hostname: DEFAULT_HOST, port }));
-    for (;;) {
-      const time = new Date();
+    const round = async (time: Date) => {
       const greetings = await greetAll(addresses, { signal: stop });
       const lines = json
         ? greetings.map((greeting) => JSON.stringify({ time, ...greeting }))
         : greetingTable(greetings);
       if (watch && !json) lines.unshift(dim(time.toTimeString().slice(0, 8)));
       for (const line of lines) print(line);
-      if (!watch) return greetings.every(({ answered }) => answered) ? 0 : 1;
-      if (!json) print();
-      await delay((every ?? 2) * 1000 - (Date.now() - time.getTime()), stop);
+      return greetings.every(({ answered }) => answered);
+    };
+    if (!watch) return await round(new Date()) ? 0 : 1;
+    try {
+      for (;;) {
+        const time = new Date();
+        await round(time);
+        if (!json) print();
+        await delay((every ?? 2) * 1000 - (Date.now() - time.getTime()), stop);
+      }
+    } catch (error) {
+      // It was to go on until it is stopped.
+      if (error === stop.reason) return 0;
+      throw error;
     }
   });
 }

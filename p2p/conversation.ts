@@ -76,13 +76,14 @@ async function connect<C extends P2pClient, O extends Options>(
   { name, servers, typed }: { name: string; servers: readonly string[]; typed: string },
   stop: AbortSignal,
 ): Promise<number | Taken> {
+  const person = Deno.stdin.isTerminal(); // a terminal that goes while it connects was one
   let show: (line: string) => void = print;
   let status: ClientStatus | undefined;
   let client: C | undefined;
   // Without a terminal standard output is for messages.
   const showStatus = () => {
     const line = status && Chat.describe(status);
-    if (line !== undefined) (Deno.stdin.isTerminal() ? tell : printError)(line);
+    if (line !== undefined) (person ? tell : printError)(line);
   };
   // The client says something in the middle of its work, which is not to fail because nobody can see that.
   const tell = (line: string) => {
@@ -97,6 +98,7 @@ async function connect<C extends P2pClient, O extends Options>(
       {
         name,
         ...servers.length > 0 && { servers },
+        signal: stop,
         onStatus: (changed) => {
           status = changed;
           if (client) showStatus();
@@ -106,7 +108,9 @@ async function connect<C extends P2pClient, O extends Options>(
       values,
     );
   } catch (error) {
-    if (!isTaken(error) || !Deno.stdin.isTerminal()) throw error;
+    // A person who has the program stopped knows it; in a pipe there may be lines that were not sent.
+    if (stop.aborted && error === stop.reason && person) return 0;
+    if (!isTaken(error) || !person) throw error;
     print(red(describeError(error)));
     return { typed };
   }
@@ -115,8 +119,7 @@ async function connect<C extends P2pClient, O extends Options>(
   using screen = openScreen(dim(`${name}> `), typed);
   if (screen.interactive) show = (line) => screen.print(line);
   if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));
-  stop.addEventListener("abort", () => screen.close(), { once: true });
-  const failures = await new Chat(client, screen, program.commands?.(client)).run();
+  const failures = await new Chat(client, screen, program.commands?.(client)).run(stop);
   // Two halves of a network that find each other may each have a user of this name.
   const lost = status?.state === "closed" && isTaken(status.error);
   if (lost && screen.interactive && !stop.aborted) return { typed: screen.typed };

@@ -8,6 +8,7 @@ import {
 import { BasicServer } from "@netlab/basic";
 import { DEFAULT_PORTS } from "@netlab/protocol";
 import { ignoreUnless } from "../permissions.ts";
+import { ScriptedServer } from "./sockets.ts";
 import { freePort, freePorts, Process } from "../processes.ts";
 
 const SERVER = "basic/server.ts";
@@ -172,6 +173,22 @@ test("basic client takes a port alone for a server of this machine", async () =>
   assertEquals(code, 0);
 });
 
+test("basic client that is told to stop before it is done ends as shells expect", async () => {
+  for (const [signal, exitCode] of [["SIGINT", 130], ["SIGHUP", 129]] as const) {
+    const greeted = Promise.withResolvers<void>();
+    await using server = new ScriptedServer(async (socket) => {
+      greeted.resolve();
+      await socket.readAll();
+    });
+    await using client = Process.start(CLIENT, [String(server.address.port)]);
+    await greeted.promise;
+    client.kill(signal);
+    const { code, stdout, stderr } = await client.finished();
+    assertEquals([code, stdout], [exitCode, []]);
+    assertEquals(stderr, [`error: Cannot go on: told to stop by ${signal}`]);
+  }
+});
+
 test("basic client greets the five default ports when it is given none", async () => {
   const { stdout } = await Process.run(CLIENT, ["--json"]);
   assertEquals(
@@ -205,6 +222,6 @@ test("basic client watches a server go, until ctrl-C", async () => {
   await client.waitFor(/ yes /);
   await server.close();
   await client.waitFor(/ no: connection refused /);
-  client.kill("SIGINT");
+  client.kill("SIGHUP");
   assertEquals((await client.finished()).code, 0);
 });

@@ -82,16 +82,23 @@ test("runProgram ends with the exit code that the program returns", async () => 
   assertEquals((await Process.run(SAMPLE, ["--do", "exit"], NO_PERMISSIONS)).code, 7);
 });
 
-for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  for (const what of ["wait", "throw if aborted"]) {
-    test(`runProgram ends with 0 after ${signal} when the program does "${what}"`, async () => {
-      await using sample = Process.start(SAMPLE, ["--do", what], NO_PERMISSIONS);
-      await sample.waitFor("waiting");
-      sample.kill(signal);
-      const { code, stderr } = await sample.finished();
-      assertEquals({ code, stderr }, { code: 0, stderr: [] });
-    });
-  }
+const signals = [["SIGHUP", 129], ["SIGINT", 130], ["SIGQUIT", 131], ["SIGTERM", 143]] as const;
+for (const [signal, exitCode] of Deno.build.os === "windows" ? [] : signals) {
+  test(`runProgram ends with 0 after ${signal} when the program ends in good order`, async () => {
+    await using sample = Process.start(SAMPLE, ["--do", "wait"], NO_PERMISSIONS);
+    await sample.waitFor("waiting");
+    sample.kill(signal);
+    const { code, stdout, stderr } = await sample.finished();
+    assertEquals([code, stdout, stderr], [0, ["waiting", "stopping"], []]);
+  });
+
+  test(`runProgram ends with ${exitCode} after ${signal} when the program was not done`, async () => {
+    await using sample = Process.start(SAMPLE, ["--do", "throw if aborted"], NO_PERMISSIONS);
+    await sample.waitFor("waiting");
+    sample.kill(signal);
+    const { code, stderr } = await sample.finished();
+    assertEquals([code, stderr], [exitCode, [`error: Cannot go on: told to stop by ${signal}`]]);
+  });
 
   test(`runProgram ends at once after a second ${signal}`, async () => {
     await using sample = Process.start(SAMPLE, ["--do", "ignore signals"], NO_PERMISSIONS);
@@ -104,6 +111,11 @@ for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     clearInterval(again);
   });
 }
+
+test("interrupt does what ctrl-C does, the first time and the second", async () => {
+  const { code, stdout } = await Process.run(SAMPLE, ["--do", "interrupt itself"], NO_PERMISSIONS);
+  assertEquals([code, stdout], [130, ["stopping"]]);
+});
 
 test("print ends the program quietly when nobody reads on", async () => {
   const child = new Deno.Command(Deno.execPath(), {

@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { ask, print, printError, runProgram, terminalLogger, untilAborted } from "@netlab/cli";
+import {
+  ask,
+  interrupt,
+  print,
+  printError,
+  runProgram,
+  terminalLogger,
+  untilAborted,
+} from "@netlab/cli";
 
 await runProgram({
   name: "sample",
@@ -38,6 +46,12 @@ await runProgram({
     case "ignore signals":
       stop.addEventListener("abort", () => print("stopping"));
       print("waiting");
+      await new Promise((resolve) => setTimeout(resolve, 600_000));
+      return 0;
+    case "interrupt itself":
+      stop.addEventListener("abort", () => print("stopping"));
+      interrupt();
+      setInterval(interrupt, 50);
       await new Promise((resolve) => setTimeout(resolve, 600_000));
       return 0;
     case "exit":

@@ -70,6 +70,22 @@ test("lab run that is interrupted leaves no server, and cannot tell", async () =
   assertEquals(stdout.at(-1), "Interrupted: whether the promises were kept cannot be told");
 });
 
+test("lab ways that is interrupted leaves no server, and ends as shells expect", async () => {
+  await using lab = Process.start(LAB, ["ways"], { permissions });
+  await lab.waitFor("A, B and C run");
+  lab.kill("SIGHUP");
+  const { code, stderr } = await lab.finished();
+  assertEquals([code, stderr], [129, ["error: Cannot go on: told to stop by SIGHUP"]]);
+});
+
+test("lab flap, which computes without a pause, ends at once when it is told to", async () => {
+  await using lab = Process.start(LAB, ["flap", "--kind", "all", "--seeds", "5"], { permissions });
+  await lab.waitFor(/./);
+  lab.kill("SIGTERM");
+  const { code, signal } = await lab.finished(2_000);
+  assertEquals([code, signal], [143, "SIGTERM"]);
+});
+
 /** The figures of one run of `lab failover`, and whether its exit code says that all is well. */
 async function failover(...args: string[]) {
   const { code, stdout, stderr } = await Process.run(LAB, ["failover", "--json", ...args], {

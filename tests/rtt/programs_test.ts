@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { P2pClient } from "@netlab/p2p/client";
 import { RttServer } from "@netlab/rtt/server";
 import { freePort, freePorts, Process } from "../processes.ts";
-import { eventually, nextMessage, processTest as test } from "../p2p/network.ts";
+import { eventually, nextMessage, processTest as test, SilentServer } from "../p2p/network.ts";
 
 const SERVER = "rtt/server.ts";
 const CLIENT = "rtt/client.ts";
@@ -113,6 +113,21 @@ for (const program of [SERVER, CLIENT]) {
   });
 }
 
+test("rtt client program stops at a signal while it waits for a server that never answers", async () => {
+  await using server = new SilentServer();
+  await using client = startClient("Alice", server.address);
+  await eventually("it is connected", () => server.connections === 1);
+  client.kill("SIGHUP");
+  const { code, stderr } = await client.finished();
+  assertEquals([code, stderr], [129, ["error: Cannot go on: told to stop by SIGHUP"]]);
+
+  await using watching = Process.start(CLIENT, ["--watch", server.address]);
+  await eventually("it is connected", () => server.connections === 2);
+  watching.kill("SIGQUIT");
+  const ended = await watching.finished();
+  assertEquals([ended.code, ended.stderr], [0, []]);
+});
+
 test("rtt client program watches without a user, a line a round", async () => {
   await using server = await RttServer.listen();
   const nowhere = `127.0.0.1:${freePort()}`;
@@ -128,7 +143,7 @@ test("rtt client program watches without a user, a line a round", async () => {
     ),
   );
   assertEquals(server.users(), []);
-  plain.kill("SIGTERM");
+  plain.kill("SIGHUP");
   assertEquals((await plain.finished()).code, 0);
 
   await using json = Process.start(CLIENT, ["--json", "--every", "0.05", ...servers]);
