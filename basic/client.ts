@@ -199,14 +199,15 @@ async function main(): Promise<never> {
       "Greets servers, all at the same time, and shows which of them answered and how fast. " +
       "Ends with exit code 1 when one did not.",
     version: config.version,
-    usage: "deno task basic:client [HOST:PORT ...] [options]",
+    usage: "deno task basic:client [SERVER ...] [options]",
     options: {
       server: {
         kind: "address",
         repeat: true,
         positional: true,
-        help: "Greet this server; the name of the option may be left out. " +
-          `Default: ports ${DEFAULT_PORTS.join(", ")} of ${DEFAULT_HOST}.`,
+        help:
+          "Greet this server, HOST:PORT or a port of this machine; the name of the option may be " +
+          `left out. Default: ports ${DEFAULT_PORTS.join(", ")} of ${DEFAULT_HOST}.`,
       },
       json: {
         kind: "flag",
@@ -224,7 +225,7 @@ async function main(): Promise<never> {
     },
     examples: [
       { command: "deno task basic:client", what: "Greets the five default servers" },
-      { command: "deno task basic:client 127.0.0.1:5002", what: "Greets one server" },
+      { command: "deno task basic:client 5002", what: "Greets the server on port 5002" },
       { command: "deno task basic:client --watch --every 0.5", what: "Greets them twice a second" },
       { command: "deno task basic:client --json | jq .ms", what: "The times alone" },
     ],
@@ -236,17 +237,27 @@ async function main(): Promise<never> {
     const addresses = server.length > 0
       ? server
       : DEFAULT_PORTS.map((port) => ({ hostname: DEFAULT_HOST, port }));
-    for (;;) {
-      const time = new Date();
+    const round = async (time: Date) => {
       const greetings = await greetAll(addresses, { signal: stop });
       const lines = json
         ? greetings.map((greeting) => JSON.stringify({ time, ...greeting }))
         : greetingTable(greetings);
       if (watch && !json) lines.unshift(dim(time.toTimeString().slice(0, 8)));
       for (const line of lines) print(line);
-      if (!watch) return greetings.every(({ answered }) => answered) ? 0 : 1;
-      if (!json) print();
-      await delay((every ?? 2) * 1000 - (Date.now() - time.getTime()), stop);
+      return greetings.every(({ answered }) => answered);
+    };
+    if (!watch) return await round(new Date()) ? 0 : 1;
+    try {
+      for (;;) {
+        const time = new Date();
+        await round(time);
+        if (!json) print();
+        await delay((every ?? 2) * 1000 - (Date.now() - time.getTime()), stop);
+      }
+    } catch (error) {
+      // It was to go on until it is stopped.
+      if (error === stop.reason) return 0;
+      throw error;
     }
   });
 }

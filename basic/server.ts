@@ -236,9 +236,15 @@ async function main(): Promise<never> {
     }
     const siblings = DEFAULT_PORTS.filter((each) => !own.includes(each))
       .map((each) => ({ hostname: UNSPECIFIED.includes(host) ? DEFAULT_HOST : host, port: each }));
-    if (siblings.length > 0) {
-      const lines = greetingTable(await greetAll(siblings, { signal: stop }));
-      for (const line of ["", ...lines, ""]) print(line);
+    try {
+      if (siblings.length > 0) {
+        const lines = greetingTable(await greetAll(siblings, { signal: stop }));
+        for (const line of ["", ...lines, ""]) print(line);
+      }
+    } catch (error) {
+      // What a server is to do is to listen until it is stopped, and that it has done.
+      if (error === stop.reason) return 0;
+      throw error;
     }
     print("Ready. Ctrl-C ends it.");
     await untilAborted(stop);

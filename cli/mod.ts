@@ -30,6 +30,7 @@
  *
  * @module
  */
+export * from "./address.ts";
 export * from "./colors.ts";
 export * from "./errors.ts";
 export * from "./listening.ts";

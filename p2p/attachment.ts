@@ -86,19 +86,26 @@ export class Attachment implements Outlet {
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or hangs up,
    *   {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.NameTaken} and
    *   whatever else it refuses the user with.
+   * @throws {unknown} The reason of `stop` when it aborts before the user is registered.
    */
   static async open(
     address: string,
     user: { name: string; session: string },
     events: AttachmentEvents,
+    stop: AbortSignal,
   ): Promise<Attachment> {
-    const attachment = new Attachment(address, await dial(address), events);
+    const attachment = new Attachment(address, await dial(address, stop), events);
+    const giveUp = () => attachment.abort();
+    stop.addEventListener("abort", giveUp);
     try {
+      stop.throwIfAborted();
       await attachment.#register(user);
       return attachment;
     } catch (error) {
       attachment.abort();
-      throw error;
+      throw stop.aborted ? stop.reason : error;
+    } finally {
+      stop.removeEventListener("abort", giveUp);
     }
   }
 
@@ -154,8 +161,14 @@ export class Attachment implements Outlet {
       await Promise.race([timer.promise, this.ended]);
       clearTimeout(id);
     }
+    // The server may have stopped reading: then not even the end gets out.
+    const giveUp = () => this.abort();
+    let timer = setTimeout(giveUp, LEAVE_MS);
     if (!moves || !this.#capabilities.has(Capability.Disconnect)) await this.#connection.end();
-    const timer = setTimeout(() => this.abort(), this.legacy ? LEAVE_LEGACY_MS : LEAVE_MS);
+    if (this.legacy) {
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, LEAVE_LEGACY_MS);
+    }
     await this.ended;
     clearTimeout(timer);
   }

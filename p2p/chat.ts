@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { bold, cyan, describeError, dim, oneLine, red, yellow } from "@netlab/cli";
+import { bold, cyan, describeError, dim, oneLine, red, untilAborted, yellow } from "@netlab/cli";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "./client.ts";
 import type { Screen } from "./screen.ts";
@@ -54,6 +54,9 @@ export class Chat {
   readonly #commands: Record<string, ChatCommand>;
   readonly #sending = new Set<Promise<void>>();
   #failures = 0;
+  /** Why nothing can be shown any more; ends the conversation. */
+  #broken: unknown;
+  readonly #breaking = new AbortController();
 
   /** A conversation through `client` on `screen`, with commands besides the common ones. */
   constructor(client: P2pClient, screen: Screen, commands: Record<string, ChatCommand> = {}) {
@@ -68,18 +71,28 @@ export class Chat {
   }
 
   /**
-   * Talks until the input ends or `/quit`, and then until everything that was sent is answered.
+   * Talks until the input ends or `/quit`, and then until everything that was sent is answered. When `stop`
+   * aborts it waits for nothing more, and tells of every message that is not known to be safe.
    *
    * @returns How many things failed that no person has seen, or that ended the conversation.
+   * @throws {OutputError} When something cannot be shown. A message that could not is not taken: the next client
+   *   of that name gets it.
    */
-  async run(): Promise<number> {
+  async run(stop?: AbortSignal): Promise<number> {
+    const over = AbortSignal.any([this.#breaking.signal, ...stop ? [stop] : []]);
+    const ended = untilAborted(over).then(() => this.#screen.close());
     const receiving = this.#receive();
     this.#screen.prompt();
     for await (const line of this.#screen) {
       const asked = parseLine(line);
+      if (over.aborted) {
+        // What was read ahead is not begun any more.
+        if (asked.kind === "message") this.#giveUp("send", asked.recipient, asked.text);
+        continue;
+      }
       if (asked.kind === "command" && (asked.name === "quit" || asked.name === "exit")) break;
       if (asked.kind === "message") this.#send(asked.recipient, asked.text);
-      else if (asked.kind === "command") await this.#command(asked.name);
+      else if (asked.kind === "command") await Promise.race([this.#command(asked.name), ended]);
       else if (asked.kind === "incomplete") {
         this.#complain(
           `Type a message behind the name: ${asked.recipient} Hello; /help shows more`,
@@ -89,9 +102,13 @@ export class Chat {
       }
       this.#screen.prompt();
     }
-    await Promise.all(this.#sending);
+    await Promise.race([Promise.all(this.#sending), ended]);
     await this.#client.close();
+    await Promise.all(this.#sending);
     await receiving;
+    // A terminal that has gone is a reason to stop, and no failure.
+    const gone = stop?.aborted && this.#screen.interactive;
+    if (this.#broken !== undefined && !gone) throw this.#broken;
     return this.#failures;
   }
 
@@ -111,8 +128,11 @@ export class Chat {
 
   async #receive(): Promise<void> {
     try {
-      for await (const { sender, text } of this.#client) {
-        this.#screen.print(`${bold(cyan(oneLine(sender)))}: ${oneLine(text)}`);
+      const messages = this.#client[Symbol.asyncIterator]();
+      for (let next = await messages.next(); !next.done; next = await messages.next()) {
+        const { sender, text } = next.value;
+        // To ask for the next one is to have taken this one: it has to be written first.
+        if (!this.#show(`${bold(cyan(oneLine(sender)))}: ${oneLine(text)}`)) return;
       }
     } catch {
       // The status has told why.
@@ -125,7 +145,7 @@ export class Chat {
     // One tick: the network has it safe. Two: the recipient has it.
     const show = (ticks: string) => {
       if (this.#screen.interactive) {
-        this.#screen.print(dim(`${ticks} ${recipient}: ${oneLine(text)}`));
+        this.#show(dim(`${ticks} ${recipient}: ${oneLine(text)}`));
       }
     };
     const sending = this.#client.send(recipient, text).then(
@@ -142,7 +162,10 @@ export class Chat {
           },
         );
       },
-      (error) => this.#complain(describeError(error)),
+      (error) => {
+        if (isClosed(error)) this.#giveUp("confirm", recipient, text);
+        else this.#complain(describeError(error));
+      },
     ).finally(() => this.#sending.delete(sending));
     this.#sending.add(sending);
   }
@@ -155,7 +178,7 @@ export class Chat {
     try {
       const lines = await command.run();
       if (command.live) command.live(this.#screen.pin(lines));
-      else for (const line of lines) this.#screen.print(line);
+      else for (const line of lines) this.#show(line);
     } catch (error) {
       this.#complain(describeError(error));
     }
@@ -164,7 +187,27 @@ export class Chat {
   #complain(what: string): void {
     // A person sees it and goes on; a script has to be told by the exit status.
     if (!this.#screen.interactive) this.#failures++;
-    this.#screen.print(red(what));
+    this.#show(red(what));
+  }
+
+  /** Tells of a message that was given up because the conversation is over. */
+  #giveUp(what: "send" | "confirm", recipient: string, text: string): void {
+    this.#complain(
+      `Cannot ${what} the message to ${recipient}: told to stop; it was: ${oneLine(text)}`,
+    );
+  }
+
+  /** Shows a line. Where that fails, the conversation is over: nobody would see what comes. */
+  #show(line: string): boolean {
+    if (this.#broken !== undefined) return false;
+    try {
+      this.#screen.print(line);
+      return true;
+    } catch (error) {
+      this.#broken = error;
+      this.#breaking.abort();
+      return false;
+    }
   }
 
   async #users(): Promise<string[]> {

@@ -69,10 +69,21 @@ export class Roaming {
     this.#events = events;
   }
 
-  /** Registers at the first server that can be reached. Errors as `P2pClient.connect` has them. */
-  async start(): Promise<void> {
-    await this.#attachToAny(undefined);
-    this.#started = true;
+  /**
+   * Registers at the first server that can be reached; gives up when `signal` aborts. Errors as
+   * `P2pClient.connect` has them.
+   */
+  async start(signal?: AbortSignal): Promise<void> {
+    const giveUp = () => this.#end.abort(signal!.reason);
+    signal?.addEventListener("abort", giveUp);
+    try {
+      if (signal?.aborted) giveUp();
+      await this.#attachToAny(undefined);
+      this.#end.signal.throwIfAborted();
+      this.#started = true;
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
+    }
   }
 
   /** The address of the server that the user is registered at; `undefined` while there is none. */
@@ -157,7 +168,7 @@ export class Roaming {
       },
     };
     const user = { name: this.#options.name, session: this.#sessionKey };
-    return await Attachment.open(server, user, events);
+    return await Attachment.open(server, user, events, this.#end.signal);
   }
 
   #learn(addresses: readonly string[]): void {
@@ -257,10 +268,22 @@ export class Roaming {
   /** As given at the start; after a loss in random order, so that a server's users do not all move to one. */
   async #candidates(lost: string | undefined): Promise<string[]> {
     const servers = this.knownServers;
-    if (this.#options.rank) return await this.#options.rank(servers);
+    if (this.#options.rank) return await this.#unlessEnded(this.#options.rank(servers));
     if (!this.#started) return servers;
     const order = servers.map((server) => ({ server, at: server === lost ? 1 : Math.random() }));
     return order.sort((a, b) => a.at - b.at).map(({ server }) => server);
+  }
+
+  /** What `work` gives, unless the client is closed before. */
+  async #unlessEnded<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#end;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const onEnd = () => reject(signal.reason);
+    signal.addEventListener("abort", onEnd);
+    if (signal.aborted) onEnd();
+    return await Promise.race([promise, work]).finally(() =>
+      signal.removeEventListener("abort", onEnd)
+    );
   }
 
   #pause(ms: number): Promise<void> {

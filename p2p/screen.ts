@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { print } from "@netlab/cli";
+import { interrupt, print } from "@netlab/cli";
 import process from "node:process";
 import * as readline from "node:readline";
 
@@ -41,7 +41,10 @@ export function openScreen(prompt: string, typed = ""): Screen {
     removeHistoryDuplicates: true,
   });
   // Ctrl-C reaches the editor, not the program, while the terminal is in raw mode.
-  editor.on("SIGINT", () => editor.close());
+  editor.on("SIGINT", () => {
+    interrupt();
+    editor.close();
+  });
   let open = true;
   editor.on("close", () => open = false);
   /** How many lines were printed or entered: what is pinned stays as long as there are no more. */

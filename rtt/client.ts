@@ -91,10 +91,11 @@ export class RttClient extends P2pClient {
 
   /** Leaves, as `P2pClient.close` does. */
   override async close(): Promise<void> {
+    // That ends a move that is under way, too.
+    const closing = super.close();
     await this.#rounds.close();
-    // A move that is under way would bring a connection that nobody leaves.
     await this.#moving;
-    await super.close();
+    await closing;
   }
 
   /** Measures, and registers at the best server. */

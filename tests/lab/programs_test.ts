@@ -70,6 +70,22 @@ test("lab run that is interrupted leaves no server, and cannot tell", async () =
   assertEquals(stdout.at(-1), "Interrupted: whether the promises were kept cannot be told");
 });
 
+test("lab ways that is interrupted leaves no server, and ends as shells expect", async () => {
+  await using lab = Process.start(LAB, ["ways"], { permissions });
+  await lab.waitFor("A, B and C run");
+  lab.kill("SIGHUP");
+  const { code, stderr } = await lab.finished();
+  assertEquals([code, stderr], [129, ["error: Cannot go on: told to stop by SIGHUP"]]);
+});
+
+test("lab flap, which computes without a pause, ends at once when it is told to", async () => {
+  await using lab = Process.start(LAB, ["flap", "--kind", "all", "--seeds", "5"], { permissions });
+  await lab.waitFor(/./);
+  lab.kill("SIGTERM");
+  const { code, signal } = await lab.finished(2_000);
+  assertEquals([code, signal], [143, "SIGTERM"]);
+});
+
 /** Nearly all users of a server that crashed are on another one that soon: milliseconds. */
 const SOON_MS = 2_000;
 
@@ -126,7 +142,7 @@ test("lab failover finds the users of a server that drains elsewhere within 250 
 
 test("lab proxy passes connections on, and obeys what is typed", async () => {
   await using server = await P2pServer.listen();
-  await using proxy = Process.start(LAB, ["proxy", server.address, "--latency", "40"], {
+  await using proxy = Process.start(LAB, ["proxy", `${server.port}`, "--latency", "40"], {
     permissions,
     stdin: "piped",
   });
@@ -170,7 +186,7 @@ for (
     [[], 2, "error: Say which command: run, failover, sim, replay, ways, flap or proxy"],
     [["fly"], 2, "error: Unknown command fly: run, failover, sim, replay, ways, flap or proxy"],
     [["--fly"], 2, "error: Unknown option --fly: --help lists them all"],
-    [["proxy"], 2, "error: Say where connections go: deno task lab proxy HOST:PORT"],
+    [["proxy"], 2, "error: Say where connections go: deno task lab proxy [HOST:]PORT"],
     [
       ["run", "--seconds", "1", "--messages", "1"],
       2,

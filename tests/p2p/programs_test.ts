@@ -3,7 +3,15 @@ import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { freePort, freePorts, Process } from "../processes.ts";
 import { eventually, Inbox, nextMessage, processTest as test } from "./network.ts";
-import { CLIENT, event, type Log, SERVER, startClient, startServer } from "./programs.ts";
+import {
+  CLIENT,
+  event,
+  type Log,
+  PERMISSIONS,
+  SERVER,
+  startClient,
+  startServer,
+} from "./programs.ts";
 
 test("p2p programs carry messages between users on two servers, and log it", async () => {
   const [one, two] = freePorts(2) as [number, number];
@@ -80,6 +88,29 @@ test("p2p client program in a pipe says by its exit code whether its messages ar
     assertEquals(code, 1);
     assertStringIncludes(stdout.join("\n"), complaint!);
   }
+});
+
+test("p2p programs take a port alone for an address of this machine, in lists as well", async () => {
+  const [one, two, nobody] = freePorts(3) as [number, number, number];
+  const start = (port: number, ...peers: number[]) =>
+    Process.start(SERVER, ["--port", `${port}`, "--peer", peers.join(), "--json"], {
+      permissions: PERMISSIONS,
+    });
+  await using first = start(one, one);
+  await event(first, "listening");
+  await using second = start(two, nobody, one);
+  await event(second, "link.up", `127.0.0.1:${one}`);
+  await using alice = Process.start(CLIENT, ["--name", "Alice", "--server", `${nobody},${two}`], {
+    stdin: "piped",
+  });
+  await alice.waitForError(`connected to 127.0.0.1:${two}`);
+});
+
+test("p2p server program takes a port alone for where others reach it", async () => {
+  const port = freePort();
+  const args = ["--host", "0.0.0.0", "--port", "0", "--advertise", `${port}`, "--peer", `${port}`];
+  await using server = Process.start(SERVER, args, { permissions: ["--allow-net"] });
+  await server.waitFor(`reached at 127.0.0.1:${port}`);
 });
 
 test("p2p client program says in one line that its name is taken, or that nobody answers", async () => {
@@ -234,7 +265,7 @@ const wrong: [program: string, args: string[], message: string][] = [
   [
     SERVER,
     ["--peer", "there"],
-    'Option --peer: "there" is not an address: HOST:PORT, with a port from 1 to 65535',
+    'Option --peer: "there" must be HOST:PORT, or a port of this machine (1 to 65535)',
   ],
   [
     SERVER,

@@ -4,7 +4,7 @@ import { P2pClient } from "@netlab/p2p/client";
 import { RttServer } from "@netlab/rtt/server";
 import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { freePort, freePorts, Process } from "../processes.ts";
-import { eventually, nextMessage, processTest as test } from "../p2p/network.ts";
+import { eventually, nextMessage, processTest as test, SilentServer } from "../p2p/network.ts";
 import { DelayProxy } from "./delay_proxy.ts";
 import { answerQuestion, OddServer } from "./odd_server.ts";
 
@@ -179,12 +179,27 @@ for (const program of [SERVER, CLIENT]) {
   });
 }
 
+test("rtt client program stops at a signal while it waits for a server that never answers", async () => {
+  await using server = new SilentServer();
+  await using client = startClient("Alice", server.address);
+  await eventually("it is connected", () => server.connections === 1);
+  client.kill("SIGHUP");
+  const { code, stderr } = await client.finished();
+  assertEquals([code, stderr], [129, ["error: Cannot go on: told to stop by SIGHUP"]]);
+
+  await using watching = Process.start(CLIENT, ["--watch", server.address]);
+  await eventually("it is connected", () => server.connections === 2);
+  watching.kill("SIGQUIT");
+  const ended = await watching.finished();
+  assertEquals([ended.code, ended.stderr], [0, []]);
+});
+
 test("rtt client program watches without a user, a line a round", async () => {
   await using server = await RttServer.listen();
   const nowhere = `127.0.0.1:${freePort()}`;
   const servers = [server.address, nowhere];
-  await using plain = Process.start(CLIENT, ["--watch", "--every", "0.05", ...servers]);
-  const names = servers.map((address) => address.split(":")[1]);
+  const names = servers.map((address) => address.split(":")[1]!);
+  await using plain = Process.start(CLIENT, ["--watch", "--every", "0.05", names.join()]);
   await plain.waitFor(/chose \d+: it is the only server that answers$/);
   await plain.waitFor(
     new RegExp(
@@ -194,7 +209,7 @@ test("rtt client program watches without a user, a line a round", async () => {
     ),
   );
   assertEquals(server.users(), []);
-  plain.kill("SIGTERM");
+  plain.kill("SIGHUP");
   assertEquals((await plain.finished()).code, 0);
 
   const startedAt = Date.now();
