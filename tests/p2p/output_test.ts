@@ -152,7 +152,7 @@ processTest(
       onStatus: ({ state }) => states.push(state),
     });
     await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${one}`] });
-    await leaves.until("Bob is here");
+    await leaves.until("Bob joined");
     await leaves.hangUp();
     // It finds out when it has something to say.
     await bob.close();
