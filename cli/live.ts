@@ -5,7 +5,7 @@
  * @module
  */
 import { print, printPart } from "./print.ts";
-import { displayWidth } from "./table.ts";
+import { displayWidth } from "./width.ts";
 
 /** How often the lines at the bottom are drawn anew: milliseconds. */
 const EVERY_MS = 100;

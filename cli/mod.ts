@@ -41,3 +41,4 @@ export * from "./program.ts";
 export * from "./prompt.ts";
 export * from "./signals.ts";
 export * from "./table.ts";
+export * from "./width.ts";
