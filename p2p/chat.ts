@@ -9,14 +9,17 @@ import { ErrorCode, NetlabError } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "./client.ts";
 import type { Screen } from "./screen.ts";
 
+/** Draws lines for a window of so many columns. */
+export type Picture = (columns: number) => readonly string[];
+
 /** A command besides writing to somebody. */
 export interface ChatCommand {
   /** What it does, for `/help`. */
   readonly help: string;
-  /** Does it; the lines to show. */
-  run(): Promise<string[]>;
-  /** Gets what shows other lines in place of those; it returns whether it still could. */
-  live?(show: (lines: readonly string[]) => boolean): void;
+  /** Runs the command. Returns the lines to show, or what draws them. */
+  run(): Promise<readonly string[] | Picture>;
+  /** Receives a function that redraws the lines in their place, as long as they are in the window. */
+  live?(again: () => void): void;
 }
 
 const HELP = [
@@ -74,7 +77,6 @@ export class Chat {
    */
   async run(): Promise<number> {
     const receiving = this.#receive();
-    this.#screen.prompt();
     for await (const line of this.#screen) {
       const asked = parseLine(line);
       if (asked.kind === "command" && (asked.name === "quit" || asked.name === "exit")) break;
@@ -87,7 +89,6 @@ export class Chat {
       } else if (asked.kind === "misquoted") {
         this.#complain('Put the name between two quotation marks: "A NAME" Hello');
       }
-      this.#screen.prompt();
     }
     await Promise.all(this.#sending);
     await this.#client.close();
@@ -152,10 +153,11 @@ export class Chat {
     if (!command) {
       return this.#complain(`There is no command /${name}; /help lists those that there are`);
     }
+    if (this.#screen.interactive) this.#screen.print(dim(`/${name}`));
     try {
-      const lines = await command.run();
-      if (command.live) command.live(this.#screen.pin(lines));
-      else for (const line of lines) this.#screen.print(line);
+      const shown = await command.run();
+      const again = this.#screen.pin(typeof shown === "function" ? shown : () => shown);
+      command.live?.(again);
     } catch (error) {
       this.#complain(describeError(error));
     }

@@ -108,7 +108,7 @@ async function connect<C extends P2pClient, O extends Options>(
   }
   if (program.connected) show(program.connected(client));
   else showStatus();
-  using screen = openScreen(dim(`${name}> `), typed);
+  using screen = openScreen(name, typed);
   if (screen.interactive) show = (line) => screen.print(line);
   if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));
   stop.addEventListener("abort", () => screen.close(), { once: true });

@@ -46,7 +46,7 @@ export type RttOptionValues = OptionValues<typeof OPTIONS>;
 export async function runRttClientProgram(
   connect: (options: RttClientOptions) => Promise<RttClient>,
 ): Promise<never> {
-  let show: ((lines: readonly string[]) => boolean) | undefined;
+  let showAgain = () => {};
   return await runClientProgram({
     name: "netlab rtt client",
     task: "rtt:client",
@@ -75,7 +75,7 @@ export async function runRttClientProgram(
       return await watch({ ...choice, servers, json: values.json }, stop);
     },
     async connect(options, print, values) {
-      const { choiceOf, dim, firstLines, view } = await import("./client_lines.ts");
+      const { choiceOf, dim, firstLines } = await import("./client_lines.ts");
       let first = true;
       return await connect({
         ...options,
@@ -85,7 +85,7 @@ export async function runRttClientProgram(
           if (first) { for (const line of firstLines(round)) print(line); }
           else if (kind !== "kept") print(dim(line));
           first = false;
-          if (!show?.(view(round))) show = undefined;
+          showAgain();
         },
       });
     },
@@ -93,8 +93,11 @@ export async function runRttClientProgram(
     commands: (client) => ({
       rtt: {
         help: "shows how fast the servers are, and why yours is used",
-        run: async () => (await import("./client_lines.ts")).view(client.round!),
-        live: (pinned) => show = pinned,
+        async run() {
+          const { view } = await import("./client_lines.ts");
+          return (columns) => view(client.round!, columns);
+        },
+        live: (again) => showAgain = again,
       },
     }),
   });

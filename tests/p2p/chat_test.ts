@@ -2,14 +2,21 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { Chat, type ChatCommand, parseLine } from "../../p2p/chat.ts";
-import type { Screen } from "../../p2p/screen.ts";
+import type { Completer, Screen } from "../../p2p/screen.ts";
 import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
 /** A screen whose person is the test. */
 class FakeScreen implements Screen {
   readonly typed = "";
   readonly shown: string[] = [];
-  prompts = 0;
+  completer: Completer | undefined;
+  suggested: string | undefined;
+  /** All that was ever shown, in the order of it. */
+  readonly drawn: string[] = [];
+  /** Whether the person types at the moment. */
+  busy = false;
+  /** Whether what is pinned has left the window. */
+  scrolled = false;
   readonly #typing = new TransformStream<string, string>(undefined, { highWaterMark: 100 });
   readonly #writer = this.#typing.writable.getWriter();
 
@@ -19,17 +26,22 @@ class FakeScreen implements Screen {
     this.shown.push(line);
   }
 
-  pin(lines: readonly string[]): (lines: readonly string[]) => boolean {
+  pin(draw: (columns: number) => readonly string[], lost = () => {}): () => void {
     const at = this.shown.length;
-    this.shown.push(...lines);
-    return (others) => {
-      this.shown.splice(at, lines.length, ...others);
-      return true;
+    let length = 0;
+    const show = () => {
+      const lines = draw(80);
+      this.drawn.push(...lines);
+      this.shown.splice(at, length, ...lines);
+      ({ length } = lines);
     };
+    show();
+    return () => this.scrolled ? lost() : show();
   }
 
-  prompt(): void {
-    this.prompts++;
+  suggest(line: string): boolean {
+    if (!this.busy) this.suggested = line;
+    return !this.busy;
   }
 
   type(line: string): void {
@@ -89,11 +101,12 @@ for (const interactive of [true, false]) {
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
     const screen = new FakeScreen(interactive);
     const extra = { help: "does more", run: () => Promise.resolve(["more"]) };
-    let show: ((lines: string[]) => boolean) | undefined;
+    let thing = "one thing";
+    let again = () => {};
     const live: ChatCommand = {
       help: "goes on changing",
-      run: () => Promise.resolve(["one thing"]),
-      live: (pinned) => show = pinned,
+      run: () => Promise.resolve((columns) => [`${thing} in ${columns} columns`]),
+      live: (pinned) => again = pinned,
     };
     const chatting = new Chat(alice, screen, { extra, live }).run();
     const shows = (text: string) =>
@@ -118,10 +131,12 @@ for (const interactive of [true, false]) {
     screen.type("/extra");
     await shows("more");
     screen.type("/live");
-    await shows("one thing");
-    show!(["another thing"]);
-    await shows("another thing");
-    assertEquals(screen.shown.includes("one thing"), false);
+    await shows("one thing in 80 columns");
+    thing = "another thing";
+    again();
+    assertEquals(screen.shown.filter((line) => line.includes("thing in")), [
+      "another thing in 80 columns",
+    ]);
     screen.type("/users");
     await shows("Alice");
     screen.type("/help");
