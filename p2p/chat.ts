@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { bold, cyan, describeError, dim, oneLine, red, yellow } from "@netlab/cli";
+import { bold, clip, cyan, describeError, dim, oneLine, red, yellow } from "@netlab/cli";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "./client.ts";
+import { typedName } from "./recipients.ts";
 import type { Screen } from "./screen.ts";
 
 /** Draws lines for a window of so many columns. */
@@ -25,6 +26,12 @@ export interface ChatCommand {
 const HELP = [
   "RECIPIENT MESSAGE           sends the message to that user",
   '"A NAME WITH SPACES" TEXT   the same, for a name with spaces',
+  "Bob: Hello                  a message that you received",
+  "→ Bob: Hello                a message that you sent; the mark at its end means:",
+  "  ✓                         the network has stored it safely",
+  "  ✓✓                        Bob has received it",
+  "  sent                      handed to a legacy program, which confirms nothing",
+  "  ✗                         not delivered; another line says why",
 ];
 
 /** What a line asks for. */
@@ -46,9 +53,6 @@ export function parseLine(line: string): Line {
   const text = match[3]?.trim();
   return text ? { kind: "message", recipient, text } : { kind: "incomplete", recipient };
 }
-
-/** The first tick is shown alone when the second does not follow within this time: milliseconds. */
-const TICK_MS = 100;
 
 /** One person's conversation. */
 export class Chat {
@@ -82,12 +86,13 @@ export class Chat {
       if (asked.kind === "command" && (asked.name === "quit" || asked.name === "exit")) break;
       if (asked.kind === "message") this.#send(asked.recipient, asked.text);
       else if (asked.kind === "command") await this.#command(asked.name);
-      else if (asked.kind === "incomplete") {
+      else if (asked.kind !== "nothing") {
         this.#complain(
-          `Type a message behind the name: ${asked.recipient} Hello; /help shows more`,
+          asked.kind === "misquoted"
+            ? 'Put the name between two quotation marks: "A NAME" Hello'
+            : `Type a message behind the name: ${typedName(oneLine(asked.recipient))} Hello; ` +
+              "/help shows more",
         );
-      } else if (asked.kind === "misquoted") {
-        this.#complain('Put the name between two quotation marks: "A NAME" Hello');
       }
     }
     await Promise.all(this.#sending);
@@ -113,7 +118,7 @@ export class Chat {
   async #receive(): Promise<void> {
     try {
       for await (const { sender, text } of this.#client) {
-        this.#screen.print(`${bold(cyan(oneLine(sender)))}: ${oneLine(text)}`);
+        this.#screen.print(this.#received(sender, text));
       }
     } catch {
       // The status has told why.
@@ -122,30 +127,55 @@ export class Chat {
     }
   }
 
+  #received(sender: string, text: string): string {
+    if (!this.#screen.interactive) return `${oneLine(sender)}: ${oneLine(text)}`;
+    // A legacy server may deliver a text that names no sender.
+    if (sender === "") return `${dim("(unknown sender)")} ${oneLine(text)}`;
+    return `${bold(cyan(typedName(oneLine(sender))))}: ${oneLine(text)}`;
+  }
+
   #send(recipient: string, text: string): void {
-    // One tick: the network has it safe. Two: the recipient has it.
-    const show = (ticks: string) => {
-      if (this.#screen.interactive) {
-        this.#screen.print(dim(`${ticks} ${recipient}: ${oneLine(text)}`));
-      }
+    const mark = this.#sentLine(recipient, text);
+    const failed = (error: unknown) => {
+      mark("✗");
+      this.#complain(describeError(error));
     };
     const sending = this.#client.send(recipient, text).then(
       ({ delivered }) => {
-        const quick = setTimeout(() => show("✓"), TICK_MS);
+        let isOver = false;
+        const over = (is: string) => {
+          isOver = true;
+          mark(is);
+        };
+        // One tick: the network has stored it safely. Two: the recipient has received it.
         void delivered.then(
-          () => {
-            clearTimeout(quick);
-            show("✓✓");
-          },
-          (error) => {
-            clearTimeout(quick);
-            if (!isClosed(error)) this.#complain(describeError(error));
-          },
+          (how) => over(how === "sent" ? "sent" : "✓✓"),
+          (error) => isClosed(error) || failed(error),
         );
+        // A legacy server accepts and confirms nothing, both in the same moment.
+        queueMicrotask(() => isOver || mark("✓"));
       },
-      (error) => this.#complain(describeError(error)),
+      failed,
     ).finally(() => this.#sending.delete(sending));
     this.#sending.add(sending);
+  }
+
+  /** Shows a person what they send. Returns a function that sets the mark at its end. */
+  #sentLine(recipient: string, text: string): (mark: string) => void {
+    if (!this.#screen.interactive) return () => {};
+    const line = `→ ${typedName(oneLine(recipient))}: ${oneLine(text)}`;
+    let mark = "";
+    const draw = () => [dim(mark === "" ? line : `${line}  ${mark}`)];
+    // Once it has left the window, its outcome is shown in a new line.
+    const remind = (columns: number) => [dim(`${clip(line, columns - mark.length - 3)}  ${mark}`)];
+    const lost = () => {
+      if (mark !== "✓") again = this.#screen.pin(remind, lost);
+    };
+    let again = this.#screen.pin(draw, lost);
+    return (is) => {
+      mark = is;
+      again();
+    };
   }
 
   async #command(name: string): Promise<void> {

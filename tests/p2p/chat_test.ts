@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { P2pClient } from "@netlab/p2p/client";
+import { type Message, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { Chat, type ChatCommand, parseLine } from "../../p2p/chat.ts";
+import type { DeliveryStatus, Sent } from "../../p2p/outbox.ts";
 import type { Completer, Screen } from "../../p2p/screen.ts";
 import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
@@ -61,6 +62,56 @@ class FakeScreen implements Screen {
   }
 }
 
+/** A client whose network is the test. */
+class FakeClient {
+  readonly name = "Alice";
+  readonly sent: string[] = [];
+  readonly received: Message[] = [];
+  list: () => Promise<string[]> = () => Promise.resolve(["Alice", "Bob"]);
+  outcome: () => Promise<DeliveryStatus> = () => Promise.resolve("delivered");
+  readonly #end = Promise.withResolvers<void>();
+
+  users(): Promise<string[]> {
+    return this.list();
+  }
+
+  send(recipient: string, text: string): Promise<Sent> {
+    this.sent.push(`${recipient}: ${text}`);
+    return Promise.resolve({ id: "", delivered: this.outcome() });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message> {
+    yield* this.received;
+    await this.#end.promise;
+  }
+
+  close(): Promise<void> {
+    this.#end.resolve();
+    return Promise.resolve();
+  }
+}
+
+/** Talks through a client on a screen; what it returns ends that. */
+function talk(client: FakeClient, screen: FakeScreen): () => Promise<number> {
+  const talking = new Chat(client as unknown as P2pClient, screen).run();
+  return () => {
+    screen.type("/quit");
+    return within("the end", talking);
+  };
+}
+
+/** A test that needs no network. */
+function chatTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({
+    name,
+    permissions: "none",
+    sanitizeOps: true,
+    sanitizeResources: true,
+    sanitizeExit: true,
+    fn,
+  });
+}
+
 const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["", { kind: "nothing" }],
   ["  \t ", { kind: "nothing" }],
@@ -117,9 +168,9 @@ for (const interactive of [true, false]) {
     assertStringIncludes(shown!, "two lines \uFFFD[2J");
     screen.type("Bob Hello");
     await eventually("Bob has it", async () => (await nextMessage(bob)).text === "Hello");
-    if (interactive) await shows("✓✓ Bob: Hello");
+    if (interactive) await shows("→ Bob: Hello  ✓✓");
     screen.type("Nobody Hello");
-    if (interactive) await shows("✓ Nobody: Hello");
+    if (interactive) await shows("→ Nobody: Hello  ✓");
     screen.type("Nobody Hello again");
     await shows("Cannot keep a message for Nobody");
     screen.type("Bob");
@@ -139,14 +190,71 @@ for (const interactive of [true, false]) {
     ]);
     screen.type("/users");
     await shows("Alice");
+    const sent = screen.shown.filter((line) => line.includes("→"));
     screen.type("/help");
     await shows("/quit");
     screen.type("/quit");
     assertEquals(await within("the end", chatting), interactive ? 0 : 4);
     assertEquals(
-      screen.shown.filter((line) => line.includes("✓")),
-      interactive ? ["✓✓ Bob: Hello", "✓ Nobody: Hello"] : [],
+      sent,
+      interactive ? ["→ Bob: Hello  ✓✓", "→ Nobody: Hello  ✓", "→ Nobody: Hello again  ✗"] : [],
     );
     assertEquals(server.users(), ["Bob"]);
   });
 }
+
+const SENDERS: [sender: string, person: string, script: string][] = [
+  ["Bob", "Bob: Hello", "Bob: Hello"],
+  ["Bob B.", '"Bob B.": Hello', "Bob B.: Hello"],
+  // What comes from these must not look like what was sent, or like a sender who is not known.
+  ["→ Bob", '"→ Bob": Hello', "→ Bob: Hello"],
+  ["(unknown sender)", '"(unknown sender)": Hello', "(unknown sender): Hello"],
+  ["", "(unknown sender) Hello", ": Hello"],
+];
+for (const [interactive, who] of [[true, "a person"], [false, "a script"]] as const) {
+  chatTest(`chat tells ${who} who wrote, and invents nobody`, async () => {
+    const client = new FakeClient();
+    const screen = new FakeScreen(interactive);
+    client.received.push(
+      ...SENDERS.map(([sender]) => ({ id: "", sender, recipient: "Alice", text: "Hello" })),
+    );
+    const end = talk(client, screen);
+    await eventually("all are shown", () => screen.shown.length === SENDERS.length);
+    assertEquals(screen.shown, SENDERS.map((shown) => shown[interactive ? 1 : 2]));
+    await end();
+  });
+}
+
+chatTest("chat shows no tick for what a program took that confirms nothing", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const outcome = Promise.withResolvers<DeliveryStatus>();
+  client.outcome = () => outcome.promise;
+  const end = talk(client, screen);
+  screen.type('"Bob B." two  words');
+  await eventually("it is shown", () => screen.shown.at(-1) === '→ "Bob B.": two  words  ✓');
+  outcome.resolve("sent");
+  await eventually("it is sent", () => screen.shown.at(-1) === '→ "Bob B.": two  words  sent');
+  assertEquals(screen.shown.length, 1);
+  screen.type("Bob at once");
+  await eventually("it is sent", () => screen.shown.at(-1) === "→ Bob: at once  sent");
+  assertEquals(screen.drawn.slice(-2), ["→ Bob: at once", "→ Bob: at once  sent"]);
+  await end();
+});
+
+chatTest("chat says once more what was sent when it is delivered long after", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const outcome = Promise.withResolvers<DeliveryStatus>();
+  client.outcome = () => outcome.promise;
+  const end = talk(client, screen);
+  const text = "word ".repeat(30).trim();
+  screen.type(`Bob ${text}`);
+  await eventually("it is shown", () => screen.shown.at(-1) === `→ Bob: ${text}  ✓`);
+  screen.scrolled = true;
+  outcome.resolve("delivered");
+  await eventually("it is delivered", () => screen.shown.length === 2);
+  assertEquals(screen.shown[1], `${`→ Bob: ${text}`.slice(0, 74)}…  ✓✓`);
+  assertEquals(screen.shown[1]!.length, 79);
+  await end();
+});
