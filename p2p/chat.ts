@@ -7,8 +7,8 @@
 import { bold, clip, cyan, describeError, dim, oneLine, red, yellow } from "@netlab/cli";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "./client.ts";
-import { typedName } from "./recipients.ts";
-import type { Screen } from "./screen.ts";
+import { complete, nearName, Recipients, typedName } from "./recipients.ts";
+import type { Completion, Screen } from "./screen.ts";
 
 /** Draws lines for a window of so many columns. */
 export type Picture = (columns: number) => readonly string[];
@@ -26,6 +26,7 @@ export interface ChatCommand {
 const HELP = [
   "RECIPIENT MESSAGE           sends the message to that user",
   '"A NAME WITH SPACES" TEXT   the same, for a name with spaces',
+  "TAB                         completes a name or a command",
   "Bob: Hello                  a message that you received",
   "→ Bob: Hello                a message that you sent; the mark at its end means:",
   "  ✓                         the network has stored it safely",
@@ -38,7 +39,7 @@ const HELP = [
 type Line =
   | { kind: "nothing" }
   | { kind: "command"; name: string }
-  | { kind: "message"; recipient: string; text: string }
+  | { kind: "message"; recipient: string; text: string; quoted?: true }
   | { kind: "incomplete"; recipient: string }
   | { kind: "misquoted" };
 
@@ -51,8 +52,12 @@ export function parseLine(line: string): Line {
   if (!match) return { kind: "misquoted" };
   const recipient = (match[1] ?? match[2])!;
   const text = match[3]?.trim();
-  return text ? { kind: "message", recipient, text } : { kind: "incomplete", recipient };
+  if (!text) return { kind: "incomplete", recipient };
+  return { kind: "message", recipient, text, ...match[1] !== undefined && { quoted: true } };
 }
+
+/** How long a message to an unknown user waits for the list of users: milliseconds. */
+const LOOK_UP_MS = 300;
 
 /** One person's conversation. */
 export class Chat {
@@ -60,12 +65,14 @@ export class Chat {
   readonly #screen: Screen;
   readonly #commands: Record<string, ChatCommand>;
   readonly #sending = new Set<Promise<void>>();
+  readonly #recipients: Recipients;
   #failures = 0;
 
   /** A conversation through `client` on `screen`, with commands besides the common ones. */
   constructor(client: P2pClient, screen: Screen, commands: Record<string, ChatCommand> = {}) {
     this.#client = client;
     this.#screen = screen;
+    this.#recipients = new Recipients(() => client.users());
     this.#commands = {
       users: { help: "lists who can be written to", run: () => this.#users() },
       servers: { help: "lists the servers, yours marked", run: () => this.#servers() },
@@ -81,10 +88,14 @@ export class Chat {
    */
   async run(): Promise<number> {
     const receiving = this.#receive();
+    if (this.#screen.interactive) {
+      this.#screen.completer = (before) => this.#complete(before);
+      void this.#recipients.refresh();
+    }
     for await (const line of this.#screen) {
       const asked = parseLine(line);
       if (asked.kind === "command" && (asked.name === "quit" || asked.name === "exit")) break;
-      if (asked.kind === "message") this.#send(asked.recipient, asked.text);
+      if (asked.kind === "message") await this.#message(asked);
       else if (asked.kind === "command") await this.#command(asked.name);
       else if (asked.kind !== "nothing") {
         this.#complain(
@@ -128,13 +139,49 @@ export class Chat {
   }
 
   #received(sender: string, text: string): string {
+    this.#recipients.meet(sender);
     if (!this.#screen.interactive) return `${oneLine(sender)}: ${oneLine(text)}`;
     // A legacy server may deliver a text that names no sender.
     if (sender === "") return `${dim("(unknown sender)")} ${oneLine(text)}`;
     return `${bold(cyan(typedName(oneLine(sender))))}: ${oneLine(text)}`;
   }
 
+  /** Sends a message, unless a person has probably mistyped somebody's name. */
+  async #message({ recipient, text, quoted }: Extract<Line, { kind: "message" }>): Promise<void> {
+    const near = this.#screen.interactive && !quoted && await this.#near(recipient);
+    if (!near) return this.#send(recipient, text);
+    const suggested = this.#screen.suggest(`${typedName(near)} ${text}`);
+    const way = suggested
+      ? "Press Enter to send it to"
+      : `Type ${typedName(near)} Hello to write to`;
+    this.#screen.print(yellow(oneLine(
+      `Not sent: there is no user ${recipient}, but there is ${near}. ` +
+        `${way} ${near}, or type "${recipient}" Hello to write to ${recipient} anyway.`,
+    )));
+  }
+
+  /** The user whom a person probably means by a name that nobody has. */
+  async #near(recipient: string): Promise<string | undefined> {
+    if (this.#recipients.has(recipient)) return undefined;
+    let timer;
+    await Promise.race([
+      this.#recipients.refresh(),
+      new Promise<void>((resolve) => timer = setTimeout(resolve, LOOK_UP_MS)),
+    ]);
+    clearTimeout(timer);
+    return this.#recipients.has(recipient) ? undefined : nearName(recipient, this.#recipients);
+  }
+
+  /** Completes from the last list of users or, if there is no match, from the next one. */
+  #complete(before: string): Completion | undefined | Promise<Completion | undefined> {
+    const commands = [...Object.keys(this.#commands), "quit"];
+    const completion = () => complete(before, this.#recipients, commands);
+    const refreshed = this.#recipients.refresh();
+    return completion() ?? refreshed.then(completion);
+  }
+
   #send(recipient: string, text: string): void {
+    this.#recipients.meet(recipient);
     const mark = this.#sentLine(recipient, text);
     const failed = (error: unknown) => {
       mark("✗");

@@ -121,7 +121,7 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["Bob Hello", { kind: "message", recipient: "Bob", text: "Hello" }],
   ["Bob  Hello,  you ", { kind: "message", recipient: "Bob", text: "Hello,  you" }],
   ["  Bob Hello", { kind: "message", recipient: "Bob", text: "Hello" }],
-  ['"Bob B." Hello', { kind: "message", recipient: "Bob B.", text: "Hello" }],
+  ['"Bob B." Hello', { kind: "message", recipient: "Bob B.", text: "Hello", quoted: true }],
   ['Bob "quoted"', { kind: "message", recipient: "Bob", text: '"quoted"' }],
   ["李雷 你好", { kind: "message", recipient: "李雷", text: "你好" }],
   ["Bob", { kind: "incomplete", recipient: "Bob" }],
@@ -258,3 +258,86 @@ chatTest("chat says once more what was sent when it is delivered long after", as
   assertEquals(screen.shown[1]!.length, 79);
   await end();
 });
+
+chatTest("chat suggests the user who is probably meant, and sends nothing to another", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const end = talk(client, screen);
+  for (const typed of ["bob", "@Bob", "Bob:", "@bob,"]) {
+    screen.suggested = undefined;
+    screen.type(`${typed} Hello  you`);
+    await eventually(`${typed} is answered`, () => screen.suggested);
+    assertEquals(screen.suggested, "Bob Hello  you");
+    assertEquals(
+      screen.shown.at(-1),
+      `Not sent: there is no user ${typed}, but there is Bob. Press Enter to send it to Bob, ` +
+        `or type "${typed}" Hello to write to ${typed} anyway.`,
+    );
+  }
+  screen.busy = true;
+  screen.type("bob Hello");
+  await eventually(
+    "how is said",
+    () => screen.shown.at(-1)!.includes("Type Bob Hello to write to Bob,"),
+  );
+  assertEquals(client.sent, []);
+  screen.type('"bob" one');
+  screen.type("bob two");
+  screen.type("Zed three");
+  screen.type("Bob four");
+  await eventually("all are sent", () => client.sent.length === 4);
+  assertEquals(client.sent, ["bob: one", "bob: two", "Zed: three", "Bob: four"]);
+  await end();
+});
+
+chatTest("chat knows a user who came after the last list", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const end = talk(client, screen);
+  await eventually("Bob is known", () => screen.completer!("Bo"));
+  client.list = () => Promise.resolve(["Alice", "Bob", "Carol"]);
+  assertEquals(await screen.completer!("Car"), { text: "Carol ", choices: [] });
+  client.list = () => Promise.resolve(["Alice", "Bob", "bob"]);
+  screen.type("bob Hello");
+  await eventually("it is sent", () => client.sent.length === 1);
+  assertEquals([client.sent, screen.suggested], [["bob: Hello"], undefined]);
+  await end();
+});
+
+for (
+  const [what, list] of [
+    ["fails", () => Promise.reject(new Error("no server"))],
+    ["takes for ever", () => new Promise<string[]>(() => {})],
+  ] as const
+) {
+  chatTest(`chat sends and completes while the list of users ${what}`, async () => {
+    const client = new FakeClient();
+    const screen = new FakeScreen(true);
+    const end = talk(client, screen);
+    await eventually("Bob is known", () => screen.completer!("Bo") instanceof Promise === false);
+    client.list = list;
+    assertEquals(screen.completer!("b"), { text: "Bob ", choices: [] });
+    assertEquals(screen.completer!("/us"), { text: "/users ", choices: [] });
+    screen.type("Zed Hello");
+    screen.type("Bob Hello");
+    await eventually("both are sent", () => client.sent.length === 2);
+    screen.type("bob Hello");
+    await eventually("Bob is suggested", () => screen.suggested === "Bob Hello");
+    assertEquals(client.sent, ["Zed: Hello", "Bob: Hello"]);
+    await end();
+  });
+}
+
+chatTest(
+  "chat with a script sends to exactly the name that is given, and asks nobody",
+  async () => {
+    const client = new FakeClient();
+    const screen = new FakeScreen(false);
+    client.list = () => Promise.reject(new Error("asked"));
+    const end = talk(client, screen);
+    for (const line of ["bob Hello", "@Bob Hello", "Bob: Hello"]) screen.type(line);
+    assertEquals(await end(), 0);
+    assertEquals(client.sent, ["bob: Hello", "@Bob: Hello", "Bob:: Hello"]);
+    assertEquals([screen.shown, screen.completer], [[], undefined]);
+  },
+);
