@@ -42,3 +42,5 @@ export * from "./program.ts";
 export * from "./prompt.ts";
 export * from "./signals.ts";
 export * from "./table.ts";
+export * from "./terminal.ts";
+export * from "./width.ts";

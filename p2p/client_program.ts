@@ -10,7 +10,7 @@ import type { Address } from "@netlab/protocol/address";
 import type { ChatCommand } from "./chat.ts";
 import type { P2pClient, P2pClientOptions } from "./client.ts";
 
-export type { ChatCommand } from "./chat.ts";
+export type { ChatCommand, Picture } from "./chat.ts";
 
 /** The options of every client program. */
 const OPTIONS = {

@@ -116,7 +116,7 @@ async function connect<C extends P2pClient, O extends Options>(
   }
   if (program.connected) show(program.connected(client));
   else showStatus();
-  using screen = openScreen(dim(`${name}> `), typed);
+  using screen = openScreen(name, typed);
   if (screen.interactive) show = (line) => screen.print(line);
   if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));
   const failures = await new Chat(client, screen, program.commands?.(client)).run(stop);

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { dim, UsageError } from "@netlab/cli";
+import { clip, dim, UsageError } from "@netlab/cli";
 import type { RttOptionValues } from "./client_program.ts";
 import { POLICY_NAMES, type PolicyName } from "./policy_names.ts";
 import { whyNot } from "./prober.ts";
 import type { Round, RoundsOptions } from "./rounds.ts";
-import { clip, serverTable } from "./server_table.ts";
+import { serverTable } from "./server_table.ts";
 
 export { dim, UsageError };
 export { watch } from "./watch_program.ts";
@@ -71,9 +71,9 @@ function formatSeconds(ms: number): string {
   return (ms / 1_000).toFixed(6);
 }
 
-/** The table of servers, and the last decision. */
-export function view(round: Round): string[] {
-  const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 80;
+/** The table of servers, and the last decision, in so many columns. */
+export function view(round: Round, columns: number): string[] {
   const clock = dim(round.time.toTimeString().slice(0, 8));
-  return [...serverTable(round, columns), `${clock}  ${clip(round.decision.line, columns - 11)}`];
+  return [...serverTable(round, columns), `${clock}  ${round.decision.line}`]
+    .map((line) => clip(line, columns - 1));
 }

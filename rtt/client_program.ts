@@ -47,7 +47,7 @@ export type RttOptionValues = OptionValues<typeof OPTIONS>;
 export async function runRttClientProgram(
   connect: (options: RttClientOptions) => Promise<RttClient>,
 ): Promise<never> {
-  let show: ((lines: readonly string[]) => boolean) | undefined;
+  let showAgain = () => {};
   /** Where the client is, or was last. */
   let server: string | undefined;
   return await runClientProgram({
@@ -90,7 +90,7 @@ export async function runRttClientProgram(
           if (!measured) lines.firstLines(round).forEach(print);
           if (!measured || round.decision.kind !== "kept") decided = round;
           measured = true;
-          if (!show?.(lines.view(round))) show = undefined;
+          showAgain();
         },
         onMoveFailed(to, reason) {
           decided = undefined;
@@ -112,8 +112,11 @@ export async function runRttClientProgram(
     commands: (client) => ({
       rtt: {
         help: "shows how fast the servers are, and why yours is used",
-        run: async () => (await import("./client_lines.ts")).view(client.round!),
-        live: (pinned) => show = pinned,
+        async run() {
+          const { view } = await import("./client_lines.ts");
+          return (columns) => view(client.round!, columns);
+        },
+        live: (again) => showAgain = again,
       },
     }),
   });

@@ -1,13 +1,19 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { finalReplyTo, replyTo } from "../../basic/greeting.ts";
-import { describeError, displayWidth, oneLine, parseOptions, terminalLogger } from "@netlab/cli";
+import {
+  clip,
+  describeError,
+  displayWidth,
+  oneLine,
+  parseOptions,
+  terminalLogger,
+} from "@netlab/cli";
 import { readTrace } from "../../lab/flap/trace.ts";
 import { Chat, parseLine } from "../../p2p/chat.ts";
 import { legacyMessage } from "../../p2p/legacy_text.ts";
 import { reasonOf } from "@netlab/p2p/dial";
 import * as protocol from "@netlab/protocol";
 import { reasonIn, whyNot } from "../../rtt/prober.ts";
-import { clip } from "../../rtt/server_table.ts";
 import { repeated, superlinearText } from "../growth.ts";
 
 const { ErrorCode, NetlabError } = protocol;
