@@ -255,7 +255,7 @@ export class Mesh {
         return link;
       },
       failed: (reason: string) => {
-        context.logger.debug("cannot reach {address}: {reason}", { address, reason });
+        context.logger.debug("dialled in vain: {reason}", { address, reason });
         this.discovery.failed(address);
       },
     });
