@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { bold, cyan, dim, green, print, runProgram, yellow } from "@netlab/cli";
+import { bold, cyan, dim, green, print, runProgram, unlessAborted, yellow } from "@netlab/cli";
 import { Cluster, type ClusterServer } from "@netlab/lab";
 import { P2pClient } from "@netlab/p2p/client";
 import p2p from "./p2p/deno.json" with { type: "json" };
@@ -23,7 +23,11 @@ function tell(line: string): void {
   print(`${dim(`${seconds}s`)}  ${line}`);
 }
 
-const pause = () => new Promise((resolve) => setTimeout(resolve, READING_MS));
+/** Aborts when the person has seen enough. */
+let stop: AbortSignal;
+
+const pause = () =>
+  unlessAborted(new Promise<void>((resolve) => void setTimeout(resolve, READING_MS)), stop);
 
 /** Waits for something that takes a moment, and fails when it takes too long. */
 async function within<T>(what: string, promise: Promise<T>): Promise<T> {
@@ -32,7 +36,9 @@ async function within<T>(what: string, promise: Promise<T>): Promise<T> {
     () => reject(new Error(`The demo failed: ${what} took more than ${PATIENCE_MS / 1000} s`)),
     PATIENCE_MS,
   );
-  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  return await unlessAborted(Promise.race([promise, late]), stop).finally(() =>
+    clearTimeout(timer)
+  );
 }
 
 /** A user who tells what comes in. */
@@ -83,10 +89,11 @@ await runProgram({
   usage: "deno task demo",
   options: {},
   examples: [{ command: "deno task demo", what: "The whole story, in ten seconds" }],
-}, async () => {
+}, async (_, signal) => {
+  stop = signal;
   tell(bold("Three servers start, each a process of its own."));
   await using cluster = await Cluster.start({ servers: 3, processes: true });
-  await cluster.linked(PATIENCE_MS);
+  await unlessAborted(cluster.linked(PATIENCE_MS), stop);
   const [one, two, three] = cluster.servers as [ClusterServer, ClusterServer, ClusterServer];
   for (const { address } of cluster.servers) {
     tell(`   ${cyan(address)} was told of the others, and is linked to both`);

@@ -15,7 +15,10 @@ export interface Greeting {
   address: string;
   /** Whether it said `world`. */
   answered: boolean;
-  /** The time from opening the connection to the answer, or until there was none: milliseconds. */
+  /**
+   * How long the answer took, from opening the connection that it came over: milliseconds. Without an
+   * answer, how long it took to find that out.
+   */
   ms: number;
   /** Why there was no answer, in a few words; absent when there was one. */
   reason?: string;
@@ -24,7 +27,7 @@ export interface Greeting {
 /** How {@linkcode greet} waits. */
 export interface GreetOptions {
   /**
-   * How long to wait for the answer, connection included: milliseconds.
+   * How long to wait for the answer, connections included: milliseconds.
    *
    * @default {2000}
    */
@@ -35,6 +38,9 @@ export interface GreetOptions {
 
 /**
  * Greets one server. That it does not answer is a result, not an error.
+ *
+ * It says a bare `hello` first, which is all that the original server understands. A server that gives
+ * no answer to that, or none in half of the time, is told `hello` and a line end over another connection.
  *
  * @throws {Deno.errors.NotCapable} When Deno was not given network access to the address.
  * @throws {unknown} The reason of `signal`, when it aborts.
@@ -51,26 +57,34 @@ export async function greet(address: Address, options: GreetOptions = {}): Promi
   signal?.throwIfAborted();
   const cut = new AbortController();
   const giveUp = () => cut.abort();
-  const timer = setTimeout(giveUp, timeoutMs);
+  const deadline = setTimeout(giveUp, timeoutMs);
+  const half = Promise.withResolvers<void>();
+  const halfTime = setTimeout(half.resolve, timeoutMs / 2);
   signal?.addEventListener("abort", giveUp);
   const started = performance.now();
-  const result = (reason?: string): Greeting => ({
-    address: formatAddress(address),
-    answered: reason === undefined,
-    ms: Math.round((performance.now() - started) * 1000) / 1000,
-    ...(reason === undefined ? {} : { reason }),
-  });
+  const attempt = async (question: string): Promise<Outcome> => {
+    const outcome = await ask(address, question, cut.signal);
+    if (outcome.result === Result.Answer) giveUp(); // ends the other attempt
+    return outcome;
+  };
   try {
-    const reply = await exchange(address, cut.signal);
-    if (reply === "") return result("closed without an answer");
-    const line = reply.replace(/\r?\n.*/s, "");
-    return line === ANSWER ? result() : result(`answered ${JSON.stringify(line.slice(0, 32))}`);
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return result(cut.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error));
+    const bare = attempt(QUESTION);
+    const withLineEnd = Promise.race([bare, half.promise]).then((first) =>
+      first && !RETRIED.includes(first.result) ? first : attempt(`${QUESTION}\n`)
+    );
+    const [first, second] = await Promise.all([bare, withLineEnd]);
+    const { result, reason, ms } = second.result > first.result ? second : first;
+    const answered = result === Result.Answer;
+    if (!answered) signal?.throwIfAborted();
+    return {
+      address: formatAddress(address),
+      answered,
+      ms: Math.round((answered ? ms : performance.now() - started) * 1000) / 1000,
+      ...answered ? {} : { reason: reason ?? `no answer within ${timeoutMs / 1000} s` },
+    };
   } finally {
-    clearTimeout(timer);
+    clearTimeout(deadline);
+    clearTimeout(halfTime);
     signal?.removeEventListener("abort", giveUp);
   }
 }
@@ -88,26 +102,85 @@ export function greetAll(
   return Promise.all(addresses.map((address) => greet(address, options)));
 }
 
-/** Says `hello` and returns what comes back: a line and what came with it, or all there is. */
-async function exchange(address: Address, signal: AbortSignal): Promise<string> {
+/** What came of one connection. The greater of two says more about the server. */
+const Result = {
+  /** Nothing, until the attempt was given up. */
+  Silence: 0,
+  /** There was no connection. */
+  NoConnection: 1,
+  /** The server ended the connection without a word. */
+  End: 2,
+  /** It said something else than `world`. */
+  OtherWords: 3,
+  /** It said `world`. */
+  Answer: 4,
+} as const;
+type Result = typeof Result[keyof typeof Result];
+
+/** After these, a server may still answer another question. */
+const RETRIED: readonly Result[] = [Result.End, Result.OtherWords];
+
+interface Outcome {
+  result: Result;
+  /** From opening the connection to the result: milliseconds. */
+  ms: number;
+  /** Why it is no answer, in a few words. */
+  reason?: string;
+}
+
+/** Asks over a connection of its own. */
+async function ask(address: Address, question: string, signal: AbortSignal): Promise<Outcome> {
+  const started = performance.now();
+  const outcome = (result: Result, reason?: string): Outcome => ({
+    result,
+    ms: performance.now() - started,
+    ...reason !== undefined && { reason },
+  });
+  try {
+    const reply = await exchange(address, question, signal);
+    if (reply === "") return outcome(Result.End, "closed without an answer");
+    const line = reply.replace(/\r?\n.*/s, "");
+    if (line === ANSWER) return outcome(Result.Answer);
+    return outcome(Result.OtherWords, `answered ${JSON.stringify(line.slice(0, 32))}`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    if (signal.aborted) return outcome(Result.Silence);
+    if (isReset(error)) return outcome(Result.End, "connection reset");
+    return outcome(Result.NoConnection, reasonOf(error));
+  }
+}
+
+/**
+ * Says `question` and returns what comes back: `world`, a line and what came with it, or all there is.
+ * After a question without a line end it ends the writing half, so that the server need not wait for one.
+ */
+async function exchange(address: Address, question: string, signal: AbortSignal): Promise<string> {
   using conn = await Deno.connect({ ...address, signal });
   const close = () => conn[Symbol.dispose]();
   signal.addEventListener("abort", close);
   if (signal.aborted) close();
-  await conn.write(new TextEncoder().encode(`${QUESTION}\n`));
+  await conn.write(new TextEncoder().encode(question));
+  if (!question.endsWith("\n")) await conn.closeWrite();
   const buffer = new Uint8Array(MAX_TEXT_BYTES);
   let length = 0;
-  while (length < buffer.length && !buffer.subarray(0, length).includes(0x0a)) {
+  let reply = "";
+  while (reply !== ANSWER && !reply.includes("\n") && length < buffer.length) {
     const count = await conn.read(buffer.subarray(length));
     if (count === null) break;
     length += count;
+    reply = new TextDecoder().decode(buffer.subarray(0, length));
   }
-  return new TextDecoder().decode(buffer.subarray(0, length));
+  return reply;
+}
+
+/** Whether the other side broke the connection. What Deno throws then depends on the call that notices. */
+function isReset(error: unknown): boolean {
+  const { BrokenPipe, ConnectionReset, NotConnected } = Deno.errors;
+  return [BrokenPipe, ConnectionReset, NotConnected].some((kind) => error instanceof kind);
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
-  if (error instanceof Deno.errors.ConnectionReset) return "connection reset";
   if (error instanceof Deno.errors.TimedOut) return "connection timed out";
   if (error instanceof Deno.errors.NetworkUnreachable) return "network unreachable";
   const message = error instanceof Error ? error.message : String(error);
@@ -126,14 +199,15 @@ async function main(): Promise<never> {
       "Greets servers, all at the same time, and shows which of them answered and how fast. " +
       "Ends with exit code 1 when one did not.",
     version: config.version,
-    usage: "deno task basic:client [HOST:PORT ...] [options]",
+    usage: "deno task basic:client [SERVER ...] [options]",
     options: {
       server: {
         kind: "address",
         repeat: true,
         positional: true,
-        help: "Greet this server; the name of the option may be left out. " +
-          `Default: ports ${DEFAULT_PORTS.join(", ")} of ${DEFAULT_HOST}.`,
+        help:
+          "Greet this server, HOST:PORT or a port of this machine; the name of the option may be " +
+          `left out. Default: ports ${DEFAULT_PORTS.join(", ")} of ${DEFAULT_HOST}.`,
       },
       json: {
         kind: "flag",
@@ -151,7 +225,7 @@ async function main(): Promise<never> {
     },
     examples: [
       { command: "deno task basic:client", what: "Greets the five default servers" },
-      { command: "deno task basic:client 127.0.0.1:5002", what: "Greets one server" },
+      { command: "deno task basic:client 5002", what: "Greets the server on port 5002" },
       { command: "deno task basic:client --watch --every 0.5", what: "Greets them twice a second" },
       { command: "deno task basic:client --json | jq .ms", what: "The times alone" },
     ],
@@ -163,17 +237,27 @@ async function main(): Promise<never> {
     const addresses = server.length > 0
       ? server
       : DEFAULT_PORTS.map((port) => ({ hostname: DEFAULT_HOST, port }));
-    for (;;) {
-      const time = new Date();
+    const round = async (time: Date) => {
       const greetings = await greetAll(addresses, { signal: stop });
       const lines = json
         ? greetings.map((greeting) => JSON.stringify({ time, ...greeting }))
         : greetingTable(greetings);
       if (watch && !json) lines.unshift(dim(time.toTimeString().slice(0, 8)));
       for (const line of lines) print(line);
-      if (!watch) return greetings.every(({ answered }) => answered) ? 0 : 1;
-      if (!json) print();
-      await delay((every ?? 2) * 1000 - (Date.now() - time.getTime()), stop);
+      return greetings.every(({ answered }) => answered);
+    };
+    if (!watch) return await round(new Date()) ? 0 : 1;
+    try {
+      for (;;) {
+        const time = new Date();
+        await round(time);
+        if (!json) print();
+        await delay((every ?? 2) * 1000 - (Date.now() - time.getTime()), stop);
+      }
+    } catch (error) {
+      // It was to go on until it is stopped.
+      if (error === stop.reason) return 0;
+      throw error;
     }
   });
 }

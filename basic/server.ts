@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Acceptor } from "@netlab/protocol/accept";
 import { type Address, DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import { finalReplyTo, MAX_TEXT_BYTES, QUESTION, replyTo } from "./greeting.ts";
 
@@ -43,8 +44,6 @@ export interface BasicServerOptions {
 const LINGER_MS = 1_000;
 /** How many clients are served at once; more are turned away. */
 const MAX_CLIENTS = 1_000;
-/** How long to wait when the system has no room for another connection: milliseconds. */
-const ACCEPT_PAUSE_MS = 100;
 
 /**
  * A server that answers `hello`, `hello\n` and `hello\r\n` with `world` and the same end of line, and
@@ -61,19 +60,16 @@ const ACCEPT_PAUSE_MS = 100;
 export class BasicServer implements AsyncDisposable {
   /** Where it listens, with the port that it was given. */
   readonly address: Address;
-  readonly #listener: Deno.TcpListener;
+  readonly #acceptor: Acceptor<Deno.TcpConn>;
   readonly #patienceMs: number;
   readonly #lineEndMs: number;
   readonly #clients = new Map<Deno.TcpConn, Promise<void>>();
-  readonly #accepting: Promise<void>;
-  #closed = false;
 
   private constructor(listener: Deno.TcpListener, options: BasicServerOptions) {
     this.address = { hostname: listener.addr.hostname, port: listener.addr.port };
-    this.#listener = listener;
     this.#patienceMs = options.patienceMs ?? 10_000;
     this.#lineEndMs = options.lineEndMs ?? 250;
-    this.#accepting = this.#acceptLoop();
+    this.#acceptor = new Acceptor(listener, { accepted: (conn) => this.#accepted(conn) });
   }
 
   /**
@@ -97,12 +93,9 @@ export class BasicServer implements AsyncDisposable {
 
   /** Stops listening and ends every connection. */
   async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#listener.close();
-      for (const conn of this.#clients.keys()) closeQuietly(conn);
-    }
-    await this.#accepting;
+    const accepting = this.#acceptor.close();
+    for (const conn of this.#clients.keys()) closeQuietly(conn);
+    await accepting;
     await Promise.all(this.#clients.values());
   }
 
@@ -111,17 +104,9 @@ export class BasicServer implements AsyncDisposable {
     return this.close();
   }
 
-  async #acceptLoop(): Promise<void> {
-    while (!this.#closed) {
-      try {
-        const conn = await this.#listener.accept();
-        if (this.#clients.size >= MAX_CLIENTS) conn.close();
-        else this.#clients.set(conn, this.#serve(conn));
-      } catch {
-        // The listener was closed, or the system is short of file descriptors for a while.
-        if (!this.#closed) await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
+  #accepted(conn: Deno.TcpConn): void {
+    if (this.#clients.size >= MAX_CLIENTS) conn.close();
+    else this.#clients.set(conn, this.#serve(conn));
   }
 
   async #serve(conn: Deno.TcpConn): Promise<void> {
@@ -251,9 +236,15 @@ async function main(): Promise<never> {
     }
     const siblings = DEFAULT_PORTS.filter((each) => !own.includes(each))
       .map((each) => ({ hostname: UNSPECIFIED.includes(host) ? DEFAULT_HOST : host, port: each }));
-    if (siblings.length > 0) {
-      const lines = greetingTable(await greetAll(siblings, { signal: stop }));
-      for (const line of ["", ...lines, ""]) print(line);
+    try {
+      if (siblings.length > 0) {
+        const lines = greetingTable(await greetAll(siblings, { signal: stop }));
+        for (const line of ["", ...lines, ""]) print(line);
+      }
+    } catch (error) {
+      // What a server is to do is to listen until it is stopped, and that it has done.
+      if (error === stop.reason) return 0;
+      throw error;
     }
     print("Ready. Ctrl-C ends it.");
     await untilAborted(stop);

@@ -38,6 +38,13 @@ const ADVICE: [new (message: string) => Error, what: string, advice: string][] =
   ],
 ];
 
+/** The same by the system's name, for what has no class in Deno. */
+const ADVICE_BY_CODE: Record<string, string> = {
+  ENOSPC: "no space left on device; make room, or write elsewhere",
+  EDQUOT: "the quota of the disk is used up; make room, or write elsewhere",
+  EIO: "input/output error; has the terminal gone?",
+};
+
 /** Deno has no error class for names that cannot be resolved: this text is all that tells them apart. */
 const LOOKUP_FAILED = /^failed to lookup address information/;
 
@@ -57,6 +64,8 @@ function describe(error: unknown): string {
   for (const [kind, what, advice] of ADVICE) {
     if (error instanceof kind) return `${what}; ${advice}`;
   }
+  const { code } = error as { code?: unknown };
+  if (typeof code === "string" && Object.hasOwn(ADVICE_BY_CODE, code)) return ADVICE_BY_CODE[code]!;
   if (LOOKUP_FAILED.test(error.message)) {
     return "the host name is not known; check its spelling, or use an IP address";
   }
@@ -91,8 +100,19 @@ function findCause<E extends Error>(
   return undefined;
 }
 
-/** Text with its line breaks and control characters taken out: it may come from the network. */
+/** White space with a line break in it. No expression here can backtrack: the text may be hostile. */
+const LINE_BREAK = /[\r\n]/;
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
+
+/**
+ * Text in one line, for text that may come from the network: line breaks become a space, together with the
+ * white space around them, and other control characters become U+FFFD. Takes time in proportion to the
+ * length of the text, whatever it holds.
+ */
 export function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/\s*[\r\n]+\s*/g, " ").replace(/[\x00-\x1f\x7f-\x9f]/g, "\uFFFD");
+  const joined = LINE_BREAK.test(text)
+    ? text.replace(/\s+/g, (space) => LINE_BREAK.test(space) ? " " : space)
+    : text;
+  return joined.replace(CONTROL, "\uFFFD");
 }

@@ -6,7 +6,7 @@
  */
 import { dim, red, yellow } from "./colors.ts";
 import { describeError, oneLine } from "./errors.ts";
-import { print } from "./print.ts";
+import { OutputError, print } from "./print.ts";
 
 /** How much is logged: what is as grave as this, and what is graver. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -29,6 +29,12 @@ export interface LogOptions {
    * @default {"info"}
    */
   level?: LogLevel;
+  /**
+   * Hears why lines cannot be written: once, and again when some could be in the meantime. The lines are lost.
+   *
+   * @default {nobody}
+   */
+  onLost?: (error: OutputError) => void;
 }
 
 /** What belongs to a log line, by name. */
@@ -46,13 +52,28 @@ export interface TerminalLogger {
   error(message: string, properties?: Record<string, unknown>): void;
 }
 
-/** A logger to standard output. Lines are written in order, and before the call returns. */
+/**
+ * A logger to standard output. Lines are written in order, and before the call returns. It never throws: what
+ * is logged in the middle of some work must not break that work off.
+ */
 export function terminalLogger(options: LogOptions = {}): TerminalLogger {
   const format = options.json ? formatJson : formatText;
+  let losing = false;
+  const write = (line: string) => {
+    try {
+      print(line);
+      losing = false;
+    } catch (error) {
+      if (!(error instanceof OutputError)) throw error;
+      const first = !losing;
+      losing = true;
+      if (first) options.onLost?.(error);
+    }
+  };
   const least = LEVELS.indexOf(options.level ?? "info");
   const logAt = (level: LogLevel) => (message: string, properties: Properties = {}) => {
     if (LEVELS.indexOf(level) < least) return;
-    print(format(level, fillIn(message, properties), properties));
+    write(format(level, fillIn(message, properties), properties));
   };
   return { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") };
 }

@@ -30,6 +30,7 @@
  *
  * @module
  */
+export * from "./address.ts";
 export * from "./colors.ts";
 export * from "./errors.ts";
 export * from "./listening.ts";
@@ -41,3 +42,5 @@ export * from "./program.ts";
 export * from "./prompt.ts";
 export * from "./signals.ts";
 export * from "./table.ts";
+export * from "./terminal.ts";
+export * from "./width.ts";

@@ -5,10 +5,8 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { type Address, parseAddress } from "@netlab/protocol/address";
+import { type Address, ADDRESS_RULE, readAddress } from "./address.ts";
 import { UsageError } from "./errors.ts";
-
-export type { Address } from "@netlab/protocol/address";
 
 /** What the kinds of options come to as values. */
 export interface OptionKinds {
@@ -22,7 +20,7 @@ export interface OptionKinds {
   seconds: number;
   /** A TCP port, 0 to 65,535. Listening on 0 takes a free one. */
   port: number;
-  /** `HOST:PORT`, with a port from 1 to 65,535. */
+  /** `HOST:PORT`, or a port of this machine alone; ports from 1 to 65,535. */
   address: Address;
 }
 
@@ -35,7 +33,7 @@ export interface Option {
   /**
    * How the value is called in `--help`.
    *
-   * @default {"PORT", "HOST:PORT" and so on, by kind}
+   * @default {"PORT", "[HOST:]PORT" and so on, by kind}
    */
   readonly value?: string;
   /**
@@ -191,9 +189,9 @@ function readValue(name: string, option: Option, text: string): unknown {
       return Number(text);
     case "address":
       try {
-        return parseAddress(text);
+        return readAddress(text);
       } catch {
-        throw wrong("an address: HOST:PORT, with a port from 1 to 65535");
+        throw new UsageError(`Option --${name}: ${JSON.stringify(text)} ${ADDRESS_RULE}`);
       }
     default:
       return text;
@@ -214,6 +212,13 @@ function raise(error: Error): never {
 
 /** How the value of an option is called: `PORT`. */
 export function valueName(option: Option): string {
-  const names = { flag: "", string: "TEXT", integer: "N", seconds: "SECONDS", port: "PORT" };
-  return option.value ?? (option.kind === "address" ? "HOST:PORT" : names[option.kind]);
+  const names = {
+    flag: "",
+    string: "TEXT",
+    integer: "N",
+    seconds: "SECONDS",
+    port: "PORT",
+    address: "[HOST:]PORT",
+  };
+  return option.value ?? names[option.kind];
 }

@@ -7,7 +7,7 @@
  */
 import { describeError, UsageError } from "./errors.ts";
 import type { Options, OptionValues } from "./options.ts";
-import { print, printError } from "./print.ts";
+import { OutputError, print, printError } from "./print.ts";
 
 /** A program, as `--help` describes it. */
 export interface Program<O extends Options = Options> {
@@ -28,15 +28,24 @@ export interface Program<O extends Options = Options> {
     /** What it does. */
     readonly what: string;
   }[];
+  /**
+   * Whether a signal ends it at once, as the system does it: for a program that computes without a pause, in
+   * which no signal could be heard, and that leaves nothing behind.
+   *
+   * @default {false}
+   */
+  readonly endsAtOnce?: boolean;
 }
 
 /**
  * Runs a program and ends the process: with the exit code that `main` returns (0 when it returns
  * none), with 1 when it throws, with 2 when the command line is wrong. Errors are one line on
- * standard error.
+ * standard error. When nobody reads standard output any more (`| head -1`), it ends with 0 and without a word.
  *
- * `main` gets the options' values and a signal that aborts at the first SIGINT or SIGTERM: it is
- * then to end soon and in good order. The second signal ends the process at once.
+ * `main` gets the options' values and a signal that aborts at the first SIGINT, SIGTERM, SIGHUP or SIGQUIT: it
+ * is then to end soon and in good order. A program that was to run until it is stopped returns 0 then. One that
+ * had something to do, and has not done it, throws the signal's reason: the exit code is the one that shells
+ * give to the signal, such as 143 for SIGTERM. The second signal ends the process at once.
  *
  * @param args The command line: without the name of a command, where a program has several.
  */
@@ -69,11 +78,12 @@ async function run<const O extends Options>(
   main: (options: OptionValues<O>, stop: AbortSignal) => Promise<number | void>,
   args: readonly string[],
 ): Promise<number> {
-  const [{ parseOptions }, { listenForStop }] = await Promise.all([
+  const [{ parseOptions }, { listenForStop, StopError }] = await Promise.all([
     import("./options.ts"),
     import("./signals.ts"),
   ]);
-  using stop = listenForStop();
+  const hasTerminal = Deno.stdout.isTerminal();
+  using stop = program.endsAtOnce ? null : listenForStop();
   try {
     const options = await parseOptions(program.options, args);
     if (options.help) {
@@ -82,14 +92,17 @@ async function run<const O extends Options>(
       return 0;
     }
     if (options.version) return showVersion(program);
-    return await main(options as OptionValues<O>, stop.signal) ?? 0;
+    return await main(options as OptionValues<O>, stop?.signal ?? new AbortController().signal) ??
+      0;
   } catch (error) {
-    if (stop.signal.aborted && error === stop.signal.reason) return 0;
-    return fail(error);
+    // The terminal has gone, which is why the program was told to stop.
+    if (hasTerminal && stop?.signal.aborted && error instanceof OutputError) return 0;
+    return fail(error, error instanceof StopError ? error.exitCode : undefined);
   }
 }
 
-function fail(error: unknown): number {
+function fail(error: unknown, exitCode?: number): number {
+  if (error instanceof OutputError && error.nobodyReads) return 0;
   printError(`error: ${describeError(error)}`);
-  return error instanceof UsageError ? 2 : 1;
+  return exitCode ?? (error instanceof UsageError ? 2 : 1);
 }

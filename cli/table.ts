@@ -4,6 +4,7 @@
  * @module
  */
 import { bold } from "./colors.ts";
+import { displayWidth } from "./width.ts";
 
 /** A column of a table. */
 export interface Column {
@@ -35,20 +36,4 @@ export function table(
       return align === "right" ? space + cell : cell + space;
     }).join("  ").trimEnd();
   return [line(columns.map(({ title }) => bold(title))), ...rows.map(line)];
-}
-
-// deno-lint-ignore no-control-regex
-const ESCAPE_SEQUENCE = /\x1b\[[0-9;]*m/g;
-const NO_WIDTH = /^[\p{Mark}\p{Control}\p{Format}]$/u;
-/** East Asian wide and full-width characters, and emoji: UAX #11 in broad strokes. */
-const DOUBLE_WIDTH =
-  /^[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]$/u;
-
-/** How many columns of a terminal a text takes. Colours take none. */
-export function displayWidth(text: string): number {
-  let width = 0;
-  for (const character of text.replace(ESCAPE_SEQUENCE, "")) {
-    width += NO_WIDTH.test(character) ? 0 : DOUBLE_WIDTH.test(character) ? 2 : 1;
-  }
-  return width;
 }

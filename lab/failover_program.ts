@@ -4,7 +4,15 @@
  *
  * @module
  */
-import { bold, green, type OptionValues, print, type Program, red } from "@netlab/cli";
+import {
+  bold,
+  green,
+  type OptionValues,
+  print,
+  type Program,
+  red,
+  unlessAborted,
+} from "@netlab/cli";
 import config from "./deno.json" with { type: "json" };
 import { Cluster } from "./cluster.ts";
 import { measureFailover } from "./failover.ts";
@@ -38,15 +46,17 @@ export const labFailoverProgram = {
   ],
 } as const satisfies Program;
 
-/** Runs it. */
+/** Runs it, unless `stop` aborts. */
 export async function runLabFailover(
   { servers, clients, system: named, drain, json }: OptionValues<typeof labFailoverProgram.options>,
+  stop: AbortSignal,
 ): Promise<number> {
   const system = systemOf(named);
   await using cluster = await Cluster.start({ servers, system, processes: true });
-  await cluster.linked();
+  await unlessAborted(cluster.linked(), stop);
   const how = drain ? "terminate" : "kill";
-  const found = await measureFailover(cluster, system, clients, how, DEADLINE_MS);
+  const measuring = measureFailover(cluster, system, clients, how, DEADLINE_MS);
+  const found = await unlessAborted(measuring, stop);
   const { backMs, lost, spread } = found;
   const share = clients / spread.length;
   const fair = share < MIN_SHARE || Math.max(...spread) <= 2 * share;

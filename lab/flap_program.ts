@@ -53,6 +53,7 @@ export const labFlapProgram = {
     { command: "deno task lab flap --kind spikes --svg data/flap.svg", what: "One of them alone" },
     { command: "deno task lab flap --trace trace.jsonl", what: "What your servers really took" },
   ],
+  endsAtOnce: true,
 } as const satisfies Program;
 
 /** Runs it. */

@@ -48,7 +48,7 @@ const program = {
       what: "When to move to a faster server: netlab's way beside others",
     },
     {
-      command: "deno task lab proxy 127.0.0.1:5001 --latency 100",
+      command: "deno task lab proxy 5001 --latency 100",
       what: "A slow way to a server",
     },
   ],

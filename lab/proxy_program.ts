@@ -44,13 +44,13 @@ export const labProxyProgram = {
   summary: "Passes TCP connections on, and makes them worse. While it runs, type cut, partition " +
     "[DIRECTION], heal, or options such as --latency 200, which take the place of all before.",
   version: config.version,
-  usage: "deno task lab proxy HOST:PORT [options]",
+  usage: "deno task lab proxy TARGET [options]",
   options: {
     target: {
       kind: "address",
       repeat: true,
       positional: true,
-      help: "Where connections are passed on to.",
+      help: "Where connections are passed on to: HOST:PORT, or a port of this machine.",
     },
     port: { kind: "port", default: 0, help: "Listen on this port; 0 takes a free one." },
     host: { kind: "string", default: "127.0.0.1", help: "Listen on this host." },
@@ -59,11 +59,11 @@ export const labProxyProgram = {
   },
   examples: [
     {
-      command: "deno task lab proxy 127.0.0.1:5001 --port 6001 --latency 100 --jitter 20",
+      command: "deno task lab proxy 5001 --port 6001 --latency 100 --jitter 20",
       what: "A server that is far away",
     },
     {
-      command: "deno task lab proxy 127.0.0.1:5001 --slice 3 --direction to-client",
+      command: "deno task lab proxy 5001 --slice 3 --direction to-client",
       what: "Answers come in crumbs",
     },
   ],
@@ -76,7 +76,7 @@ export async function runLabProxy(
 ): Promise<number> {
   const [target] = options.target;
   if (target === undefined || options.target.length > 1) {
-    throw new UsageError("Say where connections go: deno task lab proxy HOST:PORT");
+    throw new UsageError("Say where connections go: deno task lab proxy [HOST:]PORT");
   }
   const { host: hostname, port, seed } = options;
   const faults = directedFaults(options);

@@ -14,6 +14,7 @@ import {
   print,
   type Program,
   red,
+  unlessAborted,
   UsageError,
   yellow,
 } from "@netlab/cli";
@@ -80,7 +81,7 @@ export const labRunProgram = {
 } as const satisfies Program;
 
 /**
- * Runs it; the exit code is the checker's.
+ * Runs it; the exit code is the checker's, or 2 when `stop` aborts.
  *
  * @param program What each server runs instead of the system's own: for tests, which have worse ones.
  */
@@ -88,6 +89,20 @@ export async function runLabRun(
   options: OptionValues<typeof labRunProgram.options>,
   stop: AbortSignal,
   program?: string,
+): Promise<number> {
+  try {
+    return await run(options, stop, program);
+  } catch (error) {
+    if (!stop.aborted || error !== stop.reason) throw error;
+    print("Interrupted: whether the promises were kept cannot be told");
+    return 2;
+  }
+}
+
+async function run(
+  options: OptionValues<typeof labRunProgram.options>,
+  stop: AbortSignal,
+  program: string | undefined,
 ): Promise<number> {
   const system = systemOf(options.system);
   if (options.seconds !== undefined && options.messages !== undefined) {
@@ -123,14 +138,14 @@ export async function runLabRun(
       if (event === "way.changed") scene.load?.changed();
     },
   });
-  await cluster.linked();
+  await unlessAborted(cluster.linked(), stop);
   const where = options["one-process"] ? "in this process" : "processes of their own";
   tell(`${bold(`${options.servers} ${system} servers`)} run, ${where}, all linked`);
   const servers = cluster.servers.map(({ address }) => address);
   const { clients, rate: perSecond } = options;
   const switchEvery = options["switch-every"];
   const switchEveryMs = switchEvery === undefined ? undefined : switchEvery * 1_000;
-  await using load = await Load.connect({
+  const connecting = Load.connect({
     system,
     servers,
     clients,
@@ -139,6 +154,7 @@ export async function runLabRun(
     absences: true,
     seed,
   });
+  await using load = await unlessAborted(connecting, stop);
   scene.load = load;
   tell(`${bold(`${clients} users`)} write, ${count(perSecond)} messages a second; seed ${seed}`);
 
@@ -156,20 +172,17 @@ export async function runLabRun(
   const { messages } = options;
   try {
     const end = messages === undefined ? { ms: (options.seconds ?? 10) * 1_000 } : { messages };
-    await load.run(end, stop);
+    await unlessAborted(load.run(end, stop), stop);
   } finally {
     scene.phase = "mending";
     await chaos.stop();
   }
-  if (!stop.aborted) await cluster.linked();
+  await unlessAborted(cluster.linked(), stop);
   scene.phase = "waiting";
   tell("Nobody writes any more; waiting for what is under way");
   await load.settle(stop);
+  stop.throwIfAborted();
   live[Symbol.dispose]();
-  if (stop.aborted) {
-    print("Interrupted: whether the promises were kept cannot be told");
-    return 2;
-  }
   const findings = checkHistory(load.history);
   const { switches, absences } = load.counts;
   if (options.json) {
@@ -183,7 +196,7 @@ export async function runLabRun(
 /** Makes the folder for the run; it is taken away at the end. */
 function freshFolder(path: string): string {
   try {
-    Deno.mkdirSync(path.replace(/[^/]*$/, "") || ".", { recursive: true });
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/") + 1) || ".", { recursive: true });
     Deno.mkdirSync(path);
     return Deno.realPathSync(path);
   } catch (error) {
@@ -224,7 +237,7 @@ function statusLines(columns: number, { phase, rate, cluster, load, chaos }: Sce
   const linked = servers.reduce((sum, { links }) => sum + links, 0) / 2;
   const field = (name: string, value: string) => `${dim(name)} ${value}`;
   return [
-    dim("─".repeat(Math.min(columns - 1, 79))),
+    dim("─".repeat(Math.max(0, Math.min(columns - 1, 79)))),
     [
       ` ${bold(phase)}`,
       field("servers", servers.map(({ running }) => running ? green("●") : red("○")).join(" ")),

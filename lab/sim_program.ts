@@ -81,6 +81,7 @@ export const labReplayProgram = {
     { command: "deno task lab replay --seed 42", what: "What was planned, and how it went" },
     { command: "deno task lab replay --seed 42 --trace | less", what: "Frame by frame" },
   ],
+  endsAtOnce: true,
 } as const satisfies Program;
 
 /** Runs `lab sim`; 0 when every seed kept every promise, 1 when one did not, 2 when that is open. */
@@ -117,7 +118,9 @@ export async function runSim(
     `${results.length} seeds in ${seconds.toFixed(0)} s: ${count(messages(results))} messages, ` +
       `${count(crashes)} crashes, ${broken().length} broken`,
   );
-  for (const { seed } of broken().slice(0, MAX_SHOWN)) explain(seed);
+  for (const { seed } of broken().slice(0, MAX_SHOWN)) {
+    if (!stop.aborted) await explain(seed, stop);
+  }
   for (const { seed } of broken().slice(MAX_SHOWN)) print(`  deno task lab replay --seed ${seed}`);
   if (stop.aborted || results.some(({ exitCode }) => exitCode === 2)) {
     return broken().some(({ exitCode }) => exitCode === 1) ? 1 : 2;
@@ -145,9 +148,9 @@ export function runReplay(
 }
 
 /** Shows a seed that broke a promise, made as small as it gets. */
-function explain(seed: number): void {
+async function explain(seed: number, stop: AbortSignal): Promise<void> {
   const plan = makePlan(seed);
-  const places = shrink(plan);
+  const places = await shrink(plan, { stop });
   print();
   print(bold(`Seed ${seed}, of whose ${plan.actions.length} actions these are needed:`));
   describePlan(plan, new Set(places));

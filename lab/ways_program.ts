@@ -4,7 +4,15 @@
  *
  * @module
  */
-import { dim, green, type OptionValues, print, type Program, red } from "@netlab/cli";
+import {
+  dim,
+  green,
+  type OptionValues,
+  print,
+  type Program,
+  red,
+  unlessAborted,
+} from "@netlab/cli";
 import config from "./deno.json" with { type: "json" };
 import { formatFindings } from "./report.ts";
 import { playTriangle } from "./triangle.ts";
@@ -21,13 +29,20 @@ export const labWaysProgram = {
   examples: [{ command: "deno task lab ways", what: "Some ten seconds" }],
 } as const satisfies Program;
 
-/** Runs it; 0 when all messages kept their promises, else what the checker says. */
-export async function runLabWays(_: OptionValues<typeof labWaysProgram.options>): Promise<number> {
+/**
+ * Runs it, unless `stop` aborts: the servers end with this process then. 0 when all messages kept their
+ * promises, else what the checker says.
+ */
+export async function runLabWays(
+  _: OptionValues<typeof labWaysProgram.options>,
+  stop: AbortSignal,
+): Promise<number> {
   const started = performance.now();
-  const { noticedMs, findings } = await playTriangle((line) => {
+  const playing = playTriangle((line) => {
     const seconds = ((performance.now() - started) / 1_000).toFixed(1).padStart(5);
     print(`${dim(`${seconds}s`)}  ${line}`);
   });
+  const { noticedMs, findings } = await unlessAborted(playing, stop);
   const [verdict, ...lines] = formatFindings(findings);
   print();
   print((findings.exitCode === 0 ? green : red)(verdict!));

@@ -14,9 +14,11 @@ import {
   type FrameConnection,
   FrameType,
   Information,
+  isAddress,
   NetlabError,
   readCapabilities,
   readError,
+  readItems,
   readServers,
   readSessionWelcome,
   Registration,
@@ -27,6 +29,7 @@ import {
 } from "@netlab/protocol";
 import type { Outlet } from "./core/client_session.ts";
 import { dial, reasonOf } from "./dial.ts";
+import { LegacyTexts } from "./legacy_text.ts";
 
 /** How long a server may take to say what it can do, and then to register a user: milliseconds. */
 const ANSWER_MS = 5_000;
@@ -34,13 +37,15 @@ const ANSWER_MS = 5_000;
 const NEWS_MS = 500;
 /** How long the server's end is waited for when the user leaves: milliseconds. */
 const LEAVE_MS = 5_000;
+/** The same for a legacy server, which has nothing to hand over: milliseconds. */
+const LEAVE_LEGACY_MS = 250;
 
 /** What a client wants to hear from its connection. */
 export interface AttachmentEvents {
   /** A frame for the session came in. */
   frame(frame: Frame, from: Attachment): void;
-  /** Bare text came in, from a legacy server: whatever one read brought. */
-  text(text: string, from: Attachment): void;
+  /** A text came in from a legacy server; `isRest` says that it is the rest of the one before. */
+  text(text: string, isRest: boolean, from: Attachment): void;
   /** The server listed the servers it knows. */
   servers(addresses: string[]): void;
   /** The server is about to leave, and asks this user to move to one of those servers. */
@@ -81,19 +86,26 @@ export class Attachment implements Outlet {
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or hangs up,
    *   {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.NameTaken} and
    *   whatever else it refuses the user with.
+   * @throws {unknown} The reason of `stop` when it aborts before the user is registered.
    */
   static async open(
     address: string,
     user: { name: string; session: string },
     events: AttachmentEvents,
+    stop: AbortSignal,
   ): Promise<Attachment> {
-    const attachment = new Attachment(address, await dial(address), events);
+    const attachment = new Attachment(address, await dial(address, stop), events);
+    const giveUp = () => attachment.abort();
+    stop.addEventListener("abort", giveUp);
     try {
+      stop.throwIfAborted();
       await attachment.#register(user);
       return attachment;
     } catch (error) {
       attachment.abort();
-      throw error;
+      throw stop.aborted ? stop.reason : error;
+    } finally {
+      stop.removeEventListener("abort", giveUp);
     }
   }
 
@@ -138,7 +150,10 @@ export class Attachment implements Outlet {
     this.#leaving = true;
     // What was held up comes in now: the connection ends only behind it.
     this.hold(false);
-    if (this.#capabilities.has(Capability.Disconnect)) {
+    if (this.legacy) {
+      // The RTT server forgets a user only when it is told; the p2p server ignores it.
+      writeDisconnect(this.out, name, DisconnectKind.Leaves);
+    } else if (this.#capabilities.has(Capability.Disconnect)) {
       writeDisconnect(this.out, name, moves ? DisconnectKind.Moves : DisconnectKind.Leaves);
     } else if (moves && this.receipts) {
       const timer = Promise.withResolvers<void>();
@@ -146,8 +161,14 @@ export class Attachment implements Outlet {
       await Promise.race([timer.promise, this.ended]);
       clearTimeout(id);
     }
+    // The server may have stopped reading: then not even the end gets out.
+    const giveUp = () => this.abort();
+    let timer = setTimeout(giveUp, LEAVE_MS);
     if (!moves || !this.#capabilities.has(Capability.Disconnect)) await this.#connection.end();
-    const timer = setTimeout(() => this.abort(), this.legacy ? 0 : LEAVE_MS);
+    if (this.legacy) {
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, LEAVE_LEGACY_MS);
+    }
     await this.ended;
     clearTimeout(timer);
   }
@@ -166,6 +187,7 @@ export class Attachment implements Outlet {
     }
     if (this.#capabilities.size === 0) {
       this.legacy = true;
+      await this.#listServers();
       this.#readText();
       writeBareRegistration(this.out, name);
       return;
@@ -197,12 +219,26 @@ export class Attachment implements Outlet {
     }
   }
 
+  /** Asks which servers there are: once the user is registered here, only text comes in. */
+  async #listServers(): Promise<void> {
+    this.#expected = Promise.withResolvers();
+    writeInformationRequest(this.out, Information.Servers);
+    try {
+      const { payload } = await this.#answer();
+      this.#events.servers(readItems(payload, "list of servers").filter(isAddress));
+    } catch (error) {
+      // Who does not answer that may serve users all the same.
+      if (!(error instanceof NetlabError && error.code === ErrorCode.TimedOut)) throw error;
+    }
+  }
+
   #readText(): void {
-    const decoder = new TextDecoder();
+    const texts = new LegacyTexts((text, isRest) => this.#events.text(text, isRest, this));
     this.#connection.readBytes((bytes) => {
-      const text = decoder.decode(bytes, { stream: true });
-      if (text !== "") this.#events.text(text, this);
+      this.heardAt = performance.now();
+      texts.add(bytes);
     });
+    void this.ended.then(() => texts.end());
   }
 
   async #run(): Promise<NetlabError | undefined> {
@@ -230,9 +266,9 @@ export class Attachment implements Outlet {
 
   #frame(frame: Frame): void {
     if (frame.type === FrameType.Error) return this.#error(readError(frame));
-    if (frame.type === FrameType.InformationResponse && frame.subtype === Information.Servers) {
-      return this.#events.servers(readServers(frame.payload));
-    }
+    const isList = frame.type === FrameType.InformationResponse &&
+      frame.subtype === Information.Servers;
+    if (isList && !this.legacy) return this.#events.servers(readServers(frame.payload));
     if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.PleaseMove) {
       return this.#events.asked(readServers(frame.payload), this);
     }

@@ -14,7 +14,7 @@ import type { Sent } from "./outbox.ts";
 import type { ClientStatus } from "./roaming.ts";
 
 export type { Message } from "@netlab/protocol";
-export type { Sent } from "./outbox.ts";
+export type { DeliveryStatus, Sent } from "./outbox.ts";
 export type { ClientStatus } from "./roaming.ts";
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
@@ -35,6 +35,11 @@ export interface P2pClientOptions {
    * @default {30000}
    */
   sendTimeoutMs?: number;
+  /**
+   * Gives up connecting when it aborts. It means nothing to a client that is connected: that one is closed with
+   * {@linkcode P2pClient.close}.
+   */
+  signal?: AbortSignal;
   /** Puts servers in the order in which they are to be tried, at the start and after every loss. */
   rank?: (servers: string[]) => Promise<string[]>;
   /** Hears of every change of {@linkcode ClientStatus}. */
@@ -91,6 +96,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *   {@linkcode ErrorCode.NameInvalid} when it is none, {@linkcode ErrorCode.ConnectionLost} when no
    *   server can be reached.
    * @throws {TypeError} When an address is not `host:port`.
+   * @throws {unknown} The reason of {@linkcode P2pClientOptions.signal} when it aborts before that.
    */
   static async connect(options: P2pClientOptions): Promise<P2pClient> {
     const client = new P2pClient(options);
@@ -101,6 +107,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** Registers at the first server that can be reached. Errors as {@linkcode P2pClient.connect} has them. */
   protected async start(): Promise<void> {
     const { name } = this;
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
     const {
       servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`),
       sendTimeoutMs = 30_000,
@@ -127,7 +135,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       },
     });
     try {
-      await this.#roaming.start();
+      await this.#roaming.start(signal);
     } catch (error) {
       await this.close();
       throw error;
@@ -214,18 +222,37 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     return this.#roaming.moveTo(server);
   }
 
-  /** Messages to this user, in the order in which they came, each once. */
+  /**
+   * Messages to this user, in the order in which they came, each once.
+   *
+   * A message counts as taken when the program asks for the next one, or leaves the loop. Within
+   * milliseconds that is acknowledged, and the sender's {@linkcode Sent.delivered} resolves. What the program
+   * was handed and has not taken when the client is closed, or when the process ends, is delivered to the next
+   * client of that name, as is what it was not handed.
+   *
+   * `break`, `return` and an exception in the body of `for await` all leave the loop: JavaScript does not tell
+   * an iterator which it was, so the message that failed counts as taken too. A program that wants it again
+   * catches the exception in the body, or calls `next()` itself: once a message is dealt with, and not when it
+   * failed.
+   *
+   * @example To take a message only once it is written down
+   * ```ts ignore
+   * const messages = client[Symbol.asyncIterator]();
+   * for (let next = await messages.next(); !next.done; next = await messages.next()) {
+   *   await writeDown(next.value); // when this throws, the message stays with the network
+   * }
+   * ```
+   */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
-    return {
-      next: () => this.#inbox.next(),
-      return: () => Promise.resolve({ value: undefined, done: true }),
-    };
+    return this.#inbox.reader();
   }
 
   /**
    * Leaves: waits up to a second for receipts that are missing, signs off, and closes. Whoever reads
-   * messages comes to the end; those that were not read are kept for the next client of that name, but
-   * for those of senders who asked for no receipts. Closing twice does nothing.
+   * messages comes to the end; those that were not taken are kept for the next client of that name, but
+   * for those of senders who asked for no receipts. A program that closes the client in the body of its loop
+   * has not taken that message: it leaves the loop first, or gets the message again. Closing twice does
+   * nothing.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close(
@@ -251,7 +278,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#posting.end(reason);
     this.#closed = reason;
     clearInterval(this.#timer);
-    this.#inbox.close();
+    await this.#inbox.close();
     await this.#roaming.close(reason);
     this.#session.end(reason);
     this.#inbox.end(told);

@@ -10,7 +10,7 @@ import type { Address } from "@netlab/protocol/address";
 import type { ChatCommand } from "./chat.ts";
 import type { P2pClient, P2pClientOptions } from "./client.ts";
 
-export type { ChatCommand } from "./chat.ts";
+export type { ChatCommand, Picture } from "./chat.ts";
 
 /** The options of every client program. */
 const OPTIONS = {
@@ -19,7 +19,9 @@ const OPTIONS = {
     kind: "address",
     repeat: true,
     positional: true,
-    help: "Where a server is; tried in this order. Default: ports 5001 to 5005 on 127.0.0.1.",
+    help:
+      "Where a server is: HOST:PORT, or a port of this machine. Several are tried in this order; " +
+      "the name of the option may be left out. Default: ports 5001 to 5005 of this machine.",
   },
 } as const satisfies Options;
 
@@ -90,7 +92,7 @@ export async function runClientProgram<C extends P2pClient, const O extends Opti
     examples: [
       { command: `deno task ${task}`, what: "Asks for your name, and connects" },
       {
-        command: `deno task ${task} --name Alice --server 127.0.0.1:5002`,
+        command: `deno task ${task} --name Alice --server 5002`,
         what: "Alice, on that server or on another one that it knows",
       },
       {

@@ -5,24 +5,20 @@
  * @module
  */
 import {
+  ADDRESS_RULE,
   ask,
   describeError,
   dim,
   type Options,
   type OptionValues,
+  OutputError,
   print,
   printError,
+  readAddress,
   red,
   UsageError,
 } from "@netlab/cli";
-import {
-  DEFAULT_HOST,
-  ErrorCode,
-  formatAddress,
-  isAddress,
-  NetlabError,
-  whyNotAName,
-} from "@netlab/protocol";
+import { ErrorCode, formatAddress, NetlabError, whyNotAName } from "@netlab/protocol";
 import { Chat } from "./chat.ts";
 import type { ClientStatus, P2pClient } from "./client.ts";
 import type { ClientOptionValues, ClientProgram } from "./client_program.ts";
@@ -80,39 +76,50 @@ async function connect<C extends P2pClient, O extends Options>(
   { name, servers, typed }: { name: string; servers: readonly string[]; typed: string },
   stop: AbortSignal,
 ): Promise<number | Taken> {
+  const person = Deno.stdin.isTerminal(); // a terminal that goes while it connects was one
   let show: (line: string) => void = print;
   let status: ClientStatus | undefined;
   let client: C | undefined;
   // Without a terminal standard output is for messages.
   const showStatus = () => {
     const line = status && Chat.describe(status);
-    if (line !== undefined) (Deno.stdin.isTerminal() ? show : printError)(line);
+    if (line !== undefined) (person ? tell : printError)(line);
+  };
+  // The client says something in the middle of its work, which is not to fail because nobody can see that.
+  const tell = (line: string) => {
+    try {
+      show(line);
+    } catch (error) {
+      if (!(error instanceof OutputError)) throw error;
+    }
   };
   try {
     client = await program.connect(
       {
         name,
         ...servers.length > 0 && { servers },
+        signal: stop,
         onStatus: (changed) => {
           status = changed;
           if (client) showStatus();
         },
       },
-      (line) => show(line),
+      tell,
       values,
     );
   } catch (error) {
-    if (!isTaken(error) || !Deno.stdin.isTerminal()) throw error;
+    // A person who has the program stopped knows it; in a pipe there may be lines that were not sent.
+    if (stop.aborted && error === stop.reason && person) return 0;
+    if (!isTaken(error) || !person) throw error;
     print(red(describeError(error)));
     return { typed };
   }
   if (program.connected) show(program.connected(client));
   else showStatus();
-  using screen = openScreen(dim(`${name}> `), typed);
+  using screen = openScreen(name, typed);
   if (screen.interactive) show = (line) => screen.print(line);
   if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));
-  stop.addEventListener("abort", () => screen.close(), { once: true });
-  const failures = await new Chat(client, screen, program.commands?.(client)).run();
+  const failures = await new Chat(client, screen, program.commands?.(client)).run(stop);
   // Two halves of a network that find each other may each have a user of this name.
   const lost = status?.state === "closed" && isTaken(status.error);
   if (lost && screen.interactive && !stop.aborted) return { typed: screen.typed };
@@ -139,14 +146,19 @@ async function askForServer(stop: AbortSignal): Promise<string[] | undefined> {
     default: ANY,
     signal: stop,
     check: (answer) => {
-      if (answer === ANY || isAddress(addressIn(answer))) return undefined;
-      return `${answer} is no address: type HOST:PORT, or a port from 1 to 65535`;
+      if (answer === ANY || addressIn(answer) !== undefined) return undefined;
+      return `${JSON.stringify(answer)} ${ADDRESS_RULE}`;
     },
   });
   if (answer === undefined) return undefined;
-  return answer === ANY ? [] : [addressIn(answer)];
+  return answer === ANY ? [] : [addressIn(answer)!];
 }
 
-function addressIn(answer: string): string {
-  return /^[0-9]+$/.test(answer) ? `${DEFAULT_HOST}:${answer}` : answer;
+/** The address that somebody typed, as `host:port`, if it is one. */
+function addressIn(answer: string): string | undefined {
+  try {
+    return formatAddress(readAddress(answer));
+  } catch {
+    return undefined;
+  }
 }

@@ -13,6 +13,7 @@ const CONNECT_MS = 5_000;
  * Opens a TCP connection to `address`, `host:port`.
  *
  * @param stop Gives up when it aborts.
+ * @throws {unknown} The reason of `stop` when it aborts.
  * @throws {TypeError} When the text is not an address.
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when nothing can be reached there,
  *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds, with the system's error
@@ -28,6 +29,7 @@ export async function dial(address: string, stop?: AbortSignal): Promise<FrameCo
     conn.setNoDelay(true);
     return new FrameConnection(conn);
   } catch (cause) {
+    if (stop?.aborted) throw stop.reason;
     if (cause instanceof Deno.errors.NotCapable) throw cause;
     const timedOut = deadline.aborted;
     throw new NetlabError(

@@ -1,5 +1,5 @@
 /**
- * Messages that came in and were not read yet. Owns their order and who waits for the next; tells when
+ * Messages that came in and were not handed out yet. Owns their order and who waits for the next; tells when
  * too many wait, so that no more are read from the network.
  *
  * @module
@@ -9,12 +9,20 @@ import type { Incoming } from "./core/incoming.ts";
 /** When so many wait, the network is held up. */
 const MANY = 1_024;
 
-/** A queue of messages, read with `for await`. */
+/** Somebody who waits for the next message: hears of it, or of the end, once. */
+export interface Waiter {
+  /** A message is theirs. */
+  give(incoming: Incoming): void;
+  /** There will be none; with an error, because of that. */
+  end(error?: Error): void;
+}
+
+/** A queue of messages. */
 export class MessageQueue {
   readonly #onPressure: (much: boolean) => void;
   #items: Incoming[] = [];
   #head = 0;
-  #waiting: PromiseWithResolvers<IteratorResult<Incoming, undefined>>[] = [];
+  #waiters: Waiter[] = [];
   #ended = false;
   #error: Error | undefined;
   #pressed = false;
@@ -24,7 +32,7 @@ export class MessageQueue {
     this.#onPressure = onPressure;
   }
 
-  /** How many messages were not read yet. */
+  /** How many messages were not handed out yet. */
   get waiting(): number {
     return this.#items.length - this.#head;
   }
@@ -36,8 +44,8 @@ export class MessageQueue {
 
   /** Adds a message, or hands it to whoever waits longest. */
   push(incoming: Incoming): void {
-    const waiting = this.#waiting.shift();
-    if (waiting) return waiting.resolve({ value: incoming, done: false });
+    const waiter = this.#waiters.shift();
+    if (waiter) return waiter.give(incoming);
     this.#items.push(incoming);
     if (this.#items.length - this.#head >= MANY) this.#press(true);
   }
@@ -48,15 +56,12 @@ export class MessageQueue {
     this.#head = 0;
   }
 
-  /** No more will come; what waits can still be read. With an error, reading on throws it. */
+  /** No more will come; what is there can still be read. With an error, whoever waits for more gets it. */
   end(error?: Error): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
-    for (const waiting of this.#waiting.splice(0)) {
-      if (error) waiting.reject(error);
-      else waiting.resolve({ value: undefined, done: true });
-    }
+    for (const waiter of this.#waiters.splice(0)) waiter.end(error);
   }
 
   /** Takes out the next message, if one is there. */
@@ -71,15 +76,15 @@ export class MessageQueue {
     return value;
   }
 
-  /** The next message, as soon as there is one. */
-  next(): Promise<IteratorResult<Incoming, undefined>> {
-    const value = this.shift();
-    if (value) return Promise.resolve({ value, done: false });
-    if (this.#error) return Promise.reject(this.#error);
-    if (this.#ended) return Promise.resolve({ value: undefined, done: true });
-    const waiting = Promise.withResolvers<IteratorResult<Incoming, undefined>>();
-    this.#waiting.push(waiting);
-    return waiting.promise;
+  /** Waits for the next message: for when none is there. */
+  wait(waiter: Waiter): void {
+    if (this.#ended) waiter.end(this.#error);
+    else this.#waiters.push(waiter);
+  }
+
+  /** Waits no longer: the next message is for somebody else. */
+  leave(waiter: Waiter): void {
+    this.#waiters = this.#waiters.filter((other) => other !== waiter);
   }
 
   #press(much: boolean): void {

@@ -4,21 +4,25 @@
  *
  * @module
  */
-import { type NetlabError, readUuidOf } from "@netlab/protocol";
-import type { ClientSession, Outcome } from "./core/client_session.ts";
+import { NetlabError, readUuidOf } from "@netlab/protocol";
+import type { ClientSession, DeliveryStatus, Outcome } from "./core/client_session.ts";
 import type { MessageIds } from "./core/counted_ids.ts";
+
+export type { DeliveryStatus } from "./core/client_session.ts";
 
 /** A message that the network has safe. */
 export interface Sent {
   /** The message's id, a UUID. */
   id: string;
   /**
-   * Resolves when the recipient's client has taken the message. Rejects with a
+   * Resolves to `"delivered"` when the recipient's client has acknowledged the message, and to `"sent"`
+   * when it was handed to a legacy server or client: those confirm nothing, so that nobody knows whether
+   * it arrived. Rejects with a
    * {@linkcode NetlabError} when that will not come to pass: {@linkcode ErrorCode.TimedOut} when it
    * waited for seven days, {@linkcode ErrorCode.Closed} when this client was closed before it was known.
    * Nobody has to wait for it.
    */
-  delivered: Promise<void>;
+  delivered: Promise<DeliveryStatus>;
 }
 
 /** A message whose sender waits. One object does for all that becomes of it. */
@@ -29,9 +33,8 @@ class Letter implements Sent, Outcome {
   readonly #id3: number;
   readonly #accept: (sent: Sent) => void;
   readonly #refuse: (error: NetlabError) => void;
-  #hasEnded = false;
-  #error: NetlabError | undefined;
-  #delivered: PromiseWithResolvers<void> | undefined;
+  #outcome: DeliveryStatus | NetlabError | undefined;
+  #delivered: PromiseWithResolvers<DeliveryStatus> | undefined;
 
   constructor(id: Int32Array, accept: (sent: Sent) => void, refuse: (error: NetlabError) => void) {
     this.#id0 = id[0]!;
@@ -48,12 +51,12 @@ class Letter implements Sent, Outcome {
     return readUuidOf(Int32Array.of(this.#id0, this.#id1, this.#id2, this.#id3));
   }
 
-  get delivered(): Promise<void> {
+  get delivered(): Promise<DeliveryStatus> {
     if (!this.#delivered) {
       this.#delivered = Promise.withResolvers();
       // Whoever does not wait for the end of the story is not to stumble over it.
       this.#delivered.promise.catch(() => {});
-      if (this.#hasEnded) this.ended(this.#error);
+      if (this.#outcome) this.ended(this.#outcome);
     }
     return this.#delivered.promise;
   }
@@ -63,11 +66,10 @@ class Letter implements Sent, Outcome {
     else this.#accept(this);
   }
 
-  ended(error?: NetlabError): void {
-    this.#hasEnded = true;
-    this.#error = error;
-    if (error) this.#delivered?.reject(error);
-    else this.#delivered?.resolve();
+  ended(outcome: DeliveryStatus | NetlabError): void {
+    this.#outcome = outcome;
+    if (outcome instanceof NetlabError) this.#delivered?.reject(outcome);
+    else this.#delivered?.resolve(outcome);
   }
 }
 

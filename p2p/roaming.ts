@@ -5,10 +5,12 @@
  *
  * @module
  */
-import { ErrorCode, type Message, NetlabError } from "@netlab/protocol";
+import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { askServers } from "./ask.ts";
 import { Attachment, type AttachmentEvents } from "./attachment.ts";
 import type { ClientSession } from "./core/client_session.ts";
 import { backoffMs } from "./core/discovery.ts";
+import { legacyMessage } from "./legacy_text.ts";
 
 /** Where a client stands. */
 export type ClientStatus =
@@ -67,10 +69,21 @@ export class Roaming {
     this.#events = events;
   }
 
-  /** Registers at the first server that can be reached. Errors as `P2pClient.connect` has them. */
-  async start(): Promise<void> {
-    await this.#attachToAny(undefined);
-    this.#started = true;
+  /**
+   * Registers at the first server that can be reached; gives up when `signal` aborts. Errors as
+   * `P2pClient.connect` has them.
+   */
+  async start(signal?: AbortSignal): Promise<void> {
+    const giveUp = () => this.#end.abort(signal!.reason);
+    signal?.addEventListener("abort", giveUp);
+    try {
+      if (signal?.aborted) giveUp();
+      await this.#attachToAny(undefined);
+      this.#end.signal.throwIfAborted();
+      this.#started = true;
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
+    }
   }
 
   /** The address of the server that the user is registered at; `undefined` while there is none. */
@@ -97,7 +110,8 @@ export class Roaming {
   /** Gives up a server that is silent, and shows it that this user is not; due every second. */
   tick(now: number): void {
     const attachment = this.#attachment;
-    if (!attachment?.receipts) return;
+    if (!attachment) return;
+    if (attachment.legacy) return this.#askLegacy(attachment.address, now);
     const silent = !attachment.held && attachment.heardAt < this.#askedAt;
     if (silent && now - this.#askedAt > SILENT_MS) {
       attachment.abort(
@@ -143,11 +157,9 @@ export class Roaming {
   async #open(server: string): Promise<Attachment> {
     const events: AttachmentEvents = {
       frame: (frame, from) => this.#session.received(frame, from),
-      text: (text, from) =>
-        this.#session.receive(bareMessage(text, from, this.#options.name), false),
-      servers: (addresses) => {
-        for (const address of addresses) this.#learned.add(address);
-      },
+      text: (text, isRest) =>
+        this.#session.receive(legacyMessage(text, isRest, this.#options.name), false),
+      servers: (addresses) => this.#learn(addresses),
       asked: (servers, from) => {
         if (from === this.#attachment) void this.#moveAway(servers);
       },
@@ -156,7 +168,19 @@ export class Roaming {
       },
     };
     const user = { name: this.#options.name, session: this.#sessionKey };
-    return await Attachment.open(server, user, events);
+    return await Attachment.open(server, user, events, this.#end.signal);
+  }
+
+  #learn(addresses: readonly string[]): void {
+    for (const address of addresses) this.#learned.add(address);
+  }
+
+  /** Asks a legacy server for the servers it knows, on a connection of its own: the user's carries text. */
+  #askLegacy(address: string, now: number): void {
+    if (now - this.#askedAt < ASK_EVERY_MS) return;
+    this.#askedAt = now;
+    // Whether it is there, the user's connection tells.
+    askServers(address).then((servers) => this.#learn(servers), () => {});
   }
 
   #attach(attachment: Attachment): void {
@@ -244,10 +268,22 @@ export class Roaming {
   /** As given at the start; after a loss in random order, so that a server's users do not all move to one. */
   async #candidates(lost: string | undefined): Promise<string[]> {
     const servers = this.knownServers;
-    if (this.#options.rank) return await this.#options.rank(servers);
+    if (this.#options.rank) return await this.#unlessEnded(this.#options.rank(servers));
     if (!this.#started) return servers;
     const order = servers.map((server) => ({ server, at: server === lost ? 1 : Math.random() }));
     return order.sort((a, b) => a.at - b.at).map(({ server }) => server);
+  }
+
+  /** What `work` gives, unless the client is closed before. */
+  async #unlessEnded<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#end;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const onEnd = () => reject(signal.reason);
+    signal.addEventListener("abort", onEnd);
+    if (signal.aborted) onEnd();
+    return await Promise.race([promise, work]).finally(() =>
+      signal.removeEventListener("abort", onEnd)
+    );
   }
 
   #pause(ms: number): Promise<void> {
@@ -256,17 +292,6 @@ export class Roaming {
     this.#end.signal.addEventListener("abort", () => resolve(), { once: true });
     return promise.finally(() => clearTimeout(timer));
   }
-}
-
-/** A legacy server delivers `sender: text`, and whatever one read brings is one message. */
-function bareMessage(text: string, { address }: Attachment, recipient: string): Message {
-  const colon = text.indexOf(": ");
-  return {
-    id: crypto.randomUUID(),
-    sender: colon > 0 ? text.slice(0, colon) : address,
-    recipient,
-    text: colon > 0 ? text.slice(colon + 2) : text,
-  };
 }
 
 /** Whether trying again would not help: the name is another's, or another connection took over. */

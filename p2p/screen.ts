@@ -1,12 +1,13 @@
 /**
- * Lines in and lines out for a program that talks with a person: what is printed never tears the line
- * that is being typed. Owns the terminal; knows nothing of messages.
+ * Where a conversation reads lines from and prints lines to. Owns the choice between a terminal and plain
+ * lines. Must not know what messages are.
  *
  * @module
  */
 import { print } from "@netlab/cli";
 import process from "node:process";
 import * as readline from "node:readline";
+import { TerminalScreen } from "./terminal_screen.ts";
 
 /** A place to read lines from and to print lines to. */
 export interface Screen extends AsyncIterable<string>, Disposable {
@@ -14,80 +15,64 @@ export interface Screen extends AsyncIterable<string>, Disposable {
   readonly interactive: boolean;
   /** The line that is being typed, or was when the reading ended. */
   readonly typed: string;
+  /** Called when the person presses Tab. */
+  completer?: Completer | undefined;
   /** Prints a line above the one that is being typed. */
   print(line: string): void;
   /**
-   * Prints lines that change. What it returns shows others in their place, and says whether it could: not
-   * when something was printed or entered behind them, nor without a terminal.
+   * Prints lines that may change later. Call what it returns to redraw them where they are.
+   *
+   * @param draw Returns the lines for a window of so many columns.
+   * @param lost Called when they cannot be redrawn, because they have left the window or there is none.
    */
-  pin(lines: readonly string[]): (lines: readonly string[]) => boolean;
-  /** Asks for the next line again, after an answer. */
-  prompt(): void;
+  pin(draw: (columns: number) => readonly string[], lost?: () => void): () => void;
+  /**
+   * Suggests a line: the person enters it with Enter, or replaces it by typing another one.
+   *
+   * @returns Whether it was possible: not while the person is typing.
+   */
+  suggest(line: string): boolean;
   /** Ends the reading: whoever reads lines comes to the end. */
   close(): void;
 }
 
+/** The result of pressing Tab. */
+export interface Completion {
+  /** Replaces the text before the cursor. */
+  readonly text: string;
+  /** All candidates if there are several, and none otherwise. */
+  readonly choices: readonly string[];
+}
+
 /**
- * Standard input and output: as a terminal with a line editor and a history, or as plain lines. With
- * `typed`, a person goes on with a line that they had begun.
+ * Completes the text before the cursor, if it can. The person may go on typing while a promise is pending;
+ * its result is then ignored.
  */
-export function openScreen(prompt: string, typed = ""): Screen {
-  const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
-  const editor = readline.createInterface({
-    input: process.stdin,
-    ...interactive && { output: process.stdout, prompt },
-    terminal: interactive,
-    historySize: 200,
-    removeHistoryDuplicates: true,
-  });
-  // Ctrl-C reaches the editor, not the program, while the terminal is in raw mode.
-  editor.on("SIGINT", () => editor.close());
-  let open = true;
-  editor.on("close", () => open = false);
-  /** How many lines were printed or entered: what is pinned stays as long as there are no more. */
-  let count = 0;
-  editor.on("line", () => count++);
-  /** Prints in place of so many lines above the one that is being typed. */
-  const printAbove = (text: string, replaced = 0) => {
-    const { rows } = editor.getCursorPos();
-    readline.moveCursor(process.stdout, 0, -rows - replaced);
-    readline.cursorTo(process.stdout, 0);
-    readline.clearScreenDown(process.stdout);
-    // The editor goes up as many rows as it was down before it draws its line again.
-    print(text + "\n".repeat(rows));
-    editor.prompt(true);
-  };
-  if (interactive && typed !== "") editor.write(typed);
-  const lines = editor[Symbol.asyncIterator]();
+export type Completer = (
+  before: string,
+) => Completion | undefined | Promise<Completion | undefined>;
+
+/**
+ * Opens standard input and output, as a terminal if both are one.
+ *
+ * @param name The name of the user, shown before the line that is being typed.
+ * @param typed Text that the person had typed before, to continue with.
+ */
+export function openScreen(name: string, typed = ""): Screen {
+  if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) return new TerminalScreen(name, typed);
+  const reader = readline.createInterface({ input: process.stdin, terminal: false });
+  const lines = reader[Symbol.asyncIterator]();
   return {
-    interactive,
-    get typed() {
-      return editor.line;
+    interactive: false,
+    typed: "",
+    print,
+    pin(draw, lost) {
+      draw(80).forEach((line) => print(line));
+      return () => lost?.();
     },
-    print(line) {
-      count++;
-      if (!interactive || !open) return print(line);
-      printAbove(line);
-    },
-    pin(lines) {
-      this.print(lines.join("\n"));
-      const pinned = count;
-      let { length } = lines;
-      return (others) => {
-        if (!interactive || !open || count !== pinned) return false;
-        printAbove(others.join("\n"), length);
-        ({ length } = others);
-        return true;
-      };
-    },
-    prompt() {
-      if (interactive && open) editor.prompt(true);
-    },
-    close: () => editor.close(),
+    suggest: () => false,
+    close: () => reader.close(),
     [Symbol.asyncIterator]: () => lines,
-    [Symbol.dispose]() {
-      editor.close();
-      if (interactive) print("");
-    },
+    [Symbol.dispose]: () => reader.close(),
   };
 }

@@ -54,6 +54,13 @@ export interface P2pServerOptions {
    */
   logger?: Logger;
   /**
+   * Whether the logger hears of every message, at level debug: sender, recipient, size and next hop, never
+   * the text. It costs most of the throughput.
+   *
+   * @default {false}
+   */
+  logMessages?: boolean;
+  /**
    * What links to other servers cost: messages go the cheapest way.
    *
    * @default {one each}

@@ -59,12 +59,15 @@ export async function runServerProgram(
       host: { kind: "string", value: "HOST", default: DEFAULT_HOST, help: "Listen on this host." },
       advertise: {
         kind: "address",
-        help: "Where others reach this server, when that is not the host and port it listens on.",
+        help: "Where others reach this server, when that is not the host and port it listens on: " +
+          "HOST:PORT, or a port of this machine.",
       },
       peer: {
         kind: "address",
         repeat: true,
-        help: "Another server. More than one may be given. Default: the other default ports.",
+        help:
+          "Another server: HOST:PORT, or a port of this machine. More than one may be given. Default: " +
+          "the other default ports.",
       },
       data: {
         kind: "string",
@@ -93,13 +96,16 @@ export async function runServerProgram(
         help: "Keep a message for so many days.",
       },
       json: { kind: "flag", help: "Log a JSON object a line." },
-      verbose: { kind: "flag", help: "Log more, for who looks for a fault." },
+      verbose: {
+        kind: "flag",
+        help: "Log more: every connection attempt, and a line for each message (never its text).",
+      },
     },
     examples: [
       { command: `deno task ${task}`, what: "A server on a default port" },
       { command: `deno task ${task} --index 1`, what: "A server on port 5002, without a question" },
       {
-        command: `deno task ${task} --port 6001 --peer 127.0.0.1:5001`,
+        command: `deno task ${task} --port 6001 --peer 5001`,
         what: "A server that joins the network of another",
       },
       {
@@ -110,8 +116,16 @@ export async function runServerProgram(
     ],
   }, async ({ port, index, host, advertise, peer, data, json, verbose, ...limits }, stop) => {
     // Nothing of this is needed to show the help or the version.
-    const { askForPort, listenOn, listenOnFirstFree, terminalLogger, untilAborted, UsageError } =
-      await import("@netlab/cli");
+    const {
+      askForPort,
+      describeError,
+      listenOn,
+      listenOnFirstFree,
+      printError,
+      terminalLogger,
+      untilAborted,
+      UsageError,
+    } = await import("@netlab/cli");
     if (port !== undefined && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
     }
@@ -125,12 +139,22 @@ export async function runServerProgram(
       chosen = await askForPort(host, stop);
       if (chosen === undefined) return 0;
     }
-    const logger = terminalLogger({ json, level: verbose ? "debug" : "info" });
+    const unread = new AbortController();
+    const logger = terminalLogger({
+      json,
+      level: verbose ? "debug" : "info",
+      // A server whose log nobody reads any more ends, in good order; one whose disk is full serves on.
+      onLost: (error) =>
+        error.nobodyReads
+          ? unread.abort()
+          : printError(`error: ${describeError(error)} (log lines are lost)`),
+    });
     const start = (port: number) =>
       listen({
         hostname: host,
         port,
         logger,
+        logMessages: verbose,
         peers: (peer.length > 0 ? peer : defaultPeers(host)).map(formatAddress),
         ...advertise && { advertise: formatAddress(advertise) },
         ...data !== undefined && { data },
@@ -157,7 +181,7 @@ export async function runServerProgram(
         event: "storage.memory",
       });
     } else logger.info("messages are written down in {data}", { event: "storage.disk", data });
-    await untilAborted(stop);
+    await untilAborted(AbortSignal.any([stop, unread.signal]));
     logger.info("signing off", { event: "closing" });
     await server.drain();
     return 0;

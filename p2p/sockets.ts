@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  Acceptor,
   DEFAULT_HOST,
   formatAddress,
   type Frame,
@@ -28,8 +29,6 @@ const TICK_MS = 250;
  * its users come to the others all at once, and who finds no room tries again after a second.
  */
 const BACKLOG = 4_096;
-/** How long to wait when the system has no resources for another connection: milliseconds. */
-const ACCEPT_PAUSE_MS = 100;
 
 /** A core that runs. */
 export class Sockets {
@@ -41,7 +40,7 @@ export class Sockets {
   #connections = 0;
   readonly #dials = new Set<Promise<void>>();
   #nextTick: AbortSignal | undefined;
-  readonly #accepting: Promise<void>;
+  readonly #acceptor: Acceptor<Deno.TcpConn>;
   #closed = false;
 
   /** Listens, and looks for peers; `store` is where messages are written down. Errors as of `P2pServer.listen`. */
@@ -68,12 +67,21 @@ export class Sockets {
       },
       logger: this.#logger,
       now: now(),
+      logMessages: options.logMessages ?? false,
       ...store && { store },
       ...options.limits && { limits: options.limits },
       ...options.costs && { costs: options.costs },
       ...options.rules && { rules: options.rules },
     });
-    this.#accepting = this.#accept();
+    this.#acceptor = new Acceptor(this.#listener, {
+      accepted: (conn) => this.#accepted(conn),
+      lost: (error) => {
+        this.#logger.debug("a connection was lost before it was accepted: {error}", { error });
+      },
+      exhausted: (error) => {
+        this.#logger.warn("cannot accept more connections for now: {error}", { error });
+      },
+    });
     this.#tick();
   }
 
@@ -85,9 +93,9 @@ export class Sockets {
   /** Has the core sign off, lets pending bytes out, and closes all connections. Once. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#listener.close();
+    const accepting = this.#acceptor.close();
     this.core.close();
-    await Promise.all([this.#accepting, ...this.#dials]);
+    await Promise.all([accepting, ...this.#dials]);
     if (this.#connections > 0) await this.#allGone.promise;
   }
 
@@ -102,23 +110,13 @@ export class Sockets {
     this.#nextTick.addEventListener("abort", () => this.#tick());
   }
 
-  async #accept(): Promise<void> {
-    while (!this.#closed) {
-      try {
-        const conn = await this.#listener.accept();
-        conn.setNoDelay(true);
-        const { hostname } = conn.remoteAddr;
-        const connection = new FrameConnection(conn);
-        this.core.setTime(now());
-        const remoteHost = hostname.includes(":") ? `[${hostname}]` : hostname;
-        this.#run(connection, this.core.accepted(connection, remoteHost));
-      } catch (error) {
-        if (this.#closed) return;
-        // Too many open files, or a connection that went before it was accepted: others still come.
-        this.#logger.warn("cannot accept a connection: {error}", { error });
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
+  #accepted(conn: Deno.TcpConn): void {
+    conn.setNoDelay(true);
+    const { hostname } = conn.remoteAddr;
+    const connection = new FrameConnection(conn);
+    this.core.setTime(now());
+    const remoteHost = hostname.includes(":") ? `[${hostname}]` : hostname;
+    this.#run(connection, this.core.accepted(connection, remoteHost));
   }
 
   #dial(address: string, { connected, failed }: Dial): void {

@@ -20,12 +20,19 @@ export interface Address {
 }
 
 /**
+ * What an address looks like. No host name has control characters, and a terminal would obey them. Each part
+ * ends where the next one must begin, so that no text is tried twice.
+ */
+// deno-lint-ignore no-control-regex
+const ADDRESS = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:[\]\x00-\x1f\x7f-\x9f]+)):([0-9]{1,5})$/;
+
+/**
  * The two parts of `host:port`. IPv6 addresses stand in brackets: `[::1]:5001`.
  *
  * @throws {TypeError} When the text is not of that form or the port not a number from 1 to 65,535.
  */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:[\]]+)):([0-9]{1,5})$/.exec(text);
+  const match = ADDRESS.exec(text);
   const port = Number(match?.[3]);
   if (!match || port < 1 || port > 65_535) {
     throw new TypeError(

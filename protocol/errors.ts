@@ -49,6 +49,11 @@ export const ErrorCode = {
   MailboxFull: 20,
   /** The server cannot keep messages: its disk is full, or cannot be written. */
   StorageFailed: 21,
+  /**
+   * No error: in a receipt that says delivered, the message was handed to a legacy server or client, and
+   * those confirm nothing.
+   */
+  Unconfirmed: 22,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

@@ -56,7 +56,12 @@ export function writeInformationResponse(
   out.end();
 }
 
-function readItems(payload: Uint8Array, what: string): string[] {
+/**
+ * The items of an information response, whatever they are; `what` is what it should be, for the error.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when they are not UTF-8.
+ */
+export function readItems(payload: Uint8Array, what: string): string[] {
   if (payload.length === 0) return [];
   return readText(payload, 0, payload.length, what).split("\0");
 }

@@ -16,6 +16,7 @@
  *
  * @module
  */
+export * from "./accept.ts";
 export * from "./address.ts";
 export * from "./bundle.ts";
 export * from "./error_frame.ts";

@@ -23,6 +23,12 @@ const SELDOM_ROUNDS = 3;
 const HOPELESS_FACTOR = 2;
 const HOPELESS_MS = 10;
 
+/**
+ * So many servers are measured at most: more than anybody runs, and few enough to have a connection to each.
+ * A server that names ever new ones cannot fill the memory or the network.
+ */
+export const MAX_SERVERS = 256;
+
 /** How far back people can see: ten minutes. */
 const HISTORY_ROUNDS = 60;
 
@@ -45,6 +51,10 @@ export interface Decision {
   readonly server: string | undefined;
   /** The decision and its reason in one line: `kept 5002: it is the fastest, 0.41 ms`. */
   readonly line: string;
+  /** The reason alone, as the end of a sentence. */
+  readonly because: string;
+  /** Whether others would have done as well, so that load or chance decided. */
+  readonly tie: boolean;
 }
 
 /** What is known of one server. */
@@ -119,6 +129,7 @@ export class Chooser {
 
   /** Whom to ask in a round that begins. */
   begin(): Ask[] {
+    if (this.#entries.size >= MAX_SERVERS) this.#forgetUnusable();
     const best = Math.min(...this.#usable().map(({ lowMs }) => lowMs));
     const asks: Ask[] = [];
     for (const entry of this.#entries.values()) {
@@ -137,9 +148,14 @@ export class Chooser {
     return asks;
   }
 
-  /** These servers are there. Returns those that were not known, to be asked in the round that is on. */
+  /**
+   * These servers are there. Returns those that were not known, to be asked in the round that is on. When
+   * {@linkcode MAX_SERVERS} are known, others are not taken in until the next round, which forgets those
+   * that cannot be used.
+   */
   learn(servers: Iterable<string>): Ask[] {
-    const added = [...new Set(servers)].filter((server) => !this.#entries.has(server));
+    const added = [...new Set(servers)].filter((server) => !this.#entries.has(server))
+      .slice(0, Math.max(0, MAX_SERVERS - this.#entries.size));
     for (const server of added) {
       this.#entries.set(server, {
         server,
@@ -216,28 +232,43 @@ export class Chooser {
     const used = servers.find(({ server }) => server === this.#used);
     if (servers.length === 0) {
       const server = this.#used;
-      if (server === undefined) return { kind: "none", server, line: "no server answers" };
-      return { kind: "kept", server, line: `kept ${name(server)}: no server answers` };
+      if (server === undefined) {
+        const line = "no server answers";
+        return { kind: "none", server, line, because: line, tie: false };
+      }
+      const because = "no other server answers either";
+      const { trouble = "not measured" } = this.#entries.get(server) ?? {};
+      const line = `kept ${name(server)} (${trouble}): ${because}`;
+      return { kind: "kept", server, line, because, tie: false };
     }
-    const { server, because } = this.#policy.decide({ now, servers, used, name });
+    const { server, because, tie = false } = this.#policy.decide({ now, servers, used, name });
+    const decided = (kind: Decision["kind"], what: string): Decision => ({
+      kind,
+      server,
+      line: `${what}: ${because}`,
+      because,
+      tie,
+    });
     const to = name(server);
-    if (server === used?.server) return { kind: "kept", server, line: `kept ${to}: ${because}` };
-    if (used) {
-      return {
-        kind: "moved",
-        server,
-        line: `moved from ${name(used.server)} to ${to}: ${because}`,
-      };
-    }
+    if (server === used?.server) return decided("kept", `kept ${to}`);
+    if (used) return decided("moved", `moved from ${name(used.server)} to ${to}`);
     if (this.#lost) {
-      const line = `left ${name(this.#lost.server)} (${this.#lost.why}) for ${to}: ${because}`;
-      return { kind: "left", server, line };
+      const { server: lost, why } = this.#lost;
+      return decided("left", `left ${name(lost)} (${why}) for ${to}`);
     }
-    return { kind: "chose", server, line: `chose ${to}: ${because}` };
+    return decided("chose", `chose ${to}`);
   }
 
   #name(server: string): string {
     return this.#names.get(server) ?? server;
+  }
+
+  /** Makes room: servers that do not answer, and are still there, will be named again. */
+  #forgetUnusable(): void {
+    for (const { server, trouble } of this.#entries.values()) {
+      if (trouble !== undefined && server !== this.#used) this.#entries.delete(server);
+    }
+    this.#names = shortNames([...this.#entries.keys()]);
   }
 
   #usable(): ServerTimes[] {

@@ -15,6 +15,11 @@ export type { Round } from "./rounds.ts";
 export interface RttClientOptions extends Omit<P2pClientOptions, "rank">, RoundsOptions {
   /** Hears what was measured and decided in every round, before the client moves. */
   onRound?: (round: Round) => void;
+  /**
+   * Hears that the client could not move to a server, and why. It stays where it is; the next round
+   * decides anew.
+   */
+  onMoveFailed?: (server: string, reason: unknown) => void;
 }
 
 /**
@@ -37,6 +42,7 @@ export interface RttClientOptions extends Omit<P2pClientOptions, "rank">, Rounds
 export class RttClient extends P2pClient {
   readonly #rounds: Rounds;
   readonly #onRound: (round: Round) => void;
+  readonly #onMoveFailed: (server: string, reason: unknown) => void;
   #round: Round | undefined;
   #moving: Promise<void> | undefined;
 
@@ -65,6 +71,7 @@ export class RttClient extends P2pClient {
     super({ ...options, rank, onStatus });
     this.#rounds = rounds;
     this.#onRound = options.onRound ?? (() => {});
+    this.#onMoveFailed = options.onMoveFailed ?? (() => {});
   }
 
   /**
@@ -84,10 +91,11 @@ export class RttClient extends P2pClient {
 
   /** Leaves, as `P2pClient.close` does. */
   override async close(): Promise<void> {
+    // That ends a move that is under way, too.
+    const closing = super.close();
     await this.#rounds.close();
-    // A move that is under way would bring a connection that nobody leaves.
     await this.#moving;
-    await super.close();
+    await closing;
   }
 
   /** Measures, and registers at the best server. */
@@ -103,8 +111,9 @@ export class RttClient extends P2pClient {
     if (kind !== "moved" && kind !== "left") return;
     // Without a server, the client is looking for one anyway.
     if (this.server === undefined || server === undefined || this.#moving) return;
-    // Where the move fails, the next round decides anew.
-    this.#moving = this.moveTo(server).catch(() => {}).finally(() => this.#moving = undefined);
+    this.#moving = this.moveTo(server)
+      .catch((error) => this.#onMoveFailed(server, error))
+      .finally(() => this.#moving = undefined);
   }
 }
 

@@ -10,6 +10,7 @@ import { runClientProgram } from "@netlab/p2p/client-program";
 import type { RttClient, RttClientOptions } from "./client.ts";
 import config from "./deno.json" with { type: "json" };
 import { POLICY_NAMES } from "./policy_names.ts";
+import type { Round } from "./rounds.ts";
 
 const OPTIONS = {
   policy: {
@@ -46,7 +47,9 @@ export type RttOptionValues = OptionValues<typeof OPTIONS>;
 export async function runRttClientProgram(
   connect: (options: RttClientOptions) => Promise<RttClient>,
 ): Promise<never> {
-  let show: ((lines: readonly string[]) => boolean) | undefined;
+  let showAgain = () => {};
+  /** Where the client is, or was last. */
+  let server: string | undefined;
   return await runClientProgram({
     name: "netlab rtt client",
     task: "rtt:client",
@@ -75,26 +78,45 @@ export async function runRttClientProgram(
       return await watch({ ...choice, servers, json: values.json }, stop);
     },
     async connect(options, print, values) {
-      const { choiceOf, dim, firstLines, view } = await import("./client_lines.ts");
-      let first = true;
+      const lines = await import("./client_lines.ts");
+      // A decision is shown once it has come true.
+      let decided: Round | undefined;
+      let measured = false;
+      let connected = false;
       return await connect({
         ...options,
-        ...choiceOf(values),
+        ...lines.choiceOf(values),
         onRound(round) {
-          const { kind, line } = round.decision;
-          if (first) { for (const line of firstLines(round)) print(line); }
-          else if (kind !== "kept") print(dim(line));
-          first = false;
-          if (!show?.(view(round))) show = undefined;
+          if (!measured) lines.firstLines(round).forEach(print);
+          if (!measured || round.decision.kind !== "kept") decided = round;
+          measured = true;
+          showAgain();
+        },
+        onMoveFailed(to, reason) {
+          decided = undefined;
+          print(lines.dim(lines.stayedLine(to, reason)));
+        },
+        onStatus(status) {
+          if (status.state === "connected") {
+            server = status.server;
+            if (!connected) lines.bestLines(decided!, server).forEach(print);
+            else if (decided) lines.arrivedLines(decided, server).map(lines.dim).forEach(print);
+            connected = true;
+            decided = undefined;
+          }
+          options.onStatus?.(status);
         },
       });
     },
-    connected: ({ server }) => `Connected to best server on port ${parseAddress(server!).port}`,
+    connected: () => `Connected to best server on port ${parseAddress(server!).port}`,
     commands: (client) => ({
       rtt: {
         help: "shows how fast the servers are, and why yours is used",
-        run: async () => (await import("./client_lines.ts")).view(client.round!),
-        live: (pinned) => show = pinned,
+        async run() {
+          const { view } = await import("./client_lines.ts");
+          return (columns) => view(client.round!, columns);
+        },
+        live: (again) => showAgain = again,
       },
     }),
   });

@@ -46,13 +46,14 @@ export class Estimator {
 
   /** A probe got no answer, and nothing else was heard: three in a row degrade the server. */
   miss(): void {
-    this.late();
+    push(this.#probes, undefined, LOOK_BACK);
     this.#misses++;
   }
 
   /** A probe got no answer, but something else was heard: lost, and yet a sign of life. */
   late(): void {
     push(this.#probes, undefined, LOOK_BACK);
+    this.#misses = 0;
   }
 
   /**

@@ -4,7 +4,17 @@
  *
  * @module
  */
-import { formatMs, lowest, type Policy, type Situation, type Verdict } from "./policy.ts";
+import {
+  becauseFaster,
+  becauseFastest,
+  formatMs,
+  lowest,
+  mustGainMs,
+  mustGainShare,
+  type Policy,
+  type Situation,
+  type Verdict,
+} from "./policy.ts";
 import type { PolicyName } from "./policy_names.ts";
 import { Selector, type SelectorOptions } from "./selector.ts";
 
@@ -38,7 +48,7 @@ class OncePolicy implements Policy {
   decide({ servers, used }: Situation): Verdict {
     if (used) return { server: used.server, because: "it was the fastest at the start" };
     const { server, nowMs, lowMs } = lowest(servers, ({ nowMs, lowMs }) => nowMs ?? lowMs);
-    return { server, because: `the fastest, ${formatMs(nowMs ?? lowMs)}` };
+    return { server, because: becauseFastest(servers, nowMs ?? lowMs) };
   }
 }
 
@@ -56,13 +66,22 @@ class WindowPolicy implements Policy {
     this.#random = random;
   }
 
-  decide({ servers, used }: Situation): Verdict {
+  decide({ servers, used, name }: Situation): Verdict {
     const best = lowest(servers, ({ meanMs }) => meanMs).meanMs;
     const window = servers.filter(({ meanMs }) => meanMs <= best + WINDOW_MS);
-    const range = `within ${WINDOW_MS} ms of the fastest mean, ${formatMs(best)}`;
-    if (used && window.includes(used)) return { server: used.server, because: `it is ${range}` };
+    const range = `within ${WINDOW_MS} ms of the lowest, ${formatMs(best)}`;
+    if (used && window.includes(used)) {
+      return { server: used.server, because: `its mean time is ${range}` };
+    }
     const { server } = window[Math.floor(this.#random() * window.length)]!;
-    return { server, because: `one of ${window.length} ${range}` };
+    if (window.length === 1) return { server, because: becauseFastest(servers, best) };
+    return {
+      server,
+      because: `the mean times of ${window.length} servers are ${range}; ${
+        name(server)
+      } was picked at random`,
+      tie: true,
+    };
   }
 }
 
@@ -95,13 +114,17 @@ class HomePolicy implements Policy {
       ({ server, nowMs }) => bestOf(server, nowMs ?? Infinity),
     );
     const bestMs = bestOf(best.server, best.nowMs ?? Infinity);
-    if (!used) return { server: best.server, because: `the fastest, ${formatMs(bestMs)}` };
+    if (!used) return { server: best.server, because: becauseFastest(servers, bestMs) };
     const kept = (because: string) => ({ server: used.server, because });
-    if (best === used) return kept(`its best of five minutes is the fastest, ${formatMs(bestMs)}`);
-    const gain = (used.nowMs ?? 0) - bestMs;
-    const faster = `${name(best.server)} is ${formatMs(Math.max(0, gain))} faster`;
-    if (gain < HOME_GAIN_MS) return kept(`${faster}, less than ${HOME_GAIN_MS} ms`);
-    if (gain < HOME_GAIN_SHARE * used.nowMs!) return kept(`${faster}, less than a third`);
-    return { server: best.server, because: `${formatMs(gain)} faster, ${formatMs(bestMs)}` };
+    if (best === used) return kept(`its best of five minutes is the lowest, ${formatMs(bestMs)}`);
+    if (used.nowMs === undefined) return kept("it was not measured in this round");
+    const gain = used.nowMs - bestMs;
+    if (gain <= 0) return kept(`${name(best.server)} is not faster`);
+    const faster = `${name(best.server)} is ${formatMs(gain)} faster`;
+    if (gain < HOME_GAIN_MS) return kept(`${faster}, but ${mustGainMs(HOME_GAIN_MS)}`);
+    if (gain < HOME_GAIN_SHARE * used.nowMs) {
+      return kept(`${faster}, but ${mustGainShare(HOME_GAIN_SHARE, used.nowMs)}`);
+    }
+    return { server: best.server, because: becauseFaster(bestMs, used.nowMs) };
   }
 }

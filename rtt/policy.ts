@@ -37,6 +37,12 @@ export interface Verdict {
   readonly server: string;
   /** Why, as the end of a sentence. */
   readonly because: string;
+  /**
+   * Whether others would have done as well, so that load or chance decided.
+   *
+   * @default {false}
+   */
+  readonly tie?: boolean;
 }
 
 /** A rule for choosing servers. It is asked once a round, and remembers what it needs. */
@@ -51,6 +57,28 @@ export function lowest(
   of: (server: ServerTimes) => number,
 ): ServerTimes {
   return servers.reduce((best, server) => of(server) < of(best) ? server : best);
+}
+
+/** Why the fastest of these is chosen, where nothing else counts. */
+export function becauseFastest(servers: readonly ServerTimes[], ms: number): string {
+  if (servers.length === 1) return "it is the only server that answers";
+  return `it is the fastest of ${servers.length}, ${formatMs(ms)}`;
+}
+
+/** Why a faster server takes the place of the one in use. */
+export function becauseFaster(ms: number, usedMs: number): string {
+  return `it is ${formatMs(usedMs - ms)} faster (${formatMs(ms)} instead of ${formatMs(usedMs)})`;
+}
+
+/** What a move has to gain in milliseconds, as the end of a sentence. */
+export function mustGainMs(ms: number): string {
+  return `a move must gain at least ${formatMs(ms)}`;
+}
+
+/** Which share of the present time a move has to gain, as the end of a sentence. */
+export function mustGainShare(share: number, usedMs: number): string {
+  const part = share === 1 / 3 ? "a third" : `${Math.round(share * 100)} %`;
+  return `a move must gain at least ${part} of ${formatMs(usedMs)}`;
 }
 
 /** A time for people: `0.31 ms`, `6.2 ms`, `48 ms`. */

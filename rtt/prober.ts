@@ -1,6 +1,7 @@
 /**
  * Echoes to servers, over connections that stay open so that no handshake is in the figure. Owns those
- * connections and the times of the echoes; who is asked when, and what follows, is for others to say.
+ * connections and how long a server has to answer; who is asked when, and what follows, is for others to
+ * say.
  *
  * @module
  */
@@ -11,17 +12,27 @@ import {
   type FrameConnection,
   FrameType,
   Information,
+  isAddress,
   NetlabError,
   readCapabilities,
   readError,
   readLoad,
-  readServers,
   writeInformationRequest,
 } from "@netlab/protocol";
 import { dial, reasonOf } from "@netlab/p2p/dial";
+import { EchoTimes, readEcho, writeEcho } from "./echo_times.ts";
+
+/**
+ * How long {@linkcode Prober.ask} takes at most: milliseconds. As long as dialling may take; a server whose
+ * round-trip time is above a quarter of it cannot be measured, for it is dialled and asked two questions
+ * before the first echo.
+ */
+export const ASK_MS = 5_000;
 
 /** An answer that takes longer is a miss, for now; it still counts when it comes. Milliseconds. */
 const PROBE_MS = 1_000;
+/** What a server says of why it cannot be measured is cut off here: UTF-16 units. */
+const MAX_REASON = 200;
 
 /** What a server answered. */
 export interface ProbeAnswer {
@@ -29,8 +40,6 @@ export interface ProbeAnswer {
   readonly times: readonly number[];
   /** How many users the server has; `undefined` when it does not say. */
   readonly load: number | undefined;
-  /** The servers that it knows, when the connection is new. */
-  readonly knows: readonly string[];
 }
 
 /** How a server is asked. */
@@ -39,9 +48,11 @@ export interface ProbeOptions {
   readonly server: string;
   /** How many echoes it gets, one after the other. */
   readonly probes: number;
+  /** Hears of the servers that this one knows, `host:port` each; only when the connection is new. */
+  readonly learned: (servers: readonly string[]) => void;
   /**
-   * Hears that there was no answer for a second, and whether anything else came meanwhile; returns
-   * whether to give up. Else it is asked again.
+   * Hears that there was no answer for a second, and whether anything else came meanwhile, or since the
+   * last miss; returns whether to give up. Else it is asked again.
    */
   readonly missed: (heard: boolean) => boolean;
 }
@@ -52,35 +63,46 @@ export class Prober implements AsyncDisposable {
   readonly #end = new AbortController();
 
   /**
-   * Asks a server for its load, and sends it echoes.
+   * Asks a server for its load, and sends it echoes. Ends after five seconds ({@linkcode ASK_MS}) whatever
+   * the server does: the echoes that were answered until then count.
    *
    * @throws {NetlabError} When it cannot be reached, does not answer, or answers no echoes; with the
    *   reason behind the last colon.
+   * @throws {Deno.errors.NotCapable} When the program may not use that address.
    */
-  async ask({ server, probes, missed }: ProbeOptions): Promise<ProbeAnswer> {
+  async ask(options: ProbeOptions): Promise<ProbeAnswer> {
+    const { server } = options;
+    const deadline = new AbortController();
+    const timer = setTimeout(
+      () => deadline.abort(cannotMeasure(server, ErrorCode.TimedOut, "no answer in time")),
+      ASK_MS,
+    );
+    const stop = AbortSignal.any([this.#end.signal, deadline.signal]);
+    const times: number[] = [];
+    let load: number | undefined;
     try {
-      let probe = this.#probes.get(server);
-      let knows: readonly string[] = [];
-      const isNew = !probe?.open;
-      if (!probe?.open) {
-        probe = new ServerProbe(server, await dial(server, this.#end.signal));
-        this.#probes.set(server, probe);
-        if (this.#end.signal.aborted) throw this.#end.signal.reason;
-      }
+      const isNew = !this.#probes.get(server)?.open;
+      const probe = isNew ? await this.#dial(server, stop) : this.#probes.get(server)!;
+      const asking: Asking = { missed: options.missed, stop };
       // Also wakes what sleeps on the way, before the time counts.
-      const words = await probe.capabilities(missed);
-      if (isNew) knows = await probe.servers(missed);
+      const words = await probe.capabilities(asking);
+      load = readLoad(words);
+      if (isNew) options.learned(await probe.servers(asking));
       if (words.size > 0 && !words.has(Capability.Echo)) {
-        throw probe.error(ErrorCode.Unsupported, "it is no rtt server");
+        throw cannotMeasure(server, ErrorCode.Unsupported, NO_RTT_SERVER);
       }
-      const times: number[] = [];
-      while (times.length < probes) times.push(await probe.echo(missed));
-      return { times, load: readLoad(words), knows };
+      while (times.length < options.probes) times.push(await probe.echo(asking));
     } catch (error) {
-      await this.#probes.get(server)?.close();
-      this.#probes.delete(server);
-      throw error;
+      const isLate = deadline.signal.aborted;
+      if (!isLate || times.length === 0) {
+        await this.#drop(server);
+        throw isLate ? deadline.signal.reason : error;
+      }
+    } finally {
+      clearTimeout(timer);
     }
+    if (this.#probes.get(server)?.ambiguous) await this.#drop(server);
+    return { times, load };
   }
 
   /** Closes all connections. */
@@ -93,17 +115,54 @@ export class Prober implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  async #dial(server: string, stop: AbortSignal): Promise<ServerProbe> {
+    const probe = new ServerProbe(server, await dial(server, stop));
+    this.#probes.set(server, probe);
+    stop.throwIfAborted();
+    return probe;
+  }
+
+  async #drop(server: string): Promise<void> {
+    const probe = this.#probes.get(server);
+    this.#probes.delete(server);
+    await probe?.close();
+  }
 }
 
 /** Why a server could not be asked, as the end of a sentence. */
 export function whyNot(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) return "no permission";
-  return error instanceof NetlabError ? lastPart(error.message) : reasonOf(error);
+  return reasonIn(error instanceof NetlabError ? error.message : reasonOf(error));
 }
 
-/** The part of a sentence behind its last colon and space: why, without what. */
-export function lastPart(sentence: string): string {
-  return sentence.slice(sentence.lastIndexOf(": ") + 1).trim();
+/** The part of a sentence behind its last colon and space: why, without what; at most 200 characters. */
+export function reasonIn(sentence: string): string {
+  const reason = sentence.slice(sentence.lastIndexOf(": ") + 1);
+  // It may be the server's own words: nothing in them is to move the cursor or to fill the screen.
+  const clean = reason.replace(/\p{C}+/gu, " ").trim().slice(0, MAX_REASON);
+  return clean === "" ? "it gives no reason" : clean;
+}
+
+const NO_RTT_SERVER = "not an rtt server";
+
+/** The addresses in a list of servers; whatever else is in it is no reason not to measure who sent it. */
+function readAddresses(payload: Uint8Array): string[] {
+  return new TextDecoder().decode(payload).split("\0").filter(isAddress);
+}
+
+function cannotMeasure(server: string, code: number, reason: string): NetlabError {
+  return new NetlabError(code, `Cannot measure the time to ${server}: ${reason}`);
+}
+
+/** How long an answer is waited for. */
+interface Asking {
+  /** Says after every second without an answer whether to give up. */
+  readonly missed: ProbeOptions["missed"];
+  /** Gives up when it aborts. */
+  readonly stop: AbortSignal;
+  /** When an answer was missed last, to whichever question. */
+  missedAt?: number;
 }
 
 /** One connection, with one question on it at a time. */
@@ -111,10 +170,11 @@ class ServerProbe {
   readonly #server: string;
   readonly #connection: FrameConnection;
   readonly #running: Promise<void>;
-  #waiting: { take(frame: Frame, now: number): void; fail(error: NetlabError): void } | undefined;
-  /** When the echoes that were not answered were sent, by their numbers. */
-  readonly #sentAt = new Map<number, number>();
-  #number = 0;
+  /** Who waits for an answer: gets every frame, with the time that it took when it answers an echo. */
+  #waiting:
+    | { take(frame: Frame, echoMs: number | undefined): void; fail(error: unknown): void }
+    | undefined;
+  readonly #echoes = new EchoTimes();
   #heardAt = 0;
   #ended: NetlabError | undefined;
 
@@ -124,7 +184,7 @@ class ServerProbe {
     this.#running = connection.run({ frame: (frame) => this.#received(frame) })
       .catch((error) => error).then((error) => {
         const reason = error === undefined ? "it hung up" : whyNot(error);
-        this.#ended = this.error(ErrorCode.ConnectionLost, reason);
+        this.#ended = cannotMeasure(server, ErrorCode.ConnectionLost, reason);
         this.#waiting?.fail(this.#ended);
       });
   }
@@ -133,33 +193,30 @@ class ServerProbe {
     return this.#ended === undefined;
   }
 
+  /** Whether a late answer to an echo could be taken for the answer to the next one. */
+  get ambiguous(): boolean {
+    return this.#echoes.ambiguous;
+  }
+
   /** What the server can do, in words; none for a legacy server. */
-  capabilities(missed: ProbeOptions["missed"]): Promise<Set<string>> {
-    return this.#askFor(Information.Capabilities, readCapabilities, missed);
+  capabilities(asking: Asking): Promise<Set<string>> {
+    return this.#askFor(Information.Capabilities, readCapabilities, asking);
   }
 
   /** The servers that this one knows of. */
-  servers(missed: ProbeOptions["missed"]): Promise<string[]> {
-    return this.#askFor(Information.Servers, readServers, missed);
+  servers(asking: Asking): Promise<string[]> {
+    return this.#askFor(Information.Servers, readAddresses, asking);
   }
 
   /** Milliseconds from writing an echo to reading it. */
-  echo(missed: ProbeOptions["missed"]): Promise<number> {
+  echo(asking: Asking): Promise<number> {
     const write = () => {
-      this.#sentAt.set(++this.#number, performance.now());
-      const { out } = this.#connection;
-      out.begin(FrameType.Echo, 0);
-      out.text(String(this.#number));
-      out.end();
+      // Drawn anew each time, so that no server can answer an echo before it has come.
+      const number = crypto.getRandomValues(new Uint32Array(1))[0]!;
+      this.#echoes.sent(number, performance.now());
+      writeEcho(this.#connection.out, number);
     };
-    return this.#ask(write, missed, (frame, now) => {
-      if (frame.type !== FrameType.Echo) return undefined;
-      // One that comes late is timed from its own start.
-      const number = Number(new TextDecoder().decode(frame.payload));
-      const sentAt = this.#sentAt.get(number);
-      this.#sentAt.delete(number);
-      return sentAt === undefined ? undefined : now - sentAt;
-    });
+    return this.#ask(write, asking, (_, echoMs) => echoMs);
   }
 
   async close(): Promise<void> {
@@ -167,41 +224,44 @@ class ServerProbe {
     await this.#running;
   }
 
-  error(code: number, reason: string): NetlabError {
-    return new NetlabError(code, `Cannot measure the time to ${this.#server}: ${reason}`);
-  }
-
   #askFor<T>(
     what: number,
     read: (payload: Uint8Array) => T,
-    missed: ProbeOptions["missed"],
+    asking: Asking,
   ): Promise<T> {
     const write = () => writeInformationRequest(this.#connection.out, what);
-    return this.#ask(write, missed, (frame) => {
+    return this.#ask(write, asking, (frame) => {
       const isAnswer = frame.type === FrameType.InformationResponse && frame.subtype === what;
       return isAnswer ? read(frame.payload) : undefined;
     });
   }
 
-  /** Asks until a frame is the answer, or whoever counts the misses gives up. */
+  /** Asks until a frame is the answer, or whoever counts the misses gives up, or it has to stop. */
   async #ask<T>(
     write: () => void,
-    missed: ProbeOptions["missed"],
-    read: (frame: Frame, now: number) => T | undefined,
+    asking: Asking,
+    read: (frame: Frame, echoMs: number | undefined) => T | undefined,
   ): Promise<T> {
+    const { missed, stop } = asking;
     if (this.#ended) throw this.#ended;
+    stop.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#waiting = {
-      take(frame, now) {
-        const answer = read(frame, now);
+      take(frame, echoMs) {
+        const answer = read(frame, echoMs);
         if (answer !== undefined) resolve(answer);
       },
       fail: reject,
     };
+    const onStop = () => reject(stop.reason);
+    stop.addEventListener("abort", onStop);
     let askedAt = performance.now();
     const timer = setInterval(() => {
-      if (missed(this.#heardAt >= askedAt)) {
-        return reject(this.error(ErrorCode.TimedOut, "no answer in time"));
+      // The answer to an earlier question was a sign of life as well, if it came after the last miss.
+      const heard = this.#heardAt >= Math.min(askedAt, asking.missedAt ?? Infinity);
+      asking.missedAt = performance.now();
+      if (missed(heard)) {
+        return reject(cannotMeasure(this.#server, ErrorCode.TimedOut, "no answer in time"));
       }
       askedAt = performance.now();
       write();
@@ -211,15 +271,40 @@ class ServerProbe {
       return await promise;
     } finally {
       clearInterval(timer);
+      stop.removeEventListener("abort", onStop);
       this.#waiting = undefined;
     }
   }
 
   #received(frame: Frame): void {
     this.#heardAt = performance.now();
-    if (frame.type !== FrameType.Error) return this.#waiting?.take(frame, this.#heardAt);
-    const error = readError(frame);
-    if (error.code !== ErrorCode.UnknownType) return this.#waiting?.fail(error);
-    this.#waiting?.fail(this.error(ErrorCode.Unsupported, "it is no rtt server"));
+    switch (frame.type) {
+      case FrameType.Echo:
+        return this.#waiting?.take(frame, this.#echoed(frame));
+      case FrameType.Error: {
+        const error = readError(frame);
+        if (error.code !== ErrorCode.UnknownType) return this.#waiting?.fail(error);
+        return this.#waiting?.fail(
+          cannotMeasure(this.#server, ErrorCode.Unsupported, NO_RTT_SERVER),
+        );
+      }
+      default:
+        this.#waiting?.take(frame, undefined);
+    }
+  }
+
+  /** What an echo took, in milliseconds; one that comes late is timed from its own start. */
+  #echoed(frame: Frame): number | undefined {
+    const number = readEcho(frame.payload);
+    const ms = this.#echoes.answered(number, this.#heardAt);
+    if (ms === undefined && number === undefined) {
+      // With answers to spare, it cannot be told what any of them answers.
+      throw cannotMeasure(
+        this.#server,
+        ErrorCode.Unsupported,
+        "it answers echoes that were not sent",
+      );
+    }
+    return ms;
   }
 }

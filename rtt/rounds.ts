@@ -1,13 +1,26 @@
 /**
  * Rounds of measuring, one after the other: drives the chooser with the clock, the prober and chance.
- * Owns the timer; what a decision means to a user's connection is for the client to know.
+ * Owns the timer, and how long a round may take; what a decision means to a user's connection is for the
+ * client to know.
  *
  * @module
  */
 import { type Ask, Chooser, type Decision, ROUND_MS, type ServerState } from "./chooser.ts";
 import { createPolicy, type PolicyName } from "./policies.ts";
-import { lastPart, Prober, whyNot } from "./prober.ts";
+import { ASK_MS, Prober, reasonIn, whyNot } from "./prober.ts";
 import type { SelectorOptions } from "./selector.ts";
+
+/**
+ * The servers that a round hears of later than that wait for the next one: milliseconds from its start.
+ * Otherwise a server that names another one each time it is asked would make a round endless.
+ */
+const LEARN_MS = 5_000;
+
+/**
+ * How long a round takes at most, whatever the servers do: milliseconds. The last ones to be asked are
+ * those that it hears of in the first five seconds, and each has five seconds to answer.
+ */
+export const MAX_ROUND_MS: number = LEARN_MS + ASK_MS;
 
 /** How servers are measured and chosen. */
 export interface RoundsOptions extends SelectorOptions {
@@ -75,7 +88,10 @@ export class Rounds implements AsyncDisposable {
     }, ms);
   }
 
-  /** Measures now, if it is not being done, and decides. */
+  /**
+   * Measures now, if it is not being done, and decides; ten seconds later at most
+   * ({@linkcode MAX_ROUND_MS}).
+   */
   measure(): Promise<Round> {
     this.#running ??= this.#measure().finally(() => this.#running = undefined);
     return this.#running;
@@ -83,7 +99,7 @@ export class Rounds implements AsyncDisposable {
 
   /** The server in use was lost; `reason` is a sentence that ends with why. */
   lose(reason: string): void {
-    this.chooser.lose(lastPart(reason));
+    this.chooser.lose(reasonIn(reason));
   }
 
   /** Decides by what is known, without measuring. */
@@ -113,33 +129,35 @@ export class Rounds implements AsyncDisposable {
   }
 
   async #measure(): Promise<Round> {
-    await this.#askAll([...this.chooser.begin(), ...this.chooser.learn(this.#host.known())]);
+    const learnUntil = performance.now() + LEARN_MS;
+    const asks = [...this.chooser.begin(), ...this.chooser.learn(this.#host.known())];
+    await this.#askAll(asks, learnUntil);
     return this.decide();
   }
 
-  /** Asks these servers, and at once those that they know of. */
-  async #askAll(asks: readonly Ask[]): Promise<void> {
-    await Promise.all(asks.map(async (ask) => {
-      const knows = await this.#ask(ask);
-      await this.#askAll(this.chooser.learn(knows));
-    }));
+  async #askAll(asks: readonly Ask[], learnUntil: number): Promise<void> {
+    await Promise.all(asks.map((ask) => this.#ask(ask, learnUntil)));
   }
 
-  /** Asks a server; returns the servers that it knows. */
-  async #ask({ server, probes }: Ask): Promise<readonly string[]> {
+  /** Asks a server, and as soon as it names others those as well. */
+  async #ask({ server, probes }: Ask, learnUntil: number): Promise<void> {
     const { chooser } = this;
     const begun = performance.now();
     // Any frame is a sign of life, also one that came to the user.
     const isHeard = () => server === chooser.used && (this.#host.heardAt() ?? -1) >= begun;
+    const missed = (heard: boolean) => chooser.missed(server, heard || isHeard());
+    let others: Promise<void> | undefined;
+    const learned = (servers: readonly string[]) => {
+      const asks = chooser.learn(servers);
+      if (performance.now() < learnUntil) others = this.#askAll(asks, learnUntil);
+    };
     try {
-      const missed = (heard: boolean) => chooser.missed(server, heard || isHeard());
-      const { times, load, knows } = await this.#prober.ask({ server, probes, missed });
+      const { times, load } = await this.#prober.ask({ server, probes, learned, missed });
       chooser.answered(server, times, load);
-      return knows;
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) this.#denied = error;
       if (!this.#closed && !isHeard()) chooser.failed(server, whyNot(error));
-      return [];
     }
+    await others;
   }
 }

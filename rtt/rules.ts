@@ -16,6 +16,7 @@ import {
   readUuid,
 } from "@netlab/protocol";
 import type { FrameRule, Link, LinkCosts, RoutingCore } from "@netlab/p2p/core";
+import { EchoTimes } from "./echo_times.ts";
 
 /** How often the time to each peer is measured: milliseconds; with the tick, once a second. */
 const MEASURE_EVERY_MS = 900;
@@ -23,7 +24,7 @@ const MEASURE_EVERY_MS = 900;
 const MEASUREMENTS = 10;
 /** So many follow each other at once when a link comes up; then its cost is known. */
 const FIRST_MEASUREMENTS = 5;
-/** An echo that was not answered for so long is given up: milliseconds. */
+/** An echo that was not answered for so long is followed by the next one: milliseconds. */
 const LOST_MS = 5_000;
 /**
  * Costs go up in steps of half a millisecond, so that links on one machine or in one room cost the same,
@@ -42,8 +43,8 @@ interface LinkTime {
   readonly times: number[];
   /** How many there were in all. */
   count: number;
-  /** The echo that is under way. */
-  sent: { number: number; at: number } | undefined;
+  /** The echoes on this link that were not answered. */
+  echoes: EchoTimes;
   /** When the last one was sent. */
   sentAt: number;
 }
@@ -51,7 +52,8 @@ interface LinkTime {
 /**
  * Answers echoes with what they carry. Those that come back from peers are this server's own, known by
  * the id in them: they measure the round-trip time, and that is what a link costs. A microsecond costs
- * one.
+ * one. From a peer that was sent echoes, an empty one is an answer, too: some servers return nothing of
+ * what they are sent, and if it were answered, the two would answer each other for ever.
  */
 export class EchoRule implements FrameRule, LinkCosts {
   /** The word for it among a server's capabilities. */
@@ -76,10 +78,16 @@ export class EchoRule implements FrameRule, LinkCosts {
 
   /** Answers an echo, or takes the time of an own one. */
   handle(link: Link, frame: Frame, core: RoutingCore): void {
-    const own = link.role === "peer" && frame.end - frame.start === OWN_ECHO_BYTES &&
-      readUuid(frame.bytes, frame.start) === core.id;
-    if (own) this.#measured(link, frame, core);
-    else link.port.out.forward(frame, 0);
+    const peer = link.role === "peer" ? this.#peers.get(link.server) : undefined;
+    const bytes = frame.end - frame.start;
+    if (bytes === 0 && peer?.link === link) this.#measured(peer, undefined, core);
+    else if (
+      link.role === "peer" && bytes === OWN_ECHO_BYTES &&
+      readUuid(frame.bytes, frame.start) === core.id
+    ) {
+      const view = new DataView(frame.bytes.buffer, frame.bytes.byteOffset);
+      if (peer?.link === link) this.#measured(peer, view.getUint32(frame.end - 4), core);
+    } else link.port.out.forward(frame, 0);
   }
 
   /** Sends an echo to every peer that answers them: five at first, and then one a second. */
@@ -91,12 +99,12 @@ export class EchoRule implements FrameRule, LinkCosts {
       if (!link.capabilities.has(Capability.Echo)) continue;
       let peer = this.#peers.get(link.server);
       if (!peer) {
-        peer = { link, times: [], count: 0, sent: undefined, sentAt: -Infinity };
+        peer = { link, times: [], count: 0, echoes: new EchoTimes(), sentAt: -Infinity };
         this.#peers.set(link.server, peer);
       }
       // Another link to the same server, most likely the same way: an echo on the old one is lost.
-      if (peer.link !== link) Object.assign(peer, { link, sent: undefined });
-      const waitMs = peer.sent ? LOST_MS : MEASURE_EVERY_MS;
+      if (peer.link !== link) Object.assign(peer, { link, echoes: new EchoTimes() });
+      const waitMs = peer.echoes.outstanding > 0 ? LOST_MS : MEASURE_EVERY_MS;
       if (now - peer.sentAt >= waitMs) this.#send(peer, core, now);
     }
     for (const server of this.#peers.keys()) if (!linked.has(server)) this.#peers.delete(server);
@@ -130,7 +138,7 @@ export class EchoRule implements FrameRule, LinkCosts {
 
   #send(peer: LinkTime, { id }: RoutingCore, now: number): void {
     const number = this.#number = (this.#number + 1) >>> 0;
-    peer.sent = { number, at: now };
+    peer.echoes.sent(number, now);
     peer.sentAt = now;
     const { out } = peer.link.port;
     out.begin(FrameType.Echo, 0);
@@ -139,14 +147,12 @@ export class EchoRule implements FrameRule, LinkCosts {
     out.end();
   }
 
-  #measured(link: Link, { bytes, end }: Frame, core: RoutingCore): void {
-    const peer = this.#peers.get(link.server);
-    const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(end - 4);
-    // Late answers to earlier echoes would be timed from the wrong start.
-    if (peer?.link !== link || peer.sent?.number !== number) return;
+  /** An own echo was answered; `number` is the one in the answer, if there is any. */
+  #measured(peer: LinkTime, number: number | undefined, core: RoutingCore): void {
     const now = this.#clock();
-    const rttMs = Math.round((now - peer.sent.at) * 1_000) / 1_000;
-    peer.sent = undefined;
+    const ms = peer.echoes.answered(number, now);
+    if (ms === undefined) return;
+    const rttMs = Math.round(ms * 1_000) / 1_000;
     peer.times.push(rttMs);
     if (peer.times.length > MEASUREMENTS) peer.times.shift();
     if (++peer.count < FIRST_MEASUREMENTS) return this.#send(peer, core, now);
@@ -154,8 +160,8 @@ export class EchoRule implements FrameRule, LinkCosts {
     if (peer.count > FIRST_MEASUREMENTS) return;
     core.logger.info("{address} answers in {rttMs} ms", {
       event: "link.measured",
-      address: link.address,
-      rttMs: this.rttMs(link.server),
+      address: peer.link.address,
+      rttMs: this.rttMs(peer.link.server),
     });
   }
 }

@@ -5,8 +5,12 @@
  * @module
  */
 import {
+  becauseFaster,
+  becauseFastest,
   formatMs,
   lowest,
+  mustGainMs,
+  mustGainShare,
   type Policy,
   type ServerTimes,
   type Situation,
@@ -78,18 +82,12 @@ export class Selector implements Policy {
 
   #choose({ servers, name }: Situation): Verdict {
     const equals = equalToBest(servers);
-    const { server, lowMs, load } = this.#pick(equals);
-    if (servers.length === 1) return { server, because: "no other server answers" };
-    if (equals.length === 1) {
-      return { server, because: `the fastest of ${servers.length}, ${formatMs(lowMs)}` };
-    }
-    const others = equals.filter((other) => other.server !== server);
-    const fewer = load !== undefined && others.some((other) => (other.load ?? load) > load);
-    const rest = others.map((other) => name(other.server)).join(", ");
-    return {
-      server,
-      because: `as fast as ${rest}, ${formatMs(lowMs)}${fewer ? ", with fewer users" : ""}`,
-    };
+    const { picked, other } = this.#pick(equals);
+    const { server } = picked;
+    if (!other) return { server, because: becauseFastest(servers, picked.lowMs) };
+    const names = equals.map((each) => name(each.server));
+    const why = whyPicked(picked, other, equals, name);
+    return { server, because: `${listOf(names)} are equally fast; ${why}`, tie: true };
   }
 
   #compare(used: ServerTimes, { servers, now, name }: Situation): Verdict {
@@ -108,50 +106,76 @@ export class Selector implements Policy {
     const faster = `${name(best.server)} is ${formatMs(gain)} faster`;
     if (worth.length === 0) {
       if (gain < this.#options.minGainMs && used.lowMs <= asFastAs(best)) {
-        return kept(`${name(best.server)} is as fast, ${formatMs(best.lowMs)}`);
+        return kept(`${name(best.server)} is equally fast, ${formatMs(best.lowMs)}`);
       }
-      return kept(`${faster}, ${this.#lacks(used, best)}`);
+      return kept(`${faster}, but ${this.#lacks(used, best)}`);
     }
     const held = worth.filter(({ server }) => this.#held.get(server)! >= HELD_ROUNDS);
     if (held.length === 0) {
       const rounds = this.#held.get(best.server) ?? 0;
       return kept(
-        `${faster}, but only for ${rounds} of the ${HELD_ROUNDS} rounds that a move takes`,
+        `${faster}, so far in ${rounds} of the ${HELD_ROUNDS} rounds in a row that a move needs`,
       );
     }
+    const { minStayMs } = this.#options;
     const stayedMs = now - this.#movedAt;
-    if (stayedMs < this.#options.minStayMs) {
-      return kept(`${faster}, but the last move was ${(stayedMs / 1_000).toFixed(0)} s ago`);
+    if (stayedMs < minStayMs) {
+      return kept(
+        `${faster}, but the last move was ${formatSeconds(stayedMs)} ago; ` +
+          `moves are at least ${formatSeconds(minStayMs)} apart`,
+      );
     }
-    const to = this.#pick(equalToBest(held));
-    return {
-      server: to.server,
-      because: `${formatMs(used.lowMs - to.lowMs)} faster, ${formatMs(to.lowMs)} in place of ${
-        formatMs(used.lowMs)
-      }`,
-    };
+    const { picked: to } = this.#pick(equalToBest(held));
+    return { server: to.server, because: becauseFaster(to.lowMs, used.lowMs) };
   }
 
-  /** What a gain lacks to be worth a move, as the end of a sentence; nothing, if it is. */
+  /** What a move lacks to be worth it, as the end of a sentence; nothing, if it is. */
   #lacks(used: ServerTimes, other: ServerTimes): string | undefined {
     const { minGainMs, minGainShare } = this.#options;
     const gain = used.lowMs - other.lowMs;
-    if (gain < minGainMs) return `less than the ${formatMs(minGainMs)} that a move is worth`;
-    if (gain < minGainShare * used.lowMs) {
-      return `less than the ${formatShare(minGainShare)} that a move is worth`;
-    }
+    if (gain < minGainMs) return mustGainMs(minGainMs);
+    if (gain < minGainShare * used.lowMs) return mustGainShare(minGainShare, used.lowMs);
     return undefined;
   }
 
-  /** Of two that chance picks, the one with fewer users; the first, where that is not known. */
-  #pick(equals: readonly ServerTimes[]): ServerTimes {
+  /**
+   * Of two that chance draws, the one with fewer users; the first, where that is not known. `other` is the
+   * other one of the two.
+   */
+  #pick(equals: readonly ServerTimes[]): { picked: ServerTimes; other: ServerTimes | undefined } {
     const first = Math.floor(this.#random() * equals.length);
-    if (equals.length === 1) return equals[0]!;
+    if (equals.length === 1) return { picked: equals[0]!, other: undefined };
     const step = 1 + Math.floor(this.#random() * (equals.length - 1));
     const one = equals[first]!;
-    const other = equals[(first + step) % equals.length]!;
-    return (other.load ?? Infinity) < (one.load ?? Infinity) ? other : one;
+    const two = equals[(first + step) % equals.length]!;
+    return users(two) < users(one) ? { picked: two, other: one } : { picked: one, other: two };
   }
+}
+
+/** How many users count; those of a server that does not say are more than those of any other. */
+function users({ load }: ServerTimes): number {
+  return load ?? Infinity;
+}
+
+/** Why one of two equals was taken, as the end of a sentence. */
+function whyPicked(
+  picked: ServerTimes,
+  other: ServerTimes,
+  equals: readonly ServerTimes[],
+  name: (server: string) => string,
+): string {
+  const [it, than] = [name(picked.server), name(other.server)];
+  if (users(picked) >= users(other)) return `${it} was picked at random`;
+  const drawn = equals.length > 2 ? `of ${it} and ${than}, drawn at random, ` : "";
+  if (other.load === undefined) return `${drawn}only ${it} says how many users it has`;
+  if (equals.length === 2) return `${it} has fewer users`;
+  const fewest = equals.every((each) => each === picked || users(each) > users(picked));
+  return fewest ? `${it} has the fewest users` : `${drawn}${it} has fewer users`;
+}
+
+/** `A and B`, or `A, B and C`. */
+function listOf(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 /** The best, and all that are as good as measuring can tell. */
@@ -165,6 +189,6 @@ function asFastAs({ lowMs }: ServerTimes): number {
   return lowMs + Math.max(EQUAL_MS, EQUAL_SHARE * lowMs);
 }
 
-function formatShare(share: number): string {
-  return share === 1 / 3 ? "third" : `${Math.round(share * 100)} %`;
+function formatSeconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(0)} s`;
 }

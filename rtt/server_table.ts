@@ -11,6 +11,8 @@ import type { ServerState } from "./chooser.ts";
 const BARS = "▁▂▃▄▅▆▇█";
 /** The picture is no longer than this: five minutes. */
 const MAX_PICTURE = 30;
+/** The title of the picture. Without room for it, there is no picture. */
+const PICTURE_TITLE = "lately";
 
 /**
  * The table as lines, the server in use marked.
@@ -25,11 +27,14 @@ export function serverTable(round: Round, columns = 80): string[] {
   const without = table([{ title: "" }, { title: "server" }, ...titles], figures);
   // Two columns between, and one that stays free, so that no line wraps.
   const room = columns - Math.max(...without.map(displayWidth)) - 3;
-  const width = Math.max(0, Math.min(MAX_PICTURE, room));
+  const width = room < PICTURE_TITLE.length ? 0 : Math.min(MAX_PICTURE, room);
   const highest = Math.max(...servers.flatMap(({ history }) => history.map((ms) => ms ?? 0)));
   return table(
-    [{ title: "" }, { title: "server" }, ...titles, { title: "lately".slice(0, width) }],
-    servers.map((state, index) => [...figures[index]!, picture(state, highest, width)]),
+    [{ title: "" }, { title: "server" }, ...titles, { title: width > 0 ? PICTURE_TITLE : "" }],
+    servers.map((state, index) => [
+      ...figures[index]!,
+      width > 0 ? picture(state, highest, width) : "",
+    ]),
   );
 }
 
@@ -56,11 +61,6 @@ export function roundLine({ time, servers, decision }: Round): string {
     return `${mark}${name} ${trouble ?? `${figure(nowMs ?? times.lowMs)} ms`}`;
   });
   return `${clock}  ${times.join(", ")}  ${decision.line}`;
-}
-
-/** A line that fits: one that wraps would take two rows. */
-export function clip(line: string, columns: number): string {
-  return line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;
 }
 
 function now({ nowMs, times, trouble }: ServerState): string {

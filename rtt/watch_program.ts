@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { bold, dim, Live, print, untilAborted, useColors } from "@netlab/cli";
+import { bold, clip, dim, Live, print, STANDARD_TERMINAL, untilAborted } from "@netlab/cli";
 import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
 import { type Round, Rounds, type RoundsOptions } from "./rounds.ts";
-import { clip, roundLine, serverTable } from "./server_table.ts";
+import { roundLine, serverTable } from "./server_table.ts";
 
 /** What is watched, and how it is shown. */
 export interface WatchOptions extends RoundsOptions {
@@ -22,7 +22,7 @@ export async function watch(options: WatchOptions, stop: AbortSignal): Promise<n
   const given = options.servers.length > 0
     ? options.servers
     : DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`);
-  const inPlace = useColors() && !options.json;
+  const inPlace = Deno.stdout.isTerminal() && !options.json;
   let last: Round | undefined;
   using live = new Live((columns) => inPlace && last ? view(last, columns) : []);
   await using rounds = new Rounds(options, {
@@ -40,12 +40,13 @@ export async function watch(options: WatchOptions, stop: AbortSignal): Promise<n
   await Promise.race([rounds.measure(), untilAborted(stop)]);
   await untilAborted(stop);
   live[Symbol.dispose]();
-  if (inPlace && last) view(last, Deno.consoleSize().columns).forEach((line) => print(line));
+  if (inPlace && last) view(last, STANDARD_TERMINAL.size().columns).forEach((line) => print(line));
   return 0;
 }
 
 function view(round: Round, columns: number): string[] {
-  return ["", ...serverTable(round, columns), "", clip(round.decision.line, columns - 1)];
+  return ["", ...serverTable(round, columns), "", round.decision.line]
+    .map((line) => clip(line, columns - 1));
 }
 
 function news({ time, decision }: Round): string {

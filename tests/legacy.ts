@@ -1,7 +1,8 @@
 /**
- * The original Python programs ("legacy"), imitated from the description of what they do: frames of types 0 to
- * 5 and bare text, nothing else. Written on bytes alone, so that an error in netlab's own codec cannot
- * hide here.
+ * Stand-ins for the original Python programs, which netlab calls legacy. They are exactly as strict as
+ * the originals: frames of types 0 to 5 and plain text, an echo reply without a payload, no receipt for
+ * anything, and names that stay after their connections have ended. Works on bytes alone, so that an
+ * error in netlab's own codec cannot hide here.
  *
  * @module
  */
@@ -18,6 +19,9 @@ export function legacyFrame(type: number, subtype: number, payload = ""): Uint8A
 }
 
 type OnFrame = (type: number, subtype: number, payload: string) => void;
+
+/** The original client takes this much text at a time, and shows each piece as one message: bytes. */
+const CLIENT_READ_BYTES = 1_024;
 
 /** A connection of theirs: frames in, or text once `onText` takes over. */
 class LegacyConnection {
@@ -63,10 +67,11 @@ class LegacyConnection {
   async #read(): Promise<void> {
     const buffer = new Uint8Array(64 * 1024);
     const text = new TextDecoder();
+    const room = () => this.onText ? buffer.subarray(0, CLIENT_READ_BYTES) : buffer;
     let rest = new Uint8Array(0);
     try {
       for (;;) {
-        const count = await this.#conn.read(buffer);
+        const count = await this.#conn.read(room());
         if (count === null) break;
         const bytes = Uint8Array.from([...rest, ...buffer.subarray(0, count)]);
         // An answer to a question is a frame, and bare text never begins with a byte that low.
@@ -94,9 +99,12 @@ class LegacyConnection {
 export interface LegacyServerOptions {
   /** Where to listen; 0 takes a free port. */
   port?: number;
-  /** The ports to which it announces itself, in place of the five default ones. */
+  /** The ports to which it announces itself, once, in place of the five default ones. */
   siblings?: number[];
-  /** Whether it is of the kind that answers echoes and lets users sign off. */
+  /**
+   * Whether it is the RTT server, which answers echoes and forgets a user who signs off. The p2p server
+   * ignores both.
+   */
   echoes?: boolean;
 }
 
@@ -104,7 +112,7 @@ export interface LegacyServerOptions {
 export class LegacyServer implements AsyncDisposable {
   /** The port on which it listens. */
   readonly port: number;
-  /** Its users. */
+  /** Its users, with the last connection of each. Those whose connections have ended are still here. */
   readonly users: Map<string, LegacyConnection> = new Map();
   /** The ports of the servers it knows, itself among them. */
   readonly known: Set<number>;
@@ -147,10 +155,7 @@ export class LegacyServer implements AsyncDisposable {
         (type, subtype, payload) => this.#frame(connection, type, subtype, payload),
       );
       this.#open.add(connection);
-      void connection.ended.then(() => {
-        this.#open.delete(connection);
-        for (const [name, its] of this.users) if (its === connection) this.users.delete(name);
-      });
+      void connection.ended.then(() => this.#open.delete(connection));
     }
   }
 
@@ -161,7 +166,7 @@ export class LegacyServer implements AsyncDisposable {
     } else if (type === 1 && subtype === 1) this.#hear(Number(payload));
     else if (type === 2 && subtype === 1) this.users.set(payload, from);
     else if (type === 3 && subtype === 0) this.#message(payload);
-    else if (type === 4 && this.#echoes) from.write(legacyFrame(4, subtype, payload));
+    else if (type === 4 && this.#echoes) from.write(legacyFrame(4, 0));
     else if (type === 5 && this.#echoes) this.users.delete(payload);
     else this.ignored.push(type);
   }
@@ -177,6 +182,7 @@ export class LegacyServer implements AsyncDisposable {
     if (this.#seen.has(id!)) return;
     this.#seen.add(id!);
     const user = this.users.get(recipient!);
+    // Nobody is told when that connection has ended.
     if (user) return user.write(`${sender}: ${text.join("\0")}`);
     for (const port of this.known) this.#courier(port, legacyFrame(3, 0, payload));
   }
@@ -200,6 +206,8 @@ export class LegacyServer implements AsyncDisposable {
 export class LegacyClient implements AsyncDisposable {
   /** All text that came in. */
   text = "";
+  /** What each read brought, which the original client shows as one message. */
+  readonly shown: string[] = [];
   /** Answers to its questions, and echoes: type, subtype and payload. */
   readonly answers: [type: number, subtype: number, payload: string][] = [];
   /** The port of its server. */
@@ -249,7 +257,10 @@ export class LegacyClient implements AsyncDisposable {
     this.#connection = await LegacyConnection.open(port, (...answer) => {
       this.answers.push(answer);
     });
-    this.#connection.onText = (text) => this.text += text;
+    this.#connection.onText = (text) => {
+      this.text += text;
+      this.shown.push(text);
+    };
     this.#connection.write(legacyFrame(2, 1, this.name));
   }
 
@@ -282,5 +293,45 @@ export class LegacyClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection?.close();
+  }
+}
+
+/**
+ * The basic server: it reads once, and says `world` if that was exactly `hello`. It says nothing to
+ * anything else, and closes.
+ */
+export class LegacyBasicServer implements AsyncDisposable {
+  /** Where it listens. */
+  readonly address: { hostname: string; port: number };
+  /** What came in, a read each. */
+  readonly heard: string[] = [];
+  readonly #listener: Deno.TcpListener;
+  readonly #accepting: Promise<void>;
+
+  constructor(port = 0) {
+    this.#listener = Deno.listen({ hostname: HOST, port });
+    this.address = { hostname: HOST, port: this.#listener.addr.port };
+    this.#accepting = this.#accept();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#accepting;
+  }
+
+  async #accept(): Promise<void> {
+    for await (const conn of this.#listener) {
+      try {
+        const buffer = new Uint8Array(1_024);
+        const count = await conn.read(buffer) ?? 0;
+        const said = new TextDecoder().decode(buffer.subarray(0, count));
+        this.heard.push(said);
+        if (said === "hello") await conn.write(encoder.encode("world"));
+      } catch {
+        // The client has gone.
+      } finally {
+        conn.close();
+      }
+    }
   }
 }

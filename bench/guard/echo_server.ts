@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Acceptor } from "@netlab/protocol/accept";
 
 /** Length of the buffer of a connection on which little comes: bytes. */
 const QUIET_BYTES = 512;
@@ -26,7 +27,7 @@ if (import.meta.main) {
     Deno.exit();
   }
   const port = Number(Deno.args[0]);
-  for await (const connection of Deno.listen({ hostname: "127.0.0.1", port })) {
-    echo(connection).catch(() => {});
-  }
+  new Acceptor<Deno.TcpConn>(Deno.listen({ hostname: "127.0.0.1", port }), {
+    accepted: (connection) => void echo(connection).catch(() => {}),
+  });
 }

@@ -213,7 +213,8 @@ function mosquittoSettings(port: number): string {
 function product(program: string, flag: string): Product {
   return {
     name: program,
-    version: async () => /\d+\.\d+(\.\d+)?/.exec(await outputOf(program, flag) ?? "")?.[0],
+    version: async () =>
+      /\d{1,9}\.\d{1,9}(\.\d{1,9})?/.exec(await outputOf(program, flag) ?? "")?.[0],
     versionCommand: [program, flag],
     install: `apt-get install ${program}`,
   };

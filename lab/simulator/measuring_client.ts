@@ -6,13 +6,22 @@
  */
 import {
   Capability,
+  type Frame,
   FrameType,
   Information,
   readCapabilities,
   readLoad,
   writeInformationRequest,
 } from "@netlab/protocol";
-import { type Ask, Chooser, createPolicy, type Decision } from "@netlab/rtt";
+import {
+  type Ask,
+  Chooser,
+  createPolicy,
+  type Decision,
+  EchoTimes,
+  readEcho,
+  writeEcho,
+} from "@netlab/rtt";
 import type { HistoryEvent } from "../history.ts";
 import { SessionClient } from "./session_client.ts";
 import type { VirtualConnection } from "./virtual_connection.ts";
@@ -29,7 +38,14 @@ interface Question {
   readonly done: () => void;
   readonly times: number[];
   load: number | undefined;
-  sentAt: number;
+  /** The number of the last echo. */
+  number: number;
+}
+
+/** A connection to a server that is measured. */
+interface Probe {
+  readonly connection: VirtualConnection;
+  readonly echoes: EchoTimes;
 }
 
 /** One user. */
@@ -43,8 +59,9 @@ export class MeasuringClient {
   readonly #network: VirtualNetwork;
   readonly #chooser: Chooser;
   readonly #servers: readonly string[];
-  readonly #connections = new Map<string, VirtualConnection>();
+  readonly #probes = new Map<string, Probe>();
   readonly #questions = new Map<string, Question>();
+  #number = 0;
 
   /** Begins to measure, and registers at the best. */
   constructor(
@@ -76,51 +93,60 @@ export class MeasuringClient {
   #ask({ server, probes }: Ask, done: () => void): void {
     // What the round before has not come to the end of goes on.
     if (this.#questions.has(server)) return done();
-    const question = { probes, done, times: [], load: undefined, sentAt: 0 };
+    const question = { probes, done, times: [], load: undefined, number: 0 };
     this.#questions.set(server, question);
-    const connection = this.#connections.get(server);
-    if (connection) return this.#send(server, question, connection);
+    const probe = this.#probes.get(server);
+    if (probe) return this.#send(server, question, probe);
     this.#network.dial(this.user.party, server, {
       failed: (reason) => this.#failed(server, reason),
       connected: (connection) => {
-        this.#connections.set(server, connection);
+        const probe = { connection, echoes: new EchoTimes() };
+        this.#probes.set(server, probe);
         connection.start({
-          frame: (frame) => {
-            const question = this.#questions.get(server);
-            if (!question) return;
-            if (frame.type === FrameType.Echo) this.#answered(server, question, connection);
-            else if (frame.type === FrameType.InformationResponse) {
-              const words = readCapabilities(frame.payload);
-              if (!words.has(Capability.Echo)) throw new Error("The server answers no echoes");
-              question.load = readLoad(words);
-            }
-          },
+          frame: (frame) => this.#received(server, probe, frame),
           gone: () => {
-            this.#connections.delete(server);
+            this.#probes.delete(server);
             this.#failed(server, "it hung up");
           },
         });
-        this.#send(server, question, connection);
+        this.#send(server, question, probe);
       },
     });
   }
 
-  #send(server: string, question: Question, connection: VirtualConnection): void {
+  #send(server: string, question: Question, probe: Probe): void {
+    const { connection, echoes } = probe;
     if (question.times.length === 0) {
       writeInformationRequest(connection.out, Information.Capabilities);
     }
-    const sentAt = question.sentAt = this.#network.now;
-    connection.out.frame(FrameType.Echo, 0);
+    const number = question.number = ++this.#number;
+    echoes.sent(number, this.#network.now);
+    writeEcho(connection.out, number);
     this.#network.after(PROBE_MS, () => {
-      if (this.#questions.get(server) !== question || question.sentAt !== sentAt) return;
-      if (!this.#chooser.missed(server, false)) return this.#send(server, question, connection);
+      if (this.#questions.get(server) !== question || question.number !== number) return;
+      if (!this.#chooser.missed(server, false)) return this.#send(server, question, probe);
       connection.abort();
     });
   }
 
-  #answered(server: string, question: Question, connection: VirtualConnection): void {
-    question.times.push(this.#network.now - question.sentAt);
-    if (question.times.length < question.probes) return this.#send(server, question, connection);
+  #received(server: string, probe: Probe, frame: Frame): void {
+    const question = this.#questions.get(server);
+    if (frame.type === FrameType.Echo) {
+      const ms = probe.echoes.answered(readEcho(frame.payload), this.#network.now);
+      if (ms !== undefined && question) this.#answered(server, question, probe, ms);
+    } else if (frame.type === FrameType.InformationResponse && question) {
+      const words = readCapabilities(frame.payload);
+      // A legacy server says nothing of what it can do.
+      if (words.size > 0 && !words.has(Capability.Echo)) {
+        throw new Error("The server answers no echoes");
+      }
+      question.load = readLoad(words);
+    }
+  }
+
+  #answered(server: string, question: Question, probe: Probe, ms: number): void {
+    question.times.push(ms);
+    if (question.times.length < question.probes) return this.#send(server, question, probe);
     this.#questions.delete(server);
     this.#chooser.answered(server, question.times, question.load);
     question.done();

@@ -13,7 +13,7 @@ import {
   FrameType,
   Information,
   type Message,
-  type NetlabError,
+  NetlabError,
   readBareName,
   readError,
   readServers,
@@ -185,7 +185,8 @@ export class SessionClient {
           this.accepted.add(id);
           this.acceptedOn.set(id, this.attached);
         },
-        ended: (error) => this.outcomes.set(id, error),
+        ended: (outcome) =>
+          this.outcomes.set(id, outcome instanceof NetlabError ? outcome : undefined),
       },
     );
     return id;

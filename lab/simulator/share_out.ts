@@ -21,7 +21,7 @@ export interface Share<T> {
 }
 
 /**
- * Runs all seeds, or those that were begun when `stop` aborts.
+ * Runs all seeds. When `stop` aborts, those that are being run are given up.
  *
  * @throws {Error} When a worker fails.
  */
@@ -43,8 +43,13 @@ export async function shareOut<T>(share: Share<T>, stop: AbortSignal): Promise<v
       event.preventDefault();
       reject(new Error(`The simulation itself failed: ${event.message}`));
     };
+    const giveUp = () => resolve();
+    stop.addEventListener("abort", giveUp);
     give();
-    await promise.finally(() => worker.terminate());
+    await promise.finally(() => {
+      stop.removeEventListener("abort", giveUp);
+      worker.terminate();
+    });
   };
   await Promise.all(Array.from({ length: Math.min(workers, seeds) }, one));
 }

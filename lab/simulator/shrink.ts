@@ -7,20 +7,34 @@
 import type { Plan } from "./plan.ts";
 import { simulate, type SimulateOptions } from "./simulate.ts";
 
+/** How a run is made smaller. */
+export interface ShrinkOptions extends Omit<SimulateOptions, "only" | "trace"> {
+  /**
+   * How many runs it may take at most.
+   *
+   * @default {200}
+   */
+  tries?: number;
+  /** Ends it when it aborts, with what is known to be needed until then. */
+  stop?: AbortSignal;
+}
+
 /**
  * Leaves out actions, first many at a time and then one by one, as long as the run still fails.
  *
- * @param tries How many runs it may take at most.
  * @returns The places in the plan of the actions that are needed.
  */
-export function shrink(
+export async function shrink(
   plan: Plan,
-  options: Omit<SimulateOptions, "only" | "trace"> = {},
-  tries = 200,
-): number[] {
+  { tries = 200, stop, ...options }: ShrinkOptions = {},
+): Promise<number[]> {
   let needed = plan.actions.map((_, place) => place);
   let left = tries;
-  const fails = (places: readonly number[]) => {
+  const fails = async (places: readonly number[]) => {
+    // A run takes no pause, and signals are heard in pauses alone.
+    await new Promise<void>((resolve) => void setTimeout(resolve, 0));
+    if (stop?.aborted) left = 0;
+    if (left === 0) return false;
     left--;
     return simulate(plan, { ...options, only: new Set(places) }).exitCode === 1;
   };
@@ -28,7 +42,7 @@ export function shrink(
     let smaller = false;
     for (let from = 0; from < needed.length && left > 0;) {
       const rest = [...needed.slice(0, from), ...needed.slice(from + size)];
-      if (fails(rest)) {
+      if (await fails(rest)) {
         needed = rest;
         smaller = true;
       } else from += size;

@@ -23,7 +23,8 @@ import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
-import { delivered, type Receipts, refused } from "./receipts.ts";
+import { HERE, TO_LEGACY } from "./message_log.ts";
+import { delivered, type Receipts, refused, sent } from "./receipts.ts";
 import { REFUSE_BYTES } from "./relay.ts";
 import type { Takeover } from "./takeover.ts";
 import type { Users } from "./users.ts";
@@ -91,7 +92,10 @@ export class Arrival {
     const next = mesh.toward(destination);
     // Who keeps it hears that the way is gone, and sends it again over another.
     if (!next || next === link || hops > MAX_HOPS) return;
-    if (next.port.out.length <= REFUSE_BYTES) return next.port.out.forward(frame, hops);
+    if (next.port.out.length <= REFUSE_BYTES) {
+      next.port.out.forward(frame, hops);
+      return this.#context.messageLog.message(fields, next.address);
+    }
     const id = messageId(fields);
     this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the way is clogged"));
   }
@@ -103,7 +107,7 @@ export class Arrival {
     if (handOver.wasTaken(fields)) {
       // The one behind it may say that it comes behind this one.
       handOver.markTaken(id);
-      return this.#answer(origin, delivered(id));
+      return this.#answer(origin, handOver.receiptFor(id));
     }
     if (user) {
       if (previous !== NIL_UUID && !handOver.has(user, previous)) {
@@ -113,7 +117,9 @@ export class Arrival {
       if (user.port.out.length <= REFUSE_BYTES) {
         const own = mailbox.inMemory(fields.idWords);
         const isThere = own?.sentTo !== undefined && own.box.handedTo === user;
-        if (handOver.kept(user, fields, origin, isThere)) this.#answer(origin, delivered(id));
+        const { now, messageLog } = this.#context;
+        if (origin !== this.#context.id) messageLog.message(fields, HERE);
+        if (handOver.kept(user, fields, origin, isThere, now)) this.#answer(origin, sent(id));
         return;
       }
       return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));
@@ -122,11 +128,12 @@ export class Arrival {
       return this.#answer(origin, refused(id, ErrorCode.NoSuchUser, "the recipient has left"));
     }
     const message = fields.bytes.subarray(fields.id, fields.end);
+    this.#context.messageLog.message(fields, TO_LEGACY);
     legacy.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) handOver.markTaken(id);
+      if (failure === undefined) handOver.markSent(id, this.#context.now);
       this.#answer(
         origin,
-        failure === undefined ? delivered(id) : refused(id, ErrorCode.NoSuchUser, failure),
+        failure === undefined ? sent(id) : refused(id, ErrorCode.NoSuchUser, failure),
       );
       this.#parts.onAnswers();
     });

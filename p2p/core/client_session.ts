@@ -27,7 +27,7 @@ import type { Posting } from "./posting.ts";
 import { ReceivedIds } from "./received_ids.ts";
 
 export type { Incoming } from "./incoming.ts";
-export type { NewMessage, Outcome, Outlet } from "./outgoing.ts";
+export type { DeliveryStatus, NewMessage, Outcome, Outlet } from "./outgoing.ts";
 
 /** The state of one user that outlives connections. */
 export class ClientSession {

@@ -25,10 +25,12 @@ import type { Context } from "./host.ts";
 import { ReadyFrames } from "./ready_frames.ts";
 import { type Link, MAX_HOLD_MS } from "./link.ts";
 import type { Box, KeptEntry } from "./box.ts";
+import { holdsName } from "./directory.ts";
 import type { HandOver } from "./hand_over.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
-import { type Receipts, refused } from "./receipts.ts";
+import { HERE } from "./message_log.ts";
+import { isConfirmed, type Receipts, refused } from "./receipts.ts";
 import { HOLD_UP_BYTES, REFUSE_BYTES } from "./relay.ts";
 import type { Takeover } from "./takeover.ts";
 import type { Route, Topology } from "./topology.ts";
@@ -45,6 +47,8 @@ const ANSWER_MS = 10_000;
 const LOOK_EVERY_MS = 500;
 /** What one sender may have sent beyond the limit and not heard of; twice what a client sends. */
 const MAX_WITHHELD_BYTES = 4 * 1024 * 1024;
+
+const NOWHERE: readonly string[] = [];
 
 /** The parts of a core that delivery works with. */
 export interface DeliveryParts {
@@ -113,6 +117,10 @@ export class Delivery {
       return this.#refuse(link, fields, ErrorCode.MailboxFull, reason);
     }
     const entry = mailbox.add(link.name, fields, this.#context.now);
+    const { messageLog } = this.#context;
+    if (messageLog.enabled && !this.#parts.users.locate(entry.recipient)) {
+      messageLog.message(fields, "none, stored until the recipient joins");
+    }
     // In order: whoever hears of this one has heard of those before.
     if (full || this.#withheld.isFor(entry.recipient)) this.#withheld.add(entry);
   }
@@ -278,12 +286,28 @@ export class Delivery {
       this.#clogged.add(box);
       return;
     }
+    const others = holdsName(location.user) ? NOWHERE : this.#otherPlaces(box.name, server);
     for (let entry = this.#next(box, link); entry; entry = this.#next(box, link)) {
       const previous = box.lastSentId;
       box.sent(entry, server, this.#context.now);
+      if (!here || users.get(box.name)) this.#log(entry, here ? HERE : link!.address);
       if (here) this.#sendText(entry);
       else this.#sendAway(entry, previous, server, link!);
+      // The first that has given it to a legacy server ends the wait; what the others say changes nothing.
+      for (const other of others) this.#sendCopy(entry, other);
     }
+  }
+
+  /** The other servers that speak for a legacy user: each knows a legacy server that lists the name. */
+  #otherPlaces(name: string, server: string): string[] {
+    return [...this.#parts.users.legacyPlaces(name)].filter((place) => place !== server);
+  }
+
+  #sendCopy(entry: KeptEntry, server: string): void {
+    const link = this.#parts.mesh.toward(server);
+    if (!link || link.port.out.length > HOLD_UP_BYTES) return;
+    this.#log(entry, link.address);
+    this.#sendAway(entry, NIL_UUID, server, link);
   }
 
   /** Hands what waits to a user of this server who reads frames; many of them in one piece. */
@@ -294,7 +318,8 @@ export class Delivery {
     box.handedTo = link;
     for (let entry = this.#next(box, link); entry; entry = this.#next(box, link)) {
       box.sent(entry, id, now);
-      if (!handOver.own(link, entry, run)) this.#delivered(entry, id);
+      this.#log(entry, HERE);
+      if (!handOver.own(link, entry, run)) this.#settled(entry, handOver.receiptFor(entry.id), id);
     }
     run.flush();
   }
@@ -305,6 +330,12 @@ export class Delivery {
     if (full || !box.hasWaiting) return;
     if (!link || link.port.out.length <= HOLD_UP_BYTES) return this.#parts.mailbox.next(box);
     this.#clogged.add(box);
+  }
+
+  #log({ message }: KeptEntry, nextHop: string): void {
+    const { messageLog } = this.#context;
+    if (!messageLog.enabled) return;
+    messageLog.message(this.#fields.read(message, 0, message.length), nextHop);
   }
 
   /** Hands a message to a user of this server, or of a legacy one, who reads text. */
@@ -332,11 +363,12 @@ export class Delivery {
   /** A server says what became of messages that this one keeps. */
   #answered(from: string, answers: readonly Receipt[]): void {
     const { mailbox, takeover } = this.#parts;
-    for (const { id, state } of answers) {
+    for (const receipt of answers) {
+      const { id, state } = receipt;
       const entry = mailbox.get(id);
       if (!entry) continue;
       if (state === ReceiptState.Delivered) {
-        this.#delivered(entry, from);
+        this.#settled(entry, receipt, from);
       } else if (state === ReceiptState.Accepted) {
         // The server that it was handed over to keeps it now, and tells the sender how it ends.
         this.#withheld.remove(entry);
@@ -351,7 +383,15 @@ export class Delivery {
     }
   }
 
-  /** The story of a message has ended well, at the server `at`. */
+  /** The story of a message has ended well, at the server `at`: confirmed, or sent and no more. */
+  #settled(entry: KeptEntry, receipt: Receipt, at: string): void {
+    if (isConfirmed(receipt)) return this.#delivered(entry, at);
+    this.#withheld.remove(entry);
+    this.#parts.mailbox.sent(entry);
+    this.#parts.receipts.toUser(entry.sender, receipt);
+    this.#lighter.add(entry.box);
+  }
+
   #delivered(entry: KeptEntry, at: string): void {
     const { mailbox, receipts } = this.#parts;
     this.#withheld.remove(entry);

@@ -227,6 +227,14 @@ export function isSameUser(a: UserRecord, b: UserRecord): boolean {
   return a.kind === UserKind.Behind || (a.kind === UserKind.Session && a.session === b.session);
 }
 
+/**
+ * Whether a user holds the name. What a legacy server lists is a hint, not a claim: it forgets nobody, so
+ * the user may have been elsewhere for days.
+ */
+export function holdsName({ kind }: UserRecord): boolean {
+  return kind !== UserKind.Behind;
+}
+
 /** Whether of two users of one name `a` keeps it: the older; every server must find the same. */
 export function keepsName(a: Omit<Location, "order">, b: Omit<Location, "order">): boolean {
   if (a.user.since !== b.user.since) return a.user.since < b.user.since;

@@ -34,6 +34,8 @@ interface Known {
   server: string | undefined;
   failures: number;
   nextAt: number;
+  /** A server announced itself there while it was being dialled or seemed to be up: the next try is at once. */
+  announced: boolean;
 }
 
 /** The addresses that a server knows of. */
@@ -76,6 +78,16 @@ export class Discovery {
     }
   }
 
+  /** A legacy server at `address` says that it has started: it is dialled at once. */
+  announced(address: string): void {
+    const known = this.#known.get(address) ?? this.#add(address, false);
+    if (known.state === "waiting") {
+      known.failures = 0;
+      known.nextAt = this.#context.now;
+      this.#dial(address, known);
+    } else known.announced = true;
+  }
+
   /** The server with that id was reached at `address`, and a link to it is up. */
   linked(address: string, server: string): void {
     const known = this.#known.get(address) ?? this.#add(address, false);
@@ -96,7 +108,10 @@ export class Discovery {
   failed(address: string): void {
     const known = this.#known.get(address);
     if (!known || known.state === "self" || known.state === "linked") return;
+    const { announced } = known;
     this.#wait(known);
+    // Whoever has announced itself since then is there now.
+    if (announced) return;
     known.failures++;
     const wanted = known.configured ||
       (known.server !== undefined && this.#isAnnounced(known.server));
@@ -113,6 +128,7 @@ export class Discovery {
   isLegacy(address: string): void {
     const known = this.#known.get(address) ?? this.#add(address, false);
     known.state = "legacy";
+    known.announced = false;
     known.failures = 0;
   }
 
@@ -132,9 +148,14 @@ export class Discovery {
         known.state = "linked";
         continue;
       }
-      known.state = "dialling";
-      this.#probe(address);
+      this.#dial(address, known);
     }
+  }
+
+  #dial(address: string, known: Known): void {
+    known.state = "dialling";
+    known.announced = false;
+    this.#probe(address);
   }
 
   #add(address: string, configured: boolean): Known {
@@ -144,13 +165,17 @@ export class Discovery {
       server: undefined,
       failures: 0,
       nextAt: this.#context.now,
+      announced: false,
     };
     this.#known.set(address, known);
     return known;
   }
 
   #wait(known: Known): void {
+    const { now, host } = this.#context;
     known.state = "waiting";
-    known.nextAt = this.#context.now + backoffMs(known.failures, this.#context.host.random());
+    if (known.announced) known.failures = 0;
+    known.nextAt = known.announced ? now : now + backoffMs(known.failures, host.random());
+    known.announced = false;
   }
 }

@@ -6,7 +6,7 @@
  */
 import { readUuidOf, type Receipt, ReceiptState, uuidWords } from "@netlab/protocol";
 import type { MessageId } from "./id_table.ts";
-import { delivered } from "./receipts.ts";
+import { delivered, isConfirmed } from "./receipts.ts";
 
 /** How many are remembered at least; twice as many at most. */
 export const MIN_ENDS = 50_000;
@@ -26,7 +26,8 @@ export class EndedStories {
   add(receipt: Receipt): void {
     const [id0, id1, id2, id3] = uuidWords(receipt.id, words) as unknown as Words;
     this.#makeRoom().add(id0, id1, id2, id3);
-    if (receipt.state !== ReceiptState.Delivered) this.#young.others.set(receipt.id, receipt);
+    const isPlain = receipt.state === ReceiptState.Delivered && isConfirmed(receipt);
+    if (!isPlain) this.#young.others.set(receipt.id, receipt);
   }
 
   /** Remembers that a message was delivered. */
@@ -57,7 +58,7 @@ const words = new Int32Array(4);
 
 /** The ends of some time. */
 class Generation {
-  /** Those that were no deliveries, as hardly any is. */
+  /** Those that were no confirmed deliveries, as hardly any is. */
   readonly others = new Map<string, Receipt>();
   size = 0;
   #ids = new Int32Array(FIRST_WORDS);

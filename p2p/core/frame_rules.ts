@@ -116,7 +116,7 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
     if (link.role === "probe" || link.role === "peer") this.#core.mesh.received(link, frame);
     else if (link.role === "legacy") this.#parts.legacy.received(link, frame);
     else if (link.role === "stranger" && frame.subtype === Information.Users) {
-      this.#core.mesh.discovery.learn(`${link.remoteHost}:${readAnnouncement(frame.payload)}`);
+      this.#core.mesh.discovery.announced(`${link.remoteHost}:${readAnnouncement(frame.payload)}`);
     }
   }
 

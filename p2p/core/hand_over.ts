@@ -13,6 +13,7 @@ import {
   type MessageFields,
   messageId,
   MessageKind,
+  type Receipt,
   UUID_TEXT_BYTES,
   uuidWords,
 } from "@netlab/protocol";
@@ -20,6 +21,8 @@ import type { KeptEntry } from "./box.ts";
 import type { ReadyFrames } from "./ready_frames.ts";
 import type { Link } from "./link.ts";
 import type { NameFactors } from "./name_table.ts";
+import { delivered, sent } from "./receipts.ts";
+import { SeenIds } from "./seen_ids.ts";
 import { SeenMessages } from "./seen_messages.ts";
 
 const SEPARATOR = new TextEncoder().encode(": ");
@@ -30,6 +33,8 @@ export class HandOver {
   readonly #taken: SeenMessages;
   /** Messages that nobody keeps, and kept ones of which such a copy may come. */
   readonly #all: SeenMessages;
+  /** Kept messages that legacy programs were handed: taken care of, and confirmed by nobody. */
+  readonly #unconfirmed = new SeenIds();
 
   /** Nothing was handed over yet but what stands in `all`; the rest is for {@linkcode SeenMessages}. */
   constructor(all: SeenMessages, factors: NameFactors, random: () => number) {
@@ -54,6 +59,17 @@ export class HandOver {
     this.#taken.table.add(words, 0);
     // What counts is known by its number.
     if (!isCounted(words, 0)) this.#all.table.add(words, 0);
+  }
+
+  /** A legacy program was handed the message with that id, and confirms nothing; `now` in milliseconds. */
+  markSent(id: string, now: number): void {
+    this.markTaken(id);
+    this.#unconfirmed.add(id, now);
+  }
+
+  /** The receipt for a message that was taken care of here. */
+  receiptFor(id: string): Receipt {
+    return this.#unconfirmed.has(id) ? sent(id) : delivered(id);
   }
 
   /** Whether a kept message was handed over on that connection, or was taken care of before. */
@@ -86,14 +102,20 @@ export class HandOver {
   /**
    * Hands over a message that `origin` keeps until it is acknowledged; a second copy is dropped, and so
    * is one of which this server's own copy went there before: `isThere`. Returns whether that was all:
-   * whoever reads text acknowledges nothing.
+   * whoever reads text acknowledges nothing. `now` is the time in milliseconds.
    */
-  kept(user: Link, fields: MessageFields, origin: string, isThere: boolean): boolean {
+  kept(
+    user: Link,
+    fields: MessageFields,
+    origin: string,
+    isThere: boolean,
+    now: number,
+  ): boolean {
     const id = messageId(fields);
     // Nor is a copy handed over that comes by way of a legacy server and is not kept.
     if (isCounted(fields.idWords, 0)) this.#isNew(fields);
     if (user.role !== "session") {
-      this.markTaken(id);
+      this.markSent(id, now);
       writeText(user, fields);
       return true;
     }

@@ -7,6 +7,7 @@
 import type { FrameWriter } from "@netlab/protocol";
 import type { Logger } from "../logger.ts";
 import type { Link } from "./link.ts";
+import type { MessageLog } from "./message_log.ts";
 
 /** One connection, as the core sees it. `FrameConnection` of `@netlab/protocol` is one. */
 export interface Port {
@@ -52,6 +53,8 @@ export interface Context {
   readonly host: Host;
   /** Whom the core tells what it does. */
   readonly logger: Logger;
+  /** Where every message is logged, if that was asked for. */
+  readonly messageLog: MessageLog;
   /** The time that the core was told last: milliseconds since 1970, never going back. */
   now: number;
 }

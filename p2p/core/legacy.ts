@@ -1,8 +1,8 @@
 /**
- * Legacy servers beside this one: their users are asked for every second and spoken for in
- * the network, and a message for one goes as its own server would send it, by a connection of its own
- * that carries the one frame. Knows how those programs behave; knows nothing of links between netlab
- * servers.
+ * Legacy servers beside this one: their users are asked for every second and spoken for in the network,
+ * and a message for one goes to every legacy server that lists the name, by a connection of its own that
+ * carries the one frame. Such a list is a hint: legacy servers forget nobody. Knows how those programs
+ * behave; knows nothing of links between netlab servers.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
   isAddress,
   MessageKind,
   parseAddress,
-  readText,
+  readItems,
   UserKind,
   type UserRecord,
   whyNotAName,
@@ -21,10 +21,11 @@ import {
   writeInformationRequest,
 } from "@netlab/protocol";
 import { NIL_UUID } from "@netlab/protocol";
-import type { Directory, Location } from "./directory.ts";
+import { type Directory, holdsName, type Location } from "./directory.ts";
 import type { Context, Dial, Port } from "./host.ts";
 import { Link } from "./link.ts";
 import type { Mesh } from "./mesh.ts";
+import type { Users } from "./users.ts";
 
 /** How often a legacy server is asked for its users: milliseconds. */
 const ASK_EVERY_MS = 1_000;
@@ -43,7 +44,8 @@ interface Errand {
 interface Neighbour {
   readonly address: string;
   readonly link: Link;
-  readonly users: Set<string>;
+  /** The names that it listed last. */
+  users: ReadonlySet<string>;
   readonly errands: Errand[];
   askedAt: number;
   answeredAt: number;
@@ -54,14 +56,24 @@ export class LegacyServers {
   readonly #context: Context;
   readonly #directory: Directory;
   readonly #mesh: Mesh;
+  readonly #users: Users;
+  readonly #onChange: (name: string) => void;
   readonly #neighbours = new Map<Link, Neighbour>();
   readonly #couriers = new Map<Link, () => void>();
 
-  /** None yet. */
-  constructor(context: Context, directory: Directory, mesh: Mesh) {
+  /** None yet; `onChange` hears of every user whom this server begins or ceases to speak for. */
+  constructor(
+    context: Context,
+    directory: Directory,
+    mesh: Mesh,
+    users: Users,
+    onChange: (name: string) => void,
+  ) {
     this.#context = context;
     this.#directory = directory;
     this.#mesh = mesh;
+    this.#users = users;
+    this.#onChange = onChange;
   }
 
   /** Takes over a connection to a legacy server, and makes this server known to it. */
@@ -69,11 +81,10 @@ export class LegacyServers {
     const address = link.dialled!;
     const now = this.#context.now;
     link.role = "legacy";
-    const users = new Set<string>();
     this.#neighbours.set(link, {
       address,
       link,
-      users,
+      users: new Set(),
       errands: [],
       askedAt: now,
       answeredAt: now,
@@ -95,10 +106,13 @@ export class LegacyServers {
     if (!neighbour) return;
     neighbour.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
-      for (const address of itemsOf(frame).filter(isAddress)) this.#mesh.discovery.learn(address);
+      for (const address of readItems(frame.payload, "list of servers").filter(isAddress)) {
+        this.#mesh.discovery.learn(address);
+      }
     } else if (frame.subtype === Information.Users) {
-      // One name or address that is none is not to hide the others.
-      this.#update(neighbour, new Set(itemsOf(frame).filter((name) => !whyNotAName(name))));
+      // One name that is none must not hide the others.
+      const names = readItems(frame.payload, "list of users").filter((name) => !whyNotAName(name));
+      this.#update(neighbour, new Set(names));
     }
   }
 
@@ -109,28 +123,51 @@ export class LegacyServers {
 
   /** Whether such a server may send in the name of the user there. */
   speaksFor({ user }: Location): boolean {
-    return user.kind === UserKind.Behind;
+    return !holdsName(user);
   }
 
-  /** Whether a legacy server next to this one has that user. */
+  /** Whether a legacy server next to this one lists that user. */
   has(name: string): boolean {
-    return this.#with(name) !== undefined;
+    return this.#with(name).length > 0;
   }
 
   /**
-   * Sends a message, as it stands in the payload of type 3, to the legacy server that has its
-   * recipient, behind those that wait for it. `done` hears when that server has taken it, or why not.
-   * A copy of one that waits is dropped.
+   * Sends a message, as it stands in the payload of type 3, to every legacy server that lists its
+   * recipient, behind those that wait for it: a user who has moved is listed by several. `done` hears
+   * when the first of them has taken it, or why none did. A copy of one that waits is dropped.
    */
   forward(name: string, id: string, message: Uint8Array, done: (failure?: string) => void): void {
-    const neighbour = this.#with(name);
-    if (!neighbour) return done("it has left");
-    if (neighbour.errands.length >= MAX_WAITING) {
-      return done("too many messages wait for its server");
+    const neighbours = this.#with(name);
+    if (neighbours.length === 0) return done("the recipient has left");
+    const waitsFor = ({ errands }: Neighbour) => errands.some((errand) => errand.id === id);
+    if (neighbours.some(waitsFor)) return;
+    const copy = message.slice();
+    let open = neighbours.length;
+    let isDone = false;
+    const finish = (failure?: string) => {
+      open--;
+      if (isDone || (failure !== undefined && open > 0)) return;
+      isDone = true;
+      done(failure);
+    };
+    for (const neighbour of neighbours) {
+      if (neighbour.errands.length >= MAX_WAITING) {
+        finish("too many messages wait for the recipient's server");
+        continue;
+      }
+      neighbour.errands.push({ id, message: copy, done: finish });
+      if (neighbour.errands.length === 1) this.#next(neighbour);
     }
-    if (neighbour.errands.some((errand) => errand.id === id)) return;
-    neighbour.errands.push({ id, message: message.slice(), done });
-    if (neighbour.errands.length === 1) this.#next(neighbour);
+  }
+
+  /** Something changed about where these users are: those who hold their names nowhere are spoken for. */
+  changed(names: Iterable<string>): void {
+    for (const name of names) if (this.has(name)) this.#publish(name);
+  }
+
+  /** Servers came into reach or went out of it: the same for all users. */
+  reachChanged(): void {
+    for (const { users } of this.#neighbours.values()) this.changed(users);
   }
 
   /** Asks again where it is time, and gives up who does not answer. */
@@ -160,7 +197,9 @@ export class LegacyServers {
     });
     this.#neighbours.delete(link);
     this.#update(neighbour, new Set());
-    for (const errand of neighbour.errands.splice(0)) errand.done("its server has gone");
+    for (const errand of neighbour.errands.splice(0)) {
+      errand.done("the recipient's server has gone");
+    }
     this.#mesh.discovery.failed(neighbour.address);
   }
 
@@ -170,37 +209,30 @@ export class LegacyServers {
   }
 
   /** Publishes who came to a legacy server and who left it. */
-  #update(neighbour: Neighbour, users: Set<string>): void {
-    for (const name of neighbour.users) {
-      if (users.has(name)) continue;
-      neighbour.users.delete(name);
+  #update(neighbour: Neighbour, users: ReadonlySet<string>): void {
+    const before = neighbour.users;
+    neighbour.users = users;
+    for (const name of before) {
+      if (this.has(name)) continue;
       const known = this.#directory.at(this.#context.id, name);
-      if (known?.kind !== UserKind.Behind || this.#with(name)) continue;
+      if (!known || holdsName(known)) continue;
       this.#mesh.publish(this.#directory.remove(name)!);
+      this.#onChange(name);
     }
-    for (const name of users) {
-      if (neighbour.users.has(name) || this.#isOurs(name)) continue;
-      neighbour.users.add(name);
-      if (this.#directory.at(this.#context.id, name)) continue;
-      const since = Math.floor(this.#context.now);
-      const user: UserRecord = { name, kind: UserKind.Behind, session: NIL_UUID, since };
-      this.#mesh.publish(this.#directory.add(user));
-    }
+    for (const name of users) this.#publish(name);
   }
 
-  /** Whether the name is a netlab user's: legacy servers may list whom they heard of. */
-  #isOurs(name: string): boolean {
-    for (const { user } of this.#directory.find(name)) {
-      if (user.kind !== UserKind.Behind) return true;
-    }
-    return false;
+  /** Speaks for a user whom a legacy server lists, unless somebody within reach holds the name. */
+  #publish(name: string): void {
+    if (this.#directory.at(this.#context.id, name) || !this.#users.isFree(name)) return;
+    const since = Math.floor(this.#context.now);
+    const user: UserRecord = { name, kind: UserKind.Behind, session: NIL_UUID, since };
+    this.#mesh.publish(this.#directory.add(user));
+    this.#onChange(name);
   }
 
-  #with(name: string): Neighbour | undefined {
-    for (const neighbour of this.#neighbours.values()) {
-      if (neighbour.users.has(name)) return neighbour;
-    }
-    return undefined;
+  #with(name: string): Neighbour[] {
+    return [...this.#neighbours.values()].filter(({ users }) => users.has(name));
   }
 
   /** Sends the first errand; the next follows when that server has read it, so that order holds. */
@@ -234,8 +266,4 @@ export class LegacyServers {
     };
     context.host.dial(address, dial);
   }
-}
-
-function itemsOf({ bytes, start, end }: Frame): string[] {
-  return readText(bytes, start, end, "list").split("\0");
 }

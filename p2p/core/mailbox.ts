@@ -20,6 +20,7 @@ import { IdTable, type MessageId } from "./id_table.ts";
 import type { MailStore } from "./mail_store.ts";
 import { type NameFactors, NameTable } from "./name_table.ts";
 import { PlaceTable } from "./place_table.ts";
+import { sent } from "./receipts.ts";
 
 /** Messages that are read back together, at most. */
 const MAX_READ = 256;
@@ -245,6 +246,12 @@ export class Mailbox {
     this.#freshEnds.add(id0, id1, id2, id3, ReceiptState.Delivered);
   }
 
+  /** The same for one that was handed to a legacy program, which confirms nothing. */
+  sent(entry: KeptEntry): void {
+    this.remove(entry);
+    this.#end(sent(entry.id));
+  }
+
   /** How the story of a message that was kept here ended, if that is remembered. */
   endOf(id: string): Receipt | undefined {
     return this.#ends.get(id);
@@ -287,8 +294,7 @@ export class Mailbox {
         if (!entry || entry.acceptedAt > until) break;
         const end = { id: entry.id, state: ReceiptState.Expired, code: 0, reason: "" };
         this.remove(entry);
-        this.#ends.add(end);
-        if (this.durable) this.#freshEnds.addReceipt(end);
+        this.#end(end);
         expired.push(entry);
       }
       box.rest();
@@ -297,6 +303,11 @@ export class Mailbox {
       this.#boxesAt.delete(encoder.encode(name));
     }
     return expired;
+  }
+
+  #end(receipt: Receipt): void {
+    this.#ends.add(receipt);
+    if (this.durable) this.#freshEnds.addReceipt(receipt);
   }
 
   /** A message that is safe goes to the end of the shelf. */

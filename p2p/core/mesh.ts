@@ -162,6 +162,7 @@ export class Mesh {
       const link = this.toward(server);
       if (link) this.#presence.askIfUnknown(link, server);
     }
+    this.#wayLog.tick();
     this.discovery.tick();
   }
 
@@ -184,7 +185,11 @@ export class Mesh {
     let changed = this.#replaced;
     this.#replaced = false;
     let grown = false;
-    for (const server of before.keys()) changed ||= !routes.has(server);
+    for (const [server, route] of before) {
+      if (routes.has(server)) continue;
+      changed = true;
+      this.#wayLog.lost(server, route);
+    }
     for (const [server, route] of routes) {
       const known = before.get(server);
       if (known === route) continue;
@@ -250,7 +255,7 @@ export class Mesh {
         return link;
       },
       failed: (reason: string) => {
-        context.logger.debug("cannot reach {address}: {reason}", { address, reason });
+        context.logger.debug("dialled in vain: {reason}", { address, reason });
         this.discovery.failed(address);
       },
     });

@@ -26,6 +26,7 @@ export * from "./link_states.ts";
 export * from "./mail_store.ts";
 export * from "./mailbox.ts";
 export * from "./mesh.ts";
+export * from "./message_log.ts";
 export * from "./pulse.ts";
 export * from "./outgoing.ts";
 export * from "./posting.ts";

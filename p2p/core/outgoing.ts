@@ -38,12 +38,18 @@ const LOOK_EVERY_MS = 1_000;
 /** While so many bytes wait to leave, nothing is added to them. */
 const ENOUGH_BYTES = 256 * 1024;
 
+/**
+ * How far a message got that is settled well: `delivered`, the recipient's client has acknowledged it;
+ * `sent`, it was handed to a legacy server or client, and those confirm nothing.
+ */
+export type DeliveryStatus = "delivered" | "sent";
+
 /** What whoever sends a message hears of it. */
 export interface Outcome {
   /** The network has it safe, or it was refused. */
   accepted(error?: NetlabError): void;
-  /** Its story has ended: its recipient has it, or never will. Comes after `accepted`, if that was good. */
-  ended(error?: NetlabError): void;
+  /** It is settled: how far it got, or why it will never arrive. Comes after `accepted`, if that was good. */
+  ended(outcome: DeliveryStatus | NetlabError): void;
 }
 
 /** What a connection offers a session. */
@@ -255,14 +261,15 @@ export class Outgoing {
     sending.bytes = out.length - before;
     this.#underWayBytes += sending.bytes;
     // A legacy server tells nothing: what was written is all there is to know.
-    if (!receipts) this.#end(sending);
+    if (!receipts) this.#end(sending, "sent");
   }
 
   #settle(sending: Sending, receipt: ReceiptCursor): void {
     const { state } = receipt;
     if (state === ReceiptState.Accepted) this.#accept(sending);
-    else if (state === ReceiptState.Delivered) this.#end(sending);
-    else if (state === ReceiptState.Refused) {
+    else if (state === ReceiptState.Delivered) {
+      this.#end(sending, receipt.code === ErrorCode.Unconfirmed ? "sent" : "delivered");
+    } else if (state === ReceiptState.Refused) {
       this.#end(sending, new NetlabError(receipt.code, receipt.reason));
     } else if (state === ReceiptState.Expired) {
       const { recipient } = sending.message;
@@ -279,7 +286,7 @@ export class Outgoing {
     sending.outcome.accepted();
   }
 
-  #end(sending: Sending, error?: NetlabError): void {
+  #end(sending: Sending, outcome: DeliveryStatus | NetlabError): void {
     const { before, next, message: { recipient } } = sending;
     this.#sendings.delete(sending);
     if (before) before.next = next;
@@ -293,10 +300,10 @@ export class Outgoing {
       if (elsewhere?.delete(sending) && elsewhere.size === 0) this.#elsewhere.delete(recipient);
     }
     if (!sending.isSafe) {
-      sending.outcome.accepted(error);
+      sending.outcome.accepted(outcome instanceof NetlabError ? outcome : undefined);
       this.#leave(sending);
     }
-    sending.outcome.ended(error);
+    sending.outcome.ended(outcome);
   }
 
   /** Asks how stories ended that should have by now: the receipts may be lost. */

@@ -11,7 +11,7 @@ import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
-import { delivered, type Receipts } from "./receipts.ts";
+import type { Receipts } from "./receipts.ts";
 import type { Topology } from "./topology.ts";
 
 /** The parts of a core that questions work with. */
@@ -67,7 +67,7 @@ export class Questions {
     return ids.filter((id) => {
       if (mailbox.has(id)) return false;
       const end = mailbox.endOf(id) ??
-        (handOver.wasTakenFrom(user, id) ? delivered(id) : undefined);
+        (handOver.wasTakenFrom(user, id) ? handOver.receiptFor(id) : undefined);
       if (end) receipts.toUser(user, end);
       return !end;
     });

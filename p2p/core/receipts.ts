@@ -42,6 +42,16 @@ export function delivered(id: string): Receipt {
   return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
 }
 
+/** A receipt that says that a message was handed to a legacy program, which confirms nothing. */
+export function sent(id: string): Receipt {
+  return { id, state: ReceiptState.Delivered, code: ErrorCode.Unconfirmed, reason: "" };
+}
+
+/** Whether the recipient's client has acknowledged the message of a receipt that says delivered. */
+export function isConfirmed({ code }: Receipt): boolean {
+  return code !== ErrorCode.Unconfirmed;
+}
+
 /** A receipt that says that a message was refused, and why. */
 export function refused(id: string, code: number, reason: string): Receipt {
   return { id, state: ReceiptState.Refused, code, reason };

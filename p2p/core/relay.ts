@@ -20,12 +20,15 @@ import {
 } from "@netlab/protocol";
 import type { Delivery } from "./delivery.ts";
 import type { LegacyServers } from "./legacy.ts";
+import { holdsName } from "./directory.ts";
 import type { HandOver } from "./hand_over.ts";
 import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
 import { MAX_HOPS, type Mesh } from "./mesh.ts";
+import { HERE, TO_LEGACY } from "./message_log.ts";
 import { type Receipts, refused } from "./receipts.ts";
 import type { NameTable } from "./name_table.ts";
+import { SeenIds } from "./seen_ids.ts";
 import type { Users } from "./users.ts";
 
 /** When so many bytes wait for one connection, the users who write to it are held up. */
@@ -62,6 +65,8 @@ export class Relay {
   readonly #fields = new MessageFields();
   readonly #bundle = new BundleFields();
   readonly #singles = new FrameWriter();
+  /** Messages for legacy users that were passed on. */
+  readonly #spread = new SeenIds();
   /** Links that hold others up, or did for too long. */
   readonly #slow = new Set<Link>();
 
@@ -79,7 +84,7 @@ export class Relay {
    *   {@linkcode ErrorCode.Malformed} when it is no message. It is dropped then.
    */
   message(link: Link, frame: Frame): void {
-    const { users, legacy, delivery } = this.#parts;
+    const { users, delivery } = this.#parts;
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
     if (link.isUser) checkSender(link, fields);
     else if (link.role !== "peer") this.#checkStranger(link, fields);
@@ -92,11 +97,16 @@ export class Relay {
       this.#remember(fields, user);
       return this.#handOver(link, fields, user);
     }
-    // Two legacy servers may know this one and not each other; if they do, the one that
-    // has the recipient drops the second copy.
-    if (legacy.has(recipient)) return this.#handOn(fields, recipient);
+    const location = users.locate(recipient);
+    if (location && !holdsName(location.user)) {
+      const places = [...users.legacyPlaces(recipient)];
+      // One place elsewhere is like any other user's.
+      if (places.length > 1 || places[0] === this.#context.id) {
+        return this.#toLegacy(link, frame, fields, places);
+      }
+    }
     const hops = hopsOf(link, frame);
-    const next = this.#toward(recipient);
+    const next = location && this.#parts.mesh.toward(location.server);
     if (!next) {
       return this.#refuse(
         link,
@@ -122,7 +132,9 @@ export class Relay {
         `Cannot deliver to ${recipient}: the way there is changing; send it again`,
       );
     }
-    if (this.#hasRoom(link, next, fields, recipient)) next.port.out.forward(frame, hops);
+    if (!this.#hasRoom(link, next, fields, recipient)) return;
+    next.port.out.forward(frame, hops);
+    this.#context.messageLog.message(fields, next.address);
   }
 
   /**
@@ -145,20 +157,23 @@ export class Relay {
     const { users, handOver } = this.#parts;
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
-    const to = user ?? this.#toward(recipient);
+    const to = user ?? this.#toHolder(recipient);
     const hops = hopsOf(link, frame);
     if (!to?.readsBundles || (to === link && !user) || (hops > MAX_HOPS && !user)) return false;
     this.#remember(fields, to);
     if (!this.#mayWrite(link, to)) return false;
-    if (user) return handOver.bundle(user, fields, frame);
-    to.port.out.forward(frame, hops);
+    if (user && !handOver.bundle(user, fields, frame)) return false;
+    if (!user) to.port.out.forward(frame, hops);
+    this.#context.messageLog.batch(fields, user ? HERE : to.address);
     return true;
   }
 
-  /** The link over which messages for a user of another server go; `undefined` when there is none. */
-  #toward(recipient: string): Link | undefined {
+  /** The link toward whoever holds a name at another server; `undefined` when nobody does. */
+  #toHolder(recipient: string): Link | undefined {
     const location = this.#parts.users.locate(recipient);
-    return location && this.#parts.mesh.toward(location.server);
+    return location && holdsName(location.user)
+      ? this.#parts.mesh.toward(location.server)
+      : undefined;
   }
 
   /** Nothing waits on a connection any more, or it has ended: whoever it held up reads on. */
@@ -198,18 +213,45 @@ export class Relay {
   }
 
   #handOver(link: Link, fields: MessageFields, user: Link): void {
-    if (this.#hasRoom(link, user, fields, user.name)) this.#parts.handOver.plain(user, fields);
+    if (!this.#hasRoom(link, user, fields, user.name)) return;
+    this.#parts.handOver.plain(user, fields);
+    this.#context.messageLog.message(fields, HERE);
   }
 
-  /** Gives a message to a legacy server. */
-  #handOn(fields: MessageFields, recipient: string): void {
+  /**
+   * Passes a message on for a legacy user, toward every server that knows a legacy server with that name.
+   * Whoever has it twice drops the second copy, and so do legacy servers.
+   */
+  #toLegacy(link: Link, frame: Frame, fields: MessageFields, places: readonly string[]): void {
+    const hops = hopsOf(link, frame);
+    const id = messageId(fields);
+    // Users may try again; servers that know each other would pass copies round in circles.
+    if (hops <= MAX_HOPS && (link.isUser || !this.#spread.has(id))) {
+      this.#spread.add(id, this.#context.now);
+      const nexts = new Set(places.map((place) => this.#parts.mesh.toward(place)));
+      nexts.delete(link);
+      for (const next of nexts) {
+        if (!next || !this.#mayWrite(link, next)) continue;
+        next.port.out.forward(frame, hops);
+        this.#context.messageLog.message(fields, next.address);
+      }
+    }
+    if (places.includes(this.#context.id)) this.#handOn(fields, places.length === 1);
+  }
+
+  /** Gives a message to the legacy servers beside this one. */
+  #handOn(fields: MessageFields, isOnlyPlace: boolean): void {
     const { handOver, legacy, receipts } = this.#parts;
     if (handOver.wasTaken(fields)) return;
     const id = messageId(fields);
+    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const sender = senderOf(fields);
     const message = fields.bytes.subarray(fields.id, fields.end);
+    this.#context.messageLog.message(fields, TO_LEGACY);
     legacy.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) return handOver.markTaken(id);
+      if (failure === undefined) return handOver.markSent(id, this.#context.now);
+      // Elsewhere it may have arrived.
+      if (!isOnlyPlace) return;
       const reason = `Cannot deliver to ${recipient}: ${failure}`;
       receipts.toUser(sender, refused(id, ErrorCode.NoSuchUser, reason));
       receipts.flush();
@@ -241,6 +283,7 @@ export class Relay {
   #refuse(link: Link, fields: MessageFields, code: number, reason: string): void {
     // Whoever forwards without being registered hears nothing of it: it could not tell its sender.
     if (link.role === "stranger") return;
+    this.#context.messageLog.message(fields, `none (${reason})`);
     this.#parts.receipts.toUser(senderOf(fields), refused(messageId(fields), code, reason));
   }
 

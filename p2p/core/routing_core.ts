@@ -31,6 +31,7 @@ import { everyLinkOne, type LinkCosts } from "./link_costs.ts";
 import { type MailStore, memoryStore } from "./mail_store.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox.ts";
 import { Mesh } from "./mesh.ts";
+import { MessageLog } from "./message_log.ts";
 import { nameFactors, NameTable } from "./name_table.ts";
 import { Questions } from "./questions.ts";
 import { Receipts } from "./receipts.ts";
@@ -59,6 +60,13 @@ export interface RoutingCoreOptions {
   host: Host;
   /** Whom the core tells what it does. */
   logger: Logger;
+  /**
+   * Whether every message is logged at level debug: sender, recipient, size and next hop, never the text.
+   * Messages take no fast path then.
+   *
+   * @default {false}
+   */
+  logMessages?: boolean;
   /** The time: milliseconds since 1970. */
   now: number;
   /**
@@ -110,7 +118,8 @@ export class RoutingCore {
   /** A server that knows nobody. */
   constructor(options: RoutingCoreOptions) {
     const { id, address, host, logger, now } = options;
-    const context: Context = { id, address, host, logger, now };
+    const messageLog = new MessageLog(logger, options.logMessages ?? false);
+    const context: Context = { id, address, host, logger, messageLog, now };
     this.#context = context;
     this.topology = new Topology(id);
     const factors = nameFactors(host.random);
@@ -131,12 +140,11 @@ export class RoutingCore {
       },
       foundLegacy: (link) => this.#legacy.adopt(link),
     });
-    this.#legacy = new LegacyServers(context, this.#directory, this.mesh);
     const { mesh, topology } = this;
-    const users = new Users(context, this.#directory, topology, mesh, (name) => {
-      this.#changed.add(name);
-    });
-    const legacy = this.#legacy;
+    const onChange = (name: string) => void this.#changed.add(name);
+    const users = new Users(context, this.#directory, topology, mesh, onChange);
+    const legacy = new LegacyServers(context, this.#directory, mesh, users, onChange);
+    this.#legacy = legacy;
     const store = options.store ?? memoryStore;
     this.#durable = store.durable;
     const { limits = {} } = options;
@@ -236,6 +244,7 @@ export class RoutingCore {
    * {@linkcode RoutingCore.received}. To call it is faster than not to, and makes no other difference.
    */
   run(link: Link, bytes: Uint8Array, start: number, end: number): number {
+    if (this.#context.messageLog.enabled) return start;
     let at = start;
     for (let before = -1; at > before;) {
       before = at;
@@ -262,7 +271,10 @@ export class RoutingCore {
   /** All frames that came together have been handed over: what was gathered goes out. */
   turn(): void {
     this.mesh.turn();
+    // Who was a user of a server that is gone may be a legacy server's by now.
+    if (this.#waysChanged) this.#legacy.reachChanged();
     if (this.#changed.size > 0) {
+      this.#legacy.changed(this.#changed);
       const changed = [...this.#changed];
       this.#changed.clear();
       this.users.resolve(changed);
@@ -353,6 +365,27 @@ export class RoutingCore {
     this.mesh.close();
     this.#legacy.close();
     this.#delivery.commit();
+    this.#tellOfRest();
+  }
+
+  /** Says what becomes of the messages that are still stored here. */
+  #tellOfRest(): void {
+    const { size: count } = this.#mailbox;
+    if (count === 0) return;
+    const messages = count === 1 ? "1 message" : `${count} messages`;
+    if (this.#durable) {
+      return this.logger.info(`${messages} stay in the data folder until the next start`, {
+        event: "storage.left",
+        count,
+      });
+    }
+    this.logger.warn(
+      `${messages} in memory ${
+        count === 1 ? "is" : "are"
+      } lost: no other server could take them; ` +
+        "a server that is started with --data DIR keeps them",
+      { event: "storage.lost", count },
+    );
   }
 
   /** What this server answered itself counts, and what was gathered goes out. */

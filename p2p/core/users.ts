@@ -14,7 +14,7 @@ import {
   writeInformationRequest,
   writeSessionWelcome,
 } from "@netlab/protocol";
-import { type Directory, isSameUser, keepsName, type Location } from "./directory.ts";
+import { type Directory, holdsName, isSameUser, keepsName, type Location } from "./directory.ts";
 import type { Context } from "./host.ts";
 import type { Link } from "./link.ts";
 import type { Mesh } from "./mesh.ts";
@@ -93,24 +93,40 @@ export class Users {
   }
 
   /**
-   * Where a user is: of several places of one session the newest, else the one with the cheapest way.
-   * `undefined` when nobody of that name can be reached.
+   * Where a user is: of several places of one session the newest, else the one with the cheapest way. A
+   * place where somebody holds the name comes before what legacy servers list. `undefined` when nobody
+   * of that name can be reached.
    */
   locate(name: string): Location | undefined {
     let nearest: Location | undefined;
     let cost = Infinity;
-    for (const location of this.#directory.find(name)) {
-      const { server } = location;
-      const its = server === this.#context.id ? 0 : this.#topology.route(server)?.cost ?? Infinity;
-      if (its === Infinity) continue;
-      const moved = nearest?.user.kind === UserKind.Session &&
-        isSameUser(nearest.user, location.user);
-      if (moved ? location.order > nearest!.order : its < cost) {
-        nearest = location;
-        cost = its;
-      }
+    for (const location of this.#within(name)) {
+      const { server, user } = location;
+      const its = server === this.#context.id ? 0 : this.#topology.route(server)!.cost;
+      const holds = holdsName(user);
+      const isBetter = nearest === undefined || holds !== holdsName(nearest.user)
+        ? nearest === undefined || holds
+        : user.kind === UserKind.Session && isSameUser(nearest.user, user)
+        ? location.order > nearest.order
+        : its < cost;
+      if (!isBetter) continue;
+      nearest = location;
+      cost = its;
     }
     return nearest;
+  }
+
+  /**
+   * The ids of all servers within reach that speak for a legacy user of that name, this one among them.
+   * Several legacy servers may list a name, and only the user knows which of them is right.
+   */
+  *legacyPlaces(name: string): Iterable<string> {
+    for (const { server, user } of this.#within(name)) if (!holdsName(user)) yield server;
+  }
+
+  /** The places within reach where somebody holds the name. */
+  *holders(name: string): Iterable<Location> {
+    for (const location of this.#within(name)) if (holdsName(location.user)) yield location;
   }
 
   /**
@@ -137,8 +153,7 @@ export class Users {
     }
     const kind = session === NIL_UUID ? UserKind.Bare : UserKind.Session;
     const user: UserRecord = { name, kind, session, since: Math.floor(this.#context.now) };
-    for (const other of this.#directory.find(name)) {
-      if (!this.#topology.reaches(other.server)) continue;
+    for (const other of this.holders(name)) {
       if (isSameUser(other.user, user)) user.since = Math.min(user.since, other.user.since);
       else return this.#claim(link, other, session);
     }
@@ -219,8 +234,8 @@ export class Users {
       if (!own) continue;
       if (this.#moving.has(link) && this.#isElsewhere(link)) this.#letGo(link);
       const here = { server: this.#context.id, user: own };
-      for (const other of this.#directory.find(name)) {
-        if (other.server === here.server || !this.#topology.reaches(other.server)) continue;
+      for (const other of this.holders(name)) {
+        if (other.server === here.server) continue;
         if (isSameUser(other.user, own) || keepsName(here, other)) continue;
         this.#links.delete(name);
         this.#publishRemoval(name);
@@ -242,18 +257,22 @@ export class Users {
   /** The name may be free: the first of those who wait for it gets it. */
   #admitWaiting(wanted: string): void {
     for (const [link, { name }] of this.#waiting) {
-      if (name !== wanted || this.#isTaken(name)) continue;
+      if (name !== wanted || !this.isFree(name)) continue;
       this.#waiting.delete(link);
       this.#registerAgain(link, name);
       return;
     }
   }
 
-  #isTaken(name: string): boolean {
-    for (const { server } of this.#directory.find(name)) {
-      if (this.#topology.reaches(server)) return true;
+  /** Whether nobody within reach holds the name. */
+  isFree(name: string): boolean {
+    return [...this.holders(name)].length === 0;
+  }
+
+  *#within(name: string): Iterable<Location> {
+    for (const location of this.#directory.find(name)) {
+      if (this.#topology.reaches(location.server)) yield location;
     }
-    return false;
   }
 
   #registerAgain(link: Link, name: string, session: string = NIL_UUID): void {
@@ -315,7 +334,7 @@ export class Users {
       const { id: server, address } = this.#context;
       writeSessionWelcome(link.port.out, { server, address, name: user.name });
     }
-    this.#context.logger.info("{user} is here", { event: "user.here", user: user.name });
+    this.#context.logger.info("{user} joined", { event: "user.joined", user: user.name });
   }
 
   #evict(link: Link, why: string): void {

@@ -7,7 +7,9 @@ import {
 } from "@std/assert";
 import { BasicServer } from "@netlab/basic";
 import { DEFAULT_PORTS } from "@netlab/protocol";
+import { LegacyBasicServer } from "../legacy.ts";
 import { ignoreUnless } from "../permissions.ts";
+import { ScriptedServer } from "./sockets.ts";
 import { freePort, freePorts, Process } from "../processes.ts";
 
 const SERVER = "basic/server.ts";
@@ -139,7 +141,7 @@ const wrong: [program: string, args: string[], message: string][] = [
   [
     CLIENT,
     ["127.0.0.1"],
-    'Option --server: "127.0.0.1" is not an address: HOST:PORT, with a port from 1 to 65535',
+    'Option --server: "127.0.0.1" must be HOST:PORT, or a port of this machine (1 to 65535)',
   ],
   [CLIENT, ["--every", "2"], "Option --every goes with --watch"],
 ];
@@ -163,6 +165,36 @@ test("basic client shows who answered, and fails when one did not", async () => 
   assertEquals({ code: bad.code, stderr: bad.stderr }, { code: 1, stderr: [] });
   assertMatch(bad.stdout[1]!, new RegExp(`^${nowhere} +no: connection refused +\\d+\\.\\d ms$`));
   assertMatch(bad.stdout[2]!, new RegExp(`^${here} +yes +\\d+\\.\\d ms$`));
+});
+
+test("basic client is answered by an original server", async () => {
+  await using original = new LegacyBasicServer();
+  const { code, stdout } = await Process.run(CLIENT, [`127.0.0.1:${original.address.port}`]);
+  assertEquals(code, 0);
+  assertMatch(stdout[1]!, / yes /);
+});
+
+test("basic client takes a port alone for a server of this machine", async () => {
+  await using server = await BasicServer.listen({ port: 0 });
+  const { code, stdout } = await Process.run(CLIENT, [String(server.port)]);
+  assertMatch(stdout[1]!, new RegExp(`^127\\.0\\.0\\.1:${server.port} +yes `));
+  assertEquals(code, 0);
+});
+
+test("basic client that is told to stop before it is done ends as shells expect", async () => {
+  for (const [signal, exitCode] of [["SIGINT", 130], ["SIGHUP", 129]] as const) {
+    const greeted = Promise.withResolvers<void>();
+    await using server = new ScriptedServer(async (socket) => {
+      greeted.resolve();
+      await socket.readAll();
+    });
+    await using client = Process.start(CLIENT, [String(server.address.port)]);
+    await greeted.promise;
+    client.kill(signal);
+    const { code, stdout, stderr } = await client.finished();
+    assertEquals([code, stdout], [exitCode, []]);
+    assertEquals(stderr, [`error: Cannot go on: told to stop by ${signal}`]);
+  }
 });
 
 test("basic client greets the five default ports when it is given none", async () => {
@@ -198,6 +230,6 @@ test("basic client watches a server go, until ctrl-C", async () => {
   await client.waitFor(/ yes /);
   await server.close();
   await client.waitFor(/ no: connection refused /);
-  client.kill("SIGINT");
+  client.kill("SIGHUP");
   assertEquals((await client.finished()).code, 0);
 });

@@ -38,6 +38,13 @@ for (const question of ["hello", "hello\n", "hello\r\n"]) {
   });
 }
 
+test("BasicServer answers an original client, which neither ends its line nor its half", async () => {
+  await using server = await BasicServer.listen({ port: 0 });
+  using socket = await TextSocket.connect(server.address);
+  await socket.write("hello");
+  assertEquals(await socket.read(), "world");
+});
+
 test("BasicServer answers hello at once when the client has ended its half", async () => {
   await using server = await BasicServer.listen({ port: 0, lineEndMs: FOREVER_MS });
   using socket = await TextSocket.connect(server.address);

@@ -4,6 +4,8 @@
  * @module
  */
 import type { Address } from "@netlab/basic";
+import { Acceptor } from "@netlab/protocol";
+import { createServer, type Server } from "node:net";
 
 /** Longer than any answer takes, shorter than a server's patience where a test makes it endless. */
 const READ_DEADLINE_MS = 8_000;
@@ -55,27 +57,57 @@ export class TextSocket implements Disposable {
   }
 }
 
-/** A server that does to each connection what a test wants, one after the other. */
+/** What a server does to a connection. Its second argument resolves when the test ends. */
+export type Script = (socket: TextSocket, testEnds: Promise<void>) => Promise<void>;
+
+/** A server that does to each connection what a test wants, and closes it then. */
 export class ScriptedServer implements AsyncDisposable {
   readonly address: Address;
-  readonly #listener: Deno.TcpListener;
-  readonly #done: Promise<void>;
+  readonly #acceptor: Acceptor<Deno.TcpConn>;
+  readonly #testEnds = Promise.withResolvers<void>();
+  readonly #scripts: Promise<void>[] = [];
 
-  constructor(script: (socket: TextSocket) => Promise<void>) {
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    this.address = { hostname: "127.0.0.1", port: this.#listener.addr.port };
-    this.#done = this.#run(script);
-  }
-
-  async #run(script: (socket: TextSocket) => Promise<void>): Promise<void> {
-    for await (const conn of this.#listener) {
+  constructor(script: Script) {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.address = { hostname: "127.0.0.1", port: listener.addr.port };
+    const run = async (conn: Deno.TcpConn) => {
       using socket = new TextSocket(conn);
-      await script(socket);
-    }
+      await script(socket, this.#testEnds.promise);
+    };
+    this.#acceptor = new Acceptor(listener, {
+      accepted: (conn) => void this.#scripts.push(run(conn)),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#done;
+    this.#testEnds.resolve();
+    await this.#acceptor.close();
+    await Promise.all(this.#scripts);
+  }
+}
+
+/** A server that resets some connections when they have said something, and answers those that follow. */
+export class ResettingServer implements AsyncDisposable {
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(resets: number): Promise<ResettingServer> {
+    const server = createServer((socket) => {
+      socket.on("data", () => resets-- > 0 ? socket.resetAndDestroy() : socket.end("world\n"));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return new ResettingServer(server);
+  }
+
+  get address(): Address {
+    const { port } = this.#server.address() as { port: number };
+    return { hostname: "127.0.0.1", port };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await new Promise((resolve) => this.#server.close(resolve));
   }
 }

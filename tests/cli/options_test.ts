@@ -59,6 +59,12 @@ Deno.test("parseOptions takes what stands alone for the positional option", asyn
   ]);
 });
 
+Deno.test("parseOptions takes a port alone for an address of this machine, in lists as well", async () => {
+  const here = (port: number) => ({ hostname: "127.0.0.1", port });
+  const { peer } = await parseOptions(OPTIONS, ["5001", "--peer", "5002,a:1,65535", "--peer=1"]);
+  assertEquals(peer, [here(5002), { hostname: "a", port: 1 }, here(65_535), here(1), here(5001)]);
+});
+
 Deno.test("parseOptions sees help and version whatever else is wrong", async () => {
   for (const help of ["--help", "-h"]) {
     const values = await parseOptions(OPTIONS, ["--port", "x", "--what", help]);
@@ -94,11 +100,13 @@ const wrong: [args: string[], message: string][] = [
     ["--every", text],
     `Option --every: ${JSON.stringify(text)} is not a number of seconds above 0, such as 2 or 0.5`,
   ]),
-  ...["5001", "host", "a:0", "a:70000", "::1:5001"].map((text): [string[], string] => [
+  ...["0", "65536", "123456", "1.5", "host", "a:0", "a:70000", "::1:5001"].map((
+    text,
+  ): [string[], string] => [
     [text],
     `Option --peer: ${
       JSON.stringify(text)
-    } is not an address: HOST:PORT, with a port from 1 to 65535`,
+    } must be HOST:PORT, or a port of this machine (1 to 65535)`,
   ]),
 ];
 for (const [args, message] of wrong) {

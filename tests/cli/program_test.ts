@@ -27,14 +27,14 @@ test("runProgram shows help at 80 columns", async () => {
     "Usage: sample [options]",
     "",
     "Options:",
-    "  --do TEXT         What to do. Default: values.",
-    "  --port PORT       A port. Default: 5001.",
-    "  --index N         An index.",
-    "  --every SECONDS   A duration.",
-    "  --peer HOST:PORT  Addresses. Repeatable.",
-    "  --json            A flag.",
-    "  -h, --help        Show this help.",
-    "  -V, --version     Show the version.",
+    "  --do TEXT           What to do. Default: values.",
+    "  --port PORT         A port. Default: 5001.",
+    "  --index N           An index.",
+    "  --every SECONDS     A duration.",
+    "  --peer [HOST:]PORT  Addresses. Repeatable.",
+    "  --json              A flag.",
+    "  -h, --help          Show this help.",
+    "  -V, --version       Show the version.",
     "",
     "Examples:",
     "  sample --port 1",
@@ -82,16 +82,23 @@ test("runProgram ends with the exit code that the program returns", async () => 
   assertEquals((await Process.run(SAMPLE, ["--do", "exit"], NO_PERMISSIONS)).code, 7);
 });
 
-for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  for (const what of ["wait", "throw if aborted"]) {
-    test(`runProgram ends with 0 after ${signal} when the program does "${what}"`, async () => {
-      await using sample = Process.start(SAMPLE, ["--do", what], NO_PERMISSIONS);
-      await sample.waitFor("waiting");
-      sample.kill(signal);
-      const { code, stderr } = await sample.finished();
-      assertEquals({ code, stderr }, { code: 0, stderr: [] });
-    });
-  }
+const signals = [["SIGHUP", 129], ["SIGINT", 130], ["SIGQUIT", 131], ["SIGTERM", 143]] as const;
+for (const [signal, exitCode] of Deno.build.os === "windows" ? [] : signals) {
+  test(`runProgram ends with 0 after ${signal} when the program ends in good order`, async () => {
+    await using sample = Process.start(SAMPLE, ["--do", "wait"], NO_PERMISSIONS);
+    await sample.waitFor("waiting");
+    sample.kill(signal);
+    const { code, stdout, stderr } = await sample.finished();
+    assertEquals([code, stdout, stderr], [0, ["waiting", "stopping"], []]);
+  });
+
+  test(`runProgram ends with ${exitCode} after ${signal} when the program was not done`, async () => {
+    await using sample = Process.start(SAMPLE, ["--do", "throw if aborted"], NO_PERMISSIONS);
+    await sample.waitFor("waiting");
+    sample.kill(signal);
+    const { code, stderr } = await sample.finished();
+    assertEquals([code, stderr], [exitCode, [`error: Cannot go on: told to stop by ${signal}`]]);
+  });
 
   test(`runProgram ends at once after a second ${signal}`, async () => {
     await using sample = Process.start(SAMPLE, ["--do", "ignore signals"], NO_PERMISSIONS);
@@ -104,6 +111,11 @@ for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     clearInterval(again);
   });
 }
+
+test("interrupt does what ctrl-C does, the first time and the second", async () => {
+  const { code, stdout } = await Process.run(SAMPLE, ["--do", "interrupt itself"], NO_PERMISSIONS);
+  assertEquals([code, stdout], [130, ["stopping"]]);
+});
 
 test("print ends the program quietly when nobody reads on", async () => {
   const child = new Deno.Command(Deno.execPath(), {
@@ -119,6 +131,43 @@ test("print ends the program quietly when nobody reads on", async () => {
   const errors = await new Response(child.stderr).text();
   assertEquals({ code: (await child.status).code, errors }, { code: 0, errors: "" });
 });
+
+/** A program whose standard output a module has changed before it runs. */
+const withOutput = (module: string) => ({
+  permissions: [`--preload=./tests/${module}`, "--allow-ffi"],
+});
+
+function linuxTest(name: string, fn: () => Promise<void>): void {
+  if (Deno.build.os === "linux") test(name, fn);
+}
+
+linuxTest("print ends the program with one line when the disk is full", async () => {
+  const { code, stdout, stderr } = await Process.run(SAMPLE, [], withOutput("full_output.ts"));
+  assertEquals([code, stdout], [1, []]);
+  assertEquals(stderr, [
+    "error: Cannot write to standard output: no space left on device; make room, or write elsewhere",
+  ]);
+});
+
+linuxTest("print waits for a slow reader of a pipe that does not block", async () => {
+  const args = ["--do", "print much"];
+  const { code, stdout, stderr } = await Process.run(
+    SAMPLE,
+    args,
+    withOutput("nonblocking_output.ts"),
+  );
+  assertEquals([code, stderr], [0, []]);
+  assertEquals(stdout, Array.from({ length: 3_000 }, (_, at) => String(at + 1).repeat(100)));
+});
+
+linuxTest(
+  "terminalLogger goes on when its lines cannot be written, and tells so once",
+  async () => {
+    const args = ["--do", "log"];
+    const { code, stderr } = await Process.run(SAMPLE, args, withOutput("full_output.ts"));
+    assertEquals([code, stderr], [0, ["Cannot write to standard output, nobody reads: false"]]);
+  },
+);
 
 test("ask takes the default, and asks again after an answer that will not do", async () => {
   await using first = Process.start(SAMPLE, ["--do", "ask"], { permissions: [], stdin: "piped" });

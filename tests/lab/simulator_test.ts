@@ -78,14 +78,14 @@ Deno.test({
   name:
     "simulator finds out disks that say too early that a message is safe, and needs few actions for it",
   permissions: "none",
-  fn() {
+  async fn() {
     const broken = { brokenDisks: true };
     // Any of these will do; a change of the code under test may save one of them by chance.
     const plans = [205, 217, 228, 238].map(makePlan);
     const plan = plans.find((plan) => simulate(plan, broken).findings.lost.length > 0);
     assert(plan, "nothing was lost with disks that forget");
     assertEquals(simulate(plan).exitCode, 0);
-    const places = shrink(plan, broken);
+    const places = await shrink(plan, broken);
     assert(places.length < plan.actions.length / 4, `${places.length} of ${plan.actions.length}`);
     const kinds = new Set(places.map((place) => plan.actions[place]!.kind));
     assert(kinds.has("send") && kinds.has("crash"), [...kinds].join());

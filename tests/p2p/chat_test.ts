@@ -1,15 +1,23 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { P2pClient } from "@netlab/p2p/client";
+import { type Message, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { Chat, type ChatCommand, parseLine } from "../../p2p/chat.ts";
-import type { Screen } from "../../p2p/screen.ts";
+import type { DeliveryStatus, Sent } from "../../p2p/outbox.ts";
+import type { Completer, Screen } from "../../p2p/screen.ts";
 import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
 /** A screen whose person is the test. */
 class FakeScreen implements Screen {
   readonly typed = "";
   readonly shown: string[] = [];
-  prompts = 0;
+  completer: Completer | undefined;
+  suggested: string | undefined;
+  /** All that was ever shown, in the order of it. */
+  readonly drawn: string[] = [];
+  /** Whether the person types at the moment. */
+  busy = false;
+  /** Whether what is pinned has left the window. */
+  scrolled = false;
   readonly #typing = new TransformStream<string, string>(undefined, { highWaterMark: 100 });
   readonly #writer = this.#typing.writable.getWriter();
 
@@ -19,17 +27,22 @@ class FakeScreen implements Screen {
     this.shown.push(line);
   }
 
-  pin(lines: readonly string[]): (lines: readonly string[]) => boolean {
+  pin(draw: (columns: number) => readonly string[], lost = () => {}): () => void {
     const at = this.shown.length;
-    this.shown.push(...lines);
-    return (others) => {
-      this.shown.splice(at, lines.length, ...others);
-      return true;
+    let length = 0;
+    const show = () => {
+      const lines = draw(80);
+      this.drawn.push(...lines);
+      this.shown.splice(at, length, ...lines);
+      ({ length } = lines);
     };
+    show();
+    return () => this.scrolled ? lost() : show();
   }
 
-  prompt(): void {
-    this.prompts++;
+  suggest(line: string): boolean {
+    if (!this.busy) this.suggested = line;
+    return !this.busy;
   }
 
   type(line: string): void {
@@ -49,6 +62,56 @@ class FakeScreen implements Screen {
   }
 }
 
+/** A client whose network is the test. */
+class FakeClient {
+  readonly name = "Alice";
+  readonly sent: string[] = [];
+  readonly received: Message[] = [];
+  list: () => Promise<string[]> = () => Promise.resolve(["Alice", "Bob"]);
+  outcome: () => Promise<DeliveryStatus> = () => Promise.resolve("delivered");
+  readonly #end = Promise.withResolvers<void>();
+
+  users(): Promise<string[]> {
+    return this.list();
+  }
+
+  send(recipient: string, text: string): Promise<Sent> {
+    this.sent.push(`${recipient}: ${text}`);
+    return Promise.resolve({ id: "", delivered: this.outcome() });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message> {
+    yield* this.received;
+    await this.#end.promise;
+  }
+
+  close(): Promise<void> {
+    this.#end.resolve();
+    return Promise.resolve();
+  }
+}
+
+/** Talks through a client on a screen; what it returns ends that. */
+function talk(client: FakeClient, screen: FakeScreen): () => Promise<number> {
+  const talking = new Chat(client as unknown as P2pClient, screen).run();
+  return () => {
+    screen.type("/quit");
+    return within("the end", talking);
+  };
+}
+
+/** A test that needs no network. */
+function chatTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({
+    name,
+    permissions: "none",
+    sanitizeOps: true,
+    sanitizeResources: true,
+    sanitizeExit: true,
+    fn,
+  });
+}
+
 const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["", { kind: "nothing" }],
   ["  \t ", { kind: "nothing" }],
@@ -58,7 +121,7 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["Bob Hello", { kind: "message", recipient: "Bob", text: "Hello" }],
   ["Bob  Hello,  you ", { kind: "message", recipient: "Bob", text: "Hello,  you" }],
   ["  Bob Hello", { kind: "message", recipient: "Bob", text: "Hello" }],
-  ['"Bob B." Hello', { kind: "message", recipient: "Bob B.", text: "Hello" }],
+  ['"Bob B." Hello', { kind: "message", recipient: "Bob B.", text: "Hello", quoted: true }],
   ['Bob "quoted"', { kind: "message", recipient: "Bob", text: '"quoted"' }],
   ["李雷 你好", { kind: "message", recipient: "李雷", text: "你好" }],
   ["Bob", { kind: "incomplete", recipient: "Bob" }],
@@ -89,11 +152,12 @@ for (const interactive of [true, false]) {
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
     const screen = new FakeScreen(interactive);
     const extra = { help: "does more", run: () => Promise.resolve(["more"]) };
-    let show: ((lines: string[]) => boolean) | undefined;
+    let thing = "one thing";
+    let again = () => {};
     const live: ChatCommand = {
       help: "goes on changing",
-      run: () => Promise.resolve(["one thing"]),
-      live: (pinned) => show = pinned,
+      run: () => Promise.resolve((columns) => [`${thing} in ${columns} columns`]),
+      live: (pinned) => again = pinned,
     };
     const chatting = new Chat(alice, screen, { extra, live }).run();
     const shows = (text: string) =>
@@ -104,9 +168,9 @@ for (const interactive of [true, false]) {
     assertStringIncludes(shown!, "two lines \uFFFD[2J");
     screen.type("Bob Hello");
     await eventually("Bob has it", async () => (await nextMessage(bob)).text === "Hello");
-    if (interactive) await shows("✓✓ Bob: Hello");
+    if (interactive) await shows("→ Bob: Hello  ✓✓");
     screen.type("Nobody Hello");
-    if (interactive) await shows("✓ Nobody: Hello");
+    if (interactive) await shows("→ Nobody: Hello  ✓");
     screen.type("Nobody Hello again");
     await shows("Cannot keep a message for Nobody");
     screen.type("Bob");
@@ -118,20 +182,162 @@ for (const interactive of [true, false]) {
     screen.type("/extra");
     await shows("more");
     screen.type("/live");
-    await shows("one thing");
-    show!(["another thing"]);
-    await shows("another thing");
-    assertEquals(screen.shown.includes("one thing"), false);
+    await shows("one thing in 80 columns");
+    thing = "another thing";
+    again();
+    assertEquals(screen.shown.filter((line) => line.includes("thing in")), [
+      "another thing in 80 columns",
+    ]);
     screen.type("/users");
     await shows("Alice");
+    const sent = screen.shown.filter((line) => line.includes("→"));
     screen.type("/help");
     await shows("/quit");
     screen.type("/quit");
     assertEquals(await within("the end", chatting), interactive ? 0 : 4);
     assertEquals(
-      screen.shown.filter((line) => line.includes("✓")),
-      interactive ? ["✓✓ Bob: Hello", "✓ Nobody: Hello"] : [],
+      sent,
+      interactive ? ["→ Bob: Hello  ✓✓", "→ Nobody: Hello  ✓", "→ Nobody: Hello again  ✗"] : [],
     );
     assertEquals(server.users(), ["Bob"]);
   });
 }
+
+const SENDERS: [sender: string, person: string, script: string][] = [
+  ["Bob", "Bob: Hello", "Bob: Hello"],
+  ["Bob B.", '"Bob B.": Hello', "Bob B.: Hello"],
+  // What comes from these must not look like what was sent, or like a sender who is not known.
+  ["→ Bob", '"→ Bob": Hello', "→ Bob: Hello"],
+  ["(unknown sender)", '"(unknown sender)": Hello', "(unknown sender): Hello"],
+  ["", "(unknown sender) Hello", ": Hello"],
+];
+for (const [interactive, who] of [[true, "a person"], [false, "a script"]] as const) {
+  chatTest(`chat tells ${who} who wrote, and invents nobody`, async () => {
+    const client = new FakeClient();
+    const screen = new FakeScreen(interactive);
+    client.received.push(
+      ...SENDERS.map(([sender]) => ({ id: "", sender, recipient: "Alice", text: "Hello" })),
+    );
+    const end = talk(client, screen);
+    await eventually("all are shown", () => screen.shown.length === SENDERS.length);
+    assertEquals(screen.shown, SENDERS.map((shown) => shown[interactive ? 1 : 2]));
+    await end();
+  });
+}
+
+chatTest("chat shows no tick for what a program took that confirms nothing", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const outcome = Promise.withResolvers<DeliveryStatus>();
+  client.outcome = () => outcome.promise;
+  const end = talk(client, screen);
+  screen.type('"Bob B." two  words');
+  await eventually("it is shown", () => screen.shown.at(-1) === '→ "Bob B.": two  words  ✓');
+  outcome.resolve("sent");
+  await eventually("it is sent", () => screen.shown.at(-1) === '→ "Bob B.": two  words  sent');
+  assertEquals(screen.shown.length, 1);
+  screen.type("Bob at once");
+  await eventually("it is sent", () => screen.shown.at(-1) === "→ Bob: at once  sent");
+  assertEquals(screen.drawn.slice(-2), ["→ Bob: at once", "→ Bob: at once  sent"]);
+  await end();
+});
+
+chatTest("chat says once more what was sent when it is delivered long after", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const outcome = Promise.withResolvers<DeliveryStatus>();
+  client.outcome = () => outcome.promise;
+  const end = talk(client, screen);
+  const text = "word ".repeat(30).trim();
+  screen.type(`Bob ${text}`);
+  await eventually("it is shown", () => screen.shown.at(-1) === `→ Bob: ${text}  ✓`);
+  screen.scrolled = true;
+  outcome.resolve("delivered");
+  await eventually("it is delivered", () => screen.shown.length === 2);
+  assertEquals(screen.shown[1], `${`→ Bob: ${text}`.slice(0, 74)}…  ✓✓`);
+  assertEquals(screen.shown[1]!.length, 79);
+  await end();
+});
+
+chatTest("chat suggests the user who is probably meant, and sends nothing to another", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const end = talk(client, screen);
+  for (const typed of ["bob", "@Bob", "Bob:", "@bob,"]) {
+    screen.suggested = undefined;
+    screen.type(`${typed} Hello  you`);
+    await eventually(`${typed} is answered`, () => screen.suggested);
+    assertEquals(screen.suggested, "Bob Hello  you");
+    assertEquals(
+      screen.shown.at(-1),
+      `Not sent: there is no user ${typed}, but there is Bob. Press Enter to send it to Bob, ` +
+        `or type "${typed}" Hello to write to ${typed} anyway.`,
+    );
+  }
+  screen.busy = true;
+  screen.type("bob Hello");
+  await eventually(
+    "how is said",
+    () => screen.shown.at(-1)!.includes("Type Bob Hello to write to Bob,"),
+  );
+  assertEquals(client.sent, []);
+  screen.type('"bob" one');
+  screen.type("bob two");
+  screen.type("Zed three");
+  screen.type("Bob four");
+  await eventually("all are sent", () => client.sent.length === 4);
+  assertEquals(client.sent, ["bob: one", "bob: two", "Zed: three", "Bob: four"]);
+  await end();
+});
+
+chatTest("chat knows a user who came after the last list", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const end = talk(client, screen);
+  await eventually("Bob is known", () => screen.completer!("Bo"));
+  client.list = () => Promise.resolve(["Alice", "Bob", "Carol"]);
+  assertEquals(await screen.completer!("Car"), { text: "Carol ", choices: [] });
+  client.list = () => Promise.resolve(["Alice", "Bob", "bob"]);
+  screen.type("bob Hello");
+  await eventually("it is sent", () => client.sent.length === 1);
+  assertEquals([client.sent, screen.suggested], [["bob: Hello"], undefined]);
+  await end();
+});
+
+for (
+  const [what, list] of [
+    ["fails", () => Promise.reject(new Error("no server"))],
+    ["takes for ever", () => new Promise<string[]>(() => {})],
+  ] as const
+) {
+  chatTest(`chat sends and completes while the list of users ${what}`, async () => {
+    const client = new FakeClient();
+    const screen = new FakeScreen(true);
+    const end = talk(client, screen);
+    await eventually("Bob is known", () => screen.completer!("Bo") instanceof Promise === false);
+    client.list = list;
+    assertEquals(screen.completer!("b"), { text: "Bob ", choices: [] });
+    assertEquals(screen.completer!("/us"), { text: "/users ", choices: [] });
+    screen.type("Zed Hello");
+    screen.type("Bob Hello");
+    await eventually("both are sent", () => client.sent.length === 2);
+    screen.type("bob Hello");
+    await eventually("Bob is suggested", () => screen.suggested === "Bob Hello");
+    assertEquals(client.sent, ["Zed: Hello", "Bob: Hello"]);
+    await end();
+  });
+}
+
+chatTest(
+  "chat with a script sends to exactly the name that is given, and asks nobody",
+  async () => {
+    const client = new FakeClient();
+    const screen = new FakeScreen(false);
+    client.list = () => Promise.reject(new Error("asked"));
+    const end = talk(client, screen);
+    for (const line of ["bob Hello", "@Bob Hello", "Bob: Hello"]) screen.type(line);
+    assertEquals(await end(), 0);
+    assertEquals(client.sent, ["bob: Hello", "@Bob: Hello", "Bob:: Hello"]);
+    assertEquals([screen.shown, screen.completer], [[], undefined]);
+  },
+);

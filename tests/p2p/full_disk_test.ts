@@ -60,7 +60,7 @@ test("p2p server on a full disk refuses messages, loses none, and goes on when t
   first.kill("SIGKILL");
   await first.ended;
   await using second = await startOnSmallDisk(port, folder.path);
-  await event(second, "user.here", "Alice");
+  await event(second, "user.joined", "Alice");
   await assertFails(send(PADDING), ErrorCode.StorageFailed);
   await second.write("room\n");
   await eventually("there is room", () => send(PADDING).then(() => true, () => false));

@@ -42,6 +42,8 @@ for (const where of ["the same server", "another server"]) {
     // To have come is not enough: the program has to take them.
     const reading = bob[Symbol.asyncIterator]();
     assertEquals((await within("the first", reading.next())).value?.text, "0");
+    assert(await isOpen(sent[0]!.delivered));
+    await reading.return!();
     await within("the first one's end", sent[0]!.delivered);
     assert(await isOpen(sent[1]!.delivered));
     const inbox = new Inbox(bob);

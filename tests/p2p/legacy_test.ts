@@ -1,16 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
-import { type ClientStatus, P2pClient } from "@netlab/p2p/client";
+import { type ClientStatus, type Message, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { LegacyClient, LegacyServer } from "../legacy.ts";
-import { freePort } from "../processes.ts";
+import { freePort, freePorts } from "../processes.ts";
 import {
   eventually,
   Inbox,
   nextMessage,
   onPortAgain,
+  processTest,
   socketTest as test,
   within,
 } from "./network.ts";
+import { startServer } from "./programs.ts";
 
 test("p2p server serves legacy clients: bare text, in order", async () => {
   await using server = await P2pServer.listen();
@@ -80,8 +82,149 @@ test("p2p client writes and reads at a legacy server", async () => {
   assertEquals(await nina.users(), ["Nina", "Olga"]);
   assertEquals(await nina.servers(), [server.address]);
   // Nothing is confirmed there, so nothing can fail either.
-  await (await nina.send("Nobody", "Hello?")).delivered;
+  assertEquals(await (await nina.send("Nobody", "Hello?")).delivered, "sent");
   assertEquals(server.ignored, []);
+});
+
+test("p2p client at a legacy server takes what arrives together as one text, up to 64 KiB", async () => {
+  await using server = new LegacyServer();
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  await using olga = await LegacyClient.connect("Olga", server);
+  await eventually("both are there", () => server.users.size === 2);
+  const inbox = new Inbox(nina);
+  // Around the sizes of the client's reads, and in characters that reads cut in two.
+  const lengths = [1, 500, 511, 512, 513, 1_023, 1_024, 1_025, 1_500, 5_000, 20_000, 60_000];
+  for (const [index, length] of lengths.entries()) {
+    for (const letter of ["x", "é", "李"]) {
+      const many = Math.floor(length / new TextEncoder().encode(letter).length);
+      const text = `see: ${letter.repeat(many)}`;
+      olga.send("Nina", text);
+      await eventually(`a text of ${length} bytes`, () => inbox.messages.length > 0);
+      const [{ sender, text: read }] = inbox.messages.splice(0) as [Message];
+      assertEquals([sender, read.length, read === text], ["Olga", text.length, true], `${index}`);
+    }
+  }
+});
+
+test("p2p client at a legacy server shows two texts that arrive together as one", async () => {
+  await using server = new LegacyServer();
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  await eventually("she is there", () => server.users.has("Nina"));
+  server.users.get("Nina")!.write("Olga: one. Otto: two.");
+  const { sender, text } = await nextMessage(nina);
+  assertEquals([sender, text], ["Olga", "one. Otto: two."]);
+});
+
+test("p2p server loses what it sends to a user who has left a legacy server, and does not call it delivered", async () => {
+  await using old = new LegacyServer();
+  await using server = await P2pServer.listen({ peers: [old.address] });
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  const olga = await LegacyClient.connect("Olga", old);
+  await eventually("she is known", () => server.users().includes("Olga"));
+  await olga[Symbol.asyncDispose]();
+  assertEquals(await (await nina.send("Olga", "lost")).delivered, "sent");
+  await using back = await P2pClient.connect({ name: "Olga", servers: [server.address] });
+  const inbox = new Inbox(back);
+  assertEquals(await (await nina.send("Olga", "for you")).delivered, "delivered");
+  assertEquals(inbox.lines, ["Nina: for you"]);
+});
+
+test("p2p client never shows a sender that a legacy server's text does not name", async () => {
+  await using server = new LegacyServer();
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  await eventually("she is there", () => server.users.has("Nina"));
+  const inbox = new Inbox(nina);
+  const texts = [
+    "no name here",
+    ": no name",
+    "two\nlines: of text",
+    `${"x".repeat(300)}: too long`,
+  ];
+  for (const text of texts) {
+    server.users.get("Nina")!.write(text);
+    await eventually(`"${text}"`, () => inbox.messages.length > 0);
+    assertEquals(inbox.messages.splice(0).map(({ sender, text }) => [sender, text]), [["", text]]);
+  }
+  // What is longer than one text comes in two, and the second has no sender.
+  server.users.get("Nina")!.write(`Olga: ${"a: ".repeat(30_000)}`);
+  await eventually(
+    "all of it",
+    () => inbox.messages.reduce((sum, { text }) => sum + text.length, 0) === 90_000,
+  );
+  assertEquals(inbox.messages.map(({ sender }) => sender), ["Olga", ""]);
+});
+
+test("p2p client that was given only a legacy server learns of the others, and uses them", async () => {
+  const one = new LegacyServer();
+  const two = new LegacyServer({ siblings: [one.port] });
+  await using three = await P2pServer.listen({ peers: [two.address] });
+  await eventually("all know each other", () => one.known.size === 2 && two.known.size === 3);
+  const states: ClientStatus[] = [];
+  await using nina = await P2pClient.connect({
+    name: "Nina",
+    servers: [one.address],
+    onStatus: (status) => states.push(status),
+  });
+  assertEquals(nina.knownServers, [one.address, two.address]);
+  await one[Symbol.asyncDispose]();
+  await eventually("she is at the second one", () => nina.server === two.address);
+  // It knows the third one by now, and so does she.
+  await eventually("the third is known", () => nina.knownServers.includes(three.address));
+  await two[Symbol.asyncDispose]();
+  await eventually("she is at the third one", () => nina.server === three.address);
+  assertEquals(three.localUsers(), ["Nina"]);
+});
+
+test("p2p client signs off at a legacy server, which forgets nobody by itself", async () => {
+  await using server = new LegacyServer({ echoes: true });
+  await using other = await P2pServer.listen();
+  const nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  await eventually("she is there", () => server.users.has("Nina"));
+  await nina.moveTo(other.address);
+  await eventually("she has moved", () => !server.users.has("Nina"));
+  await nina.moveTo(server.address);
+  await eventually("she is back", () => server.users.has("Nina"));
+  await nina.close();
+  await eventually("she has left", () => !server.users.has("Nina"));
+});
+
+test("p2p server lets a user register whose name a legacy server lists", async () => {
+  await using old = new LegacyServer();
+  await using server = await P2pServer.listen({ peers: [old.address] });
+  await using other = await P2pServer.listen({ peers: [server.address, old.address] });
+  await (await LegacyClient.connect("Olga", old))[Symbol.asyncDispose]();
+  await eventually("she is listed", () => [server, other].every((s) => s.users().includes("Olga")));
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  for (const { address } of [server, other]) {
+    await using olga = await P2pClient.connect({ name: "Olga", servers: [address] });
+    await eventually("she is known", () => server.users().length === 2);
+    const sent = await nina.send("Olga", `at ${address}`);
+    assertEquals((await nextMessage(olga)).text, `at ${address}`);
+    assertEquals(await sent.delivered, "delivered");
+  }
+  await using olga = await LegacyClient.connect("Olga", server);
+  await eventually("she is here", () => server.localUsers().includes("Olga"));
+  assertEquals(await (await nina.send("Olga", "and bare.")).delivered, "sent");
+  await olga.sees("Nina: and bare.");
+});
+
+test("p2p server sends to every legacy server that lists a user", async () => {
+  await using one = new LegacyServer();
+  await using two = new LegacyServer();
+  await using server = await P2pServer.listen({ peers: [one.address, two.address] });
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  for (const [from, to] of [[one, two], [two, one]] as const) {
+    const name = `Bob ${from.port}`;
+    await (await LegacyClient.connect(name, from))[Symbol.asyncDispose]();
+    await using bob = await LegacyClient.connect(name, to);
+    await eventually("he is known", () => server.users().includes(name));
+    await eventually("both list him", () => from.users.has(name) && to.users.has(name));
+    const sent = await nina.send(name, "kept.");
+    await bob.sees("Nina: kept.");
+    assertEquals(await sent.delivered, "sent");
+    await nina.post(name, "posted.");
+    await bob.sees("Nina: posted.");
+  }
 });
 
 test("p2p client moves between servers of both generations", async () => {
@@ -222,3 +365,45 @@ test("p2p server takes messages from legacy servers only for their own users", a
   await eventually("two have come", () => inbox.messages.length > 1);
   assertEquals(inbox.lines, ["Mallory: in her own", "Bert: the real Bert"]);
 });
+
+for (const legacyProgram of [true, false]) {
+  const who = legacyProgram ? "legacy client" : "netlab client";
+  processTest(
+    `a ${who} whose netlab server is killed is reached at the legacy server it goes to`,
+    async () => {
+      const [one, two] = freePorts(2) as [number, number];
+      await using _first = await startServer(one, two);
+      await using second = await startServer(two, one);
+      await using old = new LegacyServer({ siblings: [one, two] });
+      await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${one}`] });
+      const servers = [`127.0.0.1:${two}`, old.address];
+      await using netlabBob = legacyProgram
+        ? undefined
+        : await P2pClient.connect({ name: "Bob", servers, rank: () => Promise.resolve(servers) });
+      const before = legacyProgram ? await LegacyClient.connect("Bob", { port: two }) : undefined;
+      const atBob = netlabBob && new Inbox(netlabBob);
+      await eventually("Alice knows Bob", async () => (await alice.users()).includes("Bob"));
+      await eventually(
+        "the legacy server is known",
+        async () => (await alice.servers()).includes(old.address),
+      );
+
+      second.kill("SIGKILL");
+      await second.finished();
+      await before?.[Symbol.asyncDispose]();
+      await using legacyBob = legacyProgram ? await LegacyClient.connect("Bob", old) : undefined;
+      await eventually("Bob is at the legacy server", () => old.users.has("Bob"));
+      const start = performance.now();
+      // What is sent before the first server knows where he is waits, and nothing is lost.
+      const sent = await Promise.all(
+        Array.from({ length: 39 }, (_, number) => alice.send("Bob", `<${number}>`)),
+      );
+      for (const { delivered } of sent) assertEquals(await within("all", delivered), "sent");
+      const has = (text: string) =>
+        legacyBob?.text.includes(text) ?? atBob!.messages.some((each) => each.text.includes(text));
+      await eventually("all have come", () => sent.every((_, number) => has(`<${number}>`)));
+      const ms = performance.now() - start;
+      assert(ms < 10_000, `after ${ms} ms`);
+    },
+  );
+}

@@ -102,11 +102,16 @@ export async function assertFails(work: Promise<unknown>, code: number): Promise
   return error;
 }
 
-/** The next message to a client. */
+/** Takes the next message to a client. */
 export async function nextMessage(client: P2pClient): Promise<Message> {
-  const { value } = await within("a message", client[Symbol.asyncIterator]().next());
-  assert(value, "The messages have ended");
-  return value;
+  const messages = client[Symbol.asyncIterator]();
+  try {
+    const { value } = await within("a message", messages.next());
+    assert(value, "The messages have ended");
+    return value;
+  } finally {
+    await messages.return!();
+  }
 }
 
 /** Reads all that a client is sent until the client is closed. */
@@ -196,6 +201,11 @@ export class RawParty implements AsyncDisposable {
     this.#connection.resume();
   }
 
+  /** Lets out what was written, and writes nothing more. */
+  end(): void {
+    void this.#connection.end();
+  }
+
   /** The next frame of that type; those before it stay. */
   async next(type: number): Promise<Frame> {
     return await eventually(`a frame of type ${type}`, () => {
@@ -215,7 +225,72 @@ export class RawParty implements AsyncDisposable {
   }
 }
 
-/** A server that takes users, and then does with their frames what a test wants. */
+/** A listener of which the system takes connections, and on which nobody ever says a word. */
+export class SilentServer implements AsyncDisposable {
+  /** Where it listens. */
+  readonly address: string;
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #accepting: Promise<void>;
+  readonly #connections: Deno.TcpConn[] = [];
+
+  constructor() {
+    this.address = `127.0.0.1:${this.#listener.addr.port}`;
+    this.#accepting = this.#accept();
+  }
+
+  /** How many connections there were. */
+  get connections(): number {
+    return this.#connections.length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#accepting;
+    for (const connection of this.#connections) connection.close();
+  }
+
+  async #accept(): Promise<void> {
+    for await (const connection of this.#listener) this.#connections.push(connection);
+  }
+}
+
+/** A listener whose queue is full, so that the system drops whatever else would connect to it. */
+export class FullServer implements AsyncDisposable {
+  /** Where it listens. */
+  readonly address: string;
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
+  readonly #end = new AbortController();
+  readonly #connecting: Promise<Deno.TcpConn | undefined>[];
+
+  private constructor() {
+    const { port } = this.#listener.addr;
+    this.address = `127.0.0.1:${port}`;
+    const { signal } = this.#end;
+    this.#connecting = Array.from(
+      { length: 8 },
+      () => Deno.connect({ hostname: "127.0.0.1", port, signal }).catch(() => undefined),
+    );
+  }
+
+  /** One whose queue has been filled. */
+  static async fill(): Promise<FullServer> {
+    const server = new FullServer();
+    // Of these at least one finds room, and by then all have asked.
+    await Promise.any(server.#connecting);
+    return server;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    for (const connecting of this.#connecting) (await connecting)?.close();
+    this.#listener.close();
+  }
+}
+
+/**
+ * A server that takes users, and then does with their frames what a test wants; so it does with one kind of
+ * questions, of which it answers all others.
+ */
 export class ScriptedServer implements AsyncDisposable {
   /** Where it listens. */
   readonly address: string;
@@ -226,11 +301,12 @@ export class ScriptedServer implements AsyncDisposable {
   constructor(
     onFrame: (party: RawParty, frame: Frame) => void = () => {},
     capabilities: readonly string[] = [Capability.Session],
+    unanswered?: number,
   ) {
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.address = `127.0.0.1:${this.#listener.addr.port}`;
     this.#accepting = this.#accept((party, frame) => {
-      if (frame.type === FrameType.InformationRequest) {
+      if (frame.type === FrameType.InformationRequest && frame.subtype !== unanswered) {
         writeInformationResponse(
           party.out,
           frame.subtype,

@@ -140,9 +140,8 @@ test("p2p server forgets users as soon as their server goes", async () => {
   await using bob = await RawParty.register(going, "Bob");
   await eventually("Bob is known", () => stays.users().includes("Bob"));
   const closing = going.close();
-  const start = performance.now();
-  await eventually("Bob is forgotten", () => !stays.users().includes("Bob"));
-  assert(performance.now() - start < 1_000, `took ${performance.now() - start} ms`);
+  // A link that falls silent is given up only after 2.5 s.
+  await eventually("Bob is forgotten", () => !stays.users().includes("Bob"), 1_000);
   await using carl = await RawParty.register(stays, "Carl");
   const message = { id: crypto.randomUUID(), sender: "Carl", recipient: "Bob", text: "Hello" };
   writeMessage(carl.out, message, MessageKind.Plain);
@@ -157,9 +156,9 @@ test("p2p server notices within 3 s that a peer says nothing any more", async ()
   const linked = performance.now();
   writePeerRegistration(peer.out, { server: crypto.randomUUID(), address: "127.0.0.1:9" });
   await peer.next(FrameType.LinkState);
-  await within("the end of the link", peer.ended);
+  await within("the end of the link", peer.ended, 3_000);
   const took = performance.now() - linked;
-  assert(took > 2_000 && took < 3_000, `took ${took} ms`);
+  assert(took > 2_000, `took ${took} ms`);
 });
 
 test("p2p server keeps a link on which there is nothing but signs of life", async () => {
@@ -193,10 +192,7 @@ test("p2p server closes within 2 s with users who do not listen", async () => {
     ),
   );
 
-  const start = performance.now();
-  await Promise.all([server.close(), server.close()]);
-  const took = performance.now() - start;
-  assert(took < CLOSE_MS, `took ${took} ms`);
+  await within("the end", Promise.all([server.close(), server.close()]), CLOSE_MS);
 
   await Promise.all(clients.map((client) => client.close()));
   for (const party of [deaf, silent, bare]) await party[Symbol.asyncDispose]();

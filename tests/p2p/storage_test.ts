@@ -52,7 +52,7 @@ test("p2p server that is killed while it takes messages delivers each that it ac
   second.kill("SIGKILL");
   await second.ended;
   await using third = await start();
-  await event(third, "user.here", "Alice");
+  await event(third, "user.joined", "Alice");
   await using bob = await connect("Bob", port);
   const inbox = new Inbox(bob);
   await within("their end", Promise.all(sent.map(({ delivered }) => delivered)));
@@ -64,7 +64,7 @@ test("p2p server that is killed while it takes messages delivers each that it ac
   third.kill("SIGTERM");
   assertEquals((await third.finished()).code, 0);
   await using fourth = await start();
-  await event(fourth, "user.here", "Bob");
+  await event(fourth, "user.joined", "Bob");
   await bob.send("Bob", "really the last");
   await eventually("it has come", () => inbox.from("Bob").length === 2);
   assertEquals(inbox.from("Alice").length, texts.length);

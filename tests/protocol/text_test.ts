@@ -336,6 +336,9 @@ Deno.test({
         "[localhost]:5001",
         "[::1:5001",
         "http://localhost:5001",
+        "\x1bc:5001",
+        "a\0b:5001",
+        "host\x9b2J:5001",
       ]
     ) {
       assert(!p.isAddress(text), text);

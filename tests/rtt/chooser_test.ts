@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Chooser, FIRST_PROBES } from "../../rtt/chooser.ts";
+import { Chooser, FIRST_PROBES, MAX_SERVERS } from "../../rtt/chooser.ts";
 import { Selector } from "../../rtt/selector.ts";
 
 function test(name: string, fn: () => void): void {
@@ -38,24 +38,24 @@ class Play {
 
 test("chooser chooses, keeps, moves and leaves, and says why in a line", () => {
   const play = new Play();
-  assertEquals(play.round({ [A]: 40, [B]: 50 }), "chose 5001: the fastest of 2, 40 ms");
+  assertEquals(play.round({ [A]: 40, [B]: 50 }), "chose 5001: it is the fastest of 2, 40 ms");
   assertEquals(play.round({ [A]: 40, [B]: 50 }), "kept 5001: it is the fastest, 40 ms");
   assertEquals(
     play.round({ [A]: 40, [B]: 34 }),
-    "kept 5001: 5002 is 6.0 ms faster, less than the 10 ms that a move is worth",
+    "kept 5001: 5002 is 6.0 ms faster, but a move must gain at least 10 ms",
   );
   for (let round = 0; round < 2; round++) play.round({ [A]: 40, [B]: 20 });
   assertEquals(
     play.round({ [A]: 40, [B]: 20 }),
-    "moved from 5001 to 5002: 20 ms faster, 20 ms in place of 40 ms",
+    "moved from 5001 to 5002: it is 20 ms faster (20 ms instead of 40 ms)",
   );
   assertEquals(
     play.round({ [A]: 40, [B]: "connection refused" }),
-    "left 5002 (connection refused) for 5001: no other server answers",
+    "left 5002 (connection refused) for 5001: it is the only server that answers",
   );
   assertEquals(
     play.round({ [A]: "connection refused", [B]: "connection refused" }),
-    "kept 5001: no server answers",
+    "kept 5001 (connection refused): no other server answers either",
   );
   play.chooser.lose("the server hung up");
   assertEquals(play.decide(), "no server answers");
@@ -65,7 +65,7 @@ test("chooser calls servers by their ports only where that tells them apart", ()
   const play = new Play();
   assertEquals(
     play.round({ [A]: 40, "other.example:5001": 50 }),
-    "chose 127.0.0.1:5001: the fastest of 2, 40 ms",
+    "chose 127.0.0.1:5001: it is the fastest of 2, 40 ms",
   );
 });
 
@@ -101,7 +101,7 @@ test("chooser asks servers that cannot win in every third round, and the one in 
   const alone = new Play();
   alone.round({ [A]: 20 });
   for (let round = 0; round < 20; round++) {
-    alone.round({ [A]: 500, [B]: "it is no rtt server" });
+    alone.round({ [A]: 500, [B]: "not an rtt server" });
     assert(alone.asked.includes(A));
   }
 });
@@ -124,7 +124,7 @@ test("chooser leaves a server that missed three probes, if nothing else was hear
   assertEquals([0, 1, 2].map(() => play.chooser.missed(A, false)), [false, false, true]);
   assertEquals(
     play.decide(),
-    "left 5001 (no answer in time) for 5002: no other server answers",
+    "left 5001 (no answer in time) for 5002: it is the only server that answers",
   );
 });
 
@@ -134,7 +134,7 @@ test("chooser leaves a server whose connection was lost, and takes it again when
   play.chooser.lose("connection reset");
   assertEquals(
     play.decide(),
-    "left 5001 (connection reset) for 5002: no other server answers",
+    "left 5001 (connection reset) for 5002: it is the only server that answers",
   );
   for (let round = 0; round < 3; round++) play.round({ [A]: 20, [B]: 50 });
   assertEquals(play.chooser.used, A);
@@ -155,4 +155,26 @@ test("chooser remembers what each server took in the last sixty rounds, and in w
   assertEquals(histories(), [[20, 21, null], [90, undefined, undefined]]);
   for (let round = 0; round < 100; round++) play.round({ [A]: round, [B]: 90 });
   assertEquals(histories()[0], Array.from({ length: 60 }, (_, at) => 40 + at));
+});
+
+test("chooser takes in no more servers than can be measured, and makes room for others", () => {
+  const { chooser } = new Play();
+  const addresses = (from: number) =>
+    Array.from({ length: MAX_SERVERS }, (_, index) => `127.0.0.1:${from + index}`);
+  chooser.learn([A, B]);
+  assertEquals(chooser.learn(addresses(6_000)).length, MAX_SERVERS - 2);
+  assertEquals([chooser.learn(addresses(7_000)), chooser.learn([C])], [[], []]);
+  for (const { server } of chooser.servers) chooser.failed(server, "connection refused");
+  chooser.answered(A, [20]);
+  chooser.use(B);
+  // Whoever answers or is in use stays; the rest was most likely never there.
+  assertEquals(chooser.begin().map(({ server }) => server), [A, B]);
+  assertEquals(chooser.learn([C]), [{ server: C, probes: FIRST_PROBES }]);
+  assertEquals(chooser.servers.map(({ name }) => name), ["5001", "5002", "5003"]);
+});
+
+test("chooser says why it keeps a server that was never measured", () => {
+  const { chooser } = new Play();
+  chooser.use(A);
+  assertEquals(chooser.decide(0).line, `kept ${A} (not measured): no other server answers either`);
 });

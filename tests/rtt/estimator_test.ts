@@ -82,6 +82,16 @@ test("estimator counts what is late as lost, and not as a miss", () => {
   assertEquals(estimator.loss, 0.75);
 });
 
+test("estimator counts misses in a row only, without a sign of life between them", () => {
+  const estimator = new Estimator();
+  for (let round = 0; round < 5; round++) {
+    for (let miss = 1; miss < MAX_MISSES; miss++) estimator.miss();
+    estimator.late();
+    assert(!estimator.degraded);
+  }
+  assertEquals(estimator.loss, 1);
+});
+
 test("estimator's percentile and loss look back on sixty probes", () => {
   const estimator = new Estimator();
   for (let ms = 1; ms <= 100; ms++) estimator.add([ms]);

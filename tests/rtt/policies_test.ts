@@ -53,13 +53,76 @@ test("policy home needs 10 ms and a third", () => {
   const rounds = new Rounds(createPolicy("home"));
   rounds.next(times("A", 12), times("B", 60));
   rounds.next(times("A", 12), times("B", 3));
-  assertEquals([rounds.used, rounds.because], ["A", "B is 9.0 ms faster, less than 10 ms"]);
+  assertEquals([rounds.used, rounds.because], [
+    "A",
+    "B is 9.0 ms faster, but a move must gain at least 10 ms",
+  ]);
   rounds.next(times("A", 13), times("B", 3));
   assertEquals(rounds.used, "B");
   const others = new Rounds(createPolicy("home"));
   others.next(times("A", 60), times("B", 80));
   others.next(times("A", 60), times("B", 41));
-  assertEquals([others.used, others.because], ["A", "B is 19 ms faster, less than a third"]);
+  assertEquals([others.used, others.because], [
+    "A",
+    "B is 19 ms faster, but a move must gain at least a third of 60 ms",
+  ]);
   others.next(times("A", 62), times("B", 41));
   assertEquals(others.used, "B");
+});
+
+test("every policy says in a sentence why it chose, and why it stays", () => {
+  const reasons = POLICY_NAMES.map((name) => {
+    const rounds = new Rounds(createPolicy(name, {}, () => 0));
+    const said: string[] = [];
+    const next = (...servers: Parameters<typeof rounds.next>) => {
+      rounds.next(...servers);
+      said.push(rounds.because);
+    };
+    next(times("A", 50));
+    next(times("A", 50), times("B", 80));
+    rounds.used = undefined;
+    next(times("A", 50), times("B", 20));
+    rounds.used = undefined;
+    next(times("A", 20), times("B", 20));
+    return [name, ...said];
+  });
+  assertEquals(reasons, [
+    [
+      "netlab",
+      "it is the only server that answers",
+      "it is the fastest, 50 ms",
+      "it is the fastest of 2, 20 ms",
+      "A and B are equally fast; A was picked at random",
+    ],
+    [
+      "once",
+      "it is the only server that answers",
+      "it was the fastest at the start",
+      "it is the fastest of 2, 20 ms",
+      "it is the fastest of 2, 20 ms",
+    ],
+    [
+      "window",
+      "it is the only server that answers",
+      "its mean time is within 15 ms of the lowest, 50 ms",
+      "it is the fastest of 2, 20 ms",
+      "the mean times of 2 servers are within 15 ms of the lowest, 20 ms; A was picked at random",
+    ],
+    [
+      "home",
+      "it is the only server that answers",
+      "its best of five minutes is the lowest, 50 ms",
+      "it is the fastest of 2, 20 ms",
+      "it is the fastest of 2, 20 ms",
+    ],
+  ]);
+});
+
+test("policy home keeps a home that was not measured, or is as fast", () => {
+  const rounds = new Rounds(createPolicy("home"));
+  rounds.next(times("A", 40), times("B", 60));
+  rounds.next({ ...times("A", 40), nowMs: undefined }, times("B", 20));
+  assertEquals([rounds.used, rounds.because], ["A", "it was not measured in this round"]);
+  rounds.next(times("B", 20), times("A", 20));
+  assertEquals([rounds.used, rounds.because], ["A", "B is not faster"]);
 });

@@ -4,7 +4,8 @@ import { RttClient } from "@netlab/rtt/client";
 import { RttServer } from "@netlab/rtt/server";
 import { FaultProxy } from "@netlab/lab";
 import { LegacyServer } from "../legacy.ts";
-import { eventually, socketTest as test } from "../p2p/network.ts";
+import { eventually, socketTest as test, within } from "../p2p/network.ts";
+import { oddEchoes } from "./odd_server.ts";
 
 /** Rounds for nobody, that begin with these servers. */
 function roundsOf(...servers: string[]): Rounds {
@@ -36,13 +37,18 @@ test("jitter is seen in the mean and the percentile, and hardly in the lowest", 
   await using server = await RttServer.listen();
   await using proxy = await FaultProxy.start({ target: server.address, seed: 2 });
   proxy.set({ toClient: { latencyMs: 40, jitterMs: 20 } });
-  await using rounds = roundsOf(proxy.address);
-  for (let round = 0; round < 20; round++) await rounds.measure();
-  const { lowMs, meanMs, p95Ms, jitterMs, loss } = stateOf(rounds, proxy.address).times;
-  assert(lowMs! >= 20 && lowMs! < 26, `lowest ${lowMs} ms`);
-  assert(meanMs! > 28 && p95Ms! > 48, `mean ${meanMs} ms, 95 % within ${p95Ms} ms`);
-  assert(jitterMs > 2, `jitter ${jitterMs} ms`);
-  assertEquals(loss, 0);
+  // The least that jitter leaves, without any: a busy machine makes both slower.
+  const LEAST_MS = 20;
+  await using control = await FaultProxy.start({ target: server.address, seed: 3 });
+  control.set({ toClient: { latencyMs: LEAST_MS } });
+  await using rounds = roundsOf(proxy.address, control.address);
+  await eventually("the lowest is near the least, and the others are not", async () => {
+    await rounds.measure();
+    const { lowMs, meanMs, p95Ms, jitterMs } = stateOf(rounds, proxy.address).times;
+    assert(lowMs! >= LEAST_MS - 0.1, `lowest ${lowMs} ms`);
+    const nearMs = lowMs! - stateOf(rounds, control.address).times.lowMs!;
+    return nearMs < 6 && meanMs! - lowMs! > 8 && p95Ms! - lowMs! > 20 && jitterMs > 2;
+  });
 });
 
 test("connections to servers stay open from round to round", async () => {
@@ -62,9 +68,10 @@ test("server that falls silent is found out after three misses, and measured ane
   const start = performance.now();
   await rounds.measure();
   const ms = performance.now() - start;
-  assert(ms >= 2_900 && ms < 6_000, `found out after ${ms} ms`);
+  assert(ms >= 2_900, `found out after ${ms} ms`);
   const { trouble, times } = stateOf(rounds, proxy.address);
   assertEquals(trouble, "no answer in time");
+  // Three misses and no more.
   assertEquals([times.lowMs, times.loss], [undefined, 3 / 8]);
   proxy.set({ toClient: {} });
   await rounds.measure();
@@ -72,27 +79,42 @@ test("server that falls silent is found out after three misses, and measured ane
 });
 
 test("server that is late, but not silent, is kept, and its answer counts when it comes", async () => {
-  await using server = await RttServer.listen();
-  await using proxy = await FaultProxy.start({ target: server.address, seed: 5 });
-  let heardAt = 0;
+  const held: (() => void)[] = [];
+  let holds = false;
+  await using server = oddEchoes((party, received) => {
+    const frame = received.copy();
+    const answer = () => party.out.forward(frame, 0);
+    if (holds) held.push(answer);
+    else answer();
+  });
   await using rounds = new Rounds({}, {
-    known: () => [proxy.address],
-    heardAt: () => heardAt,
+    known: () => [server.address],
+    // Its user hears it on another connection meanwhile.
+    heardAt: () => performance.now(),
     done: () => {},
   });
   await rounds.measure();
-  rounds.chooser.use(proxy.address);
-  proxy.set({ toClient: { stall: true } });
+  rounds.chooser.use(server.address);
+  holds = true;
+  const start = performance.now();
   const measuring = rounds.measure();
-  // Its user hears it on another connection meanwhile.
-  const hearing = setInterval(() => heardAt = performance.now(), 50);
-  await eventually("four are late", () => stateOf(rounds, proxy.address).times.loss >= 4 / 9);
-  clearInterval(hearing);
-  assertEquals(stateOf(rounds, proxy.address).trouble, undefined);
-  proxy.set({ toClient: {} });
+  await eventually("three are late", () => held.length === 4);
+  assertEquals(stateOf(rounds, server.address).trouble, undefined);
+  held.forEach((answer) => answer());
   assertEquals((await measuring).decision.kind, "kept");
-  // From the first echo on, or from the round's first question.
-  assert(stateOf(rounds, proxy.address).times.lastMs! < 5_000);
+  // The first one took three seconds: it is timed from its own start.
+  const { times } = stateOf(rounds, server.address);
+  assert(times.loss >= 3 / 9, `${times.loss}`);
+  assert(times.lastMs! >= 2_900 && times.lastMs! <= performance.now() - start);
+});
+
+test("server that was lost shows nothing of its own words that is no text", async () => {
+  await using server = await RttServer.listen();
+  await using rounds = roundsOf(server.address);
+  await rounds.measure();
+  rounds.chooser.use(server.address);
+  rounds.lose("Cannot go on: too\n\x1b[2Jbusy");
+  assertEquals(stateOf(rounds, server.address).trouble, "too [2Jbusy");
 });
 
 test("legacy server is measured, and tells no load", async () => {
@@ -127,9 +149,7 @@ test("rounds that are closed in the midst of measuring end at once", async () =>
   proxy.set({ toClient: { stall: true } });
   rounds.start();
   const measuring = rounds.measure();
-  const start = performance.now();
-  await rounds.close();
-  await measuring;
-  assert(performance.now() - start < 900);
+  // Sooner than a miss.
+  await within("the end", Promise.all([rounds.close(), measuring]), 900);
   assertEquals(done, 1);
 });

@@ -23,7 +23,7 @@ function atA(options: SelectorOptions = {}): Rounds {
 test("selector takes the fastest", () => {
   const rounds = new Rounds(new Selector());
   rounds.next(times("A", 50), times("B", 20), times("C", 30));
-  assertEquals([rounds.used, rounds.because], ["B", "the fastest of 3, 20 ms"]);
+  assertEquals([rounds.used, rounds.because], ["B", "it is the fastest of 3, 20 ms"]);
   rounds.next(times("B", 20), times("C", 30));
   assertEquals([rounds.used, rounds.because], ["B", "it is the fastest, 20 ms"]);
 });
@@ -32,15 +32,15 @@ test("selector calls as fast what measuring cannot tell apart", () => {
   const rounds = new Rounds(new Selector({}, () => 0));
   rounds.next(times("A", 50), times("B", 80));
   rounds.next(times("A", 50), times("B", 49.5));
-  assertEquals([rounds.used, rounds.because], ["A", "B is as fast, 50 ms"]);
+  assertEquals([rounds.used, rounds.because], ["A", "B is equally fast, 50 ms"]);
   rounds.next(times("A", 50), times("B", 45));
-  assertEquals(rounds.because, "B is 5.0 ms faster, less than the 10 ms that a move is worth");
+  assertEquals(rounds.because, "B is 5.0 ms faster, but a move must gain at least 10 ms");
 });
 
 test("selector takes what there is", () => {
   const rounds = new Rounds(new Selector());
   rounds.next(times("A", 5_000));
-  assertEquals([rounds.used, rounds.because], ["A", "no other server answers"]);
+  assertEquals([rounds.used, rounds.because], ["A", "it is the only server that answers"]);
   rounds.next(times("A", 5_000));
   assertEquals([rounds.used, rounds.because], ["A", "no other server answers"]);
 });
@@ -50,15 +50,15 @@ test("selector moves when the gain has been large enough for three rounds", () =
   rounds.next(times("A", 50), times("B", 20));
   assertEquals(
     [rounds.used, rounds.because],
-    ["A", "B is 30 ms faster, but only for 1 of the 3 rounds that a move takes"],
+    ["A", "B is 30 ms faster, so far in 1 of the 3 rounds in a row that a move needs"],
   );
   rounds.next(times("A", 50), times("B", 20));
   assertEquals(
     [rounds.used, rounds.because],
-    ["A", "B is 30 ms faster, but only for 2 of the 3 rounds that a move takes"],
+    ["A", "B is 30 ms faster, so far in 2 of the 3 rounds in a row that a move needs"],
   );
   rounds.next(times("A", 50), times("B", 20));
-  assertEquals([rounds.used, rounds.because], ["B", "30 ms faster, 20 ms in place of 50 ms"]);
+  assertEquals([rounds.used, rounds.because], ["B", "it is 30 ms faster (20 ms instead of 50 ms)"]);
 });
 
 test("selector counts the rounds of a gain anew when it was gone in between", () => {
@@ -83,7 +83,7 @@ test("selector never moves for less than 10 ms", () => {
   for (let round = 0; round < 100; round++) rounds.next(times("A", 12), times("B", 2.1));
   assertEquals(
     [rounds.used, rounds.because],
-    ["A", "B is 9.9 ms faster, less than the 10 ms that a move is worth"],
+    ["A", "B is 9.9 ms faster, but a move must gain at least 10 ms"],
   );
 });
 
@@ -92,7 +92,7 @@ test("selector never moves for less than a third", () => {
   for (let round = 0; round < 100; round++) rounds.next(times("A", 50), times("B", 34));
   assertEquals(
     [rounds.used, rounds.because],
-    ["A", "B is 16 ms faster, less than the third that a move is worth"],
+    ["A", "B is 16 ms faster, but a move must gain at least a third of 50 ms"],
   );
 });
 
@@ -101,7 +101,7 @@ test("selector's thresholds can be set, for servers of one machine", () => {
   for (let round = 0; round < 3; round++) rounds.next(times("A", 0.5), times("B", 0.3));
   assertEquals(
     [rounds.used, rounds.because],
-    ["A", "B is 0.20 ms faster, less than the 50 % that a move is worth"],
+    ["A", "B is 0.20 ms faster, but a move must gain at least 50 % of 0.50 ms"],
   );
   for (let round = 0; round < 3; round++) rounds.next(times("A", 0.5), times("B", 0.2));
   assertEquals(rounds.used, "B");
@@ -122,7 +122,7 @@ test("selector stays for half a minute after a move", () => {
   for (let round = 0; round < 5; round++) rounds.next(times("A", 5), times("B", 20));
   assertEquals(
     [rounds.used, rounds.because],
-    ["B", "A is 15 ms faster, but the last move was 50 s ago"],
+    ["B", "A is 15 ms faster, but the last move was 50 s ago; moves are at least 60 s apart"],
   );
   assertEquals(rounds.next(times("A", 5), times("B", 20)), "A");
 });
@@ -132,15 +132,64 @@ test("selector leaves a server that fails at once", () => {
   for (let round = 0; round < 3; round++) rounds.next(times("A", 50), times("B", 20));
   assertEquals(rounds.used, "B");
   rounds.next(times("A", 50), times("C", 300));
-  assertEquals([rounds.used, rounds.because], ["A", "the fastest of 2, 50 ms"]);
+  assertEquals([rounds.used, rounds.because], ["A", "it is the fastest of 2, 50 ms"]);
 });
 
 test("selector takes the less loaded of two equals", () => {
   for (const chance of [0, 0.2, 0.4, 0.6, 0.8, 0.99]) {
     const rounds = new Rounds(new Selector({}, () => chance));
     rounds.next(times("A", 20, 17), times("B", 20.9, 3), times("C", 30, 0));
-    assertEquals([rounds.used, rounds.because], ["B", "as fast as A, 21 ms, with fewer users"]);
+    assertEquals(
+      [rounds.used, rounds.because],
+      ["B", "A and B are equally fast; B has fewer users"],
+    );
   }
+});
+
+test("selector says what decided between equals", () => {
+  const because = (chances: number[], ...loads: (number | undefined)[]) => {
+    const rounds = new Rounds(new Selector({}, cycle(...chances)));
+    rounds.next(...loads.map((load, at) => times("ABCD"[at]!, 20, load)));
+    return rounds.because;
+  };
+  // Where the first of the two stands that are drawn, and how far behind it the second one.
+  const [AB, AC, BC] = [[0, 0], [0, 0.9], [0.4, 0]];
+  assertEquals(because(AB, 3, 3), "A and B are equally fast; A was picked at random");
+  assertEquals(
+    because(AB, undefined, undefined),
+    "A and B are equally fast; A was picked at random",
+  );
+  assertEquals(because(AB, 4, 3), "A and B are equally fast; B has fewer users");
+  assertEquals(
+    because(AB, undefined, 3),
+    "A and B are equally fast; only B says how many users it has",
+  );
+  assertEquals(because(AB, 2, 3, 4), "A, B and C are equally fast; A has the fewest users");
+  assertEquals(
+    because(BC, 1, 2, 3),
+    "A, B and C are equally fast; of B and C, drawn at random, B has fewer users",
+  );
+  assertEquals(
+    because(AC, 1, undefined, undefined),
+    "A, B and C are equally fast; of A and C, drawn at random, only A says how many users it has",
+  );
+  assertEquals(because(BC, 1, 2, 2), "A, B and C are equally fast; B was picked at random");
+});
+
+test("selector tells a tie from a choice by time alone", () => {
+  const isTie = (...ms: number[]) =>
+    new Selector().decide({
+      now: 0,
+      servers: ms.map((each, at) => times("ABC"[at]!, each)),
+      used: undefined,
+      name: (server) => server,
+    }).tie ?? false;
+  assertEquals([isTie(20), isTie(20, 30), isTie(20, 20.5), isTie(30, 20, 20.5)], [
+    false,
+    false,
+    true,
+    true,
+  ]);
 });
 
 test("selector spreads users over equals, whatever their load is said to be", () => {

@@ -2,7 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { Chooser } from "../../rtt/chooser.ts";
 import { createPolicy } from "../../rtt/policies.ts";
 import type { Round } from "../../rtt/rounds.ts";
-import { clip, roundLine, serverTable } from "../../rtt/server_table.ts";
+import { displayWidth } from "@netlab/cli";
+import { view } from "../../rtt/client_lines.ts";
+import { roundLine, serverTable } from "../../rtt/server_table.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -49,11 +51,37 @@ test("table fits where there is room for its figures, and loses the picture firs
   ]);
 });
 
+test("table has no piece of a picture that there is no room for", () => {
+  const round = aRound();
+  for (let columns = 45; columns < 65; columns++) {
+    const lines = serverTable(round, columns);
+    const [titles, first] = lines;
+    if (columns > 50) assert(lines.every((line) => line.length < columns), `${columns} columns`);
+    assertEquals(titles!.endsWith("users") || titles!.endsWith("  lately"), true, titles);
+    assertEquals(first!.includes("▅"), titles!.endsWith("lately"), first);
+  }
+});
+
+test("view of /rtt fits in every window", () => {
+  const round = aRound();
+  for (let columns = 1; columns < 120; columns++) {
+    const lines = view(round, columns);
+    assertEquals(lines.length, 5);
+    for (const line of lines) assert(displayWidth(line) < columns, `${columns}: ${line}`);
+  }
+  assertEquals(view(round, 24).map((line) => line.slice(0, 15)), [
+    "   server   now",
+    "   5001    12.3",
+    "▸  5002    0.41",
+    "   5003       –",
+    "20:15:03  kept ",
+  ]);
+});
+
 test("round stands in one line where there is no terminal", () => {
   assertEquals(
     roundLine(aRound()),
     "20:15:03  *5002 0.41 ms, 5001 12.3 ms, 5003 connection refused  " +
       "kept 5002: it is the fastest, 0.41 ms",
   );
-  assertEquals([clip("abc", 3), clip("abcd", 3)], ["abc", "ab…"]);
 });

@@ -186,7 +186,7 @@ Deno.test({
     session.attach(outlet);
     send("hello");
     assertEquals(decode(outlet.out.take()).map(({ subtype }) => subtype), [MessageKind.Plain]);
-    assertEquals(outcomes, ["hello ok"]);
+    assertEquals(outcomes, ["hello sent"]);
     session.attach(connection());
     session.pump();
     assertEquals(outcomes.length, 1);

@@ -1,6 +1,7 @@
 /**
- * A legacy server on a {@linkcode VirtualNetwork}, played from the description of what
- * those programs do: types 0 to 5, one connection for each thing said, bare text to users.
+ * A legacy server on a {@linkcode VirtualNetwork}, exactly as strict as the original Python programs: types
+ * 0 to 5, one connection for each thing said, plain text to users, empty echo replies, and names that stay
+ * after their connections have ended.
  *
  * @module
  */
@@ -90,19 +91,16 @@ export class LegacyServer {
     const visit: Visit = { from: connection.peer.party, frames: [] };
     this.visits.push(visit);
     this.#connections.add(connection);
-    let name = "";
     connection.start({
       frame: (frame) => {
         visit.frames.push(frame.copy());
         if (this.stuck) return;
         if (frame.type === FrameType.Registration) {
-          name = readBareName(frame.payload);
-          this.#users.set(name, connection);
+          this.#users.set(readBareName(frame.payload), connection);
         } else this.#frame(connection, frame);
       },
       gone: () => {
         this.#connections.delete(connection);
-        if (this.#users.get(name) === connection) this.#users.delete(name);
       },
     });
   }
@@ -123,7 +121,8 @@ export class LegacyServer {
         return this.announceTo(address);
       }
       case FrameType.Echo:
-        return out.forward(frame, 0);
+        out.begin(FrameType.Echo, 0);
+        return out.end();
       case FrameType.Disconnect:
         this.#users.delete(readBareName(frame.payload));
         return;

@@ -11,7 +11,7 @@ import {
   FrameType,
   FrameWriter,
   type Message,
-  type NetlabError,
+  NetlabError,
   readMessage,
   readReceiptQuestion,
   type Receipt,
@@ -100,7 +100,16 @@ export function start() {
       Object.entries(ErrorCode).find(([, code]) => code === error.code)?.[0];
     session.send(uuidWords(sent.id, new Int32Array(4)), sent, timeoutMs, {
       accepted: (error) => accepted.push(`${text} ${error ? nameOf(error) : "ok"}`),
-      ended: (error) => outcomes.push(`${text} ${error ? nameOf(error) : "ok"}`),
+      ended: (outcome) =>
+        outcomes.push(
+          `${text} ${
+            outcome instanceof NetlabError
+              ? nameOf(outcome)
+              : outcome === "delivered"
+              ? "ok"
+              : outcome
+          }`,
+        ),
     });
     return sent;
   };

@@ -1,0 +1,57 @@
+/**
+ * One log line for each message on its way, for people who watch a network. Owns the words, and never
+ * sees a text; decides nothing.
+ *
+ * @module
+ */
+import { type BundleFields, type MessageFields, readName } from "@netlab/protocol";
+import type { Logger } from "../logger.ts";
+
+/** The next hop of a message for a user of this server. */
+export const HERE = "here";
+/** The next hop of a message for a user whom legacy servers list. */
+export const TO_LEGACY = "the legacy servers that list the name";
+
+/** Tells the logger of every message, or of none. */
+export class MessageLog {
+  /** Whether messages are logged. */
+  readonly enabled: boolean;
+  readonly #logger: Logger;
+
+  /** A log that writes to `logger` at level debug, if it is enabled. */
+  constructor(logger: Logger, enabled: boolean) {
+    this.#logger = logger;
+    this.enabled = enabled;
+  }
+
+  /** A message goes on to `nextHop`, an address or a few words. */
+  message(fields: MessageFields, nextHop: string): void {
+    if (!this.enabled) return;
+    this.#logger.debug("{sender} to {recipient}, {bytes} bytes, next hop: {nextHop}", {
+      event: "message",
+      ...namesOf(fields),
+      bytes: fields.end - fields.text,
+      nextHop,
+    });
+  }
+
+  /** The same for all messages of a batch. */
+  batch(fields: BundleFields, nextHop: string): void {
+    if (!this.enabled) return;
+    const { count, end, texts } = fields;
+    const several = count === 1 ? "" : ", {count} messages";
+    this.#logger.debug(
+      `{sender} to {recipient}${several}, {bytes} bytes, next hop: {nextHop}`,
+      { event: "message", ...namesOf(fields), count, bytes: end - texts, nextHop },
+    );
+  }
+}
+
+function namesOf(
+  { bytes, sender, senderEnd, recipient, recipientEnd }: MessageFields | BundleFields,
+): { sender: string; recipient: string } {
+  return {
+    sender: readName(bytes, sender, senderEnd),
+    recipient: readName(bytes, recipient, recipientEnd),
+  };
+}

@@ -1,0 +1,32 @@
+import { assertEquals } from "@std/assert";
+import { shareOut } from "../../lab/simulator/share_out.ts";
+import { within } from "../p2p/network.ts";
+
+/** A worker that says that a seed is done, but for one at which it computes for ever. */
+const worker = new URL(
+  "data:text/javascript,onmessage = ({ data }) => { while (data === 3); postMessage(data); };",
+);
+
+Deno.test({
+  name: "seeds that are being run are given up when it is told to stop",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  sanitizeExit: true,
+  async fn() {
+    const stop = new AbortController();
+    const done: number[] = [];
+    const sharing = shareOut<number>({
+      worker,
+      from: 1,
+      seeds: 100,
+      workers: 1,
+      message: (seed) => seed,
+      onResult(seed) {
+        done.push(seed);
+        if (seed === 2) setTimeout(() => stop.abort(), 0);
+      },
+    }, stop.signal);
+    await within("the end", sharing);
+    assertEquals(done, [1, 2]);
+  },
+});

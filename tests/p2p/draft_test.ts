@@ -1,0 +1,140 @@
+import { assert, assertEquals } from "@std/assert";
+import { Draft } from "../../p2p/draft.ts";
+
+function test(name: string, fn: () => void | Promise<void>): void {
+  Deno.test({
+    name,
+    permissions: "none",
+    sanitizeOps: true,
+    sanitizeResources: true,
+    sanitizeExit: true,
+    fn: async () => await fn(),
+  });
+}
+
+/** A draft that was fed with that, and what it told meanwhile. */
+function typed(...input: string[]): Draft & { told: string[] } {
+  const told: string[] = [];
+  const draft = new Draft({
+    complete: () => told.push("complete"),
+    clear: () => told.push("clear"),
+    cursorAt: (row, column) => told.push(`cursor at ${row} ${column}`),
+  });
+  input.forEach((part) => draft.feed(part));
+  return Object.assign(draft, { told });
+}
+
+/** A draft with the cursor as `|`. */
+function shown({ text, cursor }: Draft): string {
+  return `${text.slice(0, cursor)}|${text.slice(cursor)}`;
+}
+
+const FAMILY = "👨‍👩‍👧‍👦";
+const LEFT = "\x1b[D";
+const RIGHT = "\x1b[C";
+const BACKSPACE = "\x7f";
+const DELETE = "\x1b[3~";
+
+const edits: [what: string, input: string, result: string][] = [
+  ["characters", "Bob Hällo 漢字 🎉", "Bob Hällo 漢字 🎉|"],
+  ["arrows", `abc${LEFT}${LEFT}x${RIGHT}y`, "axby|c"],
+  ["ctrl-A, -E, -B and -F", "abc\x01x\x06y\x05z\x02\x02w", "xaybw|cz"],
+  ["home and end", "abc\x1b[Hx\x1b[Fy\x1bOHz", "z|xabcy"],
+  ["words", "one two three\x1bb\x1bbx\x1b[1;5Cy", "one xtwo y|three"],
+  ["backspace and delete", `abcd${LEFT}${BACKSPACE}${DELETE}\x08`, "a|"],
+  ["ctrl-W, -U, -K and -Y", "one two\x17x\x15y\x02\x0bz\x19", "zy|"],
+  ["undo", "abc\x7f\x7f\x1f", "ab|"],
+  [
+    "marks, as a part of their character",
+    `e\u0301e\u0301${LEFT}x${BACKSPACE}${BACKSPACE}`,
+    "|e\u0301",
+  ],
+  ["emoji sequences, as one", `a${FAMILY}${FAMILY}b${LEFT}${LEFT}${DELETE}`, `a${FAMILY}|b`],
+  ["flags, as one", `🇩🇪🇫🇷🇮🇹${LEFT}${BACKSPACE}`, "🇩🇪|🇮🇹"],
+];
+for (const [what, input, result] of edits) {
+  test(`draft knows ${what}`, () => {
+    assertEquals(shown(typed(input)), result);
+    // Keys may come one by one, and in pieces.
+    assertEquals(shown(typed(...input)), result);
+    assertEquals(shown(typed(...input.split(""))), result);
+  });
+}
+
+test("draft takes no control character, nor the rest of a key that it does not know", () => {
+  const all = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code));
+  // But those that end the input, enter the line, or begin an escape sequence.
+  const others = ["\x03", "\x04", "\r", "\n", "\x1b"];
+  const controls = all.filter((character) =>
+    !/[ -~]/.test(character) && !others.includes(character)
+  )
+    .join("");
+  assertEquals(typed(controls, "\u2028\u2029").text.trim(), "");
+  const keys = ["\x1b[1;10D", "\x1b[[A", "\x1b[57399u", "\x1b[<0;10;20M", "\x1b[I", "\x1b[15;2~"];
+  assertEquals(typed("a", ...keys, "b", "\x1b[27;5;9~").text, "ab");
+  assertEquals(typed("\x1a").open, true);
+});
+
+test("draft tells of the keys that are not its own", () => {
+  assertEquals(typed("a\tb\x0c\x1b[12;34R").told, ["complete", "clear", "cursor at 11 33"]);
+  assertEquals(typed("a\x1b[Z").text, "a");
+});
+
+test("draft enters lines, and has them back", async () => {
+  const draft = typed("one\rtwo\r\nthree\n");
+  const lines = [await draft.lines.next(), await draft.lines.next(), await draft.lines.next()];
+  assertEquals(lines.map(({ value }) => value), ["one", "two", "three"]);
+  draft.feed("\x1b[A\x1b[A");
+  assertEquals(draft.text, "two");
+  assertEquals(typed("two\rone\rt\x1b[A").text, "two");
+});
+
+for (const [what, key] of [["ctrl-C", "\x03"], ["ctrl-D", "\x04"]] as const) {
+  test(`draft ends at ${what}, and takes nothing after it`, async () => {
+    const draft = typed("one\r", `${key}two\rthree`);
+    assertEquals(await draft.lines.next(), { value: "one", done: false });
+    assertEquals((await draft.lines.next()).done, true);
+    assertEquals([draft.open, draft.text], [false, ""]);
+    draft.insert("four");
+    draft.close();
+    assertEquals(draft.text, "");
+  });
+}
+
+test("draft takes a paste as text: line ends are spaces, and control characters are left out", () => {
+  const pasted = "\x1b[200~Bob one\r\ntwo\nthree\rfour\tfive\x1b[31m six\x03\x1b[0m\x1b[201~!";
+  const result = "Bob one two three four five six!|";
+  assertEquals(shown(typed(pasted)), result);
+  for (let cut = 1; cut < pasted.length; cut++) {
+    const twice = typed(pasted.slice(0, cut), pasted.slice(cut));
+    assertEquals(shown(twice).replace("one  two", "one two"), result, `cut at ${cut}`);
+  }
+});
+
+test("draft takes a long text in no time that a person would notice", () => {
+  const long = "0123456789".repeat(6_000);
+  const start = performance.now();
+  // A terminal hands over 4 KiB at a time.
+  const pieces = long.match(/.{1,4096}/g)!;
+  assertEquals(typed(...pieces).text, long);
+  assertEquals(typed("\x1b[200~", ...pieces, "\x1b[201~").text, long);
+  assertEquals(typed("ab", LEFT, ...pieces).text, `a${long}b`);
+  assertEquals(typed(long, ..."keys".repeat(500)).text, long + "keys".repeat(500));
+  // It took minutes when every character had all those before it measured.
+  assert(performance.now() - start < 10_000);
+});
+
+test("draft has a suggestion that is entered, changed, or gone with what is typed", () => {
+  const suggested = (...input: string[]) => {
+    const draft = typed();
+    draft.suggest("Bob Hello");
+    input.forEach((part) => draft.feed(part));
+    return draft;
+  };
+  assertEquals([suggested().suggested, shown(suggested())], [true, "Bob Hello|"]);
+  assertEquals(shown(suggested("C")), "C|");
+  assertEquals(shown(suggested("\x1b[200~Carol Hi\x1b[201~")), "Carol Hi|");
+  assertEquals(shown(suggested(LEFT, "x")), "Bob Hellx|o");
+  assertEquals(suggested(LEFT).suggested, false);
+  assertEquals(suggested("\r").text, "");
+});

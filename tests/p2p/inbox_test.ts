@@ -1,0 +1,157 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Message } from "@netlab/protocol";
+import type { ClientSession } from "../../p2p/core/client_session.ts";
+import { Incoming } from "../../p2p/core/incoming.ts";
+import { Inbox } from "../../p2p/inbox.ts";
+import { eventually } from "./network.ts";
+
+/** A session that counts. */
+class FakeSession {
+  /** The numbers of the messages that were acknowledged, a list for each time. */
+  readonly acknowledged: number[][] = [];
+  #taken: number[] = [];
+
+  take({ id0, isKept }: Incoming): number {
+    if (isKept) this.#taken.push(id0);
+    return this.#taken.length;
+  }
+
+  acknowledge(): void {
+    if (this.#taken.length > 0) this.acknowledged.push(this.#taken);
+    this.#taken = [];
+  }
+}
+
+/** An inbox with so many messages, numbered from 1. */
+function inboxWith(count: number, isKept = true) {
+  const session = new FakeSession();
+  const inbox = new Inbox(session as unknown as ClientSession, () => {});
+  let number = 0;
+  const receive = () => inbox.receive(incoming(++number, isKept));
+  for (let i = 0; i < count; i++) receive();
+  return { inbox, acknowledged: session.acknowledged, receive };
+}
+
+function incoming(number: number, isKept: boolean): Incoming {
+  const message = { text: `${number}` } as Message;
+  return new Incoming(message, Int32Array.of(number, 0, 0, 0), isKept);
+}
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({
+    name,
+    permissions: "none",
+    sanitizeOps: true,
+    sanitizeResources: true,
+    sanitizeExit: true,
+    fn,
+  });
+}
+
+test("inbox acknowledges a message when the next one is asked for, and not before", async () => {
+  const { inbox, acknowledged, receive } = inboxWith(1);
+  const reader = inbox.reader();
+  assertEquals((await reader.next()).value?.text, "1");
+  // All that is due by now is done.
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(acknowledged, []);
+  const second = reader.next();
+  assertEquals(acknowledged, [[1]]);
+  receive();
+  assertEquals((await second).value?.text, "2");
+  assertEquals(acknowledged, [[1]]);
+  await reader.return!();
+  assertEquals(acknowledged, [[1], [2]]);
+  inbox.end();
+});
+
+test("inbox acknowledges many messages at once, and a few soon", async () => {
+  const { inbox, acknowledged } = inboxWith(250);
+  const reader = inbox.reader();
+  for (let number = 1; number <= 206; number++) await reader.next();
+  assertEquals(acknowledged.map(({ length }) => length), [100, 100]);
+  // The program does not ask for more, but it has taken five that wait for company.
+  await eventually("they are acknowledged", () => acknowledged.length === 3);
+  assertEquals(acknowledged[2], [201, 202, 203, 204, 205]);
+  await reader.return!();
+  assertEquals(acknowledged[3], [206]);
+});
+
+test("inbox counts a message as taken however a loop is left", async () => {
+  const { inbox, acknowledged } = inboxWith(3);
+  const messages = { [Symbol.asyncIterator]: () => inbox.reader() };
+  for await (const _ of messages) break;
+  assertEquals(acknowledged, [[1]]);
+  await assertRejects(
+    async () => {
+      for await (const _ of messages) throw new Error("the body failed");
+    },
+    Error,
+    "the body failed",
+  );
+  assertEquals(acknowledged, [[1], [2]]);
+  await (async () => {
+    for await (const _ of messages) return;
+  })();
+  assertEquals(acknowledged, [[1], [2], [3]]);
+});
+
+test("inbox that is closed acknowledges what was taken, and not what was only handed out", async () => {
+  const { inbox, acknowledged } = inboxWith(5);
+  const reader = inbox.reader();
+  for (let number = 1; number <= 3; number++) await reader.next();
+  await inbox.close();
+  assertEquals(acknowledged, [[1, 2]]);
+  inbox.end();
+  assertEquals((await reader.next()).done, true);
+  await reader.return!();
+  assertEquals(acknowledged, [[1, 2]]);
+});
+
+test("inbox that is closed still counts the message of a loop that waits for nothing else", async () => {
+  const { inbox, acknowledged } = inboxWith(3);
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const { text } of { [Symbol.asyncIterator]: () => inbox.reader() }) seen.push(text);
+  })();
+  await inbox.close();
+  inbox.end();
+  await reading;
+  assertEquals(acknowledged.flat().map(String), seen);
+  assert(seen.length > 0);
+});
+
+test("inbox hands on what a reader asked for who then left", async () => {
+  const { inbox, acknowledged, receive } = inboxWith(0);
+  const [gone, stays] = [inbox.reader(), inbox.reader()];
+  const asked = [gone.next(), gone.next()];
+  await gone.return!();
+  assertEquals((await Promise.all(asked)).map(({ done }) => done), [true, true]);
+  assertEquals((await gone.next()).done, true);
+  const next = stays.next();
+  receive();
+  assertEquals((await next).value?.text, "1");
+  await stays.return!();
+  assertEquals(acknowledged, [[1]]);
+});
+
+test("inbox gives messages in order to a reader who asks for several at once", async () => {
+  const { inbox, acknowledged, receive } = inboxWith(1);
+  const reader = inbox.reader();
+  const asked = [reader.next(), reader.next(), reader.next()];
+  receive();
+  receive();
+  const texts = (await Promise.all(asked)).map(({ value }) => value?.text);
+  assertEquals(texts, ["1", "2", "3"]);
+  await reader.return!();
+  assertEquals(acknowledged.flat(), [1, 2, 3]);
+  await inbox.close();
+});
+
+test("inbox acknowledges nothing of what nobody keeps", async () => {
+  const { inbox, acknowledged } = inboxWith(3, false);
+  const reader = inbox.reader();
+  for (let number = 1; number <= 3; number++) await reader.next();
+  await reader.return!();
+  assertEquals(acknowledged, []);
+});

@@ -1,0 +1,116 @@
+import { assertEquals } from "@std/assert";
+import { complete, nearName, Recipients, typedName } from "../../p2p/recipients.ts";
+import { parseLine } from "../../p2p/chat.ts";
+
+function test(name: string, fn: () => void | Promise<void>): void {
+  Deno.test({ name, permissions: "none", fn: async () => await fn() });
+}
+
+const NAMES = [
+  "Alice",
+  "Ann Lee",
+  "Ann Lowe",
+  "Bob",
+  "Bobby",
+  "Carol B.",
+  "/x",
+  'q"x',
+  'a "b',
+  "李雷",
+];
+const COMMANDS = ["users", "servers", "help", "quit"];
+
+const completions: [before: string, text: string | undefined, choices?: string[]][] = [
+  ["", undefined],
+  ["Al", "Alice "],
+  ["  Al", "Alice "],
+  ["al", "Alice "],
+  ["@al", "Alice "],
+  ["李", "李雷 "],
+  ["Zed", undefined],
+  ["Alice", "Alice "],
+  ["Alice ", undefined],
+  ["Alice H", undefined],
+  ["B", "Bob", ["Bob", "Bobby"]],
+  ["Bob", "Bob", ["Bob", "Bobby"]],
+  ["b", "b", ["Bob", "Bobby"]],
+  ["bobb", "Bobby "],
+  ["Ca", '"Carol B." '],
+  ["ca", '"Carol B." '],
+  ['"ca', '"Carol B." '],
+  ['"Carol B', '"Carol B." '],
+  ['"Carol B."', undefined],
+  ['"', undefined],
+  ["Ann", '"Ann L', ["Ann Lee", "Ann Lowe"]],
+  ['"Ann Le', '"Ann Lee" '],
+  ['"Al', '"Alice" '],
+  ['"/', '"/x" '],
+  ["q", 'q"x '],
+  ["a ", undefined],
+  ["a", "a", ["Alice", "Ann Lee", "Ann Lowe"]],
+  ["/", "/", ["/help", "/quit", "/servers", "/users"]],
+  ["/us", "/users "],
+  ["/US", "/users "],
+  ["/x", undefined],
+  ["/users ", undefined],
+];
+test("complete finds the recipient or the command that a line begins with", () => {
+  for (const [before, text, choices = []] of completions) {
+    const expected = text === undefined ? undefined : { text, choices };
+    assertEquals(complete(before, NAMES, COMMANDS), expected, JSON.stringify(before));
+  }
+});
+
+test("complete writes a name so that a message goes to it", () => {
+  for (const name of NAMES) {
+    const completed = complete(typedName(name) === name ? name : `"${name}`, NAMES, []);
+    const asked = parseLine(`${completed?.text ?? ""} Hello`);
+    const recipient = asked.kind === "message" ? asked.recipient : undefined;
+    // There is no way to type that one.
+    assertEquals(recipient, name === 'a "b' ? undefined : name, name);
+  }
+});
+
+const near: [typed: string, name: string | undefined][] = [
+  ["bob", "Bob"],
+  ["@Bob", "Bob"],
+  ["Bob:", "Bob"],
+  ["Bob,", "Bob"],
+  ["@bOB:", "Bob"],
+  ["bobb", undefined],
+  ["Bo", undefined],
+  ["@", undefined],
+  [":", undefined],
+  ["李雷:", "李雷"],
+  ["max", undefined],
+  ["@max:", undefined],
+  ["@Max", "Max"],
+  ["re\u0301ne\u0301", "Réné"],
+];
+test("nearName finds the one name that is meant", () => {
+  const names = ["Bob", "Alice", "李雷", "Max", "MAX", "Réné"];
+  for (const [typed, name] of near) assertEquals(nearName(typed, names), name, typed);
+});
+
+test("recipients are those that were listed last, and those that were met", async () => {
+  let users: string[] | Error = ["Bob", "Carol"];
+  let asked = 0;
+  const recipients = new Recipients(() => {
+    asked++;
+    return users instanceof Error ? Promise.reject(users) : Promise.resolve(users);
+  });
+  assertEquals([...recipients], []);
+  recipients.meet("Zed");
+  recipients.meet("");
+  const refreshing = recipients.refresh();
+  assertEquals(recipients.refresh(), refreshing);
+  await refreshing;
+  assertEquals([[...recipients], asked], [["Bob", "Carol", "Zed"], 1]);
+  users = new Error("no server");
+  await recipients.refresh();
+  assertEquals([...recipients], ["Bob", "Carol", "Zed"]);
+  users = ["Dave"];
+  await recipients.refresh();
+  assertEquals([...recipients], ["Dave", "Zed"]);
+  assertEquals(["Dave", "Zed", "Bob"].map((name) => recipients.has(name)), [true, true, false]);
+});

@@ -1,0 +1,77 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  Capability,
+  type Frame,
+  FrameType,
+  LinkStateKind,
+  readPeerRegistration,
+  Registration,
+  writeAlive,
+  writeLinkState,
+  writePeerRegistration,
+} from "@netlab/protocol";
+import { RttServer } from "@netlab/rtt/server";
+import { eventually, type RawParty, socketTest as test } from "../p2p/network.ts";
+import { answerQuestion, OddServer } from "./odd_server.ts";
+
+const OWN_ECHO_BYTES = 20;
+
+/** A server that links itself to whoever asks, and does with echoes what a test wants. */
+function oddPeer(echo: (party: RawParty, frame: Frame) => void): OddServer {
+  const id = crypto.randomUUID();
+  const capabilities = [Capability.Session, Capability.Peer, Capability.Echo];
+  return new OddServer({
+    frame(party, frame, { address }) {
+      if (answerQuestion(party, frame, [], capabilities)) return;
+      if (frame.type === FrameType.Echo) return echo(party, frame);
+      if (frame.type === FrameType.Registration && frame.subtype === Registration.Peer) {
+        const { server } = readPeerRegistration(frame.payload);
+        writePeerRegistration(party.out, { server: id, address });
+        const links = [{ server, cost: 1 }];
+        writeLinkState(party.out, { server: id, version: 1, address, links }, 0);
+      } else if (frame.type === FrameType.LinkState && frame.subtype === LinkStateKind.Alive) {
+        writeAlive(party.out);
+      }
+    },
+  });
+}
+
+test("rtt server measures a peer that returns nothing of its echoes, and does not answer its answers", async () => {
+  const lengths: number[] = [];
+  await using peer = oddPeer((party, { payload }) => {
+    lengths.push(payload.length);
+    party.out.frame(FrameType.Echo, 0);
+  });
+  await using server = await RttServer.listen({ peers: [peer.address] });
+  await eventually("it is measured", () => server.peers()[0]?.rttMs !== undefined);
+  await eventually("it is measured again", () => lengths.length >= 7);
+  assertEquals(lengths.filter((length) => length !== OWN_ECHO_BYTES), []);
+  assert(server.peers()[0]!.rttMs! >= 0);
+});
+
+test("rtt server takes a peer's empty answer for that to its first echo, not its last", async () => {
+  let echoes = 0;
+  await using peer = oddPeer((party) => {
+    // The first one is left out. The next one comes after five seconds, and is the only one answered.
+    if (++echoes === 2) party.out.frame(FrameType.Echo, 0);
+  });
+  await using server = await RttServer.listen({ peers: [peer.address] });
+  const rttMs = await eventually("it is measured", () => server.peers()[0]?.rttMs);
+  assert(rttMs! >= 4_900, `${rttMs} ms`);
+});
+
+test("rtt server answers a peer's own echoes, and anybody's, with what they carry", async () => {
+  const answers: string[] = [];
+  let asked = false;
+  await using peer = oddPeer((party, frame) => {
+    const text = new TextDecoder().decode(frame.payload);
+    if (frame.payload.length === OWN_ECHO_BYTES) party.out.forward(frame, 0);
+    else answers.push(text);
+    if (asked) return;
+    asked = true;
+    party.send(FrameType.Echo, 0, 0, 5, 0, 0, "hello");
+  });
+  await using _server = await RttServer.listen({ peers: [peer.address] });
+  await eventually("it is answered", () => answers.length > 0);
+  assertEquals(answers, ["hello"]);
+});
