@@ -58,9 +58,11 @@ export async function playTriangle(tell: (line: string) => void): Promise<Triang
   const round = (event: ServerEvent) =>
     event.address === c!.advertised && event.over === b!.advertised;
   const straight = (event: ServerEvent) => event.address === c!.advertised && !event.over;
-  await said.until(round, 0);
+  await cluster.linked();
   await using pair = await Pair.connect(a!.address, c!.address);
-  const roundMs = await pair.measure();
+  // A server that finds the way round before its own link is up has no change to tell of.
+  await pair.measureBelow(STRAIGHT_MS);
+  const roundMs = await pair.measureBelow(STRAIGHT_MS);
   tell(`A message from A to C takes ${roundMs.toFixed(0)} ms`);
 
   tell("B is killed (kill -9)");
@@ -78,7 +80,7 @@ export async function playTriangle(tell: (line: string) => void): Promise<Triang
   from = said.count;
   await b!.restart();
   await said.until(round, from);
-  const againMs = await pair.measure();
+  const againMs = await pair.measureBelow(STRAIGHT_MS);
   tell(`A message from A to C takes ${againMs.toFixed(0)} ms`);
   return { roundMs, straightMs, againMs, noticedMs, findings: checkHistory(pair.history) };
 }
@@ -153,6 +155,20 @@ class Pair implements AsyncDisposable {
     }
     const sorted = (await Promise.all(times)).sort((x, y) => x - y);
     return sorted[Math.floor(sorted.length / 2)]!;
+  }
+
+  /**
+   * The same, as often as it takes until they are faster than that: on a busy machine, or while the ways
+   * are not known yet, they are slower.
+   */
+  async measureBelow(limitMs: number): Promise<number> {
+    const late = performance.now() + DEADLINE_MS;
+    for (;;) {
+      const ms = await this.measure();
+      if (ms < limitMs) return ms;
+      if (performance.now() < late) continue;
+      throw new Error(`Cannot go on: after ${DEADLINE_MS} ms, messages still take ${ms} ms`);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
