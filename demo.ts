@@ -92,7 +92,7 @@ await runProgram({
 }, async (_, signal) => {
   stop = signal;
   tell(bold("Three servers start, each a process of its own."));
-  await using cluster = await Cluster.start({ servers: 3, processes: true });
+  await using cluster = await unlessAborted(Cluster.start({ servers: 3, processes: true }), stop);
   await unlessAborted(cluster.linked(PATIENCE_MS), stop);
   const [one, two, three] = cluster.servers as [ClusterServer, ClusterServer, ClusterServer];
   for (const { address } of cluster.servers) {

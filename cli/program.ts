@@ -8,6 +8,7 @@
 import { describeError, UsageError } from "./errors.ts";
 import type { Options, OptionValues } from "./options.ts";
 import { OutputError, print, printError } from "./print.ts";
+import type { StopRequest } from "./signals.ts";
 
 /** A program, as `--help` describes it. */
 export interface Program<O extends Options = Options> {
@@ -54,10 +55,20 @@ export async function runProgram<const O extends Options>(
   main: (options: OptionValues<O>, stop: AbortSignal) => Promise<number | void>,
   args: readonly string[] = Deno.args,
 ): Promise<never> {
-  // What nobody awaited is an error of the program like any other.
-  addEventListener("unhandledrejection", (event) => Deno.exit(fail(event.reason)));
-  addEventListener("error", (event) => Deno.exit(fail(event.error)));
-  Deno.exit(asksForVersion(args) ? showVersion(program) : await run(program, main, args));
+  let listening: StopRequest | undefined;
+  const hadTerminal = Deno.stdout.isTerminal();
+  // What nobody awaited is an error of the program like any other. That nothing can be shown any more is a
+  // reason to stop, in good order; once the terminal has gone, much fails for that.
+  const uncaught = (event: Event, error: unknown) => {
+    const isUnseen = error instanceof OutputError || (hadTerminal && !Deno.stdout.isTerminal());
+    if (!isUnseen || !listening) Deno.exit(fail(error));
+    event.preventDefault();
+    listening.stop(error as Error);
+  };
+  addEventListener("unhandledrejection", (event) => uncaught(event, event.reason));
+  addEventListener("error", (event) => uncaught(event, event.error));
+  if (asksForVersion(args)) Deno.exit(showVersion(program));
+  Deno.exit(await run(program, main, args, (stop) => listening = stop));
 }
 
 /** Whether the version is asked for: it is told whatever else is there, so nothing else is loaded. */
@@ -69,21 +80,27 @@ function asksForVersion(args: readonly string[]): boolean {
 }
 
 function showVersion({ name, version }: Program): number {
-  print(`${name} ${version}`);
-  return 0;
+  try {
+    print(`${name} ${version}`);
+    return 0;
+  } catch (error) {
+    return fail(error);
+  }
 }
 
 async function run<const O extends Options>(
   program: Program<O>,
   main: (options: OptionValues<O>, stop: AbortSignal) => Promise<number | void>,
   args: readonly string[],
+  onListening: (stop: StopRequest) => void,
 ): Promise<number> {
   const [{ parseOptions }, { listenForStop, StopError }] = await Promise.all([
     import("./options.ts"),
     import("./signals.ts"),
   ]);
-  const hasTerminal = Deno.stdout.isTerminal();
+  const hadTerminal = Deno.stdout.isTerminal();
   using stop = program.endsAtOnce ? null : listenForStop();
+  if (stop) onListening(stop);
   try {
     const options = await parseOptions(program.options, args);
     if (options.help) {
@@ -92,11 +109,12 @@ async function run<const O extends Options>(
       return 0;
     }
     if (options.version) return showVersion(program);
-    return await main(options as OptionValues<O>, stop?.signal ?? new AbortController().signal) ??
-      0;
+    const signal = stop?.signal ?? new AbortController().signal;
+    const exitCode = await main(options as OptionValues<O>, signal) ?? 0;
+    return signal.reason instanceof OutputError && !hadTerminal ? fail(signal.reason) : exitCode;
   } catch (error) {
     // The terminal has gone, which is why the program was told to stop.
-    if (hasTerminal && stop?.signal.aborted && error instanceof OutputError) return 0;
+    if (hadTerminal && stop?.signal.aborted && error instanceof OutputError) return 0;
     return fail(error, error instanceof StopError ? error.exitCode : undefined);
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { print, printPart } from "./print.ts";
+import { OutputError, print, printPart } from "./print.ts";
 import { untilAborted } from "./signals.ts";
 
 /** How {@linkcode ask} asks. */
@@ -30,7 +30,7 @@ export async function ask(question: string, options: AskOptions = {}): Promise<s
     printPart(`${question}${brackets}: `);
     const line = await readLine(options.signal);
     if (line === undefined) {
-      print();
+      endLine();
       return undefined;
     }
     const answer = line.trim() || options.default;
@@ -38,6 +38,15 @@ export async function ask(question: string, options: AskOptions = {}): Promise<s
     const complaint = options.check?.(answer);
     if (complaint === undefined) return answer;
     print(complaint);
+  }
+}
+
+/** Ends the line of the question, if it can be: the terminal may have gone. */
+function endLine(): void {
+  try {
+    print();
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error;
   }
 }
 

@@ -8,8 +8,10 @@
 
 /** A request to stop, and the handlers that wait for it. */
 export interface StopRequest extends Disposable {
-  /** Aborts when the first signal comes; its reason is a {@linkcode StopError}. */
+  /** Aborts when the first signal comes; its reason is a {@linkcode StopError} then. */
   readonly signal: AbortSignal;
+  /** Aborts the signal for another reason, if it has not aborted yet. */
+  stop(reason: Error): void;
 }
 
 /**
@@ -57,12 +59,16 @@ let take: (signal: Deno.Signal) => void = () => {};
 export function listenForStop(): StopRequest {
   const controller = new AbortController();
   let firstAt = 0;
+  const stop = (reason: Error) => {
+    if (controller.signal.aborted) return;
+    firstAt = performance.now();
+    controller.abort(reason);
+  };
   take = (name) => {
     const exitCode = STOP_SIGNALS[name]!;
-    if (!controller.signal.aborted) {
-      firstAt = performance.now();
-      controller.abort(new StopError(name, exitCode));
-    } else if (performance.now() - firstAt >= TOGETHER_MS) Deno.exit(exitCode);
+    const isSecond = controller.signal.aborted && performance.now() - firstAt >= TOGETHER_MS;
+    if (isSecond) Deno.exit(exitCode);
+    stop(new StopError(name, exitCode));
   };
   const handlers = (Object.keys(STOP_SIGNALS) as Deno.Signal[]).map((name) => {
     const handler = () => take(name);
@@ -71,6 +77,7 @@ export function listenForStop(): StopRequest {
   });
   return {
     signal: controller.signal,
+    stop,
     [Symbol.dispose]: () => handlers.splice(0).forEach((remove) => remove()),
   };
 }

@@ -52,7 +52,9 @@ export async function runLabFailover(
   stop: AbortSignal,
 ): Promise<number> {
   const system = systemOf(named);
-  await using cluster = await Cluster.start({ servers, system, processes: true });
+  // Servers that are being started end with this process.
+  const starting = Cluster.start({ servers, system, processes: true });
+  await using cluster = await unlessAborted(starting, stop);
   await unlessAborted(cluster.linked(), stop);
   const how = drain ? "terminate" : "kill";
   const measuring = measureFailover(cluster, system, clients, how, DEADLINE_MS);

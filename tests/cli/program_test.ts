@@ -117,20 +117,24 @@ test("interrupt does what ctrl-C does, the first time and the second", async () 
   assertEquals([code, stdout], [130, ["stopping"]]);
 });
 
-test("print ends the program quietly when nobody reads on", async () => {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", SAMPLE, "--do", "print for ever"],
-    cwd: new URL("../..", import.meta.url),
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const reader = child.stdout.getReader();
-  assert(!(await reader.read()).done);
-  await reader.cancel();
-  const errors = await new Response(child.stderr).text();
-  assertEquals({ code: (await child.status).code, errors }, { code: 0, errors: "" });
-});
+for (
+  const [what, said] of [["print for ever", ""], ["print in a timer", "in good order\n"]] as const
+) {
+  test(`a program that does "${what}" ends quietly when nobody reads on`, async () => {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", SAMPLE, "--do", what],
+      cwd: new URL("../..", import.meta.url),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    assert(!(await reader.read()).done);
+    await reader.cancel();
+    const errors = await new Response(child.stderr).text();
+    assertEquals({ code: (await child.status).code, errors }, { code: 0, errors: said });
+  });
+}
 
 /** A program whose standard output a module has changed before it runs. */
 const withOutput = (module: string) => ({
@@ -147,6 +151,15 @@ linuxTest("print ends the program with one line when the disk is full", async ()
   assertEquals(stderr, [
     "error: Cannot write to standard output: no space left on device; make room, or write elsewhere",
   ]);
+});
+
+linuxTest("a program that prints in a timer ends in good order when the disk is full", async () => {
+  const args = ["--do", "print in a timer"];
+  const { code, stderr } = await Process.run(SAMPLE, args, withOutput("full_output.ts"));
+  assertEquals([code, stderr], [1, [
+    "in good order",
+    "error: Cannot write to standard output: no space left on device; make room, or write elsewhere",
+  ]]);
 });
 
 linuxTest("print waits for a slow reader of a pipe that does not block", async () => {
@@ -182,17 +195,22 @@ test("ask takes the default, and asks again after an answer that will not do", a
   assertEquals((await second.finished()).stdout[1], 'Color [blue]: color "dark red"');
 });
 
-test("ask gives up when input ends, and at ctrl-C", async () => {
+test("ask gives up when input ends, and at every signal", async () => {
   await using ended = Process.start(SAMPLE, ["--do", "ask"], { permissions: [], stdin: "piped" });
   await ended.endInput();
   const { code, stdout } = await ended.finished();
   assertEquals({ code, stdout }, { code: 0, stdout: ["Color [blue]: ", "no answer"] });
 
-  await using stopped = Process.start(SAMPLE, ["--do", "ask"], { permissions: [], stdin: "piped" });
-  await stopped.write("bad\n");
-  await stopped.waitFor("try again");
-  stopped.kill("SIGINT");
-  assertEquals((await stopped.finished()).stdout.at(-1), "no answer");
+  for (const [signal] of Deno.build.os === "windows" ? [] : signals) {
+    await using stopped = Process.start(SAMPLE, ["--do", "ask"], {
+      permissions: [],
+      stdin: "piped",
+    });
+    await stopped.write("bad\n");
+    await stopped.waitFor("try again");
+    stopped.kill(signal);
+    assertEquals((await stopped.finished()).stdout.at(-1), "no answer");
+  }
 });
 
 test("terminalLogger writes a line of text for people", async () => {

@@ -71,6 +71,13 @@ await runProgram({
     case "print much":
       for (let line = 1; line <= 3_000; line++) print(String(line).repeat(100));
       return 0;
+    case "print in a timer": {
+      const timer = setInterval(() => print("again and again"), 1);
+      await untilAborted(stop);
+      clearInterval(timer);
+      printError("in good order");
+      return 0;
+    }
     case "print for ever":
       for (;;) print("again and again");
     case "ask": {

@@ -16,7 +16,7 @@ import {
 } from "./network.ts";
 
 /** Longer than giving up takes, and shorter than any attempt to connect: milliseconds. */
-const SOON_MS = 2_500;
+const SOON_MS = 4_500;
 
 const reason = new Error("changed my mind");
 

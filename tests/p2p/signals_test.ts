@@ -10,8 +10,8 @@ import { CLIENT, event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
 
 /** The signals that end a program, with the exit codes that shells give them. */
 const SIGNALS = [["SIGHUP", 129], ["SIGINT", 130], ["SIGQUIT", 131], ["SIGTERM", 143]] as const;
-/** Longer than stopping takes, and shorter than whatever a client waits for otherwise: milliseconds. */
-const SOON_MS = 4_000;
+/** Longer than stopping takes, and shorter than a server is waited for that does not answer: milliseconds. */
+const SOON_MS = 4_500;
 
 /** A test that sends signals to programs. */
 function test(name: string, fn: () => Promise<void>): void {
@@ -37,7 +37,7 @@ for (const [signal, exitCode] of SIGNALS) {
     await alice.write("Bob never sent\n");
     await eventually("it is connected", () => server.connections > 0);
     alice.kill(signal);
-    const { code, stdout, stderr } = await alice.finished(SOON_MS);
+    const { code, stdout, stderr } = await alice.finished();
     assertEquals([code, stdout], [exitCode, []]);
     assertEquals(stderr, [`error: Cannot go on: told to stop by ${signal}`]);
   });
@@ -88,7 +88,7 @@ test("p2p client program that is told to stop says what is not safe, and ends wi
   await alice.endInput();
   await eventually("both are on their way", () => count === 2);
   alice.kill("SIGTERM");
-  const { code, stdout } = await alice.finished(SOON_MS);
+  const { code, stdout } = await alice.finished();
   assertEquals([code, stdout], [1, [
     "Cannot confirm the message to Bob: told to stop; it was: one",
     "Cannot confirm the message to Carol C.: told to stop; it was: two words",
@@ -110,7 +110,7 @@ test("p2p client program that is told to stop sends nothing more, and says what"
   await alice.write("/users\nBob never sent\n\nBob\n/servers\nBob neither\n");
   await eventually("it waits for the users", () => asked);
   alice.kill("SIGTERM");
-  const { code, stdout } = await alice.finished(SOON_MS);
+  const { code, stdout } = await alice.finished();
   assertEquals([code, stdout, sent], [1, [
     "Cannot send the message to Bob: told to stop; it was: never sent",
     "Cannot send the message to Bob: told to stop; it was: neither",
