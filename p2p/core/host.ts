@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { FrameWriter } from "@netlab/protocol";
-import type { Logger } from "../logger.ts";
-import type { Link } from "./link.ts";
+import type { FrameWriter } from "@netlab/protocol/codec";
+import type { Logger } from "./logger.ts";
+import type { Link } from "./connection.ts";
 import type { MessageLog } from "./message_log.ts";
 
 /** One connection, as the core sees it. `FrameConnection` of `@netlab/protocol` is one. */

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type BundleFields, type MessageFields, readName } from "@netlab/protocol";
-import type { Logger } from "../logger.ts";
+import { type BundleFields, type MessageFields, readName } from "@netlab/protocol/codec";
+import type { Logger } from "./logger.ts";
 
 /** The next hop of a message for a user of this server. */
 export const HERE = "here";
