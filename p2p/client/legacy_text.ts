@@ -5,18 +5,18 @@
  *
  * @module
  */
-import { type Message, whyNotAName } from "@netlab/protocol";
+import { MAX_NAME_BYTES, type Message, whyNotAName } from "@netlab/protocol";
 
 /** The longest text that is put together; the rest of a longer one is a message of its own. Bytes. */
 const MAX_BYTES = 64 * 1024;
-/** A read that brings less has brought the end of a text: reads are at least this long. Bytes. */
+/** A read of at least this length may have brought a part of what was there: bytes. */
 const FULL_READ_BYTES = 512;
-/** A text of up to this length comes in one TCP segment: the rest of it is there already. Bytes. */
-const SEGMENT_BYTES = 1_200;
-/** How long the rest of it is waited for: milliseconds. */
-const SAME_SEGMENT_MS = 20;
+/** A text of up to this length comes in one TCP segment, or in few: bytes. */
+const SHORT_BYTES = 1_200;
+/** How long the rest of a short text is waited for: milliseconds. */
+const SHORT_WAIT_MS = 20;
 /** The same for a longer text, of which each part may take a round trip: milliseconds. */
-const NEXT_SEGMENT_MS = 250;
+const LONG_WAIT_MS = 250;
 
 /** Puts texts together. */
 export class LegacyTexts {
@@ -24,6 +24,8 @@ export class LegacyTexts {
   readonly #decoder = new TextDecoder();
   #text = "";
   #bytes = 0;
+  /** How long the last read was, and when it came: bytes, and milliseconds. */
+  #last = { bytes: 0, at: 0 };
   /** Whether a text was cut here because it was too long. */
   #isRest = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -36,15 +38,20 @@ export class LegacyTexts {
   /** A read brought these bytes. */
   add(bytes: Uint8Array): void {
     clearTimeout(this.#timer);
+    const now = performance.now();
+    const isSameRead = this.#last.bytes >= FULL_READ_BYTES && now - this.#last.at < SHORT_WAIT_MS;
+    this.#last = { bytes: bytes.length, at: now };
     for (let at = 0; at < bytes.length;) {
       const part = bytes.subarray(at, at + MAX_BYTES - this.#bytes);
+      const text = this.#decoder.decode(part, { stream: true });
+      // What begins with a name is another text, unless the read before it was too short for all of this one.
+      if (at === 0 && this.#bytes > 0 && !isSameRead && senderEnd(text) > 0) this.#deliver(false);
       at += part.length;
       this.#bytes += part.length;
-      this.#text += this.#decoder.decode(part, { stream: true });
-      if (this.#bytes === MAX_BYTES) this.#deliver(true);
+      this.#text += text;
+      if (this.#bytes >= MAX_BYTES) this.#deliver(true);
     }
-    if (bytes.length < FULL_READ_BYTES) return this.#deliver(false);
-    const ms = this.#bytes <= SEGMENT_BYTES ? SAME_SEGMENT_MS : NEXT_SEGMENT_MS;
+    const ms = this.#bytes <= SHORT_BYTES ? SHORT_WAIT_MS : LONG_WAIT_MS;
     this.#timer = setTimeout(() => this.#deliver(false), ms);
   }
 
@@ -69,13 +76,20 @@ export class LegacyTexts {
  * of a long text, the sender is the empty string.
  */
 export function legacyMessage(text: string, isRest: boolean, recipient: string): Message {
-  const colon = isRest ? -1 : text.indexOf(": ");
-  const sender = text.slice(0, Math.max(0, colon));
-  const isNamed = colon > 0 && whyNotAName(sender) === undefined;
+  const end = isRest ? 0 : senderEnd(text);
   return {
     id: crypto.randomUUID(),
-    sender: isNamed ? sender : "",
+    sender: text.slice(0, end),
     recipient,
-    text: isNamed ? text.slice(colon + 2) : text,
+    text: end > 0 ? text.slice(end + SEPARATOR.length) : text,
   };
+}
+
+const SEPARATOR = ": ";
+
+/** Where the name ends with which a text begins; 0 when it begins with none. */
+function senderEnd(text: string): number {
+  // A name has 255 bytes at most.
+  const end = text.slice(0, MAX_NAME_BYTES + SEPARATOR.length).indexOf(SEPARATOR);
+  return end > 0 && whyNotAName(text.slice(0, end)) === undefined ? end : 0;
 }

@@ -17,9 +17,9 @@ import {
   Information,
   isAddress,
   NetlabError,
+  readAnyItems,
   readCapabilities,
   readError,
-  readItems,
   readServers,
   readSessionWelcome,
   reasonOf,
@@ -226,7 +226,7 @@ export class Attachment implements Outlet {
     writeInformationRequest(this.out, Information.Servers);
     try {
       const { payload } = await this.#answer();
-      this.#events.servers(readItems(payload, "list of servers").filter(isAddress));
+      this.#events.servers(readAnyItems(payload).filter(isAddress));
     } catch (error) {
       // Who does not answer that may serve users all the same.
       if (!(error instanceof NetlabError && error.code === ErrorCode.TimedOut)) throw error;

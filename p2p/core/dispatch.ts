@@ -31,6 +31,9 @@ import type { Receipts } from "./durable/receipts.ts";
 import type { Relay } from "./routing/router.ts";
 import type { RoutingCore } from "./routing_core.ts";
 
+/** So much of the words of another party is logged: UTF-16 units. */
+const MAX_LOGGED = 200;
+
 /** What a core does with frames of one type. */
 export interface FrameRule {
   /** What the server says it can do because of this rule: a word of `Capability`. */
@@ -167,7 +170,11 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
   #hearError(link: Link, frame: Frame): void {
     const { code, message } = readError(frame);
     const from = link.address || link.name || link.remoteHost;
-    this.#core.logger.warn("{from} says: {message}", { from, message, code });
+    this.#core.logger.warn("{from} says: {message}", {
+      from,
+      message: message.length > MAX_LOGGED ? `${message.slice(0, MAX_LOGGED)} …` : message,
+      code,
+    });
   }
 }
 

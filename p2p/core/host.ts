@@ -27,6 +27,12 @@ export interface Port {
 
 /** What the core wants to hear about a connection that it asked for. */
 export interface Dial {
+  /**
+   * How long a close waits for the other side to end as well: milliseconds.
+   *
+   * @default {what the host finds fit}
+   */
+  readonly lingerMs?: number;
   /** It is there; the link under which its frames are to be handed over. */
   connected(port: Port): Link;
   /** It could not be made; why, as the end of a sentence. */

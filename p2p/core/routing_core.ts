@@ -372,18 +372,18 @@ export class RoutingCore {
   #tellOfRest(): void {
     const { size: count } = this.#mailbox;
     if (count === 0) return;
-    const messages = count === 1 ? "1 message" : `${count} messages`;
+    const [messages, are, them, stay] = count === 1
+      ? ["1 message", "is", "it", "stays"]
+      : [`${count} messages`, "are", "them", "stay"];
     if (this.#durable) {
-      return this.logger.info(`${messages} stay in the data folder until the next start`, {
+      return this.logger.info(`${messages} ${stay} in the data folder until the next start`, {
         event: "storage.left",
         count,
       });
     }
     this.logger.warn(
-      `${messages} in memory ${
-        count === 1 ? "is" : "are"
-      } lost: no other server could take them; ` +
-        "a server that is started with --data DIR keeps them",
+      `${messages} in memory ${are} lost: no other server could take ${them}; ` +
+        `a server that is started with --data DIR keeps ${them}`,
       { event: "storage.lost", count },
     );
   }

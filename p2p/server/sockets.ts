@@ -41,6 +41,8 @@ export class Sockets {
   readonly #dials = new Set<Promise<void>>();
   #nextTick: AbortSignal | undefined;
   readonly #acceptor: Acceptor<Deno.TcpConn>;
+  /** Ends what is being dialled. */
+  readonly #end = new AbortController();
   #closed = false;
 
   /** Listens, and looks for peers; `store` is where messages are written down. Errors as of `P2pServer.listen`. */
@@ -93,6 +95,7 @@ export class Sockets {
   /** Has the core sign off, lets pending bytes out, and closes all connections. Once. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#end.abort();
     const accepting = this.#acceptor.close();
     this.core.close();
     await Promise.all([accepting, ...this.#dials]);
@@ -119,8 +122,9 @@ export class Sockets {
     this.#run(connection, this.core.accepted(connection, remoteHost));
   }
 
-  #dial(address: string, { connected, failed }: Dial): void {
-    const dialling = dial(address).then(
+  #dial(address: string, { lingerMs, connected, failed }: Dial): void {
+    const options = lingerMs === undefined ? {} : { lingerMs };
+    const dialling = dial(address, this.#end.signal, options).then(
       (connection) => {
         if (this.#closed) return connection.abort();
         this.core.setTime(now());

@@ -16,7 +16,9 @@ export function typedName(name: string): string {
 
 /** The name that was probably meant by one that nobody has: `Bob` for `bob`, `@Bob` or `Bob:`. */
 export function nearName(typed: string, names: Iterable<string>): string | undefined {
-  const bare = typed.replace(/^@/, "").replace(/[:,]+$/, "");
+  let end = typed.length;
+  while (end > 0 && ":,".includes(typed[end - 1]!)) end--;
+  const bare = typed.slice(typed.startsWith("@") ? 1 : 0, end);
   if (bare === "") return undefined;
   const known = [...names];
   if (known.includes(bare)) return bare;
@@ -43,7 +45,9 @@ export function complete(
   const typed = quoted ?? /^\s*@?([^\s"]\S*)$/.exec(before)?.[1];
   if (typed === undefined) return undefined;
   // There is no way to type some names that contain quotation marks.
-  const possible = [...names].filter((name) => !/^"|".*\s|\s.*"/.test(name));
+  const possible = [...names].filter((name) =>
+    !name.startsWith('"') && !(name.includes('"') && /\s/.test(name))
+  );
   return choose(
     before,
     typed,

@@ -6,7 +6,7 @@
  */
 import { parseAddress } from "../codec/address.ts";
 import { ErrorCode, NetlabError } from "../codec/errors.ts";
-import { FrameConnection } from "./frame_connection.ts";
+import { FrameConnection, type FrameConnectionOptions } from "./frame_connection.ts";
 
 /** How long opening a connection may take: milliseconds. */
 const CONNECT_MS = 5_000;
@@ -15,6 +15,7 @@ const CONNECT_MS = 5_000;
  * Opens a TCP connection to `address`, `host:port`.
  *
  * @param stop Gives up when it aborts.
+ * @param options Limits of the connection.
  * @throws {unknown} The reason of `stop` when it aborts.
  * @throws {TypeError} When the text is not an address.
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when nothing can be reached there,
@@ -22,14 +23,18 @@ const CONNECT_MS = 5_000;
  *   as its cause.
  * @throws {Deno.errors.NotCapable} When the program may not use that address.
  */
-export async function dial(address: string, stop?: AbortSignal): Promise<FrameConnection> {
+export async function dial(
+  address: string,
+  stop?: AbortSignal,
+  options?: FrameConnectionOptions,
+): Promise<FrameConnection> {
   const { hostname, port } = parseAddress(address);
   const deadline = AbortSignal.timeout(CONNECT_MS);
   const signal = stop ? AbortSignal.any([deadline, stop]) : deadline;
   try {
     const conn = await Deno.connect({ hostname, port, signal });
     conn.setNoDelay(true);
-    return new FrameConnection(conn);
+    return new FrameConnection(conn, options);
   } catch (cause) {
     if (stop?.aborted) throw stop.reason;
     if (cause instanceof Deno.errors.NotCapable) throw cause;

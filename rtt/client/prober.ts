@@ -15,6 +15,7 @@ import {
   Information,
   isAddress,
   NetlabError,
+  readAnyItems,
   readCapabilities,
   readError,
   readLoad,
@@ -30,6 +31,10 @@ import { EchoTimes, readEcho, writeEcho } from "../core/echo_times.ts";
  */
 export const ASK_MS = 5_000;
 
+/** A server that sends so much without an answer in it is given up: bytes. */
+const MAX_UNASKED_BYTES = 1024 * 1024;
+/** What a frame counts beside its payload, for even an empty one costs time: bytes. */
+const FRAME_COST_BYTES = 100;
 /** An answer that takes longer is a miss, for now; it still counts when it comes. Milliseconds. */
 const PROBE_MS = 1_000;
 /** What a server says of why it cannot be measured is cut off here: UTF-16 units. */
@@ -149,7 +154,7 @@ const NO_RTT_SERVER = "not an rtt server";
 
 /** The addresses in a list of servers; whatever else is in it is no reason not to measure who sent it. */
 function readAddresses(payload: Uint8Array): string[] {
-  return new TextDecoder().decode(payload).split("\0").filter(isAddress);
+  return readAnyItems(payload).filter(isAddress);
 }
 
 function cannotMeasure(server: string, code: number, reason: string): NetlabError {
@@ -177,6 +182,8 @@ class ServerProbe {
     | undefined;
   readonly #echoes = new EchoTimes();
   #heardAt = 0;
+  /** How much came since the last answer: bytes. */
+  #unaskedBytes = 0;
   #ended: NetlabError | undefined;
 
   constructor(server: string, connection: FrameConnection) {
@@ -247,10 +254,13 @@ class ServerProbe {
     if (this.#ended) throw this.#ended;
     stop.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const answered = () => this.#unaskedBytes = 0;
     this.#waiting = {
       take(frame, echoMs) {
         const answer = read(frame, echoMs);
-        if (answer !== undefined) resolve(answer);
+        if (answer === undefined) return;
+        answered();
+        resolve(answer);
       },
       fail: reject,
     };
@@ -279,6 +289,13 @@ class ServerProbe {
 
   #received(frame: Frame): void {
     this.#heardAt = performance.now();
+    this.#unaskedBytes += FRAME_COST_BYTES + frame.end - frame.start;
+    if (this.#unaskedBytes > MAX_UNASKED_BYTES) {
+      // Whoever floods this client would spoil what it measures of the others.
+      return this.#connection.abort(
+        cannotMeasure(this.#server, ErrorCode.Unsupported, "it sends what nobody asked for"),
+      );
+    }
     switch (frame.type) {
       case FrameType.Echo:
         return this.#waiting?.take(frame, this.#echoed(frame));

@@ -33,7 +33,8 @@ export async function ask(question: string, options: AskOptions = {}): Promise<s
       endLine();
       return undefined;
     }
-    const answer = line.trim() || options.default;
+    // A terminal that is not read key by key takes Tab for text: here it completes nothing, and adds nothing.
+    const answer = line.replaceAll("\t", "").trim() || options.default;
     if (answer === undefined) continue;
     const complaint = options.check?.(answer);
     if (complaint === undefined) return answer;

@@ -10,6 +10,7 @@ import {
 } from "@netlab/terminal";
 import { readTrace } from "../../lab/flap/trace.ts";
 import { Chat, parseLine } from "../../p2p/terminal/chat.ts";
+import { complete, nearName, typedName } from "../../p2p/terminal/recipients.ts";
 import { legacyMessage } from "../../p2p/client/legacy_text.ts";
 import { reasonOf } from "@netlab/protocol";
 import * as protocol from "@netlab/protocol";
@@ -44,6 +45,10 @@ const functions: Record<string, (text: string) => unknown> = {
   "Chat.describe": (reason) => Chat.describe({ state: "reconnecting", reason }),
   replyTo,
   finalReplyTo,
+  nearName: (text) => nearName(text, ["Bob", text.slice(1)]),
+  "complete before a name": (text) => complete(text, ["Bob", text], ["users"]),
+  "complete a quoted name": (text) => complete(`"${text}`, ["Bob", text], ["users"]),
+  typedName,
   legacyMessage: (text) => legacyMessage(text, false, "Nina"),
   reasonOf,
   whyNot: (text) => whyNot(new Error(text)),

@@ -23,7 +23,7 @@ import type { Context } from "../host.ts";
 import type { Link } from "../connection.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
-import { HERE, TO_LEGACY } from "../message_log.ts";
+import { HERE, toLegacy } from "../message_log.ts";
 import { delivered, type Receipts, refused, sent } from "./receipts.ts";
 import { REFUSE_BYTES } from "../routing/router.ts";
 import type { Takeover } from "./handoff.ts";
@@ -128,8 +128,7 @@ export class Arrival {
       return this.#answer(origin, refused(id, ErrorCode.NoSuchUser, "the recipient has left"));
     }
     const message = fields.bytes.subarray(fields.id, fields.end);
-    this.#context.messageLog.message(fields, TO_LEGACY);
-    legacy.forward(recipient, id, message, (failure) => {
+    const isNew = legacy.forward(recipient, id, message, (failure) => {
       if (failure === undefined) handOver.markSent(id, this.#context.now);
       this.#answer(
         origin,
@@ -137,6 +136,7 @@ export class Arrival {
       );
       this.#parts.onAnswers();
     });
+    if (isNew) this.#context.messageLog.message(fields, toLegacy(legacy.addressesOf(recipient)));
   }
 
   /** A user of this server has taken the message with that id: 16 bytes as four numbers. */

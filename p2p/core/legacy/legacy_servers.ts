@@ -14,7 +14,7 @@ import {
   MessageKind,
   NIL_UUID,
   parseAddress,
-  readItems,
+  readAnyItems,
   UserKind,
   type UserRecord,
   whyNotAName,
@@ -33,6 +33,12 @@ const ASK_EVERY_MS = 1_000;
 const ANSWER_MS = 3_000;
 /** How many messages may wait for one legacy server. */
 const MAX_WAITING = 1_000;
+
+/**
+ * How long a legacy server may take to end a connection that carried one frame: milliseconds. Some end none,
+ * or end it when the next one comes; the next message waits for that, so that their order holds.
+ */
+const COURIER_MS = 100;
 
 /** A message on its way to a legacy server. */
 interface Errand {
@@ -106,12 +112,12 @@ export class LegacyServers {
     if (!neighbour) return;
     neighbour.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
-      for (const address of readItems(frame.payload, "list of servers").filter(isAddress)) {
+      for (const address of readAnyItems(frame.payload).filter(isAddress)) {
         this.#mesh.discovery.learn(address);
       }
     } else if (frame.subtype === Information.Users) {
       // One name that is none must not hide the others.
-      const names = readItems(frame.payload, "list of users").filter((name) => !whyNotAName(name));
+      const names = readAnyItems(frame.payload).filter((name) => !whyNotAName(name));
       this.#update(neighbour, new Set(names));
     }
   }
@@ -135,12 +141,19 @@ export class LegacyServers {
    * Sends a message, as it stands in the payload of type 3, to every legacy server that lists its
    * recipient, behind those that wait for it: a user who has moved is listed by several. `done` hears
    * when the first of them has taken it, or why none did. A copy of one that waits is dropped.
+   *
+   * @returns Whether it was not dropped.
    */
-  forward(name: string, id: string, message: Uint8Array, done: (failure?: string) => void): void {
+  forward(
+    name: string,
+    id: string,
+    message: Uint8Array,
+    done: (failure?: string) => void,
+  ): boolean {
     const neighbours = this.#with(name);
-    if (neighbours.length === 0) return done("the recipient has left");
     const waitsFor = ({ errands }: Neighbour) => errands.some((errand) => errand.id === id);
-    if (neighbours.some(waitsFor)) return;
+    if (neighbours.some(waitsFor)) return false;
+    if (neighbours.length === 0) done("the recipient has left");
     const copy = message.slice();
     let open = neighbours.length;
     let isDone = false;
@@ -158,6 +171,12 @@ export class LegacyServers {
       neighbour.errands.push({ id, message: copy, done: finish });
       if (neighbour.errands.length === 1) this.#next(neighbour);
     }
+    return true;
+  }
+
+  /** The addresses of the legacy servers next to this one that list a user. */
+  addressesOf(name: string): string[] {
+    return this.#with(name).map(({ address }) => address);
   }
 
   /** Something changed about where these users are: those who hold their names nowhere are spoken for. */
@@ -254,6 +273,7 @@ export class LegacyServers {
   #send(address: string, write: (port: Port) => void, done: (failure?: string) => void): void {
     const context = this.#context;
     const dial: Dial = {
+      lingerMs: COURIER_MS,
       connected: (port) => {
         const link = new Link(port, "", address, context.now);
         link.role = "courier";

@@ -25,7 +25,7 @@ import type { HandOver } from "./local_delivery.ts";
 import type { Context } from "../host.ts";
 import type { Link } from "../connection.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
-import { HERE, TO_LEGACY } from "../message_log.ts";
+import { HERE, toLegacy } from "../message_log.ts";
 import { type Receipts, refused } from "../durable/receipts.ts";
 import type { NameTable } from "../dedup/name_table.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";
@@ -242,13 +242,13 @@ export class Relay {
   /** Gives a message to the legacy servers beside this one. */
   #handOn(fields: MessageFields, isOnlyPlace: boolean): void {
     const { handOver, legacy, receipts } = this.#parts;
+    const { messageLog } = this.#context;
     if (handOver.wasTaken(fields)) return;
     const id = messageId(fields);
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const sender = senderOf(fields);
     const message = fields.bytes.subarray(fields.id, fields.end);
-    this.#context.messageLog.message(fields, TO_LEGACY);
-    legacy.forward(recipient, id, message, (failure) => {
+    const isNew = legacy.forward(recipient, id, message, (failure) => {
       if (failure === undefined) return handOver.markSent(id, this.#context.now);
       // Elsewhere it may have arrived.
       if (!isOnlyPlace) return;
@@ -256,6 +256,7 @@ export class Relay {
       receipts.toUser(sender, refused(id, ErrorCode.NoSuchUser, reason));
       receipts.flush();
     });
+    if (isNew) messageLog.message(fields, toLegacy(legacy.addressesOf(recipient)));
   }
 
   /**

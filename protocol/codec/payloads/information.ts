@@ -56,14 +56,17 @@ export function writeInformationResponse(
   out.end();
 }
 
-/**
- * The items of an information response, whatever they are; `what` is what it should be, for the error.
- *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when they are not UTF-8.
- */
-export function readItems(payload: Uint8Array, what: string): string[] {
+function readItems(payload: Uint8Array, what: string): string[] {
   if (payload.length === 0) return [];
   return readText(payload, 0, payload.length, what).split("\0");
+}
+
+/**
+ * The items of an information response from a party that may put anything there: what is not UTF-8 becomes
+ * U+FFFD. The caller leaves out what is no address or no name.
+ */
+export function readAnyItems(payload: Uint8Array): string[] {
+  return payload.length === 0 ? [] : new TextDecoder().decode(payload).split("\0");
 }
 
 /**
