@@ -3,7 +3,7 @@
  * from the buffer in which they were read to the buffer from which they are written. It takes only what
  * is in order in every respect; at the first frame that is not, it stops, and the relay decides about
  * that one, with the same outcome where both could. So nothing here says no, and whoever reads for the
- * rules reads `relay.ts`. What each step costs stands in `docs/performance.md`.
+ * rules reads `router.ts`. What each step costs stands in `docs/performance.md`.
  *
  * @module
  */
