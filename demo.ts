@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { bold, cyan, dim, green, print, runProgram, unlessAborted, yellow } from "@netlab/cli";
+import { bold, cyan, dim, green, print, runProgram, unlessAborted, yellow } from "@netlab/terminal";
 import { Cluster, type ClusterServer } from "@netlab/lab";
 import { P2pClient } from "@netlab/p2p/client";
 import p2p from "./p2p/deno.json" with { type: "json" };

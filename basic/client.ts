@@ -190,7 +190,7 @@ function reasonOf(error: unknown): string {
 
 /** The program. What it needs beyond the library is loaded here, so that the library stays small. */
 async function main(): Promise<never> {
-  const { runProgram } = await import("@netlab/cli/program");
+  const { runProgram } = await import("@netlab/terminal/program");
   const { default: config } = await import("./deno.json", { with: { type: "json" } });
 
   return await runProgram({
@@ -231,7 +231,7 @@ async function main(): Promise<never> {
     ],
   }, async ({ server, json, watch, every }, stop) => {
     // Nothing of this is needed to show the help or the version.
-    const { dim, print, UsageError } = await import("@netlab/cli");
+    const { dim, print, UsageError } = await import("@netlab/terminal");
     const { greetingTable } = await import("./report.ts");
     if (every !== undefined && !watch) throw new UsageError("Option --every goes with --watch");
     const addresses = server.length > 0

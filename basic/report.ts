@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { green, table, yellow } from "@netlab/cli";
+import { green, table, yellow } from "@netlab/terminal";
 import type { Greeting } from "./client.ts";
 
 /** Greetings as a table, a line each: server, answer, time taken. */

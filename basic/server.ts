@@ -182,7 +182,7 @@ function closeQuietly(conn: Deno.TcpConn): void {
 
 /** The program. What it needs beyond the library is loaded here, so that the library stays small. */
 async function main(): Promise<never> {
-  const { runProgram } = await import("@netlab/cli/program");
+  const { runProgram } = await import("@netlab/terminal/program");
   const { default: config } = await import("./deno.json", { with: { type: "json" } });
 
   return await runProgram({
@@ -215,7 +215,7 @@ async function main(): Promise<never> {
   }, async ({ host, port, index, ports }, stop) => {
     // Nothing of this is needed to show the help or the version.
     const { listenOn, listenOnFirstFree, print, untilAborted, UsageError } = await import(
-      "@netlab/cli"
+      "@netlab/terminal"
     );
     const { greetAll } = await import("./client.ts");
     const { greetingTable } = await import("./report.ts");

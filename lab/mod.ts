@@ -5,10 +5,10 @@
  *
  * @module
  */
-export * from "./checker.ts";
-export * from "./cluster.ts";
-export * from "./fault_proxy.ts";
-export * from "./ports.ts";
-export * from "./process.ts";
-export { formatFindings } from "./report.ts";
-export type { Faults } from "./faults.ts";
+export * from "./checker/checker.ts";
+export * from "./cluster/cluster.ts";
+export * from "./proxy/fault_proxy.ts";
+export * from "./cluster/ports.ts";
+export * from "./cluster/process.ts";
+export { formatFindings } from "./checker/report.ts";
+export type { Faults } from "./proxy/faults.ts";

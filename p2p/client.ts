@@ -9,13 +9,13 @@
 import type { Message } from "@netlab/protocol";
 import { DEFAULT_HOST, DEFAULT_PORTS, parseAddress } from "@netlab/protocol/address";
 import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
-import type { ClientSession, Inbox, Outbox, Posting, Roaming } from "./client_parts.ts";
-import type { Sent } from "./outbox.ts";
-import type { ClientStatus } from "./roaming.ts";
+import type { ClientSession, Inbox, Outbox, Posting, Roaming } from "./client/client_parts.ts";
+import type { Sent } from "./client/outbox.ts";
+import type { ClientStatus } from "./client/roaming.ts";
 
 export type { Message } from "@netlab/protocol";
-export type { DeliveryStatus, Sent } from "./outbox.ts";
-export type { ClientStatus } from "./roaming.ts";
+export type { DeliveryStatus, Sent } from "./client/outbox.ts";
+export type { ClientStatus } from "./client/roaming.ts";
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
 export interface P2pClientOptions {
@@ -116,7 +116,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     } = this.#options;
     for (const server of servers) parseAddress(server);
     const { checkName, ClientSession, Inbox, MessageIds, Outbox, Posting, Roaming } = await import(
-      "./client_parts.ts"
+      "./client/client_parts.ts"
     );
     checkName(name);
     const newIds = () => new MessageIds((bytes) => crypto.getRandomValues(bytes));
@@ -196,7 +196,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /** The names of all users that can be written to. Errors as {@linkcode P2pClient.servers} has them. */
   async users(): Promise<string[]> {
-    const { askUsers } = await import("./ask.ts");
+    const { askUsers } = await import("./client/ask.ts");
     return await askUsers(this.#attachedTo());
   }
 
@@ -207,7 +207,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
    */
   async servers(): Promise<string[]> {
-    const { askServers } = await import("./ask.ts");
+    const { askServers } = await import("./client/ask.ts");
     return await askServers(this.#attachedTo());
   }
 
@@ -297,7 +297,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 }
 
 if (import.meta.main) {
-  const { runClientProgram } = await import("./client_program.ts");
+  const { runClientProgram } = await import("./terminal/client_program.ts");
   const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
   await runClientProgram({
     name: "netlab p2p client",

@@ -20,5 +20,5 @@
  * @module
  */
 export * from "./client.ts";
-export * from "./logger.ts";
+export * from "./core/logger.ts";
 export * from "./server.ts";

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { FrameRule } from "./core/frame_rules.ts";
-import type { LinkCosts } from "./core/link_costs.ts";
-import type { MailboxLimits } from "./core/mailbox.ts";
+import type { FrameRule } from "./core/dispatch.ts";
+import type { LinkCosts } from "./core/mesh/link_costs.ts";
+import type { MailboxLimits } from "./core/mailbox/mailbox.ts";
 import type { RoutingCore } from "./core/routing_core.ts";
-import { type Logger, silentLogger } from "./logger.ts";
-import type { Sockets } from "./sockets.ts";
+import { type Logger, silentLogger } from "./core/logger.ts";
+import type { Sockets } from "./server/sockets.ts";
 
 /** How a {@linkcode P2pServer} listens, and whom it looks for. */
 export interface P2pServerOptions {
@@ -124,11 +124,11 @@ export class P2pServer implements AsyncDisposable {
    */
   static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
     // Who asks the program for its version needs none of this, and most servers need no database.
-    const { Sockets } = await import("./sockets.ts");
+    const { Sockets } = await import("./server/sockets.ts");
     if (options.data === undefined) {
       return new P2pServer(new Sockets(options, undefined), undefined);
     }
-    const { MailDatabase } = await import("./mail_database.ts");
+    const { MailDatabase } = await import("./server/sqlite_store.ts");
     const store = MailDatabase.open(options.data, options.logger ?? silentLogger);
     try {
       return new P2pServer(new Sockets(options, store), store);
@@ -205,7 +205,7 @@ export class P2pServer implements AsyncDisposable {
 }
 
 if (import.meta.main) {
-  const { runServerProgram } = await import("./server_program.ts");
+  const { runServerProgram } = await import("./terminal/server_program.ts");
   const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
   await runServerProgram(
     {

@@ -16,20 +16,7 @@
  *
  * @module
  */
-export * from "./accept.ts";
-export * from "./address.ts";
-export * from "./bundle.ts";
-export * from "./error_frame.ts";
-export * from "./errors.ts";
-export * from "./frame.ts";
-export * from "./frame_connection.ts";
-export * from "./frame_decoder.ts";
-export * from "./frame_writer.ts";
-export * from "./information.ts";
-export * from "./link_state.ts";
-export * from "./message.ts";
-export * from "./presence.ts";
-export * from "./receipt.ts";
-export * from "./registration.ts";
-export * from "./text.ts";
-export * from "./uuid.ts";
+export * from "./codec/mod.ts";
+export * from "./transport/accept.ts";
+export * from "./transport/dial.ts";
+export * from "./transport/frame_connection.ts";

@@ -7,9 +7,9 @@
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
 import { type ClientStatus, P2pClient, type P2pClientOptions } from "@netlab/p2p/client";
-import type { Round, Rounds, RoundsOptions } from "./rounds.ts";
+import type { Round, Rounds, RoundsOptions } from "./client/rounds.ts";
 
-export type { Round } from "./rounds.ts";
+export type { Round } from "./client/rounds.ts";
 
 /** Who an {@linkcode RttClient} is, where it looks for servers, and how it chooses. */
 export interface RttClientOptions extends Omit<P2pClientOptions, "rank">, RoundsOptions {
@@ -79,7 +79,7 @@ export class RttClient extends P2pClient {
    * of `P2pClient.connect`.
    */
   static override async connect(options: RttClientOptions): Promise<RttClient> {
-    const client = new RttClient(options, await import("./rounds.ts"));
+    const client = new RttClient(options, await import("./client/rounds.ts"));
     await client.start();
     return client;
   }
@@ -134,6 +134,6 @@ function order(chosen: string | undefined, { chooser, denied }: Rounds): string[
 }
 
 if (import.meta.main) {
-  const { runRttClientProgram } = await import("./client_program.ts");
+  const { runRttClientProgram } = await import("./terminal/client_program.ts");
   await runRttClientProgram((options) => RttClient.connect(options));
 }

@@ -4,14 +4,14 @@
  *
  * @module
  */
-export * from "./chooser.ts";
+export * from "./core/chooser.ts";
 export * from "./client.ts";
-export * from "./echo_times.ts";
-export * from "./estimator.ts";
-export * from "./policies.ts";
-export type * from "./policy.ts";
-export { ASK_MS, type ProbeAnswer, type ProbeOptions, Prober } from "./prober.ts";
-export * from "./rounds.ts";
-export * from "./rules.ts";
-export * from "./selector.ts";
+export * from "./core/echo_times.ts";
+export * from "./core/estimator.ts";
+export * from "./core/policies.ts";
+export type * from "./core/policy.ts";
+export { ASK_MS, type ProbeAnswer, type ProbeOptions, Prober } from "./client/prober.ts";
+export * from "./client/rounds.ts";
+export * from "./core/rules.ts";
+export * from "./core/selector.ts";
 export * from "./server.ts";

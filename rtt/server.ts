@@ -6,7 +6,7 @@
  * @module
  */
 import { P2pServer, type P2pServerOptions, type PeerInfo } from "@netlab/p2p/server";
-import type { EchoRule } from "./rules.ts";
+import type { EchoRule } from "./core/rules.ts";
 
 /** How an {@linkcode RttServer} listens, and whom it looks for. */
 export type RttServerOptions = Omit<P2pServerOptions, "rules" | "costs">;
@@ -44,7 +44,7 @@ export class RttServer implements AsyncDisposable {
   /** Starts a server. Errors are those of `P2pServer.listen`. */
   static async listen(options: RttServerOptions = {}): Promise<RttServer> {
     // Who asks the program for its version needs none of this.
-    const { EchoRule, rttRules } = await import("./rules.ts");
+    const { EchoRule, rttRules } = await import("./core/rules.ts");
     const echo = new EchoRule();
     const rules = rttRules(echo);
     return new RttServer(await P2pServer.listen({ ...options, rules, costs: echo }), echo);

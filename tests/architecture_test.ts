@@ -7,35 +7,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { ignoreUnless } from "./permissions.ts";
 
-/** Each room, and the rooms that its modules may import; its own goes without saying. */
+/** Each package, and those that its modules may import; its own goes without saying. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   protocol: [],
-  cli: ["protocol"],
+  terminal: ["protocol"],
   basic: ["protocol"],
   p2p: ["protocol"],
   rtt: ["protocol", "p2p"],
-  lab: ["protocol", "basic", "p2p", "rtt", "cli"],
+  lab: ["protocol", "basic", "p2p", "rtt", "terminal"],
 };
 
-/** Modules that are programs or parts of them: they may import `cli` as well. */
-const PROGRAMS = [
-  "basic/client.ts",
-  "basic/report.ts",
-  "basic/server.ts",
-  "p2p/chat.ts",
-  "p2p/client_program.ts",
-  "p2p/conversation.ts",
-  "p2p/draft.ts",
-  "p2p/draft_view.ts",
-  "p2p/keyboard.ts",
-  "p2p/screen.ts",
-  "p2p/server_program.ts",
-  "p2p/terminal_screen.ts",
-  "rtt/client_lines.ts",
-  "rtt/client_program.ts",
-  "rtt/server_table.ts",
-  "rtt/watch_program.ts",
-];
+/** Whether a module is a program or part of one: it may import `terminal` as well. */
+const isProgram = (path: string) => /^(basic\/|(p2p|rtt)\/terminal\/)/.test(path);
 
 interface Dependency {
   specifier: string;
@@ -97,11 +80,11 @@ const room = (path: string) => path.includes("/") ? path.slice(0, path.indexOf("
 const ENTRIES = [
   "mod.ts",
   "demo.ts",
-  "cli/mod.ts",
-  "lab/lab.ts",
+  "terminal/mod.ts",
+  "lab/terminal/lab.ts",
   "p2p/core/mod.ts",
-  "p2p/client_program.ts",
-  "p2p/server_program.ts",
+  "p2p/terminal/client_program.ts",
+  "p2p/terminal/server_program.ts",
 ];
 
 Deno.test({
@@ -117,7 +100,7 @@ Deno.test({
       for (const dependency of dependencies) {
         const to = target(dependency);
         if (to === undefined || room(to) === room(path) || room(to) === "links") continue;
-        const fine = allowed.includes(room(to)) || (room(to) === "cli" && PROGRAMS.includes(path));
+        const fine = allowed.includes(room(to)) || (room(to) === "terminal" && isProgram(path));
         assert(fine, `${path} may not import ${to}`);
       }
     }
@@ -132,7 +115,7 @@ Deno.test({
     for (const entry of ["basic/mod.ts", "p2p/mod.ts", "rtt/mod.ts", "lab/mod.ts"]) {
       const modules = await graph(entry);
       const loaded = loadedBy(modules, entry);
-      const programs = [...loaded].filter((path) => room(path) === "cli");
+      const programs = [...loaded].filter((path) => room(path) === "terminal");
       assertEquals(programs, [], `${entry} loads ${programs}`);
     }
   },
@@ -140,12 +123,12 @@ Deno.test({
 
 /** The programs, and what each imports as soon as it runs. */
 const PROGRAM_ENTRIES: Record<string, string> = {
-  "basic/server.ts": "cli/program.ts",
-  "basic/client.ts": "cli/program.ts",
-  "p2p/server.ts": "p2p/server_program.ts",
-  "p2p/client.ts": "p2p/client_program.ts",
-  "rtt/server.ts": "p2p/server_program.ts",
-  "rtt/client.ts": "rtt/client_program.ts",
+  "basic/server.ts": "terminal/program.ts",
+  "basic/client.ts": "terminal/program.ts",
+  "p2p/server.ts": "p2p/terminal/server_program.ts",
+  "p2p/client.ts": "p2p/terminal/client_program.ts",
+  "rtt/server.ts": "p2p/terminal/server_program.ts",
+  "rtt/client.ts": "rtt/terminal/client_program.ts",
 };
 
 Deno.test({
@@ -155,9 +138,10 @@ Deno.test({
     for (const [entry, program] of Object.entries(PROGRAM_ENTRIES)) {
       const modules = await graph(entry);
       const loaded = loadedBy(modules, entry, program);
-      assert(loaded.has("cli/program.ts") && modules.has("cli/mod.ts"));
+      assert(loaded.has("terminal/program.ts") && modules.has("terminal/mod.ts"));
       for (const path of loaded) {
-        const heavy = /^links|^p2p\/core|^protocol\/mod|^cli\/(mod|help|options|signals)/;
+        const heavy =
+          /^links|^p2p\/core\/(?!logger)|^protocol\/(codec\/)?mod|^terminal\/(mod|output\/help|input)/;
         assert(!heavy.test(path), `${entry} loads ${path}`);
         for (const { code, isDynamic, specifier } of modules.get(path) ?? []) {
           const early = code && !isDynamic && specifier.startsWith("node:");
@@ -175,7 +159,13 @@ Deno.test({
   fn: async () => {
     for (const [entry, program] of Object.entries(PROGRAM_ENTRIES)) {
       const modules = await graph(entry);
-      const loaded = loadedBy(modules, entry, program, "cli/options.ts", "cli/mod.ts");
+      const loaded = loadedBy(
+        modules,
+        entry,
+        program,
+        "terminal/input/options.ts",
+        "terminal/mod.ts",
+      );
       const library = [...loaded].filter((path) => room(path) === "links");
       assertEquals(library, ["links/cli/parse_args.ts"], `${entry} loads ${library}`);
     }
@@ -191,7 +181,7 @@ Deno.test({
     assert(core.includes("p2p/core/routing_core.ts"));
     for (const path of core) {
       assert(
-        path.startsWith("p2p/core/") || path === "p2p/logger.ts",
+        path.startsWith("p2p/core/") || path === "p2p/core/logger.ts",
         `the core may not import ${path}`,
       );
       for (const { specifier } of modules.get(path)!) {
@@ -212,7 +202,7 @@ Deno.test({
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
     for (const path of (await graph(...ENTRIES)).keys()) {
-      if (!(room(path) in MAY_IMPORT) || room(path) === "cli") continue;
+      if (!(room(path) in MAY_IMPORT) || room(path) === "terminal") continue;
       const source = await Deno.readTextFile(new URL(path, root));
       assert(!/\bconsole\.|Deno\.(stdout|stderr)\.write/.test(source), `${path} prints`);
     }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { print } from "@netlab/cli";
+import { print } from "@netlab/terminal";
 
 /** A process with a higher limit than this is not worth the memory. */
 const MOST_FILES = 100_000;

@@ -30,10 +30,12 @@ class LegacyConnection {
   onText: ((text: string) => void) | undefined;
   readonly #conn: Deno.TcpConn;
   readonly #onFrame: OnFrame;
+  readonly #lingers: boolean;
   #writing: Promise<unknown> = Promise.resolve();
 
-  constructor(conn: Deno.TcpConn, onFrame: OnFrame = () => {}) {
+  constructor(conn: Deno.TcpConn, onFrame: OnFrame = () => {}, lingers = false) {
     this.#conn = conn;
+    this.#lingers = lingers;
     this.#onFrame = onFrame;
     conn.setNoDelay(true);
     this.ended = this.#read();
@@ -81,7 +83,7 @@ class LegacyConnection {
     } catch {
       // Broken is as good as ended.
     }
-    this.drop();
+    if (!this.#lingers) this.drop();
   }
 
   #frames(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
@@ -106,6 +108,8 @@ export interface LegacyServerOptions {
    * ignores both.
    */
   echoes?: boolean;
+  /** Whether it leaves its end of a connection open until the next one comes, as Python does with a variable. */
+  lingers?: boolean;
 }
 
 /** A legacy server. */
@@ -120,12 +124,18 @@ export class LegacyServer implements AsyncDisposable {
   readonly ignored: number[] = [];
   readonly #listener: Deno.TcpListener;
   readonly #echoes: boolean;
+  readonly #lingers: boolean;
+  /** Connections whose other side has ended, and that are still open here. */
+  readonly #lingering = new Set<LegacyConnection>();
   readonly #seen = new Set<string>();
   readonly #open = new Set<LegacyConnection>();
   readonly #errands = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
 
-  constructor({ port = 0, siblings = [], echoes = false }: LegacyServerOptions = {}) {
+  constructor(
+    { port = 0, siblings = [], echoes = false, lingers = false }: LegacyServerOptions = {},
+  ) {
+    this.#lingers = lingers;
     this.#listener = Deno.listen({ hostname: HOST, port });
     this.port = this.#listener.addr.port;
     this.known = new Set([this.port]);
@@ -144,6 +154,7 @@ export class LegacyServer implements AsyncDisposable {
     this.#listener.close();
     for (const connection of this.#open) connection.drop();
     await Promise.all([...this.#open].map(({ ended }) => ended));
+    this.#endLingering();
     await Promise.all(this.#errands);
     await this.#accepting;
   }
@@ -153,10 +164,20 @@ export class LegacyServer implements AsyncDisposable {
       const connection = new LegacyConnection(
         conn,
         (type, subtype, payload) => this.#frame(connection, type, subtype, payload),
+        this.#lingers,
       );
+      this.#endLingering();
       this.#open.add(connection);
-      void connection.ended.then(() => this.#open.delete(connection));
+      void connection.ended.then(() => {
+        this.#open.delete(connection);
+        if (this.#lingers) this.#lingering.add(connection);
+      });
     }
+  }
+
+  #endLingering(): void {
+    for (const connection of this.#lingering) connection.drop();
+    this.#lingering.clear();
   }
 
   #frame(from: LegacyConnection, type: number, subtype: number, payload: string): void {

@@ -6,7 +6,7 @@
  */
 import xterm from "@xterm/headless";
 import { eventually } from "./p2p/network.ts";
-import type { KeyListener, KeyTerminal } from "../p2p/keyboard.ts";
+import type { KeyListener, KeyTerminal } from "../p2p/terminal/keyboard.ts";
 
 /** A window of a terminal. */
 export class TestTerminal implements KeyTerminal, AsyncDisposable {

@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { bold, green, type OptionValues, print, type Program, red } from "@netlab/cli";
-import { runProgram, table } from "@netlab/cli";
+import { bold, green, type OptionValues, print, type Program, red } from "@netlab/terminal";
+import { runProgram, table } from "@netlab/terminal";
 import config from "../../p2p/deno.json" with { type: "json" };
 import { canPin } from "../peers/programs.ts";
 import { generate } from "../peers/runner.ts";

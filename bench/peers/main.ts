@@ -15,7 +15,7 @@ import {
   runProgram,
   table,
   UsageError,
-} from "@netlab/cli";
+} from "@netlab/terminal";
 import config from "../../p2p/deno.json" with { type: "json" };
 import { formatChart } from "./output/chart.ts";
 import { cellsOf, columnsOf, formatCircumstances } from "./output/format.ts";

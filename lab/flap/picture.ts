@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { bold, cyan, dim, green, red, yellow } from "@netlab/cli";
+import { bold, cyan, dim, green, red, yellow } from "@netlab/terminal";
 import type { Replay } from "./replay.ts";
 import type { Trace } from "./trace.ts";
 

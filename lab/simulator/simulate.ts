@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { checkHistory, type Findings } from "../checker.ts";
-import type { HistoryEvent } from "../history.ts";
+import { checkHistory, type Findings } from "../checker/checker.ts";
+import type { HistoryEvent } from "../checker/history.ts";
 import { seeded } from "../random.ts";
 import { Digest } from "./digest.ts";
-import { addressOf, servers } from "./networks.ts";
+import { addressOf, servers } from "./world/networks.ts";
 import { type Action, PEACE_MS, type Plan } from "./plan.ts";
-import { disconnectRules, SessionClient } from "./session_client.ts";
-import { LATE_SYNC_MS, VirtualDisk } from "./virtual_disk.ts";
-import { VirtualNetwork } from "./virtual_network.ts";
-import type { VirtualNode } from "./virtual_node.ts";
+import { disconnectRules, SessionClient } from "./world/session_client.ts";
+import { LATE_SYNC_MS, VirtualDisk } from "./world/virtual_disk.ts";
+import { VirtualNetwork } from "./world/virtual_network.ts";
+import type { VirtualNode } from "./world/virtual_node.ts";
 
 /** How a plan is run. */
 export interface SimulateOptions {

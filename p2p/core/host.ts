@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { FrameWriter } from "@netlab/protocol";
-import type { Logger } from "../logger.ts";
-import type { Link } from "./link.ts";
+import type { FrameWriter } from "@netlab/protocol/codec";
+import type { Logger } from "./logger.ts";
+import type { Link } from "./connection.ts";
 import type { MessageLog } from "./message_log.ts";
 
 /** One connection, as the core sees it. `FrameConnection` of `@netlab/protocol` is one. */
@@ -27,6 +27,12 @@ export interface Port {
 
 /** What the core wants to hear about a connection that it asked for. */
 export interface Dial {
+  /**
+   * How long a close waits for the other side to end as well: milliseconds.
+   *
+   * @default {what the host finds fit}
+   */
+  readonly lingerMs?: number;
   /** It is there; the link under which its frames are to be handed over. */
   connected(port: Port): Link;
   /** It could not be made; why, as the end of a sentence. */

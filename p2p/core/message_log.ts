@@ -4,13 +4,15 @@
  *
  * @module
  */
-import { type BundleFields, type MessageFields, readName } from "@netlab/protocol";
-import type { Logger } from "../logger.ts";
+import { type BundleFields, type MessageFields, readName } from "@netlab/protocol/codec";
+import type { Logger } from "./logger.ts";
 
 /** The next hop of a message for a user of this server. */
 export const HERE = "here";
-/** The next hop of a message for a user whom legacy servers list. */
-export const TO_LEGACY = "the legacy servers that list the name";
+/** The next hop of a message for a user whom the legacy servers at these addresses list. */
+export function toLegacy(addresses: readonly string[]): string {
+  return `legacy server ${addresses.join(" and ")}`;
+}
 
 /** Tells the logger of every message, or of none. */
 export class MessageLog {

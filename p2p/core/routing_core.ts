@@ -15,31 +15,31 @@ import {
   ProtocolError,
   readFrames,
   writePleaseMove,
-} from "@netlab/protocol";
-import type { Logger } from "../logger.ts";
-import { Arrival } from "./arrival.ts";
-import { BundleLane } from "./bundle_lane.ts";
-import { Delivery } from "./delivery.ts";
-import { Directory } from "./directory.ts";
-import { FastLane } from "./fast_lane.ts";
-import { LegacyServers } from "./legacy.ts";
-import { type FrameRule, OwnRules, unknownType } from "./frame_rules.ts";
-import { HandOver } from "./hand_over.ts";
+} from "@netlab/protocol/codec";
+import type { Logger } from "./logger.ts";
+import { Arrival } from "./durable/inbound.ts";
+import { BundleLane } from "./routing/batch_fast_path.ts";
+import { Delivery } from "./durable/outbound.ts";
+import { Directory } from "./mesh/directory.ts";
+import { FastLane } from "./routing/message_fast_path.ts";
+import { LegacyServers } from "./legacy/legacy_servers.ts";
+import { type FrameRule, OwnRules, unknownType } from "./dispatch.ts";
+import { HandOver } from "./routing/local_delivery.ts";
 import type { Context, Host, Port } from "./host.ts";
-import { Link } from "./link.ts";
-import { everyLinkOne, type LinkCosts } from "./link_costs.ts";
-import { type MailStore, memoryStore } from "./mail_store.ts";
-import { Mailbox, type MailboxLimits } from "./mailbox.ts";
-import { Mesh } from "./mesh.ts";
+import { Link } from "./connection.ts";
+import { everyLinkOne, type LinkCosts } from "./mesh/link_costs.ts";
+import { type MailStore, memoryStore } from "./mailbox/message_store.ts";
+import { Mailbox, type MailboxLimits } from "./mailbox/mailbox.ts";
+import { Mesh } from "./mesh/mesh.ts";
 import { MessageLog } from "./message_log.ts";
-import { nameFactors, NameTable } from "./name_table.ts";
-import { Questions } from "./questions.ts";
-import { Receipts } from "./receipts.ts";
-import { Relay } from "./relay.ts";
-import { SeenMessages } from "./seen_messages.ts";
-import { Takeover } from "./takeover.ts";
-import { Topology } from "./topology.ts";
-import { Users } from "./users.ts";
+import { nameFactors, NameTable } from "./dedup/name_table.ts";
+import { Questions } from "./durable/receipt_queries.ts";
+import { Receipts } from "./durable/receipts.ts";
+import { Relay } from "./routing/router.ts";
+import { SeenMessages } from "./dedup/seen_messages.ts";
+import { Takeover } from "./durable/handoff.ts";
+import { Topology } from "./mesh/topology.ts";
+import { Users } from "./users/registry.ts";
 
 /** A connection that has not said who it is may be silent for this long: milliseconds. */
 const STRANGER_MS = 60_000;
@@ -372,18 +372,18 @@ export class RoutingCore {
   #tellOfRest(): void {
     const { size: count } = this.#mailbox;
     if (count === 0) return;
-    const messages = count === 1 ? "1 message" : `${count} messages`;
+    const [messages, are, them, stay] = count === 1
+      ? ["1 message", "is", "it", "stays"]
+      : [`${count} messages`, "are", "them", "stay"];
     if (this.#durable) {
-      return this.logger.info(`${messages} stay in the data folder until the next start`, {
+      return this.logger.info(`${messages} ${stay} in the data folder until the next start`, {
         event: "storage.left",
         count,
       });
     }
     this.logger.warn(
-      `${messages} in memory ${
-        count === 1 ? "is" : "are"
-      } lost: no other server could take them; ` +
-        "a server that is started with --data DIR keeps them",
+      `${messages} in memory ${are} lost: no other server could take ${them}; ` +
+        `a server that is started with --data DIR keeps ${them}`,
       { event: "storage.lost", count },
     );
   }

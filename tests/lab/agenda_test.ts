@@ -6,7 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Agenda } from "../../lab/simulator/agenda.ts";
+import { Agenda } from "../../lab/simulator/world/agenda.ts";
 
 Deno.test({
   name: "agenda does everything in order of time, and what is due at one time in order of asking",

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Decisions, type Faults } from "../../lab/faults.ts";
+import { Decisions, type Faults } from "../../lab/proxy/faults.ts";
 import { seeded } from "../../lab/random.ts";
 
 const permissions = "none";

@@ -10,11 +10,11 @@ import { KINDS, makeTrace } from "../../lab/flap/kinds.ts";
 import { drawSvg, drawTerminal } from "../../lab/flap/picture.ts";
 import { replay } from "../../lab/flap/replay.ts";
 import { readTrace, type Trace } from "../../lab/flap/trace.ts";
-import { isLeast, sumUp, type Total } from "../../lab/flap_program.ts";
+import { isLeast, sumUp, type Total } from "../../lab/terminal/flap_program.ts";
 import { Process } from "../processes.ts";
 import { storageTest } from "../p2p/network.ts";
 
-const LAB = "lab/lab.ts";
+const LAB = "lab/terminal/lab.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });

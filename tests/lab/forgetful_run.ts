@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { runProgram } from "@netlab/cli";
-import { labRunProgram, runLabRun } from "../../lab/run_program.ts";
+import { runProgram } from "@netlab/terminal";
+import { labRunProgram, runLabRun } from "../../lab/terminal/run_program.ts";
 
 const server = import.meta.resolve("./forgetful_server.ts");
 await runProgram(labRunProgram, (options, stop) => runLabRun(options, stop, server));

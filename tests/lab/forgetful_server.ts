@@ -6,7 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { P2pServer } from "@netlab/p2p/server";
-import { runServerProgram } from "../../p2p/server_program.ts";
+import { runServerProgram } from "../../p2p/terminal/server_program.ts";
 
 /** How much later than it says a transaction ends, and all that came meanwhile: milliseconds. */
 const LATE_MS = 2_000;

@@ -6,7 +6,7 @@
 import { assert } from "@std/assert";
 import { P2pClient } from "@netlab/p2p";
 import { Cluster } from "@netlab/lab";
-import { askUsers } from "../../p2p/ask.ts";
+import { askUsers } from "../../p2p/client/ask.ts";
 import { eventually, socketTest as test } from "../p2p/network.ts";
 
 /** Users on each of the five servers. */

@@ -9,11 +9,11 @@ import { FrameType } from "@netlab/protocol";
 import { EchoRule } from "@netlab/rtt";
 import { checkHistory, type HistoryEvent } from "@netlab/lab";
 import { seeded } from "../../lab/random.ts";
-import { MeasuringClient } from "../../lab/simulator/measuring_client.ts";
-import { addressOf, servers, settle } from "../../lab/simulator/networks.ts";
-import { disconnectRules } from "../../lab/simulator/session_client.ts";
-import { VirtualNetwork } from "../../lab/simulator/virtual_network.ts";
-import type { VirtualNode } from "../../lab/simulator/virtual_node.ts";
+import { MeasuringClient } from "../../lab/simulator/world/measuring_client.ts";
+import { addressOf, servers, settle } from "../../lab/simulator/world/networks.ts";
+import { disconnectRules } from "../../lab/simulator/world/session_client.ts";
+import { VirtualNetwork } from "../../lab/simulator/world/virtual_network.ts";
+import type { VirtualNode } from "../../lab/simulator/world/virtual_node.ts";
 
 const MINUTE_MS = 60_000;
 const SERVERS = 3;

@@ -32,7 +32,7 @@ async function run(program: string, ...command: string[]): Promise<Findings & { 
 }
 
 test("servers that are killed lose nothing that they accepted", async () => {
-  const { exitCode, lost, duplicated, outOfOrder } = await run("lab/lab.ts", "run");
+  const { exitCode, lost, duplicated, outOfOrder } = await run("lab/terminal/lab.ts", "run");
   assertEquals([lost, duplicated, outOfOrder], [[], [], []]);
   assertEquals(exitCode, 0);
 });

@@ -3,7 +3,7 @@ import { P2pClient, P2pServer } from "@netlab/p2p";
 import { eventually, nextMessage, processTest as test } from "../p2p/network.ts";
 import { Process } from "../processes.ts";
 
-const LAB = "lab/lab.ts";
+const LAB = "lab/terminal/lab.ts";
 const permissions = [
   "--allow-net=127.0.0.1,localhost",
   "--allow-read=.",

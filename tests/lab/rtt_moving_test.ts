@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { checkHistory, Cluster } from "@netlab/lab";
 import type { Decision } from "@netlab/rtt";
-import { Load } from "../../lab/load.ts";
+import { Load } from "../../lab/cluster/load.ts";
 import { TestFolder } from "../folders.ts";
 import { eventually, storageTest as test } from "../p2p/network.ts";
 

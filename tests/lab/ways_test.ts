@@ -7,9 +7,9 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { Cluster } from "@netlab/lab";
-import { simulateWays } from "../../lab/simulator/ways.ts";
-import { fastest, makeWaysPlan } from "../../lab/simulator/ways_plan.ts";
-import { LEG_MS, playTriangle, STRAIGHT_MS } from "../../lab/triangle.ts";
+import { simulateWays } from "../../lab/simulator/routes/ways.ts";
+import { fastest, makeWaysPlan } from "../../lab/simulator/routes/ways_plan.ts";
+import { LEG_MS, playTriangle, STRAIGHT_MS } from "../../lab/cluster/triangle.ts";
 import { eventually, nextMessage, processTest, socketTest } from "../p2p/network.ts";
 
 Deno.test({

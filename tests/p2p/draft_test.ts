@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Draft } from "../../p2p/draft.ts";
+import { Draft } from "../../p2p/terminal/draft.ts";
 
 function test(name: string, fn: () => void | Promise<void>): void {
   Deno.test({

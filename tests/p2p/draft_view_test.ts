@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { displayWidth } from "@netlab/cli";
-import { visiblePart } from "../../p2p/draft_view.ts";
+import { displayWidth } from "@netlab/terminal";
+import { visiblePart } from "../../p2p/terminal/draft_view.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });

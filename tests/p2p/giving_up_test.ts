@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
-import { dial } from "@netlab/p2p/dial";
-import { ErrorCode } from "@netlab/protocol";
+import { dial, ErrorCode } from "@netlab/protocol";
 import { RttClient } from "@netlab/rtt/client";
 import {
   assertFails,

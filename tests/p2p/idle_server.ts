@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { print } from "@netlab/cli";
+import { print } from "@netlab/terminal";
 import { P2pServer } from "@netlab/p2p/server";
 
 const { gc } = globalThis as unknown as { gc(): void };

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Message } from "@netlab/protocol";
-import type { ClientSession } from "../../p2p/core/client_session.ts";
-import { Incoming } from "../../p2p/core/incoming.ts";
-import { Inbox } from "../../p2p/inbox.ts";
+import type { ClientSession } from "../../p2p/core/session/client_session.ts";
+import { Incoming } from "../../p2p/core/session/incoming.ts";
+import { Inbox } from "../../p2p/client/inbox.ts";
 import { eventually } from "./network.ts";
 
 /** A session that counts. */

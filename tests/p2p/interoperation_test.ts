@@ -132,7 +132,8 @@ Deno.test({
     for (const row of rows) {
       const [path, name] = row.split("|").at(-2)!.trim().split(": ") as [string, string];
       const source = await Deno.readTextFile(new URL(path, root));
-      assert(source.includes(name), `${path} has no test "${name}"`);
+      const names = [...source.matchAll(/(?:\btest|Test|name:)\(?\s*(["`])([^]*?)\1/g)];
+      assert(names.some(([, , each]) => each!.includes(name)), `${path} has no test "${name}"`);
     }
   },
 });

@@ -106,6 +106,101 @@ test("p2p client at a legacy server takes what arrives together as one text, up 
   }
 });
 
+test("p2p server writes many messages a second to a legacy server that ends no connection", async () => {
+  await using old = new LegacyServer({ lingers: true });
+  await using server = await P2pServer.listen({ peers: [old.address] });
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  await using olga = await LegacyClient.connect("Olga", old);
+  await eventually("she is known", () => server.users().includes("Olga"));
+  const start = performance.now();
+  for (let number = 0; number < 20; number++) await nina.send("Olga", `<${number}>`);
+  await olga.sees("<19>");
+  const ms = performance.now() - start;
+  // One a second, if it had to end each of them.
+  assert(ms < 10_000, `${ms} ms`);
+  assertEquals(
+    olga.text,
+    Array.from({ length: 20 }, (_, number) => `Nina: <${number}>`).join(""),
+  );
+});
+
+test("p2p client at a legacy server tells texts apart that arrive one after the other", async () => {
+  await using server = new LegacyServer();
+  await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
+  await eventually("she is there", () => server.users.has("Nina"));
+  const inbox = new Inbox(nina);
+  const connection = server.users.get("Nina")!;
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  // Long enough for the client to wait for more, and with a pause in which it does.
+  for (const [sender, length] of [["Olga", 2_000], ["Otto", 2_000], ["Olga", 3]] as const) {
+    connection.write(`${sender}: ${"x".repeat(length)}`);
+    await pause(60);
+  }
+  await eventually("all three", () => inbox.messages.length === 3);
+  assertEquals(inbox.messages.map(({ sender, text }) => [sender, text.length]), [
+    ["Olga", 2_000],
+    ["Otto", 2_000],
+    ["Olga", 3],
+  ]);
+  // A text in pieces is one, however short they are.
+  inbox.messages.length = 0;
+  for (const piece of [`Olga: ${"a".repeat(300)}`, "b".repeat(300), "c".repeat(100)]) {
+    connection.write(piece);
+    await pause(3);
+  }
+  await eventually("the whole text", () => inbox.messages.length > 0);
+  await eventually("its end", () => inbox.messages[0]!.text.endsWith("c"));
+  assertEquals(inbox.messages.map(({ sender, text }) => [sender, text.length]), [["Olga", 700]]);
+});
+
+test("p2p client and server take what is an address or a name in a list with other bytes", async () => {
+  await using old = new LegacyServer();
+  const odd = Uint8Array.of(0xff, 0xfe, 0);
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const answer = (subtype: number, good: string) => {
+    const bytes = new TextEncoder().encode(good);
+    return Uint8Array.of(1, subtype, 0, odd.length + bytes.length, 0, 0, ...odd, ...bytes);
+  };
+  const conns: Deno.TcpConn[] = [];
+  const serving = (async () => {
+    for await (const conn of listener) {
+      conns.push(conn);
+      void (async () => {
+        const buffer = new Uint8Array(1_024);
+        try {
+          for (let count; (count = await conn.read(buffer)) !== null;) {
+            for (let at = 0; at + 6 <= count; at += 6 + buffer[at + 3]!) {
+              if (buffer[at] !== 0) continue;
+              const subtype = buffer[at + 1]!;
+              const empty = Uint8Array.of(1, subtype, 0, 0, 0, 0);
+              const lists = [answer(0, old.address), answer(1, "Olga")];
+              await conn.write(lists[subtype] ?? empty);
+            }
+          }
+        } catch {
+          // It was closed.
+        }
+      })();
+    }
+  })();
+  const address = `127.0.0.1:${listener.addr.port}`;
+  {
+    await using server = await P2pServer.listen({ peers: [address] });
+    await eventually("Olga is known", () => server.users().includes("Olga"));
+    await using nina = await P2pClient.connect({ name: "Nina", servers: [address] });
+    assertEquals(nina.knownServers, [address, old.address]);
+  }
+  listener.close();
+  for (const conn of conns) {
+    try {
+      conn.close();
+    } catch {
+      // The other side did.
+    }
+  }
+  await serving;
+});
+
 test("p2p client at a legacy server shows two texts that arrive together as one", async () => {
   await using server = new LegacyServer();
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });

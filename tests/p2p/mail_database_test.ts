@@ -7,8 +7,8 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { ErrorCode, HEADER_BYTES, type Receipt, ReceiptState, writeUuid } from "@netlab/protocol";
-import { MIN_ENDS } from "../../p2p/core/ended_stories.ts";
-import { MailDatabase } from "../../p2p/mail_database.ts";
+import { MIN_ENDS } from "../../p2p/core/mailbox/outcomes.ts";
+import { MailDatabase } from "../../p2p/server/sqlite_store.ts";
 import {
   contents,
   endOf,

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { MailDatabase } from "../../p2p/mail_database.ts";
+import { MailDatabase } from "../../p2p/server/sqlite_store.ts";
 import { contents, folder, ids, message, NONE, onDisk } from "./stored_messages.ts";
 
 onDisk("database reads back what is at some places, whatever else was there", () => {

@@ -253,7 +253,7 @@ for (
     assertEquals(version.code, 0);
     assertMatch(version.stdout.join("\n"), /^netlab p2p (server|client) \d+\.\d+\.\d+$/);
     // What Deno itself takes to run a module on this machine is the control.
-    const control = await run("protocol/address.ts", []);
+    const control = await run("protocol/codec/address.ts", []);
     assert(version.took < 10 * control.took, `took ${version.took} ms, control ${control.took} ms`);
   });
 }

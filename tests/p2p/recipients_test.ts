@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { complete, nearName, Recipients, typedName } from "../../p2p/recipients.ts";
-import { parseLine } from "../../p2p/chat.ts";
+import { complete, nearName, Recipients, typedName } from "../../p2p/terminal/recipients.ts";
+import { parseLine } from "../../p2p/terminal/chat.ts";
 
 function test(name: string, fn: () => void | Promise<void>): void {
   Deno.test({ name, permissions: "none", fn: async () => await fn() });

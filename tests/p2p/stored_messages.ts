@@ -11,8 +11,8 @@ import {
   ReceiptState,
   writeMessage,
 } from "@netlab/protocol";
-import type { StoredMessage } from "../../p2p/core/mail_store.ts";
-import type { Logger } from "../../p2p/logger.ts";
+import type { StoredMessage } from "../../p2p/core/mailbox/message_store.ts";
+import type { Logger } from "../../p2p/core/logger.ts";
 import { TestFolder } from "../folders.ts";
 import { ignoreUnless } from "../permissions.ts";
 

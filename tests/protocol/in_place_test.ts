@@ -13,8 +13,8 @@ import {
   share,
   takeBuffer,
   takeShareable,
-} from "../../protocol/buffer_pool.ts";
-import { ReadBuffer } from "../../protocol/read_buffer.ts";
+} from "../../protocol/transport/buffer_pool.ts";
+import { ReadBuffer } from "../../protocol/transport/read_buffer.ts";
 import { socketTest, tcpPair, within } from "./sockets.ts";
 
 Deno.test({

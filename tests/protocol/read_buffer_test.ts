@@ -7,8 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { FrameConnection, FrameType, HEADER_BYTES } from "@netlab/protocol";
-import { ReadBuffer } from "../../protocol/read_buffer.ts";
-import { TurnEnd } from "../../protocol/turn_end.ts";
+import { ReadBuffer } from "../../protocol/transport/read_buffer.ts";
+import { TurnEnd } from "../../protocol/transport/turn_end.ts";
 import { socketTest, tcpPair, within } from "./sockets.ts";
 
 const QUIET_BYTES = 512;

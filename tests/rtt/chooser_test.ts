@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Chooser, FIRST_PROBES, MAX_SERVERS } from "../../rtt/chooser.ts";
-import { Selector } from "../../rtt/selector.ts";
+import { Chooser, FIRST_PROBES, MAX_SERVERS } from "../../rtt/core/chooser.ts";
+import { Selector } from "../../rtt/core/selector.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });

@@ -1,9 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { Chooser } from "../../rtt/chooser.ts";
-import { arrivedLines, bestLines, firstLines, stayedLine } from "../../rtt/client_lines.ts";
-import { createPolicy } from "../../rtt/policies.ts";
-import type { PolicyName } from "../../rtt/policy_names.ts";
-import type { Round } from "../../rtt/rounds.ts";
+import { Chooser } from "../../rtt/core/chooser.ts";
+import {
+  arrivedLines,
+  bestLines,
+  firstLines,
+  stayedLine,
+} from "../../rtt/terminal/client_lines.ts";
+import { createPolicy } from "../../rtt/core/policies.ts";
+import type { PolicyName } from "../../rtt/core/policy_names.ts";
+import type { Round } from "../../rtt/client/rounds.ts";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 
 function test(name: string, fn: () => void): void {

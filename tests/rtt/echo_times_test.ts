@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { FrameDecoder, FrameWriter } from "@netlab/protocol";
-import { EchoTimes, readEcho, writeEcho } from "../../rtt/echo_times.ts";
+import { EchoTimes, readEcho, writeEcho } from "../../rtt/core/echo_times.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { Estimator, MAX_MISSES, ROUNDS } from "../../rtt/estimator.ts";
+import { Estimator, MAX_MISSES, ROUNDS } from "../../rtt/core/estimator.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   ErrorCode,
   FrameType,
+  FrameWriter,
   Information,
   NetlabError,
   writeError,
@@ -26,6 +27,24 @@ function stateOf({ chooser }: Rounds, address: string) {
 }
 
 const NO_ANSWER = "no answer in time";
+const FLOOD = "it sends what nobody asked for";
+
+/** A server that writes a frame again and again, as fast as it is read. */
+function flood(frame: Uint8Array): OddServer {
+  const server: OddServer = new OddServer({
+    opened(party) {
+      const piece = new FrameWriter();
+      while (piece.length < 64 * 1024) piece.raw(frame);
+      const bytes = piece.take().slice();
+      const stop = performance.now() + 1_000;
+      server.every(1, () => {
+        // Until it is cut off; it shares the process with those who measure.
+        if (performance.now() < stop && party.out.length < 64 * 1024) party.out.raw(bytes);
+      });
+    },
+  });
+  return server;
+}
 
 /** Servers that cannot be measured, and what is said of each. */
 const ODDITIES: Record<string, { trouble: string; start(): OddServer }> = {
@@ -147,6 +166,18 @@ const ODDITIES: Record<string, { trouble: string; start(): OddServer }> = {
   "answers with an error that is none": {
     trouble: "it ends after 1 bytes, in the middle of a field",
     start: () => oddEchoes((party) => party.send(FrameType.Error, 0, 0, 1, 0, 0, "?")),
+  },
+  "floods with empty frames": {
+    trouble: FLOOD,
+    start: () => flood(Uint8Array.of(1, 0, 0, 0, 0, 0)),
+  },
+  "floods with frames of a type that nobody knows": {
+    trouble: FLOOD,
+    start: () => flood(Uint8Array.of(77, 0, 0, 3, 0, 0, 1, 2, 3)),
+  },
+  "floods with long frames": {
+    trouble: FLOOD,
+    start: () => flood(Uint8Array.of(1, 9, 0xea, 0x60, 0, 0, ...new Uint8Array(60_000))),
   },
   "does not know echoes": {
     trouble: "not an rtt server",

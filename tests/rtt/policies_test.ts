@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { createPolicy, POLICY_NAMES } from "../../rtt/policies.ts";
+import { createPolicy, POLICY_NAMES } from "../../rtt/core/policies.ts";
 import { Rounds, times } from "./situations.ts";
 
 function test(name: string, fn: () => void): void {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Selector, type SelectorOptions } from "../../rtt/selector.ts";
+import { Selector, type SelectorOptions } from "../../rtt/core/selector.ts";
 import { Rounds, times } from "./situations.ts";
 
 function test(name: string, fn: () => void): void {

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { Chooser } from "../../rtt/chooser.ts";
-import { createPolicy } from "../../rtt/policies.ts";
-import type { Round } from "../../rtt/rounds.ts";
-import { displayWidth } from "@netlab/cli";
-import { view } from "../../rtt/client_lines.ts";
-import { roundLine, serverTable } from "../../rtt/server_table.ts";
+import { Chooser } from "../../rtt/core/chooser.ts";
+import { createPolicy } from "../../rtt/core/policies.ts";
+import type { Round } from "../../rtt/client/rounds.ts";
+import { displayWidth } from "@netlab/terminal";
+import { view } from "../../rtt/terminal/client_lines.ts";
+import { roundLine, serverTable } from "../../rtt/terminal/server_table.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Policy, ServerTimes } from "../../rtt/policy.ts";
+import type { Policy, ServerTimes } from "../../rtt/core/policy.ts";
 
 /** A server whose figures are all the same. */
 export function times(server: string, ms: number, load?: number): ServerTimes {

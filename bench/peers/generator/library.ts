@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { describeError, print, printError } from "@netlab/cli";
+import { describeError, print, printError } from "@netlab/terminal";
 import { P2pClient } from "@netlab/p2p/client";
 import type { RateLoad, RateResult } from "../load.ts";
 import { text } from "../protocols/protocol.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { describeError, print, printError } from "@netlab/cli";
+import { describeError, print, printError } from "@netlab/terminal";
 import type { FirstLoad, FirstResult, Load, Results } from "../load.ts";
 import { measureCrowd } from "./crowd.ts";
 import { measureIdle } from "./idle.ts";

@@ -7,11 +7,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { FrameType, MessageKind, ReceiptKind, ReceiptState } from "@netlab/protocol";
 import { LegacyServer } from "./legacy_parties.ts";
-import { chain, servers, settle } from "../../../lab/simulator/networks.ts";
-import { disconnectRules, SessionClient } from "../../../lab/simulator/session_client.ts";
+import { chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
+import { disconnectRules, SessionClient } from "../../../lab/simulator/world/session_client.ts";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/virtual_node.ts";
+import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
+import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 const { Accepted, Delivered } = ReceiptState;
 

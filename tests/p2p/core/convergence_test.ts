@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { between, pick } from "../../../lab/random.ts";
-import { SessionClient } from "../../../lab/simulator/session_client.ts";
+import { SessionClient } from "../../../lab/simulator/world/session_client.ts";
 import { Storm } from "./storm.ts";
 
 function assertOnce(messages: readonly { id: string }[], seed: number): void {

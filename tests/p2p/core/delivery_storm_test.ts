@@ -5,9 +5,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { VirtualConnection } from "../../../lab/simulator/virtual_connection.ts";
+import type { VirtualConnection } from "../../../lab/simulator/world/virtual_connection.ts";
 import { between, pick } from "../../../lab/random.ts";
-import type { SessionClient } from "../../../lab/simulator/session_client.ts";
+import type { SessionClient } from "../../../lab/simulator/world/session_client.ts";
 import { Storm } from "./storm.ts";
 import { blow, clearUp, clientsIn } from "./storm_clients.ts";
 

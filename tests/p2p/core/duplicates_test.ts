@@ -5,10 +5,10 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode, FrameType, MessageKind, ReceiptState } from "@netlab/protocol";
-import { chain, servers, settle } from "../../../lab/simulator/networks.ts";
+import { chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/virtual_node.ts";
+import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
+import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 function start(bare = false) {
   const network = new VirtualNetwork();

@@ -7,9 +7,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode, FrameType, MessageKind, ReceiptState } from "@netlab/protocol";
 import type { MailboxLimits } from "@netlab/p2p/core";
-import { chain, servers, settle } from "../../../lab/simulator/networks.ts";
+import { chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
+import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
 import { VirtualStore } from "./virtual_store.ts";
 
 const { Accepted, Delivered, Expired } = ReceiptState;

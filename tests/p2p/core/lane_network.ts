@@ -29,8 +29,8 @@ import {
   writePresenceSnapshot,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { giveBuffer, isShared, takeShareable } from "../../../protocol/buffer_pool.ts";
-import { SPARE_BYTES } from "../../../protocol/words.ts";
+import { giveBuffer, isShared, takeShareable } from "../../../protocol/transport/buffer_pool.ts";
+import { SPARE_BYTES } from "../../../protocol/codec/words.ts";
 import { seeded } from "../../../lab/random.ts";
 
 const CORE = "00000000-0000-4000-8000-0000000000aa";

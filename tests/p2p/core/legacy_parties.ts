@@ -15,8 +15,8 @@ import {
   writeAnnouncement,
   writeInformationResponse,
 } from "@netlab/protocol";
-import type { VirtualConnection } from "../../../lab/simulator/virtual_connection.ts";
-import { hostOf, type VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
+import type { VirtualConnection } from "../../../lab/simulator/world/virtual_connection.ts";
+import { hostOf, type VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
 
 /** What came in on one connection. */
 export interface Visit {

@@ -11,10 +11,10 @@ import {
   writeMessage,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { servers, settle } from "../../../lab/simulator/networks.ts";
-import type { VirtualConnection } from "../../../lab/simulator/virtual_connection.ts";
-import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/virtual_node.ts";
+import { servers, settle } from "../../../lab/simulator/world/networks.ts";
+import type { VirtualConnection } from "../../../lab/simulator/world/virtual_connection.ts";
+import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
+import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 const FEW = 10;
 const MANY = 10_000;

@@ -5,10 +5,10 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { FrameType, Information, writeInformationRequest } from "@netlab/protocol";
-import { servers, settle } from "../../../lab/simulator/networks.ts";
+import { servers, settle } from "../../../lab/simulator/world/networks.ts";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/virtual_node.ts";
+import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
+import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 function start() {
   const network = new VirtualNetwork();

@@ -18,8 +18,8 @@ import {
   writeKeptMessage,
   writeMessage,
 } from "@netlab/protocol";
-import { servers } from "../../../lab/simulator/networks.ts";
-import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
+import { servers } from "../../../lab/simulator/world/networks.ts";
+import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { TestUser, type TestUserOptions } from "./test_user.ts";
 

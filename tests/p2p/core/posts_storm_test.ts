@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { between, pick } from "../../../lab/random.ts";
-import type { SessionClient } from "../../../lab/simulator/session_client.ts";
+import type { SessionClient } from "../../../lab/simulator/world/session_client.ts";
 import { Storm } from "./storm.ts";
 import { blow, clearUp, clientsIn } from "./storm_clients.ts";
 

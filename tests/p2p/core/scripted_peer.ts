@@ -18,9 +18,9 @@ import {
   writePeerRegistration,
   writePresenceSnapshot,
 } from "@netlab/protocol";
-import type { VirtualConnection } from "../../../lab/simulator/virtual_connection.ts";
-import type { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/virtual_node.ts";
+import type { VirtualConnection } from "../../../lab/simulator/world/virtual_connection.ts";
+import type { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
+import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 /** A server without a mind of its own. */
 export class ScriptedPeer {

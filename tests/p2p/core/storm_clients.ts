@@ -5,7 +5,7 @@
  * @module
  */
 import { pick } from "../../../lab/random.ts";
-import { SessionClient } from "../../../lab/simulator/session_client.ts";
+import { SessionClient } from "../../../lab/simulator/world/session_client.ts";
 import type { Storm } from "./storm.ts";
 
 /** A client at each server, as soon as the servers are linked. */

@@ -7,9 +7,9 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { FrameType, LinkStateKind, MessageKind, readLinkState } from "@netlab/protocol";
 import { type LinkCosts, Pulse, SILENT_COST, UNKNOWN_COST } from "@netlab/p2p/core";
-import { addressOf, ring, servers, settle } from "../../../lab/simulator/networks.ts";
-import { VirtualNetwork } from "../../../lab/simulator/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/virtual_node.ts";
+import { addressOf, ring, servers, settle } from "../../../lab/simulator/world/networks.ts";
+import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
+import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { TestUser } from "./test_user.ts";
 

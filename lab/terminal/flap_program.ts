@@ -1,0 +1,169 @@
+/**
+ * `lab flap`: latency traces through all policies of the rtt client, and which of them moves how often and
+ * loses how much. Owns the options and the table; the replay is in `flap/`.
+ *
+ * @module
+ */
+import {
+  bold,
+  green,
+  type OptionValues,
+  print,
+  type Program,
+  red,
+  table,
+  UsageError,
+} from "@netlab/terminal";
+import { POLICY_NAMES, type PolicyName } from "@netlab/rtt";
+import config from "../deno.json" with { type: "json" };
+import { KINDS, makeTrace } from "../flap/kinds.ts";
+import { drawSvg, drawTerminal } from "../flap/picture.ts";
+import { type Replay, replay } from "../flap/replay.ts";
+import { readTrace, type Trace } from "../flap/trace.ts";
+
+const DEFAULT_KIND = "day";
+
+/** What `lab flap` is. */
+export const labFlapProgram = {
+  name: "netlab lab flap",
+  summary:
+    "Replays what servers took through every policy of the rtt client: how often each moves, and how many " +
+    "milliseconds a message loses against always having the best server. Exit code 0 when netlab's " +
+    "loses least of those that move no more often than the home rule, else 1. The kinds of traces: " +
+    `${Object.entries(KINDS).map(([kind, { what }]) => `${kind} (${what})`).join(", ")}.`,
+  version: config.version,
+  usage: "deno task lab flap [options]",
+  options: {
+    kind: {
+      kind: "string",
+      value: "KIND",
+      help: `The kind of generated traces, or all. Default: ${DEFAULT_KIND}.`,
+    },
+    seeds: { kind: "integer", min: 1, default: 10, help: "So many traces of a kind." },
+    from: { kind: "integer", default: 1, help: "Begin with this seed." },
+    trace: {
+      kind: "string",
+      value: "FILE",
+      help: "A recorded trace in their place: what deno task rtt:client --json prints.",
+    },
+    svg: { kind: "string", value: "FILE", help: "Write the picture of the first trace there." },
+  },
+  examples: [
+    { command: "deno task lab flap", what: "Ten days with all kinds of troubles" },
+    { command: "deno task lab flap --kind spikes --svg data/flap.svg", what: "One of them alone" },
+    { command: "deno task lab flap --trace trace.jsonl", what: "What your servers really took" },
+  ],
+  endsAtOnce: true,
+} as const satisfies Program;
+
+/** Runs it. */
+export function runLabFlap(options: OptionValues<typeof labFlapProgram.options>): Promise<number> {
+  if (options.trace !== undefined && options.kind !== undefined) {
+    throw new UsageError("Options --trace and --kind exclude each other");
+  }
+  const { kind = DEFAULT_KIND } = options;
+  if (kind !== "all" && !Object.hasOwn(KINDS, kind)) {
+    const kinds = [...Object.keys(KINDS), "all"].join(", ");
+    throw new UsageError(`Option --kind: ${JSON.stringify(kind)} is none of ${kinds}`);
+  }
+  const kinds = kind === "all" ? Object.keys(KINDS) : [kind];
+  const sets = options.trace !== undefined
+    ? [{ what: options.trace, traces: [read(options.trace)] }]
+    : kinds.map((kind) => ({
+      what: `${kind}: ${KINDS[kind]!.what}`,
+      traces: Array.from(
+        { length: options.seeds },
+        (_, at) => makeTrace(kind, options.from + at),
+      ),
+    }));
+  const all: Replay[][] = [];
+  for (const [index, { what, traces }] of sets.entries()) {
+    const replays = traces.map((trace, at) =>
+      POLICY_NAMES.map((policy) => replay(trace, policy, options.from + at))
+    );
+    all.push(...replays);
+    const picture = { trace: traces[0]!, replays: replays[0]! };
+    if (index > 0) print();
+    const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 80;
+    for (const line of drawTerminal(picture, columns)) print(line);
+    print();
+    if (traces.length > 1) print(`${bold(what)}; ${traces.length} of them`);
+    for (const line of rows(sumUp(replays))) print(line);
+    if (options.svg !== undefined && index === 0) {
+      Deno.writeTextFileSync(options.svg, drawSvg(picture));
+      print(`The picture of the first is in ${options.svg}`);
+    }
+  }
+  const totals = sumUp(all);
+  if (sets.length > 1) {
+    print();
+    print(bold("all together"));
+    for (const line of rows(totals)) print(line);
+  }
+  print(verdict(totals));
+  return Promise.resolve(isLeast(totals) ? 0 : 1);
+}
+
+/** What a policy made of several traces. */
+export interface Total {
+  /** The policy. */
+  readonly policy: PolicyName;
+  /** How often it moved, in all of them. */
+  readonly moves: number;
+  /** What a message lost, on average: milliseconds. */
+  readonly regretMs: number;
+  /** The same in the trace where it was most. */
+  readonly worstMs: number;
+}
+
+/** What each policy made of several traces, each of which was replayed through all policies. */
+export function sumUp(replays: readonly (readonly Replay[])[]): Total[] {
+  return replays[0]!.map(({ policy }, at) => {
+    const its = replays.map((each) => each[at]!);
+    return {
+      policy,
+      moves: its.reduce((sum, { moves }) => sum + moves, 0),
+      regretMs: its.reduce((sum, { regretMs }) => sum + regretMs, 0) / its.length,
+      worstMs: Math.max(...its.map(({ regretMs }) => regretMs)),
+    };
+  });
+}
+
+/** Whether netlab's policy loses least of those that moved no more often than the home rule. */
+export function isLeast(totals: readonly Total[]): boolean {
+  const of = (name: PolicyName) => totals.find(({ policy }) => policy === name)!;
+  const [netlab, home] = [of("netlab"), of("home")];
+  const calm = totals.filter(({ moves }) => moves <= home.moves);
+  return calm.includes(netlab) && calm.every(({ regretMs }) => netlab.regretMs <= regretMs);
+}
+
+function verdict(totals: readonly Total[]): string {
+  const among = "of those that moved no more often than home";
+  return isLeast(totals)
+    ? green(`netlab lost least ${among}`)
+    : red(`netlab did not lose least ${among}`);
+}
+
+function rows(totals: readonly Total[]): string[] {
+  const right = (title: string) => ({ title, align: "right" as const });
+  return table(
+    [{ title: "policy" }, right("moves"), right("lost a message"), right("at worst")],
+    totals.map(({ policy, moves, regretMs, worstMs }) => [
+      policy === "netlab" ? bold(policy) : policy,
+      String(moves),
+      `${regretMs.toFixed(2)} ms`,
+      `${worstMs.toFixed(2)} ms`,
+    ]),
+  );
+}
+
+function read(path: string): Trace {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new UsageError(`Option --trace: there is no file ${path}`);
+  }
+  return readTrace(path, text);
+}

@@ -1,0 +1,426 @@
+/**
+ * Kept messages at the server that keeps them: taken in, sent to where their recipient is, sent again
+ * until somebody answers, and ended. Owns when that happens; what is kept is the mailbox's, and what
+ * happens where a message arrives is the arrival's.
+ *
+ * @module
+ */
+import {
+  ErrorCode,
+  type Frame,
+  KEPT_HEADER_BYTES,
+  MAX_PAYLOAD_BYTES,
+  MessageFields,
+  messageId,
+  MessageKind,
+  NIL_UUID,
+  readServerReceipts,
+  type Receipt,
+  ReceiptCursor,
+  ReceiptState,
+  writeKeptMessage,
+} from "@netlab/protocol/codec";
+import type { Arrival } from "./inbound.ts";
+import type { Context } from "../host.ts";
+import { ReadyFrames } from "../routing/frame_run.ts";
+import { type Link, MAX_HOLD_MS } from "../connection.ts";
+import type { Box, KeptEntry } from "../mailbox/recipient_queue.ts";
+import { holdsName } from "../mesh/directory.ts";
+import type { HandOver } from "../routing/local_delivery.ts";
+import type { Mailbox } from "../mailbox/mailbox.ts";
+import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
+import { HERE } from "../message_log.ts";
+import { isConfirmed, type Receipts, refused } from "./receipts.ts";
+import { HOLD_UP_BYTES, REFUSE_BYTES } from "../routing/router.ts";
+import type { Takeover } from "./handoff.ts";
+import type { Route, Topology } from "../mesh/topology.ts";
+import type { Users } from "../users/registry.ts";
+import { Withheld } from "./deferred_accepts.ts";
+
+/** Messages for one user that may be under way and not acknowledged. */
+const MAX_UNDER_WAY = 1_000;
+/** Their bytes: half of what the recipient's server takes before it refuses. */
+const MAX_UNDER_WAY_BYTES = REFUSE_BYTES / 2;
+/** A message that nobody answered for this long is sent again: milliseconds. */
+const ANSWER_MS = 10_000;
+/** How often it is looked for what to send again, and after a refusal how soon: milliseconds. */
+const LOOK_EVERY_MS = 500;
+/** What one sender may have sent beyond the limit and not heard of; twice what a client sends. */
+const MAX_WITHHELD_BYTES = 4 * 1024 * 1024;
+
+const NOWHERE: readonly string[] = [];
+
+/** The parts of a core that delivery works with. */
+export interface DeliveryParts {
+  /** What is kept. */
+  readonly mailbox: Mailbox;
+  /** Who is where. */
+  readonly users: Users;
+  /** The links to other servers. */
+  readonly mesh: Mesh;
+  /** Which way leads to which server. */
+  readonly topology: Topology;
+  /** The users of this server take messages here. */
+  readonly handOver: HandOver;
+  /** Messages for users of this server who read no frames go here. */
+  readonly arrival: Arrival;
+  /** What is kept goes to another server when this one is about to leave. */
+  readonly takeover: Takeover;
+  /** Receipts go out here. */
+  readonly receipts: Receipts;
+}
+
+/** Delivers what is kept. */
+export class Delivery {
+  readonly #context: Context;
+  readonly #parts: DeliveryParts;
+  readonly #fields = new MessageFields();
+  /** Messages beyond the limit for recipients who are there: their senders wait to hear of them. */
+  readonly #withheld = new Withheld();
+  /** Recipients who did not take what waits in the time that senders waited for them. */
+  readonly #overdue = new Set<string>();
+  /** What waits for recipients whose way was clogged. */
+  readonly #clogged = new Set<Box>();
+  /** Boxes out of which something was taken in this turn. */
+  readonly #lighter = new Set<Box>();
+  readonly #cursor = new ReceiptCursor();
+  /** How each server was reached when that was last looked at. */
+  #ways: ReadonlyMap<string, Route> = new Map();
+  #lookedAt = 0;
+  #diskBroken = false;
+
+  /** Delivers what is in the mailbox. */
+  constructor(context: Context, parts: DeliveryParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** A user of this server sends a message that is to be kept. */
+  accept(link: Link, frame: Frame, fields: MessageFields): void {
+    const { mailbox, receipts } = this.#parts;
+    const known = mailbox.find(fields.idWords);
+    if (known) {
+      this.#withheld.remove(known);
+      if (known.safe) receipts.toSender(known, ReceiptState.Accepted);
+      return;
+    }
+    const bytes = frame.end - frame.start;
+    const limit = MAX_PAYLOAD_BYTES - KEPT_HEADER_BYTES;
+    if (bytes > limit) {
+      const reason = `Cannot keep a message of ${bytes} bytes: the limit is ${limit}`;
+      return this.#refuse(link, fields, ErrorCode.TextTooLong, reason);
+    }
+    const box = mailbox.boxOf(fields);
+    const full = box !== undefined && mailbox.isFull(box);
+    if (full && !this.#mayWait(link, box.name)) {
+      const reason = `Cannot keep a message for ${box.name}: too many wait for them already`;
+      return this.#refuse(link, fields, ErrorCode.MailboxFull, reason);
+    }
+    const entry = mailbox.add(link.name, fields, this.#context.now);
+    const { messageLog } = this.#context;
+    if (messageLog.enabled && !this.#parts.users.locate(entry.recipient)) {
+      messageLog.message(fields, "none, stored until the recipient joins");
+    }
+    // In order: whoever hears of this one has heard of those before.
+    if (full || this.#withheld.isFor(entry.recipient)) this.#withheld.add(entry);
+  }
+
+  /** Writes down what came in; those whose messages are safe are told, and the messages are sent. */
+  commit(): void {
+    const { mailbox, receipts, takeover } = this.#parts;
+    if (!mailbox.dirty) return;
+    const { safe, failed, error } = mailbox.commit();
+    const boxes = new Set<Box>();
+    let last: Box | undefined;
+    for (const entry of safe) {
+      if (!this.#withheld.has(entry)) receipts.toSender(entry, ReceiptState.Accepted);
+      takeover.committed(entry);
+      if (entry.box !== last) boxes.add(last = entry.box);
+    }
+    for (const entry of failed) {
+      const { id, sender, recipient } = entry;
+      this.#withheld.remove(entry);
+      // Whoever handed it over keeps it.
+      if (takeover.failed(id)) continue;
+      const reason = `Cannot keep a message for ${recipient}: the server's disk cannot be written`;
+      receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
+    }
+    this.#tellOfDisk(error);
+    for (const box of boxes) this.#send(box);
+  }
+
+  /** Says once that nothing can be written down, and once that it can again: the log may need that disk. */
+  #tellOfDisk(error: unknown): void {
+    const broken = error !== undefined;
+    if (broken === this.#diskBroken) return;
+    this.#diskBroken = broken;
+    const { logger } = this.#context;
+    if (broken) {
+      logger.error("cannot write down messages, new ones are refused: {error}", {
+        event: "storage.failed",
+        error,
+      });
+    } else logger.info("messages can be written down again", { event: "storage.restored" });
+  }
+
+  /** Something changed about where a user is: what they have not acknowledged is sent again, in order. */
+  userChanged(name: string): void {
+    const box = this.#parts.mailbox.box(name);
+    if (box) this.#sendAgain(box);
+    this.#release(name);
+  }
+
+  /** Ways changed: what was sent over one that is no more is sent again. */
+  waysChanged(): void {
+    const { topology, mailbox } = this.#parts;
+    const ways = topology.routes();
+    const before = this.#ways;
+    this.#ways = ways;
+    for (const box of mailbox.boxes()) {
+      for (const { sentTo } of box.entries()) {
+        if (sentTo === undefined) break;
+        if (sentTo === this.#context.id) continue;
+        if (ways.get(sentTo) === before.get(sentTo)) continue;
+        this.#sendAgain(box);
+        break;
+      }
+    }
+  }
+
+  /** Receipts about kept messages came from another server. */
+  serverReceipts(link: Link, frame: Frame): void {
+    const { to, from, receipts } = readServerReceipts(frame.payload);
+    if (to === this.#context.id) return this.#answered(from, receipts);
+    const next = this.#parts.mesh.toward(to);
+    const hops = frame.reserved + 1;
+    if (next && next !== link && hops <= MAX_HOPS) next.port.out.forward(frame, hops);
+  }
+
+  /**
+   * A user of this server has taken messages. Their senders hear of those that are kept here; of the
+   * others, the servers that keep them.
+   */
+  acknowledged(link: Link, frame: Frame): void {
+    const { mailbox, handOver, arrival } = this.#parts;
+    const cursor = this.#cursor.begin(frame);
+    while (cursor.next()) {
+      if (cursor.state !== ReceiptState.Delivered) continue;
+      if (link.hasUnacknowledged) arrival.acknowledged(link, cursor.id);
+      const entry = mailbox.inMemory(cursor.id);
+      if (entry?.sentTo !== this.#context.id || entry.box.handedTo !== link) continue;
+      handOver.tookOwn(entry);
+      this.#delivered(entry, this.#context.id);
+    }
+  }
+
+  /** The turn ends: what this server itself answered counts, and what follows from that is done. */
+  settle(): void {
+    const { receipts } = this.#parts;
+    for (;;) {
+      const own = receipts.takeOwn();
+      this.#answered(this.#context.id, own);
+      if (this.#lighter.size === 0) break;
+      const boxes = [...this.#lighter];
+      this.#lighter.clear();
+      for (const box of boxes) this.#goOn(box);
+    }
+  }
+
+  /** Nothing waits on some connection any more. */
+  drained(): void {
+    if (this.#clogged.size > 0) {
+      const clogged = [...this.#clogged];
+      this.#clogged.clear();
+      for (const box of clogged) this.#send(box);
+    }
+    this.#parts.takeover.resume();
+  }
+
+  /** Time has passed: what is too old ends, what nobody answered is sent again. */
+  tick(): void {
+    const { now } = this.#context;
+    const { mailbox, receipts } = this.#parts;
+    for (const recipient of this.#withheld.waitingSince(now - MAX_HOLD_MS)) {
+      this.#overdue.add(recipient);
+      this.#tellWithheld(recipient);
+    }
+    if (now - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookedAt = now;
+    this.#parts.takeover.tick();
+    for (const entry of mailbox.expire(now)) {
+      const { id, sender, recipient } = entry;
+      this.#withheld.remove(entry);
+      receipts.toUser(sender, { id, state: ReceiptState.Expired, code: 0, reason: "" });
+      this.#release(recipient);
+    }
+    for (const box of mailbox.boxes()) {
+      const { first: oldest } = box;
+      const late = oldest?.sentTo !== undefined &&
+        now - oldest.acceptedAt - oldest.sentAfterMs >= ANSWER_MS;
+      if (late) this.#sendAgain(box);
+      else this.#send(box);
+    }
+  }
+
+  #sendAgain(box: Box): void {
+    box.wait();
+    this.#send(box);
+  }
+
+  /** Sends what waits for a user, in order, as far as it may be under way. */
+  #send(box: Box): void {
+    if (!box.hasWaiting) return;
+    const { users, mesh, mailbox, takeover } = this.#parts;
+    const location = users.locate(box.name);
+    if (!location) {
+      // What goes to another server is in memory until that has it.
+      if (!takeover.isLeaving) mailbox.shelve(box);
+      return;
+    }
+    const { server } = location;
+    const here = server === this.#context.id;
+    const link = here ? users.get(box.name) : mesh.toward(server);
+    if (here && link?.role === "session") return this.#sendOwn(box, link);
+    // A user of this server without a link is one of a legacy server.
+    if (!link && !here) {
+      this.#clogged.add(box);
+      return;
+    }
+    const others = holdsName(location.user) ? NOWHERE : this.#otherPlaces(box.name, server);
+    for (let entry = this.#next(box, link); entry; entry = this.#next(box, link)) {
+      const previous = box.lastSentId;
+      box.sent(entry, server, this.#context.now);
+      if (!here || users.get(box.name)) this.#log(entry, here ? HERE : link!.address);
+      if (here) this.#sendText(entry);
+      else this.#sendAway(entry, previous, server, link!);
+      // The first that has given it to a legacy server ends the wait; what the others say changes nothing.
+      for (const other of others) this.#sendCopy(entry, other);
+    }
+  }
+
+  /** The other servers that speak for a legacy user: each knows a legacy server that lists the name. */
+  #otherPlaces(name: string, server: string): string[] {
+    return [...this.#parts.users.legacyPlaces(name)].filter((place) => place !== server);
+  }
+
+  #sendCopy(entry: KeptEntry, server: string): void {
+    const link = this.#parts.mesh.toward(server);
+    if (!link || link.port.out.length > HOLD_UP_BYTES) return;
+    this.#log(entry, link.address);
+    this.#sendAway(entry, NIL_UUID, server, link);
+  }
+
+  /** Hands what waits to a user of this server who reads frames; many of them in one piece. */
+  #sendOwn(box: Box, link: Link): void {
+    const { handOver } = this.#parts;
+    const { now, id } = this.#context;
+    const run = new ReadyFrames(link.port.out);
+    box.handedTo = link;
+    for (let entry = this.#next(box, link); entry; entry = this.#next(box, link)) {
+      box.sent(entry, id, now);
+      this.#log(entry, HERE);
+      if (!handOver.own(link, entry, run)) this.#settled(entry, handOver.receiptFor(entry.id), id);
+    }
+    run.flush();
+  }
+
+  /** The first of those that wait, if there is one and it may be sent now. */
+  #next(box: Box, link: Link | undefined): KeptEntry | undefined {
+    const full = box.underWay >= MAX_UNDER_WAY || box.underWayBytes >= MAX_UNDER_WAY_BYTES;
+    if (full || !box.hasWaiting) return;
+    if (!link || link.port.out.length <= HOLD_UP_BYTES) return this.#parts.mailbox.next(box);
+    this.#clogged.add(box);
+  }
+
+  #log({ message }: KeptEntry, nextHop: string): void {
+    const { messageLog } = this.#context;
+    if (!messageLog.enabled) return;
+    messageLog.message(this.#fields.read(message, 0, message.length), nextHop);
+  }
+
+  /** Hands a message to a user of this server, or of a legacy one, who reads text. */
+  #sendText({ id, recipient, message }: KeptEntry): void {
+    const fields = this.#fields.read(message, 0, message.length);
+    const origin = this.#context.id;
+    this.#parts.arrival.deliver({ id, recipient, fields, previous: NIL_UUID, origin });
+  }
+
+  #sendAway({ message }: KeptEntry, previous: string, destination: string, link: Link): void {
+    const kept = { origin: this.#context.id, destination, previous, message };
+    writeKeptMessage(link.port.out, kept, MessageKind.Kept, 1);
+  }
+
+  #refuse({ name }: Link, fields: MessageFields, code: number, reason: string): void {
+    this.#parts.receipts.toUser(name, refused(messageId(fields), code, reason));
+  }
+
+  /** Whether a sender may go on although as much is kept for a recipient as may be. */
+  #mayWait(link: Link, recipient: string): boolean {
+    return this.#parts.users.locate(recipient) !== undefined && !this.#overdue.has(recipient) &&
+      this.#withheld.bytesOf(link.name) <= MAX_WITHHELD_BYTES;
+  }
+
+  /** A server says what became of messages that this one keeps. */
+  #answered(from: string, answers: readonly Receipt[]): void {
+    const { mailbox, takeover } = this.#parts;
+    for (const receipt of answers) {
+      const { id, state } = receipt;
+      const entry = mailbox.get(id);
+      if (!entry) continue;
+      if (state === ReceiptState.Delivered) {
+        this.#settled(entry, receipt, from);
+      } else if (state === ReceiptState.Accepted) {
+        // The server that it was handed over to keeps it now, and tells the sender how it ends.
+        this.#withheld.remove(entry);
+        mailbox.remove(entry);
+        takeover.accepted(entry.box);
+      } else {
+        takeover.refused(entry);
+        // Refused where it was sent: whatever else is under way there has to stay behind it. The next
+        // look, or the news of where the recipient is now, sends all of it again.
+        if (entry.sentTo === from) entry.box.wait();
+      }
+    }
+  }
+
+  /** The story of a message has ended well, at the server `at`: confirmed, or sent and no more. */
+  #settled(entry: KeptEntry, receipt: Receipt, at: string): void {
+    if (isConfirmed(receipt)) return this.#delivered(entry, at);
+    this.#withheld.remove(entry);
+    this.#parts.mailbox.sent(entry);
+    this.#parts.receipts.toUser(entry.sender, receipt);
+    this.#lighter.add(entry.box);
+  }
+
+  #delivered(entry: KeptEntry, at: string): void {
+    const { mailbox, receipts } = this.#parts;
+    this.#withheld.remove(entry);
+    // That it arrived here is remembered anyway, as long as this server runs.
+    if (at === this.#context.id && !mailbox.durable) mailbox.remove(entry);
+    else mailbox.delivered(entry);
+    receipts.toSender(entry, ReceiptState.Delivered);
+    this.#lighter.add(entry.box);
+  }
+
+  /** Some of what was kept for a user has gone: those who wait for that go on, and so does what waits. */
+  #goOn(box: Box): void {
+    this.#release(box.name);
+    this.#send(box);
+  }
+
+  /** Ends the wait for a recipient: there is room again, or the recipient has left. */
+  #release(recipient: string): void {
+    const { mailbox, users } = this.#parts;
+    if (!this.#withheld.isFor(recipient) && !this.#overdue.has(recipient)) return;
+    const box = mailbox.box(recipient);
+    if (box && users.locate(recipient) && !mailbox.isHalfEmpty(box)) return;
+    this.#overdue.delete(recipient);
+    this.#tellWithheld(recipient);
+  }
+
+  #tellWithheld(recipient: string): void {
+    for (const entry of this.#withheld.take(recipient)) {
+      if (entry.kept && entry.safe) this.#parts.receipts.toSender(entry, ReceiptState.Accepted);
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What became of a message whose sender did not hear how its story ended: asked by the sender's
+ * program, passed on to every server within reach, and answered by whoever knows. Owns the way of the
+ * question; what is known is the mailbox's and the hand-over's.
+ *
+ * @module
+ */
+import {
+  type Frame,
+  NIL_UUID,
+  readReceiptQuestion,
+  writeReceiptQuestion,
+} from "@netlab/protocol/codec";
+import type { HandOver } from "../routing/local_delivery.ts";
+import type { Context } from "../host.ts";
+import type { Link } from "../connection.ts";
+import type { Mailbox } from "../mailbox/mailbox.ts";
+import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
+import type { Receipts } from "./receipts.ts";
+import type { Topology } from "../mesh/topology.ts";
+
+/** The parts of a core that questions work with. */
+export interface QuestionParts {
+  /** The links to other servers. */
+  readonly mesh: Mesh;
+  /** Which way leads to which server. */
+  readonly topology: Topology;
+  /** What is kept, and how the stories of what was kept ended. */
+  readonly mailbox: Mailbox;
+  /** What the users of this server have taken. */
+  readonly handOver: HandOver;
+  /** Answers go out here. */
+  readonly receipts: Receipts;
+}
+
+/** Answers questions about receipts. */
+export class Questions {
+  readonly #context: Context;
+  readonly #parts: QuestionParts;
+
+  /** Questions to one server. */
+  constructor(context: Context, parts: QuestionParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** A user of this server asks about messages of theirs: all servers within reach are asked. */
+  asked(link: Link, frame: Frame): void {
+    const { mesh, topology } = this.#parts;
+    const { ids } = readReceiptQuestion(frame.payload);
+    const user = link.name;
+    const open = this.#answer(user, ids);
+    if (open.length === 0) return;
+    for (const to of topology.routes().keys()) {
+      const next = mesh.toward(to);
+      if (next) writeReceiptQuestion(next.port.out, { to, user, ids: open }, 1);
+    }
+  }
+
+  /** Another server asks for a user of its own. */
+  relayed(link: Link, frame: Frame): void {
+    const { to, user, ids } = readReceiptQuestion(frame.payload);
+    if (to === this.#context.id) return void this.#answer(user, ids);
+    const next = to === NIL_UUID ? undefined : this.#parts.mesh.toward(to);
+    const hops = frame.reserved + 1;
+    if (next && next !== link && hops <= MAX_HOPS) next.port.out.forward(frame, hops);
+  }
+
+  /** Tells what is known here; the ids of which nothing is. */
+  #answer(user: string, ids: readonly string[]): string[] {
+    const { mailbox, handOver, receipts } = this.#parts;
+    return ids.filter((id) => {
+      if (mailbox.has(id)) return false;
+      const end = mailbox.endOf(id) ??
+        (handOver.wasTakenFrom(user, id) ? handOver.receiptFor(id) : undefined);
+      if (end) receipts.toUser(user, end);
+      return !end;
+    });
+  }
+}

@@ -1,0 +1,357 @@
+/**
+ * The messages that this server keeps: each from the moment it is safe until its story has ended. Owns
+ * their order, the limits, when they are written down, which of them are in memory, and how stories
+ * ended; knows neither users nor connections.
+ *
+ * @module
+ */
+import {
+  HEADER_BYTES,
+  MessageFields,
+  readName,
+  type Receipt,
+  ReceiptRecords,
+  ReceiptState,
+  uuidWords,
+} from "@netlab/protocol/codec";
+import { Box, KeptEntry } from "./recipient_queue.ts";
+import { EndedStories } from "./outcomes.ts";
+import { IdTable, type MessageId } from "../dedup/id_table.ts";
+import type { MailStore } from "./message_store.ts";
+import { type NameFactors, NameTable } from "../dedup/name_table.ts";
+import { PlaceTable } from "../dedup/place_table.ts";
+import { sent } from "../durable/receipts.ts";
+
+/** Messages that are read back together, at most. */
+const MAX_READ = 256;
+
+/** How much is kept, and for how long. */
+export interface MailboxLimits {
+  /**
+   * Messages for one user who is away.
+   *
+   * @default {1000}
+   */
+  maxMessages?: number;
+  /**
+   * Bytes for one user who is away.
+   *
+   * @default {16777216}
+   */
+  maxBytes?: number;
+  /**
+   * How long a message waits: milliseconds.
+   *
+   * @default {604800000}
+   */
+  maxAgeMs?: number;
+}
+
+/** What came of writing down. */
+export interface Committed {
+  /** Messages that are safe from now on. */
+  safe: KeptEntry[];
+  /** Messages that could not be written down, and are not kept. */
+  failed: KeptEntry[];
+  /** Why not. */
+  error?: unknown;
+}
+
+/** What a {@linkcode Mailbox} is made from. */
+export interface MailboxOptions {
+  /** Where messages are written down. */
+  readonly store: MailStore;
+  /** How much is kept. */
+  readonly limits: MailboxLimits;
+  /** For the tables of recipients and of ids. */
+  readonly factors: NameFactors;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * All messages that a server keeps. Those for users who are away are on the shelf: in the store alone,
+ * when that is durable. Of such a message the id and the place are known, so that as many may wait as
+ * the disk takes, and none costs the garbage collector anything.
+ */
+export class Mailbox {
+  readonly #store: MailStore;
+  readonly #maxMessages: number;
+  readonly #maxBytes: number;
+  readonly #maxAgeMs: number;
+  /** By the names of recipients; some are empty, and taken out when it is looked for them. */
+  readonly #boxes = new Map<string, Box>();
+  /** The same by their bytes. */
+  readonly #boxesAt: NameTable<Box>;
+  /** Those in memory. */
+  readonly #entries: IdTable<KeptEntry>;
+  /** Those on the shelf. */
+  readonly #shelf: PlaceTable;
+  readonly #fields = new MessageFields();
+  readonly #words = new Int32Array(4);
+  #fresh: KeptEntry[] = [];
+  #removed: KeptEntry[] = [];
+  readonly #ends = new EndedStories();
+  readonly #freshEnds = new ReceiptRecords();
+
+  /** The messages that are in the store, within the limits from now on. */
+  constructor({ store, limits, factors }: MailboxOptions) {
+    this.#store = store;
+    this.#maxMessages = limits.maxMessages ?? 1_000;
+    this.#maxBytes = limits.maxBytes ?? 16 * 1024 * 1024;
+    this.#maxAgeMs = limits.maxAgeMs ?? 7 * 24 * 3_600_000;
+    this.#boxesAt = new NameTable(factors);
+    this.#entries = new IdTable(factors);
+    this.#shelf = new PlaceTable(factors);
+    for (const { bytes, start, end, acceptedAt, place } of store.load()) {
+      const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
+      const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
+      const size = end - fields.id;
+      box.size++;
+      box.bytes += size;
+      box.shelve(place, size, acceptedAt);
+      this.#shelf.add(idOf(fields), place);
+    }
+    for (const end of store.loadEnds()) this.#ends.add(end);
+  }
+
+  /** Whether what is kept survives the end of the process. */
+  get durable(): boolean {
+    return this.#store.durable;
+  }
+
+  /** How many messages are kept. */
+  get size(): number {
+    return this.#entries.size + this.#shelf.size;
+  }
+
+  /** Whether anything has to be written down. */
+  get dirty(): boolean {
+    return this.#fresh.length > 0 || this.#removed.length > 0;
+  }
+
+  /** The messages for one user. */
+  box(recipient: string): Box | undefined {
+    return this.#boxes.get(recipient);
+  }
+
+  /** The messages for the recipient in these fields. */
+  boxOf({ bytes, recipient, end }: MessageFields): Box | undefined {
+    return this.#boxesAt.findBeforeNul(bytes, recipient, end);
+  }
+
+  /** The messages for each user for whom there are some. */
+  *boxes(): Iterable<Box> {
+    for (const box of this.#boxes.values()) if (box.size > 0) yield box;
+  }
+
+  /** The message whose id is the four numbers of 32 bits in `words`, if it is in memory. */
+  inMemory(words: Int32Array): KeptEntry | undefined {
+    return this.#entries.find(words, 0);
+  }
+
+  /**
+   * The message whose id is the four numbers of 32 bits in `words`. One that is on the shelf stays
+   * there, and is read for the moment.
+   */
+  find(words: Int32Array): KeptEntry | undefined {
+    const entry = this.#entries.find(words, 0);
+    if (entry) return entry;
+    const place = this.#shelf.find(words);
+    const shelved = place === 0 ? undefined : this.#peek(place);
+    // Two ids may have the same hashes, which nobody will ever see.
+    return shelved?.hasId(words) ? shelved : undefined;
+  }
+
+  /** The same for an id that is a UUID in text. */
+  get(id: string): KeptEntry | undefined {
+    return this.find(uuidWords(id, this.#words));
+  }
+
+  /** Whether the message with that id, a UUID in text, is kept, or is about to be. */
+  has(id: string): boolean {
+    const words = uuidWords(id, this.#words);
+    return this.#entries.find(words, 0) !== undefined || this.#shelf.find(words) !== 0;
+  }
+
+  /** Whether it is kept and safe. */
+  hasSafe(id: string): boolean {
+    const words = uuidWords(id, this.#words);
+    return this.#entries.find(words, 0)?.safe ?? this.#shelf.find(words) !== 0;
+  }
+
+  /** Whether as much is kept for a user as may be. */
+  isFull({ size, bytes }: Box): boolean {
+    return size >= this.#maxMessages || bytes >= this.#maxBytes;
+  }
+
+  /** Whether so little is kept for a user that those who were held up may go on. */
+  isHalfEmpty({ size, bytes }: Box): boolean {
+    return size <= this.#maxMessages / 2 && bytes <= this.#maxBytes / 2;
+  }
+
+  /**
+   * Keeps a copy of a message; it is safe after the next {@linkcode Mailbox.commit}.
+   *
+   * @throws {ProtocolError} As {@linkcode readName}, when the recipient's name is none.
+   */
+  add(sender: string, fields: MessageFields, acceptedAt: number): KeptEntry {
+    const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
+    const entry = box.add(fields, sender, acceptedAt);
+    this.#entries.add(entry);
+    this.#fresh.push(entry);
+    return entry;
+  }
+
+  /** All that wait for a user are on the shelf from now on, if that outlives the process. */
+  shelve(box: Box): void {
+    if (!this.durable) return;
+    for (let entry = box.waiting; entry; entry = entry.next) {
+      this.#entries.delete(entry);
+      this.#shelf.add(entry, entry.place);
+    }
+    box.shelveWaiting();
+  }
+
+  /** The first message that waits for a user; when none is in memory, some are read back. */
+  next(box: Box): KeptEntry | undefined {
+    while (!box.waiting && box.shelved > 0) {
+      const { first, count } = box.takePlaces(MAX_READ);
+      let found = 0;
+      for (
+        const { sender, bytes, start, end, acceptedAt, place } of this.#store.read(first, count)
+      ) {
+        const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
+        // It went while it was on the shelf, and the store has not been told yet.
+        if (!this.#shelf.delete(idOf(fields), place)) continue;
+        found++;
+        box.unshelve(end - fields.id);
+        const entry = box.add(fields, sender, acceptedAt);
+        entry.place = place;
+        box.append(entry);
+        this.#entries.add(entry);
+      }
+      // Those that went meanwhile are missing, and those that cannot be read.
+      if (found < count) box.lose(this.#shelf.deleteAt(first, count));
+    }
+    return box.waiting;
+  }
+
+  /** A message was delivered: it is kept no more, and that it was is remembered. */
+  delivered(entry: KeptEntry): void {
+    this.remove(entry);
+    this.#ends.addDelivered(entry);
+    if (!this.durable) return;
+    const { id0, id1, id2, id3 } = entry;
+    this.#freshEnds.add(id0, id1, id2, id3, ReceiptState.Delivered);
+  }
+
+  /** The same for one that was handed to a legacy program, which confirms nothing. */
+  sent(entry: KeptEntry): void {
+    this.remove(entry);
+    this.#end(sent(entry.id));
+  }
+
+  /** How the story of a message that was kept here ended, if that is remembered. */
+  endOf(id: string): Receipt | undefined {
+    return this.#ends.get(id);
+  }
+
+  /** A message is kept no more: somebody else keeps it, or it was delivered here. */
+  remove(entry: KeptEntry): void {
+    this.#take(entry);
+    if (entry.safe && this.durable) this.#removed.push(entry);
+  }
+
+  /** Writes down what came and what went, all of it or nothing. */
+  commit(): Committed {
+    const fresh = this.#fresh.every(isKept) ? this.#fresh : this.#fresh.filter(isKept);
+    this.#fresh = [];
+    try {
+      this.#store.write(fresh, this.#removed, this.#freshEnds.bytes);
+    } catch (error) {
+      // What was removed is tried again; what could not be written is not kept.
+      for (const entry of fresh) this.#take(entry);
+      return { safe: [], failed: fresh, error };
+    }
+    this.#removed = [];
+    this.#freshEnds.clear();
+    for (const entry of fresh) {
+      const { box } = entry;
+      if (box.shelved === 0) box.append(entry);
+      else this.#shelve(entry);
+    }
+    return { safe: fresh, failed: [] };
+  }
+
+  /** Takes out what has waited for too long, and gives up the memory of who got all. */
+  expire(now: number): KeptEntry[] {
+    const expired: KeptEntry[] = [];
+    for (const [name, box] of this.#boxes) {
+      const until = now - this.#maxAgeMs;
+      for (;;) {
+        const entry = box.first ?? (box.shelvedSince <= until ? this.next(box) : undefined);
+        if (!entry || entry.acceptedAt > until) break;
+        const end = { id: entry.id, state: ReceiptState.Expired, code: 0, reason: "" };
+        this.remove(entry);
+        this.#end(end);
+        expired.push(entry);
+      }
+      box.rest();
+      if (box.size > 0) continue;
+      this.#boxes.delete(name);
+      this.#boxesAt.delete(encoder.encode(name));
+    }
+    return expired;
+  }
+
+  #end(receipt: Receipt): void {
+    this.#ends.add(receipt);
+    if (this.durable) this.#freshEnds.addReceipt(receipt);
+  }
+
+  /** A message that is safe goes to the end of the shelf. */
+  #shelve(entry: KeptEntry): void {
+    const { box, place, size, acceptedAt } = entry;
+    entry.safe = true;
+    this.#entries.delete(entry);
+    this.#shelf.add(entry, place);
+    box.shelve(place, size, acceptedAt);
+  }
+
+  /** A message on the shelf, as it is there. */
+  #peek(at: number): KeptEntry | undefined {
+    for (const { sender, bytes, start, end, acceptedAt, place } of this.#store.read(at, 1)) {
+      const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
+      const box = this.boxOf(fields);
+      if (!box) continue;
+      const entry = new KeptEntry(box, fields.idWords, sender, acceptedAt, bytes, start);
+      entry.safe = true;
+      entry.place = place;
+      return entry;
+    }
+  }
+
+  #open({ bytes, recipient, recipientEnd }: MessageFields, now: number): Box {
+    const box = new Box(readName(bytes, recipient, recipientEnd), Math.floor(now));
+    this.#boxes.set(box.name, box);
+    this.#boxesAt.set(bytes.subarray(recipient, recipientEnd), box);
+    return box;
+  }
+
+  #take(entry: KeptEntry): void {
+    if (!entry.kept) return;
+    entry.kept = false;
+    const { box, place, size } = entry;
+    if (this.#entries.delete(entry)) return box.remove(entry);
+    if (this.#shelf.delete(entry, place)) box.unshelve(size);
+  }
+}
+
+function idOf({ idWords }: MessageFields): MessageId {
+  return { id0: idWords[0]!, id1: idWords[1]!, id2: idWords[2]!, id3: idWords[3]! };
+}
+
+function isKept({ kept }: KeptEntry): boolean {
+  return kept;
+}

@@ -1,0 +1,242 @@
+/**
+ * Who is where: the users of this server and of all others, each server's with a version. Owns the
+ * merging of snapshots and changes, and who keeps a name that two asked for; knows neither
+ * connections nor the way to a server.
+ *
+ * @module
+ */
+import {
+  MAX_USERS_PER_FRAME,
+  type PresenceChanges,
+  type PresenceSnapshot,
+  type PresenceVersion,
+  UserKind,
+  type UserRecord,
+} from "@netlab/protocol/codec";
+
+/** A user at one server. */
+export interface Location {
+  /** The server's id. */
+  server: string;
+  /** The user there. */
+  user: UserRecord;
+  /** Grows with every piece of news: of two places of one session the one with the higher is newer. */
+  order: number;
+}
+
+/** A location among those of one name, which are few: a list costs less than a map for each name. */
+interface Place extends Location {
+  next: Place | undefined;
+}
+
+/** What came of merging something in. */
+export type Merge = "applied" | "old" | "gap";
+
+interface ServerUsers {
+  version: number;
+  readonly users: Map<string, UserRecord>;
+}
+
+/** A snapshot of which not all parts are there yet. */
+interface Partial {
+  version: number;
+  parts: Map<number, UserRecord[]>;
+}
+
+/** The users of all servers, seen from one. */
+export class Directory {
+  readonly #self: string;
+  readonly #onMoved: (name: string) => void;
+  readonly #servers = new Map<string, ServerUsers>();
+  readonly #partials = new Map<string, Partial>();
+  readonly #places = new Map<string, Place>();
+  #order = 0;
+
+  /**
+   * A directory without users, of the server with the id `self`.
+   *
+   * @param onMoved Hears of every name whose places changed, before anybody else does.
+   */
+  constructor(self: string, onMoved: (name: string) => void = () => {}) {
+    this.#self = self;
+    this.#onMoved = onMoved;
+    this.#servers.set(self, { version: 0, users: new Map() });
+  }
+
+  /** Puts a user of this server in; the change to tell the other servers. */
+  add(user: UserRecord): PresenceChanges {
+    return this.#change(user);
+  }
+
+  /** Takes a user of this server out; the change to tell, if the user was in. */
+  remove(name: string): PresenceChanges | undefined {
+    const user = this.#servers.get(this.#self)!.users.get(name);
+    return user && this.#change({ ...user, kind: UserKind.Gone });
+  }
+
+  /** The users of one server. */
+  users(server: string): Iterable<UserRecord> {
+    return this.#servers.get(server)?.users.values() ?? [];
+  }
+
+  /** The user of that name at one server. */
+  at(server: string, name: string): UserRecord | undefined {
+    return this.#servers.get(server)?.users.get(name);
+  }
+
+  /** Every place where a user of that name is, or is said to be. */
+  *find(name: string): Iterable<Location> {
+    for (let place = this.#places.get(name); place; place = place.next) yield place;
+  }
+
+  /** The version that is known of every server's users. */
+  versions(): PresenceVersion[] {
+    return [...this.#servers].map(([server, { version }]) => ({ server, version }));
+  }
+
+  /** The version that is known of one server's users; -1 when nothing is. */
+  version(server: string): number {
+    return this.#servers.get(server)?.version ?? -1;
+  }
+
+  /** The users of one server as a snapshot, in as many parts as frames are needed. */
+  *snapshot(server: string): Iterable<PresenceSnapshot> {
+    const known = this.#servers.get(server);
+    if (!known) return;
+    const all = [...known.users.values()];
+    const parts = Math.max(1, Math.ceil(all.length / MAX_USERS_PER_FRAME));
+    for (let part = 0; part < parts; part++) {
+      const users = all.slice(part * MAX_USERS_PER_FRAME, (part + 1) * MAX_USERS_PER_FRAME);
+      yield { server, version: known.version, part, parts, users };
+    }
+  }
+
+  /**
+   * Takes in changes of another server's users, the new ones of them. `gap` when changes before them
+   * are missing: a snapshot is needed then.
+   */
+  applyChanges({ server, version, changes }: PresenceChanges): Merge {
+    const known = this.#servers.get(server);
+    const expected = (known?.version ?? -1) + 1;
+    if (server === this.#self || version + changes.length <= expected) return "old";
+    if (!known || version > expected) return "gap";
+    for (const user of changes.slice(expected - version)) this.#put(server, known, user);
+    return "applied";
+  }
+
+  /**
+   * Takes in one part of a snapshot. `applied` when it was the last part missing and the snapshot was
+   * newer than what was known; `gap` while parts are missing.
+   */
+  applySnapshot({ server, version, part, parts, users }: PresenceSnapshot): Merge {
+    if (server === this.#self || version <= this.version(server)) return "old";
+    let partial = this.#partials.get(server);
+    if (!partial || partial.version < version) {
+      partial = { version, parts: new Map() };
+      this.#partials.set(server, partial);
+    }
+    if (partial.version > version) return "old";
+    partial.parts.set(part, users);
+    if (partial.parts.size < parts) return "gap";
+    this.#partials.delete(server);
+    this.#replace(server, version, [...partial.parts.values()].flat());
+    return "applied";
+  }
+
+  /** Forgets a server and its users. */
+  forget(server: string): void {
+    for (const name of this.#servers.get(server)?.users.keys() ?? []) this.#unlocate(name, server);
+    this.#servers.delete(server);
+    this.#partials.delete(server);
+  }
+
+  #change(user: UserRecord): PresenceChanges {
+    const own = this.#servers.get(this.#self)!;
+    this.#put(this.#self, own, user);
+    return { server: this.#self, version: own.version, changes: [user] };
+  }
+
+  #put(server: string, known: ServerUsers, user: UserRecord): void {
+    known.version++;
+    if (user.kind === UserKind.Gone) {
+      known.users.delete(user.name);
+      this.#unlocate(user.name, server);
+    } else {
+      known.users.set(user.name, user);
+      this.#locate(user, server, ++this.#order);
+    }
+  }
+
+  #replace(server: string, version: number, users: readonly UserRecord[]): void {
+    const before = this.#servers.get(server)?.users;
+    const after = new Map(users.map((user) => [user.name, user]));
+    for (const name of before?.keys() ?? []) if (!after.has(name)) this.#unlocate(name, server);
+    this.#servers.set(server, { version, users: after });
+    for (const user of users) {
+      const known = this.#placeAt(user.name, server);
+      const isNews = known?.user.session !== user.session || known.user.since !== user.since;
+      this.#locate(user, server, isNews ? ++this.#order : known.order);
+    }
+  }
+
+  #locate(user: UserRecord, server: string, order: number): void {
+    const known = this.#placeAt(user.name, server);
+    if (known) {
+      known.user = user;
+      known.order = order;
+    } else {
+      const place: Place = { server, user, order, next: undefined };
+      const last = this.#lastPlace(user.name);
+      if (last) last.next = place;
+      else this.#places.set(user.name, place);
+    }
+    this.#onMoved(user.name);
+  }
+
+  #unlocate(name: string, server: string): void {
+    let before: Place | undefined;
+    for (let place = this.#places.get(name); place; before = place, place = place.next) {
+      if (place.server !== server) continue;
+      if (before) before.next = place.next;
+      else if (place.next) this.#places.set(name, place.next);
+      else this.#places.delete(name);
+      break;
+    }
+    this.#onMoved(name);
+  }
+
+  #placeAt(name: string, server: string): Place | undefined {
+    let place = this.#places.get(name);
+    while (place && place.server !== server) place = place.next;
+    return place;
+  }
+
+  #lastPlace(name: string): Place | undefined {
+    let place = this.#places.get(name);
+    while (place?.next) place = place.next;
+    return place;
+  }
+}
+
+/**
+ * Whether two users of one name are one and the same: a session while it moves from server to
+ * server, or a legacy user for whom several servers speak.
+ */
+export function isSameUser(a: UserRecord, b: UserRecord): boolean {
+  if (a.kind !== b.kind) return false;
+  return a.kind === UserKind.Behind || (a.kind === UserKind.Session && a.session === b.session);
+}
+
+/**
+ * Whether a user holds the name. What a legacy server lists is a hint, not a claim: it forgets nobody, so
+ * the user may have been elsewhere for days.
+ */
+export function holdsName({ kind }: UserRecord): boolean {
+  return kind !== UserKind.Behind;
+}
+
+/** Whether of two users of one name `a` keeps it: the older; every server must find the same. */
+export function keepsName(a: Omit<Location, "order">, b: Omit<Location, "order">): boolean {
+  if (a.user.since !== b.user.since) return a.user.since < b.user.since;
+  return a.user.session + a.server < b.user.session + b.server;
+}

@@ -1,0 +1,332 @@
+/**
+ * Messages that nobody keeps, on their way: to a user of this server, to the next server, or back to
+ * the sender as a reason why not. Owns who may send, the hop limit, and the hold on senders whose
+ * recipients do not keep up; knows nothing of how links come about.
+ *
+ * @module
+ */
+import {
+  BundleFields,
+  ErrorCode,
+  type Frame,
+  FrameWriter,
+  MessageFields,
+  messageId,
+  MessageKind,
+  NetlabError,
+  readName,
+  takeApart,
+  writeAlive,
+} from "@netlab/protocol/codec";
+import type { Delivery } from "../durable/outbound.ts";
+import type { LegacyServers } from "../legacy/legacy_servers.ts";
+import { holdsName } from "../mesh/directory.ts";
+import type { HandOver } from "./local_delivery.ts";
+import type { Context } from "../host.ts";
+import type { Link } from "../connection.ts";
+import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
+import { HERE, toLegacy } from "../message_log.ts";
+import { type Receipts, refused } from "../durable/receipts.ts";
+import type { NameTable } from "../dedup/name_table.ts";
+import { SeenIds } from "../dedup/seen_ids.ts";
+import type { Users } from "../users/registry.ts";
+
+/** When so many bytes wait for one connection, the users who write to it are held up. */
+export const HOLD_UP_BYTES: number = 1024 * 1024;
+/** When so many wait, messages for it are refused: other servers' users cannot be held up. */
+export const REFUSE_BYTES: number = 8 * 1024 * 1024;
+/** How often a session that is held up gets a sign of life: milliseconds. */
+const ALIVE_EVERY_MS = 1_000;
+
+/** The parts of a core that the relay works with. */
+export interface RelayParts {
+  /** Who is where. */
+  readonly users: Users;
+  /** The links to other servers. */
+  readonly mesh: Mesh;
+  /** The legacy servers next to this one. */
+  readonly legacy: LegacyServers;
+  /** The users of this server take messages here. */
+  readonly handOver: HandOver;
+  /** Messages whose senders want receipts are kept here. */
+  readonly delivery: Delivery;
+  /** Refusals go out here. */
+  readonly receipts: Receipts;
+  /** What is found out about recipients is remembered here, until something about them changes. */
+  readonly routes: NameTable<Link>;
+  /** Takes frames that a bundle was taken apart into, as if they had come in on that connection. */
+  readonly takeSingles: (link: Link, frames: Uint8Array) => void;
+}
+
+/** Passes messages on. */
+export class Relay {
+  readonly #context: Context;
+  readonly #parts: RelayParts;
+  readonly #fields = new MessageFields();
+  readonly #bundle = new BundleFields();
+  readonly #singles = new FrameWriter();
+  /** Messages for legacy users that were passed on. */
+  readonly #spread = new SeenIds();
+  /** Links that hold others up, or did for too long. */
+  readonly #slow = new Set<Link>();
+
+  /** A relay for the users of one server. */
+  constructor(context: Context, parts: RelayParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /**
+   * A message came in, from a user, a server, or a legacy server.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} when its sender is not the user of the
+   *   connection, {@linkcode ErrorCode.NotRegistered} when the connection may not send,
+   *   {@linkcode ErrorCode.Malformed} when it is no message. It is dropped then.
+   */
+  message(link: Link, frame: Frame): void {
+    const { users, delivery } = this.#parts;
+    const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
+    if (link.isUser) checkSender(link, fields);
+    else if (link.role !== "peer") this.#checkStranger(link, fields);
+    if (frame.subtype === MessageKind.WithReceipts && link.role === "session") {
+      return delivery.accept(link, frame, fields);
+    }
+    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
+    const user = users.get(recipient);
+    if (user) {
+      this.#remember(fields, user);
+      return this.#handOver(link, fields, user);
+    }
+    const location = users.locate(recipient);
+    if (location && !holdsName(location.user)) {
+      const places = [...users.legacyPlaces(recipient)];
+      // One place elsewhere is like any other user's.
+      if (places.length > 1 || places[0] === this.#context.id) {
+        return this.#toLegacy(link, frame, fields, places);
+      }
+    }
+    const hops = hopsOf(link, frame);
+    const next = location && this.#parts.mesh.toward(location.server);
+    if (!next) {
+      return this.#refuse(
+        link,
+        fields,
+        ErrorCode.NoSuchUser,
+        `Cannot deliver to ${recipient}: nobody of that name is on the network`,
+      );
+    }
+    this.#remember(fields, next);
+    if (hops > MAX_HOPS) {
+      return this.#refuse(
+        link,
+        fields,
+        ErrorCode.TooManyHops,
+        `Cannot deliver to ${recipient}: the message went over ${MAX_HOPS} servers without arriving`,
+      );
+    }
+    if (next === link) {
+      return this.#refuse(
+        link,
+        fields,
+        ErrorCode.TooManyHops,
+        `Cannot deliver to ${recipient}: the way there is changing; send it again`,
+      );
+    }
+    if (!this.#hasRoom(link, next, fields, recipient)) return;
+    next.port.out.forward(frame, hops);
+    this.#context.messageLog.message(fields, next.address);
+  }
+
+  /**
+   * A bundle came in, from a user or a server. Whoever reads bundles gets it whole, if all is in order;
+   * otherwise it is taken apart, and each message is what decides about it. Errors as for a single
+   * message, once for all of them.
+   */
+  bundle(link: Link, frame: Frame): void {
+    const fields = this.#bundle.read(frame.bytes, frame.start, frame.end);
+    if (link.isUser) checkSender(link, fields);
+    else if (link.role !== "peer") throw mustRegister();
+    if (this.#passWhole(link, frame, fields)) return;
+    takeApart(fields, this.#singles, frame.reserved);
+    const singles = this.#singles.take();
+    this.#parts.takeSingles(link, singles);
+    this.#singles.recycle(singles);
+  }
+
+  #passWhole(link: Link, frame: Frame, fields: BundleFields): boolean {
+    const { users, handOver } = this.#parts;
+    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
+    const user = users.get(recipient);
+    const to = user ?? this.#toHolder(recipient);
+    const hops = hopsOf(link, frame);
+    if (!to?.readsBundles || (to === link && !user) || (hops > MAX_HOPS && !user)) return false;
+    this.#remember(fields, to);
+    if (!this.#mayWrite(link, to)) return false;
+    if (user && !handOver.bundle(user, fields, frame)) return false;
+    if (!user) to.port.out.forward(frame, hops);
+    this.#context.messageLog.batch(fields, user ? HERE : to.address);
+    return true;
+  }
+
+  /** The link toward whoever holds a name at another server; `undefined` when nobody does. */
+  #toHolder(recipient: string): Link | undefined {
+    const location = this.#parts.users.locate(recipient);
+    return location && holdsName(location.user)
+      ? this.#parts.mesh.toward(location.server)
+      : undefined;
+  }
+
+  /** Nothing waits on a connection any more, or it has ended: whoever it held up reads on. */
+  release(link: Link): void {
+    for (const held of link.heldUp ?? []) held.letGo(this.#context.now);
+    link.heldUp = undefined;
+    link.overdue = false;
+    this.#slow.delete(link);
+  }
+
+  /** Time has passed: whoever was held up for long enough goes on, and the slow one is refused. */
+  tick(): void {
+    const { now } = this.#context;
+    for (const slow of this.#slow) {
+      for (const held of slow.heldUp ?? []) {
+        if (!held.isHeldTooLong(now)) {
+          this.#showAlive(held);
+          continue;
+        }
+        held.letGo(now);
+        slow.heldUp?.delete(held);
+        slow.overdue = true;
+      }
+    }
+  }
+
+  /** Who is not read gets no answers, and is not to take that for the server's death. */
+  #showAlive(held: Link): void {
+    const { now } = this.#context;
+    if (!held.held || held.role !== "session" || now - held.aliveAt < ALIVE_EVERY_MS) return;
+    held.aliveAt = now;
+    writeAlive(held.port.out);
+  }
+
+  #remember({ bytes, recipient, recipientEnd }: Names, to: Link): void {
+    this.#parts.routes.set(bytes.subarray(recipient, recipientEnd), to);
+  }
+
+  #handOver(link: Link, fields: MessageFields, user: Link): void {
+    if (!this.#hasRoom(link, user, fields, user.name)) return;
+    this.#parts.handOver.plain(user, fields);
+    this.#context.messageLog.message(fields, HERE);
+  }
+
+  /**
+   * Passes a message on for a legacy user, toward every server that knows a legacy server with that name.
+   * Whoever has it twice drops the second copy, and so do legacy servers.
+   */
+  #toLegacy(link: Link, frame: Frame, fields: MessageFields, places: readonly string[]): void {
+    const hops = hopsOf(link, frame);
+    const id = messageId(fields);
+    // Users may try again; servers that know each other would pass copies round in circles.
+    if (hops <= MAX_HOPS && (link.isUser || !this.#spread.has(id))) {
+      this.#spread.add(id, this.#context.now);
+      const nexts = new Set(places.map((place) => this.#parts.mesh.toward(place)));
+      nexts.delete(link);
+      for (const next of nexts) {
+        if (!next || !this.#mayWrite(link, next)) continue;
+        next.port.out.forward(frame, hops);
+        this.#context.messageLog.message(fields, next.address);
+      }
+    }
+    if (places.includes(this.#context.id)) this.#handOn(fields, places.length === 1);
+  }
+
+  /** Gives a message to the legacy servers beside this one. */
+  #handOn(fields: MessageFields, isOnlyPlace: boolean): void {
+    const { handOver, legacy, receipts } = this.#parts;
+    const { messageLog } = this.#context;
+    if (handOver.wasTaken(fields)) return;
+    const id = messageId(fields);
+    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
+    const sender = senderOf(fields);
+    const message = fields.bytes.subarray(fields.id, fields.end);
+    const isNew = legacy.forward(recipient, id, message, (failure) => {
+      if (failure === undefined) return handOver.markSent(id, this.#context.now);
+      // Elsewhere it may have arrived.
+      if (!isOnlyPlace) return;
+      const reason = `Cannot deliver to ${recipient}: ${failure}`;
+      receipts.toUser(sender, refused(id, ErrorCode.NoSuchUser, reason));
+      receipts.flush();
+    });
+    if (isNew) messageLog.message(fields, toLegacy(legacy.addressesOf(recipient)));
+  }
+
+  /**
+   * Whether a message for `to` may be written. A user of this server who writes faster than `to`
+   * reads is held up for a while; when that is not enough, the message is refused.
+   */
+  #hasRoom(from: Link, to: Link, fields: MessageFields, recipient: string): boolean {
+    if (this.#mayWrite(from, to)) return true;
+    const reason = `Cannot deliver to ${recipient}: messages come faster than they are read`;
+    this.#refuse(from, fields, ErrorCode.RecipientBusy, reason);
+    return false;
+  }
+
+  #mayWrite(from: Link, to: Link): boolean {
+    const waiting = to.port.out.length;
+    const own = from.isUser && from !== to;
+    if (waiting > HOLD_UP_BYTES && own && !to.overdue) {
+      from.hold(this.#context.now);
+      (to.heldUp ??= new Set()).add(from);
+      this.#slow.add(to);
+    }
+    return waiting <= (own && to.overdue ? HOLD_UP_BYTES : REFUSE_BYTES);
+  }
+
+  #refuse(link: Link, fields: MessageFields, code: number, reason: string): void {
+    // Whoever forwards without being registered hears nothing of it: it could not tell its sender.
+    if (link.role === "stranger") return;
+    this.#context.messageLog.message(fields, `none (${reason})`);
+    this.#parts.receipts.toUser(senderOf(fields), refused(messageId(fields), code, reason));
+  }
+
+  /**
+   * A message from a connection that did not register can only come from a legacy server,
+   * for a user of its own.
+   */
+  #checkStranger(link: Link, fields: MessageFields): void {
+    const { users, mesh, legacy } = this.#parts;
+    const sender = users.locate(senderOf(fields));
+    const known = mesh.discovery.hasLegacyOn(link.remoteHost);
+    if (known && (!sender || legacy.speaksFor(sender))) return;
+    throw mustRegister();
+  }
+}
+
+/** What a single message and a bundle have in common. */
+type Names = Pick<
+  MessageFields & BundleFields,
+  "bytes" | "sender" | "senderEnd" | "recipient" | "recipientEnd"
+>;
+
+/** How many servers will have passed a frame on that comes from there. */
+function hopsOf(link: Link, frame: Frame): number {
+  return link.role === "peer" ? frame.reserved + 1 : 1;
+}
+
+function mustRegister(): NetlabError {
+  return new NetlabError(
+    ErrorCode.NotRegistered,
+    "Cannot take a message from this connection: it must register first",
+  );
+}
+
+function senderOf(fields: Names): string {
+  return readName(fields.bytes, fields.sender, fields.senderEnd);
+}
+
+function checkSender(link: Link, { bytes, sender, senderEnd }: Names): void {
+  if (link.isCalled(bytes, sender, senderEnd)) return;
+  throw new NetlabError(
+    ErrorCode.SenderMismatch,
+    `Cannot send in another name: this connection is registered as ${link.name}`,
+  );
+}

@@ -1,0 +1,216 @@
+/**
+ * The sockets around a routing core: those who connect, those whom the server dials, and the clock. Owns
+ * the listener, the connections and the timer; what a server decides is in `core/`.
+ *
+ * @module
+ */
+import {
+  Acceptor,
+  DEFAULT_HOST,
+  dial,
+  formatAddress,
+  type Frame,
+  FrameConnection,
+  type FrameHandler,
+  parseAddress,
+  type ProtocolError,
+} from "@netlab/protocol";
+import type { Dial, Port } from "../core/host.ts";
+import type { Link } from "../core/connection.ts";
+import type { MailStore } from "../core/mailbox/message_store.ts";
+import { RoutingCore } from "../core/routing_core.ts";
+import { type Logger, silentLogger } from "../core/logger.ts";
+import type { P2pServerOptions } from "../server.ts";
+
+/** How often the core is told the time: milliseconds. */
+const TICK_MS = 250;
+/**
+ * So many connections may wait to be accepted; systems take less if they allow less. When a server is lost,
+ * its users come to the others all at once, and who finds no room tries again after a second.
+ */
+const BACKLOG = 4_096;
+
+/** A core that runs. */
+export class Sockets {
+  /** What the server decides. */
+  readonly core: RoutingCore;
+  readonly #listener: Deno.TcpListener;
+  readonly #logger: Logger;
+  readonly #allGone = Promise.withResolvers<void>();
+  #connections = 0;
+  readonly #dials = new Set<Promise<void>>();
+  #nextTick: AbortSignal | undefined;
+  readonly #acceptor: Acceptor<Deno.TcpConn>;
+  /** Ends what is being dialled. */
+  readonly #end = new AbortController();
+  #closed = false;
+
+  /** Listens, and looks for peers; `store` is where messages are written down. Errors as of `P2pServer.listen`. */
+  constructor(options: P2pServerOptions, store: MailStore | undefined) {
+    const hostname = options.hostname ?? DEFAULT_HOST;
+    if (options.advertise !== undefined) parseAddress(options.advertise);
+    else if (hostname === "0.0.0.0" || hostname === "::") {
+      throw new TypeError(
+        `Cannot listen on ${hostname} without an address to advertise: say where others reach this server`,
+      );
+    }
+    for (const peer of options.peers ?? []) parseAddress(peer);
+    this.#listener = Deno.listen({ hostname, port: options.port ?? 0, tcpBacklog: BACKLOG });
+    this.#logger = options.logger ?? silentLogger;
+    const address = options.advertise ?? formatAddress({ hostname, port: this.port });
+    this.core = new RoutingCore({
+      id: crypto.randomUUID(),
+      address,
+      peers: options.peers ?? [],
+      host: {
+        dial: (address, dial) => this.#dial(address, dial),
+        random,
+        soon: (run) => void setImmediate(run),
+      },
+      logger: this.#logger,
+      now: now(),
+      logMessages: options.logMessages ?? false,
+      ...store && { store },
+      ...options.limits && { limits: options.limits },
+      ...options.costs && { costs: options.costs },
+      ...options.rules && { rules: options.rules },
+    });
+    this.#acceptor = new Acceptor(this.#listener, {
+      accepted: (conn) => this.#accepted(conn),
+      lost: (error) => {
+        this.#logger.debug("a connection was lost before it was accepted: {error}", { error });
+      },
+      exhausted: (error) => {
+        this.#logger.warn("cannot accept more connections for now: {error}", { error });
+      },
+    });
+    this.#tick();
+  }
+
+  /** The TCP port on which it listens. */
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** Has the core sign off, lets pending bytes out, and closes all connections. Once. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#end.abort();
+    const accepting = this.#acceptor.close();
+    this.core.close();
+    await Promise.all([accepting, ...this.#dials]);
+    if (this.#connections > 0) await this.#allGone.promise;
+  }
+
+  /**
+   * Tells the core the time, again and again. To set the first timer of another kind takes Deno some
+   * 20 ms, which a server that starts would spend before it takes its first message.
+   */
+  #tick(): void {
+    if (this.#closed) return;
+    this.core.tick(now());
+    this.#nextTick = AbortSignal.timeout(TICK_MS);
+    this.#nextTick.addEventListener("abort", () => this.#tick());
+  }
+
+  #accepted(conn: Deno.TcpConn): void {
+    conn.setNoDelay(true);
+    const { hostname } = conn.remoteAddr;
+    const connection = new FrameConnection(conn);
+    this.core.setTime(now());
+    const remoteHost = hostname.includes(":") ? `[${hostname}]` : hostname;
+    this.#run(connection, this.core.accepted(connection, remoteHost));
+  }
+
+  #dial(address: string, { lingerMs, connected, failed }: Dial): void {
+    const options = lingerMs === undefined ? {} : { lingerMs };
+    const dialling = dial(address, this.#end.signal, options).then(
+      (connection) => {
+        if (this.#closed) return connection.abort();
+        this.core.setTime(now());
+        this.#run(connection, connected(connection));
+      },
+      (error) => {
+        if (error instanceof Deno.errors.NotCapable) {
+          this.#logger.warn("cannot reach {address}: {error}", { address, error });
+        }
+        if (!this.#closed) failed(error.message);
+      },
+    ).finally(() => this.#dials.delete(dialling));
+    this.#dials.add(dialling);
+  }
+
+  #run(connection: FrameConnection & Port, link: Link): void {
+    this.#connections++;
+    connection.start(new Conversation(this.core, link, this.#gone));
+  }
+
+  /** Made once, for all connections. */
+  readonly #gone = (link: Link, error: unknown): void => {
+    if (error !== undefined) {
+      const { remoteHost: host } = link;
+      this.#logger.debug("a connection to {host} broke: {error}", { host, error });
+    }
+    this.#connections--;
+    if (this.#closed && this.#connections === 0) this.#allGone.resolve();
+    this.core.setTime(now());
+    this.core.closed(link);
+  };
+}
+
+/** What the core hears of one connection. A class, since thousands of them may be there. */
+class Conversation implements FrameHandler {
+  readonly #core: RoutingCore;
+  readonly #link: Link;
+  readonly #gone: (link: Link, error: unknown) => void;
+
+  constructor(core: RoutingCore, link: Link, gone: (link: Link, error: unknown) => void) {
+    this.#core = core;
+    this.#link = link;
+    this.#gone = gone;
+  }
+
+  run(bytes: Uint8Array, start: number, end: number): number {
+    return this.#core.run(this.#link, bytes, start, end);
+  }
+
+  frame(frame: Frame): void {
+    this.#core.received(this.#link, frame);
+  }
+
+  turn(): void {
+    this.#core.setTime(now());
+    this.#core.turn();
+  }
+
+  ended(): void {
+    this.#core.closed(this.#link);
+  }
+
+  violation(error: ProtocolError): void {
+    this.#core.violated(this.#link, error);
+  }
+
+  drained(): void {
+    this.#core.drained(this.#link);
+  }
+
+  closed(error: unknown): void {
+    this.#gone(this.#link, error);
+  }
+}
+
+/** Numbers that were drawn and not used: a core that starts wants hundreds of them. */
+const drawn = new Uint32Array(512);
+let left = 0;
+
+/** A number from 0 to below 1 that nobody can foresee: the core hashes names with such. */
+function random(): number {
+  if (left === 0) left = crypto.getRandomValues(drawn).length;
+  return drawn[--left]! / 2 ** 32;
+}
+
+/** Milliseconds since 1970, by a clock that never goes back. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}

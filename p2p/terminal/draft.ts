@@ -1,0 +1,206 @@
+/**
+ * The line that a person is typing. Owns what each key does to it, and how pasted text is treated. Uses
+ * `node:readline` for the editing, but not for drawing. Must not know the terminal, or how the line is
+ * shown.
+ *
+ * @module
+ */
+import { clusters, interrupt } from "@netlab/terminal";
+import * as readline from "node:readline";
+import { PassThrough } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
+
+/** Told about keys that do something other than edit the line. */
+export interface DraftEvents {
+  /** Tab was pressed. */
+  complete(): void;
+  /** Ctrl-L was pressed. */
+  clear(): void;
+  /** The terminal reports its cursor position, counted from 0. */
+  cursorAt(row: number, column: number): void;
+}
+
+/** An escape sequence: a key, or a report of the terminal. */
+// deno-lint-ignore no-control-regex
+const SEQUENCE = /(\x1b\[(?:\[.|[0-?]*[ -/]*[@-~]))/;
+/** The start of an escape sequence whose rest has not arrived. */
+// deno-lint-ignore no-control-regex
+const UNFINISHED = /\x1b(?:O|\[\[|\[[0-?]*[ -/]*)?$/;
+/** The escape sequences that readline's key parser understands completely. */
+// deno-lint-ignore no-control-regex
+const KEY = /^\x1b\[(?:\d{0,2}|\d;\d|\d\d;\d)[~^$A-Za-z]$/;
+// deno-lint-ignore no-control-regex
+const CURSOR_AT = /^\x1b\[(\d+);(\d+)R$/;
+const PASTE_BEGINS = "\x1b[200~";
+const PASTE_ENDS = "\x1b[201~";
+/** Line ends and tabs. */
+const BREAKS = /\r\n?|[\t\n\v\f\x85\u2028\u2029]/g;
+// deno-lint-ignore no-control-regex
+const CONTROLS = /[\x00-\x1f\x7f-\x9f]/g;
+const CONTROL = /[\p{Control}\u2028\u2029]/u;
+
+/** Keys that move over or delete the character before or behind the cursor. `^` stands for ctrl. */
+const BESIDE: Record<string, "before" | "behind"> = {
+  left: "before",
+  "^b": "before",
+  backspace: "before",
+  "^h": "before",
+  right: "behind",
+  "^f": "behind",
+  delete: "behind",
+  "^d": "behind",
+};
+
+/** The longest that a visible character is expected to be: UTF-16 units. */
+const NEAR = 64;
+
+/** A line editor without a screen. */
+class Editor extends readline.Interface {
+  constructor(options: readline.ReadLineOptions) {
+    super(options);
+  }
+
+  override getCursorPos(): { rows: number; cols: number } {
+    // Readline calls this at each insertion, and would measure the whole line to answer.
+    return { rows: 0, cols: 1 };
+  }
+}
+
+/** The line that is being typed, with the history of lines before it. */
+export class Draft {
+  readonly #events: DraftEvents;
+  readonly #editor: Editor;
+  readonly #keys = new PassThrough();
+  /** Characters that arrived together. They are inserted with one call, so that a paste is linear. */
+  #run = "";
+  #pasting = false;
+  #unfinished = "";
+  #suggested = false;
+  #open = true;
+
+  /** The lines that have been entered. Ends with the input. */
+  readonly lines: AsyncIterator<string>;
+
+  /** Starts with an empty line. */
+  constructor(events: DraftEvents) {
+    this.#events = events;
+    this.#editor = new Editor({
+      input: new PassThrough(),
+      terminal: true,
+      historySize: 200,
+      removeHistoryDuplicates: true,
+    });
+    // In raw mode, ctrl-C reaches the editor as a key and not the program as a signal.
+    this.#editor.on("SIGINT", () => {
+      interrupt();
+      this.close();
+    });
+    this.#editor.on("close", () => this.#open = false);
+    this.lines = this.#editor[Symbol.asyncIterator]();
+    readline.emitKeypressEvents(this.#keys);
+    this.#keys.on("keypress", (text, key) => this.#key(text, key));
+  }
+
+  /** The text of the line; after the end of the input, what it was then. */
+  get text(): string {
+    return this.#editor.line;
+  }
+
+  /** The position of the cursor: the number of UTF-16 units before it. */
+  get cursor(): number {
+    return this.#editor.cursor;
+  }
+
+  /** Whether the input has not ended yet. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** Ends the input, as ctrl-C and ctrl-D do. */
+  close(): void {
+    this.#editor.close();
+  }
+
+  /** Handles what the terminal sent: characters and escape sequences. */
+  feed(input: string): void {
+    const text = this.#unfinished + input;
+    this.#unfinished = UNFINISHED.exec(text)?.[0] ?? "";
+    const end = text.length - this.#unfinished.length;
+    for (const part of text.slice(0, end).split(SEQUENCE)) {
+      const at = CURSOR_AT.exec(part);
+      if (part === PASTE_BEGINS) this.#pasting = true;
+      else if (part === PASTE_ENDS) this.#pasting = false;
+      else if (at) this.#events.cursorAt(Number(at[1]) - 1, Number(at[2]) - 1);
+      else if (this.#pasting) this.#type(part);
+      else if (!part.startsWith("\x1b[") || KEY.test(part)) this.#keys.emit("data", part);
+      this.#flush();
+    }
+  }
+
+  /** Inserts text at the cursor. Line ends become spaces; other control characters are dropped. */
+  insert(text: string): void {
+    const line = stripVTControlCharacters(text).replace(BREAKS, " ").replace(CONTROLS, "");
+    if (this.#open) this.#editor.write(line);
+  }
+
+  /** Whether the line is a suggestion that the person has not changed. */
+  get suggested(): boolean {
+    return this.#suggested;
+  }
+
+  /** Suggests a line: Enter enters it, other keys edit it, and typing replaces it. */
+  suggest(line: string): void {
+    this.replaceBefore(line);
+    this.#suggested = true;
+  }
+
+  /** Replaces what is before the cursor. */
+  replaceBefore(text: string): void {
+    this.#press({ ctrl: true, name: "u" });
+    this.insert(text);
+  }
+
+  #key(text: string | undefined, key: readline.Key): void {
+    if (text !== undefined && !CONTROL.test(text)) {
+      this.#run += text;
+      return;
+    }
+    this.#flush();
+    this.#suggested = false;
+    const name = `${key.ctrl ? "^" : ""}${key.name}`;
+    if (name === "tab" && !key.shift && !key.meta) this.#events.complete();
+    else if (name === "^l") this.#events.clear();
+    // Ctrl-Z would stop this process, but not the `deno task` that the shell is waiting for.
+    else if (name !== "^z") this.#press(key);
+  }
+
+  /** Inserts the characters that have arrived. */
+  #flush(): void {
+    if (this.#run !== "") this.#type(this.#run);
+    this.#run = "";
+  }
+
+  #type(text: string): void {
+    if (this.#suggested) this.replaceBefore("");
+    this.#suggested = false;
+    this.insert(text);
+  }
+
+  /** Lets readline handle a key that is not a character: no text, so that nothing is inserted. */
+  #press(key: readline.Key): void {
+    for (let times = this.#charactersOf(key); times > 0 && this.#open; times--) {
+      this.#editor.write(undefined as unknown as string, key);
+    }
+  }
+
+  /** How often the key has to be repeated to cover what a person sees as one character. */
+  #charactersOf(key: readline.Key): number {
+    const side = key.meta || key.shift ? undefined : BESIDE[`${key.ctrl ? "^" : ""}${key.name}`];
+    if (side === undefined) return 1;
+    const { text, cursor } = this;
+    const near = side === "before"
+      ? clusters(text.slice(Math.max(0, cursor - NEAR), cursor)).at(-1)
+      : clusters(text.slice(cursor, cursor + NEAR))[0];
+    return Math.max(1, Array.from(near ?? "").length);
+  }
+}

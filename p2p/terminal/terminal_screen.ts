@@ -1,0 +1,306 @@
+/**
+ * A conversation at a terminal: printed lines, and in one row below them the line that is being typed.
+ * Owns what is in which row of the window. Must not know what messages are, or what keys do.
+ *
+ * @module
+ */
+import {
+  CLEAR_BELOW,
+  clip,
+  dim,
+  displayWidth,
+  oneLine,
+  rowsOf,
+  type TerminalSize,
+} from "@netlab/terminal";
+import { Draft } from "./draft.ts";
+import { visiblePart } from "./draft_view.ts";
+import { KEYBOARD, type KeyTerminal } from "./keyboard.ts";
+import type { Completer, Completion, Screen } from "./screen.ts";
+
+/** Lines that were printed together. They can be redrawn while they are in the window. */
+interface Block {
+  /** Returns the current lines. */
+  readonly draw: (columns: number) => readonly string[];
+  /** Called when they cannot be redrawn. */
+  readonly lost: () => void;
+  /** The lines as they are in the window. */
+  shown: readonly string[];
+}
+
+/** How many blocks are remembered: more than any window has room for. */
+const MAX_BLOCKS = 500;
+/** How many choices are listed at most. */
+const MAX_CHOICES = 50;
+/** How long to wait for the terminal to report its cursor position: milliseconds. */
+const ANSWER_MS = 500;
+
+const ASK_CURSOR = "\x1b[6n";
+const SAVE_CURSOR = "\x1b7";
+const RESTORE_CURSOR = "\x1b8";
+const WRAP_OFF = "\x1b[?7l";
+const WRAP_ON = "\x1b[?7h";
+const CLEAR_ALL = "\x1b[H\x1b[2J";
+
+/** A terminal with a line editor and a history. */
+export class TerminalScreen implements Screen {
+  readonly interactive = true;
+  completer: Completer | undefined;
+  readonly #name: string;
+  readonly #terminal: KeyTerminal;
+  readonly #draft: Draft;
+  readonly #stopListening: () => void;
+  #open = true;
+  /** The latest lines, from the top down. */
+  readonly #blocks: Block[] = [];
+  /** Whether this terminal has been seen to wrap the cursor's row when the window became narrower. */
+  #wraps = false;
+  /** The row of the typed line, counted from 0; or a lower one while that is not known. */
+  #row = 0;
+  /** The text before the cursor, as drawn. */
+  #beforeCursor = "";
+  /** The size of the window that everything is drawn for. */
+  #size: TerminalSize;
+  /** What to do once the terminal has reported its cursor position; only after a resize. */
+  #waiting: (() => void)[] | undefined;
+  /** How many such reports are due. */
+  #asked = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Shows the user's name and a line to type, which begins with `typed`. */
+  constructor(name: string, typed = "", terminal: KeyTerminal = KEYBOARD) {
+    this.#name = name;
+    this.#terminal = terminal;
+    this.#size = terminal.size();
+    this.#draft = new Draft({
+      complete: () => this.#complete(),
+      clear: () => this.#do(() => this.#clear()),
+      cursorAt: (row, column) => this.#answered({ row, column }),
+    });
+    this.#draft.insert(typed);
+    this.#stopListening = terminal.listen({
+      input: (text) => {
+        this.#draft.feed(text);
+        if (this.#draft.open) this.#redraw();
+        else this.close();
+      },
+      resized: () => this.#resized(),
+      ended: () => this.close(),
+    });
+    this.#write();
+  }
+
+  get typed(): string {
+    return this.#draft.text;
+  }
+
+  print(line: string): void {
+    this.pin(() => line.split("\n"));
+  }
+
+  pin(draw: (columns: number) => readonly string[], lost: () => void = () => {}): () => void {
+    const block: Block = { draw, lost, shown: [] };
+    this.#do(() => {
+      this.#blocks.push(block);
+      if (this.#blocks.length > MAX_BLOCKS) this.#blocks.shift();
+      this.#write([block]);
+    });
+    return () => this.#do(() => this.#change(block));
+  }
+
+  suggest(line: string): boolean {
+    if (!this.#open || this.#draft.text !== "") return false;
+    this.#draft.suggest(line);
+    this.#redraw();
+    return true;
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#answered();
+    // What was typed stays visible.
+    this.#write();
+    this.#terminal.write(this.#draft.text === "" ? CLEAR_BELOW : "\n");
+    this.#open = false;
+    this.#draft.close();
+    this.#stopListening();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<string> {
+    return this.#draft.lines;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Does something now or, after a resize, once it is known again what is in which row. */
+  #do(act: () => void): void {
+    if (!this.#waiting && !this.#sizeIsKnown) this.#resized();
+    if (this.#waiting) this.#waiting.push(act);
+    else act();
+  }
+
+  get #sizeIsKnown(): boolean {
+    const { columns, rows } = this.#terminal.size();
+    return columns === this.#size.columns && rows === this.#size.rows;
+  }
+
+  #redraw(): void {
+    this.#do(() => this.#write());
+  }
+
+  /** Writes blocks, starting so many rows above the typed line, and the typed line below them. */
+  #write(blocks: readonly Block[] = [], up = 0): void {
+    const { columns, rows } = this.#size;
+    let text = up > 0 ? `\x1b[${up}A` : "";
+    if (this.#open) text += CLEAR_BELOW;
+    for (const block of blocks) {
+      block.shown = block.draw(columns);
+      for (const line of block.shown) text += `${line}\n`;
+    }
+    this.#row = Math.min(rows - 1, this.#row - up + this.#rowsOf(...blocks));
+    this.#terminal.write(this.#open ? text + this.#line(columns) : text);
+  }
+
+  /** The row with the typed line. */
+  #line(columns: number): string {
+    const prompt = `${clip(this.#name, Math.floor(columns / 2) - 2)}> `;
+    const room = Math.max(1, columns - displayWidth(prompt));
+    const { before, behind } = visiblePart(this.#draft.text, this.#draft.cursor, room);
+    const typed = this.#draft.suggested ? dim(before) : before;
+    this.#beforeCursor = prompt + before;
+    // Not placed by column: the terminal knows best how wide it shows each character.
+    return WRAP_OFF + dim(prompt) + typed + SAVE_CURSOR + behind + RESTORE_CURSOR + WRAP_ON;
+  }
+
+  #change(block: Block): void {
+    const at = this.#blocks.indexOf(block);
+    const up = at < 0 ? Infinity : this.#rowsOf(...this.#blocks.slice(at));
+    if (this.#open && up <= this.#row) this.#write(this.#blocks.slice(at), up);
+    else block.lost();
+  }
+
+  /** How many rows some blocks take. */
+  #rowsOf(...blocks: readonly Block[]): number {
+    const lines = blocks.flatMap(({ shown }) => shown);
+    return lines.reduce((rows, line) => rows + rowsOf(line, this.#size.columns), 0);
+  }
+
+  #clear(): void {
+    this.#blocks.length = 0;
+    this.#row = 0;
+    this.#terminal.write(CLEAR_ALL);
+    this.#write();
+  }
+
+  /**
+   * Finds out where the cursor is after a resize, and writes nothing else until then. Terminals differ:
+   * most wrap lines that have become too wide, some cut them off, some cut off only the cursor's row, and
+   * rows may leave the window or come back. A window that is dragged has many sizes in a row, so this
+   * waits for the last one.
+   */
+  #resized(): void {
+    if (!this.#open) return;
+    this.#waiting ??= [];
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#size = this.#terminal.size();
+      this.#asked++;
+      this.#terminal.write(ASK_CURSOR);
+      this.#timer = setTimeout(() => this.#answered(), ANSWER_MS);
+    }, this.#terminal.settledMs);
+  }
+
+  /** The terminal has reported its cursor position, or did not in time. */
+  #answered(cursor?: { row: number; column: number }): void {
+    if (!this.#waiting || (cursor && (this.#asked === 0 || --this.#asked > 0))) return;
+    // Resized again meanwhile.
+    if (cursor && !this.#sizeIsKnown) return this.#resized();
+    clearTimeout(this.#timer);
+    this.#asked = 0;
+    const acts = this.#waiting;
+    this.#waiting = undefined;
+    if (cursor) this.#arrange(cursor.row, this.#rowsAbove(cursor.column));
+    else {
+      // Nobody knows what is in which row, so what was printed stays as it is.
+      this.#blocks.length = 0;
+      this.#row = 0;
+      this.#write();
+    }
+    for (const act of acts) this.#do(act);
+  }
+
+  /** After a resize: how many rows of the typed line are above the cursor, now in that column. */
+  #rowsAbove(column: number): number {
+    const { columns } = this.#size;
+    if (displayWidth(this.#beforeCursor) < columns) return 0;
+    // A cursor in the last column can mean that the row was cut off. Earlier resizes tell.
+    if (column < columns - 1) this.#wraps = true;
+    const rows = this.#wraps ? rowsOf(`${this.#beforeCursor}_`, columns) : 1;
+    return rows === Infinity ? 0 : rows - 1;
+  }
+
+  /**
+   * Redraws after a resize what looks different at the new size.
+   *
+   * @param row The row of the cursor.
+   * @param above How many rows further up the typed line begins.
+   */
+  #arrange(row: number, above: number): void {
+    const { columns } = this.#size;
+    // The blocks from `at` on are in the window; the first one perhaps only with its last rows.
+    let at = this.#blocks.length;
+    let rows = above;
+    while (at > 0 && rows < row) {
+      const more = this.#rowsOf(this.#blocks[at - 1]!);
+      if (more === Infinity) break;
+      rows += more;
+      at--;
+    }
+    const first = this.#blocks.findIndex(({ draw, shown }, index) =>
+      index >= at && draw(columns).join("\n") !== shown.join("\n")
+    );
+    const changed = first < 0 ? [] : this.#blocks.slice(first);
+    if (first === at && rows > row) {
+      // Its first rows have left the window. If they come back, the next resize removes them.
+      const shown = start(this.#blocks[at]!.shown, rows - row, columns);
+      this.#blocks.splice(at, 0, { draw: () => [], lost: () => {}, shown });
+    }
+    this.#row = row;
+    this.#write(changed, Math.min(row, above + this.#rowsOf(...changed)));
+  }
+
+  #complete(): void {
+    const before = this.#draft.text.slice(0, this.#draft.cursor);
+    const completion = this.completer?.(before);
+    if (!(completion instanceof Promise)) return this.#completed(before, completion);
+    void completion.then((late) => this.#completed(before, late));
+  }
+
+  #completed(before: string, completion: Completion | undefined): void {
+    const { text, cursor } = this.#draft;
+    if (!completion || !this.#open || text.slice(0, cursor) !== before) return;
+    if (completion.text !== before) {
+      const spaced = text[cursor] === " ";
+      this.#draft.replaceBefore(spaced ? completion.text.trimEnd() : completion.text);
+      this.#redraw();
+    } else if (completion.choices.length > 0) {
+      const more = completion.choices.length - MAX_CHOICES;
+      const listed = completion.choices.slice(0, MAX_CHOICES).join("  ");
+      this.print(dim(oneLine(more > 0 ? `${listed}  … ${more} more` : listed)));
+    }
+  }
+}
+
+/** The text in the first rows of some lines. */
+function start(lines: readonly string[], rows: number, columns: number): string[] {
+  const started: string[] = [];
+  let left = rows;
+  for (const line of lines) {
+    if (left <= 0) break;
+    started.push(clip(line, left * columns));
+    left -= rowsOf(line, columns);
+  }
+  return started;
+}

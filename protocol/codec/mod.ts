@@ -1,0 +1,21 @@
+/**
+ * The wire format: frames and their payloads, as bytes and as values. Loads nothing that knows a connection,
+ * a clock or the system, so that a routing core, a simulator and a browser can use it.
+ *
+ * @module
+ */
+export * from "./address.ts";
+export * from "./errors.ts";
+export * from "./frame.ts";
+export * from "./frame_decoder.ts";
+export * from "./frame_writer.ts";
+export * from "./payloads/bundle.ts";
+export * from "./payloads/error_frame.ts";
+export * from "./payloads/information.ts";
+export * from "./payloads/link_state.ts";
+export * from "./payloads/message.ts";
+export * from "./payloads/presence.ts";
+export * from "./payloads/receipt.ts";
+export * from "./payloads/registration.ts";
+export * from "./text.ts";
+export * from "./uuid.ts";

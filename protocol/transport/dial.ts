@@ -1,0 +1,57 @@
+/**
+ * Opens connections to addresses, with a deadline and with errors that say which address. Knows
+ * nothing of what is spoken there.
+ *
+ * @module
+ */
+import { parseAddress } from "../codec/address.ts";
+import { ErrorCode, NetlabError } from "../codec/errors.ts";
+import { FrameConnection, type FrameConnectionOptions } from "./frame_connection.ts";
+
+/** How long opening a connection may take: milliseconds. */
+const CONNECT_MS = 5_000;
+
+/**
+ * Opens a TCP connection to `address`, `host:port`.
+ *
+ * @param stop Gives up when it aborts.
+ * @param options Limits of the connection.
+ * @throws {unknown} The reason of `stop` when it aborts.
+ * @throws {TypeError} When the text is not an address.
+ * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when nothing can be reached there,
+ *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds, with the system's error
+ *   as its cause.
+ * @throws {Deno.errors.NotCapable} When the program may not use that address.
+ */
+export async function dial(
+  address: string,
+  stop?: AbortSignal,
+  options?: FrameConnectionOptions,
+): Promise<FrameConnection> {
+  const { hostname, port } = parseAddress(address);
+  const deadline = AbortSignal.timeout(CONNECT_MS);
+  const signal = stop ? AbortSignal.any([deadline, stop]) : deadline;
+  try {
+    const conn = await Deno.connect({ hostname, port, signal });
+    conn.setNoDelay(true);
+    return new FrameConnection(conn, options);
+  } catch (cause) {
+    if (stop?.aborted) throw stop.reason;
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    const timedOut = deadline.aborted;
+    throw new NetlabError(
+      timedOut ? ErrorCode.TimedOut : ErrorCode.ConnectionLost,
+      `Cannot reach ${address}: ${timedOut ? "no answer" : reasonOf(cause)}`,
+      { cause, fatal: true },
+    );
+  }
+}
+
+/** Why the system could not do it, as the end of a sentence. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
+  if (error instanceof Deno.errors.ConnectionReset) return "connection reset";
+  if (error instanceof Deno.errors.BrokenPipe) return "connection closed";
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/ \(os error \d+\)/, "");
+}

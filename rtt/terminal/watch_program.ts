@@ -1,0 +1,77 @@
+/**
+ * Watching: what the servers take, round after round, and which one a client would use, without a user.
+ * Owns what is shown; measuring and deciding are the same as a client's.
+ *
+ * @module
+ */
+import { bold, clip, dim, Live, print, STANDARD_TERMINAL, untilAborted } from "@netlab/terminal";
+import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
+import { type Round, Rounds, type RoundsOptions } from "../client/rounds.ts";
+import { roundLine, serverTable } from "./server_table.ts";
+
+/** What is watched, and how it is shown. */
+export interface WatchOptions extends RoundsOptions {
+  /** The addresses to begin with; the default ones when there are none. */
+  readonly servers: readonly string[];
+  /** Whether each round is a JSON object in a line. */
+  readonly json: boolean;
+}
+
+/** Watches until `stop` aborts. */
+export async function watch(options: WatchOptions, stop: AbortSignal): Promise<number> {
+  const given = options.servers.length > 0
+    ? options.servers
+    : DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`);
+  const inPlace = Deno.stdout.isTerminal() && !options.json;
+  let last: Round | undefined;
+  using live = new Live((columns) => inPlace && last ? view(last, columns) : []);
+  await using rounds = new Rounds(options, {
+    known: () => given,
+    heardAt: () => undefined,
+    done(round) {
+      const { decision } = last = round;
+      if (decision.server !== undefined) rounds.chooser.use(decision.server);
+      if (options.json) print(JSON.stringify(record(round)));
+      else if (!inPlace) print(roundLine(round));
+      else if (decision.kind !== "kept") live.print(news(round));
+    },
+  });
+  rounds.start();
+  await Promise.race([rounds.measure(), untilAborted(stop)]);
+  await untilAborted(stop);
+  live[Symbol.dispose]();
+  if (inPlace && last) view(last, STANDARD_TERMINAL.size().columns).forEach((line) => print(line));
+  return 0;
+}
+
+function view(round: Round, columns: number): string[] {
+  return ["", ...serverTable(round, columns), "", round.decision.line]
+    .map((line) => clip(line, columns - 1));
+}
+
+function news({ time, decision }: Round): string {
+  return `${dim(time.toTimeString().slice(0, 8))}  ${bold(decision.line)}`;
+}
+
+/** A round for programs: what `deno task lab flap --trace` reads, too. */
+function record({ time, servers, decision }: Round): unknown {
+  const round = (ms: number | undefined) =>
+    ms === undefined ? undefined : Math.round(ms * 1_000) / 1_000;
+  return {
+    time: time.toISOString(),
+    using: decision.server,
+    decision: decision.kind,
+    line: decision.line,
+    servers: servers.map(({ server, nowMs, times, load, trouble }) => ({
+      server,
+      nowMs: nowMs === null ? null : round(nowMs),
+      lowMs: round(times.lowMs),
+      meanMs: round(times.meanMs),
+      jitterMs: round(times.jitterMs),
+      p95Ms: round(times.p95Ms),
+      loss: Math.round(times.loss * 1_000) / 1_000,
+      users: load,
+      trouble,
+    })),
+  };
+}

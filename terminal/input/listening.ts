@@ -1,0 +1,94 @@
+/**
+ * Which port a server program takes: the one that was asked for, the first free one, or the one that a
+ * person picks from a list. Owns the trying and the sentence when it fails; the server itself is the
+ * caller's.
+ *
+ * @module
+ */
+import { DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
+import { green, red } from "../output/colors.ts";
+import { print } from "../output/print.ts";
+import { ask } from "./prompt.ts";
+import { table } from "../output/table.ts";
+
+/** Starts a server on a port. */
+export type Listen<S> = (port: number) => Promise<S>;
+
+/**
+ * Starts a server on `port` of `hostname`.
+ *
+ * @throws {Error} With the address in its sentence, and what went wrong as its cause.
+ */
+export async function listenOn<S>(hostname: string, port: number, listen: Listen<S>): Promise<S> {
+  try {
+    return await listen(port);
+  } catch (cause) {
+    // What is wrong with the options, or has a cause of its own, says so itself; what the system reports
+    // names no address.
+    if (cause instanceof TypeError) throw cause;
+    if (cause instanceof Error && cause.cause !== undefined) throw cause;
+    throw new Error(`Cannot listen on ${formatAddress({ hostname, port })}`, { cause });
+  }
+}
+
+/**
+ * Starts a server on the first default port that is free.
+ *
+ * @throws {Error} When all are in use, or when it fails for another reason.
+ */
+export async function listenOnFirstFree<S>(hostname: string, listen: Listen<S>): Promise<S> {
+  for (const port of DEFAULT_PORTS) {
+    try {
+      return await listenOn(hostname, port, listen);
+    } catch (error) {
+      if (!(error instanceof Error && error.cause instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  throw new Error(
+    `Cannot find a free port: ${DEFAULT_PORTS.join(", ")} are in use; choose another with --port`,
+  );
+}
+
+/**
+ * Shows the default ports with *free* or *in use*, and asks for the index of one; Enter takes the
+ * first free one. Standard input must be a terminal.
+ *
+ * @returns The port, or `undefined` when the person gave no answer: the program is to end then.
+ */
+export async function askForPort(
+  hostname: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const free = DEFAULT_PORTS.map((port) => isFree(hostname, port));
+  const rows = DEFAULT_PORTS.map((port, index) => [
+    String(index),
+    String(port),
+    free[index] ? green("free") : red("in use"),
+  ]);
+  for (const line of table([{ title: "Index" }, { title: "Port" }, { title: "" }], rows)) {
+    print(line);
+  }
+  const first = free.indexOf(true);
+  const answer = await ask("Index", {
+    ...first >= 0 && { default: String(first) },
+    signal,
+    check: (text) => {
+      const index = /^[0-9]$/.test(text) ? Number(text) : -1;
+      if (DEFAULT_PORTS[index] === undefined) {
+        return `${text} is not an index: type a number from 0 to ${DEFAULT_PORTS.length - 1}`;
+      }
+      return free[index] ? undefined : `Port ${DEFAULT_PORTS[index]} is in use: choose another`;
+    },
+  });
+  return answer === undefined ? undefined : DEFAULT_PORTS[Number(answer)];
+}
+
+function isFree(hostname: string, port: number): boolean {
+  try {
+    Deno.listen({ hostname, port }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return false;
+    throw new Error(`Cannot listen on ${formatAddress({ hostname, port })}`, { cause: error });
+  }
+}

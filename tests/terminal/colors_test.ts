@@ -1,0 +1,47 @@
+import { assertEquals } from "@std/assert";
+import type * as colors from "../../terminal/output/colors.ts";
+
+/** What the styles do with a word where there are colours, or are none. */
+function styled({ bold, cyan, dim, green, red, yellow }: typeof colors): string[] {
+  return [bold, dim, red, green, yellow, cyan, (text: string) => bold(cyan(text))].map((style) =>
+    style("word")
+  );
+}
+
+Deno.test("styles are escape sequences on a terminal, unless NO_COLOR is set", async () => {
+  const noColor = Object.getOwnPropertyDescriptor(Deno, "noColor")!;
+  try {
+    Deno.stdout.isTerminal = () => true;
+    Object.defineProperty(Deno, "noColor", { ...noColor, get: () => false });
+    assertEquals(styled(await import("../../terminal/output/colors.ts?terminal")), [
+      "\x1b[1mword\x1b[22m",
+      "\x1b[2mword\x1b[22m",
+      "\x1b[31mword\x1b[39m",
+      "\x1b[32mword\x1b[39m",
+      "\x1b[33mword\x1b[39m",
+      "\x1b[36mword\x1b[39m",
+      "\x1b[1m\x1b[36mword\x1b[39m\x1b[22m",
+    ]);
+    Object.defineProperty(Deno, "noColor", { ...noColor, get: () => true });
+    assertEquals(
+      styled(await import("../../terminal/output/colors.ts?plain")),
+      Array(7).fill("word"),
+    );
+  } finally {
+    Object.defineProperty(Deno, "noColor", noColor);
+    Reflect.deleteProperty(Deno.stdout, "isTerminal");
+  }
+});
+
+Deno.test("styles leave text as it is in a pipe or a file", async () => {
+  const isTerminal = () => false;
+  try {
+    Object.assign(Deno.stdout, { isTerminal });
+    assertEquals(
+      styled(await import("../../terminal/output/colors.ts?pipe")),
+      Array(7).fill("word"),
+    );
+  } finally {
+    Reflect.deleteProperty(Deno.stdout, "isTerminal");
+  }
+});

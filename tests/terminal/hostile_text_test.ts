@@ -1,0 +1,119 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { finalReplyTo, replyTo } from "../../basic/greeting.ts";
+import {
+  clip,
+  describeError,
+  displayWidth,
+  oneLine,
+  parseOptions,
+  terminalLogger,
+} from "@netlab/terminal";
+import { readTrace } from "../../lab/flap/trace.ts";
+import { Chat, parseLine } from "../../p2p/terminal/chat.ts";
+import { complete, nearName, typedName } from "../../p2p/terminal/recipients.ts";
+import { legacyMessage } from "../../p2p/client/legacy_text.ts";
+import { reasonOf } from "@netlab/protocol";
+import * as protocol from "@netlab/protocol";
+import { reasonIn, whyNot } from "../../rtt/client/prober.ts";
+import { repeated, superlinearText } from "../growth.ts";
+
+const { ErrorCode, NetlabError } = protocol;
+const encode = (text: string) => new TextEncoder().encode(text);
+/** An error frame that holds the text. */
+const errorFrame = (text: string) => {
+  const bytes = encode(`\0\0\0\0\0\0\0\x0e${text}`);
+  return Object.assign(new protocol.Frame(), { bytes, start: 6, end: bytes.length });
+};
+
+/** What is done with text that others wrote: in frames, in files, in a pipe, in what the system says. */
+const functions: Record<string, (text: string) => unknown> = {
+  oneLine,
+  displayWidth,
+  "describeError of any error": (text) => describeError(new Error(text)),
+  "describeError of a cause": (text) => describeError(new Error("Cannot", { cause: text })),
+  "describeError of netlab's": (text) => describeError(new NetlabError(ErrorCode.Closed, text)),
+  "describeError of several": (text) => describeError(new AggregateError(text.split(/[: ]/))),
+  "describeError of a permission": (text) =>
+    describeError(new Deno.errors.NotCapable(`Requires net access to "${text}`)),
+  "a log line for people": (text) => terminalLogger().info("{from}: {text}", { from: text, text }),
+  "a log line with an untrusted template": (text) => terminalLogger().info(text, { a: 1 }),
+  "a log line for programs": (text) =>
+    terminalLogger({ json: true }).info("{text}", { text, error: new Error(text) }),
+  "parseOptions of an address": (text) =>
+    void parseOptions({ at: { kind: "address", help: "" } }, ["--at", text]).catch(() => {}),
+  parseLine,
+  "Chat.describe": (reason) => Chat.describe({ state: "reconnecting", reason }),
+  replyTo,
+  finalReplyTo,
+  nearName: (text) => nearName(text, ["Bob", text.slice(1)]),
+  "complete before a name": (text) => complete(text, ["Bob", text], ["users"]),
+  "complete a quoted name": (text) => complete(`"${text}`, ["Bob", text], ["users"]),
+  typedName,
+  legacyMessage: (text) => legacyMessage(text, false, "Nina"),
+  reasonOf,
+  whyNot: (text) => whyNot(new Error(text)),
+  reasonIn,
+  clip: (text) => clip(text, 80),
+  readTrace: (text) => readTrace("a trace", text),
+  isAddress: protocol.isAddress,
+  parseAddress: protocol.parseAddress,
+  whyNotAName: protocol.whyNotAName,
+  checkName: protocol.checkName,
+  readName: (text) => protocol.readName(encode(text), 0, encode(text).length),
+  readServers: (text) => protocol.readServers(encode(text)),
+  readUsers: (text) => protocol.readUsers(encode(text)),
+  readCapabilities: (text) => protocol.readCapabilities(encode(text)),
+  readLoad: (text) => protocol.readLoad(text.split("\0")),
+  readAnnouncement: (text) => protocol.readAnnouncement(encode(text)),
+  readBareName: (text) => protocol.readBareName(encode(text)),
+  readError: (text) => protocol.readError(errorFrame(text)),
+  readMessage: (text) => protocol.readMessage(encode(`${crypto.randomUUID()}\0A\0B\0${text}`)),
+};
+
+/** Does the work without what it prints. */
+async function silenced(work: () => unknown): Promise<number> {
+  let bytes = 0;
+  try {
+    Deno.stdout.writeSync = (part) => {
+      bytes += part.length;
+      return part.length;
+    };
+    await work();
+  } finally {
+    Reflect.deleteProperty(Deno.stdout, "writeSync");
+  }
+  return bytes;
+}
+
+for (const [name, run] of Object.entries(functions)) {
+  Deno.test(`${name} takes time in proportion to the text, whatever that is`, async () => {
+    await silenced(() => assertEquals(superlinearText(run), undefined));
+  });
+}
+
+Deno.test("superlinearText finds an expression that backtracks", () => {
+  const careless = (text: string) => text.replace(/\s*[\r\n]+\s*/g, " ");
+  assertNotEquals(superlinearText(careless), undefined);
+});
+
+Deno.test("oneLine joins lines without the white space around the breaks, and keeps all other", () => {
+  const lines: [text: string, line: string][] = [
+    ["a\nb", "a b"],
+    ["a  \r\n\t \n  b", "a b"],
+    ["  a  b \t", "  a  b \uFFFD"],
+    ["\r\n", " "],
+    ["a\u2028 \n\u00a0b", "a b"],
+    ["a\x1b[2J\x85\x9b\x7f", "a\uFFFD[2J\uFFFD\uFFFD\uFFFD"],
+    ["", ""],
+    [repeated(" ", 65_000, "x"), repeated(" ", 65_000, "x")],
+    [repeated(" ", 65_000, "\n"), " "],
+  ];
+  for (const [text, line] of lines) {
+    assertEquals(oneLine(text), line, JSON.stringify(text.slice(0, 20)));
+  }
+});
+
+Deno.test("a log line is written, or the test of its time would test nothing", async () => {
+  const bytes = await silenced(() => functions["a log line for people"]!("x"));
+  assert(bytes > 0);
+});

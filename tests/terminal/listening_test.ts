@@ -1,0 +1,50 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { listenOn, listenOnFirstFree } from "@netlab/terminal";
+import { DEFAULT_PORTS } from "@netlab/protocol";
+
+const inUse = () => Promise.reject(new Deno.errors.AddrInUse("os error 98"));
+
+Deno.test("listenOn names the address, and keeps what went wrong as the cause", async () => {
+  const error = await assertRejects(() => listenOn("::1", 5001, inUse), Error);
+  assertEquals(error.message, "Cannot listen on [::1]:5001");
+  assertEquals(error.cause instanceof Deno.errors.AddrInUse, true);
+});
+
+Deno.test("listenOn leaves alone what is wrong with the options", async () => {
+  const wrong = new TypeError("Cannot take the name");
+  const error = await assertRejects(
+    () => listenOn("::1", 1, () => Promise.reject(wrong)),
+    TypeError,
+  );
+  assertEquals(error, wrong);
+});
+
+Deno.test("listenOnFirstFree passes over ports that are in use", async () => {
+  const tried: number[] = [];
+  const server = await listenOnFirstFree("127.0.0.1", (port) => {
+    tried.push(port);
+    return port === 5003 ? Promise.resolve("server") : inUse();
+  });
+  assertEquals({ server, tried }, { server: "server", tried: [5001, 5002, 5003] });
+});
+
+Deno.test("listenOnFirstFree stops at any other error", async () => {
+  const tried: number[] = [];
+  const error = await assertRejects(() =>
+    listenOnFirstFree("192.0.2.1", (port) => {
+      tried.push(port);
+      return Promise.reject(new Deno.errors.AddrNotAvailable("os error 99"));
+    }), Error);
+  assertEquals({ message: error.message, tried }, {
+    message: "Cannot listen on 192.0.2.1:5001",
+    tried: [5001],
+  });
+});
+
+Deno.test("listenOnFirstFree says when all are in use", async () => {
+  const error = await assertRejects(() => listenOnFirstFree("127.0.0.1", inUse), Error);
+  assertEquals(
+    error.message,
+    `Cannot find a free port: ${DEFAULT_PORTS.join(", ")} are in use; choose another with --port`,
+  );
+});

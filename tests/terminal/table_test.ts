@@ -1,0 +1,33 @@
+import { assertEquals } from "@std/assert";
+import { table } from "@netlab/terminal";
+
+const plain = (lines: string[]): string[] =>
+  // deno-lint-ignore no-control-regex
+  lines.map((line) => line.replace(/\x1b\[[0-9;]*m/g, ""));
+
+Deno.test("table aligns columns and leaves no spaces at the end", () => {
+  assertEquals(
+    plain(table([{ title: "Name" }, { title: "ms", align: "right" }, { title: "Why" }], [
+      ["Alice", "1.5", "fine"],
+      ["Bo", "100.25", ""],
+      ["Carol"],
+    ])),
+    [
+      "Name       ms  Why",
+      "Alice     1.5  fine",
+      "Bo     100.25",
+      "Carol",
+    ],
+  );
+});
+
+Deno.test("table without rows is its titles", () => {
+  assertEquals(plain(table([{ title: "A" }, { title: "B" }], [])), ["A  B"]);
+});
+
+Deno.test("table aligns what is coloured or wide by what is seen", () => {
+  assertEquals(
+    plain(table([{ title: "User" }, { title: "x" }], [["漢字", "1"], ["\x1b[32mok\x1b[39m", "2"]])),
+    ["User  x", "漢字  1", "ok    2"],
+  );
+});
