@@ -5,8 +5,8 @@
  * @module
  */
 import { type NetlabError, NIL_UUID, writeError } from "@netlab/protocol/codec";
-import type { Port } from "./host.ts";
-import { Pulse } from "./mesh/failure_detector.ts";
+import type { Port } from "./port.ts";
+import { Pulse } from "./failure_detector.ts";
 
 /** What the party at the other end is. */
 export type Role =

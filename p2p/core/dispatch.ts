@@ -29,25 +29,10 @@ import type { Link } from "./connection.ts";
 import type { Questions } from "./durable/receipt_queries.ts";
 import type { Receipts } from "./durable/receipts.ts";
 import type { Relay } from "./routing/router.ts";
-import type { RoutingCore } from "./routing_core.ts";
+import type { FrameRule, ServerCore } from "./frame_rule.ts";
 
 /** So much of the words of another party is logged: UTF-16 units. */
 const MAX_LOGGED = 200;
-
-/** What a core does with frames of one type. */
-export interface FrameRule {
-  /** What the server says it can do because of this rule: a word of `Capability`. */
-  readonly capability?: string;
-  /** Whether a frame of this type is taken from such a connection. */
-  allowed(link: Link): boolean;
-  /**
-   * Takes a frame; it is valid until this returns. A {@linkcode NetlabError} that it throws is told to
-   * the other side, and ends the connection if it is fatal.
-   */
-  handle(link: Link, frame: Frame, core: RoutingCore): void;
-  /** Time has passed; `now` is in milliseconds since 1970. */
-  tick?(core: RoutingCore, now: number): void;
-}
 
 /** The parts of a core that take frames. */
 export interface FrameRuleParts {
@@ -67,11 +52,11 @@ export interface FrameRuleParts {
 
 /** The rules of every messaging server, by frame type. */
 export class OwnRules implements Iterable<[number, FrameRule]> {
-  readonly #core: RoutingCore;
+  readonly #core: ServerCore;
   readonly #parts: FrameRuleParts;
 
   /** The rules of one core. */
-  constructor(core: RoutingCore, parts: FrameRuleParts) {
+  constructor(core: ServerCore, parts: FrameRuleParts) {
     this.#core = core;
     this.#parts = parts;
   }
@@ -147,6 +132,8 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
     const kept = frame.subtype === MessageKind.Kept || frame.subtype === MessageKind.HandedOver;
     if (kept && link.role === "peer") {
       this.#parts.arrival.received(link, frame);
+    } else if (frame.subtype === MessageKind.WithReceipts && link.role === "session") {
+      this.#parts.delivery.accept(link, frame);
     } else if (frame.subtype === MessageKind.Plain || frame.subtype === MessageKind.WithReceipts) {
       this.#parts.relay.message(link, frame);
     } else if (frame.subtype === MessageKind.Bundle) {

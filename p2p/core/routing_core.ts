@@ -23,9 +23,11 @@ import { Delivery } from "./durable/outbound.ts";
 import { Directory } from "./mesh/directory.ts";
 import { FastLane } from "./routing/message_fast_path.ts";
 import { LegacyServers } from "./legacy/legacy_servers.ts";
-import { type FrameRule, OwnRules, unknownType } from "./dispatch.ts";
+import { OwnRules, unknownType } from "./dispatch.ts";
+import type { FrameRule, ServerCore } from "./frame_rule.ts";
 import { HandOver } from "./routing/local_delivery.ts";
-import type { Context, Host, Port } from "./host.ts";
+import type { Context, Host } from "./host.ts";
+import type { Port } from "./port.ts";
 import { Link } from "./connection.ts";
 import { everyLinkOne, type LinkCosts } from "./mesh/link_costs.ts";
 import { type MailStore, memoryStore } from "./mailbox/message_store.ts";
@@ -88,7 +90,7 @@ export interface RoutingCoreOptions {
 }
 
 /** A messaging server without its sockets. Call {@linkcode RoutingCore.tick} every 250 ms or so. */
-export class RoutingCore {
+export class RoutingCore implements ServerCore {
   /** The users of this server and of all others. */
   readonly users: Users;
   /** The links to other servers. */
@@ -164,7 +166,6 @@ export class RoutingCore {
     const questions = new Questions(context, parts);
     this.#relay = new Relay(context, {
       ...parts,
-      delivery,
       routes: this.#routes,
       takeSingles: (link, frames) => this.#takeSingles(link, frames),
     });

@@ -15,12 +15,13 @@ import {
   parseAddress,
   type ProtocolError,
 } from "@netlab/protocol";
-import type { Dial, Port } from "../core/host.ts";
+import type { Dial } from "../core/host.ts";
+import type { Port } from "../core/port.ts";
 import type { Link } from "../core/connection.ts";
 import type { MailStore } from "../core/mailbox/message_store.ts";
 import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
-import type { P2pServerOptions } from "../server.ts";
+import type { P2pServerOptions } from "./options.ts";
 
 /** How often the core is told the time: milliseconds. */
 const TICK_MS = 250;

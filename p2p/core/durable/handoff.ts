@@ -17,7 +17,8 @@ import type { Context } from "../host.ts";
 import type { Box, KeptEntry } from "../mailbox/recipient_queue.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import type { Mesh } from "../mesh/mesh.ts";
-import { accepted, type Receipts, refused } from "./receipts.ts";
+import type { Receipts } from "./receipts.ts";
+import { accepted, refused } from "../receipt.ts";
 import { HOLD_UP_BYTES } from "../routing/router.ts";
 import type { Topology } from "../mesh/topology.ts";
 

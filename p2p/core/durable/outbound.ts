@@ -30,8 +30,9 @@ import type { HandOver } from "../routing/local_delivery.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import { HERE } from "../message_log.ts";
-import { isConfirmed, type Receipts, refused } from "./receipts.ts";
-import { HOLD_UP_BYTES, REFUSE_BYTES } from "../routing/router.ts";
+import type { Receipts } from "./receipts.ts";
+import { isConfirmed, refused } from "../receipt.ts";
+import { checkSender, HOLD_UP_BYTES, REFUSE_BYTES } from "../routing/router.ts";
 import type { Takeover } from "./handoff.ts";
 import type { Route, Topology } from "../mesh/topology.ts";
 import type { Users } from "../users/registry.ts";
@@ -95,8 +96,15 @@ export class Delivery {
     this.#parts = parts;
   }
 
-  /** A user of this server sends a message that is to be kept. */
-  accept(link: Link, frame: Frame, fields: MessageFields): void {
+  /**
+   * A user of this server sends a message that is to be kept.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} when its sender is not that user,
+   *   {@linkcode ErrorCode.Malformed} when it is no message.
+   */
+  accept(link: Link, frame: Frame): void {
+    const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
+    checkSender(link, fields);
     const { mailbox, receipts } = this.#parts;
     const known = mailbox.find(fields.idWords);
     if (known) {

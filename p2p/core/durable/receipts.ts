@@ -32,31 +32,6 @@ const MAX_SPARE_BYTES = 64 * 1024;
 
 const NONE: readonly Receipt[] = [];
 
-/** A receipt that says that a message is safe. */
-export function accepted(id: string): Receipt {
-  return { id, state: ReceiptState.Accepted, code: 0, reason: "" };
-}
-
-/** A receipt that says that a message was delivered. */
-export function delivered(id: string): Receipt {
-  return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
-}
-
-/** A receipt that says that a message was handed to a legacy program, which confirms nothing. */
-export function sent(id: string): Receipt {
-  return { id, state: ReceiptState.Delivered, code: ErrorCode.Unconfirmed, reason: "" };
-}
-
-/** Whether the recipient's client has acknowledged the message of a receipt that says delivered. */
-export function isConfirmed({ code }: Receipt): boolean {
-  return code !== ErrorCode.Unconfirmed;
-}
-
-/** A receipt that says that a message was refused, and why. */
-export function refused(id: string, code: number, reason: string): Receipt {
-  return { id, state: ReceiptState.Refused, code, reason };
-}
-
 /** The receipts of one server. */
 export class Receipts {
   readonly #context: Context;

@@ -22,7 +22,8 @@ import {
   writeInformationRequest,
 } from "@netlab/protocol/codec";
 import { type Directory, holdsName, type Location } from "../mesh/directory.ts";
-import type { Context, Dial, Port } from "../host.ts";
+import type { Context, Dial } from "../host.ts";
+import type { Port } from "../port.ts";
 import { Link } from "../connection.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Users } from "../users/registry.ts";

@@ -20,7 +20,7 @@ import { IdTable, type MessageId } from "../dedup/id_table.ts";
 import type { MailStore } from "./message_store.ts";
 import { type NameFactors, NameTable } from "../dedup/name_table.ts";
 import { PlaceTable } from "../dedup/place_table.ts";
-import { sent } from "../durable/receipts.ts";
+import { sent } from "../receipt.ts";
 
 /** Messages that are read back together, at most. */
 const MAX_READ = 256;

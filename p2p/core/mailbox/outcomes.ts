@@ -6,7 +6,7 @@
  */
 import { readUuidOf, type Receipt, ReceiptState, uuidWords } from "@netlab/protocol/codec";
 import type { MessageId } from "../dedup/id_table.ts";
-import { delivered, isConfirmed } from "../durable/receipts.ts";
+import { delivered, isConfirmed } from "../receipt.ts";
 
 /** How many are remembered at least; twice as many at most. */
 export const MIN_ENDS = 50_000;

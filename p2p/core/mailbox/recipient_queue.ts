@@ -13,7 +13,6 @@ import {
   readUuidText,
 } from "@netlab/protocol/codec";
 import type { MessageId } from "../dedup/id_table.ts";
-import type { Link } from "../connection.ts";
 import type { StoredMessage } from "./message_store.ts";
 import { type PlaceRun, PlaceRuns } from "./store_ranges.ts";
 
@@ -133,7 +132,7 @@ export class Box {
   /** Bytes of those that are under way. */
   underWayBytes = 0;
   /** The connection of the user, when those that are under way were handed over here. */
-  handedTo: Link | undefined = undefined;
+  handedTo: object | undefined = undefined;
   /** The id of the one that was sent last: 16 bytes, nil when all that wait come first. */
   readonly lastSent: Int32Array = new Int32Array(4);
   #first: KeptEntry | undefined;

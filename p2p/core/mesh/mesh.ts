@@ -24,7 +24,8 @@ import {
 } from "@netlab/protocol/codec";
 import type { Directory } from "./directory.ts";
 import { Discovery } from "./discovery.ts";
-import type { Context, Port } from "../host.ts";
+import type { Context } from "../host.ts";
+import type { Port } from "../port.ts";
 import { Link } from "../connection.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import { LinkStates } from "./link_states.ts";

@@ -21,7 +21,7 @@ import type { KeptEntry } from "../mailbox/recipient_queue.ts";
 import type { ReadyFrames } from "./frame_run.ts";
 import type { Link } from "../connection.ts";
 import type { NameFactors } from "../dedup/name_table.ts";
-import { delivered, sent } from "../durable/receipts.ts";
+import { delivered, sent } from "../receipt.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";
 import { SeenMessages } from "../dedup/seen_messages.ts";
 

@@ -12,13 +12,12 @@ import {
   FrameWriter,
   MessageFields,
   messageId,
-  MessageKind,
   NetlabError,
   readName,
+  type Receipt,
   takeApart,
   writeAlive,
 } from "@netlab/protocol/codec";
-import type { Delivery } from "../durable/outbound.ts";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";
 import { holdsName } from "../mesh/directory.ts";
 import type { HandOver } from "./local_delivery.ts";
@@ -26,7 +25,7 @@ import type { Context } from "../host.ts";
 import type { Link } from "../connection.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import { HERE, toLegacy } from "../message_log.ts";
-import { type Receipts, refused } from "../durable/receipts.ts";
+import { refused } from "../receipt.ts";
 import type { NameTable } from "../dedup/name_table.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";
 import type { Users } from "../users/registry.ts";
@@ -38,6 +37,14 @@ export const REFUSE_BYTES: number = 8 * 1024 * 1024;
 /** How often a session that is held up gets a sign of life: milliseconds. */
 const ALIVE_EVERY_MS = 1_000;
 
+/** Tells senders that a message was refused. */
+export interface RefusalSink {
+  /** Tells a user, wherever they are, with the other receipts of this turn. */
+  toUser(user: string, receipt: Receipt): void;
+  /** What was gathered goes out. */
+  flush(): void;
+}
+
 /** The parts of a core that the relay works with. */
 export interface RelayParts {
   /** Who is where. */
@@ -48,10 +55,8 @@ export interface RelayParts {
   readonly legacy: LegacyServers;
   /** The users of this server take messages here. */
   readonly handOver: HandOver;
-  /** Messages whose senders want receipts are kept here. */
-  readonly delivery: Delivery;
   /** Refusals go out here. */
-  readonly receipts: Receipts;
+  readonly receipts: RefusalSink;
   /** What is found out about recipients is remembered here, until something about them changes. */
   readonly routes: NameTable<Link>;
   /** Takes frames that a bundle was taken apart into, as if they had come in on that connection. */
@@ -84,13 +89,10 @@ export class Relay {
    *   {@linkcode ErrorCode.Malformed} when it is no message. It is dropped then.
    */
   message(link: Link, frame: Frame): void {
-    const { users, delivery } = this.#parts;
+    const { users } = this.#parts;
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
     if (link.isUser) checkSender(link, fields);
     else if (link.role !== "peer") this.#checkStranger(link, fields);
-    if (frame.subtype === MessageKind.WithReceipts && link.role === "session") {
-      return delivery.accept(link, frame, fields);
-    }
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
     if (user) {
@@ -323,7 +325,12 @@ function senderOf(fields: Names): string {
   return readName(fields.bytes, fields.sender, fields.senderEnd);
 }
 
-function checkSender(link: Link, { bytes, sender, senderEnd }: Names): void {
+/**
+ * A user may send only in the name that its connection registered.
+ *
+ * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} otherwise.
+ */
+export function checkSender(link: Link, { bytes, sender, senderEnd }: Names): void {
   if (link.isCalled(bytes, sender, senderEnd)) return;
   throw new NetlabError(
     ErrorCode.SenderMismatch,

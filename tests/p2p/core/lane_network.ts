@@ -29,7 +29,7 @@ import {
   writePresenceSnapshot,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { giveBuffer, isShared, takeShareable } from "../../../protocol/transport/buffer_pool.ts";
+import { giveBuffer, isShared, takeShareable } from "../../../protocol/codec/buffer_pool.ts";
 import { SPARE_BYTES } from "../../../protocol/codec/words.ts";
 import { seeded } from "../../../lab/random.ts";
 
