@@ -210,7 +210,7 @@ export class Relay {
     writeAlive(held.port.out);
   }
 
-  #remember({ bytes, recipient, recipientEnd }: Names, to: Link): void {
+  #remember({ bytes, recipient, recipientEnd }: MessageNames, to: Link): void {
     this.#parts.routes.set(bytes.subarray(recipient, recipientEnd), to);
   }
 
@@ -304,7 +304,7 @@ export class Relay {
 }
 
 /** What a single message and a bundle have in common. */
-type Names = Pick<
+export type MessageNames = Pick<
   MessageFields & BundleFields,
   "bytes" | "sender" | "senderEnd" | "recipient" | "recipientEnd"
 >;
@@ -321,7 +321,7 @@ function mustRegister(): NetlabError {
   );
 }
 
-function senderOf(fields: Names): string {
+function senderOf(fields: MessageNames): string {
   return readName(fields.bytes, fields.sender, fields.senderEnd);
 }
 
@@ -330,7 +330,7 @@ function senderOf(fields: Names): string {
  *
  * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} otherwise.
  */
-export function checkSender(link: Link, { bytes, sender, senderEnd }: Names): void {
+export function checkSender(link: Link, { bytes, sender, senderEnd }: MessageNames): void {
   if (link.isCalled(bytes, sender, senderEnd)) return;
   throw new NetlabError(
     ErrorCode.SenderMismatch,
