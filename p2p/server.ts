@@ -65,8 +65,8 @@ export class P2pServer implements AsyncDisposable {
     if (options.data === undefined) {
       return new P2pServer(new Sockets(options, undefined), undefined);
     }
-    const { MailDatabase } = await import("./server/sqlite_store.ts");
-    const store = MailDatabase.open(options.data, options.logger ?? silentLogger);
+    const { SqliteStore } = await import("./server/sqlite_store.ts");
+    const store = SqliteStore.open(options.data, options.logger ?? silentLogger);
     try {
       return new P2pServer(new Sockets(options, store), store);
     } catch (error) {

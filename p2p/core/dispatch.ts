@@ -22,13 +22,13 @@ import {
   Registration,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
-import type { Arrival } from "./durable/inbound.ts";
-import type { Delivery } from "./durable/outbound.ts";
+import type { Inbound } from "./durable/inbound.ts";
+import type { Outbound } from "./durable/outbound.ts";
 import type { LegacyServers } from "./legacy/legacy_servers.ts";
 import type { Link } from "./connection.ts";
-import type { Questions } from "./durable/receipt_queries.ts";
+import type { ReceiptQueries } from "./durable/receipt_queries.ts";
 import type { Receipts } from "./durable/receipts.ts";
-import type { Relay } from "./routing/router.ts";
+import type { Router } from "./routing/router.ts";
 import type { FrameRule, ServerCore } from "./frame_rule.ts";
 
 /** So much of the words of another party is logged: UTF-16 units. */
@@ -37,15 +37,15 @@ const MAX_LOGGED = 200;
 /** The parts of a core that take frames. */
 export interface FrameRuleParts {
   /** Messages that nobody keeps. */
-  readonly relay: Relay;
+  readonly relay: Router;
   /** Kept messages that come here or pass through. */
-  readonly arrival: Arrival;
+  readonly arrival: Inbound;
   /** What users acknowledge, and receipts about messages that are kept here. */
-  readonly delivery: Delivery;
+  readonly delivery: Outbound;
   /** Receipts for users. */
   readonly receipts: Receipts;
   /** Questions about receipts. */
-  readonly questions: Questions;
+  readonly questions: ReceiptQueries;
   /** The legacy servers next to this one. */
   readonly legacy: LegacyServers;
 }
@@ -118,7 +118,7 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
         if (session === NIL_UUID) {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
-        if (link.role === "stranger") link.readsBundles = (abilities & Ability.Bundles) !== 0;
+        if (link.role === "stranger") link.readsBatches = (abilities & Ability.Batches) !== 0;
         return this.#core.users.register(link, name, session);
       }
       case Registration.Peer:
@@ -136,8 +136,8 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
       this.#parts.delivery.accept(link, frame);
     } else if (frame.subtype === MessageKind.Plain || frame.subtype === MessageKind.WithReceipts) {
       this.#parts.relay.message(link, frame);
-    } else if (frame.subtype === MessageKind.Bundle) {
-      this.#parts.relay.bundle(link, frame);
+    } else if (frame.subtype === MessageKind.Batch) {
+      this.#parts.relay.batch(link, frame);
     } else throw unknownType(frame);
   }
 

@@ -35,7 +35,7 @@ export * from "./session/publish_queue.ts";
 export * from "./durable/receipt_queries.ts";
 export * from "./dedup/name_table.ts";
 export * from "./mailbox/store_ranges.ts";
-export * from "./dedup/place_table.ts";
+export * from "./dedup/offset_table.ts";
 export * from "./routing/frame_run.ts";
 export * from "./durable/receipts.ts";
 export * from "./receipt.ts";

@@ -18,7 +18,7 @@ import {
   writeRelayedReceipts,
   writeServerReceipts,
 } from "@netlab/protocol/codec";
-import type { KeptEntry } from "../mailbox/recipient_queue.ts";
+import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import type { Context } from "../host.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import type { Users } from "../users/registry.ts";
@@ -59,7 +59,7 @@ export class Receipts {
   }
 
   /** Tells the sender of a message that it is safe, or was delivered. */
-  toSender({ sender, id0, id1, id2, id3 }: KeptEntry, state: ReceiptState): void {
+  toSender({ sender, id0, id1, id2, id3 }: MailboxEntry, state: ReceiptState): void {
     this.#of(sender).add(id0, id1, id2, id3, state);
   }
 

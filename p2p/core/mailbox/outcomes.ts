@@ -18,7 +18,7 @@ const FIRST_WORDS = 256;
  * one takes its place. Hardly any is ever asked for, so that they stand in a list, and only a question
  * has what came since the last one put into an index.
  */
-export class EndedStories {
+export class Outcomes {
   #young = new Generation();
   #old = new Generation();
 

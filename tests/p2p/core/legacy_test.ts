@@ -14,7 +14,7 @@ import {
   UserKind,
   writeDisconnect,
   writeMessage,
-  writeReceiptQuestion,
+  writeReceiptQuery,
 } from "@netlab/protocol";
 import { LegacyServer } from "./legacy_parties.ts";
 import { addressOf, chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
@@ -446,7 +446,7 @@ Deno.test({
         );
         assertEquals(end?.code, ErrorCode.Unconfirmed);
         user.receipts.length = 0;
-        writeReceiptQuestion(user.connection!.out, { to: NIL_UUID, user: user.name, ids: [id] }, 0);
+        writeReceiptQuery(user.connection!.out, { to: NIL_UUID, user: user.name, ids: [id] }, 0);
         network.run(500);
         assertEquals(user.receipts.map(({ code }) => code), [ErrorCode.Unconfirmed]);
         user.receipts.length = 0;
