@@ -227,6 +227,24 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a legacy server is not given up because this server did nothing for a while",
+  permissions: "none",
+  fn() {
+    const { network, nodes } = start();
+    const [node] = nodes;
+    const lost = () => node.events.filter((event) => event === "legacy.lost").length;
+    for (let time = 0; time < 3; time++) {
+      // One tick asks, and the next one is late: the answer could not be read in between.
+      node.core.tick(network.now + 1_100);
+      node.core.tick(network.now + 5_200);
+      assertEquals(lost(), 0);
+      network.run(6_000);
+      assertEquals(lost(), 0);
+    }
+  },
+});
+
+Deno.test({
   name: "a message that a legacy server could not be given is refused, and may be tried again",
   permissions: "none",
   fn() {
