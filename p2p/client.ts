@@ -9,7 +9,7 @@
 import type { Message } from "@netlab/protocol";
 import { DEFAULT_HOST, DEFAULT_PORTS, parseAddress } from "@netlab/protocol/address";
 import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
-import type { ClientSession, Inbox, Outbox, Posting, Roaming } from "./client/client_parts.ts";
+import type { ClientSession, Inbox, Outbox, PublishQueue, Roaming } from "./client/client_parts.ts";
 import type { Sent } from "./client/outbox.ts";
 import type { ClientStatus } from "./client/roaming.ts";
 
@@ -76,7 +76,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   // These are there once it starts.
   #session!: ClientSession;
   #outbox!: Outbox;
-  #posting!: Posting;
+  #posting!: PublishQueue;
   #inbox!: Inbox;
   #roaming!: Roaming;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -115,12 +115,13 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       rank,
     } = this.#options;
     for (const server of servers) parseAddress(server);
-    const { checkName, ClientSession, Inbox, MessageIds, Outbox, Posting, Roaming } = await import(
-      "./client/client_parts.ts"
-    );
+    const { checkName, ClientSession, Inbox, MessageIds, Outbox, PublishQueue, Roaming } =
+      await import(
+        "./client/client_parts.ts"
+      );
     checkName(name);
     const newIds = () => new MessageIds((bytes) => crypto.getRandomValues(bytes));
-    this.#posting = new Posting(name, newIds(), (run) => void setImmediate(run));
+    this.#posting = new PublishQueue(name, newIds(), (run) => void setImmediate(run));
     this.#session = new ClientSession(
       (incoming) => this.#inbox.receive(incoming),
       this.#posting,

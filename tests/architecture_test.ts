@@ -108,6 +108,73 @@ Deno.test({
   },
 });
 
+/**
+ * The folders and files of the core, from the top down: a module imports only from its own folder and
+ * from those further down.
+ */
+const CORE_LAYERS: readonly (readonly string[])[] = [
+  ["mod.ts"],
+  ["routing_core.ts"],
+  ["dispatch.ts"],
+  ["frame_rule.ts"],
+  ["durable"],
+  ["routing"],
+  ["legacy"],
+  ["users"],
+  ["mesh"],
+  ["host.ts"],
+  ["mailbox", "session", "connection.ts", "message_log.ts"],
+  ["dedup", "receipt.ts", "port.ts", "failure_detector.ts", "logger.ts"],
+];
+
+/** Which layer a module of the core is in, from the top down, and its folder or file there. */
+function placeInCore(path: string): { layer: number; room: string } {
+  const [room] = path.slice("p2p/core/".length).split("/") as [string];
+  return { layer: CORE_LAYERS.findIndex((rooms) => rooms.includes(room)), room };
+}
+
+Deno.test({
+  name: "folders of the core import only from folders further down",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    const rooms = new Set<string>();
+    for (const [path, dependencies] of await graph("p2p/core/mod.ts")) {
+      if (!path.startsWith("p2p/core/")) continue;
+      const from = placeInCore(path);
+      rooms.add(from.room);
+      assert(from.layer >= 0, `${path} has no place among the layers of the core`);
+      for (const dependency of dependencies) {
+        const to = target(dependency);
+        if (!to?.startsWith("p2p/core/")) continue;
+        const { layer, room } = placeInCore(to);
+        assert(room === from.room || layer > from.layer, `${path} may not import ${to}`);
+      }
+    }
+    assertEquals([...rooms].sort(), CORE_LAYERS.flat().sort(), "the graph reaches every layer");
+  },
+});
+
+Deno.test({
+  name: "no module imports itself by way of others, not even for a type",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    const modules = await graph(...ENTRIES);
+    const done = new Set<string>();
+    const visit = (path: string, way: readonly string[]) => {
+      const at = way.indexOf(path);
+      assert(at < 0, `an import cycle: ${[...way.slice(at), path].join(" -> ")}`);
+      if (done.has(path)) return;
+      for (const dependency of modules.get(path) ?? []) {
+        const to = target(dependency);
+        // What is loaded later does not make a cycle of what has to be there first.
+        if (to !== undefined && !dependency.isDynamic) visit(to, [...way, path]);
+      }
+      done.add(path);
+    };
+    for (const path of modules.keys()) visit(path, []);
+  },
+});
+
 Deno.test({
   name: "importing a system loads nothing of the programs",
   ignore: ignoreUnless.run || ignoreUnless.read,
@@ -194,6 +261,18 @@ Deno.test({
           .exec(code);
       assertEquals(used?.[0], undefined, `${path} uses ${used?.[0]}`);
     }
+  },
+});
+
+Deno.test({
+  name: "the core loads of the protocol only the codec",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    const protocol = [...(await graph("p2p/core/mod.ts", "rtt/core/chooser.ts")).keys()]
+      .filter((path) => path.startsWith("protocol/"));
+    assert(protocol.includes("protocol/codec/frame.ts"));
+    const others = protocol.filter((path) => !path.startsWith("protocol/codec/"));
+    assertEquals(others, []);
   },
 });
 

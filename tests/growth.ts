@@ -9,8 +9,8 @@
 /** The lengths that are compared: UTF-16 units. */
 const SHORT = 2_000;
 const LONG = 16_000;
-/** Other work on the machine can only make a round slower: the best of so many counts. */
-const ROUNDS = 5;
+/** Other work on the machine can only make a round slower: the best of up to so many counts. */
+const ROUNDS = 25;
 /** Quadratic work takes {@linkcode LONG} / {@linkcode SHORT} = 8 times as much for each unit of text. */
 const MOST = 3;
 

@@ -118,6 +118,8 @@ export class LegacyServer implements AsyncDisposable {
   readonly port: number;
   /** Its users, with the last connection of each. Those whose connections have ended are still here. */
   readonly users: Map<string, LegacyConnection> = new Map();
+  /** How often it was asked for its users. */
+  listings = 0;
   /** The ports of the servers it knows, itself among them. */
   readonly known: Set<number>;
   /** Frames of types that it does not know: it ignores them. */
@@ -182,6 +184,7 @@ export class LegacyServer implements AsyncDisposable {
 
   #frame(from: LegacyConnection, type: number, subtype: number, payload: string): void {
     if (type === 0) {
+      if (subtype === 1) this.listings++;
       const answers = [[...this.known].map((port) => `${HOST}:${port}`), [...this.users.keys()]];
       from.write(legacyFrame(1, subtype, (answers[subtype] ?? []).join("\0")));
     } else if (type === 1 && subtype === 1) this.#hear(Number(payload));

@@ -17,7 +17,7 @@ import {
   ReceiptState,
   UserKind,
   writeBareRegistration,
-  writeBundle,
+  writeBatch,
   writeLinkState,
   writeMessage,
   writePeerRegistration,
@@ -67,7 +67,7 @@ function send(link: Link, write: (out: FrameWriter) => void): void {
 const session = () => crypto.randomUUID();
 const alice = join((out) => writeSessionRegistration(out, { session: session(), name: "Alice" }));
 const bob = join((out) => {
-  const abilities = Ability.Bundles;
+  const abilities = Ability.Batches;
   writeSessionRegistration(out, { session: session(), name: "Bob", abilities });
 });
 const bare = join((out) => writeBareRegistration(out, "Carol"));
@@ -90,11 +90,11 @@ interface Traffic {
 function traffic(sender: string, recipient: string, kind: number, newId: () => string): Traffic {
   const out = new FrameWriter();
   const receipts: Receipt[] = [];
-  if (kind === MessageKind.Bundle) {
+  if (kind === MessageKind.Batch) {
     const texts = Array.from({ length: COUNT }, () => "x".repeat(64));
     for (let at = 0; at < COUNT;) {
       const left = texts.slice(at);
-      const taken = writeBundle(out, { id: ids.next(left.length), sender, recipient, texts: left });
+      const taken = writeBatch(out, { id: ids.next(left.length), sender, recipient, texts: left });
       ids.giveBack(left.length - taken);
       at += taken;
     }
@@ -138,7 +138,7 @@ function route(
 const random = () => crypto.randomUUID();
 const ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
 const counted = () => ids.next();
-const { Bundle, Plain, WithReceipts } = MessageKind;
+const { Batch, Plain, WithReceipts } = MessageKind;
 
 interface Case {
   what: string;
@@ -162,8 +162,8 @@ const cases: Case[] = [
     newId: counted,
   },
   { what: "framed, counted ids, not by the lane", recipient: "Bob", newId: counted, byLane: false },
-  { what: "in bundles", recipient: "Bob", kind: Bundle, newId: counted },
-  { what: "in bundles, as bare text", recipient: "Carol", kind: Bundle, newId: counted },
+  { what: "in batches", recipient: "Bob", kind: Batch, newId: counted },
+  { what: "in batches, as bare text", recipient: "Carol", kind: Batch, newId: counted },
   { what: "framed, with receipts", recipient: "Bob", kind: WithReceipts, newId: counted },
 ];
 for (

@@ -38,12 +38,12 @@ export interface Contender {
 
 /** Who can take part. */
 export const CONTENDERS = {
-  netlab: { name: "netlab", product: "netlab", server: "netlab", protocol: "netlab-bundle" },
+  netlab: { name: "netlab", product: "netlab", server: "netlab", protocol: "netlab-batch" },
   session: {
     name: "netlab, sessions",
     product: "netlab",
     server: "netlab",
-    protocol: "netlab-bundle",
+    protocol: "netlab-batch",
   },
   frames: {
     name: "netlab, sessions, a frame a message",
@@ -69,7 +69,7 @@ export const CONTENDERS = {
     name: "netlab, client library, post",
     product: "netlab",
     server: "netlab",
-    protocol: "netlab-bundle",
+    protocol: "netlab-batch",
     library: true,
   },
   disk: {
@@ -88,7 +88,7 @@ export const CONTENDERS = {
     name: "netlab, sessions, two servers",
     product: "netlab",
     server: "netlab-two",
-    protocol: "netlab-bundle",
+    protocol: "netlab-batch",
   },
   bareTwo: {
     name: "netlab, bare text, two servers",

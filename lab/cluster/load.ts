@@ -339,7 +339,7 @@ export class Load implements AsyncDisposable {
     const recipient = this.#users[(number + step) % count]!.client.name;
     const id = String(++this.counts.sent);
     this.#awaited.add(id);
-    this.#handOver("sent", id, sender.name, recipient);
+    this.#localDelivery("sent", id, sender.name, recipient);
     const sending = accepted(sender, recipient, id).then(
       () => this.#answered(id, "accepted"),
       (error) => {
@@ -358,12 +358,12 @@ export class Load implements AsyncDisposable {
     for (let count = 0; count < POSTS; count++) {
       const id = `${POST}${++this.#posted}`;
       this.#awaitedPosts.add(id);
-      this.#handOver("posted", id, sender.name, recipient);
+      this.#localDelivery("posted", id, sender.name, recipient);
       void sender.post(recipient, id);
     }
   }
 
-  #handOver(kind: SentEvent["kind"], id: string, sender: string, recipient: string): void {
+  #localDelivery(kind: SentEvent["kind"], id: string, sender: string, recipient: string): void {
     const pair = `${kind} ${sender} ${recipient}`;
     const sequence = (this.#sequences.get(pair) ?? 0) + 1;
     this.#sequences.set(pair, sequence);

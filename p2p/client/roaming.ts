@@ -7,7 +7,7 @@
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { askServers } from "./ask.ts";
-import { Attachment, type AttachmentEvents } from "./server_connection.ts";
+import { ServerConnection, type ServerConnectionEvents } from "./server_connection.ts";
 import type { ClientSession } from "../core/session/client_session.ts";
 import { backoffMs } from "../core/mesh/discovery.ts";
 import { legacyMessage } from "./legacy_text.ts";
@@ -55,7 +55,7 @@ export class Roaming {
   readonly #learned = new Set<string>();
   readonly #leaving = new Set<Promise<void>>();
   readonly #end = new AbortController();
-  #attachment: Attachment | undefined;
+  #attachment: ServerConnection | undefined;
   #reconnecting: Promise<void> | undefined;
   #switching: Promise<void> | undefined;
   #started = false;
@@ -154,8 +154,8 @@ export class Roaming {
     await Promise.all(this.#leaving);
   }
 
-  async #open(server: string): Promise<Attachment> {
-    const events: AttachmentEvents = {
+  async #open(server: string): Promise<ServerConnection> {
+    const events: ServerConnectionEvents = {
       frame: (frame, from) => this.#session.received(frame, from),
       text: (text, isRest) =>
         this.#session.receive(legacyMessage(text, isRest, this.#options.name), false),
@@ -168,7 +168,7 @@ export class Roaming {
       },
     };
     const user = { name: this.#options.name, session: this.#sessionKey };
-    return await Attachment.open(server, user, events, this.#end.signal);
+    return await ServerConnection.open(server, user, events, this.#end.signal);
   }
 
   #learn(addresses: readonly string[]): void {
@@ -183,7 +183,7 @@ export class Roaming {
     askServers(address).then((servers) => this.#learn(servers), () => {});
   }
 
-  #attach(attachment: Attachment): void {
+  #attach(attachment: ServerConnection): void {
     this.#attachment = attachment;
     if (this.#held) attachment.hold(true);
     this.#askedAt = performance.now();
@@ -212,7 +212,7 @@ export class Roaming {
     }
   }
 
-  #leave(attachment: Attachment, moves = false): void {
+  #leave(attachment: ServerConnection, moves = false): void {
     const leaving = attachment.leave(this.#options.name, moves).finally(() => {
       this.#session.detach(attachment);
       this.#leaving.delete(leaving);
@@ -221,7 +221,7 @@ export class Roaming {
   }
 
   /** The server has gone: the client looks for one until it finds one or is closed. */
-  #lost(attachment: Attachment, reason: NetlabError): void {
+  #lost(attachment: ServerConnection, reason: NetlabError): void {
     this.#attachment = undefined;
     this.#session.detach(attachment);
     if (isFinal(reason)) return this.#events.over(reason);

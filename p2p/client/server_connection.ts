@@ -42,21 +42,21 @@ const LEAVE_MS = 5_000;
 const LEAVE_LEGACY_MS = 250;
 
 /** What a client wants to hear from its connection. */
-export interface AttachmentEvents {
+export interface ServerConnectionEvents {
   /** A frame for the session came in. */
-  frame(frame: Frame, from: Attachment): void;
+  frame(frame: Frame, from: ServerConnection): void;
   /** A text came in from a legacy server; `isRest` says that it is the rest of the one before. */
-  text(text: string, isRest: boolean, from: Attachment): void;
+  text(text: string, isRest: boolean, from: ServerConnection): void;
   /** The server listed the servers it knows. */
   servers(addresses: string[]): void;
   /** The server is about to leave, and asks this user to move to one of those servers. */
-  asked(servers: string[], from: Attachment): void;
+  asked(servers: string[], from: ServerConnection): void;
   /** Nothing waits to be written any more. */
-  drained(from: Attachment): void;
+  drained(from: ServerConnection): void;
 }
 
 /** One registered connection. */
-export class Attachment implements Outlet {
+export class ServerConnection implements Outlet {
   /** The server's address, as it was dialled. */
   readonly address: string;
   /** Resolves when the connection has ended, with the reason if it was not this side's wish. */
@@ -66,7 +66,7 @@ export class Attachment implements Outlet {
   /** When the last frame came in, in milliseconds of `performance.now()`. */
   heardAt: number = performance.now();
   readonly #connection: FrameConnection;
-  readonly #events: AttachmentEvents;
+  readonly #events: ServerConnectionEvents;
   #capabilities: ReadonlySet<string> = new Set();
   #expected = Promise.withResolvers<Frame>();
   #registered = false;
@@ -74,7 +74,11 @@ export class Attachment implements Outlet {
   #leaving = false;
   #toldWhy: NetlabError | undefined;
 
-  private constructor(address: string, connection: FrameConnection, events: AttachmentEvents) {
+  private constructor(
+    address: string,
+    connection: FrameConnection,
+    events: ServerConnectionEvents,
+  ) {
     this.address = address;
     this.#connection = connection;
     this.#events = events;
@@ -92,10 +96,10 @@ export class Attachment implements Outlet {
   static async open(
     address: string,
     user: { name: string; session: string },
-    events: AttachmentEvents,
+    events: ServerConnectionEvents,
     stop: AbortSignal,
-  ): Promise<Attachment> {
-    const attachment = new Attachment(address, await dial(address, stop), events);
+  ): Promise<ServerConnection> {
+    const attachment = new ServerConnection(address, await dial(address, stop), events);
     const giveUp = () => attachment.abort();
     stop.addEventListener("abort", giveUp);
     try {
@@ -121,8 +125,8 @@ export class Attachment implements Outlet {
   }
 
   /** Whether the server takes many messages in one frame. */
-  get bundles(): boolean {
-    return this.#capabilities.has(Capability.Bundle);
+  get batches(): boolean {
+    return this.#capabilities.has(Capability.Batch);
   }
 
   /** Asks the server which servers it knows: also a sign of life, to it and from it. */
@@ -174,7 +178,7 @@ export class Attachment implements Outlet {
     clearTimeout(timer);
   }
 
-  /** Ends at once; with a reason, {@linkcode Attachment.ended} tells it. */
+  /** Ends at once; with a reason, {@linkcode ServerConnection.ended} tells it. */
   abort(reason?: NetlabError): void {
     this.#toldWhy ??= reason;
     this.#connection.abort(reason);
@@ -200,7 +204,7 @@ export class Attachment implements Outlet {
       );
     }
     this.#expected = Promise.withResolvers();
-    writeSessionRegistration(this.out, { name, session, abilities: Ability.Bundles });
+    writeSessionRegistration(this.out, { name, session, abilities: Ability.Batches });
     readSessionWelcome((await this.#answer()).payload);
   }
 

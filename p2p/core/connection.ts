@@ -5,8 +5,8 @@
  * @module
  */
 import { type NetlabError, NIL_UUID, writeError } from "@netlab/protocol/codec";
-import type { Port } from "./host.ts";
-import { Pulse } from "./mesh/failure_detector.ts";
+import type { Port } from "./port.ts";
+import { FailureDetector } from "./failure_detector.ts";
 
 /** What the party at the other end is. */
 export type Role =
@@ -38,7 +38,7 @@ export class Link {
   /** Whether it reads bare text, not frames: it asked to be registered so. */
   readsText = false;
   /** Whether it takes many messages in one frame: it said so. */
-  readsBundles = false;
+  readsBatches = false;
   /** The session's key; nil for whoever has none. */
   session: string = NIL_UUID;
   /** The id of the server at the other end of a link between servers. */
@@ -65,7 +65,7 @@ export class Link {
   #name = "";
   #nameBytes: Uint8Array | undefined;
   #unacknowledged: Map<string, string[]> | undefined;
-  #pulse: Pulse | undefined;
+  #pulse: FailureDetector | undefined;
 
   /**
    * A connection of which nothing is known yet.
@@ -113,8 +113,8 @@ export class Link {
   }
 
   /** Whether the other end of a link between servers is silent for longer than usual. */
-  get pulse(): Pulse {
-    return this.#pulse ??= new Pulse();
+  get pulse(): FailureDetector {
+    return this.#pulse ??= new FailureDetector();
   }
 
   /** Reads nothing from it until {@linkcode Link.letGo}: its silence means nothing meanwhile. */

@@ -22,56 +22,41 @@ import {
   Registration,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
-import type { Arrival } from "./durable/inbound.ts";
-import type { Delivery } from "./durable/outbound.ts";
+import type { Inbound } from "./durable/inbound.ts";
+import type { Outbound } from "./durable/outbound.ts";
 import type { LegacyServers } from "./legacy/legacy_servers.ts";
 import type { Link } from "./connection.ts";
-import type { Questions } from "./durable/receipt_queries.ts";
+import type { ReceiptQueries } from "./durable/receipt_queries.ts";
 import type { Receipts } from "./durable/receipts.ts";
-import type { Relay } from "./routing/router.ts";
-import type { RoutingCore } from "./routing_core.ts";
+import type { Router } from "./routing/router.ts";
+import type { FrameRule, ServerCore } from "./frame_rule.ts";
 
 /** So much of the words of another party is logged: UTF-16 units. */
 const MAX_LOGGED = 200;
 
-/** What a core does with frames of one type. */
-export interface FrameRule {
-  /** What the server says it can do because of this rule: a word of `Capability`. */
-  readonly capability?: string;
-  /** Whether a frame of this type is taken from such a connection. */
-  allowed(link: Link): boolean;
-  /**
-   * Takes a frame; it is valid until this returns. A {@linkcode NetlabError} that it throws is told to
-   * the other side, and ends the connection if it is fatal.
-   */
-  handle(link: Link, frame: Frame, core: RoutingCore): void;
-  /** Time has passed; `now` is in milliseconds since 1970. */
-  tick?(core: RoutingCore, now: number): void;
-}
-
 /** The parts of a core that take frames. */
 export interface FrameRuleParts {
   /** Messages that nobody keeps. */
-  readonly relay: Relay;
+  readonly relay: Router;
   /** Kept messages that come here or pass through. */
-  readonly arrival: Arrival;
+  readonly arrival: Inbound;
   /** What users acknowledge, and receipts about messages that are kept here. */
-  readonly delivery: Delivery;
+  readonly delivery: Outbound;
   /** Receipts for users. */
   readonly receipts: Receipts;
   /** Questions about receipts. */
-  readonly questions: Questions;
+  readonly questions: ReceiptQueries;
   /** The legacy servers next to this one. */
   readonly legacy: LegacyServers;
 }
 
 /** The rules of every messaging server, by frame type. */
 export class OwnRules implements Iterable<[number, FrameRule]> {
-  readonly #core: RoutingCore;
+  readonly #core: ServerCore;
   readonly #parts: FrameRuleParts;
 
   /** The rules of one core. */
-  constructor(core: RoutingCore, parts: FrameRuleParts) {
+  constructor(core: ServerCore, parts: FrameRuleParts) {
     this.#core = core;
     this.#parts = parts;
   }
@@ -133,7 +118,7 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
         if (session === NIL_UUID) {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
-        if (link.role === "stranger") link.readsBundles = (abilities & Ability.Bundles) !== 0;
+        if (link.role === "stranger") link.readsBatches = (abilities & Ability.Batches) !== 0;
         return this.#core.users.register(link, name, session);
       }
       case Registration.Peer:
@@ -147,10 +132,12 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
     const kept = frame.subtype === MessageKind.Kept || frame.subtype === MessageKind.HandedOver;
     if (kept && link.role === "peer") {
       this.#parts.arrival.received(link, frame);
+    } else if (frame.subtype === MessageKind.WithReceipts && link.role === "session") {
+      this.#parts.delivery.accept(link, frame);
     } else if (frame.subtype === MessageKind.Plain || frame.subtype === MessageKind.WithReceipts) {
       this.#parts.relay.message(link, frame);
-    } else if (frame.subtype === MessageKind.Bundle) {
-      this.#parts.relay.bundle(link, frame);
+    } else if (frame.subtype === MessageKind.Batch) {
+      this.#parts.relay.batch(link, frame);
     } else throw unknownType(frame);
   }
 

@@ -4,26 +4,10 @@
  *
  * @module
  */
-import type { FrameWriter } from "@netlab/protocol/codec";
 import type { Logger } from "./logger.ts";
 import type { Link } from "./connection.ts";
+import type { Port } from "./port.ts";
 import type { MessageLog } from "./message_log.ts";
-
-/** One connection, as the core sees it. `FrameConnection` of `@netlab/protocol` is one. */
-export interface Port {
-  /** Where frames for the other side are written. */
-  readonly out: FrameWriter;
-  /** Reads nothing until {@linkcode Port.resume}. */
-  pause(): void;
-  /** Reads on. */
-  resume(): void;
-  /** Lets pending bytes out and ends the writing half; what still comes in is handed over. */
-  end(): void | Promise<void>;
-  /** Lets pending bytes out and closes; what still comes in is dropped. */
-  close(): void | Promise<void>;
-  /** Closes at once. */
-  abort(reason?: unknown): void;
-}
 
 /** What the core wants to hear about a connection that it asked for. */
 export interface Dial {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type BundleFields, type MessageFields, readName } from "@netlab/protocol/codec";
+import { type BatchFields, type MessageFields, readName } from "@netlab/protocol/codec";
 import type { Logger } from "./logger.ts";
 
 /** The next hop of a message for a user of this server. */
@@ -38,7 +38,7 @@ export class MessageLog {
   }
 
   /** The same for all messages of a batch. */
-  batch(fields: BundleFields, nextHop: string): void {
+  batch(fields: BatchFields, nextHop: string): void {
     if (!this.enabled) return;
     const { count, end, texts } = fields;
     const several = count === 1 ? "" : ", {count} messages";
@@ -50,7 +50,7 @@ export class MessageLog {
 }
 
 function namesOf(
-  { bytes, sender, senderEnd, recipient, recipientEnd }: MessageFields | BundleFields,
+  { bytes, sender, senderEnd, recipient, recipientEnd }: MessageFields | BatchFields,
 ): { sender: string; recipient: string } {
   return {
     sender: readName(bytes, sender, senderEnd),

@@ -17,27 +17,29 @@ import {
   writePleaseMove,
 } from "@netlab/protocol/codec";
 import type { Logger } from "./logger.ts";
-import { Arrival } from "./durable/inbound.ts";
-import { BundleLane } from "./routing/batch_fast_path.ts";
-import { Delivery } from "./durable/outbound.ts";
+import { Inbound } from "./durable/inbound.ts";
+import { BatchFastPath } from "./routing/batch_fast_path.ts";
+import { Outbound } from "./durable/outbound.ts";
 import { Directory } from "./mesh/directory.ts";
-import { FastLane } from "./routing/message_fast_path.ts";
+import { MessageFastPath } from "./routing/message_fast_path.ts";
 import { LegacyServers } from "./legacy/legacy_servers.ts";
-import { type FrameRule, OwnRules, unknownType } from "./dispatch.ts";
-import { HandOver } from "./routing/local_delivery.ts";
-import type { Context, Host, Port } from "./host.ts";
+import { OwnRules, unknownType } from "./dispatch.ts";
+import type { FrameRule, ServerCore } from "./frame_rule.ts";
+import { LocalDelivery } from "./routing/local_delivery.ts";
+import type { Context, Host } from "./host.ts";
+import type { Port } from "./port.ts";
 import { Link } from "./connection.ts";
 import { everyLinkOne, type LinkCosts } from "./mesh/link_costs.ts";
-import { type MailStore, memoryStore } from "./mailbox/message_store.ts";
+import { memoryStore, type MessageStore } from "./mailbox/message_store.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox/mailbox.ts";
 import { Mesh } from "./mesh/mesh.ts";
 import { MessageLog } from "./message_log.ts";
 import { nameFactors, NameTable } from "./dedup/name_table.ts";
-import { Questions } from "./durable/receipt_queries.ts";
+import { ReceiptQueries } from "./durable/receipt_queries.ts";
 import { Receipts } from "./durable/receipts.ts";
-import { Relay } from "./routing/router.ts";
+import { Router } from "./routing/router.ts";
 import { SeenMessages } from "./dedup/seen_messages.ts";
-import { Takeover } from "./durable/handoff.ts";
+import { Handoff } from "./durable/handoff.ts";
 import { Topology } from "./mesh/topology.ts";
 import { Users } from "./users/registry.ts";
 
@@ -74,7 +76,7 @@ export interface RoutingCoreOptions {
    *
    * @default {nowhere: they are kept in memory}
    */
-  store?: MailStore;
+  store?: MessageStore;
   /** How much is kept for users who are away, and for how long. */
   limits?: MailboxLimits;
   /**
@@ -88,7 +90,7 @@ export interface RoutingCoreOptions {
 }
 
 /** A messaging server without its sockets. Call {@linkcode RoutingCore.tick} every 250 ms or so. */
-export class RoutingCore {
+export class RoutingCore implements ServerCore {
   /** The users of this server and of all others. */
   readonly users: Users;
   /** The links to other servers. */
@@ -100,11 +102,11 @@ export class RoutingCore {
   readonly #legacy: LegacyServers;
   readonly #mailbox: Mailbox;
   readonly #receipts: Receipts;
-  readonly #delivery: Delivery;
-  readonly #takeover: Takeover;
-  readonly #relay: Relay;
-  readonly #lane: FastLane;
-  readonly #bundles: BundleLane;
+  readonly #delivery: Outbound;
+  readonly #takeover: Handoff;
+  readonly #relay: Router;
+  readonly #lane: MessageFastPath;
+  readonly #batches: BatchFastPath;
   /** By the names of recipients: their connections, or the links toward them. */
   readonly #routes: NameTable<Link>;
   readonly #durable: boolean;
@@ -151,25 +153,24 @@ export class RoutingCore {
     const mailbox = new Mailbox({ store, limits, factors });
     const receipts = new Receipts(context, users, mesh);
     const seen = new SeenMessages(factors, host.random);
-    const handOver = new HandOver(seen, factors, host.random);
-    const takeover = new Takeover(context, { mailbox, mesh, topology, receipts });
-    const parts = { mailbox, users, mesh, topology, handOver, legacy, receipts, takeover };
-    const arrival = new Arrival(context, { ...parts, onAnswers: () => this.#finish() });
-    const delivery = new Delivery(context, { ...parts, arrival });
+    const localDelivery = new LocalDelivery(seen, factors, host.random);
+    const takeover = new Handoff(context, { mailbox, mesh, topology, receipts });
+    const parts = { mailbox, users, mesh, topology, localDelivery, legacy, receipts, takeover };
+    const arrival = new Inbound(context, { ...parts, onAnswers: () => this.#finish() });
+    const delivery = new Outbound(context, { ...parts, arrival });
     this.users = users;
     this.#mailbox = mailbox;
     this.#receipts = receipts;
     this.#delivery = delivery;
     this.#takeover = takeover;
-    const questions = new Questions(context, parts);
-    this.#relay = new Relay(context, {
+    const questions = new ReceiptQueries(context, parts);
+    this.#relay = new Router(context, {
       ...parts,
-      delivery,
       routes: this.#routes,
       takeSingles: (link, frames) => this.#takeSingles(link, frames),
     });
-    this.#lane = new FastLane(this.#routes, seen);
-    this.#bundles = new BundleLane(this.#routes, seen);
+    this.#lane = new MessageFastPath(this.#routes, seen);
+    this.#batches = new BatchFastPath(this.#routes, seen);
     const own = new OwnRules(this, { ...parts, relay: this.#relay, arrival, delivery, questions });
     this.#rules = new Map([...own, ...(options.rules ?? [])]);
   }
@@ -201,7 +202,7 @@ export class RoutingCore {
 
   /** What this server says it can do. */
   capabilities(): string[] {
-    const words: string[] = [Capability.Session, Capability.Peer, Capability.Bundle];
+    const words: string[] = [Capability.Session, Capability.Peer, Capability.Batch];
     for (const rule of this.#rules.values()) if (rule.capability) words.push(rule.capability);
     words.push(loadWord(this.users.count));
     return words;
@@ -248,7 +249,7 @@ export class RoutingCore {
     let at = start;
     for (let before = -1; at > before;) {
       before = at;
-      at = this.#bundles.run(link, bytes, this.#lane.run(link, bytes, at, end), end);
+      at = this.#batches.run(link, bytes, this.#lane.run(link, bytes, at, end), end);
     }
     if (at > start) this.#heard(link);
     return at;

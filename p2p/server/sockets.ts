@@ -15,12 +15,13 @@ import {
   parseAddress,
   type ProtocolError,
 } from "@netlab/protocol";
-import type { Dial, Port } from "../core/host.ts";
+import type { Dial } from "../core/host.ts";
+import type { Port } from "../core/port.ts";
 import type { Link } from "../core/connection.ts";
-import type { MailStore } from "../core/mailbox/message_store.ts";
+import type { MessageStore } from "../core/mailbox/message_store.ts";
 import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
-import type { P2pServerOptions } from "../server.ts";
+import type { P2pServerOptions } from "./options.ts";
 
 /** How often the core is told the time: milliseconds. */
 const TICK_MS = 250;
@@ -46,7 +47,7 @@ export class Sockets {
   #closed = false;
 
   /** Listens, and looks for peers; `store` is where messages are written down. Errors as of `P2pServer.listen`. */
-  constructor(options: P2pServerOptions, store: MailStore | undefined) {
+  constructor(options: P2pServerOptions, store: MessageStore | undefined) {
     const hostname = options.hostname ?? DEFAULT_HOST;
     if (options.advertise !== undefined) parseAddress(options.advertise);
     else if (hostname === "0.0.0.0" || hostname === "::") {

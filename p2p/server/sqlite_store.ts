@@ -16,7 +16,7 @@ import {
   type Receipt,
 } from "@netlab/protocol";
 import { MIN_ENDS } from "../core/mailbox/outcomes.ts";
-import type { MailStore, StoredMessage } from "../core/mailbox/message_store.ts";
+import type { MessageStore, StoredMessage } from "../core/mailbox/message_store.ts";
 import type { Logger } from "../core/logger.ts";
 import {
   type BatchedMessage,
@@ -49,7 +49,7 @@ const MAX_STATES = 4_096;
 const SQLITE_BUSY = 5;
 
 /** A store that survives a crash of the process and of the machine. */
-export class MailDatabase implements MailStore, Disposable {
+export class SqliteStore implements MessageStore, Disposable {
   /** What was written survives. */
   readonly durable = true;
   readonly #database: DatabaseSync;
@@ -103,7 +103,7 @@ export class MailDatabase implements MailStore, Disposable {
    * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the folder cannot be used, another
    *   server uses it, or a newer version wrote it.
    */
-  static open(folder: string, logger: Logger): MailDatabase {
+  static open(folder: string, logger: Logger): SqliteStore {
     const path = `${folder}/${FILE}`;
     try {
       Deno.mkdirSync(folder, { recursive: true });
@@ -113,7 +113,7 @@ export class MailDatabase implements MailStore, Disposable {
       throw failed(folder, cause);
     }
     try {
-      return new MailDatabase(prepare(path), logger);
+      return new SqliteStore(prepare(path), logger);
     } catch (error) {
       if (!isDamage(error)) {
         throw failed(folder, error);
@@ -128,7 +128,7 @@ export class MailDatabase implements MailStore, Disposable {
           aside,
         },
       );
-      return new MailDatabase(prepare(path), logger);
+      return new SqliteStore(prepare(path), logger);
     }
   }
 

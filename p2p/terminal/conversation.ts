@@ -22,7 +22,7 @@ import { ErrorCode, formatAddress, NetlabError, whyNotAName } from "@netlab/prot
 import { Chat } from "./chat.ts";
 import type { ClientStatus, P2pClient } from "../client.ts";
 import type { ClientOptionValues, ClientProgram } from "./client_program.ts";
-import { openScreen } from "./screen.ts";
+import { openScreen } from "./open_screen.ts";
 
 /** What stands for "wherever one answers" when a person is asked for a server. */
 const ANY = "any";

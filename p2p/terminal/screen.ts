@@ -1,13 +1,8 @@
 /**
- * Where a conversation reads lines from and prints lines to. Owns the choice between a terminal and plain
- * lines. Must not know what messages are.
+ * What a conversation needs to read lines and to print lines. Must not know what messages are.
  *
  * @module
  */
-import { print } from "@netlab/terminal";
-import process from "node:process";
-import * as readline from "node:readline";
-import { TerminalScreen } from "./terminal_screen.ts";
 
 /** A place to read lines from and to print lines to. */
 export interface Screen extends AsyncIterable<string>, Disposable {
@@ -51,28 +46,3 @@ export interface Completion {
 export type Completer = (
   before: string,
 ) => Completion | undefined | Promise<Completion | undefined>;
-
-/**
- * Opens standard input and output, as a terminal if both are one.
- *
- * @param name The name of the user, shown before the line that is being typed.
- * @param typed Text that the person had typed before, to continue with.
- */
-export function openScreen(name: string, typed = ""): Screen {
-  if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) return new TerminalScreen(name, typed);
-  const reader = readline.createInterface({ input: process.stdin, terminal: false });
-  const lines = reader[Symbol.asyncIterator]();
-  return {
-    interactive: false,
-    typed: "",
-    print,
-    pin(draw, lost) {
-      draw(80).forEach((line) => print(line));
-      return () => lost?.();
-    },
-    suggest: () => false,
-    close: () => reader.close(),
-    [Symbol.asyncIterator]: () => lines,
-    [Symbol.dispose]: () => reader.close(),
-  };
-}

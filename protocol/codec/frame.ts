@@ -70,7 +70,7 @@ export const MessageKind = {
   /** Between servers: the same, and the server that it goes to is to keep it from now on. */
   HandedOver: 3,
   /** Many messages of type 3/0 in one frame: only to who said that they read them. */
-  Bundle: 4,
+  Batch: 4,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Disconnect}. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { giveBuffer, MAX_POOLED_BYTES, share, takeBuffer } from "../transport/buffer_pool.ts";
+import { giveBuffer, MAX_POOLED_BYTES, share, takeBuffer } from "./buffer_pool.ts";
 import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES, payloadTooLong } from "./frame.ts";
 import { writeUuid } from "./uuid.ts";
 import { copyWords, SHORT_BYTES, SPARE_BYTES } from "./words.ts";

@@ -282,7 +282,7 @@ export class FrameConnection {
     if (!this.#closed) {
       try {
         if (count === null) this.#handler?.ended?.();
-        else this.#handOver(count);
+        else this.#localDelivery(count);
       } catch (error) {
         this.#fail(error);
       }
@@ -292,7 +292,7 @@ export class FrameConnection {
   }
 
   /** Hands over what has come in. */
-  #handOver(count: number): void {
+  #localDelivery(count: number): void {
     const buffer = this.#buffer;
     buffer.add(count);
     const handler = this.#handler;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { giveBuffer, isShared, takeBuffer, takeShareable } from "./buffer_pool.ts";
+import { giveBuffer, isShared, takeBuffer, takeShareable } from "../codec/buffer_pool.ts";
 
 /** Length while a connection is quiet: bytes. A sign-on fits, and so does most of what people write. */
 const QUIET_BYTES = 512;

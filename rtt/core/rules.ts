@@ -15,7 +15,7 @@ import {
   readBareName,
   readUuid,
 } from "@netlab/protocol/codec";
-import type { FrameRule, Link, LinkCosts, RoutingCore } from "@netlab/p2p/core";
+import type { FrameRule, Link, LinkCosts, ServerCore } from "@netlab/p2p/core";
 import { EchoTimes } from "./echo_times.ts";
 
 /** How often the time to each peer is measured: milliseconds; with the tick, once a second. */
@@ -77,7 +77,7 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 
   /** Answers an echo, or takes the time of an own one. */
-  handle(link: Link, frame: Frame, core: RoutingCore): void {
+  handle(link: Link, frame: Frame, core: ServerCore): void {
     const peer = link.role === "peer" ? this.#peers.get(link.server) : undefined;
     const bytes = frame.end - frame.start;
     if (bytes === 0 && peer?.link === link) this.#measured(peer, undefined, core);
@@ -91,7 +91,7 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 
   /** Sends an echo to every peer that answers them: five at first, and then one a second. */
-  tick(core: RoutingCore): void {
+  tick(core: ServerCore): void {
     const now = this.#clock();
     const linked = new Set<string>();
     for (const link of core.mesh.peers()) {
@@ -136,7 +136,7 @@ export class EchoRule implements FrameRule, LinkCosts {
     return `${(cost / 1_000).toFixed(1)} ms there and back`;
   }
 
-  #send(peer: LinkTime, { id }: RoutingCore, now: number): void {
+  #send(peer: LinkTime, { id }: ServerCore, now: number): void {
     const number = this.#number = (this.#number + 1) >>> 0;
     peer.echoes.sent(number, now);
     peer.sentAt = now;
@@ -148,7 +148,7 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 
   /** An own echo was answered; `number` is the one in the answer, if there is any. */
-  #measured(peer: LinkTime, number: number | undefined, core: RoutingCore): void {
+  #measured(peer: LinkTime, number: number | undefined, core: ServerCore): void {
     const now = this.#clock();
     const ms = peer.echoes.answered(number, now);
     if (ms === undefined) return;

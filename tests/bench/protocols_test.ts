@@ -5,7 +5,7 @@ import {
   FrameType,
   FrameWriter,
   MessageKind,
-  readBundle,
+  readBatch,
   readMessage,
   readReceipts,
   ReceiptState,
@@ -29,7 +29,7 @@ const delivered: Record<string, (message: Uint8Array) => Uint8Array> = {
     const { sender, text } = readMessage(message.subarray(6));
     return encoder.encode(`${sender}: ${text}`);
   },
-  "netlab-bundle": (message) => message,
+  "netlab-batch": (message) => message,
   "netlab-session": (message) => message,
   "netlab-receipts": (message) => message,
   "nats": (message) => {
@@ -118,11 +118,11 @@ for (
 }
 
 Deno.test({
-  name: "netlab's bundles hold as many messages as are wanted, numbered on, and are counted",
+  name: "netlab's batches hold as many messages as are wanted, numbered on, and are counted",
   permissions,
   fn: () => {
     for (const names of [talk, { ...talk, sender: "s001000" }]) {
-      const batch = PROTOCOLS["netlab-bundle"].batch(names, 1_000, 50);
+      const batch = PROTOCOLS["netlab-batch"].batch(names, 1_000, 50);
       const counts = [50, 1, 50, 49, 3, 20, 47, 50, 2, 1];
       const streams: number[][] = [];
       let next = 0;
@@ -130,8 +130,8 @@ Deno.test({
         const bytes = batch.next(count);
         streams.push([...bytes]);
         new FrameDecoder(({ type, subtype, payload }) => {
-          assertEquals([type, subtype], [FrameType.Message, MessageKind.Bundle]);
-          const { id, sender, recipient, texts } = readBundle(payload);
+          assertEquals([type, subtype], [FrameType.Message, MessageKind.Batch]);
+          const { id, sender, recipient, texts } = readBatch(payload);
           assertEquals([sender, recipient], [names.sender, names.receiver]);
           assertEquals(texts, Array(count).fill("abcdefghij"));
           assertEquals(parseInt(id.slice(-8), 16), next);
@@ -144,7 +144,7 @@ Deno.test({
       out.frame(FrameType.LinkState, 1);
       const stream = Uint8Array.from([...streams, [...out.take()], ...streams].flat());
       for (const step of [1, 2, 7, 41, 64, 1_000, stream.length]) {
-        const counter = PROTOCOLS["netlab-bundle"].deliveries(names)!;
+        const counter = PROTOCOLS["netlab-batch"].deliveries(names)!;
         assertEquals(feed(counter, stream, step), 2 * next + 1, `${step} bytes at a time`);
         assert(counter.whole);
       }

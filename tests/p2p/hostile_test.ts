@@ -38,8 +38,8 @@ function frame(type: number, subtype: number, payload = ""): (number | string)[]
   return [type, subtype, length >> 8, length & 255, 0, 0, payload];
 }
 
-/** The payload of a bundle of two messages. */
-function bundle(sender: string, recipient: string): string {
+/** The payload of a batch of two messages. */
+function batch(sender: string, recipient: string): string {
   const short = (text: string) => String.fromCharCode(text.length) + text;
   // Version and variant are the second bytes of two letters.
   return `count\u0080éids\0\0\0\x07${short(sender)}${short(recipient)}\0\x02\0\x03\0\x03onetwo`;
@@ -61,7 +61,7 @@ const fromStrangers: Wrong[] = [
   ["presence", ErrorCode.NotRegistered, frame(8, 0, "x")],
   ["link state", ErrorCode.NotRegistered, frame(9, 0, "x")],
   ["receipts", ErrorCode.NotRegistered, frame(6, 1, "x")],
-  ["a bundle", ErrorCode.NotRegistered, frame(3, 4, bundle("Alice", "Alice"))],
+  ["a batch", ErrorCode.NotRegistered, frame(3, 4, batch("Alice", "Alice"))],
   ["half an error", ErrorCode.Malformed, frame(7, 0, "x")],
 ];
 const fromUsers: Wrong[] = [
@@ -78,9 +78,9 @@ const fromUsers: Wrong[] = [
     ErrorCode.NameInvalid,
     frame(3, 1, `${ID}\0Mallory\0 \0Hello`),
   ],
-  ["a bundle in another name", ErrorCode.SenderMismatch, frame(3, 4, bundle("Alice", "Bob"))],
-  ["a bundle that is none", ErrorCode.Malformed, frame(3, 4, bundle("Mallory", "Bob") + "!")],
-  ["a bundle to a name that is none", ErrorCode.NameInvalid, frame(3, 4, bundle("Mallory", " "))],
+  ["a batch in another name", ErrorCode.SenderMismatch, frame(3, 4, batch("Alice", "Bob"))],
+  ["a batch that is none", ErrorCode.Malformed, frame(3, 4, batch("Mallory", "Bob") + "!")],
+  ["a batch to a name that is none", ErrorCode.NameInvalid, frame(3, 4, batch("Mallory", " "))],
   ["a second registration", ErrorCode.AlreadyRegistered, frame(2, 1, "Bob")],
   [
     "a registration as a server",
@@ -212,7 +212,7 @@ for (
     ["a message", FrameType.Message, 1],
     ["a kept message", FrameType.Message, 2],
     ["a message to take over", FrameType.Message, 3],
-    ["a bundle", FrameType.Message, 4],
+    ["a batch", FrameType.Message, 4],
     ["receipts", FrameType.Receipt, 1],
     ["receipts for a server", FrameType.Receipt, 2],
   ] as const

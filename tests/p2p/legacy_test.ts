@@ -314,6 +314,12 @@ test("p2p server sends to every legacy server that lists a user", async () => {
     await using bob = await LegacyClient.connect(name, to);
     await eventually("he is known", () => server.users().includes(name));
     await eventually("both list him", () => from.users.has(name) && to.users.has(name));
+    // The server asks once a second: behind the second answer it knows both lists.
+    const before = [one.listings, two.listings] as const;
+    await eventually(
+      "the server knows both lists",
+      () => one.listings > before[0] + 1 && two.listings > before[1] + 1,
+    );
     const sent = await nina.send(name, "kept.");
     await bob.sees("Nina: kept.");
     assertEquals(await sent.delivered, "sent");

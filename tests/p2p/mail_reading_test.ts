@@ -5,14 +5,14 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { MailDatabase } from "../../p2p/server/sqlite_store.ts";
+import { SqliteStore } from "../../p2p/server/sqlite_store.ts";
 import { contents, folder, ids, message, NONE, onDisk } from "./stored_messages.ts";
 
 onDisk("database reads back what is at some places, whatever else was there", () => {
   using at = folder();
   const written = Array.from({ length: 300 }, (_, index) => message("x".repeat(index * 7 % 200)));
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     for (let i = 0; i < 300; i += 100) database.write(written.slice(i, i + 100), [], NONE);
     const { place } = written[120]!;
     assertEquals(contents(database.read(place, 50)), contents(written.slice(120, 170)));
@@ -20,7 +20,7 @@ onDisk("database reads back what is at some places, whatever else was there", ()
       ...Array(50).keys(),
     ]);
   }
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   const all = [...database.load()];
   const isGone = (index: number) => index % 10 !== 0;
   const part = (from: number, to: number) =>
@@ -40,7 +40,7 @@ onDisk("database reads back what is at some places, whatever else was there", ()
 
 onDisk("database gives no place a second time, though all that was there has gone", () => {
   using at = folder();
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   const places = new Set<number>();
   for (let round = 0; round < 3; round++) {
     const two = [message("1"), message("2")];
@@ -55,7 +55,7 @@ onDisk("database that cannot read back says so, leaves it where it is, and takes
   using at = folder();
   const [one, two, three] = [message("1"), message("2"), message("3")];
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     for (const stored of [one, two]) database.write([stored], [], NONE);
   }
   {
@@ -63,7 +63,7 @@ onDisk("database that cannot read back says so, leaves it where it is, and takes
     other.exec("UPDATE batch SET messages = substr(messages, 1, 40) WHERE number = 1");
   }
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     assertEquals(ids(database.load()), [two.id]);
     assertEquals([...database.read(one.place, 1)], []);
     assert(at.errors.some((error) => error.startsWith("storage.unreadable")), `${at.errors}`);

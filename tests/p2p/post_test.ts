@@ -5,7 +5,7 @@ import {
   ErrorCode,
   FrameType,
   MessageKind,
-  readBundle,
+  readBatch,
   readMessage,
 } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
@@ -86,8 +86,8 @@ test("p2p client that posts without a pause lets others have their turn", async 
   await eventually("all has come", () => inbox.messages.length === posted);
 });
 
-for (const abilities of [0, Ability.Bundles]) {
-  const reader = abilities ? "a slow reader of bundles" : "a slow reader";
+for (const abilities of [0, Ability.Batches]) {
+  const reader = abilities ? "a slow reader of batches" : "a slow reader";
   test(`p2p client that posts to ${reader} waits, holds little, and goes on when it reads`, async () => {
     await using setting = await start();
     const { alice, first, connect } = setting;
@@ -121,7 +121,7 @@ for (const abilities of [0, Ability.Bundles]) {
     const received = () =>
       deaf.frames.filter(({ type }) => type === FrameType.Message).reduce(
         (sum, { subtype, payload }) =>
-          sum + (subtype === MessageKind.Bundle ? readBundle(payload).texts.length : 1),
+          sum + (subtype === MessageKind.Batch ? readBatch(payload).texts.length : 1),
         0,
       );
     await eventually("Deaf has all", () => received() === posted);
@@ -172,7 +172,7 @@ test("p2p client that loses its server posts on at the next one", async () => {
   assertEquals(alice.server, second.address);
 });
 
-test("p2p client posts frame by frame to a server that takes no bundles", async () => {
+test("p2p client posts frame by frame to a server that takes no batches", async () => {
   const texts: string[] = [];
   const kinds = new Set<number>();
   await using server = new ScriptedServer((_, { type, subtype, payload }) => {

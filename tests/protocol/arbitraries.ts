@@ -5,7 +5,7 @@
  * @module
  */
 import { type Layout, layouts } from "./layouts.ts";
-import { type Bundle, MAX_NAME_BYTES, whyNotAName } from "@netlab/protocol";
+import { type Batch, MAX_NAME_BYTES, whyNotAName } from "@netlab/protocol";
 import fc from "fast-check";
 
 const encoder = new TextEncoder();
@@ -88,8 +88,8 @@ function countedId(higher: number): fc.Arbitrary<string> {
   );
 }
 
-/** Any bundle that fits into a frame. */
-export const bundle: fc.Arbitrary<Bundle> = fc.array(
+/** Any batch that fits into a frame. */
+export const batch: fc.Arbitrary<Batch> = fc.array(
   fc.oneof(anyText(60), fc.string({ maxLength: 100 })),
   { minLength: 1, maxLength: 40 },
 ).chain((texts) =>
@@ -113,7 +113,7 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   peerRegistration: fc.record({ server: anyUuid, address: anyAddress }),
   message,
   keptMessage: fc.record({ origin: anyUuid, destination: anyUuid, previous: anyUuid, message }),
-  bundle,
+  batch,
   echo: fc.uint8Array({ maxLength: 300 }).map((bytes) => ({ hex: bytes.toHex() })),
   disconnect: anyName,
   pleaseMove: fc.array(anyAddress, { maxLength: 20 }),

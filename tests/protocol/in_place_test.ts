@@ -13,7 +13,7 @@ import {
   share,
   takeBuffer,
   takeShareable,
-} from "../../protocol/transport/buffer_pool.ts";
+} from "../../protocol/codec/buffer_pool.ts";
 import { ReadBuffer } from "../../protocol/transport/read_buffer.ts";
 import { socketTest, tcpPair, within } from "./sockets.ts";
 

@@ -102,11 +102,11 @@ export const layouts: Readonly<Record<string, Layout>> = {
       p.writeKeptMessage(out, kept, subtype, hops);
     },
   },
-  bundle: {
+  batch: {
     type: FrameType.Message,
-    subtypes: [p.MessageKind.Bundle],
-    read: (frame) => p.readBundle(frame.payload),
-    write: (out, value, _, hops) => p.writeBundle(out, value, hops),
+    subtypes: [p.MessageKind.Batch],
+    read: (frame) => p.readBatch(frame.payload),
+    write: (out, value, _, hops) => p.writeBatch(out, value, hops),
   },
   echo: {
     type: FrameType.Echo,
@@ -135,8 +135,8 @@ export const layouts: Readonly<Record<string, Layout>> = {
   receiptQuestion: {
     type: FrameType.Receipt,
     subtypes: [p.ReceiptKind.Question],
-    read: (frame) => p.readReceiptQuestion(frame.payload),
-    write: (out, value, _, hops) => p.writeReceiptQuestion(out, value, hops),
+    read: (frame) => p.readReceiptQuery(frame.payload),
+    write: (out, value, _, hops) => p.writeReceiptQuery(out, value, hops),
   },
   receipts: {
     type: FrameType.Receipt,

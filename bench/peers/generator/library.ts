@@ -24,7 +24,7 @@ async function measure(load: RateLoad): Promise<RateResult> {
   const taking = (async () => {
     for await (const _message of receiver) arrived++;
   })();
-  const posts = load.protocol === "netlab-bundle";
+  const posts = load.protocol === "netlab-batch";
   const sendOn = async () => {
     while (sending && failed === undefined) {
       sent++;

@@ -55,7 +55,7 @@ export class CountedIds implements IdWriter {
   }
 }
 
-/** The same as 16 bytes, for bundles: the digits behind the stream are new for each. */
+/** The same as 16 bytes, for batches: the digits behind the stream are new for each. */
 export class BundleIds {
   readonly #random = new Random();
   readonly #stream = this.#random.next(2).slice();

@@ -15,7 +15,7 @@ export type { Batch, Counter, Exchange, Protocol, Talk } from "./protocol.ts";
 /** The protocols. */
 export const PROTOCOLS = {
   "netlab-bare": netlabBare,
-  "netlab-bundle": netlabBundle,
+  "netlab-batch": netlabBundle,
   "netlab-session": netlabSession,
   "netlab-receipts": netlabReceipts,
   "netlab-kept": netlabKept,

@@ -1,5 +1,5 @@
 /**
- * netlab's own protocol, in the ways that its users speak it: as bare text, in bundles, a frame for each
+ * netlab's own protocol, in the ways that its users speak it: as bare text, in batches, a frame for each
  * message, with receipts.
  * Pure: bytes in, bytes out. Frames are written by `@netlab/protocol`; only ids are changed in place.
  *
@@ -21,7 +21,7 @@ import {
   writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { bundles } from "./bundles.ts";
+import { batches } from "./batches.ts";
 import { CountedIds, type IdWriter, RandomIds } from "./ids.ts";
 import { AcknowledgingCounter, BundleCounter, ReceiptCounter } from "./netlab_counters.ts";
 import { type Batch, type Exchange, FixedCounter, type Protocol } from "./protocol.ts";
@@ -52,7 +52,7 @@ const SIGN_OF_LIFE = frames((out) => writeReceipts(out, []));
 export const netlabBundle: Protocol = {
   join: joinSession,
   signOfLife: SIGN_OF_LIFE,
-  batch: bundles,
+  batch: batches,
   deliveries: () => new BundleCounter(),
   answers: () => undefined,
 };
@@ -94,7 +94,7 @@ function joinSession(name: string): Exchange[] {
       writeSessionRegistration(out, {
         session: crypto.randomUUID(),
         name,
-        abilities: Ability.Bundles,
+        abilities: Ability.Batches,
       })
     ),
     answered: (received) => hasFrame(received, FrameType.Registration, Registration.Session),

@@ -1,5 +1,5 @@
 /**
- * What comes back over netlab sessions: messages alone and in bundles, which may have to be acknowledged,
+ * What comes back over netlab sessions: messages alone and in batches, which may have to be acknowledged,
  * and receipts. Owns the way through them; they may stand between frames of other kinds. Pure.
  *
  * @module
@@ -47,10 +47,10 @@ abstract class FrameCounter implements Counter {
 }
 
 const ID_BYTES = 16;
-/** The first bytes of a frame, in which it says how many messages it holds: a bundle with the longest names. */
+/** The first bytes of a frame, in which it says how many messages it holds: a batch with the longest names. */
 const HEAD_BYTES = HEADER_BYTES + ID_BYTES + 2 * (1 + 255) + 2;
 
-/** Counts messages alone and in bundles, without a look at the texts. */
+/** Counts messages alone and in batches, without a look at the texts. */
 export class BundleCounter implements Counter {
   /** The beginning of a frame that came in pieces. */
   readonly #head = new Uint8Array(HEAD_BYTES);
@@ -105,7 +105,7 @@ export class BundleCounter implements Counter {
 /** How many messages a frame holds of which `length` bytes are there; -1 when those do not say. */
 function messagesIn(bytes: Uint8Array, start: number, length: number): number {
   if (bytes[start] !== FrameType.Message) return 0;
-  if (bytes[start + 1] !== MessageKind.Bundle) return 1;
+  if (bytes[start + 1] !== MessageKind.Batch) return 1;
   const sender = HEADER_BYTES + ID_BYTES;
   if (length <= sender) return -1;
   const recipient = sender + 1 + bytes[start + sender]!;

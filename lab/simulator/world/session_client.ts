@@ -28,7 +28,7 @@ import {
   type Incoming,
   MessageIds,
   type Outlet,
-  Posting,
+  PublishQueue,
 } from "@netlab/p2p/core";
 import type { HistoryEvent } from "../../checker/history.ts";
 import { pick, seeded } from "../../random.ts";
@@ -76,7 +76,7 @@ export class SessionClient {
   taking = true;
   readonly #network: VirtualNetwork;
   readonly #session: ClientSession;
-  readonly #posting: Posting;
+  readonly #posting: PublishQueue;
   readonly #onEvent: (event: HistoryEvent) => void;
   readonly #untaken: Incoming[] = [];
   readonly #connections = new Set<VirtualConnection>();
@@ -106,7 +106,11 @@ export class SessionClient {
     const ids = new MessageIds((bytes) => {
       for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * random();
     });
-    this.#posting = new Posting(name, ids, (run) => network.after(0, () => this.#crashed || run()));
+    this.#posting = new PublishQueue(
+      name,
+      ids,
+      (run) => network.after(0, () => this.#crashed || run()),
+    );
     this.#session = new ClientSession(
       (incoming) => {
         const { message, isKept } = incoming;
@@ -226,7 +230,7 @@ export class SessionClient {
   }
 
   #run(connection: VirtualConnection): void {
-    const outlet = { out: connection.out, receipts: true, bundles: true };
+    const outlet = { out: connection.out, receipts: true, batches: true };
     this.#connections.add(connection);
     connection.start({
       frame: (frame) => {
@@ -256,7 +260,7 @@ export class SessionClient {
       },
     });
     const { key: session, name } = this;
-    writeSessionRegistration(connection.out, { session, name, abilities: Ability.Bundles });
+    writeSessionRegistration(connection.out, { session, name, abilities: Ability.Batches });
     const ask = () => {
       if (connection.closed) return;
       writeInformationRequest(connection.out, Information.Servers);

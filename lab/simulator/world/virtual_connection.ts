@@ -7,7 +7,28 @@
  */
 import { type Frame, FrameDecoder, FrameWriter, ProtocolError } from "@netlab/protocol";
 import type { Port } from "@netlab/p2p/core";
-import type { VirtualNetwork } from "./virtual_network.ts";
+
+/** What a connection needs of the network that it is on. */
+export interface Wire {
+  /** Virtual time: milliseconds since 1970. */
+  readonly now: number;
+  /** How long a parcel takes from one party to another: milliseconds. */
+  readonly latency: (from: string, to: string) => number;
+  /** Does something `ms` milliseconds from now. */
+  after(ms: number, run: () => void): void;
+  /** Does something at a time: milliseconds since 1970. */
+  at(time: number, run: () => void): void;
+  /** Whether nothing gets through between two parties. */
+  isSilent(a: string, b: string): boolean;
+  /** A frame arrived. */
+  sawFrame(from: string, to: string, frame: Frame): void;
+  /** How many of `most` bytes travel together. */
+  pieceOf(most: number): number;
+  /** The same bytes, which stay as they are. */
+  copy(bytes: Uint8Array): Uint8Array;
+  /** A connection is gone. */
+  forget(connection: VirtualConnection): void;
+}
 
 /** What one end of a connection hears; the same moments as `FrameHandler`, and the end of it all. */
 export interface ConnectionHandler {
@@ -43,7 +64,7 @@ export class VirtualConnection implements Port {
   readonly party: string;
   /** The other end. */
   peer!: VirtualConnection;
-  readonly #network: VirtualNetwork;
+  readonly #network: Wire;
   readonly #decoder = new FrameDecoder((frame) => {
     this.#network.sawFrame(this.peer.party, this.party, frame);
     this.#handler?.frame(frame);
@@ -66,7 +87,7 @@ export class VirtualConnection implements Port {
   #closing = false;
   #closed = false;
 
-  constructor(network: VirtualNetwork, party: string) {
+  constructor(network: Wire, party: string) {
     this.#network = network;
     this.party = party;
     this.out = new FrameWriter({

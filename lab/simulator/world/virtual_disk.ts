@@ -5,7 +5,7 @@
  * @module
  */
 import { readReceipts, type Receipt } from "@netlab/protocol";
-import type { MailStore, StoredMessage } from "@netlab/p2p/core";
+import type { MessageStore, StoredMessage } from "@netlab/p2p/core";
 
 /** How long a broken disk takes to sync what it said was safe: milliseconds. */
 export const LATE_SYNC_MS = 5_000;
@@ -18,7 +18,7 @@ interface State {
 }
 
 /** The disk of one server. */
-export class VirtualDisk implements MailStore {
+export class VirtualDisk implements MessageStore {
   /** What was written survives. */
   readonly durable = true;
   readonly #late: ((sync: () => void) => void) | undefined;

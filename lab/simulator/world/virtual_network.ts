@@ -8,7 +8,7 @@
 import type { Frame } from "@netlab/protocol";
 import { Agenda } from "./agenda.ts";
 import { between, randomUuid, seeded } from "../../random.ts";
-import { VirtualConnection } from "./virtual_connection.ts";
+import { VirtualConnection, type Wire } from "./virtual_connection.ts";
 
 /** When virtual time begins: milliseconds since 1970. */
 const START = 1_800_000_000_000;
@@ -32,7 +32,7 @@ export interface Dialler {
 }
 
 /** Parties and the connections between them. A party is named by `host:port`. */
-export class VirtualNetwork {
+export class VirtualNetwork implements Wire {
   /** Numbers from 0 to below 1. */
   readonly random: () => number;
   /** How long a parcel takes from one party to another: milliseconds. */

@@ -10,7 +10,7 @@ import {
   type LinkCosts,
   type Logger,
   type MailboxLimits,
-  type MailStore,
+  type MessageStore,
   RoutingCore,
 } from "@netlab/p2p/core";
 import type { VirtualConnection } from "./virtual_connection.ts";
@@ -28,7 +28,7 @@ export interface VirtualNodeOptions {
   /** Rules for further frame types. */
   rules?: ReadonlyMap<number, FrameRule>;
   /** Where it writes messages down: the same store after a crash, and what that remembers. */
-  store?: MailStore;
+  store?: MessageStore;
   /** How much it keeps. */
   limits?: MailboxLimits;
   /** Hears what it logs, by its name: `link.up` and the like. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type BundleFields, isCounted, type Message } from "@netlab/protocol/codec";
+import { type BatchFields, isCounted, type Message } from "@netlab/protocol/codec";
 import { SenderStreams } from "./sequence_ids.ts";
 import { SeenIds } from "./seen_ids.ts";
 
@@ -32,8 +32,8 @@ export class ReceivedIds {
     return true;
   }
 
-  /** Remembers all messages of a bundle, if none of them was remembered before; whether that is so. */
-  addBundle(sender: string, { idWords, count }: BundleFields): boolean {
+  /** Remembers all messages of a batch, if none of them was remembered before; whether that is so. */
+  addBatch(sender: string, { idWords, count }: BatchFields): boolean {
     return this.#streamsOf(sender).get(idWords, 0).addRange(idWords[3]! >>> 0, count);
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Stream, Streams } from "./sequence_ids.ts";
-import { type BundleFields, isCounted } from "@netlab/protocol/codec";
+import { type BatchFields, isCounted } from "@netlab/protocol/codec";
 import type { NameFactors } from "./name_table.ts";
 import { SeenTable } from "./seen_table.ts";
 
@@ -30,8 +30,8 @@ export class SeenMessages {
     return stream ? this.addTo(stream, words, at) : this.table.add(words, at);
   }
 
-  /** Remembers all messages of a bundle, if none of them was remembered before; whether that is so. */
-  addBundle({ idWords, bytes, sender, senderEnd, count }: BundleFields): boolean {
+  /** Remembers all messages of a batch, if none of them was remembered before; whether that is so. */
+  addBatch({ idWords, bytes, sender, senderEnd, count }: BatchFields): boolean {
     const stream = this.streams.getNamed(idWords, 0, bytes, sender, senderEnd);
     return stream.addRange(idWords[3]! >>> 0, count);
   }

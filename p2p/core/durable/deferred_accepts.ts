@@ -5,15 +5,15 @@
  *
  * @module
  */
-import type { KeptEntry } from "../mailbox/recipient_queue.ts";
+import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import { IdTable } from "../dedup/id_table.ts";
 
 /** Those that are withheld for one user. */
 class Waiting {
   /** By id: there may be another copy of a message in memory later. */
-  readonly byId = new IdTable<KeptEntry>();
+  readonly byId = new IdTable<MailboxEntry>();
   /** In the order in which they came, with some that are withheld no more. */
-  inOrder: KeptEntry[] = [];
+  inOrder: MailboxEntry[] = [];
 
   /** Takes those that are withheld no more out of the order, when they are many. */
   tidy(): void {
@@ -21,7 +21,7 @@ class Waiting {
   }
 
   /** Those that are withheld, in order. */
-  *entries(): Iterable<KeptEntry> {
+  *entries(): Iterable<MailboxEntry> {
     for (const entry of this.inOrder) if (this.byId.has(entry)) yield entry;
   }
 }
@@ -30,7 +30,7 @@ class Waiting {
 const FEW = 100;
 
 /** The messages of one server whose senders are told later. */
-export class Withheld {
+export class DeferredAccepts {
   /** By recipient. */
   readonly #recipients = new Map<string, Waiting>();
   readonly #bytes = new Map<string, number>();
@@ -46,13 +46,13 @@ export class Withheld {
   }
 
   /** Whether its sender is to be told of a message later. */
-  has(entry: KeptEntry): boolean {
+  has(entry: MailboxEntry): boolean {
     return this.#recipients.size > 0 &&
       (this.#recipients.get(entry.recipient)?.byId.has(entry) ?? false);
   }
 
   /** Its sender is to be told of a message later. */
-  add(entry: KeptEntry): void {
+  add(entry: MailboxEntry): void {
     const { recipient, sender, size } = entry;
     let waiting = this.#recipients.get(recipient);
     if (!waiting) this.#recipients.set(recipient, waiting = new Waiting());
@@ -62,7 +62,7 @@ export class Withheld {
   }
 
   /** Its sender needs not be told of a message any more. */
-  remove(entry: KeptEntry): void {
+  remove(entry: MailboxEntry): void {
     if (this.#recipients.size === 0) return;
     const { recipient, sender, size } = entry;
     const waiting = this.#recipients.get(recipient);
@@ -75,7 +75,7 @@ export class Withheld {
   }
 
   /** Takes out all messages for one user, in the order in which they came. */
-  take(recipient: string): KeptEntry[] {
+  take(recipient: string): MailboxEntry[] {
     const entries = [...this.#recipients.get(recipient)?.entries() ?? []];
     for (const entry of entries) this.remove(entry);
     return entries;

@@ -14,10 +14,11 @@ import {
   writeKeptMessage,
 } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
-import type { Box, KeptEntry } from "../mailbox/recipient_queue.ts";
+import type { MailboxEntry, RecipientQueue } from "../mailbox/recipient_queue.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import type { Mesh } from "../mesh/mesh.ts";
-import { accepted, type Receipts, refused } from "./receipts.ts";
+import type { Receipts } from "./receipts.ts";
+import { accepted, refused } from "../receipt.ts";
 import { HOLD_UP_BYTES } from "../routing/router.ts";
 import type { Topology } from "../mesh/topology.ts";
 
@@ -25,7 +26,7 @@ import type { Topology } from "../mesh/topology.ts";
 const ANSWER_MS = 10_000;
 
 /** The parts of a core that a takeover works with. */
-export interface TakeoverParts {
+export interface HandoffParts {
   /** What is kept. */
   readonly mailbox: Mailbox;
   /** The links to other servers. */
@@ -38,15 +39,15 @@ export interface TakeoverParts {
 
 /** A message that is to go to the heir. */
 interface Leaving {
-  readonly entry: KeptEntry;
+  readonly entry: MailboxEntry;
   /** The id of the one before it for the same recipient; nil for the first. */
   readonly previous: string;
 }
 
 /** Gives what is kept to another server, and takes what another one gives. */
-export class Takeover {
+export class Handoff {
   readonly #context: Context;
-  readonly #parts: TakeoverParts;
+  readonly #parts: HandoffParts;
   /** Messages that other servers handed over and that are not safe yet, and which server. */
   readonly #taken = new Map<string, string>();
   /** By server that leaves, the last message taken from it for each recipient. */
@@ -56,10 +57,10 @@ export class Takeover {
   #heir: string | undefined;
   #leaving: Leaving[] = [];
   /** When each was handed over and not heard of since: milliseconds. */
-  #sentAt = new WeakMap<KeptEntry, number>();
+  #sentAt = new WeakMap<MailboxEntry, number>();
 
   /** Nobody leaves yet. */
-  constructor(context: Context, parts: TakeoverParts) {
+  constructor(context: Context, parts: HandoffParts) {
     this.#context = context;
     this.#parts = parts;
   }
@@ -103,14 +104,14 @@ export class Takeover {
   }
 
   /** The heir has a message safe: when it was the last in memory of its box, others are read back. */
-  accepted(box: Box): void {
+  accepted(box: RecipientQueue): void {
     if (!this.#isLeaving || box.first || !box.hasWaiting) return;
     this.#gatherFrom(box);
     this.resume();
   }
 
   /** The heir did not take a message: it is handed over again, and those behind it. */
-  refused(entry: KeptEntry): void {
+  refused(entry: MailboxEntry): void {
     if (!this.#isLeaving) return;
     this.#leaving = [];
     for (const other of entry.box.entries()) {
@@ -138,7 +139,7 @@ export class Takeover {
   }
 
   /** A message is safe here: the server that handed it over, if one did, is told. */
-  committed(entry: KeptEntry): void {
+  committed(entry: MailboxEntry): void {
     if (this.#taken.size === 0) return;
     const { id } = entry;
     const origin = this.#taken.get(id);
@@ -169,7 +170,7 @@ export class Takeover {
   }
 
   /** What is in memory; when that is nothing, some of what is not. */
-  #gatherFrom(box: Box): void {
+  #gatherFrom(box: RecipientQueue): void {
     if (!box.first) this.#parts.mailbox.next(box);
     let previous = NIL_UUID;
     for (const entry of box.entries()) {

@@ -18,19 +18,20 @@ import {
   type Receipt,
 } from "@netlab/protocol/codec";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";
-import type { HandOver } from "../routing/local_delivery.ts";
+import type { LocalDelivery } from "../routing/local_delivery.ts";
 import type { Context } from "../host.ts";
 import type { Link } from "../connection.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import { HERE, toLegacy } from "../message_log.ts";
-import { delivered, type Receipts, refused, sent } from "./receipts.ts";
+import type { Receipts } from "./receipts.ts";
+import { delivered, refused, sent } from "../receipt.ts";
 import { REFUSE_BYTES } from "../routing/router.ts";
-import type { Takeover } from "./handoff.ts";
+import type { Handoff } from "./handoff.ts";
 import type { Users } from "../users/registry.ts";
 
 /** The parts of a core that arrivals work with. */
-export interface ArrivalParts {
+export interface InboundParts {
   /** Who is where. */
   readonly users: Users;
   /** The links to other servers. */
@@ -38,19 +39,19 @@ export interface ArrivalParts {
   /** What this server keeps itself. */
   readonly mailbox: Mailbox;
   /** The users of this server take messages here. */
-  readonly handOver: HandOver;
+  readonly localDelivery: LocalDelivery;
   /** The legacy servers next to this one. */
   readonly legacy: LegacyServers;
   /** Answers go out here. */
   readonly receipts: Receipts;
   /** Messages that another server wants to keep no more. */
-  readonly takeover: Takeover;
+  readonly takeover: Handoff;
   /** Answers were given while nothing came in: somebody has to send them. */
   readonly onAnswers: () => void;
 }
 
 /** A kept message for a user of this server. */
-export interface Arriving {
+export interface InboundMessage {
   /** Its id, a UUID. */
   readonly id: string;
   /** The name of the user it is for. */
@@ -64,13 +65,13 @@ export interface Arriving {
 }
 
 /** Takes kept messages to their recipients, and answers the servers that keep them. */
-export class Arrival {
+export class Inbound {
   readonly #context: Context;
-  readonly #parts: ArrivalParts;
+  readonly #parts: InboundParts;
   readonly #fields = new MessageFields();
 
   /** Arrivals at one server. */
-  constructor(context: Context, parts: ArrivalParts) {
+  constructor(context: Context, parts: InboundParts) {
     this.#context = context;
     this.#parts = parts;
   }
@@ -101,16 +102,16 @@ export class Arrival {
   }
 
   /** Hands a kept message to a user here, or says why not. */
-  deliver({ id, recipient, fields, previous, origin }: Arriving): void {
-    const { mailbox, users, handOver, legacy } = this.#parts;
+  deliver({ id, recipient, fields, previous, origin }: InboundMessage): void {
+    const { mailbox, users, localDelivery, legacy } = this.#parts;
     const user = users.get(recipient);
-    if (handOver.wasTaken(fields)) {
+    if (localDelivery.wasTaken(fields)) {
       // The one behind it may say that it comes behind this one.
-      handOver.markTaken(id);
-      return this.#answer(origin, handOver.receiptFor(id));
+      localDelivery.markTaken(id);
+      return this.#answer(origin, localDelivery.receiptFor(id));
     }
     if (user) {
-      if (previous !== NIL_UUID && !handOver.has(user, previous)) {
+      if (previous !== NIL_UUID && !localDelivery.has(user, previous)) {
         const reason = "one before it has to come again";
         return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, reason));
       }
@@ -119,7 +120,7 @@ export class Arrival {
         const isThere = own?.sentTo !== undefined && own.box.handedTo === user;
         const { now, messageLog } = this.#context;
         if (origin !== this.#context.id) messageLog.message(fields, HERE);
-        if (handOver.kept(user, fields, origin, isThere, now)) this.#answer(origin, sent(id));
+        if (localDelivery.kept(user, fields, origin, isThere, now)) this.#answer(origin, sent(id));
         return;
       }
       return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));
@@ -129,7 +130,7 @@ export class Arrival {
     }
     const message = fields.bytes.subarray(fields.id, fields.end);
     const isNew = legacy.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) handOver.markSent(id, this.#context.now);
+      if (failure === undefined) localDelivery.markSent(id, this.#context.now);
       this.#answer(
         origin,
         failure === undefined ? sent(id) : refused(id, ErrorCode.NoSuchUser, failure),
@@ -142,7 +143,7 @@ export class Arrival {
   /** A user of this server has taken the message with that id: 16 bytes as four numbers. */
   acknowledged(link: Link, idWords: Int32Array): void {
     const id = readUuidOf(idWords);
-    for (const origin of this.#parts.handOver.acknowledged(link, id)) {
+    for (const origin of this.#parts.localDelivery.acknowledged(link, id)) {
       this.#answer(origin, delivered(id));
     }
   }

@@ -20,22 +20,23 @@ import {
   ReceiptState,
   writeKeptMessage,
 } from "@netlab/protocol/codec";
-import type { Arrival } from "./inbound.ts";
+import type { Inbound } from "./inbound.ts";
 import type { Context } from "../host.ts";
 import { ReadyFrames } from "../routing/frame_run.ts";
 import { type Link, MAX_HOLD_MS } from "../connection.ts";
-import type { Box, KeptEntry } from "../mailbox/recipient_queue.ts";
+import type { MailboxEntry, RecipientQueue } from "../mailbox/recipient_queue.ts";
 import { holdsName } from "../mesh/directory.ts";
-import type { HandOver } from "../routing/local_delivery.ts";
+import type { LocalDelivery } from "../routing/local_delivery.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import { HERE } from "../message_log.ts";
-import { isConfirmed, type Receipts, refused } from "./receipts.ts";
-import { HOLD_UP_BYTES, REFUSE_BYTES } from "../routing/router.ts";
-import type { Takeover } from "./handoff.ts";
+import type { Receipts } from "./receipts.ts";
+import { isConfirmed, refused } from "../receipt.ts";
+import { checkSender, HOLD_UP_BYTES, REFUSE_BYTES } from "../routing/router.ts";
+import type { Handoff } from "./handoff.ts";
 import type { Route, Topology } from "../mesh/topology.ts";
 import type { Users } from "../users/registry.ts";
-import { Withheld } from "./deferred_accepts.ts";
+import { DeferredAccepts } from "./deferred_accepts.ts";
 
 /** Messages for one user that may be under way and not acknowledged. */
 const MAX_UNDER_WAY = 1_000;
@@ -51,7 +52,7 @@ const MAX_WITHHELD_BYTES = 4 * 1024 * 1024;
 const NOWHERE: readonly string[] = [];
 
 /** The parts of a core that delivery works with. */
-export interface DeliveryParts {
+export interface OutboundParts {
   /** What is kept. */
   readonly mailbox: Mailbox;
   /** Who is where. */
@@ -61,28 +62,28 @@ export interface DeliveryParts {
   /** Which way leads to which server. */
   readonly topology: Topology;
   /** The users of this server take messages here. */
-  readonly handOver: HandOver;
+  readonly localDelivery: LocalDelivery;
   /** Messages for users of this server who read no frames go here. */
-  readonly arrival: Arrival;
+  readonly arrival: Inbound;
   /** What is kept goes to another server when this one is about to leave. */
-  readonly takeover: Takeover;
+  readonly takeover: Handoff;
   /** Receipts go out here. */
   readonly receipts: Receipts;
 }
 
 /** Delivers what is kept. */
-export class Delivery {
+export class Outbound {
   readonly #context: Context;
-  readonly #parts: DeliveryParts;
+  readonly #parts: OutboundParts;
   readonly #fields = new MessageFields();
   /** Messages beyond the limit for recipients who are there: their senders wait to hear of them. */
-  readonly #withheld = new Withheld();
+  readonly #withheld = new DeferredAccepts();
   /** Recipients who did not take what waits in the time that senders waited for them. */
   readonly #overdue = new Set<string>();
   /** What waits for recipients whose way was clogged. */
-  readonly #clogged = new Set<Box>();
+  readonly #clogged = new Set<RecipientQueue>();
   /** Boxes out of which something was taken in this turn. */
-  readonly #lighter = new Set<Box>();
+  readonly #lighter = new Set<RecipientQueue>();
   readonly #cursor = new ReceiptCursor();
   /** How each server was reached when that was last looked at. */
   #ways: ReadonlyMap<string, Route> = new Map();
@@ -90,13 +91,20 @@ export class Delivery {
   #diskBroken = false;
 
   /** Delivers what is in the mailbox. */
-  constructor(context: Context, parts: DeliveryParts) {
+  constructor(context: Context, parts: OutboundParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
-  /** A user of this server sends a message that is to be kept. */
-  accept(link: Link, frame: Frame, fields: MessageFields): void {
+  /**
+   * A user of this server sends a message that is to be kept.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} when its sender is not that user,
+   *   {@linkcode ErrorCode.Malformed} when it is no message.
+   */
+  accept(link: Link, frame: Frame): void {
+    const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
+    checkSender(link, fields);
     const { mailbox, receipts } = this.#parts;
     const known = mailbox.find(fields.idWords);
     if (known) {
@@ -130,8 +138,8 @@ export class Delivery {
     const { mailbox, receipts, takeover } = this.#parts;
     if (!mailbox.dirty) return;
     const { safe, failed, error } = mailbox.commit();
-    const boxes = new Set<Box>();
-    let last: Box | undefined;
+    const boxes = new Set<RecipientQueue>();
+    let last: RecipientQueue | undefined;
     for (const entry of safe) {
       if (!this.#withheld.has(entry)) receipts.toSender(entry, ReceiptState.Accepted);
       takeover.committed(entry);
@@ -201,14 +209,14 @@ export class Delivery {
    * others, the servers that keep them.
    */
   acknowledged(link: Link, frame: Frame): void {
-    const { mailbox, handOver, arrival } = this.#parts;
+    const { mailbox, localDelivery, arrival } = this.#parts;
     const cursor = this.#cursor.begin(frame);
     while (cursor.next()) {
       if (cursor.state !== ReceiptState.Delivered) continue;
       if (link.hasUnacknowledged) arrival.acknowledged(link, cursor.id);
       const entry = mailbox.inMemory(cursor.id);
       if (entry?.sentTo !== this.#context.id || entry.box.handedTo !== link) continue;
-      handOver.tookOwn(entry);
+      localDelivery.tookOwn(entry);
       this.#delivered(entry, this.#context.id);
     }
   }
@@ -262,13 +270,13 @@ export class Delivery {
     }
   }
 
-  #sendAgain(box: Box): void {
+  #sendAgain(box: RecipientQueue): void {
     box.wait();
     this.#send(box);
   }
 
   /** Sends what waits for a user, in order, as far as it may be under way. */
-  #send(box: Box): void {
+  #send(box: RecipientQueue): void {
     if (!box.hasWaiting) return;
     const { users, mesh, mailbox, takeover } = this.#parts;
     const location = users.locate(box.name);
@@ -303,7 +311,7 @@ export class Delivery {
     return [...this.#parts.users.legacyPlaces(name)].filter((place) => place !== server);
   }
 
-  #sendCopy(entry: KeptEntry, server: string): void {
+  #sendCopy(entry: MailboxEntry, server: string): void {
     const link = this.#parts.mesh.toward(server);
     if (!link || link.port.out.length > HOLD_UP_BYTES) return;
     this.#log(entry, link.address);
@@ -311,41 +319,43 @@ export class Delivery {
   }
 
   /** Hands what waits to a user of this server who reads frames; many of them in one piece. */
-  #sendOwn(box: Box, link: Link): void {
-    const { handOver } = this.#parts;
+  #sendOwn(box: RecipientQueue, link: Link): void {
+    const { localDelivery } = this.#parts;
     const { now, id } = this.#context;
     const run = new ReadyFrames(link.port.out);
     box.handedTo = link;
     for (let entry = this.#next(box, link); entry; entry = this.#next(box, link)) {
       box.sent(entry, id, now);
       this.#log(entry, HERE);
-      if (!handOver.own(link, entry, run)) this.#settled(entry, handOver.receiptFor(entry.id), id);
+      if (!localDelivery.own(link, entry, run)) {
+        this.#settled(entry, localDelivery.receiptFor(entry.id), id);
+      }
     }
     run.flush();
   }
 
   /** The first of those that wait, if there is one and it may be sent now. */
-  #next(box: Box, link: Link | undefined): KeptEntry | undefined {
+  #next(box: RecipientQueue, link: Link | undefined): MailboxEntry | undefined {
     const full = box.underWay >= MAX_UNDER_WAY || box.underWayBytes >= MAX_UNDER_WAY_BYTES;
     if (full || !box.hasWaiting) return;
     if (!link || link.port.out.length <= HOLD_UP_BYTES) return this.#parts.mailbox.next(box);
     this.#clogged.add(box);
   }
 
-  #log({ message }: KeptEntry, nextHop: string): void {
+  #log({ message }: MailboxEntry, nextHop: string): void {
     const { messageLog } = this.#context;
     if (!messageLog.enabled) return;
     messageLog.message(this.#fields.read(message, 0, message.length), nextHop);
   }
 
   /** Hands a message to a user of this server, or of a legacy one, who reads text. */
-  #sendText({ id, recipient, message }: KeptEntry): void {
+  #sendText({ id, recipient, message }: MailboxEntry): void {
     const fields = this.#fields.read(message, 0, message.length);
     const origin = this.#context.id;
     this.#parts.arrival.deliver({ id, recipient, fields, previous: NIL_UUID, origin });
   }
 
-  #sendAway({ message }: KeptEntry, previous: string, destination: string, link: Link): void {
+  #sendAway({ message }: MailboxEntry, previous: string, destination: string, link: Link): void {
     const kept = { origin: this.#context.id, destination, previous, message };
     writeKeptMessage(link.port.out, kept, MessageKind.Kept, 1);
   }
@@ -384,7 +394,7 @@ export class Delivery {
   }
 
   /** The story of a message has ended well, at the server `at`: confirmed, or sent and no more. */
-  #settled(entry: KeptEntry, receipt: Receipt, at: string): void {
+  #settled(entry: MailboxEntry, receipt: Receipt, at: string): void {
     if (isConfirmed(receipt)) return this.#delivered(entry, at);
     this.#withheld.remove(entry);
     this.#parts.mailbox.sent(entry);
@@ -392,7 +402,7 @@ export class Delivery {
     this.#lighter.add(entry.box);
   }
 
-  #delivered(entry: KeptEntry, at: string): void {
+  #delivered(entry: MailboxEntry, at: string): void {
     const { mailbox, receipts } = this.#parts;
     this.#withheld.remove(entry);
     // That it arrived here is remembered anyway, as long as this server runs.
@@ -403,7 +413,7 @@ export class Delivery {
   }
 
   /** Some of what was kept for a user has gone: those who wait for that go on, and so does what waits. */
-  #goOn(box: Box): void {
+  #goOn(box: RecipientQueue): void {
     this.#release(box.name);
     this.#send(box);
   }

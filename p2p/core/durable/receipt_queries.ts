@@ -5,13 +5,8 @@
  *
  * @module
  */
-import {
-  type Frame,
-  NIL_UUID,
-  readReceiptQuestion,
-  writeReceiptQuestion,
-} from "@netlab/protocol/codec";
-import type { HandOver } from "../routing/local_delivery.ts";
+import { type Frame, NIL_UUID, readReceiptQuery, writeReceiptQuery } from "@netlab/protocol/codec";
+import type { LocalDelivery } from "../routing/local_delivery.ts";
 import type { Context } from "../host.ts";
 import type { Link } from "../connection.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
@@ -20,7 +15,7 @@ import type { Receipts } from "./receipts.ts";
 import type { Topology } from "../mesh/topology.ts";
 
 /** The parts of a core that questions work with. */
-export interface QuestionParts {
+export interface ReceiptQueryParts {
   /** The links to other servers. */
   readonly mesh: Mesh;
   /** Which way leads to which server. */
@@ -28,18 +23,18 @@ export interface QuestionParts {
   /** What is kept, and how the stories of what was kept ended. */
   readonly mailbox: Mailbox;
   /** What the users of this server have taken. */
-  readonly handOver: HandOver;
+  readonly localDelivery: LocalDelivery;
   /** Answers go out here. */
   readonly receipts: Receipts;
 }
 
 /** Answers questions about receipts. */
-export class Questions {
+export class ReceiptQueries {
   readonly #context: Context;
-  readonly #parts: QuestionParts;
+  readonly #parts: ReceiptQueryParts;
 
   /** Questions to one server. */
-  constructor(context: Context, parts: QuestionParts) {
+  constructor(context: Context, parts: ReceiptQueryParts) {
     this.#context = context;
     this.#parts = parts;
   }
@@ -47,19 +42,19 @@ export class Questions {
   /** A user of this server asks about messages of theirs: all servers within reach are asked. */
   asked(link: Link, frame: Frame): void {
     const { mesh, topology } = this.#parts;
-    const { ids } = readReceiptQuestion(frame.payload);
+    const { ids } = readReceiptQuery(frame.payload);
     const user = link.name;
     const open = this.#answer(user, ids);
     if (open.length === 0) return;
     for (const to of topology.routes().keys()) {
       const next = mesh.toward(to);
-      if (next) writeReceiptQuestion(next.port.out, { to, user, ids: open }, 1);
+      if (next) writeReceiptQuery(next.port.out, { to, user, ids: open }, 1);
     }
   }
 
   /** Another server asks for a user of its own. */
   relayed(link: Link, frame: Frame): void {
-    const { to, user, ids } = readReceiptQuestion(frame.payload);
+    const { to, user, ids } = readReceiptQuery(frame.payload);
     if (to === this.#context.id) return void this.#answer(user, ids);
     const next = to === NIL_UUID ? undefined : this.#parts.mesh.toward(to);
     const hops = frame.reserved + 1;
@@ -68,11 +63,11 @@ export class Questions {
 
   /** Tells what is known here; the ids of which nothing is. */
   #answer(user: string, ids: readonly string[]): string[] {
-    const { mailbox, handOver, receipts } = this.#parts;
+    const { mailbox, localDelivery, receipts } = this.#parts;
     return ids.filter((id) => {
       if (mailbox.has(id)) return false;
       const end = mailbox.endOf(id) ??
-        (handOver.wasTakenFrom(user, id) ? handOver.receiptFor(id) : undefined);
+        (localDelivery.wasTakenFrom(user, id) ? localDelivery.receiptFor(id) : undefined);
       if (end) receipts.toUser(user, end);
       return !end;
     });

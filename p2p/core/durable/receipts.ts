@@ -18,7 +18,7 @@ import {
   writeRelayedReceipts,
   writeServerReceipts,
 } from "@netlab/protocol/codec";
-import type { KeptEntry } from "../mailbox/recipient_queue.ts";
+import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import type { Context } from "../host.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import type { Users } from "../users/registry.ts";
@@ -31,31 +31,6 @@ const MAX_SPARE = 16;
 const MAX_SPARE_BYTES = 64 * 1024;
 
 const NONE: readonly Receipt[] = [];
-
-/** A receipt that says that a message is safe. */
-export function accepted(id: string): Receipt {
-  return { id, state: ReceiptState.Accepted, code: 0, reason: "" };
-}
-
-/** A receipt that says that a message was delivered. */
-export function delivered(id: string): Receipt {
-  return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
-}
-
-/** A receipt that says that a message was handed to a legacy program, which confirms nothing. */
-export function sent(id: string): Receipt {
-  return { id, state: ReceiptState.Delivered, code: ErrorCode.Unconfirmed, reason: "" };
-}
-
-/** Whether the recipient's client has acknowledged the message of a receipt that says delivered. */
-export function isConfirmed({ code }: Receipt): boolean {
-  return code !== ErrorCode.Unconfirmed;
-}
-
-/** A receipt that says that a message was refused, and why. */
-export function refused(id: string, code: number, reason: string): Receipt {
-  return { id, state: ReceiptState.Refused, code, reason };
-}
 
 /** The receipts of one server. */
 export class Receipts {
@@ -84,7 +59,7 @@ export class Receipts {
   }
 
   /** Tells the sender of a message that it is safe, or was delivered. */
-  toSender({ sender, id0, id1, id2, id3 }: KeptEntry, state: ReceiptState): void {
+  toSender({ sender, id0, id1, id2, id3 }: MailboxEntry, state: ReceiptState): void {
     this.#of(sender).add(id0, id1, id2, id3, state);
   }
 

@@ -22,7 +22,8 @@ import {
   writeInformationRequest,
 } from "@netlab/protocol/codec";
 import { type Directory, holdsName, type Location } from "../mesh/directory.ts";
-import type { Context, Dial, Port } from "../host.ts";
+import type { Context, Dial } from "../host.ts";
+import type { Port } from "../port.ts";
 import { Link } from "../connection.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Users } from "../users/registry.ts";
@@ -31,6 +32,8 @@ import type { Users } from "../users/registry.ts";
 const ASK_EVERY_MS = 1_000;
 /** How long it may take to answer: milliseconds. */
 const ANSWER_MS = 3_000;
+/** When the core was not told the time for this long, nobody is blamed for silence: milliseconds. */
+const STALLED_MS = 500;
 /** How many messages may wait for one legacy server. */
 const MAX_WAITING = 1_000;
 
@@ -64,6 +67,7 @@ export class LegacyServers {
   readonly #mesh: Mesh;
   readonly #users: Users;
   readonly #onChange: (name: string) => void;
+  #tickedAt: number;
   readonly #neighbours = new Map<Link, Neighbour>();
   readonly #couriers = new Map<Link, () => void>();
 
@@ -80,6 +84,7 @@ export class LegacyServers {
     this.#mesh = mesh;
     this.#users = users;
     this.#onChange = onChange;
+    this.#tickedAt = context.now;
   }
 
   /** Takes over a connection to a legacy server, and makes this server known to it. */
@@ -192,7 +197,11 @@ export class LegacyServers {
   /** Asks again where it is time, and gives up who does not answer. */
   tick(): void {
     const now = this.#context.now;
+    const stalled = now - this.#tickedAt > STALLED_MS;
+    this.#tickedAt = now;
     for (const neighbour of this.#neighbours.values()) {
+      // What was answered meanwhile has not been read yet.
+      if (stalled && neighbour.askedAt > neighbour.answeredAt) neighbour.askedAt = now;
       if (neighbour.askedAt > neighbour.answeredAt && now - neighbour.askedAt > ANSWER_MS) {
         neighbour.link.port.abort();
         this.closed(neighbour.link);

@@ -14,13 +14,13 @@ import {
   ReceiptState,
   uuidWords,
 } from "@netlab/protocol/codec";
-import { Box, KeptEntry } from "./recipient_queue.ts";
-import { EndedStories } from "./outcomes.ts";
+import { MailboxEntry, RecipientQueue } from "./recipient_queue.ts";
+import { Outcomes } from "./outcomes.ts";
 import { IdTable, type MessageId } from "../dedup/id_table.ts";
-import type { MailStore } from "./message_store.ts";
+import type { MessageStore } from "./message_store.ts";
 import { type NameFactors, NameTable } from "../dedup/name_table.ts";
-import { PlaceTable } from "../dedup/place_table.ts";
-import { sent } from "../durable/receipts.ts";
+import { OffsetTable } from "../dedup/offset_table.ts";
+import { sent } from "../receipt.ts";
 
 /** Messages that are read back together, at most. */
 const MAX_READ = 256;
@@ -50,9 +50,9 @@ export interface MailboxLimits {
 /** What came of writing down. */
 export interface Committed {
   /** Messages that are safe from now on. */
-  safe: KeptEntry[];
+  safe: MailboxEntry[];
   /** Messages that could not be written down, and are not kept. */
-  failed: KeptEntry[];
+  failed: MailboxEntry[];
   /** Why not. */
   error?: unknown;
 }
@@ -60,7 +60,7 @@ export interface Committed {
 /** What a {@linkcode Mailbox} is made from. */
 export interface MailboxOptions {
   /** Where messages are written down. */
-  readonly store: MailStore;
+  readonly store: MessageStore;
   /** How much is kept. */
   readonly limits: MailboxLimits;
   /** For the tables of recipients and of ids. */
@@ -75,23 +75,23 @@ const encoder = new TextEncoder();
  * the disk takes, and none costs the garbage collector anything.
  */
 export class Mailbox {
-  readonly #store: MailStore;
+  readonly #store: MessageStore;
   readonly #maxMessages: number;
   readonly #maxBytes: number;
   readonly #maxAgeMs: number;
   /** By the names of recipients; some are empty, and taken out when it is looked for them. */
-  readonly #boxes = new Map<string, Box>();
+  readonly #boxes = new Map<string, RecipientQueue>();
   /** The same by their bytes. */
-  readonly #boxesAt: NameTable<Box>;
+  readonly #boxesAt: NameTable<RecipientQueue>;
   /** Those in memory. */
-  readonly #entries: IdTable<KeptEntry>;
+  readonly #entries: IdTable<MailboxEntry>;
   /** Those on the shelf. */
-  readonly #shelf: PlaceTable;
+  readonly #shelf: OffsetTable;
   readonly #fields = new MessageFields();
   readonly #words = new Int32Array(4);
-  #fresh: KeptEntry[] = [];
-  #removed: KeptEntry[] = [];
-  readonly #ends = new EndedStories();
+  #fresh: MailboxEntry[] = [];
+  #removed: MailboxEntry[] = [];
+  readonly #ends = new Outcomes();
   readonly #freshEnds = new ReceiptRecords();
 
   /** The messages that are in the store, within the limits from now on. */
@@ -102,7 +102,7 @@ export class Mailbox {
     this.#maxAgeMs = limits.maxAgeMs ?? 7 * 24 * 3_600_000;
     this.#boxesAt = new NameTable(factors);
     this.#entries = new IdTable(factors);
-    this.#shelf = new PlaceTable(factors);
+    this.#shelf = new OffsetTable(factors);
     for (const { bytes, start, end, acceptedAt, place } of store.load()) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
       const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
@@ -131,22 +131,22 @@ export class Mailbox {
   }
 
   /** The messages for one user. */
-  box(recipient: string): Box | undefined {
+  box(recipient: string): RecipientQueue | undefined {
     return this.#boxes.get(recipient);
   }
 
   /** The messages for the recipient in these fields. */
-  boxOf({ bytes, recipient, end }: MessageFields): Box | undefined {
+  boxOf({ bytes, recipient, end }: MessageFields): RecipientQueue | undefined {
     return this.#boxesAt.findBeforeNul(bytes, recipient, end);
   }
 
   /** The messages for each user for whom there are some. */
-  *boxes(): Iterable<Box> {
+  *boxes(): Iterable<RecipientQueue> {
     for (const box of this.#boxes.values()) if (box.size > 0) yield box;
   }
 
   /** The message whose id is the four numbers of 32 bits in `words`, if it is in memory. */
-  inMemory(words: Int32Array): KeptEntry | undefined {
+  inMemory(words: Int32Array): MailboxEntry | undefined {
     return this.#entries.find(words, 0);
   }
 
@@ -154,7 +154,7 @@ export class Mailbox {
    * The message whose id is the four numbers of 32 bits in `words`. One that is on the shelf stays
    * there, and is read for the moment.
    */
-  find(words: Int32Array): KeptEntry | undefined {
+  find(words: Int32Array): MailboxEntry | undefined {
     const entry = this.#entries.find(words, 0);
     if (entry) return entry;
     const place = this.#shelf.find(words);
@@ -164,7 +164,7 @@ export class Mailbox {
   }
 
   /** The same for an id that is a UUID in text. */
-  get(id: string): KeptEntry | undefined {
+  get(id: string): MailboxEntry | undefined {
     return this.find(uuidWords(id, this.#words));
   }
 
@@ -181,12 +181,12 @@ export class Mailbox {
   }
 
   /** Whether as much is kept for a user as may be. */
-  isFull({ size, bytes }: Box): boolean {
+  isFull({ size, bytes }: RecipientQueue): boolean {
     return size >= this.#maxMessages || bytes >= this.#maxBytes;
   }
 
   /** Whether so little is kept for a user that those who were held up may go on. */
-  isHalfEmpty({ size, bytes }: Box): boolean {
+  isHalfEmpty({ size, bytes }: RecipientQueue): boolean {
     return size <= this.#maxMessages / 2 && bytes <= this.#maxBytes / 2;
   }
 
@@ -195,7 +195,7 @@ export class Mailbox {
    *
    * @throws {ProtocolError} As {@linkcode readName}, when the recipient's name is none.
    */
-  add(sender: string, fields: MessageFields, acceptedAt: number): KeptEntry {
+  add(sender: string, fields: MessageFields, acceptedAt: number): MailboxEntry {
     const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
     const entry = box.add(fields, sender, acceptedAt);
     this.#entries.add(entry);
@@ -204,7 +204,7 @@ export class Mailbox {
   }
 
   /** All that wait for a user are on the shelf from now on, if that outlives the process. */
-  shelve(box: Box): void {
+  shelve(box: RecipientQueue): void {
     if (!this.durable) return;
     for (let entry = box.waiting; entry; entry = entry.next) {
       this.#entries.delete(entry);
@@ -214,7 +214,7 @@ export class Mailbox {
   }
 
   /** The first message that waits for a user; when none is in memory, some are read back. */
-  next(box: Box): KeptEntry | undefined {
+  next(box: RecipientQueue): MailboxEntry | undefined {
     while (!box.waiting && box.shelved > 0) {
       const { first, count } = box.takePlaces(MAX_READ);
       let found = 0;
@@ -238,7 +238,7 @@ export class Mailbox {
   }
 
   /** A message was delivered: it is kept no more, and that it was is remembered. */
-  delivered(entry: KeptEntry): void {
+  delivered(entry: MailboxEntry): void {
     this.remove(entry);
     this.#ends.addDelivered(entry);
     if (!this.durable) return;
@@ -247,7 +247,7 @@ export class Mailbox {
   }
 
   /** The same for one that was handed to a legacy program, which confirms nothing. */
-  sent(entry: KeptEntry): void {
+  sent(entry: MailboxEntry): void {
     this.remove(entry);
     this.#end(sent(entry.id));
   }
@@ -258,7 +258,7 @@ export class Mailbox {
   }
 
   /** A message is kept no more: somebody else keeps it, or it was delivered here. */
-  remove(entry: KeptEntry): void {
+  remove(entry: MailboxEntry): void {
     this.#take(entry);
     if (entry.safe && this.durable) this.#removed.push(entry);
   }
@@ -285,8 +285,8 @@ export class Mailbox {
   }
 
   /** Takes out what has waited for too long, and gives up the memory of who got all. */
-  expire(now: number): KeptEntry[] {
-    const expired: KeptEntry[] = [];
+  expire(now: number): MailboxEntry[] {
+    const expired: MailboxEntry[] = [];
     for (const [name, box] of this.#boxes) {
       const until = now - this.#maxAgeMs;
       for (;;) {
@@ -311,7 +311,7 @@ export class Mailbox {
   }
 
   /** A message that is safe goes to the end of the shelf. */
-  #shelve(entry: KeptEntry): void {
+  #shelve(entry: MailboxEntry): void {
     const { box, place, size, acceptedAt } = entry;
     entry.safe = true;
     this.#entries.delete(entry);
@@ -320,26 +320,26 @@ export class Mailbox {
   }
 
   /** A message on the shelf, as it is there. */
-  #peek(at: number): KeptEntry | undefined {
+  #peek(at: number): MailboxEntry | undefined {
     for (const { sender, bytes, start, end, acceptedAt, place } of this.#store.read(at, 1)) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
       const box = this.boxOf(fields);
       if (!box) continue;
-      const entry = new KeptEntry(box, fields.idWords, sender, acceptedAt, bytes, start);
+      const entry = new MailboxEntry(box, fields.idWords, sender, acceptedAt, bytes, start);
       entry.safe = true;
       entry.place = place;
       return entry;
     }
   }
 
-  #open({ bytes, recipient, recipientEnd }: MessageFields, now: number): Box {
-    const box = new Box(readName(bytes, recipient, recipientEnd), Math.floor(now));
+  #open({ bytes, recipient, recipientEnd }: MessageFields, now: number): RecipientQueue {
+    const box = new RecipientQueue(readName(bytes, recipient, recipientEnd), Math.floor(now));
     this.#boxes.set(box.name, box);
     this.#boxesAt.set(bytes.subarray(recipient, recipientEnd), box);
     return box;
   }
 
-  #take(entry: KeptEntry): void {
+  #take(entry: MailboxEntry): void {
     if (!entry.kept) return;
     entry.kept = false;
     const { box, place, size } = entry;
@@ -352,6 +352,6 @@ function idOf({ idWords }: MessageFields): MessageId {
   return { id0: idWords[0]!, id1: idWords[1]!, id2: idWords[2]!, id3: idWords[3]! };
 }
 
-function isKept({ kept }: KeptEntry): boolean {
+function isKept({ kept }: MailboxEntry): boolean {
   return kept;
 }

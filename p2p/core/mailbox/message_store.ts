@@ -34,7 +34,7 @@ export interface StoredMessage {
 }
 
 /** Keeps messages, and how their stories ended, over the end of a process, or does not. */
-export interface MailStore {
+export interface MessageStore {
   /** Whether what was written survives the end of the process, and a crash of the machine. */
   readonly durable: boolean;
   /** What was written and not removed, oldest first. */
@@ -61,7 +61,7 @@ export interface MailStore {
 }
 
 /** Keeps nothing beyond what the mailbox has in memory. */
-export const memoryStore: MailStore = {
+export const memoryStore: MessageStore = {
   durable: false,
   load: () => [],
   read: () => [],

@@ -6,7 +6,7 @@
  */
 import { readUuidOf, type Receipt, ReceiptState, uuidWords } from "@netlab/protocol/codec";
 import type { MessageId } from "../dedup/id_table.ts";
-import { delivered, isConfirmed } from "../durable/receipts.ts";
+import { delivered, isConfirmed } from "../receipt.ts";
 
 /** How many are remembered at least; twice as many at most. */
 export const MIN_ENDS = 50_000;
@@ -18,7 +18,7 @@ const FIRST_WORDS = 256;
  * one takes its place. Hardly any is ever asked for, so that they stand in a list, and only a question
  * has what came since the last one put into an index.
  */
-export class EndedStories {
+export class Outcomes {
   #young = new Generation();
   #old = new Generation();
 

@@ -13,9 +13,8 @@ import {
   readUuidText,
 } from "@netlab/protocol/codec";
 import type { MessageId } from "../dedup/id_table.ts";
-import type { Link } from "../connection.ts";
 import type { StoredMessage } from "./message_store.ts";
-import { type PlaceRun, PlaceRuns } from "./store_ranges.ts";
+import { type OffsetRun, OffsetRuns } from "./store_ranges.ts";
 
 /** The first piece of memory for a user's messages: bytes. Thousands of users may have one each. */
 const FIRST_CHUNK_BYTES = 512;
@@ -29,13 +28,13 @@ const MAX_CHUNK_BYTES = 16 * 1024;
 const SHORT_BYTES = 160;
 
 /** A message that is kept, in memory; once it is safe, a link of the chain that its box is. */
-export class KeptEntry implements StoredMessage, MessageId {
+export class MailboxEntry implements StoredMessage, MessageId {
   readonly id0: number;
   readonly id1: number;
   readonly id2: number;
   readonly id3: number;
   /** Whose messages it is among. */
-  readonly box: Box;
+  readonly box: RecipientQueue;
   /** The name of the user who sent it. */
   readonly sender: string;
   readonly bytes: Uint8Array;
@@ -49,16 +48,16 @@ export class KeptEntry implements StoredMessage, MessageId {
   /** How long after it was taken it was sent there: milliseconds, and whole ones, which take less room. */
   sentAfterMs = 0;
   /** The one before it in its box. */
-  before: KeptEntry | undefined = undefined;
+  before: MailboxEntry | undefined = undefined;
   /** The one behind it. */
-  next: KeptEntry | undefined = undefined;
+  next: MailboxEntry | undefined = undefined;
   place = 0;
   /** How long after the first one of its box it was taken: whole milliseconds, as those above. */
   readonly #acceptedAfterMs: number;
 
   /** A message that lies in `bytes` from `start` on, and is in no chain yet. */
   constructor(
-    box: Box,
+    box: RecipientQueue,
     idWords: Int32Array,
     sender: string,
     acceptedAt: number,
@@ -119,7 +118,7 @@ export class KeptEntry implements StoredMessage, MessageId {
  * chain, so that one is put in and taken out without a look at the others, and without an index of its
  * own. Their bytes stand one behind the other, so that many of them go out in one piece.
  */
-export class Box {
+export class RecipientQueue {
   /** How many there are, with those that are not safe yet and are nowhere in order. */
   size = 0;
   /** Bytes of all of them. */
@@ -133,13 +132,13 @@ export class Box {
   /** Bytes of those that are under way. */
   underWayBytes = 0;
   /** The connection of the user, when those that are under way were handed over here. */
-  handedTo: Link | undefined = undefined;
+  handedTo: object | undefined = undefined;
   /** The id of the one that was sent last: 16 bytes, nil when all that wait come first. */
   readonly lastSent: Int32Array = new Int32Array(4);
-  #first: KeptEntry | undefined;
-  #last: KeptEntry | undefined;
-  #waiting: KeptEntry | undefined;
-  #shelf = new PlaceRuns();
+  #first: MailboxEntry | undefined;
+  #last: MailboxEntry | undefined;
+  #waiting: MailboxEntry | undefined;
+  #shelf = new OffsetRuns();
   #shelvedBytes = 0;
   #chunk = new Uint8Array(0);
   #view = new DataView(this.#chunk.buffer);
@@ -154,12 +153,12 @@ export class Box {
   ) {}
 
   /** The oldest one in memory. */
-  get first(): KeptEntry | undefined {
+  get first(): MailboxEntry | undefined {
     return this.#first;
   }
 
   /** The first of those in memory that wait. */
-  get waiting(): KeptEntry | undefined {
+  get waiting(): MailboxEntry | undefined {
     return this.#waiting;
   }
 
@@ -174,12 +173,12 @@ export class Box {
   }
 
   /** Those in memory, in order. */
-  *entries(): Iterable<KeptEntry> {
+  *entries(): Iterable<MailboxEntry> {
     for (let entry = this.#first; entry; entry = entry.next) yield entry;
   }
 
   /** A copy of a message, which has its place in the order when it is safe. */
-  add(fields: MessageFields, sender: string, acceptedAt: number): KeptEntry {
+  add(fields: MessageFields, sender: string, acceptedAt: number): MailboxEntry {
     const { id, end, idWords } = fields;
     const length = HEADER_BYTES + end - id;
     const start = this.#room(length);
@@ -191,11 +190,11 @@ export class Box {
     this.#copy(fields, start + HEADER_BYTES);
     this.size++;
     this.bytes += end - id;
-    return new KeptEntry(this, idWords, sender, acceptedAt, chunk, start);
+    return new MailboxEntry(this, idWords, sender, acceptedAt, chunk, start);
   }
 
   /** A message is safe: it comes behind all others in memory, and in front of the shelf. */
-  append(entry: KeptEntry): void {
+  append(entry: MailboxEntry): void {
     entry.safe = true;
     entry.before = this.#last;
     if (this.#last) this.#last.next = entry;
@@ -205,7 +204,7 @@ export class Box {
   }
 
   /** Takes a message out of memory that is no more. */
-  remove(entry: KeptEntry): void {
+  remove(entry: MailboxEntry): void {
     this.size--;
     this.bytes -= entry.size;
     if (!entry.safe) return;
@@ -234,8 +233,8 @@ export class Box {
   shelveWaiting(): void {
     const first = this.#waiting;
     if (!first) return;
-    const shelf = new PlaceRuns();
-    for (let entry: KeptEntry | undefined = first; entry; entry = entry.next) {
+    const shelf = new OffsetRuns();
+    for (let entry: MailboxEntry | undefined = first; entry; entry = entry.next) {
       shelf.push(entry.place);
       this.shelved++;
       this.#shelvedBytes += entry.size;
@@ -250,7 +249,7 @@ export class Box {
   }
 
   /** Takes the first places from the shelf, so many at most; what is found there is to be told. */
-  takePlaces(most: number): PlaceRun {
+  takePlaces(most: number): OffsetRun {
     return this.#shelf.take(most);
   }
 
@@ -274,11 +273,11 @@ export class Box {
     // Those that could not be read had the rest of the bytes.
     this.bytes -= this.#shelvedBytes;
     this.#shelvedBytes = 0;
-    this.#shelf = new PlaceRuns();
+    this.#shelf = new OffsetRuns();
   }
 
   /** The first of those that wait is under way to a server. */
-  sent(entry: KeptEntry, server: string, now: number): void {
+  sent(entry: MailboxEntry, server: string, now: number): void {
     entry.sentTo = server;
     entry.sentAfterMs = Math.round(now - entry.acceptedAt);
     this.#waiting = entry.next;

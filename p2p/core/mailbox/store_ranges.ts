@@ -6,7 +6,7 @@
  */
 
 /** Places that follow each other. */
-export interface PlaceRun {
+export interface OffsetRun {
   /** The first one. */
   readonly first: number;
   /** How many. */
@@ -14,7 +14,7 @@ export interface PlaceRun {
 }
 
 /** A queue of places. */
-export class PlaceRuns {
+export class OffsetRuns {
   /** The first place of each row, and how many there are, in turns. */
   #numbers: number[] = [];
   /** Where in it the first row is that was not taken. */
@@ -29,14 +29,14 @@ export class PlaceRuns {
   }
 
   /** All of `others` behind these. */
-  append(others: PlaceRuns): void {
+  append(others: OffsetRuns): void {
     const numbers = this.#numbers.slice(this.#head);
     this.#numbers = numbers.concat(others.#numbers.slice(others.#head));
     this.#head = 0;
   }
 
   /** Takes out the first row, or `most` places of it; there is one. */
-  take(most: number): PlaceRun {
+  take(most: number): OffsetRun {
     const numbers = this.#numbers;
     const first = numbers[this.#head]!;
     const count = Math.min(most, numbers[this.#head + 1]!);

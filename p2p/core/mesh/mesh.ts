@@ -24,13 +24,14 @@ import {
 } from "@netlab/protocol/codec";
 import type { Directory } from "./directory.ts";
 import { Discovery } from "./discovery.ts";
-import type { Context, Port } from "../host.ts";
+import type { Context } from "../host.ts";
+import type { Port } from "../port.ts";
 import { Link } from "../connection.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import { LinkStates } from "./link_states.ts";
 import { Presence } from "./presence.ts";
 import type { Route, Topology } from "./topology.ts";
-import { WayLog } from "./route_log.ts";
+import { RouteLog } from "./route_log.ts";
 
 /** A message that went over this many links between servers has lost its way. */
 export const MAX_HOPS = 32;
@@ -69,7 +70,7 @@ export class Mesh {
   readonly #expiring = new Set<Link>();
   readonly #states: LinkStates;
   readonly #presence: Presence;
-  readonly #wayLog: WayLog;
+  readonly #routeLog: RouteLog;
   /** The ways as they were when the rest of the core was told last. */
   #routes: ReadonlyMap<string, Route>;
   /** A link has taken the place of another one to the same server. */
@@ -106,7 +107,7 @@ export class Mesh {
       this.#peers,
       (users) => events.usersChanged(users),
     );
-    this.#wayLog = new WayLog(context, topology, costs);
+    this.#routeLog = new RouteLog(context, topology, costs);
     this.#routes = topology.routes();
   }
 
@@ -163,7 +164,7 @@ export class Mesh {
       const link = this.toward(server);
       if (link) this.#presence.askIfUnknown(link, server);
     }
-    this.#wayLog.tick();
+    this.#routeLog.tick();
     this.discovery.tick();
   }
 
@@ -189,13 +190,13 @@ export class Mesh {
     for (const [server, route] of before) {
       if (routes.has(server)) continue;
       changed = true;
-      this.#wayLog.lost(server, route);
+      this.#routeLog.lost(server, route);
     }
     for (const [server, route] of routes) {
       const known = before.get(server);
       if (known === route) continue;
       changed = true;
-      this.#wayLog.changed(server, known, route);
+      this.#routeLog.changed(server, known, route);
       grown ||= known === undefined;
     }
     if (changed) this.#events.waysChanged();
@@ -271,7 +272,7 @@ export class Mesh {
   #capabilities(link: Link, frame: Frame): void {
     if (frame.subtype !== Information.Capabilities) return;
     link.capabilities = readCapabilities(frame.payload);
-    link.readsBundles = link.capabilities.has(Capability.Bundle);
+    link.readsBatches = link.capabilities.has(Capability.Batch);
     if (link.role !== "probe") return;
     const { capabilities } = link;
     if (capabilities.size === 0) {

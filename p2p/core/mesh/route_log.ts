@@ -16,7 +16,7 @@ import type { Route, Topology } from "./topology.ts";
 const LINK_MS = 3_000;
 
 /** The log of ways. */
-export class WayLog {
+export class RouteLog {
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #costs: LinkCosts;

@@ -1,23 +1,23 @@
 /**
- * The hot path for bundles, as the fast lane is for single messages: from the buffer in which they were
+ * The hot path for batches, as the fast lane is for single messages: from the buffer in which they were
  * read to the buffer from which they are written, when all is in order in every respect. At the first
  * frame for which it is not, it stops, and the relay decides about that one: so nothing here says no.
  *
  * @module
  */
-import { BundleFields, FrameType, HEADER_BYTES, MessageKind } from "@netlab/protocol/codec";
+import { BatchFields, FrameType, HEADER_BYTES, MessageKind } from "@netlab/protocol/codec";
 import type { Link } from "../connection.ts";
 import { MAX_HOPS } from "../mesh/mesh.ts";
 import type { NameTable } from "../dedup/name_table.ts";
 import { HOLD_UP_BYTES } from "./router.ts";
 import type { SeenMessages } from "../dedup/seen_messages.ts";
 
-/** Passes on runs of bundles. */
-export class BundleLane {
+/** Passes on runs of batches. */
+export class BatchFastPath {
   readonly #routes: NameTable<Link>;
   readonly #seen: SeenMessages;
-  /** The bundle at hand. */
-  readonly #fields = new BundleFields();
+  /** The batch at hand. */
+  readonly #fields = new BatchFields();
 
   /** A lane for recipients that stand in `routes`: a user of this server, or the link toward theirs. */
   constructor(routes: NameTable<Link>, seen: SeenMessages) {
@@ -26,13 +26,13 @@ export class BundleLane {
   }
 
   /**
-   * Passes on the bundles that `link` sent and that lie in `bytes` from `start` on, as far as all is in
+   * Passes on the batches that `link` sent and that lie in `bytes` from `start` on, as far as all is in
    * order. Writes into what it passes on. Returns where the first frame begins that it left.
    */
   run(link: Link, bytes: Uint8Array, start: number, end: number): number {
     if (!link.isUser && link.role !== "peer") return start;
     let at = start;
-    // A row of bundles that go the same way is copied as one.
+    // A row of batches that go the same way is copied as one.
     let from = start;
     let to: Link | undefined;
     for (let next; (next = endOfBundle(bytes, at, end)) > 0; at = next) {
@@ -50,21 +50,21 @@ export class BundleLane {
     return at;
   }
 
-  /** Finds out where the bundle from `start` to `end` goes whole; `undefined` when it does not. */
+  /** Finds out where the batch from `start` to `end` goes whole; `undefined` when it does not. */
   #find(link: Link, bytes: Uint8Array, start: number, end: number): Link | undefined {
     const fields = this.#fields;
     if (!fields.find(bytes, start + HEADER_BYTES, end)) return undefined;
     // Nobody is impersonated: the sender is the user of the connection. Another server has looked.
     if (link.isUser && !link.isCalled(bytes, fields.sender, fields.senderEnd)) return undefined;
     const to = this.#routes.find(bytes, fields.recipient, fields.recipientEnd);
-    return to?.readsBundles && (to.isUser || to.role === "peer") ? to : undefined;
+    return to?.readsBatches && (to.isUser || to.role === "peer") ? to : undefined;
   }
 
-  /** Takes the bundle at hand, whose header is at `at`; whether it may go to `to`. */
+  /** Takes the batch at hand, whose header is at `at`; whether it may go to `to`. */
   #take(link: Link, to: Link, at: number): boolean {
     const { view } = this.#fields;
     if (to.isUser) {
-      if (!this.#seen.addBundle(this.#fields)) return false;
+      if (!this.#seen.addBatch(this.#fields)) return false;
       view.setUint16(at + 4, 0);
       return true;
     }
@@ -76,10 +76,10 @@ export class BundleLane {
   }
 }
 
-/** Where the bundle ends that begins at `at`; 0 when none does, or not all of it is there. */
+/** Where the batch ends that begins at `at`; 0 when none does, or not all of it is there. */
 function endOfBundle(bytes: Uint8Array, at: number, end: number): number {
   if (end - at < HEADER_BYTES) return 0;
-  if (bytes[at] !== FrameType.Message || bytes[at + 1] !== MessageKind.Bundle) return 0;
+  if (bytes[at] !== FrameType.Message || bytes[at + 1] !== MessageKind.Batch) return 0;
   const next = at + HEADER_BYTES + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
   return next > end ? 0 : next;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import {
-  type BundleFields,
+  type BatchFields,
   type Frame,
   FrameType,
   HEADER_BYTES,
@@ -17,18 +17,18 @@ import {
   UUID_TEXT_BYTES,
   uuidWords,
 } from "@netlab/protocol/codec";
-import type { KeptEntry } from "../mailbox/recipient_queue.ts";
+import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import type { ReadyFrames } from "./frame_run.ts";
 import type { Link } from "../connection.ts";
 import type { NameFactors } from "../dedup/name_table.ts";
-import { delivered, sent } from "../durable/receipts.ts";
+import { delivered, sent } from "../receipt.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";
 import { SeenMessages } from "../dedup/seen_messages.ts";
 
 const SEPARATOR = new TextEncoder().encode(": ");
 
 /** Hands messages over. */
-export class HandOver {
+export class LocalDelivery {
   /** Kept messages that were taken care of; what nobody keeps cannot crowd them out. */
   readonly #taken: SeenMessages;
   /** Messages that nobody keeps, and kept ones of which such a copy may come. */
@@ -90,11 +90,11 @@ export class HandOver {
   }
 
   /**
-   * Hands over a bundle, which lies in `frame`, to a user who reads such; whether it did: not when any of
+   * Hands over a batch, which lies in `frame`, to a user who reads such; whether it did: not when any of
    * its messages was handed over before.
    */
-  bundle(user: Link, fields: BundleFields, frame: Frame): boolean {
-    const isNew = this.#all.addBundle(fields);
+  batch(user: Link, fields: BatchFields, frame: Frame): boolean {
+    const isNew = this.#all.addBatch(fields);
     if (isNew) user.port.out.forward(frame, 0);
     return isNew;
   }
@@ -137,7 +137,7 @@ export class HandOver {
    * is added to `run`, on the user's connection, unless a copy that another server keeps went there.
    * Returns false when it was taken care of before.
    */
-  own(user: Link, entry: KeptEntry, run: ReadyFrames): boolean {
+  own(user: Link, entry: MailboxEntry, run: ReadyFrames): boolean {
     const { bytes, end } = entry;
     const sender = senderAt(entry);
     const words = wordsOfEntry(entry);
@@ -148,7 +148,7 @@ export class HandOver {
   }
 
   /** The user's client has taken a message that this server keeps. */
-  tookOwn(entry: KeptEntry): void {
+  tookOwn(entry: MailboxEntry): void {
     const words = wordsOfEntry(entry);
     if (isCounted(words, 0)) {
       this.#taken.add(words, 0, entry.bytes, senderAt(entry), entry.end);
@@ -184,7 +184,7 @@ function wordsOf(id: string): Int32Array {
 }
 
 /** The same of a kept message. */
-function wordsOfEntry({ id0, id1, id2, id3 }: KeptEntry): Int32Array {
+function wordsOfEntry({ id0, id1, id2, id3 }: MailboxEntry): Int32Array {
   words[0] = id0;
   words[1] = id1;
   words[2] = id2;
@@ -193,7 +193,7 @@ function wordsOfEntry({ id0, id1, id2, id3 }: KeptEntry): Int32Array {
 }
 
 /** Where the name of its sender begins. */
-function senderAt({ start }: KeptEntry): number {
+function senderAt({ start }: MailboxEntry): number {
   return start + HEADER_BYTES + UUID_TEXT_BYTES + 1;
 }
 

@@ -41,7 +41,7 @@ const NAMES_BYTES = 2 * MAX_NAME_BYTES + 3;
 const MAX_BATCH = 64;
 
 /** Passes on runs of messages. */
-export class FastLane {
+export class MessageFastPath {
   readonly #routes: NameTable<Link>;
   readonly #seen: SeenMessages;
   /** The sender's name and `": "`, for who reads text. */

@@ -6,27 +6,26 @@
  * @module
  */
 import {
-  BundleFields,
+  BatchFields,
   ErrorCode,
   type Frame,
   FrameWriter,
   MessageFields,
   messageId,
-  MessageKind,
   NetlabError,
   readName,
+  type Receipt,
   takeApart,
   writeAlive,
 } from "@netlab/protocol/codec";
-import type { Delivery } from "../durable/outbound.ts";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";
 import { holdsName } from "../mesh/directory.ts";
-import type { HandOver } from "./local_delivery.ts";
+import type { LocalDelivery } from "./local_delivery.ts";
 import type { Context } from "../host.ts";
 import type { Link } from "../connection.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import { HERE, toLegacy } from "../message_log.ts";
-import { type Receipts, refused } from "../durable/receipts.ts";
+import { refused } from "../receipt.ts";
 import type { NameTable } from "../dedup/name_table.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";
 import type { Users } from "../users/registry.ts";
@@ -38,8 +37,16 @@ export const REFUSE_BYTES: number = 8 * 1024 * 1024;
 /** How often a session that is held up gets a sign of life: milliseconds. */
 const ALIVE_EVERY_MS = 1_000;
 
+/** Tells senders that a message was refused. */
+export interface RefusalSink {
+  /** Tells a user, wherever they are, with the other receipts of this turn. */
+  toUser(user: string, receipt: Receipt): void;
+  /** What was gathered goes out. */
+  flush(): void;
+}
+
 /** The parts of a core that the relay works with. */
-export interface RelayParts {
+export interface RouterParts {
   /** Who is where. */
   readonly users: Users;
   /** The links to other servers. */
@@ -47,23 +54,21 @@ export interface RelayParts {
   /** The legacy servers next to this one. */
   readonly legacy: LegacyServers;
   /** The users of this server take messages here. */
-  readonly handOver: HandOver;
-  /** Messages whose senders want receipts are kept here. */
-  readonly delivery: Delivery;
+  readonly localDelivery: LocalDelivery;
   /** Refusals go out here. */
-  readonly receipts: Receipts;
+  readonly receipts: RefusalSink;
   /** What is found out about recipients is remembered here, until something about them changes. */
   readonly routes: NameTable<Link>;
-  /** Takes frames that a bundle was taken apart into, as if they had come in on that connection. */
+  /** Takes frames that a batch was taken apart into, as if they had come in on that connection. */
   readonly takeSingles: (link: Link, frames: Uint8Array) => void;
 }
 
 /** Passes messages on. */
-export class Relay {
+export class Router {
   readonly #context: Context;
-  readonly #parts: RelayParts;
+  readonly #parts: RouterParts;
   readonly #fields = new MessageFields();
-  readonly #bundle = new BundleFields();
+  readonly #batch = new BatchFields();
   readonly #singles = new FrameWriter();
   /** Messages for legacy users that were passed on. */
   readonly #spread = new SeenIds();
@@ -71,7 +76,7 @@ export class Relay {
   readonly #slow = new Set<Link>();
 
   /** A relay for the users of one server. */
-  constructor(context: Context, parts: RelayParts) {
+  constructor(context: Context, parts: RouterParts) {
     this.#context = context;
     this.#parts = parts;
   }
@@ -84,18 +89,15 @@ export class Relay {
    *   {@linkcode ErrorCode.Malformed} when it is no message. It is dropped then.
    */
   message(link: Link, frame: Frame): void {
-    const { users, delivery } = this.#parts;
+    const { users } = this.#parts;
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
     if (link.isUser) checkSender(link, fields);
     else if (link.role !== "peer") this.#checkStranger(link, fields);
-    if (frame.subtype === MessageKind.WithReceipts && link.role === "session") {
-      return delivery.accept(link, frame, fields);
-    }
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
     if (user) {
       this.#remember(fields, user);
-      return this.#handOver(link, fields, user);
+      return this.#localDelivery(link, fields, user);
     }
     const location = users.locate(recipient);
     if (location && !holdsName(location.user)) {
@@ -138,12 +140,12 @@ export class Relay {
   }
 
   /**
-   * A bundle came in, from a user or a server. Whoever reads bundles gets it whole, if all is in order;
+   * A batch came in, from a user or a server. Whoever reads batches gets it whole, if all is in order;
    * otherwise it is taken apart, and each message is what decides about it. Errors as for a single
    * message, once for all of them.
    */
-  bundle(link: Link, frame: Frame): void {
-    const fields = this.#bundle.read(frame.bytes, frame.start, frame.end);
+  batch(link: Link, frame: Frame): void {
+    const fields = this.#batch.read(frame.bytes, frame.start, frame.end);
     if (link.isUser) checkSender(link, fields);
     else if (link.role !== "peer") throw mustRegister();
     if (this.#passWhole(link, frame, fields)) return;
@@ -153,16 +155,16 @@ export class Relay {
     this.#singles.recycle(singles);
   }
 
-  #passWhole(link: Link, frame: Frame, fields: BundleFields): boolean {
-    const { users, handOver } = this.#parts;
+  #passWhole(link: Link, frame: Frame, fields: BatchFields): boolean {
+    const { users, localDelivery } = this.#parts;
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
     const to = user ?? this.#toHolder(recipient);
     const hops = hopsOf(link, frame);
-    if (!to?.readsBundles || (to === link && !user) || (hops > MAX_HOPS && !user)) return false;
+    if (!to?.readsBatches || (to === link && !user) || (hops > MAX_HOPS && !user)) return false;
     this.#remember(fields, to);
     if (!this.#mayWrite(link, to)) return false;
-    if (user && !handOver.bundle(user, fields, frame)) return false;
+    if (user && !localDelivery.batch(user, fields, frame)) return false;
     if (!user) to.port.out.forward(frame, hops);
     this.#context.messageLog.batch(fields, user ? HERE : to.address);
     return true;
@@ -208,13 +210,13 @@ export class Relay {
     writeAlive(held.port.out);
   }
 
-  #remember({ bytes, recipient, recipientEnd }: Names, to: Link): void {
+  #remember({ bytes, recipient, recipientEnd }: MessageNames, to: Link): void {
     this.#parts.routes.set(bytes.subarray(recipient, recipientEnd), to);
   }
 
-  #handOver(link: Link, fields: MessageFields, user: Link): void {
+  #localDelivery(link: Link, fields: MessageFields, user: Link): void {
     if (!this.#hasRoom(link, user, fields, user.name)) return;
-    this.#parts.handOver.plain(user, fields);
+    this.#parts.localDelivery.plain(user, fields);
     this.#context.messageLog.message(fields, HERE);
   }
 
@@ -241,15 +243,15 @@ export class Relay {
 
   /** Gives a message to the legacy servers beside this one. */
   #handOn(fields: MessageFields, isOnlyPlace: boolean): void {
-    const { handOver, legacy, receipts } = this.#parts;
+    const { localDelivery, legacy, receipts } = this.#parts;
     const { messageLog } = this.#context;
-    if (handOver.wasTaken(fields)) return;
+    if (localDelivery.wasTaken(fields)) return;
     const id = messageId(fields);
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const sender = senderOf(fields);
     const message = fields.bytes.subarray(fields.id, fields.end);
     const isNew = legacy.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) return handOver.markSent(id, this.#context.now);
+      if (failure === undefined) return localDelivery.markSent(id, this.#context.now);
       // Elsewhere it may have arrived.
       if (!isOnlyPlace) return;
       const reason = `Cannot deliver to ${recipient}: ${failure}`;
@@ -301,9 +303,9 @@ export class Relay {
   }
 }
 
-/** What a single message and a bundle have in common. */
-type Names = Pick<
-  MessageFields & BundleFields,
+/** What a single message and a batch have in common. */
+export type MessageNames = Pick<
+  MessageFields & BatchFields,
   "bytes" | "sender" | "senderEnd" | "recipient" | "recipientEnd"
 >;
 
@@ -319,11 +321,16 @@ function mustRegister(): NetlabError {
   );
 }
 
-function senderOf(fields: Names): string {
+function senderOf(fields: MessageNames): string {
   return readName(fields.bytes, fields.sender, fields.senderEnd);
 }
 
-function checkSender(link: Link, { bytes, sender, senderEnd }: Names): void {
+/**
+ * A user may send only in the name that its connection registered.
+ *
+ * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} otherwise.
+ */
+export function checkSender(link: Link, { bytes, sender, senderEnd }: MessageNames): void {
   if (link.isCalled(bytes, sender, senderEnd)) return;
   throw new NetlabError(
     ErrorCode.SenderMismatch,

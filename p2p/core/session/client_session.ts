@@ -5,7 +5,7 @@
  * @module
  */
 import {
-  BundleReader,
+  BatchReader,
   Capability,
   type Frame,
   FrameType,
@@ -22,8 +22,8 @@ import {
 } from "@netlab/protocol/codec";
 import { IdTable } from "../dedup/id_table.ts";
 import { Incoming } from "./incoming.ts";
-import { type NewMessage, type Outcome, Outgoing, type Outlet } from "./send_queue.ts";
-import type { Posting } from "./publish_queue.ts";
+import { type NewMessage, type Outcome, type Outlet, SendQueue } from "./send_queue.ts";
+import type { PublishQueue } from "./publish_queue.ts";
 import { ReceivedIds } from "../dedup/received_ids.ts";
 
 export type { Incoming } from "./incoming.ts";
@@ -32,11 +32,11 @@ export type { DeliveryStatus, NewMessage, Outcome, Outlet } from "./send_queue.t
 /** The state of one user that outlives connections. */
 export class ClientSession {
   readonly #receive: (incoming: Incoming) => void;
-  readonly #outgoing: Outgoing;
-  readonly #posting: Posting;
+  readonly #outgoing: SendQueue;
+  readonly #posting: PublishQueue;
   readonly #seen = new ReceivedIds();
   readonly #reader = new MessageReader();
-  readonly #bundles = new BundleReader();
+  readonly #batches = new BatchReader();
   /** Kept, received, and not yet taken by the program. */
   readonly #untaken = new IdTable<Incoming>();
   /** Acknowledgements of what was taken and not yet acknowledged. */
@@ -47,10 +47,10 @@ export class ClientSession {
   #now: number;
 
   /** A session that hands what it receives to `receive`, each message once, and lets `posting` write. */
-  constructor(receive: (incoming: Incoming) => void, posting: Posting, now: number) {
+  constructor(receive: (incoming: Incoming) => void, posting: PublishQueue, now: number) {
     this.#receive = receive;
     this.#posting = posting;
-    this.#outgoing = new Outgoing(now);
+    this.#outgoing = new SendQueue(now);
     this.#now = now;
   }
 
@@ -87,7 +87,7 @@ export class ClientSession {
   received(frame: Frame, outlet: Outlet): boolean {
     switch (frame.type) {
       case FrameType.Message:
-        if (frame.subtype === MessageKind.Bundle) this.#addBundle(frame);
+        if (frame.subtype === MessageKind.Batch) this.#addBatch(frame);
         else this.#addSingle(frame);
         return true;
       case FrameType.Receipt:
@@ -152,10 +152,10 @@ export class ClientSession {
     this.#add(message, this.#reader.id, frame.subtype === MessageKind.WithReceipts);
   }
 
-  #addBundle(frame: Frame): void {
-    const { sender, fields } = this.#bundles.read(frame);
-    const areNew = this.#seen.addBundle(sender, fields);
-    this.#bundles.forEach((message, id) => {
+  #addBatch(frame: Frame): void {
+    const { sender, fields } = this.#batches.read(frame);
+    const areNew = this.#seen.addBatch(sender, fields);
+    this.#batches.forEach((message, id) => {
       if (areNew) this.#receive(new Incoming(message, id, false));
       else this.#add(message, id, false);
     });

@@ -12,7 +12,7 @@ import {
   maxTextBytes,
   MessageKind,
   NetlabError,
-  writeBundle,
+  writeBatch,
   writeMessage,
 } from "@netlab/protocol/codec";
 import type { MessageIds } from "../dedup/sequence_ids.ts";
@@ -24,7 +24,7 @@ const ENOUGH_BYTES = 256 * 1024;
 const MOST_BYTES = 1024 * 1024;
 /** So much fills a frame, and need not wait for the end of the turn. */
 const FRAME_BYTES = 64 * 1024;
-/** What a text takes in a bundle beside itself. */
+/** What a text takes in a batch beside itself. */
 const LENGTH_BYTES = 2;
 
 /** There is room for more: the same promise each time, since a program may post millions. */
@@ -39,7 +39,7 @@ interface Row {
 }
 
 /** What one user posts. */
-export class Posting {
+export class PublishQueue {
   readonly #sender: string;
   readonly #ids: MessageIds;
   readonly #soon: (run: () => void) => void;
@@ -159,8 +159,8 @@ export class Posting {
     for (const { recipient, texts } of this.#rows) {
       let at = 0;
       while (at < texts.length && out.length < enough) {
-        at += outlet.bundles
-          ? this.#writeBundle(outlet, recipient, at === 0 ? texts : texts.slice(at))
+        at += outlet.batches
+          ? this.#writeBatch(outlet, recipient, at === 0 ? texts : texts.slice(at))
           : this.#writeSingle(outlet, recipient, texts[at]!);
       }
       for (let i = 0; i < at; i++) this.#waiting -= texts[i]!.length + LENGTH_BYTES;
@@ -174,9 +174,9 @@ export class Posting {
     if (this.#rows.length === 0) this.#row = undefined;
   }
 
-  #writeBundle({ out }: Outlet, recipient: string, texts: readonly string[]): number {
+  #writeBatch({ out }: Outlet, recipient: string, texts: readonly string[]): number {
     const id = this.#ids.next(texts.length);
-    const count = writeBundle(out, { id, sender: this.#sender, recipient, texts });
+    const count = writeBatch(out, { id, sender: this.#sender, recipient, texts });
     this.#ids.giveBack(texts.length - count);
     return count;
   }

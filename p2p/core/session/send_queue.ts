@@ -9,7 +9,7 @@ import {
   ErrorCode,
   type Frame,
   type FrameWriter,
-  MAX_IDS_PER_QUESTION,
+  MAX_IDS_PER_QUERY,
   type Message,
   type MessageId,
   MessageKind,
@@ -19,7 +19,7 @@ import {
   ReceiptCursor,
   ReceiptState,
   writeMessageWithId,
-  writeReceiptQuestion,
+  writeReceiptQuery,
 } from "@netlab/protocol/codec";
 import { IdTable } from "../dedup/id_table.ts";
 
@@ -59,7 +59,7 @@ export interface Outlet {
   /** Whether the server keeps messages and sends receipts; legacy servers do not. */
   readonly receipts: boolean;
   /** Whether the server takes many messages in one frame. */
-  readonly bundles: boolean;
+  readonly batches: boolean;
 }
 
 /** A message to be sent: its id is a matter of numbers. */
@@ -98,7 +98,7 @@ class Sending implements MessageId {
 }
 
 /** What one user sends. */
-export class Outgoing {
+export class SendQueue {
   /** All whose story has not ended. */
   readonly #sendings = new IdTable<Sending>();
   #first: Sending | undefined;
@@ -320,9 +320,9 @@ export class Outgoing {
       user = message.sender;
       ids.push(readUuidOf(Int32Array.of(id0, id1, id2, id3)));
     }
-    for (let at = 0; at < ids.length; at += MAX_IDS_PER_QUESTION) {
-      const some = ids.slice(at, at + MAX_IDS_PER_QUESTION);
-      writeReceiptQuestion(outlet.out, { to: NIL_UUID, user, ids: some }, 0);
+    for (let at = 0; at < ids.length; at += MAX_IDS_PER_QUERY) {
+      const some = ids.slice(at, at + MAX_IDS_PER_QUERY);
+      writeReceiptQuery(outlet.out, { to: NIL_UUID, user, ids: some }, 0);
     }
   }
 

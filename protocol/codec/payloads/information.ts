@@ -20,8 +20,8 @@ export const Capability = {
   Echo: "echo",
   /** Disconnect frames sign a user off. */
   Disconnect: "disconnect",
-  /** Messages may come in bundles, from users and from servers. */
-  Bundle: "bundle",
+  /** Messages may come in batches, from users and from servers. */
+  Batch: "bundle",
   /** How many users the server serves: the word has `=` and the number behind it, `load=17`. */
   Load: "load",
 } as const;

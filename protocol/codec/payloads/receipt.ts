@@ -51,12 +51,12 @@ export interface ServerReceipts {
 export type Receipts = readonly Receipt[] | Uint8Array;
 
 /** Asks what became of messages. */
-export interface ReceiptQuestion {
+export interface ReceiptQuery {
   /** The id of the server that is asked, a UUID; nil from a user, who asks all of them. */
   to: string;
   /** The user who sent the messages, and is to hear of them. */
   user: string;
-  /** The messages' ids, UUIDs: at most {@linkcode MAX_IDS_PER_QUESTION}. */
+  /** The messages' ids, UUIDs: at most {@linkcode MAX_IDS_PER_QUERY}. */
   ids: readonly string[];
 }
 
@@ -97,9 +97,9 @@ export function writeServerReceipts(
 }
 
 /** Writes a question, after `hops` servers. */
-export function writeReceiptQuestion(
+export function writeReceiptQuery(
   out: FrameWriter,
-  { to, user, ids }: ReceiptQuestion,
+  { to, user, ids }: ReceiptQuery,
   hops: number,
 ): void {
   out.begin(FrameType.Receipt, ReceiptKind.Question, hops);
@@ -110,7 +110,7 @@ export function writeReceiptQuestion(
 }
 
 /** Messages in one question: what fits beside the longest name. */
-export const MAX_IDS_PER_QUESTION = 4_000;
+export const MAX_IDS_PER_QUERY = 4_000;
 
 /** Receipts to a frame, so that the longest reasons still fit: 200 times 275 bytes and a name. */
 export const MAX_RECEIPTS_PER_FRAME = 200;
@@ -141,7 +141,7 @@ export function readServerReceipts(payload: Uint8Array): ServerReceipts {
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not one.
  */
-export function readReceiptQuestion(payload: Uint8Array): ReceiptQuestion {
+export function readReceiptQuery(payload: Uint8Array): ReceiptQuery {
   const reader = new ByteReader(payload, "question about receipts");
   const to = reader.uuid();
   const user = reader.name();

@@ -11,8 +11,8 @@ import { readName } from "../text.ts";
 
 /** What a session says at its registration that it can do; each is a bit. */
 export const Ability = {
-  /** It reads messages in bundles. */
-  Bundles: 1,
+  /** It reads messages in batches. */
+  Batches: 1,
 } as const;
 
 /** A user asks to be registered as a session. */

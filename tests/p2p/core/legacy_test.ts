@@ -14,7 +14,7 @@ import {
   UserKind,
   writeDisconnect,
   writeMessage,
-  writeReceiptQuestion,
+  writeReceiptQuery,
 } from "@netlab/protocol";
 import { LegacyServer } from "./legacy_parties.ts";
 import { addressOf, chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
@@ -223,6 +223,24 @@ Deno.test({
     old.stuck = true;
     network.until(() => !nodes[1].users().includes("Olga"), 5_000);
     assert(!nodes[0].core.servers().includes(OLD));
+  },
+});
+
+Deno.test({
+  name: "a legacy server is not given up because this server did nothing for a while",
+  permissions: "none",
+  fn() {
+    const { network, nodes } = start();
+    const [node] = nodes;
+    const lost = () => node.events.filter((event) => event === "legacy.lost").length;
+    for (let time = 0; time < 3; time++) {
+      // One tick asks, and the next one is late: the answer could not be read in between.
+      node.core.tick(network.now + 1_100);
+      node.core.tick(network.now + 5_200);
+      assertEquals(lost(), 0);
+      network.run(6_000);
+      assertEquals(lost(), 0);
+    }
   },
 });
 
@@ -446,7 +464,7 @@ Deno.test({
         );
         assertEquals(end?.code, ErrorCode.Unconfirmed);
         user.receipts.length = 0;
-        writeReceiptQuestion(user.connection!.out, { to: NIL_UUID, user: user.name, ids: [id] }, 0);
+        writeReceiptQuery(user.connection!.out, { to: NIL_UUID, user: user.name, ids: [id] }, 0);
         network.run(500);
         assertEquals(user.receipts.map(({ code }) => code), [ErrorCode.Unconfirmed]);
         user.receipts.length = 0;

@@ -17,7 +17,7 @@ import {
   uuidWords,
   writeMessage,
 } from "@netlab/protocol";
-import { type KeptEntry, Mailbox, memoryStore, nameFactors } from "@netlab/p2p/core";
+import { Mailbox, type MailboxEntry, memoryStore, nameFactors } from "@netlab/p2p/core";
 import { between, pick, randomUuid, seeded } from "../../../lab/random.ts";
 import { VirtualStore } from "./virtual_store.ts";
 
@@ -36,14 +36,14 @@ Deno.test({
       factors: nameFactors(random),
     });
     const fields = new MessageFields();
-    const expected = new Map(RECIPIENTS.map((name) => [name, [] as [Message, KeptEntry][]]));
+    const expected = new Map(RECIPIENTS.map((name) => [name, [] as [Message, MailboxEntry][]]));
     for (let step = 0; step < 4_000; step++) {
       const recipient = pick(random, RECIPIENTS);
       const its = expected.get(recipient)!;
       if (its.length > 0 && (its.length > 40 || random() < 0.45)) {
         // Mostly the oldest one goes first.
         const at = random() < 0.7 ? 0 : between(random, 0, its.length - 1);
-        const [[, entry]] = its.splice(at, 1) as [[Message, KeptEntry]];
+        const [[, entry]] = its.splice(at, 1) as [[Message, MailboxEntry]];
         mailbox.remove(entry);
         assert(!entry.kept);
       } else {
@@ -268,7 +268,7 @@ Deno.test({
 });
 
 /** It lies ready as one whole frame. */
-function readAsFrame({ bytes, start, end, id }: KeptEntry): void {
+function readAsFrame({ bytes, start, end, id }: MailboxEntry): void {
   const frame = new Frame();
   let count = 0;
   readFrames(bytes, start, end, MAX_PAYLOAD_BYTES, frame, ({ payload }) => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { type MessageId, PlaceRuns, PlaceTable } from "@netlab/p2p/core";
+import { type MessageId, OffsetRuns, OffsetTable } from "@netlab/p2p/core";
 import { between, seeded } from "../../../lab/random.ts";
 
 const FACTORS = Int32Array.of(-5, 1 << 30, 77, 0, 8, 1_000_003, -1, 2);
@@ -28,7 +28,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const random = seeded(3);
-    const table = new PlaceTable(FACTORS);
+    const table = new OffsetTable(FACTORS);
     const expected = new Map<number, number>();
     let place = FIRST_PLACE;
     // Up to tens of thousands, and down again to a few: parts grow and shrink.
@@ -60,7 +60,7 @@ Deno.test({
   name: "place table may have one id at several places, and forgets all that are at some places",
   permissions: "none",
   fn() {
-    const table = new PlaceTable(FACTORS);
+    const table = new OffsetTable(FACTORS);
     for (let index = 0; index < 1_000; index++) table.add(idOf(index), FIRST_PLACE + index);
     table.add(idOf(400), FIRST_PLACE + 2_000);
     assertEquals(table.deleteAt(FIRST_PLACE + 300, 200), 200);
@@ -79,7 +79,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const random = seeded(8);
-    let runs = new PlaceRuns();
+    let runs = new OffsetRuns();
     const expected: number[] = [];
     let next = FIRST_PLACE;
     for (let step = 0; step < 5_000; step++) {
@@ -90,7 +90,7 @@ Deno.test({
         expected.push(next);
       } else if (kind < 0.62) {
         // Those that wait again come in front of all others.
-        const front = new PlaceRuns();
+        const front = new OffsetRuns();
         const places = Array.from(
           { length: 20 },
           (_, index) => step * 100 + index * (1 + index % 3),

@@ -1,6 +1,6 @@
 /**
  * The posting half of a user's session: what leaves together, in which order and in which form, and how
- * much may wait. And the other end: that a session receives each message of a bundle once.
+ * much may wait. And the other end: that a session receives each message of a batch once.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import {
   MAX_PAYLOAD_BYTES,
   MessageKind,
   NetlabError,
-  readBundle,
+  readBatch,
   readMessage,
   uuidWords,
-  writeBundle,
+  writeBatch,
   writeMessage,
 } from "@netlab/protocol";
 import type { Outlet } from "@netlab/p2p/core";
@@ -24,8 +24,8 @@ import { idsFrom } from "./test_user.ts";
 /** What was written since the last time, frame by frame: for whom, and the texts. */
 function frames({ out }: Outlet) {
   return decode(out.take()).map(({ subtype, payload }) => {
-    if (subtype === MessageKind.Bundle) {
-      const { id, recipient, texts } = readBundle(payload);
+    if (subtype === MessageKind.Batch) {
+      const { id, recipient, texts } = readBatch(payload);
       return { ids: idsFrom(id, texts.length), recipient, texts };
     }
     assertEquals(subtype, MessageKind.Plain);
@@ -175,7 +175,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what is posted goes as single messages to a server that takes no bundles",
+  name: "what is posted goes as single messages to a server that takes no batches",
   permissions: "none",
   fn() {
     for (const receipts of [true, false]) {
@@ -265,16 +265,16 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a session receives each message of a bundle once, whatever came before in which form",
+  name: "a session receives each message of a batch once, whatever came before in which form",
   permissions: "none",
   fn() {
     const { session, received } = start();
     const outlet = connection();
     const id = "0f1e2d3c-4b5a-8111-9222-3333fffffff0";
     const ids = idsFrom(id, 9);
-    const bundle = (first: number, ...texts: string[]) =>
+    const batch = (first: number, ...texts: string[]) =>
       frameOf((out) =>
-        writeBundle(out, { id: ids[first]!, sender: "Cid", recipient: "Bob", texts })
+        writeBatch(out, { id: ids[first]!, sender: "Cid", recipient: "Bob", texts })
       );
     const single = (number: number) =>
       frameOf((out) =>
@@ -286,14 +286,14 @@ Deno.test({
       );
     for (
       const frame of [
-        bundle(0, "0", "1"),
+        batch(0, "0", "1"),
         single(3),
-        bundle(0, "0", "1"),
-        bundle(5, "5", "6"),
-        bundle(1, "1", "2", "3", "4", "5", "6", "7"),
+        batch(0, "0", "1"),
+        batch(5, "5", "6"),
+        batch(1, "1", "2", "3", "4", "5", "6", "7"),
         single(7),
         single(8),
-        bundle(8, "8"),
+        batch(8, "8"),
       ]
     ) assert(session.received(frame, outlet));
     assertEquals(received.map(({ text }) => text), [..."013562478"]);

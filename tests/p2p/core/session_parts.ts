@@ -13,24 +13,30 @@ import {
   type Message,
   NetlabError,
   readMessage,
-  readReceiptQuestion,
+  readReceiptQuery,
   type Receipt,
   ReceiptKind,
   ReceiptState,
   uuidWords,
   writeReceipts,
 } from "@netlab/protocol";
-import { ClientSession, type Incoming, MessageIds, type Outlet, Posting } from "@netlab/p2p/core";
+import {
+  ClientSession,
+  type Incoming,
+  MessageIds,
+  type Outlet,
+  PublishQueue,
+} from "@netlab/p2p/core";
 import { randomUuid, seeded } from "../../../lab/random.ts";
 
 const random = seeded(7);
 
-export function connection(receipts = true, bundles = true): Outlet & { out: FrameWriter } {
-  return { out: new FrameWriter(), receipts, bundles };
+export function connection(receipts = true, batches = true): Outlet & { out: FrameWriter } {
+  return { out: new FrameWriter(), receipts, batches };
 }
 
 /** What posts as Ann; `turn` ends a turn of the event loop. */
-export function posting(): { posting: Posting; turn: () => void } {
+export function posting(): { posting: PublishQueue; turn: () => void } {
   const due: (() => void)[] = [];
   const ids = new MessageIds((bytes) => {
     for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * random();
@@ -38,7 +44,7 @@ export function posting(): { posting: Posting; turn: () => void } {
   const turn = () => {
     for (const run of due.splice(0)) run();
   };
-  return { posting: new Posting("Ann", ids, (run) => due.push(run)), turn };
+  return { posting: new PublishQueue("Ann", ids, (run) => due.push(run)), turn };
 }
 
 export function decode(bytes: Uint8Array): Frame[] {
@@ -57,7 +63,7 @@ export function written(outlet: Outlet): string[] {
 export function asked(outlet: Outlet): (readonly string[])[] {
   return decode(outlet.out.take())
     .filter(({ type, subtype }) => type === FrameType.Receipt && subtype === ReceiptKind.Question)
-    .map(({ payload }) => readReceiptQuestion(payload).ids);
+    .map(({ payload }) => readReceiptQuery(payload).ids);
 }
 
 export function message(text: string): Message {

@@ -15,14 +15,14 @@ import {
   type Message,
   MessageKind,
   type NetlabError,
-  readBundle,
+  readBatch,
   readError,
   readMessage,
   readReceipts,
   type Receipt,
   ReceiptState,
   writeBareRegistration,
-  writeBundle,
+  writeBatch,
   writeInformationRequest,
   writeInformationResponse,
   writeMessage,
@@ -42,8 +42,8 @@ export interface TestUserOptions {
   bare?: boolean;
   /** The session's key; a new one by default. */
   session?: string;
-  /** Reads bundles. */
-  bundles?: boolean;
+  /** Reads batches. */
+  batches?: boolean;
   /** Shows no sign of life by itself. */
   mute?: boolean;
   /** Acknowledges nothing by itself. */
@@ -99,7 +99,7 @@ export class TestUser {
     if (this.#options.bare) writeBareRegistration(out, this.name);
     else {
       const { name, session } = this;
-      const abilities = this.#options.bundles ? Ability.Bundles : 0;
+      const abilities = this.#options.batches ? Ability.Batches : 0;
       writeSessionRegistration(out, { name, session, abilities });
     }
     return this;
@@ -124,13 +124,13 @@ export class TestUser {
     return id;
   }
 
-  /** Sends texts in a bundle, and returns the ids of its messages. */
+  /** Sends texts in a batch, and returns the ids of its messages. */
   sendBundle(
     recipient: string,
     texts: readonly string[],
     { id = countedId(this.#network), sender = this.name } = {},
   ): string[] {
-    writeBundle(this.connection!.out, { id, sender, recipient, texts });
+    writeBatch(this.connection!.out, { id, sender, recipient, texts });
     return idsFrom(id, texts.length);
   }
 
@@ -206,8 +206,8 @@ export class TestUser {
         return;
       case FrameType.Message:
         this.deliveries.push(frame.copy());
-        if (frame.subtype === MessageKind.Bundle) {
-          const { id, sender, recipient, texts } = readBundle(frame.payload);
+        if (frame.subtype === MessageKind.Batch) {
+          const { id, sender, recipient, texts } = readBatch(frame.payload);
           const ids = idsFrom(id, texts.length);
           for (const [i, text] of texts.entries()) {
             this.messages.push({ id: ids[i]!, sender, recipient, text });

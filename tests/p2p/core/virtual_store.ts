@@ -5,7 +5,7 @@
  * @module
  */
 import { readReceipts, type Receipt } from "@netlab/protocol";
-import type { MailStore, StoredMessage } from "@netlab/p2p/core";
+import type { MessageStore, StoredMessage } from "@netlab/p2p/core";
 
 /** One write. */
 export interface Written {
@@ -14,7 +14,7 @@ export interface Written {
 }
 
 /** A disk. */
-export class VirtualStore implements MailStore {
+export class VirtualStore implements MessageStore {
   readonly durable: boolean;
   /** What was written, write by write: the ids. */
   readonly writes: Written[] = [];

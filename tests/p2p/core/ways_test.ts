@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { FrameType, LinkStateKind, MessageKind, readLinkState } from "@netlab/protocol";
-import { type LinkCosts, Pulse, SILENT_COST, UNKNOWN_COST } from "@netlab/p2p/core";
+import { FailureDetector, type LinkCosts, SILENT_COST, UNKNOWN_COST } from "@netlab/p2p/core";
 import { addressOf, ring, servers, settle } from "../../../lab/simulator/world/networks.ts";
 import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
 import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
@@ -54,7 +54,7 @@ Deno.test({
   name: "pulse takes half a second for silence, and more where silences are usual",
   permissions: "none",
   fn() {
-    const pulse = new Pulse();
+    const pulse = new FailureDetector();
     const look = (...ms: number[]) =>
       ms.map((silentMs) => {
         pulse.look(silentMs);

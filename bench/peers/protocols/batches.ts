@@ -1,5 +1,5 @@
 /**
- * Bundles of netlab that are encoded ahead of time: one frame for however many messages are sent
+ * Batches of netlab that are encoded ahead of time: one frame for however many messages are sent
  * together. Owns where in the buffer that frame begins. Pure.
  *
  * @module
@@ -17,7 +17,7 @@ import { ascii, type Batch, type Talk, text } from "./protocol.ts";
 const ID_BYTES = 16;
 
 /** As many messages as fit into a frame and into `bytes`, at least one and at most `most`. */
-export function bundles({ sender, receiver, size }: Talk, bytes: number, most: number): Batch {
+export function batches({ sender, receiver, size }: Talk, bytes: number, most: number): Batch {
   const names = [sender.length, ...ascii(sender), receiver.length, ...ascii(receiver)];
   const headBytes = HEADER_BYTES + ID_BYTES + names.length + 2;
   const room = Math.min(bytes, HEADER_BYTES + MAX_PAYLOAD_BYTES) - headBytes;
@@ -40,7 +40,7 @@ export function bundles({ sender, receiver, size }: Talk, bytes: number, most: n
       const start = 2 * (messages - count);
       covered = messages - count;
       all[start] = FrameType.Message;
-      all[start + 1] = MessageKind.Bundle;
+      all[start + 1] = MessageKind.Batch;
       view.setUint16(start + 2, textsAt - start - HEADER_BYTES + count * size);
       view.setUint16(start + 4, 0);
       ids.write(view, start + HEADER_BYTES, count);

@@ -1,5 +1,5 @@
 /**
- * Bundles between real servers, over real sockets.
+ * Batches between real servers, over real sockets.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import {
   Ability,
   FrameType,
   MessageKind,
-  readBundle,
+  readBatch,
   readMessage,
-  writeBundle,
+  writeBatch,
 } from "@netlab/protocol";
 import { P2pServer } from "@netlab/p2p/server";
 import { eventually, RawParty, socketTest as test } from "./network.ts";
@@ -18,15 +18,15 @@ import { eventually, RawParty, socketTest as test } from "./network.ts";
 const FIRST = "0f1e2d3c-4b5a-8111-9222-3333";
 const idOf = (number: number) => FIRST + number.toString(16).padStart(8, "0");
 
-test("bundles arrive in order at users of both kinds, here and at another server", async () => {
+test("batches arrive in order at users of both kinds, here and at another server", async () => {
   await using one = await P2pServer.listen();
   await using two = await P2pServer.listen({ peers: [one.address] });
   await using ann = await RawParty.register(one, "Ann");
   const session = crypto.randomUUID();
   const readers = [
-    { name: "here", party: await RawParty.register(one, "here", session, Ability.Bundles) },
+    { name: "here", party: await RawParty.register(one, "here", session, Ability.Batches) },
     { name: "here, older", party: await RawParty.register(one, "here, older") },
-    { name: "there", party: await RawParty.register(two, "there", session, Ability.Bundles) },
+    { name: "there", party: await RawParty.register(two, "there", session, Ability.Batches) },
     { name: "there, older", party: await RawParty.register(two, "there, older") },
   ];
   await using _readers = new AsyncDisposableStack();
@@ -37,8 +37,8 @@ test("bundles arrive in order at users of both kinds, here and at another server
   for (const { name: recipient } of readers) {
     for (let sent = 0; sent < texts.length;) {
       const left = texts.slice(sent, sent + 1 + number % 700);
-      const bundle = { id: idOf(number), sender: "Ann", recipient, texts: left };
-      const taken = writeBundle(ann.out, bundle);
+      const batch = { id: idOf(number), sender: "Ann", recipient, texts: left };
+      const taken = writeBatch(ann.out, batch);
       sent += taken;
       number += taken;
     }
@@ -46,14 +46,14 @@ test("bundles arrive in order at users of both kinds, here and at another server
   for (const { name, party } of readers) {
     const textsOf = () =>
       party.frames.filter(({ type }) => type === FrameType.Message).flatMap((frame) =>
-        frame.subtype === MessageKind.Bundle
-          ? readBundle(frame.payload).texts
+        frame.subtype === MessageKind.Batch
+          ? readBatch(frame.payload).texts
           : [readMessage(frame.payload).text]
       );
     await eventually(`${name} has all`, () => textsOf().length >= texts.length);
     assertEquals(textsOf(), texts);
-    const bundles = party.frames.filter(({ subtype }) => subtype === MessageKind.Bundle).length;
-    assert(name.endsWith("older") ? bundles === 0 : bundles > 5, `${bundles} to ${name}`);
+    const batches = party.frames.filter(({ subtype }) => subtype === MessageKind.Batch).length;
+    assert(name.endsWith("older") ? batches === 0 : batches > 5, `${batches} to ${name}`);
   }
   assertEquals(ann.frames, []);
 });

@@ -13,7 +13,7 @@ const LONGEST_USUAL_MS = 1_500;
 const FADING = 0.997;
 
 /** The silences of one link. */
-export class Pulse {
+export class FailureDetector {
   /** Whether the link has been silent for 500 ms, and for twice as long as it lately was. */
   silent = false;
   #usualMs = 0;

@@ -1,5 +1,5 @@
 /**
- * The lane for bundles makes no difference but to time, and neither do bundles: what comes in as bundles,
+ * The lane for batches makes no difference but to time, and neither do batches: what comes in as batches,
  * whole reads or frame after frame, comes out as if its messages had come one by one.
  *
  * @module
@@ -7,17 +7,17 @@
 import { assert, assertEquals } from "@std/assert";
 import { MAX_HOPS } from "@netlab/p2p/core";
 import {
-  BundleFields,
+  BatchFields,
   FrameType,
   FrameWriter,
   HEADER_BYTES,
   MessageKind,
   takeApart,
-  writeBundle,
+  writeBatch,
   writeInformationRequest,
 } from "@netlab/protocol";
 import fc from "fast-check";
-import { LaneNetwork } from "./lane_network.ts";
+import { LaneNetwork } from "./fast_path_network.ts";
 
 const encoder = new TextEncoder();
 const hex = (number: number) => number.toString(16).padStart(8, "0");
@@ -37,7 +37,7 @@ const aText = fc.oneof(
   { weight: 6, arbitrary: fc.string({ maxLength: 60 }) },
   { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 30 }) },
 );
-/** Bundles whose numbers mostly follow each other, and some that come again, or too early. */
+/** Batches whose numbers mostly follow each other, and some that come again, or too early. */
 const aBundle = fc.record({
   stream: fc.constantFrom("a", "a", "b"),
   step: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, {
@@ -62,17 +62,17 @@ const aBundle = fc.record({
 });
 const aStep = fc.record({
   from: fc.constantFrom("Ann", "Cy", "Text", "peer", "newer"),
-  bundles: fc.array(aBundle, { minLength: 5, maxLength: 30 }),
+  batches: fc.array(aBundle, { minLength: 5, maxLength: 30 }),
   /** Which of them are single messages instead, and before which something else comes. */
   singles: fc.array(fc.nat(30), { maxLength: 4 }),
   question: fc.nat(60),
 });
 
-/** Writes it as a bundle; with `apart`, as its messages one by one. */
+/** Writes it as a batch; with `apart`, as its messages one by one. */
 function write(out: FrameWriter, from: string, sent: Sent, apart: boolean): void {
   const sender = sent.sender || { peer: "Far", newer: "New" }[from] || from;
   const own = new FrameWriter();
-  own.begin(FrameType.Message, MessageKind.Bundle, sent.hops);
+  own.begin(FrameType.Message, MessageKind.Batch, sent.hops);
   const version = sent.fault === "id" ? 4 : 8;
   own.uuid(`0000000${sent.stream}-0001-${version}aaa-9000-abcd${hex(sent.first)}`);
   own.shortText(sent.fault === "names" ? "Al\0ce" : sender);
@@ -85,26 +85,26 @@ function write(out: FrameWriter, from: string, sent: Sent, apart: boolean): void
   own.end();
   const bytes = own.take();
   if (!apart) return out.raw(bytes);
-  takeApart(new BundleFields().read(bytes, HEADER_BYTES, bytes.length), out, sent.hops);
+  takeApart(new BatchFields().read(bytes, HEADER_BYTES, bytes.length), out, sent.hops);
 }
 
 /** What the steps are on the wire, read by read. */
 function* reads(steps: (typeof aStep extends fc.Arbitrary<infer T> ? T : never)[], apart: boolean) {
   const next = new Map<string, number>();
-  for (const { from, bundles, singles, question } of steps) {
+  for (const { from, batches, singles, question } of steps) {
     const out = new FrameWriter();
-    for (const [index, { step, ...bundle }] of bundles.entries()) {
-      const stream = `${bundle.sender || from} ${bundle.stream}`;
+    for (const [index, { step, ...batch }] of batches.entries()) {
+      const stream = `${batch.sender || from} ${batch.stream}`;
       const first = Math.max(0, (next.get(stream) ?? 0) + step);
-      next.set(stream, first + bundle.texts.length);
+      next.set(stream, first + batch.texts.length);
       if (index === question) writeInformationRequest(out, 1);
-      const isSound = bundle.fault === "none";
-      // An error is told once for a bundle, but once for each message.
-      const mayBeApart = isSound && bundle.sender === "" && bundle.recipient !== "Nobody";
+      const isSound = batch.fault === "none";
+      // An error is told once for a batch, but once for each message.
+      const mayBeApart = isSound && batch.sender === "" && batch.recipient !== "Nobody";
       write(
         out,
         from,
-        { ...bundle, first },
+        { ...batch, first },
         (apart && mayBeApart) || (isSound && singles.includes(index)),
       );
     }
@@ -114,7 +114,7 @@ function* reads(steps: (typeof aStep extends fc.Arbitrary<infer T> ? T : never)[
 
 Deno.test({
   name:
-    "a core that is offered whole reads of bundles writes what one writes that gets frame by frame",
+    "a core that is offered whole reads of batches writes what one writes that gets frame by frame",
   permissions: "none",
   fn() {
     let passed = 0;
@@ -136,23 +136,23 @@ Deno.test({
       { numRuns: 250 },
     );
     assert(passed > 100_000, `only ${passed} bytes went through the lane`);
-    assert(whole > 500, `only ${whole} bundles came out whole`);
+    assert(whole > 500, `only ${whole} batches came out whole`);
   },
 });
 
 Deno.test({
-  name: "bundles come out as their messages do that come one by one",
+  name: "batches come out as their messages do that come one by one",
   permissions: "none",
   fn() {
     let messages = 0;
     fc.assert(
       fc.property(fc.array(aStep, { minLength: 1, maxLength: 4 }), (steps) => {
-        const [bundles, singles] = [new LaneNetwork(true), new LaneNetwork(true)];
+        const [batches, singles] = [new LaneNetwork(true), new LaneNetwork(true)];
         const alike = [...reads(steps, true)];
         for (const [index, { from, bytes }] of [...reads(steps, false)].entries()) {
-          bundles.feed(from, bytes);
+          batches.feed(from, bytes);
           singles.feed(from, alike[index]!.bytes);
-          const written = bundles.writtenApart();
+          const written = batches.writtenApart();
           assertEquals(written, singles.writtenApart());
           for (const frames of Object.values(written)) messages += frames.split(" 0300").length - 1;
         }
@@ -163,13 +163,13 @@ Deno.test({
   },
 });
 
-/** Bundles in a row, all in order. */
+/** Batches in a row, all in order. */
 function row(recipient: string, count: number, each: number, length: number): Uint8Array {
   const out = new FrameWriter();
   const texts = Array.from({ length: each }, () => "x".repeat(length));
   for (let i = 0; i < count; i++) {
     const id = `0000000a-0001-8aaa-9000-abcd${hex(i * each)}`;
-    assertEquals(writeBundle(out, { id, sender: "Ann", recipient, texts }), each);
+    assertEquals(writeBatch(out, { id, sender: "Ann", recipient, texts }), each);
   }
   return out.take();
 }
@@ -177,7 +177,7 @@ function row(recipient: string, count: number, each: number, length: number): Ui
 for (const recipient of ["Cy", "New"]) {
   const link = recipient === "New" ? "newer" : recipient;
   Deno.test({
-    name: `lane for bundles leaves nothing of a long row to ${recipient} but the first bundle`,
+    name: `lane for batches leaves nothing of a long row to ${recipient} but the first batch`,
     permissions: "none",
     fn() {
       const network = new LaneNetwork(true);
@@ -193,7 +193,7 @@ for (const recipient of ["Cy", "New"]) {
 
   Deno.test({
     name:
-      `lane for bundles leaves to the relay what is too much for ${recipient}, which holds up who sends it`,
+      `lane for batches leaves to the relay what is too much for ${recipient}, which holds up who sends it`,
     permissions: "none",
     fn() {
       const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { DatabaseSync } from "node:sqlite";
 import { ErrorCode, HEADER_BYTES, type Receipt, ReceiptState, writeUuid } from "@netlab/protocol";
 import { MIN_ENDS } from "../../p2p/core/mailbox/outcomes.ts";
-import { MailDatabase } from "../../p2p/server/sqlite_store.ts";
+import { SqliteStore } from "../../p2p/server/sqlite_store.ts";
 import {
   contents,
   endOf,
@@ -25,7 +25,7 @@ const encoder = new TextEncoder();
 
 onDisk("database gives back what was written, as it was and in that order", () => {
   using at = folder();
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   assertEquals([...database.load()], []);
   const written = ["one", "", "a\0b", "🦊".repeat(15_000)].map((text) => message(text));
   database.write(written.slice(0, 2), [], NONE);
@@ -36,7 +36,7 @@ onDisk("database gives back what was written, as it was and in that order", () =
 
 onDisk("database takes out what is removed, and knows what it has never seen", () => {
   using at = folder();
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   const [one, two, three] = [message("1"), message("2"), message("3")];
   database.write([one, two, three], [], NONE);
   database.write([], [two, message("never written")], NONE);
@@ -57,19 +57,19 @@ onDisk("database takes out of a batch one by one, and gives back its room", () =
     return database.prepare("SELECT sum(length(messages)) AS n FROM batch").get()!.n as number;
   };
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     database.write(written, [], NONE);
   }
   const before = bytesOf(at.file);
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     const removed = [...database.load()].filter((_, index) => !isLeft(index));
     for (const stored of removed) database.write([], [stored], NONE);
     assertEquals(ids(database.load()), ids(left));
   }
   assert(bytesOf(at.file) < before / 4, `${bytesOf(at.file)} of ${before} bytes`);
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     const rest = [...database.load()];
     assertEquals(ids(rest), ids(left), "after opening it again");
     database.write([], rest.slice(0, 5), NONE);
@@ -91,14 +91,14 @@ onDisk("database remembers how the newest stories ended, and forgets the oldest"
   });
   const all = Array.from({ length: 2 * MIN_ENDS + 3 }, (_, index) => end(index));
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     database.write([], [], ends(all.slice(0, 3)));
   }
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     database.write([], [], ends(all.slice(3)));
   }
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   const loaded = [...database.loadEnds()];
   assertEquals(loaded.length, 2 * MIN_ENDS);
   assertEquals([loaded[0], loaded.at(-1)], [all[3], all.at(-1)]);
@@ -108,10 +108,10 @@ onDisk("database has after opening it again what it had before, and goes on in o
   using at = folder();
   const written = Array.from({ length: 5 }, (_, index) => message(`${index}`));
   for (const one of written) {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     database.write([one], [], NONE);
   }
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   assertEquals(ids(database.load()), ids(written));
   assertEquals(at.errors, []);
 });
@@ -120,7 +120,7 @@ onDisk("database has what was written when its process ended without closing it"
   using at = folder();
   const written = [message("1"), message("2")];
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     database.write(written, [], NONE);
     // What is on the disk at this moment is all that a process leaves behind that is killed.
     for (const suffix of ["", "-wal"]) {
@@ -132,13 +132,13 @@ onDisk("database has what was written when its process ended without closing it"
   for (const suffix of ["", "-wal"]) {
     Deno.renameSync(`${at.path}/copy${suffix}`, `${next}/${FILE}${suffix}`);
   }
-  using database = MailDatabase.open(next, at.logger);
+  using database = SqliteStore.open(next, at.logger);
   assertEquals(ids(database.load()), ids(written));
 });
 
 onDisk("database writes all of a turn or nothing, and goes on after a failure", () => {
   using at = folder();
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   const before = message("before");
   database.write([before], [], NONE);
   const broken = { ...message("broken"), bytes: null as unknown as Uint8Array };
@@ -153,7 +153,7 @@ onDisk("database that has no more room refuses, keeps what it had, and takes out
   using at = folder();
   const kept = [message("1"), message("2")];
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     database.write(kept, [], NONE);
   }
   {
@@ -162,7 +162,7 @@ onDisk("database that has no more room refuses, keeps what it had, and takes out
     other.exec(`CREATE TRIGGER full BEFORE INSERT ON ends
       BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`);
   }
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   const [first] = [...database.load()];
   const more = [message("3"), message("4", "Cid")];
   assertThrows(() => database.write(more, [first!], ends([endOf(first!)])), Error, "full");
@@ -174,10 +174,10 @@ onDisk("database that has no more room refuses, keeps what it had, and takes out
 
 onDisk("a second server on one folder is told to choose another, and harms nothing", () => {
   using at = folder();
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   const kept = message("kept");
   database.write([kept], [], NONE);
-  const error = assertThrows(() => MailDatabase.open(at.path, at.logger), Error);
+  const error = assertThrows(() => SqliteStore.open(at.path, at.logger), Error);
   assertStringIncludes(error.message, at.path);
   assertStringIncludes(error.message, "another server uses it; choose another folder");
   assertEquals(at.errors, []);
@@ -189,14 +189,14 @@ onDisk("a damaged file is set aside under a name that is logged, and a new one b
   for (const damage of ["no database at all", "pages torn"] as const) {
     using at = folder();
     {
-      using database = MailDatabase.open(at.path, at.logger);
+      using database = SqliteStore.open(at.path, at.logger);
       for (let i = 0; i < 50; i++) database.write([message(`${i} ${"x".repeat(3_000)}`)], [], NONE);
     }
     const bytes = Deno.readFileSync(at.file);
     if (damage === "pages torn") bytes.fill(0xa5, 4_096, 4_096 * 6);
     else bytes.set(encoder.encode("This is a text, not a database."));
     Deno.writeFileSync(at.file, bytes);
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     assertEquals([...database.load()], [], damage);
     const [logged] = at.errors;
     assertEquals(at.errors.length, 1);
@@ -211,12 +211,12 @@ onDisk("a damaged file is set aside under a name that is logged, and a new one b
 
 onDisk("a file that a newer version wrote is refused with that version, and left alone", () => {
   using at = folder();
-  MailDatabase.open(at.path, at.logger)[Symbol.dispose]();
+  SqliteStore.open(at.path, at.logger)[Symbol.dispose]();
   {
     using newer = new DatabaseSync(at.file);
     newer.exec("PRAGMA user_version = 99");
   }
-  const error = assertThrows(() => MailDatabase.open(at.path, at.logger), Error);
+  const error = assertThrows(() => SqliteStore.open(at.path, at.logger), Error);
   assertStringIncludes(error.message, "newer version (99)");
   assertEquals([...Deno.readDirSync(at.path)].filter(({ name }) => name.includes("damaged")), []);
 });
@@ -229,7 +229,7 @@ onDisk("a file without a version, as the first one left it, is brought up to dat
   }
   const kept = message("kept");
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     database.write([kept], [], NONE);
     assertEquals(ids(database.load()), [kept.id]);
   }
@@ -272,7 +272,7 @@ onDisk("a file with a row for each message keeps its messages, its ends and thei
     }
     older.exec("COMMIT");
   }
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   assertEquals(contents(database.load()), contents(kept));
   assertEquals([...database.loadEnds()], all);
   const [first] = [...database.load()];
@@ -286,7 +286,7 @@ onDisk("what is damaged in the file is logged, and the rest is there", () => {
   using at = folder();
   const [one, two, three] = [message("1"), message("2"), message("3")];
   {
-    using database = MailDatabase.open(at.path, at.logger);
+    using database = SqliteStore.open(at.path, at.logger);
     for (const stored of [one, two, three]) database.write([stored], [], ends([endOf(stored)]));
   }
   {
@@ -294,7 +294,7 @@ onDisk("what is damaged in the file is logged, and the rest is there", () => {
     other.exec("UPDATE batch SET messages = substr(messages, 1, 40) WHERE number = 2");
     other.exec("UPDATE ends SET receipts = substr(receipts, 1, 7) WHERE number = 3");
   }
-  using database = MailDatabase.open(at.path, at.logger);
+  using database = SqliteStore.open(at.path, at.logger);
   assertEquals(ids(database.load()), [one.id, three.id]);
   assertEquals(at.errors.length, 1);
   assertEquals([...database.loadEnds()].map(({ id }) => id), [one.id, two.id]);
@@ -304,9 +304,9 @@ onDisk("what is damaged in the file is logged, and the rest is there", () => {
 onDisk("a folder is made where there is none, and one that cannot be is named", () => {
   using at = folder();
   const deep = `${at.path}/a/b`;
-  MailDatabase.open(deep, at.logger)[Symbol.dispose]();
+  SqliteStore.open(deep, at.logger)[Symbol.dispose]();
   assert(Deno.statSync(`${deep}/${FILE}`).isFile);
-  const error = assertThrows(() => MailDatabase.open(`${deep}/${FILE}`, at.logger), Error);
+  const error = assertThrows(() => SqliteStore.open(`${deep}/${FILE}`, at.logger), Error);
   assertStringIncludes(error.message, `Cannot keep messages in ${deep}/${FILE}`);
-  assertThrows(() => MailDatabase.open(`${deep}/${FILE}/below`, at.logger), Error, "Cannot keep");
+  assertThrows(() => SqliteStore.open(`${deep}/${FILE}/below`, at.logger), Error, "Cannot keep");
 });

@@ -1,5 +1,5 @@
 /**
- * Bundles in a network of servers and users who read them and others who do not: everybody gets each
+ * Batches in a network of servers and users who read them and others who do not: everybody gets each
  * message once, in the form that they read, and who sends hears of each that nobody got.
  *
  * @module
@@ -12,13 +12,13 @@ import { LegacyServer } from "./legacy_parties.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { countedId, idsFrom, TestUser, type TestUserOptions } from "./test_user.ts";
 
-const { Plain, Bundle } = MessageKind;
+const { Plain, Batch } = MessageKind;
 
 function start(count: number) {
   const network = new VirtualNetwork();
   const nodes = servers(network, count, chain(count));
   settle(network, nodes);
-  const user = (name: string, index: number, options: TestUserOptions = { bundles: true }) => {
+  const user = (name: string, index: number, options: TestUserOptions = { batches: true }) => {
     const user = new TestUser(network, name, options).at(nodes[index]!);
     network.run(50);
     return user;
@@ -29,7 +29,7 @@ function start(count: number) {
 const kindsOf = ({ deliveries }: TestUser) => deliveries.map(({ subtype }) => subtype);
 
 Deno.test({
-  name: "a bundle reaches whoever reads bundles as one, and everybody else as its messages",
+  name: "a batch reaches whoever reads batches as one, and everybody else as its messages",
   permissions: "none",
   fn() {
     const { network, nodes, user } = start(3);
@@ -55,14 +55,14 @@ Deno.test({
             );
           }
         }
-        assertEquals(kindsOf(newer), Array(times).fill(Bundle));
+        assertEquals(kindsOf(newer), Array(times).fill(Batch));
         assertEquals(kindsOf(older), Array(3 * times).fill(Plain));
         assertEquals(bare.text, "Ann: oneAnn: Ann: drei 🦊".repeat(times));
       }
       // From Ann, and then whole over every link.
       assertEquals(
         links.map(({ frame: { subtype, reserved } }) => `${subtype} ${reserved}`),
-        Array(6).fill([0, 1, 2].slice(0, at + 1).map((hops) => `${Bundle} ${hops}`)).flat(),
+        Array(6).fill([0, 1, 2].slice(0, at + 1).map((hops) => `${Batch} ${hops}`)).flat(),
       );
     }
     assertEquals([ann.receipts, ann.errors], [[], []]);
@@ -70,7 +70,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a bundle goes as single messages to a server that does not read bundles",
+  name: "a batch goes as single messages to a server that does not read batches",
   permissions: "none",
   fn() {
     const { network, nodes, user } = start(1);
@@ -87,13 +87,13 @@ Deno.test({
       assertEquals(frames.map(({ payload }) => readMessage(payload).id), ids);
       assertEquals(frames.map(({ payload }) => readMessage(payload).text), texts);
       assertEquals(frames.map(({ reserved }) => reserved), [1, 1]);
-      assertEquals(peer.got(FrameType.Message, Bundle), []);
+      assertEquals(peer.got(FrameType.Message, Batch), []);
     }
   },
 });
 
 Deno.test({
-  name: "a bundle for a user of a legacy server goes there message by message",
+  name: "a batch for a user of a legacy server goes there message by message",
   permissions: "none",
   fn() {
     const { network, nodes, user } = start(2);
@@ -114,11 +114,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a message is delivered once, whether it comes in a bundle, in two, or alone",
+  name: "a message is delivered once, whether it comes in a batch, in two, or alone",
   permissions: "none",
   fn() {
     for (const at of [0, 1]) {
-      for (const options of [{ bundles: true }, {}]) {
+      for (const options of [{ batches: true }, {}]) {
         const { network, user } = start(2);
         const ann = user("Ann", 0);
         const bob = user("Bob", at, options);
@@ -142,7 +142,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "each message of a bundle that nobody gets is refused by its id",
+  name: "each message of a batch that nobody gets is refused by its id",
   permissions: "none",
   fn() {
     const { network, user } = start(2);
@@ -151,7 +151,7 @@ Deno.test({
     network.run(50);
     assertEquals(ann.receipts.map(({ id }) => id), ids);
     assertEquals(ids.map((id) => ann.refusalOf(id)), Array(3).fill(ErrorCode.NoSuchUser));
-    // Once there is somebody of that name, the same bundle arrives.
+    // Once there is somebody of that name, the same batch arrives.
     const nobody = user("Nobody", 1);
     ann.sendBundle("Nobody", ["one", "two", "three"], { id: ids[0]! });
     network.run(50);
@@ -160,7 +160,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a bundle in another name is refused as a whole, to whoever it is",
+  name: "a batch in another name is refused as a whole, to whoever it is",
   permissions: "none",
   fn() {
     const { network, user } = start(2);
@@ -177,10 +177,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "bundles for a user who does not read are refused when 8 MiB wait, message by message",
+  name: "batches for a user who does not read are refused when 8 MiB wait, message by message",
   permissions: "none",
   fn() {
-    for (const options of [{ bundles: true }, {}]) {
+    for (const options of [{ batches: true }, {}]) {
       const { network, user } = start(2);
       const [ann, slow] = [user("Ann", 1), user("Slow", 0, options)];
       slow.connection!.pause();
@@ -200,7 +200,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a user who writes bundles to a slow one is held up, and the bundles stay whole",
+  name: "a user who writes batches to a slow one is held up, and the batches stay whole",
   permissions: "none",
   fn() {
     const { network, nodes, user } = start(1);
@@ -213,7 +213,7 @@ Deno.test({
     slow.connection!.resume();
     network.run(2_000);
     assert(!nodes[0]!.core.users.get("Ann")!.held);
-    assertEquals(kindsOf(slow), Array(100).fill(Bundle));
+    assertEquals(kindsOf(slow), Array(100).fill(Batch));
     assertEquals(ann.receipts, []);
   },
 });

@@ -19,7 +19,7 @@ const HIGH = 2 ** 32;
  * A table by 64 bits of hash, made with random factors, so that nobody can choose two ids with the same
  * ones; with the ids themselves it would be half as large again. Of one id there may be several places.
  */
-export class PlaceTable {
+export class OffsetTable {
   readonly #first: Int32Array;
   readonly #second: Int32Array;
   readonly #parts: (Part | undefined)[] = new Array(PARTS).fill(undefined);

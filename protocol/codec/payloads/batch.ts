@@ -1,6 +1,6 @@
 /**
  * Payload of type 3/4: many messages of one sender to one recipient, which nobody keeps. Two readers for
- * one layout, as for a single message: values for programs, positions for a server that passes a bundle on
+ * one layout, as for a single message: values for programs, positions for a server that passes a batch on
  * or takes it apart.
  *
  * @module
@@ -13,7 +13,7 @@ import { checkName, isAscii, isUtf8, readName, readText } from "../text.ts";
 import { HEX_DIGITS, isCounted, readUuidOf, UUID_TEXT_BYTES, uuidWords } from "../uuid.ts";
 
 /** Many messages of one sender to one recipient. */
-export interface Bundle {
+export interface Batch {
   /** The id of the first message: a counted one. Those behind it have the numbers that follow. */
   id: string;
   /** The name of the user who sent them. */
@@ -24,7 +24,7 @@ export interface Bundle {
   texts: readonly string[];
 }
 
-/** Messages in a bundle at most: whoever reads none gets them one by one, with all that stands beside a text. */
+/** Messages in a batch at most: whoever reads none gets them one by one, with all that stands beside a text. */
 export const MAX_BUNDLED = 4_096;
 
 const ID_BYTES = 16;
@@ -32,7 +32,7 @@ const ID_BYTES = 16;
 const FIXED_BYTES = ID_BYTES + 1 + 1 + 2;
 /** Bytes of a text's length. */
 const LENGTH_BYTES = 2;
-/** The shortest payload that can be a bundle: names of one byte, and one text without any. */
+/** The shortest payload that can be a batch: names of one byte, and one text without any. */
 const MIN_BYTES = FIXED_BYTES + 1 + 1 + LENGTH_BYTES;
 /** What stands beside names and text in a message of type 3/0. */
 const SINGLE_BYTES = UUID_TEXT_BYTES + 3;
@@ -44,7 +44,7 @@ const NUMBER_DIGITS = 8;
 const encoder = new TextEncoder();
 const words = new Int32Array(4);
 
-/** The longest text that a message of type 3/0, or one in a bundle, has room for: bytes of UTF-8. */
+/** The longest text that a message of type 3/0, or one in a batch, has room for: bytes of UTF-8. */
 export function maxTextBytes(sender: string, recipient: string): number {
   return MAX_PAYLOAD_BYTES - SINGLE_BYTES - encoder.encode(sender + recipient).length;
 }
@@ -69,23 +69,23 @@ export function checkTextBytes(text: string, recipient: string, most: number): v
  * @throws {NetlabError} {@linkcode ErrorCode.NameInvalid} for a name that is none,
  *   {@linkcode ErrorCode.TextTooLong} when the first text fits into no frame; nothing is written then.
  */
-export function writeBundle(
+export function writeBatch(
   out: FrameWriter,
-  { id, sender, recipient, texts }: Bundle,
+  { id, sender, recipient, texts }: Batch,
   hops = 0,
 ): number {
   checkName(sender);
   checkName(recipient);
-  if (texts.length === 0) throw new TypeError("Cannot send a bundle of no texts");
+  if (texts.length === 0) throw new TypeError("Cannot send a batch of no texts");
   const most = maxTextBytes(sender, recipient);
   const { bytes, lengths } = encode(texts, most);
   // The first one did not fit.
   if (lengths.length === 0) checkTextBytes(texts[0]!, recipient, most);
   uuidWords(id, words);
   if (!isCounted(words, 0) || (words[3]! >>> 0) + lengths.length > NUMBERS) {
-    throw new TypeError(`Cannot use ${JSON.stringify(id)} for a bundle: it does not count so far`);
+    throw new TypeError(`Cannot use ${JSON.stringify(id)} for a batch: it does not count so far`);
   }
-  out.begin(FrameType.Message, MessageKind.Bundle, hops);
+  out.begin(FrameType.Message, MessageKind.Batch, hops);
   out.uuid(id);
   out.shortText(sender);
   out.shortText(recipient);
@@ -129,8 +129,8 @@ function encode(
   return { bytes: all.subarray(0, at), lengths };
 }
 
-/** Where the fields of a bundle lie in a buffer. Positions, so that nothing is copied or decoded. */
-export class BundleFields {
+/** Where the fields of a batch lie in a buffer. Positions, so that nothing is copied or decoded. */
+export class BatchFields {
   /** The buffer. */
   bytes: Uint8Array = new Uint8Array(0);
   /** The same. */
@@ -153,7 +153,7 @@ export class BundleFields {
   texts = 0;
   /** End of the texts and of the payload. */
   end = 0;
-  /** Why it is no bundle, as the end of a sentence. */
+  /** Why it is no batch, as the end of a sentence. */
   fault = "";
 
   /**
@@ -161,7 +161,7 @@ export class BundleFields {
    * that every text is UTF-8. The names are whatever stands there, but for NULs: whoever uses them looks
    * them up.
    *
-   * @returns Whether it is a bundle; else {@linkcode BundleFields.fault} says why not.
+   * @returns Whether it is a batch; else {@linkcode BatchFields.fault} says why not.
    */
   find(bytes: Uint8Array, start: number, end: number): boolean {
     // One frame after the other lies in the same buffer.
@@ -195,13 +195,13 @@ export class BundleFields {
   }
 
   /**
-   * The same for whoever has no other use for what is no bundle.
+   * The same for whoever has no other use for what is no batch.
    *
    * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is none.
    */
   read(bytes: Uint8Array, start: number, end: number): this {
     if (this.find(bytes, start, end)) return this;
-    throw new ProtocolError(ErrorCode.Malformed, `Cannot read the bundle: ${this.fault}`);
+    throw new ProtocolError(ErrorCode.Malformed, `Cannot read the batch: ${this.fault}`);
   }
 
   #hasGoodTexts(): boolean {
@@ -245,8 +245,8 @@ function sum(view: DataView, start: number, count: number): number {
   return at < end ? sum + view.getUint16(at) : sum;
 }
 
-/** Writes each message of a bundle as a frame of its own, of type 3/0, with these hops. */
-export function takeApart(fields: BundleFields, out: FrameWriter, hops: number): void {
+/** Writes each message of a batch as a frame of its own, of type 3/0, with these hops. */
+export function takeApart(fields: BatchFields, out: FrameWriter, hops: number): void {
   const { bytes, view, idWords, count, lengths } = fields;
   const senderBytes = fields.senderEnd - fields.sender;
   const recipientBytes = fields.recipientEnd - fields.recipient;
@@ -273,17 +273,17 @@ export function takeApart(fields: BundleFields, out: FrameWriter, hops: number):
   }
 }
 
-/** Reads bundles one after the other, as the messages that they hold. */
-export class BundleReader {
-  /** Where everything lies in the bundle that was read last. */
-  readonly fields: BundleFields = new BundleFields();
+/** Reads batches one after the other, as the messages that they hold. */
+export class BatchReader {
+  /** Where everything lies in the batch that was read last. */
+  readonly fields: BatchFields = new BatchFields();
   /** Its sender. */
   sender = "";
   /** Its recipient. */
   recipient = "";
 
   /**
-   * Reads a bundle.
+   * Reads a batch.
    *
    * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is none,
    *   {@linkcode ErrorCode.NameInvalid} when a name in it is none.
@@ -321,10 +321,10 @@ export class BundleReader {
 /** The two hex digits of each byte. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-const reader = new BundleReader();
+const reader = new BatchReader();
 
-/** The bundle in a payload. Same errors as {@linkcode BundleReader.read}. */
-export function readBundle(payload: Uint8Array): Bundle {
+/** The batch in a payload. Same errors as {@linkcode BatchReader.read}. */
+export function readBatch(payload: Uint8Array): Batch {
   const { sender, recipient, fields } = reader.read({
     bytes: payload,
     start: 0,

@@ -1,12 +1,12 @@
 /**
- * Bundles beside the single messages that they stand for: what fits, what does not, and what is none.
+ * Batches beside the single messages that they stand for: what fits, what does not, and what is none.
  *
  * @module
  */
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import * as p from "@netlab/protocol";
 import fc from "fast-check";
-import { anyName, bundle } from "./arbitraries.ts";
+import { anyName, batch } from "./arbitraries.ts";
 import { framesIn } from "./layouts.ts";
 
 const FIRST = "0f1e2d3c-4b5a-8111-9222-33330000000a";
@@ -19,14 +19,14 @@ function idBehind(first: string, index: number): string {
   return first.slice(0, -8) + number.toString(16).padStart(8, "0");
 }
 
-/** The payload of a bundle, whatever is wrong with it. */
+/** The payload of a batch, whatever is wrong with it. */
 function payloadOf(
   { id = FIRST, sender = "Alice", recipient = "Bob", count = undefined as number | undefined },
   lengths: number[],
   texts: Uint8Array = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0)).fill(0x78),
 ): Uint8Array {
   const out = new p.FrameWriter();
-  out.begin(p.FrameType.Message, p.MessageKind.Bundle);
+  out.begin(p.FrameType.Message, p.MessageKind.Batch);
   out.uuid(id);
   out.shortText(sender);
   out.shortText(recipient);
@@ -38,18 +38,18 @@ function payloadOf(
 }
 
 Deno.test({
-  name: "bundle that is taken apart is its messages as single frames, with the hops",
+  name: "batch that is taken apart is its messages as single frames, with the hops",
   permissions: "none",
   fn() {
     fc.assert(
-      fc.property(bundle, fc.nat(40), fc.nat(20), (bundle, hops, before) => {
+      fc.property(batch, fc.nat(40), fc.nat(20), (batch, hops, before) => {
         const out = new p.FrameWriter();
-        assertStrictEquals(p.writeBundle(out, bundle), bundle.texts.length);
+        assertStrictEquals(p.writeBatch(out, batch), batch.texts.length);
         const payload = out.take().subarray(p.HEADER_BYTES);
         // Between bytes that change what it means if they are read.
         const bytes = new Uint8Array(payload.length + before + 9).fill(0xff);
         bytes.set(payload, before);
-        const fields = new p.BundleFields().read(bytes, before, before + payload.length);
+        const fields = new p.BatchFields().read(bytes, before, before + payload.length);
         p.takeApart(fields, out, hops);
         const singles = framesIn(out.take());
         assertEquals(
@@ -57,10 +57,10 @@ Deno.test({
             ...{ type, subtype, reserved },
             ...p.readMessage(payload),
           })),
-          bundle.texts.map((text, index) => ({
+          batch.texts.map((text, index) => ({
             ...{ type: p.FrameType.Message, subtype: p.MessageKind.Plain, reserved: hops },
-            ...{ id: idBehind(bundle.id, index), sender: bundle.sender },
-            ...{ recipient: bundle.recipient, text: text.toWellFormed() },
+            ...{ id: idBehind(batch.id, index), sender: batch.sender },
+            ...{ recipient: batch.recipient, text: text.toWellFormed() },
           })),
         );
       }),
@@ -69,7 +69,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "bundle writer takes as many texts as fit into a frame, all of them in the end",
+  name: "batch writer takes as many texts as fit into a frame, all of them in the end",
   permissions: "none",
   fn() {
     const lengths = fc.array(fc.oneof(fc.nat(40), fc.nat(30_000)), {
@@ -85,14 +85,14 @@ Deno.test({
         while (got.length < texts.length) {
           const out = new p.FrameWriter();
           const left = texts.slice(got.length);
-          const taken = p.writeBundle(out, {
+          const taken = p.writeBatch(out, {
             id: FIRST,
             sender: name,
             recipient: name,
             texts: left,
           });
           const [frame] = framesIn(out.take());
-          const read = p.readBundle(frame!.payload).texts;
+          const read = p.readBatch(frame!.payload).texts;
           assertStrictEquals(read.length, taken);
           assert(taken > 0);
           const next = left[taken];
@@ -109,13 +109,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "bundle writer takes the longest text and refuses one byte more, naming the limit",
+  name: "batch writer takes the longest text and refuses one byte more, naming the limit",
   permissions: "none",
   fn() {
     for (const name of ["Zoë", LONGEST_NAME]) {
       const write = (...texts: string[]) => {
         const out = new p.FrameWriter();
-        const taken = p.writeBundle(out, { id: FIRST, sender: name, recipient: name, texts });
+        const taken = p.writeBatch(out, { id: FIRST, sender: name, recipient: name, texts });
         return { taken, bytes: out.length };
       };
       const most = p.maxTextBytes(name, name);
@@ -133,18 +133,18 @@ Deno.test({
     const many = Array.from({ length: p.MAX_BUNDLED + 1 }, () => "");
     const out = new p.FrameWriter();
     const of = { id: FIRST, sender: "A", recipient: "B" };
-    assertStrictEquals(p.writeBundle(out, { ...of, texts: many }), p.MAX_BUNDLED);
+    assertStrictEquals(p.writeBatch(out, { ...of, texts: many }), p.MAX_BUNDLED);
   },
 });
 
 Deno.test({
-  name: "bundle writer refuses names, ids and numbers that are none, and leaves nothing behind",
+  name: "batch writer refuses names, ids and numbers that are none, and leaves nothing behind",
   permissions: "none",
   fn() {
     const out = new p.FrameWriter();
     const good = { id: FIRST, sender: "Alice", recipient: "Bob", texts: ["a", "b"] };
     for (const bad of [{ sender: "" }, { recipient: "a\0b" }, { sender: "x".repeat(256) }]) {
-      const error = assertThrows(() => p.writeBundle(out, { ...good, ...bad }), p.NetlabError);
+      const error = assertThrows(() => p.writeBatch(out, { ...good, ...bad }), p.NetlabError);
       assertStrictEquals(error.code, p.ErrorCode.NameInvalid);
     }
     for (
@@ -153,20 +153,20 @@ Deno.test({
         { id: crypto.randomUUID() },
         { id: FIRST.slice(0, -8) + "ffffffff" },
       ]
-    ) assertThrows(() => p.writeBundle(out, { ...good, ...bad }), TypeError);
+    ) assertThrows(() => p.writeBatch(out, { ...good, ...bad }), TypeError);
     assertStrictEquals(out.length, 0);
     // The last two numbers of a stream.
-    assertStrictEquals(p.writeBundle(out, { ...good, id: FIRST.slice(0, -8) + "fffffffe" }), 2);
+    assertStrictEquals(p.writeBatch(out, { ...good, id: FIRST.slice(0, -8) + "fffffffe" }), 2);
   },
 });
 
 Deno.test({
-  name: "bundle reader visits each message with its id, in text and in numbers",
+  name: "batch reader visits each message with its id, in text and in numbers",
   permissions: "none",
   fn() {
     const out = new p.FrameWriter();
     for (const first of [FIRST, FIRST.slice(0, -8) + "0001fffe", FIRST.slice(0, -8) + "fffffffc"]) {
-      p.writeBundle(out, {
+      p.writeBatch(out, {
         id: first,
         sender: "Zoë",
         recipient: "Bob",
@@ -174,7 +174,7 @@ Deno.test({
       });
       const [frame] = framesIn(out.take());
       const seen: string[] = [];
-      new p.BundleReader().read(frame!).forEach(({ id, sender, recipient, text }, words) => {
+      new p.BatchReader().read(frame!).forEach(({ id, sender, recipient, text }, words) => {
         assertStrictEquals(id, p.readUuidOf(words));
         assertEquals([sender, recipient], ["Zoë", "Bob"]);
         seen.push(`${id} ${text}`);
@@ -185,19 +185,19 @@ Deno.test({
 });
 
 Deno.test({
-  name: "texts in a bundle that end and begin with half a character stay apart",
+  name: "texts in a batch that end and begin with half a character stay apart",
   permissions: "none",
   fn() {
     const out = new p.FrameWriter();
     const texts = ["a\ud83e", "\udd8ab"];
-    p.writeBundle(out, { id: FIRST, sender: "A", recipient: "B", texts });
+    p.writeBatch(out, { id: FIRST, sender: "A", recipient: "B", texts });
     const [frame] = framesIn(out.take());
-    assertEquals(p.readBundle(frame!.payload).texts, ["a\ufffd", "\ufffdb"]);
+    assertEquals(p.readBatch(frame!.payload).texts, ["a\ufffd", "\ufffdb"]);
   },
 });
 
 Deno.test({
-  name: "bundle that breaks a rule is none, and the error says which rule",
+  name: "batch that breaks a rule is none, and the error says which rule",
   permissions: "none",
   fn() {
     const long = p.maxTextBytes("Alice", "Bob") + 1;
@@ -223,16 +223,16 @@ Deno.test({
       [payloadOf({}, [3], Uint8Array.of(0x78, 0xc3, 0x28)), /UTF-8/],
     ];
     for (const [payload, why] of cases) {
-      const error = assertThrows(() => p.readBundle(payload), p.ProtocolError);
+      const error = assertThrows(() => p.readBatch(payload), p.ProtocolError);
       assertStrictEquals(error.code, p.ErrorCode.Malformed);
       assert(why.test(error.message), error.message);
     }
     for (const names of [{ sender: "" }, { recipient: " Bob" }]) {
-      const error = assertThrows(() => p.readBundle(payloadOf(names, [1])), p.ProtocolError);
+      const error = assertThrows(() => p.readBatch(payloadOf(names, [1])), p.ProtocolError);
       assertStrictEquals(error.code, p.ErrorCode.NameInvalid);
     }
     for (const lengths of [[0], [long - 1], [0, 0, 0], new Array(p.MAX_BUNDLED).fill(1)]) {
-      assertStrictEquals(p.readBundle(payloadOf({}, lengths)).texts.length, lengths.length);
+      assertStrictEquals(p.readBatch(payloadOf({}, lengths)).texts.length, lengths.length);
     }
   },
 });

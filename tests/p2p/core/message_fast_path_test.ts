@@ -17,7 +17,7 @@ import {
   writePresenceChanges,
 } from "@netlab/protocol";
 import fc from "fast-check";
-import { FAR_SERVER, LaneNetwork, SESSION } from "./lane_network.ts";
+import { FAR_SERVER, LaneNetwork, SESSION } from "./fast_path_network.ts";
 
 const encoder = new TextEncoder();
 

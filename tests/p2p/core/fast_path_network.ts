@@ -1,6 +1,6 @@
 /**
  * One core and everybody around it, for tests of the lanes: four users who read frames, of whom two also
- * read bundles, two users who read text, and three servers with a user each, of which one reads bundles. Owns the parties and what they are written; what comes in is
+ * read batches, two users who read text, and three servers with a user each, of which one reads batches. Owns the parties and what they are written; what comes in is
  * for the tests to say.
  *
  * @module
@@ -10,7 +10,7 @@ import { type Link, type Port, RoutingCore } from "@netlab/p2p/core";
 import { silentLogger } from "@netlab/p2p";
 import {
   Ability,
-  BundleFields,
+  BatchFields,
   Capability,
   Frame,
   FrameType,
@@ -29,7 +29,7 @@ import {
   writePresenceSnapshot,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { giveBuffer, isShared, takeShareable } from "../../../protocol/transport/buffer_pool.ts";
+import { giveBuffer, isShared, takeShareable } from "../../../protocol/codec/buffer_pool.ts";
 import { SPARE_BYTES } from "../../../protocol/codec/words.ts";
 import { seeded } from "../../../lab/random.ts";
 
@@ -85,13 +85,13 @@ export class LaneNetwork {
     });
     for (const [number, name] of ["Ann", "Bo", "Cy", "Dee"].entries()) {
       const session = SESSION.slice(0, -1) + (number + 1);
-      const abilities = number < 2 ? 0 : Ability.Bundles;
+      const abilities = number < 2 ? 0 : Ability.Batches;
       this.#join(name, (out) => writeSessionRegistration(out, { session, name, abilities }));
     }
     for (const name of ["Text", "Тест"]) this.joinBare(name);
     this.#joinServer("peer", FAR_SERVER, "Far");
     this.#joinServer("other", OTHER_SERVER, "Off");
-    this.#joinServer("newer", NEWER_SERVER, "New", [Capability.Bundle]);
+    this.#joinServer("newer", NEWER_SERVER, "New", [Capability.Batch]);
     const names = ["Ann", "Bo", "Cy", "Dee", "Far", "New", "Off", "Text", "Тест"];
     assertEquals([...this.core.users.names()].sort(), names);
     for (const { out } of this.ports.values()) out.recycle(out.take());
@@ -162,7 +162,7 @@ export class LaneNetwork {
     return all;
   }
 
-  /** The same frame by frame, with bundles taken apart; hex, as far as it is frames. */
+  /** The same frame by frame, with batches taken apart; hex, as far as it is frames. */
   writtenApart(): Record<string, string> {
     const all: Record<string, string> = {};
     for (const [name, { out }] of this.ports) {
@@ -177,11 +177,11 @@ export class LaneNetwork {
 function apart(bytes: Uint8Array): string {
   const singles = new FrameWriter();
   const visit = (frame: Frame) => {
-    if (frame.type !== FrameType.Message || frame.subtype !== MessageKind.Bundle) {
+    if (frame.type !== FrameType.Message || frame.subtype !== MessageKind.Batch) {
       return singles.forward(frame, frame.reserved);
     }
     takeApart(
-      new BundleFields().read(frame.bytes, frame.start, frame.end),
+      new BatchFields().read(frame.bytes, frame.start, frame.end),
       singles,
       frame.reserved,
     );

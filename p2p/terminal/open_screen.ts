@@ -1,0 +1,35 @@
+/**
+ * Opens the screen of a conversation. Owns the choice between a terminal and plain lines.
+ *
+ * @module
+ */
+import { print } from "@netlab/terminal";
+import process from "node:process";
+import * as readline from "node:readline";
+import type { Screen } from "./screen.ts";
+import { TerminalScreen } from "./terminal_screen.ts";
+
+/**
+ * Opens standard input and output, as a terminal if both are one.
+ *
+ * @param name The name of the user, shown before the line that is being typed.
+ * @param typed Text that the person had typed before, to continue with.
+ */
+export function openScreen(name: string, typed = ""): Screen {
+  if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) return new TerminalScreen(name, typed);
+  const reader = readline.createInterface({ input: process.stdin, terminal: false });
+  const lines = reader[Symbol.asyncIterator]();
+  return {
+    interactive: false,
+    typed: "",
+    print,
+    pin(draw, lost) {
+      draw(80).forEach((line) => print(line));
+      return () => lost?.();
+    },
+    suggest: () => false,
+    close: () => reader.close(),
+    [Symbol.asyncIterator]: () => lines,
+    [Symbol.dispose]: () => reader.close(),
+  };
+}
