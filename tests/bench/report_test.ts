@@ -181,7 +181,8 @@ Deno.test({
   name: "a ratio of the guard falls below its bound when frames or bare text cost twice as much",
   permissions,
   fn: () => {
-    const before = { bare: 3_900, framed: 6_000, echoed: 6_500 };
+    // On the machine with the lowest ratios to echoed bytes; others have to lose more to be noticed.
+    const before = { bare: 1_625, framed: 3_000, echoed: 6_500 };
     const fallen = (subject: typeof before) =>
       RATIOS.filter(({ of, bound }) => of(subject) < bound).map(({ what }) => what);
     assertEquals(fallen(before), []);
