@@ -253,17 +253,21 @@ test("p2p client that was given only a legacy server learns of the others, and u
   const one = new LegacyServer();
   const two = new LegacyServer({ siblings: [one.port] });
   await using three = await P2pServer.listen({ peers: [two.address] });
-  await eventually("all know each other", () => one.known.size === 2 && two.known.size === 3);
+  // The first one may hear of the third at any time, from that one itself.
+  await eventually("all know each other", () => one.known.size >= 2 && two.known.size === 3);
   const states: ClientStatus[] = [];
   await using nina = await P2pClient.connect({
     name: "Nina",
     servers: [one.address],
     onStatus: (status) => states.push(status),
   });
-  assertEquals(nina.knownServers, [one.address, two.address]);
+  assertEquals(nina.knownServers.slice(0, 2), [one.address, two.address]);
   await one[Symbol.asyncDispose]();
-  await eventually("she is at the second one", () => nina.server === two.address);
-  // It knows the third one by now, and so does she.
+  await eventually(
+    "she is at another one",
+    () => nina.server === two.address || nina.server === three.address,
+  );
+  // The second one knows the third, and so does she.
   await eventually("the third is known", () => nina.knownServers.includes(three.address));
   await two[Symbol.asyncDispose]();
   await eventually("she is at the third one", () => nina.server === three.address);
