@@ -1,7 +1,7 @@
 /**
- * Kept messages at the server that keeps them: taken in, sent to where their recipient is, sent again
- * until somebody answers, and ended. Owns when that happens; what is kept is the mailbox's, and what
- * happens where a message arrives is the arrival's.
+ * Durable messages at the server that stores them: accepted, sent to the server of their recipient, sent
+ * again until somebody answers, and settled. Owns when that happens. The mailbox stores them, and
+ * `inbound.ts` handles them at the recipient's server.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Messages that nobody keeps, on their way: to a user of this server, to the next server, or back to
- * the sender as a reason why not. Owns who may send, the hop limit, and the hold on senders whose
+ * Routes ephemeral messages: to a user of this server, to the next server, to legacy servers, or back to
+ * the sender as a reason why not. Knows nothing of durable messages. Owns who may send, the hop limit, and the hold on senders whose
  * recipients do not keep up; knows nothing of how links come about.
  *
  * @module
