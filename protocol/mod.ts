@@ -8,7 +8,7 @@
  *
  * const out = new FrameWriter();
  * const id = crypto.randomUUID();
- * writeMessage(out, { id, sender: "Alice", recipient: "Bob", text: "Hello" }, MessageKind.Plain);
+ * writeMessage(out, { id, sender: "Alice", recipient: "Bob", text: "Hello" }, MessageKind.Ephemeral);
  *
  * const decoder = new FrameDecoder((frame) => readMessage(frame.payload).text); // "Hello"
  * decoder.push(out.take());

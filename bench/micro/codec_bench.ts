@@ -23,7 +23,7 @@ const message = {
   text: "x".repeat(64),
 };
 const writer = new FrameWriter();
-for (let i = 0; i < COUNT; i++) writeMessage(writer, message, MessageKind.WithReceipts);
+for (let i = 0; i < COUNT; i++) writeMessage(writer, message, MessageKind.Durable);
 const frames = writer.take().slice();
 const payload = frames.subarray(6, frames.length / COUNT);
 
@@ -44,7 +44,7 @@ Deno.bench(`decode ${COUNT} messages`, { group: "read" }, () => {
 
 const out = new FrameWriter();
 Deno.bench(`encode ${COUNT} messages`, { group: "write" }, () => {
-  for (let i = 0; i < COUNT; i++) writeMessage(out, message, MessageKind.WithReceipts);
+  for (let i = 0; i < COUNT; i++) writeMessage(out, message, MessageKind.Durable);
   out.recycle(out.take());
 });
 

@@ -7,7 +7,7 @@
 import {
   FrameWriter,
   isAscii,
-  isCounted,
+  isSequenceId,
   isUtf8,
   readUuidRow,
   readUuidWords,
@@ -45,7 +45,7 @@ Deno.bench(`read ${COUNT} ids of which nothing is known as a row`, { group: "ids
 Deno.bench(`read ${COUNT} ids of which nothing is known one by one`, { group: "ids" }, () => {
   for (let at = 0; at < texts.length; at += UUID_TEXT_BYTES) {
     readUuidWords(view, at, words);
-    isCounted(words, 0);
+    isSequenceId(words, 0);
   }
 });
 

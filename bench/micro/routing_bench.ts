@@ -16,8 +16,8 @@ import {
   type Receipt,
   ReceiptState,
   UserKind,
-  writeBareRegistration,
   writeBatch,
+  writeLegacyRegistration,
   writeLinkState,
   writeMessage,
   writePeerRegistration,
@@ -25,13 +25,13 @@ import {
   writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { type Link, MessageIds, type Port, RoutingCore } from "@netlab/p2p/core";
+import { type Connection, MessageIds, RoutingCore, type Transport } from "@netlab/p2p/core";
 import { silentLogger } from "@netlab/p2p";
 
 /** Messages in one iteration. */
 const COUNT = 1_000;
 
-class NoPort implements Port {
+class NoPort implements Transport {
   readonly out: FrameWriter = new FrameWriter();
   pause(): void {}
   resume(): void {}
@@ -49,7 +49,7 @@ const core = new RoutingCore({
   now: 0,
 });
 
-function join(register: (out: FrameWriter) => void): { link: Link; port: NoPort } {
+function join(register: (out: FrameWriter) => void): { link: Connection; port: NoPort } {
   const port = new NoPort();
   const link = core.accepted(port, "127.0.0.1");
   send(link, register);
@@ -57,7 +57,7 @@ function join(register: (out: FrameWriter) => void): { link: Link; port: NoPort 
   return { link, port };
 }
 
-function send(link: Link, write: (out: FrameWriter) => void): void {
+function send(link: Connection, write: (out: FrameWriter) => void): void {
   const out = new FrameWriter();
   write(out);
   new FrameDecoder((frame) => core.received(link, frame)).push(out.take());
@@ -70,7 +70,7 @@ const bob = join((out) => {
   const abilities = Ability.Batches;
   writeSessionRegistration(out, { session: session(), name: "Bob", abilities });
 });
-const bare = join((out) => writeBareRegistration(out, "Carol"));
+const bare = join((out) => writeLegacyRegistration(out, "Carol"));
 const peer = join((out) => {
   const server = crypto.randomUUID();
   const address = "127.0.0.1:5002";
@@ -106,7 +106,7 @@ function traffic(sender: string, recipient: string, kind: number, newId: () => s
     receipts.push({ id, state: ReceiptState.Delivered, code: 0, reason: "" });
   }
   const messages = out.take();
-  if (kind === MessageKind.Plain) return { messages, acknowledgements: new Uint8Array(0) };
+  if (kind === MessageKind.Ephemeral) return { messages, acknowledgements: new Uint8Array(0) };
   for (let at = 0; at < COUNT; at += MAX_RECEIPTS_PER_FRAME) {
     writeReceipts(out, receipts.slice(at, at + MAX_RECEIPTS_PER_FRAME));
   }
@@ -116,7 +116,7 @@ function traffic(sender: string, recipient: string, kind: number, newId: () => s
 const frame = new Frame();
 
 /** What came on one connection in one read; `byLane` is how servers take it. */
-function receive({ link }: { link: Link }, bytes: Uint8Array, byLane: boolean): void {
+function receive({ link }: { link: Connection }, bytes: Uint8Array, byLane: boolean): void {
   if (bytes.length === 0) return;
   const visit = (frame: Frame) => core.received(link, frame);
   const run = (bytes: Uint8Array, start: number, end: number) => core.run(link, bytes, start, end);
@@ -126,7 +126,7 @@ function receive({ link }: { link: Link }, bytes: Uint8Array, byLane: boolean): 
 
 /** From the sender's write to the end of all stories. */
 function route(
-  from: { link: Link },
+  from: { link: Connection },
   { messages, acknowledgements }: Traffic,
   byLane: boolean,
 ): void {
@@ -138,7 +138,7 @@ function route(
 const random = () => crypto.randomUUID();
 const ids = new MessageIds((bytes) => crypto.getRandomValues(bytes));
 const counted = () => ids.next();
-const { Batch, Plain, WithReceipts } = MessageKind;
+const { Batch, Ephemeral, Durable } = MessageKind;
 
 interface Case {
   what: string;
@@ -164,10 +164,10 @@ const cases: Case[] = [
   { what: "framed, counted ids, not by the lane", recipient: "Bob", newId: counted, byLane: false },
   { what: "in batches", recipient: "Bob", kind: Batch, newId: counted },
   { what: "in batches, as bare text", recipient: "Carol", kind: Batch, newId: counted },
-  { what: "framed, with receipts", recipient: "Bob", kind: WithReceipts, newId: counted },
+  { what: "framed, with receipts", recipient: "Bob", kind: Durable, newId: counted },
 ];
 for (
-  const { what, from = alice, sender = "Alice", recipient, kind = Plain, newId, byLane = true }
+  const { what, from = alice, sender = "Alice", recipient, kind = Ephemeral, newId, byLane = true }
     of cases
 ) {
   Deno.bench(`route ${COUNT} messages, ${what}`, { group: "route" }, (bench) => {

@@ -63,7 +63,7 @@ const ANSWER_MS = 15_000;
 /** The pace is kept at this interval: milliseconds. */
 const TICK_MS = 10;
 /** No more than this many messages of a user are under way at once: the network is at its limit. */
-const MAX_UNDER_WAY = 50;
+const MAX_IN_FLIGHT = 50;
 /** When nothing moved for this long, nothing more will come: milliseconds. */
 const QUIET_MS = 15_000;
 
@@ -129,7 +129,7 @@ export class Load implements AsyncDisposable {
   readonly #away = new Set<string>();
   readonly #offline = new Set<string>();
   readonly #sequences = new Map<string, number>();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<void>>();
   readonly #awaited = new Set<string>();
   readonly #awaitedPosts = new Set<string>();
   #posted = 0;
@@ -195,7 +195,7 @@ export class Load implements AsyncDisposable {
    */
   async settle(stop: AbortSignal): Promise<void> {
     this.#movedAt = performance.now();
-    const isDone = () => this.#underWay.size === 0 && this.#awaited.size === 0;
+    const isDone = () => this.#inFlight.size === 0 && this.#awaited.size === 0;
     const quietMs = () => {
       if (!isDone()) return QUIET_MS;
       return this.#awaitedPosts.size === 0 ? 0 : POSTS_QUIET_MS;
@@ -213,7 +213,7 @@ export class Load implements AsyncDisposable {
   /** Signs the users off. */
   async close(): Promise<void> {
     await Promise.all(this.#users.map(({ client }) => client.close()));
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inFlight);
     await this.#ways.disposeAsync();
   }
 
@@ -223,7 +223,7 @@ export class Load implements AsyncDisposable {
   }
 
   get #room(): number {
-    return this.#users.length * MAX_UNDER_WAY - this.#underWay.size;
+    return this.#users.length * MAX_IN_FLIGHT - this.#inFlight.size;
   }
 
   async #join(number: number): Promise<void> {
@@ -348,8 +348,8 @@ export class Load implements AsyncDisposable {
           this.#answered(id, "refused");
         } else this.counts.unanswered++;
       },
-    ).then(() => void this.#underWay.delete(sending));
-    this.#underWay.add(sending);
+    ).then(() => void this.#inFlight.delete(sending));
+    this.#inFlight.add(sending);
     if (this.counts.sent % POST_EVERY === 0) this.#postSome(sender, recipient);
   }
 

@@ -234,7 +234,7 @@ function statusLines(columns: number, { phase, rate, cluster, load, chaos }: Sce
   if (!cluster || !load || !chaos) return [];
   const { servers } = cluster;
   const { counts } = load;
-  const underWay = counts.sent - counts.accepted - counts.refused - counts.unanswered;
+  const inFlight = counts.sent - counts.accepted - counts.refused - counts.unanswered;
   const linked = servers.reduce((sum, { links }) => sum + links, 0) / 2;
   const field = (name: string, value: string) => `${dim(name)} ${value}`;
   return [
@@ -255,7 +255,7 @@ function statusLines(columns: number, { phase, rate, cluster, load, chaos }: Sce
     [
       ` ${field("refused", count(counts.refused))}`,
       field("unanswered", count(counts.unanswered)),
-      field("under way", count(underWay)),
+      field("under way", count(inFlight)),
       field("away", count(counts.away)),
       counts.offline > 0 ? yellow(`${counts.offline} users look for a server`) : "",
     ].join("   "),

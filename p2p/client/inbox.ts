@@ -39,7 +39,7 @@ export class Inbox {
 
   /** A message came. What comes after the close is kept for the next client of that name. */
   receive(incoming: Incoming): void {
-    if (this.#closing && incoming.isKept) return;
+    if (this.#closing && incoming.isDurable) return;
     this.#queue.push(incoming);
   }
 
@@ -54,7 +54,7 @@ export class Inbox {
    */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#queue.drop(({ isKept }) => isKept);
+    this.#queue.drop(({ isDurable }) => isDurable);
     // A loop that is in the middle of a message asks for the next one in this turn of the event loop, unless
     // it waits for something: the message is not to be delivered a second time for that.
     await new Promise<void>((resolve) => void setImmediate(resolve));
@@ -147,6 +147,6 @@ class Reader implements AsyncIterator<Message, undefined> {
     if (incoming === undefined) return;
     this.#handed = undefined;
     // Of what nobody keeps nobody hears; but what was taken before it does not wait any longer than it has to.
-    if (incoming.isKept || !more) this.#took(incoming, more);
+    if (incoming.isDurable || !more) this.#took(incoming, more);
   }
 }

@@ -24,9 +24,9 @@ import {
   readSessionWelcome,
   reasonOf,
   Registration,
-  writeBareRegistration,
   writeDisconnect,
   writeInformationRequest,
+  writeLegacyRegistration,
   writeSessionRegistration,
 } from "@netlab/protocol";
 import type { Outlet } from "../core/session/client_session.ts";
@@ -194,7 +194,7 @@ export class ServerConnection implements Outlet {
       this.legacy = true;
       await this.#listServers();
       this.#readText();
-      writeBareRegistration(this.out, name);
+      writeLegacyRegistration(this.out, name);
       return;
     }
     if (!this.#capabilities.has(Capability.Session)) {

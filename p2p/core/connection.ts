@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type NetlabError, NIL_UUID, writeError } from "@netlab/protocol/codec";
-import type { Port } from "./port.ts";
+import { type FrameWriter, type NetlabError, NIL_UUID, writeError } from "@netlab/protocol/codec";
+import type { Transport } from "./transport.ts";
 import { FailureDetector } from "./failure_detector.ts";
 
 /** What the party at the other end is. */
@@ -26,13 +26,13 @@ export type Role =
   | "courier";
 
 /** A writer is held up for one slow reader at most so long; then that reader's messages are refused. */
-export const MAX_HOLD_MS = 3_000;
+export const MAX_PAUSE_MS = 3_000;
 
 const encoder = new TextEncoder();
 const NONE: ReadonlySet<string> = new Set();
 
 /** One connection. */
-export class Link {
+export class Connection {
   /** What the party at the other end is. */
   role: Role = "stranger";
   /** Whether it reads bare text, not frames: it asked to be registered so. */
@@ -60,7 +60,7 @@ export class Link {
   /** Whether it did not write what waits in the time that others were held up for it. */
   overdue = false;
   /** Links whose reading is held up until this one has written what waits; none as a rule. */
-  heldUp: Set<Link> | undefined = undefined;
+  heldUp: Set<Connection> | undefined = undefined;
   // Thousands of users may be here who do nothing: what they do not need is not made.
   #name = "";
   #nameBytes: Uint8Array | undefined;
@@ -70,13 +70,13 @@ export class Link {
   /**
    * A connection of which nothing is known yet.
    *
-   * @param port The connection.
+   * @param transport What carries its bytes.
    * @param remoteHost The host at its other end, as it stands in addresses.
    * @param dialled The address that this server dialled, or `undefined` when the other side did.
    * @param now The time.
    */
   constructor(
-    readonly port: Port,
+    readonly transport: Transport,
     readonly remoteHost: string,
     readonly dialled: string | undefined,
     now: number,
@@ -117,23 +117,43 @@ export class Link {
     return this.#pulse ??= new FailureDetector();
   }
 
-  /** Reads nothing from it until {@linkcode Link.letGo}: its silence means nothing meanwhile. */
+  /** Reads nothing from it until {@linkcode Connection.letGo}: its silence means nothing meanwhile. */
   hold(now: number): void {
     if (!this.held) this.heldAt = now;
     this.held = true;
-    this.port.pause();
+    this.transport.pause();
   }
 
   /** Whether it has been held up for so long that those it writes to besides suffer. */
   isHeldTooLong(now: number): boolean {
-    return this.held && now - this.heldAt >= MAX_HOLD_MS;
+    return this.held && now - this.heldAt >= MAX_PAUSE_MS;
   }
 
   /** Reads on; the other side is not to be blamed for the silence until now. */
   letGo(now: number): void {
     this.held = false;
     this.heardAt = now;
-    this.port.resume();
+    this.transport.resume();
+  }
+
+  /** Where frames for the other side are written. */
+  get out(): FrameWriter {
+    return this.transport.out;
+  }
+
+  /** Lets pending bytes out and ends the writing half; what still comes in is handed over. */
+  end(): void {
+    void this.transport.end();
+  }
+
+  /** Lets pending bytes out and closes; what still comes in is dropped. */
+  close(): void {
+    void this.transport.close();
+  }
+
+  /** Closes at once. */
+  abort(): void {
+    this.transport.abort();
   }
 
   /** Whether a user has registered on it. */
@@ -151,8 +171,8 @@ export class Link {
 
   /** Tells the other side of an error in the form that it reads, and closes behind a fatal one. */
   tell(error: NetlabError): void {
-    if (this.readsText) this.port.out.raw(encoder.encode(`netlab: ${error.message}`));
-    else writeError(this.port.out, error);
-    if (error.fatal) void this.port.close();
+    if (this.readsText) this.out.raw(encoder.encode(`netlab: ${error.message}`));
+    else writeError(this.out, error);
+    if (error.fatal) this.close();
   }
 }

@@ -15,8 +15,8 @@ import {
   NIL_UUID,
   ProtocolError,
   readAnnouncement,
-  readBareName,
   readError,
+  readLegacyName,
   readSessionRegistration,
   ReceiptKind,
   Registration,
@@ -25,7 +25,7 @@ import {
 import type { Inbound } from "./durable/inbound.ts";
 import type { Outbound } from "./durable/outbound.ts";
 import type { LegacyServers } from "./legacy/legacy_servers.ts";
-import type { Link } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { ReceiptQueries } from "./durable/receipt_queries.ts";
 import type { Receipts } from "./durable/receipts.ts";
 import type { Router } from "./routing/router.ts";
@@ -63,29 +63,38 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
 
   /** Each type with its rule. */
   *[Symbol.iterator](): Iterator<[number, FrameRule]> {
-    const fromAnyone = (handle: (link: Link, frame: Frame) => void): FrameRule => ({
+    const fromAnyone = (handle: (connection: Connection, frame: Frame) => void): FrameRule => ({
       allowed: () => true,
       handle,
     });
     const toMesh: FrameRule = {
-      allowed: (link) => link.role === "peer",
-      handle: (link, frame) => this.#core.mesh.received(link, frame),
+      allowed: (connection) => connection.role === "peer",
+      handle: (connection, frame) => this.#core.mesh.received(connection, frame),
     };
-    yield [FrameType.InformationRequest, fromAnyone((link, frame) => this.#answer(link, frame))];
-    yield [FrameType.InformationResponse, fromAnyone((link, frame) => this.#learn(link, frame))];
-    yield [FrameType.Registration, fromAnyone((link, frame) => this.#register(link, frame))];
-    yield [FrameType.Message, fromAnyone((link, frame) => this.#message(link, frame))];
-    yield [FrameType.Error, fromAnyone((link, frame) => this.#hearError(link, frame))];
+    yield [
+      FrameType.InformationRequest,
+      fromAnyone((connection, frame) => this.#answer(connection, frame)),
+    ];
+    yield [
+      FrameType.InformationResponse,
+      fromAnyone((connection, frame) => this.#learn(connection, frame)),
+    ];
+    yield [
+      FrameType.Registration,
+      fromAnyone((connection, frame) => this.#register(connection, frame)),
+    ];
+    yield [FrameType.Message, fromAnyone((connection, frame) => this.#message(connection, frame))];
+    yield [FrameType.Error, fromAnyone((connection, frame) => this.#hearError(connection, frame))];
     yield [FrameType.Receipt, {
-      allowed: (link) => link.role === "peer" || link.role === "session",
-      handle: (link, frame) => this.#receipt(link, frame),
+      allowed: (connection) => connection.role === "peer" || connection.role === "session",
+      handle: (connection, frame) => this.#receipt(connection, frame),
     }];
     yield [FrameType.Presence, toMesh];
     yield [FrameType.LinkState, toMesh];
   }
 
-  #answer(link: Link, frame: Frame): void {
-    const { out } = link.port;
+  #answer(connection: Connection, frame: Frame): void {
+    const { out } = connection;
     switch (frame.subtype) {
       case Information.Servers:
         return writeInformationResponse(out, frame.subtype, this.#core.servers());
@@ -100,63 +109,68 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
   }
 
   /** An answer, or the announcement of a legacy server, which nobody asked for. */
-  #learn(link: Link, frame: Frame): void {
-    if (link.role === "probe" || link.role === "peer") this.#core.mesh.received(link, frame);
-    else if (link.role === "legacy") this.#parts.legacy.received(link, frame);
-    else if (link.role === "stranger" && frame.subtype === Information.Users) {
-      this.#core.mesh.discovery.announced(`${link.remoteHost}:${readAnnouncement(frame.payload)}`);
+  #learn(connection: Connection, frame: Frame): void {
+    if (connection.role === "probe" || connection.role === "peer") {
+      this.#core.mesh.received(connection, frame);
+    } else if (connection.role === "legacy") this.#parts.legacy.received(connection, frame);
+    else if (connection.role === "stranger" && frame.subtype === Information.Users) {
+      this.#core.mesh.discovery.announced(
+        `${connection.remoteHost}:${readAnnouncement(frame.payload)}`,
+      );
     }
   }
 
-  #register(link: Link, frame: Frame): void {
+  #register(connection: Connection, frame: Frame): void {
     switch (frame.subtype) {
-      case Registration.BareUser:
-        link.readsText ||= link.role === "stranger";
-        return this.#core.users.register(link, readBareName(frame.payload), NIL_UUID);
+      case Registration.LegacyUser:
+        connection.readsText ||= connection.role === "stranger";
+        return this.#core.users.register(connection, readLegacyName(frame.payload), NIL_UUID);
       case Registration.Session: {
         const { session, name, abilities = 0 } = readSessionRegistration(frame.payload);
         if (session === NIL_UUID) {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
-        if (link.role === "stranger") link.readsBatches = (abilities & Ability.Batches) !== 0;
-        return this.#core.users.register(link, name, session);
+        if (connection.role === "stranger") {
+          connection.readsBatches = (abilities & Ability.Batches) !== 0;
+        }
+        return this.#core.users.register(connection, name, session);
       }
       case Registration.Peer:
-        return this.#core.mesh.received(link, frame);
+        return this.#core.mesh.received(connection, frame);
       default:
         throw unknownType(frame);
     }
   }
 
-  #message(link: Link, frame: Frame): void {
-    const kept = frame.subtype === MessageKind.Kept || frame.subtype === MessageKind.HandedOver;
-    if (kept && link.role === "peer") {
-      this.#parts.arrival.received(link, frame);
-    } else if (frame.subtype === MessageKind.WithReceipts && link.role === "session") {
-      this.#parts.delivery.accept(link, frame);
-    } else if (frame.subtype === MessageKind.Plain || frame.subtype === MessageKind.WithReceipts) {
-      this.#parts.relay.message(link, frame);
+  #message(connection: Connection, frame: Frame): void {
+    const kept = frame.subtype === MessageKind.Outbound || frame.subtype === MessageKind.HandedOff;
+    if (kept && connection.role === "peer") {
+      this.#parts.arrival.received(connection, frame);
+    } else if (frame.subtype === MessageKind.Durable && connection.role === "session") {
+      this.#parts.delivery.accept(connection, frame);
+    } else if (frame.subtype === MessageKind.Ephemeral || frame.subtype === MessageKind.Durable) {
+      this.#parts.relay.message(connection, frame);
     } else if (frame.subtype === MessageKind.Batch) {
-      this.#parts.relay.batch(link, frame);
+      this.#parts.relay.batch(connection, frame);
     } else throw unknownType(frame);
   }
 
-  #receipt(link: Link, frame: Frame): void {
-    if (link.role === "session" && frame.subtype === ReceiptKind.ToUser) {
-      this.#parts.delivery.acknowledged(link, frame);
-    } else if (link.role === "peer" && frame.subtype === ReceiptKind.Relayed) {
+  #receipt(connection: Connection, frame: Frame): void {
+    if (connection.role === "session" && frame.subtype === ReceiptKind.ToUser) {
+      this.#parts.delivery.acknowledged(connection, frame);
+    } else if (connection.role === "peer" && frame.subtype === ReceiptKind.Relayed) {
       this.#parts.receipts.relayed(frame);
-    } else if (link.role === "peer" && frame.subtype === ReceiptKind.ToServer) {
-      this.#parts.delivery.serverReceipts(link, frame);
-    } else if (frame.subtype === ReceiptKind.Question) {
-      if (link.role === "peer") this.#parts.questions.relayed(link, frame);
-      else this.#parts.questions.asked(link, frame);
+    } else if (connection.role === "peer" && frame.subtype === ReceiptKind.ToServer) {
+      this.#parts.delivery.serverReceipts(connection, frame);
+    } else if (frame.subtype === ReceiptKind.Query) {
+      if (connection.role === "peer") this.#parts.questions.relayed(connection, frame);
+      else this.#parts.questions.asked(connection, frame);
     } else throw unknownType(frame);
   }
 
-  #hearError(link: Link, frame: Frame): void {
+  #hearError(connection: Connection, frame: Frame): void {
     const { code, message } = readError(frame);
-    const from = link.address || link.name || link.remoteHost;
+    const from = connection.address || connection.name || connection.remoteHost;
     this.#core.logger.warn("{from} says: {message}", {
       from,
       message: message.length > MAX_LOGGED ? `${message.slice(0, MAX_LOGGED)} …` : message,

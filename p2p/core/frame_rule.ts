@@ -5,7 +5,7 @@
  * @module
  */
 import type { Frame } from "@netlab/protocol/codec";
-import type { Link } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { Logger } from "./logger.ts";
 import type { Mesh } from "./mesh/mesh.ts";
 import type { Users } from "./users/registry.ts";
@@ -31,12 +31,12 @@ export interface FrameRule {
   /** What the server says it can do because of this rule: a word of `Capability`. */
   readonly capability?: string;
   /** Whether a frame of this type is taken from such a connection. */
-  allowed(link: Link): boolean;
+  allowed(connection: Connection): boolean;
   /**
    * Takes a frame; it is valid until this returns. A {@linkcode NetlabError} that it throws is told to
    * the other side, and ends the connection if it is fatal.
    */
-  handle(link: Link, frame: Frame, core: ServerCore): void;
+  handle(connection: Connection, frame: Frame, core: ServerCore): void;
   /** Time has passed; `now` is in milliseconds since 1970. */
   tick?(core: ServerCore, now: number): void;
 }

@@ -5,8 +5,8 @@
  * @module
  */
 import type { Logger } from "./logger.ts";
-import type { Link } from "./connection.ts";
-import type { Port } from "./port.ts";
+import type { Connection } from "./connection.ts";
+import type { Transport } from "./transport.ts";
 import type { MessageLog } from "./message_log.ts";
 
 /** What the core wants to hear about a connection that it asked for. */
@@ -18,7 +18,7 @@ export interface Dial {
    */
   readonly lingerMs?: number;
   /** It is there; the link under which its frames are to be handed over. */
-  connected(port: Port): Link;
+  connected(port: Transport): Connection;
   /** It could not be made; why, as the end of a sentence. */
   failed(reason: string): void;
 }

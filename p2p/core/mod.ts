@@ -19,7 +19,7 @@ export * from "./dispatch.ts";
 export * from "./frame_rule.ts";
 export * from "./routing/local_delivery.ts";
 export * from "./host.ts";
-export * from "./port.ts";
+export * from "./transport.ts";
 export * from "./dedup/id_table.ts";
 export * from "./session/incoming.ts";
 export * from "./connection.ts";

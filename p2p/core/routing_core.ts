@@ -27,8 +27,8 @@ import { OwnRules, unknownType } from "./dispatch.ts";
 import type { FrameRule, ServerCore } from "./frame_rule.ts";
 import { LocalDelivery } from "./routing/local_delivery.ts";
 import type { Context, Host } from "./host.ts";
-import type { Port } from "./port.ts";
-import { Link } from "./connection.ts";
+import type { Transport } from "./transport.ts";
+import { Connection } from "./connection.ts";
 import { everyLinkOne, type LinkCosts } from "./mesh/link_costs.ts";
 import { memoryStore, type MessageStore } from "./mailbox/message_store.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox/mailbox.ts";
@@ -44,7 +44,7 @@ import { Topology } from "./mesh/topology.ts";
 import { Users } from "./users/registry.ts";
 
 /** A connection that has not said who it is may be silent for this long: milliseconds. */
-const STRANGER_MS = 60_000;
+const UNREGISTERED_MS = 60_000;
 /** How often those are looked for: milliseconds. */
 const LOOK_EVERY_MS = 1_000;
 
@@ -103,17 +103,17 @@ export class RoutingCore implements ServerCore {
   readonly #mailbox: Mailbox;
   readonly #receipts: Receipts;
   readonly #delivery: Outbound;
-  readonly #takeover: Handoff;
+  readonly #handoff: Handoff;
   readonly #relay: Router;
-  readonly #lane: MessageFastPath;
+  readonly #messageFastPath: MessageFastPath;
   readonly #batches: BatchFastPath;
   /** By the names of recipients: their connections, or the links toward them. */
-  readonly #routes: NameTable<Link>;
+  readonly #routes: NameTable<Connection>;
   readonly #durable: boolean;
   readonly #rules: ReadonlyMap<number, FrameRule>;
-  readonly #accepted = new Set<Link>();
+  readonly #accepted = new Set<Connection>();
   readonly #changed = new Set<string>();
-  #waysChanged = false;
+  #routesChanged = false;
   #committing = false;
   #lookedAt = 0;
 
@@ -133,14 +133,14 @@ export class RoutingCore implements ServerCore {
         for (const { name } of users) this.#changed.add(name);
       },
       // Two halves of a network that find each other may both have users of one name.
-      waysChanged: () => {
-        this.#waysChanged = true;
+      routesChanged: () => {
+        this.#routesChanged = true;
         this.#routes.clear();
       },
       reachGrew: () => {
         for (const name of this.users.localNames()) this.#changed.add(name);
       },
-      foundLegacy: (link) => this.#legacy.adopt(link),
+      foundLegacy: (connection) => this.#legacy.adopt(connection),
     });
     const { mesh, topology } = this;
     const onChange = (name: string) => void this.#changed.add(name);
@@ -154,22 +154,22 @@ export class RoutingCore implements ServerCore {
     const receipts = new Receipts(context, users, mesh);
     const seen = new SeenMessages(factors, host.random);
     const localDelivery = new LocalDelivery(seen, factors, host.random);
-    const takeover = new Handoff(context, { mailbox, mesh, topology, receipts });
-    const parts = { mailbox, users, mesh, topology, localDelivery, legacy, receipts, takeover };
+    const handoff = new Handoff(context, { mailbox, mesh, topology, receipts });
+    const parts = { mailbox, users, mesh, topology, localDelivery, legacy, receipts, handoff };
     const arrival = new Inbound(context, { ...parts, onAnswers: () => this.#finish() });
     const delivery = new Outbound(context, { ...parts, arrival });
     this.users = users;
     this.#mailbox = mailbox;
     this.#receipts = receipts;
     this.#delivery = delivery;
-    this.#takeover = takeover;
+    this.#handoff = handoff;
     const questions = new ReceiptQueries(context, parts);
     this.#relay = new Router(context, {
       ...parts,
       routes: this.#routes,
-      takeSingles: (link, frames) => this.#takeSingles(link, frames),
+      takeSingles: (connection, frames) => this.#takeSingles(connection, frames),
     });
-    this.#lane = new MessageFastPath(this.#routes, seen);
+    this.#messageFastPath = new MessageFastPath(this.#routes, seen);
     this.#batches = new BatchFastPath(this.#routes, seen);
     const own = new OwnRules(this, { ...parts, relay: this.#relay, arrival, delivery, questions });
     this.#rules = new Map([...own, ...(options.rules ?? [])]);
@@ -224,8 +224,10 @@ export class RoutingCore implements ServerCore {
     this.#receipts.tick();
     if (now - this.#lookedAt >= LOOK_EVERY_MS) {
       this.#lookedAt = now;
-      for (const link of this.#accepted) {
-        if (link.role === "stranger" && now - link.heardAt > STRANGER_MS) void link.port.close();
+      for (const connection of this.#accepted) {
+        if (connection.role === "stranger" && now - connection.heardAt > UNREGISTERED_MS) {
+          connection.close();
+        }
       }
     }
     for (const rule of this.#rules.values()) rule.tick?.(this, this.#context.now);
@@ -233,10 +235,10 @@ export class RoutingCore implements ServerCore {
   }
 
   /** Somebody has connected; `remoteHost` is where from, as it stands in addresses. */
-  accepted(port: Port, remoteHost: string): Link {
-    const link = new Link(port, remoteHost, undefined, this.#context.now);
-    this.#accepted.add(link);
-    return link;
+  accepted(port: Transport, remoteHost: string): Connection {
+    const connection = new Connection(port, remoteHost, undefined, this.#context.now);
+    this.#accepted.add(connection);
+    return connection;
   }
 
   /**
@@ -244,28 +246,33 @@ export class RoutingCore implements ServerCore {
    * order; it may write wherever those stood. Returns where the first frame begins that it leaves to
    * {@linkcode RoutingCore.received}. To call it is faster than not to, and makes no other difference.
    */
-  run(link: Link, bytes: Uint8Array, start: number, end: number): number {
+  run(connection: Connection, bytes: Uint8Array, start: number, end: number): number {
     if (this.#context.messageLog.enabled) return start;
     let at = start;
     for (let before = -1; at > before;) {
       before = at;
-      at = this.#batches.run(link, bytes, this.#lane.run(link, bytes, at, end), end);
+      at = this.#batches.run(
+        connection,
+        bytes,
+        this.#messageFastPath.run(connection, bytes, at, end),
+        end,
+      );
     }
-    if (at > start) this.#heard(link);
+    if (at > start) this.#heard(connection);
     return at;
   }
 
   /** A frame came in; it is valid until this returns. */
-  received(link: Link, frame: Frame): void {
-    this.#heard(link);
+  received(connection: Connection, frame: Frame): void {
+    this.#heard(connection);
     try {
       const rule = this.#rules.get(frame.type);
       if (!rule) throw unknownType(frame);
-      if (!rule.allowed(link)) throw notAllowed(link, frame);
-      rule.handle(link, frame, this);
+      if (!rule.allowed(connection)) throw notAllowed(connection, frame);
+      rule.handle(connection, frame, this);
     } catch (error) {
       if (!(error instanceof NetlabError)) throw error;
-      this.#reject(link, error);
+      this.#reject(connection, error);
     }
   }
 
@@ -273,7 +280,7 @@ export class RoutingCore implements ServerCore {
   turn(): void {
     this.mesh.turn();
     // Who was a user of a server that is gone may be a legacy server's by now.
-    if (this.#waysChanged) this.#legacy.reachChanged();
+    if (this.#routesChanged) this.#legacy.reachChanged();
     if (this.#changed.size > 0) {
       this.#legacy.changed(this.#changed);
       const changed = [...this.#changed];
@@ -284,9 +291,9 @@ export class RoutingCore implements ServerCore {
         this.#receipts.userChanged(name);
       }
     }
-    if (this.#waysChanged) {
-      this.#waysChanged = false;
-      this.#delivery.waysChanged();
+    if (this.#routesChanged) {
+      this.#routesChanged = false;
+      this.#delivery.routesChanged();
     }
     this.#delivery.settle();
     if (!this.#durable) this.#delivery.commit();
@@ -306,26 +313,26 @@ export class RoutingCore implements ServerCore {
   }
 
   /** Nothing waits to be written on a connection any more. */
-  drained(link: Link): void {
-    if (link.heldUp) this.#relay.release(link);
+  drained(connection: Connection): void {
+    if (connection.heldUp) this.#relay.release(connection);
     this.#delivery.drained();
     this.#finish();
   }
 
   /** The other side broke the protocol, and the connection ends behind these last words. */
-  violated(link: Link, error: ProtocolError): void {
-    this.#reject(link, error);
+  violated(connection: Connection, error: ProtocolError): void {
+    this.#reject(connection, error);
   }
 
   /** A connection has ended, or its other side will send no more. Telling it twice does nothing. */
-  closed(link: Link): void {
+  closed(connection: Connection): void {
     // Most ends are told twice: of the half, and of the whole. Those that were dialled are few.
-    if (!this.#accepted.delete(link) && link.dialled === undefined) return;
-    this.#relay.release(link);
-    this.users.leave(link);
-    if (link.hasUnacknowledged) link.unacknowledged.clear();
-    this.mesh.closed(link);
-    this.#legacy.closed(link);
+    if (!this.#accepted.delete(connection) && connection.dialled === undefined) return;
+    this.#relay.release(connection);
+    this.users.leave(connection);
+    if (connection.hasUnacknowledged) connection.unacknowledged.clear();
+    this.mesh.closed(connection);
+    this.#legacy.closed(connection);
     this.turn();
   }
 
@@ -338,17 +345,19 @@ export class RoutingCore implements ServerCore {
     if (routes.length === 0) return;
     this.users.closed = true;
     const servers = routes.map(([server]) => this.topology.get(server)!.address);
-    for (const link of this.users.links()) {
-      if (link.role === "session") writePleaseMove(link.port.out, servers);
+    for (const connection of this.users.connections()) {
+      if (connection.role === "session") writePleaseMove(connection.out, servers);
     }
     this.#delivery.commit();
-    this.#takeover.begin();
+    this.#handoff.begin();
   }
 
   /** Whether nobody is left who could move, and nothing that could be handed over. */
   get isDrained(): boolean {
     if (!this.users.closed) return true;
-    for (const link of this.users.links()) if (link.role === "session") return false;
+    for (const connection of this.users.connections()) {
+      if (connection.role === "session") return false;
+    }
     return this.#mailbox.size === 0;
   }
 
@@ -359,9 +368,9 @@ export class RoutingCore implements ServerCore {
       `Cannot go on: the server ${this.#context.address} is closing`,
       { fatal: true },
     );
-    for (const link of [...this.#accepted]) {
-      if (link.role === "session") link.tell(error);
-      else void link.port.close();
+    for (const connection of [...this.#accepted]) {
+      if (connection.role === "session") connection.tell(error);
+      else connection.close();
     }
     this.mesh.close();
     this.#legacy.close();
@@ -395,39 +404,39 @@ export class RoutingCore implements ServerCore {
     this.#receipts.flush();
   }
 
-  #takeSingles(link: Link, frames: Uint8Array): void {
+  #takeSingles(connection: Connection, frames: Uint8Array): void {
     readFrames(
       frames,
       0,
       frames.length,
       MAX_PAYLOAD_BYTES,
       new Frame(),
-      (frame) => this.received(link, frame),
-      (bytes, start, end) => this.run(link, bytes, start, end),
+      (frame) => this.received(connection, frame),
+      (bytes, start, end) => this.run(connection, bytes, start, end),
     );
   }
 
-  #heard(link: Link): void {
-    link.heardAt = this.#context.now;
-    this.users.heard(link);
+  #heard(connection: Connection): void {
+    connection.heardAt = this.#context.now;
+    this.users.heard(connection);
   }
 
-  #reject(link: Link, error: NetlabError): void {
+  #reject(connection: Connection, error: NetlabError): void {
     // A server that sends what cannot be read is not to be trusted with more.
-    const fatal = error.fatal || (link.role === "peer" && error instanceof ProtocolError);
+    const fatal = error.fatal || (connection.role === "peer" && error instanceof ProtocolError);
     this.#context.logger.debug("refused what {from} sent: {message}", {
-      from: link.address || link.name || link.remoteHost,
+      from: connection.address || connection.name || connection.remoteHost,
       message: error.message,
       code: error.code,
     });
-    link.tell(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
+    connection.tell(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
   }
 }
 
-function notAllowed(link: Link, frame: Frame): NetlabError {
+function notAllowed(connection: Connection, frame: Frame): NetlabError {
   return new NetlabError(
     ErrorCode.NotRegistered,
     `Cannot take a frame of type ${frame.type}/${frame.subtype} from this connection: ` +
-      (link.isUser ? "it is for servers" : "it must register first"),
+      (connection.isUser ? "it is for servers" : "it must register first"),
   );
 }

@@ -16,7 +16,7 @@ import {
   ProtocolError,
   ReceiptCursor,
 } from "@netlab/protocol";
-import type { ReadyFrame } from "../core/routing/frame_run.ts";
+import type { WholeFrame } from "../core/routing/frame_run.ts";
 
 /** Bytes of the time. */
 const TIME_BYTES = 8;
@@ -31,7 +31,7 @@ const SHRINK_AT = 1 / 4;
 const MIN_SHRINK_BYTES = 4_096;
 
 /** A message that is to be written. */
-export interface Batchable extends ReadyFrame {
+export interface Batchable extends WholeFrame {
   /** When it was taken: milliseconds since 1970. */
   readonly acceptedAt: number;
 }
@@ -54,13 +54,13 @@ export interface BatchState {
  */
 export function stateWithout(
   state: BatchState,
-  messages: readonly (Pick<ReadyFrame, "start" | "end"> & { readonly place: number })[],
+  messages: readonly (Pick<WholeFrame, "start" | "end"> & { readonly offset: number })[],
   first: number,
 ): BatchState | undefined {
   const gone = state.gone.slice();
   let { left, leftBytes } = state;
-  for (const { place, start, end } of messages) {
-    const position = place - first;
+  for (const { offset, start, end } of messages) {
+    const position = offset - first;
     if (hasBit(gone, position)) continue;
     gone[position >>> 3]! |= 1 << (position & 7);
     left--;
@@ -75,7 +75,7 @@ export function isWasteful({ leftBytes, bytes }: BatchState): boolean {
 }
 
 /** Splits what is to be written into batches. */
-export function* inBatches<Message extends ReadyFrame>(
+export function* inBatches<Message extends WholeFrame>(
   messages: readonly Message[],
 ): Iterable<readonly Message[]> {
   let first = 0;
@@ -153,7 +153,7 @@ export function readBatch(
     if (value[start] === GAP) position += view.getUint16(start + 4);
     else {
       const isMessage = value[start] === FrameType.Message &&
-        value[start + 1] === MessageKind.WithReceipts;
+        value[start + 1] === MessageKind.Durable;
       if (!isMessage || end > value.length || position >= MAX_MESSAGES) throw noBatch();
       if (position >= from && !hasBit(gone, position)) {
         messages.push({ position, acceptedAt, bytes: value, start, end });

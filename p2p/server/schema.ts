@@ -100,7 +100,7 @@ function intoBatches(database: DatabaseSync): void {
 
 function frameOf(message: Uint8Array): Uint8Array {
   const out = new FrameWriter();
-  out.frame(FrameType.Message, MessageKind.WithReceipts, message);
+  out.frame(FrameType.Message, MessageKind.Durable, message);
   return out.take();
 }
 

@@ -16,8 +16,8 @@ import {
   type ProtocolError,
 } from "@netlab/protocol";
 import type { Dial } from "../core/host.ts";
-import type { Port } from "../core/port.ts";
-import type { Link } from "../core/connection.ts";
+import type { Transport } from "../core/transport.ts";
+import type { Connection } from "../core/connection.ts";
 import type { MessageStore } from "../core/mailbox/message_store.ts";
 import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
@@ -141,42 +141,46 @@ export class Sockets {
     this.#dials.add(dialling);
   }
 
-  #run(connection: FrameConnection & Port, link: Link): void {
+  #run(socket: FrameConnection & Transport, connection: Connection): void {
     this.#connections++;
-    connection.start(new Conversation(this.core, link, this.#gone));
+    socket.start(new Conversation(this.core, connection, this.#gone));
   }
 
   /** Made once, for all connections. */
-  readonly #gone = (link: Link, error: unknown): void => {
+  readonly #gone = (connection: Connection, error: unknown): void => {
     if (error !== undefined) {
-      const { remoteHost: host } = link;
+      const { remoteHost: host } = connection;
       this.#logger.debug("a connection to {host} broke: {error}", { host, error });
     }
     this.#connections--;
     if (this.#closed && this.#connections === 0) this.#allGone.resolve();
     this.core.setTime(now());
-    this.core.closed(link);
+    this.core.closed(connection);
   };
 }
 
 /** What the core hears of one connection. A class, since thousands of them may be there. */
 class Conversation implements FrameHandler {
   readonly #core: RoutingCore;
-  readonly #link: Link;
-  readonly #gone: (link: Link, error: unknown) => void;
+  readonly #connection: Connection;
+  readonly #gone: (connection: Connection, error: unknown) => void;
 
-  constructor(core: RoutingCore, link: Link, gone: (link: Link, error: unknown) => void) {
+  constructor(
+    core: RoutingCore,
+    connection: Connection,
+    gone: (connection: Connection, error: unknown) => void,
+  ) {
     this.#core = core;
-    this.#link = link;
+    this.#connection = connection;
     this.#gone = gone;
   }
 
   run(bytes: Uint8Array, start: number, end: number): number {
-    return this.#core.run(this.#link, bytes, start, end);
+    return this.#core.run(this.#connection, bytes, start, end);
   }
 
   frame(frame: Frame): void {
-    this.#core.received(this.#link, frame);
+    this.#core.received(this.#connection, frame);
   }
 
   turn(): void {
@@ -185,19 +189,19 @@ class Conversation implements FrameHandler {
   }
 
   ended(): void {
-    this.#core.closed(this.#link);
+    this.#core.closed(this.#connection);
   }
 
   violation(error: ProtocolError): void {
-    this.#core.violated(this.#link, error);
+    this.#core.violated(this.#connection, error);
   }
 
   drained(): void {
-    this.#core.drained(this.#link);
+    this.#core.drained(this.#connection);
   }
 
   closed(error: unknown): void {
-    this.#gone(this.#link, error);
+    this.#gone(this.#connection, error);
   }
 }
 

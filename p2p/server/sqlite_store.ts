@@ -150,9 +150,9 @@ export class SqliteStore implements MessageStore, Disposable {
   }
 
   /** What is at those places, which are in one batch. What cannot be read is logged and left out. */
-  read(place: number, count: number): StoredMessage[] {
-    const number = Math.floor(place / PLACES);
-    const from = place % PLACES;
+  read(offset: number, count: number): StoredMessage[] {
+    const number = Math.floor(offset / PLACES);
+    const from = offset % PLACES;
     try {
       const messages = this.#messages(number);
       const state = this.#stateOf(number);
@@ -200,8 +200,8 @@ export class SqliteStore implements MessageStore, Disposable {
         const state = wholeBatch(messages.length, value.length);
         afterwards.push(() => {
           this.#setState(number, state);
-          let place = number * PLACES;
-          for (const message of messages) message.place = place++;
+          let offset = number * PLACES;
+          for (const message of messages) message.offset = offset++;
         });
       }
       if (ends.length > 0) afterwards.push(this.#remember(ends));
@@ -305,8 +305,8 @@ function byBatch(messages: readonly StoredMessage[]): Map<number, StoredMessage[
   let last = 0;
   let its: StoredMessage[] = [];
   for (const message of messages) {
-    if (message.place === 0) continue;
-    const number = Math.floor(message.place / PLACES);
+    if (message.offset === 0) continue;
+    const number = Math.floor(message.offset / PLACES);
     if (number !== last) {
       last = number;
       its = batches.get(number) ?? [];
@@ -332,7 +332,7 @@ function loaded(number: number, message: BatchedMessage): StoredMessage {
     sender: readName(bytes, fields.sender, fields.senderEnd),
     recipient: readName(bytes, fields.recipient, fields.recipientEnd),
     ...{ bytes, start, end, acceptedAt },
-    place: number * PLACES + position,
+    offset: number * PLACES + position,
   };
 }
 

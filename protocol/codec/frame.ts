@@ -52,7 +52,7 @@ export const Information = {
 /** Subtypes of {@linkcode FrameType.Registration}. */
 export const Registration = {
   /** A user who reads bare text: every legacy client. */
-  BareUser: 1,
+  LegacyUser: 1,
   /** A user who reads frames. */
   Session: 2,
   /** A server, for a lasting link. */
@@ -62,13 +62,13 @@ export const Registration = {
 /** Subtypes of {@linkcode FrameType.Message}. */
 export const MessageKind = {
   /** The sender hears of it only when it fails. */
-  Plain: 0,
+  Ephemeral: 0,
   /** The sender wants receipts: the server keeps the message until its story has ended. */
-  WithReceipts: 1,
+  Durable: 1,
   /** Between servers: where it is kept and where it goes stand in front. */
-  Kept: 2,
+  Outbound: 2,
   /** Between servers: the same, and the server that it goes to is to keep it from now on. */
-  HandedOver: 3,
+  HandedOff: 3,
   /** Many messages of type 3/0 in one frame: only to who said that they read them. */
   Batch: 4,
 } as const;
@@ -92,7 +92,7 @@ export const ReceiptKind = {
   /** Between servers: about kept messages, to the server that keeps them. */
   ToServer: 2,
   /** Asks what became of messages whose sender did not hear how their story ended. */
-  Question: 3,
+  Query: 3,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Error}. */

@@ -114,12 +114,12 @@ function writeHex(number: number, view: DataView, at: number): void {
 }
 
 /** Whether an id, as four numbers of 32 bits from `at` on, carries a stream and a counter. */
-export function isCounted(words: Int32Array, at: number): boolean {
+export function isSequenceId(words: Int32Array, at: number): boolean {
   return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
 }
 
 /** The same of an id in text that begins at `at` in `view`, when it is one. */
-export function isCountedText(view: DataView, at: number): boolean {
+export function isSequenceIdText(view: DataView, at: number): boolean {
   if (view.getUint8(at + 14) !== 0x38) return false;
   // "8", "9", "a" or "b": of these letters, this bit makes small ones.
   const variant = view.getUint8(at + 19) | 0x20;

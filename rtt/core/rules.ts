@@ -12,10 +12,10 @@ import {
   type Frame,
   FrameType,
   NetlabError,
-  readBareName,
+  readLegacyName,
   readUuid,
 } from "@netlab/protocol/codec";
-import type { FrameRule, Link, LinkCosts, ServerCore } from "@netlab/p2p/core";
+import type { Connection, FrameRule, LinkCosts, ServerCore } from "@netlab/p2p/core";
 import { EchoTimes } from "./echo_times.ts";
 
 /** How often the time to each peer is measured: milliseconds; with the tick, once a second. */
@@ -38,7 +38,7 @@ const OWN_ECHO_BYTES = 16 + 4;
 
 /** What is known of the time to one peer. */
 interface LinkTime {
-  link: Link;
+  connection: Connection;
   /** The last measurements: milliseconds. */
   readonly times: number[];
   /** How many there were in all. */
@@ -77,33 +77,37 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 
   /** Answers an echo, or takes the time of an own one. */
-  handle(link: Link, frame: Frame, core: ServerCore): void {
-    const peer = link.role === "peer" ? this.#peers.get(link.server) : undefined;
+  handle(connection: Connection, frame: Frame, core: ServerCore): void {
+    const peer = connection.role === "peer" ? this.#peers.get(connection.server) : undefined;
     const bytes = frame.end - frame.start;
-    if (bytes === 0 && peer?.link === link) this.#measured(peer, undefined, core);
+    if (bytes === 0 && peer?.connection === connection) this.#measured(peer, undefined, core);
     else if (
-      link.role === "peer" && bytes === OWN_ECHO_BYTES &&
+      connection.role === "peer" && bytes === OWN_ECHO_BYTES &&
       readUuid(frame.bytes, frame.start) === core.id
     ) {
       const view = new DataView(frame.bytes.buffer, frame.bytes.byteOffset);
-      if (peer?.link === link) this.#measured(peer, view.getUint32(frame.end - 4), core);
-    } else link.port.out.forward(frame, 0);
+      if (peer?.connection === connection) {
+        this.#measured(peer, view.getUint32(frame.end - 4), core);
+      }
+    } else connection.out.forward(frame, 0);
   }
 
   /** Sends an echo to every peer that answers them: five at first, and then one a second. */
   tick(core: ServerCore): void {
     const now = this.#clock();
     const linked = new Set<string>();
-    for (const link of core.mesh.peers()) {
-      linked.add(link.server);
-      if (!link.capabilities.has(Capability.Echo)) continue;
-      let peer = this.#peers.get(link.server);
+    for (const connection of core.mesh.peers()) {
+      linked.add(connection.server);
+      if (!connection.capabilities.has(Capability.Echo)) continue;
+      let peer = this.#peers.get(connection.server);
       if (!peer) {
-        peer = { link, times: [], count: 0, echoes: new EchoTimes(), sentAt: -Infinity };
-        this.#peers.set(link.server, peer);
+        peer = { connection, times: [], count: 0, echoes: new EchoTimes(), sentAt: -Infinity };
+        this.#peers.set(connection.server, peer);
       }
       // Another link to the same server, most likely the same way: an echo on the old one is lost.
-      if (peer.link !== link) Object.assign(peer, { link, echoes: new EchoTimes() });
+      if (peer.connection !== connection) {
+        Object.assign(peer, { connection, echoes: new EchoTimes() });
+      }
       const waitMs = peer.echoes.outstanding > 0 ? LOST_MS : MEASURE_EVERY_MS;
       if (now - peer.sentAt >= waitMs) this.#send(peer, core, now);
     }
@@ -124,8 +128,8 @@ export class EchoRule implements FrameRule, LinkCosts {
    * no less than that. The lowest of ten measurements is steady: a rise counts when it lasts ten
    * seconds, a fall at once. `undefined` until the link was measured five times.
    */
-  of(link: Link): number | undefined {
-    const peer = this.#peers.get(link.server);
+  of(connection: Connection): number | undefined {
+    const peer = this.#peers.get(connection.server);
     if (!peer || peer.count < FIRST_MEASUREMENTS) return undefined;
     const steps = Math.max(1, Math.round(Math.min(...peer.times) * 1_000 / COST_STEP));
     return Math.min(steps * COST_STEP, MAX_COST);
@@ -140,7 +144,7 @@ export class EchoRule implements FrameRule, LinkCosts {
     const number = this.#number = (this.#number + 1) >>> 0;
     peer.echoes.sent(number, now);
     peer.sentAt = now;
-    const { out } = peer.link.port;
+    const { out } = peer.connection;
     out.begin(FrameType.Echo, 0);
     out.uuid(id);
     out.u32(number);
@@ -160,8 +164,8 @@ export class EchoRule implements FrameRule, LinkCosts {
     if (peer.count > FIRST_MEASUREMENTS) return;
     core.logger.info("{address} answers in {rttMs} ms", {
       event: "link.measured",
-      address: peer.link.address,
-      rttMs: this.rttMs(peer.link.server),
+      address: peer.connection.address,
+      rttMs: this.rttMs(peer.connection.server),
     });
   }
 }
@@ -177,15 +181,15 @@ export function rttRules(echo: EchoRule): ReadonlyMap<number, FrameRule> {
 /** Signs a user off: one who leaves, or one whose session has moved to another server. */
 const disconnectRule: FrameRule = {
   capability: Capability.Disconnect,
-  allowed: (link) => link.isUser,
-  handle(link, frame, core) {
-    const name = readBareName(frame.payload);
-    if (name !== link.name) {
+  allowed: (connection) => connection.isUser,
+  handle(connection, frame, core) {
+    const name = readLegacyName(frame.payload);
+    if (name !== connection.name) {
       throw new NetlabError(
         ErrorCode.SenderMismatch,
-        `Cannot sign ${name} off: this connection is registered as ${link.name}`,
+        `Cannot sign ${name} off: this connection is registered as ${connection.name}`,
       );
     }
-    core.users.signOff(link, frame.subtype === DisconnectKind.Moves);
+    core.users.signOff(connection, frame.subtype === DisconnectKind.Moves);
   },
 };

@@ -182,9 +182,9 @@ test("p2p client that is closed still gives what nobody keeps", async () => {
   const alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
   await using bob = await RawParty.register(server, "Bob");
   const message = { id: crypto.randomUUID(), sender: "Bob", recipient: "Alice", text: "Hello" };
-  writeMessage(bob.out, message, MessageKind.Plain);
+  writeMessage(bob.out, message, MessageKind.Ephemeral);
   // What comes behind it is delivered when it has come.
-  writeMessage(bob.out, { ...message, id: crypto.randomUUID() }, MessageKind.WithReceipts);
+  writeMessage(bob.out, { ...message, id: crypto.randomUUID() }, MessageKind.Durable);
   await bob.next(FrameType.Receipt);
   await alice.close();
   const inbox = new Inbox(alice);

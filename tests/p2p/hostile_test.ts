@@ -119,7 +119,7 @@ for (const [what, code, bytes] of fromUsers) {
     assertEquals([error.code, error.fatal], [code, false], error.message);
     await setting.check();
     const message = { id: ID, sender: "Mallory", recipient: "Mallory", text: "valid" };
-    writeMessage(party.out, message, MessageKind.Plain);
+    writeMessage(party.out, message, MessageKind.Ephemeral);
     await party.next(FrameType.Message);
     assertEquals(setting.server.localUsers().sort(), ["Alice", "Mallory"]);
   });

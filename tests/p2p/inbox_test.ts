@@ -11,8 +11,8 @@ class FakeSession {
   readonly acknowledged: number[][] = [];
   #taken: number[] = [];
 
-  take({ id0, isKept }: Incoming): number {
-    if (isKept) this.#taken.push(id0);
+  take({ id0, isDurable }: Incoming): number {
+    if (isDurable) this.#taken.push(id0);
     return this.#taken.length;
   }
 
@@ -23,18 +23,18 @@ class FakeSession {
 }
 
 /** An inbox with so many messages, numbered from 1. */
-function inboxWith(count: number, isKept = true) {
+function inboxWith(count: number, isDurable = true) {
   const session = new FakeSession();
   const inbox = new Inbox(session as unknown as ClientSession, () => {});
   let number = 0;
-  const receive = () => inbox.receive(incoming(++number, isKept));
+  const receive = () => inbox.receive(incoming(++number, isDurable));
   for (let i = 0; i < count; i++) receive();
   return { inbox, acknowledged: session.acknowledged, receive };
 }
 
-function incoming(number: number, isKept: boolean): Incoming {
+function incoming(number: number, isDurable: boolean): Incoming {
   const message = { text: `${number}` } as Message;
-  return new Incoming(message, Int32Array.of(number, 0, 0, 0), isKept);
+  return new Incoming(message, Int32Array.of(number, 0, 0, 0), isDurable);
 }
 
 function test(name: string, fn: () => Promise<void>): void {

@@ -64,7 +64,7 @@ for (const where of ["the same server", "another server"]) {
     {
       await using alice = await RawParty.register(first, "Alice", session);
       const message = { id, sender: "Alice", recipient: "Bob", text: "Hello" };
-      writeMessage(alice.out, message, MessageKind.WithReceipts);
+      writeMessage(alice.out, message, MessageKind.Durable);
       assertEquals(await heard(alice), [id, ReceiptState.Accepted]);
     }
     await eventually("Alice has gone", () => second.users().length === 0);

@@ -14,17 +14,20 @@ onDisk("database reads back what is at some places, whatever else was there", ()
   {
     using database = SqliteStore.open(at.path, at.logger);
     for (let i = 0; i < 300; i += 100) database.write(written.slice(i, i + 100), [], NONE);
-    const { place } = written[120]!;
-    assertEquals(contents(database.read(place, 50)), contents(written.slice(120, 170)));
-    assertEquals([...database.read(place, 50)].map(({ place }) => place - written[120]!.place), [
-      ...Array(50).keys(),
-    ]);
+    const { offset } = written[120]!;
+    assertEquals(contents(database.read(offset, 50)), contents(written.slice(120, 170)));
+    assertEquals(
+      [...database.read(offset, 50)].map(({ offset }) => offset - written[120]!.offset),
+      [
+        ...Array(50).keys(),
+      ],
+    );
   }
   using database = SqliteStore.open(at.path, at.logger);
   const all = [...database.load()];
   const isGone = (index: number) => index % 10 !== 0;
   const part = (from: number, to: number) =>
-    ids(database.read(all[from]!.place, all[to]!.place - all[from]!.place + 1));
+    ids(database.read(all[from]!.offset, all[to]!.offset - all[from]!.offset + 1));
   // Nine tenths of the first batch: it is written anew without them.
   for (let i = 0; i < 100; i++) if (isGone(i)) database.write([], [all[i]!], NONE);
   database.write([], all.slice(100, 200).filter((_, index) => isGone(index)), NONE);
@@ -41,14 +44,14 @@ onDisk("database reads back what is at some places, whatever else was there", ()
 onDisk("database gives no place a second time, though all that was there has gone", () => {
   using at = folder();
   using database = SqliteStore.open(at.path, at.logger);
-  const places = new Set<number>();
+  const offsets = new Set<number>();
   for (let round = 0; round < 3; round++) {
     const two = [message("1"), message("2")];
     database.write(two, [], NONE);
     database.write([], two, NONE);
-    for (const { place } of two) places.add(place);
+    for (const { offset } of two) offsets.add(offset);
   }
-  assertEquals(places.size, 6);
+  assertEquals(offsets.size, 6);
 });
 
 onDisk("database that cannot read back says so, leaves it where it is, and takes more", () => {
@@ -65,7 +68,7 @@ onDisk("database that cannot read back says so, leaves it where it is, and takes
   {
     using database = SqliteStore.open(at.path, at.logger);
     assertEquals(ids(database.load()), [two.id]);
-    assertEquals([...database.read(one.place, 1)], []);
+    assertEquals([...database.read(one.offset, 1)], []);
     assert(at.errors.some((error) => error.startsWith("storage.unreadable")), `${at.errors}`);
     database.write([three], [one, two], NONE);
     assertEquals(ids(database.load()), [three.id]);

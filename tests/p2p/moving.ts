@@ -27,14 +27,14 @@ export class Writer {
   #stopped = false;
   readonly #writing: Promise<unknown>;
 
-  constructor(client: P2pClient, recipient: string, underWay: number = UNDER_WAY) {
+  constructor(client: P2pClient, recipient: string, inFlight: number = UNDER_WAY) {
     const write = async () => {
       while (!this.#stopped) {
         await client.send(recipient, `${this.sent++}`);
         this.confirmed++;
       }
     };
-    this.#writing = Promise.all(Array.from({ length: underWay }, write));
+    this.#writing = Promise.all(Array.from({ length: inFlight }, write));
     this.#writing.catch(() => {});
   }
 

@@ -184,7 +184,7 @@ test("p2p client posts frame by frame to a server that takes no batches", async 
   for (const text of numbers(1_000)) await alice.post("Bob", text);
   await eventually("all has come", () => texts.length === 1_000);
   assertEquals(texts, numbers(1_000));
-  assertEquals([...kinds], [MessageKind.Plain]);
+  assertEquals([...kinds], [MessageKind.Ephemeral]);
 });
 
 test("p2p client posts to legacy users, and by way of legacy servers", async () => {

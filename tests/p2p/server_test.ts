@@ -144,7 +144,7 @@ test("p2p server forgets users as soon as their server goes", async () => {
   await eventually("Bob is forgotten", () => !stays.users().includes("Bob"), 1_000);
   await using carl = await RawParty.register(stays, "Carl");
   const message = { id: crypto.randomUUID(), sender: "Carl", recipient: "Bob", text: "Hello" };
-  writeMessage(carl.out, message, MessageKind.Plain);
+  writeMessage(carl.out, message, MessageKind.Ephemeral);
   const [receipt] = readReceipts((await carl.next(FrameType.Receipt)).payload);
   assertEquals([receipt?.id, receipt?.code], [message.id, ErrorCode.NoSuchUser]);
   await Promise.all([closing, bob.ended]);

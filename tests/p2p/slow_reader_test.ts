@@ -119,7 +119,7 @@ test("p2p server keeps no more than a bound for a user who writes but never read
   const before = memory();
   for (let number = 0; number < 6_000; number++) {
     const message = { id: crypto.randomUUID(), sender: "Flood", recipient: "Flood", text: TEXT };
-    writeMessage(flood.out, message, MessageKind.WithReceipts);
+    writeMessage(flood.out, message, MessageKind.Durable);
     if (number % 50 > 0) continue;
     await eventually("the server reads on", () => flood.out.length === 0);
     await bob.send("Bob", `${number}`);

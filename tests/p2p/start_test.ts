@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FrameWriter, MessageKind, writeBareRegistration, writeMessage } from "@netlab/protocol";
+import { FrameWriter, MessageKind, writeLegacyRegistration, writeMessage } from "@netlab/protocol";
 import { P2pServer } from "@netlab/p2p/server";
 import { freePorts } from "../processes.ts";
 import { socketTest as test, within } from "./network.ts";
@@ -26,9 +26,9 @@ function watchTimers(): { readonly setBy: string[] } & Disposable {
 
 test("p2p server sets no timer before its first message: Deno needs 20 ms for the first", async () => {
   const bytes = new FrameWriter();
-  writeBareRegistration(bytes, "Alice");
+  writeLegacyRegistration(bytes, "Alice");
   const message = { id: crypto.randomUUID(), sender: "Alice", recipient: "Alice", text: "Hello" };
-  writeMessage(bytes, message, MessageKind.Plain);
+  writeMessage(bytes, message, MessageKind.Ephemeral);
 
   using timers = watchTimers();
   const [nobody] = freePorts(1);

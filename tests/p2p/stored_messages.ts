@@ -46,10 +46,19 @@ export function folder(): Disposable & {
 export function message(text: string, recipient = "Bob"): StoredMessage {
   const id = crypto.randomUUID();
   const out = new FrameWriter();
-  writeMessage(out, { id, sender: "Zoë", recipient, text }, MessageKind.WithReceipts);
+  writeMessage(out, { id, sender: "Zoë", recipient, text }, MessageKind.Durable);
   const bytes = out.take();
   const acceptedAt = 1_800_000_000_123;
-  return { id, sender: "Zoë", recipient, acceptedAt, bytes, start: 0, end: bytes.length, place: 0 };
+  return {
+    id,
+    sender: "Zoë",
+    recipient,
+    acceptedAt,
+    bytes,
+    start: 0,
+    end: bytes.length,
+    offset: 0,
+  };
 }
 
 /** No ends of stories. */

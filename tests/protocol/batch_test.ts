@@ -58,7 +58,7 @@ Deno.test({
             ...p.readMessage(payload),
           })),
           batch.texts.map((text, index) => ({
-            ...{ type: p.FrameType.Message, subtype: p.MessageKind.Plain, reserved: hops },
+            ...{ type: p.FrameType.Message, subtype: p.MessageKind.Ephemeral, reserved: hops },
             ...{ id: idBehind(batch.id, index), sender: batch.sender },
             ...{ recipient: batch.recipient, text: text.toWellFormed() },
           })),

@@ -52,11 +52,11 @@ export const layouts: Readonly<Record<string, Layout>> = {
     read: (frame) => p.readAnnouncement(frame.payload),
     write: (out, port) => p.writeAnnouncement(out, port),
   },
-  bareRegistration: {
+  legacyRegistration: {
     type: FrameType.Registration,
-    subtypes: [p.Registration.BareUser],
-    read: (frame) => p.readBareName(frame.payload),
-    write: (out, name) => p.writeBareRegistration(out, name),
+    subtypes: [p.Registration.LegacyUser],
+    read: (frame) => p.readLegacyName(frame.payload),
+    write: (out, name) => p.writeLegacyRegistration(out, name),
   },
   sessionRegistration: {
     type: FrameType.Registration,
@@ -78,7 +78,7 @@ export const layouts: Readonly<Record<string, Layout>> = {
   },
   message: {
     type: FrameType.Message,
-    subtypes: [p.MessageKind.Plain, p.MessageKind.WithReceipts],
+    subtypes: [p.MessageKind.Ephemeral, p.MessageKind.Durable],
     read: (frame) => p.readMessage(frame.payload),
     write(out, value, subtype, reserved) {
       if (reserved === 0) return p.writeMessage(out, value, subtype);
@@ -88,18 +88,18 @@ export const layouts: Readonly<Record<string, Layout>> = {
       new p.FrameDecoder((frame) => out.forward(frame, reserved)).push(own.take());
     },
   },
-  keptMessage: {
+  outboundMessage: {
     type: FrameType.Message,
-    subtypes: [p.MessageKind.Kept, p.MessageKind.HandedOver],
+    subtypes: [p.MessageKind.Outbound, p.MessageKind.HandedOff],
     read(frame) {
-      const { message, ...ids } = p.readKeptMessage(frame.payload);
+      const { message, ...ids } = p.readOutboundMessage(frame.payload);
       return { ...ids, message: p.readMessage(message) };
     },
     write(out, { message, ...ids }, subtype, hops) {
       const own = new p.FrameWriter();
-      p.writeMessage(own, message, p.MessageKind.WithReceipts);
+      p.writeMessage(own, message, p.MessageKind.Durable);
       const kept = { ...ids, message: own.take().subarray(p.HEADER_BYTES) };
-      p.writeKeptMessage(out, kept, subtype, hops);
+      p.writeOutboundMessage(out, kept, subtype, hops);
     },
   },
   batch: {
@@ -117,7 +117,7 @@ export const layouts: Readonly<Record<string, Layout>> = {
   disconnect: {
     type: FrameType.Disconnect,
     subtypes: [p.DisconnectKind.Leaves, p.DisconnectKind.Moves],
-    read: (frame) => p.readBareName(frame.payload),
+    read: (frame) => p.readLegacyName(frame.payload),
     write: (out, name, subtype) => p.writeDisconnect(out, name, subtype),
   },
   pleaseMove: {
@@ -134,7 +134,7 @@ export const layouts: Readonly<Record<string, Layout>> = {
   },
   receiptQuestion: {
     type: FrameType.Receipt,
-    subtypes: [p.ReceiptKind.Question],
+    subtypes: [p.ReceiptKind.Query],
     read: (frame) => p.readReceiptQuery(frame.payload),
     write: (out, value, _, hops) => p.writeReceiptQuery(out, value, hops),
   },

@@ -37,12 +37,12 @@ Deno.test({
   name: "message writer takes the longest text and refuses one byte more, naming the limit",
   permissions: "none",
   fn() {
-    const { Plain, WithReceipts } = p.MessageKind;
+    const { Ephemeral, Durable } = p.MessageKind;
     const cases = [
-      ["Alice", "Bob", Plain, 65_535],
-      [LONGEST_NAME, LONGEST_NAME, Plain, 65_535],
+      ["Alice", "Bob", Ephemeral, 65_535],
+      [LONGEST_NAME, LONGEST_NAME, Ephemeral, 65_535],
       // Between servers 48 bytes stand in front of a message that is kept.
-      ["Alice", "Bob", WithReceipts, 65_487],
+      ["Alice", "Bob", Durable, 65_487],
     ] as const;
     for (const [sender, recipient, kind, limit] of cases) {
       const room = limit - 39 - sender.length - recipient.length;

@@ -40,7 +40,7 @@ function frameOf(bytes: Uint8Array): Frame {
 
 function written(message: Message): Uint8Array {
   const out = new FrameWriter();
-  writeMessage(out, message, MessageKind.Plain);
+  writeMessage(out, message, MessageKind.Ephemeral);
   return out.take();
 }
 
@@ -104,7 +104,7 @@ Deno.test({
           const out = new FrameWriter();
           const [id0, id1, id2, id3] = uuidWords(message.id, new Int32Array(4));
           const id = { id0: id0!, id1: id1!, id2: id2!, id3: id3! };
-          writeMessageWithId(out, id, message, MessageKind.Plain);
+          writeMessageWithId(out, id, message, MessageKind.Ephemeral);
           assertEquals(out.take(), written(message));
         }
       }),

@@ -278,7 +278,7 @@ Deno.test({
       assertStrictEquals(p.readUuidRow(view, starts, skip, ids.length, words), count);
       for (let i = 0; i < count; i++) {
         assertStrictEquals(p.readUuidOf(words.subarray(4 * i)), ids[i]!.toLowerCase());
-        assertStrictEquals(p.isCountedText(view, skip + 36 * i), p.isCounted(words, 4 * i));
+        assertStrictEquals(p.isSequenceIdText(view, skip + 36 * i), p.isSequenceId(words, 4 * i));
       }
     }));
   },

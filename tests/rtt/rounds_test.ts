@@ -17,7 +17,7 @@ function stateOf({ chooser }: Rounds, address: string) {
 }
 
 /** Echoes over a socket of its own, with nothing around them: what the prober is compared with. */
-class BareEchoes implements Disposable {
+class UnnumberedEchoes implements Disposable {
   readonly #conn: Deno.TcpConn;
 
   private constructor(conn: Deno.TcpConn) {
@@ -25,9 +25,9 @@ class BareEchoes implements Disposable {
     conn.setNoDelay(true);
   }
 
-  static async connect(address: string): Promise<BareEchoes> {
+  static async connect(address: string): Promise<UnnumberedEchoes> {
     const [hostname, port] = address.split(":") as [string, string];
-    return new BareEchoes(await Deno.connect({ hostname, port: Number(port) }));
+    return new UnnumberedEchoes(await Deno.connect({ hostname, port: Number(port) }));
   }
 
   /** How long one takes: milliseconds. */
@@ -49,7 +49,7 @@ test("measured time is within 1 ms or 5 % of what a bare echo takes over a slow 
     await using proxy = await FaultProxy.start({ target: server.address, seed: 1 });
     proxy.set({ toTarget: { latencyMs }, toClient: { latencyMs } });
     await using rounds = roundsOf(proxy.address);
-    using echoes = await BareEchoes.connect(proxy.address);
+    using echoes = await UnnumberedEchoes.connect(proxy.address);
     const added = 2 * latencyMs;
     const control: number[] = [];
     // The lowest of ten rounds: what else the machine does is to be seen in the mean, not here.

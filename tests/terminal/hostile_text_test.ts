@@ -65,7 +65,7 @@ const functions: Record<string, (text: string) => unknown> = {
   readCapabilities: (text) => protocol.readCapabilities(encode(text)),
   readLoad: (text) => protocol.readLoad(text.split("\0")),
   readAnnouncement: (text) => protocol.readAnnouncement(encode(text)),
-  readBareName: (text) => protocol.readBareName(encode(text)),
+  readLegacyName: (text) => protocol.readLegacyName(encode(text)),
   readError: (text) => protocol.readError(errorFrame(text)),
   readMessage: (text) => protocol.readMessage(encode(`${crypto.randomUUID()}\0A\0B\0${text}`)),
 };

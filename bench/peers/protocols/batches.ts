@@ -11,7 +11,7 @@ import {
   MAX_PAYLOAD_BYTES,
   MessageKind,
 } from "@netlab/protocol";
-import { BundleIds } from "./ids.ts";
+import { BatchIds } from "./ids.ts";
 import { ascii, type Batch, type Talk, text } from "./protocol.ts";
 
 const ID_BYTES = 16;
@@ -28,7 +28,7 @@ export function batches({ sender, receiver, size }: Talk, bytes: number, most: n
   const view = new DataView(all.buffer);
   for (let i = 0; i < messages; i++) view.setUint16(headBytes + 2 * i, size);
   for (let i = 0; i < messages; i++) all.set(ascii(text(size)), textsAt + i * size);
-  const ids = new BundleIds();
+  const ids = new BatchIds();
   /** Where the lengths end of which the head of a smaller frame took the place. */
   let covered = 0;
   return {

@@ -56,7 +56,7 @@ export class CountedIds implements IdWriter {
 }
 
 /** The same as 16 bytes, for batches: the digits behind the stream are new for each. */
-export class BundleIds {
+export class BatchIds {
   readonly #random = new Random();
   readonly #stream = this.#random.next(2).slice();
   #number = 0;

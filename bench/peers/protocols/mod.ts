@@ -6,7 +6,13 @@
 import { echo } from "./echo.ts";
 import { mqtt } from "./mqtt.ts";
 import { nats } from "./nats.ts";
-import { netlabBare, netlabBundle, netlabKept, netlabReceipts, netlabSession } from "./netlab.ts";
+import {
+  netlabBatch,
+  netlabDurable,
+  netlabLegacy,
+  netlabReceipts,
+  netlabSession,
+} from "./netlab.ts";
 import type { Protocol } from "./protocol.ts";
 import { redis, redisStream } from "./redis.ts";
 
@@ -14,11 +20,11 @@ export type { Batch, Counter, Exchange, Protocol, Talk } from "./protocol.ts";
 
 /** The protocols. */
 export const PROTOCOLS = {
-  "netlab-bare": netlabBare,
-  "netlab-batch": netlabBundle,
+  "netlab-bare": netlabLegacy,
+  "netlab-batch": netlabBatch,
   "netlab-session": netlabSession,
   "netlab-receipts": netlabReceipts,
-  "netlab-kept": netlabKept,
+  "netlab-kept": netlabDurable,
   "nats": nats,
   "redis": redis,
   "redis-stream": redisStream,

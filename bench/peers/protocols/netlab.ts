@@ -15,32 +15,32 @@ import {
   MessageKind,
   readError,
   Registration,
-  writeBareRegistration,
   writeInformationRequest,
+  writeLegacyRegistration,
   writeMessage,
   writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
 import { batches } from "./batches.ts";
 import { CountedIds, type IdWriter, RandomIds } from "./ids.ts";
-import { AcknowledgingCounter, BundleCounter, ReceiptCounter } from "./netlab_counters.ts";
+import { AcknowledgingCounter, BatchCounter, ReceiptCounter } from "./netlab_counters.ts";
 import { type Batch, type Exchange, FixedCounter, type Protocol } from "./protocol.ts";
 import { repeat, type Talk, text } from "./protocol.ts";
 
 /**
  * Users of bare text, as legacy clients have it: random ids, no receipts, deliveries are `sender: text`.
  */
-export const netlabBare: Protocol = {
+export const netlabLegacy: Protocol = {
   join: (name) => [{
     // A bare registration is not answered, a question is.
     send: frames((out) => {
-      writeBareRegistration(out, name);
+      writeLegacyRegistration(out, name);
       writeInformationRequest(out, Information.Capabilities);
     }),
     answered: (received) =>
       hasFrame(received, FrameType.InformationResponse, Information.Capabilities),
   }],
-  batch: (talk, bytes, most) => messages(talk, MessageKind.Plain, new RandomIds(), bytes, most),
+  batch: (talk, bytes, most) => messages(talk, MessageKind.Ephemeral, new RandomIds(), bytes, most),
   deliveries: ({ sender, size }) => new FixedCounter(sender.length + 2 + size),
   answers: () => undefined,
 };
@@ -49,11 +49,11 @@ export const netlabBare: Protocol = {
 const SIGN_OF_LIFE = frames((out) => writeReceipts(out, []));
 
 /** Sessions, which put as many messages as are ready into a frame; nobody keeps these. */
-export const netlabBundle: Protocol = {
+export const netlabBatch: Protocol = {
   join: joinSession,
   signOfLife: SIGN_OF_LIFE,
   batch: batches,
-  deliveries: () => new BundleCounter(),
+  deliveries: () => new BatchCounter(),
   answers: () => undefined,
 };
 
@@ -61,8 +61,9 @@ export const netlabBundle: Protocol = {
 export const netlabSession: Protocol = {
   join: joinSession,
   signOfLife: SIGN_OF_LIFE,
-  batch: (talk, bytes, most) => messages(talk, MessageKind.Plain, new CountedIds(), bytes, most),
-  deliveries: (talk) => new FixedCounter(message(talk, MessageKind.Plain).length),
+  batch: (talk, bytes, most) =>
+    messages(talk, MessageKind.Ephemeral, new CountedIds(), bytes, most),
+  deliveries: (talk) => new FixedCounter(message(talk, MessageKind.Ephemeral).length),
   answers: () => undefined,
 };
 
@@ -70,8 +71,7 @@ export const netlabSession: Protocol = {
 export const netlabReceipts: Protocol = {
   join: joinSession,
   signOfLife: SIGN_OF_LIFE,
-  batch: (talk, bytes, most) =>
-    messages(talk, MessageKind.WithReceipts, new CountedIds(), bytes, most),
+  batch: (talk, bytes, most) => messages(talk, MessageKind.Durable, new CountedIds(), bytes, most),
   deliveries: () => new AcknowledgingCounter(),
   answers: () => new ReceiptCounter(),
   // Accepted, and delivered.
@@ -79,11 +79,10 @@ export const netlabReceipts: Protocol = {
 };
 
 /** Messages for somebody who is not there: each is kept, and `accepted` when it is safe. */
-export const netlabKept: Protocol = {
+export const netlabDurable: Protocol = {
   join: joinSession,
   signOfLife: SIGN_OF_LIFE,
-  batch: (talk, bytes, most) =>
-    messages(talk, MessageKind.WithReceipts, new CountedIds(), bytes, most),
+  batch: (talk, bytes, most) => messages(talk, MessageKind.Durable, new CountedIds(), bytes, most),
   deliveries: () => undefined,
   answers: () => new ReceiptCounter(),
 };

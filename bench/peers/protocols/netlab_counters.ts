@@ -51,7 +51,7 @@ const ID_BYTES = 16;
 const HEAD_BYTES = HEADER_BYTES + ID_BYTES + 2 * (1 + 255) + 2;
 
 /** Counts messages alone and in batches, without a look at the texts. */
-export class BundleCounter implements Counter {
+export class BatchCounter implements Counter {
   /** The beginning of a frame that came in pieces. */
   readonly #head = new Uint8Array(HEAD_BYTES);
   #headBytes = 0;

@@ -224,7 +224,7 @@ class WaysRun {
   ): void {
     const start = this.#network.now;
     // What changed before is not to count.
-    this.#waysChanged();
+    this.#routesChanged();
     this.#frames = this.#bytes = 0;
     make();
     let last = start;
@@ -239,7 +239,7 @@ class WaysRun {
     };
     while (!quiet()) {
       this.#network.run(STEP_MS);
-      if (!this.#waysChanged()) continue;
+      if (!this.#routesChanged()) continue;
       last = this.#network.now;
       [frames, bytes] = [this.#frames, this.#bytes];
     }
@@ -253,7 +253,7 @@ class WaysRun {
     }
   }
 
-  #waysChanged(): boolean {
+  #routesChanged(): boolean {
     let changed = false;
     for (const [index, { core }] of this.#nodes.entries()) {
       const seen = this.#seenRoutes[index]!;

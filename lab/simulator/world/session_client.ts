@@ -14,8 +14,8 @@ import {
   Information,
   type Message,
   NetlabError,
-  readBareName,
   readError,
+  readLegacyName,
   readServers,
   uuidWords,
   writeDisconnect,
@@ -47,7 +47,7 @@ export const disconnectRules: ReadonlyMap<number, FrameRule> = new Map([[FrameTy
   capability: Capability.Disconnect,
   allowed: (link) => link.isUser,
   handle(link, frame, core) {
-    if (readBareName(frame.payload) !== link.name) return;
+    if (readLegacyName(frame.payload) !== link.name) return;
     core.users.signOff(link, frame.subtype === DisconnectKind.Moves);
   },
 }]]);
@@ -113,9 +113,9 @@ export class SessionClient {
     );
     this.#session = new ClientSession(
       (incoming) => {
-        const { message, isKept } = incoming;
+        const { message, isDurable } = incoming;
         const { sender, text } = message;
-        const id = isKept ? message.id : text;
+        const id = isDurable ? message.id : text;
         this.#onEvent({ kind: "seen", at: network.now, id, sender, recipient: name });
         this.messages.push(message);
         this.#untaken.push(incoming);

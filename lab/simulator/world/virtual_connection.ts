@@ -1,12 +1,12 @@
 /**
- * One end of a connection between two parties of a {@linkcode VirtualNetwork}: a `Port` that behaves
+ * One end of a connection between two parties of a {@linkcode VirtualNetwork}: a `Transport` that behaves
  * as `FrameConnection` does, over a pipe in memory. Owns the pipe's bound, what is under way on it, and
  * how the two halves end; knows nothing of what frames mean.
  *
  * @module
  */
 import { type Frame, FrameDecoder, FrameWriter, ProtocolError } from "@netlab/protocol";
-import type { Port } from "@netlab/p2p/core";
+import type { Transport } from "@netlab/p2p/core";
 
 /** What a connection needs of the network that it is on. */
 export interface Wire {
@@ -58,7 +58,7 @@ const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const LINGER_MS = 1_000;
 
 /** One end of a connection. */
-export class VirtualConnection implements Port {
+export class VirtualConnection implements Transport {
   readonly out: FrameWriter;
   /** The party that this end belongs to. */
   readonly party: string;

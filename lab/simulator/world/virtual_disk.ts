@@ -24,7 +24,7 @@ export class VirtualDisk implements MessageStore {
   readonly #late: ((sync: () => void) => void) | undefined;
   #synced: State = { messages: new Map(), ends: [] };
   #written: State = { messages: new Map(), ends: [] };
-  #lastPlace = 0;
+  #lastOffset = 0;
 
   /**
    * An empty disk. `late` makes it a broken one, which says that messages are safe before they are: it
@@ -46,9 +46,9 @@ export class VirtualDisk implements MessageStore {
   }
 
   /** What is there now, synced or not. */
-  read(place: number, count: number): StoredMessage[] {
-    const places = Array.from({ length: count }, (_, index) => place + index);
-    return places.flatMap((place) => this.#written.messages.get(place) ?? []);
+  read(offset: number, count: number): StoredMessage[] {
+    const offsets = Array.from({ length: count }, (_, index) => offset + index);
+    return offsets.flatMap((offset) => this.#written.messages.get(offset) ?? []);
   }
 
   /** How stories ended, as far as is left after a crash. */
@@ -63,11 +63,11 @@ export class VirtualDisk implements MessageStore {
     ends: Uint8Array,
   ): void {
     const { messages } = this.#written;
-    for (const { place } of removed) messages.delete(place);
+    for (const { offset } of removed) messages.delete(offset);
     for (const message of added) {
       const { id, sender, recipient, bytes, start, end, acceptedAt } = message;
-      const place = message.place = ++this.#lastPlace;
-      messages.set(place, { id, sender, recipient, bytes, start, end, acceptedAt, place });
+      const offset = message.offset = ++this.#lastOffset;
+      messages.set(offset, { id, sender, recipient, bytes, start, end, acceptedAt, offset });
     }
     this.#written.ends.push(...readReceipts(ends));
     const state = copy(this.#written);

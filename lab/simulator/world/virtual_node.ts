@@ -5,8 +5,8 @@
  * @module
  */
 import {
+  type Connection,
   type FrameRule,
-  type Link,
   type LinkCosts,
   type Logger,
   type MailboxLimits,
@@ -135,7 +135,7 @@ export class VirtualNode {
   }
 
   /** Its link to another. */
-  linkTo({ address }: VirtualNode): Link | undefined {
+  linkTo({ address }: VirtualNode): Connection | undefined {
     return [...this.core.mesh.peers()].find((link) => link.address === address);
   }
 
@@ -144,7 +144,7 @@ export class VirtualNode {
     return this.#connections.size;
   }
 
-  #run(connection: VirtualConnection, link: Link): void {
+  #run(connection: VirtualConnection, link: Connection): void {
     const { core } = this;
     this.#connections.add(connection);
     connection.start({

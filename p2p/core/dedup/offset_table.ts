@@ -44,23 +44,23 @@ export class OffsetTable {
     if (!part) return 0;
     const second = hashOfId(this.#second, words[0]!, words[1]!, words[2]!, words[3]!);
     const slot = part.find(first, second, 0);
-    return slot < 0 ? 0 : part.placeAt(slot);
+    return slot < 0 ? 0 : part.offsetAt(slot);
   }
 
   /** A message is at `place`, which is not 0. */
-  add({ id0, id1, id2, id3 }: MessageId, place: number): void {
+  add({ id0, id1, id2, id3 }: MessageId, offset: number): void {
     const first = hashOfId(this.#first, id0, id1, id2, id3);
     const second = hashOfId(this.#second, id0, id1, id2, id3);
     const part = this.#parts[partOf(first)] ??= new Part();
-    part.add(first, second, place);
+    part.add(first, second, offset);
     this.#size++;
   }
 
   /** The message with that id is at `place` no more; whether it was. */
-  delete({ id0, id1, id2, id3 }: MessageId, place: number): boolean {
+  delete({ id0, id1, id2, id3 }: MessageId, offset: number): boolean {
     const first = hashOfId(this.#first, id0, id1, id2, id3);
     const part = this.#parts[partOf(first)];
-    const slot = part?.find(first, hashOfId(this.#second, id0, id1, id2, id3), place) ?? -1;
+    const slot = part?.find(first, hashOfId(this.#second, id0, id1, id2, id3), offset) ?? -1;
     if (slot < 0) return false;
     part!.delete(slot);
     this.#size--;
@@ -68,9 +68,9 @@ export class OffsetTable {
   }
 
   /** Nothing is at those places any more, which takes a look at all there are; how many there were. */
-  deleteAt(place: number, count: number): number {
+  deleteAt(offset: number, count: number): number {
     const before = this.#size;
-    for (const part of this.#parts) this.#size -= part?.deleteAt(place, count) ?? 0;
+    for (const part of this.#parts) this.#size -= part?.deleteAt(offset, count) ?? 0;
     return before - this.#size;
   }
 }
@@ -86,25 +86,25 @@ class Part {
   #words = new Int32Array(WORDS * FIRST_SLOTS);
   #size = 0;
 
-  placeAt(slot: number): number {
+  offsetAt(slot: number): number {
     const words = this.#words;
     return words[WORDS * slot + 3]! * HIGH + (words[WORDS * slot + 2]! >>> 0);
   }
 
   /** The slot with those hashes and that place, or, when `place` is 0, any; negative when there is none. */
-  find(first: number, second: number, place: number): number {
+  find(first: number, second: number, offset: number): number {
     const words = this.#words;
     const mask = this.#slots - 1;
     for (let slot = this.#home(first); words[WORDS * slot] !== 0; slot = (slot + 1) & mask) {
       if (words[WORDS * slot] !== first || words[WORDS * slot + 1] !== second) continue;
-      if (place === 0 || place === this.placeAt(slot)) return slot;
+      if (offset === 0 || offset === this.offsetAt(slot)) return slot;
     }
     return -1;
   }
 
-  add(first: number, second: number, place: number): void {
+  add(first: number, second: number, offset: number): void {
     if (4 * this.#size >= 3 * this.#slots) this.#resize(2 * this.#slots);
-    this.#put(first, second, place | 0, Math.floor(place / HIGH));
+    this.#put(first, second, offset | 0, Math.floor(offset / HIGH));
     this.#size++;
   }
 
@@ -123,11 +123,11 @@ class Part {
     if (16 * this.#size < this.#slots && this.#slots > FIRST_SLOTS) this.#resize(this.#slots / 2);
   }
 
-  deleteAt(place: number, count: number): number {
+  deleteAt(offset: number, count: number): number {
     const hashes: [number, number, number][] = [];
     for (let slot = 0; slot < this.#slots; slot++) {
-      const its = this.placeAt(slot);
-      if (this.#words[WORDS * slot] === 0 || its < place || its >= place + count) continue;
+      const its = this.offsetAt(slot);
+      if (this.#words[WORDS * slot] === 0 || its < offset || its >= offset + count) continue;
       hashes.push([this.#words[WORDS * slot]!, this.#words[WORDS * slot + 1]!, its]);
     }
     for (const its of hashes) this.delete(this.find(...its));

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type BatchFields, isCounted, type Message } from "@netlab/protocol/codec";
+import { type BatchFields, isSequenceId, type Message } from "@netlab/protocol/codec";
 import { SenderStreams } from "./sequence_ids.ts";
 import { SeenIds } from "./seen_ids.ts";
 
@@ -23,7 +23,7 @@ export class ReceivedIds {
    * @param words Its id, as four numbers of 32 bits, big-endian.
    */
   add({ id, sender }: Message, words: Int32Array, now: number): boolean {
-    const isNew = isCounted(words, 0)
+    const isNew = isSequenceId(words, 0)
       ? this.#streamsOf(sender).get(words, 0).add(words[3]! >>> 0)
       : undefined;
     if (isNew !== undefined) return isNew;

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Stream, Streams } from "./sequence_ids.ts";
-import { type BatchFields, isCounted } from "@netlab/protocol/codec";
+import { type BatchFields, isSequenceId } from "@netlab/protocol/codec";
 import type { NameFactors } from "./name_table.ts";
 import { SeenTable } from "./seen_table.ts";
 
@@ -24,7 +24,7 @@ export class SeenMessages {
 
   /** Remembers the message of a sender; whether it was not remembered before. */
   add(words: Int32Array, at: number, bytes: Uint8Array, sender: number, end: number): boolean {
-    const stream = isCounted(words, at)
+    const stream = isSequenceId(words, at)
       ? this.streams.get(words, at, bytes, sender, end)
       : undefined;
     return stream ? this.addTo(stream, words, at) : this.table.add(words, at);
@@ -38,7 +38,7 @@ export class SeenMessages {
 
   /** Whether the message of a sender is remembered. */
   has(words: Int32Array, at: number, bytes: Uint8Array, sender: number, end: number): boolean {
-    const stream = isCounted(words, at)
+    const stream = isSequenceId(words, at)
       ? this.streams.get(words, at, bytes, sender, end)
       : undefined;
     return stream?.includes(words[at + 3]! >>> 0) || this.table.has(words, at);

@@ -8,19 +8,19 @@
 import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import { IdTable } from "../dedup/id_table.ts";
 
-/** Those that are withheld for one user. */
+/** Those that are deferred for one user. */
 class Waiting {
   /** By id: there may be another copy of a message in memory later. */
   readonly byId = new IdTable<MailboxEntry>();
-  /** In the order in which they came, with some that are withheld no more. */
+  /** In the order in which they came, with some that are deferred no more. */
   inOrder: MailboxEntry[] = [];
 
-  /** Takes those that are withheld no more out of the order, when they are many. */
+  /** Takes those that are deferred no more out of the order, when they are many. */
   tidy(): void {
     if (this.inOrder.length > 2 * this.byId.size + FEW) this.inOrder = [...this.entries()];
   }
 
-  /** Those that are withheld, in order. */
+  /** Those that are deferred, in order. */
   *entries(): Iterable<MailboxEntry> {
     for (const entry of this.inOrder) if (this.byId.has(entry)) yield entry;
   }

@@ -11,7 +11,7 @@ import {
   MessageKind,
   NIL_UUID,
   readName,
-  writeKeptMessage,
+  writeOutboundMessage,
 } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
 import type { MailboxEntry, RecipientQueue } from "../mailbox/recipient_queue.ts";
@@ -19,13 +19,13 @@ import type { Mailbox } from "../mailbox/mailbox.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Receipts } from "./receipts.ts";
 import { accepted, refused } from "../receipt.ts";
-import { HOLD_UP_BYTES } from "../routing/router.ts";
+import { PAUSE_BYTES } from "../routing/router.ts";
 import type { Topology } from "../mesh/topology.ts";
 
 /** A message that was handed over and not heard of for this long is handed over again: milliseconds. */
 const ANSWER_MS = 10_000;
 
-/** The parts of a core that a takeover works with. */
+/** The parts of a core that a handoff works with. */
 export interface HandoffParts {
   /** What is kept. */
   readonly mailbox: Mailbox;
@@ -37,7 +37,7 @@ export interface HandoffParts {
   readonly receipts: Receipts;
 }
 
-/** A message that is to go to the heir. */
+/** A message that is to go to the successor. */
 interface Leaving {
   readonly entry: MailboxEntry;
   /** The id of the one before it for the same recipient; nil for the first. */
@@ -54,7 +54,7 @@ export class Handoff {
   readonly #lastTaken = new Map<string, Map<string, string>>();
   #isLeaving = false;
   /** The server that is to keep what this one kept. */
-  #heir: string | undefined;
+  #successor: string | undefined;
   #leaving: Leaving[] = [];
   /** When each was handed over and not heard of since: milliseconds. */
   #sentAt = new WeakMap<MailboxEntry, number>();
@@ -92,29 +92,29 @@ export class Handoff {
 
   /** Hands over as much as the link takes for now. */
   resume(): void {
-    const heir = this.#heir;
-    const out = heir === undefined ? undefined : this.#parts.mesh.toward(heir)?.port.out;
-    while (out && this.#leaving.length > 0 && out.length <= HOLD_UP_BYTES) {
+    const successor = this.#successor;
+    const out = successor === undefined ? undefined : this.#parts.mesh.nextHop(successor)?.out;
+    while (out && this.#leaving.length > 0 && out.length <= PAUSE_BYTES) {
       const { entry, previous } = this.#leaving.shift()!;
       this.#sentAt.set(entry, this.#context.now);
       const { message } = entry;
-      const kept = { origin: this.#context.id, destination: heir!, previous, message };
-      writeKeptMessage(out, kept, MessageKind.HandedOver, 1);
+      const kept = { origin: this.#context.id, destination: successor!, previous, message };
+      writeOutboundMessage(out, kept, MessageKind.HandedOff, 1);
     }
   }
 
-  /** The heir has a message safe: when it was the last in memory of its box, others are read back. */
-  accepted(box: RecipientQueue): void {
-    if (!this.#isLeaving || box.first || !box.hasWaiting) return;
-    this.#gatherFrom(box);
+  /** The successor has a message safe: when it was the last in memory of its queue, others are read back. */
+  accepted(queue: RecipientQueue): void {
+    if (!this.#isLeaving || queue.first || !queue.hasWaiting) return;
+    this.#gatherFrom(queue);
     this.resume();
   }
 
-  /** The heir did not take a message: it is handed over again, and those behind it. */
+  /** The successor did not take a message: it is handed over again, and those behind it. */
   refused(entry: MailboxEntry): void {
     if (!this.#isLeaving) return;
     this.#leaving = [];
-    for (const other of entry.box.entries()) {
+    for (const other of entry.queue.entries()) {
       this.#sentAt.delete(other);
     }
   }
@@ -158,22 +158,22 @@ export class Handoff {
   /** The nearest server that is within reach; another one than before has heard of nothing. */
   #choose(): void {
     const { topology } = this.#parts;
-    if (this.#heir !== undefined && topology.reaches(this.#heir)) return;
+    if (this.#successor !== undefined && topology.reaches(this.#successor)) return;
     const [nearest] = [...topology.routes()].sort(([, a], [, b]) => a.cost - b.cost);
-    this.#heir = nearest?.[0];
+    this.#successor = nearest?.[0];
     this.#leaving = [];
     this.#sentAt = new WeakMap();
   }
 
   #gather(): void {
-    for (const box of this.#parts.mailbox.boxes()) this.#gatherFrom(box);
+    for (const queue of this.#parts.mailbox.queues()) this.#gatherFrom(queue);
   }
 
   /** What is in memory; when that is nothing, some of what is not. */
-  #gatherFrom(box: RecipientQueue): void {
-    if (!box.first) this.#parts.mailbox.next(box);
+  #gatherFrom(queue: RecipientQueue): void {
+    if (!queue.first) this.#parts.mailbox.next(queue);
     let previous = NIL_UUID;
-    for (const entry of box.entries()) {
+    for (const entry of queue.entries()) {
       const sentAt = this.#sentAt.get(entry) ?? -Infinity;
       if (this.#context.now - sentAt >= ANSWER_MS) this.#leaving.push({ entry, previous });
       previous = entry.id;

@@ -12,15 +12,15 @@ import {
   messageId,
   MessageKind,
   NIL_UUID,
-  readKeptMessage,
   readName,
+  readOutboundMessage,
   readUuidOf,
   type Receipt,
 } from "@netlab/protocol/codec";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";
 import type { LocalDelivery } from "../routing/local_delivery.ts";
 import type { Context } from "../host.ts";
-import type { Link } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import { HERE, toLegacy } from "../message_log.ts";
@@ -45,7 +45,7 @@ export interface InboundParts {
   /** Answers go out here. */
   readonly receipts: Receipts;
   /** Messages that another server wants to keep no more. */
-  readonly takeover: Handoff;
+  readonly handoff: Handoff;
   /** Answers were given while nothing came in: somebody has to send them. */
   readonly onAnswers: () => void;
 }
@@ -77,24 +77,24 @@ export class Inbound {
   }
 
   /** A kept message came from another server. */
-  received(link: Link, frame: Frame): void {
-    const { mesh, takeover } = this.#parts;
-    const { origin, destination, previous, message } = readKeptMessage(frame.payload);
+  received(connection: Connection, frame: Frame): void {
+    const { mesh, handoff } = this.#parts;
+    const { origin, destination, previous, message } = readOutboundMessage(frame.payload);
     const fields = this.#fields.read(message, 0, message.length);
     if (destination === this.#context.id) {
-      if (frame.subtype === MessageKind.Kept) {
+      if (frame.subtype === MessageKind.Outbound) {
         const recipient = readName(message, fields.recipient, fields.recipientEnd);
         const id = messageId(fields);
         return this.deliver({ id, recipient, fields, previous, origin });
       }
-      return takeover.take(fields, previous, origin);
+      return handoff.take(fields, previous, origin);
     }
     const hops = frame.reserved + 1;
-    const next = mesh.toward(destination);
+    const next = mesh.nextHop(destination);
     // Who keeps it hears that the way is gone, and sends it again over another.
-    if (!next || next === link || hops > MAX_HOPS) return;
-    if (next.port.out.length <= REFUSE_BYTES) {
-      next.port.out.forward(frame, hops);
+    if (!next || next === connection || hops > MAX_HOPS) return;
+    if (next.out.length <= REFUSE_BYTES) {
+      next.out.forward(frame, hops);
       return this.#context.messageLog.message(fields, next.address);
     }
     const id = messageId(fields);
@@ -115,9 +115,9 @@ export class Inbound {
         const reason = "one before it has to come again";
         return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, reason));
       }
-      if (user.port.out.length <= REFUSE_BYTES) {
+      if (user.out.length <= REFUSE_BYTES) {
         const own = mailbox.inMemory(fields.idWords);
-        const isThere = own?.sentTo !== undefined && own.box.handedTo === user;
+        const isThere = own?.sentTo !== undefined && own.queue.handedTo === user;
         const { now, messageLog } = this.#context;
         if (origin !== this.#context.id) messageLog.message(fields, HERE);
         if (localDelivery.kept(user, fields, origin, isThere, now)) this.#answer(origin, sent(id));
@@ -141,9 +141,9 @@ export class Inbound {
   }
 
   /** A user of this server has taken the message with that id: 16 bytes as four numbers. */
-  acknowledged(link: Link, idWords: Int32Array): void {
+  acknowledged(connection: Connection, idWords: Int32Array): void {
     const id = readUuidOf(idWords);
-    for (const origin of this.#parts.localDelivery.acknowledged(link, id)) {
+    for (const origin of this.#parts.localDelivery.acknowledged(connection, id)) {
       this.#answer(origin, delivered(id));
     }
   }

@@ -8,7 +8,7 @@
 import { type Frame, NIL_UUID, readReceiptQuery, writeReceiptQuery } from "@netlab/protocol/codec";
 import type { LocalDelivery } from "../routing/local_delivery.ts";
 import type { Context } from "../host.ts";
-import type { Link } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import type { Receipts } from "./receipts.ts";
@@ -40,25 +40,25 @@ export class ReceiptQueries {
   }
 
   /** A user of this server asks about messages of theirs: all servers within reach are asked. */
-  asked(link: Link, frame: Frame): void {
+  asked(connection: Connection, frame: Frame): void {
     const { mesh, topology } = this.#parts;
     const { ids } = readReceiptQuery(frame.payload);
-    const user = link.name;
+    const user = connection.name;
     const open = this.#answer(user, ids);
     if (open.length === 0) return;
     for (const to of topology.routes().keys()) {
-      const next = mesh.toward(to);
-      if (next) writeReceiptQuery(next.port.out, { to, user, ids: open }, 1);
+      const next = mesh.nextHop(to);
+      if (next) writeReceiptQuery(next.out, { to, user, ids: open }, 1);
     }
   }
 
   /** Another server asks for a user of its own. */
-  relayed(link: Link, frame: Frame): void {
+  relayed(connection: Connection, frame: Frame): void {
     const { to, user, ids } = readReceiptQuery(frame.payload);
     if (to === this.#context.id) return void this.#answer(user, ids);
-    const next = to === NIL_UUID ? undefined : this.#parts.mesh.toward(to);
+    const next = to === NIL_UUID ? undefined : this.#parts.mesh.nextHop(to);
     const hops = frame.reserved + 1;
-    if (next && next !== link && hops <= MAX_HOPS) next.port.out.forward(frame, hops);
+    if (next && next !== connection && hops <= MAX_HOPS) next.out.forward(frame, hops);
   }
 
   /** Tells what is known here; the ids of which nothing is. */

@@ -109,11 +109,11 @@ export class Receipts {
     }
     if (this.#toServers.size === 0) return;
     for (const [server, records] of this.#toServers) {
-      const next = this.#mesh.toward(server);
+      const next = this.#mesh.nextHop(server);
       // Without a way there, that server sends the messages again when there is one.
       for (const receipts of next ? records.parts() : []) {
         const all = { to: server, from: this.#context.id, receipts };
-        writeServerReceipts(next!.port.out, all, 1);
+        writeServerReceipts(next!.out, all, 1);
       }
       this.#giveBack(records);
     }
@@ -121,21 +121,21 @@ export class Receipts {
   }
 
   #pass(user: string, records: ReceiptRecords, hops: number): void {
-    const link = this.#users.get(user);
-    if (link?.role === "session") {
-      for (const part of records.parts()) writeReceipts(link.port.out, part);
+    const connection = this.#users.get(user);
+    if (connection?.role === "session") {
+      for (const part of records.parts()) writeReceipts(connection.out, part);
       return;
     }
-    if (link) {
+    if (connection) {
       for (const { state, code, reason } of readReceipts(records.bytes)) {
-        if (state === ReceiptState.Refused) link.tell(new NetlabError(code, reason));
+        if (state === ReceiptState.Refused) connection.tell(new NetlabError(code, reason));
       }
       return;
     }
     const location = this.#users.locate(user);
-    const next = location && this.#mesh.toward(location.server);
+    const next = location && this.#mesh.nextHop(location.server);
     if (next && hops <= MAX_HOPS) {
-      for (const part of records.parts()) writeRelayedReceipts(next.port.out, user, part, hops);
+      for (const part of records.parts()) writeRelayedReceipts(next.out, user, part, hops);
     } else this.#owe(user, readReceipts(records.bytes));
   }
 

@@ -23,8 +23,8 @@ import {
 } from "@netlab/protocol/codec";
 import { type Directory, holdsName, type Location } from "../mesh/directory.ts";
 import type { Context, Dial } from "../host.ts";
-import type { Port } from "../port.ts";
-import { Link } from "../connection.ts";
+import type { Transport } from "../transport.ts";
+import { Connection } from "../connection.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Users } from "../users/registry.ts";
 
@@ -52,7 +52,7 @@ interface Errand {
 
 interface Neighbour {
   readonly address: string;
-  readonly link: Link;
+  readonly link: Connection;
   /** The names that it listed last. */
   users: ReadonlySet<string>;
   readonly errands: Errand[];
@@ -68,8 +68,8 @@ export class LegacyServers {
   readonly #users: Users;
   readonly #onChange: (name: string) => void;
   #tickedAt: number;
-  readonly #neighbours = new Map<Link, Neighbour>();
-  readonly #couriers = new Map<Link, () => void>();
+  readonly #neighbours = new Map<Connection, Neighbour>();
+  readonly #couriers = new Map<Connection, () => void>();
 
   /** None yet; `onChange` hears of every user whom this server begins or ceases to speak for. */
   constructor(
@@ -88,7 +88,7 @@ export class LegacyServers {
   }
 
   /** Takes over a connection to a legacy server, and makes this server known to it. */
-  adopt(link: Link): void {
+  adopt(link: Connection): void {
     const address = link.dialled!;
     const now = this.#context.now;
     link.role = "legacy";
@@ -107,12 +107,12 @@ export class LegacyServers {
     });
     const { port } = parseAddress(this.#context.address);
     this.#send(address, (connection) => writeAnnouncement(connection.out, port), () => {});
-    writeInformationRequest(link.port.out, Information.Servers);
-    writeInformationRequest(link.port.out, Information.Users);
+    writeInformationRequest(link.out, Information.Servers);
+    writeInformationRequest(link.out, Information.Users);
   }
 
   /** An answer came in from a legacy server. */
-  received(link: Link, frame: Frame): void {
+  received(link: Connection, frame: Frame): void {
     const neighbour = this.#neighbours.get(link);
     if (!neighbour) return;
     neighbour.answeredAt = this.#context.now;
@@ -203,18 +203,18 @@ export class LegacyServers {
       // What was answered meanwhile has not been read yet.
       if (stalled && neighbour.askedAt > neighbour.answeredAt) neighbour.askedAt = now;
       if (neighbour.askedAt > neighbour.answeredAt && now - neighbour.askedAt > ANSWER_MS) {
-        neighbour.link.port.abort();
+        neighbour.link.abort();
         this.closed(neighbour.link);
       } else if (neighbour.askedAt <= neighbour.answeredAt) {
         if (now - neighbour.askedAt < ASK_EVERY_MS) continue;
         neighbour.askedAt = now;
-        writeInformationRequest(neighbour.link.port.out, Information.Users);
+        writeInformationRequest(neighbour.link.out, Information.Users);
       }
     }
   }
 
   /** A connection to a legacy server has ended. */
-  closed(link: Link): void {
+  closed(link: Connection): void {
     this.#couriers.get(link)?.();
     this.#couriers.delete(link);
     const neighbour = this.#neighbours.get(link);
@@ -233,7 +233,7 @@ export class LegacyServers {
 
   /** Ends all connections. */
   close(): void {
-    for (const link of this.#neighbours.keys()) void link.port.close();
+    for (const link of this.#neighbours.keys()) link.close();
   }
 
   /** Publishes who came to a legacy server and who left it. */
@@ -254,7 +254,7 @@ export class LegacyServers {
   #publish(name: string): void {
     if (this.#directory.at(this.#context.id, name) || !this.#users.isFree(name)) return;
     const since = Math.floor(this.#context.now);
-    const user: UserRecord = { name, kind: UserKind.Behind, session: NIL_UUID, since };
+    const user: UserRecord = { name, kind: UserKind.OnLegacyServer, session: NIL_UUID, since };
     this.#mesh.publish(this.#directory.add(user));
     this.#onChange(name);
   }
@@ -273,18 +273,18 @@ export class LegacyServers {
       errand.done(failure);
       this.#next(neighbour);
     };
-    const write = ({ out }: Port) =>
-      out.frame(FrameType.Message, MessageKind.Plain, errand.message);
+    const write = ({ out }: Transport) =>
+      out.frame(FrameType.Message, MessageKind.Ephemeral, errand.message);
     this.#send(neighbour.address, write, finish);
   }
 
   /** Opens a connection for one frame, and closes it behind it. */
-  #send(address: string, write: (port: Port) => void, done: (failure?: string) => void): void {
+  #send(address: string, write: (port: Transport) => void, done: (failure?: string) => void): void {
     const context = this.#context;
     const dial: Dial = {
       lingerMs: COURIER_MS,
       connected: (port) => {
-        const link = new Link(port, "", address, context.now);
+        const link = new Connection(port, "", address, context.now);
         link.role = "courier";
         this.#couriers.set(link, done);
         write(port);

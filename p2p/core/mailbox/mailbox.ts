@@ -80,9 +80,9 @@ export class Mailbox {
   readonly #maxBytes: number;
   readonly #maxAgeMs: number;
   /** By the names of recipients; some are empty, and taken out when it is looked for them. */
-  readonly #boxes = new Map<string, RecipientQueue>();
+  readonly #queues = new Map<string, RecipientQueue>();
   /** The same by their bytes. */
-  readonly #boxesAt: NameTable<RecipientQueue>;
+  readonly #queuesByBytes: NameTable<RecipientQueue>;
   /** Those in memory. */
   readonly #entries: IdTable<MailboxEntry>;
   /** Those on the shelf. */
@@ -100,17 +100,17 @@ export class Mailbox {
     this.#maxMessages = limits.maxMessages ?? 1_000;
     this.#maxBytes = limits.maxBytes ?? 16 * 1024 * 1024;
     this.#maxAgeMs = limits.maxAgeMs ?? 7 * 24 * 3_600_000;
-    this.#boxesAt = new NameTable(factors);
+    this.#queuesByBytes = new NameTable(factors);
     this.#entries = new IdTable(factors);
     this.#shelf = new OffsetTable(factors);
-    for (const { bytes, start, end, acceptedAt, place } of store.load()) {
+    for (const { bytes, start, end, acceptedAt, offset } of store.load()) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
-      const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
+      const queue = this.queueOf(fields) ?? this.#open(fields, acceptedAt);
       const size = end - fields.id;
-      box.size++;
-      box.bytes += size;
-      box.shelve(place, size, acceptedAt);
-      this.#shelf.add(idOf(fields), place);
+      queue.size++;
+      queue.bytes += size;
+      queue.spill(offset, size, acceptedAt);
+      this.#shelf.add(idOf(fields), offset);
     }
     for (const end of store.loadEnds()) this.#ends.add(end);
   }
@@ -131,18 +131,18 @@ export class Mailbox {
   }
 
   /** The messages for one user. */
-  box(recipient: string): RecipientQueue | undefined {
-    return this.#boxes.get(recipient);
+  queue(recipient: string): RecipientQueue | undefined {
+    return this.#queues.get(recipient);
   }
 
   /** The messages for the recipient in these fields. */
-  boxOf({ bytes, recipient, end }: MessageFields): RecipientQueue | undefined {
-    return this.#boxesAt.findBeforeNul(bytes, recipient, end);
+  queueOf({ bytes, recipient, end }: MessageFields): RecipientQueue | undefined {
+    return this.#queuesByBytes.findBeforeNul(bytes, recipient, end);
   }
 
   /** The messages for each user for whom there are some. */
-  *boxes(): Iterable<RecipientQueue> {
-    for (const box of this.#boxes.values()) if (box.size > 0) yield box;
+  *queues(): Iterable<RecipientQueue> {
+    for (const queue of this.#queues.values()) if (queue.size > 0) yield queue;
   }
 
   /** The message whose id is the four numbers of 32 bits in `words`, if it is in memory. */
@@ -157,10 +157,10 @@ export class Mailbox {
   find(words: Int32Array): MailboxEntry | undefined {
     const entry = this.#entries.find(words, 0);
     if (entry) return entry;
-    const place = this.#shelf.find(words);
-    const shelved = place === 0 ? undefined : this.#peek(place);
+    const offset = this.#shelf.find(words);
+    const spilled = offset === 0 ? undefined : this.#peek(offset);
     // Two ids may have the same hashes, which nobody will ever see.
-    return shelved?.hasId(words) ? shelved : undefined;
+    return spilled?.hasId(words) ? spilled : undefined;
   }
 
   /** The same for an id that is a UUID in text. */
@@ -196,45 +196,45 @@ export class Mailbox {
    * @throws {ProtocolError} As {@linkcode readName}, when the recipient's name is none.
    */
   add(sender: string, fields: MessageFields, acceptedAt: number): MailboxEntry {
-    const box = this.boxOf(fields) ?? this.#open(fields, acceptedAt);
-    const entry = box.add(fields, sender, acceptedAt);
+    const queue = this.queueOf(fields) ?? this.#open(fields, acceptedAt);
+    const entry = queue.add(fields, sender, acceptedAt);
     this.#entries.add(entry);
     this.#fresh.push(entry);
     return entry;
   }
 
   /** All that wait for a user are on the shelf from now on, if that outlives the process. */
-  shelve(box: RecipientQueue): void {
+  spill(queue: RecipientQueue): void {
     if (!this.durable) return;
-    for (let entry = box.waiting; entry; entry = entry.next) {
+    for (let entry = queue.waiting; entry; entry = entry.next) {
       this.#entries.delete(entry);
-      this.#shelf.add(entry, entry.place);
+      this.#shelf.add(entry, entry.offset);
     }
-    box.shelveWaiting();
+    queue.spillWaiting();
   }
 
   /** The first message that waits for a user; when none is in memory, some are read back. */
-  next(box: RecipientQueue): MailboxEntry | undefined {
-    while (!box.waiting && box.shelved > 0) {
-      const { first, count } = box.takePlaces(MAX_READ);
+  next(queue: RecipientQueue): MailboxEntry | undefined {
+    while (!queue.waiting && queue.spilled > 0) {
+      const { first, count } = queue.takeOffsets(MAX_READ);
       let found = 0;
       for (
-        const { sender, bytes, start, end, acceptedAt, place } of this.#store.read(first, count)
+        const { sender, bytes, start, end, acceptedAt, offset } of this.#store.read(first, count)
       ) {
         const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
         // It went while it was on the shelf, and the store has not been told yet.
-        if (!this.#shelf.delete(idOf(fields), place)) continue;
+        if (!this.#shelf.delete(idOf(fields), offset)) continue;
         found++;
-        box.unshelve(end - fields.id);
-        const entry = box.add(fields, sender, acceptedAt);
-        entry.place = place;
-        box.append(entry);
+        queue.unspill(end - fields.id);
+        const entry = queue.add(fields, sender, acceptedAt);
+        entry.offset = offset;
+        queue.append(entry);
         this.#entries.add(entry);
       }
       // Those that went meanwhile are missing, and those that cannot be read.
-      if (found < count) box.lose(this.#shelf.deleteAt(first, count));
+      if (found < count) queue.lose(this.#shelf.deleteAt(first, count));
     }
-    return box.waiting;
+    return queue.waiting;
   }
 
   /** A message was delivered: it is kept no more, and that it was is remembered. */
@@ -277,9 +277,9 @@ export class Mailbox {
     this.#removed = [];
     this.#freshEnds.clear();
     for (const entry of fresh) {
-      const { box } = entry;
-      if (box.shelved === 0) box.append(entry);
-      else this.#shelve(entry);
+      const { queue } = entry;
+      if (queue.spilled === 0) queue.append(entry);
+      else this.#spill(entry);
     }
     return { safe: fresh, failed: [] };
   }
@@ -287,20 +287,20 @@ export class Mailbox {
   /** Takes out what has waited for too long, and gives up the memory of who got all. */
   expire(now: number): MailboxEntry[] {
     const expired: MailboxEntry[] = [];
-    for (const [name, box] of this.#boxes) {
+    for (const [name, queue] of this.#queues) {
       const until = now - this.#maxAgeMs;
       for (;;) {
-        const entry = box.first ?? (box.shelvedSince <= until ? this.next(box) : undefined);
+        const entry = queue.first ?? (queue.spilledSince <= until ? this.next(queue) : undefined);
         if (!entry || entry.acceptedAt > until) break;
         const end = { id: entry.id, state: ReceiptState.Expired, code: 0, reason: "" };
         this.remove(entry);
         this.#end(end);
         expired.push(entry);
       }
-      box.rest();
-      if (box.size > 0) continue;
-      this.#boxes.delete(name);
-      this.#boxesAt.delete(encoder.encode(name));
+      queue.rest();
+      if (queue.size > 0) continue;
+      this.#queues.delete(name);
+      this.#queuesByBytes.delete(encoder.encode(name));
     }
     return expired;
   }
@@ -311,40 +311,40 @@ export class Mailbox {
   }
 
   /** A message that is safe goes to the end of the shelf. */
-  #shelve(entry: MailboxEntry): void {
-    const { box, place, size, acceptedAt } = entry;
+  #spill(entry: MailboxEntry): void {
+    const { queue, offset, size, acceptedAt } = entry;
     entry.safe = true;
     this.#entries.delete(entry);
-    this.#shelf.add(entry, place);
-    box.shelve(place, size, acceptedAt);
+    this.#shelf.add(entry, offset);
+    queue.spill(offset, size, acceptedAt);
   }
 
   /** A message on the shelf, as it is there. */
   #peek(at: number): MailboxEntry | undefined {
-    for (const { sender, bytes, start, end, acceptedAt, place } of this.#store.read(at, 1)) {
+    for (const { sender, bytes, start, end, acceptedAt, offset } of this.#store.read(at, 1)) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
-      const box = this.boxOf(fields);
-      if (!box) continue;
-      const entry = new MailboxEntry(box, fields.idWords, sender, acceptedAt, bytes, start);
+      const queue = this.queueOf(fields);
+      if (!queue) continue;
+      const entry = new MailboxEntry(queue, fields.idWords, sender, acceptedAt, bytes, start);
       entry.safe = true;
-      entry.place = place;
+      entry.offset = offset;
       return entry;
     }
   }
 
   #open({ bytes, recipient, recipientEnd }: MessageFields, now: number): RecipientQueue {
-    const box = new RecipientQueue(readName(bytes, recipient, recipientEnd), Math.floor(now));
-    this.#boxes.set(box.name, box);
-    this.#boxesAt.set(bytes.subarray(recipient, recipientEnd), box);
-    return box;
+    const queue = new RecipientQueue(readName(bytes, recipient, recipientEnd), Math.floor(now));
+    this.#queues.set(queue.name, queue);
+    this.#queuesByBytes.set(bytes.subarray(recipient, recipientEnd), queue);
+    return queue;
   }
 
   #take(entry: MailboxEntry): void {
     if (!entry.kept) return;
     entry.kept = false;
-    const { box, place, size } = entry;
-    if (this.#entries.delete(entry)) return box.remove(entry);
-    if (this.#shelf.delete(entry, place)) box.unshelve(size);
+    const { queue, offset, size } = entry;
+    if (this.#entries.delete(entry)) return queue.remove(entry);
+    if (this.#shelf.delete(entry, offset)) queue.unspill(size);
   }
 }
 

@@ -30,7 +30,7 @@ export interface StoredMessage {
    *
    * @default {0}
    */
-  place: number;
+  offset: number;
 }
 
 /** Keeps messages, and how their stories ended, over the end of a process, or does not. */
@@ -43,7 +43,7 @@ export interface MessageStore {
    * What was written at those places and not removed, oldest first. What cannot be read is left out, and
    * stays where it is: it may be there at the next start.
    */
-  read(place: number, count: number): Iterable<StoredMessage>;
+  read(offset: number, count: number): Iterable<StoredMessage>;
   /** How the stories of messages ended that were removed, as many as are remembered, oldest first. */
   loadEnds(): Iterable<Receipt>;
   /**

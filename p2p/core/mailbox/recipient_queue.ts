@@ -27,14 +27,14 @@ const MAX_CHUNK_BYTES = 16 * 1024;
 /** Up to this length, a copy in words of 4 bytes is faster than `set`: bytes. */
 const SHORT_BYTES = 160;
 
-/** A message that is kept, in memory; once it is safe, a link of the chain that its box is. */
+/** A message that is kept, in memory; once it is safe, a link of the chain that its queue is. */
 export class MailboxEntry implements StoredMessage, MessageId {
   readonly id0: number;
   readonly id1: number;
   readonly id2: number;
   readonly id3: number;
   /** Whose messages it is among. */
-  readonly box: RecipientQueue;
+  readonly queue: RecipientQueue;
   /** The name of the user who sent it. */
   readonly sender: string;
   readonly bytes: Uint8Array;
@@ -47,24 +47,24 @@ export class MailboxEntry implements StoredMessage, MessageId {
   sentTo: string | undefined = undefined;
   /** How long after it was taken it was sent there: milliseconds, and whole ones, which take less room. */
   sentAfterMs = 0;
-  /** The one before it in its box. */
+  /** The one before it in its queue. */
   before: MailboxEntry | undefined = undefined;
   /** The one behind it. */
   next: MailboxEntry | undefined = undefined;
-  place = 0;
-  /** How long after the first one of its box it was taken: whole milliseconds, as those above. */
+  offset = 0;
+  /** How long after the first one of its queue it was taken: whole milliseconds, as those above. */
   readonly #acceptedAfterMs: number;
 
   /** A message that lies in `bytes` from `start` on, and is in no chain yet. */
   constructor(
-    box: RecipientQueue,
+    queue: RecipientQueue,
     idWords: Int32Array,
     sender: string,
     acceptedAt: number,
     bytes: Uint8Array,
     start: number,
   ) {
-    this.box = box;
+    this.queue = queue;
     this.id0 = idWords[0]!;
     this.id1 = idWords[1]!;
     this.id2 = idWords[2]!;
@@ -72,7 +72,7 @@ export class MailboxEntry implements StoredMessage, MessageId {
     this.sender = sender;
     this.bytes = bytes;
     this.start = start;
-    this.#acceptedAfterMs = Math.round(acceptedAt - box.openedAt);
+    this.#acceptedAfterMs = Math.round(acceptedAt - queue.openedAt);
   }
 
   /** Its id, a UUID in text. */
@@ -88,12 +88,12 @@ export class MailboxEntry implements StoredMessage, MessageId {
 
   /** The name of the user it is for. */
   get recipient(): string {
-    return this.box.name;
+    return this.queue.name;
   }
 
   /** When it was taken: milliseconds since 1970. */
   get acceptedAt(): number {
-    return this.box.openedAt + this.#acceptedAfterMs;
+    return this.queue.openedAt + this.#acceptedAfterMs;
   }
 
   /** Where its frame ends. */
@@ -124,13 +124,13 @@ export class RecipientQueue {
   /** Bytes of all of them. */
   bytes = 0;
   /** How many are on the shelf. */
-  shelved = 0;
+  spilled = 0;
   /** None of them was taken before that time: milliseconds since 1970. */
-  shelvedSince = 0;
+  spilledSince = 0;
   /** How many are under way. */
-  underWay = 0;
+  inFlight = 0;
   /** Bytes of those that are under way. */
-  underWayBytes = 0;
+  inFlightBytes = 0;
   /** The connection of the user, when those that are under way were handed over here. */
   handedTo: object | undefined = undefined;
   /** The id of the one that was sent last: 16 bytes, nil when all that wait come first. */
@@ -139,12 +139,12 @@ export class RecipientQueue {
   #last: MailboxEntry | undefined;
   #waiting: MailboxEntry | undefined;
   #shelf = new OffsetRuns();
-  #shelvedBytes = 0;
+  #spilledBytes = 0;
   #chunk = new Uint8Array(0);
   #view = new DataView(this.#chunk.buffer);
   #chunkEnd = 0;
 
-  /** A box without messages. */
+  /** A queue without messages. */
   constructor(
     /** The name of the user they are for. */
     readonly name: string,
@@ -164,7 +164,7 @@ export class RecipientQueue {
 
   /** Whether any waits, in memory or on the shelf. */
   get hasWaiting(): boolean {
-    return this.#waiting !== undefined || this.shelved > 0;
+    return this.#waiting !== undefined || this.spilled > 0;
   }
 
   /** The id of the one that was sent last, a UUID; nil when all that wait come first. */
@@ -184,7 +184,7 @@ export class RecipientQueue {
     const start = this.#room(length);
     const chunk = this.#chunk;
     chunk[start] = FrameType.Message;
-    chunk[start + 1] = MessageKind.WithReceipts;
+    chunk[start + 1] = MessageKind.Durable;
     chunk[start + 2] = (end - id) >>> 8;
     chunk[start + 3] = end - id;
     this.#copy(fields, start + HEADER_BYTES);
@@ -217,31 +217,31 @@ export class RecipientQueue {
     // A chain of what is no more would live on as long as its first link.
     entry.before = entry.next = undefined;
     if (entry.sentTo === undefined) return;
-    this.underWay--;
-    this.underWayBytes -= entry.size;
+    this.inFlight--;
+    this.inFlightBytes -= entry.size;
   }
 
   /** A message that is counted comes last on the shelf: where it is, its bytes, and when it was taken. */
-  shelve(place: number, bytes: number, acceptedAt: number): void {
-    if (this.shelved === 0) this.shelvedSince = acceptedAt;
-    this.#shelf.push(place);
-    this.shelved++;
-    this.#shelvedBytes += bytes;
+  spill(offset: number, bytes: number, acceptedAt: number): void {
+    if (this.spilled === 0) this.spilledSince = acceptedAt;
+    this.#shelf.push(offset);
+    this.spilled++;
+    this.#spilledBytes += bytes;
   }
 
   /** All that wait are on the shelf from now on, in front of what is there, and no more in memory. */
-  shelveWaiting(): void {
+  spillWaiting(): void {
     const first = this.#waiting;
     if (!first) return;
     const shelf = new OffsetRuns();
     for (let entry: MailboxEntry | undefined = first; entry; entry = entry.next) {
-      shelf.push(entry.place);
-      this.shelved++;
-      this.#shelvedBytes += entry.size;
+      shelf.push(entry.offset);
+      this.spilled++;
+      this.#spilledBytes += entry.size;
     }
     shelf.append(this.#shelf);
     this.#shelf = shelf;
-    this.shelvedSince = first.acceptedAt;
+    this.spilledSince = first.acceptedAt;
     this.#last = first.before;
     if (this.#last) this.#last.next = undefined;
     else this.#first = undefined;
@@ -249,30 +249,30 @@ export class RecipientQueue {
   }
 
   /** Takes the first places from the shelf, so many at most; what is found there is to be told. */
-  takePlaces(most: number): OffsetRun {
+  takeOffsets(most: number): OffsetRun {
     return this.#shelf.take(most);
   }
 
   /** A message of so many bytes is not on the shelf any more, and not counted. */
-  unshelve(bytes: number): void {
+  unspill(bytes: number): void {
     this.size--;
     this.bytes -= bytes;
-    this.#shelvedBytes -= bytes;
-    this.#shelvedLess(1);
+    this.#spilledBytes -= bytes;
+    this.#spilledLess(1);
   }
 
   /** Some that were on the shelf cannot be read: nobody knows which. */
   lose(count: number): void {
     this.size -= count;
-    this.#shelvedLess(count);
+    this.#spilledLess(count);
   }
 
-  #shelvedLess(count: number): void {
-    this.shelved -= count;
-    if (this.shelved > 0) return;
+  #spilledLess(count: number): void {
+    this.spilled -= count;
+    if (this.spilled > 0) return;
     // Those that could not be read had the rest of the bytes.
-    this.bytes -= this.#shelvedBytes;
-    this.#shelvedBytes = 0;
+    this.bytes -= this.#spilledBytes;
+    this.#spilledBytes = 0;
     this.#shelf = new OffsetRuns();
   }
 
@@ -281,8 +281,8 @@ export class RecipientQueue {
     entry.sentTo = server;
     entry.sentAfterMs = Math.round(now - entry.acceptedAt);
     this.#waiting = entry.next;
-    this.underWay++;
-    this.underWayBytes += entry.size;
+    this.inFlight++;
+    this.inFlightBytes += entry.size;
     this.lastSent[0] = entry.id0;
     this.lastSent[1] = entry.id1;
     this.lastSent[2] = entry.id2;
@@ -296,14 +296,14 @@ export class RecipientQueue {
     }
     this.handedTo = undefined;
     this.#waiting = this.#first;
-    this.underWay = 0;
-    this.underWayBytes = 0;
+    this.inFlight = 0;
+    this.inFlightBytes = 0;
     this.lastSent.fill(0);
   }
 
   /** Gives up memory that nothing is in. */
   rest(): void {
-    if (this.size === this.shelved && this.#chunk.length > 0) this.#setChunk(new Uint8Array(0));
+    if (this.size === this.spilled && this.#chunk.length > 0) this.#setChunk(new Uint8Array(0));
   }
 
   /** Copies a message to `to`: a short one in words of 4 bytes, which needs no view of a part. */

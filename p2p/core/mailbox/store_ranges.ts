@@ -21,11 +21,11 @@ export class OffsetRuns {
   #head = 0;
 
   /** One more place, behind all others. */
-  push(place: number): void {
+  push(offset: number): void {
     const numbers = this.#numbers;
     const last = numbers.length - 2;
-    if (last >= this.#head && numbers[last]! + numbers[last + 1]! === place) numbers[last + 1]!++;
-    else numbers.push(place, 1);
+    if (last >= this.#head && numbers[last]! + numbers[last + 1]! === offset) numbers[last + 1]!++;
+    else numbers.push(offset, 1);
   }
 
   /** All of `others` behind these. */

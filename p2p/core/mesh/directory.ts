@@ -25,8 +25,8 @@ export interface Location {
 }
 
 /** A location among those of one name, which are few: a list costs less than a map for each name. */
-interface Place extends Location {
-  next: Place | undefined;
+interface Entry extends Location {
+  next: Entry | undefined;
 }
 
 /** What came of merging something in. */
@@ -49,7 +49,7 @@ export class Directory {
   readonly #onMoved: (name: string) => void;
   readonly #servers = new Map<string, ServerUsers>();
   readonly #partials = new Map<string, Partial>();
-  readonly #places = new Map<string, Place>();
+  readonly #entries = new Map<string, Entry>();
   #order = 0;
 
   /**
@@ -86,7 +86,7 @@ export class Directory {
 
   /** Every place where a user of that name is, or is said to be. */
   *find(name: string): Iterable<Location> {
-    for (let place = this.#places.get(name); place; place = place.next) yield place;
+    for (let entry = this.#entries.get(name); entry; entry = entry.next) yield entry;
   }
 
   /** The version that is known of every server's users. */
@@ -173,48 +173,48 @@ export class Directory {
     for (const name of before?.keys() ?? []) if (!after.has(name)) this.#unlocate(name, server);
     this.#servers.set(server, { version, users: after });
     for (const user of users) {
-      const known = this.#placeAt(user.name, server);
+      const known = this.#entryAt(user.name, server);
       const isNews = known?.user.session !== user.session || known.user.since !== user.since;
       this.#locate(user, server, isNews ? ++this.#order : known.order);
     }
   }
 
   #locate(user: UserRecord, server: string, order: number): void {
-    const known = this.#placeAt(user.name, server);
+    const known = this.#entryAt(user.name, server);
     if (known) {
       known.user = user;
       known.order = order;
     } else {
-      const place: Place = { server, user, order, next: undefined };
-      const last = this.#lastPlace(user.name);
-      if (last) last.next = place;
-      else this.#places.set(user.name, place);
+      const entry: Entry = { server, user, order, next: undefined };
+      const last = this.#lastEntry(user.name);
+      if (last) last.next = entry;
+      else this.#entries.set(user.name, entry);
     }
     this.#onMoved(user.name);
   }
 
   #unlocate(name: string, server: string): void {
-    let before: Place | undefined;
-    for (let place = this.#places.get(name); place; before = place, place = place.next) {
-      if (place.server !== server) continue;
-      if (before) before.next = place.next;
-      else if (place.next) this.#places.set(name, place.next);
-      else this.#places.delete(name);
+    let before: Entry | undefined;
+    for (let entry = this.#entries.get(name); entry; before = entry, entry = entry.next) {
+      if (entry.server !== server) continue;
+      if (before) before.next = entry.next;
+      else if (entry.next) this.#entries.set(name, entry.next);
+      else this.#entries.delete(name);
       break;
     }
     this.#onMoved(name);
   }
 
-  #placeAt(name: string, server: string): Place | undefined {
-    let place = this.#places.get(name);
-    while (place && place.server !== server) place = place.next;
-    return place;
+  #entryAt(name: string, server: string): Entry | undefined {
+    let entry = this.#entries.get(name);
+    while (entry && entry.server !== server) entry = entry.next;
+    return entry;
   }
 
-  #lastPlace(name: string): Place | undefined {
-    let place = this.#places.get(name);
-    while (place?.next) place = place.next;
-    return place;
+  #lastEntry(name: string): Entry | undefined {
+    let entry = this.#entries.get(name);
+    while (entry?.next) entry = entry.next;
+    return entry;
   }
 }
 
@@ -224,7 +224,8 @@ export class Directory {
  */
 export function isSameUser(a: UserRecord, b: UserRecord): boolean {
   if (a.kind !== b.kind) return false;
-  return a.kind === UserKind.Behind || (a.kind === UserKind.Session && a.session === b.session);
+  return a.kind === UserKind.OnLegacyServer ||
+    (a.kind === UserKind.Session && a.session === b.session);
 }
 
 /**
@@ -232,7 +233,7 @@ export function isSameUser(a: UserRecord, b: UserRecord): boolean {
  * the user may have been elsewhere for days.
  */
 export function holdsName({ kind }: UserRecord): boolean {
-  return kind !== UserKind.Behind;
+  return kind !== UserKind.OnLegacyServer;
 }
 
 /** Whether of two users of one name `a` keeps it: the older; every server must find the same. */

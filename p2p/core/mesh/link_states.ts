@@ -13,7 +13,7 @@ import {
   writeLinkState,
 } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
-import type { Link } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import { MAX_AGE_MS, type Topology } from "./topology.ts";
 
@@ -36,7 +36,7 @@ export class LinkStates {
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #costs: LinkCosts;
-  readonly #peers: ReadonlyMap<string, Link>;
+  readonly #peers: ReadonlyMap<string, Connection>;
   /** What was said last of each link. */
   #said = new Map<string, number>();
   #version = 0;
@@ -49,7 +49,7 @@ export class LinkStates {
     context: Context,
     topology: Topology,
     costs: LinkCosts,
-    peers: ReadonlyMap<string, Link>,
+    peers: ReadonlyMap<string, Connection>,
   ) {
     this.#context = context;
     this.#topology = topology;
@@ -92,19 +92,19 @@ export class LinkStates {
     this.#untold = false;
     this.#toldAt = now;
     const state = this.#topology.get(id)!;
-    for (const peer of this.#peers.values()) writeLinkState(peer.port.out, state);
+    for (const peer of this.#peers.values()) writeLinkState(peer.out, state);
   }
 
   /** Tells a peer all that is known. */
-  greet(link: Link): void {
+  greet(link: Connection): void {
     for (const { state, saidAt } of this.#topology.announcements()) {
       const ageMs = Math.max(0, this.#context.now - saidAt);
-      writeLinkState(link.port.out, state, Math.ceil(ageMs / 1_000));
+      writeLinkState(link.out, state, Math.ceil(ageMs / 1_000));
     }
   }
 
   /** A peer tells what a server said; what that is, if it is new. It is passed on to all other peers. */
-  received(link: Link, frame: Frame): LinkState | undefined {
+  received(link: Connection, frame: Frame): LinkState | undefined {
     const ageMs = frame.reserved * 1_000;
     const { payload } = frame;
     const { server, version } = readLinkStateVersion(payload);
@@ -113,12 +113,12 @@ export class LinkStates {
     const state = readLinkState(payload);
     this.#topology.apply(state, this.#context.now - ageMs);
     for (const peer of this.#peers.values()) {
-      if (peer !== link) peer.port.out.forward(frame, frame.reserved);
+      if (peer !== link) peer.out.forward(frame, frame.reserved);
     }
     return state;
   }
 
-  #costOf(link: Link): number {
+  #costOf(link: Connection): number {
     return link.pulse.silent ? SILENT_COST : this.#costs.of(link) ?? UNKNOWN_COST;
   }
 

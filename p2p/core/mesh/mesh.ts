@@ -25,8 +25,8 @@ import {
 import type { Directory } from "./directory.ts";
 import { Discovery } from "./discovery.ts";
 import type { Context } from "../host.ts";
-import type { Port } from "../port.ts";
-import { Link } from "../connection.ts";
+import type { Transport } from "../transport.ts";
+import { Connection } from "../connection.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import { LinkStates } from "./link_states.ts";
 import { Presence } from "./presence.ts";
@@ -52,11 +52,11 @@ export interface MeshEvents {
   /** Users of other servers came, went or moved. */
   usersChanged(users: Iterable<UserRecord>): void;
   /** Ways to other servers may have changed. */
-  waysChanged(): void;
+  routesChanged(): void;
   /** Servers came into reach. */
   reachGrew(): void;
   /** What was dialled turned out to be a legacy server. */
-  foundLegacy(link: Link): void;
+  foundLegacy(link: Connection): void;
 }
 
 /** This server's place among the others. */
@@ -66,8 +66,8 @@ export class Mesh {
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #events: MeshEvents;
-  readonly #peers = new Map<string, Link>();
-  readonly #expiring = new Set<Link>();
+  readonly #peers = new Map<string, Connection>();
+  readonly #expiring = new Set<Connection>();
   readonly #states: LinkStates;
   readonly #presence: Presence;
   readonly #routeLog: RouteLog;
@@ -112,12 +112,12 @@ export class Mesh {
   }
 
   /** The links to other servers. */
-  peers(): Iterable<Link> {
+  peers(): Iterable<Connection> {
     return this.#peers.values();
   }
 
   /** The link over which messages for a server go; `undefined` when no way leads there. */
-  toward(server: string): Link | undefined {
+  nextHop(server: string): Connection | undefined {
     const route = this.#topology.route(server);
     return route && this.#peers.get(route.next);
   }
@@ -143,16 +143,16 @@ export class Mesh {
           address: peer.address,
         });
         this.closed(peer);
-        peer.port.abort();
+        peer.abort();
       } else if (now - peer.aliveAt >= ALIVE_EVERY_MS) {
         peer.aliveAt = now;
-        writeAlive(peer.port.out);
+        writeAlive(peer.out);
       }
     }
     for (const link of this.#expiring) {
       if (now > link.deadline) {
         this.closed(link);
-        link.port.abort();
+        link.abort();
       }
     }
     this.#lookNow = true;
@@ -161,7 +161,7 @@ export class Mesh {
       this.#presence.forget(server);
     }
     for (const server of this.#topology.routes().keys()) {
-      const link = this.toward(server);
+      const link = this.nextHop(server);
       if (link) this.#presence.askIfUnknown(link, server);
     }
     this.#routeLog.tick();
@@ -199,12 +199,12 @@ export class Mesh {
       this.#routeLog.changed(server, known, route);
       grown ||= known === undefined;
     }
-    if (changed) this.#events.waysChanged();
+    if (changed) this.#events.routesChanged();
     if (grown) this.#events.reachGrew();
   }
 
   /** A frame of types 2/3, 8 or 9, or the answer to a probe, came in. */
-  received(link: Link, frame: Frame): void {
+  received(link: Connection, frame: Frame): void {
     switch (frame.type) {
       case FrameType.InformationResponse:
         return this.#capabilities(link, frame);
@@ -227,7 +227,7 @@ export class Mesh {
   }
 
   /** A link has ended. */
-  closed(link: Link): void {
+  closed(link: Connection): void {
     if (this.#expiring.delete(link) && link.role === "probe") this.discovery.failed(link.dialled!);
     if (this.#peers.get(link.server) !== link) return;
     this.#peers.delete(link.server);
@@ -242,15 +242,15 @@ export class Mesh {
 
   /** Ends all links. */
   close(): void {
-    for (const peer of this.#peers.values()) void peer.port.close();
-    for (const link of this.#expiring) link.port.abort();
+    for (const peer of this.#peers.values()) peer.close();
+    for (const link of this.#expiring) link.abort();
   }
 
   #probe(address: string): void {
     const context = this.#context;
     context.host.dial(address, {
-      connected: (port: Port) => {
-        const link = new Link(port, hostOf(address), address, context.now);
+      connected: (port: Transport) => {
+        const link = new Connection(port, hostOf(address), address, context.now);
         link.role = "probe";
         this.#expire(link);
         writeInformationRequest(port.out, Information.Capabilities);
@@ -264,12 +264,12 @@ export class Mesh {
   }
 
   /** Gives a link three seconds to say what it is, or to end. */
-  #expire(link: Link): void {
+  #expire(link: Connection): void {
     link.deadline = this.#context.now + PROBE_MS;
     this.#expiring.add(link);
   }
 
-  #capabilities(link: Link, frame: Frame): void {
+  #capabilities(link: Connection, frame: Frame): void {
     if (frame.subtype !== Information.Capabilities) return;
     link.capabilities = readCapabilities(frame.payload);
     link.readsBatches = link.capabilities.has(Capability.Batch);
@@ -279,14 +279,14 @@ export class Mesh {
       this.#expiring.delete(link);
       this.#events.foundLegacy(link);
     } else if (capabilities.has(Capability.Peer)) {
-      writePeerRegistration(link.port.out, this.#registration());
+      writePeerRegistration(link.out, this.#registration());
     } else {
       this.closed(link);
-      void link.port.close();
+      link.close();
     }
   }
 
-  #registered(link: Link, frame: Frame): void {
+  #registered(link: Connection, frame: Frame): void {
     const { server, address } = readPeerRegistration(frame.payload);
     if (link.role !== "probe" && link.role !== "stranger") {
       throw new ProtocolError(
@@ -296,13 +296,13 @@ export class Mesh {
     }
     this.#expiring.delete(link);
     // Even when it is this server itself: the end that dialled learns so where the address leads.
-    if (link.role === "stranger") writePeerRegistration(link.port.out, this.#registration());
+    if (link.role === "stranger") writePeerRegistration(link.out, this.#registration());
     if (server === this.#context.id) {
       if (link.dialled !== undefined) this.discovery.isSelf(link.dialled);
-      void link.port.close();
+      link.close();
       return;
     }
-    if (link.role === "stranger") writeInformationRequest(link.port.out, Information.Capabilities);
+    if (link.role === "stranger") writeInformationRequest(link.out, Information.Capabilities);
     link.role = "peer";
     link.server = server;
     link.address = address;
@@ -316,7 +316,7 @@ export class Mesh {
    * be dead; else the one that the server with the lower id dialled. Both ends decide alike. The one
    * that goes is only half closed: what is under way on it still counts.
    */
-  #up(link: Link): void {
+  #up(link: Connection): void {
     const other = this.#peers.get(link.server);
     if (other) {
       const iDial = this.#context.id < link.server;
@@ -326,7 +326,7 @@ export class Mesh {
       this.#replaced ||= goes === other;
       this.#lookNow = true;
       this.#expire(goes);
-      void goes.port.end();
+      goes.end();
       if (goes === link) return;
     } else {
       this.#peers.set(link.server, link);

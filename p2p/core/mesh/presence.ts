@@ -21,7 +21,7 @@ import {
 } from "@netlab/protocol/codec";
 import type { Directory } from "./directory.ts";
 import type { Context } from "../host.ts";
-import type { Link } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 
 /** How long to wait for a snapshot before it is asked for again: milliseconds. */
 const GAP_MS = 500;
@@ -30,7 +30,7 @@ const GAP_MS = 500;
 export class Presence {
   readonly #context: Context;
   readonly #directory: Directory;
-  readonly #peers: ReadonlyMap<string, Link>;
+  readonly #peers: ReadonlyMap<string, Connection>;
   readonly #usersChanged: (users: Iterable<UserRecord>) => void;
   readonly #gapsAskedAt = new Map<string, number>();
 
@@ -38,7 +38,7 @@ export class Presence {
   constructor(
     context: Context,
     directory: Directory,
-    peers: ReadonlyMap<string, Link>,
+    peers: ReadonlyMap<string, Connection>,
     usersChanged: (users: Iterable<UserRecord>) => void,
   ) {
     this.#context = context;
@@ -49,17 +49,17 @@ export class Presence {
 
   /** Tells all servers of a change among the users of this one. */
   publish(changes: PresenceChanges): void {
-    this.#toPeers((peer) => writePresenceChanges(peer.port.out, changes));
+    this.#toPeers((peer) => writePresenceChanges(peer.out, changes));
   }
 
   /** Tells the other side which versions are known here, so that it sends what is newer. */
-  sendDigest(link: Link): void {
+  sendDigest(link: Connection): void {
     const versions = this.#directory.versions().slice(0, MAX_VERSIONS_PER_FRAME);
-    writePresenceDigest(link.port.out, versions);
+    writePresenceDigest(link.out, versions);
   }
 
   /** A frame of type 8 came in. */
-  received(link: Link, frame: Frame): void {
+  received(link: Connection, frame: Frame): void {
     switch (frame.subtype) {
       case PresenceKind.Digest:
         return this.#sendNewer(link, readPresenceDigest(frame.payload));
@@ -68,7 +68,7 @@ export class Presence {
         const merge = this.#directory.applyChanges(changes);
         if (merge === "gap") this.#askAfterGap(link, changes.server);
         if (merge !== "applied") return;
-        this.#toPeers((peer) => writePresenceChanges(peer.port.out, changes), link);
+        this.#toPeers((peer) => writePresenceChanges(peer.out, changes), link);
         return this.#usersChanged(changes.changes);
       }
       case PresenceKind.Snapshot: {
@@ -85,7 +85,7 @@ export class Presence {
    * Asks for the users of a server within reach if they were forgotten here, or were not told of: nobody
    * sends what did not change.
    */
-  askIfUnknown(link: Link, server: string): void {
+  askIfUnknown(link: Connection, server: string): void {
     if (this.#directory.version(server) < 0) this.#askAfterGap(link, server);
   }
 
@@ -96,7 +96,7 @@ export class Presence {
   }
 
   /** Asks for what is missing before a change, unless the answer is under way already. */
-  #askAfterGap(link: Link, server: string): void {
+  #askAfterGap(link: Connection, server: string): void {
     const now = this.#context.now;
     if (now - (this.#gapsAskedAt.get(server) ?? -Infinity) < GAP_MS) return;
     this.#gapsAskedAt.set(server, now);
@@ -107,20 +107,20 @@ export class Presence {
    * Sends what the other server lacks: it said which versions it has. Also of servers out of reach:
    * when they come back unchanged, nobody tells it.
    */
-  #sendNewer(link: Link, versions: readonly PresenceVersion[]): void {
+  #sendNewer(link: Connection, versions: readonly PresenceVersion[]): void {
     const theirs = new Map(versions.map(({ server, version }) => [server, version]));
     for (const { server, version } of this.#directory.versions()) {
       if (version > (theirs.get(server) ?? -1)) this.#sendSnapshot(link, server);
     }
   }
 
-  #sendSnapshot(link: Link, server: string): void {
+  #sendSnapshot(link: Connection, server: string): void {
     for (const part of this.#directory.snapshot(server)) {
-      writePresenceSnapshot(link.port.out, part);
+      writePresenceSnapshot(link.out, part);
     }
   }
 
-  #toPeers(write: (peer: Link) => void, except?: Link): void {
+  #toPeers(write: (peer: Connection) => void, except?: Connection): void {
     for (const peer of this.#peers.values()) if (peer !== except) write(peer);
   }
 }

@@ -6,21 +6,21 @@
  * @module
  */
 import { BatchFields, FrameType, HEADER_BYTES, MessageKind } from "@netlab/protocol/codec";
-import type { Link } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import { MAX_HOPS } from "../mesh/mesh.ts";
 import type { NameTable } from "../dedup/name_table.ts";
-import { HOLD_UP_BYTES } from "./router.ts";
+import { PAUSE_BYTES } from "./router.ts";
 import type { SeenMessages } from "../dedup/seen_messages.ts";
 
 /** Passes on runs of batches. */
 export class BatchFastPath {
-  readonly #routes: NameTable<Link>;
+  readonly #routes: NameTable<Connection>;
   readonly #seen: SeenMessages;
   /** The batch at hand. */
   readonly #fields = new BatchFields();
 
   /** A lane for recipients that stand in `routes`: a user of this server, or the link toward theirs. */
-  constructor(routes: NameTable<Link>, seen: SeenMessages) {
+  constructor(routes: NameTable<Connection>, seen: SeenMessages) {
     this.#routes = routes;
     this.#seen = seen;
   }
@@ -29,55 +29,62 @@ export class BatchFastPath {
    * Passes on the batches that `link` sent and that lie in `bytes` from `start` on, as far as all is in
    * order. Writes into what it passes on. Returns where the first frame begins that it left.
    */
-  run(link: Link, bytes: Uint8Array, start: number, end: number): number {
-    if (!link.isUser && link.role !== "peer") return start;
+  run(connection: Connection, bytes: Uint8Array, start: number, end: number): number {
+    if (!connection.isUser && connection.role !== "peer") return start;
     let at = start;
     // A row of batches that go the same way is copied as one.
     let from = start;
-    let to: Link | undefined;
-    for (let next; (next = endOfBundle(bytes, at, end)) > 0; at = next) {
-      const way = this.#find(link, bytes, at, next);
+    let to: Connection | undefined;
+    for (let next; (next = endOfBatch(bytes, at, end)) > 0; at = next) {
+      const way = this.#find(connection, bytes, at, next);
       if (way !== to) {
-        if (to) to.port.out.copy(this.#fields.view, from, at);
+        if (to) to.out.copy(this.#fields.view, from, at);
         to = way;
         from = at;
       }
       // Whoever writes more is held up by the relay.
-      if (!to || to.port.out.length + at - from > HOLD_UP_BYTES) break;
-      if (!this.#take(link, to, at)) break;
+      if (!to || to.out.length + at - from > PAUSE_BYTES) break;
+      if (!this.#take(connection, to, at)) break;
     }
-    if (to && at > from) to.port.out.copy(this.#fields.view, from, at);
+    if (to && at > from) to.out.copy(this.#fields.view, from, at);
     return at;
   }
 
   /** Finds out where the batch from `start` to `end` goes whole; `undefined` when it does not. */
-  #find(link: Link, bytes: Uint8Array, start: number, end: number): Link | undefined {
+  #find(
+    connection: Connection,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): Connection | undefined {
     const fields = this.#fields;
     if (!fields.find(bytes, start + HEADER_BYTES, end)) return undefined;
     // Nobody is impersonated: the sender is the user of the connection. Another server has looked.
-    if (link.isUser && !link.isCalled(bytes, fields.sender, fields.senderEnd)) return undefined;
+    if (connection.isUser && !connection.isCalled(bytes, fields.sender, fields.senderEnd)) {
+      return undefined;
+    }
     const to = this.#routes.find(bytes, fields.recipient, fields.recipientEnd);
     return to?.readsBatches && (to.isUser || to.role === "peer") ? to : undefined;
   }
 
   /** Takes the batch at hand, whose header is at `at`; whether it may go to `to`. */
-  #take(link: Link, to: Link, at: number): boolean {
+  #take(connection: Connection, to: Connection, at: number): boolean {
     const { view } = this.#fields;
     if (to.isUser) {
       if (!this.#seen.addBatch(this.#fields)) return false;
       view.setUint16(at + 4, 0);
       return true;
     }
-    const hops = link.isUser ? 1 : view.getUint16(at + 4) + 1;
+    const hops = connection.isUser ? 1 : view.getUint16(at + 4) + 1;
     // Never back where it came from.
-    if (to === link || hops > MAX_HOPS) return false;
+    if (to === connection || hops > MAX_HOPS) return false;
     view.setUint16(at + 4, hops);
     return true;
   }
 }
 
 /** Where the batch ends that begins at `at`; 0 when none does, or not all of it is there. */
-function endOfBundle(bytes: Uint8Array, at: number, end: number): number {
+function endOfBatch(bytes: Uint8Array, at: number, end: number): number {
   if (end - at < HEADER_BYTES) return 0;
   if (bytes[at] !== FrameType.Message || bytes[at + 1] !== MessageKind.Batch) return 0;
   const next = at + HEADER_BYTES + ((bytes[at + 2]! << 8) | bytes[at + 3]!);

@@ -7,7 +7,7 @@
 import type { FrameWriter } from "@netlab/protocol/codec";
 
 /** A whole frame in a buffer. */
-export interface ReadyFrame {
+export interface WholeFrame {
   /** The buffer. */
   readonly bytes: Uint8Array;
   /** Where the frame's header begins. */
@@ -16,8 +16,8 @@ export interface ReadyFrame {
   readonly end: number;
 }
 
-/** Frames for one connection; {@linkcode ReadyFrames.flush} writes those that were added. */
-export class ReadyFrames {
+/** Frames for one connection; {@linkcode FrameRuns.flush} writes those that were added. */
+export class FrameRuns {
   readonly #out: FrameWriter;
   #bytes: Uint8Array | undefined;
   #start = 0;
@@ -29,7 +29,7 @@ export class ReadyFrames {
   }
 
   /** One more frame. */
-  add({ bytes, start, end }: ReadyFrame): void {
+  add({ bytes, start, end }: WholeFrame): void {
     if (bytes !== this.#bytes || start !== this.#end) {
       this.flush();
       this.#bytes = bytes;

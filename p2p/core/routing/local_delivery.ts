@@ -9,7 +9,7 @@ import {
   type Frame,
   FrameType,
   HEADER_BYTES,
-  isCounted,
+  isSequenceId,
   type MessageFields,
   messageId,
   MessageKind,
@@ -18,8 +18,8 @@ import {
   uuidWords,
 } from "@netlab/protocol/codec";
 import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
-import type { ReadyFrames } from "./frame_run.ts";
-import type { Link } from "../connection.ts";
+import type { FrameRuns } from "./frame_run.ts";
+import type { Connection } from "../connection.ts";
 import type { NameFactors } from "../dedup/name_table.ts";
 import { delivered, sent } from "../receipt.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";
@@ -58,7 +58,7 @@ export class LocalDelivery {
     const words = wordsOf(id);
     this.#taken.table.add(words, 0);
     // What counts is known by its number.
-    if (!isCounted(words, 0)) this.#all.table.add(words, 0);
+    if (!isSequenceId(words, 0)) this.#all.table.add(words, 0);
   }
 
   /** A legacy program was handed the message with that id, and confirms nothing; `now` in milliseconds. */
@@ -73,19 +73,19 @@ export class LocalDelivery {
   }
 
   /** Whether a kept message was handed over on that connection, or was taken care of before. */
-  has(user: Link, id: string): boolean {
+  has(user: Connection, id: string): boolean {
     if (user.unacknowledged.has(id)) return true;
     const words = wordsOf(id);
     return this.#taken.table.has(words, 0) || this.#all.table.has(words, 0);
   }
 
   /** Hands over a message that nobody keeps. A second copy is dropped. */
-  plain(user: Link, fields: MessageFields): void {
+  plain(user: Connection, fields: MessageFields): void {
     if (!this.#isNew(fields)) return;
     if (user.role === "session") {
-      user.port.out.begin(FrameType.Message, MessageKind.Plain);
-      user.port.out.bytes(fields.bytes, fields.id, fields.end);
-      user.port.out.end();
+      user.out.begin(FrameType.Message, MessageKind.Ephemeral);
+      user.out.bytes(fields.bytes, fields.id, fields.end);
+      user.out.end();
     } else writeText(user, fields);
   }
 
@@ -93,9 +93,9 @@ export class LocalDelivery {
    * Hands over a batch, which lies in `frame`, to a user who reads such; whether it did: not when any of
    * its messages was handed over before.
    */
-  batch(user: Link, fields: BatchFields, frame: Frame): boolean {
+  batch(user: Connection, fields: BatchFields, frame: Frame): boolean {
     const isNew = this.#all.addBatch(fields);
-    if (isNew) user.port.out.forward(frame, 0);
+    if (isNew) user.out.forward(frame, 0);
     return isNew;
   }
 
@@ -105,7 +105,7 @@ export class LocalDelivery {
    * whoever reads text acknowledges nothing. `now` is the time in milliseconds.
    */
   kept(
-    user: Link,
+    user: Connection,
     fields: MessageFields,
     origin: string,
     isThere: boolean,
@@ -113,7 +113,7 @@ export class LocalDelivery {
   ): boolean {
     const id = messageId(fields);
     // Nor is a copy handed over that comes by way of a legacy server and is not kept.
-    if (isCounted(fields.idWords, 0)) this.#isNew(fields);
+    if (isSequenceId(fields.idWords, 0)) this.#isNew(fields);
     if (user.role !== "session") {
       this.markSent(id, now);
       writeText(user, fields);
@@ -126,9 +126,9 @@ export class LocalDelivery {
     }
     user.unacknowledged.set(id, [origin]);
     if (isThere) return false;
-    user.port.out.begin(FrameType.Message, MessageKind.WithReceipts);
-    user.port.out.bytes(fields.bytes, fields.id, fields.end);
-    user.port.out.end();
+    user.out.begin(FrameType.Message, MessageKind.Durable);
+    user.out.bytes(fields.bytes, fields.id, fields.end);
+    user.out.end();
     return false;
   }
 
@@ -137,12 +137,12 @@ export class LocalDelivery {
    * is added to `run`, on the user's connection, unless a copy that another server keeps went there.
    * Returns false when it was taken care of before.
    */
-  own(user: Link, entry: MailboxEntry, run: ReadyFrames): boolean {
+  own(user: Connection, entry: MailboxEntry, run: FrameRuns): boolean {
     const { bytes, end } = entry;
     const sender = senderAt(entry);
     const words = wordsOfEntry(entry);
     if (this.#wasTaken(words, bytes, sender, end)) return false;
-    if (isCounted(words, 0)) this.#all.add(words, 0, bytes, sender, end);
+    if (isSequenceId(words, 0)) this.#all.add(words, 0, bytes, sender, end);
     if (!user.hasUnacknowledged || !user.unacknowledged.has(entry.id)) run.add(entry);
     return true;
   }
@@ -150,13 +150,13 @@ export class LocalDelivery {
   /** The user's client has taken a message that this server keeps. */
   tookOwn(entry: MailboxEntry): void {
     const words = wordsOfEntry(entry);
-    if (isCounted(words, 0)) {
+    if (isSequenceId(words, 0)) {
       this.#taken.add(words, 0, entry.bytes, senderAt(entry), entry.end);
     } else this.markTaken(entry.id);
   }
 
   /** The user's client has taken a message; the ids of the other servers that keep it. */
-  acknowledged(user: Link, id: string): readonly string[] {
+  acknowledged(user: Connection, id: string): readonly string[] {
     const origins = user.unacknowledged.get(id);
     if (!origins) return [];
     user.unacknowledged.delete(id);
@@ -166,7 +166,7 @@ export class LocalDelivery {
 
   #wasTaken(words: Int32Array, bytes: Uint8Array, sender: number, end: number): boolean {
     return this.#taken.has(words, 0, bytes, sender, end) ||
-      (!isCounted(words, 0) && this.#all.table.has(words, 0));
+      (!isSequenceId(words, 0) && this.#all.table.has(words, 0));
   }
 
   /** Remembers a message; whether it was not remembered before. */
@@ -197,8 +197,11 @@ function senderAt({ start }: MailboxEntry): number {
   return start + HEADER_BYTES + UUID_TEXT_BYTES + 1;
 }
 
-function writeText({ port }: Link, { bytes, sender, senderEnd, text, end }: MessageFields): void {
-  port.out.raw(bytes, sender, senderEnd);
-  port.out.raw(SEPARATOR);
-  port.out.raw(bytes, text, end);
+function writeText(
+  { out }: Connection,
+  { bytes, sender, senderEnd, text, end }: MessageFields,
+): void {
+  out.raw(bytes, sender, senderEnd);
+  out.raw(SEPARATOR);
+  out.raw(bytes, text, end);
 }

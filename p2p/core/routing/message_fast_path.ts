@@ -10,8 +10,8 @@
 import {
   HEADER_BYTES,
   isAscii,
-  isCounted,
-  isCountedText,
+  isSequenceId,
+  isSequenceIdText,
   isUtf8,
   MAX_NAME_BYTES,
   readUuidRow,
@@ -19,10 +19,10 @@ import {
   UUID_TEXT_BYTES,
 } from "@netlab/protocol/codec";
 import { numberInText, STREAM_TEXT_BYTES } from "../dedup/sequence_ids.ts";
-import type { Link } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import { MAX_HOPS } from "../mesh/mesh.ts";
 import type { NameTable } from "../dedup/name_table.ts";
-import { HOLD_UP_BYTES } from "./router.ts";
+import { PAUSE_BYTES } from "./router.ts";
 import type { SeenMessages } from "../dedup/seen_messages.ts";
 
 /** The first two bytes of a frame of type 3/0. */
@@ -42,7 +42,7 @@ const MAX_BATCH = 64;
 
 /** Passes on runs of messages. */
 export class MessageFastPath {
-  readonly #routes: NameTable<Link>;
+  readonly #routes: NameTable<Connection>;
   readonly #seen: SeenMessages;
   /** The sender's name and `": "`, for who reads text. */
   readonly #prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
@@ -63,7 +63,7 @@ export class MessageFastPath {
   readonly #ids = new Int32Array(4 * MAX_BATCH);
 
   /** A lane for recipients that stand in `routes`: a user of this server, or the link toward theirs. */
-  constructor(routes: NameTable<Link>, seen: SeenMessages) {
+  constructor(routes: NameTable<Connection>, seen: SeenMessages) {
     this.#routes = routes;
     this.#seen = seen;
   }
@@ -72,18 +72,18 @@ export class MessageFastPath {
    * Passes on the messages that `link` sent and that lie in `bytes` from `start` on, as far as all is in
    * order. Writes into what it passes on. Returns where the first begins that it left.
    */
-  run(link: Link, bytes: Uint8Array, start: number, end: number): number {
+  run(connection: Connection, bytes: Uint8Array, start: number, end: number): number {
     if (end - start < MIN_BYTES || bytes[start] !== PLAIN >> 8 || bytes[start + 1] !== 0) {
       return start;
     }
-    if (!link.isUser && link.role !== "peer") return start;
+    if (!connection.isUser && connection.role !== "peer") return start;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = start;
     for (;;) {
-      const to = this.#find(link, bytes, view, at, end);
+      const to = this.#find(connection, bytes, view, at, end);
       if (to === undefined) return at;
       const next = to.role === "peer"
-        ? this.#relay(link, to, bytes, view, at, end)
+        ? this.#relay(connection, to, bytes, view, at, end)
         : this.#deliver(to, bytes, view, at, end);
       if (next === at) return at;
       at = next;
@@ -92,18 +92,18 @@ export class MessageFastPath {
 
   /** Finds out where the message at `start` goes; `undefined` when its names are not in order. */
   #find(
-    link: Link,
+    connection: Connection,
     bytes: Uint8Array,
     view: DataView,
     start: number,
     end: number,
-  ): Link | undefined {
+  ): Connection | undefined {
     if (end - start < MIN_BYTES) return undefined;
     const sender = start + NAMES_AT + 1;
     let nul = sender;
-    if (link.isUser) {
+    if (connection.isUser) {
       // Nobody is impersonated: the sender is the user of the connection.
-      const { nameBytes } = link;
+      const { nameBytes } = connection;
       nul += nameBytes.length;
       if (nul >= end || bytes[nul] !== 0) return undefined;
       for (let i = 0; i < nameBytes.length; i++) {
@@ -142,22 +142,22 @@ export class MessageFastPath {
 
   /** Passes a row of messages on to another server. Returns where it ends. */
   #relay(
-    link: Link,
-    to: Link,
+    connection: Connection,
+    to: Connection,
     bytes: Uint8Array,
     view: DataView,
     start: number,
     end: number,
   ): number {
     // Never back where it came from.
-    if (to === link) return start;
-    const { out } = to.port;
-    const limit = start + HOLD_UP_BYTES - out.length;
+    if (to === connection) return start;
+    const { out } = to;
+    const limit = start + PAUSE_BYTES - out.length;
     let at = start;
     while (at <= limit) {
       const next = this.#next(bytes, view, at, end);
       if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, this.#id)) break;
-      const hops = link.isUser ? 1 : view.getUint16(at + 4) + 1;
+      const hops = connection.isUser ? 1 : view.getUint16(at + 4) + 1;
       if (hops > MAX_HOPS) break;
       view.setUint16(at + 4, hops);
       at = next;
@@ -167,18 +167,18 @@ export class MessageFastPath {
   }
 
   /** Delivers a row of messages to a user of this server. Returns where it ends. */
-  #deliver(to: Link, bytes: Uint8Array, view: DataView, start: number, end: number): number {
-    const { out } = to.port;
+  #deliver(to: Connection, bytes: Uint8Array, view: DataView, start: number, end: number): number {
+    const { out } = to;
     const id = this.#id;
     // Whoever writes more is held up by the relay.
-    const limit = start + HOLD_UP_BYTES - out.length;
+    const limit = start + PAUSE_BYTES - out.length;
     const last = Math.min(end, limit);
     let at = start;
     this.#from = start;
     while (at <= limit) {
       const next = this.#next(bytes, view, at, end);
       if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, id)) break;
-      at = isCounted(id, 0)
+      at = isSequenceId(id, 0)
         ? this.#count(to, bytes, view, at, next, last)
         : this.#lookUp(to, bytes, view, at, Math.max(next, last));
     }
@@ -194,7 +194,7 @@ export class MessageFastPath {
    * it that are of the same stream, as long as they come in turn. Returns where that ends.
    */
   #count(
-    to: Link,
+    to: Connection,
     bytes: Uint8Array,
     view: DataView,
     start: number,
@@ -255,7 +255,7 @@ export class MessageFastPath {
    * Delivers the message at `start`, whose id is looked up as a whole, and those behind it for which that
    * holds as well. Returns where that ends.
    */
-  #lookUp(to: Link, bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  #lookUp(to: Connection, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const { table } = this.#seen;
     const starts = this.#starts;
     const ids = this.#ids;
@@ -293,7 +293,7 @@ export class MessageFastPath {
       if (next > end || text > next) break;
       if (!isSame(names, view, at + NAMES_AT, namesBytes)) break;
       if (!isAscii(view, text, next) && !isUtf8(bytes, text, next)) break;
-      if (isCountedText(view, at + HEADER_BYTES)) break;
+      if (isSequenceIdText(view, at + HEADER_BYTES)) break;
       starts[count++] = at;
       at = next;
     }
@@ -308,15 +308,15 @@ export class MessageFastPath {
   }
 
   /** Leaves out the message from `start` to `end`. Frames in a row are copied together, later. */
-  #leaveOut(to: Link, view: DataView, start: number, end: number): void {
-    if (start > this.#from) to.port.out.copy(view, this.#from, start);
+  #leaveOut(to: Connection, view: DataView, start: number, end: number): void {
+    if (start > this.#from) to.out.copy(view, this.#from, start);
     this.#from = end;
   }
 
   /** Writes messages that begin at `starts`, from number `first` to before `last`, for who reads text. */
-  #writeText(to: Link, view: DataView, first: number, last: number): void {
+  #writeText(to: Connection, view: DataView, first: number, last: number): void {
     const skip = NAMES_AT + this.#namesBytes;
-    to.port.out.joinRow(this.#prefix, this.#prefixBytes, view, this.#starts, first, last, skip);
+    to.out.joinRow(this.#prefix, this.#prefixBytes, view, this.#starts, first, last, skip);
   }
 }
 

@@ -22,7 +22,7 @@ import type { LegacyServers } from "../legacy/legacy_servers.ts";
 import { holdsName } from "../mesh/directory.ts";
 import type { LocalDelivery } from "./local_delivery.ts";
 import type { Context } from "../host.ts";
-import type { Link } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import { HERE, toLegacy } from "../message_log.ts";
 import { refused } from "../receipt.ts";
@@ -31,7 +31,7 @@ import { SeenIds } from "../dedup/seen_ids.ts";
 import type { Users } from "../users/registry.ts";
 
 /** When so many bytes wait for one connection, the users who write to it are held up. */
-export const HOLD_UP_BYTES: number = 1024 * 1024;
+export const PAUSE_BYTES: number = 1024 * 1024;
 /** When so many wait, messages for it are refused: other servers' users cannot be held up. */
 export const REFUSE_BYTES: number = 8 * 1024 * 1024;
 /** How often a session that is held up gets a sign of life: milliseconds. */
@@ -58,9 +58,9 @@ export interface RouterParts {
   /** Refusals go out here. */
   readonly receipts: RefusalSink;
   /** What is found out about recipients is remembered here, until something about them changes. */
-  readonly routes: NameTable<Link>;
+  readonly routes: NameTable<Connection>;
   /** Takes frames that a batch was taken apart into, as if they had come in on that connection. */
-  readonly takeSingles: (link: Link, frames: Uint8Array) => void;
+  readonly takeSingles: (connection: Connection, frames: Uint8Array) => void;
 }
 
 /** Passes messages on. */
@@ -73,7 +73,7 @@ export class Router {
   /** Messages for legacy users that were passed on. */
   readonly #spread = new SeenIds();
   /** Links that hold others up, or did for too long. */
-  readonly #slow = new Set<Link>();
+  readonly #slow = new Set<Connection>();
 
   /** A relay for the users of one server. */
   constructor(context: Context, parts: RouterParts) {
@@ -88,30 +88,30 @@ export class Router {
    *   connection, {@linkcode ErrorCode.NotRegistered} when the connection may not send,
    *   {@linkcode ErrorCode.Malformed} when it is no message. It is dropped then.
    */
-  message(link: Link, frame: Frame): void {
+  message(connection: Connection, frame: Frame): void {
     const { users } = this.#parts;
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
-    if (link.isUser) checkSender(link, fields);
-    else if (link.role !== "peer") this.#checkStranger(link, fields);
+    if (connection.isUser) checkSender(connection, fields);
+    else if (connection.role !== "peer") this.#checkStranger(connection, fields);
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
     if (user) {
       this.#remember(fields, user);
-      return this.#localDelivery(link, fields, user);
+      return this.#localDelivery(connection, fields, user);
     }
     const location = users.locate(recipient);
     if (location && !holdsName(location.user)) {
-      const places = [...users.legacyPlaces(recipient)];
+      const places = [...users.serversListing(recipient)];
       // One place elsewhere is like any other user's.
       if (places.length > 1 || places[0] === this.#context.id) {
-        return this.#toLegacy(link, frame, fields, places);
+        return this.#toLegacy(connection, frame, fields, places);
       }
     }
-    const hops = hopsOf(link, frame);
-    const next = location && this.#parts.mesh.toward(location.server);
+    const hops = hopsOf(connection, frame);
+    const next = location && this.#parts.mesh.nextHop(location.server);
     if (!next) {
       return this.#refuse(
-        link,
+        connection,
         fields,
         ErrorCode.NoSuchUser,
         `Cannot deliver to ${recipient}: nobody of that name is on the network`,
@@ -120,22 +120,22 @@ export class Router {
     this.#remember(fields, next);
     if (hops > MAX_HOPS) {
       return this.#refuse(
-        link,
+        connection,
         fields,
         ErrorCode.TooManyHops,
         `Cannot deliver to ${recipient}: the message went over ${MAX_HOPS} servers without arriving`,
       );
     }
-    if (next === link) {
+    if (next === connection) {
       return this.#refuse(
-        link,
+        connection,
         fields,
         ErrorCode.TooManyHops,
         `Cannot deliver to ${recipient}: the way there is changing; send it again`,
       );
     }
-    if (!this.#hasRoom(link, next, fields, recipient)) return;
-    next.port.out.forward(frame, hops);
+    if (!this.#hasRoom(connection, next, fields, recipient)) return;
+    next.out.forward(frame, hops);
     this.#context.messageLog.message(fields, next.address);
   }
 
@@ -144,46 +144,48 @@ export class Router {
    * otherwise it is taken apart, and each message is what decides about it. Errors as for a single
    * message, once for all of them.
    */
-  batch(link: Link, frame: Frame): void {
+  batch(connection: Connection, frame: Frame): void {
     const fields = this.#batch.read(frame.bytes, frame.start, frame.end);
-    if (link.isUser) checkSender(link, fields);
-    else if (link.role !== "peer") throw mustRegister();
-    if (this.#passWhole(link, frame, fields)) return;
+    if (connection.isUser) checkSender(connection, fields);
+    else if (connection.role !== "peer") throw mustRegister();
+    if (this.#passWhole(connection, frame, fields)) return;
     takeApart(fields, this.#singles, frame.reserved);
     const singles = this.#singles.take();
-    this.#parts.takeSingles(link, singles);
+    this.#parts.takeSingles(connection, singles);
     this.#singles.recycle(singles);
   }
 
-  #passWhole(link: Link, frame: Frame, fields: BatchFields): boolean {
+  #passWhole(connection: Connection, frame: Frame, fields: BatchFields): boolean {
     const { users, localDelivery } = this.#parts;
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
     const to = user ?? this.#toHolder(recipient);
-    const hops = hopsOf(link, frame);
-    if (!to?.readsBatches || (to === link && !user) || (hops > MAX_HOPS && !user)) return false;
+    const hops = hopsOf(connection, frame);
+    if (!to?.readsBatches || (to === connection && !user) || (hops > MAX_HOPS && !user)) {
+      return false;
+    }
     this.#remember(fields, to);
-    if (!this.#mayWrite(link, to)) return false;
+    if (!this.#mayWrite(connection, to)) return false;
     if (user && !localDelivery.batch(user, fields, frame)) return false;
-    if (!user) to.port.out.forward(frame, hops);
+    if (!user) to.out.forward(frame, hops);
     this.#context.messageLog.batch(fields, user ? HERE : to.address);
     return true;
   }
 
   /** The link toward whoever holds a name at another server; `undefined` when nobody does. */
-  #toHolder(recipient: string): Link | undefined {
+  #toHolder(recipient: string): Connection | undefined {
     const location = this.#parts.users.locate(recipient);
     return location && holdsName(location.user)
-      ? this.#parts.mesh.toward(location.server)
+      ? this.#parts.mesh.nextHop(location.server)
       : undefined;
   }
 
   /** Nothing waits on a connection any more, or it has ended: whoever it held up reads on. */
-  release(link: Link): void {
-    for (const held of link.heldUp ?? []) held.letGo(this.#context.now);
-    link.heldUp = undefined;
-    link.overdue = false;
-    this.#slow.delete(link);
+  release(connection: Connection): void {
+    for (const held of connection.heldUp ?? []) held.letGo(this.#context.now);
+    connection.heldUp = undefined;
+    connection.overdue = false;
+    this.#slow.delete(connection);
   }
 
   /** Time has passed: whoever was held up for long enough goes on, and the slow one is refused. */
@@ -203,19 +205,19 @@ export class Router {
   }
 
   /** Who is not read gets no answers, and is not to take that for the server's death. */
-  #showAlive(held: Link): void {
+  #showAlive(held: Connection): void {
     const { now } = this.#context;
     if (!held.held || held.role !== "session" || now - held.aliveAt < ALIVE_EVERY_MS) return;
     held.aliveAt = now;
-    writeAlive(held.port.out);
+    writeAlive(held.out);
   }
 
-  #remember({ bytes, recipient, recipientEnd }: MessageNames, to: Link): void {
+  #remember({ bytes, recipient, recipientEnd }: MessageNames, to: Connection): void {
     this.#parts.routes.set(bytes.subarray(recipient, recipientEnd), to);
   }
 
-  #localDelivery(link: Link, fields: MessageFields, user: Link): void {
-    if (!this.#hasRoom(link, user, fields, user.name)) return;
+  #localDelivery(connection: Connection, fields: MessageFields, user: Connection): void {
+    if (!this.#hasRoom(connection, user, fields, user.name)) return;
     this.#parts.localDelivery.plain(user, fields);
     this.#context.messageLog.message(fields, HERE);
   }
@@ -224,17 +226,22 @@ export class Router {
    * Passes a message on for a legacy user, toward every server that knows a legacy server with that name.
    * Whoever has it twice drops the second copy, and so do legacy servers.
    */
-  #toLegacy(link: Link, frame: Frame, fields: MessageFields, places: readonly string[]): void {
-    const hops = hopsOf(link, frame);
+  #toLegacy(
+    connection: Connection,
+    frame: Frame,
+    fields: MessageFields,
+    places: readonly string[],
+  ): void {
+    const hops = hopsOf(connection, frame);
     const id = messageId(fields);
     // Users may try again; servers that know each other would pass copies round in circles.
-    if (hops <= MAX_HOPS && (link.isUser || !this.#spread.has(id))) {
+    if (hops <= MAX_HOPS && (connection.isUser || !this.#spread.has(id))) {
       this.#spread.add(id, this.#context.now);
-      const nexts = new Set(places.map((place) => this.#parts.mesh.toward(place)));
-      nexts.delete(link);
+      const nexts = new Set(places.map((place) => this.#parts.mesh.nextHop(place)));
+      nexts.delete(connection);
       for (const next of nexts) {
-        if (!next || !this.#mayWrite(link, next)) continue;
-        next.port.out.forward(frame, hops);
+        if (!next || !this.#mayWrite(connection, next)) continue;
+        next.out.forward(frame, hops);
         this.#context.messageLog.message(fields, next.address);
       }
     }
@@ -265,27 +272,27 @@ export class Router {
    * Whether a message for `to` may be written. A user of this server who writes faster than `to`
    * reads is held up for a while; when that is not enough, the message is refused.
    */
-  #hasRoom(from: Link, to: Link, fields: MessageFields, recipient: string): boolean {
+  #hasRoom(from: Connection, to: Connection, fields: MessageFields, recipient: string): boolean {
     if (this.#mayWrite(from, to)) return true;
     const reason = `Cannot deliver to ${recipient}: messages come faster than they are read`;
     this.#refuse(from, fields, ErrorCode.RecipientBusy, reason);
     return false;
   }
 
-  #mayWrite(from: Link, to: Link): boolean {
-    const waiting = to.port.out.length;
+  #mayWrite(from: Connection, to: Connection): boolean {
+    const waiting = to.out.length;
     const own = from.isUser && from !== to;
-    if (waiting > HOLD_UP_BYTES && own && !to.overdue) {
+    if (waiting > PAUSE_BYTES && own && !to.overdue) {
       from.hold(this.#context.now);
       (to.heldUp ??= new Set()).add(from);
       this.#slow.add(to);
     }
-    return waiting <= (own && to.overdue ? HOLD_UP_BYTES : REFUSE_BYTES);
+    return waiting <= (own && to.overdue ? PAUSE_BYTES : REFUSE_BYTES);
   }
 
-  #refuse(link: Link, fields: MessageFields, code: number, reason: string): void {
+  #refuse(connection: Connection, fields: MessageFields, code: number, reason: string): void {
     // Whoever forwards without being registered hears nothing of it: it could not tell its sender.
-    if (link.role === "stranger") return;
+    if (connection.role === "stranger") return;
     this.#context.messageLog.message(fields, `none (${reason})`);
     this.#parts.receipts.toUser(senderOf(fields), refused(messageId(fields), code, reason));
   }
@@ -294,10 +301,10 @@ export class Router {
    * A message from a connection that did not register can only come from a legacy server,
    * for a user of its own.
    */
-  #checkStranger(link: Link, fields: MessageFields): void {
+  #checkStranger(connection: Connection, fields: MessageFields): void {
     const { users, mesh, legacy } = this.#parts;
     const sender = users.locate(senderOf(fields));
-    const known = mesh.discovery.hasLegacyOn(link.remoteHost);
+    const known = mesh.discovery.hasLegacyOn(connection.remoteHost);
     if (known && (!sender || legacy.speaksFor(sender))) return;
     throw mustRegister();
   }
@@ -310,8 +317,8 @@ export type MessageNames = Pick<
 >;
 
 /** How many servers will have passed a frame on that comes from there. */
-function hopsOf(link: Link, frame: Frame): number {
-  return link.role === "peer" ? frame.reserved + 1 : 1;
+function hopsOf(connection: Connection, frame: Frame): number {
+  return connection.role === "peer" ? frame.reserved + 1 : 1;
 }
 
 function mustRegister(): NetlabError {
@@ -330,10 +337,13 @@ function senderOf(fields: MessageNames): string {
  *
  * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} otherwise.
  */
-export function checkSender(link: Link, { bytes, sender, senderEnd }: MessageNames): void {
-  if (link.isCalled(bytes, sender, senderEnd)) return;
+export function checkSender(
+  connection: Connection,
+  { bytes, sender, senderEnd }: MessageNames,
+): void {
+  if (connection.isCalled(bytes, sender, senderEnd)) return;
   throw new NetlabError(
     ErrorCode.SenderMismatch,
-    `Cannot send in another name: this connection is registered as ${link.name}`,
+    `Cannot send in another name: this connection is registered as ${connection.name}`,
   );
 }

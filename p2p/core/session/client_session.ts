@@ -105,14 +105,14 @@ export class ClientSession {
     return false;
   }
 
-  /** A message came in as bare text; `isKept` says that somebody waits to hear of it. */
-  receive(message: Message, isKept: boolean): void {
-    this.#add(message, uuidWords(message.id, this.#words), isKept);
+  /** A message came in as bare text; `isDurable` says that somebody waits to hear of it. */
+  receive(message: Message, isDurable: boolean): void {
+    this.#add(message, uuidWords(message.id, this.#words), isDurable);
   }
 
   /** The program has taken a message: it will be acknowledged. Returns how many wait for that. */
   take(incoming: Incoming): number {
-    if (incoming.isKept && this.#untaken.delete(incoming)) this.#took(incoming);
+    if (incoming.isDurable && this.#untaken.delete(incoming)) this.#took(incoming);
     return this.#takenCount;
   }
 
@@ -149,7 +149,7 @@ export class ClientSession {
 
   #addSingle(frame: Frame): void {
     const message = this.#reader.read(frame);
-    this.#add(message, this.#reader.id, frame.subtype === MessageKind.WithReceipts);
+    this.#add(message, this.#reader.id, frame.subtype === MessageKind.Durable);
   }
 
   #addBatch(frame: Frame): void {
@@ -161,12 +161,12 @@ export class ClientSession {
     });
   }
 
-  #add(message: Message, id: Int32Array, isKept: boolean): void {
-    const incoming = new Incoming(message, id, isKept);
+  #add(message: Message, id: Int32Array, isDurable: boolean): void {
+    const incoming = new Incoming(message, id, isDurable);
     if (this.#seen.add(message, id, this.#now)) {
-      if (isKept) this.#untaken.add(incoming);
+      if (isDurable) this.#untaken.add(incoming);
       this.#receive(incoming);
-    } else if (isKept && !this.#untaken.find(id, 0)) {
+    } else if (isDurable && !this.#untaken.find(id, 0)) {
       // It came again, so whoever keeps it did not hear that it was taken.
       this.#took(incoming);
     }

@@ -17,9 +17,9 @@ export class Incoming implements MessageId {
    * A message that has just come in.
    *
    * @param words Its id, as four numbers of 32 bits, big-endian.
-   * @param isKept Whether a server keeps it until it hears that the program has taken it.
+   * @param isDurable Whether a server keeps it until it hears that the program has taken it.
    */
-  constructor(readonly message: Message, words: Int32Array, readonly isKept: boolean) {
+  constructor(readonly message: Message, words: Int32Array, readonly isDurable: boolean) {
     this.id0 = words[0]!;
     this.id1 = words[1]!;
     this.id2 = words[2]!;

@@ -183,7 +183,7 @@ export class PublishQueue {
 
   #writeSingle({ out }: Outlet, recipient: string, text: string): number {
     const message = { id: this.#ids.next(), sender: this.#sender, recipient, text };
-    writeMessage(out, message, MessageKind.Plain);
+    writeMessage(out, message, MessageKind.Ephemeral);
     return 1;
   }
 }

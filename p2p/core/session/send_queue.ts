@@ -24,9 +24,9 @@ import {
 import { IdTable } from "../dedup/id_table.ts";
 
 /** Messages that are not safe yet and may be under way at one time. */
-const MAX_UNDER_WAY = 4_096;
+const MAX_IN_FLIGHT = 4_096;
 /** Their bytes: half of what a server takes for a recipient who does not keep up. */
-const MAX_UNDER_WAY_BYTES = 2 * 1024 * 1024;
+const MAX_IN_FLIGHT_BYTES = 2 * 1024 * 1024;
 /** After a move, how long messages wait for those before them that another server delivers: milliseconds. */
 const BEHIND_MS = 1_000;
 /** How long the end of a story is waited for until it is asked for; twice as long each time: milliseconds. */
@@ -107,7 +107,7 @@ export class SendQueue {
   #open = 0;
   /** Of those, the ones not yet written to the connection of now; in order. */
   readonly #unsent = new Set<Sending>();
-  #underWayBytes = 0;
+  #inFlightBytes = 0;
   /** Those that are safe at the server of before the last move: by recipient. */
   readonly #elsewhere = new Map<string, Set<Sending>>();
   #movedAt = 0;
@@ -155,7 +155,7 @@ export class SendQueue {
     if (this.#outlet) this.#moved();
     this.#outlet = outlet;
     this.#unsent.clear();
-    this.#underWayBytes = 0;
+    this.#inFlightBytes = 0;
     for (const sending of this.#all()) {
       sending.bytes = 0;
       // Receipts may have been lost with the connection of before.
@@ -240,8 +240,8 @@ export class SendQueue {
 
   /** Whether one more may be written now. */
   #mayWrite(): boolean {
-    return this.#outlet !== undefined && this.#open - this.#unsent.size < MAX_UNDER_WAY &&
-      this.#underWayBytes < MAX_UNDER_WAY_BYTES && this.#outlet.out.length < ENOUGH_BYTES;
+    return this.#outlet !== undefined && this.#open - this.#unsent.size < MAX_IN_FLIGHT &&
+      this.#inFlightBytes < MAX_IN_FLIGHT_BYTES && this.#outlet.out.length < ENOUGH_BYTES;
   }
 
   /** Whether messages before it are delivered by the server of before the last move. */
@@ -252,14 +252,14 @@ export class SendQueue {
   #write(sending: Sending, { out, receipts }: Outlet): void {
     const before = out.length;
     try {
-      const kind = receipts ? MessageKind.WithReceipts : MessageKind.Plain;
+      const kind = receipts ? MessageKind.Durable : MessageKind.Ephemeral;
       writeMessageWithId(out, sending, sending.message, kind);
     } catch (error) {
       if (!(error instanceof NetlabError)) throw error;
       return this.#end(sending, error);
     }
     sending.bytes = out.length - before;
-    this.#underWayBytes += sending.bytes;
+    this.#inFlightBytes += sending.bytes;
     // A legacy server tells nothing: what was written is all there is to know.
     if (!receipts) this.#end(sending, "sent");
   }
@@ -342,7 +342,7 @@ export class SendQueue {
   #leave(sending: Sending): void {
     this.#open--;
     if (this.#unsent.size > 0) this.#unsent.delete(sending);
-    this.#underWayBytes -= sending.bytes;
+    this.#inFlightBytes -= sending.bytes;
     sending.bytes = 0;
     if (this.#open === 0) this.#settled?.();
   }

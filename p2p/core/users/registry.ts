@@ -22,7 +22,7 @@ import {
   type Location,
 } from "../mesh/directory.ts";
 import type { Context } from "../host.ts";
-import type { Link } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Topology } from "../mesh/topology.ts";
 
@@ -37,9 +37,9 @@ const LOOK_EVERY_MS = 5_000;
 
 /** Somebody who asks for a name that another holds. */
 interface Claim {
-  readonly link: Link;
+  readonly connection: Connection;
   readonly session: string;
-  readonly holder: Link;
+  readonly holder: Connection;
   readonly deadline: number;
 }
 
@@ -52,11 +52,11 @@ export class Users {
   readonly #topology: Topology;
   readonly #mesh: Mesh;
   readonly #onChange: (name: string) => void;
-  readonly #links = new Map<string, Link>();
+  readonly #connections = new Map<string, Connection>();
   readonly #claims = new Map<string, Claim>();
-  readonly #moving = new Map<Link, number>();
+  readonly #moving = new Map<Connection, number>();
   /** Users of bare text who ask for a name that is still another's, and until when: milliseconds. */
-  readonly #waiting = new Map<Link, { name: string; deadline: number }>();
+  readonly #waiting = new Map<Connection, { name: string; deadline: number }>();
   #lookedAt = 0;
 
   /** Nobody yet; `onChange` hears of every user of this server who comes or goes. */
@@ -75,18 +75,18 @@ export class Users {
   }
 
   /** The connection of a user of this server. */
-  get(name: string): Link | undefined {
-    return this.#links.get(name);
+  get(name: string): Connection | undefined {
+    return this.#connections.get(name);
   }
 
   /** How many users this server has. */
   get count(): number {
-    return this.#links.size;
+    return this.#connections.size;
   }
 
   /** The connections of all users of this server. */
-  links(): Iterable<Link> {
-    return this.#links.values();
+  connections(): Iterable<Connection> {
+    return this.#connections.values();
   }
 
   /** Everyone who can be written to, here and on servers within reach, each name once. */
@@ -126,7 +126,7 @@ export class Users {
    * The ids of all servers within reach that speak for a legacy user of that name, this one among them.
    * Several legacy servers may list a name, and only the user knows which of them is right.
    */
-  *legacyPlaces(name: string): Iterable<string> {
+  *serversListing(name: string): Iterable<string> {
     for (const { server, user } of this.#within(name)) if (!holdsName(user)) yield server;
   }
 
@@ -144,11 +144,13 @@ export class Users {
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when somebody else has the name,
    *   {@linkcode ErrorCode.ServerClosing} when the server is about to leave.
    */
-  register(link: Link, name: string, session: string): void {
-    if (link.role !== "stranger") {
+  register(connection: Connection, name: string, session: string): void {
+    if (connection.role !== "stranger") {
       throw new NetlabError(
         ErrorCode.AlreadyRegistered,
-        `Cannot register as ${name}: this connection is registered as ${link.name || "a server"}`,
+        `Cannot register as ${name}: this connection is registered as ${
+          connection.name || "a server"
+        }`,
       );
     }
     if (this.closed) {
@@ -157,47 +159,51 @@ export class Users {
         `Cannot register as ${name}: the server ${this.#context.address} is leaving`,
       );
     }
-    const kind = session === NIL_UUID ? UserKind.Bare : UserKind.Session;
+    const kind = session === NIL_UUID ? UserKind.LegacyClient : UserKind.Session;
     const user: UserRecord = { name, kind, session, since: Math.floor(this.#context.now) };
     for (const other of this.holders(name)) {
       if (isSameUser(other.user, user)) user.since = Math.min(user.since, other.user.since);
-      else return this.#claim(link, other, session);
+      else return this.#claim(connection, other, session);
     }
-    this.#admit(link, user);
+    this.#admit(connection, user);
   }
 
   /** A connection has ended, or its user signed off. */
-  leave(link: Link): void {
-    for (const [name, claim] of this.#claims) if (claim.link === link) this.#claims.delete(name);
-    this.#moving.delete(link);
-    this.#waiting.delete(link);
-    if (this.#links.get(link.name) !== link) return;
-    this.#links.delete(link.name);
-    this.#context.logger.info("{user} left", { event: "user.left", user: link.name });
-    this.#publishRemoval(link.name);
-    this.#admitWaiting(link.name);
+  leave(connection: Connection): void {
+    for (const [name, claim] of this.#claims) {
+      if (claim.connection === connection) this.#claims.delete(name);
+    }
+    this.#moving.delete(connection);
+    this.#waiting.delete(connection);
+    if (this.#connections.get(connection.name) !== connection) return;
+    this.#connections.delete(connection.name);
+    this.#context.logger.info("{user} left", { event: "user.left", user: connection.name });
+    this.#publishRemoval(connection.name);
+    this.#admitWaiting(connection.name);
   }
 
   /**
    * The user of a connection signs off. One that moves is let go when another server has told that the
    * session is there, at the latest after two seconds: until then, what comes for it still finds it.
    */
-  signOff(link: Link, moves: boolean): void {
-    if (moves && !this.#isElsewhere(link)) {
-      this.#moving.set(link, this.#context.now + MOVE_MS);
+  signOff(connection: Connection, moves: boolean): void {
+    if (moves && !this.#isElsewhere(connection)) {
+      this.#moving.set(connection, this.#context.now + MOVE_MS);
       return;
     }
-    this.leave(link);
-    if (moves) void link.port.end();
-    else link.role = "stranger";
+    this.leave(connection);
+    if (moves) connection.end();
+    else connection.role = "stranger";
   }
 
   /** Something came in on a connection: its user is alive. */
-  heard(link: Link): void {
-    const claim = this.#claims.get(link.name);
-    if (!claim || this.#links.get(link.name) !== link) return;
-    this.#claims.delete(link.name);
-    claim.link.tell(taken(link.name, this.#context.address, claim.link.readsText));
+  heard(connection: Connection): void {
+    const claim = this.#claims.get(connection.name);
+    if (!claim || this.#connections.get(connection.name) !== connection) return;
+    this.#claims.delete(connection.name);
+    claim.connection.tell(
+      taken(connection.name, this.#context.address, claim.connection.readsText),
+    );
   }
 
   /** Decides claims whose time is up, and gives up sessions that are silent. */
@@ -208,22 +214,24 @@ export class Users {
       this.#claims.delete(name);
       const { holder } = claim;
       // Whoever has come to the name since then was not asked yet: to register does it.
-      if (this.#links.get(name) === holder && !holder.held) {
+      if (this.#connections.get(name) === holder && !holder.held) {
         this.#evict(holder, "another session asked for its name, and it was silent");
       }
-      this.#registerAgain(claim.link, name, claim.session);
+      this.#registerAgain(claim.connection, name, claim.session);
     }
-    for (const [link, { name, deadline }] of this.#waiting) {
+    for (const [connection, { name, deadline }] of this.#waiting) {
       if (now < deadline) continue;
-      this.#registerAgain(link, name);
-      this.#waiting.delete(link);
+      this.#registerAgain(connection, name);
+      this.#waiting.delete(connection);
     }
-    for (const [link, deadline] of this.#moving) if (now >= deadline) this.#letGo(link);
+    for (const [connection, deadline] of this.#moving) if (now >= deadline) this.#letGo(connection);
     if (now - this.#lookedAt < LOOK_EVERY_MS) return;
     this.#lookedAt = now;
-    for (const link of this.#links.values()) {
-      if (link.role === "session" && !link.held && now - link.heardAt > SILENT_MS) {
-        this.#evict(link, "it was silent for too long");
+    for (const connection of this.#connections.values()) {
+      if (
+        connection.role === "session" && !connection.held && now - connection.heardAt > SILENT_MS
+      ) {
+        this.#evict(connection, "it was silent for too long");
       }
     }
   }
@@ -235,17 +243,17 @@ export class Users {
   resolve(names: Iterable<string>): void {
     for (const name of names) {
       this.#admitWaiting(name);
-      const link = this.#links.get(name);
-      const own = link && this.#directory.at(this.#context.id, name);
+      const connection = this.#connections.get(name);
+      const own = connection && this.#directory.at(this.#context.id, name);
       if (!own) continue;
-      if (this.#moving.has(link) && this.#isElsewhere(link)) this.#letGo(link);
+      if (this.#moving.has(connection) && this.#isElsewhere(connection)) this.#letGo(connection);
       const here = { server: this.#context.id, user: own };
       for (const other of this.holders(name)) {
         if (other.server === here.server) continue;
         if (isSameUser(other.user, own) || keepsName(here, other)) continue;
-        this.#links.delete(name);
+        this.#connections.delete(name);
         this.#publishRemoval(name);
-        link.tell(taken(name, this.#addressOf(other.server), true));
+        connection.tell(taken(name, this.#addressOf(other.server), true));
         this.#context.logger.warn("{user} had to go: an older session has the name", {
           event: "user.evicted",
           user: name,
@@ -257,15 +265,15 @@ export class Users {
 
   /** The names of this server's users. */
   localNames(): Iterable<string> {
-    return this.#links.keys();
+    return this.#connections.keys();
   }
 
   /** The name may be free: the first of those who wait for it gets it. */
   #admitWaiting(wanted: string): void {
-    for (const [link, { name }] of this.#waiting) {
+    for (const [connection, { name }] of this.#waiting) {
       if (name !== wanted || !this.isFree(name)) continue;
-      this.#waiting.delete(link);
-      this.#registerAgain(link, name);
+      this.#waiting.delete(connection);
+      this.#registerAgain(connection, name);
       return;
     }
   }
@@ -281,45 +289,45 @@ export class Users {
     }
   }
 
-  #registerAgain(link: Link, name: string, session: string = NIL_UUID): void {
+  #registerAgain(connection: Connection, name: string, session: string = NIL_UUID): void {
     try {
-      this.register(link, name, session);
+      this.register(connection, name, session);
     } catch (error) {
-      link.tell(error as NetlabError);
+      connection.tell(error as NetlabError);
     }
   }
 
-  #letGo(link: Link): void {
-    this.leave(link);
-    void link.port.end();
+  #letGo(connection: Connection): void {
+    this.leave(connection);
+    connection.end();
   }
 
   /** Whether another server has the same session. */
-  #isElsewhere(link: Link): boolean {
-    for (const { server, user } of this.#directory.find(link.name)) {
-      const elsewhere = server !== this.#context.id && user.session === link.session;
+  #isElsewhere(connection: Connection): boolean {
+    for (const { server, user } of this.#directory.find(connection.name)) {
+      const elsewhere = server !== this.#context.id && user.session === connection.session;
       if (elsewhere && this.#topology.reaches(server)) return true;
     }
     return false;
   }
 
-  #claim(link: Link, other: Location, session: string): void {
+  #claim(connection: Connection, other: Location, session: string): void {
     const { name } = other.user;
-    const holder = other.server === this.#context.id ? this.#links.get(name) : undefined;
+    const holder = other.server === this.#context.id ? this.#connections.get(name) : undefined;
     if (holder?.role !== "session" || holder.held || this.#claims.has(name)) {
-      if (link.readsText && !this.#waiting.has(link)) {
-        this.#waiting.set(link, { name, deadline: this.#context.now + MOVE_MS });
+      if (connection.readsText && !this.#waiting.has(connection)) {
+        this.#waiting.set(connection, { name, deadline: this.#context.now + MOVE_MS });
         return;
       }
-      throw taken(name, this.#addressOf(other.server), link.readsText);
+      throw taken(name, this.#addressOf(other.server), connection.readsText);
     }
     const deadline = this.#context.now + SIGN_OF_LIFE_MS;
-    this.#claims.set(name, { link, session, holder, deadline });
-    writeInformationRequest(holder.port.out, Information.Capabilities);
+    this.#claims.set(name, { connection, session, holder, deadline });
+    writeInformationRequest(holder.out, Information.Capabilities);
   }
 
-  #admit(link: Link, user: UserRecord): void {
-    const before = this.#links.get(user.name);
+  #admit(connection: Connection, user: UserRecord): void {
+    const before = this.#connections.get(user.name);
     if (before) {
       before.role = "stranger";
       before.tell(
@@ -330,27 +338,27 @@ export class Users {
         ),
       );
     }
-    link.role = user.kind === UserKind.Session ? "session" : "bare";
-    link.name = user.name;
-    link.session = user.session;
-    this.#links.set(user.name, link);
+    connection.role = user.kind === UserKind.Session ? "session" : "bare";
+    connection.name = user.name;
+    connection.session = user.session;
+    this.#connections.set(user.name, connection);
     this.#mesh.publish(this.#directory.add(user));
     this.#onChange(user.name);
-    if (link.role === "session") {
+    if (connection.role === "session") {
       const { id: server, address } = this.#context;
-      writeSessionWelcome(link.port.out, { server, address, name: user.name });
+      writeSessionWelcome(connection.out, { server, address, name: user.name });
     }
     this.#context.logger.info("{user} joined", { event: "user.joined", user: user.name });
   }
 
-  #evict(link: Link, why: string): void {
-    this.leave(link);
+  #evict(connection: Connection, why: string): void {
+    this.leave(connection);
     this.#context.logger.info("{user} had to go: {why}", {
       event: "user.evicted",
-      user: link.name,
+      user: connection.name,
       why,
     });
-    link.port.abort();
+    connection.abort();
   }
 
   #publishRemoval(name: string): void {

@@ -10,7 +10,7 @@ import { type Frame, FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES, MessageKind } f
 import type { FrameWriter } from "../frame_writer.ts";
 import { type Message, textTooLong } from "./message.ts";
 import { checkName, isAscii, isUtf8, readName, readText } from "../text.ts";
-import { HEX_DIGITS, isCounted, readUuidOf, UUID_TEXT_BYTES, uuidWords } from "../uuid.ts";
+import { HEX_DIGITS, isSequenceId, readUuidOf, UUID_TEXT_BYTES, uuidWords } from "../uuid.ts";
 
 /** Many messages of one sender to one recipient. */
 export interface Batch {
@@ -82,7 +82,7 @@ export function writeBatch(
   // The first one did not fit.
   if (lengths.length === 0) checkTextBytes(texts[0]!, recipient, most);
   uuidWords(id, words);
-  if (!isCounted(words, 0) || (words[3]! >>> 0) + lengths.length > NUMBERS) {
+  if (!isSequenceId(words, 0) || (words[3]! >>> 0) + lengths.length > NUMBERS) {
     throw new TypeError(`Cannot use ${JSON.stringify(id)} for a batch: it does not count so far`);
   }
   out.begin(FrameType.Message, MessageKind.Batch, hops);
@@ -183,7 +183,7 @@ export class BatchFields {
     const count = this.count = view.getUint16(this.recipientEnd);
     this.texts = this.lengths + LENGTH_BYTES * count;
     if (this.texts > end) return this.#is(TOO_EARLY);
-    if (!isCounted(idWords, 0)) return this.#is("its id is not a counted one");
+    if (!isSequenceId(idWords, 0)) return this.#is("its id is not a counted one");
     if ((idWords[3]! >>> 0) + count > NUMBERS) return this.#is("its ids have no numbers left");
     if (count === 0 || count > MAX_BUNDLED) return this.#is(`it holds ${count} messages`);
     if (hasNul(bytes, this.sender, this.senderEnd)) return this.#is(NUL_IN_NAME);
@@ -255,7 +255,7 @@ export function takeApart(fields: BatchFields, out: FrameWriter, hops: number): 
   const head = new Uint8Array(headBytes + 7);
   const headView = new DataView(head.buffer);
   head[0] = FrameType.Message;
-  head[1] = MessageKind.Plain;
+  head[1] = MessageKind.Ephemeral;
   headView.setUint16(4, hops);
   encoder.encodeInto(readUuidOf(idWords), head.subarray(HEADER_BYTES));
   const idEnd = HEADER_BYTES + UUID_TEXT_BYTES;

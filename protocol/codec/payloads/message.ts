@@ -92,7 +92,7 @@ function write(
   out.begin(FrameType.Message, subtype);
   out.words(headView, headBytes);
   // A kept message has to fit with what stands in front of it between servers.
-  const limit = MAX_PAYLOAD_BYTES - (subtype === MessageKind.Plain ? 0 : KEPT_HEADER_BYTES);
+  const limit = MAX_PAYLOAD_BYTES - (subtype === MessageKind.Ephemeral ? 0 : OUTBOUND_HEADER_BYTES);
   const room = limit - headBytes;
   const before = out.length;
   // What has more UTF-16 units than there is room never goes near the writer's buffer.
@@ -107,10 +107,10 @@ function write(
 }
 
 /** Bytes in front of a kept message between servers: two server ids and the id of a message. */
-export const KEPT_HEADER_BYTES = 48;
+export const OUTBOUND_HEADER_BYTES = 48;
 
 /** A kept message on its way between servers. */
-export interface KeptMessage {
+export interface OutboundMessage {
   /** The id of the server that keeps it, a UUID. */
   origin: string;
   /** The id of the server that it goes to, a UUID. */
@@ -125,9 +125,9 @@ export interface KeptMessage {
 }
 
 /** Writes a kept message, after `hops` servers; `kind` is `Kept` or `HandedOver`. */
-export function writeKeptMessage(
+export function writeOutboundMessage(
   out: FrameWriter,
-  { origin, destination, previous, message }: KeptMessage,
+  { origin, destination, previous, message }: OutboundMessage,
   kind: number,
   hops: number,
 ): void {
@@ -144,7 +144,7 @@ export function writeKeptMessage(
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the three ids are not there.
  */
-export function readKeptMessage(payload: Uint8Array): KeptMessage {
+export function readOutboundMessage(payload: Uint8Array): OutboundMessage {
   const reader = new ByteReader(payload, "kept message");
   return {
     origin: reader.uuid(),

@@ -15,9 +15,9 @@ export const UserKind = {
   /** As a session. */
   Session: 1,
   /** As a user who reads bare text. */
-  Bare: 2,
+  LegacyClient: 2,
   /** At a legacy server that this one speaks for. */
-  Behind: 3,
+  OnLegacyServer: 3,
 } as const;
 
 /** One of the numbers in {@linkcode UserKind}. */

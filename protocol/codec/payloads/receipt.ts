@@ -102,7 +102,7 @@ export function writeReceiptQuery(
   { to, user, ids }: ReceiptQuery,
   hops: number,
 ): void {
-  out.begin(FrameType.Receipt, ReceiptKind.Question, hops);
+  out.begin(FrameType.Receipt, ReceiptKind.Query, hops);
   out.uuid(to);
   out.shortText(user);
   for (const id of ids) out.uuid(id);

@@ -48,14 +48,14 @@ export interface PeerRegistration {
 }
 
 /** Writes the registration of a user who reads bare text. */
-export function writeBareRegistration(out: FrameWriter, name: string): void {
-  out.begin(FrameType.Registration, Registration.BareUser);
+export function writeLegacyRegistration(out: FrameWriter, name: string): void {
+  out.begin(FrameType.Registration, Registration.LegacyUser);
   out.text(name);
   out.end();
 }
 
 /** The name in the registration of a user who reads bare text, or in a disconnect. */
-export function readBareName(payload: Uint8Array): string {
+export function readLegacyName(payload: Uint8Array): string {
   return readName(payload, 0, payload.length);
 }
 

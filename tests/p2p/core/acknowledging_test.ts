@@ -165,7 +165,7 @@ Deno.test({
     assertEquals(olga.text, "Ann: oneAnn: two");
     assertEquals(
       old.messages().map(({ text, subtype }) => [text, subtype]),
-      [["one", MessageKind.Plain], ["two", MessageKind.Plain]],
+      [["one", MessageKind.Ephemeral], ["two", MessageKind.Ephemeral]],
     );
   },
 });

@@ -12,7 +12,7 @@ import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 const MIB = 1024 * 1024;
 /** Nobody keeps them: what the mailbox does with others stands in `mailbox_limits_test.ts`. */
-const kind = MessageKind.Plain;
+const kind = MessageKind.Ephemeral;
 const TEXT = "x".repeat(60_000);
 
 function start() {
@@ -26,7 +26,8 @@ function start() {
   const far = new TestUser(network, "Far").at(there);
   network.run(50);
   const linkOf = (user: TestUser) => here.core.users.get(user.name)!;
-  const isHeldUp = (user: TestUser) => (linkOf(user).port as unknown as { paused: boolean }).paused;
+  const isHeldUp = (user: TestUser) =>
+    (linkOf(user).transport as unknown as { paused: boolean }).paused;
   return { network, here, there, ann, slow, bob, far, linkOf, isHeldUp };
 }
 
@@ -39,7 +40,7 @@ Deno.test({
     const ids = Array.from({ length: 100 }, () => ann.send("Slow", TEXT, { kind }));
     network.run(1_000);
     assert(isHeldUp(ann));
-    assert(linkOf(slow).port.out.length < 2 * MIB, "what waits has a bound");
+    assert(linkOf(slow).out.length < 2 * MIB, "what waits has a bound");
     assertEquals(linkOf(ann).held, true);
     // Others go on.
     const id = bob.send("Far", "hello");
@@ -97,7 +98,7 @@ Deno.test({
     // Nobody holds up users of other servers.
     const ids = Array.from({ length: 250 }, () => far.send("Slow", TEXT, { kind }));
     network.run(2_000);
-    const waiting = linkOf(slow).port.out.length;
+    const waiting = linkOf(slow).out.length;
     assert(waiting > 8 * MIB && waiting < 8 * MIB + 70_000, `${waiting} bytes wait`);
     const refused = ids.filter((id) => far.refusalOf(id) === ErrorCode.RecipientBusy);
     assertEquals(far.receipts.length, refused.length);

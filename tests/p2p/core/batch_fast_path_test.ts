@@ -17,7 +17,7 @@ import {
   writeInformationRequest,
 } from "@netlab/protocol";
 import fc from "fast-check";
-import { LaneNetwork } from "./fast_path_network.ts";
+import { FastPathNetwork } from "./fast_path_network.ts";
 
 const encoder = new TextEncoder();
 const hex = (number: number) => number.toString(16).padStart(8, "0");
@@ -121,8 +121,8 @@ Deno.test({
     let whole = 0;
     fc.assert(
       fc.property(fc.array(aStep, { minLength: 1, maxLength: 6 }), (steps) => {
-        const fast = new LaneNetwork(true);
-        const slow = new LaneNetwork(false);
+        const fast = new FastPathNetwork(true);
+        const slow = new FastPathNetwork(false);
         for (const { from, bytes } of reads(steps, false)) {
           for (const network of [fast, slow]) network.feed(from, bytes);
           const written = fast.written();
@@ -147,7 +147,7 @@ Deno.test({
     let messages = 0;
     fc.assert(
       fc.property(fc.array(aStep, { minLength: 1, maxLength: 4 }), (steps) => {
-        const [batches, singles] = [new LaneNetwork(true), new LaneNetwork(true)];
+        const [batches, singles] = [new FastPathNetwork(true), new FastPathNetwork(true)];
         const alike = [...reads(steps, true)];
         for (const [index, { from, bytes }] of [...reads(steps, false)].entries()) {
           batches.feed(from, bytes);
@@ -180,7 +180,7 @@ for (const recipient of ["Cy", "New"]) {
     name: `lane for batches leaves nothing of a long row to ${recipient} but the first batch`,
     permissions: "none",
     fn() {
-      const network = new LaneNetwork(true);
+      const network = new FastPathNetwork(true);
       const frames = row(recipient, 300, 20, 30);
       network.feed("Ann", frames);
       assertEquals(network.passed, frames.length - frames.length / 300);
@@ -196,7 +196,7 @@ for (const recipient of ["Cy", "New"]) {
       `lane for batches leaves to the relay what is too much for ${recipient}, which holds up who sends it`,
     permissions: "none",
     fn() {
-      const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
+      const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
       const frames = row(recipient, 40, 500, 100);
       for (const network of [fast, slow]) network.feed("Ann", frames);
       assert(fast.passed > 1_000_000 && fast.passed < 1_200_000, `${fast.passed} bytes passed`);

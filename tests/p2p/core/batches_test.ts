@@ -12,7 +12,7 @@ import { LegacyServer } from "./legacy_parties.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { countedId, idsFrom, TestUser, type TestUserOptions } from "./test_user.ts";
 
-const { Plain, Batch } = MessageKind;
+const { Ephemeral, Batch } = MessageKind;
 
 function start(count: number) {
   const network = new VirtualNetwork();
@@ -46,7 +46,7 @@ Deno.test({
       // The second time all that can be is known of them, and the lane has its turn.
       for (const times of [1, 2]) {
         for (const { name } of [newer, older, bare]) {
-          const ids = ann.sendBundle(name, texts);
+          const ids = ann.sendBatch(name, texts);
           network.run(100);
           for (const reader of [newer, older].filter((reader) => reader.name === name)) {
             assertEquals(
@@ -56,7 +56,7 @@ Deno.test({
           }
         }
         assertEquals(kindsOf(newer), Array(times).fill(Batch));
-        assertEquals(kindsOf(older), Array(3 * times).fill(Plain));
+        assertEquals(kindsOf(older), Array(3 * times).fill(Ephemeral));
         assertEquals(bare.text, "Ann: oneAnn: Ann: drei 🦊".repeat(times));
       }
       // From Ann, and then whole over every link.
@@ -80,10 +80,10 @@ Deno.test({
     peer.present([{ name: "Far", kind: UserKind.Session, session, since: 1 }]);
     network.run(50);
     for (const texts of [["one", "two"], ["three", "four"]]) {
-      const ids = ann.sendBundle("Far", texts);
+      const ids = ann.sendBatch("Far", texts);
       peer.frames.length = 0;
       network.run(50);
-      const frames = peer.got(FrameType.Message, Plain);
+      const frames = peer.got(FrameType.Message, Ephemeral);
       assertEquals(frames.map(({ payload }) => readMessage(payload).id), ids);
       assertEquals(frames.map(({ payload }) => readMessage(payload).text), texts);
       assertEquals(frames.map(({ reserved }) => reserved), [1, 1]);
@@ -104,12 +104,12 @@ Deno.test({
     for (const [index, name] of ["Ann", "Bob"].entries()) {
       olga.text = "";
       const from = user(name, index);
-      from.sendBundle("Olga", ["one", "two", "three"]);
+      from.sendBatch("Olga", ["one", "two", "three"]);
       network.run(2_000);
       assertEquals(olga.text, ["one", "two", "three"].map((text) => `${name}: ${text}`).join(""));
       assertEquals(from.errors, []);
     }
-    assert(old.messages().every(({ frames, subtype }) => frames === 1 && subtype === Plain));
+    assert(old.messages().every(({ frames, subtype }) => frames === 1 && subtype === Ephemeral));
   },
 });
 
@@ -124,14 +124,14 @@ Deno.test({
         const bob = user("Bob", at, options);
         const id = countedId(network);
         const ids = idsFrom(id, 9);
-        ann.sendBundle("Bob", ["0", "1", "2"], { id });
-        ann.sendBundle("Bob", ["0", "1", "2"], { id });
-        ann.send("Bob", "2", { id: ids[2]!, kind: Plain });
-        ann.send("Bob", "4", { id: ids[4]!, kind: Plain });
+        ann.sendBatch("Bob", ["0", "1", "2"], { id });
+        ann.sendBatch("Bob", ["0", "1", "2"], { id });
+        ann.send("Bob", "2", { id: ids[2]!, kind: Ephemeral });
+        ann.send("Bob", "4", { id: ids[4]!, kind: Ephemeral });
         // The first of these is new, the second is not, the third is.
-        ann.sendBundle("Bob", ["3", "4", "5"], { id: ids[3]! });
-        ann.sendBundle("Bob", ["7", "8"], { id: ids[7]! });
-        ann.sendBundle("Bob", ["2", "3", "4", "5", "6", "7", "8"], { id: ids[2]! });
+        ann.sendBatch("Bob", ["3", "4", "5"], { id: ids[3]! });
+        ann.sendBatch("Bob", ["7", "8"], { id: ids[7]! });
+        ann.sendBatch("Bob", ["2", "3", "4", "5", "6", "7", "8"], { id: ids[2]! });
         network.run(200);
         assertEquals(bob.textsFrom("Ann"), [..."012435786"]);
         assertEquals([...new Set(bob.messages.map(({ id }) => id))].sort(), ids);
@@ -147,13 +147,13 @@ Deno.test({
   fn() {
     const { network, user } = start(2);
     const ann = user("Ann", 0);
-    const ids = ann.sendBundle("Nobody", ["one", "two", "three"]);
+    const ids = ann.sendBatch("Nobody", ["one", "two", "three"]);
     network.run(50);
     assertEquals(ann.receipts.map(({ id }) => id), ids);
     assertEquals(ids.map((id) => ann.refusalOf(id)), Array(3).fill(ErrorCode.NoSuchUser));
     // Once there is somebody of that name, the same batch arrives.
     const nobody = user("Nobody", 1);
-    ann.sendBundle("Nobody", ["one", "two", "three"], { id: ids[0]! });
+    ann.sendBatch("Nobody", ["one", "two", "three"], { id: ids[0]! });
     network.run(50);
     assertEquals(nobody.messages.map(({ id }) => id), ids);
   },
@@ -167,8 +167,8 @@ Deno.test({
     const ann = user("Ann", 0);
     const readers = [user("Bob", 0), user("Cid", 0, {}), user("Dan", 1), user("Eve", 1, {})];
     for (const { name } of readers) {
-      ann.sendBundle(name, ["mine"]);
-      ann.sendBundle(name, ["forged", "too"], { sender: "Bob" });
+      ann.sendBatch(name, ["mine"]);
+      ann.sendBatch(name, ["forged", "too"], { sender: "Bob" });
     }
     network.run(100);
     for (const reader of readers) assertEquals(reader.messages.map(({ text }) => text), ["mine"]);
@@ -186,7 +186,7 @@ Deno.test({
       slow.connection!.pause();
       const ids: string[] = [];
       for (let i = 0; i < 300; i++) {
-        ids.push(...ann.sendBundle("Slow", Array(30).fill("x".repeat(1_000))));
+        ids.push(...ann.sendBatch("Slow", Array(30).fill("x".repeat(1_000))));
       }
       network.run(2_000);
       const refused = ids.filter((id) => ann.refusalOf(id) === ErrorCode.RecipientBusy);
@@ -206,10 +206,10 @@ Deno.test({
     const { network, nodes, user } = start(1);
     const [ann, slow] = [user("Ann", 0), user("Slow", 0)];
     slow.connection!.pause();
-    for (let i = 0; i < 100; i++) ann.sendBundle("Slow", Array(60).fill("x".repeat(1_000)));
+    for (let i = 0; i < 100; i++) ann.sendBatch("Slow", Array(60).fill("x".repeat(1_000)));
     network.run(1_000);
     assert(nodes[0]!.core.users.get("Ann")!.held);
-    assert(nodes[0]!.core.users.get("Slow")!.port.out.length < 2 * 1024 * 1024);
+    assert(nodes[0]!.core.users.get("Slow")!.out.length < 2 * 1024 * 1024);
     slow.connection!.resume();
     network.run(2_000);
     assert(!nodes[0]!.core.users.get("Ann")!.held);

@@ -25,7 +25,7 @@ Deno.test({
     const [one, other] = [connection(), connection()];
     session.attach(one);
     const sent = message("hello");
-    const frame = frameOf((out) => writeMessage(out, sent, MessageKind.WithReceipts));
+    const frame = frameOf((out) => writeMessage(out, sent, MessageKind.Durable));
     assertEquals(session.received(frame, one), true);
     session.attach(other);
     session.received(frame, other);
@@ -45,10 +45,10 @@ Deno.test({
     session.detach(gone);
     const kept = Array.from({ length: 3_264 }, (_, index) => message(`${index}`));
     for (const sent of kept) {
-      session.received(frameOf((out) => writeMessage(out, sent, MessageKind.WithReceipts)), one);
+      session.received(frameOf((out) => writeMessage(out, sent, MessageKind.Durable)), one);
     }
     const plain = message("nobody waits to hear of it");
-    session.received(frameOf((out) => writeMessage(out, plain, MessageKind.Plain)), one);
+    session.received(frameOf((out) => writeMessage(out, plain, MessageKind.Ephemeral)), one);
     session.acknowledge();
     assertEquals(one.out.length, 0, "nothing was taken yet");
     session.take(incoming.at(-1)!);

@@ -26,7 +26,7 @@ import {
 } from "./session_parts.ts";
 
 /** As many messages may be under way, and as many bytes wait to leave. */
-const MAX_UNDER_WAY = 4_096;
+const MAX_IN_FLIGHT = 4_096;
 const ENOUGH_BYTES = 256 * 1024;
 
 Deno.test({
@@ -99,18 +99,18 @@ Deno.test({
     const outlet = connection();
     session.attach(outlet);
     const sent: Message[] = [];
-    let underWay: string[] = [];
-    for (let i = 0; i < MAX_UNDER_WAY + 100; i++) {
+    let inFlight: string[] = [];
+    for (let i = 0; i < MAX_IN_FLIGHT + 100; i++) {
       sent.push(send(`${i}`));
-      underWay = underWay.concat(written(outlet));
+      inFlight = inFlight.concat(written(outlet));
     }
     session.pump();
     assertEquals(outlet.out.length, 0);
-    assertEquals(underWay.length, MAX_UNDER_WAY);
+    assertEquals(inFlight.length, MAX_IN_FLIGHT);
     session.received(receipts(...sent.slice(0, 60)), outlet);
     assertEquals(
       written(outlet),
-      sent.slice(MAX_UNDER_WAY, MAX_UNDER_WAY + 60).map(({ text }) => text),
+      sent.slice(MAX_IN_FLIGHT, MAX_IN_FLIGHT + 60).map(({ text }) => text),
     );
     assertEquals(outcomes.length, 60);
   },
@@ -185,7 +185,7 @@ Deno.test({
     const outlet = connection(false);
     session.attach(outlet);
     send("hello");
-    assertEquals(decode(outlet.out.take()).map(({ subtype }) => subtype), [MessageKind.Plain]);
+    assertEquals(decode(outlet.out.take()).map(({ subtype }) => subtype), [MessageKind.Ephemeral]);
     assertEquals(outcomes, ["hello sent"]);
     session.attach(connection());
     session.pump();

@@ -13,7 +13,7 @@ import {
   STREAM_TEXT_BYTES,
   Streams,
 } from "@netlab/p2p/core";
-import { isCounted, readUuidWords } from "@netlab/protocol";
+import { isSequenceId, readUuidWords } from "@netlab/protocol";
 import fc from "fast-check";
 import { seeded } from "../../../lab/random.ts";
 
@@ -198,14 +198,14 @@ Deno.test({
   name: "ids of version 8 and the usual variant count, no others",
   permissions: "none",
   fn() {
-    assert(isCounted(id(0, 0, 0), 0));
+    assert(isSequenceId(id(0, 0, 0), 0));
     for (const version of [1, 4, 7, 9, 0]) {
-      assert(!isCounted(Int32Array.of(0, version << 12, 1 << 31, 0), 0), `version ${version}`);
+      assert(!isSequenceId(Int32Array.of(0, version << 12, 1 << 31, 0), 0), `version ${version}`);
     }
     for (const variant of [0b00, 0b01, 0b11]) {
-      assert(!isCounted(Int32Array.of(0, 0x8000, variant << 30, 0), 0), `variant ${variant}`);
+      assert(!isSequenceId(Int32Array.of(0, 0x8000, variant << 30, 0), 0), `variant ${variant}`);
     }
-    assert(isCounted(Int32Array.of(9, 9, 9, 9, 0, 0x8000, 1 << 31, 0), 4));
+    assert(isSequenceId(Int32Array.of(9, 9, 9, 9, 0, 0x8000, 1 << 31, 0), 4));
   },
 });
 
@@ -223,7 +223,7 @@ Deno.test({
     const [first] = words;
     const stream = new Stream(first![0]!, first![1]! >>> 16);
     for (const [number, id] of words.entries()) {
-      assert(isCounted(id, 0) && stream.has(id, 0));
+      assert(isSequenceId(id, 0) && stream.has(id, 0));
       assertEquals(id[3], number);
     }
     assert(new Set(words.map((id) => `${id[1]} ${id[2]}`)).size > 990, "the rest is random");
@@ -248,7 +248,7 @@ Deno.test({
         const text = encoder.encode(` ${ids.next()}`);
         for (const { at, character } of changes) text[at + 1] = character.charCodeAt(0);
         const view = new DataView(text.buffer);
-        const isOne = readUuidWords(view, 1, words) && isCounted(words, 0);
+        const isOne = readUuidWords(view, 1, words) && isSequenceId(words, 0);
         assertEquals(numberInText(view, 1), isOne ? words[3]! >>> 0 : -1);
         if (isOne) counted++;
       }),

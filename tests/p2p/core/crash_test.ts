@@ -180,7 +180,7 @@ Deno.test({
     network.run(100);
     const sent = network.watch(({ from, frame }) =>
       from === nodes[0].address && frame.type === FrameType.Message &&
-      frame.subtype === MessageKind.Kept
+      frame.subtype === MessageKind.Outbound
     );
     // The answer is lost, and no way has changed: the client there forgets once.
     const forgetful = new TestUser(network, "Cid", { forgetful: true }).at(nodes[2]);

@@ -169,8 +169,8 @@ Deno.test({
   permissions: "none",
   fn() {
     const other = randomUuid(random);
-    const bare = user("Ann", { kind: UserKind.Bare, session: NIL_UUID });
-    const behind = user("Ann", { kind: UserKind.Behind, session: NIL_UUID });
+    const bare = user("Ann", { kind: UserKind.LegacyClient, session: NIL_UUID });
+    const behind = user("Ann", { kind: UserKind.OnLegacyServer, session: NIL_UUID });
     assert(isSameUser(user("Ann"), user("Ann", { since: 9 })));
     assert(!isSameUser(user("Ann"), user("Ann", { session: other })));
     assert(!isSameUser(bare, bare));
@@ -187,7 +187,7 @@ Deno.test({
       server: fc.constantFrom(A, B),
       user: fc.record({
         name: fc.constant("Ann"),
-        kind: fc.constantFrom(UserKind.Session, UserKind.Bare),
+        kind: fc.constantFrom(UserKind.Session, UserKind.LegacyClient),
         session: fc.constantFrom(NIL_UUID, SESSION),
         since: fc.nat(2),
       }),

@@ -44,7 +44,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const { network, ann, bob } = start(true);
-    const id = ann.send("Bob", "hello", { kind: MessageKind.Plain });
+    const id = ann.send("Bob", "hello", { kind: MessageKind.Ephemeral });
     ann.send("Bob", "hello", { id });
     network.run(50);
     ann.send("Bob", "hello", { id });
@@ -76,7 +76,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const { network, nodes, ann } = start();
-    const id = ann.send("Cid", "hello", { kind: MessageKind.Plain });
+    const id = ann.send("Cid", "hello", { kind: MessageKind.Ephemeral });
     network.run(50);
     assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
     const cid = new TestUser(network, "Cid").at(nodes[2]);
@@ -94,7 +94,7 @@ Deno.test({
   fn() {
     const { network, nodes, ann, bob } = start();
     network.latency = () => 100;
-    const id = ann.send("Bob", "hello", { kind: MessageKind.Plain });
+    const id = ann.send("Bob", "hello", { kind: MessageKind.Ephemeral });
     network.run(250);
     network.cut(nodes[1].address, nodes[2].address);
     network.run(2_000);

@@ -6,7 +6,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { type Link, type Port, RoutingCore } from "@netlab/p2p/core";
+import { type Connection, RoutingCore, type Transport } from "@netlab/p2p/core";
 import { silentLogger } from "@netlab/p2p";
 import {
   Ability,
@@ -22,8 +22,8 @@ import {
   readFrames,
   takeApart,
   UserKind,
-  writeBareRegistration,
   writeInformationResponse,
+  writeLegacyRegistration,
   writeLinkState,
   writePeerRegistration,
   writePresenceSnapshot,
@@ -41,7 +41,7 @@ const NEWER_SERVER = "00000000-0000-4000-8000-0000000000dd";
 /** The session key of the users at other servers. */
 export const SESSION = "00000000-0000-4000-8000-000000000001";
 
-class TestPort implements Port {
+class TestPort implements Transport {
   readonly out: FrameWriter = new FrameWriter();
   paused = false;
   closed = false;
@@ -63,10 +63,10 @@ class TestPort implements Port {
 }
 
 /** The core with its parties; `fast` offers it whole reads, as servers do. */
-export class LaneNetwork {
+export class FastPathNetwork {
   readonly core: RoutingCore;
   readonly ports = new Map<string, TestPort>();
-  readonly #links = new Map<string, Link>();
+  readonly #links = new Map<string, Connection>();
   readonly #fast: boolean;
   /** How many bytes went through the lane. */
   passed = 0;
@@ -88,7 +88,7 @@ export class LaneNetwork {
       const abilities = number < 2 ? 0 : Ability.Batches;
       this.#join(name, (out) => writeSessionRegistration(out, { session, name, abilities }));
     }
-    for (const name of ["Text", "Тест"]) this.joinBare(name);
+    for (const name of ["Text", "Тест"]) this.joinLegacy(name);
     this.#joinServer("peer", FAR_SERVER, "Far");
     this.#joinServer("other", OTHER_SERVER, "Off");
     this.#joinServer("newer", NEWER_SERVER, "New", [Capability.Batch]);
@@ -98,8 +98,8 @@ export class LaneNetwork {
   }
 
   /** One more user who reads text. */
-  joinBare(name: string): void {
-    this.#join(name, (out) => writeBareRegistration(out, name));
+  joinLegacy(name: string): void {
+    this.#join(name, (out) => writeLegacyRegistration(out, name));
   }
 
   #join(name: string, write: (out: FrameWriter) => void): void {

@@ -209,7 +209,7 @@ Deno.test({
     const [ann, bob] = [user("Ann", 0), user("Bob", 0)];
     const id = network.uuid();
     const payload = new TextEncoder().encode(`${id}\0Ann\0Bob\0${"x".repeat(65_535 - 45)}`);
-    ann.connection!.out.frame(FrameType.Message, MessageKind.WithReceipts, payload);
+    ann.connection!.out.frame(FrameType.Message, MessageKind.Durable, payload);
     network.run(100);
     assertEquals(ann.refusalOf(id), ErrorCode.TextTooLong);
     assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "65487");

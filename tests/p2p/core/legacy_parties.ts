@@ -10,7 +10,7 @@ import {
   FrameType,
   Information,
   readAnnouncement,
-  readBareName,
+  readLegacyName,
   readMessage,
   writeAnnouncement,
   writeInformationResponse,
@@ -96,7 +96,7 @@ export class LegacyServer {
         visit.frames.push(frame.copy());
         if (this.stuck) return;
         if (frame.type === FrameType.Registration) {
-          this.#users.set(readBareName(frame.payload), connection);
+          this.#users.set(readLegacyName(frame.payload), connection);
         } else this.#frame(connection, frame);
       },
       gone: () => {
@@ -124,7 +124,7 @@ export class LegacyServer {
         out.begin(FrameType.Echo, 0);
         return out.end();
       case FrameType.Disconnect:
-        this.#users.delete(readBareName(frame.payload));
+        this.#users.delete(readLegacyName(frame.payload));
         return;
       case FrameType.Message:
         return this.#deliver(frame.copy());

@@ -63,7 +63,7 @@ Deno.test({
   fn() {
     const { network, nodes, old, olga } = start();
     const { server, user } = nodes[1].core.users.locate("Olga")!;
-    assertEquals([server, user.kind], [nodes[0].core.id, UserKind.Behind]);
+    assertEquals([server, user.kind], [nodes[0].core.id, UserKind.OnLegacyServer]);
     new TestUser(network, "Otto", { bare: true }).register(old);
     assertLessOrEqual(network.until(() => nodes[1].users().includes("Otto"), 1_500), 1_500);
     // The end of her connection changes nothing, as with the originals.
@@ -88,7 +88,7 @@ Deno.test({
     const arrived = old.messages();
     assertEquals(arrived.length, texts.length);
     for (const { frames, subtype } of arrived) {
-      assertEquals([frames, subtype], [1, MessageKind.Plain]);
+      assertEquals([frames, subtype], [1, MessageKind.Ephemeral]);
     }
     for (const first of [0, 1]) {
       const from = texts.filter((_, index) => index % 2 === first);
@@ -104,7 +104,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const { network, olga, ann, bob } = start();
-    for (const to of ["Ann", "Bob"]) olga.send(to, `to ${to}`, { kind: MessageKind.Plain });
+    for (const to of ["Ann", "Bob"]) olga.send(to, `to ${to}`, { kind: MessageKind.Ephemeral });
     network.run(500);
     assertEquals(ann.textsFrom("Olga"), ["to Ann"]);
     assertEquals(bob.textsFrom("Olga"), ["to Bob"]);
@@ -127,7 +127,7 @@ Deno.test({
         network.run(500);
       }
       otto.text = "";
-      olga.send("Otto", "hello", { kind: MessageKind.Plain });
+      olga.send("Otto", "hello", { kind: MessageKind.Ephemeral });
       network.run(2_000);
       assertEquals(otto.text, "Olga: hello");
     }
@@ -145,7 +145,7 @@ Deno.test({
     const relayed = network.watch(({ from, frame }) =>
       frame.type === FrameType.Message && nodes.some(({ address }) => address === from)
     );
-    olga.send("Nobody", "hello", { kind: MessageKind.Plain });
+    olga.send("Nobody", "hello", { kind: MessageKind.Ephemeral });
     network.run(2_000);
     assertEquals(relayed, []);
     assertEquals(old.messages().length, 2, "from Olga, and from itself");
@@ -160,7 +160,7 @@ Deno.test({
     for (const sender of ["Ann", "Bob"]) {
       for (const recipient of ["Ann", "Bob", "Olga"]) {
         const message = { id: network.uuid(), sender, recipient, text: "forged" };
-        old.say(nodes[0].address, (out) => writeMessage(out, message, MessageKind.Plain));
+        old.say(nodes[0].address, (out) => writeMessage(out, message, MessageKind.Ephemeral));
       }
     }
     network.run(2_000);
@@ -176,7 +176,7 @@ Deno.test({
     const stranger = new LegacyServer(network, "10.0.7.1:6001");
     const send = (from: LegacyServer, to: VirtualNode) => {
       const message = { id: network.uuid(), sender: "Olga", recipient: "Ann", text: from.address };
-      from.say(to.address, (out) => writeMessage(out, message, MessageKind.Plain));
+      from.say(to.address, (out) => writeMessage(out, message, MessageKind.Ephemeral));
       network.run(500);
     };
     send(stranger, nodes[0]);
@@ -198,7 +198,7 @@ Deno.test({
     old.crash();
     network.run(50);
     assertEquals([nodes[0].users(), nodes[1].users()], Array(2).fill(["Ann", "Bob"]));
-    const id = ann.send("Olga", "hello", { kind: MessageKind.Plain });
+    const id = ann.send("Olga", "hello", { kind: MessageKind.Ephemeral });
     const kept = ann.send("Olga", " and kept");
     network.run(50);
     assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
@@ -251,7 +251,7 @@ Deno.test({
     const { network, nodes, old, olga, ann } = start();
     // Not listening for a moment: the lasting connection stays.
     network.unlisten(OLD);
-    const id = ann.send("Olga", "hello", { kind: MessageKind.Plain });
+    const id = ann.send("Olga", "hello", { kind: MessageKind.Ephemeral });
     network.run(100);
     assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
     assert(ann.receiptsFor(id)[0]!.reason.includes("Olga"));
@@ -280,7 +280,7 @@ Deno.test({
         assertEquals(nodes[1].core.users.locate("Olga")?.server, node.core.id);
         const texts = ["kept", "plain"].map((kind) => `${kind} for ${node.address}, ${bare}.`);
         ann.send("Olga", texts[0]!);
-        ann.send("Olga", texts[1]!, { kind: MessageKind.Plain });
+        ann.send("Olga", texts[1]!, { kind: MessageKind.Ephemeral });
         network.run(500);
         if (bare) { for (const text of texts) assertStringIncludes(olga.text, `Ann: ${text}`); }
         else assertEquals(olga.textsFrom("Ann").sort(), texts);
@@ -328,7 +328,7 @@ for (const apart of [false, true]) {
       const there = new TestUser(network, "Olga", { bare: true }).register(other);
       network.run(2_000);
       assertEquals([old.users, other.users], [["Olga"], ["Olga"]]);
-      const kinds = [MessageKind.Plain, MessageKind.WithReceipts];
+      const kinds = [MessageKind.Ephemeral, MessageKind.Durable];
       const senders = [ann, bob].flatMap((user) => kinds.map((kind) => ({ user, kind })));
       const ids = senders.map(({ user, kind }, index) => {
         const id = user.send("Olga", `<${index}>`, { kind });
@@ -339,7 +339,7 @@ for (const apart of [false, true]) {
       assertEquals(there.text, "Ann: <0>Ann: <1>Bob: <2>Bob: <3>");
       for (const { user, kind, id } of ids) {
         assertEquals(user.refusalOf(id), undefined);
-        if (kind === MessageKind.WithReceipts) assert(user.isDelivered(id));
+        if (kind === MessageKind.Durable) assert(user.isDelivered(id));
       }
       const visits = old.visits.length + other.visits.length;
       network.run(500);
@@ -369,7 +369,7 @@ Deno.test({
     const ann = new TestUser(network, "Ann").at(nodes[0]!);
     network.run(3_000);
     const relayed = network.watch(({ frame }) => frame.type === FrameType.Message);
-    ann.send("Olga", "hello", { kind: MessageKind.Plain });
+    ann.send("Olga", "hello", { kind: MessageKind.Ephemeral });
     network.run(2_000);
     assertEquals(olgas.map(({ text }) => text), Array(4).fill("Ann: hello"));
     // From Ann, between each two servers both ways at most, and to the four legacy servers.
@@ -422,10 +422,13 @@ Deno.test({
     assertEquals(bob()?.server, nodes[1].core.id);
     nodes[1].crash();
     const moved = new TestUser(network, "Bob", { bare: true }).register(old);
-    assertLessOrEqual(network.until(() => bob()?.user.kind === UserKind.Behind, 1_500), 1_500);
+    assertLessOrEqual(
+      network.until(() => bob()?.user.kind === UserKind.OnLegacyServer, 1_500),
+      1_500,
+    );
     const kept = ann.send("Bob", "kept.");
     network.run(200);
-    ann.send("Bob", "plain.", { kind: MessageKind.Plain });
+    ann.send("Bob", "plain.", { kind: MessageKind.Ephemeral });
     network.run(200);
     assertEquals(moved.text, "Ann: kept.Ann: plain.");
     assert(ann.isDelivered(kept));
@@ -442,7 +445,7 @@ Deno.test({
     network.run(3_000);
     nodes[1].crash();
     assertLessOrEqual(network.until(() => nodes[0].users().includes("Bob"), 300), 300);
-    ann.send("Bob", "hello", { kind: MessageKind.Plain });
+    ann.send("Bob", "hello", { kind: MessageKind.Ephemeral });
     network.run(100);
     assertEquals(moved.text, "Ann: hello");
   },
@@ -492,8 +495,8 @@ Deno.test({
     const olga = new TestUser(network, "Olga", { bare: true }).register(old);
     const cid = new TestUser(network, "Cid", { bare: true }).at(nodes[2]!);
     network.until(() => nodes[2]!.users().includes("Olga"), 3_000);
-    cid.send("Olga", "hello", { kind: MessageKind.Plain });
-    olga.send("Cid", "hello yourself", { kind: MessageKind.Plain });
+    cid.send("Olga", "hello", { kind: MessageKind.Ephemeral });
+    olga.send("Cid", "hello yourself", { kind: MessageKind.Ephemeral });
     network.run(1_000);
     assertEquals([olga.text, cid.text], ["Cid: hello", "Olga: hello yourself"]);
   },

@@ -50,7 +50,7 @@ Deno.test({
         const text = String.fromCharCode(97 + step % 26).repeat(pick(random, SIZES));
         const message = { id: randomUuid(random), sender: "Ann", recipient, text };
         const out = new FrameWriter();
-        writeMessage(out, message, MessageKind.WithReceipts);
+        writeMessage(out, message, MessageKind.Durable);
         const bytes = out.take();
         fields.read(bytes, HEADER_BYTES, bytes.length);
         its.push([message, mailbox.add("Ann", fields, 1_800_000_000_000 + step)]);
@@ -60,13 +60,13 @@ Deno.test({
       mailbox.commit();
       mailbox.expire(1_800_000_000_000 + step);
       for (const [name, its] of expected) {
-        const entries = [...mailbox.box(name)?.entries() ?? []];
+        const entries = [...mailbox.queue(name)?.entries() ?? []];
         assertEquals(entries.map(({ message }) => readMessage(message)), its.map(([one]) => one));
         assertEquals(entries.map(({ id }) => mailbox.get(id)), entries);
-        assertEquals(mailbox.box(name)?.size ?? 0, its.length);
+        assertEquals(mailbox.queue(name)?.size ?? 0, its.length);
       }
     }
-    for (const box of mailbox.boxes()) for (const entry of box.entries()) readAsFrame(entry);
+    for (const queue of mailbox.queues()) for (const entry of queue.entries()) readAsFrame(entry);
   },
 });
 
@@ -93,7 +93,7 @@ class Shelves {
   add(recipient: string, text: string): Message {
     const message = { id: randomUuid(this.#random), sender: "Ann", recipient, text };
     const out = new FrameWriter();
-    writeMessage(out, message, MessageKind.WithReceipts);
+    writeMessage(out, message, MessageKind.Durable);
     const bytes = out.take();
     this.mailbox.add("Ann", this.#fields.read(bytes, HEADER_BYTES, bytes.length), ++this.#now);
     this.expected.get(recipient)!.push(message);
@@ -102,13 +102,13 @@ class Shelves {
 
   /** The oldest for a user, as many as there are up to `most`, go out and are delivered. */
   deliver(recipient: string, most: number): void {
-    const box = this.mailbox.box(recipient);
+    const queue = this.mailbox.queue(recipient);
     const its = this.expected.get(recipient)!;
-    box?.wait();
+    queue?.wait();
     for (const message of its.splice(0, most)) {
-      const entry = this.mailbox.next(box!)!;
+      const entry = this.mailbox.next(queue!)!;
       assertEquals(readMessage(entry.message), message);
-      box!.sent(entry, "server", this.#now);
+      queue!.sent(entry, "server", this.#now);
       this.mailbox.delivered(entry);
     }
   }
@@ -127,9 +127,9 @@ class Shelves {
   check(): void {
     let size = 0;
     for (const [name, its] of this.expected) {
-      const box = this.mailbox.box(name);
-      assertEquals(box?.size ?? 0, its.length);
-      assertEquals(box?.bytes ?? 0, its.reduce((sum, message) => sum + sizeOf(message), 0));
+      const queue = this.mailbox.queue(name);
+      assertEquals(queue?.size ?? 0, its.length);
+      assertEquals(queue?.bytes ?? 0, its.reduce((sum, message) => sum + sizeOf(message), 0));
       assert(its.every(({ id }) => this.mailbox.has(id)));
       size += its.length;
     }
@@ -147,50 +147,50 @@ Deno.test({
   permissions: "none",
   fn() {
     const random = seeded(11);
-    const shelves = new Shelves(random);
+    const spills = new Shelves(random);
     let most = 0;
     for (let step = 0; step < 3_000; step++) {
       const recipient = pick(random, RECIPIENTS);
-      const { mailbox } = shelves;
-      const box = mailbox.box(recipient);
-      const { length } = shelves.expected.get(recipient)!;
-      most = Math.max(most, box?.shelved ?? 0);
+      const { mailbox } = spills;
+      const queue = mailbox.queue(recipient);
+      const { length } = spills.expected.get(recipient)!;
+      most = Math.max(most, queue?.spilled ?? 0);
       const kind = random();
       if (kind < 0.4) {
         const count = between(random, 1, 60);
         for (let i = 0; i < count; i++) {
-          shelves.add(random() < 0.8 ? recipient : pick(random, RECIPIENTS), `${step} ${i}`);
+          spills.add(random() < 0.8 ? recipient : pick(random, RECIPIENTS), `${step} ${i}`);
         }
       } else if (kind < 0.55) {
         mailbox.commit();
-        for (const one of mailbox.boxes()) if (random() < 0.7) mailbox.shelve(one);
-      } else if (kind < 0.6 && box) {
+        for (const one of mailbox.queues()) if (random() < 0.7) mailbox.spill(one);
+      } else if (kind < 0.6 && queue) {
         // Some are under way, the rest goes; then those wait again.
         for (let i = 0; i < 9; i++) {
-          const entry = mailbox.next(box);
-          if (entry) box.sent(entry, "server", 0);
+          const entry = mailbox.next(queue);
+          if (entry) queue.sent(entry, "server", 0);
         }
-        mailbox.shelve(box);
-        box.wait();
-        mailbox.shelve(box);
-        assertEquals([...box.entries()], []);
+        mailbox.spill(queue);
+        queue.wait();
+        mailbox.spill(queue);
+        assertEquals([...queue.entries()], []);
       } else if (kind < 0.8) {
         mailbox.commit();
-        shelves.deliver(recipient, between(random, 1, random() < 0.1 ? 900 : 60));
+        spills.deliver(recipient, between(random, 1, random() < 0.1 ? 900 : 60));
       } else if (kind < 0.98 && length > 0) {
         mailbox.commit();
-        shelves.remove(recipient, between(random, 0, length - 1));
+        spills.remove(recipient, between(random, 0, length - 1));
       } else if (kind >= 0.98) {
         mailbox.commit();
-        shelves.restart();
+        spills.restart();
       }
-      if (step % 20 === 0) shelves.check();
+      if (step % 20 === 0) spills.check();
     }
     assert(most > 600, `${most} on the shelf`);
-    shelves.mailbox.commit();
-    for (const [recipient, { length }] of shelves.expected) shelves.deliver(recipient, length);
-    shelves.mailbox.commit();
-    assertEquals([shelves.mailbox.size, shelves.store.ids], [0, []]);
+    spills.mailbox.commit();
+    for (const [recipient, { length }] of spills.expected) spills.deliver(recipient, length);
+    spills.mailbox.commit();
+    assertEquals([spills.mailbox.size, spills.store.ids], [0, []]);
   },
 });
 
@@ -198,17 +198,17 @@ Deno.test({
   name: "mailbox does not give back what went while the store could not be told",
   permissions: "none",
   fn() {
-    const shelves = new Shelves(seeded(6));
-    const { mailbox, store } = shelves;
-    for (let i = 0; i < 10; i++) shelves.add("Bob", `${i}`);
+    const spills = new Shelves(seeded(6));
+    const { mailbox, store } = spills;
+    for (let i = 0; i < 10; i++) spills.add("Bob", `${i}`);
     mailbox.commit();
-    mailbox.shelve(mailbox.box("Bob")!);
+    mailbox.spill(mailbox.queue("Bob")!);
     store.failing = true;
-    for (const index of [9, 4, 0]) shelves.remove("Bob", index);
+    for (const index of [9, 4, 0]) spills.remove("Bob", index);
     assert(mailbox.commit().error);
-    shelves.check();
-    shelves.deliver("Bob", 7);
-    assertEquals(mailbox.next(mailbox.box("Bob")!), undefined);
+    spills.check();
+    spills.deliver("Bob", 7);
+    assertEquals(mailbox.next(mailbox.queue("Bob")!), undefined);
     store.failing = false;
     mailbox.commit();
     assertEquals(store.ids, []);
@@ -220,26 +220,26 @@ Deno.test({
     "mailbox that cannot read back goes on with what it can, and has all again when it starts anew",
   permissions: "none",
   fn() {
-    const shelves = new Shelves(seeded(2));
-    const { mailbox, store } = shelves;
-    const messages = Array.from({ length: 600 }, (_, index) => shelves.add("Bob", `${index}`));
-    const other = shelves.add("Zoë", "is not lost");
+    const spills = new Shelves(seeded(2));
+    const { mailbox, store } = spills;
+    const messages = Array.from({ length: 600 }, (_, index) => spills.add("Bob", `${index}`));
+    const other = spills.add("Zoë", "is not lost");
     mailbox.commit();
-    const box = mailbox.box("Bob")!;
-    mailbox.shelve(box);
-    assertEquals(box.shelved, 600);
+    const queue = mailbox.queue("Bob")!;
+    mailbox.spill(queue);
+    assertEquals(queue.spilled, 600);
     store.unreadable = true;
     assertEquals(mailbox.get(messages[0]!.id), undefined);
-    assertEquals(mailbox.next(box), undefined);
-    assertEquals([box.size, box.bytes, mailbox.size], [0, 0, 1]);
+    assertEquals(mailbox.next(queue), undefined);
+    assertEquals([queue.size, queue.bytes, mailbox.size], [0, 0, 1]);
     store.unreadable = false;
-    const again = shelves.add("Bob", "again");
+    const again = spills.add("Bob", "again");
     mailbox.commit();
-    assertEquals(mailbox.next(box)!.id, again.id);
+    assertEquals(mailbox.next(queue)!.id, again.id);
     assertEquals(mailbox.inMemory(uuidWords(other.id, new Int32Array(4)))!.id, other.id);
-    shelves.restart();
-    shelves.check();
-    shelves.deliver("Bob", 601);
+    spills.restart();
+    spills.check();
+    spills.deliver("Bob", 601);
   },
 });
 
@@ -247,23 +247,23 @@ Deno.test({
   name: "mailbox tells of what expires on the shelf, and of no more than that",
   permissions: "none",
   fn() {
-    const shelves = new Shelves(seeded(4));
-    const { mailbox } = shelves;
-    const messages = Array.from({ length: 700 }, (_, index) => shelves.add("Bob", `${index}`));
+    const spills = new Shelves(seeded(4));
+    const { mailbox } = spills;
+    const messages = Array.from({ length: 700 }, (_, index) => spills.add("Bob", `${index}`));
     const takenAt = 1_800_000_000_000;
     mailbox.commit();
-    const box = mailbox.box("Bob")!;
-    mailbox.shelve(box);
+    const queue = mailbox.queue("Bob")!;
+    mailbox.spill(queue);
     assertEquals(mailbox.expire(takenAt + 1_000), [], "the first is 999 ms old");
-    assertEquals(box.shelved, 700, "nothing was read back");
+    assertEquals(queue.spilled, 700, "nothing was read back");
     const expired = mailbox.expire(takenAt + 1_300).map(({ id }) => id);
     assertEquals(expired, messages.slice(0, 300).map(({ id }) => id));
-    mailbox.shelve(box);
-    shelves.expected.set("Bob", messages.slice(300));
-    shelves.check();
+    mailbox.spill(queue);
+    spills.expected.set("Bob", messages.slice(300));
+    spills.check();
     assertEquals(mailbox.expire(takenAt + 1_300), []);
-    assertEquals(box.shelved, 400, "nothing more was read back");
-    shelves.deliver("Bob", 400);
+    assertEquals(queue.spilled, 400, "nothing more was read back");
+    spills.deliver("Bob", 400);
   },
 });
 

@@ -151,8 +151,8 @@ function costs(count: number) {
   let carl: { connection?: VirtualConnection } = {};
   const found = {
     join: network.costOf(() => carl = network.join("Carl")),
-    message: network.costOf(() => network.send(ann.connection!, MessageKind.Plain)),
-    keptMessage: network.costOf(() => network.send(ann.connection!, MessageKind.WithReceipts)),
+    message: network.costOf(() => network.send(ann.connection!, MessageKind.Ephemeral)),
+    outboundMessage: network.costOf(() => network.send(ann.connection!, MessageKind.Durable)),
     leave: network.costOf(() => carl.connection!.end()),
     tick: network.idleSteps(),
   };
@@ -166,7 +166,7 @@ Deno.test({
   fn() {
     const few = costs(FEW);
     assert(few.join[1] > 0 && few.leave[1] > 0, "the other server hears of it");
-    assert(few.message[0] > 0 && few.keptMessage[0] > 0, "steps are counted");
+    assert(few.message[0] > 0 && few.outboundMessage[0] > 0, "steps are counted");
     assertEquals(costs(MANY), few);
   },
 });

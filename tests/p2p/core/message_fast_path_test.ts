@@ -17,7 +17,7 @@ import {
   writePresenceChanges,
 } from "@netlab/protocol";
 import fc from "fast-check";
-import { FAR_SERVER, LaneNetwork, SESSION } from "./fast_path_network.ts";
+import { FAR_SERVER, FastPathNetwork, SESSION } from "./fast_path_network.ts";
 
 const encoder = new TextEncoder();
 
@@ -88,8 +88,8 @@ Deno.test({
     let passed = 0;
     fc.assert(
       fc.property(fc.array(aStep, { minLength: 1, maxLength: 6 }), (steps) => {
-        const fast = new LaneNetwork(true);
-        const slow = new LaneNetwork(false);
+        const fast = new FastPathNetwork(true);
+        const slow = new FastPathNetwork(false);
         let version = 1;
         for (const { from, messages, between } of steps) {
           const out = new FrameWriter();
@@ -151,7 +151,7 @@ const FAULTS: readonly ((message: Sent, number: number) => Partial<Sent>)[] = [
 const aRow = fc.record({
   from: fc.constantFrom("Ann", "Text", "peer"),
   recipient: fc.constantFrom("Ann", "Text", "Тест", "Far", "Off"),
-  isCounted: fc.boolean(),
+  isSequenceId: fc.boolean(),
   /** The messages that are not as all others, and how. */
   faults: fc.array(fc.tuple(fc.nat(99), fc.constantFrom(...FAULTS)), { maxLength: 3 }),
 });
@@ -165,13 +165,13 @@ Deno.test({
     let rows = 0;
     fc.assert(
       fc.property(fc.array(aRow, { minLength: 1, maxLength: 3 }), (some) => {
-        const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
+        const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
         let number = 0;
-        for (const { from, recipient, isCounted, faults } of some) {
+        for (const { from, recipient, isSequenceId, faults } of some) {
           const out = new FrameWriter();
           for (let i = 0; i < 100; i++, number++) {
             const random = hex(i).slice(-3);
-            const id = isCounted
+            const id = isSequenceId
               ? `a0000000-0001-8${random}-9000-a${random}${hex(number)}`
               : uuid(number);
             const text = encoder.encode("x".repeat(150 + i % 10));
@@ -205,17 +205,17 @@ Deno.test({
   fn() {
     // The names of the ones before stand there as well, so that all but its length is as it should be.
     for (const recipient of ["Ann", "Text", "Off"]) {
-      for (const isCounted of [true, false]) {
+      for (const isSequenceId of [true, false]) {
         const whole = new FrameWriter();
         for (let i = 0; i < 3; i++) {
-          const id = isCounted ? `a0000000-0001-8000-9000-0000${hex(i)}` : uuid(i);
+          const id = isSequenceId ? `a0000000-0001-8000-9000-0000${hex(i)}` : uuid(i);
           const text = encoder.encode("text");
           write(whole, "Ann", { id, sender: "", recipient, text, reserved: 0, kind: 0 });
         }
         const frames = whole.take();
         const last = frames.length / 3 * 2;
         for (let length = 0; length < frames.length / 3; length++) {
-          const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
+          const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
           new DataView(frames.buffer, frames.byteOffset).setUint16(last + 2, length);
           for (const network of [fast, slow]) network.feed("Ann", frames);
           assertEquals(fast.written(), slow.written(), `${length} bytes for ${recipient}`);
@@ -242,9 +242,9 @@ Deno.test({
         const frames = out.take();
         const third = frames.length / 5 * 2;
         frames[third + HEADER_BYTES + UUID_TEXT_BYTES + 1 + changed]! ^= 1;
-        const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
+        const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
         for (const network of [fast, slow]) {
-          for (const name of names) network.joinBare(name);
+          for (const name of names) network.joinLegacy(name);
           network.feed(names[0], frames);
         }
         assertEquals(fast.written(), slow.written(), `${names} with byte ${changed} changed`);
@@ -258,11 +258,11 @@ Deno.test({
   name: "names are compared with those that came, not with a text that was written over them",
   permissions: "none",
   fn() {
-    const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
+    const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
     // Wherever the first message had its names, there stand others now.
     const text = encoder.encode("\0Ann\0Tex2\0".repeat(20));
     for (const network of [fast, slow]) {
-      network.joinBare("Tex2");
+      network.joinLegacy("Tex2");
       // The ways are known from now on.
       for (const recipient of ["Text", "Tex2"]) network.feed("Ann", row("Ann", recipient, 1, 1));
       network.written();
@@ -297,7 +297,7 @@ for (const recipient of ["Bo", "Text", "Far"]) {
     name: `fast lane leaves nothing of a long row to ${recipient} but the first message`,
     permissions: "none",
     fn() {
-      const network = new LaneNetwork(true);
+      const network = new FastPathNetwork(true);
       const frames = row("Ann", recipient, 300, 64);
       network.feed("Ann", frames);
       assertEquals(network.passed, frames.length - frames.length / 300);
@@ -313,7 +313,7 @@ for (const recipient of ["Bo", "Text", "Far"]) {
     name: `fast lane leaves to the relay what is too much for ${recipient} in one read`,
     permissions: "none",
     fn() {
-      const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
+      const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
       const frames = row("Ann", recipient, 20_000, 100);
       for (const network of [fast, slow]) network.feed("Ann", frames);
       assert(fast.passed > 1_000_000 && fast.passed < 2_000_000, `${fast.passed} bytes passed`);
@@ -326,7 +326,7 @@ for (const recipient of ["Bo", "Text", "Far"]) {
     name: `fast lane holds up who writes to ${recipient} faster than is read`,
     permissions: "none",
     fn() {
-      const [fast, slow] = [new LaneNetwork(true), new LaneNetwork(false)];
+      const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
       for (let read = 0; read < 40; read++) {
         const out = new FrameWriter();
         const text = new Uint8Array(50_000).fill(0x78);
@@ -337,7 +337,7 @@ for (const recipient of ["Bo", "Text", "Far"]) {
           recipient,
           text,
           reserved: 0,
-          kind: MessageKind.Plain,
+          kind: MessageKind.Ephemeral,
         });
         const frame = out.take();
         assertEquals(frame.length > HEADER_BYTES, true);

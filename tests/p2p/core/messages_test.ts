@@ -8,8 +8,8 @@ import {
   ErrorCode,
   FrameType,
   HEADER_BYTES,
-  KEPT_HEADER_BYTES,
   MessageKind,
+  OUTBOUND_HEADER_BYTES,
   ReceiptState,
   UserKind,
 } from "@netlab/protocol";
@@ -190,16 +190,16 @@ Deno.test({
     const bare = user("Bare", 1, true);
     const longest = "x".repeat(65_535 - 36 - 3 - "Ann".length - "Bob".length);
     const texts = ["", "\0", "a\0b\0\0c", "Grüße 🦊\r\n\t"];
-    const all = [...texts, longest, ...texts, longest.slice(KEPT_HEADER_BYTES)];
+    const all = [...texts, longest, ...texts, longest.slice(OUTBOUND_HEADER_BYTES)];
     for (const [index, text] of all.entries()) {
-      const kind = index < texts.length + 1 ? MessageKind.Plain : MessageKind.WithReceipts;
+      const kind = index < texts.length + 1 ? MessageKind.Ephemeral : MessageKind.Durable;
       ann.send("Bob", text, { kind });
     }
     for (const text of texts) ann.send("Bare", text);
     network.run(500);
     assertEquals(bob.textsFrom("Ann"), all);
     const ends = bob.deliveries.map(({ end }) => end - HEADER_BYTES);
-    assertEquals([ends[4], ends.at(-1)], [65_535, 65_535 - KEPT_HEADER_BYTES]);
+    assertEquals([ends[4], ends.at(-1)], [65_535, 65_535 - OUTBOUND_HEADER_BYTES]);
     assertEquals(bare.text, texts.map((text) => `Ann: ${text}`).join(""));
   },
 });
@@ -210,12 +210,12 @@ Deno.test({
   fn() {
     const { network, user } = start(2);
     const [ann, bob] = [user("Ann", 0), user("Bob", 1)];
-    const plain = ann.send("Bob", "plain", { kind: MessageKind.Plain });
-    const kept = ann.send("Bob", "with", { kind: MessageKind.WithReceipts });
+    const plain = ann.send("Bob", "plain", { kind: MessageKind.Ephemeral });
+    const kept = ann.send("Bob", "with", { kind: MessageKind.Durable });
     network.run(100);
     assertEquals(
       bob.deliveries.map(({ subtype }) => subtype),
-      [MessageKind.Plain, MessageKind.WithReceipts],
+      [MessageKind.Ephemeral, MessageKind.Durable],
     );
     assertEquals(ann.receiptsFor(plain), []);
     assertEquals(ann.statesOf(kept), [ReceiptState.Accepted, ReceiptState.Delivered]);
@@ -244,8 +244,8 @@ Deno.test({
   fn() {
     const { network, user } = start(3, chain(3));
     const [ann, bob] = [user("Ann", 0, true), user("Bob", 2, true)];
-    ann.send("Bob", "hello", { kind: MessageKind.Plain });
-    bob.send("Ann", "hello yourself", { kind: MessageKind.Plain });
+    ann.send("Bob", "hello", { kind: MessageKind.Ephemeral });
+    bob.send("Ann", "hello yourself", { kind: MessageKind.Ephemeral });
     network.run(100);
     assertEquals(bob.text, "Ann: hello");
     assertEquals(ann.text, "Bob: hello yourself");
@@ -282,7 +282,7 @@ Deno.test({
     const ann = user("Ann", 0);
     const [near, far] = [user("Near", MAX_HOPS), user("Far", MAX_HOPS + 1)];
     network.run(500);
-    const kind = MessageKind.Plain;
+    const kind = MessageKind.Ephemeral;
     const [near1, far1] = [ann.send("Near", "plain", { kind }), ann.send("Far", "plain", { kind })];
     const [near2, far2] = [ann.send("Near", "kept"), ann.send("Far", "kept")];
     network.run(1_000);
@@ -307,7 +307,7 @@ Deno.test({
     mirror.announceLinks(bobs);
     const links = [{ server: mirror.id, cost: 1 }];
     mirror.announce({ server: bobs, version: 1, address: "10.0.9.8:5001", links });
-    const user_ = { name: "Bob", kind: UserKind.Bare, session: network.uuid(), since: 1 };
+    const user_ = { name: "Bob", kind: UserKind.LegacyClient, session: network.uuid(), since: 1 };
     mirror.present([user_], { server: bobs });
     network.run(100);
     const passed: number[] = [];
@@ -315,7 +315,7 @@ Deno.test({
       passed.push(frame.reserved);
       other.out.forward(frame, frame.reserved + 1);
     };
-    const id = ann.send("Bob", "round and round", { kind: MessageKind.Plain });
+    const id = ann.send("Bob", "round and round", { kind: MessageKind.Ephemeral });
     network.run(1_000);
     assertEquals(passed.at(-1), MAX_HOPS);
     assertEquals(passed.length, MAX_HOPS / 2);
@@ -336,7 +336,7 @@ Deno.test({
     mirror.announceLinks(bobs);
     const links = [{ server: mirror.id, cost: 1 }];
     mirror.announce({ server: bobs, version: 1, address: "10.0.9.8:5001", links });
-    const user_ = { name: "Bob", kind: UserKind.Bare, session: network.uuid(), since: 1 };
+    const user_ = { name: "Bob", kind: UserKind.LegacyClient, session: network.uuid(), since: 1 };
     mirror.present([user_], { server: bobs });
     network.run(100);
     const passed: number[] = [];
@@ -344,7 +344,7 @@ Deno.test({
       passed.push(frame.reserved);
       out.forward(frame, frame.reserved + 1);
     };
-    const id = ann.send("Bob", "there and back", { kind: MessageKind.Plain });
+    const id = ann.send("Bob", "there and back", { kind: MessageKind.Ephemeral });
     network.run(1_000);
     assertEquals(passed, [2]);
     assertEquals(ann.receiptsFor(id).length, 1);

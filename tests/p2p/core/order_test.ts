@@ -15,8 +15,8 @@ import {
   ReceiptKind,
   ReceiptState,
   UserKind,
-  writeKeptMessage,
   writeMessage,
+  writeOutboundMessage,
 } from "@netlab/protocol";
 import { servers } from "../../../lab/simulator/world/networks.ts";
 import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
@@ -38,17 +38,22 @@ function start(options: TestUserOptions = {}) {
     node: node!,
     bob,
     /** Sends the message with that number, behind the one of another number. */
-    send(number: number, previous?: number, subtype: number = MessageKind.Kept, sender = "Ann") {
+    send(
+      number: number,
+      previous?: number,
+      subtype: number = MessageKind.Outbound,
+      sender = "Ann",
+    ) {
       const own = new FrameWriter();
       const message = { id: ids[number]!, sender, recipient: "Bob", text: `${number}` };
-      writeMessage(own, message, MessageKind.WithReceipts);
+      writeMessage(own, message, MessageKind.Durable);
       const kept = {
         origin: peer.id,
         destination: node!.core.id,
         previous: previous === undefined ? NIL_UUID : ids[previous]!,
         message: own.take().subarray(HEADER_BYTES),
       };
-      writeKeptMessage(peer.out, kept, subtype, 1);
+      writeOutboundMessage(peer.out, kept, subtype, 1);
       network.run(50);
     },
     /** What the server answered, as the number of the message, the state and the code. */
@@ -126,7 +131,7 @@ Deno.test({
         ids[0] = id;
         // The sender was at the other server a moment ago, and sends again what it has not heard of.
         const ann = new TestUser(network, "Ann 2").at(node);
-        const other = () => send(0, undefined, MessageKind.Kept, "Ann 2");
+        const other = () => send(0, undefined, MessageKind.Outbound, "Ann 2");
         const own = () => {
           ann.send("Bob", "0", { id });
           network.run(50);
@@ -160,7 +165,7 @@ Deno.test({
     const ann = new TestUser(network, "Ann 2").at(node);
     ann.send("Bob", "0", { id: ids[0] });
     network.run(50);
-    send(0, undefined, MessageKind.Kept, "Ann 2");
+    send(0, undefined, MessageKind.Outbound, "Ann 2");
     send(1, 0);
     assertEquals(bob.messages.map(({ text }) => text), ["0", "1"]);
     assertEquals(answers(), [[0, Delivered, 0], [1, Delivered, 0]]);
@@ -172,11 +177,11 @@ Deno.test({
   permissions: "none",
   fn() {
     const { send, answers } = start();
-    send(1, 0, MessageKind.HandedOver);
+    send(1, 0, MessageKind.HandedOff);
     assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
-    send(0, undefined, MessageKind.HandedOver);
-    send(1, 0, MessageKind.HandedOver);
-    send(2, 1, MessageKind.HandedOver);
+    send(0, undefined, MessageKind.HandedOff);
+    send(1, 0, MessageKind.HandedOff);
+    send(2, 1, MessageKind.HandedOff);
     assertEquals(answers().slice(1), [[0, Accepted, 0], [1, Accepted, 0], [2, Accepted, 0]]);
   },
 });

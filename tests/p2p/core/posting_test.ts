@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import {
   ErrorCode,
-  isCounted,
+  isSequenceId,
   MAX_PAYLOAD_BYTES,
   MessageKind,
   NetlabError,
@@ -28,7 +28,7 @@ function frames({ out }: Outlet) {
       const { id, recipient, texts } = readBatch(payload);
       return { ids: idsFrom(id, texts.length), recipient, texts };
     }
-    assertEquals(subtype, MessageKind.Plain);
+    assertEquals(subtype, MessageKind.Ephemeral);
     const { id, recipient, text } = readMessage(payload);
     return { ids: [id], recipient, texts: [text] };
   });
@@ -88,7 +88,7 @@ Deno.test({
     assertEquals(ids.length, 9_000);
     const words = ids.map((id) => uuidWords(id, new Int32Array(4)));
     assertEquals(words.map((id) => id[3]), ids.map((_, index) => index));
-    assert(words.every((id) => isCounted(id, 0) && id[0] === words[0]![0]));
+    assert(words.every((id) => isSequenceId(id, 0) && id[0] === words[0]![0]));
   },
 });
 
@@ -281,7 +281,7 @@ Deno.test({
         writeMessage(
           out,
           { id: ids[number]!, sender: "Cid", recipient: "Bob", text: `${number}` },
-          MessageKind.Plain,
+          MessageKind.Ephemeral,
         )
       );
     for (

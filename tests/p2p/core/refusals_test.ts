@@ -12,7 +12,7 @@ import {
   ReceiptKind,
   ReceiptState,
   Registration,
-  writeBareRegistration,
+  writeLegacyRegistration,
   writePeerRegistration,
   writeSessionRegistration,
 } from "@netlab/protocol";
@@ -40,7 +40,7 @@ Deno.test({
   fn() {
     const { network, nodes, ann } = start();
     const bare = new TestUser(network, "Bare", { bare: true }).at(nodes[0]);
-    const id = ann.send("Zoë", "hello", { kind: MessageKind.Plain });
+    const id = ann.send("Zoë", "hello", { kind: MessageKind.Ephemeral });
     const kept = ann.send("Zoë", "hello");
     // A bare user's is kept by nobody, whatever it says.
     bare.send("Zoë", "hello");
@@ -64,7 +64,7 @@ Deno.test({
     const { network, nodes, ann, bob } = start();
     // On its way when Bob leaves.
     network.latency = () => 100;
-    const id = ann.send("Bob", "hello", { kind: MessageKind.Plain });
+    const id = ann.send("Bob", "hello", { kind: MessageKind.Ephemeral });
     const kept = ann.send("Bob", "hello");
     network.run(50);
     bob.connection!.end();
@@ -128,7 +128,7 @@ Deno.test({
     for (const subtype of [ReceiptKind.Relayed, ReceiptKind.ToServer]) {
       ann.connection!.out.frame(FrameType.Receipt, subtype);
     }
-    for (const subtype of [MessageKind.Kept, MessageKind.HandedOver]) {
+    for (const subtype of [MessageKind.Outbound, MessageKind.HandedOff]) {
       ann.connection!.out.frame(FrameType.Message, subtype);
     }
     eve.acknowledge(network.uuid());
@@ -201,7 +201,7 @@ Deno.test({
     writeSessionRegistration(out, { session: NIL_UUID, name: "Eve" });
     writeSessionRegistration(out, eve);
     writeSessionRegistration(out, { session: eve.session, name: "Eva" });
-    writeBareRegistration(ann.connection!.out, "Ann");
+    writeLegacyRegistration(ann.connection!.out, "Ann");
     network.run(50);
     assertEquals(eve.errorNames(), ["Malformed", "NameInvalid", "Malformed", "AlreadyRegistered"]);
     assertEquals(ann.errorNames(), ["AlreadyRegistered"]);
@@ -260,7 +260,7 @@ Deno.test({
     const { network, nodes } = start();
     const peer = new ScriptedPeer(network, nodes[0]);
     writeSessionRegistration(peer.out, { session: network.uuid(), name: "Eve" });
-    writeBareRegistration(peer.out, "Eve");
+    writeLegacyRegistration(peer.out, "Eve");
     network.run(50);
     assertEquals(nodes[0].users(), ["Ann", "Bob"]);
     assertEquals(peer.got(FrameType.Error, 0).length, 2);

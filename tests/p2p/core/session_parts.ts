@@ -62,7 +62,7 @@ export function written(outlet: Outlet): string[] {
 /** The ids that were asked for on a connection, question by question, since the last call. */
 export function asked(outlet: Outlet): (readonly string[])[] {
   return decode(outlet.out.take())
-    .filter(({ type, subtype }) => type === FrameType.Receipt && subtype === ReceiptKind.Question)
+    .filter(({ type, subtype }) => type === FrameType.Receipt && subtype === ReceiptKind.Query)
     .map(({ payload }) => readReceiptQuery(payload).ids);
 }
 

@@ -21,10 +21,10 @@ import {
   readReceipts,
   type Receipt,
   ReceiptState,
-  writeBareRegistration,
   writeBatch,
   writeInformationRequest,
   writeInformationResponse,
+  writeLegacyRegistration,
   writeMessage,
   writeReceipts,
   writeSessionRegistration,
@@ -96,7 +96,7 @@ export class TestUser {
   register(server: { address: string }): this {
     this.dial(server);
     const { out } = this.connection!;
-    if (this.#options.bare) writeBareRegistration(out, this.name);
+    if (this.#options.bare) writeLegacyRegistration(out, this.name);
     else {
       const { name, session } = this;
       const abilities = this.#options.batches ? Ability.Batches : 0;
@@ -117,15 +117,14 @@ export class TestUser {
   send(
     recipient: string,
     text: string,
-    { id = this.#network.uuid(), kind = MessageKind.WithReceipts as number, sender = this.name } =
-      {},
+    { id = this.#network.uuid(), kind = MessageKind.Durable as number, sender = this.name } = {},
   ): string {
     writeMessage(this.connection!.out, { id, sender, recipient, text }, kind);
     return id;
   }
 
   /** Sends texts in a batch, and returns the ids of its messages. */
-  sendBundle(
+  sendBatch(
     recipient: string,
     texts: readonly string[],
     { id = countedId(this.#network), sender = this.name } = {},
@@ -215,7 +214,7 @@ export class TestUser {
           return;
         }
         this.messages.push(readMessage(frame.payload));
-        if (frame.subtype === MessageKind.WithReceipts && !this.#options.forgetful) {
+        if (frame.subtype === MessageKind.Durable && !this.#options.forgetful) {
           const { id } = this.messages.at(-1)!;
           const receipt = { id, state: ReceiptState.Delivered, code: 0, reason: "" };
           writeReceipts(connection.out, [receipt]);

@@ -29,7 +29,7 @@ export class VirtualStore implements MessageStore {
   readonly #ends: Receipt[] = [];
   /** By their places. */
   readonly #messages = new Map<number, StoredMessage>();
-  #lastPlace = 0;
+  #lastOffset = 0;
 
   constructor({ durable = true } = {}) {
     this.durable = durable;
@@ -44,11 +44,11 @@ export class VirtualStore implements MessageStore {
     return [...this.#messages.values()].map(copy);
   }
 
-  read(place: number, count: number): StoredMessage[] {
+  read(offset: number, count: number): StoredMessage[] {
     this.reads++;
     if (this.unreadable) return [];
-    const places = Array.from({ length: count }, (_, index) => place + index);
-    return places.flatMap((place) => this.#messages.get(place) ?? []).map(copy);
+    const offsets = Array.from({ length: count }, (_, index) => offset + index);
+    return offsets.flatMap((offset) => this.#messages.get(offset) ?? []).map(copy);
   }
 
   loadEnds(): Iterable<Receipt> {
@@ -64,12 +64,12 @@ export class VirtualStore implements MessageStore {
     if (this.failing) throw new Error("no space left on device");
     this.writes.push({ added: added.map(({ id }) => id), removed: removed.map(({ id }) => id) });
     this.#ends.push(...readReceipts(ends));
-    for (const { place } of removed) this.#messages.delete(place);
+    for (const { offset } of removed) this.#messages.delete(offset);
     for (const stored of added) {
       const { id, sender, recipient, acceptedAt, bytes, start, end } = stored;
       const frame = { bytes: bytes.slice(start, end), start: 0, end: end - start };
-      const place = stored.place = ++this.#lastPlace;
-      this.#messages.set(place, { id, sender, recipient, acceptedAt, place, ...frame });
+      const offset = stored.offset = ++this.#lastOffset;
+      this.#messages.set(offset, { id, sender, recipient, acceptedAt, offset, ...frame });
     }
   }
 }

@@ -224,7 +224,7 @@ Deno.test({
     "messages keep their order while a faster way is found, and those that nobody keeps all arrive",
   permissions: "none",
   fn() {
-    for (const kind of [MessageKind.WithReceipts, MessageKind.Plain]) {
+    for (const kind of [MessageKind.Durable, MessageKind.Ephemeral]) {
       const { network, price, route, nodes } = priced(3);
       const slow = new Set([`${addressOf(0)} ${addressOf(2)}`, `${addressOf(2)} ${addressOf(0)}`]);
       network.latency = (from, to) => slow.has(`${from} ${to}`) ? 80 : 10;
@@ -249,7 +249,7 @@ Deno.test({
       assertEquals(route(0, 2)?.hops, 1);
       network.run(2_000);
       const seen = cid.textsFrom("Ann");
-      if (kind === MessageKind.WithReceipts) assertEquals(seen, sent);
+      if (kind === MessageKind.Durable) assertEquals(seen, sent);
       else {
         // The way that was faster overtakes what is still on the slow one.
         assertEquals(seen.toSorted((a, b) => Number(a) - Number(b)), sent);

@@ -30,15 +30,15 @@ Deno.test({
     const random = seeded(3);
     const table = new OffsetTable(FACTORS);
     const expected = new Map<number, number>();
-    let place = FIRST_PLACE;
+    let offset = FIRST_PLACE;
     // Up to tens of thousands, and down again to a few: parts grow and shrink.
     for (const most of [40_000, 60, 9_000]) {
       for (let step = 0; step < 3 * most; step++) {
         const index = between(random, 0, most - 1);
         const known = expected.get(index);
         if (known === undefined) {
-          table.add(idOf(index), ++place);
-          expected.set(index, place);
+          table.add(idOf(index), ++offset);
+          expected.set(index, offset);
         } else if (random() < 0.5) {
           assert(!table.delete(idOf(index), known + 1), "it is somewhere else");
           assert(table.delete(idOf(index), known));
@@ -66,8 +66,8 @@ Deno.test({
     assertEquals(table.deleteAt(FIRST_PLACE + 300, 200), 200);
     assertEquals(table.size, 801);
     for (let index = 0; index < 1_000; index++) {
-      const place = index < 300 || index >= 500 ? FIRST_PLACE + index : 0;
-      assertStrictEquals(table.find(wordsOf(index)), index === 400 ? FIRST_PLACE + 2_000 : place);
+      const offset = index < 300 || index >= 500 ? FIRST_PLACE + index : 0;
+      assertStrictEquals(table.find(wordsOf(index)), index === 400 ? FIRST_PLACE + 2_000 : offset);
     }
     assertEquals(table.deleteAt(FIRST_PLACE + 300, 200), 0);
   },
@@ -91,14 +91,14 @@ Deno.test({
       } else if (kind < 0.62) {
         // Those that wait again come in front of all others.
         const front = new OffsetRuns();
-        const places = Array.from(
+        const offsets = Array.from(
           { length: 20 },
           (_, index) => step * 100 + index * (1 + index % 3),
         );
-        for (const place of places) front.push(place);
+        for (const offset of offsets) front.push(offset);
         front.append(runs);
         runs = front;
-        expected.unshift(...places);
+        expected.unshift(...offsets);
       } else if (expected.length > 0) {
         const { first, count } = runs.take(between(random, 1, 6));
         const taken = expected.splice(0, count);

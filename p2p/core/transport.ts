@@ -6,11 +6,11 @@
  */
 import type { FrameWriter } from "@netlab/protocol/codec";
 
-/** One connection, as the core sees it. `FrameConnection` of `@netlab/protocol` is one. */
-export interface Port {
+/** What carries the bytes of one connection. `FrameConnection` of `@netlab/protocol` is one. */
+export interface Transport {
   /** Where frames for the other side are written. */
   readonly out: FrameWriter;
-  /** Reads nothing until {@linkcode Port.resume}. */
+  /** Reads nothing until {@linkcode Transport.resume}. */
   pause(): void;
   /** Reads on. */
   resume(): void;
