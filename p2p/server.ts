@@ -92,12 +92,12 @@ export class P2pServer implements AsyncDisposable {
 
   /** The names of all users that can be written to, on this and on other servers. */
   users(): string[] {
-    return [...this.#core.users.names()];
+    return [...this.#core.locations.names()];
   }
 
   /** The names of this server's own users. */
   localUsers(): string[] {
-    return [...this.#core.users.localNames()];
+    return [...this.#core.users.local()].map(({ name }) => name);
   }
 
   /** The servers within reach, near and far. */

@@ -119,10 +119,9 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["frame_rule.ts"],
   ["durable"],
   ["routing"],
-  ["legacy"],
-  ["users"],
+  ["users", "legacy"],
   ["mesh"],
-  ["host.ts"],
+  ["host.ts", "back_pressure.ts"],
   ["mailbox", "session", "connection.ts", "message_log.ts"],
   ["dedup", "receipt.ts", "transport.ts", "failure_detector.ts", "logger.ts"],
 ];

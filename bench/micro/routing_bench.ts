@@ -61,7 +61,7 @@ function send(link: Connection, write: (out: FrameWriter) => void): void {
   const out = new FrameWriter();
   write(out);
   new FrameDecoder((frame) => core.received(link, frame)).push(out.take());
-  core.turn();
+  core.flush();
 }
 
 const session = () => crypto.randomUUID();
@@ -121,7 +121,7 @@ function receive({ link }: { link: Connection }, bytes: Uint8Array, byLane: bool
   const visit = (frame: Frame) => core.received(link, frame);
   const run = (bytes: Uint8Array, start: number, end: number) => core.run(link, bytes, start, end);
   readFrames(bytes, 0, bytes.length, MAX_PAYLOAD_BYTES, frame, visit, byLane ? run : undefined);
-  core.turn();
+  core.flush();
 }
 
 /** From the sender's write to the end of all stories. */

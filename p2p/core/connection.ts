@@ -1,79 +1,56 @@
 /**
- * One connection of a server, and what the core knows of the party at its other end. Owns that state
- * and how an error is told to such a party; decides nothing.
+ * One connection of a server. Owns what all connections have in common: the transport, when it was heard
+ * from last, whether it is paused, and how an error is sent to it. Does not know what is at the other
+ * end: each kind of party is a class of its own, in the folder that decides about it.
  *
  * @module
  */
-import { type FrameWriter, type NetlabError, NIL_UUID, writeError } from "@netlab/protocol/codec";
+import { type FrameWriter, type NetlabError, writeError } from "@netlab/protocol/codec";
 import type { Transport } from "./transport.ts";
-import { FailureDetector } from "./failure_detector.ts";
 
-/** What the party at the other end is. */
-export type Role =
-  /** Has not said yet. */
-  | "stranger"
-  /** A user who reads bare text. */
-  | "bare"
-  /** A user who reads frames. */
-  | "session"
-  /** A server with which this one keeps a lasting link. */
-  | "peer"
-  /** An address that was dialled to learn what is there. */
-  | "probe"
-  /** A legacy server, asked for its users now and then. */
-  | "legacy"
-  /** A legacy server, for one frame. */
-  | "courier";
+/**
+ * What is at the other end of a connection: a `User`, a `Peer`, a `Probe`, a `LegacyServer`, a
+ * `LegacyDelivery`, or {@linkcode Unregistered}.
+ */
+export interface Party {
+  /** How log lines name the party; empty when it has no name yet. */
+  readonly label: string;
+  /** Whether the server may stop reading from it for a while: true for users alone. */
+  readonly isPausable: boolean;
+}
 
-/** A writer is held up for one slow reader at most so long; then that reader's messages are refused. */
-export const MAX_PAUSE_MS = 3_000;
+/** A party that has not registered. It may still ask questions, and legacy servers never register. */
+export class Unregistered implements Party {
+  /** No name is known. */
+  readonly label = "";
+  readonly isPausable = false;
+}
 
+const UNREGISTERED = new Unregistered();
 const encoder = new TextEncoder();
-const NONE: ReadonlySet<string> = new Set();
 
-/** One connection. */
+/** One connection, as the core sees it. */
 export class Connection {
-  /** What the party at the other end is. */
-  role: Role = "stranger";
-  /** Whether it reads bare text, not frames: it asked to be registered so. */
+  /** Where frames for the other side are written. */
+  readonly out: FrameWriter;
+  /** What is at the other end. */
+  party: Party = UNREGISTERED;
+  /** Whether the other side reads plain text instead of frames, as legacy clients do. */
   readsText = false;
-  /** Whether it takes many messages in one frame: it said so. */
-  readsBatches = false;
-  /** The session's key; nil for whoever has none. */
-  session: string = NIL_UUID;
-  /** The id of the server at the other end of a link between servers. */
-  server = "";
-  /** Where that server is reached. */
-  address = "";
-  /** What the server at the other end can do, once it has said. */
-  capabilities: ReadonlySet<string> = NONE;
-  /** When the last frame came in: milliseconds. */
+  /** When the last frame came in: milliseconds since 1970. */
   heardAt: number;
-  /** When the last sign of life was sent: milliseconds. */
+  /** When the last sign of life was sent: milliseconds since 1970. */
   aliveAt = 0;
-  /** When a dialled connection must have proved useful: milliseconds. */
-  deadline: number = Infinity;
-  /** Whether its reading is held up: nothing that it sends is heard then. */
-  held = false;
-  /** Since when: milliseconds. */
-  heldAt = 0;
-  /** Whether it did not write what waits in the time that others were held up for it. */
-  overdue = false;
-  /** Links whose reading is held up until this one has written what waits; none as a rule. */
-  heldUp: Set<Connection> | undefined = undefined;
-  // Thousands of users may be here who do nothing: what they do not need is not made.
-  #name = "";
-  #nameBytes: Uint8Array | undefined;
-  #unacknowledged: Map<string, string[]> | undefined;
-  #pulse: FailureDetector | undefined;
+  /** Since when nothing is read from it: milliseconds since 1970; `undefined` while it is read. */
+  #pausedAt: number | undefined;
 
   /**
-   * A connection of which nothing is known yet.
+   * A connection to a party of which nothing is known yet.
    *
    * @param transport What carries its bytes.
-   * @param remoteHost The host at its other end, as it stands in addresses.
-   * @param dialled The address that this server dialled, or `undefined` when the other side did.
-   * @param now The time.
+   * @param remoteHost The host at the other end, as it is written in addresses.
+   * @param dialled The address that this server dialled; `undefined` when the other side dialled.
+   * @param now The time: milliseconds since 1970.
    */
   constructor(
     readonly transport: Transport,
@@ -81,72 +58,61 @@ export class Connection {
     readonly dialled: string | undefined,
     now: number,
   ) {
+    this.out = transport.out;
     this.heardAt = now;
   }
 
-  /** The user's name, once registered. */
-  get name(): string {
-    return this.#name;
+  /** How log lines name the other side. */
+  get label(): string {
+    return this.party.label || this.remoteHost;
   }
 
-  set name(name: string) {
-    this.#name = name;
-    this.#nameBytes = undefined;
+  /** Whether the party has not registered. */
+  get isUnregistered(): boolean {
+    return this.party instanceof Unregistered;
   }
 
-  /** The same as it stands in messages. */
-  get nameBytes(): Uint8Array {
-    return this.#nameBytes ??= encoder.encode(this.#name);
+  /** Forgets what is at the other end. */
+  unregister(): void {
+    this.party = UNREGISTERED;
   }
 
-  /** Whether any message of another server was handed over and not acknowledged. */
-  get hasUnacknowledged(): boolean {
-    return this.#unacknowledged !== undefined && this.#unacknowledged.size > 0;
+  /** Whether nothing is read from it: its silence means nothing then. */
+  get isPaused(): boolean {
+    return this.#pausedAt !== undefined;
   }
 
-  /**
-   * Messages that other servers keep, and that were handed over and not acknowledged: by id, those
-   * servers.
-   */
-  get unacknowledged(): Map<string, string[]> {
-    return this.#unacknowledged ??= new Map();
+  /** How long nothing has been read from it: milliseconds. 0 while it is read. */
+  pausedMs(now: number): number {
+    return this.#pausedAt === undefined ? 0 : now - this.#pausedAt;
   }
 
-  /** Whether the other end of a link between servers is silent for longer than usual. */
-  get pulse(): FailureDetector {
-    return this.#pulse ??= new FailureDetector();
-  }
-
-  /** Reads nothing from it until {@linkcode Connection.letGo}: its silence means nothing meanwhile. */
-  hold(now: number): void {
-    if (!this.held) this.heldAt = now;
-    this.held = true;
+  /** Stops reading from it until {@linkcode Connection.resume}. */
+  pause(now: number): void {
+    this.#pausedAt ??= now;
     this.transport.pause();
   }
 
-  /** Whether it has been held up for so long that those it writes to besides suffer. */
-  isHeldTooLong(now: number): boolean {
-    return this.held && now - this.heldAt >= MAX_PAUSE_MS;
-  }
-
-  /** Reads on; the other side is not to be blamed for the silence until now. */
-  letGo(now: number): void {
-    this.held = false;
+  /** Reads from it again. The silence until now does not count against the other side. */
+  resume(now: number): void {
+    this.#pausedAt = undefined;
     this.heardAt = now;
     this.transport.resume();
   }
 
-  /** Where frames for the other side are written. */
-  get out(): FrameWriter {
-    return this.transport.out;
+  /** Sends an error in the form that the other side reads, and closes after a fatal one. */
+  sendError(error: NetlabError): void {
+    if (this.readsText) this.out.raw(encoder.encode(`netlab: ${error.message}`));
+    else writeError(this.out, error);
+    if (error.fatal) this.close();
   }
 
-  /** Lets pending bytes out and ends the writing half; what still comes in is handed over. */
+  /** Sends what is pending and ends the writing half. What still comes in is read. */
   end(): void {
     void this.transport.end();
   }
 
-  /** Lets pending bytes out and closes; what still comes in is dropped. */
+  /** Sends what is pending and closes. What still comes in is dropped. */
   close(): void {
     void this.transport.close();
   }
@@ -154,25 +120,5 @@ export class Connection {
   /** Closes at once. */
   abort(): void {
     this.transport.abort();
-  }
-
-  /** Whether a user has registered on it. */
-  get isUser(): boolean {
-    return this.role === "session" || this.role === "bare";
-  }
-
-  /** Whether the name in `bytes` from `start` to `end` is its user's. */
-  isCalled(bytes: Uint8Array, start: number, end: number): boolean {
-    const name = this.nameBytes;
-    if (end - start !== name.length) return false;
-    for (let i = 0; i < name.length; i++) if (bytes[start + i] !== name[i]) return false;
-    return true;
-  }
-
-  /** Tells the other side of an error in the form that it reads, and closes behind a fatal one. */
-  tell(error: NetlabError): void {
-    if (this.readsText) this.out.raw(encoder.encode(`netlab: ${error.message}`));
-    else writeError(this.out, error);
-    if (error.fatal) this.close();
   }
 }

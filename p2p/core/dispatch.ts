@@ -1,6 +1,6 @@
 /**
- * The table of frame types: from whom each is taken, and which part takes it. Owns who may say what;
- * what follows from it is each part's own.
+ * The table of frame types: from which connections each is taken, and which part handles it. A new frame
+ * type gets a row here.
  *
  * @module
  */
@@ -22,36 +22,42 @@ import {
   Registration,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
+import type { Connection, Party } from "./connection.ts";
+import type { FrameRule, ServerCore } from "./frame_rule.ts";
 import type { Inbound } from "./durable/inbound.ts";
-import type { Outbound } from "./durable/outbound.ts";
+import { LegacyServer } from "./legacy/legacy_server.ts";
 import type { LegacyServers } from "./legacy/legacy_servers.ts";
-import type { Connection } from "./connection.ts";
+import type { Locations } from "./mesh/locations.ts";
+import type { Outbound } from "./durable/outbound.ts";
+import { Peer, Probe } from "./mesh/peer.ts";
 import type { ReceiptQueries } from "./durable/receipt_queries.ts";
 import type { Receipts } from "./durable/receipts.ts";
 import type { Router } from "./routing/router.ts";
-import type { FrameRule, ServerCore } from "./frame_rule.ts";
+import { User } from "./users/user.ts";
 
-/** So much of the words of another party is logged: UTF-16 units. */
+/** How much of an error that another party sends is logged: UTF-16 units. */
 const MAX_LOGGED = 200;
 
-/** The parts of a core that take frames. */
+/** The parts of a core that handle frames. */
 export interface FrameRuleParts {
-  /** Messages that nobody keeps. */
-  readonly relay: Router;
-  /** Kept messages that come here or pass through. */
-  readonly arrival: Inbound;
-  /** What users acknowledge, and receipts about messages that are kept here. */
-  readonly delivery: Outbound;
-  /** Receipts for users. */
+  /** Handles ephemeral messages. */
+  readonly router: Router;
+  /** Handles durable messages that other servers store. */
+  readonly inbound: Inbound;
+  /** Handles the durable messages of this server's users, their acknowledgements, and receipts of other servers. */
+  readonly outbound: Outbound;
+  /** Handles receipts for users. */
   readonly receipts: Receipts;
-  /** Questions about receipts. */
-  readonly questions: ReceiptQueries;
-  /** The legacy servers next to this one. */
+  /** Handles receipt queries. */
+  readonly queries: ReceiptQueries;
+  /** Handles the answers of legacy servers. */
   readonly legacy: LegacyServers;
+  /** Knows who can be written to. */
+  readonly locations: Locations;
 }
 
-/** The rules of every messaging server, by frame type. */
-export class OwnRules implements Iterable<[number, FrameRule]> {
+/** The rules that every messaging server has, by frame type. */
+export class FrameRules implements Iterable<[number, FrameRule]> {
   readonly #core: ServerCore;
   readonly #parts: FrameRuleParts;
 
@@ -68,7 +74,7 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
       handle,
     });
     const toMesh: FrameRule = {
-      allowed: (connection) => connection.role === "peer",
+      allowed: ({ party }) => party instanceof Peer,
       handle: (connection, frame) => this.#core.mesh.received(connection, frame),
     };
     yield [
@@ -86,7 +92,7 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
     yield [FrameType.Message, fromAnyone((connection, frame) => this.#message(connection, frame))];
     yield [FrameType.Error, fromAnyone((connection, frame) => this.#hearError(connection, frame))];
     yield [FrameType.Receipt, {
-      allowed: (connection) => connection.role === "peer" || connection.role === "session",
+      allowed: ({ party }) => party instanceof Peer || isSession(party),
       handle: (connection, frame) => this.#receipt(connection, frame),
     }];
     yield [FrameType.Presence, toMesh];
@@ -99,7 +105,7 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
       case Information.Servers:
         return writeInformationResponse(out, frame.subtype, this.#core.servers());
       case Information.Users:
-        return writeInformationResponse(out, frame.subtype, this.#core.users.names());
+        return writeInformationResponse(out, frame.subtype, this.#parts.locations.names());
       case Information.Capabilities:
         return writeInformationResponse(out, frame.subtype, this.#core.capabilities());
       default:
@@ -108,69 +114,78 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
     }
   }
 
-  /** An answer, or the announcement of a legacy server, which nobody asked for. */
+  /** An answer, or the announcement of a legacy server, which comes unasked. */
   #learn(connection: Connection, frame: Frame): void {
-    if (connection.role === "probe" || connection.role === "peer") {
-      this.#core.mesh.received(connection, frame);
-    } else if (connection.role === "legacy") this.#parts.legacy.received(connection, frame);
-    else if (connection.role === "stranger" && frame.subtype === Information.Users) {
-      this.#core.mesh.discovery.announced(
-        `${connection.remoteHost}:${readAnnouncement(frame.payload)}`,
-      );
+    const { mesh } = this.#core;
+    const { party } = connection;
+    if (party instanceof Probe || party instanceof Peer) mesh.received(connection, frame);
+    else if (party instanceof LegacyServer) this.#parts.legacy.received(party, frame);
+    else if (connection.isUnregistered && frame.subtype === Information.Users) {
+      const port = readAnnouncement(frame.payload);
+      mesh.discovery.announced(`${connection.remoteHost}:${port}`);
     }
   }
 
   #register(connection: Connection, frame: Frame): void {
+    const { users, mesh } = this.#core;
     switch (frame.subtype) {
-      case Registration.LegacyUser:
-        connection.readsText ||= connection.role === "stranger";
-        return this.#core.users.register(connection, readLegacyName(frame.payload), NIL_UUID);
+      case Registration.LegacyUser: {
+        connection.readsText ||= connection.isUnregistered;
+        const name = readLegacyName(frame.payload);
+        return users.register(connection, { name, session: NIL_UUID, readsBatches: false });
+      }
       case Registration.Session: {
         const { session, name, abilities = 0 } = readSessionRegistration(frame.payload);
         if (session === NIL_UUID) {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
-        if (connection.role === "stranger") {
-          connection.readsBatches = (abilities & Ability.Batches) !== 0;
-        }
-        return this.#core.users.register(connection, name, session);
+        const readsBatches = (abilities & Ability.Batches) !== 0;
+        return users.register(connection, { name, session, readsBatches });
       }
       case Registration.Peer:
-        return this.#core.mesh.received(connection, frame);
+        return mesh.received(connection, frame);
       default:
         throw unknownType(frame);
     }
   }
 
   #message(connection: Connection, frame: Frame): void {
-    const kept = frame.subtype === MessageKind.Outbound || frame.subtype === MessageKind.HandedOff;
-    if (kept && connection.role === "peer") {
-      this.#parts.arrival.received(connection, frame);
-    } else if (frame.subtype === MessageKind.Durable && connection.role === "session") {
-      this.#parts.delivery.accept(connection, frame);
-    } else if (frame.subtype === MessageKind.Ephemeral || frame.subtype === MessageKind.Durable) {
-      this.#parts.relay.message(connection, frame);
-    } else if (frame.subtype === MessageKind.Batch) {
-      this.#parts.relay.batch(connection, frame);
-    } else throw unknownType(frame);
+    const { inbound, outbound, router } = this.#parts;
+    const { party } = connection;
+    switch (frame.subtype) {
+      case MessageKind.Outbound:
+      case MessageKind.HandedOff:
+        if (!(party instanceof Peer)) throw unknownType(frame);
+        return inbound.received(connection, frame);
+      case MessageKind.Durable:
+        if (isSession(party)) return outbound.accept(party, frame);
+        return router.message(connection, frame);
+      case MessageKind.Ephemeral:
+        return router.message(connection, frame);
+      case MessageKind.Batch:
+        return router.batch(connection, frame);
+      default:
+        throw unknownType(frame);
+    }
   }
 
   #receipt(connection: Connection, frame: Frame): void {
-    if (connection.role === "session" && frame.subtype === ReceiptKind.ToUser) {
-      this.#parts.delivery.acknowledged(connection, frame);
-    } else if (connection.role === "peer" && frame.subtype === ReceiptKind.Relayed) {
-      this.#parts.receipts.relayed(frame);
-    } else if (connection.role === "peer" && frame.subtype === ReceiptKind.ToServer) {
-      this.#parts.delivery.serverReceipts(connection, frame);
-    } else if (frame.subtype === ReceiptKind.Query) {
-      if (connection.role === "peer") this.#parts.questions.relayed(connection, frame);
-      else this.#parts.questions.asked(connection, frame);
-    } else throw unknownType(frame);
+    const { outbound, receipts, queries } = this.#parts;
+    const { party } = connection;
+    if (isSession(party)) {
+      if (frame.subtype === ReceiptKind.ToUser) return outbound.acknowledged(party, frame);
+      if (frame.subtype === ReceiptKind.Query) return queries.asked(party, frame);
+    } else {
+      if (frame.subtype === ReceiptKind.Relayed) return receipts.relayed(connection, frame);
+      if (frame.subtype === ReceiptKind.ToServer) return outbound.serverReceipts(connection, frame);
+      if (frame.subtype === ReceiptKind.Query) return queries.relayed(connection, frame);
+    }
+    throw unknownType(frame);
   }
 
   #hearError(connection: Connection, frame: Frame): void {
     const { code, message } = readError(frame);
-    const from = connection.address || connection.name || connection.remoteHost;
+    const from = connection.label;
     this.#core.logger.warn("{from} says: {message}", {
       from,
       message: message.length > MAX_LOGGED ? `${message.slice(0, MAX_LOGGED)} …` : message,
@@ -179,7 +194,12 @@ export class OwnRules implements Iterable<[number, FrameRule]> {
   }
 }
 
-/** The error for a frame that nothing here takes. */
+/** A user who reads frames. */
+function isSession(party: Party): party is User {
+  return party instanceof User && !party.readsText;
+}
+
+/** The error for a frame of a type that no rule is for. */
 export function unknownType(frame: Frame): NetlabError {
   return new NetlabError(
     ErrorCode.UnknownType,

@@ -1,25 +1,25 @@
 /**
- * Whether the other end of a link is silent for longer than it usually is. Owns what is usual; what
- * follows from a silence is for others to say. Pure.
+ * Decides whether the other end of a link is silent for longer than usual. Owns what is usual for a link.
+ * Others decide what follows from a silence.
  *
  * @module
  */
 
-/** Signs of life come every 250 ms; two of them in a row are missing: milliseconds. */
+/** Two signs of life in a row are missing, as one comes every 250 ms: milliseconds. */
 const SILENT_MS = 500;
-/** Longer silences are failures, and say nothing about what is usual: milliseconds. */
+/** Longer silences are failures and do not count as usual: milliseconds. */
 const LONGEST_USUAL_MS = 1_500;
-/** What is usual fades with every look: four looks a second halve it in a minute. */
+/** By this factor the usual silence becomes shorter with every look: four looks a second halve it in a minute. */
 const FADING = 0.997;
 
-/** The silences of one link. */
+/** Watches the silences of one link. */
 export class FailureDetector {
-  /** Whether the link has been silent for 500 ms, and for twice as long as it lately was. */
+  /** Whether the link has been silent for 500 ms, and for twice as long as was usual lately. */
   silent = false;
   #usualMs = 0;
   #silentMs = 0;
 
-  /** A quarter of a second has passed; nothing has come in for `silentMs`. */
+  /** A quarter of a second has passed, and nothing has come in for `silentMs` milliseconds. */
   look(silentMs: number): void {
     const spoke = silentMs < this.#silentMs;
     if (spoke && this.#silentMs <= LONGEST_USUAL_MS) {

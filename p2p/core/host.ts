@@ -1,6 +1,6 @@
 /**
- * What the routing core needs of the world: connections to write to, and someone who dials. The real
- * server, a simulator and a test each implement it.
+ * What the core needs of its surroundings: somebody who dials, and random numbers. The real server, the
+ * simulator and tests each implement it.
  *
  * @module
  */
@@ -9,42 +9,42 @@ import type { Connection } from "./connection.ts";
 import type { Transport } from "./transport.ts";
 import type { MessageLog } from "./message_log.ts";
 
-/** What the core wants to hear about a connection that it asked for. */
+/** Takes the outcome of one dial. */
 export interface Dial {
   /**
-   * How long a close waits for the other side to end as well: milliseconds.
+   * How long a close waits until the other side ends as well: milliseconds.
    *
-   * @default {what the host finds fit}
+   * @default {the host's own}
    */
   readonly lingerMs?: number;
-  /** It is there; the link under which its frames are to be handed over. */
+  /** The connection is there. Returns what its frames are to be handed to the core with. */
   connected(port: Transport): Connection;
-  /** It could not be made; why, as the end of a sentence. */
+  /** The connection could not be made; `reason` is the end of a sentence. */
   failed(reason: string): void;
 }
 
-/** What the world does for the core. */
+/** What the core's surroundings do for it. */
 export interface Host {
-  /** Opens a connection to `address` and tells `dial` what came of it, later. */
+  /** Opens a connection to `address`, `host:port`, and tells `dial` the outcome later. */
   dial(address: string, dial: Dial): void;
   /** A number from 0 to below 1, for jitter. */
   random(): number;
-  /** Calls `run` once, when everything that came in together has been handed over. */
+  /** Calls `run` once, after all that came in together has been handed to the core. */
   soon(run: () => void): void;
 }
 
-/** What all parts of one core share. */
+/** What all parts of a core share. */
 export interface Context {
   /** This server's id: a UUID, new at every start. */
   readonly id: string;
   /** Where other servers and clients reach this server, `host:port`. */
   readonly address: string;
-  /** What the world does for the core. */
+  /** The core's surroundings. */
   readonly host: Host;
-  /** Whom the core tells what it does. */
+  /** The logger of the server. */
   readonly logger: Logger;
-  /** Where every message is logged, if that was asked for. */
+  /** Logs every message, if that was asked for. */
   readonly messageLog: MessageLog;
-  /** The time that the core was told last: milliseconds since 1970, never going back. */
+  /** The time as the core was told last: milliseconds since 1970. It never goes back. */
   now: number;
 }

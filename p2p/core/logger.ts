@@ -1,28 +1,27 @@
 /**
- * What the libraries say while they work, and to whom: whoever uses them hands one in. Owns the
- * interface alone; nothing here prints.
+ * The interface of the logger that a program hands to the libraries. Nothing here prints.
  *
  * @module
  */
 
 /**
- * Takes one sentence at a time. `{name}` in a message stands for the property of that name. Loggers of
+ * Takes log lines. `{name}` in a message stands for the property of that name. Loggers of
  * `@logtape/logtape` have this shape.
  */
 export interface Logger {
-  /** What helps to find a fault in netlab. */
+  /** Logs what helps to find a fault in netlab. */
   debug(message: string, properties?: Record<string, unknown>): void;
-  /** What an operator likes to know. */
+  /** Logs what an operator may want to know. */
   info(message: string, properties?: Record<string, unknown>): void;
-  /** What an operator should look at. */
+  /** Logs what an operator should look at. */
   warn(message: string, properties?: Record<string, unknown>): void;
-  /** What failed. */
+  /** Logs a failure. */
   error(message: string, properties?: Record<string, unknown>): void;
 }
 
 const nothing = () => {};
 
-/** Says nothing. */
+/** A logger that drops everything. */
 export const silentLogger: Logger = {
   debug: nothing,
   info: nothing,

@@ -1,6 +1,5 @@
 /**
- * One log line for each message on its way, for people who watch a network. Owns the words, and never
- * sees a text; decides nothing.
+ * One log line for each message, for people who watch a network. Owns the words. Never logs a text.
  *
  * @module
  */
@@ -14,19 +13,19 @@ export function toLegacy(addresses: readonly string[]): string {
   return `legacy server ${addresses.join(" and ")}`;
 }
 
-/** Tells the logger of every message, or of none. */
+/** Logs every message, or none. */
 export class MessageLog {
   /** Whether messages are logged. */
   readonly enabled: boolean;
   readonly #logger: Logger;
 
-  /** A log that writes to `logger` at level debug, if it is enabled. */
+  /** A log that writes to `logger` at level debug if it is enabled. */
   constructor(logger: Logger, enabled: boolean) {
     this.#logger = logger;
     this.enabled = enabled;
   }
 
-  /** A message goes on to `nextHop`, an address or a few words. */
+  /** Logs a message that goes to `nextHop`: an address, or a few words. */
   message(fields: MessageFields, nextHop: string): void {
     if (!this.enabled) return;
     this.#logger.debug("{sender} to {recipient}, {bytes} bytes, next hop: {nextHop}", {
@@ -37,7 +36,7 @@ export class MessageLog {
     });
   }
 
-  /** The same for all messages of a batch. */
+  /** Logs all messages of a batch, in one line. */
   batch(fields: BatchFields, nextHop: string): void {
     if (!this.enabled) return;
     const { count, end, texts } = fields;

@@ -1,7 +1,8 @@
 /**
- * The routing core: everything that a messaging server decides, without a socket, a timer, a clock or
- * randomness. It is told what happened and writes to connections through a small host. Puts the
- * parts together; what each part does stands in its own file, and which takes what in the frame rules.
+ * The routing core: everything that a messaging server decides, without a socket, timer, clock or source
+ * of randomness. It is told what happened, and writes to connections. Puts the parts of the core together
+ * and passes them what happens; what each part does is in its own folder, and `dispatch.ts` says which part
+ * handles which frame.
  *
  * @module
  */
@@ -16,36 +17,40 @@ import {
   readFrames,
   writePleaseMove,
 } from "@netlab/protocol/codec";
-import type { Logger } from "./logger.ts";
-import { Inbound } from "./durable/inbound.ts";
+import { BackPressure } from "./back_pressure.ts";
 import { BatchFastPath } from "./routing/batch_fast_path.ts";
-import { Outbound } from "./durable/outbound.ts";
-import { Directory } from "./mesh/directory.ts";
-import { MessageFastPath } from "./routing/message_fast_path.ts";
-import { LegacyServers } from "./legacy/legacy_servers.ts";
-import { OwnRules, unknownType } from "./dispatch.ts";
-import type { FrameRule, ServerCore } from "./frame_rule.ts";
-import { LocalDelivery } from "./routing/local_delivery.ts";
-import type { Context, Host } from "./host.ts";
-import type { Transport } from "./transport.ts";
 import { Connection } from "./connection.ts";
+import type { Context, Host } from "./host.ts";
+import { Directory } from "./mesh/directory.ts";
 import { everyLinkOne, type LinkCosts } from "./mesh/link_costs.ts";
-import { memoryStore, type MessageStore } from "./mailbox/message_store.ts";
+import type { FrameRule, ServerCore } from "./frame_rule.ts";
+import { FrameRules, unknownType } from "./dispatch.ts";
+import { Handoff } from "./durable/handoff.ts";
+import { Inbound } from "./durable/inbound.ts";
+import { LegacyServers } from "./legacy/legacy_servers.ts";
+import { LocalDelivery } from "./routing/local_delivery.ts";
+import { Locations } from "./mesh/locations.ts";
+import type { Logger } from "./logger.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox/mailbox.ts";
+import { memoryStore, type MessageStore } from "./mailbox/message_store.ts";
 import { Mesh } from "./mesh/mesh.ts";
+import { MessageFastPath } from "./routing/message_fast_path.ts";
 import { MessageLog } from "./message_log.ts";
 import { nameFactors, NameTable } from "./dedup/name_table.ts";
+import { Outbound } from "./durable/outbound.ts";
+import { Peer } from "./mesh/peer.ts";
 import { ReceiptQueries } from "./durable/receipt_queries.ts";
 import { Receipts } from "./durable/receipts.ts";
 import { Router } from "./routing/router.ts";
 import { SeenMessages } from "./dedup/seen_messages.ts";
-import { Handoff } from "./durable/handoff.ts";
 import { Topology } from "./mesh/topology.ts";
-import { Users } from "./users/registry.ts";
+import type { Transport } from "./transport.ts";
+import { User } from "./users/user.ts";
+import { UserRegistry } from "./users/registry.ts";
 
-/** A connection that has not said who it is may be silent for this long: milliseconds. */
+/** A connection that has not registered may be silent for this long: milliseconds. */
 const UNREGISTERED_MS = 60_000;
-/** How often those are looked for: milliseconds. */
+/** How often such connections are looked for: milliseconds. */
 const LOOK_EVERY_MS = 1_000;
 
 const encoder = new TextEncoder();
@@ -56,11 +61,11 @@ export interface RoutingCoreOptions {
   id: string;
   /** Where others reach this server, `host:port`. */
   address: string;
-  /** The addresses that are dialled from the start. */
+  /** The addresses that are dialled from the start, `host:port` each. */
   peers: readonly string[];
-  /** What the world does for the core. */
+  /** What the core's surroundings do for it. */
   host: Host;
-  /** Whom the core tells what it does. */
+  /** Takes the log lines of the server. */
   logger: Logger;
   /**
    * Whether every message is logged at level debug: sender, recipient, size and next hop, never the text.
@@ -72,107 +77,149 @@ export interface RoutingCoreOptions {
   /** The time: milliseconds since 1970. */
   now: number;
   /**
-   * Where messages are written down.
+   * The store that durable messages are written to.
    *
-   * @default {nowhere: they are kept in memory}
+   * @default {none: they are in memory alone}
    */
   store?: MessageStore;
-  /** How much is kept for users who are away, and for how long. */
+  /** How much is stored for a user, and for how long. */
   limits?: MailboxLimits;
   /**
-   * What links cost.
+   * What links cost. Messages take the cheapest route.
    *
    * @default {one each}
    */
   costs?: LinkCosts;
-  /** Rules for further frame types, by type; they come before the core's own. */
+  /** Rules for further frame types, by type. They replace the core's own rules for the same type. */
   rules?: ReadonlyMap<number, FrameRule>;
 }
 
 /** A messaging server without its sockets. Call {@linkcode RoutingCore.tick} every 250 ms or so. */
 export class RoutingCore implements ServerCore {
-  /** The users of this server and of all others. */
-  readonly users: Users;
+  /** This server's users. */
+  readonly users: UserRegistry;
+  /** Where the users of all servers are. */
+  readonly locations: Locations;
   /** The links to other servers. */
   readonly mesh: Mesh;
-  /** Which way leads to which server. */
+  /** The routes to other servers. */
   readonly topology: Topology;
   readonly #context: Context;
-  readonly #directory: Directory;
+  readonly #backPressure = new BackPressure();
   readonly #legacy: LegacyServers;
   readonly #mailbox: Mailbox;
   readonly #receipts: Receipts;
-  readonly #delivery: Outbound;
+  readonly #outbound: Outbound;
   readonly #handoff: Handoff;
-  readonly #relay: Router;
   readonly #messageFastPath: MessageFastPath;
-  readonly #batches: BatchFastPath;
-  /** By the names of recipients: their connections, or the links toward them. */
-  readonly #routes: NameTable<Connection>;
-  readonly #durable: boolean;
+  readonly #batchFastPath: BatchFastPath;
+  /** By the names of recipients: the users of this server, and the next hops to others. */
+  readonly #routes: NameTable<User | Peer>;
   readonly #rules: ReadonlyMap<number, FrameRule>;
+  /** Connections that were not dialled. */
   readonly #accepted = new Set<Connection>();
-  readonly #changed = new Set<string>();
+  /** Names about which something changed since the last flush. */
+  readonly #changedNames = new Set<string>();
   #routesChanged = false;
-  #committing = false;
+  #isCommitting = false;
   #lookedAt = 0;
 
-  /** A server that knows nobody. */
+  /** A server that knows no other server and no user. */
   constructor(options: RoutingCoreOptions) {
-    const { id, address, host, logger, now } = options;
+    const { id, address, host, logger, now, limits = {}, store = memoryStore } = options;
     const messageLog = new MessageLog(logger, options.logMessages ?? false);
     const context: Context = { id, address, host, logger, messageLog, now };
     this.#context = context;
-    this.topology = new Topology(id);
     const factors = nameFactors(host.random);
-    this.#routes = new NameTable(factors);
-    this.#directory = new Directory(id, (name) => this.#routes.delete(encoder.encode(name)));
+    const routes = this.#routes = new NameTable(factors);
+    const topology = this.topology = new Topology(id);
+    const directory = new Directory(id, (name) => routes.delete(encoder.encode(name)));
+    const locations = this.locations = new Locations(id, directory, topology);
+    const onChange = (name: string) => void this.#changedNames.add(name);
     const costs = options.costs ?? everyLinkOne;
-    this.mesh = new Mesh(context, options.peers, this.topology, this.#directory, costs, {
-      usersChanged: (users) => {
-        for (const { name } of users) this.#changed.add(name);
+    const backPressure = this.#backPressure;
+    const mesh = this.mesh = new Mesh(
+      context,
+      options.peers,
+      topology,
+      directory,
+      costs,
+      backPressure,
+      {
+        usersChanged: (users) => {
+          for (const { name } of users) this.#changedNames.add(name);
+        },
+        routesChanged: () => {
+          this.#routesChanged = true;
+          routes.clear();
+        },
+        // Two halves of a network that find each other may both have users of one name.
+        reachGrew: () => {
+          for (const { name } of this.users.local()) this.#changedNames.add(name);
+        },
+        foundLegacy: (connection) => this.#legacy.adopt(connection),
       },
-      // Two halves of a network that find each other may both have users of one name.
-      routesChanged: () => {
-        this.#routesChanged = true;
-        this.#routes.clear();
-      },
-      reachGrew: () => {
-        for (const name of this.users.localNames()) this.#changed.add(name);
-      },
-      foundLegacy: (connection) => this.#legacy.adopt(connection),
-    });
-    const { mesh, topology } = this;
-    const onChange = (name: string) => void this.#changed.add(name);
-    const users = new Users(context, this.#directory, topology, mesh, onChange);
-    const legacy = new LegacyServers(context, this.#directory, mesh, users, onChange);
-    this.#legacy = legacy;
-    const store = options.store ?? memoryStore;
-    this.#durable = store.durable;
-    const { limits = {} } = options;
-    const mailbox = new Mailbox({ store, limits, factors });
-    const receipts = new Receipts(context, users, mesh);
-    const seen = new SeenMessages(factors, host.random);
-    const localDelivery = new LocalDelivery(seen, factors, host.random);
-    const handoff = new Handoff(context, { mailbox, mesh, topology, receipts });
-    const parts = { mailbox, users, mesh, topology, localDelivery, legacy, receipts, handoff };
-    const arrival = new Inbound(context, { ...parts, onAnswers: () => this.#finish() });
-    const delivery = new Outbound(context, { ...parts, arrival });
+    );
+    const users = new UserRegistry(context, directory, locations, topology, mesh, onChange);
     this.users = users;
-    this.#mailbox = mailbox;
-    this.#receipts = receipts;
-    this.#delivery = delivery;
-    this.#handoff = handoff;
-    const questions = new ReceiptQueries(context, parts);
-    this.#relay = new Router(context, {
-      ...parts,
-      routes: this.#routes,
+    const legacy = new LegacyServers(context, directory, mesh, locations, onChange);
+    this.#legacy = legacy;
+    const mailbox = this.#mailbox = new Mailbox({ store, limits, factors });
+    const receipts = this.#receipts = new Receipts(context, users, locations, mesh);
+    const seen = new SeenMessages(factors, host.random);
+    const localDelivery = new LocalDelivery(context, backPressure, seen, factors, host.random);
+    const router = new Router(context, {
+      users,
+      locations,
+      mesh,
+      legacy,
+      localDelivery,
+      receipts,
+      routes,
       takeSingles: (connection, frames) => this.#takeSingles(connection, frames),
     });
-    this.#messageFastPath = new MessageFastPath(this.#routes, seen);
-    this.#batches = new BatchFastPath(this.#routes, seen);
-    const own = new OwnRules(this, { ...parts, relay: this.#relay, arrival, delivery, questions });
+    const handoff = this.#handoff = new Handoff(context, { mailbox, mesh, topology, receipts });
+    const inbound = new Inbound(context, {
+      users,
+      mesh,
+      mailbox,
+      localDelivery,
+      router,
+      legacy,
+      receipts,
+      handoff,
+      onReceipt: () => this.#finish(),
+    });
+    const outbound = this.#outbound = new Outbound(context, {
+      mailbox,
+      users,
+      locations,
+      mesh,
+      topology,
+      localDelivery,
+      inbound,
+      handoff,
+      receipts,
+    });
+    const queries = new ReceiptQueries(context, {
+      mesh,
+      topology,
+      mailbox,
+      localDelivery,
+      receipts,
+    });
+    const own = new FrameRules(this, {
+      router,
+      inbound,
+      outbound,
+      receipts,
+      queries,
+      legacy,
+      locations,
+    });
     this.#rules = new Map([...own, ...(options.rules ?? [])]);
+    this.#messageFastPath = new MessageFastPath(routes, seen);
+    this.#batchFastPath = new BatchFastPath(routes, seen);
   }
 
   /** This server's id, a UUID. */
@@ -185,12 +232,12 @@ export class RoutingCore implements ServerCore {
     return this.#context.address;
   }
 
-  /** Whom the core tells what it does. */
+  /** Takes the log lines of the server. */
   get logger(): Logger {
     return this.#context.logger;
   }
 
-  /** The addresses of all servers within reach, this one first. */
+  /** The addresses of all servers within reach, this one's first: `host:port` each. */
   servers(): string[] {
     const addresses = [this.#context.address];
     for (const server of this.topology.routes().keys()) {
@@ -200,7 +247,7 @@ export class RoutingCore implements ServerCore {
     return addresses;
   }
 
-  /** What this server says it can do. */
+  /** What this server says it can do: words of `Capability`. */
   capabilities(): string[] {
     const words: string[] = [Capability.Session, Capability.Peer, Capability.Batch];
     for (const rule of this.#rules.values()) if (rule.capability) words.push(rule.capability);
@@ -208,61 +255,62 @@ export class RoutingCore implements ServerCore {
     return words;
   }
 
-  /** The time is `now`: milliseconds since 1970, never less than before. */
+  /** Sets the time: milliseconds since 1970. An earlier time than before has no effect. */
   setTime(now: number): void {
     this.#context.now = Math.max(now, this.#context.now);
   }
 
-  /** Time has passed: what is due is done. */
+  /** Does what is due at the time `now`: milliseconds since 1970. */
   tick(now: number): void {
     this.setTime(now);
     this.mesh.tick();
     this.#legacy.tick();
     this.users.tick();
-    this.#relay.tick();
-    this.#delivery.tick();
+    this.#backPressure.tick(this.#context.now);
+    this.#outbound.tick();
     this.#receipts.tick();
     if (now - this.#lookedAt >= LOOK_EVERY_MS) {
       this.#lookedAt = now;
       for (const connection of this.#accepted) {
-        if (connection.role === "stranger" && now - connection.heardAt > UNREGISTERED_MS) {
+        if (connection.isUnregistered && now - connection.heardAt > UNREGISTERED_MS) {
           connection.close();
         }
       }
     }
     for (const rule of this.#rules.values()) rule.tick?.(this, this.#context.now);
-    this.turn();
+    this.flush();
   }
 
-  /** Somebody has connected; `remoteHost` is where from, as it stands in addresses. */
-  accepted(port: Transport, remoteHost: string): Connection {
-    const connection = new Connection(port, remoteHost, undefined, this.#context.now);
+  /**
+   * A party has connected.
+   *
+   * @param remoteHost The party's host, as it is written in addresses.
+   */
+  accepted(transport: Transport, remoteHost: string): Connection {
+    const connection = new Connection(transport, remoteHost, undefined, this.#context.now);
     this.#accepted.add(connection);
     return connection;
   }
 
   /**
-   * Takes messages that nobody keeps straight from the buffer in which they were read, as many as are in
-   * order; it may write wherever those stood. Returns where the first frame begins that it leaves to
-   * {@linkcode RoutingCore.received}. To call it is faster than not to, and makes no other difference.
+   * Takes ephemeral messages from the buffer in which they were read, as many as nothing is unusual about.
+   * It may write where those lie. Calling it is an optimization: it makes no other difference.
+   *
+   * @returns Where the first frame begins that it leaves to {@linkcode RoutingCore.received}.
    */
   run(connection: Connection, bytes: Uint8Array, start: number, end: number): number {
     if (this.#context.messageLog.enabled) return start;
     let at = start;
     for (let before = -1; at > before;) {
       before = at;
-      at = this.#batches.run(
-        connection,
-        bytes,
-        this.#messageFastPath.run(connection, bytes, at, end),
-        end,
-      );
+      at = this.#messageFastPath.run(connection, bytes, at, end);
+      at = this.#batchFastPath.run(connection, bytes, at, end);
     }
     if (at > start) this.#heard(connection);
     return at;
   }
 
-  /** A frame came in; it is valid until this returns. */
+  /** A frame came in. It is valid until this returns. */
   received(connection: Connection, frame: Frame): void {
     this.#heard(connection);
     try {
@@ -276,92 +324,89 @@ export class RoutingCore implements ServerCore {
     }
   }
 
-  /** All frames that came together have been handed over: what was gathered goes out. */
-  turn(): void {
-    this.mesh.turn();
-    // Who was a user of a server that is gone may be a legacy server's by now.
+  /** All frames that came in together have been handed to the core: what was gathered is sent. */
+  flush(): void {
+    this.mesh.flush();
+    // A name whose user was at a server that is gone may belong to a legacy server's user now.
     if (this.#routesChanged) this.#legacy.reachChanged();
-    if (this.#changed.size > 0) {
-      this.#legacy.changed(this.#changed);
-      const changed = [...this.#changed];
-      this.#changed.clear();
-      this.users.resolve(changed);
-      for (const name of changed) {
-        this.#delivery.userChanged(name);
+    if (this.#changedNames.size > 0) {
+      this.#legacy.changed(this.#changedNames);
+      const names = [...this.#changedNames];
+      this.#changedNames.clear();
+      this.users.resolve(names);
+      for (const name of names) {
+        this.#outbound.userChanged(name);
         this.#receipts.userChanged(name);
       }
     }
     if (this.#routesChanged) {
       this.#routesChanged = false;
-      this.#delivery.routesChanged();
+      this.#outbound.routesChanged();
     }
-    this.#delivery.settle();
-    if (!this.#durable) this.#delivery.commit();
-    else if (this.#mailbox.dirty && !this.#committing) {
+    this.#outbound.settle();
+    if (!this.#mailbox.durable) this.#outbound.commit();
+    else if (this.#mailbox.dirty && !this.#isCommitting) {
       // One transaction, and one wait for the disk, for all that came from all connections.
-      this.#committing = true;
+      this.#isCommitting = true;
       this.#context.host.soon(() => this.commit());
     }
     this.#finish();
   }
 
-  /** Writes down what is to be kept, and tells and sends what follows from that. */
+  /** Writes new messages down, and tells and sends what follows from that. */
   commit(): void {
-    this.#committing = false;
-    this.#delivery.commit();
+    this.#isCommitting = false;
+    this.#outbound.commit();
     this.#finish();
   }
 
   /** Nothing waits to be written on a connection any more. */
   drained(connection: Connection): void {
-    if (connection.heldUp) this.#relay.release(connection);
-    this.#delivery.drained();
+    this.#backPressure.release(connection, this.#context.now);
+    this.#outbound.drained();
     this.#finish();
   }
 
-  /** The other side broke the protocol, and the connection ends behind these last words. */
+  /** The other side broke the protocol: it is told, and the connection ends. */
   violated(connection: Connection, error: ProtocolError): void {
     this.#reject(connection, error);
   }
 
-  /** A connection has ended, or its other side will send no more. Telling it twice does nothing. */
+  /** A connection has ended, or its other side will send no more. Calling it twice does nothing. */
   closed(connection: Connection): void {
-    // Most ends are told twice: of the half, and of the whole. Those that were dialled are few.
+    // Most ends are reported twice: of one half, and of both. Dialled connections are few.
     if (!this.#accepted.delete(connection) && connection.dialled === undefined) return;
-    this.#relay.release(connection);
+    this.#backPressure.release(connection, this.#context.now);
     this.users.leave(connection);
-    if (connection.hasUnacknowledged) connection.unacknowledged.clear();
     this.mesh.closed(connection);
     this.#legacy.closed(connection);
-    this.turn();
+    this.flush();
   }
 
   /**
    * Prepares to leave: takes no new users, asks those that are here to move to other servers, and hands
-   * over what is kept to one of them. Does nothing when there is no other server.
+   * the stored messages off to one of them. Does nothing when there is no other server.
    */
   drain(): void {
     const routes = [...this.topology.routes()].sort(([, a], [, b]) => a.cost - b.cost);
     if (routes.length === 0) return;
     this.users.closed = true;
     const servers = routes.map(([server]) => this.topology.get(server)!.address);
-    for (const connection of this.users.connections()) {
-      if (connection.role === "session") writePleaseMove(connection.out, servers);
+    for (const { out, readsText } of this.users.local()) {
+      if (!readsText) writePleaseMove(out, servers);
     }
-    this.#delivery.commit();
+    this.#outbound.commit();
     this.#handoff.begin();
   }
 
-  /** Whether nobody is left who could move, and nothing that could be handed over. */
+  /** Whether no session is left that could move, and no message that could be handed off. */
   get isDrained(): boolean {
     if (!this.users.closed) return true;
-    for (const connection of this.users.connections()) {
-      if (connection.role === "session") return false;
-    }
+    for (const { readsText } of this.users.local()) if (!readsText) return false;
     return this.#mailbox.size === 0;
   }
 
-  /** Signs off: users are told, links are ended, all that is pending goes out. */
+  /** Closes the server: sessions are told, links end, and all that is pending is sent. */
   close(): void {
     const error = new NetlabError(
       ErrorCode.ServerClosing,
@@ -369,23 +414,24 @@ export class RoutingCore implements ServerCore {
       { fatal: true },
     );
     for (const connection of [...this.#accepted]) {
-      if (connection.role === "session") connection.tell(error);
+      const { party } = connection;
+      if (party instanceof User && !party.readsText) connection.sendError(error);
       else connection.close();
     }
     this.mesh.close();
     this.#legacy.close();
-    this.#delivery.commit();
-    this.#tellOfRest();
+    this.#outbound.commit();
+    this.#logRest();
   }
 
-  /** Says what becomes of the messages that are still stored here. */
-  #tellOfRest(): void {
+  /** Logs what becomes of the messages that are still stored here. */
+  #logRest(): void {
     const { size: count } = this.#mailbox;
     if (count === 0) return;
     const [messages, are, them, stay] = count === 1
       ? ["1 message", "is", "it", "stays"]
       : [`${count} messages`, "are", "them", "stay"];
-    if (this.#durable) {
+    if (this.#mailbox.durable) {
       return this.logger.info(`${messages} ${stay} in the data folder until the next start`, {
         event: "storage.left",
         count,
@@ -398,9 +444,9 @@ export class RoutingCore implements ServerCore {
     );
   }
 
-  /** What this server answered itself counts, and what was gathered goes out. */
+  /** Settles what can be settled, and sends the receipts. */
   #finish(): void {
-    this.#delivery.settle();
+    this.#outbound.settle();
     this.#receipts.flush();
   }
 
@@ -418,25 +464,26 @@ export class RoutingCore implements ServerCore {
 
   #heard(connection: Connection): void {
     connection.heardAt = this.#context.now;
-    this.users.heard(connection);
+    if (connection.party instanceof User) this.users.heard(connection.party);
   }
 
   #reject(connection: Connection, error: NetlabError): void {
     // A server that sends what cannot be read is not to be trusted with more.
-    const fatal = error.fatal || (connection.role === "peer" && error instanceof ProtocolError);
+    const fatal = error.fatal ||
+      (connection.party instanceof Peer && error instanceof ProtocolError);
     this.#context.logger.debug("refused what {from} sent: {message}", {
-      from: connection.address || connection.name || connection.remoteHost,
+      from: connection.label,
       message: error.message,
       code: error.code,
     });
-    connection.tell(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
+    connection.sendError(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
   }
 }
 
-function notAllowed(connection: Connection, frame: Frame): NetlabError {
+function notAllowed({ party }: Connection, frame: Frame): NetlabError {
   return new NetlabError(
     ErrorCode.NotRegistered,
     `Cannot take a frame of type ${frame.type}/${frame.subtype} from this connection: ` +
-      (connection.isUser ? "it is for servers" : "it must register first"),
+      (party instanceof User ? "it is for servers" : "it must register first"),
   );
 }

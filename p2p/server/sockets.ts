@@ -185,7 +185,7 @@ class Conversation implements FrameHandler {
 
   turn(): void {
     this.#core.setTime(now());
-    this.#core.turn();
+    this.#core.flush();
   }
 
   ended(): void {

@@ -169,7 +169,7 @@ export class SqliteStore implements MessageStore, Disposable {
   }
 
   /** How stories ended, the newest of them, oldest first. */
-  *loadEnds(): Iterable<Receipt> {
+  *loadOutcomes(): Iterable<Receipt> {
     const rows = this.#database.prepare("SELECT number, receipts FROM ends ORDER BY number");
     for (const { number, receipts } of rows.iterate()) {
       try {

@@ -15,7 +15,14 @@ import {
   readLegacyName,
   readUuid,
 } from "@netlab/protocol/codec";
-import type { Connection, FrameRule, LinkCosts, ServerCore } from "@netlab/p2p/core";
+import {
+  type Connection,
+  type FrameRule,
+  type LinkCosts,
+  Peer,
+  type ServerCore,
+  User,
+} from "@netlab/p2p/core";
 import { EchoTimes } from "./echo_times.ts";
 
 /** How often the time to each peer is measured: milliseconds; with the tick, once a second. */
@@ -38,7 +45,7 @@ const OWN_ECHO_BYTES = 16 + 4;
 
 /** What is known of the time to one peer. */
 interface LinkTime {
-  connection: Connection;
+  peer: Peer;
   /** The last measurements: milliseconds. */
   readonly times: number[];
   /** How many there were in all. */
@@ -59,7 +66,7 @@ export class EchoRule implements FrameRule, LinkCosts {
   /** The word for it among a server's capabilities. */
   readonly capability: string = Capability.Echo;
   readonly #clock: () => number;
-  readonly #peers = new Map<string, LinkTime>();
+  readonly #times = new Map<string, LinkTime>();
   #number = 0;
 
   /**
@@ -77,41 +84,38 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 
   /** Answers an echo, or takes the time of an own one. */
-  handle(connection: Connection, frame: Frame, core: ServerCore): void {
-    const peer = connection.role === "peer" ? this.#peers.get(connection.server) : undefined;
+  handle({ party, out }: Connection, frame: Frame, core: ServerCore): void {
+    const time = party instanceof Peer ? this.#times.get(party.server) : undefined;
+    const isMeasured = time?.peer === party;
     const bytes = frame.end - frame.start;
-    if (bytes === 0 && peer?.connection === connection) this.#measured(peer, undefined, core);
+    if (bytes === 0 && isMeasured) this.#measured(time!, undefined, core);
     else if (
-      connection.role === "peer" && bytes === OWN_ECHO_BYTES &&
+      party instanceof Peer && bytes === OWN_ECHO_BYTES &&
       readUuid(frame.bytes, frame.start) === core.id
     ) {
       const view = new DataView(frame.bytes.buffer, frame.bytes.byteOffset);
-      if (peer?.connection === connection) {
-        this.#measured(peer, view.getUint32(frame.end - 4), core);
-      }
-    } else connection.out.forward(frame, 0);
+      if (isMeasured) this.#measured(time!, view.getUint32(frame.end - 4), core);
+    } else out.forward(frame, 0);
   }
 
   /** Sends an echo to every peer that answers them: five at first, and then one a second. */
   tick(core: ServerCore): void {
     const now = this.#clock();
     const linked = new Set<string>();
-    for (const connection of core.mesh.peers()) {
-      linked.add(connection.server);
-      if (!connection.capabilities.has(Capability.Echo)) continue;
-      let peer = this.#peers.get(connection.server);
-      if (!peer) {
-        peer = { connection, times: [], count: 0, echoes: new EchoTimes(), sentAt: -Infinity };
-        this.#peers.set(connection.server, peer);
+    for (const peer of core.mesh.peers()) {
+      linked.add(peer.server);
+      if (!peer.capabilities.has(Capability.Echo)) continue;
+      let time = this.#times.get(peer.server);
+      if (!time) {
+        time = { peer, times: [], count: 0, echoes: new EchoTimes(), sentAt: -Infinity };
+        this.#times.set(peer.server, time);
       }
-      // Another link to the same server, most likely the same way: an echo on the old one is lost.
-      if (peer.connection !== connection) {
-        Object.assign(peer, { connection, echoes: new EchoTimes() });
-      }
-      const waitMs = peer.echoes.outstanding > 0 ? LOST_MS : MEASURE_EVERY_MS;
-      if (now - peer.sentAt >= waitMs) this.#send(peer, core, now);
+      // A new link to the same server mostly takes the same path. An echo on the old link is lost.
+      if (time.peer !== peer) Object.assign(time, { peer, echoes: new EchoTimes() });
+      const waitMs = time.echoes.outstanding > 0 ? LOST_MS : MEASURE_EVERY_MS;
+      if (now - time.sentAt >= waitMs) this.#send(time, core, now);
     }
-    for (const server of this.#peers.keys()) if (!linked.has(server)) this.#peers.delete(server);
+    for (const server of this.#times.keys()) if (!linked.has(server)) this.#times.delete(server);
   }
 
   /**
@@ -119,7 +123,7 @@ export class EchoRule implements FrameRule, LinkCosts {
    * `undefined` while there is none.
    */
   rttMs(server: string): number | undefined {
-    const times = this.#peers.get(server)?.times;
+    const times = this.#times.get(server)?.times;
     return times && times.length > 0 ? Math.min(...times) : undefined;
   }
 
@@ -128,10 +132,10 @@ export class EchoRule implements FrameRule, LinkCosts {
    * no less than that. The lowest of ten measurements is steady: a rise counts when it lasts ten
    * seconds, a fall at once. `undefined` until the link was measured five times.
    */
-  of(connection: Connection): number | undefined {
-    const peer = this.#peers.get(connection.server);
-    if (!peer || peer.count < FIRST_MEASUREMENTS) return undefined;
-    const steps = Math.max(1, Math.round(Math.min(...peer.times) * 1_000 / COST_STEP));
+  of({ server }: Peer): number | undefined {
+    const time = this.#times.get(server);
+    if (!time || time.count < FIRST_MEASUREMENTS) return undefined;
+    const steps = Math.max(1, Math.round(Math.min(...time.times) * 1_000 / COST_STEP));
     return Math.min(steps * COST_STEP, MAX_COST);
   }
 
@@ -140,11 +144,11 @@ export class EchoRule implements FrameRule, LinkCosts {
     return `${(cost / 1_000).toFixed(1)} ms there and back`;
   }
 
-  #send(peer: LinkTime, { id }: ServerCore, now: number): void {
+  #send(time: LinkTime, { id }: ServerCore, now: number): void {
     const number = this.#number = (this.#number + 1) >>> 0;
-    peer.echoes.sent(number, now);
-    peer.sentAt = now;
-    const { out } = peer.connection;
+    time.echoes.sent(number, now);
+    time.sentAt = now;
+    const { out } = time.peer;
     out.begin(FrameType.Echo, 0);
     out.uuid(id);
     out.u32(number);
@@ -152,20 +156,20 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 
   /** An own echo was answered; `number` is the one in the answer, if there is any. */
-  #measured(peer: LinkTime, number: number | undefined, core: ServerCore): void {
+  #measured(time: LinkTime, number: number | undefined, core: ServerCore): void {
     const now = this.#clock();
-    const ms = peer.echoes.answered(number, now);
+    const ms = time.echoes.answered(number, now);
     if (ms === undefined) return;
     const rttMs = Math.round(ms * 1_000) / 1_000;
-    peer.times.push(rttMs);
-    if (peer.times.length > MEASUREMENTS) peer.times.shift();
-    if (++peer.count < FIRST_MEASUREMENTS) return this.#send(peer, core, now);
+    time.times.push(rttMs);
+    if (time.times.length > MEASUREMENTS) time.times.shift();
+    if (++time.count < FIRST_MEASUREMENTS) return this.#send(time, core, now);
     core.mesh.costsChanged();
-    if (peer.count > FIRST_MEASUREMENTS) return;
+    if (time.count > FIRST_MEASUREMENTS) return;
     core.logger.info("{address} answers in {rttMs} ms", {
       event: "link.measured",
-      address: peer.connection.address,
-      rttMs: this.rttMs(peer.connection.server),
+      address: time.peer.address,
+      rttMs: this.rttMs(time.peer.server),
     });
   }
 }
@@ -181,15 +185,16 @@ export function rttRules(echo: EchoRule): ReadonlyMap<number, FrameRule> {
 /** Signs a user off: one who leaves, or one whose session has moved to another server. */
 const disconnectRule: FrameRule = {
   capability: Capability.Disconnect,
-  allowed: (connection) => connection.isUser,
-  handle(connection, frame, core) {
+  allowed: ({ party }) => party instanceof User,
+  handle({ party }, frame, core) {
+    const user = party as User;
     const name = readLegacyName(frame.payload);
-    if (name !== connection.name) {
+    if (name !== user.name) {
       throw new NetlabError(
         ErrorCode.SenderMismatch,
-        `Cannot sign ${name} off: this connection is registered as ${connection.name}`,
+        `Cannot sign ${name} off: this connection is registered as ${user.name}`,
       );
     }
-    core.users.signOff(connection, frame.subtype === DisconnectKind.Moves);
+    core.users.signOff(user, frame.subtype === DisconnectKind.Moves);
   },
 };

@@ -99,7 +99,7 @@ onDisk("database remembers how the newest stories ended, and forgets the oldest"
     database.write([], [], ends(all.slice(3)));
   }
   using database = SqliteStore.open(at.path, at.logger);
-  const loaded = [...database.loadEnds()];
+  const loaded = [...database.loadOutcomes()];
   assertEquals(loaded.length, 2 * MIN_ENDS);
   assertEquals([loaded[0], loaded.at(-1)], [all[3], all.at(-1)]);
 });
@@ -274,7 +274,7 @@ onDisk("a file with a row for each message keeps its messages, its ends and thei
   }
   using database = SqliteStore.open(at.path, at.logger);
   assertEquals(contents(database.load()), contents(kept));
-  assertEquals([...database.loadEnds()], all);
+  assertEquals([...database.loadOutcomes()], all);
   const [first] = [...database.load()];
   const next = message("next");
   database.write([next], [first!], NONE);
@@ -297,7 +297,7 @@ onDisk("what is damaged in the file is logged, and the rest is there", () => {
   using database = SqliteStore.open(at.path, at.logger);
   assertEquals(ids(database.load()), [one.id, three.id]);
   assertEquals(at.errors.length, 1);
-  assertEquals([...database.loadEnds()].map(({ id }) => id), [one.id, two.id]);
+  assertEquals([...database.loadOutcomes()].map(({ id }) => id), [one.id, two.id]);
   assertEquals(at.errors.length, 2);
 });
 

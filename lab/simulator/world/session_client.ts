@@ -29,6 +29,7 @@ import {
   MessageIds,
   type Outlet,
   PublishQueue,
+  User,
 } from "@netlab/p2p/core";
 import type { HistoryEvent } from "../../checker/history.ts";
 import { pick, seeded } from "../../random.ts";
@@ -45,10 +46,10 @@ const REFUSED: ReadonlySet<number> = new Set([ErrorCode.NameTaken, ErrorCode.Ser
 /** Lets servers sign users off. */
 export const disconnectRules: ReadonlyMap<number, FrameRule> = new Map([[FrameType.Disconnect, {
   capability: Capability.Disconnect,
-  allowed: (link) => link.isUser,
-  handle(link, frame, core) {
-    if (readLegacyName(frame.payload) !== link.name) return;
-    core.users.signOff(link, frame.subtype === DisconnectKind.Moves);
+  allowed: ({ party }) => party instanceof User,
+  handle({ party }, frame, core) {
+    if (!(party instanceof User) || readLegacyName(frame.payload) !== party.name) return;
+    core.users.signOff(party, frame.subtype === DisconnectKind.Moves);
   },
 }]]);
 

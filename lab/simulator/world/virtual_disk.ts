@@ -52,7 +52,7 @@ export class VirtualDisk implements MessageStore {
   }
 
   /** How stories ended, as far as is left after a crash. */
-  loadEnds(): Iterable<Receipt> {
+  loadOutcomes(): Iterable<Receipt> {
     return [...this.#synced.ends];
   }
 

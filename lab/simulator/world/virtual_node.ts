@@ -11,6 +11,7 @@ import {
   type Logger,
   type MailboxLimits,
   type MessageStore,
+  type Peer,
   RoutingCore,
 } from "@netlab/p2p/core";
 import type { VirtualConnection } from "./virtual_connection.ts";
@@ -126,7 +127,7 @@ export class VirtualNode {
 
   /** The names of all users that can be written to, sorted. */
   users(): string[] {
-    return [...this.core.users.names()].sort();
+    return [...this.core.locations.names()].sort();
   }
 
   /** The addresses of the servers to which it has a link, sorted. */
@@ -135,8 +136,8 @@ export class VirtualNode {
   }
 
   /** Its link to another. */
-  linkTo({ address }: VirtualNode): Connection | undefined {
-    return [...this.core.mesh.peers()].find((link) => link.address === address);
+  linkTo({ address }: VirtualNode): Peer | undefined {
+    return [...this.core.mesh.peers()].find((peer) => peer.address === address);
   }
 
   /** How many connections it has, of whatever kind. */
@@ -151,7 +152,7 @@ export class VirtualNode {
       frame: (frame) => core.received(link, frame),
       turn: () => {
         core.setTime(this.#network.now);
-        core.turn();
+        core.flush();
       },
       ended: () => core.closed(link),
       violation: (error) => core.violated(link, error),

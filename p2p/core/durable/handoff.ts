@@ -1,6 +1,7 @@
 /**
- * All that a server keeps, given to another one because it is about to leave; and the same from the
- * other side. Owns which server it goes to and what is on its way there; knows nothing of users.
+ * The handoff of stored messages: a server that is about to leave gives them to another one, its
+ * successor. Owns both sides of it: which server is the successor, what is in flight to it, and what is
+ * taken from others. Knows nothing of users.
  *
  * @module
  */
@@ -19,67 +20,67 @@ import type { Mailbox } from "../mailbox/mailbox.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Receipts } from "./receipts.ts";
 import { accepted, refused } from "../receipt.ts";
-import { PAUSE_BYTES } from "../routing/router.ts";
+import { PAUSE_BYTES } from "../back_pressure.ts";
 import type { Topology } from "../mesh/topology.ts";
 
-/** A message that was handed over and not heard of for this long is handed over again: milliseconds. */
+/** A message that the successor did not answer for this long is sent again: milliseconds. */
 const ANSWER_MS = 10_000;
 
-/** The parts of a core that a handoff works with. */
+/** What a {@linkcode Handoff} works with. */
 export interface HandoffParts {
-  /** What is kept. */
+  /** The stored messages. */
   readonly mailbox: Mailbox;
   /** The links to other servers. */
   readonly mesh: Mesh;
-  /** Which way leads to which server. */
+  /** The routes to other servers. */
   readonly topology: Topology;
-  /** Answers go out here. */
+  /** Takes the receipts for other servers. */
   readonly receipts: Receipts;
 }
 
-/** A message that is to go to the successor. */
+/** A message for the successor. */
 interface Leaving {
   readonly entry: MailboxEntry;
-  /** The id of the one before it for the same recipient; nil for the first. */
+  /** The id of the message before it for the same recipient; nil for the first. */
   readonly previous: string;
 }
 
-/** Gives what is kept to another server, and takes what another one gives. */
+/** Hands the stored messages of a server off, and takes those of others. */
 export class Handoff {
   readonly #context: Context;
   readonly #parts: HandoffParts;
-  /** Messages that other servers handed over and that are not safe yet, and which server. */
+  /** Messages of other servers that are not safe here yet: by id, the server that handed them off. */
   readonly #taken = new Map<string, string>();
-  /** By server that leaves, the last message taken from it for each recipient. */
+  /** By leaving server and recipient, the last message taken. */
   readonly #lastTaken = new Map<string, Map<string, string>>();
   #isLeaving = false;
-  /** The server that is to keep what this one kept. */
+  /** The id of the server that takes the messages. */
   #successor: string | undefined;
   #leaving: Leaving[] = [];
-  /** When each was handed over and not heard of since: milliseconds. */
+  /** When each message was sent to the successor: milliseconds since 1970. */
   #sentAt = new WeakMap<MailboxEntry, number>();
 
-  /** Nobody leaves yet. */
+  /** No server leaves yet. */
   constructor(context: Context, parts: HandoffParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
-  /** Whether what is kept goes to another server. */
+  /** Whether this server hands its messages off. */
   get isLeaving(): boolean {
     return this.#isLeaving;
   }
 
   /**
-   * Gives all that is kept here to the nearest server, which keeps it from then on, and what still
-   * comes in as well; what it has safe is kept here no more.
+   * Hands all stored messages off to the nearest server, and those that still come in. A message is
+   * removed here when the successor has stored it.
    */
   begin(): void {
     this.#isLeaving = true;
     this.tick();
   }
 
-  /** Time has passed: what was not handed over yet, or not heard of for too long, is. */
+  /** Time has passed: messages that were not sent yet, or not answered for too long, are sent. */
   tick(): void {
     for (const server of this.#lastTaken.keys()) {
       if (!this.#parts.topology.reaches(server)) this.#lastTaken.delete(server);
@@ -90,7 +91,7 @@ export class Handoff {
     this.resume();
   }
 
-  /** Hands over as much as the link takes for now. */
+  /** Sends as much as the link takes for now. */
   resume(): void {
     const successor = this.#successor;
     const out = successor === undefined ? undefined : this.#parts.mesh.nextHop(successor)?.out;
@@ -98,19 +99,19 @@ export class Handoff {
       const { entry, previous } = this.#leaving.shift()!;
       this.#sentAt.set(entry, this.#context.now);
       const { message } = entry;
-      const kept = { origin: this.#context.id, destination: successor!, previous, message };
-      writeOutboundMessage(out, kept, MessageKind.HandedOff, 1);
+      const outbound = { origin: this.#context.id, destination: successor!, previous, message };
+      writeOutboundMessage(out, outbound, MessageKind.HandedOff, 1);
     }
   }
 
-  /** The successor has a message safe: when it was the last in memory of its queue, others are read back. */
+  /** The successor has stored a message. When it was the last in memory of its queue, others are read back. */
   accepted(queue: RecipientQueue): void {
     if (!this.#isLeaving || queue.first || !queue.hasWaiting) return;
     this.#gatherFrom(queue);
     this.resume();
   }
 
-  /** The successor did not take a message: it is handed over again, and those behind it. */
+  /** The successor refused a message: it is sent again, and so are those after it. */
   refused(entry: MailboxEntry): void {
     if (!this.#isLeaving) return;
     this.#leaving = [];
@@ -119,7 +120,11 @@ export class Handoff {
     }
   }
 
-  /** Keeps a message from now on that `origin` kept, behind the one with the id `previous`. */
+  /**
+   * Takes a message that the server `origin` hands off.
+   *
+   * @param previous The id of the message that has to be here before it; nil for none.
+   */
   take(fields: MessageFields, previous: string, origin: string): void {
     const { mailbox, receipts } = this.#parts;
     const id = messageId(fields);
@@ -132,13 +137,13 @@ export class Handoff {
     }
     last.set(recipient, id);
     this.#taken.set(id, origin);
-    // It came a second time before it was safe.
+    // It has come a second time before it was safe.
     if (mailbox.has(id)) return;
     const sender = readName(fields.bytes, fields.sender, fields.senderEnd);
     mailbox.add(sender, fields, this.#context.now);
   }
 
-  /** A message is safe here: the server that handed it over, if one did, is told. */
+  /** A message is safe here: if another server handed it off, that server is told. */
   committed(entry: MailboxEntry): void {
     if (this.#taken.size === 0) return;
     const { id } = entry;
@@ -148,14 +153,14 @@ export class Handoff {
     this.#parts.receipts.toServer(origin, accepted(id));
   }
 
-  /** A message could not be written down. Returns whether another server still keeps it. */
+  /** A message could not be written down. Returns whether another server still stores it. */
   failed(id: string): boolean {
-    // Those behind it are not to be taken before it comes again.
+    // The messages after it must not be taken before it comes again.
     this.#lastTaken.clear();
     return this.#taken.delete(id);
   }
 
-  /** The nearest server that is within reach; another one than before has heard of nothing. */
+  /** Chooses the nearest server, unless the successor is still within reach. A new one has no messages yet. */
   #choose(): void {
     const { topology } = this.#parts;
     if (this.#successor !== undefined && topology.reaches(this.#successor)) return;
@@ -169,7 +174,7 @@ export class Handoff {
     for (const queue of this.#parts.mailbox.queues()) this.#gatherFrom(queue);
   }
 
-  /** What is in memory; when that is nothing, some of what is not. */
+  /** Gathers the messages in memory. When there are none, some spilled ones are read back. */
   #gatherFrom(queue: RecipientQueue): void {
     if (!queue.first) this.#parts.mailbox.next(queue);
     let previous = NIL_UUID;

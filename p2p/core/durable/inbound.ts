@@ -1,7 +1,6 @@
 /**
- * Kept messages that come from the server that keeps them: to a user of this server, or on to the next
- * server. Owns what is answered, and that nothing is handed over before what was sent before it; knows
- * nothing of how messages are kept.
+ * Durable messages that come from the server that stores them: to a user of this server, or on to the next
+ * server. Owns what is answered to that server. Does not know how messages are stored.
  *
  * @module
  */
@@ -11,144 +10,147 @@ import {
   MessageFields,
   messageId,
   MessageKind,
-  NIL_UUID,
   readName,
   readOutboundMessage,
   readUuidOf,
   type Receipt,
 } from "@netlab/protocol/codec";
+import type { Connection } from "../connection.ts";
+import type { Context } from "../host.ts";
+import type { Handoff } from "./handoff.ts";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";
 import type { LocalDelivery } from "../routing/local_delivery.ts";
-import type { Context } from "../host.ts";
-import type { Connection } from "../connection.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
-import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
-import { HERE, toLegacy } from "../message_log.ts";
+import type { Mesh } from "../mesh/mesh.ts";
+import { HERE } from "../message_log.ts";
+import { Peer } from "../mesh/peer.ts";
 import type { Receipts } from "./receipts.ts";
 import { delivered, refused, sent } from "../receipt.ts";
-import { REFUSE_BYTES } from "../routing/router.ts";
-import type { Handoff } from "./handoff.ts";
-import type { Users } from "../users/registry.ts";
+import type { Router } from "../routing/router.ts";
+import type { User } from "../users/user.ts";
+import type { UserRegistry } from "../users/registry.ts";
 
-/** The parts of a core that arrivals work with. */
+/** What {@linkcode Inbound} works with. */
 export interface InboundParts {
-  /** Who is where. */
-  readonly users: Users;
+  /** This server's users. */
+  readonly users: UserRegistry;
   /** The links to other servers. */
   readonly mesh: Mesh;
-  /** What this server keeps itself. */
+  /** The messages that this server stores itself. */
   readonly mailbox: Mailbox;
-  /** The users of this server take messages here. */
+  /** Delivers to this server's users. */
   readonly localDelivery: LocalDelivery;
+  /** Sends to legacy servers. */
+  readonly router: Router;
   /** The legacy servers next to this one. */
   readonly legacy: LegacyServers;
-  /** Answers go out here. */
+  /** Takes the receipts for the servers that store the messages. */
   readonly receipts: Receipts;
-  /** Messages that another server wants to keep no more. */
+  /** Takes the messages of a server that is about to leave. */
   readonly handoff: Handoff;
-  /** Answers were given while nothing came in: somebody has to send them. */
-  readonly onAnswers: () => void;
+  /** Is called when a receipt is due although nothing came in. */
+  readonly onReceipt: () => void;
 }
 
-/** A kept message for a user of this server. */
+/** A durable message for a user of this server, or of a legacy server next to it. */
 export interface InboundMessage {
-  /** Its id, a UUID. */
-  readonly id: string;
   /** The name of the user it is for. */
   readonly recipient: string;
   /** Where its fields lie. */
   readonly fields: MessageFields;
-  /** The id of the one that has to be there before it; nil for none. */
+  /** The id of the message that must be there before it; nil for none. */
   readonly previous: string;
-  /** The id of the server that keeps it. */
-  readonly origin: string;
+  /** The id of the server that stores it; `undefined` for this one. */
+  readonly origin: string | undefined;
 }
 
-/** Takes kept messages to their recipients, and answers the servers that keep them. */
+/** Delivers durable messages, and answers the servers that store them. */
 export class Inbound {
   readonly #context: Context;
   readonly #parts: InboundParts;
   readonly #fields = new MessageFields();
 
-  /** Arrivals at one server. */
+  /** The inbound messages of one server. */
   constructor(context: Context, parts: InboundParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
-  /** A kept message came from another server. */
-  received(connection: Connection, frame: Frame): void {
-    const { mesh, handoff } = this.#parts;
+  /**
+   * A durable message came from another server: it is delivered here, or forwarded.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is no message.
+   */
+  received(from: Connection, frame: Frame): void {
+    const { mesh, handoff, receipts } = this.#parts;
     const { origin, destination, previous, message } = readOutboundMessage(frame.payload);
     const fields = this.#fields.read(message, 0, message.length);
     if (destination === this.#context.id) {
-      if (frame.subtype === MessageKind.Outbound) {
-        const recipient = readName(message, fields.recipient, fields.recipientEnd);
-        const id = messageId(fields);
-        return this.deliver({ id, recipient, fields, previous, origin });
-      }
-      return handoff.take(fields, previous, origin);
+      if (frame.subtype === MessageKind.HandedOff) return handoff.take(fields, previous, origin);
+      const recipient = readName(message, fields.recipient, fields.recipientEnd);
+      const inbound = { recipient, fields, previous, origin };
+      return this.deliver(inbound, (receipt) => receipts.toServer(origin, receipt), from);
     }
-    const hops = frame.reserved + 1;
-    const next = mesh.nextHop(destination);
-    // Who keeps it hears that the way is gone, and sends it again over another.
-    if (!next || next === connection || hops > MAX_HOPS) return;
-    if (next.out.length <= REFUSE_BYTES) {
-      next.out.forward(frame, hops);
-      return this.#context.messageLog.message(fields, next.address);
-    }
-    const id = messageId(fields);
-    this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the way is clogged"));
+    const next = mesh.forward(destination, frame, from);
+    if (next instanceof Peer) return this.#context.messageLog.message(fields, next.address);
+    // Otherwise the server that stores it hears that the route is gone, and sends it over another one.
+    if (next !== "congested") return;
+    const reason = "too much waits on the next link";
+    receipts.toServer(origin, refused(messageId(fields), ErrorCode.RecipientBusy, reason));
   }
 
-  /** Hands a kept message to a user here, or says why not. */
-  deliver({ id, recipient, fields, previous, origin }: InboundMessage): void {
-    const { mailbox, users, localDelivery, legacy } = this.#parts;
+  /**
+   * Delivers a message to a user of this server, or of a legacy server next to it.
+   *
+   * @param report Takes the receipt as soon as there is one. A session's message has one when the
+   *   session acknowledges it.
+   * @param from The connection on which it came in; `undefined` when this server stores it.
+   */
+  deliver(
+    { recipient, fields, previous, origin }: InboundMessage,
+    report: (receipt: Receipt) => void,
+    from: Connection | undefined,
+  ): void {
+    const { mailbox, users, localDelivery, legacy, router } = this.#parts;
+    const id = messageId(fields);
     const user = users.get(recipient);
-    if (localDelivery.wasTaken(fields)) {
-      // The one behind it may say that it comes behind this one.
-      localDelivery.markTaken(id);
-      return this.#answer(origin, localDelivery.receiptFor(id));
-    }
     if (user) {
-      if (previous !== NIL_UUID && !localDelivery.has(user, previous)) {
-        const reason = "one before it has to come again";
-        return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, reason));
+      const own = mailbox.inMemory(fields.idWords);
+      const isThere = own?.sentTo !== undefined && own.queue.deliveredTo === user;
+      const durable = { id, origin, previous, isThere };
+      switch (localDelivery.deliver(user, { fields, durable }, from)) {
+        case "duplicate":
+          return report(localDelivery.receiptFor(id));
+        case "out-of-order":
+          return report(refused(id, ErrorCode.RecipientBusy, "one before it has to come again"));
+        case "congested":
+          return report(refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));
+        case "sent":
+          report(sent(id));
       }
-      if (user.out.length <= REFUSE_BYTES) {
-        const own = mailbox.inMemory(fields.idWords);
-        const isThere = own?.sentTo !== undefined && own.queue.handedTo === user;
-        const { now, messageLog } = this.#context;
-        if (origin !== this.#context.id) messageLog.message(fields, HERE);
-        if (localDelivery.kept(user, fields, origin, isThere, now)) this.#answer(origin, sent(id));
-        return;
-      }
-      return this.#answer(origin, refused(id, ErrorCode.RecipientBusy, "the recipient is slow"));
+      if (origin !== undefined) this.#context.messageLog.message(fields, HERE);
+      return;
+    }
+    if (localDelivery.wasDelivered(fields)) {
+      // The next message may name it as the one before it.
+      localDelivery.markDelivered(id);
+      return report(localDelivery.receiptFor(id));
     }
     if (!legacy.has(recipient)) {
-      return this.#answer(origin, refused(id, ErrorCode.NoSuchUser, "the recipient has left"));
+      return report(refused(id, ErrorCode.NoSuchUser, "the recipient has left"));
     }
-    const message = fields.bytes.subarray(fields.id, fields.end);
-    const isNew = legacy.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) localDelivery.markSent(id, this.#context.now);
-      this.#answer(
-        origin,
-        failure === undefined ? sent(id) : refused(id, ErrorCode.NoSuchUser, failure),
-      );
-      this.#parts.onAnswers();
+    router.sendToLegacy(recipient, fields, (failure) => {
+      report(failure === undefined ? sent(id) : refused(id, ErrorCode.NoSuchUser, failure));
+      this.#parts.onReceipt();
     });
-    if (isNew) this.#context.messageLog.message(fields, toLegacy(legacy.addressesOf(recipient)));
   }
 
-  /** A user of this server has taken the message with that id: 16 bytes as four numbers. */
-  acknowledged(connection: Connection, idWords: Int32Array): void {
+  /** A user of this server has acknowledged the message with that id: 16 bytes as four numbers. */
+  acknowledged(user: User, idWords: Int32Array): void {
     const id = readUuidOf(idWords);
-    for (const origin of this.#parts.localDelivery.acknowledged(connection, id)) {
-      this.#answer(origin, delivered(id));
-    }
-  }
-
-  #answer(origin: string, receipt: Receipt): void {
-    this.#parts.receipts.toServer(origin, receipt);
+    const { localDelivery, receipts } = this.#parts;
+    const origins = user.acknowledge(id);
+    if (origins.length > 0) localDelivery.markDelivered(id);
+    for (const origin of origins) receipts.toServer(origin, delivered(id));
   }
 }

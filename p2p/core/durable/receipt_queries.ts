@@ -1,75 +1,73 @@
 /**
- * What became of a message whose sender did not hear how its story ended: asked by the sender's
- * program, passed on to every server within reach, and answered by whoever knows. Owns the way of the
- * question; what is known is the mailbox's and the hand-over's.
+ * Receipt queries: a sender's program asks what became of a message of which it got no final receipt. The
+ * query goes to every server within reach, and each answers for what it knows. Owns the path of queries;
+ * the mailbox and local delivery know the outcomes.
  *
  * @module
  */
 import { type Frame, NIL_UUID, readReceiptQuery, writeReceiptQuery } from "@netlab/protocol/codec";
-import type { LocalDelivery } from "../routing/local_delivery.ts";
-import type { Context } from "../host.ts";
 import type { Connection } from "../connection.ts";
+import type { Context } from "../host.ts";
+import type { LocalDelivery } from "../routing/local_delivery.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
-import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
+import type { Mesh } from "../mesh/mesh.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Topology } from "../mesh/topology.ts";
+import type { User } from "../users/user.ts";
 
-/** The parts of a core that questions work with. */
+/** What {@linkcode ReceiptQueries} work with. */
 export interface ReceiptQueryParts {
   /** The links to other servers. */
   readonly mesh: Mesh;
-  /** Which way leads to which server. */
+  /** Which servers are within reach. */
   readonly topology: Topology;
-  /** What is kept, and how the stories of what was kept ended. */
+  /** The stored messages, and the outcomes of those that were stored. */
   readonly mailbox: Mailbox;
-  /** What the users of this server have taken. */
+  /** The messages that were delivered to this server's users. */
   readonly localDelivery: LocalDelivery;
-  /** Answers go out here. */
+  /** Takes the answers. */
   readonly receipts: Receipts;
 }
 
-/** Answers questions about receipts. */
+/** Answers receipt queries, and asks other servers. */
 export class ReceiptQueries {
   readonly #context: Context;
   readonly #parts: ReceiptQueryParts;
 
-  /** Questions to one server. */
+  /** The queries of one server. */
   constructor(context: Context, parts: ReceiptQueryParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
-  /** A user of this server asks about messages of theirs: all servers within reach are asked. */
-  asked(connection: Connection, frame: Frame): void {
+  /** A user of this server asks about own messages. What is not known here is asked of all servers. */
+  asked({ name: user }: User, frame: Frame): void {
     const { mesh, topology } = this.#parts;
     const { ids } = readReceiptQuery(frame.payload);
-    const user = connection.name;
-    const open = this.#answer(user, ids);
-    if (open.length === 0) return;
+    const unknown = this.#answer(user, ids);
+    if (unknown.length === 0) return;
     for (const to of topology.routes().keys()) {
       const next = mesh.nextHop(to);
-      if (next) writeReceiptQuery(next.out, { to, user, ids: open }, 1);
+      if (next) writeReceiptQuery(next.out, { to, user, ids: unknown }, 1);
     }
   }
 
   /** Another server asks for a user of its own. */
-  relayed(connection: Connection, frame: Frame): void {
+  relayed(from: Connection, frame: Frame): void {
     const { to, user, ids } = readReceiptQuery(frame.payload);
-    if (to === this.#context.id) return void this.#answer(user, ids);
-    const next = to === NIL_UUID ? undefined : this.#parts.mesh.nextHop(to);
-    const hops = frame.reserved + 1;
-    if (next && next !== connection && hops <= MAX_HOPS) next.out.forward(frame, hops);
+    if (to === this.#context.id) this.#answer(user, ids);
+    else if (to !== NIL_UUID) this.#parts.mesh.forward(to, frame, from);
   }
 
-  /** Tells what is known here; the ids of which nothing is. */
+  /** Sends the outcomes that are known here. Returns the ids of the messages that are not known. */
   #answer(user: string, ids: readonly string[]): string[] {
     const { mailbox, localDelivery, receipts } = this.#parts;
     return ids.filter((id) => {
       if (mailbox.has(id)) return false;
-      const end = mailbox.endOf(id) ??
-        (localDelivery.wasTakenFrom(user, id) ? localDelivery.receiptFor(id) : undefined);
-      if (end) receipts.toUser(user, end);
-      return !end;
+      const outcome = mailbox.outcomeOf(id) ??
+        (localDelivery.wasDeliveredFrom(user, id) ? localDelivery.receiptFor(id) : undefined);
+      if (outcome) receipts.toUser(user, outcome);
+      return !outcome;
     });
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Receipts on their way: to users of this server, to users of others, and to servers that keep
- * messages. Owns what is gathered in a turn, so that many share a frame, and what is owed to users who
- * are away; knows nothing of why a receipt is sent.
+ * Sends receipts: to users of this server, to users of others, and to the servers that store messages.
+ * Owns the receipts that wait for the next flush, so that many share a frame, and those for users who are
+ * away. Does not know why a receipt is sent.
  *
  * @module
  */
@@ -20,89 +20,97 @@ import {
 } from "@netlab/protocol/codec";
 import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import type { Context } from "../host.ts";
-import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
-import type { Users } from "../users/registry.ts";
+import type { Connection } from "../connection.ts";
+import type { Locations } from "../mesh/locations.ts";
+import type { Mesh } from "../mesh/mesh.ts";
+import { Peer } from "../mesh/peer.ts";
+import type { User } from "../users/user.ts";
+import type { UserRegistry } from "../users/registry.ts";
 
-/** Receipts that are owed to one user who is away, at most; older ones are dropped. */
+/** How many receipts wait for a user who is away, at most. Older ones are dropped. */
 const MAX_OWED = 10_000;
-/** Memory for the receipts of so many users and servers stays from turn to turn. */
+/** How many buffers for receipts are kept for the next flush. */
 const MAX_SPARE = 16;
-/** As long as it is no larger than this: bytes. */
+/** The largest buffer that is kept: bytes. */
 const MAX_SPARE_BYTES = 64 * 1024;
-
-const NONE: readonly Receipt[] = [];
 
 /** The receipts of one server. */
 export class Receipts {
   readonly #context: Context;
-  readonly #users: Users;
+  readonly #users: UserRegistry;
+  readonly #locations: Locations;
   readonly #mesh: Mesh;
   readonly #toUsers = new Map<string, ReceiptRecords>();
-  readonly #toSelf: Receipt[] = [];
   readonly #toServers = new Map<string, ReceiptRecords>();
   readonly #owed = new Map<string, Receipt[]>();
   readonly #spare: ReceiptRecords[] = [];
-  /** Whom a receipt was for that went to a user last, and the others for them. */
+  /** The user of the last receipt, and all receipts for that user. */
   #lastUser = "";
   #last: ReceiptRecords | undefined;
 
-  /** None yet. */
-  constructor(context: Context, users: Users, mesh: Mesh) {
+  /** No receipts yet. */
+  constructor(context: Context, users: UserRegistry, locations: Locations, mesh: Mesh) {
     this.#context = context;
     this.#users = users;
+    this.#locations = locations;
     this.#mesh = mesh;
   }
 
-  /** Tells a user, wherever they are, with the other receipts of this turn. */
+  /** Tells a user, wherever the user is, at the next flush. */
   toUser(user: string, receipt: Receipt): void {
     this.#of(user).addReceipt(receipt);
   }
 
-  /** Tells the sender of a message that it is safe, or was delivered. */
+  /** Tells the sender of a message that it is accepted, or was delivered, at the next flush. */
   toSender({ sender, id0, id1, id2, id3 }: MailboxEntry, state: ReceiptState): void {
     this.#of(sender).add(id0, id1, id2, id3, state);
   }
 
-  /** Tells the server that keeps the message, which may be this one, with the others of this turn. */
+  /** Tells another server, which stores the message, at the next flush. */
   toServer(server: string, receipt: Receipt): void {
-    if (server === this.#context.id) this.#toSelf.push(receipt);
-    else this.#gather(this.#toServers, server).addReceipt(receipt);
+    this.#gather(this.#toServers, server).addReceipt(receipt);
   }
 
-  /** What this server was told as the one that keeps the messages, since this was asked last. */
-  takeOwn(): readonly Receipt[] {
-    return this.#toSelf.length === 0 ? NONE : this.#toSelf.splice(0);
-  }
-
-  /** Receipts for a user of this or another server came from a server. */
-  relayed(frame: Frame): void {
+  /**
+   * Receipts for a user came from another server.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when they cannot be read.
+   */
+  relayed(from: Connection, frame: Frame): void {
     const { user, receipts } = readRelayedReceipts(frame.payload);
+    const local = this.#users.get(user);
+    if (!local) {
+      const location = this.#locations.locate(user);
+      const next = location && this.#mesh.forward(location.server, frame, from);
+      if (!(next instanceof Peer)) this.#owe(user, receipts);
+      return;
+    }
     const records = this.#take();
     for (const receipt of receipts) records.addReceipt(receipt);
-    this.#pass(user, records, frame.reserved + 1);
+    this.#write(local, records);
     this.#giveBack(records);
   }
 
-  /** A user came to some server: what is owed to them is sent. */
+  /** A user has come to some server: the receipts that wait for the user are sent. */
   userChanged(user: string): void {
     const owed = this.#owed.get(user);
-    if (owed === undefined || this.#users.locate(user) === undefined) return;
+    if (owed === undefined || this.#locations.locate(user) === undefined) return;
     this.#owed.delete(user);
     for (const receipt of owed) this.toUser(user, receipt);
   }
 
-  /** Time has passed: receipts whose way was lost, or led in a circle, try again. */
+  /** Time has passed: receipts that could not be sent are tried again. */
   tick(): void {
     for (const user of [...this.#owed.keys()]) this.userChanged(user);
   }
 
-  /** What was gathered in this turn goes out. */
+  /** Sends the receipts that were gathered. */
   flush(): void {
-    // To clear a map costs more than to see that nothing is in it, as is mostly so.
+    // Mostly there are none, and looking costs less than clearing a map.
     if (this.#toUsers.size > 0) {
       this.#last = undefined;
       for (const [user, records] of this.#toUsers) {
-        this.#pass(user, records, 1);
+        this.#send(user, records);
         this.#giveBack(records);
       }
       this.#toUsers.clear();
@@ -110,7 +118,7 @@ export class Receipts {
     if (this.#toServers.size === 0) return;
     for (const [server, records] of this.#toServers) {
       const next = this.#mesh.nextHop(server);
-      // Without a way there, that server sends the messages again when there is one.
+      // Without a route, that server sends the messages again when there is one.
       for (const receipts of next ? records.parts() : []) {
         const all = { to: server, from: this.#context.id, receipts };
         writeServerReceipts(next!.out, all, 1);
@@ -120,36 +128,37 @@ export class Receipts {
     this.#toServers.clear();
   }
 
-  #pass(user: string, records: ReceiptRecords, hops: number): void {
-    const connection = this.#users.get(user);
-    if (connection?.role === "session") {
-      for (const part of records.parts()) writeReceipts(connection.out, part);
-      return;
-    }
-    if (connection) {
-      for (const { state, code, reason } of readReceipts(records.bytes)) {
-        if (state === ReceiptState.Refused) connection.tell(new NetlabError(code, reason));
-      }
-      return;
-    }
-    const location = this.#users.locate(user);
+  #send(user: string, records: ReceiptRecords): void {
+    const local = this.#users.get(user);
+    if (local) return this.#write(local, records);
+    const location = this.#locations.locate(user);
     const next = location && this.#mesh.nextHop(location.server);
-    if (next && hops <= MAX_HOPS) {
-      for (const part of records.parts()) writeRelayedReceipts(next.out, user, part, hops);
-    } else this.#owe(user, readReceipts(records.bytes));
+    if (next) { for (const part of records.parts()) writeRelayedReceipts(next.out, user, part, 1); }
+    else this.#owe(user, readReceipts(records.bytes));
   }
 
-  /** Whoever is away is told later how a story ended; that it began they ask again by sending again. */
+  /** Writes receipts to a user of this server. A legacy client hears of refusals alone, as text. */
+  #write({ out, readsText, connection }: User, records: ReceiptRecords): void {
+    if (!readsText) {
+      for (const part of records.parts()) writeReceipts(out, part);
+      return;
+    }
+    for (const { state, code, reason } of readReceipts(records.bytes)) {
+      if (state === ReceiptState.Refused) connection.sendError(new NetlabError(code, reason));
+    }
+  }
+
+  /** Keeps final receipts for a user who is away. The user asks for the others by sending again. */
   #owe(user: string, receipts: readonly Receipt[]): void {
-    const ends = receipts.filter(({ state, code }) =>
+    const final = receipts.filter(({ state, code }) =>
       state !== ReceiptState.Accepted && code !== ErrorCode.NoSuchUser
     );
-    if (ends.length === 0) return;
-    const owed = [...this.#owed.get(user) ?? [], ...ends];
+    if (final.length === 0) return;
+    const owed = [...this.#owed.get(user) ?? [], ...final];
     this.#owed.set(user, owed.slice(-MAX_OWED));
   }
 
-  /** The receipts for a user; most often the same one as the last time. */
+  /** The receipts for a user, mostly the same user as the last time. */
   #of(user: string): ReceiptRecords {
     if (this.#last !== undefined && this.#lastUser === user) return this.#last;
     this.#lastUser = user;

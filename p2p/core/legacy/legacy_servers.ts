@@ -1,8 +1,8 @@
 /**
- * Legacy servers beside this one: their users are asked for every second and spoken for in the network,
- * and a message for one goes to every legacy server that lists the name, by a connection of its own that
- * carries the one frame. Such a list is a hint: legacy servers forget nobody. Knows how those programs
- * behave; knows nothing of links between netlab servers.
+ * The legacy servers next to this one. Owns the list of their users, which it asks for every second and
+ * publishes to the network, and the messages for those users: each goes to every legacy server that lists
+ * the name, over a connection that carries this one frame. Such a list is a hint, as legacy servers never
+ * forget a name. Knows how the legacy programs behave; knows nothing of links between netlab servers.
  *
  * @module
  */
@@ -21,12 +21,13 @@ import {
   writeAnnouncement,
   writeInformationRequest,
 } from "@netlab/protocol/codec";
-import { type Directory, holdsName, type Location } from "../mesh/directory.ts";
+import { type Directory, holdsName } from "../mesh/directory.ts";
 import type { Context, Dial } from "../host.ts";
 import type { Transport } from "../transport.ts";
 import { Connection } from "../connection.ts";
+import { LegacyDelivery, LegacyServer } from "./legacy_server.ts";
+import type { Locations } from "../mesh/locations.ts";
 import type { Mesh } from "../mesh/mesh.ts";
-import type { Users } from "../users/registry.ts";
 
 /** How often a legacy server is asked for its users: milliseconds. */
 const ASK_EVERY_MS = 1_000;
@@ -39,115 +40,92 @@ const MAX_WAITING = 1_000;
 
 /**
  * How long a legacy server may take to end a connection that carried one frame: milliseconds. Some end none,
- * or end it when the next one comes; the next message waits for that, so that their order holds.
+ * or end it when the next one comes. The next message waits for that, so that messages stay in order.
  */
-const COURIER_MS = 100;
-
-/** A message on its way to a legacy server. */
-interface Errand {
-  readonly id: string;
-  readonly message: Uint8Array;
-  readonly done: (failure?: string) => void;
-}
-
-interface Neighbour {
-  readonly address: string;
-  readonly link: Connection;
-  /** The names that it listed last. */
-  users: ReadonlySet<string>;
-  readonly errands: Errand[];
-  askedAt: number;
-  answeredAt: number;
-}
+const LINGER_MS = 100;
 
 /** The legacy servers that this server found. */
 export class LegacyServers {
   readonly #context: Context;
   readonly #directory: Directory;
   readonly #mesh: Mesh;
-  readonly #users: Users;
+  readonly #locations: Locations;
   readonly #onChange: (name: string) => void;
   #tickedAt: number;
-  readonly #neighbours = new Map<Connection, Neighbour>();
-  readonly #couriers = new Map<Connection, () => void>();
+  readonly #servers = new Set<LegacyServer>();
 
-  /** None yet; `onChange` hears of every user whom this server begins or ceases to speak for. */
+  /** None yet; `onChange` hears of every user whom this server begins or ceases to publish. */
   constructor(
     context: Context,
     directory: Directory,
     mesh: Mesh,
-    users: Users,
+    locations: Locations,
     onChange: (name: string) => void,
   ) {
     this.#context = context;
     this.#directory = directory;
     this.#mesh = mesh;
-    this.#users = users;
+    this.#locations = locations;
     this.#onChange = onChange;
     this.#tickedAt = context.now;
   }
 
   /** Takes over a connection to a legacy server, and makes this server known to it. */
-  adopt(link: Connection): void {
-    const address = link.dialled!;
-    const now = this.#context.now;
-    link.role = "legacy";
-    this.#neighbours.set(link, {
-      address,
-      link,
-      users: new Set(),
-      errands: [],
-      askedAt: now,
-      answeredAt: now,
-    });
+  adopt(connection: Connection): void {
+    const address = connection.dialled!;
+    const server = new LegacyServer(connection, address, this.#context.now);
+    connection.party = server;
+    this.#servers.add(server);
     this.#mesh.discovery.isLegacy(address);
     this.#context.logger.info("found a legacy server on {address}", {
       event: "legacy.found",
       address,
     });
     const { port } = parseAddress(this.#context.address);
-    this.#send(address, (connection) => writeAnnouncement(connection.out, port), () => {});
-    writeInformationRequest(link.out, Information.Servers);
-    writeInformationRequest(link.out, Information.Users);
+    this.#send(address, (transport) => writeAnnouncement(transport.out, port), () => {});
+    writeInformationRequest(connection.out, Information.Servers);
+    writeInformationRequest(connection.out, Information.Users);
   }
 
   /** An answer came in from a legacy server. */
-  received(link: Connection, frame: Frame): void {
-    const neighbour = this.#neighbours.get(link);
-    if (!neighbour) return;
-    neighbour.answeredAt = this.#context.now;
+  received(server: LegacyServer, frame: Frame): void {
+    if (!this.#servers.has(server)) return;
+    server.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
       for (const address of readAnyItems(frame.payload).filter(isAddress)) {
         this.#mesh.discovery.learn(address);
       }
     } else if (frame.subtype === Information.Users) {
-      // One name that is none must not hide the others.
+      // One invalid name must not hide the others.
       const names = readAnyItems(frame.payload).filter((name) => !whyNotAName(name));
-      this.#update(neighbour, new Set(names));
+      this.#update(server, new Set(names));
     }
   }
 
   /** The addresses of the legacy servers next to this one. */
   *addresses(): Iterable<string> {
-    for (const { address } of this.#neighbours.values()) yield address;
-  }
-
-  /** Whether such a server may send in the name of the user there. */
-  speaksFor({ user }: Location): boolean {
-    return !holdsName(user);
+    for (const { address } of this.#servers) yield address;
   }
 
   /** Whether a legacy server next to this one lists that user. */
   has(name: string): boolean {
-    return this.#with(name).length > 0;
+    return this.#listing(name).length > 0;
+  }
+
+  /** The addresses of the legacy servers next to this one that list a user. */
+  addressesOf(name: string): string[] {
+    return this.#listing(name).map(({ address }) => address);
   }
 
   /**
-   * Sends a message, as it stands in the payload of type 3, to every legacy server that lists its
-   * recipient, behind those that wait for it: a user who has moved is listed by several. `done` hears
-   * when the first of them has taken it, or why none did. A copy of one that waits is dropped.
+   * Sends a message to every legacy server that lists its recipient, after the messages that already wait
+   * for that server. A copy of a message that waits is dropped.
    *
-   * @returns Whether it was not dropped.
+   * @param id The message's id, a UUID in text.
+   * @param message The message as the payload of type 3 carries it.
+   * @param done Is called once: when the first server has taken the message, or with the reason why none
+   *   did. Never called for a dropped copy.
+   * @returns Whether the message was not dropped.
    */
   forward(
     name: string,
@@ -155,12 +133,11 @@ export class LegacyServers {
     message: Uint8Array,
     done: (failure?: string) => void,
   ): boolean {
-    const neighbours = this.#with(name);
-    const waitsFor = ({ errands }: Neighbour) => errands.some((errand) => errand.id === id);
-    if (neighbours.some(waitsFor)) return false;
-    if (neighbours.length === 0) done("the recipient has left");
+    const servers = this.#listing(name);
+    if (servers.some((server) => server.isWaiting(id))) return false;
+    if (servers.length === 0) done("the recipient has left");
     const copy = message.slice();
-    let open = neighbours.length;
+    let open = servers.length;
     let isDone = false;
     const finish = (failure?: string) => {
       open--;
@@ -168,30 +145,25 @@ export class LegacyServers {
       isDone = true;
       done(failure);
     };
-    for (const neighbour of neighbours) {
-      if (neighbour.errands.length >= MAX_WAITING) {
+    for (const server of servers) {
+      if (server.messages.length >= MAX_WAITING) {
         finish("too many messages wait for the recipient's server");
         continue;
       }
-      neighbour.errands.push({ id, message: copy, done: finish });
-      if (neighbour.errands.length === 1) this.#next(neighbour);
+      server.messages.push({ id, message: copy, done: finish });
+      if (server.messages.length === 1) this.#sendNext(server);
     }
     return true;
   }
 
-  /** The addresses of the legacy servers next to this one that list a user. */
-  addressesOf(name: string): string[] {
-    return this.#with(name).map(({ address }) => address);
-  }
-
-  /** Something changed about where these users are: those who hold their names nowhere are spoken for. */
+  /** Something changed about where these users are: those whose names are free now are published. */
   changed(names: Iterable<string>): void {
     for (const name of names) if (this.has(name)) this.#publish(name);
   }
 
   /** Servers came into reach or went out of it: the same for all users. */
   reachChanged(): void {
-    for (const { users } of this.#neighbours.values()) this.changed(users);
+    for (const { users } of this.#servers) this.changed(users);
   }
 
   /** Asks again where it is time, and gives up who does not answer. */
@@ -199,47 +171,42 @@ export class LegacyServers {
     const now = this.#context.now;
     const stalled = now - this.#tickedAt > STALLED_MS;
     this.#tickedAt = now;
-    for (const neighbour of this.#neighbours.values()) {
-      // What was answered meanwhile has not been read yet.
-      if (stalled && neighbour.askedAt > neighbour.answeredAt) neighbour.askedAt = now;
-      if (neighbour.askedAt > neighbour.answeredAt && now - neighbour.askedAt > ANSWER_MS) {
-        neighbour.link.abort();
-        this.closed(neighbour.link);
-      } else if (neighbour.askedAt <= neighbour.answeredAt) {
-        if (now - neighbour.askedAt < ASK_EVERY_MS) continue;
-        neighbour.askedAt = now;
-        writeInformationRequest(neighbour.link.out, Information.Users);
+    for (const server of this.#servers) {
+      // An answer may have come in meanwhile and not have been read yet.
+      if (stalled && server.askedAt > server.answeredAt) server.askedAt = now;
+      if (server.askedAt > server.answeredAt && now - server.askedAt > ANSWER_MS) {
+        server.connection.abort();
+        this.closed(server.connection);
+      } else if (server.askedAt <= server.answeredAt) {
+        if (now - server.askedAt < ASK_EVERY_MS) continue;
+        server.askedAt = now;
+        writeInformationRequest(server.connection.out, Information.Users);
       }
     }
   }
 
   /** A connection to a legacy server has ended. */
-  closed(link: Connection): void {
-    this.#couriers.get(link)?.();
-    this.#couriers.delete(link);
-    const neighbour = this.#neighbours.get(link);
-    if (!neighbour) return;
+  closed({ party }: Connection): void {
+    if (party instanceof LegacyDelivery) party.finish();
+    if (!(party instanceof LegacyServer) || !this.#servers.delete(party)) return;
     this.#context.logger.info("lost the legacy server on {address}", {
       event: "legacy.lost",
-      address: neighbour.address,
+      address: party.address,
     });
-    this.#neighbours.delete(link);
-    this.#update(neighbour, new Set());
-    for (const errand of neighbour.errands.splice(0)) {
-      errand.done("the recipient's server has gone");
-    }
-    this.#mesh.discovery.failed(neighbour.address);
+    this.#update(party, new Set());
+    for (const { done } of party.messages.splice(0)) done("the recipient's server has gone");
+    this.#mesh.discovery.failed(party.address);
   }
 
   /** Ends all connections. */
   close(): void {
-    for (const link of this.#neighbours.keys()) link.close();
+    for (const { connection } of this.#servers) connection.close();
   }
 
   /** Publishes who came to a legacy server and who left it. */
-  #update(neighbour: Neighbour, users: ReadonlySet<string>): void {
-    const before = neighbour.users;
-    neighbour.users = users;
+  #update(server: LegacyServer, users: ReadonlySet<string>): void {
+    const before = server.users;
+    server.users = users;
     for (const name of before) {
       if (this.has(name)) continue;
       const known = this.#directory.at(this.#context.id, name);
@@ -250,46 +217,49 @@ export class LegacyServers {
     for (const name of users) this.#publish(name);
   }
 
-  /** Speaks for a user whom a legacy server lists, unless somebody within reach holds the name. */
+  /** Publishes a user whom a legacy server lists, unless a user within reach holds the name. */
   #publish(name: string): void {
-    if (this.#directory.at(this.#context.id, name) || !this.#users.isFree(name)) return;
+    if (this.#directory.at(this.#context.id, name) || !this.#locations.isFree(name)) return;
     const since = Math.floor(this.#context.now);
     const user: UserRecord = { name, kind: UserKind.OnLegacyServer, session: NIL_UUID, since };
     this.#mesh.publish(this.#directory.add(user));
     this.#onChange(name);
   }
 
-  #with(name: string): Neighbour[] {
-    return [...this.#neighbours.values()].filter(({ users }) => users.has(name));
+  #listing(name: string): LegacyServer[] {
+    return [...this.#servers].filter(({ users }) => users.has(name));
   }
 
-  /** Sends the first errand; the next follows when that server has read it, so that order holds. */
-  #next(neighbour: Neighbour): void {
-    const errand = neighbour.errands[0];
-    if (!errand) return;
+  /** Sends the first message. The next one follows when the server has read it, so that order holds. */
+  #sendNext(server: LegacyServer): void {
+    const first = server.messages[0];
+    if (!first) return;
     const finish = (failure?: string) => {
-      if (neighbour.errands[0] !== errand) return;
-      neighbour.errands.shift();
-      errand.done(failure);
-      this.#next(neighbour);
+      if (server.messages[0] !== first) return;
+      server.messages.shift();
+      first.done(failure);
+      this.#sendNext(server);
     };
     const write = ({ out }: Transport) =>
-      out.frame(FrameType.Message, MessageKind.Ephemeral, errand.message);
-    this.#send(neighbour.address, write, finish);
+      out.frame(FrameType.Message, MessageKind.Ephemeral, first.message);
+    this.#send(server.address, write, finish);
   }
 
-  /** Opens a connection for one frame, and closes it behind it. */
-  #send(address: string, write: (port: Transport) => void, done: (failure?: string) => void): void {
+  /** Opens a connection for one frame, and closes it after that frame. */
+  #send(
+    address: string,
+    write: (transport: Transport) => void,
+    done: (failure?: string) => void,
+  ): void {
     const context = this.#context;
     const dial: Dial = {
-      lingerMs: COURIER_MS,
-      connected: (port) => {
-        const link = new Connection(port, "", address, context.now);
-        link.role = "courier";
-        this.#couriers.set(link, done);
-        write(port);
-        void port.close();
-        return link;
+      lingerMs: LINGER_MS,
+      connected: (transport) => {
+        const connection = new Connection(transport, "", address, context.now);
+        connection.party = new LegacyDelivery(address, done);
+        write(transport);
+        connection.close();
+        return connection;
       },
       failed: (reason) => done(reason),
     };

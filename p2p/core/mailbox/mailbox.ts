@@ -1,7 +1,6 @@
 /**
- * The messages that this server keeps: each from the moment it is safe until its story has ended. Owns
- * their order, the limits, when they are written down, which of them are in memory, and how stories
- * ended; knows neither users nor connections.
+ * The durable messages that this server stores, each until it is settled. Owns their limits, when they are
+ * written down, which of them are in memory, and the outcomes. Knows neither users nor connections.
  *
  * @module
  */
@@ -22,79 +21,79 @@ import { type NameFactors, NameTable } from "../dedup/name_table.ts";
 import { OffsetTable } from "../dedup/offset_table.ts";
 import { sent } from "../receipt.ts";
 
-/** Messages that are read back together, at most. */
+/** How many messages are read back together, at most. */
 const MAX_READ = 256;
 
-/** How much is kept, and for how long. */
+/** How much a server stores, and for how long. */
 export interface MailboxLimits {
   /**
-   * Messages for one user who is away.
+   * How many messages are stored for one user.
    *
    * @default {1000}
    */
   maxMessages?: number;
   /**
-   * Bytes for one user who is away.
+   * How many bytes are stored for one user.
    *
    * @default {16777216}
    */
   maxBytes?: number;
   /**
-   * How long a message waits: milliseconds.
+   * How long a message is stored before it expires: milliseconds.
    *
    * @default {604800000}
    */
   maxAgeMs?: number;
 }
 
-/** What came of writing down. */
+/** What became of the messages that were to be written down. */
 export interface Committed {
   /** Messages that are safe from now on. */
   safe: MailboxEntry[];
-  /** Messages that could not be written down, and are not kept. */
+  /** Messages that could not be written down. They are not stored. */
   failed: MailboxEntry[];
-  /** Why not. */
+  /** Why they could not be written down; `undefined` when all are safe. */
   error?: unknown;
 }
 
 /** What a {@linkcode Mailbox} is made from. */
 export interface MailboxOptions {
-  /** Where messages are written down. */
+  /** The store that messages are written to. */
   readonly store: MessageStore;
-  /** How much is kept. */
+  /** How much is stored. */
   readonly limits: MailboxLimits;
-  /** For the tables of recipients and of ids. */
+  /** Random factors for the hash tables. */
   readonly factors: NameFactors;
 }
 
 const encoder = new TextEncoder();
 
 /**
- * All messages that a server keeps. Those for users who are away are on the shelf: in the store alone,
- * when that is durable. Of such a message the id and the place are known, so that as many may wait as
- * the disk takes, and none costs the garbage collector anything.
+ * All messages that a server stores. Those for users who are away are spilled when the store is durable:
+ * they are in the store alone, and the mailbox has only their ids and offsets. So as many may wait as the
+ * disk takes, and none of them is work for the garbage collector.
  */
 export class Mailbox {
   readonly #store: MessageStore;
   readonly #maxMessages: number;
   readonly #maxBytes: number;
   readonly #maxAgeMs: number;
-  /** By the names of recipients; some are empty, and taken out when it is looked for them. */
+  /** By recipient. Empty queues are removed when messages expire. */
   readonly #queues = new Map<string, RecipientQueue>();
-  /** The same by their bytes. */
+  /** By the recipient's name in UTF-8. */
   readonly #queuesByBytes: NameTable<RecipientQueue>;
-  /** Those in memory. */
+  /** The messages in memory. */
   readonly #entries: IdTable<MailboxEntry>;
-  /** Those on the shelf. */
-  readonly #shelf: OffsetTable;
+  /** The offsets of the spilled messages. */
+  readonly #spilled: OffsetTable;
   readonly #fields = new MessageFields();
   readonly #words = new Int32Array(4);
   #fresh: MailboxEntry[] = [];
   #removed: MailboxEntry[] = [];
-  readonly #ends = new Outcomes();
-  readonly #freshEnds = new ReceiptRecords();
+  readonly #outcomes = new Outcomes();
+  readonly #freshOutcomes = new ReceiptRecords();
 
-  /** The messages that are in the store, within the limits from now on. */
+  /** Begins with the messages that are in the store. They may exceed the limits. */
   constructor({ store, limits, factors }: MailboxOptions) {
     this.#store = store;
     this.#maxMessages = limits.maxMessages ?? 1_000;
@@ -102,7 +101,7 @@ export class Mailbox {
     this.#maxAgeMs = limits.maxAgeMs ?? 7 * 24 * 3_600_000;
     this.#queuesByBytes = new NameTable(factors);
     this.#entries = new IdTable(factors);
-    this.#shelf = new OffsetTable(factors);
+    this.#spilled = new OffsetTable(factors);
     for (const { bytes, start, end, acceptedAt, offset } of store.load()) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
       const queue = this.queueOf(fields) ?? this.#open(fields, acceptedAt);
@@ -110,19 +109,19 @@ export class Mailbox {
       queue.size++;
       queue.bytes += size;
       queue.spill(offset, size, acceptedAt);
-      this.#shelf.add(idOf(fields), offset);
+      this.#spilled.add(idOf(fields), offset);
     }
-    for (const end of store.loadEnds()) this.#ends.add(end);
+    for (const end of store.loadOutcomes()) this.#outcomes.add(end);
   }
 
-  /** Whether what is kept survives the end of the process. */
+  /** Whether stored messages survive the end of the process. */
   get durable(): boolean {
     return this.#store.durable;
   }
 
-  /** How many messages are kept. */
+  /** How many messages are stored. */
   get size(): number {
-    return this.#entries.size + this.#shelf.size;
+    return this.#entries.size + this.#spilled.size;
   }
 
   /** Whether anything has to be written down. */
@@ -130,17 +129,17 @@ export class Mailbox {
     return this.#fresh.length > 0 || this.#removed.length > 0;
   }
 
-  /** The messages for one user. */
+  /** The queue of one user. */
   queue(recipient: string): RecipientQueue | undefined {
     return this.#queues.get(recipient);
   }
 
-  /** The messages for the recipient in these fields. */
+  /** The queue of the recipient in these fields. */
   queueOf({ bytes, recipient, end }: MessageFields): RecipientQueue | undefined {
     return this.#queuesByBytes.findBeforeNul(bytes, recipient, end);
   }
 
-  /** The messages for each user for whom there are some. */
+  /** All queues that are not empty. */
   *queues(): Iterable<RecipientQueue> {
     for (const queue of this.#queues.values()) if (queue.size > 0) yield queue;
   }
@@ -151,47 +150,47 @@ export class Mailbox {
   }
 
   /**
-   * The message whose id is the four numbers of 32 bits in `words`. One that is on the shelf stays
-   * there, and is read for the moment.
+   * The message whose id is the four numbers of 32 bits in `words`. A spilled message stays spilled: it is
+   * read for this call alone.
    */
   find(words: Int32Array): MailboxEntry | undefined {
     const entry = this.#entries.find(words, 0);
     if (entry) return entry;
-    const offset = this.#shelf.find(words);
+    const offset = this.#spilled.find(words);
     const spilled = offset === 0 ? undefined : this.#peek(offset);
-    // Two ids may have the same hashes, which nobody will ever see.
+    // Two ids with the same hash are possible, and so unlikely that nobody will see them.
     return spilled?.hasId(words) ? spilled : undefined;
   }
 
-  /** The same for an id that is a UUID in text. */
+  /** The message with that id, a UUID in text. A spilled message stays spilled. */
   get(id: string): MailboxEntry | undefined {
     return this.find(uuidWords(id, this.#words));
   }
 
-  /** Whether the message with that id, a UUID in text, is kept, or is about to be. */
+  /** Whether the message with that id, a UUID in text, is stored or waits to be written down. */
   has(id: string): boolean {
     const words = uuidWords(id, this.#words);
-    return this.#entries.find(words, 0) !== undefined || this.#shelf.find(words) !== 0;
+    return this.#entries.find(words, 0) !== undefined || this.#spilled.find(words) !== 0;
   }
 
-  /** Whether it is kept and safe. */
+  /** Whether the message with that id, a UUID in text, is written down. */
   hasSafe(id: string): boolean {
     const words = uuidWords(id, this.#words);
-    return this.#entries.find(words, 0)?.safe ?? this.#shelf.find(words) !== 0;
+    return this.#entries.find(words, 0)?.safe ?? this.#spilled.find(words) !== 0;
   }
 
-  /** Whether as much is kept for a user as may be. */
+  /** Whether no more may be stored for a user. */
   isFull({ size, bytes }: RecipientQueue): boolean {
     return size >= this.#maxMessages || bytes >= this.#maxBytes;
   }
 
-  /** Whether so little is kept for a user that those who were held up may go on. */
+  /** Whether so little is stored for a user that senders who wait may go on. */
   isHalfEmpty({ size, bytes }: RecipientQueue): boolean {
     return size <= this.#maxMessages / 2 && bytes <= this.#maxBytes / 2;
   }
 
   /**
-   * Keeps a copy of a message; it is safe after the next {@linkcode Mailbox.commit}.
+   * Adds a copy of a message. It is safe after the next {@linkcode Mailbox.commit}.
    *
    * @throws {ProtocolError} As {@linkcode readName}, when the recipient's name is none.
    */
@@ -203,17 +202,17 @@ export class Mailbox {
     return entry;
   }
 
-  /** All that wait for a user are on the shelf from now on, if that outlives the process. */
+  /** Spills all messages that wait for a user, if the store is durable. */
   spill(queue: RecipientQueue): void {
     if (!this.durable) return;
     for (let entry = queue.waiting; entry; entry = entry.next) {
       this.#entries.delete(entry);
-      this.#shelf.add(entry, entry.offset);
+      this.#spilled.add(entry, entry.offset);
     }
     queue.spillWaiting();
   }
 
-  /** The first message that waits for a user; when none is in memory, some are read back. */
+  /** The first message that waits for a user. When none is in memory, spilled ones are read back. */
   next(queue: RecipientQueue): MailboxEntry | undefined {
     while (!queue.waiting && queue.spilled > 0) {
       const { first, count } = queue.takeOffsets(MAX_READ);
@@ -222,8 +221,8 @@ export class Mailbox {
         const { sender, bytes, start, end, acceptedAt, offset } of this.#store.read(first, count)
       ) {
         const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
-        // It went while it was on the shelf, and the store has not been told yet.
-        if (!this.#shelf.delete(idOf(fields), offset)) continue;
+        // It was removed while it was spilled, and the store has not been told yet.
+        if (!this.#spilled.delete(idOf(fields), offset)) continue;
         found++;
         queue.unspill(end - fields.id);
         const entry = queue.add(fields, sender, acceptedAt);
@@ -231,51 +230,51 @@ export class Mailbox {
         queue.append(entry);
         this.#entries.add(entry);
       }
-      // Those that went meanwhile are missing, and those that cannot be read.
-      if (found < count) queue.lose(this.#shelf.deleteAt(first, count));
+      // What was removed meanwhile is missing, and what cannot be read.
+      if (found < count) queue.lose(this.#spilled.deleteAt(first, count));
     }
     return queue.waiting;
   }
 
-  /** A message was delivered: it is kept no more, and that it was is remembered. */
+  /** A message was delivered: it is removed, and its outcome is remembered. */
   delivered(entry: MailboxEntry): void {
     this.remove(entry);
-    this.#ends.addDelivered(entry);
+    this.#outcomes.addDelivered(entry);
     if (!this.durable) return;
     const { id0, id1, id2, id3 } = entry;
-    this.#freshEnds.add(id0, id1, id2, id3, ReceiptState.Delivered);
+    this.#freshOutcomes.add(id0, id1, id2, id3, ReceiptState.Delivered);
   }
 
-  /** The same for one that was handed to a legacy program, which confirms nothing. */
+  /** A message was sent to a legacy program, which confirms nothing. It is removed, and its outcome is remembered. */
   sent(entry: MailboxEntry): void {
     this.remove(entry);
-    this.#end(sent(entry.id));
+    this.#settle(sent(entry.id));
   }
 
-  /** How the story of a message that was kept here ended, if that is remembered. */
-  endOf(id: string): Receipt | undefined {
-    return this.#ends.get(id);
+  /** The outcome of a message that was stored here, if it is remembered; `id` is a UUID in text. */
+  outcomeOf(id: string): Receipt | undefined {
+    return this.#outcomes.get(id);
   }
 
-  /** A message is kept no more: somebody else keeps it, or it was delivered here. */
+  /** Removes a message that another server stores now, or that was delivered here. */
   remove(entry: MailboxEntry): void {
     this.#take(entry);
     if (entry.safe && this.durable) this.#removed.push(entry);
   }
 
-  /** Writes down what came and what went, all of it or nothing. */
+  /** Writes to the store what was added and removed: all of it or nothing. */
   commit(): Committed {
-    const fresh = this.#fresh.every(isKept) ? this.#fresh : this.#fresh.filter(isKept);
+    const fresh = this.#fresh.every(isStored) ? this.#fresh : this.#fresh.filter(isStored);
     this.#fresh = [];
     try {
-      this.#store.write(fresh, this.#removed, this.#freshEnds.bytes);
+      this.#store.write(fresh, this.#removed, this.#freshOutcomes.bytes);
     } catch (error) {
-      // What was removed is tried again; what could not be written is not kept.
+      // Removals are tried again next time; messages that could not be written are not stored.
       for (const entry of fresh) this.#take(entry);
       return { safe: [], failed: fresh, error };
     }
     this.#removed = [];
-    this.#freshEnds.clear();
+    this.#freshOutcomes.clear();
     for (const entry of fresh) {
       const { queue } = entry;
       if (queue.spilled === 0) queue.append(entry);
@@ -284,7 +283,7 @@ export class Mailbox {
     return { safe: fresh, failed: [] };
   }
 
-  /** Takes out what has waited for too long, and gives up the memory of who got all. */
+  /** Removes what has waited for too long, and empty queues. Returns the messages that expired. */
   expire(now: number): MailboxEntry[] {
     const expired: MailboxEntry[] = [];
     for (const [name, queue] of this.#queues) {
@@ -292,9 +291,9 @@ export class Mailbox {
       for (;;) {
         const entry = queue.first ?? (queue.spilledSince <= until ? this.next(queue) : undefined);
         if (!entry || entry.acceptedAt > until) break;
-        const end = { id: entry.id, state: ReceiptState.Expired, code: 0, reason: "" };
+        const outcome = { id: entry.id, state: ReceiptState.Expired, code: 0, reason: "" };
         this.remove(entry);
-        this.#end(end);
+        this.#settle(outcome);
         expired.push(entry);
       }
       queue.rest();
@@ -305,21 +304,21 @@ export class Mailbox {
     return expired;
   }
 
-  #end(receipt: Receipt): void {
-    this.#ends.add(receipt);
-    if (this.durable) this.#freshEnds.addReceipt(receipt);
+  #settle(receipt: Receipt): void {
+    this.#outcomes.add(receipt);
+    if (this.durable) this.#freshOutcomes.addReceipt(receipt);
   }
 
-  /** A message that is safe goes to the end of the shelf. */
+  /** Spills a message that has just been written down. */
   #spill(entry: MailboxEntry): void {
     const { queue, offset, size, acceptedAt } = entry;
     entry.safe = true;
     this.#entries.delete(entry);
-    this.#shelf.add(entry, offset);
+    this.#spilled.add(entry, offset);
     queue.spill(offset, size, acceptedAt);
   }
 
-  /** A message on the shelf, as it is there. */
+  /** A spilled message, read for the moment. */
   #peek(at: number): MailboxEntry | undefined {
     for (const { sender, bytes, start, end, acceptedAt, offset } of this.#store.read(at, 1)) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
@@ -340,11 +339,11 @@ export class Mailbox {
   }
 
   #take(entry: MailboxEntry): void {
-    if (!entry.kept) return;
-    entry.kept = false;
+    if (!entry.stored) return;
+    entry.stored = false;
     const { queue, offset, size } = entry;
     if (this.#entries.delete(entry)) return queue.remove(entry);
-    if (this.#shelf.delete(entry, offset)) queue.unspill(size);
+    if (this.#spilled.delete(entry, offset)) queue.unspill(size);
   }
 }
 
@@ -352,6 +351,6 @@ function idOf({ idWords }: MessageFields): MessageId {
   return { id0: idWords[0]!, id1: idWords[1]!, id2: idWords[2]!, id3: idWords[3]! };
 }
 
-function isKept({ kept }: MailboxEntry): boolean {
-  return kept;
+function isStored({ stored }: MailboxEntry): boolean {
+  return stored;
 }

@@ -1,6 +1,6 @@
 /**
- * Where kept messages are written down. Owns the interface, and the store that writes nothing; the one
- * with a database is the server's.
+ * Where durable messages are written down. Owns the interface, and the store that writes nothing. The
+ * store with a database is in `p2p/server/`.
  *
  * @module
  */
@@ -15,56 +15,56 @@ export interface StoredMessage {
   readonly sender: string;
   /** The name of the user it is for. */
   readonly recipient: string;
-  /** The buffer in which it lies as a frame of type 3/1, header included. */
+  /** The buffer in which its frame of type 3/1 lies, header included. */
   readonly bytes: Uint8Array;
   /** Where that frame begins. */
   readonly start: number;
   /** Where it ends. */
   readonly end: number;
-  /** When it was taken: milliseconds since 1970. */
+  /** When it was accepted: milliseconds since 1970. */
   readonly acceptedAt: number;
   /**
-   * Where the store has it, set when it has been written: the store's own number, not 0, and no other
-   * message's as long as the process lasts. Of messages that are written together, the one behind
-   * another mostly has the next number.
+   * Where the store has it: a number of the store's own, not 0, that no other message has while the process
+   * runs. The store sets it when it has written the message. Messages that are written together mostly
+   * have consecutive numbers.
    *
    * @default {0}
    */
   offset: number;
 }
 
-/** Keeps messages, and how their stories ended, over the end of a process, or does not. */
+/** Stores messages and their outcomes, on disk or not at all. */
 export interface MessageStore {
   /** Whether what was written survives the end of the process, and a crash of the machine. */
   readonly durable: boolean;
   /** What was written and not removed, oldest first. */
   load(): Iterable<StoredMessage>;
   /**
-   * What was written at those places and not removed, oldest first. What cannot be read is left out, and
-   * stays where it is: it may be there at the next start.
+   * What was written at those offsets and not removed, oldest first. What cannot be read is left out, and
+   * stays where it is: it may be readable at the next start.
    */
   read(offset: number, count: number): Iterable<StoredMessage>;
-  /** How the stories of messages ended that were removed, as many as are remembered, oldest first. */
-  loadEnds(): Iterable<Receipt>;
+  /** The outcomes of messages that were removed, as many as are remembered, oldest first. */
+  loadOutcomes(): Iterable<Receipt>;
   /**
-   * Takes out what went and writes what came: all of it, or nothing and an error. It is safe when this
-   * returns. What goes was loaded or written before; a message that comes again is another one.
+   * Removes messages and adds messages: all of it, or nothing and an error. It is safe when this returns.
    *
-   * @param ends How the stories of some that went have ended, for senders who did not hear it: receipts
-   *   as they stand in a frame of type 6.
+   * @param removed Messages that were loaded or written before.
+   * @param outcomes The outcomes of some removed messages, for senders who did not hear of them: receipts
+   *   as a frame of type 6 carries them.
    */
   write(
     added: readonly StoredMessage[],
     removed: readonly StoredMessage[],
-    ends: Uint8Array,
+    outcomes: Uint8Array,
   ): void;
 }
 
-/** Keeps nothing beyond what the mailbox has in memory. */
+/** Stores nothing: messages are in memory alone. */
 export const memoryStore: MessageStore = {
   durable: false,
   load: () => [],
   read: () => [],
-  loadEnds: () => [],
+  loadOutcomes: () => [],
   write: () => {},
 };

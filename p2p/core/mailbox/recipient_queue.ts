@@ -1,6 +1,6 @@
 /**
- * The messages that a server keeps for one user, in order, which of them are under way, which are in
- * memory, and the memory in which they lie. Owns that order; knows neither limits nor disks.
+ * The stored messages for one user: their order, which of them are in flight, which are in memory, and the
+ * buffers in which they lie. Knows neither limits nor disks.
  *
  * @module
  */
@@ -11,51 +11,52 @@ import {
   MessageKind,
   readUuidOf,
   readUuidText,
+  UUID_TEXT_BYTES,
 } from "@netlab/protocol/codec";
 import type { MessageId } from "../dedup/id_table.ts";
 import type { StoredMessage } from "./message_store.ts";
 import { type OffsetRun, OffsetRuns } from "./store_ranges.ts";
 
-/** The first piece of memory for a user's messages: bytes. Thousands of users may have one each. */
+/** The size of the first buffer for a user's messages: bytes. Thousands of users may have one each. */
 const FIRST_CHUNK_BYTES = 512;
 /**
- * And the largest: bytes. A message that is still kept when those around it have gone holds all of its
- * piece, so a thousand of them take no more than their limit of 16 MiB.
+ * The size of the largest: bytes. A message keeps its whole buffer in memory, even when its neighbours are
+ * gone, so that a thousand messages take 16 MiB at most.
  */
 const MAX_CHUNK_BYTES = 16 * 1024;
 
 /** Up to this length, a copy in words of 4 bytes is faster than `set`: bytes. */
 const SHORT_BYTES = 160;
 
-/** A message that is kept, in memory; once it is safe, a link of the chain that its queue is. */
+/** A stored message in memory. Once it is safe, it is an element of the linked list of its queue. */
 export class MailboxEntry implements StoredMessage, MessageId {
   readonly id0: number;
   readonly id1: number;
   readonly id2: number;
   readonly id3: number;
-  /** Whose messages it is among. */
+  /** The queue it belongs to. */
   readonly queue: RecipientQueue;
   /** The name of the user who sent it. */
   readonly sender: string;
   readonly bytes: Uint8Array;
   readonly start: number;
-  /** Whether it is still kept. */
-  kept = true;
-  /** Whether it has been written down: nobody is told of it, or sent it, before. */
+  /** Whether it is still stored. */
+  stored = true;
+  /** Whether it is written down. Before that, nobody is told of it and it is not sent. */
   safe = false;
-  /** The id of the server it was sent to and not heard of since; `undefined` while it waits. */
+  /** The id of the server to which it is in flight; `undefined` while it waits. */
   sentTo: string | undefined = undefined;
-  /** How long after it was taken it was sent there: milliseconds, and whole ones, which take less room. */
+  /** How long after its acceptance it was sent: whole milliseconds, which take less memory. */
   sentAfterMs = 0;
-  /** The one before it in its queue. */
+  /** The message before it in its queue. */
   before: MailboxEntry | undefined = undefined;
-  /** The one behind it. */
+  /** The message after it. */
   next: MailboxEntry | undefined = undefined;
   offset = 0;
-  /** How long after the first one of its queue it was taken: whole milliseconds, as those above. */
+  /** How long after its queue was opened it was accepted: whole milliseconds. */
   readonly #acceptedAfterMs: number;
 
-  /** A message that lies in `bytes` from `start` on, and is in no chain yet. */
+  /** A message whose frame begins at `start` in `bytes`, and that is in no list yet. */
   constructor(
     queue: RecipientQueue,
     idWords: Int32Array,
@@ -75,12 +76,12 @@ export class MailboxEntry implements StoredMessage, MessageId {
     this.#acceptedAfterMs = Math.round(acceptedAt - queue.openedAt);
   }
 
-  /** Its id, a UUID in text. */
+  /** The message's id, a UUID in text. */
   get id(): string {
     return readUuidText(this.bytes, this.start + HEADER_BYTES);
   }
 
-  /** Whether that is the four numbers of 32 bits in `words`. */
+  /** Whether its id is the four numbers of 32 bits in `words`. */
   hasId(words: Int32Array): boolean {
     return this.id3 === words[3] && this.id2 === words[2] && this.id1 === words[1] &&
       this.id0 === words[0];
@@ -91,7 +92,7 @@ export class MailboxEntry implements StoredMessage, MessageId {
     return this.queue.name;
   }
 
-  /** When it was taken: milliseconds since 1970. */
+  /** When it was accepted: milliseconds since 1970. */
   get acceptedAt(): number {
     return this.queue.openedAt + this.#acceptedAfterMs;
   }
@@ -101,50 +102,64 @@ export class MailboxEntry implements StoredMessage, MessageId {
     return this.start + HEADER_BYTES + this.size;
   }
 
-  /** The message as it stands in the payload of type 3. */
+  /** The message as the payload of type 3 carries it. */
   get message(): Uint8Array {
     return this.bytes.subarray(this.start + HEADER_BYTES, this.end);
   }
 
-  /** How many bytes that is. */
+  /** The size of {@linkcode MailboxEntry.message}: bytes. */
   get size(): number {
     return (this.bytes[this.start + 2]! << 8) | this.bytes[this.start + 3]!;
   }
 }
 
+/** Puts the parts of a stored message by which a second copy is recognized into `to`. */
+export function identify(
+  { id0, id1, id2, id3, bytes, start, end }: MailboxEntry,
+  to: { readonly idWords: Int32Array; bytes: Uint8Array; sender: number; end: number },
+): void {
+  to.idWords[0] = id0;
+  to.idWords[1] = id1;
+  to.idWords[2] = id2;
+  to.idWords[3] = id3;
+  to.bytes = bytes;
+  to.sender = start + HEADER_BYTES + UUID_TEXT_BYTES + 1;
+  to.end = end;
+}
+
 /**
- * The messages for one user: those that are under way, behind them those that wait, and behind those
- * the ones on the shelf: in the store alone, of which only the place is known. What is in memory is a
- * chain, so that one is put in and taken out without a look at the others, and without an index of its
- * own. Their bytes stand one behind the other, so that many of them go out in one piece.
+ * The messages for one user, oldest first: those in flight, then those that wait in memory, then the
+ * spilled ones, which are in the store alone and of which only the offset is known. Messages in memory
+ * are a linked list, so that one is added or removed without a look at the others. Their bytes lie next
+ * to each other, so that many are sent in one piece.
  */
 export class RecipientQueue {
-  /** How many there are, with those that are not safe yet and are nowhere in order. */
+  /** How many messages there are, with those that are not written down yet and have no place in the order. */
   size = 0;
-  /** Bytes of all of them. */
+  /** The size of all of them: bytes. */
   bytes = 0;
-  /** How many are on the shelf. */
+  /** How many are spilled. */
   spilled = 0;
-  /** None of them was taken before that time: milliseconds since 1970. */
+  /** No spilled message was accepted before this time: milliseconds since 1970. */
   spilledSince = 0;
-  /** How many are under way. */
+  /** How many are in flight. */
   inFlight = 0;
-  /** Bytes of those that are under way. */
+  /** The size of those in flight: bytes. */
   inFlightBytes = 0;
-  /** The connection of the user, when those that are under way were handed over here. */
-  handedTo: object | undefined = undefined;
-  /** The id of the one that was sent last: 16 bytes, nil when all that wait come first. */
+  /** The user, when this server delivers the messages in flight. */
+  deliveredTo: object | undefined = undefined;
+  /** The id of the message that was sent last, 16 bytes; nil when none is in flight. */
   readonly lastSent: Int32Array = new Int32Array(4);
   #first: MailboxEntry | undefined;
   #last: MailboxEntry | undefined;
   #waiting: MailboxEntry | undefined;
-  #shelf = new OffsetRuns();
+  #offsets = new OffsetRuns();
   #spilledBytes = 0;
   #chunk = new Uint8Array(0);
   #view = new DataView(this.#chunk.buffer);
   #chunkEnd = 0;
 
-  /** A queue without messages. */
+  /** An empty queue. */
   constructor(
     /** The name of the user they are for. */
     readonly name: string,
@@ -152,32 +167,32 @@ export class RecipientQueue {
     readonly openedAt: number,
   ) {}
 
-  /** The oldest one in memory. */
+  /** The oldest message in memory. */
   get first(): MailboxEntry | undefined {
     return this.#first;
   }
 
-  /** The first of those in memory that wait. */
+  /** The first message in memory that waits. */
   get waiting(): MailboxEntry | undefined {
     return this.#waiting;
   }
 
-  /** Whether any waits, in memory or on the shelf. */
+  /** Whether any message waits, in memory or spilled. */
   get hasWaiting(): boolean {
     return this.#waiting !== undefined || this.spilled > 0;
   }
 
-  /** The id of the one that was sent last, a UUID; nil when all that wait come first. */
+  /** The id of the message that was sent last, a UUID in text; nil when none is in flight. */
   get lastSentId(): string {
     return readUuidOf(this.lastSent);
   }
 
-  /** Those in memory, in order. */
+  /** The messages in memory, in order. */
   *entries(): Iterable<MailboxEntry> {
     for (let entry = this.#first; entry; entry = entry.next) yield entry;
   }
 
-  /** A copy of a message, which has its place in the order when it is safe. */
+  /** Copies a message into memory. It has no place in the order until it is safe. */
   add(fields: MessageFields, sender: string, acceptedAt: number): MailboxEntry {
     const { id, end, idWords } = fields;
     const length = HEADER_BYTES + end - id;
@@ -193,7 +208,7 @@ export class RecipientQueue {
     return new MailboxEntry(this, idWords, sender, acceptedAt, chunk, start);
   }
 
-  /** A message is safe: it comes behind all others in memory, and in front of the shelf. */
+  /** A message is safe: it comes after all others in memory, and before the spilled ones. */
   append(entry: MailboxEntry): void {
     entry.safe = true;
     entry.before = this.#last;
@@ -203,7 +218,7 @@ export class RecipientQueue {
     this.#waiting ??= entry;
   }
 
-  /** Takes a message out of memory that is no more. */
+  /** Removes a message from memory. */
   remove(entry: MailboxEntry): void {
     this.size--;
     this.bytes -= entry.size;
@@ -214,33 +229,33 @@ export class RecipientQueue {
     if (next) next.before = before;
     else this.#last = before;
     if (this.#waiting === entry) this.#waiting = next;
-    // A chain of what is no more would live on as long as its first link.
+    // Otherwise removed messages would keep each other in memory.
     entry.before = entry.next = undefined;
     if (entry.sentTo === undefined) return;
     this.inFlight--;
     this.inFlightBytes -= entry.size;
   }
 
-  /** A message that is counted comes last on the shelf: where it is, its bytes, and when it was taken. */
+  /** Adds a spilled message at the end: its offset, its size and when it was accepted. It is counted already. */
   spill(offset: number, bytes: number, acceptedAt: number): void {
     if (this.spilled === 0) this.spilledSince = acceptedAt;
-    this.#shelf.push(offset);
+    this.#offsets.push(offset);
     this.spilled++;
     this.#spilledBytes += bytes;
   }
 
-  /** All that wait are on the shelf from now on, in front of what is there, and no more in memory. */
+  /** Spills all messages that wait in memory, in front of those that are spilled. */
   spillWaiting(): void {
     const first = this.#waiting;
     if (!first) return;
-    const shelf = new OffsetRuns();
+    const offsets = new OffsetRuns();
     for (let entry: MailboxEntry | undefined = first; entry; entry = entry.next) {
-      shelf.push(entry.offset);
+      offsets.push(entry.offset);
       this.spilled++;
       this.#spilledBytes += entry.size;
     }
-    shelf.append(this.#shelf);
-    this.#shelf = shelf;
+    offsets.append(this.#offsets);
+    this.#offsets = offsets;
     this.spilledSince = first.acceptedAt;
     this.#last = first.before;
     if (this.#last) this.#last.next = undefined;
@@ -248,12 +263,12 @@ export class RecipientQueue {
     this.#waiting = undefined;
   }
 
-  /** Takes the first places from the shelf, so many at most; what is found there is to be told. */
+  /** Takes the first offsets of spilled messages. The caller says what became of those messages. */
   takeOffsets(most: number): OffsetRun {
-    return this.#shelf.take(most);
+    return this.#offsets.take(most);
   }
 
-  /** A message of so many bytes is not on the shelf any more, and not counted. */
+  /** A message of `bytes` is not spilled any more, and not counted. */
   unspill(bytes: number): void {
     this.size--;
     this.bytes -= bytes;
@@ -261,7 +276,7 @@ export class RecipientQueue {
     this.#spilledLess(1);
   }
 
-  /** Some that were on the shelf cannot be read: nobody knows which. */
+  /** Some spilled messages cannot be read. Which ones is not known. */
   lose(count: number): void {
     this.size -= count;
     this.#spilledLess(count);
@@ -270,13 +285,13 @@ export class RecipientQueue {
   #spilledLess(count: number): void {
     this.spilled -= count;
     if (this.spilled > 0) return;
-    // Those that could not be read had the rest of the bytes.
+    // What remains is the size of those that could not be read.
     this.bytes -= this.#spilledBytes;
     this.#spilledBytes = 0;
-    this.#shelf = new OffsetRuns();
+    this.#offsets = new OffsetRuns();
   }
 
-  /** The first of those that wait is under way to a server. */
+  /** The first message that waits is in flight to a server. */
   sent(entry: MailboxEntry, server: string, now: number): void {
     entry.sentTo = server;
     entry.sentAfterMs = Math.round(now - entry.acceptedAt);
@@ -289,27 +304,27 @@ export class RecipientQueue {
     this.lastSent[3] = entry.id3;
   }
 
-  /** Nothing is under way any more: all of it waits, in order. */
+  /** Nothing is in flight any more: all messages wait, in order. */
   wait(): void {
     for (let entry = this.#first; entry && entry.sentTo !== undefined; entry = entry.next) {
       entry.sentTo = undefined;
     }
-    this.handedTo = undefined;
+    this.deliveredTo = undefined;
     this.#waiting = this.#first;
     this.inFlight = 0;
     this.inFlightBytes = 0;
     this.lastSent.fill(0);
   }
 
-  /** Gives up memory that nothing is in. */
+  /** Frees the buffer when no message lies in it. */
   rest(): void {
     if (this.size === this.spilled && this.#chunk.length > 0) this.#setChunk(new Uint8Array(0));
   }
 
-  /** Copies a message to `to`: a short one in words of 4 bytes, which needs no view of a part. */
+  /** Copies a message to `to`: a short one in words of 4 bytes, which is faster than `set`. */
   #copy({ bytes, view, id, end }: MessageFields, to: number): void {
     const length = end - id;
-    // Up to three bytes more are read, and written where the next message goes.
+    // Up to three bytes too many are copied, to where the next message goes.
     if (
       length > SHORT_BYTES || end + 4 > bytes.length ||
       to + length + 4 > this.#view.byteLength
@@ -320,7 +335,7 @@ export class RecipientQueue {
     for (let i = 0; i < length; i += 4) this.#view.setInt32(to + i, view.getInt32(id + i));
   }
 
-  /** Makes room for `bytes` more, and returns where they go. What was there stays untouched. */
+  /** Makes room for `bytes` more, and returns where they go. What is there stays in place. */
   #room(bytes: number): number {
     let start = this.#chunkEnd;
     if (start + bytes > this.#chunk.length) {

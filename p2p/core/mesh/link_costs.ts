@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Connection } from "../connection.ts";
+import type { Peer } from "./peer.ts";
 
 /** What the links of one server cost. */
 export interface LinkCosts {
@@ -12,7 +12,7 @@ export interface LinkCosts {
    * What a message's way over a link costs: 1 to 100,000,000, smaller is better. `undefined` while that
    * is not known.
    */
-  of(link: Connection): number | undefined;
+  of(peer: Peer): number | undefined;
   /** What a link or a way costs, for people: `3 links`, `20.4 ms`. */
   describe(cost: number): string;
 }

@@ -13,8 +13,8 @@ import {
   writeLinkState,
 } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
-import type { Connection } from "../connection.ts";
 import type { LinkCosts } from "./link_costs.ts";
+import type { Peer } from "./peer.ts";
 import { MAX_AGE_MS, type Topology } from "./topology.ts";
 
 /** What a link costs whose cost is not known: more than any way of links that were measured. */
@@ -36,7 +36,7 @@ export class LinkStates {
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #costs: LinkCosts;
-  readonly #peers: ReadonlyMap<string, Connection>;
+  readonly #peers: ReadonlyMap<string, Peer>;
   /** What was said last of each link. */
   #said = new Map<string, number>();
   #version = 0;
@@ -49,7 +49,7 @@ export class LinkStates {
     context: Context,
     topology: Topology,
     costs: LinkCosts,
-    peers: ReadonlyMap<string, Connection>,
+    peers: ReadonlyMap<string, Peer>,
   ) {
     this.#context = context;
     this.#topology = topology;
@@ -66,9 +66,9 @@ export class LinkStates {
     let news = refresh || this.#said.size !== this.#peers.size;
     let bad = false;
     let fresh = false;
-    for (const [server, link] of this.#peers) {
+    for (const [server, peer] of this.#peers) {
       const said = this.#said.get(server);
-      const cost = this.#costOf(link);
+      const cost = this.#costOf(peer);
       const changed = said === undefined || Math.abs(cost - said) >= said * NEWS;
       costs.set(server, changed || refresh ? cost : said);
       news ||= changed;
@@ -96,15 +96,15 @@ export class LinkStates {
   }
 
   /** Tells a peer all that is known. */
-  greet(link: Connection): void {
+  greet(peer: Peer): void {
     for (const { state, saidAt } of this.#topology.announcements()) {
       const ageMs = Math.max(0, this.#context.now - saidAt);
-      writeLinkState(link.out, state, Math.ceil(ageMs / 1_000));
+      writeLinkState(peer.out, state, Math.ceil(ageMs / 1_000));
     }
   }
 
   /** A peer tells what a server said; what that is, if it is new. It is passed on to all other peers. */
-  received(link: Connection, frame: Frame): LinkState | undefined {
+  received(peer: Peer, frame: Frame): LinkState | undefined {
     const ageMs = frame.reserved * 1_000;
     const { payload } = frame;
     const { server, version } = readLinkStateVersion(payload);
@@ -112,14 +112,14 @@ export class LinkStates {
     if (version <= (this.#topology.get(server)?.version ?? -1)) return;
     const state = readLinkState(payload);
     this.#topology.apply(state, this.#context.now - ageMs);
-    for (const peer of this.#peers.values()) {
-      if (peer !== link) peer.out.forward(frame, frame.reserved);
+    for (const other of this.#peers.values()) {
+      if (other !== peer) other.out.forward(frame, frame.reserved);
     }
     return state;
   }
 
-  #costOf(link: Connection): number {
-    return link.pulse.silent ? SILENT_COST : this.#costs.of(link) ?? UNKNOWN_COST;
+  #costOf(peer: Peer): number {
+    return peer.failureDetector.silent ? SILENT_COST : this.#costs.of(peer) ?? UNKNOWN_COST;
   }
 
   #say(costs: Map<string, number>): void {

@@ -1,7 +1,7 @@
 /**
- * The links between servers: bringing them up, keeping one to each server, and noticing that one is
- * dead. Owns which links there are; what is told over them of links and users is in files of their own,
- * and messages are none of its business.
+ * The links between servers: bringing them up, keeping one to each server, noticing that one is dead, and
+ * forwarding frames over them. Owns which links there are, and the rules for forwarding. Does not know
+ * users: what servers tell each other about users and links has files of its own.
  *
  * @module
  */
@@ -22,41 +22,54 @@ import {
   writeInformationRequest,
   writePeerRegistration,
 } from "@netlab/protocol/codec";
+import type { BackPressure } from "../back_pressure.ts";
 import type { Directory } from "./directory.ts";
 import { Discovery } from "./discovery.ts";
 import type { Context } from "../host.ts";
-import type { Transport } from "../transport.ts";
 import { Connection } from "../connection.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import { LinkStates } from "./link_states.ts";
+import { Peer, Probe } from "./peer.ts";
 import { Presence } from "./presence.ts";
 import type { Route, Topology } from "./topology.ts";
 import { RouteLog } from "./route_log.ts";
+import type { Transport } from "../transport.ts";
 
-/** A message that went over this many links between servers has lost its way. */
+/** How many links between servers a frame may cross. One that needs more has lost its way. */
 export const MAX_HOPS = 32;
 
-/** How often a sign of life goes over every link: milliseconds; with the tick, every 250. */
+/** How often a sign of life goes over every link: milliseconds. A tick every 250 ms makes that every 250 ms. */
 const ALIVE_EVERY_MS = 200;
-/** A link on which nothing came in for this long is dead; with the tick, noticed within 3 s. */
+/** A link on which nothing came in for this long is dead: milliseconds. With the tick, noticed within 3 s. */
 const SILENT_MS = 2_500;
-/** How long what was dialled may take to say what it is, and a link to end: milliseconds. */
+/** How long a dialled party may take to say what it is, and a link to end: milliseconds. */
 const PROBE_MS = 3_000;
-/** When the core was not told the time for this long, nobody is blamed for silence: milliseconds. */
+/** When the core was not told the time for this long, it blames nobody for silence: milliseconds. */
 const STALLED_MS = 500;
-/** When much news of other servers' links comes, ways are computed this often: milliseconds. */
+/** While other servers announce changes of their links, routes are computed this often: milliseconds. */
 const LOOK_EVERY_MS = 20;
+
+/** Why a frame could not be forwarded. */
+export type Obstacle =
+  /** The server cannot be reached. */
+  | "no-route"
+  /** The frame has crossed {@linkcode MAX_HOPS} links. */
+  | "hop-limit"
+  /** The route leads back to where the frame came from. */
+  | "split-horizon"
+  /** Too much waits on the link. */
+  | "congested";
 
 /** What the rest of the core wants to hear from the mesh. */
 export interface MeshEvents {
   /** Users of other servers came, went or moved. */
   usersChanged(users: Iterable<UserRecord>): void;
-  /** Ways to other servers may have changed. */
+  /** Routes to other servers may have changed. */
   routesChanged(): void;
   /** Servers came into reach. */
   reachGrew(): void;
-  /** What was dialled turned out to be a legacy server. */
-  foundLegacy(link: Connection): void;
+  /** The party at the other end of a dialled connection turned out to be a legacy server. */
+  foundLegacy(connection: Connection): void;
 }
 
 /** This server's place among the others. */
@@ -66,16 +79,18 @@ export class Mesh {
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #events: MeshEvents;
-  readonly #peers = new Map<string, Connection>();
-  readonly #expiring = new Set<Connection>();
+  readonly #backPressure: BackPressure;
+  readonly #peers = new Map<string, Peer>();
+  /** Connections that have to prove useful, or to end, and until when: milliseconds since 1970. */
+  readonly #deadlines = new Map<Connection, number>();
   readonly #states: LinkStates;
   readonly #presence: Presence;
   readonly #routeLog: RouteLog;
-  /** The ways as they were when the rest of the core was told last. */
+  /** The routes as the rest of the core knows them. */
   #routes: ReadonlyMap<string, Route>;
   /** A link has taken the place of another one to the same server. */
   #replaced = false;
-  /** The ways are looked at now: a link of this server came or went, or it was the time for it. */
+  /** Routes are compared at the next flush: a link of this server came or went, or it is time. */
   #lookNow = true;
   #lookedAt = -Infinity;
   #tickedAt: number;
@@ -87,10 +102,12 @@ export class Mesh {
     topology: Topology,
     directory: Directory,
     costs: LinkCosts,
+    backPressure: BackPressure,
     events: MeshEvents,
   ) {
     this.#context = context;
     this.#topology = topology;
+    this.#backPressure = backPressure;
     this.#events = events;
     this.#tickedAt = context.now;
     this.discovery = new Discovery(
@@ -111,15 +128,36 @@ export class Mesh {
     this.#routes = topology.routes();
   }
 
-  /** The links to other servers. */
-  peers(): Iterable<Connection> {
+  /** The servers to which there is a link. */
+  peers(): Iterable<Peer> {
     return this.#peers.values();
   }
 
-  /** The link over which messages for a server go; `undefined` when no way leads there. */
-  nextHop(server: string): Connection | undefined {
+  /** The next hop on the route to a server; `undefined` when there is no route. */
+  nextHop(server: string): Peer | undefined {
     const route = this.#topology.route(server);
     return route && this.#peers.get(route.next);
+  }
+
+  /**
+   * Forwards a frame that came in on a connection to the next hop on the route to a server. All that
+   * forwards a frame goes through here: the hop limit, split horizon and back-pressure are checked in
+   * this place. Back-pressure holds for messages alone; receipts are small and must not get lost.
+   *
+   * @returns The next hop, or why the frame was not forwarded.
+   */
+  forward(server: string, frame: Frame, from: Connection): Peer | Obstacle {
+    const next = this.nextHop(server);
+    if (!next) return "no-route";
+    const hops = from.party instanceof Peer ? frame.reserved + 1 : 1;
+    if (hops > MAX_HOPS) return "hop-limit";
+    if (next.connection === from) return "split-horizon";
+    if (frame.type === FrameType.Message) {
+      const { now } = this.#context;
+      if (!this.#backPressure.mayWrite(from, next.connection, now)) return "congested";
+    }
+    next.out.forward(frame, hops);
+    return next;
   }
 
   /** Tells all servers of a change among the users of this one. */
@@ -135,25 +173,26 @@ export class Mesh {
     if (stalled) this.#topology.slept(sinceTick);
     this.#tickedAt = now;
     for (const peer of this.#peers.values()) {
-      if (stalled) peer.heardAt = now;
-      peer.pulse.look(now - peer.heardAt);
-      if (now - peer.heardAt > SILENT_MS) {
+      const { connection } = peer;
+      if (stalled) connection.heardAt = now;
+      const silentMs = now - connection.heardAt;
+      peer.failureDetector.look(silentMs);
+      if (silentMs > SILENT_MS) {
         this.#context.logger.warn("{address} is silent, giving up the link", {
           event: "link.silent",
           address: peer.address,
         });
-        this.closed(peer);
-        peer.abort();
-      } else if (now - peer.aliveAt >= ALIVE_EVERY_MS) {
-        peer.aliveAt = now;
+        this.closed(connection);
+        connection.abort();
+      } else if (now - connection.aliveAt >= ALIVE_EVERY_MS) {
+        connection.aliveAt = now;
         writeAlive(peer.out);
       }
     }
-    for (const link of this.#expiring) {
-      if (now > link.deadline) {
-        this.closed(link);
-        link.abort();
-      }
+    for (const [connection, deadline] of this.#deadlines) {
+      if (now <= deadline) continue;
+      this.closed(connection);
+      connection.abort();
     }
     this.#lookNow = true;
     this.#states.look();
@@ -161,8 +200,8 @@ export class Mesh {
       this.#presence.forget(server);
     }
     for (const server of this.#topology.routes().keys()) {
-      const link = this.nextHop(server);
-      if (link) this.#presence.askIfUnknown(link, server);
+      const next = this.nextHop(server);
+      if (next) this.#presence.askIfUnknown(next, server);
     }
     this.#routeLog.tick();
     this.discovery.tick();
@@ -173,8 +212,8 @@ export class Mesh {
     this.#states.look();
   }
 
-  /** The turn ends: what changed about links is told, and what follows from that for the ways. */
-  turn(): void {
+  /** Announces what changed about links, and reports the changes of routes that follow from it. */
+  flush(): void {
     this.#states.tell();
     const { now } = this.#context;
     if (!this.#lookNow && now - this.#lookedAt < LOOK_EVERY_MS) return;
@@ -204,21 +243,22 @@ export class Mesh {
   }
 
   /** A frame of types 2/3, 8 or 9, or the answer to a probe, came in. */
-  received(link: Connection, frame: Frame): void {
-    switch (frame.type) {
-      case FrameType.InformationResponse:
-        return this.#capabilities(link, frame);
-      case FrameType.Registration:
-        return this.#registered(link, frame);
-      case FrameType.Presence:
-        return this.#presence.received(link, frame);
-      case FrameType.LinkState:
+  received(connection: Connection, frame: Frame): void {
+    const { party } = connection;
+    if (frame.type === FrameType.InformationResponse) {
+      return this.#capabilities(connection, frame);
+    }
+    if (frame.type === FrameType.Registration) return this.#registered(connection, frame);
+    if (party instanceof Peer) {
+      if (frame.type === FrameType.Presence) return this.#presence.received(party, frame);
+      if (frame.type === FrameType.LinkState) {
         if (frame.subtype === LinkStateKind.Alive) return;
         if (frame.subtype === LinkStateKind.Links) {
-          const state = this.#states.received(link, frame);
+          const state = this.#states.received(party, frame);
           if (state) this.discovery.learn(state.address, state.server);
           return;
         }
+      }
     }
     throw new NetlabError(
       ErrorCode.UnknownType,
@@ -226,35 +266,38 @@ export class Mesh {
     );
   }
 
-  /** A link has ended. */
-  closed(link: Connection): void {
-    if (this.#expiring.delete(link) && link.role === "probe") this.discovery.failed(link.dialled!);
-    if (this.#peers.get(link.server) !== link) return;
-    this.#peers.delete(link.server);
+  /** A connection has ended. */
+  closed(connection: Connection): void {
+    const { party } = connection;
+    if (this.#deadlines.delete(connection) && party instanceof Probe) {
+      this.discovery.failed(party.label);
+    }
+    if (!(party instanceof Peer) || this.#peers.get(party.server) !== party) return;
+    this.#peers.delete(party.server);
     this.#lookNow = true;
     this.#states.look();
-    this.discovery.unlinked(link.server);
+    this.discovery.unlinked(party.server);
     this.#context.logger.info("lost the link to {address}", {
       event: "link.down",
-      address: link.address,
+      address: party.address,
     });
   }
 
   /** Ends all links. */
   close(): void {
-    for (const peer of this.#peers.values()) peer.close();
-    for (const link of this.#expiring) link.abort();
+    for (const { connection } of this.#peers.values()) connection.close();
+    for (const connection of this.#deadlines.keys()) connection.abort();
   }
 
   #probe(address: string): void {
     const context = this.#context;
     context.host.dial(address, {
-      connected: (port: Transport) => {
-        const link = new Connection(port, hostOf(address), address, context.now);
-        link.role = "probe";
-        this.#expire(link);
-        writeInformationRequest(port.out, Information.Capabilities);
-        return link;
+      connected: (transport: Transport) => {
+        const connection = new Connection(transport, hostOf(address), address, context.now);
+        connection.party = new Probe(address);
+        this.#setDeadline(connection);
+        writeInformationRequest(connection.out, Information.Capabilities);
+        return connection;
       },
       failed: (reason: string) => {
         context.logger.debug("dialled in vain: {reason}", { address, reason });
@@ -263,79 +306,83 @@ export class Mesh {
     });
   }
 
-  /** Gives a link three seconds to say what it is, or to end. */
-  #expire(link: Connection): void {
-    link.deadline = this.#context.now + PROBE_MS;
-    this.#expiring.add(link);
+  /** Gives a connection three seconds to prove useful, or to end. */
+  #setDeadline(connection: Connection): void {
+    this.#deadlines.set(connection, this.#context.now + PROBE_MS);
   }
 
-  #capabilities(link: Connection, frame: Frame): void {
+  #capabilities(connection: Connection, frame: Frame): void {
     if (frame.subtype !== Information.Capabilities) return;
-    link.capabilities = readCapabilities(frame.payload);
-    link.readsBatches = link.capabilities.has(Capability.Batch);
-    if (link.role !== "probe") return;
-    const { capabilities } = link;
+    const { party } = connection;
+    const capabilities = readCapabilities(frame.payload);
+    if (party instanceof Peer) party.setCapabilities(capabilities);
+    if (!(party instanceof Probe)) return;
     if (capabilities.size === 0) {
-      this.#expiring.delete(link);
-      this.#events.foundLegacy(link);
+      this.#deadlines.delete(connection);
+      this.#events.foundLegacy(connection);
     } else if (capabilities.has(Capability.Peer)) {
-      writePeerRegistration(link.out, this.#registration());
+      party.capabilities = capabilities;
+      writePeerRegistration(connection.out, this.#registration());
     } else {
-      this.closed(link);
-      link.close();
+      this.closed(connection);
+      connection.close();
     }
   }
 
-  #registered(link: Connection, frame: Frame): void {
+  #registered(connection: Connection, frame: Frame): void {
     const { server, address } = readPeerRegistration(frame.payload);
-    if (link.role !== "probe" && link.role !== "stranger") {
+    const { party } = connection;
+    if (!(party instanceof Probe) && !connection.isUnregistered) {
       throw new ProtocolError(
         ErrorCode.AlreadyRegistered,
         "Cannot register as a server: this connection is registered already",
       );
     }
-    this.#expiring.delete(link);
+    this.#deadlines.delete(connection);
     // Even when it is this server itself: the end that dialled learns so where the address leads.
-    if (link.role === "stranger") writePeerRegistration(link.out, this.#registration());
+    if (connection.isUnregistered) writePeerRegistration(connection.out, this.#registration());
     if (server === this.#context.id) {
-      if (link.dialled !== undefined) this.discovery.isSelf(link.dialled);
-      link.close();
+      if (connection.dialled !== undefined) this.discovery.isSelf(connection.dialled);
+      connection.close();
       return;
     }
-    if (link.role === "stranger") writeInformationRequest(link.out, Information.Capabilities);
-    link.role = "peer";
-    link.server = server;
-    link.address = address;
+    if (connection.isUnregistered) {
+      writeInformationRequest(connection.out, Information.Capabilities);
+    }
+    const peer = new Peer(connection, server, address);
+    if (party instanceof Probe) peer.setCapabilities(party.capabilities);
+    connection.party = peer;
     this.discovery.linked(address, server);
-    if (link.dialled !== undefined) this.discovery.linked(link.dialled, server);
-    this.#up(link);
+    if (connection.dialled !== undefined) this.discovery.linked(connection.dialled, server);
+    this.#up(peer);
   }
 
   /**
    * Of two links to one server the newer stays when the same side dialled both, since the older must
-   * be dead; else the one that the server with the lower id dialled. Both ends decide alike. The one
-   * that goes is only half closed: what is under way on it still counts.
+   * be dead; else the one that the server with the lower id dialled. Both ends decide alike. The other
+   * link is only half closed: what is in flight on it still counts.
    */
-  #up(link: Connection): void {
-    const other = this.#peers.get(link.server);
+  #up(peer: Peer): void {
+    const other = this.#peers.get(peer.server);
     if (other) {
-      const iDial = this.#context.id < link.server;
-      const sameSide = (other.dialled === undefined) === (link.dialled === undefined);
-      const goes = sameSide || (link.dialled !== undefined) === iDial ? other : link;
-      if (goes === other) this.#peers.set(link.server, link);
-      this.#replaced ||= goes === other;
+      const iDial = this.#context.id < peer.server;
+      const { dialled } = peer.connection;
+      const sameSide = (other.connection.dialled === undefined) === (dialled === undefined);
+      const loser = sameSide || (dialled !== undefined) === iDial ? other : peer;
+      if (loser === other) this.#peers.set(peer.server, peer);
+      this.#replaced ||= loser === other;
       this.#lookNow = true;
-      this.#expire(goes);
-      goes.end();
-      if (goes === link) return;
+      this.#setDeadline(loser.connection);
+      loser.connection.end();
+      if (loser === peer) return;
     } else {
-      this.#peers.set(link.server, link);
+      this.#peers.set(peer.server, peer);
       this.#lookNow = true;
-      this.#context.logger.info("linked to {address}", { event: "link.up", address: link.address });
+      this.#context.logger.info("linked to {address}", { event: "link.up", address: peer.address });
       this.#states.look();
     }
-    this.#states.greet(link);
-    this.#presence.sendDigest(link);
+    this.#states.greet(peer);
+    this.#presence.sendDigest(peer);
   }
 
   #registration(): { server: string; address: string } {

@@ -21,7 +21,7 @@ import {
 } from "@netlab/protocol/codec";
 import type { Directory } from "./directory.ts";
 import type { Context } from "../host.ts";
-import type { Connection } from "../connection.ts";
+import type { Peer } from "./peer.ts";
 
 /** How long to wait for a snapshot before it is asked for again: milliseconds. */
 const GAP_MS = 500;
@@ -30,7 +30,7 @@ const GAP_MS = 500;
 export class Presence {
   readonly #context: Context;
   readonly #directory: Directory;
-  readonly #peers: ReadonlyMap<string, Connection>;
+  readonly #peers: ReadonlyMap<string, Peer>;
   readonly #usersChanged: (users: Iterable<UserRecord>) => void;
   readonly #gapsAskedAt = new Map<string, number>();
 
@@ -38,7 +38,7 @@ export class Presence {
   constructor(
     context: Context,
     directory: Directory,
-    peers: ReadonlyMap<string, Connection>,
+    peers: ReadonlyMap<string, Peer>,
     usersChanged: (users: Iterable<UserRecord>) => void,
   ) {
     this.#context = context;
@@ -53,29 +53,29 @@ export class Presence {
   }
 
   /** Tells the other side which versions are known here, so that it sends what is newer. */
-  sendDigest(link: Connection): void {
+  sendDigest(peer: Peer): void {
     const versions = this.#directory.versions().slice(0, MAX_VERSIONS_PER_FRAME);
-    writePresenceDigest(link.out, versions);
+    writePresenceDigest(peer.out, versions);
   }
 
   /** A frame of type 8 came in. */
-  received(link: Connection, frame: Frame): void {
+  received(peer: Peer, frame: Frame): void {
     switch (frame.subtype) {
       case PresenceKind.Digest:
-        return this.#sendNewer(link, readPresenceDigest(frame.payload));
+        return this.#sendNewer(peer, readPresenceDigest(frame.payload));
       case PresenceKind.Changes: {
         const changes = readPresenceChanges(frame.payload);
         const merge = this.#directory.applyChanges(changes);
-        if (merge === "gap") this.#askAfterGap(link, changes.server);
+        if (merge === "gap") this.#askAfterGap(peer, changes.server);
         if (merge !== "applied") return;
-        this.#toPeers((peer) => writePresenceChanges(peer.out, changes), link);
+        this.#toPeers((peer) => writePresenceChanges(peer.out, changes), peer);
         return this.#usersChanged(changes.changes);
       }
       case PresenceKind.Snapshot: {
         const snapshot = readPresenceSnapshot(frame.payload);
         if (this.#directory.applySnapshot(snapshot) !== "applied") return;
         this.#gapsAskedAt.delete(snapshot.server);
-        this.#toPeers((peer) => this.#sendSnapshot(peer, snapshot.server), link);
+        this.#toPeers((peer) => this.#sendSnapshot(peer, snapshot.server), peer);
         return this.#usersChanged(this.#directory.users(snapshot.server));
       }
     }
@@ -85,8 +85,8 @@ export class Presence {
    * Asks for the users of a server within reach if they were forgotten here, or were not told of: nobody
    * sends what did not change.
    */
-  askIfUnknown(link: Connection, server: string): void {
-    if (this.#directory.version(server) < 0) this.#askAfterGap(link, server);
+  askIfUnknown(peer: Peer, server: string): void {
+    if (this.#directory.version(server) < 0) this.#askAfterGap(peer, server);
   }
 
   /** A server has been out of reach for so long that its users are forgotten. */
@@ -96,31 +96,31 @@ export class Presence {
   }
 
   /** Asks for what is missing before a change, unless the answer is under way already. */
-  #askAfterGap(link: Connection, server: string): void {
+  #askAfterGap(peer: Peer, server: string): void {
     const now = this.#context.now;
     if (now - (this.#gapsAskedAt.get(server) ?? -Infinity) < GAP_MS) return;
     this.#gapsAskedAt.set(server, now);
-    this.sendDigest(link);
+    this.sendDigest(peer);
   }
 
   /**
    * Sends what the other server lacks: it said which versions it has. Also of servers out of reach:
    * when they come back unchanged, nobody tells it.
    */
-  #sendNewer(link: Connection, versions: readonly PresenceVersion[]): void {
+  #sendNewer(peer: Peer, versions: readonly PresenceVersion[]): void {
     const theirs = new Map(versions.map(({ server, version }) => [server, version]));
     for (const { server, version } of this.#directory.versions()) {
-      if (version > (theirs.get(server) ?? -1)) this.#sendSnapshot(link, server);
+      if (version > (theirs.get(server) ?? -1)) this.#sendSnapshot(peer, server);
     }
   }
 
-  #sendSnapshot(link: Connection, server: string): void {
+  #sendSnapshot(peer: Peer, server: string): void {
     for (const part of this.#directory.snapshot(server)) {
-      writePresenceSnapshot(link.out, part);
+      writePresenceSnapshot(peer.out, part);
     }
   }
 
-  #toPeers(write: (peer: Connection) => void, except?: Connection): void {
+  #toPeers(write: (peer: Peer) => void, except?: Peer): void {
     for (const peer of this.#peers.values()) if (peer !== except) write(peer);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The hot path for batches, as the fast lane is for single messages: from the buffer in which they were
- * read to the buffer from which they are written, when all is in order in every respect. At the first
- * frame for which it is not, it stops, and the relay decides about that one: so nothing here says no.
+ * The fast path for batches: it copies them from the buffer in which they were read to the buffer from
+ * which they are written. It takes only batches about which nothing is unusual. At the first other frame
+ * it stops, and the router decides about that one. A differential test compares the two.
  *
  * @module
  */
@@ -9,81 +9,86 @@ import { BatchFields, FrameType, HEADER_BYTES, MessageKind } from "@netlab/proto
 import type { Connection } from "../connection.ts";
 import { MAX_HOPS } from "../mesh/mesh.ts";
 import type { NameTable } from "../dedup/name_table.ts";
-import { PAUSE_BYTES } from "./router.ts";
+import { PAUSE_BYTES } from "../back_pressure.ts";
+import { Peer } from "../mesh/peer.ts";
 import type { SeenMessages } from "../dedup/seen_messages.ts";
+import { User } from "../users/user.ts";
 
-/** Passes on runs of batches. */
+/** Routes runs of batches. */
 export class BatchFastPath {
-  readonly #routes: NameTable<Connection>;
+  readonly #routes: NameTable<User | Peer>;
   readonly #seen: SeenMessages;
-  /** The batch at hand. */
+  /** The current batch. */
   readonly #fields = new BatchFields();
 
-  /** A lane for recipients that stand in `routes`: a user of this server, or the link toward theirs. */
-  constructor(routes: NameTable<Connection>, seen: SeenMessages) {
+  /** A fast path to the recipients in `routes`: users of this server, and next hops to others. */
+  constructor(routes: NameTable<User | Peer>, seen: SeenMessages) {
     this.#routes = routes;
     this.#seen = seen;
   }
 
   /**
-   * Passes on the batches that `link` sent and that lie in `bytes` from `start` on, as far as all is in
-   * order. Writes into what it passes on. Returns where the first frame begins that it left.
+   * Routes the batches from `from` that lie in `bytes` between `start` and `end`, up to the first one about
+   * which something is unusual. Writes hop counts into the frames.
+   *
+   * @returns Where the first frame begins that it did not take.
    */
-  run(connection: Connection, bytes: Uint8Array, start: number, end: number): number {
-    if (!connection.isUser && connection.role !== "peer") return start;
+  run(from: Connection, bytes: Uint8Array, start: number, end: number): number {
+    const sender = from.party;
+    if (!(sender instanceof User || sender instanceof Peer)) return start;
     let at = start;
-    // A row of batches that go the same way is copied as one.
-    let from = start;
-    let to: Connection | undefined;
+    // Batches in a row that go to the same place are copied together, from `first` on.
+    let first = start;
+    let to: User | Peer | undefined;
     for (let next; (next = endOfBatch(bytes, at, end)) > 0; at = next) {
-      const way = this.#find(connection, bytes, at, next);
-      if (way !== to) {
-        if (to) to.out.copy(this.#fields.view, from, at);
-        to = way;
-        from = at;
+      const found = this.#find(sender, bytes, at, next);
+      if (found !== to) {
+        if (to) to.out.copy(this.#fields.view, first, at);
+        to = found;
+        first = at;
       }
-      // Whoever writes more is held up by the relay.
-      if (!to || to.out.length + at - from > PAUSE_BYTES) break;
-      if (!this.#take(connection, to, at)) break;
+      // Beyond this, the router pauses the sender.
+      if (!to || to.out.length + at - first > PAUSE_BYTES) break;
+      if (!this.#take(sender, to, at)) break;
     }
-    if (to && at > from) to.out.copy(this.#fields.view, from, at);
+    if (to && at > first) to.out.copy(this.#fields.view, first, at);
     return at;
   }
 
-  /** Finds out where the batch from `start` to `end` goes whole; `undefined` when it does not. */
+  /** Finds where the batch from `start` to `end` goes whole; `undefined` when it does not. */
   #find(
-    connection: Connection,
+    from: User | Peer,
     bytes: Uint8Array,
     start: number,
     end: number,
-  ): Connection | undefined {
+  ): User | Peer | undefined {
     const fields = this.#fields;
     if (!fields.find(bytes, start + HEADER_BYTES, end)) return undefined;
-    // Nobody is impersonated: the sender is the user of the connection. Another server has looked.
-    if (connection.isUser && !connection.isCalled(bytes, fields.sender, fields.senderEnd)) {
+    // A user sends in its own name. The names in a peer's messages were checked by the sender's server.
+    if (from instanceof User && !from.hasName(bytes, fields.sender, fields.senderEnd)) {
       return undefined;
     }
     const to = this.#routes.find(bytes, fields.recipient, fields.recipientEnd);
-    return to?.readsBatches && (to.isUser || to.role === "peer") ? to : undefined;
+    return to?.readsBatches ? to : undefined;
   }
 
-  /** Takes the batch at hand, whose header is at `at`; whether it may go to `to`. */
-  #take(connection: Connection, to: Connection, at: number): boolean {
+  /** Takes the current batch, whose header is at `at`. Returns whether it may go to `to`. */
+  #take(from: User | Peer, to: User | Peer, at: number): boolean {
     const { view } = this.#fields;
-    if (to.isUser) {
+    if (to instanceof User) {
       if (!this.#seen.addBatch(this.#fields)) return false;
       view.setUint16(at + 4, 0);
       return true;
     }
-    const hops = connection.isUser ? 1 : view.getUint16(at + 4) + 1;
-    // Never back where it came from.
-    if (to === connection || hops > MAX_HOPS) return false;
+    const hops = from instanceof User ? 1 : view.getUint16(at + 4) + 1;
+    // Split horizon, and the hop limit.
+    if (to === from || hops > MAX_HOPS) return false;
     view.setUint16(at + 4, hops);
     return true;
   }
 }
 
-/** Where the batch ends that begins at `at`; 0 when none does, or not all of it is there. */
+/** Where the batch at `at` ends; 0 when there is no batch, or not all of it. */
 function endOfBatch(bytes: Uint8Array, at: number, end: number): number {
   if (end - at < HEADER_BYTES) return 0;
   if (bytes[at] !== FrameType.Message || bytes[at + 1] !== MessageKind.Batch) return 0;

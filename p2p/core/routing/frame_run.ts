@@ -1,6 +1,6 @@
 /**
- * Frames that lie ready one behind the other, copied to a connection in one piece. Owns the piece; knows
- * nothing of what is in it.
+ * Copies whole frames that lie next to each other to a connection in one piece. Does not know what is in
+ * the frames.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface WholeFrame {
   readonly end: number;
 }
 
-/** Frames for one connection; {@linkcode FrameRuns.flush} writes those that were added. */
+/** Frames for one connection. {@linkcode FrameRuns.flush} writes those that were added. */
 export class FrameRuns {
   readonly #out: FrameWriter;
   #bytes: Uint8Array | undefined;
@@ -28,7 +28,7 @@ export class FrameRuns {
     this.#out = out;
   }
 
-  /** One more frame. */
+  /** Adds a frame. */
   add({ bytes, start, end }: WholeFrame): void {
     if (bytes !== this.#bytes || start !== this.#end) {
       this.flush();
@@ -38,7 +38,7 @@ export class FrameRuns {
     this.#end = end;
   }
 
-  /** Writes what was added. */
+  /** Writes the frames that were added. */
   flush(): void {
     if (this.#bytes) this.#out.raw(this.#bytes, this.#start, this.#end);
     this.#bytes = undefined;

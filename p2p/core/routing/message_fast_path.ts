@@ -1,9 +1,9 @@
 /**
- * The hot path: messages that nobody keeps, from a user or a server to one that is known, taken straight
- * from the buffer in which they were read to the buffer from which they are written. It takes only what
- * is in order in every respect; at the first frame that is not, it stops, and the relay decides about
- * that one, with the same outcome where both could. So nothing here says no, and whoever reads for the
- * rules reads `router.ts`. What each step costs stands in `docs/performance.md`.
+ * The fast path for single ephemeral messages: it copies them from the buffer in which they were read to
+ * the buffer from which they are written. It takes only messages about which nothing is unusual. At the
+ * first other frame it stops, and the router decides about that one. Both come to the same result for
+ * every message: a differential test holds them to it. The rules are in `router.ts`; nothing is refused
+ * here. `docs/performance.md` says what each step costs.
  *
  * @module
  */
@@ -22,104 +22,109 @@ import { numberInText, STREAM_TEXT_BYTES } from "../dedup/sequence_ids.ts";
 import type { Connection } from "../connection.ts";
 import { MAX_HOPS } from "../mesh/mesh.ts";
 import type { NameTable } from "../dedup/name_table.ts";
-import { PAUSE_BYTES } from "./router.ts";
+import { PAUSE_BYTES } from "../back_pressure.ts";
+import { Peer } from "../mesh/peer.ts";
 import type { SeenMessages } from "../dedup/seen_messages.ts";
+import { User } from "../users/user.ts";
 
 /** The first two bytes of a frame of type 3/0. */
-const PLAIN = 0x0300;
-/** Where the NUL behind the id stands in a frame, and the names behind that. */
+const EPHEMERAL = 0x0300;
+/** Where the NUL after the id is in a frame. The names follow. */
 const NAMES_AT = HEADER_BYTES + UUID_TEXT_BYTES;
 /** The shortest frame that can be a message: a header, an id, three NULs, and two names of one byte. */
 const MIN_BYTES = NAMES_AT + 5;
-/** A name of 255 bytes and `": "`, and what is copied with it for the sake of whole words. */
+/** A name of 255 bytes, `": "`, and room to copy whole words. */
 const PREFIX_BYTES = 264;
-/** Behind a sender's name, in front of a text. */
+/** What comes between a sender's name and a text. */
 const COLON_AND_SPACE = 0x3a20;
 /** Two names of 255 bytes, and three NULs. */
 const NAMES_BYTES = 2 * MAX_NAME_BYTES + 3;
-/** Messages that go through each step together, at most. */
+/** How many messages go through each step together. */
 const MAX_BATCH = 64;
 
-/** Passes on runs of messages. */
+/** Routes runs of single messages. */
 export class MessageFastPath {
-  readonly #routes: NameTable<Connection>;
+  readonly #routes: NameTable<User | Peer>;
   readonly #seen: SeenMessages;
-  /** The sender's name and `": "`, for who reads text. */
+  /** The sender's name and `": "`, for users who read text. */
   readonly #prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
   #prefixBytes = 0;
   /**
-   * Both names of the message at hand, with the three NULs around them. Those behind it are compared with
-   * this and not with where it stood: what is passed on in place is written there.
+   * Both names of the current message, with the three NULs around them. The messages after it are compared
+   * with this copy, because the buffer that was read may be written to.
    */
   readonly #names = new DataView(new ArrayBuffer(NAMES_BYTES));
   #namesBytes = 0;
-  /** From where on frames are still to be copied. */
+  /** Where the frames begin that are still to be copied. */
   #from = 0;
-  /** The id at hand: four numbers. */
+  /** The current id: four numbers. */
   readonly #id = new Int32Array(4);
-  /** Where the messages begin that go together, and where the last one ends. */
+  /** Where the messages begin that go through a step together, and where the last one ends. */
   readonly #starts = new Int32Array(MAX_BATCH + 1);
   /** Their ids, four numbers each. */
   readonly #ids = new Int32Array(4 * MAX_BATCH);
 
-  /** A lane for recipients that stand in `routes`: a user of this server, or the link toward theirs. */
-  constructor(routes: NameTable<Connection>, seen: SeenMessages) {
+  /** A fast path to the recipients in `routes`: users of this server, and next hops to others. */
+  constructor(routes: NameTable<User | Peer>, seen: SeenMessages) {
     this.#routes = routes;
     this.#seen = seen;
   }
 
   /**
-   * Passes on the messages that `link` sent and that lie in `bytes` from `start` on, as far as all is in
-   * order. Writes into what it passes on. Returns where the first begins that it left.
+   * Routes the messages from `from` that lie in `bytes` between `start` and `end`, up to the first one about
+   * which something is unusual. Writes hop counts into the frames.
+   *
+   * @returns Where the first frame begins that it did not take.
    */
-  run(connection: Connection, bytes: Uint8Array, start: number, end: number): number {
-    if (end - start < MIN_BYTES || bytes[start] !== PLAIN >> 8 || bytes[start + 1] !== 0) {
+  run(from: Connection, bytes: Uint8Array, start: number, end: number): number {
+    if (end - start < MIN_BYTES || bytes[start] !== EPHEMERAL >> 8 || bytes[start + 1] !== 0) {
       return start;
     }
-    if (!connection.isUser && connection.role !== "peer") return start;
+    const sender = from.party;
+    if (!(sender instanceof User || sender instanceof Peer)) return start;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = start;
     for (;;) {
-      const to = this.#find(connection, bytes, view, at, end);
+      const to = this.#find(sender, bytes, view, at, end);
       if (to === undefined) return at;
-      const next = to.role === "peer"
-        ? this.#relay(connection, to, bytes, view, at, end)
+      const next = to instanceof Peer
+        ? this.#forward(sender, to, bytes, view, at, end)
         : this.#deliver(to, bytes, view, at, end);
       if (next === at) return at;
       at = next;
     }
   }
 
-  /** Finds out where the message at `start` goes; `undefined` when its names are not in order. */
+  /** Finds where the message at `start` goes; `undefined` when something about its names is unusual. */
   #find(
-    connection: Connection,
+    from: User | Peer,
     bytes: Uint8Array,
     view: DataView,
     start: number,
     end: number,
-  ): Connection | undefined {
+  ): User | Peer | undefined {
     if (end - start < MIN_BYTES) return undefined;
     const sender = start + NAMES_AT + 1;
     let nul = sender;
-    if (connection.isUser) {
-      // Nobody is impersonated: the sender is the user of the connection.
-      const { nameBytes } = connection;
+    if (from instanceof User) {
+      // A user sends in its own name.
+      const { nameBytes } = from;
       nul += nameBytes.length;
       if (nul >= end || bytes[nul] !== 0) return undefined;
       for (let i = 0; i < nameBytes.length; i++) {
         if (bytes[sender + i] !== nameBytes[i]) return undefined;
       }
     } else {
-      // The server that it comes from has looked.
+      // The sender's server has checked the name.
       const last = Math.min(end, sender + MAX_NAME_BYTES + 1);
       while (nul < last && bytes[nul] !== 0) nul++;
       if (nul === last) return undefined;
     }
     const to = this.#routes.findBeforeNul(bytes, nul + 1, end);
-    if (to === undefined || !(to.isUser || to.role === "peer")) return undefined;
+    if (to === undefined) return undefined;
     this.#namesBytes = this.#routes.nul + 1 - (start + NAMES_AT);
     copyFew(view, start + NAMES_AT, start + NAMES_AT + this.#namesBytes, this.#names);
-    if (to.role === "bare") {
+    if (to instanceof User && to.readsText) {
       copyFew(view, sender, nul, this.#prefix);
       this.#prefix.setUint16(nul - sender, COLON_AND_SPACE);
       this.#prefixBytes = nul - sender + 2;
@@ -128,11 +133,11 @@ export class MessageFastPath {
   }
 
   /**
-   * Where the message ends that begins at `at`, when it is whole, has the names at hand, and has a text
-   * that is one; else 0. Its id is not looked at.
+   * Where the message at `at` ends, when it is complete, has the current names and its text is UTF-8;
+   * otherwise 0. Its id is not checked.
    */
   #next(bytes: Uint8Array, view: DataView, at: number, end: number): number {
-    if (end - at < MIN_BYTES || view.getUint16(at) !== PLAIN) return 0;
+    if (end - at < MIN_BYTES || view.getUint16(at) !== EPHEMERAL) return 0;
     const next = at + HEADER_BYTES + view.getUint16(at + 2);
     const text = at + NAMES_AT + this.#namesBytes;
     if (next > end || text > next) return 0;
@@ -140,24 +145,24 @@ export class MessageFastPath {
     return isAscii(view, text, next) || isUtf8(bytes, text, next) ? next : 0;
   }
 
-  /** Passes a row of messages on to another server. Returns where it ends. */
-  #relay(
-    connection: Connection,
-    to: Connection,
+  /** Forwards a row of messages to another server. Returns where it ends. */
+  #forward(
+    from: User | Peer,
+    to: Peer,
     bytes: Uint8Array,
     view: DataView,
     start: number,
     end: number,
   ): number {
-    // Never back where it came from.
-    if (to === connection) return start;
+    // Split horizon.
+    if (to === from) return start;
     const { out } = to;
     const limit = start + PAUSE_BYTES - out.length;
     let at = start;
     while (at <= limit) {
       const next = this.#next(bytes, view, at, end);
       if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, this.#id)) break;
-      const hops = connection.isUser ? 1 : view.getUint16(at + 4) + 1;
+      const hops = from instanceof User ? 1 : view.getUint16(at + 4) + 1;
       if (hops > MAX_HOPS) break;
       view.setUint16(at + 4, hops);
       at = next;
@@ -167,10 +172,10 @@ export class MessageFastPath {
   }
 
   /** Delivers a row of messages to a user of this server. Returns where it ends. */
-  #deliver(to: Connection, bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  #deliver(to: User, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const { out } = to;
     const id = this.#id;
-    // Whoever writes more is held up by the relay.
+    // Beyond this, the router pauses the sender.
     const limit = start + PAUSE_BYTES - out.length;
     const last = Math.min(end, limit);
     let at = start;
@@ -179,22 +184,22 @@ export class MessageFastPath {
       const next = this.#next(bytes, view, at, end);
       if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, id)) break;
       at = isSequenceId(id, 0)
-        ? this.#count(to, bytes, view, at, next, last)
+        ? this.#inSequence(to, bytes, view, at, next, last)
         : this.#lookUp(to, bytes, view, at, Math.max(next, last));
     }
-    if (to.role === "session" && at > this.#from) out.copy(view, this.#from, at);
+    if (!to.readsText && at > this.#from) out.copy(view, this.#from, at);
     return at;
   }
 
-  // In the loops of `#count` and `#gather` stands again what `#next` does: with one call less, the compiler
-  // makes one piece of all that they call.
+  // The loops of `#inSequence` and `#gather` repeat what `#next` does: with one call less, the compiler
+  // inlines all that they call.
 
   /**
-   * Delivers the message from `start` to `next`, whose id has been read and is counted, and those behind
-   * it that are of the same stream, as long as they come in turn. Returns where that ends.
+   * Delivers the message from `start` to `next`, whose id has been read and is a sequence id, and the
+   * messages of the same stream after it. Returns where they end.
    */
-  #count(
-    to: Connection,
+  #inSequence(
+    to: User,
     bytes: Uint8Array,
     view: DataView,
     start: number,
@@ -205,9 +210,9 @@ export class MessageFastPath {
     const stream = seen.streams.get(this.#id, 0, bytes, start + NAMES_AT + 1, next)!;
     const names = this.#names;
     const namesBytes = this.#namesBytes;
-    const isFramed = to.role === "session";
+    const isFramed = !to.readsText;
     const starts = this.#starts;
-    // Who reads text gets those from the first of `starts` on.
+    // The messages from the first of `starts` on are written as text.
     starts[0] = start;
     let waiting = 1;
     view.setUint16(start + 4, 0);
@@ -216,13 +221,13 @@ export class MessageFastPath {
       starts[0] = next;
       waiting = 0;
     }
-    // How the ids of the stream begin, in text.
+    // The first characters of the ids of this stream.
     const t0 = view.getInt32(start + HEADER_BYTES);
     const t1 = view.getInt32(start + HEADER_BYTES + 4);
     const t2 = view.getInt32(start + HEADER_BYTES + 8);
     const t3 = view.getInt32(start + HEADER_BYTES + STREAM_TEXT_BYTES - 4);
     let at = next;
-    for (; end - at >= MIN_BYTES && view.getUint16(at) === PLAIN; at = next) {
+    for (; end - at >= MIN_BYTES && view.getUint16(at) === EPHEMERAL; at = next) {
       next = at + HEADER_BYTES + view.getUint16(at + 2);
       const text = at + NAMES_AT + namesBytes;
       if (next > end || text > next) break;
@@ -252,14 +257,14 @@ export class MessageFastPath {
   }
 
   /**
-   * Delivers the message at `start`, whose id is looked up as a whole, and those behind it for which that
-   * holds as well. Returns where that ends.
+   * Delivers the message at `start`, whose id is no sequence id and is looked up as a whole, and the
+   * messages after it for which that holds as well. Returns where they end.
    */
-  #lookUp(to: Connection, bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  #lookUp(to: User, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const { table } = this.#seen;
     const starts = this.#starts;
     const ids = this.#ids;
-    const isFramed = to.role === "session";
+    const isFramed = !to.readsText;
     let at = start;
     for (;;) {
       const found = this.#gather(bytes, view, at, end);
@@ -267,7 +272,7 @@ export class MessageFastPath {
       table.prepare(ids, 0, count);
       for (let first = 0; first < count;) {
         const known = table.addPrepared(first, count);
-        if (isFramed) this.#arrived(view, first, known);
+        if (isFramed) this.#clearHops(view, first, known);
         else this.#writeText(to, view, first, known);
         if (isFramed && known < count) this.#leaveOut(to, view, starts[known]!, starts[known + 1]!);
         first = known + 1;
@@ -278,8 +283,8 @@ export class MessageFastPath {
   }
 
   /**
-   * Finds out where messages begin, from `start` on, that have the names at hand and whose ids are looked up
-   * as a whole. Returns how many, at most {@linkcode MAX_BATCH}; of their ids no more is looked at.
+   * Finds the messages from `start` on that have the current names and no sequence ids, and where they
+   * begin. Returns how many there are, at most {@linkcode MAX_BATCH}.
    */
   #gather(bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const starts = this.#starts;
@@ -287,7 +292,7 @@ export class MessageFastPath {
     const namesBytes = this.#namesBytes;
     let count = 0;
     let at = start;
-    while (count < MAX_BATCH && end - at >= MIN_BYTES && view.getUint16(at) === PLAIN) {
+    while (count < MAX_BATCH && end - at >= MIN_BYTES && view.getUint16(at) === EPHEMERAL) {
       const next = at + HEADER_BYTES + view.getUint16(at + 2);
       const text = at + NAMES_AT + namesBytes;
       if (next > end || text > next) break;
@@ -301,29 +306,29 @@ export class MessageFastPath {
     return count;
   }
 
-  /** Marks frames at hand, from number `first` to before `last`, as having come over no server. */
-  #arrived(view: DataView, first: number, last: number): void {
+  /** Clears the hop counts of the frames from number `first` to before `last`. */
+  #clearHops(view: DataView, first: number, last: number): void {
     const starts = this.#starts;
     for (let i = first; i < last; i++) view.setUint16(starts[i]! + 4, 0);
   }
 
-  /** Leaves out the message from `start` to `end`. Frames in a row are copied together, later. */
-  #leaveOut(to: Connection, view: DataView, start: number, end: number): void {
+  /** Leaves out the message from `start` to `end`. The frames before it are copied together. */
+  #leaveOut(to: User, view: DataView, start: number, end: number): void {
     if (start > this.#from) to.out.copy(view, this.#from, start);
     this.#from = end;
   }
 
-  /** Writes messages that begin at `starts`, from number `first` to before `last`, for who reads text. */
-  #writeText(to: Connection, view: DataView, first: number, last: number): void {
+  /** Writes the messages from number `first` to before `last` of `starts` as text. */
+  #writeText(to: User, view: DataView, first: number, last: number): void {
     const skip = NAMES_AT + this.#namesBytes;
     to.out.joinRow(this.#prefix, this.#prefixBytes, view, this.#starts, first, last, skip);
   }
 }
 
-/** Whether the names stand at `at`, whose `length` bytes `names` begins with; 4 at least. */
+/** Whether the first `length` bytes of `names`, 4 at least, are at `at` as well. */
 function isSame(names: DataView, view: DataView, at: number, length: number): boolean {
-  // Three words of 8 bytes, one over the other where there are fewer bytes.
-  if (length < 8 || length > 24) return isSameToo(names, view, at, length);
+  // Three words of 8 bytes, which overlap where there are fewer bytes.
+  if (length < 8 || length > 24) return isSameOfAnyLength(names, view, at, length);
   const last = length - 8;
   const middle = last >>> 1;
   const differ = (names.getBigInt64(0, true) ^ view.getBigInt64(at, true)) |
@@ -332,8 +337,8 @@ function isSame(names: DataView, view: DataView, at: number, length: number): bo
   return BigInt.asIntN(64, differ) === 0n;
 }
 
-/** The same for very short and for long ones. */
-function isSameToo(names: DataView, view: DataView, at: number, length: number): boolean {
+/** The same for very short and for long names. */
+function isSameOfAnyLength(names: DataView, view: DataView, at: number, length: number): boolean {
   const last = length - 4;
   for (let i = 0; i < last; i += 4) {
     if (names.getInt32(i) !== view.getInt32(at + i)) return false;
@@ -341,7 +346,7 @@ function isSameToo(names: DataView, view: DataView, at: number, length: number):
   return names.getInt32(last) === view.getInt32(at + last);
 }
 
-/** Copies a few bytes to the beginning of `target`; not one more, as there may be none. */
+/** Copies a few bytes to the beginning of `target`, and not one more: there may be none. */
 function copyFew(view: DataView, start: number, end: number, target: DataView): void {
   let at = start;
   for (; at + 8 <= end; at += 8) {

@@ -1,7 +1,7 @@
 /**
- * Routes ephemeral messages: to a user of this server, to the next server, to legacy servers, or back to
- * the sender as a reason why not. Knows nothing of durable messages. Owns who may send, the hop limit, and the hold on senders whose
- * recipients do not keep up; knows nothing of how links come about.
+ * The path of an ephemeral message through a server, from top to bottom: check the sender, find the
+ * recipient, then deliver locally or forward. Duplicates are dropped where a message is delivered. Durable
+ * messages are stored first and take the same last steps. Knows nothing of how they are stored.
  *
  * @module
  */
@@ -16,297 +16,263 @@ import {
   readName,
   type Receipt,
   takeApart,
-  writeAlive,
 } from "@netlab/protocol/codec";
-import type { LegacyServers } from "../legacy/legacy_servers.ts";
-import { holdsName } from "../mesh/directory.ts";
-import type { LocalDelivery } from "./local_delivery.ts";
-import type { Context } from "../host.ts";
 import type { Connection } from "../connection.ts";
+import type { Context } from "../host.ts";
+import type { LegacyServers } from "../legacy/legacy_servers.ts";
+import type { LocalDelivery } from "./local_delivery.ts";
+import { holdsName } from "../mesh/directory.ts";
+import type { Locations } from "../mesh/locations.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import { HERE, toLegacy } from "../message_log.ts";
-import { refused } from "../receipt.ts";
 import type { NameTable } from "../dedup/name_table.ts";
+import { Peer } from "../mesh/peer.ts";
+import { refused } from "../receipt.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";
-import type { Users } from "../users/registry.ts";
-
-/** When so many bytes wait for one connection, the users who write to it are held up. */
-export const PAUSE_BYTES: number = 1024 * 1024;
-/** When so many wait, messages for it are refused: other servers' users cannot be held up. */
-export const REFUSE_BYTES: number = 8 * 1024 * 1024;
-/** How often a session that is held up gets a sign of life: milliseconds. */
-const ALIVE_EVERY_MS = 1_000;
+import { User } from "../users/user.ts";
+import type { UserRegistry } from "../users/registry.ts";
 
 /** Tells senders that a message was refused. */
 export interface RefusalSink {
-  /** Tells a user, wherever they are, with the other receipts of this turn. */
+  /** Tells a user, wherever the user is, at the next flush. */
   toUser(user: string, receipt: Receipt): void;
-  /** What was gathered goes out. */
+  /** Sends what was gathered. */
   flush(): void;
 }
 
-/** The parts of a core that the relay works with. */
+/** What a {@linkcode Router} works with. */
 export interface RouterParts {
-  /** Who is where. */
-  readonly users: Users;
+  /** This server's users. */
+  readonly users: UserRegistry;
+  /** Where all users are. */
+  readonly locations: Locations;
   /** The links to other servers. */
   readonly mesh: Mesh;
   /** The legacy servers next to this one. */
   readonly legacy: LegacyServers;
-  /** The users of this server take messages here. */
+  /** Delivers to this server's users. */
   readonly localDelivery: LocalDelivery;
-  /** Refusals go out here. */
+  /** Takes the receipts for messages that were refused. */
   readonly receipts: RefusalSink;
-  /** What is found out about recipients is remembered here, until something about them changes. */
-  readonly routes: NameTable<Connection>;
-  /** Takes frames that a batch was taken apart into, as if they had come in on that connection. */
-  readonly takeSingles: (connection: Connection, frames: Uint8Array) => void;
+  /** Remembers where messages for a name go until something about the name changes, for the fast paths. */
+  readonly routes: NameTable<User | Peer>;
+  /** Takes the single messages of a batch as if they had come in on that connection. */
+  readonly takeSingles: (from: Connection, frames: Uint8Array) => void;
 }
 
-/** Passes messages on. */
+/** Why a message was refused. */
+interface Refusal {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Routes ephemeral messages. */
 export class Router {
   readonly #context: Context;
   readonly #parts: RouterParts;
   readonly #fields = new MessageFields();
   readonly #batch = new BatchFields();
   readonly #singles = new FrameWriter();
-  /** Messages for legacy users that were passed on. */
-  readonly #spread = new SeenIds();
-  /** Links that hold others up, or did for too long. */
-  readonly #slow = new Set<Connection>();
+  /** Messages for users of legacy servers that were forwarded. */
+  readonly #forwardedToLegacy = new SeenIds();
 
-  /** A relay for the users of one server. */
+  /** A router for one server. */
   constructor(context: Context, parts: RouterParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
   /**
-   * A message came in, from a user, a server, or a legacy server.
+   * A single message came in, from a user, a server or a legacy server.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} when its sender is not the user of the
    *   connection, {@linkcode ErrorCode.NotRegistered} when the connection may not send,
-   *   {@linkcode ErrorCode.Malformed} when it is no message. It is dropped then.
+   *   {@linkcode ErrorCode.Malformed} when it is no message. The message is dropped then.
    */
-  message(connection: Connection, frame: Frame): void {
-    const { users } = this.#parts;
+  message(from: Connection, frame: Frame): void {
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
-    if (connection.isUser) checkSender(connection, fields);
-    else if (connection.role !== "peer") this.#checkStranger(connection, fields);
-    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
-    const user = users.get(recipient);
-    if (user) {
-      this.#remember(fields, user);
-      return this.#localDelivery(connection, fields, user);
-    }
-    const location = users.locate(recipient);
-    if (location && !holdsName(location.user)) {
-      const places = [...users.serversListing(recipient)];
-      // One place elsewhere is like any other user's.
-      if (places.length > 1 || places[0] === this.#context.id) {
-        return this.#toLegacy(connection, frame, fields, places);
-      }
-    }
-    const hops = hopsOf(connection, frame);
-    const next = location && this.#parts.mesh.nextHop(location.server);
-    if (!next) {
-      return this.#refuse(
-        connection,
-        fields,
-        ErrorCode.NoSuchUser,
-        `Cannot deliver to ${recipient}: nobody of that name is on the network`,
-      );
-    }
-    this.#remember(fields, next);
-    if (hops > MAX_HOPS) {
-      return this.#refuse(
-        connection,
-        fields,
-        ErrorCode.TooManyHops,
-        `Cannot deliver to ${recipient}: the message went over ${MAX_HOPS} servers without arriving`,
-      );
-    }
-    if (next === connection) {
-      return this.#refuse(
-        connection,
-        fields,
-        ErrorCode.TooManyHops,
-        `Cannot deliver to ${recipient}: the way there is changing; send it again`,
-      );
-    }
-    if (!this.#hasRoom(connection, next, fields, recipient)) return;
-    next.out.forward(frame, hops);
-    this.#context.messageLog.message(fields, next.address);
+    this.#checkSender(from, fields);
+    const refusal = this.#route(from, frame, fields);
+    if (refusal) this.#refuse(from, fields, refusal);
   }
 
   /**
-   * A batch came in, from a user or a server. Whoever reads batches gets it whole, if all is in order;
-   * otherwise it is taken apart, and each message is what decides about it. Errors as for a single
-   * message, once for all of them.
+   * A batch came in, from a user or a server. It goes on as it is when the next party reads batches and
+   * nothing about it is unusual. Otherwise each of its messages is routed for itself. Throws as
+   * {@linkcode Router.message} does, once for all messages.
    */
-  batch(connection: Connection, frame: Frame): void {
+  batch(from: Connection, frame: Frame): void {
     const fields = this.#batch.read(frame.bytes, frame.start, frame.end);
-    if (connection.isUser) checkSender(connection, fields);
-    else if (connection.role !== "peer") throw mustRegister();
-    if (this.#passWhole(connection, frame, fields)) return;
+    if (from.party instanceof User) checkSender(from.party, fields);
+    else if (!(from.party instanceof Peer)) throw mustRegister();
+    if (this.#routeWhole(from, frame, fields)) return;
     takeApart(fields, this.#singles, frame.reserved);
     const singles = this.#singles.take();
-    this.#parts.takeSingles(connection, singles);
+    this.#parts.takeSingles(from, singles);
     this.#singles.recycle(singles);
   }
 
-  #passWhole(connection: Connection, frame: Frame, fields: BatchFields): boolean {
-    const { users, localDelivery } = this.#parts;
+  /** Finds the recipient of a message, and delivers or forwards it. Returns why not, if it cannot. */
+  #route(from: Connection, frame: Frame, fields: MessageFields): Refusal | undefined {
+    const { users, locations } = this.#parts;
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
-    const to = user ?? this.#toHolder(recipient);
-    const hops = hopsOf(connection, frame);
-    if (!to?.readsBatches || (to === connection && !user) || (hops > MAX_HOPS && !user)) {
-      return false;
-    }
-    this.#remember(fields, to);
-    if (!this.#mayWrite(connection, to)) return false;
-    if (user && !localDelivery.batch(user, fields, frame)) return false;
-    if (!user) to.out.forward(frame, hops);
-    this.#context.messageLog.batch(fields, user ? HERE : to.address);
-    return true;
-  }
-
-  /** The link toward whoever holds a name at another server; `undefined` when nobody does. */
-  #toHolder(recipient: string): Connection | undefined {
-    const location = this.#parts.users.locate(recipient);
-    return location && holdsName(location.user)
-      ? this.#parts.mesh.nextHop(location.server)
-      : undefined;
-  }
-
-  /** Nothing waits on a connection any more, or it has ended: whoever it held up reads on. */
-  release(connection: Connection): void {
-    for (const held of connection.heldUp ?? []) held.letGo(this.#context.now);
-    connection.heldUp = undefined;
-    connection.overdue = false;
-    this.#slow.delete(connection);
-  }
-
-  /** Time has passed: whoever was held up for long enough goes on, and the slow one is refused. */
-  tick(): void {
-    const { now } = this.#context;
-    for (const slow of this.#slow) {
-      for (const held of slow.heldUp ?? []) {
-        if (!held.isHeldTooLong(now)) {
-          this.#showAlive(held);
-          continue;
-        }
-        held.letGo(now);
-        slow.heldUp?.delete(held);
-        slow.overdue = true;
+    if (user) return this.#deliver(from, user, { fields });
+    const location = locations.locate(recipient);
+    if (!location) return noSuchUser(recipient);
+    if (!holdsName(location.user)) {
+      const servers = [...locations.serversListing(recipient)];
+      // A user whom one other server lists is like any other user there.
+      if (servers.length > 1 || servers[0] === this.#context.id) {
+        return this.#toLegacy(from, frame, fields, servers);
       }
     }
+    return this.#forward(from, frame, fields, recipient, location.server);
   }
 
-  /** Who is not read gets no answers, and is not to take that for the server's death. */
-  #showAlive(held: Connection): void {
-    const { now } = this.#context;
-    if (!held.held || held.role !== "session" || now - held.aliveAt < ALIVE_EVERY_MS) return;
-    held.aliveAt = now;
-    writeAlive(held.out);
-  }
-
-  #remember({ bytes, recipient, recipientEnd }: MessageNames, to: Connection): void {
-    this.#parts.routes.set(bytes.subarray(recipient, recipientEnd), to);
-  }
-
-  #localDelivery(connection: Connection, fields: MessageFields, user: Connection): void {
-    if (!this.#hasRoom(connection, user, fields, user.name)) return;
-    this.#parts.localDelivery.plain(user, fields);
+  #deliver(from: Connection, user: User, message: { fields: MessageFields }): Refusal | undefined {
+    const { fields } = message;
+    this.#remember(fields, user);
+    if (this.#parts.localDelivery.deliver(user, message, from) === "congested") {
+      return congested(user.name);
+    }
     this.#context.messageLog.message(fields, HERE);
   }
 
-  /**
-   * Passes a message on for a legacy user, toward every server that knows a legacy server with that name.
-   * Whoever has it twice drops the second copy, and so do legacy servers.
-   */
-  #toLegacy(
-    connection: Connection,
+  #forward(
+    from: Connection,
     frame: Frame,
     fields: MessageFields,
-    places: readonly string[],
-  ): void {
-    const hops = hopsOf(connection, frame);
+    recipient: string,
+    server: string,
+  ): Refusal | undefined {
+    const next = this.#parts.mesh.forward(server, frame, from);
+    switch (next) {
+      case "no-route":
+        return noSuchUser(recipient);
+      case "hop-limit":
+        return {
+          code: ErrorCode.TooManyHops,
+          reason:
+            `Cannot deliver to ${recipient}: the message went over ${MAX_HOPS} servers without arriving`,
+        };
+      case "split-horizon":
+        return {
+          code: ErrorCode.TooManyHops,
+          reason: `Cannot deliver to ${recipient}: the route is changing; send it again`,
+        };
+      case "congested":
+        return congested(recipient);
+    }
+    this.#remember(fields, next);
+    this.#context.messageLog.message(fields, next.address);
+  }
+
+  /** Delivers or forwards a batch as it is. Returns whether that was possible. */
+  #routeWhole(from: Connection, frame: Frame, fields: BatchFields): boolean {
+    const { users, locations, mesh, localDelivery } = this.#parts;
+    const { messageLog } = this.#context;
+    const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
+    const user = users.get(recipient);
+    if (user) {
+      if (!user.readsBatches) return false;
+      this.#remember(fields, user);
+      if (localDelivery.deliver(user, { fields, batch: frame }, from) !== "written") return false;
+      messageLog.batch(fields, HERE);
+      return true;
+    }
+    const location = locations.locate(recipient);
+    if (!location || !holdsName(location.user)) return false;
+    if (!mesh.nextHop(location.server)?.readsBatches) return false;
+    const next = mesh.forward(location.server, frame, from);
+    if (!(next instanceof Peer)) return false;
+    this.#remember(fields, next);
+    messageLog.batch(fields, next.address);
+    return true;
+  }
+
+  /**
+   * Forwards a message for a user of legacy servers to every server next to which one of them lists the
+   * name, and sends it to those next to this server. Whoever gets it twice drops the second copy.
+   */
+  #toLegacy(
+    from: Connection,
+    frame: Frame,
+    fields: MessageFields,
+    servers: readonly string[],
+  ): undefined {
     const id = messageId(fields);
-    // Users may try again; servers that know each other would pass copies round in circles.
-    if (hops <= MAX_HOPS && (connection.isUser || !this.#spread.has(id))) {
-      this.#spread.add(id, this.#context.now);
-      const nexts = new Set(places.map((place) => this.#parts.mesh.nextHop(place)));
-      nexts.delete(connection);
-      for (const next of nexts) {
-        if (!next || !this.#mayWrite(connection, next)) continue;
-        next.out.forward(frame, hops);
+    // A user may send again. Servers that list the same name would forward copies to each other.
+    if (from.party instanceof User || !this.#forwardedToLegacy.has(id)) {
+      this.#forwardedToLegacy.add(id, this.#context.now);
+      const nextHops = new Set<Peer>();
+      for (const server of servers) {
+        const next = this.#parts.mesh.nextHop(server);
+        if (!next || nextHops.has(next)) continue;
+        nextHops.add(next);
+        if (this.#parts.mesh.forward(server, frame, from) !== next) continue;
         this.#context.messageLog.message(fields, next.address);
       }
     }
-    if (places.includes(this.#context.id)) this.#handOn(fields, places.length === 1);
-  }
-
-  /** Gives a message to the legacy servers beside this one. */
-  #handOn(fields: MessageFields, isOnlyPlace: boolean): void {
-    const { localDelivery, legacy, receipts } = this.#parts;
-    const { messageLog } = this.#context;
-    if (localDelivery.wasTaken(fields)) return;
-    const id = messageId(fields);
+    if (!servers.includes(this.#context.id)) return;
+    if (this.#parts.localDelivery.wasDelivered(fields)) return;
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const sender = senderOf(fields);
-    const message = fields.bytes.subarray(fields.id, fields.end);
-    const isNew = legacy.forward(recipient, id, message, (failure) => {
-      if (failure === undefined) return localDelivery.markSent(id, this.#context.now);
-      // Elsewhere it may have arrived.
-      if (!isOnlyPlace) return;
+    this.sendToLegacy(recipient, fields, (failure) => {
+      // Over another server the message may have arrived.
+      if (failure === undefined || servers.length > 1) return;
+      const { receipts } = this.#parts;
       const reason = `Cannot deliver to ${recipient}: ${failure}`;
       receipts.toUser(sender, refused(id, ErrorCode.NoSuchUser, reason));
       receipts.flush();
     });
-    if (isNew) messageLog.message(fields, toLegacy(legacy.addressesOf(recipient)));
   }
 
   /**
-   * Whether a message for `to` may be written. A user of this server who writes faster than `to`
-   * reads is held up for a while; when that is not enough, the message is refused.
+   * Sends a message to the legacy servers next to this one that list its recipient. A copy of one that
+   * waits there is dropped.
+   *
+   * @param done Is called when one of them has taken it, or with the reason why none did.
    */
-  #hasRoom(from: Connection, to: Connection, fields: MessageFields, recipient: string): boolean {
-    if (this.#mayWrite(from, to)) return true;
-    const reason = `Cannot deliver to ${recipient}: messages come faster than they are read`;
-    this.#refuse(from, fields, ErrorCode.RecipientBusy, reason);
-    return false;
+  sendToLegacy(
+    recipient: string,
+    fields: MessageFields,
+    done: (failure?: string) => void,
+  ): void {
+    const { legacy, localDelivery } = this.#parts;
+    const id = messageId(fields);
+    const message = fields.bytes.subarray(fields.id, fields.end);
+    const isNew = legacy.forward(recipient, id, message, (failure) => {
+      if (failure === undefined) localDelivery.markSent(id);
+      done(failure);
+    });
+    if (!isNew) return;
+    this.#context.messageLog.message(fields, toLegacy(legacy.addressesOf(recipient)));
   }
 
-  #mayWrite(from: Connection, to: Connection): boolean {
-    const waiting = to.out.length;
-    const own = from.isUser && from !== to;
-    if (waiting > PAUSE_BYTES && own && !to.overdue) {
-      from.hold(this.#context.now);
-      (to.heldUp ??= new Set()).add(from);
-      this.#slow.add(to);
-    }
-    return waiting <= (own && to.overdue ? PAUSE_BYTES : REFUSE_BYTES);
+  #remember({ bytes, recipient, recipientEnd }: MessageNames, to: User | Peer): void {
+    this.#parts.routes.set(bytes.subarray(recipient, recipientEnd), to);
   }
 
-  #refuse(connection: Connection, fields: MessageFields, code: number, reason: string): void {
-    // Whoever forwards without being registered hears nothing of it: it could not tell its sender.
-    if (connection.role === "stranger") return;
+  #refuse(from: Connection, fields: MessageFields, { code, reason }: Refusal): void {
+    // A legacy server is not told: it could not tell the sender.
+    if (from.isUnregistered) return;
     this.#context.messageLog.message(fields, `none (${reason})`);
     this.#parts.receipts.toUser(senderOf(fields), refused(messageId(fields), code, reason));
   }
 
   /**
-   * A message from a connection that did not register can only come from a legacy server,
-   * for a user of its own.
+   * A user sends in the name of its connection; the messages of a peer were checked by the server of
+   * their sender. A connection that has not registered may be a legacy server's, with a message of one of
+   * its own users.
    */
-  #checkStranger(connection: Connection, fields: MessageFields): void {
-    const { users, mesh, legacy } = this.#parts;
-    const sender = users.locate(senderOf(fields));
-    const known = mesh.discovery.hasLegacyOn(connection.remoteHost);
-    if (known && (!sender || legacy.speaksFor(sender))) return;
-    throw mustRegister();
+  #checkSender(from: Connection, fields: MessageFields): void {
+    if (from.party instanceof User) return checkSender(from.party, fields);
+    if (from.party instanceof Peer) return;
+    const { mesh, locations } = this.#parts;
+    const sender = locations.locate(senderOf(fields));
+    const mayBeLegacy = !sender || !holdsName(sender.user);
+    if (!mayBeLegacy || !mesh.discovery.hasLegacyOn(from.remoteHost)) throw mustRegister();
   }
 }
 
@@ -316,9 +282,21 @@ export type MessageNames = Pick<
   "bytes" | "sender" | "senderEnd" | "recipient" | "recipientEnd"
 >;
 
-/** How many servers will have passed a frame on that comes from there. */
-function hopsOf(connection: Connection, frame: Frame): number {
-  return connection.role === "peer" ? frame.reserved + 1 : 1;
+/**
+ * Checks that a user sends in its own name.
+ *
+ * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} otherwise.
+ */
+export function checkSender(user: User, { bytes, sender, senderEnd }: MessageNames): void {
+  if (user.hasName(bytes, sender, senderEnd)) return;
+  throw new NetlabError(
+    ErrorCode.SenderMismatch,
+    `Cannot send in another name: this connection is registered as ${user.name}`,
+  );
+}
+
+function senderOf(fields: MessageNames): string {
+  return readName(fields.bytes, fields.sender, fields.senderEnd);
 }
 
 function mustRegister(): NetlabError {
@@ -328,22 +306,16 @@ function mustRegister(): NetlabError {
   );
 }
 
-function senderOf(fields: MessageNames): string {
-  return readName(fields.bytes, fields.sender, fields.senderEnd);
+function noSuchUser(recipient: string): Refusal {
+  return {
+    code: ErrorCode.NoSuchUser,
+    reason: `Cannot deliver to ${recipient}: nobody of that name is on the network`,
+  };
 }
 
-/**
- * A user may send only in the name that its connection registered.
- *
- * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} otherwise.
- */
-export function checkSender(
-  connection: Connection,
-  { bytes, sender, senderEnd }: MessageNames,
-): void {
-  if (connection.isCalled(bytes, sender, senderEnd)) return;
-  throw new NetlabError(
-    ErrorCode.SenderMismatch,
-    `Cannot send in another name: this connection is registered as ${connection.name}`,
-  );
+function congested(recipient: string): Refusal {
+  return {
+    code: ErrorCode.RecipientBusy,
+    reason: `Cannot deliver to ${recipient}: messages come faster than they are read`,
+  };
 }

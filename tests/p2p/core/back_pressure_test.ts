@@ -27,7 +27,7 @@ function start() {
   network.run(50);
   const linkOf = (user: TestUser) => here.core.users.get(user.name)!;
   const isHeldUp = (user: TestUser) =>
-    (linkOf(user).transport as unknown as { paused: boolean }).paused;
+    (linkOf(user).connection.transport as unknown as { paused: boolean }).paused;
   return { network, here, there, ann, slow, bob, far, linkOf, isHeldUp };
 }
 
@@ -41,7 +41,7 @@ Deno.test({
     network.run(1_000);
     assert(isHeldUp(ann));
     assert(linkOf(slow).out.length < 2 * MIB, "what waits has a bound");
-    assertEquals(linkOf(ann).held, true);
+    assertEquals(linkOf(ann).connection.isPaused, true);
     // Others go on.
     const id = bob.send("Far", "hello");
     network.run(100);

@@ -208,11 +208,11 @@ Deno.test({
     slow.connection!.pause();
     for (let i = 0; i < 100; i++) ann.sendBatch("Slow", Array(60).fill("x".repeat(1_000)));
     network.run(1_000);
-    assert(nodes[0]!.core.users.get("Ann")!.held);
+    assert(nodes[0]!.core.users.get("Ann")!.connection.isPaused);
     assert(nodes[0]!.core.users.get("Slow")!.out.length < 2 * 1024 * 1024);
     slow.connection!.resume();
     network.run(2_000);
-    assert(!nodes[0]!.core.users.get("Ann")!.held);
+    assert(!nodes[0]!.core.users.get("Ann")!.connection.isPaused);
     assertEquals(kindsOf(slow), Array(100).fill(Batch));
     assertEquals(ann.receipts, []);
   },

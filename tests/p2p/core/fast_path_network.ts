@@ -93,7 +93,7 @@ export class FastPathNetwork {
     this.#joinServer("other", OTHER_SERVER, "Off");
     this.#joinServer("newer", NEWER_SERVER, "New", [Capability.Batch]);
     const names = ["Ann", "Bo", "Cy", "Dee", "Far", "New", "Off", "Text", "Тест"];
-    assertEquals([...this.core.users.names()].sort(), names);
+    assertEquals([...this.core.locations.names()].sort(), names);
     for (const { out } of this.ports.values()) out.recycle(out.take());
   }
 
@@ -144,7 +144,7 @@ export class FastPathNetwork {
       visit,
       this.#fast ? run : undefined,
     );
-    this.core.turn();
+    this.core.flush();
     if (!this.#fast) return;
     if (isShared(bytes)) this.inPlace += length;
     else bytes.fill(0xee);

@@ -62,7 +62,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const { network, nodes, old, olga } = start();
-    const { server, user } = nodes[1].core.users.locate("Olga")!;
+    const { server, user } = nodes[1].core.locations.locate("Olga")!;
     assertEquals([server, user.kind], [nodes[0].core.id, UserKind.OnLegacyServer]);
     new TestUser(network, "Otto", { bare: true }).register(old);
     assertLessOrEqual(network.until(() => nodes[1].users().includes("Otto"), 1_500), 1_500);
@@ -276,8 +276,11 @@ Deno.test({
         const olga = new TestUser(network, "Olga", { bare }).at(node);
         network.run(50);
         assertEquals(olga.errors, []);
-        assertEquals([...nodes[0].core.users.names()].filter((name) => name === "Olga").length, 1);
-        assertEquals(nodes[1].core.users.locate("Olga")?.server, node.core.id);
+        assertEquals(
+          [...nodes[0].core.locations.names()].filter((name) => name === "Olga").length,
+          1,
+        );
+        assertEquals(nodes[1].core.locations.locate("Olga")?.server, node.core.id);
         const texts = ["kept", "plain"].map((kind) => `${kind} for ${node.address}, ${bare}.`);
         ann.send("Olga", texts[0]!);
         ann.send("Olga", texts[1]!, { kind: MessageKind.Ephemeral });
@@ -304,7 +307,7 @@ Deno.test({
     const { network, nodes, old } = start();
     new TestUser(network, "Bob", { bare: true }).register(old);
     network.run(3_000);
-    assertEquals(nodes[0].core.users.locate("Bob")?.server, nodes[1].core.id);
+    assertEquals(nodes[0].core.locations.locate("Bob")?.server, nodes[1].core.id);
     const second = new TestUser(network, "Bob").register(nodes[0]);
     network.run(3_000);
     assertEquals(second.errorNames(), ["NameTaken"]);
@@ -418,7 +421,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const { network, nodes, old, ann } = start();
-    const bob = () => nodes[0].core.users.locate("Bob");
+    const bob = () => nodes[0].core.locations.locate("Bob");
     assertEquals(bob()?.server, nodes[1].core.id);
     nodes[1].crash();
     const moved = new TestUser(network, "Bob", { bare: true }).register(old);

@@ -22,7 +22,7 @@ function start(limits?: MailboxLimits) {
   ];
   settle(network, nodes);
   const ann = new TestUser(network, "Ann").at(nodes[0]);
-  const isHeldUp = (user: TestUser) => nodes[0].core.users.get(user.name)!.held;
+  const isHeldUp = (user: TestUser) => nodes[0].core.users.get(user.name)!.connection.isPaused;
   return { network, nodes, ann, isHeldUp };
 }
 

@@ -45,7 +45,7 @@ Deno.test({
         const at = random() < 0.7 ? 0 : between(random, 0, its.length - 1);
         const [[, entry]] = its.splice(at, 1) as [[Message, MailboxEntry]];
         mailbox.remove(entry);
-        assert(!entry.kept);
+        assert(!entry.stored);
       } else {
         const text = String.fromCharCode(97 + step % 26).repeat(pick(random, SIZES));
         const message = { id: randomUuid(random), sender: "Ann", recipient, text };

@@ -181,8 +181,8 @@ Deno.test({
     network.costOf(() => {});
     let turns = 0;
     network.costOf(() => {
-      const turn = core.turn.bind(core);
-      core.turn = () => {
+      const turn = core.flush.bind(core);
+      core.flush = () => {
         turns++;
         turn();
       };

@@ -34,11 +34,11 @@ Deno.test({
     assertEquals([has(node(0), "Bob"), has(node(1), "Bob")], [true, true]);
     for (const each of nodes) assertEquals(each.users(), ["Bob"]);
     // Asked from each server, it is found at the newest place, which is as old as the session.
-    const places = nodes.map(({ core }) => core.users.locate("Bob")!);
+    const places = nodes.map(({ core }) => core.locations.locate("Bob")!);
     assertEquals(places.map(({ server }) => server), Array(3).fill(node(1).core.id));
-    const first = node(1).core.users.locate("Bob")!.user.since;
+    const first = node(1).core.locations.locate("Bob")!.user.since;
     assertEquals(places.map(({ user }) => user.since), Array(3).fill(first));
-    const link = [...nodes[2]!.core.users.names()];
+    const link = [...nodes[2]!.core.locations.names()];
     assertEquals(link, ["Bob"], "one name, though at two places");
   },
 });

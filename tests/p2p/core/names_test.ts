@@ -53,7 +53,7 @@ Deno.test({
       assertEquals(holder(node), bob.session);
       network.run(400);
       assert(bob.connection!.closed);
-      assertEquals(holder(node), node.core.users.locate("Bob")!.user.session);
+      assertEquals(holder(node), node.core.locations.locate("Bob")!.user.session);
       assert(holder(node) !== bob.session);
       assertEquals([eve.errors, eve.text, eve.welcomes], [[], "", bare ? 0 : 1]);
       assertEquals(nodes[1].users(), ["Bob"]);

@@ -140,7 +140,7 @@ Deno.test({
     network.run(1_000);
     for (const each of [node(0), node(1), late]) {
       assertEquals(each.users(), []);
-      assertEquals(each.core.users.locate("Bob"), undefined);
+      assertEquals(each.core.locations.locate("Bob"), undefined);
     }
     const bob = new TestUser(network, "Bob", { bare: true }).at(late);
     network.run(50);
@@ -258,7 +258,7 @@ Deno.test({
       assertEquals(late.errors[0]!.fatal, true);
       assert(late.connection!.closed);
       for (const node of nodes) {
-        const { server, user } = node.core.users.locate("Bob")!;
+        const { server, user } = node.core.locations.locate("Bob")!;
         assertEquals([server, user.session], [nodes[3 - younger]!.core.id, older.session]);
       }
     }
@@ -279,7 +279,7 @@ Deno.test({
       const holders = nodes.filter(({ core }) => core.users.get("Bob"));
       assertEquals(holders.length, 1, `seed ${seed}`);
       for (const { core } of nodes) {
-        assertEquals(core.users.locate("Bob")?.server, holders[0]!.core.id);
+        assertEquals(core.locations.locate("Bob")?.server, holders[0]!.core.id);
       }
     }
   },

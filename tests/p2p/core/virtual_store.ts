@@ -51,7 +51,7 @@ export class VirtualStore implements MessageStore {
     return offsets.flatMap((offset) => this.#messages.get(offset) ?? []).map(copy);
   }
 
-  loadEnds(): Iterable<Receipt> {
+  loadOutcomes(): Iterable<Receipt> {
     return [...this.#ends];
   }
 

@@ -1,0 +1,251 @@
+/**
+ * Sends the durable messages of this server to where their recipients are, in order, and sends them again
+ * when the route or the recipient changes. Owns what may be in flight; does not know how messages are
+ * accepted or settled.
+ *
+ * @module
+ */
+import {
+  MessageFields,
+  MessageKind,
+  NIL_UUID,
+  type Receipt,
+  writeOutboundMessage,
+} from "@netlab/protocol/codec";
+import type { Connection } from "../connection.ts";
+import type { Context } from "../host.ts";
+import type {
+  DurableCopy,
+  LocalDelivery,
+  LocalMessage,
+  MessageIdentity,
+} from "../routing/local_delivery.ts";
+import { FrameRuns } from "../routing/frame_run.ts";
+import type { Handoff } from "./handoff.ts";
+import { HERE } from "../message_log.ts";
+import { holdsName } from "../mesh/directory.ts";
+import type { Inbound } from "./inbound.ts";
+import type { Locations } from "../mesh/locations.ts";
+import type { Mailbox } from "../mailbox/mailbox.ts";
+import { identify, type MailboxEntry, type RecipientQueue } from "../mailbox/recipient_queue.ts";
+import type { Mesh } from "../mesh/mesh.ts";
+import type { Peer } from "../mesh/peer.ts";
+import { PAUSE_BYTES, REFUSE_BYTES } from "../back_pressure.ts";
+import type { Route, Topology } from "../mesh/topology.ts";
+import type { User } from "../users/user.ts";
+import type { UserRegistry } from "../users/registry.ts";
+
+/** How many messages for one user may be in flight. */
+const MAX_IN_FLIGHT = 1_000;
+/** How many bytes of them: half of what the recipient's server takes before it refuses. */
+const MAX_IN_FLIGHT_BYTES = REFUSE_BYTES / 2;
+/** A message that nobody answered for this long is sent again: milliseconds. */
+const ANSWER_MS = 10_000;
+
+const NOWHERE: readonly string[] = [];
+const NOTHING = new Uint8Array(0);
+
+/** What an {@linkcode OutboundSender} works with. */
+export interface OutboundSenderParts {
+  /** The stored messages. */
+  readonly mailbox: Mailbox;
+  /** This server's users. */
+  readonly users: UserRegistry;
+  /** Where all users are. */
+  readonly locations: Locations;
+  /** The links to other servers. */
+  readonly mesh: Mesh;
+  /** The routes to other servers. */
+  readonly topology: Topology;
+  /** Delivers to this server's users. */
+  readonly localDelivery: LocalDelivery;
+  /** Delivers to legacy programs. */
+  readonly inbound: Inbound;
+  /** Knows whether this server is about to leave. */
+  readonly handoff: Handoff;
+  /** Takes the receipt for a message that was delivered here before. */
+  readonly onDuplicate: (entry: MailboxEntry, receipt: Receipt) => void;
+  /** Takes the receipt for a message that a legacy program was sent, or was not. */
+  readonly onReceipt: (receipt: Receipt) => void;
+}
+
+/** Sends what the recipient queues of one server hold. */
+export class OutboundSender {
+  readonly #context: Context;
+  readonly #parts: OutboundSenderParts;
+  readonly #fields = new MessageFields();
+  /** Queues that wait until less is to be written on some connection. */
+  readonly #congested = new Set<RecipientQueue>();
+  /** The routes as they were when they were looked at last. */
+  #routes: ReadonlyMap<string, Route> = new Map();
+
+  /** A sender for one server. */
+  constructor(context: Context, parts: OutboundSenderParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** Sends what waits for a user, in order, as far as it may be in flight. */
+  send(queue: RecipientQueue): void {
+    if (!queue.hasWaiting) return;
+    const { users, locations, mesh, mailbox, handoff } = this.#parts;
+    const location = locations.locate(queue.name);
+    if (!location) {
+      // While this server leaves, its messages stay in memory until another one has them.
+      if (!handoff.isLeaving) mailbox.spill(queue);
+      return;
+    }
+    const { server } = location;
+    const isHere = server === this.#context.id;
+    const user = isHere ? users.get(queue.name) : undefined;
+    if (user && !user.readsText) return this.#toSession(queue, user);
+    const next = isHere ? undefined : mesh.nextHop(server);
+    if (!isHere && !next) return void this.#congested.add(queue);
+    const connection = user?.connection ?? next?.connection;
+    const others = holdsName(location.user) ? NOWHERE : this.#othersListing(queue.name, server);
+    for (let entry; (entry = this.#next(queue, connection));) {
+      const previous = queue.lastSentId;
+      queue.sent(entry, server, this.#context.now);
+      if (next) this.#toServer(entry, previous, server, next);
+      else this.#toLegacy(entry, user);
+      // The first server that gives it to a legacy server settles it; what the others say changes nothing.
+      for (const other of others) this.#copyTo(entry, other);
+    }
+  }
+
+  /** Sends all that is not acknowledged again, in order. */
+  sendAgain(queue: RecipientQueue): void {
+    queue.wait();
+    this.send(queue);
+  }
+
+  /** Routes changed: what was sent over a route that is gone is sent again. */
+  routesChanged(): void {
+    const { topology, mailbox } = this.#parts;
+    const routes = topology.routes();
+    const before = this.#routes;
+    this.#routes = routes;
+    for (const queue of mailbox.queues()) {
+      for (const { sentTo } of queue.entries()) {
+        if (sentTo === undefined) break;
+        if (sentTo === this.#context.id) continue;
+        if (routes.get(sentTo) === before.get(sentTo)) continue;
+        this.sendAgain(queue);
+        break;
+      }
+    }
+  }
+
+  /** Nothing waits on some connection any more. */
+  drained(): void {
+    if (this.#congested.size === 0) return;
+    const queues = [...this.#congested];
+    this.#congested.clear();
+    for (const queue of queues) this.send(queue);
+  }
+
+  /** Sends what waits, and again what nobody answered for too long. */
+  look(): void {
+    const { now } = this.#context;
+    for (const queue of this.#parts.mailbox.queues()) {
+      const { first: oldest } = queue;
+      const isLate = oldest?.sentTo !== undefined &&
+        now - oldest.acceptedAt - oldest.sentAfterMs >= ANSWER_MS;
+      if (isLate) this.sendAgain(queue);
+      else this.send(queue);
+    }
+  }
+
+  /** The other servers next to which a legacy server lists the name. */
+  #othersListing(name: string, server: string): string[] {
+    return [...this.#parts.locations.serversListing(name)].filter((other) => other !== server);
+  }
+
+  #copyTo(entry: MailboxEntry, server: string): void {
+    const next = this.#parts.mesh.nextHop(server);
+    if (next && next.out.length <= PAUSE_BYTES) this.#toServer(entry, NIL_UUID, server, next);
+  }
+
+  #toServer(entry: MailboxEntry, previous: string, destination: string, next: Peer): void {
+    this.#log(entry, next.address);
+    const { message } = entry;
+    const outbound = { origin: this.#context.id, destination, previous, message };
+    writeOutboundMessage(next.out, outbound, MessageKind.Outbound, 1);
+  }
+
+  /** Delivers a message to a legacy client, or to the legacy servers next to this one. */
+  #toLegacy({ recipient, message }: MailboxEntry, user: User | undefined): void {
+    const fields = this.#fields.read(message, 0, message.length);
+    if (user) this.#context.messageLog.message(fields, HERE);
+    const inbound = { recipient, fields, previous: NIL_UUID, origin: undefined };
+    this.#parts.inbound.deliver(inbound, this.#parts.onReceipt, undefined);
+  }
+
+  /** Delivers what waits to a session of this server. Messages that lie next to each other are copied at once. */
+  #toSession(queue: RecipientQueue, user: User): void {
+    const { localDelivery, onDuplicate } = this.#parts;
+    const { now, id } = this.#context;
+    const stored = new StoredMessage(user);
+    queue.deliveredTo = user;
+    for (let entry; (entry = this.#next(queue, user.connection));) {
+      queue.sent(entry, id, now);
+      this.#log(entry, HERE);
+      if (localDelivery.deliver(user, stored.set(entry), undefined) === "duplicate") {
+        onDuplicate(entry, localDelivery.receiptFor(entry.id));
+      }
+    }
+    stored.runs.flush();
+  }
+
+  /** The first message that waits, if there is one and it may be sent now. */
+  #next(queue: RecipientQueue, to: Connection | undefined): MailboxEntry | undefined {
+    const isFull = queue.inFlight >= MAX_IN_FLIGHT || queue.inFlightBytes >= MAX_IN_FLIGHT_BYTES;
+    if (isFull || !queue.hasWaiting) return;
+    if (!to || to.out.length <= PAUSE_BYTES) return this.#parts.mailbox.next(queue);
+    this.#congested.add(queue);
+  }
+
+  #log({ message }: MailboxEntry, nextHop: string): void {
+    const { messageLog } = this.#context;
+    if (!messageLog.enabled) return;
+    messageLog.message(this.#fields.read(message, 0, message.length), nextHop);
+  }
+}
+
+/** Stored messages for one session, one at a time, as local delivery takes them. */
+class StoredMessage implements LocalMessage, DurableCopy, MessageIdentity {
+  /** The frames that are to be written to the session. */
+  readonly runs: FrameRuns;
+  readonly fields: MessageIdentity = this;
+  readonly durable: DurableCopy = this;
+  readonly origin = undefined;
+  readonly previous: string = NIL_UUID;
+  readonly idWords: Int32Array = new Int32Array(4);
+  bytes: Uint8Array = NOTHING;
+  sender = 0;
+  end = 0;
+  readonly #user: User;
+  #entry: MailboxEntry | undefined;
+
+  constructor(user: User) {
+    this.#user = user;
+    this.runs = new FrameRuns(user.out);
+  }
+
+  /** The message that comes next. */
+  set(entry: MailboxEntry): this {
+    this.#entry = entry;
+    identify(entry, this);
+    return this;
+  }
+
+  get id(): string {
+    return this.#entry!.id;
+  }
+
+  get isThere(): boolean {
+    return this.#user.hasUnacknowledged && this.#user.isUnacknowledged(this.id);
+  }
+
+  readonly write = (): void => this.runs.add(this.#entry!);
+}
