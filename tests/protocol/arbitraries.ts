@@ -119,7 +119,7 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   pleaseMove: fc.array(anyAddress, { maxLength: 20 }),
   receipts,
   serverReceipts: fc.record({ to: anyUuid, from: anyUuid, receipts }),
-  receiptQuestion: fc.record({
+  receiptQuery: fc.record({
     to: anyUuid,
     user: anyName,
     ids: fc.array(anyUuid, { maxLength: 20 }),

@@ -132,7 +132,7 @@ export const layouts: Readonly<Record<string, Layout>> = {
     read: (frame) => p.readServerReceipts(frame.payload),
     write: (out, value, _, hops) => p.writeServerReceipts(out, value, hops),
   },
-  receiptQuestion: {
+  receiptQuery: {
     type: FrameType.Receipt,
     subtypes: [p.ReceiptKind.Query],
     read: (frame) => p.readReceiptQuery(frame.payload),
