@@ -115,7 +115,7 @@ Deno.test({
 const CORE_LAYERS: readonly (readonly string[])[] = [
   ["mod.ts"],
   ["routing_core.ts"],
-  ["dispatch.ts"],
+  ["dispatch.ts", "routing_core_options.ts"],
   ["frame_rule.ts"],
   ["durable"],
   ["routing"],

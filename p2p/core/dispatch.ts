@@ -39,7 +39,7 @@ import { User } from "./users/user.ts";
 const MAX_LOGGED = 200;
 
 /** The parts of a core that handle frames. */
-export interface FrameRuleParts {
+export interface DispatchParts {
   /** Handles ephemeral messages. */
   readonly router: Router;
   /** Handles durable messages that other servers store. */
@@ -56,47 +56,61 @@ export interface FrameRuleParts {
   readonly locations: Locations;
 }
 
-/** The rules that every messaging server has, by frame type. */
-export class FrameRules implements Iterable<[number, FrameRule]> {
+/** Finds the rule for a frame, and applies it. */
+export class Dispatch {
   readonly #core: ServerCore;
-  readonly #parts: FrameRuleParts;
+  readonly #parts: DispatchParts;
+  readonly #rules: ReadonlyMap<number, FrameRule>;
 
-  /** The rules of one core. */
-  constructor(core: ServerCore, parts: FrameRuleParts) {
+  /** The rules of a messaging server and further ones, by frame type. Those replace the server's own. */
+  constructor(core: ServerCore, parts: DispatchParts, further: ReadonlyMap<number, FrameRule>) {
     this.#core = core;
     this.#parts = parts;
-  }
-
-  /** Each type with its rule. */
-  *[Symbol.iterator](): Iterator<[number, FrameRule]> {
     const fromAnyone = (handle: (connection: Connection, frame: Frame) => void): FrameRule => ({
       allowed: () => true,
       handle,
     });
-    const toMesh: FrameRule = {
+    const fromPeers: FrameRule = {
       allowed: ({ party }) => party instanceof Peer,
-      handle: (connection, frame) => this.#core.mesh.received(connection, frame),
+      handle: (connection, frame) => core.mesh.received(connection, frame),
     };
-    yield [
-      FrameType.InformationRequest,
-      fromAnyone((connection, frame) => this.#answer(connection, frame)),
-    ];
-    yield [
-      FrameType.InformationResponse,
-      fromAnyone((connection, frame) => this.#learn(connection, frame)),
-    ];
-    yield [
-      FrameType.Registration,
-      fromAnyone((connection, frame) => this.#register(connection, frame)),
-    ];
-    yield [FrameType.Message, fromAnyone((connection, frame) => this.#message(connection, frame))];
-    yield [FrameType.Error, fromAnyone((connection, frame) => this.#hearError(connection, frame))];
-    yield [FrameType.Receipt, {
-      allowed: ({ party }) => party instanceof Peer || isSession(party),
-      handle: (connection, frame) => this.#receipt(connection, frame),
-    }];
-    yield [FrameType.Presence, toMesh];
-    yield [FrameType.LinkState, toMesh];
+    this.#rules = new Map<number, FrameRule>([
+      [FrameType.InformationRequest, fromAnyone((from, frame) => this.#answer(from, frame))],
+      [FrameType.InformationResponse, fromAnyone((from, frame) => this.#learn(from, frame))],
+      [FrameType.Registration, fromAnyone((from, frame) => this.#register(from, frame))],
+      [FrameType.Message, fromAnyone((from, frame) => this.#message(from, frame))],
+      [FrameType.Error, fromAnyone((from, frame) => this.#logError(from, frame))],
+      [FrameType.Receipt, {
+        allowed: ({ party }) => party instanceof Peer || isSession(party),
+        handle: (from, frame) => this.#receipt(from, frame),
+      }],
+      [FrameType.Presence, fromPeers],
+      [FrameType.LinkState, fromPeers],
+      ...further,
+    ]);
+  }
+
+  /**
+   * Handles a frame.
+   *
+   * @throws {NetlabError} When there is no rule for its type, its connection may not send it, or the rule
+   *   throws one.
+   */
+  handle(connection: Connection, frame: Frame): void {
+    const rule = this.#rules.get(frame.type);
+    if (!rule) throw unknownType(frame);
+    if (!rule.allowed(connection)) throw notAllowed(connection, frame);
+    rule.handle(connection, frame, this.#core);
+  }
+
+  /** What the rules add to the capabilities of the server: words of `Capability`. */
+  *capabilities(): Iterable<string> {
+    for (const { capability } of this.#rules.values()) if (capability) yield capability;
+  }
+
+  /** Tells the rules the time: milliseconds since 1970. */
+  tick(now: number): void {
+    for (const rule of this.#rules.values()) rule.tick?.(this.#core, now);
   }
 
   #answer(connection: Connection, frame: Frame): void {
@@ -183,7 +197,7 @@ export class FrameRules implements Iterable<[number, FrameRule]> {
     throw unknownType(frame);
   }
 
-  #hearError(connection: Connection, frame: Frame): void {
+  #logError(connection: Connection, frame: Frame): void {
     const { code, message } = readError(frame);
     const from = connection.label;
     this.#core.logger.warn("{from} says: {message}", {
@@ -199,10 +213,18 @@ function isSession(party: Party): party is User {
   return party instanceof User && !party.readsText;
 }
 
-/** The error for a frame of a type that no rule is for. */
-export function unknownType(frame: Frame): NetlabError {
+/** The error for a frame of a type for which there is no rule. */
+function unknownType(frame: Frame): NetlabError {
   return new NetlabError(
     ErrorCode.UnknownType,
     `Cannot take a frame of type ${frame.type}/${frame.subtype}: it is not known here`,
+  );
+}
+
+function notAllowed({ party }: Connection, frame: Frame): NetlabError {
+  return new NetlabError(
+    ErrorCode.NotRegistered,
+    `Cannot take a frame of type ${frame.type}/${frame.subtype} from this connection: ` +
+      (party instanceof User ? "it is for servers" : "it must register first"),
   );
 }

@@ -42,6 +42,7 @@ export * from "./receipt.ts";
 export * from "./dedup/received_ids.ts";
 export * from "./routing/router.ts";
 export * from "./routing_core.ts";
+export * from "./routing_core_options.ts";
 export * from "./dedup/seen_ids.ts";
 export * from "./dedup/seen_messages.ts";
 export * from "./dedup/seen_table.ts";

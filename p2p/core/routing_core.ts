@@ -20,19 +20,19 @@ import {
 import { BackPressure } from "./back_pressure.ts";
 import { BatchFastPath } from "./routing/batch_fast_path.ts";
 import { Connection } from "./connection.ts";
-import type { Context, Host } from "./host.ts";
+import type { Context } from "./host.ts";
 import { Directory } from "./mesh/directory.ts";
-import { everyLinkOne, type LinkCosts } from "./mesh/link_costs.ts";
-import type { FrameRule, ServerCore } from "./frame_rule.ts";
-import { FrameRules, unknownType } from "./dispatch.ts";
+import { Dispatch } from "./dispatch.ts";
+import { everyLinkOne } from "./mesh/link_costs.ts";
+import type { ServerCore } from "./frame_rule.ts";
 import { Handoff } from "./durable/handoff.ts";
 import { Inbound } from "./durable/inbound.ts";
 import { LegacyServers } from "./legacy/legacy_servers.ts";
 import { LocalDelivery } from "./routing/local_delivery.ts";
 import { Locations } from "./mesh/locations.ts";
 import type { Logger } from "./logger.ts";
-import { Mailbox, type MailboxLimits } from "./mailbox/mailbox.ts";
-import { memoryStore, type MessageStore } from "./mailbox/message_store.ts";
+import { Mailbox } from "./mailbox/mailbox.ts";
+import { memoryStore } from "./mailbox/message_store.ts";
 import { Mesh } from "./mesh/mesh.ts";
 import { MessageFastPath } from "./routing/message_fast_path.ts";
 import { MessageLog } from "./message_log.ts";
@@ -42,6 +42,7 @@ import { Peer } from "./mesh/peer.ts";
 import { ReceiptQueries } from "./durable/receipt_queries.ts";
 import { Receipts } from "./durable/receipts.ts";
 import { Router } from "./routing/router.ts";
+import type { RoutingCoreOptions } from "./routing_core_options.ts";
 import { SeenMessages } from "./dedup/seen_messages.ts";
 import { Topology } from "./mesh/topology.ts";
 import type { Transport } from "./transport.ts";
@@ -54,45 +55,6 @@ const UNREGISTERED_MS = 60_000;
 const LOOK_EVERY_MS = 1_000;
 
 const encoder = new TextEncoder();
-
-/** What a {@linkcode RoutingCore} is made from. */
-export interface RoutingCoreOptions {
-  /** This server's id: a UUID, new at every start. */
-  id: string;
-  /** Where others reach this server, `host:port`. */
-  address: string;
-  /** The addresses that are dialled from the start, `host:port` each. */
-  peers: readonly string[];
-  /** What the core's surroundings do for it. */
-  host: Host;
-  /** Takes the log lines of the server. */
-  logger: Logger;
-  /**
-   * Whether every message is logged at level debug: sender, recipient, size and next hop, never the text.
-   * Messages take no fast path then.
-   *
-   * @default {false}
-   */
-  logMessages?: boolean;
-  /** The time: milliseconds since 1970. */
-  now: number;
-  /**
-   * The store that durable messages are written to.
-   *
-   * @default {none: they are in memory alone}
-   */
-  store?: MessageStore;
-  /** How much is stored for a user, and for how long. */
-  limits?: MailboxLimits;
-  /**
-   * What links cost. Messages take the cheapest route.
-   *
-   * @default {one each}
-   */
-  costs?: LinkCosts;
-  /** Rules for further frame types, by type. They replace the core's own rules for the same type. */
-  rules?: ReadonlyMap<number, FrameRule>;
-}
 
 /** A messaging server without its sockets. Call {@linkcode RoutingCore.tick} every 250 ms or so. */
 export class RoutingCore implements ServerCore {
@@ -115,7 +77,7 @@ export class RoutingCore implements ServerCore {
   readonly #batchFastPath: BatchFastPath;
   /** By the names of recipients: the users of this server, and the next hops to others. */
   readonly #routes: NameTable<User | Peer>;
-  readonly #rules: ReadonlyMap<number, FrameRule>;
+  readonly #dispatch: Dispatch;
   /** Connections that were not dialled. */
   readonly #accepted = new Set<Connection>();
   /** Names about which something changed since the last flush. */
@@ -208,16 +170,8 @@ export class RoutingCore implements ServerCore {
       localDelivery,
       receipts,
     });
-    const own = new FrameRules(this, {
-      router,
-      inbound,
-      outbound,
-      receipts,
-      queries,
-      legacy,
-      locations,
-    });
-    this.#rules = new Map([...own, ...(options.rules ?? [])]);
+    const parts = { router, inbound, outbound, receipts, queries, legacy, locations };
+    this.#dispatch = new Dispatch(this, parts, options.rules ?? new Map());
     this.#messageFastPath = new MessageFastPath(routes, seen);
     this.#batchFastPath = new BatchFastPath(routes, seen);
   }
@@ -250,8 +204,7 @@ export class RoutingCore implements ServerCore {
   /** What this server says it can do: words of `Capability`. */
   capabilities(): string[] {
     const words: string[] = [Capability.Session, Capability.Peer, Capability.Batch];
-    for (const rule of this.#rules.values()) if (rule.capability) words.push(rule.capability);
-    words.push(loadWord(this.users.count));
+    words.push(...this.#dispatch.capabilities(), loadWord(this.users.count));
     return words;
   }
 
@@ -277,7 +230,7 @@ export class RoutingCore implements ServerCore {
         }
       }
     }
-    for (const rule of this.#rules.values()) rule.tick?.(this, this.#context.now);
+    this.#dispatch.tick(this.#context.now);
     this.flush();
   }
 
@@ -314,10 +267,7 @@ export class RoutingCore implements ServerCore {
   received(connection: Connection, frame: Frame): void {
     this.#heard(connection);
     try {
-      const rule = this.#rules.get(frame.type);
-      if (!rule) throw unknownType(frame);
-      if (!rule.allowed(connection)) throw notAllowed(connection, frame);
-      rule.handle(connection, frame, this);
+      this.#dispatch.handle(connection, frame);
     } catch (error) {
       if (!(error instanceof NetlabError)) throw error;
       this.#reject(connection, error);
@@ -420,28 +370,7 @@ export class RoutingCore implements ServerCore {
     }
     this.mesh.close();
     this.#legacy.close();
-    this.#outbound.commit();
-    this.#logRest();
-  }
-
-  /** Logs what becomes of the messages that are still stored here. */
-  #logRest(): void {
-    const { size: count } = this.#mailbox;
-    if (count === 0) return;
-    const [messages, are, them, stay] = count === 1
-      ? ["1 message", "is", "it", "stays"]
-      : [`${count} messages`, "are", "them", "stay"];
-    if (this.#mailbox.durable) {
-      return this.logger.info(`${messages} ${stay} in the data folder until the next start`, {
-        event: "storage.left",
-        count,
-      });
-    }
-    this.logger.warn(
-      `${messages} in memory ${are} lost: no other server could take ${them}; ` +
-        `a server that is started with --data DIR keeps ${them}`,
-      { event: "storage.lost", count },
-    );
+    this.#outbound.close();
   }
 
   /** Settles what can be settled, and sends the receipts. */
@@ -478,12 +407,4 @@ export class RoutingCore implements ServerCore {
     });
     connection.sendError(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
   }
-}
-
-function notAllowed({ party }: Connection, frame: Frame): NetlabError {
-  return new NetlabError(
-    ErrorCode.NotRegistered,
-    `Cannot take a frame of type ${frame.type}/${frame.subtype} from this connection: ` +
-      (party instanceof User ? "it is for servers" : "it must register first"),
-  );
 }

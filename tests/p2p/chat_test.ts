@@ -172,7 +172,7 @@ for (const interactive of [true, false]) {
     screen.type("Nobody Hello");
     if (interactive) await shows("→ Nobody: Hello  ✓");
     screen.type("Nobody Hello again");
-    await shows("Cannot keep a message for Nobody");
+    await shows("Cannot store a message for Nobody");
     screen.type("Bob");
     await shows("Bob Hello; /help");
     screen.type('"Bob B. Hello');

@@ -47,7 +47,7 @@ test("p2p server on a full disk refuses messages, loses none, and goes on when t
   assert(refusal instanceof NetlabError, "the disk never was full");
   assertEquals([refusal.code, refusal.message], [
     ErrorCode.StorageFailed,
-    "Cannot keep a message for Bob: the server's disk cannot be written",
+    "Cannot store a message for Bob: the server's disk cannot be written",
   ]);
   assert(accepted.length > 10, `${accepted.length} accepted`);
   await event(first, "storage.failed");

@@ -5,7 +5,7 @@ import { freePort, Process } from "../processes.ts";
 import { eventually, Inbox, processTest as test, within } from "./network.ts";
 import { event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
 
-const FULL = "Cannot keep a message for Bob: too many wait for them already";
+const FULL = "Cannot store a message for Bob: too many wait for them already";
 
 /** What somebody is told whose message is not kept, or not for longer. */
 async function told(answer: Promise<unknown>): Promise<[code: number, message: string]> {

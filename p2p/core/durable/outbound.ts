@@ -237,6 +237,28 @@ export class Outbound {
     this.#sender.look();
   }
 
+  /** The server closes: writes down what came in, and logs what becomes of the messages that are stored. */
+  close(): void {
+    this.commit();
+    const { logger } = this.#context;
+    const { durable, size: count } = this.#parts.mailbox;
+    if (count === 0) return;
+    const [messages, are, them, stay] = count === 1
+      ? ["1 message", "is", "it", "stays"]
+      : [`${count} messages`, "are", "them", "stay"];
+    if (durable) {
+      return logger.info(`${messages} ${stay} in the data folder until the next start`, {
+        event: "storage.left",
+        count,
+      });
+    }
+    logger.warn(
+      `${messages} in memory ${are} lost: no other server could take ${them}; ` +
+        `a server that is started with --data DIR keeps ${them}`,
+      { event: "storage.lost", count },
+    );
+  }
+
   #refuse({ name }: User, fields: MessageFields, code: number, reason: string): void {
     this.#parts.receipts.toUser(name, refused(messageId(fields), code, reason));
   }
