@@ -9,6 +9,7 @@ export * from "./errors.ts";
 export * from "./frame.ts";
 export * from "./frame_decoder.ts";
 export * from "./frame_writer.ts";
+export * from "./invariant.ts";
 export * from "./payloads/batch.ts";
 export * from "./payloads/error_frame.ts";
 export * from "./payloads/information.ts";
