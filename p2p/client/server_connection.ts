@@ -157,9 +157,9 @@ export class ServerConnection implements Outlet {
     this.hold(false);
     if (this.legacy) {
       // The RTT server forgets a user only when it is told; the p2p server ignores it.
-      writeDisconnect(this.out, name, DisconnectKind.Leaves);
+      writeDisconnect(this.out, name, DisconnectKind.Leave);
     } else if (this.#capabilities.has(Capability.Disconnect)) {
-      writeDisconnect(this.out, name, moves ? DisconnectKind.Moves : DisconnectKind.Leaves);
+      writeDisconnect(this.out, name, moves ? DisconnectKind.Move : DisconnectKind.Leave);
     } else if (moves && this.receipts) {
       const timer = Promise.withResolvers<void>();
       const id = setTimeout(timer.resolve, NEWS_MS);
@@ -274,7 +274,7 @@ export class ServerConnection implements Outlet {
     const isList = frame.type === FrameType.InformationResponse &&
       frame.subtype === Information.Servers;
     if (isList && !this.legacy) return this.#events.servers(readServers(frame.payload));
-    if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.PleaseMove) {
+    if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.MoveRequest) {
       return this.#events.asked(readServers(frame.payload), this);
     }
     if (!this.#registered && frame.type === FrameType.InformationResponse) {

@@ -14,7 +14,7 @@ import {
   NetlabError,
   ProtocolError,
   readFrames,
-  writePleaseMove,
+  writeMoveRequest,
 } from "@netlab/protocol/codec";
 import type { Logger } from "./logger.ts";
 import { Inbound } from "./durable/inbound.ts";
@@ -346,7 +346,7 @@ export class RoutingCore implements ServerCore {
     this.users.closed = true;
     const servers = routes.map(([server]) => this.topology.get(server)!.address);
     for (const connection of this.users.connections()) {
-      if (connection.role === "session") writePleaseMove(connection.out, servers);
+      if (connection.role === "session") writeMoveRequest(connection.out, servers);
     }
     this.#delivery.commit();
     this.#handoff.begin();

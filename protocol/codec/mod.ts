@@ -1,6 +1,6 @@
 /**
- * The wire format: frames and their payloads, as bytes and as values. Loads nothing that knows a connection,
- * a clock or the system, so that a routing core, a simulator and a browser can use it.
+ * The wire format: frames and their payloads, as bytes and as values. Uses no connection, clock or system
+ * call, so a routing core, a simulator and a browser can load it.
  *
  * @module
  */

@@ -190,6 +190,6 @@ const disconnectRule: FrameRule = {
         `Cannot sign ${name} off: this connection is registered as ${connection.name}`,
       );
     }
-    core.users.signOff(connection, frame.subtype === DisconnectKind.Moves);
+    core.users.signOff(connection, frame.subtype === DisconnectKind.Move);
   },
 };

@@ -48,7 +48,7 @@ export const disconnectRules: ReadonlyMap<number, FrameRule> = new Map([[FrameTy
   allowed: (link) => link.isUser,
   handle(link, frame, core) {
     if (readLegacyName(frame.payload) !== link.name) return;
-    core.users.signOff(link, frame.subtype === DisconnectKind.Moves);
+    core.users.signOff(link, frame.subtype === DisconnectKind.Move);
   },
 }]]);
 
@@ -279,6 +279,6 @@ export class SessionClient {
     // within each.
     if (before) this.#onEvent({ kind: "disconnected", at: this.#network.now, user: this.name });
     this.#session.attach(outlet);
-    if (before) writeDisconnect(before.out, this.name, DisconnectKind.Moves);
+    if (before) writeDisconnect(before.out, this.name, DisconnectKind.Move);
   }
 }

@@ -18,7 +18,7 @@ import {
   readCapabilities,
   readPeerRegistration,
   type UserRecord,
-  writeAlive,
+  writeHeartbeat,
   writeInformationRequest,
   writePeerRegistration,
 } from "@netlab/protocol/codec";
@@ -146,7 +146,7 @@ export class Mesh {
         peer.abort();
       } else if (now - peer.aliveAt >= ALIVE_EVERY_MS) {
         peer.aliveAt = now;
-        writeAlive(peer.out);
+        writeHeartbeat(peer.out);
       }
     }
     for (const link of this.#expiring) {
@@ -213,7 +213,7 @@ export class Mesh {
       case FrameType.Presence:
         return this.#presence.received(link, frame);
       case FrameType.LinkState:
-        if (frame.subtype === LinkStateKind.Alive) return;
+        if (frame.subtype === LinkStateKind.Heartbeat) return;
         if (frame.subtype === LinkStateKind.Links) {
           const state = this.#states.received(link, frame);
           if (state) this.discovery.learn(state.address, state.server);

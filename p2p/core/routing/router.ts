@@ -16,7 +16,7 @@ import {
   readName,
   type Receipt,
   takeApart,
-  writeAlive,
+  writeHeartbeat,
 } from "@netlab/protocol/codec";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";
 import { holdsName } from "../mesh/directory.ts";
@@ -209,7 +209,7 @@ export class Router {
     const { now } = this.#context;
     if (!held.held || held.role !== "session" || now - held.aliveAt < ALIVE_EVERY_MS) return;
     held.aliveAt = now;
-    writeAlive(held.out);
+    writeHeartbeat(held.out);
   }
 
   #remember({ bytes, recipient, recipientEnd }: MessageNames, to: Connection): void {

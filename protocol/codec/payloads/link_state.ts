@@ -80,6 +80,6 @@ export function readLinkState(payload: Uint8Array): LinkState {
 }
 
 /** Writes a sign of life, so that the other server does not take silence for death. */
-export function writeAlive(out: FrameWriter): void {
-  out.frame(FrameType.LinkState, LinkStateKind.Alive);
+export function writeHeartbeat(out: FrameWriter): void {
+  out.frame(FrameType.LinkState, LinkStateKind.Heartbeat);
 }

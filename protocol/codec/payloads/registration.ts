@@ -122,8 +122,8 @@ export function writeDisconnect(out: FrameWriter, name: string, kind: number): v
 }
 
 /** Writes a server's request that a session move to one of `servers`, `host:port` each. */
-export function writePleaseMove(out: FrameWriter, servers: readonly string[]): void {
-  out.begin(FrameType.Disconnect, DisconnectKind.PleaseMove);
+export function writeMoveRequest(out: FrameWriter, servers: readonly string[]): void {
+  out.begin(FrameType.Disconnect, DisconnectKind.MoveRequest);
   out.text(servers.join("\0"));
   out.end();
 }
