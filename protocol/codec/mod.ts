@@ -11,6 +11,7 @@ export * from "./frame_decoder.ts";
 export * from "./frame_writer.ts";
 export * from "./invariant.ts";
 export * from "./payloads/batch.ts";
+export { Envelope } from "./payloads/envelope.ts";
 export * from "./payloads/error_frame.ts";
 export * from "./payloads/information.ts";
 export * from "./payloads/link_state.ts";

@@ -10,6 +10,7 @@ import {
   type Frame,
   FrameType,
   Information,
+  invalidNameReason,
   isAddress,
   MessageKind,
   NIL_UUID,
@@ -17,7 +18,6 @@ import {
   readAnyItems,
   UserKind,
   type UserRecord,
-  whyNotAName,
   writeAnnouncement,
   writeInformationRequest,
 } from "@netlab/protocol/codec";
@@ -122,7 +122,7 @@ export class LegacyServers {
       }
     } else if (frame.subtype === Information.Users) {
       // One name that is none must not hide the others.
-      const names = readAnyItems(frame.payload).filter((name) => !whyNotAName(name));
+      const names = readAnyItems(frame.payload).filter((name) => !invalidNameReason(name));
       this.#update(neighbour, new Set(names));
     }
   }

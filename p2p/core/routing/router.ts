@@ -15,7 +15,7 @@ import {
   NetlabError,
   readName,
   type Receipt,
-  takeApart,
+  splitBatch,
   writeHeartbeat,
 } from "@netlab/protocol/codec";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";
@@ -149,7 +149,7 @@ export class Router {
     if (connection.isUser) checkSender(connection, fields);
     else if (connection.role !== "peer") throw mustRegister();
     if (this.#passWhole(connection, frame, fields)) return;
-    takeApart(fields, this.#singles, frame.reserved);
+    splitBatch(fields, this.#singles, frame.reserved);
     const singles = this.#singles.take();
     this.#parts.takeSingles(connection, singles);
     this.#singles.recycle(singles);

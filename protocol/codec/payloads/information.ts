@@ -8,7 +8,7 @@ import { isAddress } from "../address.ts";
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { FrameType, Information, MAX_PAYLOAD_BYTES } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
-import { readText, whyNotAName } from "../text.ts";
+import { invalidNameReason, readText } from "../text.ts";
 
 /** What a server can do, as it says in its answer to the question for capabilities. */
 export const Capability = {
@@ -95,7 +95,7 @@ export function readServers(payload: Uint8Array): string[] {
 export function readUsers(payload: Uint8Array): string[] {
   const users = readItems(payload, "list of users");
   for (const user of users) {
-    const why = whyNotAName(user);
+    const why = invalidNameReason(user);
     if (why !== undefined) {
       throw new ProtocolError(
         ErrorCode.NameInvalid,
