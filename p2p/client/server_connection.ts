@@ -17,11 +17,11 @@ import {
   Information,
   isAddress,
   NetlabError,
-  readAnyItems,
   readCapabilities,
   readError,
   readServers,
   readSessionWelcome,
+  readUncheckedItems,
   reasonOf,
   Registration,
   writeDisconnect,
@@ -230,7 +230,7 @@ export class ServerConnection implements Outlet {
     writeInformationRequest(this.out, Information.Servers);
     try {
       const { payload } = await this.#answer();
-      this.#events.servers(readAnyItems(payload).filter(isAddress));
+      this.#events.servers(readUncheckedItems(payload).filter(isAddress));
     } catch (error) {
       // Who does not answer that may serve users all the same.
       if (!(error instanceof NetlabError && error.code === ErrorCode.TimedOut)) throw error;

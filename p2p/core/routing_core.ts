@@ -8,8 +8,8 @@
 import {
   Capability,
   ErrorCode,
+  formatLoad,
   Frame,
-  loadWord,
   MAX_PAYLOAD_BYTES,
   NetlabError,
   ProtocolError,
@@ -204,7 +204,7 @@ export class RoutingCore implements ServerCore {
   capabilities(): string[] {
     const words: string[] = [Capability.Session, Capability.Peer, Capability.Batch];
     for (const rule of this.#rules.values()) if (rule.capability) words.push(rule.capability);
-    words.push(loadWord(this.users.count));
+    words.push(formatLoad(this.users.count));
     return words;
   }
 

@@ -15,7 +15,7 @@ import {
   MessageKind,
   NIL_UUID,
   parseAddress,
-  readAnyItems,
+  readUncheckedItems,
   UserKind,
   type UserRecord,
   writeAnnouncement,
@@ -117,12 +117,12 @@ export class LegacyServers {
     if (!neighbour) return;
     neighbour.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
-      for (const address of readAnyItems(frame.payload).filter(isAddress)) {
+      for (const address of readUncheckedItems(frame.payload).filter(isAddress)) {
         this.#mesh.discovery.learn(address);
       }
     } else if (frame.subtype === Information.Users) {
       // One name that is none must not hide the others.
-      const names = readAnyItems(frame.payload).filter((name) => !invalidNameReason(name));
+      const names = readUncheckedItems(frame.payload).filter((name) => !invalidNameReason(name));
       this.#update(neighbour, new Set(names));
     }
   }
