@@ -253,7 +253,7 @@ export class ServerConnection implements Outlet {
     try {
       await this.#connection.run({
         frame: (frame) => this.#frame(frame),
-        turn: () => this.heardAt = performance.now(),
+        flush: () => this.heardAt = performance.now(),
         drained: () => this.#events.drained(this),
       });
     } catch (error) {
