@@ -1,8 +1,8 @@
 /**
- * The wire of netlab: frames, the payloads inside them, and a connection that carries them. Bytes in,
- * values out; what the values mean to a network is for `@netlab/p2p` to know.
+ * The protocol of netlab: frames, their payloads, and connections that carry them. Converts bytes to values
+ * and back. `@netlab/p2p` defines what the values mean in a network.
  *
- * @example Two frames in one write, and back
+ * @example Write a message into a buffer and read it back
  * ```ts
  * import { FrameDecoder, FrameWriter, MessageKind, readMessage, writeMessage } from "@netlab/protocol";
  *

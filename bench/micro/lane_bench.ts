@@ -9,7 +9,7 @@ import {
   isAscii,
   isSequenceId,
   isUtf8,
-  readUuidRow,
+  readManyUuidWords,
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol";
@@ -40,7 +40,7 @@ Deno.bench(`read ${COUNT} ids of a known stream`, { group: "ids", baseline: true
 const starts = Int32Array.from({ length: COUNT }, (_, i) => i * UUID_TEXT_BYTES);
 const wordsOfAll = new Int32Array(4 * COUNT);
 Deno.bench(`read ${COUNT} ids of which nothing is known as a row`, { group: "ids" }, () => {
-  readUuidRow(view, starts, 0, COUNT, wordsOfAll);
+  readManyUuidWords(view, starts, 0, COUNT, wordsOfAll);
 });
 Deno.bench(`read ${COUNT} ids of which nothing is known one by one`, { group: "ids" }, () => {
   for (let at = 0; at < texts.length; at += UUID_TEXT_BYTES) {

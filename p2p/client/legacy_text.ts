@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { MAX_NAME_BYTES, type Message, whyNotAName } from "@netlab/protocol";
+import { invalidNameReason, MAX_NAME_BYTES, type Message } from "@netlab/protocol";
 
 /** The longest text that is put together; the rest of a longer one is a message of its own. Bytes. */
 const MAX_BYTES = 64 * 1024;
@@ -91,5 +91,5 @@ const SEPARATOR = ": ";
 function senderEnd(text: string): number {
   // A name has 255 bytes at most.
   const end = text.slice(0, MAX_NAME_BYTES + SEPARATOR.length).indexOf(SEPARATOR);
-  return end > 0 && whyNotAName(text.slice(0, end)) === undefined ? end : 0;
+  return end > 0 && invalidNameReason(text.slice(0, end)) === undefined ? end : 0;
 }

@@ -17,11 +17,11 @@ import {
   Information,
   isAddress,
   NetlabError,
-  readAnyItems,
   readCapabilities,
   readError,
   readServers,
   readSessionWelcome,
+  readUncheckedItems,
   reasonOf,
   Registration,
   writeDisconnect,
@@ -157,9 +157,9 @@ export class ServerConnection implements Outlet {
     this.hold(false);
     if (this.legacy) {
       // The RTT server forgets a user only when it is told; the p2p server ignores it.
-      writeDisconnect(this.out, name, DisconnectKind.Leaves);
+      writeDisconnect(this.out, name, DisconnectKind.Leave);
     } else if (this.#capabilities.has(Capability.Disconnect)) {
-      writeDisconnect(this.out, name, moves ? DisconnectKind.Moves : DisconnectKind.Leaves);
+      writeDisconnect(this.out, name, moves ? DisconnectKind.Move : DisconnectKind.Leave);
     } else if (moves && this.receipts) {
       const timer = Promise.withResolvers<void>();
       const id = setTimeout(timer.resolve, NEWS_MS);
@@ -230,7 +230,7 @@ export class ServerConnection implements Outlet {
     writeInformationRequest(this.out, Information.Servers);
     try {
       const { payload } = await this.#answer();
-      this.#events.servers(readAnyItems(payload).filter(isAddress));
+      this.#events.servers(readUncheckedItems(payload).filter(isAddress));
     } catch (error) {
       // Who does not answer that may serve users all the same.
       if (!(error instanceof NetlabError && error.code === ErrorCode.TimedOut)) throw error;
@@ -253,7 +253,7 @@ export class ServerConnection implements Outlet {
     try {
       await this.#connection.run({
         frame: (frame) => this.#frame(frame),
-        turn: () => this.heardAt = performance.now(),
+        flush: () => this.heardAt = performance.now(),
         drained: () => this.#events.drained(this),
       });
     } catch (error) {
@@ -274,7 +274,7 @@ export class ServerConnection implements Outlet {
     const isList = frame.type === FrameType.InformationResponse &&
       frame.subtype === Information.Servers;
     if (isList && !this.legacy) return this.#events.servers(readServers(frame.payload));
-    if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.PleaseMove) {
+    if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.MoveRequest) {
       return this.#events.asked(readServers(frame.payload), this);
     }
     if (!this.#registered && frame.type === FrameType.InformationResponse) {

@@ -9,13 +9,13 @@
 import {
   Capability,
   ErrorCode,
+  formatLoad,
   Frame,
-  loadWord,
   MAX_PAYLOAD_BYTES,
   NetlabError,
   ProtocolError,
   readFrames,
-  writePleaseMove,
+  writeMoveRequest,
 } from "@netlab/protocol/codec";
 import { BackPressure } from "./back_pressure.ts";
 import { BatchFastPath } from "./routing/batch_fast_path.ts";

@@ -183,7 +183,7 @@ class Conversation implements FrameHandler {
     this.#core.received(this.#connection, frame);
   }
 
-  turn(): void {
+  flush(): void {
     this.#core.setTime(now());
     this.#core.flush();
   }

@@ -18,7 +18,7 @@ import {
   red,
   UsageError,
 } from "@netlab/terminal";
-import { ErrorCode, formatAddress, NetlabError, whyNotAName } from "@netlab/protocol";
+import { ErrorCode, formatAddress, invalidNameReason, NetlabError } from "@netlab/protocol";
 import { Chat } from "./chat.ts";
 import type { ClientStatus, P2pClient } from "../client.ts";
 import type { ClientOptionValues, ClientProgram } from "./client_program.ts";
@@ -43,7 +43,7 @@ export async function converse<C extends P2pClient, O extends Options>(
     throw new UsageError("Option --name is needed when standard input is not a terminal");
   }
   if (wanted !== undefined) {
-    const why = whyNotAName(wanted);
+    const why = invalidNameReason(wanted);
     if (why !== undefined) {
       throw new UsageError(`Option --name: a name cannot be used when ${why}`);
     }
@@ -134,7 +134,7 @@ async function askForName(stop: AbortSignal): Promise<string | undefined> {
   return await ask("Your name", {
     signal: stop,
     check: (answer) => {
-      const why = whyNotAName(answer);
+      const why = invalidNameReason(answer);
       return why && `That cannot be a name: ${why}`;
     },
   });

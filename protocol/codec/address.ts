@@ -1,17 +1,17 @@
 /**
- * Where a server is: `host:port` in text, as it stands in options and in lists of servers. Owns its
- * syntax and the default ports; never resolves a name.
+ * Server addresses: `host:port` in text, as in options and in lists of servers. Owns their syntax and the
+ * default ports. Never resolves a name.
  *
  * @module
  */
 
-/** Where servers listen, and clients look for them, when nothing else is said. */
+/** The default host that servers listen on and clients connect to. */
 export const DEFAULT_HOST = "127.0.0.1";
 
-/** The ports of a small network on one machine, in the order in which servers take them. */
+/** The default ports of a small network on one machine, in the order in which servers try them. */
 export const DEFAULT_PORTS: readonly number[] = [5001, 5002, 5003, 5004, 5005];
 
-/** An address in its two parts. */
+/** The two parts of an address. */
 export interface Address {
   /** A host name or an IP address; IPv6 without brackets. */
   hostname: string;
@@ -20,16 +20,16 @@ export interface Address {
 }
 
 /**
- * What an address looks like. No host name has control characters, and a terminal would obey them. Each part
- * ends where the next one must begin, so that no text is tried twice.
+ * The syntax of an address. Control characters are not allowed: a terminal would interpret them. The parts
+ * cannot overlap, so matching takes linear time.
  */
 // deno-lint-ignore no-control-regex
 const ADDRESS = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:[\]\x00-\x1f\x7f-\x9f]+)):([0-9]{1,5})$/;
 
 /**
- * The two parts of `host:port`. IPv6 addresses stand in brackets: `[::1]:5001`.
+ * Parses `host:port`. An IPv6 address needs brackets: `[::1]:5001`.
  *
- * @throws {TypeError} When the text is not of that form or the port not a number from 1 to 65,535.
+ * @throws {TypeError} When the text has another form, or the port is not a number from 1 to 65,535.
  */
 export function parseAddress(text: string): Address {
   const match = ADDRESS.exec(text);
@@ -44,12 +44,12 @@ export function parseAddress(text: string): Address {
   return { hostname: match[1] ?? match[2]!, port };
 }
 
-/** An address as text, with brackets around IPv6. */
+/** Formats an address as `host:port`, with brackets around an IPv6 address. */
 export function formatAddress({ hostname, port }: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** Whether {@linkcode parseAddress} would take the text. */
+/** Whether {@linkcode parseAddress} accepts the text. */
 export function isAddress(text: string): boolean {
   try {
     parseAddress(text);

@@ -1,57 +1,57 @@
 /**
- * The errors of netlab: what may go wrong, as numbers that travel in error and receipt frames.
- * Knows nothing of frames or sockets.
+ * The errors of netlab and their codes, which are sent in error frames and receipts. Knows nothing of
+ * frames or sockets.
  *
  * @module
  */
 
-/** What went wrong, as a number that a program can read. Append only: numbers are never reused. */
+/** Error codes for programs. The list is append-only: a number is never reused. */
 export const ErrorCode = {
-  /** A payload does not have the layout of its type. */
+  /** A payload does not have the layout of its frame type. */
   Malformed: 1,
-  /** A frame announces more bytes than this reader takes. */
+  /** A frame is longer than the reader accepts. */
   FrameTooLong: 2,
-  /** The frame type or subtype is not known here. */
+  /** The receiver does not know the frame type or subtype. */
   UnknownType: 3,
-  /** The connection must register before it may send this. */
+  /** The connection must register before it may send such a frame. */
   NotRegistered: 4,
-  /** The connection has registered already. */
+  /** The connection is already registered. */
   AlreadyRegistered: 5,
   /** Another session holds this user name. */
   NameTaken: 6,
-  /** A user name is empty, too long, or holds characters that names may not hold. */
+  /** A user name is empty, too long, or contains characters that are not allowed. */
   NameInvalid: 7,
-  /** The sender in a message is not the name that its connection registered. */
+  /** The sender of a message is not the user that its connection registered. */
   SenderMismatch: 8,
-  /** Nobody of this name is on the network. */
+  /** No user of this name is on the network. */
   NoSuchUser: 9,
-  /** The text does not fit into a frame. */
+  /** A text or payload does not fit into a frame. */
   TextTooLong: 10,
-  /** A message went over more servers than it may. */
+  /** A message was forwarded more often than allowed. */
   TooManyHops: 11,
-  /** The recipient reads more slowly than messages come in. */
+  /** The recipient reads messages more slowly than they arrive. */
   RecipientBusy: 12,
-  /** The server is going away. */
+  /** The server is shutting down. */
   ServerClosing: 13,
-  /** The connection broke, or was not made. */
+  /** The connection failed, or could not be opened. */
   ConnectionLost: 14,
   /** The other side did not answer in time. */
   TimedOut: 15,
-  /** This side reads more slowly than the other side writes, and was cut off. */
+  /** One side read more slowly than the other side wrote, and was disconnected. */
   TooSlow: 16,
-  /** The other side does not speak this protocol, or not the part that is needed. */
+  /** The other side does not support the protocol, or the required part of it. */
   Unsupported: 17,
-  /** This end was closed while the work was under way. */
+  /** This side was closed during the operation. */
   Closed: 18,
-  /** Another connection has taken the place of this one. */
+  /** Another connection of the same session replaced this one. */
   Replaced: 19,
-  /** So many messages wait for the recipient that no more are kept. */
+  /** The recipient's queue is full: no more messages are stored. */
   MailboxFull: 20,
-  /** The server cannot keep messages: its disk is full, or cannot be written. */
+  /** The server cannot store messages: its disk is full or not writable. */
   StorageFailed: 21,
   /**
-   * No error: in a receipt that says delivered, the message was handed to a legacy server or client, and
-   * those confirm nothing.
+   * Not an error. In a receipt with the state delivered: the message was sent to a legacy server or client,
+   * which does not confirm messages.
    */
   Unconfirmed: 22,
 } as const;
@@ -59,10 +59,10 @@ export const ErrorCode = {
 /** One of the numbers in {@linkcode ErrorCode}. */
 export type ErrorCode = typeof ErrorCode[keyof typeof ErrorCode];
 
-/** What {@linkcode NetlabError} takes besides its code and its sentence. */
+/** Options of a {@linkcode NetlabError}. */
 export interface NetlabErrorOptions extends ErrorOptions {
   /**
-   * Whether the connection that it concerns is at its end.
+   * Whether the error ends the connection.
    *
    * @default {false}
    */
@@ -70,7 +70,7 @@ export interface NetlabErrorOptions extends ErrorOptions {
 }
 
 /**
- * An error of netlab's own: a sentence for people and a code for programs.
+ * An error of netlab, with a message for people and a code for programs.
  *
  * @example
  * ```ts
@@ -83,12 +83,12 @@ export interface NetlabErrorOptions extends ErrorOptions {
 export class NetlabError extends Error {
   /** `NetlabError`, or the name of the subclass. */
   override name = "NetlabError";
-  /** A number of {@linkcode ErrorCode}; an unknown one when a newer party sent it. */
+  /** One of {@linkcode ErrorCode}, or an unknown code from a newer version. */
   readonly code: number;
-  /** Whether the connection that it concerns is at its end. */
+  /** Whether the error ends the connection. */
   readonly fatal: boolean;
 
-  /** An error with `code`, told to people as `message`. */
+  /** Creates an error with `code` for programs and `message` for people. */
   constructor(code: number, message: string, options: NetlabErrorOptions = {}) {
     super(message, options);
     this.code = code;
@@ -96,7 +96,7 @@ export class NetlabError extends Error {
   }
 }
 
-/** Bytes came in that break the protocol. The sentence says which rule, the code which kind. */
+/** The other side broke the protocol. The message says how. */
 export class ProtocolError extends NetlabError {
   /** `ProtocolError`. */
   override name = "ProtocolError";

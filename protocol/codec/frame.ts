@@ -1,105 +1,105 @@
 /**
- * The frame: six bytes of header and a payload. Owns the header's layout, the registry of types,
- * and the one loop that finds frames in bytes. Knows nothing of what payloads mean, nor of sockets.
+ * The frame: a header of six bytes and a payload. Owns the layout of the header, the registry of types,
+ * and the only loop that finds frames in bytes. Knows neither what payloads mean nor any socket.
  *
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 
-/** Length of a frame's header: type, subtype, two bytes of length, two reserved. */
+/** Length of the header of a frame: one byte of type, one of subtype, two of length, two reserved. */
 export const HEADER_BYTES = 6;
 
-/** Longest payload: the length field has two bytes. */
+/** Length of the longest payload, in bytes: the length field has two bytes. */
 export const MAX_PAYLOAD_BYTES = 65_535;
 
-/** Frame types. Append only: 0 to 5 are those of the legacy programs, the rest came with netlab. */
+/** Frame types. The list is append-only: 0 to 5 belong to the legacy programs, the others to netlab. */
 export const FrameType = {
   /** Asks for information; the subtype says which. */
   InformationRequest: 0,
-  /** Answers an information request; unasked, subtype 1 announces a legacy server. */
+  /** Answers an information request. Without a request, subtype 1 announces a legacy server. */
   InformationResponse: 1,
   /** Registers a connection as a user or as a server. */
   Registration: 2,
   /** A user's message to another user. */
   Message: 3,
-  /** Comes back as it was sent. */
+  /** Returned by the server as it was sent. */
   Echo: 4,
-  /** A user signs off. */
+  /** Signs a user off, or asks a session to move. */
   Disconnect: 5,
-  /** What became of messages. */
+  /** Reports what became of messages, or asks for such a report. */
   Receipt: 6,
-  /** Something went wrong; subtype 1 closes the connection. */
+  /** Reports an error; subtype 1 closes the connection. */
   Error: 7,
-  /** Between servers: which users are where. */
+  /** Between servers: which users are registered where. */
   Presence: 8,
-  /** Between servers: who is linked to whom, at what cost. */
+  /** Between servers: which servers are linked, at what cost. */
   LinkState: 9,
 } as const;
 
 /** One of the numbers in {@linkcode FrameType}. */
 export type FrameType = typeof FrameType[keyof typeof FrameType];
 
-/** Subtypes of {@linkcode FrameType.InformationRequest} and of its response. */
+/** Subtypes of {@linkcode FrameType.InformationRequest} and {@linkcode FrameType.InformationResponse}. */
 export const Information = {
-  /** The servers that are known, the answering one first. */
+  /** The known servers, the answering one first. */
   Servers: 0,
-  /** The users that are known. */
+  /** The known users. */
   Users: 1,
-  /** What the answering party can do; a legacy server answers with nothing. */
+  /** The capabilities of the answering server. A legacy server sends an empty answer. */
   Capabilities: 2,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Registration}. */
 export const Registration = {
-  /** A user who reads bare text: every legacy client. */
+  /** A user who receives text without frames, as legacy clients do. */
   LegacyUser: 1,
-  /** A user who reads frames. */
+  /** A user who receives frames. */
   Session: 2,
-  /** A server, for a lasting link. */
+  /** A server that asks for a link. */
   Peer: 3,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Message}. */
 export const MessageKind = {
-  /** The sender hears of it only when it fails. */
+  /** Not stored. The sender is told only when delivery fails. */
   Ephemeral: 0,
-  /** The sender wants receipts: the server keeps the message until its story has ended. */
+  /** Stored until it is settled. The sender gets receipts. */
   Durable: 1,
-  /** Between servers: where it is kept and where it goes stand in front. */
+  /** Between servers: a durable message, after the ids of the server that stores it and of its destination. */
   Outbound: 2,
-  /** Between servers: the same, and the server that it goes to is to keep it from now on. */
+  /** Between servers: an outbound message that the destination is to store from now on. */
   HandedOff: 3,
-  /** Many messages of type 3/0 in one frame: only to who said that they read them. */
+  /** Several ephemeral messages in one frame, only for parties that announced that they read batches. */
   Batch: 4,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Disconnect}. */
 export const DisconnectKind = {
   /** The user leaves the network. */
-  Leaves: 0,
-  /** The session has registered at another server, and leaves this one once this one knows. */
-  Moves: 1,
-  /** From the server, which is about to leave: the session is to move, and where to. */
-  PleaseMove: 2,
+  Leave: 0,
+  /** The session has registered at another server and leaves this one. */
+  Move: 1,
+  /** From a server that is about to leave: asks the session to move to one of the listed servers. */
+  MoveRequest: 2,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Receipt}. */
 export const ReceiptKind = {
-  /** To the sender's own connection. */
+  /** To the sender of the messages, or from a recipient as an acknowledgement. */
   ToUser: 0,
-  /** Between servers: the user it is for stands in front. */
+  /** Between servers: receipts for a user of another server, after the name of the user. */
   Relayed: 1,
-  /** Between servers: about kept messages, to the server that keeps them. */
+  /** Between servers: receipts for the server that stores the messages. */
   ToServer: 2,
-  /** Asks what became of messages whose sender did not hear how their story ended. */
+  /** Asks for the outcome of messages. */
   Query: 3,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Error}. */
 export const ErrorKind = {
-  /** The connection goes on. */
+  /** The connection stays open. */
   Recoverable: 0,
-  /** The connection is closed behind it. */
+  /** The sender closes the connection after this frame. */
   Fatal: 1,
 } as const;
 
@@ -107,9 +107,9 @@ export const ErrorKind = {
 export const PresenceKind = {
   /** All users of one server. */
   Snapshot: 0,
-  /** Who came to one server and who left it. */
+  /** Users who joined or left one server. */
   Changes: 1,
-  /** Which versions the asking server has: newer snapshots are wanted. */
+  /** The versions that a server has. It asks for snapshots of newer ones. */
   Digest: 2,
 } as const;
 
@@ -117,34 +117,34 @@ export const PresenceKind = {
 export const LinkStateKind = {
   /** The links of one server. */
   Links: 0,
-  /** Nothing but a sign of life. */
-  Alive: 1,
+  /** An empty frame that shows that the sender is alive. */
+  Heartbeat: 1,
 } as const;
 
 /**
- * One frame, where it lies in a buffer. A reader hands out the same object for every frame: it is
- * valid until the call that it was given to returns. {@linkcode Frame.copy} makes one that lasts.
+ * One frame, as a range of a buffer. A reader reuses one object for all frames, so a frame is valid only
+ * until the function that received it returns. {@linkcode Frame.copy} makes a frame that stays valid.
  */
 export class Frame {
-  /** A number of {@linkcode FrameType}, or one that is not known here. */
+  /** One of {@linkcode FrameType}, or an unknown type: 0 to 255. */
   type = 0;
-  /** What kind of its type. */
+  /** The subtype, 0 to 255; its meaning depends on the type. */
   subtype = 0;
-  /** The header's last two bytes: a message's hop count between servers, 0 everywhere else. */
+  /** The last two bytes of the header: the hop count of a message between servers, usually 0 elsewhere. */
   reserved = 0;
-  /** The buffer in which the payload lies. */
+  /** The buffer that contains the frame. */
   bytes: Uint8Array = EMPTY;
-  /** Where the payload starts in {@linkcode Frame.bytes}; the header lies before it. */
+  /** Start of the payload in {@linkcode Frame.bytes}. The header is before it. */
   start = 0;
-  /** Where the payload ends. */
+  /** End of the payload in {@linkcode Frame.bytes}. */
   end = 0;
 
-  /** The payload, as a view of the buffer. */
+  /** A view of the payload. */
   get payload(): Uint8Array {
     return this.bytes.subarray(this.start, this.end);
   }
 
-  /** A frame of its own with its own bytes, header included. */
+  /** Copies the frame, its header included, into a buffer of its own. */
   copy(): Frame {
     const frame = new Frame();
     frame.type = this.type;
@@ -160,20 +160,20 @@ export class Frame {
 const EMPTY = new Uint8Array(0);
 
 /**
- * Takes whole frames from `bytes`, where they lie from `start` to `end`: as many as it likes, none at
- * all included. What it takes it may write over. Returns where the first begins that it leaves to others.
+ * Handles whole frames in `bytes` from `start` to `end`: as many as it wants, or none. It may overwrite
+ * the frames that it handles. Returns the start of the first frame that it did not handle.
  */
 export type FrameRun = (bytes: Uint8Array, start: number, end: number) => number;
 
 /**
- * Finds the whole frames in `bytes` from `start` to `end`, hands each to `visit`, and returns where
- * the first incomplete one begins (`end` when nothing is left over). Copies nothing.
+ * Passes every whole frame in `bytes` from `start` to `end` to `visit`. Copies nothing.
  *
- * @param frame The object that is filled for every frame and handed to `visit`.
- * @param maxPayloadBytes The longest payload that is taken, 0 to 65,535.
- * @param run Is offered the bytes before each frame; `visit` gets what it leaves.
- * @throws {ProtocolError} {@linkcode ErrorCode.FrameTooLong} when a header announces more than that,
- *   whether or not its payload is there.
+ * @param maxPayloadBytes The longest accepted payload: 0 to 65,535 bytes.
+ * @param frame The object that is filled for each frame and passed to `visit`.
+ * @param run Called before each frame. `visit` gets the frames that `run` does not handle.
+ * @returns The start of the first incomplete frame, or `end` when there is none.
+ * @throws {ProtocolError} {@linkcode ErrorCode.FrameTooLong} when a header announces a longer payload,
+ *   even if the payload has not arrived yet.
  */
 export function readFrames(
   bytes: Uint8Array,
@@ -210,7 +210,7 @@ export function readFrames(
   return at;
 }
 
-/** The error for who wants to send a payload of so many bytes, which is more than a frame holds. */
+/** Makes the error for a payload of `bytes` bytes, which is too long for a frame. */
 export function payloadTooLong(bytes: number): NetlabError {
   return new NetlabError(
     ErrorCode.TextTooLong,

@@ -1,16 +1,16 @@
 /**
- * Frames out of chunks, however the chunks were cut. Owns the left-over between two chunks; knows no
- * socket. {@linkcode FrameConnection} reads in place and does without it; whoever is handed chunks
- * (a WebSocket, a file, a test) uses it.
+ * Decodes frames from chunks of any length, as a WebSocket, a file or a test has them. Owns the incomplete
+ * frame between two chunks. Knows no socket. A {@linkcode FrameConnection} does not need it: it keeps the
+ * incomplete frame in its read buffer.
  *
  * @module
  */
 import { Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES, readFrames } from "./frame.ts";
 
-/** How a {@linkcode FrameDecoder} reads. */
+/** Options of a {@linkcode FrameDecoder}. */
 export interface FrameDecoderOptions {
   /**
-   * The longest payload that is taken, 0 to 65,535 bytes.
+   * The longest accepted payload: 0 to 65,535 bytes.
    *
    * @default {65535}
    */
@@ -18,8 +18,7 @@ export interface FrameDecoderOptions {
 }
 
 /**
- * A synchronous push parser: chunks in, frames out. A frame that lies whole in a chunk is handed over
- * where it lies; only one that spans chunks is put together in a buffer of the decoder's own.
+ * A synchronous push parser for frames. Copies only the frames that span chunks.
  *
  * @example
  * ```ts
@@ -29,7 +28,7 @@ export interface FrameDecoderOptions {
  *   if (frame.type === FrameType.Echo) frame.payload; // valid until this function returns
  * });
  * decoder.push(new Uint8Array([4, 0, 0]));
- * decoder.push(new Uint8Array([2, 0, 0, 104, 105])); // now the visitor sees "hi"
+ * decoder.push(new Uint8Array([2, 0, 0, 104, 105])); // calls the function with "hi"
  * ```
  */
 export class FrameDecoder {
@@ -39,22 +38,22 @@ export class FrameDecoder {
   #rest = new Uint8Array(0);
   #restLength = 0;
 
-  /** A decoder that hands every frame to `visit`, in order. */
+  /** Creates a decoder that calls `visit` for every frame, in order. */
   constructor(visit: (frame: Frame) => void, options: FrameDecoderOptions = {}) {
     this.#visit = visit;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
   }
 
-  /** Bytes of an incomplete frame that are kept for the next chunk. */
+  /** How many bytes of an incomplete frame wait for the next chunk. */
   get pendingBytes(): number {
     return this.#restLength;
   }
 
   /**
-   * Takes the next chunk, of any length. Frames that it completes are handed over before it returns.
+   * Decodes the next chunk, of any length.
    *
-   * @throws {ProtocolError} When a header announces too much; nothing of that frame's payload is
-   *   kept. The decoder is at its end then, as the stream is.
+   * @throws {ProtocolError} When a header announces a payload that is too long. The decoder does not store
+   *   the payload, and cannot be used any more.
    */
   push(chunk: Uint8Array): void {
     let at = 0;
@@ -64,7 +63,7 @@ export class FrameDecoder {
     if (at < chunk.length) this.#keep(chunk, at, chunk.length);
   }
 
-  /** Adds to the left-over what it misses: first of its header, then of its payload. */
+  /** Completes the incomplete frame: first its header, then its payload. */
   #complete(chunk: Uint8Array, at: number): number {
     const wanted = this.#restLength < HEADER_BYTES
       ? HEADER_BYTES
@@ -72,7 +71,7 @@ export class FrameDecoder {
     const until = Math.min(chunk.length, at + wanted - this.#restLength);
     this.#keep(chunk, at, until);
     const length = this.#restLength;
-    // Refuses a header that announces too much as soon as the header is there.
+    // Also rejects a payload that is too long as soon as the header is complete.
     this.#restLength = 0;
     const used = readFrames(
       this.#rest,

@@ -1,6 +1,6 @@
 /**
- * The wire format: frames and their payloads, as bytes and as values. Loads nothing that knows a connection,
- * a clock or the system, so that a routing core, a simulator and a browser can use it.
+ * The wire format: frames and their payloads, as bytes and as values. Uses no connection, clock or system
+ * call, so a routing core, a simulator and a browser can load it.
  *
  * @module
  */
@@ -9,7 +9,9 @@ export * from "./errors.ts";
 export * from "./frame.ts";
 export * from "./frame_decoder.ts";
 export * from "./frame_writer.ts";
+export * from "./invariant.ts";
 export * from "./payloads/batch.ts";
+export { Envelope } from "./payloads/envelope.ts";
 export * from "./payloads/error_frame.ts";
 export * from "./payloads/information.ts";
 export * from "./payloads/link_state.ts";

@@ -1,24 +1,23 @@
 /**
- * Text on the wire: UTF-8 that is checked, user names, and lists joined by NUL. Owns the rules for what
- * a name is; knows nothing of frames.
+ * Text on the wire: checked UTF-8 and user names. Owns the rules for user names. Knows nothing of frames.
  *
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** For what is known to be ASCII: one that need not find faults takes a third of the time. */
+/** For ASCII text: a decoder that does not look for errors takes a third of the time. */
 const asciiDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Longest user name: its length travels in one byte. */
+/** Length of the longest user name, in bytes of UTF-8: the length field has one byte. */
 export const MAX_NAME_BYTES = 255;
 
 /**
- * The string in `bytes`, or in its part from `start` to `end`.
+ * Decodes the UTF-8 text in `bytes` from `start` to `end`.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not UTF-8. `what` names the
- *   thing in the sentence.
+ * @param what Names the text in the error message.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not UTF-8.
  */
 export function readText(
   bytes: Uint8Array,
@@ -40,13 +39,13 @@ export function readText(
   }
 }
 
-/** Up to this length, strings of ASCII are made without a decoder, in less time: bytes. */
+/** Up to this length, ASCII text is decoded without a decoder, which is faster: bytes. */
 const SHORT_BYTES = 64;
 
-/** An array for each length: it becomes a string in half the time that a part of a buffer does. */
+/** One array of character codes for each length: making a string from it takes half the time of decoding. */
 const codesOf: (number[] | undefined)[] = new Array(SHORT_BYTES + 1);
 
-/** The string, when it is short and all ASCII. */
+/** Decodes a short ASCII text. Returns `undefined` for any other. */
 function readShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   if (end - start > SHORT_BYTES) return undefined;
   if (end === start) return "";
@@ -60,9 +59,10 @@ function readShortAscii(bytes: Uint8Array, start: number, end: number): string |
 }
 
 /**
- * Checks that `bytes` from `start` to `end` are UTF-8, without making a string of them.
+ * Checks that `bytes` from `start` to `end` are UTF-8, without decoding them.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when they are not. `what` names the thing.
+ * @param what Names the text in the error message.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when they are not UTF-8.
  */
 export function checkText(bytes: Uint8Array, start: number, end: number, what: string): void {
   if (isUtf8(bytes, start, end)) return;
@@ -70,15 +70,15 @@ export function checkText(bytes: Uint8Array, start: number, end: number, what: s
 }
 
 /**
- * Whether `bytes` from `start` to `end` are UTF-8: neither more bytes for a character than it needs,
- * nor half a surrogate pair, nor anything beyond U+10FFFF (Unicode, table 3-7).
+ * Whether `bytes` from `start` to `end` are valid UTF-8: no overlong forms, no surrogates, nothing above
+ * U+10FFFF (Unicode, table 3-7).
  */
 export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
   let at = start;
   while (at < end) {
     const lead = bytes[at++]!;
     if (lead < 0x80) continue;
-    // The second byte has bounds of its own after some first ones; all others are 80 to BF.
+    // Some lead bytes narrow the range of the second byte. All later bytes are 80 to BF.
     let low = 0x80;
     let high = 0xbf;
     let more = 1;
@@ -100,12 +100,12 @@ export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-/** Eight bytes of which each has only its high bit set: no byte of ASCII has it. */
+/** The high bit of each of eight bytes: it is clear in ASCII. */
 const HIGH_BITS = BigInt.asIntN(64, 0x8080_8080_8080_8080n);
 
 /**
- * Whether the bytes from `start` to `end` are all ASCII. 64 at a time while there are so many; the rest
- * has a function of its own, so that this one is short enough to be compiled into a loop that calls it.
+ * Whether the bytes of `view` from `start` to `end` are all ASCII. Checks 64 bytes at a time. The rest has a
+ * function of its own, so that the compiler can inline this one into a loop.
  */
 export function isAscii(view: DataView, start: number, end: number): boolean {
   let at = start;
@@ -116,15 +116,15 @@ export function isAscii(view: DataView, start: number, end: number): boolean {
       view.getBigInt64(at + 48, true) | view.getBigInt64(at + 56, true);
     if (BigInt.asIntN(64, any & HIGH_BITS) !== 0n) return false;
   }
-  return at === end || isAsciiToo(view, start, at, end);
+  return at === end || isTailAscii(view, start, at, end);
 }
 
-/** The same from `at` on, where all from `start` to `at` are ASCII. */
-function isAsciiToo(view: DataView, start: number, at: number, end: number): boolean {
+/** Whether the bytes from `at` to `end` are all ASCII, given that those from `start` to `at` are. */
+function isTailAscii(view: DataView, start: number, at: number, end: number): boolean {
   for (; at + 8 <= end; at += 8) {
     if (BigInt.asIntN(64, view.getBigInt64(at, true) & HIGH_BITS) !== 0n) return false;
   }
-  // The last few, together with some that were looked at before, where there are any.
+  // The last bytes, together with some that were already checked.
   if (end - start >= 8) {
     return BigInt.asIntN(64, view.getBigInt64(end - 8, true) & HIGH_BITS) === 0n;
   }
@@ -136,63 +136,66 @@ function isAsciiToo(view: DataView, start: number, at: number, end: number): boo
 // deno-lint-ignore no-control-regex
 const NOT_IN_NAMES = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
-/** Why `name` cannot be a user's name, as the end of a sentence; `undefined` when it can. */
-export function whyNotAName(name: string): string | undefined {
-  // A connection has the same few names in all its messages.
-  if (name === lastName || name === nameBefore) return undefined;
-  const why = findFault(name);
-  if (why === undefined) {
-    nameBefore = lastName;
+/**
+ * Says why `name` is not a valid user name, as the end of a sentence: "it is empty". Returns `undefined` for a
+ * valid name, as {@linkcode checkName} defines it.
+ */
+export function invalidNameReason(name: string): string | undefined {
+  // All messages of a connection have the same few names.
+  if (name === lastName || name === previousName) return undefined;
+  const reason = findFault(name);
+  if (reason === undefined) {
+    previousName = lastName;
     lastName = name;
   }
-  return why;
+  return reason;
 }
 
-/** The names that were found to be good last. */
+/** The last two different names that were found valid. */
 let lastName = "netlab";
-let nameBefore = lastName;
+let previousName = lastName;
 
 function findFault(name: string): string | undefined {
   if (name === "") return "it is empty";
   if (name !== name.trim()) return "it begins or ends with a space";
-  if (NOT_IN_NAMES.test(name)) return "it holds a control character";
+  if (NOT_IN_NAMES.test(name)) return "it contains a control character";
   if (name.length * 3 > MAX_NAME_BYTES && encoder.encode(name).length > MAX_NAME_BYTES) {
     return `it is longer than ${MAX_NAME_BYTES} bytes`;
   }
-  // It would arrive as another name, with U+FFFD in it.
-  if (!name.isWellFormed()) return "it holds half a surrogate pair";
+  // Encoding it would replace the half with U+FFFD, which makes another name.
+  if (!name.isWellFormed()) return "it contains half a surrogate pair";
   return undefined;
 }
 
 /**
- * Lets a valid user name pass: 1 to 255 bytes of UTF-8, no control characters, no space at its ends.
+ * Checks a user name: 1 to 255 bytes of UTF-8, no control characters, no space at either end. Returns it.
  *
- * @throws {NetlabError} {@linkcode ErrorCode.NameInvalid} for any other.
+ * @throws {NetlabError} {@linkcode ErrorCode.NameInvalid} when the name is not valid.
  */
 export function checkName(name: string): string {
-  const why = whyNotAName(name);
-  if (why !== undefined) {
+  const reason = invalidNameReason(name);
+  if (reason !== undefined) {
     throw new NetlabError(
       ErrorCode.NameInvalid,
-      `Cannot use the user name ${JSON.stringify(name)}: ${why}`,
+      `Cannot use the user name ${JSON.stringify(name)}: ${reason}`,
     );
   }
   return name;
 }
 
 /**
- * The user name in `bytes` from `start` to `end`.
+ * Decodes the user name in `bytes` from `start` to `end`.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.NameInvalid} when it is not a valid name,
  *   {@linkcode ErrorCode.Malformed} when it is not UTF-8.
  */
 export function readName(bytes: Uint8Array, start: number, end: number): string {
   const name = readText(bytes, start, end, "user name");
-  const why = whyNotAName(name);
-  if (why !== undefined) {
+  const reason = invalidNameReason(name);
+  if (reason !== undefined) {
     throw new ProtocolError(
       ErrorCode.NameInvalid,
-      `Cannot use the user name ${JSON.stringify(name)}: ${why}`,
+      `Cannot use the user name ${JSON.stringify(name)}: ${reason}`,
     );
   }
   return name;

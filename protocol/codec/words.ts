@@ -1,19 +1,19 @@
 /**
- * Copies of a few bytes in words of 8, which for short ones is faster than `set`: that needs a view of
- * what is copied. Knows nothing of what the bytes are.
+ * Copies short ranges of bytes in words of eight. That is faster than `set`, which needs a view of the range.
+ * Knows nothing of what the bytes mean.
  *
  * @module
  */
 
-/** What is copied in words may be read, and written, so many bytes further: bytes. */
+/** How far a copy in words may read and write after the end of a range: bytes. */
 export const SPARE_BYTES = 7;
 
-/** Up to this length, a copy in words is faster than `set`: bytes. */
+/** The length up to which a copy in words is faster than `set`: bytes. */
 export const SHORT_BYTES = 192;
 
 /**
- * Copies what lies from `start` to `end`, and up to {@linkcode SPARE_BYTES} more. The target may be the
- * same memory, no further behind.
+ * Copies the bytes of `source` from `start` to `end`, and up to {@linkcode SPARE_BYTES} more, to `target` at
+ * `to`. Both may be the same memory if `to` is not greater than `start`.
  */
 export function copyWords(
   source: DataView,

@@ -1,33 +1,33 @@
 /**
- * The loop that accepts connections. Owns the listener and what happens when accepting fails; knows
- * nothing of what is said on a connection.
+ * Accepts connections. Owns the listener and what happens when accepting fails. Knows nothing of what is sent
+ * on a connection.
  *
  * @module
  */
 
-/** What an {@linkcode Acceptor} needs of a listener: `Deno.TcpListener` and `Deno.TlsListener` have it. */
+/** What an {@linkcode Acceptor} needs of a listener. `Deno.TcpListener` and `Deno.TlsListener` implement it. */
 export interface ConnectionListener<Conn> extends Disposable {
-  /** Waits for the next connection; fails when the listener is disposed. */
+  /** Waits for the next connection. Rejects when the listener is disposed. */
   accept(): Promise<Conn>;
 }
 
-/** What an {@linkcode Acceptor} reports. */
+/** Handles the events of an {@linkcode Acceptor}. */
 export interface AcceptHandler<Conn> {
   /**
-   * A connection came in, and is the handler's from now on. When this throws, the connection is closed
-   * and counts as lost.
+   * A connection was accepted. The handler owns it from now on. When this method throws, the connection is
+   * closed and reported as lost.
    */
   accepted(conn: Conn): void;
-  /** A connection was lost before it was accepted, for example because the client has reset it. */
+  /** A connection was lost before it was accepted, for example because the client reset it. */
   lost?(error: unknown): void;
   /**
-   * The system has no resources for another connection, such as file descriptors; new connections wait
-   * until it has. Reported once, and again only after ten seconds without a shortage.
+   * The system has no resources for another connection, such as file descriptors. New connections wait until
+   * it has. Reported once, and again only after ten seconds without a shortage.
    */
   exhausted?(error: unknown): void;
 }
 
-/** How an {@linkcode Acceptor} behaves. */
+/** Options of an {@linkcode Acceptor}. */
 export interface AcceptorOptions {
   /**
    * How long to wait before the next attempt when the system has no resources: milliseconds.
@@ -38,19 +38,19 @@ export interface AcceptorOptions {
 }
 
 /**
- * What the system reports when it has no resources for another connection: accept(2). Deno 2.9 gives
- * ENFILE no code, so an error without one counts as well.
+ * The error codes of accept(2) for a lack of resources. In Deno 2.9, ENFILE has no code, so an error without
+ * one counts as well.
  */
 const SHORTAGES: readonly unknown[] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", undefined];
 /**
- * A shortage that returns within this time is the same one: milliseconds. A server at its limit accepts
- * one connection for each that ends, and would report a new shortage each time.
+ * A shortage that returns within this time counts as the same one: milliseconds. A server at its limit accepts
+ * one connection for each that ends, and would otherwise report a new shortage each time.
  */
 const SAME_SHORTAGE_MS = 10_000;
 
 /**
- * Accepts connections until it is closed, whatever happens to one of them. It waits only while the
- * system is short of resources: when one connection is lost, the next is accepted at once.
+ * Accepts connections until it is closed. A lost connection does not stop it. A lack of resources makes it wait
+ * before the next attempt.
  *
  * @example
  * ```ts
@@ -70,7 +70,7 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
   #endPause = () => {};
   #closed = false;
 
-  /** Takes over `listener`: from now on only the acceptor accepts from it and closes it. */
+  /** Takes over `listener`: from now on only the acceptor uses and closes it. */
   constructor(
     listener: ConnectionListener<Conn>,
     handler: AcceptHandler<Conn>,
@@ -82,7 +82,7 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
     this.#ended = this.#run();
   }
 
-  /** Stops listening. No connection is accepted after this call. Closing twice does nothing. */
+  /** Stops listening. Accepts no connection after this call. A second call does nothing. */
   close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
@@ -92,7 +92,7 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
     return this.#ended;
   }
 
-  /** The same as {@linkcode Acceptor.close}. */
+  /** Calls {@linkcode Acceptor.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -103,7 +103,7 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
       try {
         conn = await this.#listener.accept();
       } catch (error) {
-        // Nothing comes any more from a listener that somebody else has closed.
+        // Somebody else has closed the listener.
         if (this.#closed || error instanceof Deno.errors.BadResource) return;
         if (isShortage(error)) await this.#pause(error);
         else await this.#lose(error);
@@ -113,9 +113,9 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
     }
   }
 
-  /** Hands a connection over. What goes wrong with it is no error of the loop. */
+  /** Passes a connection to the handler. An error of the handler does not end the loop. */
   #take(conn: Conn): void {
-    // It may have been accepted just before the close.
+    // The connection may have been accepted just before the close.
     if (this.#closed) return conn[Symbol.dispose]();
     try {
       this.#handler.accepted(conn);
@@ -125,7 +125,7 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
     }
   }
 
-  /** Goes on after one turn of the event loop: failures without end must not hold up everything else. */
+  /** Continues in the next event loop turn, so that endless failures do not block the program. */
   #lose(error: unknown): Promise<void> {
     this.#handler.lost?.(error);
     return new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,6 @@
 /**
- * Opens connections to addresses, with a deadline and with errors that say which address. Knows
- * nothing of what is spoken there.
+ * Opens connections to addresses, with a deadline and with errors that name the address. Knows nothing of what
+ * is sent on them.
  *
  * @module
  */
@@ -8,20 +8,20 @@ import { parseAddress } from "../codec/address.ts";
 import { ErrorCode, NetlabError } from "../codec/errors.ts";
 import { FrameConnection, type FrameConnectionOptions } from "./frame_connection.ts";
 
-/** How long opening a connection may take: milliseconds. */
+/** Time limit for opening a connection: milliseconds. */
 const CONNECT_MS = 5_000;
 
 /**
- * Opens a TCP connection to `address`, `host:port`.
+ * Opens a TCP connection to `address`, of the form `host:port`.
  *
- * @param stop Gives up when it aborts.
- * @param options Limits of the connection.
- * @throws {unknown} The reason of `stop` when it aborts.
- * @throws {TypeError} When the text is not an address.
- * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when nothing can be reached there,
- *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds, with the system's error
- *   as its cause.
- * @throws {Deno.errors.NotCapable} When the program may not use that address.
+ * @param stop Cancels the attempt.
+ * @param options Options of the connection.
+ * @throws {unknown} The reason of `stop` when it is aborted.
+ * @throws {TypeError} When `address` is not an address.
+ * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when the connection fails,
+ *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds. The cause is the error of the
+ *   system.
+ * @throws {Deno.errors.NotCapable} When the program has no permission for that address.
  */
 export async function dial(
   address: string,
@@ -47,7 +47,7 @@ export async function dial(
   }
 }
 
-/** Why the system could not do it, as the end of a sentence. */
+/** Describes an error of the system as the end of a sentence: "connection refused". */
 export function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
   if (error instanceof Deno.errors.ConnectionReset) return "connection reset";

@@ -1,80 +1,83 @@
 /**
- * One TCP or TLS connection as frames. Owns when it is read and written, the bound of what waits, and
- * how it ends; knows nothing of what frames mean.
+ * A TCP or TLS connection that carries frames. Owns when it is read and written, the limit of pending bytes,
+ * and how it ends. Knows nothing of what frames mean.
  *
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "../codec/errors.ts";
 import { Frame, type FrameRun, MAX_PAYLOAD_BYTES, readFrames } from "../codec/frame.ts";
 import { FrameWriter } from "../codec/frame_writer.ts";
+import { FlushScheduler } from "./flush_scheduler.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import { TurnEnd } from "./turn_end.ts";
 
-/** What a {@linkcode FrameConnection} needs of a socket: `Deno.TcpConn` and `Deno.TlsConn` have it. */
+/** What a {@linkcode FrameConnection} needs of a socket. `Deno.TcpConn` and `Deno.TlsConn` implement it. */
 export interface ByteConnection {
-  /** Fills `buffer` from its start; how many bytes it took, or `null` at the end. */
+  /** Reads into `buffer`. Resolves to the number of bytes read, or to `null` at the end of the stream. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes from the start of `bytes`; how many it took. */
+  /** Writes the beginning of `bytes`. Resolves to the number of bytes written. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Ends the writing half. */
+  /** Closes the writing half. */
   closeWrite(): Promise<void>;
-  /** Ends both halves. */
+  /** Closes the connection. */
   close(): void;
 }
 
-/** What happens on a {@linkcode FrameConnection}. An error that any of these throws ends it. */
+/** Handles the events of a {@linkcode FrameConnection}. An error that a method throws ends the connection. */
 export interface FrameHandler {
-  /** A frame came in; it is valid until this returns. */
+  /** A frame arrived. It is valid until this method returns. */
   frame(frame: Frame): void;
-  /** Takes frames before {@linkcode FrameHandler.frame} does, many in one call; the rest it leaves. */
+  /**
+   * Called before {@linkcode FrameHandler.frame}, to handle many frames in one call. `frame` gets those that it
+   * does not handle.
+   */
   run?: FrameRun;
-  /** All frames of one read have been handed over. */
-  turn?(): void;
-  /** The other side has ended its half: no more frames will come, what is written still goes out. */
+  /** All frames of one read have been handled. */
+  flush?(): void;
+  /** The other side closed its writing half: no more frames arrive. Pending bytes are still written. */
   ended?(): void;
-  /** The other side broke the protocol; what is written now are the last words before the end. */
+  /** The other side broke the protocol. The handler may write an error frame before the connection closes. */
   violation?(error: ProtocolError): void;
-  /** Nothing waits to be written any more. */
+  /** All pending bytes have been written. */
   drained?(): void;
   /**
-   * The connection has ended, and its socket is closed; the last that is heard of it.
+   * The connection has ended and its socket is closed. No other method is called after this one.
    *
-   * @param error Why, when it did not end in good order: what {@linkcode FrameConnection.run} throws.
+   * @param error The error that {@linkcode FrameConnection.run} throws, or `undefined` after a regular end.
    */
   closed?(error: unknown): void;
 }
 
-/** How a {@linkcode FrameConnection} behaves. */
+/** Options of a {@linkcode FrameConnection}. */
 export interface FrameConnectionOptions {
   /**
-   * The longest payload that is taken, 0 to 65,535 bytes.
+   * The longest accepted payload: 0 to 65,535 bytes.
    *
    * @default {65535}
    */
   maxPayloadBytes?: number;
   /**
-   * How many bytes may wait to be written before the connection is given up: the other side does not
-   * read.
+   * How many bytes may wait to be written. The connection ends when more wait, because the other side does
+   * not read them.
    *
    * @default {16777216}
    */
   maxPendingBytes?: number;
   /**
-   * How long {@linkcode FrameConnection.close} waits for bytes to leave and for the other side to
-   * end: milliseconds.
+   * How long {@linkcode FrameConnection.close} waits until pending bytes are written and the other side closes:
+   * milliseconds.
    *
    * @default {1000}
    */
   lingerMs?: number;
 }
 
-/** What is handed over at the moment, of whichever connection. */
+/** The frame that is passed to handlers. All connections share it. */
 const FRAME = new Frame();
 
 /**
- * A connection that reads and writes frames. Reads go into a buffer that is used again and again,
- * and frames are handed over where they lie in it. What is written into {@linkcode FrameConnection.out}
- * in one turn of the event loop leaves in one write, with a single write under way at a time.
+ * A connection that reads and writes frames. It reads into a buffer that it reuses, and passes frames to the
+ * handler as ranges of that buffer. Everything that is written to {@linkcode FrameConnection.out} in one event
+ * loop turn is sent with one write. At most one write is in progress.
  *
  * @example
  * ```ts
@@ -87,7 +90,7 @@ const FRAME = new Frame();
  * const other = new FrameConnection(await listener.accept());
  * const answering = other.run({ frame: (frame) => other.out.forward(frame, 0) });
  *
- * // The other one sends one, and ends when it is back.
+ * // The other side sends one, and closes when it comes back.
  * connection.out.frame(FrameType.Echo, 0, new TextEncoder().encode("hi"));
  * await connection.run({
  *   frame(frame) {
@@ -98,30 +101,30 @@ const FRAME = new Frame();
  * ```
  */
 export class FrameConnection {
-  static readonly #turnEnd = new TurnEnd<FrameConnection>({
+  static readonly #scheduler = new FlushScheduler<FrameConnection>({
     write: (connection) => connection.#flush(),
     read: (connection, isOneOfMany) => connection.#readOn(isOneOfMany),
-    isBurst: (connection) => !connection.#closed && connection.#buffer.isBurst,
+    isLargeRead: (connection) => !connection.#closed && connection.#buffer.isNextLarge,
   });
-  /** Where frames for the other side are written. They leave at the end of the turn. */
+  /** Frames for the other side are written here. They are sent at the end of the event loop turn. */
   readonly out: FrameWriter;
   readonly #conn: ByteConnection;
   readonly #maxPayloadBytes: number;
   readonly #lingerMs: number;
-  readonly #took: (count: number | null) => void;
-  readonly #failed: (error: unknown) => void;
+  readonly #onBytesRead: (count: number | null) => void;
+  readonly #onReadFailed: (error: unknown) => void;
   readonly #buffer = new ReadBuffer();
-  /** Who is told of what comes in; nobody any more once the connection is being closed. */
+  /** Handles what arrives. Unset as soon as the connection is being closed. */
   #handler: FrameHandler | undefined;
-  /** Who is told of the end, even so. */
+  /** Is told of the end. Unset once it has been. */
   #owner: FrameHandler | undefined;
   #onBytes: ((bytes: Uint8Array) => void) | undefined;
   #paused = false;
-  /** A read is under way, or what it brought is being handed over. */
+  /** A read is in progress, or its data is being handled, or the next read is scheduled. */
   #reading = false;
-  /** The other side has ended its half. */
+  /** The other side has closed its writing half. */
   #atEnd = false;
-  /** There is something to write at the end of the turn. */
+  /** A write is scheduled for the end of the event loop turn. */
   #due = false;
   #writing: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
@@ -133,7 +136,7 @@ export class FrameConnection {
   #closed = false;
   #error: unknown;
 
-  /** Takes over `conn`: from now on it is read, written and closed here alone. */
+  /** Takes over `conn`: from now on only this object reads, writes and closes it. */
   constructor(conn: ByteConnection, options: FrameConnectionOptions = {}) {
     this.#conn = conn;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
@@ -151,27 +154,26 @@ export class FrameConnection {
           ),
         ),
     });
-    // Made once, not for each read: an async function that waits would cost an idle connection more.
-    this.#took = (count) => this.#take(count);
-    this.#failed = (error) => {
+    // Made once, not for each read. An async function that waits would cost an idle connection more memory.
+    this.#onBytesRead = (count) => this.#onRead(count);
+    this.#onReadFailed = (error) => {
       if (!this.#closed) this.#fail(error);
-      this.#onRead();
+      this.#afterRead();
     };
   }
 
-  /** Whether the connection is at its end: nothing is read or written any more. */
+  /** Whether the connection is closed: it does not read or write any more. */
   get closed(): boolean {
     return this.#closed;
   }
 
   /**
-   * Reads until the connection ends, and hands every frame to `handler`.
+   * Reads until the connection ends, and passes every frame to `handler`. Resolves when either side has closed
+   * the connection and the socket is closed.
    *
-   * @returns When the other side has ended the connection, or this one closed it; all sockets are
-   *   closed then.
-   * @throws {ProtocolError} When a header announces too much, or whatever `handler` threw.
-   * @throws {NetlabError} {@linkcode ErrorCode.TooSlow} when the other side did not read.
-   * @throws {Error} What the socket reported, such as a reset.
+   * @throws {ProtocolError} When a header announces a payload that is too long.
+   * @throws {NetlabError} {@linkcode ErrorCode.TooSlow} when too many bytes wait for the other side.
+   * @throws {Error} The error of the socket, such as a reset, or the error that `handler` threw.
    */
   run(handler: FrameHandler): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -181,8 +183,8 @@ export class FrameConnection {
   }
 
   /**
-   * The same for whoever has thousands of connections and no use for a promise of each:
-   * {@linkcode FrameHandler.closed} tells the end.
+   * Reads as {@linkcode FrameConnection.run} does, without the cost of a promise: {@linkcode FrameHandler.closed}
+   * is called at the end.
    */
   start(handler: FrameHandler): void {
     this.#owner = handler;
@@ -191,26 +193,25 @@ export class FrameConnection {
     this.#read();
   }
 
-  /** From now on, what comes in is no frames but text, handed over as it comes: chunk by chunk. */
+  /** From now on, passes the bytes that arrive to `onBytes`, not frames to the handler. */
   readBytes(onBytes: (bytes: Uint8Array) => void): void {
     this.#onBytes = onBytes;
   }
 
-  /** Reads nothing until {@linkcode FrameConnection.resume}; the other side is held up by TCP. */
+  /** Stops reading until {@linkcode FrameConnection.resume}. TCP then holds the other side up. */
   pause(): void {
     this.#paused = this.#closing === undefined;
   }
 
-  /** Reads on. */
+  /** Continues to read after {@linkcode FrameConnection.pause}. */
   resume(): void {
     this.#paused = false;
     if (this.#owner) this.#read();
   }
 
   /**
-   * Lets out what is pending and ends the writing half; frames that still come in are handed over
-   * until the other side ends too, which {@linkcode FrameConnection.run} tells. What is written after
-   * the end is dropped.
+   * Writes what is pending, then closes the writing half. Frames that still arrive are passed to the handler
+   * until the other side closes too. Drops what is written after this call.
    */
   end(): Promise<void> {
     this.#ending ??= this.#endWriting();
@@ -218,20 +219,19 @@ export class FrameConnection {
   }
 
   /**
-   * Lets out what is pending, then closes. Frames that come in meanwhile are dropped. Waits at most
-   * the linger time for the bytes to leave and for the other side to end: closing earlier would reset
-   * the connection, and what is under way would be lost.
+   * Writes what is pending, then closes. Drops frames that still arrive. Waits up to the linger time for the
+   * write and for the other side to close: closing earlier would reset the connection and lose bytes that the
+   * other side has not read.
    */
   close(): Promise<void> {
     this.#handler = undefined;
-    // As a rule it is the other side that ended, and nothing waits: that needs no timer, and the first one
-    // of a program takes Deno some 20 ms.
+    // Usually the other side has closed and nothing is pending, so there is nothing to wait for.
     if (this.#atEnd && !this.#writing && this.out.length === 0) this.abort();
     this.#closing ??= this.#linger();
     return this.#closing;
   }
 
-  /** Closes at once; what is pending is dropped. With a reason, {@linkcode FrameConnection.run} throws it. */
+  /** Closes at once and drops what is pending. {@linkcode FrameConnection.run} throws `reason` if there is one. */
   abort(reason?: unknown): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -268,31 +268,31 @@ export class FrameConnection {
     this.abort();
   }
 
-  /** Has the next bytes read, unless that is under way. */
+  /** Starts a read, unless one is in progress. */
   #read(isOneOfMany = false): void {
     if (this.#reading || this.#paused || this.#atEnd || this.#closed) return;
     this.#reading = true;
-    // What comes while the connection is being closed is dropped.
+    // While the connection is being closed, what arrives is dropped.
     if (!this.#handler) this.#buffer.start = this.#buffer.end;
-    this.#conn.read(this.#buffer.room(isOneOfMany)).then(this.#took, this.#failed);
+    this.#conn.read(this.#buffer.room(isOneOfMany)).then(this.#onBytesRead, this.#onReadFailed);
   }
 
-  #take(count: number | null): void {
+  #onRead(count: number | null): void {
     if (count === null) this.#atEnd = true;
     if (!this.#closed) {
       try {
         if (count === null) this.#handler?.ended?.();
-        else this.#localDelivery(count);
+        else this.#handle(count);
       } catch (error) {
         this.#fail(error);
       }
       if (count === null) void this.close();
     }
-    this.#onRead();
+    this.#afterRead();
   }
 
-  /** Hands over what has come in. */
-  #localDelivery(count: number): void {
+  /** Passes what has arrived to the handler. */
+  #handle(count: number): void {
     const buffer = this.#buffer;
     buffer.add(count);
     const handler = this.#handler;
@@ -312,10 +312,10 @@ export class FrameConnection {
       handler.run && ((bytes, start, end) => this.#handler?.run?.(bytes, start, end) ?? start),
     );
     buffer.settle();
-    this.#handler?.turn?.();
+    this.#handler?.flush?.();
   }
 
-  /** What was read cannot be gone on with. */
+  /** Ends the connection after an error of the handler, the socket or the other side. */
   #fail(error: unknown): void {
     this.#error ??= error;
     if (!(error instanceof ProtocolError)) return this.abort();
@@ -327,15 +327,15 @@ export class FrameConnection {
     }
   }
 
-  /** A read has been dealt with: the next one comes at the end of the turn, when there is one. */
-  #onRead(): void {
+  /** A read has been handled. Schedules the next one, unless the connection has ended. */
+  #afterRead(): void {
     if (this.#atEnd || this.#closed) {
       this.#reading = false;
       this.#onEnd?.();
       if (this.#closed) this.#tellClosed();
       return;
     }
-    FrameConnection.#turnEnd.read(this);
+    FrameConnection.#scheduler.read(this);
   }
 
   #readOn(isOneOfMany: boolean): void {
@@ -346,10 +346,10 @@ export class FrameConnection {
 
   #flushSoon(): void {
     if (this.#writing || this.#due) return;
-    // The writing half has ended: a write would fail, and tear down what still comes in.
+    // The writing half is closed. A write would fail and end the reading half too.
     if (this.#ending || this.#closed) return void this.out.take();
     this.#due = true;
-    FrameConnection.#turnEnd.write(this);
+    FrameConnection.#scheduler.write(this);
   }
 
   #flush(): void {
@@ -380,7 +380,7 @@ export class FrameConnection {
     const owner = this.#owner;
     if (!owner) return;
     this.#owner = undefined;
-    // Whoever aborts a connection is in the middle of something.
+    // Not at once: the caller of `abort` may be in the middle of a change.
     queueMicrotask(() => {
       owner.closed?.(this.#error);
       this.#onClosed?.(this.#error);

@@ -1,84 +1,89 @@
 /**
- * The buffer that one connection reads into: small while little comes, larger as more comes, and a large
- * one that it only borrows for what is known to wait. Knows neither sockets nor frames.
+ * The buffer that a connection reads into: small while little arrives, larger as more arrives, and borrowed
+ * from a pool while much is waiting. Owns these sizes. Knows neither sockets nor frames.
  *
  * @module
  */
 import { giveBuffer, isShared, takeBuffer, takeShareable } from "../codec/buffer_pool.ts";
+import { invariant } from "../codec/invariant.ts";
 
-/** Length while a connection is quiet: bytes. A sign-on fits, and so does most of what people write. */
+/** Size of the buffer of a quiet connection: bytes. A registration fits, and so do most messages of people. */
 const QUIET_BYTES = 512;
-/** A buffer that was filled is followed by one so many times as large. */
+/** After a read that filled the buffer, the next buffer is larger by this factor. */
 const GROWTH = 16;
-/** And the largest that a connection keeps while it waits, 128 KiB: bytes. */
+/** Size of the largest buffer that a connection holds while it waits, 128 KiB: bytes. */
 const OWN_BYTES = GROWTH ** 2 * QUIET_BYTES;
 /**
- * What the first read takes at most, where more may wait: bytes. What it brought leaves before the rest is
- * read, so that the two sides work at the same time: with 500 messages under way, a fifth more of them go
- * through. Where many connections read together the sides do that anyway, and a read less for each is a
- * fifth more.
+ * Limit of a read into a buffer of the connection's own, when few connections read together: bytes. The data is
+ * sent on before the rest is read, so both sides work at the same time. With 500 messages in flight, that
+ * raises throughput by a fifth. When many connections read together, their work overlaps anyway, and the
+ * additional reads would cost a fifth.
  */
 const FIRST_BYTES = 32 * 1024;
-/** A larger buffer is given back after this many reads in a row that a quiet one would have held. */
+/** How many reads in a row must fit into a quiet buffer before a larger one is returned. */
 const QUIET_READS = 16;
 /**
- * Length of what is borrowed: bytes. The fewer reads there are, the less often the other side is put to
- * sleep and woken: with messages of 1 KiB as bare text, half of it costs a fifth more time.
+ * Size of a borrowed buffer: bytes. Fewer reads wake the other side less often: with legacy users and messages
+ * of 1 KiB, half of this size takes a fifth more time.
  */
-const BURST_BYTES = 1024 * 1024;
+const LARGE_BYTES = 1024 * 1024;
 /**
- * The same for one of many connections that read together. What all of them bring is to leave before
- * the processor's cache has lost it: with fifty, twice as much costs a seventh more time.
+ * Size of a borrowed buffer when many connections read together: bytes. Their data should be in the processor's
+ * cache until it is sent on: with fifty connections, twice the size takes a seventh more time.
  */
-const BURST_OF_MANY_BYTES = 512 * 1024;
-/** So many connections keep what they borrowed while much comes: all their reads are large ones. */
-const MAX_KEPT = 8;
+const LARGE_BYTES_OF_MANY = 512 * 1024;
+/** How many connections may hold a borrowed buffer between two reads. */
+const MAX_HOLDERS = 8;
 
 /**
- * Small buffers that nobody uses. Thousands of idle connections hold one each, so they are cut from
- * larger pieces of memory: one of its own would cost a connection a kilobyte beside the bytes in it.
+ * Unused quiet buffers. Thousands of idle connections hold one each, so they are parts of larger blocks: a
+ * buffer of its own would cost a connection a kilobyte in addition to its bytes.
  */
 const free: Uint8Array<ArrayBuffer>[] = [];
-/** How many are cut from one piece; and how many are kept, when many connections have gone. */
-const PER_PIECE = 128;
+/** How many quiet buffers a block has, and how many unused ones are kept when connections end. */
+const PER_BLOCK = 128;
 
-const NOTHING = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 
-/** How many connections keep what they borrowed. */
-let kept = 0;
+/** How many connections hold a borrowed buffer between two reads. */
+let holders = 0;
 
-/** A buffer with bytes in it, from `start` to `end`. */
+/** The read buffer of one connection. The bytes from `start` to `end` have arrived and are not used yet. */
 export class ReadBuffer {
-  /** The whole buffer. Behind `end` may stand what others have read. */
+  /** The whole buffer. The bytes after `end` may belong to other connections. */
   bytes: Uint8Array<ArrayBuffer> = takeQuiet();
-  /** Where the bytes begin that were not used yet. */
+  /** Start of the unused bytes. The caller moves it. */
   start = 0;
-  /** Where they end. */
+  /** End of the unused bytes. */
   end = 0;
-  /** What the connection has, while `bytes` is borrowed. */
+  /** The connection's own buffer, while `bytes` is a borrowed one. */
   #own: Uint8Array<ArrayBuffer> | undefined;
-  #isKept = false;
-  /** How far the next bytes may go. */
+  /** Whether this connection counts as one of the `holders`. */
+  #isHolder = false;
+  /** Up to where the current read may write. */
   #limit = 0;
-  /** The last read took as much as it might. */
+  /** Whether the last read took as much as it was allowed to. */
   #isFilled = false;
   #quietReads = 0;
 
-  /** Whether the next read takes a large buffer: all that there was did not fit. */
-  get isBurst(): boolean {
+  /** Whether the next read uses a borrowed buffer: the last one filled the largest of its own. */
+  get isNextLarge(): boolean {
     return this.#own !== undefined || (this.#isFilled && this.bytes.length >= OWN_BYTES);
   }
 
   /**
-   * Where the next bytes are to go. What was not used yet moves to the start of the buffer. One of many
-   * connections that read together takes as much as it has room for.
+   * Returns the space for the next read. Moves the unused bytes to the start of the buffer.
+   *
+   * @param isOneOfMany Whether many connections read together.
    */
   room(isOneOfMany = false): Uint8Array<ArrayBuffer> {
     const { bytes, start, end } = this;
+    invariant(bytes.length > 0, "a read buffer is not used after its release");
+    invariant(start <= end && end <= bytes.length, "unused bytes are within the read buffer");
     const left = end - start;
     if (!this.#isFilled || this.#own) {
       if (this.#own && isShared(bytes)) {
-        // What was read is being written out of it.
+        // A writer still sends the last data from this buffer.
         this.#moveTo(takeShareable(bytes.length));
         giveBuffer(bytes);
       } else if (left > 0) {
@@ -92,7 +97,7 @@ export class ReadBuffer {
       giveBack(bytes);
     } else {
       this.#own = bytes;
-      this.#moveTo(takeShareable(isOneOfMany ? BURST_OF_MANY_BYTES : BURST_BYTES));
+      this.#moveTo(takeShareable(isOneOfMany ? LARGE_BYTES_OF_MANY : LARGE_BYTES));
     }
     this.start = 0;
     this.end = left;
@@ -103,42 +108,51 @@ export class ReadBuffer {
       : this.bytes.subarray(left, this.#limit);
   }
 
-  /** So many bytes have come to where {@linkcode ReadBuffer.room} said. */
+  /** Adds the `count` bytes that were read into the space that {@linkcode ReadBuffer.room} returned. */
   add(count: number): void {
     this.end += count;
+    invariant(count >= 0 && this.end <= this.#limit, "a read stays within the space that it got");
     this.#isFilled = this.end === this.#limit;
     this.#quietReads = count < QUIET_BYTES ? this.#quietReads + 1 : 0;
   }
 
-  /** What came was used, but for a part of a frame: what was borrowed is given back, unless much came. */
+  /**
+   * Returns a borrowed buffer to the pool, unless much has arrived. Called when all but an incomplete frame has
+   * been used.
+   */
   settle(): void {
     const own = this.#own;
     if (!own) return;
-    if (this.end <= OWN_BYTES || (!this.#isKept && kept === MAX_KEPT)) return this.#giveUp(own);
-    if (!this.#isKept) kept++;
-    this.#isKept = true;
+    if (this.end <= OWN_BYTES || (!this.#isHolder && holders === MAX_HOLDERS)) {
+      return this.#returnTo(own);
+    }
+    if (!this.#isHolder) holders++;
+    this.#isHolder = true;
   }
 
-  /** Ends the use of the buffer: nobody reads into it any more. */
+  /** Returns all buffers. Called when the connection has ended. */
   release(): void {
     this.start = this.end;
-    if (this.#own) this.#giveUp(this.#own);
+    if (this.#own) this.#returnTo(this.#own);
     giveBack(this.bytes);
-    this.bytes = NOTHING;
+    this.bytes = EMPTY;
     this.start = this.end = 0;
   }
 
-  #giveUp(own: Uint8Array<ArrayBuffer>): void {
+  /** Returns the borrowed buffer and continues in `own`. */
+  #returnTo(own: Uint8Array<ArrayBuffer>): void {
     const borrowed = this.bytes;
     this.#moveTo(own);
     giveBuffer(borrowed);
     this.#own = undefined;
-    if (this.#isKept) kept--;
-    this.#isKept = false;
+    if (this.#isHolder) holders--;
+    this.#isHolder = false;
   }
 
+  /** Moves the unused bytes to the start of another buffer and continues in it. */
   #moveTo(other: Uint8Array<ArrayBuffer>): void {
     const left = this.bytes.subarray(this.start, this.end);
+    invariant(left.buffer !== other.buffer, "two read buffers do not share memory");
     other.set(left);
     this.bytes = other;
     this.start = 0;
@@ -148,9 +162,9 @@ export class ReadBuffer {
 
 function takeQuiet(): Uint8Array<ArrayBuffer> {
   if (free.length === 0) {
-    const piece = new ArrayBuffer(PER_PIECE * QUIET_BYTES);
-    for (let at = piece.byteLength; at > 0;) {
-      free.push(new Uint8Array(piece, at -= QUIET_BYTES, QUIET_BYTES));
+    const block = new ArrayBuffer(PER_BLOCK * QUIET_BYTES);
+    for (let at = block.byteLength; at > 0;) {
+      free.push(new Uint8Array(block, at -= QUIET_BYTES, QUIET_BYTES));
     }
   }
   return free.pop()!;
@@ -158,5 +172,5 @@ function takeQuiet(): Uint8Array<ArrayBuffer> {
 
 function giveBack(bytes: Uint8Array<ArrayBuffer>): void {
   if (bytes.length > QUIET_BYTES) giveBuffer(bytes);
-  else if (bytes.length > 0 && free.length < PER_PIECE) free.push(bytes);
+  else if (bytes.length > 0 && free.length < PER_BLOCK) free.push(bytes);
 }

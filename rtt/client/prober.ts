@@ -15,10 +15,10 @@ import {
   Information,
   isAddress,
   NetlabError,
-  readAnyItems,
   readCapabilities,
   readError,
   readLoad,
+  readUncheckedItems,
   reasonOf,
   writeInformationRequest,
 } from "@netlab/protocol";
@@ -154,7 +154,7 @@ const NO_RTT_SERVER = "not an rtt server";
 
 /** The addresses in a list of servers; whatever else is in it is no reason not to measure who sent it. */
 function readAddresses(payload: Uint8Array): string[] {
-  return readAnyItems(payload).filter(isAddress);
+  return readUncheckedItems(payload).filter(isAddress);
 }
 
 function cannotMeasure(server: string, code: number, reason: string): NetlabError {

@@ -6,7 +6,7 @@ import {
   MessageKind,
   readReceipts,
   Registration,
-  writeAlive,
+  writeHeartbeat,
   writeMessage,
   writePeerRegistration,
 } from "@netlab/protocol";
@@ -168,9 +168,9 @@ test("p2p server keeps a link on which there is nothing but signs of life", asyn
   assertEquals((await peer.next(FrameType.Registration)).subtype, Registration.Peer);
   for (let alive = 0; alive < 4;) {
     const { subtype } = await peer.next(FrameType.LinkState);
-    if (subtype !== LinkStateKind.Alive) continue;
+    if (subtype !== LinkStateKind.Heartbeat) continue;
     alive++;
-    writeAlive(peer.out);
+    writeHeartbeat(peer.out);
   }
 });
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Layout, layouts } from "./layouts.ts";
-import { type Batch, MAX_NAME_BYTES, whyNotAName } from "@netlab/protocol";
+import { type Batch, invalidNameReason, MAX_NAME_BYTES } from "@netlab/protocol";
 import fc from "fast-check";
 
 const encoder = new TextEncoder();
@@ -28,7 +28,7 @@ export const anyName: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: letter, minLength: 1, maxLength: 40 }),
   fc.string({ unit: "binary", minLength: 1, maxLength: 60 }),
   fc.constantFrom("x".repeat(MAX_NAME_BYTES), "é".repeat(127), "李".repeat(85), "🦊".repeat(63)),
-).filter((name) => whyNotAName(name) === undefined);
+).filter((name) => invalidNameReason(name) === undefined);
 
 /** A UUID of any version, in lower-case text. */
 export const anyUuid: fc.Arbitrary<string> = fc.oneof(

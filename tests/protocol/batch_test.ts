@@ -50,7 +50,7 @@ Deno.test({
         const bytes = new Uint8Array(payload.length + before + 9).fill(0xff);
         bytes.set(payload, before);
         const fields = new p.BatchFields().read(bytes, before, before + payload.length);
-        p.takeApart(fields, out, hops);
+        p.splitBatch(fields, out, hops);
         const singles = framesIn(out.take());
         assertEquals(
           singles.map(({ type, subtype, reserved, payload }) => ({
@@ -130,10 +130,10 @@ Deno.test({
         assertEquals(error.message.match(/[0-9]+/g), [String(bytes), String(most)]);
       }
     }
-    const many = Array.from({ length: p.MAX_BUNDLED + 1 }, () => "");
+    const many = Array.from({ length: p.MAX_BATCH_MESSAGES + 1 }, () => "");
     const out = new p.FrameWriter();
     const of = { id: FIRST, sender: "A", recipient: "B" };
-    assertStrictEquals(p.writeBatch(out, { ...of, texts: many }), p.MAX_BUNDLED);
+    assertStrictEquals(p.writeBatch(out, { ...of, texts: many }), p.MAX_BATCH_MESSAGES);
   },
 });
 
@@ -205,14 +205,14 @@ Deno.test({
     const cases: [Uint8Array, RegExp][] = [
       [payloadOf({}, []), /0 messages/],
       [payloadOf({ count: 0 }, [3]), /0 messages/],
-      [payloadOf({}, new Array(p.MAX_BUNDLED + 1).fill(1)), /4097 messages/],
+      [payloadOf({}, new Array(p.MAX_BATCH_MESSAGES + 1).fill(1)), /4097 messages/],
       [payloadOf({}, [2, 2], new Uint8Array(5)), /length/],
       [payloadOf({}, [2, 2], new Uint8Array(3)), /length/],
       [payloadOf({ count: 3 }, [2, 2]), /length/],
       [payloadOf({ count: 4 }, [1]), /middle of a field/],
       [payloadOf({}, [1]).subarray(0, 20), /too short/],
       [payloadOf({}, [1, 1]).subarray(0, 26), /middle of a field/],
-      [payloadOf({ id: crypto.randomUUID() }, [1]), /counted/],
+      [payloadOf({ id: crypto.randomUUID() }, [1]), /sequence id/],
       [payloadOf({ id: FIRST.slice(0, -8) + "ffffffff" }, [1, 1]), /numbers/],
       [payloadOf({ sender: "Al\0ce" }, [1]), /NUL/],
       [payloadOf({ recipient: "B\0b" }, [1]), /NUL/],
@@ -231,7 +231,7 @@ Deno.test({
       const error = assertThrows(() => p.readBatch(payloadOf(names, [1])), p.ProtocolError);
       assertStrictEquals(error.code, p.ErrorCode.NameInvalid);
     }
-    for (const lengths of [[0], [long - 1], [0, 0, 0], new Array(p.MAX_BUNDLED).fill(1)]) {
+    for (const lengths of [[0], [long - 1], [0, 0, 0], new Array(p.MAX_BATCH_MESSAGES).fill(1)]) {
       assertStrictEquals(p.readBatch(payloadOf({}, lengths)).texts.length, lengths.length);
     }
   },

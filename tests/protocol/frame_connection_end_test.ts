@@ -183,7 +183,7 @@ socketTest("abort() in a frame is followed by no other frame", async () => {
       log.push("frame");
       connection.abort();
     },
-    turn: () => log.push("turn"),
+    flush: () => log.push("flush"),
     ended: () => log.push("ended"),
     drained: () => log.push("drained"),
   });
@@ -378,7 +378,7 @@ socketTest("violation that throws still closes the connection", async () => {
   b.close();
 });
 
-for (const where of ["frame", "turn", "ended", "drained"] as const) {
+for (const where of ["frame", "flush", "ended", "drained"] as const) {
   socketTest(`run() throws what ${where} throws, and closes the connection`, async () => {
     const [a, b] = await tcpPair();
     const connection = new p.FrameConnection(a, { lingerMs: 60_000 });

@@ -157,20 +157,20 @@ socketTest(
   },
 );
 
-socketTest("frame connection tells the turn behind the frames of one read", async () => {
+socketTest("frame connection calls flush after the frames of one read", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(b);
   const log: string[] = [];
   await writeAll(a, Uint8Array.fromHex("040000000000" + "040100000000" + "0402"));
   const run = connection.run({
     frame: (frame) => log.push(`frame ${frame.subtype}`),
-    turn() {
-      log.push("turn");
+    flush() {
+      log.push("flush");
       if (log.length === 3) writeAll(a, Uint8Array.fromHex("00000000")).then(() => a.close());
     },
   });
   await within(run, "end");
-  assertEquals(log, ["frame 0", "frame 1", "turn", "frame 2", "turn"]);
+  assertEquals(log, ["frame 0", "frame 1", "flush", "frame 2", "flush"]);
 });
 
 socketTest("frame connection tells when nothing waits to be written any more", async () => {

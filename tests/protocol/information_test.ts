@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { loadWord, readLoad } from "@netlab/protocol";
+import { formatLoad, readLoad } from "@netlab/protocol";
 
 Deno.test({
   name: "load is read from the words of a server, where it is told",
   permissions: "none",
   fn() {
-    assertEquals(readLoad(["session", loadWord(17), "echo"]), 17);
-    assertEquals(readLoad([loadWord(0)]), 0);
+    assertEquals(readLoad(["session", formatLoad(17), "echo"]), 17);
+    assertEquals(readLoad([formatLoad(0)]), 0);
     assertEquals(readLoad([]), undefined);
     assertEquals(readLoad(["session", "load", "loaded=3", "overload=4"]), undefined);
     for (const wrong of ["", "-1", "1.5", "1e3", "0x10", "many", " 1", "1\n", "9".repeat(16)]) {

@@ -116,15 +116,15 @@ export const layouts: Readonly<Record<string, Layout>> = {
   },
   disconnect: {
     type: FrameType.Disconnect,
-    subtypes: [p.DisconnectKind.Leaves, p.DisconnectKind.Moves],
+    subtypes: [p.DisconnectKind.Leave, p.DisconnectKind.Move],
     read: (frame) => p.readLegacyName(frame.payload),
     write: (out, name, subtype) => p.writeDisconnect(out, name, subtype),
   },
   pleaseMove: {
     type: FrameType.Disconnect,
-    subtypes: [p.DisconnectKind.PleaseMove],
+    subtypes: [p.DisconnectKind.MoveRequest],
     read: (frame) => p.readServers(frame.payload),
-    write: (out, servers) => p.writePleaseMove(out, servers),
+    write: (out, servers) => p.writeMoveRequest(out, servers),
   },
   serverReceipts: {
     type: FrameType.Receipt,
@@ -187,9 +187,9 @@ export const layouts: Readonly<Record<string, Layout>> = {
   },
   alive: {
     type: FrameType.LinkState,
-    subtypes: [p.LinkStateKind.Alive],
+    subtypes: [p.LinkStateKind.Heartbeat],
     read: empty,
-    write: (out) => p.writeAlive(out),
+    write: (out) => p.writeHeartbeat(out),
   },
 };
 

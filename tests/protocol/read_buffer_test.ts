@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { FrameConnection, FrameType, HEADER_BYTES } from "@netlab/protocol";
 import { ReadBuffer } from "../../protocol/transport/read_buffer.ts";
-import { TurnEnd } from "../../protocol/transport/turn_end.ts";
+import { FlushScheduler } from "../../protocol/transport/flush_scheduler.ts";
 import { socketTest, tcpPair, within } from "./sockets.ts";
 
 const QUIET_BYTES = 512;
@@ -126,14 +126,14 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a turn ends with what was written, then the reads, which know whether they are many",
+  name: "flush scheduler writes first, then reads, and says whether many read",
   permissions: "none",
   async fn() {
     const steps: string[] = [];
-    const end = new TurnEnd<string>({
+    const end = new FlushScheduler<string>({
       write: (who) => steps.push(`${who} writes`),
       read: (who, isOneOfMany) => steps.push(`${who} reads${isOneOfMany ? ", of many" : ""}`),
-      isBurst: () => false,
+      isLargeRead: () => false,
     });
     end.read("a");
     end.write("a");

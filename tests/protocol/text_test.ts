@@ -41,7 +41,7 @@ Deno.test({
   name: "checkName refuses what is no name, and says why",
   permissions: "none",
   fn() {
-    const control = "it holds a control character";
+    const control = "it contains a control character";
     const space = "it begins or ends with a space";
     const long = "it is longer than 255 bytes";
     for (
@@ -68,7 +68,7 @@ Deno.test({
         ["x".repeat(100_000), long],
       ] as const
     ) {
-      assertStrictEquals(p.whyNotAName(name), why, JSON.stringify(name));
+      assertStrictEquals(p.invalidNameReason(name), why, JSON.stringify(name));
       const error = assertThrows(() => p.checkName(name), p.NetlabError, why);
       assertStrictEquals(error.code, p.ErrorCode.NameInvalid);
       const bytes = utf8(name);
@@ -96,7 +96,7 @@ Deno.test({
     const text = fc.oneof(anyName, fc.string({ unit: "binary", maxLength: 300 }));
     fc.assert(
       fc.property(text, (name) => {
-        const valid = p.whyNotAName(name) === undefined;
+        const valid = p.invalidNameReason(name) === undefined;
         const bytes = utf8(name);
         if (valid) {
           assertStrictEquals(p.readName(bytes, 0, bytes.length), name);
@@ -257,7 +257,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "readUuidRow reads a row until the first that is none, and knows in text which are counted",
+  name:
+    "readManyUuidWords reads a row until the first that is none, and knows in text which are counted",
   permissions: "none",
   fn() {
     const anId = fc.oneof(
@@ -275,7 +276,7 @@ Deno.test({
       const words = new Int32Array(4 * ids.length);
       const good = ids.findIndex((id) => id[14] === "g");
       const count = good < 0 ? ids.length : good;
-      assertStrictEquals(p.readUuidRow(view, starts, skip, ids.length, words), count);
+      assertStrictEquals(p.readManyUuidWords(view, starts, skip, ids.length, words), count);
       for (let i = 0; i < count; i++) {
         assertStrictEquals(p.readUuidOf(words.subarray(4 * i)), ids[i]!.toLowerCase());
         assertStrictEquals(p.isSequenceIdText(view, skip + 36 * i), p.isSequenceId(words, 4 * i));

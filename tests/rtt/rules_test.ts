@@ -6,7 +6,7 @@ import {
   LinkStateKind,
   readPeerRegistration,
   Registration,
-  writeAlive,
+  writeHeartbeat,
   writeLinkState,
   writePeerRegistration,
 } from "@netlab/protocol";
@@ -29,8 +29,8 @@ function oddPeer(echo: (party: RawParty, frame: Frame) => void): OddServer {
         writePeerRegistration(party.out, { server: id, address });
         const links = [{ server, cost: 1 }];
         writeLinkState(party.out, { server: id, version: 1, address, links }, 0);
-      } else if (frame.type === FrameType.LinkState && frame.subtype === LinkStateKind.Alive) {
-        writeAlive(party.out);
+      } else if (frame.type === FrameType.LinkState && frame.subtype === LinkStateKind.Heartbeat) {
+        writeHeartbeat(party.out);
       }
     },
   });

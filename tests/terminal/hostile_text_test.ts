@@ -57,7 +57,7 @@ const functions: Record<string, (text: string) => unknown> = {
   readTrace: (text) => readTrace("a trace", text),
   isAddress: protocol.isAddress,
   parseAddress: protocol.parseAddress,
-  whyNotAName: protocol.whyNotAName,
+  invalidNameReason: protocol.invalidNameReason,
   checkName: protocol.checkName,
   readName: (text) => protocol.readName(encode(text), 0, encode(text).length),
   readServers: (text) => protocol.readServers(encode(text)),

@@ -7,7 +7,7 @@
 import {
   FrameType,
   HEADER_BYTES,
-  MAX_BUNDLED,
+  MAX_BATCH_MESSAGES,
   MAX_PAYLOAD_BYTES,
   MessageKind,
 } from "@netlab/protocol";
@@ -22,7 +22,7 @@ export function batches({ sender, receiver, size }: Talk, bytes: number, most: n
   const headBytes = HEADER_BYTES + ID_BYTES + names.length + 2;
   const room = Math.min(bytes, HEADER_BYTES + MAX_PAYLOAD_BYTES) - headBytes;
   const fitting = Math.floor(room / (2 + size));
-  const messages = Math.max(1, Math.min(most, MAX_BUNDLED, fitting));
+  const messages = Math.max(1, Math.min(most, MAX_BATCH_MESSAGES, fitting));
   const textsAt = headBytes + 2 * messages;
   const all = new Uint8Array(textsAt + messages * size);
   const view = new DataView(all.buffer);

@@ -280,6 +280,6 @@ export class SessionClient {
     // within each.
     if (before) this.#onEvent({ kind: "disconnected", at: this.#network.now, user: this.name });
     this.#session.attach(outlet);
-    if (before) writeDisconnect(before.out, this.name, DisconnectKind.Moves);
+    if (before) writeDisconnect(before.out, this.name, DisconnectKind.Move);
   }
 }

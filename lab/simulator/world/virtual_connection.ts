@@ -37,7 +37,7 @@ export interface ConnectionHandler {
   /** Bytes came in, where frames are not what is spoken. */
   bytes?(bytes: Uint8Array): void;
   /** All frames of one chunk have been handed over. */
-  turn?(): void;
+  flush?(): void;
   /** The other side has ended its half. */
   ended?(): void;
   /** The other side broke the protocol. */
@@ -199,7 +199,7 @@ export class VirtualConnection implements Transport {
       handler.violation?.(error);
       return this.close();
     }
-    this.#handler?.turn?.();
+    this.#handler?.flush?.();
   }
 
   #writeSoon(): void {

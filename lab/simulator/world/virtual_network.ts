@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Frame } from "@netlab/protocol";
+import { enableInvariants, type Frame } from "@netlab/protocol";
 import { Agenda } from "./agenda.ts";
 import { between, randomUuid, seeded } from "../../random.ts";
 import { VirtualConnection, type Wire } from "./virtual_connection.ts";
@@ -49,6 +49,7 @@ export class VirtualNetwork implements Wire {
   readonly #seen = {} as SeenFrame;
 
   constructor(seed = 1) {
+    enableInvariants();
     this.random = seeded(seed);
     this.latency = () => 1 + 2 * this.random();
   }

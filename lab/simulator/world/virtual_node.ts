@@ -150,7 +150,7 @@ export class VirtualNode {
     this.#connections.add(connection);
     connection.start({
       frame: (frame) => core.received(link, frame),
-      turn: () => {
+      flush: () => {
         core.setTime(this.#network.now);
         core.flush();
       },

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { HEX_PAIRS, NO_HEX_PAIR, readUuidOf } from "@netlab/protocol/codec";
+import { HEX_TO_BYTE, NOT_HEX, readUuidOf } from "@netlab/protocol/codec";
 import { type NameFactors, NameTable } from "./name_table.ts";
 
 /** Senders whose streams are remembered at least; twice as many at most. */
@@ -28,7 +28,7 @@ export const STREAM_TEXT_BYTES = 15;
  * it should be. Short enough to be compiled into the loop that calls it.
  */
 export function numberInText(view: DataView, at: number): number {
-  const pairs = HEX_PAIRS;
+  const pairs = HEX_TO_BYTE;
   const a = view.getInt32(at + 16, true);
   const b = view.getInt32(at + 20, true);
   const random = view.getInt32(at + 24, true);
@@ -43,7 +43,7 @@ export function numberInText(view: DataView, at: number): number {
   const any = pairs[view.getUint16(at + 15, true)]! | pairs[a & 0xffff]! | variant |
     pairs[(b >>> 8) & 0xffff]! | pairs[random & 0xffff]! | pairs[random >>> 16]! | first | second |
     third | fourth;
-  if ((any & NO_HEX_PAIR) !== 0 || variant >>> 6 !== 2) return -1;
+  if ((any & NOT_HEX) !== 0 || variant >>> 6 !== 2) return -1;
   if ((a & 0xff_0000) !== HYPHEN << 16 || b >>> 24 !== HYPHEN) return -1;
   return ((first << 24) | (second << 16) | (third << 8) | fourth) >>> 0;
 }

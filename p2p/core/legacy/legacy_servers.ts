@@ -10,14 +10,14 @@ import {
   type Frame,
   FrameType,
   Information,
+  invalidNameReason,
   isAddress,
   MessageKind,
   NIL_UUID,
   parseAddress,
-  readAnyItems,
+  readUncheckedItems,
   UserKind,
   type UserRecord,
-  whyNotAName,
   writeAnnouncement,
   writeInformationRequest,
 } from "@netlab/protocol/codec";
@@ -92,7 +92,7 @@ export class LegacyServers {
     if (!this.#servers.has(server)) return;
     server.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
-      for (const address of readAnyItems(frame.payload).filter(isAddress)) {
+      for (const address of readUncheckedItems(frame.payload).filter(isAddress)) {
         this.#mesh.discovery.learn(address);
       }
     } else if (frame.subtype === Information.Users) {

@@ -18,7 +18,7 @@ import {
   readCapabilities,
   readPeerRegistration,
   type UserRecord,
-  writeAlive,
+  writeHeartbeat,
   writeInformationRequest,
   writePeerRegistration,
 } from "@netlab/protocol/codec";

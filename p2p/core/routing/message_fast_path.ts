@@ -14,7 +14,7 @@ import {
   isSequenceIdText,
   isUtf8,
   MAX_NAME_BYTES,
-  readUuidRow,
+  readManyUuidWords,
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol/codec";
@@ -268,7 +268,7 @@ export class MessageFastPath {
     let at = start;
     for (;;) {
       const found = this.#gather(bytes, view, at, end);
-      const count = readUuidRow(view, starts, HEADER_BYTES, found, ids);
+      const count = readManyUuidWords(view, starts, HEADER_BYTES, found, ids);
       table.prepare(ids, 0, count);
       for (let first = 0; first < count;) {
         const known = table.addPrepared(first, count);

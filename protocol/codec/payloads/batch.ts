@@ -1,73 +1,60 @@
 /**
- * Payload of type 3/4: many messages of one sender to one recipient, which nobody keeps. Two readers for
- * one layout, as for a single message: values for programs, positions for a server that passes a batch on
- * or takes it apart.
+ * Payload of type 3/4: many ephemeral messages from one sender to one recipient. Two readers for one layout,
+ * as for a single message: {@linkcode BatchReader} makes values for programs, {@linkcode BatchFields} finds
+ * positions for a server that forwards or splits a batch.
  *
  * @module
  */
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { type Frame, FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES, MessageKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
-import { type Message, textTooLong } from "./message.ts";
 import { checkName, isAscii, isUtf8, readName, readText } from "../text.ts";
 import { HEX_DIGITS, isSequenceId, readUuidOf, UUID_TEXT_BYTES, uuidWords } from "../uuid.ts";
+import { SPARE_BYTES } from "../words.ts";
+import { Envelope, findNul } from "./envelope.ts";
+import { checkTextBytes, maxTextBytes, type Message, MESSAGE_OVERHEAD_BYTES } from "./message.ts";
 
-/** Many messages of one sender to one recipient. */
+/** Several messages from one sender to one recipient. */
 export interface Batch {
-  /** The id of the first message: a counted one. Those behind it have the numbers that follow. */
+  /** The id of the first message, a sequence id. The ids of the others have the following numbers. */
   id: string;
-  /** The name of the user who sent them. */
+  /** The name of the user who sent the messages. */
   sender: string;
-  /** The name of the user they are for. */
+  /** The name of the user who is to receive them. */
   recipient: string;
-  /** Their texts, 1 at least. */
+  /** The texts of the messages: at least one. */
   texts: readonly string[];
 }
 
-/** Messages in a batch at most: whoever reads none gets them one by one, with all that stands beside a text. */
-export const MAX_BUNDLED = 4_096;
+/**
+ * How many messages a batch may hold. Limits what a server has to write when it splits a batch, because each
+ * message then repeats the id and the names.
+ */
+export const MAX_BATCH_MESSAGES = 4_096;
 
 const ID_BYTES = 16;
-/** The id, how long both names are, and how many texts there are. */
+/** The id, the lengths of both names, and the number of texts: bytes. */
 const FIXED_BYTES = ID_BYTES + 1 + 1 + 2;
-/** Bytes of a text's length. */
+/** The length field of a text: bytes. */
 const LENGTH_BYTES = 2;
-/** The shortest payload that can be a batch: names of one byte, and one text without any. */
+/** The shortest batch, with names of one byte and one empty text: bytes. */
 const MIN_BYTES = FIXED_BYTES + 1 + 1 + LENGTH_BYTES;
-/** What stands beside names and text in a message of type 3/0. */
-const SINGLE_BYTES = UUID_TEXT_BYTES + 3;
-/** The number in a counted id has 32 bits. */
+/** How many numbers a sequence id can have: 32 bits. */
 const NUMBERS = 2 ** 32;
-/** Those are so many digits. */
+/** How many hex digits such a number has. */
 const NUMBER_DIGITS = 8;
 
 const encoder = new TextEncoder();
 const words = new Int32Array(4);
 
-/** The longest text that a message of type 3/0, or one in a batch, has room for: bytes of UTF-8. */
-export function maxTextBytes(sender: string, recipient: string): number {
-  return MAX_PAYLOAD_BYTES - SINGLE_BYTES - encoder.encode(sender + recipient).length;
-}
-
 /**
- * Lets a text pass that has no more than `most` bytes of UTF-8.
+ * Writes a batch with as many of the texts as fit into one frame, or nothing when it throws.
  *
- * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} for a longer one.
- */
-export function checkTextBytes(text: string, recipient: string, most: number): void {
-  const { length } = encoder.encode(text);
-  if (length > most) throw textTooLong(length, recipient, most);
-}
-
-/**
- * Writes as many of the texts as one frame takes, from the first one on.
- *
- * @param hops How many servers passed it on.
- * @returns How many it took: the texts that are left go on with a number so much higher in their id.
- * @throws {TypeError} When the id is not a counted one, or has no higher numbers for so many texts, or
- *   there is none.
- * @throws {NetlabError} {@linkcode ErrorCode.NameInvalid} for a name that is none,
- *   {@linkcode ErrorCode.TextTooLong} when the first text fits into no frame; nothing is written then.
+ * @param hops How many servers have forwarded it.
+ * @returns How many texts were written. The id of the first remaining text has a number higher by that.
+ * @throws {TypeError} When the id is not a sequence id or has too few numbers left, or there is no text.
+ * @throws {NetlabError} {@linkcode ErrorCode.NameInvalid} when a name is not valid,
+ *   {@linkcode ErrorCode.TextTooLong} when the first text is too long for a message.
  */
 export function writeBatch(
   out: FrameWriter,
@@ -77,13 +64,17 @@ export function writeBatch(
   checkName(sender);
   checkName(recipient);
   if (texts.length === 0) throw new TypeError("Cannot send a batch of no texts");
-  const most = maxTextBytes(sender, recipient);
-  const { bytes, lengths } = encode(texts, most);
-  // The first one did not fit.
-  if (lengths.length === 0) checkTextBytes(texts[0]!, recipient, most);
+  const maxBytes = maxTextBytes(sender, recipient);
+  const { bytes, lengths } = encode(texts, maxBytes);
+  // The first text did not fit.
+  if (lengths.length === 0) checkTextBytes(texts[0]!, recipient, maxBytes);
   uuidWords(id, words);
   if (!isSequenceId(words, 0) || (words[3]! >>> 0) + lengths.length > NUMBERS) {
-    throw new TypeError(`Cannot use ${JSON.stringify(id)} for a batch: it does not count so far`);
+    throw new TypeError(
+      `Cannot use ${
+        JSON.stringify(id)
+      } for a batch: it is not a sequence id with enough numbers left`,
+    );
   }
   out.begin(FrameType.Message, MessageKind.Batch, hops);
   out.uuid(id);
@@ -96,31 +87,34 @@ export function writeBatch(
   return lengths.length;
 }
 
-/** As many texts as fit, one behind the other, and how long each is; `most` bytes is the longest. */
+/**
+ * Encodes as many of the texts as fit into a frame, with at most `maxBytes` each. Returns their bytes and the
+ * length of each.
+ */
 function encode(
   texts: readonly string[],
-  most: number,
+  maxBytes: number,
 ): { bytes: Uint8Array; lengths: number[] } {
-  const room = most + SINGLE_BYTES - FIXED_BYTES;
+  const room = maxBytes + MESSAGE_OVERHEAD_BYTES - FIXED_BYTES;
   const lengths: number[] = [];
   let left = room;
-  // A text has at least as many bytes as UTF-16 units, and as many when it is all ASCII.
+  // A text has at least as many bytes as UTF-16 units. The numbers are equal for ASCII.
   for (const { length } of texts) {
     left -= LENGTH_BYTES + length;
-    if (left < 0 || length > most || lengths.length === MAX_BUNDLED) break;
+    if (left < 0 || length > maxBytes || lengths.length === MAX_BATCH_MESSAGES) break;
     lengths.push(length);
   }
   const some = texts.slice(0, lengths.length);
   const units = lengths.reduce((sum, length) => sum + length, 0);
   const bytes = encoder.encode(some.join(""));
   if (bytes.length === units) return { bytes, lengths };
-  // Each by itself: two halves of a surrogate pair that meet are no character.
+  // Each text by itself: halves of a surrogate pair in adjacent texts must not become one character.
   const all = new Uint8Array(room);
   let at = 0;
   let count = 0;
   for (const text of some) {
     const part = encoder.encode(text);
-    if (part.length > most || at + part.length + LENGTH_BYTES * (count + 1) > room) break;
+    if (part.length > maxBytes || at + part.length + LENGTH_BYTES * (count + 1) > room) break;
     all.set(part, at);
     lengths[count++] = part.length;
     at += part.length;
@@ -129,111 +123,88 @@ function encode(
   return { bytes: all.subarray(0, at), lengths };
 }
 
-/** Where the fields of a batch lie in a buffer. Positions, so that nothing is copied or decoded. */
-export class BatchFields {
-  /** The buffer. */
-  bytes: Uint8Array = new Uint8Array(0);
-  /** The same. */
-  view: DataView = new DataView(this.bytes.buffer);
-  /** The 16 bytes of the first message's id, as four numbers of 32 bits, big-endian. */
-  readonly idWords: Int32Array = new Int32Array(4);
-  /** Start of the sender's name. */
-  sender = 0;
-  /** Its end. */
-  senderEnd = 0;
-  /** Start of the recipient's name. */
-  recipient = 0;
-  /** Its end. */
-  recipientEnd = 0;
-  /** How many messages there are. */
+/** The positions of the fields of a batch in a buffer. */
+export class BatchFields extends Envelope {
+  /** How many messages the batch holds. */
   count = 0;
-  /** Start of the texts' lengths, two bytes each. */
+  /** Start of the lengths of the texts, two bytes each. */
   lengths = 0;
-  /** Start of the texts. */
+  /** Start of the texts, which end at {@linkcode Envelope.end}. */
   texts = 0;
-  /** End of the texts and of the payload. */
-  end = 0;
-  /** Why it is no batch, as the end of a sentence. */
+  /** Why {@linkcode BatchFields.find} returned `false`, as the end of a sentence. */
   fault = "";
 
   /**
-   * Finds the fields of the payload in `bytes` from `start` to `end`, and checks the id, the lengths and
-   * that every text is UTF-8. The names are whatever stands there, but for NULs: whoever uses them looks
-   * them up.
+   * Finds the fields of the payload in `bytes` from `start` to `end`. Checks the id, the lengths, and that
+   * every text is UTF-8. Of the names it only checks that they contain no NUL: a caller compares them with
+   * names that it knows.
    *
-   * @returns Whether it is a batch; else {@linkcode BatchFields.fault} says why not.
+   * @returns Whether the payload is a batch. If not, {@linkcode BatchFields.fault} says why.
    */
   find(bytes: Uint8Array, start: number, end: number): boolean {
-    // One frame after the other lies in the same buffer.
-    if (bytes !== this.bytes) {
-      this.bytes = bytes;
-      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
+    this.use(bytes);
     const { view, idWords } = this;
-    if (end - start < MIN_BYTES) return this.#is("it is too short");
+    if (end - start < MIN_BYTES) return this.#fail("it is too short");
     for (let i = 0; i < 4; i++) idWords[i] = view.getInt32(start + 4 * i);
     this.end = end;
     this.sender = start + ID_BYTES + 1;
     this.senderEnd = this.sender + bytes[this.sender - 1]!;
     this.recipient = this.senderEnd + 1;
-    if (this.recipient > end) return this.#is(TOO_EARLY);
+    if (this.recipient > end) return this.#fail(CUT_OFF);
     this.recipientEnd = this.recipient + bytes[this.senderEnd]!;
     this.lengths = this.recipientEnd + 2;
-    if (this.lengths > end) return this.#is(TOO_EARLY);
+    if (this.lengths > end) return this.#fail(CUT_OFF);
     const count = this.count = view.getUint16(this.recipientEnd);
     this.texts = this.lengths + LENGTH_BYTES * count;
-    if (this.texts > end) return this.#is(TOO_EARLY);
-    if (!isSequenceId(idWords, 0)) return this.#is("its id is not a counted one");
-    if ((idWords[3]! >>> 0) + count > NUMBERS) return this.#is("its ids have no numbers left");
-    if (count === 0 || count > MAX_BUNDLED) return this.#is(`it holds ${count} messages`);
-    if (hasNul(bytes, this.sender, this.senderEnd)) return this.#is(NUL_IN_NAME);
-    if (hasNul(bytes, this.recipient, this.recipientEnd)) return this.#is(NUL_IN_NAME);
+    if (this.texts > end) return this.#fail(CUT_OFF);
+    if (!isSequenceId(idWords, 0)) return this.#fail("its id is not a sequence id");
+    if ((idWords[3]! >>> 0) + count > NUMBERS) return this.#fail("its id has too few numbers left");
+    if (count === 0 || count > MAX_BATCH_MESSAGES) return this.#fail(`it has ${count} messages`);
+    if (findNul(bytes, this.sender, this.senderEnd) >= 0) return this.#fail(NUL_IN_NAME);
+    if (findNul(bytes, this.recipient, this.recipientEnd) >= 0) return this.#fail(NUL_IN_NAME);
     if (sum(view, this.lengths, count) !== end - this.texts) {
-      return this.#is("its texts do not have the length that it says");
+      return this.#fail("its texts do not have the length that it announces");
     }
-    return this.#hasGoodTexts();
+    return this.#checkTexts();
   }
 
   /**
-   * The same for whoever has no other use for what is no batch.
+   * Finds the fields as {@linkcode BatchFields.find} does.
    *
-   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is none.
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a batch.
    */
   read(bytes: Uint8Array, start: number, end: number): this {
     if (this.find(bytes, start, end)) return this;
     throw new ProtocolError(ErrorCode.Malformed, `Cannot read the batch: ${this.fault}`);
   }
 
-  #hasGoodTexts(): boolean {
+  #checkTexts(): boolean {
     const { bytes, view, texts, end } = this;
     const names = this.senderEnd - this.sender + this.recipientEnd - this.recipient;
-    const most = MAX_PAYLOAD_BYTES - SINGLE_BYTES - names;
+    const maxBytes = MAX_PAYLOAD_BYTES - MESSAGE_OVERHEAD_BYTES - names;
     const isAllAscii = isAscii(view, texts, end);
-    if (isAllAscii && end - texts <= most) return true;
+    if (isAllAscii && end - texts <= maxBytes) return true;
     for (let i = 0, at = texts; i < this.count; i++) {
       const next = at + view.getUint16(this.lengths + LENGTH_BYTES * i);
-      if (next - at > most) return this.#is("a text in it would fit into no message of its own");
-      if (!isAllAscii && !isUtf8(bytes, at, next)) return this.#is("a text in it is not UTF-8");
+      if (next - at > maxBytes) {
+        return this.#fail("a text in it is too long for a message of its own");
+      }
+      if (!isAllAscii && !isUtf8(bytes, at, next)) return this.#fail("a text in it is not UTF-8");
       at = next;
     }
     return true;
   }
 
-  #is(fault: string): false {
+  #fail(fault: string): false {
     this.fault = fault;
     return false;
   }
 }
 
-const TOO_EARLY = "it ends in the middle of a field";
-const NUL_IN_NAME = "a name in it holds a NUL";
+const CUT_OFF = "it ends in the middle of a field";
+const NUL_IN_NAME = "a name in it contains a NUL";
 
-function hasNul(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (bytes[at] === 0) return true;
-  return false;
-}
-
-/** The sum of so many numbers of 16 bits, two at a time. */
+/** The sum of `count` 16-bit numbers. Reads two at a time. */
 function sum(view: DataView, start: number, count: number): number {
   const end = start + LENGTH_BYTES * count;
   let sum = 0;
@@ -245,14 +216,14 @@ function sum(view: DataView, start: number, count: number): number {
   return at < end ? sum + view.getUint16(at) : sum;
 }
 
-/** Writes each message of a batch as a frame of its own, of type 3/0, with these hops. */
-export function takeApart(fields: BatchFields, out: FrameWriter, hops: number): void {
+/** Writes each message of a batch as a frame of type 3/0 with the hop count `hops`. */
+export function splitBatch(fields: BatchFields, out: FrameWriter, hops: number): void {
   const { bytes, view, idWords, count, lengths } = fields;
   const senderBytes = fields.senderEnd - fields.sender;
   const recipientBytes = fields.recipientEnd - fields.recipient;
-  const headBytes = HEADER_BYTES + SINGLE_BYTES + senderBytes + recipientBytes;
-  // All that stands in front of a text. It is copied in whole words.
-  const head = new Uint8Array(headBytes + 7);
+  const headBytes = HEADER_BYTES + MESSAGE_OVERHEAD_BYTES + senderBytes + recipientBytes;
+  // Everything before the text. It is copied in whole words.
+  const head = new Uint8Array(headBytes + SPARE_BYTES);
   const headView = new DataView(head.buffer);
   head[0] = FrameType.Message;
   head[1] = MessageKind.Ephemeral;
@@ -273,20 +244,20 @@ export function takeApart(fields: BatchFields, out: FrameWriter, hops: number): 
   }
 }
 
-/** Reads batches one after the other, as the messages that they hold. */
+/** Reads batches as values. */
 export class BatchReader {
-  /** Where everything lies in the batch that was read last. */
+  /** The positions of the fields of the last batch. */
   readonly fields: BatchFields = new BatchFields();
-  /** Its sender. */
+  /** The sender of the last batch. */
   sender = "";
-  /** Its recipient. */
+  /** The recipient of the last batch. */
   recipient = "";
 
   /**
-   * Reads a batch.
+   * Reads the batch in the payload of a frame.
    *
-   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is none,
-   *   {@linkcode ErrorCode.NameInvalid} when a name in it is none.
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a batch,
+   *   {@linkcode ErrorCode.NameInvalid} when a name in it is not valid.
    */
   read({ bytes, start, end }: Pick<Frame, "bytes" | "start" | "end">): this {
     const { sender, senderEnd, recipient, recipientEnd } = this.fields.read(bytes, start, end);
@@ -296,21 +267,22 @@ export class BatchReader {
   }
 
   /**
-   * Visits its messages, in order, each with the 16 bytes of its id, as four numbers of 32 bits; those are
-   * valid until `visit` returns.
+   * Calls `visit` for each message of the last batch, in order.
+   *
+   * @param visit Gets the message and its id as four big-endian words, which are valid until it returns.
    */
   forEach(visit: (message: Message, id: Int32Array) => void): void {
     const { sender, recipient, fields: { bytes, view, idWords, lengths, texts, count } } = this;
     words.set(idWords);
     const first = idWords[3]! >>> 0;
-    let begin = "";
+    let prefix = "";
     for (let i = 0, at = texts; i < count; i++) {
       const number = first + i;
       words[3] = number;
-      if (i === 0 || (number & 0xffff) === 0) begin = readUuidOf(words).slice(0, -4);
+      if (i === 0 || (number & 0xffff) === 0) prefix = readUuidOf(words).slice(0, -4);
       const next = at + view.getUint16(lengths + LENGTH_BYTES * i);
-      const id = begin + (HEX[(number >>> 8) & 0xff]! + HEX[number & 0xff]!);
-      // A string of its own: part of a longer one would keep all of that in memory.
+      const id = prefix + (HEX[(number >>> 8) & 0xff]! + HEX[number & 0xff]!);
+      // Decoded by itself: a substring would keep the whole string in memory.
       const text = readText(bytes, at, next, "text of a message");
       visit({ id, sender, recipient, text }, words);
       at = next;
@@ -318,12 +290,12 @@ export class BatchReader {
   }
 }
 
-/** The two hex digits of each byte. */
+/** The two hex digits of each byte, as text. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 const reader = new BatchReader();
 
-/** The batch in a payload. Same errors as {@linkcode BatchReader.read}. */
+/** Reads the batch in a payload. Throws the errors of {@linkcode BatchReader.read}. */
 export function readBatch(payload: Uint8Array): Batch {
   const { sender, recipient, fields } = reader.read({
     bytes: payload,

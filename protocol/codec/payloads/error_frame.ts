@@ -1,5 +1,5 @@
 /**
- * Payload of type 7: a code and a sentence. Values that are errors, so that a reader can throw them.
+ * Payload of type 7: an error code and a message. Reads it as an error, so that a caller can throw it.
  *
  * @module
  */
@@ -8,21 +8,21 @@ import { NetlabError } from "../errors.ts";
 import { ErrorKind, type Frame, FrameType } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
 
-/** Longest sentence in UTF-16 units, so that it fits whatever it holds; the rest is cut off. */
-const MAX_SENTENCE = 2_000;
+/** The longest error message, in UTF-16 units. It fits into a frame; the rest is cut off. */
+const MAX_MESSAGE_LENGTH = 2_000;
 
-/** Writes an error frame: subtype 1 when the error is fatal, else 0. */
+/** Writes an error frame. A fatal error has subtype 1. Cuts the message after 2,000 UTF-16 units. */
 export function writeError(out: FrameWriter, error: NetlabError): void {
   out.begin(FrameType.Error, error.fatal ? ErrorKind.Fatal : ErrorKind.Recoverable);
   out.u16(error.code);
-  out.text(error.message.slice(0, MAX_SENTENCE));
+  out.text(error.message.slice(0, MAX_MESSAGE_LENGTH));
   out.end();
 }
 
 /**
- * The error in a frame of type 7.
+ * Reads the error in a frame of type 7.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a code and UTF-8.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a code and UTF-8 text.
  */
 export function readError(frame: Frame): NetlabError {
   const reader = new ByteReader(frame.payload, "error");

@@ -1,6 +1,6 @@
 /**
- * Payloads of types 0 and 1: questions about servers, users and capabilities, and their answers; and
- * the announcement of legacy servers. Bytes in, values out.
+ * Payloads of types 0 and 1: requests for servers, users and capabilities, the responses to them, and the
+ * announcements of legacy servers. Converts bytes to values and back.
  *
  * @module
  */
@@ -8,41 +8,43 @@ import { isAddress } from "../address.ts";
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { FrameType, Information, MAX_PAYLOAD_BYTES } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
-import { readText, whyNotAName } from "../text.ts";
+import { invalidNameReason, readText } from "../text.ts";
 
-/** What a server can do, as it says in its answer to the question for capabilities. */
+/** The capabilities that a server can list in its response. */
 export const Capability = {
-  /** Session registration: framed deliveries and receipts. */
+  /** It registers sessions, which get frames and receipts. */
   Session: "session",
-  /** Lasting links between servers, with presence and link state. */
+  /** It keeps links to other servers, with presence and link state. */
   Peer: "peer",
-  /** Echo frames are answered. */
+  /** It answers echo frames. */
   Echo: "echo",
-  /** Disconnect frames sign a user off. */
+  /** It signs a user off when a disconnect frame asks for it. */
   Disconnect: "disconnect",
-  /** Messages may come in batches, from users and from servers. */
+  /** It reads messages in batches, from users and from servers. */
   Batch: "bundle",
-  /** How many users the server serves: the word has `=` and the number behind it, `load=17`. */
+  /** It tells how many users it has, after an equals sign: `load=17`. */
   Load: "load",
 } as const;
 
 const encoder = new TextEncoder();
 
-/** Writes a question; `what` is one of {@linkcode Information}. */
-export function writeInformationRequest(out: FrameWriter, what: number): void {
-  out.frame(FrameType.InformationRequest, what);
+/** Writes an information request. `kind` is one of {@linkcode Information}. */
+export function writeInformationRequest(out: FrameWriter, kind: number): void {
+  out.frame(FrameType.InformationRequest, kind);
 }
 
 /**
- * Writes an answer: items joined by NUL. What does not fit into one frame is left out from the end,
- * as one frame is all that an answer has.
+ * Writes an information response: items joined by NUL. A response is a single frame, so the items that do not
+ * fit into it are left out.
+ *
+ * @param kind One of {@linkcode Information}.
  */
 export function writeInformationResponse(
   out: FrameWriter,
-  what: number,
+  kind: number,
   items: Iterable<string>,
 ): void {
-  out.begin(FrameType.InformationResponse, what);
+  out.begin(FrameType.InformationResponse, kind);
   let room = MAX_PAYLOAD_BYTES;
   let first = true;
   for (const item of items) {
@@ -62,17 +64,17 @@ function readItems(payload: Uint8Array, what: string): string[] {
 }
 
 /**
- * The items of an information response from a party that may put anything there: what is not UTF-8 becomes
- * U+FFFD. The caller leaves out what is no address or no name.
+ * Reads the items of an information response without checking them, as legacy servers may send anything.
+ * Replaces what is not UTF-8 with U+FFFD. The caller must check that the items are addresses or names.
  */
-export function readAnyItems(payload: Uint8Array): string[] {
+export function readUncheckedItems(payload: Uint8Array): string[] {
   return payload.length === 0 ? [] : new TextDecoder().decode(payload).split("\0");
 }
 
 /**
- * The addresses in a list of servers, each `host:port`.
+ * Reads a list of servers: addresses of the form `host:port`.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when one is not an address.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when an item is not an address.
  */
 export function readServers(payload: Uint8Array): string[] {
   const servers = readItems(payload, "list of servers");
@@ -88,18 +90,19 @@ export function readServers(payload: Uint8Array): string[] {
 }
 
 /**
- * The names in a list of users.
+ * Reads a list of users: their names.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.NameInvalid} when one is not a user name.
+ * @throws {ProtocolError} {@linkcode ErrorCode.NameInvalid} when an item is not a valid name,
+ *   {@linkcode ErrorCode.Malformed} when the payload is not UTF-8.
  */
 export function readUsers(payload: Uint8Array): string[] {
   const users = readItems(payload, "list of users");
   for (const user of users) {
-    const why = whyNotAName(user);
-    if (why !== undefined) {
+    const reason = invalidNameReason(user);
+    if (reason !== undefined) {
       throw new ProtocolError(
         ErrorCode.NameInvalid,
-        `Cannot read the list of users: ${JSON.stringify(user)} is no name, ${why}`,
+        `Cannot read the list of users: ${JSON.stringify(user)} is not a valid name, ${reason}`,
       );
     }
   }
@@ -107,31 +110,33 @@ export function readUsers(payload: Uint8Array): string[] {
 }
 
 /**
- * What a party can do: words of {@linkcode Capability} and, from newer parties, others. Empty for a
- * legacy server.
+ * Reads a list of capabilities: those of {@linkcode Capability} and, from newer versions, others. The list of
+ * a legacy server is empty.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not UTF-8.
  */
 export function readCapabilities(payload: Uint8Array): Set<string> {
   return new Set(readItems(payload, "list of capabilities"));
 }
 
-/** The word by which a server with so many users tells its load. */
-export function loadWord(users: number): string {
+/** Formats the capability by which a server tells how many users it has: `load=17`. */
+export function formatLoad(users: number): string {
   return `${Capability.Load}=${users}`;
 }
 
 /**
- * How many users a server serves, by its words; `undefined` when it does not say, or when the first word
- * that says so has no whole number.
+ * Finds the number of users of a server in its capabilities. Returns `undefined` when the server does not tell
+ * it, or when the first value given is not a whole number.
  */
 export function readLoad(capabilities: Iterable<string>): number | undefined {
-  for (const word of capabilities) {
-    const [, digits] = /^load=(.*)$/s.exec(word) ?? [];
+  for (const capability of capabilities) {
+    const [, digits] = /^load=(.*)$/s.exec(capability) ?? [];
     if (digits !== undefined) return /^[0-9]{1,15}$/.test(digits) ? Number(digits) : undefined;
   }
   return undefined;
 }
 
-/** Writes the announcement of a server that listens on `port`; its host is where it comes from. */
+/** Writes the announcement of a server that listens on `port`. The receiver takes the host from the connection. */
 export function writeAnnouncement(out: FrameWriter, port: number): void {
   out.begin(FrameType.InformationResponse, Information.Users);
   out.text(String(port));
@@ -139,7 +144,7 @@ export function writeAnnouncement(out: FrameWriter, port: number): void {
 }
 
 /**
- * The port that an announcement names.
+ * Reads the port in an announcement.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a number from 1 to 65,535.
  */

@@ -1,9 +1,8 @@
 /**
- * Payload of type 9: which servers one server has links to, at what cost. Bytes in, values out.
+ * Payload of type 9: the links of one server and their costs. Converts bytes to values and back.
  *
  * @module
  */
-import { isAddress } from "../address.ts";
 import { ByteReader } from "../byte_reader.ts";
 import { FrameType, LinkStateKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
@@ -12,7 +11,7 @@ import type { FrameWriter } from "../frame_writer.ts";
 export interface LinkCost {
   /** The id of the server at its other end, a UUID. */
   server: string;
-  /** What a message's way over it costs, 1 to 2^32 - 1: smaller is better, and a way's costs add up. */
+  /** The cost of the link, 1 to 2^32 - 1. The cost of a route is the sum of those of its links. */
   cost: number;
 }
 
@@ -20,22 +19,22 @@ export interface LinkCost {
 export interface LinkState {
   /** The server's id, a UUID. */
   server: string;
-  /** Grows with every change; a higher one replaces a lower one. */
+  /** Increases with every change: a link state replaces those of lower versions. 0 to 2^53 - 1. */
   version: number;
-  /** Where the server is reached, `host:port`. */
+  /** The address that others reach the server at: `host:port`. */
   address: string;
-  /** Its links. */
+  /** The links of the server. */
   links: LinkCost[];
 }
 
-/** Most links of one server: what fits into a frame beside the longest address. */
+/** How many links of a server fit into a frame with the longest address. */
 export const MAX_LINKS = 3_000;
 
 /**
- * Writes the links of one server, at most {@linkcode MAX_LINKS}.
+ * Writes the links of one server: at most {@linkcode MAX_LINKS}.
  *
- * @param ageS How long ago that server said so: seconds, 0 to 65,535. It stands in the header's
- *   `reserved`.
+ * @param ageS How long ago that server sent them: seconds, 0 to 65,535. Written to the reserved field of the
+ *   header.
  */
 export function writeLinkState(out: FrameWriter, state: LinkState, ageS = 0): void {
   out.begin(FrameType.LinkState, LinkStateKind.Links, ageS);
@@ -50,9 +49,10 @@ export function writeLinkState(out: FrameWriter, state: LinkState, ageS = 0): vo
 }
 
 /**
- * Reads which server a payload is about, and the version: of what is flooded, most comes once more.
+ * Reads only the server and the version of a link state, to see whether it is new. Link states are flooded, so
+ * most of them arrive more than once.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when they are not there.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is too short.
  */
 export function readLinkStateVersion(payload: Uint8Array): Pick<LinkState, "server" | "version"> {
   const reader = new ByteReader(payload, "link state");
@@ -62,24 +62,23 @@ export function readLinkStateVersion(payload: Uint8Array): Pick<LinkState, "serv
 /**
  * Reads the links of one server.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not of that layout.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload has another layout.
  */
 export function readLinkState(payload: Uint8Array): LinkState {
   const reader = new ByteReader(payload, "link state");
   const server = reader.uuid();
   const version = reader.u64();
-  const address = reader.shortText();
-  if (!isAddress(address)) reader.fail(`${JSON.stringify(address)} is not HOST:PORT`);
+  const address = reader.address();
   const links: LinkCost[] = [];
   while (reader.left > 0) {
     const link = { server: reader.uuid(), cost: reader.u32() };
-    if (link.cost === 0) reader.fail("a link cannot cost nothing");
+    if (link.cost === 0) reader.fail("the cost of a link is 0");
     links.push(link);
   }
   return { server, version, address, links };
 }
 
-/** Writes a sign of life, so that the other server does not take silence for death. */
-export function writeAlive(out: FrameWriter): void {
-  out.frame(FrameType.LinkState, LinkStateKind.Alive);
+/** Writes a heartbeat, which tells the other server that this one is alive. */
+export function writeHeartbeat(out: FrameWriter): void {
+  out.frame(FrameType.LinkState, LinkStateKind.Heartbeat);
 }

@@ -1,6 +1,7 @@
 /**
- * Payload of type 3: `id NUL sender NUL recipient NUL text`. Two readers for one layout: values for
- * programs, positions for a server that passes a message on without decoding its text.
+ * Payload of type 3: `id NUL sender NUL recipient NUL text`, and the header in front of it between servers.
+ * Two readers for one layout: {@linkcode MessageReader} makes values for programs, {@linkcode MessageFields}
+ * finds positions for a server that forwards a message without decoding it.
  *
  * @module
  */
@@ -10,21 +11,21 @@ import { type Frame, FrameType, MAX_PAYLOAD_BYTES, MessageKind } from "../frame.
 import type { FrameWriter } from "../frame_writer.ts";
 import { checkName, checkText, MAX_NAME_BYTES, readName, readText } from "../text.ts";
 import { checkUuid, readUuidText, readUuidWords, UUID_TEXT_BYTES, writeUuidText } from "../uuid.ts";
-import { SPARE_BYTES } from "../words.ts";
+import { Envelope, findNul } from "./envelope.ts";
 
-/** What one user writes to another. */
+/** A message from one user to another. */
 export interface Message {
-  /** Names this message, everywhere and for ever: a UUID in lower-case text. */
+  /** Identifies the message on all servers: a UUID in lower-case text. */
   id: string;
-  /** The name of the user who sent it. */
+  /** The name of the user who sent the message. */
   sender: string;
-  /** The name of the user it is for. */
+  /** The name of the user who is to receive it. */
   recipient: string;
-  /** The text; anything, NULs included. */
+  /** The text. It may contain any character, NUL included. */
   text: string;
 }
 
-/** The id of a message as its 16 bytes in four numbers of 32 bits, big-endian. */
+/** The id of a message as four big-endian words: 32-bit numbers, signed or unsigned. */
 export interface MessageId {
   /** Bytes 0 to 3. */
   readonly id0: number;
@@ -37,12 +38,12 @@ export interface MessageId {
 }
 
 /**
- * Writes a message frame.
+ * Writes a message frame, or nothing when it throws.
  *
- * @param subtype One of {@linkcode MessageKind}.
+ * @param subtype `Ephemeral` or `Durable` of {@linkcode MessageKind}.
  * @throws {TypeError} When the id is not a UUID.
- * @throws {NetlabError} {@linkcode ErrorCode.NameInvalid} for a name that is none,
- *   {@linkcode ErrorCode.TextTooLong} when the frame would exceed 65,535 bytes; it is not written then.
+ * @throws {NetlabError} {@linkcode ErrorCode.NameInvalid} when a name is not valid,
+ *   {@linkcode ErrorCode.TextTooLong} when the text does not fit into the frame.
  */
 export function writeMessage(out: FrameWriter, message: Message, subtype: number): void {
   const id = checkUuid(message.id, "the id of a message");
@@ -50,7 +51,10 @@ export function writeMessage(out: FrameWriter, message: Message, subtype: number
   write(out, message, subtype);
 }
 
-/** The same for whoever has the id in numbers; no {@linkcode Message.id} is looked at. */
+/**
+ * Writes a message frame whose id is given as words. Throws the errors of {@linkcode writeMessage}, except
+ * that for the id.
+ */
 export function writeMessageWithId(
   out: FrameWriter,
   { id0, id1, id2, id3 }: MessageId,
@@ -61,22 +65,40 @@ export function writeMessageWithId(
   write(out, message, subtype);
 }
 
-/** The error for a text that does not fit into a message; `most` bytes would. */
-export function textTooLong(bytes: number, recipient: string, most: number): NetlabError {
+/** Bytes of an ephemeral message beside its names and its text: the id and three NULs. */
+export const MESSAGE_OVERHEAD_BYTES: number = UUID_TEXT_BYTES + 3;
+
+/** The length of the longest text that an ephemeral message between these users can have: bytes of UTF-8. */
+export function maxTextBytes(sender: string, recipient: string): number {
+  return MAX_PAYLOAD_BYTES - MESSAGE_OVERHEAD_BYTES - encoder.encode(sender + recipient).length;
+}
+
+/**
+ * Checks that a text has at most `limit` bytes of UTF-8.
+ *
+ * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} when it is longer.
+ */
+export function checkTextBytes(text: string, recipient: string, limit: number): void {
+  const { length } = encoder.encode(text);
+  if (length > limit) throw textTooLong(length, recipient, limit);
+}
+
+function textTooLong(bytes: number, recipient: string, limit: number): NetlabError {
   return new NetlabError(
     ErrorCode.TextTooLong,
-    `Cannot send a text of ${bytes} bytes to ${recipient}: at most ${most} fit into one message`,
+    `Cannot send a text of ${bytes} bytes to ${recipient}: at most ${limit} fit into one message`,
   );
 }
 
-/** All but the text of the message that was written last: the next one mostly has the same names. */
-const head = new Uint8Array(UUID_TEXT_BYTES + 2 * MAX_NAME_BYTES + 3 + SPARE_BYTES);
+const encoder = new TextEncoder();
+/** The last message without its text: the next one usually has the same names. */
+const head = new Uint8Array(MESSAGE_OVERHEAD_BYTES + 2 * MAX_NAME_BYTES);
 const headView = new DataView(head.buffer);
 let headSender = "";
 let headRecipient = "";
 let headBytes = 0;
 
-/** Writes a message whose id stands in {@linkcode head}. */
+/** Writes a message whose id is already in {@linkcode head}. */
 function write(
   out: FrameWriter,
   { sender, recipient, text }: Omit<Message, "id">,
@@ -90,12 +112,12 @@ function write(
     headRecipient = recipient;
   }
   out.begin(FrameType.Message, subtype);
-  out.words(headView, headBytes);
-  // A kept message has to fit with what stands in front of it between servers.
+  out.bytes(head, 0, headBytes);
+  // A durable message must also fit with the header that it gets between servers.
   const limit = MAX_PAYLOAD_BYTES - (subtype === MessageKind.Ephemeral ? 0 : OUTBOUND_HEADER_BYTES);
   const room = limit - headBytes;
   const before = out.length;
-  // What has more UTF-16 units than there is room never goes near the writer's buffer.
+  // A text has at least as many bytes as UTF-16 units, so one with too many need not be written first.
   const fits = text.length <= room;
   if (fits) out.text(text);
   const bytes = fits ? out.length - before : encoder.encode(text).length;
@@ -106,25 +128,30 @@ function write(
   out.end();
 }
 
-/** Bytes in front of a kept message between servers: two server ids and the id of a message. */
+/** Length of the header of a durable message between servers, in bytes: three ids. */
 export const OUTBOUND_HEADER_BYTES = 48;
 
-/** A kept message on its way between servers. */
+/** A durable message between servers. */
 export interface OutboundMessage {
-  /** The id of the server that keeps it, a UUID. */
+  /** The id of the server that stores the message: a UUID. */
   origin: string;
-  /** The id of the server that it goes to, a UUID. */
+  /** The id of the server that the message goes to: a UUID. */
   destination: string;
   /**
-   * The id of the message for the same recipient that has to be there first, a UUID; nil when there is
-   * none whose story has not ended.
+   * The id of the message that the recipient must get before this one: a UUID, or the nil UUID when there is
+   * no unsettled one.
    */
   previous: string;
-  /** The message, as it stands in the payload of types 3/0 and 3/1. */
+  /** The message in the layout of types 3/0 and 3/1. */
   message: Uint8Array;
 }
 
-/** Writes a kept message, after `hops` servers; `kind` is `Kept` or `HandedOver`. */
+/**
+ * Writes a durable message for another server.
+ *
+ * @param kind `Outbound` or `HandedOff` of {@linkcode MessageKind}.
+ * @param hops How many servers have forwarded it.
+ */
 export function writeOutboundMessage(
   out: FrameWriter,
   { origin, destination, previous, message }: OutboundMessage,
@@ -140,12 +167,12 @@ export function writeOutboundMessage(
 }
 
 /**
- * Reads a kept message; the message itself is not looked into, and is a view of the payload.
+ * Reads a durable message from another server. The message in it is a view of the payload and is not checked.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the three ids are not there.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload ends within the three ids.
  */
 export function readOutboundMessage(payload: Uint8Array): OutboundMessage {
-  const reader = new ByteReader(payload, "kept message");
+  const reader = new ByteReader(payload, "outbound message");
   return {
     origin: reader.uuid(),
     destination: reader.uuid(),
@@ -154,53 +181,32 @@ export function readOutboundMessage(payload: Uint8Array): OutboundMessage {
   };
 }
 
-/** Where the fields of a message lie in a buffer. Positions, so that nothing is copied or decoded. */
-export class MessageFields {
-  /** The buffer. */
-  bytes: Uint8Array = new Uint8Array(0);
-  /** The same. */
-  view: DataView = new DataView(this.bytes.buffer);
-  /** Start of the id, 36 bytes long. */
+/** The positions of the fields of a message in a buffer. */
+export class MessageFields extends Envelope {
+  /** Start of the id, which is text of 36 bytes. */
   id = 0;
-  /** The id's 16 bytes, as four numbers of 32 bits, big-endian. */
-  readonly idWords: Int32Array = new Int32Array(4);
-  /** Start of the sender's name. */
-  sender = 0;
-  /** Its end. */
-  senderEnd = 0;
-  /** Start of the recipient's name. */
-  recipient = 0;
-  /** Its end. */
-  recipientEnd = 0;
-  /** Start of the text. */
+  /** Start of the text, which ends at {@linkcode Envelope.end}. */
   text = 0;
-  /** End of the text and of the payload. */
-  end = 0;
 
   /**
-   * Finds the fields of the payload in `bytes` from `start` to `end`, and checks the id and that the
-   * text is UTF-8. The names are whatever stands there: whoever uses them looks them up.
+   * Finds the fields of the payload in `bytes` from `start` to `end`. Checks the id and that the text is
+   * UTF-8. Does not check the names: a caller compares them with names that it knows.
    *
-   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a message.
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a message.
    */
   read(bytes: Uint8Array, start: number, end: number): this {
-    // One message after the other lies in the same buffer.
-    if (bytes !== this.bytes) {
-      this.bytes = bytes;
-      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
+    this.use(bytes);
     const sender = start + UUID_TEXT_BYTES + 1;
     if (
       end < sender || bytes[sender - 1] !== 0 ||
       !readUuidWords(this.view, start, this.idWords)
     ) {
-      throw new ProtocolError(
-        ErrorCode.Malformed,
-        "Cannot read the message: it does not begin with a UUID and a NUL",
-      );
+      throw malformed("it does not begin with a UUID and a NUL");
     }
-    const senderEnd = findNul(bytes, sender, end, "sender");
-    const recipientEnd = findNul(bytes, senderEnd + 1, end, "recipient");
+    const senderEnd = findNul(bytes, sender, end);
+    if (senderEnd < 0) throw malformed("no NUL ends its sender");
+    const recipientEnd = findNul(bytes, senderEnd + 1, end);
+    if (recipientEnd < 0) throw malformed("no NUL ends its recipient");
     checkText(bytes, recipientEnd + 1, end, "text of the message");
     this.id = start;
     this.sender = sender;
@@ -213,50 +219,39 @@ export class MessageFields {
   }
 }
 
-function findNul(bytes: Uint8Array, from: number, end: number, what: string): number {
-  for (let at = from; at < end; at++) if (bytes[at] === 0) return at;
-  throw new ProtocolError(
-    ErrorCode.Malformed,
-    `Cannot read the message: no NUL ends its ${what}`,
-  );
+function malformed(reason: string): ProtocolError {
+  return new ProtocolError(ErrorCode.Malformed, `Cannot read the message: ${reason}`);
 }
 
-const encoder = new TextEncoder();
-const fields = new MessageFields();
-
-/** The id of a message whose fields were found, in lower-case text. */
+/** The id of the message at `fields`, in lower-case text. */
 export function messageId(fields: MessageFields): string {
   return readUuidText(fields.bytes, fields.id);
 }
 
 /**
- * Reads messages one after the other, as values. Made for those of one connection, where most come from
- * the same sender and in the same buffer as the one before.
+ * Reads messages as values. Use one reader for each connection: it reuses the names of the last message,
+ * which most messages of a connection have.
  */
 export class MessageReader {
-  /** The 16 bytes of the id of the message read last, as four numbers of 32 bits, big-endian. */
+  /** The id of the last message as four big-endian words. */
   readonly id: Int32Array = new Int32Array(4);
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view = new DataView(this.#bytes.buffer);
-  /** Both names of the message read last, and the NULs around them, as they are in the payload. */
-  #names = this.#bytes;
+  readonly #fields = new MessageFields();
+  /** The names of the last message and the NULs around them, as in its payload. */
+  #names = new Uint8Array(0);
   #sender = "";
   #recipient = "";
 
   /**
-   * The message in a frame's payload.
+   * Reads the message in the payload of a frame.
    *
-   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not one,
-   *   {@linkcode ErrorCode.NameInvalid} when a name in it is none.
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a message,
+   *   {@linkcode ErrorCode.NameInvalid} when a name in it is not valid.
    */
   read({ bytes, start, end }: Pick<Frame, "bytes" | "start" | "end">): Message {
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes;
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
+    this.#fields.use(bytes);
     const names = start + UUID_TEXT_BYTES;
-    if (!this.#hasSameNames(names, end) || !readUuidWords(this.#view, start, this.id)) {
-      this.#readHead(start, end);
+    if (!this.#hasSameNames(names, end) || !readUuidWords(this.#fields.view, start, this.id)) {
+      this.#readNames(start, end);
     }
     return {
       id: readUuidText(bytes, start),
@@ -267,15 +262,16 @@ export class MessageReader {
   }
 
   #hasSameNames(at: number, end: number): boolean {
-    const bytes = this.#bytes;
+    const { bytes } = this.#fields;
     const names = this.#names;
     if (names.length === 0 || names.length > end - at) return false;
     for (let i = 0; i < names.length; i++) if (bytes[at + i] !== names[i]) return false;
     return true;
   }
 
-  #readHead(start: number, end: number): void {
-    const bytes = this.#bytes;
+  #readNames(start: number, end: number): void {
+    const fields = this.#fields;
+    const { bytes } = fields;
     fields.read(bytes, start, end);
     const sender = readName(bytes, fields.sender, fields.senderEnd);
     const recipient = readName(bytes, fields.recipient, fields.recipientEnd);
@@ -288,7 +284,7 @@ export class MessageReader {
 
 const reader = new MessageReader();
 
-/** The message in a payload. Same errors as {@linkcode MessageReader.read}. */
+/** Reads the message in a payload. Throws the errors of {@linkcode MessageReader.read}. */
 export function readMessage(payload: Uint8Array): Message {
   return reader.read({ bytes: payload, start: 0, end: payload.length });
 }

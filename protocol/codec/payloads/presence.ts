@@ -1,6 +1,6 @@
 /**
- * Payload of type 8: which users are where. Every server counts the changes of its own users; the
- * count is the version. Bytes in, values out.
+ * Payload of type 8: which users are registered at which server. Each server counts the changes of its own
+ * users, and the count is the version. Converts bytes to values and back.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { ByteReader } from "../byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, PresenceKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
 
-/** How a user is there. Append only. */
+/** How a user is registered. The list is append-only. */
 export const UserKind = {
-  /** Not any more. */
+  /** No longer registered. */
   Gone: 0,
   /** As a session. */
   Session: 1,
-  /** As a user who reads bare text. */
+  /** As a legacy client, which receives text without frames. */
   LegacyClient: 2,
-  /** At a legacy server that this one speaks for. */
+  /** At a legacy server that this server forwards to. */
   OnLegacyServer: 3,
 } as const;
 
@@ -25,25 +25,25 @@ export type UserKind = typeof UserKind[keyof typeof UserKind];
 
 /** One user of one server. */
 export interface UserRecord {
-  /** The user's name. */
+  /** The name of the user. */
   name: string;
   /** One of {@linkcode UserKind}. */
   kind: number;
-  /** The session's key, a UUID; nil for whoever has no session. */
+  /** The key of the session: a UUID, or the nil UUID when there is no session. */
   session: string;
-  /** When the session took the name: milliseconds since 1970. The older of two keeps it. */
+  /** When the session registered the name: milliseconds since 1970. The older of two sessions keeps it. */
   since: number;
 }
 
-/** Some of the users of one server: all of them, or one part of several. */
+/** All users of one server, or one part of them. */
 export interface PresenceSnapshot {
-  /** The server's id, a UUID. */
+  /** The id of the server: a UUID. */
   server: string;
-  /** How many changes the server had counted. */
+  /** How many changes the server has counted: 0 to 2^53 - 1. */
   version: number;
-  /** Which part this is, from 0. */
+  /** The number of this part, from 0. */
   part: number;
-  /** How many parts there are. */
+  /** How many parts the snapshot has. */
   parts: number;
   /** The users in this part. */
   users: UserRecord[];
@@ -51,29 +51,29 @@ export interface PresenceSnapshot {
 
 /** Changes of the users of one server. */
 export interface PresenceChanges {
-  /** The server's id, a UUID. */
+  /** The id of the server: a UUID. */
   server: string;
-  /** The version that the first of the changes makes; each further one makes the next. */
+  /** The version after the first change. Each further change increases it by one. */
   version: number;
   /** The changes, in order. */
   changes: UserRecord[];
 }
 
-/** Which version of one server's users is known. */
+/** The version of the users of one server that another server has. */
 export interface PresenceVersion {
-  /** The server's id, a UUID. */
+  /** The id of the server: a UUID. */
   server: string;
-  /** The version that the asking server has. */
+  /** The version that the sender of the digest has. */
   version: number;
 }
 
-/** Most bytes of one user's record: kind, session, since, length and name. */
+/** Length of the longest record of a user, in bytes: kind, session, since, length and name. */
 const MAX_RECORD_BYTES = 1 + 16 + 8 + 1 + 255;
 
-/** Most users in one frame, however long their names are. */
+/** How many users fit into a frame, even with the longest names. */
 export const MAX_USERS_PER_FRAME: number = Math.floor((MAX_PAYLOAD_BYTES - 32) / MAX_RECORD_BYTES);
 
-/** Writes one part of a snapshot, with at most {@linkcode MAX_USERS_PER_FRAME} users. */
+/** Writes one part of a snapshot: at most {@linkcode MAX_USERS_PER_FRAME} users. */
 export function writePresenceSnapshot(out: FrameWriter, snapshot: PresenceSnapshot): void {
   out.begin(FrameType.Presence, PresenceKind.Snapshot);
   out.uuid(snapshot.server);
@@ -87,8 +87,8 @@ export function writePresenceSnapshot(out: FrameWriter, snapshot: PresenceSnapsh
 /**
  * Reads one part of a snapshot.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when
- *   the payload is not one; the other readers of this file throw the same.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
+ *   is not one.
  */
 export function readPresenceSnapshot(payload: Uint8Array): PresenceSnapshot {
   const reader = new ByteReader(payload, "presence snapshot");
@@ -96,11 +96,11 @@ export function readPresenceSnapshot(payload: Uint8Array): PresenceSnapshot {
   const version = reader.u64();
   const part = reader.u16();
   const parts = reader.u16();
-  if (part >= parts) reader.fail(`part ${part} of ${parts} cannot be`);
+  if (part >= parts) reader.fail(`it has no part ${part} of ${parts}`);
   return { server, version, part, parts, users: readRecords(reader) };
 }
 
-/** Writes changes, at most {@linkcode MAX_USERS_PER_FRAME}. */
+/** Writes changes of users: at most {@linkcode MAX_USERS_PER_FRAME}. */
 export function writePresenceChanges(out: FrameWriter, changes: PresenceChanges): void {
   out.begin(FrameType.Presence, PresenceKind.Changes);
   out.uuid(changes.server);
@@ -109,16 +109,21 @@ export function writePresenceChanges(out: FrameWriter, changes: PresenceChanges)
   out.end();
 }
 
-/** Reads changes. */
+/**
+ * Reads changes of users.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
+ *   does not hold any.
+ */
 export function readPresenceChanges(payload: Uint8Array): PresenceChanges {
   const reader = new ByteReader(payload, "presence changes");
   return { server: reader.uuid(), version: reader.u64(), changes: readRecords(reader) };
 }
 
-/** Most servers in one digest. */
+/** How many versions fit into a digest. */
 export const MAX_VERSIONS_PER_FRAME: number = Math.floor(MAX_PAYLOAD_BYTES / 24);
 
-/** Writes which versions are known here, at most {@linkcode MAX_VERSIONS_PER_FRAME} of them. */
+/** Writes a digest of the versions that this server has: at most {@linkcode MAX_VERSIONS_PER_FRAME}. */
 export function writePresenceDigest(out: FrameWriter, versions: readonly PresenceVersion[]): void {
   out.begin(FrameType.Presence, PresenceKind.Digest);
   for (const { server, version } of versions) {
@@ -128,7 +133,11 @@ export function writePresenceDigest(out: FrameWriter, versions: readonly Presenc
   out.end();
 }
 
-/** Reads which versions the other server has. */
+/**
+ * Reads a digest: the versions that the other server has.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not one.
+ */
 export function readPresenceDigest(payload: Uint8Array): PresenceVersion[] {
   const reader = new ByteReader(payload, "presence digest");
   const versions: PresenceVersion[] = [];

@@ -1,5 +1,5 @@
 /**
- * Payload of type 6: what became of messages, several to a frame, and the question for it. Bytes in, values out.
+ * Payload of type 6: receipts, several in a frame, and queries for them. Converts bytes to values and back.
  *
  * @module
  */
@@ -8,61 +8,61 @@ import { ErrorCode, ProtocolError } from "../errors.ts";
 import { type Frame, FrameType, MAX_PAYLOAD_BYTES, ReceiptKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
 import { readText } from "../text.ts";
-import { writeUuid } from "../uuid.ts";
+import { readUuidOf, writeUuid } from "../uuid.ts";
 
-/** What may become of a message. Append only. */
+/** The states of a message that a receipt can report. The list is append-only. */
 export const ReceiptState = {
-  /** The network has it safe. */
+  /** A server has stored the message. */
   Accepted: 1,
-  /** The recipient's client has acknowledged it; one that cannot has been handed it. */
+  /** The client of the recipient acknowledged the message, or was sent it and cannot acknowledge. */
   Delivered: 2,
-  /** It waited too long for its recipient. */
+  /** The message waited too long for its recipient. */
   Expired: 3,
-  /** It was not taken; a code and a reason say why. */
+  /** The message was refused. A code and a reason say why. */
   Refused: 4,
 } as const;
 
 /** One of the numbers in {@linkcode ReceiptState}. */
 export type ReceiptState = typeof ReceiptState[keyof typeof ReceiptState];
 
-/** What became of one message. */
+/** The state of one message. */
 export interface Receipt {
-  /** The message's id, a UUID in text. */
+  /** The id of the message: a UUID in text. */
   id: string;
-  /** One of {@linkcode ReceiptState}; a number unknown here when a newer party sent it. */
+  /** One of {@linkcode ReceiptState}, or an unknown state from a newer version. */
   state: number;
-  /** Why it was refused, a number of {@linkcode ErrorCode}; 0 in every other state. */
+  /** Why the message was refused, or `Unconfirmed` for a delivered one: one of {@linkcode ErrorCode}, or 0. */
   code: number;
-  /** Why it was refused, as a sentence; empty in every other state. At most 255 bytes travel. */
+  /** Why the message was refused, as a sentence. Cut after 255 bytes of UTF-8 when it is written. */
   reason: string;
 }
 
 /** Receipts from one server to another. */
 export interface ServerReceipts {
-  /** The id of the server that keeps the messages, a UUID. */
+  /** The id of the server that stores the messages: a UUID. */
   to: string;
-  /** The id of the server that they were sent to, a UUID. */
+  /** The id of the server that reports their state: a UUID. */
   from: string;
-  /** What became of them there. */
+  /** The states of the messages. */
   receipts: readonly Receipt[];
 }
 
-/** Receipts to be written: values, or whole {@linkcode ReceiptRecords.parts}. */
+/** Receipts to be written: values, or one of {@linkcode ReceiptRecords.parts}. */
 export type Receipts = readonly Receipt[] | Uint8Array;
 
-/** Asks what became of messages. */
+/** A query for the outcome of messages. */
 export interface ReceiptQuery {
-  /** The id of the server that is asked, a UUID; nil from a user, who asks all of them. */
+  /** The id of the server that is asked: a UUID, or the nil UUID from a user, who asks all servers. */
   to: string;
-  /** The user who sent the messages, and is to hear of them. */
+  /** The user who sent the messages and gets the receipts. */
   user: string;
-  /** The messages' ids, UUIDs: at most {@linkcode MAX_IDS_PER_QUERY}. */
+  /** The ids of the messages: UUIDs, at most {@linkcode MAX_IDS_PER_QUERY}. */
   ids: readonly string[];
 }
 
 /**
- * Writes receipts for the user whose connection this is, or a user's acknowledgements to the server:
- * at most {@linkcode MAX_RECEIPTS_PER_FRAME}.
+ * Writes receipts for the user of a connection, or the acknowledgements of a user for the server: at most
+ * {@linkcode MAX_RECEIPTS_PER_FRAME}.
  */
 export function writeReceipts(out: FrameWriter, receipts: Receipts): void {
   out.begin(FrameType.Receipt, ReceiptKind.ToUser);
@@ -70,7 +70,7 @@ export function writeReceipts(out: FrameWriter, receipts: Receipts): void {
   out.end();
 }
 
-/** Writes receipts that another server is to hand to `user`, after `hops` servers. */
+/** Writes receipts for a `user` of another server. `hops` servers have forwarded them. */
 export function writeRelayedReceipts(
   out: FrameWriter,
   user: string,
@@ -83,7 +83,7 @@ export function writeRelayedReceipts(
   out.end();
 }
 
-/** Writes receipts about messages that the server `to` keeps, after `hops` servers. */
+/** Writes receipts for the server `to`, which stores the messages. `hops` servers have forwarded them. */
 export function writeServerReceipts(
   out: FrameWriter,
   { to, from, receipts }: Omit<ServerReceipts, "receipts"> & { receipts: Receipts },
@@ -96,7 +96,7 @@ export function writeServerReceipts(
   out.end();
 }
 
-/** Writes a question, after `hops` servers. */
+/** Writes a receipt query. `hops` servers have forwarded it. */
 export function writeReceiptQuery(
   out: FrameWriter,
   { to, user, ids }: ReceiptQuery,
@@ -109,40 +109,56 @@ export function writeReceiptQuery(
   out.end();
 }
 
-/** Messages in one question: what fits beside the longest name. */
+/** How many ids fit into a receipt query with the longest name. */
 export const MAX_IDS_PER_QUERY = 4_000;
 
-/** Receipts to a frame, so that the longest reasons still fit: 200 times 275 bytes and a name. */
+/** How many receipts fit into a frame with the longest reasons and a name: 200 times 275 bytes. */
 export const MAX_RECEIPTS_PER_FRAME = 200;
 
 /**
- * The receipts in a frame for a user.
+ * Reads the receipts in a frame for a user.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a list of receipts.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a list of receipts.
  */
 export function readReceipts(payload: Uint8Array): Receipt[] {
-  return readAll(new ByteReader(payload, "receipts"));
-}
-
-/** The receipts in a frame between servers, and the user they are for. Same errors. */
-export function readRelayedReceipts(payload: Uint8Array): { user: string; receipts: Receipt[] } {
-  const reader = new ByteReader(payload, "relayed receipts");
-  return { user: reader.name(), receipts: readAll(reader) };
-}
-
-/** The receipts in a frame to a server. Same errors. */
-export function readServerReceipts(payload: Uint8Array): ServerReceipts {
-  const reader = new ByteReader(payload, "receipts for a server");
-  return { to: reader.uuid(), from: reader.uuid(), receipts: readAll(reader) };
+  const receipts: Receipt[] = [];
+  cursor.begin({ bytes: payload, start: 0, end: payload.length });
+  while (cursor.next()) {
+    const { id, state, code, reason } = cursor;
+    receipts.push({ id: readUuidOf(id), state, code, reason });
+  }
+  return receipts;
 }
 
 /**
- * The question in a frame.
+ * Reads receipts for a user of another server.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not one.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
+ *   is not a user name and a list of receipts.
+ */
+export function readRelayedReceipts(payload: Uint8Array): { user: string; receipts: Receipt[] } {
+  const reader = new ByteReader(payload, "relayed receipts");
+  return { user: reader.name(), receipts: readReceipts(reader.bytes()) };
+}
+
+/**
+ * Reads receipts for a server.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not two ids and a list of receipts.
+ */
+export function readServerReceipts(payload: Uint8Array): ServerReceipts {
+  const reader = new ByteReader(payload, "receipts for a server");
+  return { to: reader.uuid(), from: reader.uuid(), receipts: readReceipts(reader.bytes()) };
+}
+
+/**
+ * Reads a receipt query.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
+ *   is not one.
  */
 export function readReceiptQuery(payload: Uint8Array): ReceiptQuery {
-  const reader = new ByteReader(payload, "question about receipts");
+  const reader = new ByteReader(payload, "receipt query");
   const to = reader.uuid();
   const user = reader.name();
   const ids: string[] = [];
@@ -150,38 +166,32 @@ export function readReceiptQuery(payload: Uint8Array): ReceiptQuery {
   return { to, user, ids };
 }
 
-/** Bytes of an id. */
+/** Length of an id: bytes. */
 const ID_BYTES = 16;
-/** Bytes of a receipt without a reason: id, state, code, and the length of the reason. */
+/** Length of a receipt without a reason, in bytes: id, state, code, and the length of the reason. */
 const RECORD_BYTES = ID_BYTES + 4;
-/** Bytes of receipts in one frame: beside them the longest name still fits, or two ids. */
+/** How many bytes of receipts fit into a frame with the longest name, or with two ids. */
 const MAX_RECORDS_BYTES = MAX_PAYLOAD_BYTES - 256;
-/** The first buffer of {@linkcode ReceiptRecords}: bytes. */
+/** Size of the first buffer of {@linkcode ReceiptRecords}: bytes. */
 const FIRST_BYTES = 320;
 
-/**
- * Receipts that are gathered to be written together, as the bytes that they are in a frame. Made for
- * many without a reason.
- */
+/** Collects receipts in their wire format, to write many of them together. */
 export class ReceiptRecords {
   #bytes = new Uint8Array(FIRST_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
-  /** How many bytes they are. */
+  /** The length of all collected receipts: bytes. */
   get length(): number {
     return this.#length;
   }
 
-  /** All of them; valid until more are added. */
+  /** All collected receipts. Valid until more are added. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /**
-   * Adds a receipt without code and reason, of the message whose id is four numbers of 32 bits,
-   * big-endian.
-   */
+  /** Adds a receipt without code and reason. The id is given as four big-endian words. */
   add(id0: number, id1: number, id2: number, id3: number, state: number): void {
     const at = this.#claim(RECORD_BYTES);
     const view = this.#view;
@@ -192,7 +202,7 @@ export class ReceiptRecords {
     view.setInt32(at + ID_BYTES, state << 24);
   }
 
-  /** Adds any receipt. */
+  /** Adds a receipt. */
   addReceipt({ id, state, code, reason }: Receipt): void {
     const text = encoder.encode(shorten(reason));
     const at = this.#claim(RECORD_BYTES + text.length);
@@ -201,12 +211,12 @@ export class ReceiptRecords {
     this.#bytes.set(text, at + RECORD_BYTES);
   }
 
-  /** Forgets all of them. */
+  /** Removes all receipts. */
   clear(): void {
     this.#length = 0;
   }
 
-  /** All of them, in pieces that fit into a frame. */
+  /** All collected receipts, in parts that fit into a frame. Valid until more are added. */
   *parts(): Iterable<Uint8Array> {
     let start = 0;
     for (let at = 0; at < this.#length;) {
@@ -233,13 +243,13 @@ export class ReceiptRecords {
   }
 }
 
-/** Goes through receipts where they lie, without making values of them. */
+/** Reads receipts one by one, without making values of them. */
 export class ReceiptCursor {
-  /** The id of the message, as four numbers of 32 bits, big-endian. */
+  /** The id of the message as four big-endian words. */
   readonly id: Int32Array = new Int32Array(4);
-  /** One of {@linkcode ReceiptState}; a number unknown here when a newer party sent it. */
+  /** One of {@linkcode ReceiptState}, or an unknown state from a newer version. */
   state = 0;
-  /** Why it was refused, a number of {@linkcode ErrorCode}. */
+  /** Why the message was refused: one of {@linkcode ErrorCode}. */
   code = 0;
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(this.#bytes.buffer);
@@ -247,7 +257,7 @@ export class ReceiptCursor {
   #end = 0;
   #reasonAt = 0;
 
-  /** Begins before the first receipt in the payload of a frame for a user. */
+  /** Moves before the first receipt in the payload of a frame for a user. */
   begin({ bytes, start, end }: Pick<Frame, "bytes" | "start" | "end">): this {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -256,15 +266,20 @@ export class ReceiptCursor {
     return this;
   }
 
-  /** The reason, as a sentence. Throws as {@linkcode readReceipts}. */
+  /**
+   * Why the message was refused, as a sentence.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not UTF-8.
+   */
   get reason(): string {
     return readText(this.#bytes, this.#reasonAt, this.#at, "receipts");
   }
 
   /**
-   * Goes to the next receipt; whether there is one.
+   * Moves to the next receipt.
    *
-   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is cut off.
+   * @returns Whether there is one.
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload ends within it.
    */
   next(): boolean {
     const at = this.#at;
@@ -292,33 +307,17 @@ export class ReceiptCursor {
 }
 
 function writeAll(out: FrameWriter, receipts: Receipts): void {
-  if (receipts instanceof Uint8Array) out.bytes(receipts);
-  else for (const receipt of receipts) writeReceipt(out, receipt);
+  if (receipts instanceof Uint8Array) return out.bytes(receipts);
+  records.clear();
+  for (const receipt of receipts) records.addReceipt(receipt);
+  out.bytes(records.bytes);
 }
 
-function writeReceipt(out: FrameWriter, { id, state, code, reason }: Receipt): void {
-  out.uuid(id);
-  out.u8(state);
-  out.u16(code);
-  out.shortText(shorten(reason));
-}
-
-function readAll(reader: ByteReader): Receipt[] {
-  const receipts: Receipt[] = [];
-  while (reader.left > 0) {
-    receipts.push({
-      id: reader.uuid(),
-      state: reader.u8(),
-      code: reader.u16(),
-      reason: reader.shortText(),
-    });
-  }
-  return receipts;
-}
-
+const cursor = new ReceiptCursor();
+const records = new ReceiptRecords();
 const encoder = new TextEncoder();
 
-/** The longest beginning of `text` that has at most 255 bytes of UTF-8. */
+/** Cuts a text after at most 255 bytes of UTF-8, between two characters. */
 function shorten(text: string): string {
   if (text.length <= 85) return text;
   const { read } = encoder.encodeInto(text, new Uint8Array(255));

@@ -1,60 +1,65 @@
 /**
- * Payloads of types 2 and 5: who a connection is, and that a user leaves. Bytes in, values out.
+ * Payloads of types 2 and 5: registrations of users and servers, and disconnects. Converts bytes to values and
+ * back.
  *
  * @module
  */
-import { isAddress } from "../address.ts";
 import { ByteReader } from "../byte_reader.ts";
 import { DisconnectKind, FrameType, Registration } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
 import { readName } from "../text.ts";
 
-/** What a session says at its registration that it can do; each is a bit. */
+/** The abilities that a session announces when it registers. Each is one bit. */
 export const Ability = {
-  /** It reads messages in batches. */
+  /** The client reads messages in batches. */
   Batches: 1,
 } as const;
 
-/** A user asks to be registered as a session. */
+/** The request of a user to register a session. */
 export interface SessionRegistration {
-  /** The session's key, a UUID that only this client and the servers know. */
+  /** The key of the session: a UUID that only this client and the servers know. */
   session: string;
-  /** The user's name. */
+  /** The name of the user. */
   name: string;
   /**
-   * What the client can do: bits of {@linkcode Ability}, 0 to 255.
+   * The abilities of the client: bits of {@linkcode Ability}, 0 to 255.
    *
    * @default {0}
    */
   abilities?: number;
 }
 
-/** The answer to a session registration. */
+/** The response to a session registration. */
 export interface SessionWelcome {
-  /** The server's id, a UUID. */
+  /** The id of the server: a UUID. */
   server: string;
-  /** The server's address as it advertises it, `host:port`. */
+  /** The address that the server advertises: `host:port`. */
   address: string;
-  /** The name under which the user is registered. */
+  /** The name that the user is registered under. */
   name: string;
 }
 
-/** A server asks for a lasting link, and the other answers with the same. */
+/** The request of a server for a link, and the response to it. */
 export interface PeerRegistration {
-  /** The server's id, a UUID. */
+  /** The id of the server: a UUID. */
   server: string;
-  /** Where others reach it, `host:port`. */
+  /** The address that others reach it at: `host:port`. */
   address: string;
 }
 
-/** Writes the registration of a user who reads bare text. */
+/** Writes the registration of a legacy user, who receives text without frames. */
 export function writeLegacyRegistration(out: FrameWriter, name: string): void {
   out.begin(FrameType.Registration, Registration.LegacyUser);
   out.text(name);
   out.end();
 }
 
-/** The name in the registration of a user who reads bare text, or in a disconnect. */
+/**
+ * Reads the name in the registration of a legacy user or in a disconnect.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.NameInvalid} or {@linkcode ErrorCode.Malformed} when it is not
+ *   a valid name.
+ */
 export function readLegacyName(payload: Uint8Array): string {
   return readName(payload, 0, payload.length);
 }
@@ -71,7 +76,12 @@ export function writeSessionRegistration(
   out.end();
 }
 
-/** Reads a {@linkcode SessionRegistration}; fields that newer parties append are passed over. */
+/**
+ * Reads a {@linkcode SessionRegistration}. Ignores fields that newer versions append.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
+ *   is not one.
+ */
 export function readSessionRegistration(payload: Uint8Array): SessionRegistration {
   const reader = new ByteReader(payload, "session registration");
   const session = reader.uuid();
@@ -91,10 +101,15 @@ export function writeSessionWelcome(
   out.end();
 }
 
-/** Reads a {@linkcode SessionWelcome}; fields that newer parties append are passed over. */
+/**
+ * Reads a {@linkcode SessionWelcome}. Ignores fields that newer versions append.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
+ *   is not one.
+ */
 export function readSessionWelcome(payload: Uint8Array): SessionWelcome {
   const reader = new ByteReader(payload, "answer to a registration");
-  return { server: reader.uuid(), address: readAddress(reader), name: reader.name() };
+  return { server: reader.uuid(), address: reader.address(), name: reader.name() };
 }
 
 /** Writes a {@linkcode PeerRegistration}. */
@@ -108,29 +123,26 @@ export function writePeerRegistration(
   out.end();
 }
 
-/** Reads a {@linkcode PeerRegistration}; fields that newer parties append are passed over. */
+/**
+ * Reads a {@linkcode PeerRegistration}. Ignores fields that newer versions append.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not one.
+ */
 export function readPeerRegistration(payload: Uint8Array): PeerRegistration {
   const reader = new ByteReader(payload, "peer registration");
-  return { server: reader.uuid(), address: readAddress(reader) };
+  return { server: reader.uuid(), address: reader.address() };
 }
 
-/** Writes a disconnect: the user signs off. `kind` is one of {@linkcode DisconnectKind}. */
+/** Writes a disconnect of a user. `kind` is `Leave` or `Move` of {@linkcode DisconnectKind}. */
 export function writeDisconnect(out: FrameWriter, name: string, kind: number): void {
   out.begin(FrameType.Disconnect, kind);
   out.text(name);
   out.end();
 }
 
-/** Writes a server's request that a session move to one of `servers`, `host:port` each. */
-export function writePleaseMove(out: FrameWriter, servers: readonly string[]): void {
-  out.begin(FrameType.Disconnect, DisconnectKind.PleaseMove);
+/** Writes the request of a server that a session move to one of `servers`: addresses of the form `host:port`. */
+export function writeMoveRequest(out: FrameWriter, servers: readonly string[]): void {
+  out.begin(FrameType.Disconnect, DisconnectKind.MoveRequest);
   out.text(servers.join("\0"));
   out.end();
-}
-
-/** A field that must be `host:port`. */
-function readAddress(reader: ByteReader): string {
-  const address = reader.shortText();
-  if (!isAddress(address)) reader.fail(`${JSON.stringify(address)} is not HOST:PORT`);
-  return address;
 }

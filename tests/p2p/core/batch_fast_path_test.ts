@@ -12,7 +12,7 @@ import {
   FrameWriter,
   HEADER_BYTES,
   MessageKind,
-  takeApart,
+  splitBatch,
   writeBatch,
   writeInformationRequest,
 } from "@netlab/protocol";
@@ -85,7 +85,7 @@ function write(out: FrameWriter, from: string, sent: Sent, apart: boolean): void
   own.end();
   const bytes = own.take();
   if (!apart) return out.raw(bytes);
-  takeApart(new BatchFields().read(bytes, HEADER_BYTES, bytes.length), out, sent.hops);
+  splitBatch(new BatchFields().read(bytes, HEADER_BYTES, bytes.length), out, sent.hops);
 }
 
 /** What the steps are on the wire, read by read. */

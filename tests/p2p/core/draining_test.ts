@@ -40,7 +40,7 @@ Deno.test({
     const { network, nodes, leaves } = start();
     const asked = network.watch(({ from, frame }) =>
       from === leaves.address && frame.type === FrameType.Disconnect &&
-      frame.subtype === DisconnectKind.PleaseMove
+      frame.subtype === DisconnectKind.MoveRequest
     );
     const users = Array.from(
       { length: 5 },

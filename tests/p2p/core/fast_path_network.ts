@@ -20,7 +20,7 @@ import {
   MAX_PAYLOAD_BYTES,
   MessageKind,
   readFrames,
-  takeApart,
+  splitBatch,
   UserKind,
   writeInformationResponse,
   writeLegacyRegistration,
@@ -180,7 +180,7 @@ function apart(bytes: Uint8Array): string {
     if (frame.type !== FrameType.Message || frame.subtype !== MessageKind.Batch) {
       return singles.forward(frame, frame.reserved);
     }
-    takeApart(
+    splitBatch(
       new BatchFields().read(frame.bytes, frame.start, frame.end),
       singles,
       frame.reserved,

@@ -70,7 +70,7 @@ Deno.test({
     olga.connection!.end();
     network.run(3_000);
     assert(nodes[1].users().includes("Olga"));
-    old.say(OLD, (out) => writeDisconnect(out, "Olga", DisconnectKind.Leaves));
+    old.say(OLD, (out) => writeDisconnect(out, "Olga", DisconnectKind.Leave));
     network.until(() => !nodes[1].users().includes("Olga"), 1_500);
     assertEquals(nodes[0].users(), ["Ann", "Bob", "Otto"]);
   },

@@ -12,7 +12,7 @@ import {
   LinkStateKind,
   type PresenceSnapshot,
   type UserRecord,
-  writeAlive,
+  writeHeartbeat,
   writeInformationResponse,
   writeLinkState,
   writePeerRegistration,
@@ -47,7 +47,7 @@ export class ScriptedPeer {
         this.announceLinks();
         const live = () => {
           if (connection.closed) return;
-          writeAlive(connection.out);
+          writeHeartbeat(connection.out);
           network.after(250, live);
         };
         live();
@@ -87,7 +87,7 @@ export class ScriptedPeer {
   }
 
   #frame(frame: Frame): void {
-    if (frame.type === FrameType.LinkState && frame.subtype === LinkStateKind.Alive) return;
+    if (frame.type === FrameType.LinkState && frame.subtype === LinkStateKind.Heartbeat) return;
     this.frames.push(frame.copy());
     if (frame.type === FrameType.InformationRequest) {
       writeInformationResponse(this.out, frame.subtype, [Capability.Session, Capability.Peer]);

@@ -1,0 +1,8 @@
+/**
+ * Switches the program's assertions on. `deno task test` loads this module before each test module.
+ *
+ * @module
+ */
+import { enableInvariants } from "../protocol/codec/invariant.ts";
+
+enableInvariants();
