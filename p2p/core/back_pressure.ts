@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { writeAlive } from "@netlab/protocol/codec";
+import { writeHeartbeat } from "@netlab/protocol/codec";
 import type { Connection } from "./connection.ts";
 
 /** When more bytes than this wait for one connection, the users of this server who write to it are paused. */
@@ -81,6 +81,6 @@ export class BackPressure {
   #showAlive(sender: Connection, now: number): void {
     if (!sender.isPaused || sender.readsText || now - sender.aliveAt < ALIVE_EVERY_MS) return;
     sender.aliveAt = now;
-    writeAlive(sender.out);
+    writeHeartbeat(sender.out);
   }
 }

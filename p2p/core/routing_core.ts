@@ -204,7 +204,7 @@ export class RoutingCore implements ServerCore {
   /** What this server says it can do: words of `Capability`. */
   capabilities(): string[] {
     const words: string[] = [Capability.Session, Capability.Peer, Capability.Batch];
-    words.push(...this.#dispatch.capabilities(), loadWord(this.users.count));
+    words.push(...this.#dispatch.capabilities(), formatLoad(this.users.count));
     return words;
   }
 
@@ -343,7 +343,7 @@ export class RoutingCore implements ServerCore {
     this.users.closed = true;
     const servers = routes.map(([server]) => this.topology.get(server)!.address);
     for (const { out, readsText } of this.users.local()) {
-      if (!readsText) writePleaseMove(out, servers);
+      if (!readsText) writeMoveRequest(out, servers);
     }
     this.#outbound.commit();
     this.#handoff.begin();

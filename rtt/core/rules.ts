@@ -195,6 +195,6 @@ const disconnectRule: FrameRule = {
         `Cannot sign ${name} off: this connection is registered as ${user.name}`,
       );
     }
-    core.users.signOff(user, frame.subtype === DisconnectKind.Moves);
+    core.users.signOff(user, frame.subtype === DisconnectKind.Move);
   },
 };

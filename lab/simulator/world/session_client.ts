@@ -49,7 +49,7 @@ export const disconnectRules: ReadonlyMap<number, FrameRule> = new Map([[FrameTy
   allowed: ({ party }) => party instanceof User,
   handle({ party }, frame, core) {
     if (!(party instanceof User) || readLegacyName(frame.payload) !== party.name) return;
-    core.users.signOff(party, frame.subtype === DisconnectKind.Moves);
+    core.users.signOff(party, frame.subtype === DisconnectKind.Move);
   },
 }]]);
 

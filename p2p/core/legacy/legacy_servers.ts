@@ -97,7 +97,7 @@ export class LegacyServers {
       }
     } else if (frame.subtype === Information.Users) {
       // One invalid name must not hide the others.
-      const names = readAnyItems(frame.payload).filter((name) => !whyNotAName(name));
+      const names = readUncheckedItems(frame.payload).filter((name) => !invalidNameReason(name));
       this.#update(server, new Set(names));
     }
   }

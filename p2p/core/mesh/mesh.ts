@@ -186,7 +186,7 @@ export class Mesh {
         connection.abort();
       } else if (now - connection.aliveAt >= ALIVE_EVERY_MS) {
         connection.aliveAt = now;
-        writeAlive(peer.out);
+        writeHeartbeat(peer.out);
       }
     }
     for (const [connection, deadline] of this.#deadlines) {
@@ -252,7 +252,7 @@ export class Mesh {
     if (party instanceof Peer) {
       if (frame.type === FrameType.Presence) return this.#presence.received(party, frame);
       if (frame.type === FrameType.LinkState) {
-        if (frame.subtype === LinkStateKind.Alive) return;
+        if (frame.subtype === LinkStateKind.Heartbeat) return;
         if (frame.subtype === LinkStateKind.Links) {
           const state = this.#states.received(party, frame);
           if (state) this.discovery.learn(state.address, state.server);

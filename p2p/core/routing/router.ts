@@ -15,7 +15,7 @@ import {
   NetlabError,
   readName,
   type Receipt,
-  takeApart,
+  splitBatch,
 } from "@netlab/protocol/codec";
 import type { Connection } from "../connection.ts";
 import type { Context } from "../host.ts";
@@ -106,7 +106,7 @@ export class Router {
     if (from.party instanceof User) checkSender(from.party, fields);
     else if (!(from.party instanceof Peer)) throw mustRegister();
     if (this.#routeWhole(from, frame, fields)) return;
-    takeApart(fields, this.#singles, frame.reserved);
+    splitBatch(fields, this.#singles, frame.reserved);
     const singles = this.#singles.take();
     this.#parts.takeSingles(from, singles);
     this.#singles.recycle(singles);
