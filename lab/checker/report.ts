@@ -1,15 +1,16 @@
 /**
- * What a checker found, as lines for people. Must not print them.
+ * Formats the findings of a checker as text. Prints nothing.
  *
  * @module
  */
-import type { Duplicated, Findings, Latency, OutOfOrder, PostFindings } from "./checker.ts";
+import type { Latency } from "../statistics.ts";
+import type { Duplicated, Findings, OutOfOrder, PostFindings } from "./checker.ts";
 import type { SentEvent } from "./history.ts";
 
-/** So many messages of each kind are named. */
+/** How many messages of each kind of fault are listed. */
 const MAX_NAMED = 5;
 
-/** Findings as lines of plain text; the first says how it went. */
+/** Formats findings as lines of plain text. The first line is the verdict. */
 export function formatFindings(findings: Findings): string[] {
   const { sent, accepted, refused, seen, waited, unknown, posts, doubts } = findings;
   const lines = [
@@ -39,15 +40,19 @@ export function formatFindings(findings: Findings): string[] {
   list("posts lost (nothing had changed)", posts.lost.map(name));
   list("posts duplicated", posts.duplicated.map(duplicate));
   list("posts out of order", posts.outOfOrder.map(late));
-  list("cannot be told", doubts);
+  list("inconclusive", doubts);
   return lines;
 }
 
 function verdict(
   { exitCode, lost, duplicated, unexpected, outOfOrder, posts }: Findings,
 ): string {
-  if (exitCode === 0) return "Kept: nothing accepted was lost, nothing was seen twice, order held";
-  if (exitCode === 2) return "Cannot be told whether the promises were kept";
+  if (exitCode === 0) {
+    return "Guarantees kept: no accepted message was lost, none was seen twice, and order held";
+  }
+  if (exitCode === 2) {
+    return "Inconclusive: this run cannot tell whether the guarantees were kept";
+  }
   const broken = [
     `${count(lost.length)} lost`,
     `${count(duplicated.length)} duplicated`,
@@ -57,7 +62,7 @@ function verdict(
     `${count(posts.duplicated.length)} posts duplicated`,
     `${count(posts.outOfOrder.length)} posts out of order`,
   ];
-  return `Broken: ${broken.filter((each) => !each.startsWith("0 ")).join(", ")}`;
+  return `Guarantees broken: ${broken.filter((each) => !each.startsWith("0 ")).join(", ")}`;
 }
 
 function postsLine({ posted, seen, promised }: PostFindings): string {
@@ -82,13 +87,13 @@ function times(latency: Latency | undefined): string {
   return `p50 ${formatMs(p50)}, p90 ${formatMs(p90)}, p99 ${formatMs(p99)}, max ${formatMs(max)}`;
 }
 
-/** Milliseconds as people read them: `0.4 ms`, `12 ms`, `3.1 s`. */
+/** Formats milliseconds with a unit: `0.4 ms`, `12 ms`, `3.1 s`. */
 export function formatMs(ms: number): string {
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
   return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
 }
 
-/** A number with its thousands apart: `12,345`. */
+/** Formats a number with separators between thousands: `12,345`. */
 export function count(number: number): string {
   return number.toLocaleString("en-US");
 }

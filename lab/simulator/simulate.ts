@@ -35,7 +35,7 @@ export interface SimulateOptions {
 }
 
 /** What came of a run. */
-export interface Outcome {
+export interface SimulationResult {
   /** What the checker found. */
   readonly findings: Findings;
   /** What servers did not agree on in the end, and users did not hear; nothing, if all is well. */
@@ -60,7 +60,7 @@ const AFTERMATH_MS = 12_000;
 const RETRANSMIT_MS = 200;
 
 /** Runs a plan to its end. */
-export function simulate(plan: Plan, options: SimulateOptions = {}): Outcome {
+export function simulate(plan: Plan, options: SimulateOptions = {}): SimulationResult {
   return new Run(plan, options).toEnd();
 }
 
@@ -93,12 +93,12 @@ class Run {
       store: this.#disk(),
       // Where much is lost on the way, a link may fall silent by itself.
       onEvent: (event) => {
-        if (event === "way.changed" && this.#network.now > linkedAt) this.#changed();
+        if (event === "route.changed" && this.#network.now > linkedAt) this.#changed();
       },
     }));
   }
 
-  toEnd(): Outcome {
+  toEnd(): SimulationResult {
     const { plan, network } = { plan: this.#plan, network: this.#network };
     const start = network.now;
     const random = seeded(plan.seed, 1);

@@ -15,7 +15,7 @@ import {
 } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
 import { Cluster } from "../cluster/cluster.ts";
-import { measureFailover } from "../cluster/failover.ts";
+import { measureFailover } from "../scenarios/failover.ts";
 import { count, formatMs } from "../checker/report.ts";
 import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 

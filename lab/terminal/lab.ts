@@ -11,7 +11,7 @@ import { labFlapProgram, runLabFlap } from "./flap_program.ts";
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
 import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim_program.ts";
-import { labWaysProgram, runLabWays } from "./ways_program.ts";
+import { labRoutesProgram, runLabRoutes } from "./routes_program.ts";
 
 const program = {
   name: "netlab lab",
@@ -61,7 +61,7 @@ if (import.meta.main) {
   if (command === "replay") await runProgram(labReplayProgram, runReplay, args);
   if (command === "failover") await runProgram(labFailoverProgram, runLabFailover, args);
   if (command === "flap") await runProgram(labFlapProgram, runLabFlap, args);
-  if (command === "ways") await runProgram(labWaysProgram, runLabWays, args);
+  if (command === "ways") await runProgram(labRoutesProgram, runLabRoutes, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");
   await runProgram(program, () => {

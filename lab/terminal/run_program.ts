@@ -22,7 +22,7 @@ import config from "../deno.json" with { type: "json" };
 import { Chaos } from "../cluster/chaos.ts";
 import { checkHistory, type Findings } from "../checker/checker.ts";
 import { Cluster } from "../cluster/cluster.ts";
-import { Load } from "../cluster/load.ts";
+import { Load } from "../load/load.ts";
 import { randomSeed } from "../random.ts";
 import { count, formatFindings } from "../checker/report.ts";
 import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
@@ -136,7 +136,7 @@ async function run(
     ...data !== undefined && { data },
     onEvent: (server, { event }) => {
       if (event === "crashed") tell(red(`server ${server} crashed by itself`));
-      if (event === "way.changed") scene.load?.changed();
+      if (event === "route.changed") scene.load?.changed();
     },
   });
   await unlessAborted(cluster.linked(), stop);

@@ -17,12 +17,12 @@ import {
 } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
 import { formatFindings } from "../checker/report.ts";
-import { runWays } from "./sim_ways.ts";
+import { runRouteSimulations } from "./sim_routes.ts";
 import { describeAction, makePlan, type Plan } from "../simulator/plan.ts";
-import { shareOut } from "../simulator/share_out.ts";
+import { runSeeds } from "../simulator/run_seeds.ts";
 import { shrink } from "../simulator/shrink.ts";
 import type { SeedResult } from "../simulator/sim_worker.ts";
-import { type Outcome, simulate } from "../simulator/simulate.ts";
+import { simulate, type SimulationResult } from "../simulator/simulate.ts";
 
 /** So many broken seeds are made smaller and shown; the others are named. */
 const MAX_SHOWN = 3;
@@ -90,7 +90,7 @@ export async function runSim(
   stop: AbortSignal,
 ): Promise<number> {
   const workers = options.workers ?? navigator.hardwareConcurrency;
-  if (ways) return await runWays({ seeds, from, servers, workers }, stop);
+  if (ways) return await runRouteSimulations({ seeds, from, servers, workers }, stop);
   if (servers !== undefined) throw new UsageError("Option --servers is for --ways");
   const started = performance.now();
   const results: SeedResult[] = [];
@@ -100,7 +100,7 @@ export async function runSim(
       `${results.length} of ${seeds} seeds, ${count(messages(results))} messages, ` +
       `${broken().length} broken`,
     ]);
-    await shareOut<SeedResult>({
+    await runSeeds<SeedResult>({
       worker: new URL("../simulator/sim_worker.ts", import.meta.url),
       from,
       seeds,
@@ -172,7 +172,7 @@ function describePlan(plan: Plan, only?: ReadonlySet<number>): void {
   }
 }
 
-function describeOutcome({ findings, disagreements, digest, ms }: Outcome): void {
+function describeOutcome({ findings, disagreements, digest, ms }: SimulationResult): void {
   for (const line of formatFindings(findings)) print(line);
   for (const line of disagreements) print(red(`  ${line}`));
   print(dim(`  ${(ms / 1000).toFixed(1)} s of virtual time, digest ${digest}`));

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { checkHistory, Cluster } from "@netlab/lab";
 import type { Decision } from "@netlab/rtt";
-import { Load } from "../../lab/cluster/load.ts";
+import { Load } from "../../lab/load/load.ts";
 import { TestFolder } from "../folders.ts";
 import { eventually, storageTest as test } from "../p2p/network.ts";
 
@@ -42,7 +42,7 @@ test("users of real servers move once, come back soon, and lose nothing", async 
     clients: USERS,
     perSecond: 50,
     absences: false,
-    choice: { roundMs: ROUND_MS, minStayMs: 3 * ROUND_MS },
+    choice: { detourMs: ROUND_MS, minStayMs: 3 * ROUND_MS },
     onRound: (user, { decision }) => rounds.set(user, [...rounds.get(user) ?? [], decision]),
     seed: 1,
   });

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Frame } from "@netlab/protocol";
-import { Agenda } from "./agenda.ts";
+import { VirtualClock } from "./virtual_clock.ts";
 import { between, randomUuid, seeded } from "../../random.ts";
 import { VirtualConnection, type Wire } from "./virtual_connection.ts";
 
@@ -37,7 +37,7 @@ export class VirtualNetwork implements Wire {
   readonly random: () => number;
   /** How long a parcel takes from one party to another: milliseconds. */
   latency: (from: string, to: string) => number;
-  readonly #agenda = new Agenda(START);
+  readonly #agenda = new VirtualClock(START);
   readonly #listeners = new Map<string, (connection: VirtualConnection) => void>();
   readonly #connections = new Set<VirtualConnection>();
   readonly #refused = new Set<string>();

@@ -168,7 +168,7 @@ Deno.test({
     price(0, 2, 80);
     network.run(1_000);
     assertEquals([route(0, 2)?.cost, route(2, 0)?.cost], [20, 20]);
-    assertEquals(nodes[0]!.events.filter((event) => event === "way.changed").length, 1);
+    assertEquals(nodes[0]!.events.filter((event) => event === "route.changed").length, 1);
     network.separate(addressOf(0), addressOf(1));
     network.run(100);
     assertEquals([route(0, 2)?.cost, route(2, 0)?.cost], [80, 80]);

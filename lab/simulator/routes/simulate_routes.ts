@@ -16,7 +16,7 @@ import { addressOf, servers } from "../world/networks.ts";
 import { disconnectRules, SessionClient } from "../world/session_client.ts";
 import { VirtualNetwork } from "../world/virtual_network.ts";
 import type { VirtualNode } from "../world/virtual_node.ts";
-import { fastest, pickSpare, type TimedLink, type WaysPlan } from "./ways_plan.ts";
+import { fastest, pickSpare, type RoutesPlan, type TimedLink } from "./routes_plan.ts";
 
 /** What a network went through. */
 export type Change =
@@ -52,9 +52,9 @@ export interface ChangeResult {
 }
 
 /** What came of a run. */
-export interface WaysOutcome {
+export interface RoutesResult {
   /** The network. */
-  readonly plan: WaysPlan;
+  readonly plan: RoutesPlan;
   /** One change after the other. */
   readonly changes: readonly ChangeResult[];
   /** What became of the messages that users wrote meanwhile. */
@@ -92,12 +92,12 @@ const USERS = 6;
 const WRITE_EVERY_MS = 100;
 
 /** Runs a network to the end. */
-export function simulateWays(plan: WaysPlan, trace?: (line: string) => void): WaysOutcome {
-  return new WaysRun(plan, trace).toEnd();
+export function simulateRoutes(plan: RoutesPlan, trace?: (line: string) => void): RoutesResult {
+  return new RoutesRun(plan, trace).toEnd();
 }
 
-class WaysRun {
-  readonly #plan: WaysPlan;
+class RoutesRun {
+  readonly #plan: RoutesPlan;
   readonly #network: VirtualNetwork;
   readonly #nodes: VirtualNode[];
   readonly #random: Random;
@@ -113,7 +113,7 @@ class WaysRun {
   #bytes = 0;
   #writing = true;
 
-  constructor(plan: WaysPlan, trace?: (line: string) => void) {
+  constructor(plan: RoutesPlan, trace?: (line: string) => void) {
     this.#plan = plan;
     this.#random = seeded(plan.seed, 4);
     const network = this.#network = new VirtualNetwork(plan.seed);
@@ -149,7 +149,7 @@ class WaysRun {
     this.#seenRoutes = this.#nodes.map(() => new Map());
   }
 
-  toEnd(): WaysOutcome {
+  toEnd(): RoutesResult {
     this.#measure("start", START_MS, () => {});
     // What five measurements said is told anew after ten.
     this.#network.run(SETTLE_MS);
@@ -220,7 +220,7 @@ class WaysRun {
     change: Change,
     withinMs: number,
     make: () => void,
-    plan: WaysPlan = this.#plan,
+    plan: RoutesPlan = this.#plan,
   ): void {
     const start = this.#network.now;
     // What changed before is not to count.
@@ -267,7 +267,7 @@ class WaysRun {
   }
 
   /** The worst of all ways, each as messages go it: from server to server, as each of them decides. */
-  #worst(plan: WaysPlan): number {
+  #worst(plan: RoutesPlan): number {
     const indexes = new Map(this.#nodes.map(({ core }, index) => [core.id, index]));
     let worst = 1;
     for (const from of this.#nodes.keys()) {
@@ -291,7 +291,7 @@ class WaysRun {
     return worst;
   }
 
-  #without(link: TimedLink): WaysPlan {
+  #without(link: TimedLink): RoutesPlan {
     return { ...this.#plan, links: this.#plan.links.filter((other) => other !== link) };
   }
 

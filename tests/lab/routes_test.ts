@@ -7,9 +7,9 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { Cluster } from "@netlab/lab";
-import { simulateWays } from "../../lab/simulator/routes/ways.ts";
-import { fastest, makeWaysPlan } from "../../lab/simulator/routes/ways_plan.ts";
-import { LEG_MS, playTriangle, STRAIGHT_MS } from "../../lab/cluster/triangle.ts";
+import { simulateRoutes } from "../../lab/simulator/routes/simulate_routes.ts";
+import { fastest, makeRoutesPlan } from "../../lab/simulator/routes/routes_plan.ts";
+import { LEG_MS, runDetour, DIRECT_MS } from "../../lab/scenarios/detour.ts";
 import { eventually, nextMessage, processTest, socketTest } from "../p2p/network.ts";
 
 Deno.test({
@@ -18,13 +18,13 @@ Deno.test({
   fn() {
     const counts = new Set<number>();
     for (let seed = 1; seed <= 100; seed++) {
-      const plan = makeWaysPlan(seed);
+      const plan = makeRoutesPlan(seed);
       counts.add(plan.servers);
       assert(plan.servers >= 5 && plan.servers <= 200);
       assert(fastest(plan, 0).every((ms) => ms < Infinity), `seed ${seed}`);
     }
     assert(counts.size > 50);
-    assertEquals(makeWaysPlan(1, 17).servers, 17);
+    assertEquals(makeRoutesPlan(1, 17).servers, 17);
   },
 });
 
@@ -44,7 +44,7 @@ Deno.test({
   permissions: "none",
   fn() {
     for (const [seed, servers] of [[1, 5], [2, 12], [3, 30]] as const) {
-      const { problems, changes, findings } = simulateWays(makeWaysPlan(seed, servers));
+      const { problems, changes, findings } = simulateRoutes(makeRoutesPlan(seed, servers));
       assertEquals({ seed, problems }, { seed, problems: [] });
       assert(findings.seen > 300);
       assertEquals(changes[0]!.change, "start");
@@ -59,7 +59,7 @@ Deno.test({
   fn() {
     const run = (seed: number) => {
       const lines: string[] = [];
-      const { digest, changes } = simulateWays(makeWaysPlan(seed, 6), (line) => lines.push(line));
+      const { digest, changes } = simulateRoutes(makeRoutesPlan(seed, 6), (line) => lines.push(line));
       return { digest, changes, lines };
     };
     const first = run(5);
@@ -73,14 +73,14 @@ processTest(
   "servers send messages round where that is faster, and straight when it is not",
   async () => {
     const told: string[] = [];
-    const { roundMs, straightMs, againMs, findings } = await playTriangle((line) =>
+    const { detourMs, directMs, restoredMs, findings } = await runDetour((line) =>
       told.push(line)
     );
     const story = told.join("\n");
-    assert(straightMs >= STRAIGHT_MS, `${straightMs} ms straight\n${story}`);
+    assert(directMs >= DIRECT_MS, `${directMs} ms straight\n${story}`);
     // No message that goes straight is so fast.
-    for (const ms of [roundMs, againMs]) {
-      assert(ms >= 2 * LEG_MS && ms < STRAIGHT_MS, `${ms} ms round\n${story}`);
+    for (const ms of [detourMs, restoredMs]) {
+      assert(ms >= 2 * LEG_MS && ms < DIRECT_MS, `${ms} ms round\n${story}`);
     }
     assertEquals(findings.exitCode, 0, story);
     assertEquals(findings.seen, findings.sent);

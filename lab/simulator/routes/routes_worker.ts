@@ -5,9 +5,9 @@
  * @module
  */
 /// <reference lib="deno.worker" />
-import { simulateWays } from "./ways.ts";
-import { makeWaysPlan } from "./ways_plan.ts";
+import { simulateRoutes } from "./simulate_routes.ts";
+import { makeRoutesPlan } from "./routes_plan.ts";
 
 self.onmessage = ({ data }: MessageEvent<{ seed: number; servers: number | undefined }>) => {
-  self.postMessage(simulateWays(makeWaysPlan(data.seed, data.servers)));
+  self.postMessage(simulateRoutes(makeRoutesPlan(data.seed, data.servers)));
 };

@@ -15,7 +15,7 @@ export interface TimedLink {
 }
 
 /** A network with time on every link. */
-export interface WaysPlan {
+export interface RoutesPlan {
   /** What it was drawn from. */
   readonly seed: number;
   /** How many servers there are. */
@@ -25,7 +25,7 @@ export interface WaysPlan {
 }
 
 /** The network that belongs to a seed: 5 to 200 servers, or so many, with 2 to 50 ms on every link. */
-export function makeWaysPlan(seed: number, servers?: number): WaysPlan {
+export function makeRoutesPlan(seed: number, servers?: number): RoutesPlan {
   const random = seeded(seed, 3);
   const drawn = between(random, 5, 200);
   const count = servers ?? drawn;
@@ -42,7 +42,7 @@ export function makeWaysPlan(seed: number, servers?: number): WaysPlan {
 }
 
 /** How long the fastest way from one server to each takes, one way: milliseconds. */
-export function fastest(plan: WaysPlan, from: number): number[] {
+export function fastest(plan: RoutesPlan, from: number): number[] {
   const times = new Array<number>(plan.servers).fill(Infinity);
   times[from] = 0;
   // Bellman and Ford's algorithm, so that the servers' own one is not its own judge.
@@ -57,7 +57,7 @@ export function fastest(plan: WaysPlan, from: number): number[] {
 }
 
 /** A link without which there is still a way between its ends. */
-export function pickSpare(plan: WaysPlan, random: Random): TimedLink | undefined {
+export function pickSpare(plan: RoutesPlan, random: Random): TimedLink | undefined {
   const start = Math.floor(random() * plan.links.length);
   const order = [...plan.links.slice(start), ...plan.links.slice(0, start)];
   return order.find((link) => {

@@ -7,13 +7,13 @@
  */
 import { P2pClient } from "@netlab/p2p/client";
 import { checkHistory, type Findings } from "../checker/checker.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster } from "../cluster/cluster.ts";
 import type { HistoryEvent } from "../checker/history.ts";
-import { DEADLINE_MS } from "./process.ts";
-import type { ServerEvent } from "./server_start.ts";
+import { DEADLINE_MS, withDeadline } from "../cluster/deadline.ts";
+import type { ServerEvent } from "../cluster/server_start.ts";
 
 /** How long the link between the first and the third takes, one way: milliseconds. */
-export const STRAIGHT_MS = 80;
+export const DIRECT_MS = 80;
 /** How long each of the two others takes: milliseconds. */
 export const LEG_MS = 10;
 /** Messages that are measured at a time, and the time between two: milliseconds. */
@@ -23,15 +23,15 @@ const EVERY_MS = 25;
 const NAMES = ["A", "B", "C"];
 
 /** What happened. */
-export interface TriangleResult {
+export interface DetourResult {
   /** How long messages took while all three ran: milliseconds, the median. */
-  readonly roundMs: number;
+  readonly detourMs: number;
   /** While the second server was down. */
-  readonly straightMs: number;
+  readonly directMs: number;
   /** When it was back. */
-  readonly againMs: number;
+  readonly restoredMs: number;
   /** How long it took from the kill until the first server said that messages go straight. */
-  readonly noticedMs: number;
+  readonly rerouteMs: number;
   /** What became of all messages. */
   readonly findings: Findings;
 }
@@ -42,28 +42,28 @@ export interface TriangleResult {
  * @param tell Hears what happens, a line each.
  * @throws {Error} When the servers do not find the ways in time.
  */
-export async function playTriangle(tell: (line: string) => void): Promise<TriangleResult> {
+export async function runDetour(tell: (line: string) => void): Promise<DetourResult> {
   const said = new Said(tell);
   await using cluster = await Cluster.start({
     servers: 3,
     system: "rtt",
     processes: true,
     proxies: true,
-    faults: (from, to) => ({ latencyMs: Math.abs(from - to) === 2 ? STRAIGHT_MS : LEG_MS }),
+    faults: (from, to) => ({ latencyMs: Math.abs(from - to) === 2 ? DIRECT_MS : LEG_MS }),
     onEvent: (server, event) => server === 0 && said.add(event),
   });
   const [a, b, c] = cluster.servers;
   NAMES.forEach((name, index) => said.names.set(cluster.servers[index]!.advertised, name));
-  tell(`A, B and C run: ${STRAIGHT_MS} ms from A to C, ${LEG_MS} ms from A to B and from B to C`);
+  tell(`A, B and C run: ${DIRECT_MS} ms from A to C, ${LEG_MS} ms from A to B and from B to C`);
   const round = (event: ServerEvent) =>
     event.address === c!.advertised && event.over === b!.advertised;
   const straight = (event: ServerEvent) => event.address === c!.advertised && !event.over;
   await cluster.linked();
   await using pair = await Pair.connect(a!.address, c!.address);
   // A server that finds the way round before its own link is up has no change to tell of.
-  await pair.measureBelow(STRAIGHT_MS);
-  const roundMs = await pair.measureBelow(STRAIGHT_MS);
-  tell(`A message from A to C takes ${roundMs.toFixed(0)} ms`);
+  await pair.measureBelow(DIRECT_MS);
+  const detourMs = await pair.measureBelow(DIRECT_MS);
+  tell(`A message from A to C takes ${detourMs.toFixed(0)} ms`);
 
   tell("B is killed (kill -9)");
   let from = said.count;
@@ -71,18 +71,18 @@ export async function playTriangle(tell: (line: string) => void): Promise<Triang
   const writing = pair.measure();
   await b!.kill();
   await said.until(straight, from);
-  const noticedMs = performance.now() - killedAt;
+  const rerouteMs = performance.now() - killedAt;
   await writing;
-  const straightMs = await pair.measure();
-  tell(`A message from A to C takes ${straightMs.toFixed(0)} ms`);
+  const directMs = await pair.measure();
+  tell(`A message from A to C takes ${directMs.toFixed(0)} ms`);
 
   tell("B is started again");
   from = said.count;
   await b!.restart();
   await said.until(round, from);
-  const againMs = await pair.measureBelow(STRAIGHT_MS);
-  tell(`A message from A to C takes ${againMs.toFixed(0)} ms`);
-  return { roundMs, straightMs, againMs, noticedMs, findings: checkHistory(pair.history) };
+  const restoredMs = await pair.measureBelow(DIRECT_MS);
+  tell(`A message from A to C takes ${restoredMs.toFixed(0)} ms`);
+  return { detourMs, directMs, restoredMs, rerouteMs, findings: checkHistory(pair.history) };
 }
 
 /** What the first server said about ways. */
@@ -102,7 +102,7 @@ class Said {
   }
 
   add(event: ServerEvent): void {
-    if (event.event !== "way.changed") return;
+    if (event.event !== "route.changed") return;
     this.#events.push(event);
     this.#tell(`A says: ${this.#named(event.message ?? "")}`);
     this.#look();

@@ -6,11 +6,11 @@
  */
 import { green, Live, print, red, table } from "@netlab/terminal";
 import { count } from "../checker/report.ts";
-import { shareOut } from "../simulator/share_out.ts";
-import type { Change, ChangeResult, WaysOutcome } from "../simulator/routes/ways.ts";
+import { runSeeds } from "../simulator/run_seeds.ts";
+import type { Change, ChangeResult, RoutesResult } from "../simulator/routes/simulate_routes.ts";
 
 /** Which networks are run. */
-export interface WaysRuns {
+export interface RouteSimulations {
   /** The first seed. */
   readonly from: number;
   /** How many seeds. */
@@ -34,14 +34,17 @@ const WORDS: Record<Change, string> = {
 };
 
 /** Runs them; 0 when all was as it is to be, 1 when it was not, 2 when it was interrupted. */
-export async function runWays(runs: WaysRuns, stop: AbortSignal): Promise<number> {
+export async function runRouteSimulations(
+  runs: RouteSimulations,
+  stop: AbortSignal,
+): Promise<number> {
   const started = performance.now();
-  const outcomes: WaysOutcome[] = [];
+  const outcomes: RoutesResult[] = [];
   {
     using live = new Live(() => [`${outcomes.length} of ${runs.seeds} seeds`]);
-    await shareOut<WaysOutcome>({
+    await runSeeds<RoutesResult>({
       ...runs,
-      worker: new URL("../simulator/routes/ways_worker.ts", import.meta.url),
+      worker: new URL("../simulator/routes/routes_worker.ts", import.meta.url),
       message: (seed) => ({ seed, servers: runs.servers }),
       onResult: (outcome) => {
         outcomes.push(outcome);
@@ -65,7 +68,7 @@ export async function runWays(runs: WaysRuns, stop: AbortSignal): Promise<number
   return 0;
 }
 
-function summary(outcomes: readonly WaysOutcome[]): string[] {
+function summary(outcomes: readonly RoutesResult[]): string[] {
   const rows = (Object.keys(WORDS) as Change[]).flatMap((change) => {
     const results = outcomes.flatMap(({ plan, changes }) =>
       changes.filter((result) => result.change === change)

@@ -6,7 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Agenda } from "../../lab/simulator/world/agenda.ts";
+import { VirtualClock } from "../../lab/simulator/world/virtual_clock.ts";
 
 Deno.test({
   name: "agenda does everything in order of time, and what is due at one time in order of asking",
@@ -14,7 +14,7 @@ Deno.test({
   fn() {
     const delays = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 4 });
     fc.assert(fc.property(fc.array(delays, { minLength: 1, maxLength: 30 }), (tree) => {
-      const agenda = new Agenda(100);
+      const agenda = new VirtualClock(100);
       const done: { at: number; order: number; now: number }[] = [];
       let asked = 0;
       const ask = (ms: number) => {

@@ -25,7 +25,7 @@ export interface Share<T> {
  *
  * @throws {Error} When a worker fails.
  */
-export async function shareOut<T>(share: Share<T>, stop: AbortSignal): Promise<void> {
+export async function runSeeds<T>(share: Share<T>, stop: AbortSignal): Promise<void> {
   const { worker: module, from, seeds, workers, message, onResult } = share;
   let next = from;
   const one = async () => {

@@ -15,10 +15,10 @@ import {
 } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
 import { formatFindings } from "../checker/report.ts";
-import { playTriangle } from "../cluster/triangle.ts";
+import { runDetour } from "../scenarios/detour.ts";
 
 /** What `lab ways` is. */
-export const labWaysProgram = {
+export const labRoutesProgram = {
   name: "netlab lab ways",
   summary:
     "Three servers, between two of which going round by the third is faster than going straight. " +
@@ -33,20 +33,20 @@ export const labWaysProgram = {
  * Runs it, unless `stop` aborts: the servers end with this process then. 0 when all messages kept their
  * promises, else what the checker says.
  */
-export async function runLabWays(
-  _: OptionValues<typeof labWaysProgram.options>,
+export async function runLabRoutes(
+  _: OptionValues<typeof labRoutesProgram.options>,
   stop: AbortSignal,
 ): Promise<number> {
   const started = performance.now();
-  const playing = playTriangle((line) => {
+  const playing = runDetour((line) => {
     const seconds = ((performance.now() - started) / 1_000).toFixed(1).padStart(5);
     print(`${dim(`${seconds}s`)}  ${line}`);
   });
-  const { noticedMs, findings } = await unlessAborted(playing, stop);
+  const { rerouteMs, findings } = await unlessAborted(playing, stop);
   const [verdict, ...lines] = formatFindings(findings);
   print();
   print((findings.exitCode === 0 ? green : red)(verdict!));
   for (const line of lines) print(line);
-  print(`  the way changed ${noticedMs.toFixed(0)} ms after the kill`);
+  print(`  the way changed ${rerouteMs.toFixed(0)} ms after the kill`);
   return findings.exitCode;
 }

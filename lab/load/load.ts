@@ -12,7 +12,7 @@ import { type Round, RttClient } from "@netlab/rtt/client";
 import { Absences } from "./absences.ts";
 import type { HistoryEvent, SentEvent } from "../checker/history.ts";
 import { pick, type Random, seeded } from "../random.ts";
-import type { ClusterSystem } from "./server_start.ts";
+import type { ClusterSystem } from "../cluster/server_start.ts";
 
 /** Who writes how much. */
 export interface LoadOptions {

@@ -5,9 +5,9 @@
  * @module
  */
 import { P2pClient } from "@netlab/p2p/client";
-import { type Latency, latencyOf } from "../checker/checker.ts";
+import { type Latency, latencyOf } from "../statistics.ts";
 import { RttClient } from "@netlab/rtt/client";
-import type { Cluster, ClusterSystem } from "./cluster.ts";
+import type { Cluster, ClusterSystem } from "../cluster/cluster.ts";
 
 /** Users that connect at one time: a server takes so many at once without a queue. */
 const TOGETHER = 100;

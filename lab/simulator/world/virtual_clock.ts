@@ -13,9 +13,9 @@ interface Entry {
 }
 
 /** Things to do at their times. */
-export class Agenda {
+export class VirtualClock {
   readonly #heap: Entry[] = [];
-  /** Due at {@linkcode Agenda.now}, in order; those before `#rowStart` are done. */
+  /** Due at {@linkcode VirtualClock.now}, in order; those before `#rowStart` are done. */
   readonly #row: Entry[] = [];
   #rowStart = 0;
   #order = 0;

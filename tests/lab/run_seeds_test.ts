@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { shareOut } from "../../lab/simulator/share_out.ts";
+import { runSeeds } from "../../lab/simulator/run_seeds.ts";
 import { within } from "../p2p/network.ts";
 
 /** A worker that says that a seed is done, but for one at which it computes for ever. */
@@ -15,7 +15,7 @@ Deno.test({
   async fn() {
     const stop = new AbortController();
     const done: number[] = [];
-    const sharing = shareOut<number>({
+    const sharing = runSeeds<number>({
       worker,
       from: 1,
       seeds: 100,
