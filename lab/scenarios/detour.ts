@@ -1,93 +1,94 @@
 /**
- * Three servers as processes, with 80 ms between the first and the third and 10 ms on the way round by
- * the second, and two users who write over them while the second one is killed and comes back. Owns
- * that story and what is measured in it; knows nothing of how it is shown.
+ * A scenario: three servers, and a detour that is faster than the direct link. A and C are 80 ms apart,
+ * and B is 10 ms from both. Alice at A writes to Carol at C while B is killed and started again.
  *
  * @module
  */
 import { P2pClient } from "@netlab/p2p/client";
 import { checkHistory, type Findings } from "../checker/checker.ts";
-import { Cluster } from "../cluster/cluster.ts";
 import type { HistoryEvent } from "../checker/history.ts";
+import { Cluster } from "../cluster/cluster.ts";
 import { DEADLINE_MS, withDeadline } from "../cluster/deadline.ts";
 import type { ServerEvent } from "../cluster/server_start.ts";
+import { latencyOf } from "../statistics.ts";
 
-/** How long the link between the first and the third takes, one way: milliseconds. */
+/** The latency of the direct link between A and C, one way: milliseconds. */
 export const DIRECT_MS = 80;
-/** How long each of the two others takes: milliseconds. */
+/** The latency of each of the two links of the detour, one way: milliseconds. */
 export const LEG_MS = 10;
-/** Messages that are measured at a time, and the time between two: milliseconds. */
+/** How many messages one measurement takes. */
 const MESSAGES = 20;
+/** The time between two messages of a measurement: milliseconds. */
 const EVERY_MS = 25;
-/** The servers' names, by their numbers. */
+/** The names of the servers, by number. */
 const NAMES = ["A", "B", "C"];
 
-/** What happened. */
+/** What {@linkcode runDetour} measured. Each latency is the median of several messages. */
 export interface DetourResult {
-  /** How long messages took while all three ran: milliseconds, the median. */
+  /** The latency of messages over the detour: milliseconds. */
   readonly detourMs: number;
-  /** While the second server was down. */
+  /** The latency of messages over the direct link, while B was down: milliseconds. */
   readonly directMs: number;
-  /** When it was back. */
+  /** The latency of messages after B was back: milliseconds. */
   readonly restoredMs: number;
-  /** How long it took from the kill until the first server said that messages go straight. */
+  /** The time from the kill until A logged that messages take the direct link: milliseconds. */
   readonly rerouteMs: number;
-  /** What became of all messages. */
+  /** What the checker found about all messages. */
   readonly findings: Findings;
 }
 
 /**
- * Plays it.
+ * Runs the scenario. It takes about ten seconds.
  *
- * @param tell Hears what happens, a line each.
- * @throws {Error} When the servers do not find the ways in time.
+ * @param tell Called with a description of each step.
+ * @throws {Error} When the servers do not find the routes in time.
  */
 export async function runDetour(tell: (line: string) => void): Promise<DetourResult> {
-  const said = new Said(tell);
+  const routes = new RouteEvents(tell);
   await using cluster = await Cluster.start({
     servers: 3,
     system: "rtt",
     processes: true,
     proxies: true,
     faults: (from, to) => ({ latencyMs: Math.abs(from - to) === 2 ? DIRECT_MS : LEG_MS }),
-    onEvent: (server, event) => server === 0 && said.add(event),
+    onEvent: (server, event) => server === 0 && routes.add(event),
   });
   const [a, b, c] = cluster.servers;
-  NAMES.forEach((name, index) => said.names.set(cluster.servers[index]!.advertised, name));
+  NAMES.forEach((name, index) => routes.names.set(cluster.servers[index]!.advertised, name));
   tell(`A, B and C run: ${DIRECT_MS} ms from A to C, ${LEG_MS} ms from A to B and from B to C`);
-  const round = (event: ServerEvent) =>
+  const isDetour = (event: ServerEvent) =>
     event.address === c!.advertised && event.over === b!.advertised;
-  const straight = (event: ServerEvent) => event.address === c!.advertised && !event.over;
+  const isDirect = (event: ServerEvent) => event.address === c!.advertised && !event.over;
   await cluster.linked();
   await using pair = await Pair.connect(a!.address, c!.address);
-  // A server that finds the way round before its own link is up has no change to tell of.
+  // If A finds the detour before its own link to C is up, it logs no change: so measure until it is found.
   await pair.measureBelow(DIRECT_MS);
   const detourMs = await pair.measureBelow(DIRECT_MS);
   tell(`A message from A to C takes ${detourMs.toFixed(0)} ms`);
 
   tell("B is killed (kill -9)");
-  let from = said.count;
+  let from = routes.count;
   const killedAt = performance.now();
   const writing = pair.measure();
   await b!.kill();
-  await said.until(straight, from);
+  await routes.until(isDirect, from);
   const rerouteMs = performance.now() - killedAt;
   await writing;
   const directMs = await pair.measure();
   tell(`A message from A to C takes ${directMs.toFixed(0)} ms`);
 
   tell("B is started again");
-  from = said.count;
+  from = routes.count;
   await b!.restart();
-  await said.until(round, from);
+  await routes.until(isDetour, from);
   const restoredMs = await pair.measureBelow(DIRECT_MS);
   tell(`A message from A to C takes ${restoredMs.toFixed(0)} ms`);
   return { detourMs, directMs, restoredMs, rerouteMs, findings: checkHistory(pair.history) };
 }
 
-/** What the first server said about ways. */
-class Said {
-  /** The names of servers, by address. */
+/** The changes of routes that server A logged. */
+class RouteEvents {
+  /** The names of the servers, by address. */
   readonly names = new Map<string, string>();
   readonly #tell: (line: string) => void;
   readonly #events: ServerEvent[] = [];
@@ -108,16 +109,16 @@ class Said {
     this.#look();
   }
 
-  /** Waits until it says something that is wanted, behind the first `from` that it said. */
-  async until(wanted: (event: ServerEvent) => boolean, from: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#look = () => this.#events.slice(from).some(wanted) && resolve();
-    const timer = setTimeout(
-      () => reject(new Error(`Cannot go on: within ${DEADLINE_MS} ms A found no such way`)),
-      DEADLINE_MS,
-    );
+  /** Waits for an event that matches, and skips the first `from` events. */
+  async until(matches: (event: ServerEvent) => boolean, from: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#look = () => this.#events.slice(from).some(matches) && resolve();
     this.#look();
-    await promise.finally(() => clearTimeout(timer));
+    await withDeadline(
+      promise,
+      DEADLINE_MS,
+      () => new Error(`Cannot go on: A did not find the route within ${DEADLINE_MS} ms`),
+    );
   }
 
   #named(line: string): string {
@@ -125,7 +126,7 @@ class Said {
   }
 }
 
-/** Alice, who writes, and Carol, who reads. */
+/** Alice, who writes to Carol. */
 class Pair implements AsyncDisposable {
   readonly history: HistoryEvent[] = [];
   readonly #alice: P2pClient;
@@ -140,33 +141,32 @@ class Pair implements AsyncDisposable {
     this.#reading = this.#read();
   }
 
-  static async connect(one: string, other: string): Promise<Pair> {
-    const alice = await P2pClient.connect({ name: "Alice", servers: [one] });
-    const carol = await P2pClient.connect({ name: "Carol", servers: [other] });
+  static async connect(serverOfAlice: string, serverOfCarol: string): Promise<Pair> {
+    const alice = await P2pClient.connect({ name: "Alice", servers: [serverOfAlice] });
+    const carol = await P2pClient.connect({ name: "Carol", servers: [serverOfCarol] });
     return new Pair(alice, carol);
   }
 
-  /** Writes messages, and returns how long they took: milliseconds, the median. */
+  /** Sends messages, and returns their median latency: milliseconds. */
   async measure(): Promise<number> {
     const times: Promise<number>[] = [];
     for (let i = 0; i < MESSAGES; i++) {
       times.push(this.#send());
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
-    const sorted = (await Promise.all(times)).sort((x, y) => x - y);
-    return sorted[Math.floor(sorted.length / 2)]!;
+    return latencyOf(await Promise.all(times))!.p50;
   }
 
   /**
-   * The same, as often as it takes until they are faster than that: on a busy machine, or while the ways
-   * are not known yet, they are slower.
+   * Measures until the median latency is below a limit, and returns it: milliseconds. Messages are slower
+   * on a busy machine, and while the servers have not found the routes yet.
    */
   async measureBelow(limitMs: number): Promise<number> {
-    const late = performance.now() + DEADLINE_MS;
+    const deadline = performance.now() + DEADLINE_MS;
     for (;;) {
       const ms = await this.measure();
       if (ms < limitMs) return ms;
-      if (performance.now() < late) continue;
+      if (performance.now() < deadline) continue;
       throw new Error(`Cannot go on: after ${DEADLINE_MS} ms, messages still take ${ms} ms`);
     }
   }

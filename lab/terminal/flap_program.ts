@@ -14,11 +14,12 @@ import {
   table,
   UsageError,
 } from "@netlab/terminal";
-import { POLICY_NAMES, type PolicyName } from "@netlab/rtt";
+import { POLICY_NAMES } from "@netlab/rtt";
 import config from "../deno.json" with { type: "json" };
 import { KINDS, makeTrace } from "../flap/kinds.ts";
 import { drawSvg, drawTerminal } from "../flap/picture.ts";
 import { type Replay, replay } from "../flap/replay.ts";
+import { losesLeast, type PolicyTotal, summarize } from "../flap/totals.ts";
 import { readTrace, type Trace } from "../flap/trace.ts";
 
 const DEFAULT_KIND = "day";
@@ -88,63 +89,30 @@ export function runLabFlap(options: OptionValues<typeof labFlapProgram.options>)
     for (const line of drawTerminal(picture, columns)) print(line);
     print();
     if (traces.length > 1) print(`${bold(what)}; ${traces.length} of them`);
-    for (const line of rows(sumUp(replays))) print(line);
+    for (const line of rows(summarize(replays))) print(line);
     if (options.svg !== undefined && index === 0) {
       Deno.writeTextFileSync(options.svg, drawSvg(picture));
       print(`The picture of the first is in ${options.svg}`);
     }
   }
-  const totals = sumUp(all);
+  const totals = summarize(all);
   if (sets.length > 1) {
     print();
     print(bold("all together"));
     for (const line of rows(totals)) print(line);
   }
   print(verdict(totals));
-  return Promise.resolve(isLeast(totals) ? 0 : 1);
+  return Promise.resolve(losesLeast(totals) ? 0 : 1);
 }
 
-/** What a policy made of several traces. */
-export interface Total {
-  /** The policy. */
-  readonly policy: PolicyName;
-  /** How often it moved, in all of them. */
-  readonly moves: number;
-  /** What a message lost, on average: milliseconds. */
-  readonly regretMs: number;
-  /** The same in the trace where it was most. */
-  readonly worstMs: number;
-}
-
-/** What each policy made of several traces, each of which was replayed through all policies. */
-export function sumUp(replays: readonly (readonly Replay[])[]): Total[] {
-  return replays[0]!.map(({ policy }, at) => {
-    const its = replays.map((each) => each[at]!);
-    return {
-      policy,
-      moves: its.reduce((sum, { moves }) => sum + moves, 0),
-      regretMs: its.reduce((sum, { regretMs }) => sum + regretMs, 0) / its.length,
-      worstMs: Math.max(...its.map(({ regretMs }) => regretMs)),
-    };
-  });
-}
-
-/** Whether netlab's policy loses least of those that moved no more often than the home rule. */
-export function isLeast(totals: readonly Total[]): boolean {
-  const of = (name: PolicyName) => totals.find(({ policy }) => policy === name)!;
-  const [netlab, home] = [of("netlab"), of("home")];
-  const calm = totals.filter(({ moves }) => moves <= home.moves);
-  return calm.includes(netlab) && calm.every(({ regretMs }) => netlab.regretMs <= regretMs);
-}
-
-function verdict(totals: readonly Total[]): string {
+function verdict(totals: readonly PolicyTotal[]): string {
   const among = "of those that moved no more often than home";
-  return isLeast(totals)
+  return losesLeast(totals)
     ? green(`netlab lost least ${among}`)
     : red(`netlab did not lose least ${among}`);
 }
 
-function rows(totals: readonly Total[]): string[] {
+function rows(totals: readonly PolicyTotal[]): string[] {
   const right = (title: string) => ({ title, align: "right" as const });
   return table(
     [{ title: "policy" }, right("moves"), right("lost a message"), right("at worst")],
