@@ -1,55 +1,56 @@
 /**
- * Shares seeds out among workers, each of which runs one after the other. Knows nothing of what is run.
+ * Runs many seeds in several workers. Knows nothing of what a worker does with a seed.
  *
  * @module
  */
 
-/** What is to be run. */
-export interface Share<T> {
-  /** The module of the worker: it is sent what `message` gives, and sends back a result. */
+/** Which seeds to run, and how. */
+export interface SeedRuns<T> {
+  /** The module of the workers. A worker receives what `message` returns, and sends back a result. */
   readonly worker: URL;
   /** The first seed. */
   readonly from: number;
-  /** How many seeds. */
+  /** The number of seeds. */
   readonly seeds: number;
-  /** How many workers at one time. */
+  /** The number of workers. */
   readonly workers: number;
-  /** What a worker is sent for a seed. */
+  /** Creates the message to a worker for a seed. */
   readonly message: (seed: number) => unknown;
-  /** Hears of every result. */
+  /** Called with each result, in the order in which runs end. */
   readonly onResult: (result: T) => void;
 }
 
 /**
- * Runs all seeds. When `stop` aborts, those that are being run are given up.
+ * Runs all seeds.
  *
+ * @param stop Ends the runs early. Seeds that are being run give no result then.
  * @throws {Error} When a worker fails.
  */
-export async function runSeeds<T>(share: Share<T>, stop: AbortSignal): Promise<void> {
-  const { worker: module, from, seeds, workers, message, onResult } = share;
+export async function runSeeds<T>(runs: SeedRuns<T>, stop: AbortSignal): Promise<void> {
+  const { worker: module, from, seeds, workers, message, onResult } = runs;
   let next = from;
-  const one = async () => {
+  const runOne = async () => {
     const worker = new Worker(module, { type: "module" });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const give = () => {
+    const runNext = () => {
       if (next < from + seeds && !stop.aborted) worker.postMessage(message(next++));
       else resolve();
     };
     worker.onmessage = ({ data }: MessageEvent<T>) => {
       onResult(data);
-      give();
+      runNext();
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      reject(new Error(`The simulation itself failed: ${event.message}`));
+      reject(new Error(`Cannot simulate: ${event.message}`));
     };
     const giveUp = () => resolve();
     stop.addEventListener("abort", giveUp);
-    give();
+    runNext();
     await promise.finally(() => {
       stop.removeEventListener("abort", giveUp);
       worker.terminate();
     });
   };
-  await Promise.all(Array.from({ length: Math.min(workers, seeds) }, one));
+  await Promise.all(Array.from({ length: Math.min(workers, seeds) }, runOne));
 }

@@ -1,6 +1,5 @@
 /**
- * A worker that runs the networks with time on every link that it is told, one after the other. Owns
- * nothing but that.
+ * A worker that simulates routes for each seed that it receives.
  *
  * @module
  */

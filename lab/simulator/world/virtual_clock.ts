@@ -1,93 +1,64 @@
 /**
- * What is to happen later, by time: a binary heap, and beside it a row of what is to happen at once,
- * which is most of it. Owns the order, and that what is due at one time happens in the order in which
- * it was put in.
+ * Virtual time: runs tasks at their times, without waiting. Tasks that are due at the same time run in the
+ * order in which they were scheduled.
  *
  * @module
  */
+import TinyQueue from "tinyqueue";
 
-interface Entry {
+interface Task {
   readonly at: number;
   readonly order: number;
   readonly run: () => void;
 }
 
-/** Things to do at their times. */
+/** A clock that moves only when it is told to. Times are in milliseconds. */
 export class VirtualClock {
-  readonly #heap: Entry[] = [];
-  /** Due at {@linkcode VirtualClock.now}, in order; those before `#rowStart` are done. */
-  readonly #row: Entry[] = [];
-  #rowStart = 0;
+  readonly #later = new TinyQueue<Task>(
+    [],
+    (a, b) => a.at !== b.at ? a.at - b.at : a.order - b.order,
+  );
+  /** The tasks that are due now, in order. Most tasks are. Those before `#nextDue` have run. */
+  readonly #due: Task[] = [];
+  #nextDue = 0;
   #order = 0;
   #now: number;
 
-  /** Nothing is to be done; the time is `now`. */
+  /** Creates a clock that shows `now`. */
   constructor(now: number) {
     this.#now = now;
   }
 
-  /** The time. It is set by whoever takes out what is due, and never goes back. */
+  /** The present time. It never goes back. */
   get now(): number {
     return this.#now;
   }
 
-  /** Puts in something to do at `at`, or at once when that is over. */
-  add(at: number, run: () => void): void {
-    const entry = { at, order: this.#order++, run };
-    if (at <= this.#now) {
-      this.#row.push(entry);
-      return;
-    }
-    const heap = this.#heap;
-    let place = heap.push(entry) - 1;
-    while (place > 0) {
-      const parent = (place - 1) >>> 1;
-      if (!isBefore(entry, heap[parent]!)) break;
-      heap[place] = heap[parent]!;
-      place = parent;
-    }
-    heap[place] = entry;
+  /** Schedules a task. If its time is in the past, it is due now. */
+  schedule(at: number, run: () => void): void {
+    const task = { at, order: this.#order++, run };
+    if (at <= this.#now) this.#due.push(task);
+    else this.#later.push(task);
   }
 
-  /** Does all that is due until `end`, each at its time, and what that puts in with it. */
+  /** Runs all tasks that are due until `end`, each at its time, including those that they schedule. */
   runUntil(end: number): void {
     for (;;) {
-      const first = this.#rowStart < this.#row.length ? this.#row[this.#rowStart] : undefined;
-      const next = this.#heap[0];
-      // What waited for this moment was put in before what came up in it.
-      if (next && next.at <= (first ? this.#now : end)) {
-        this.#now = next.at;
-        this.#take();
-        next.run();
-      } else if (first) {
-        if (++this.#rowStart === this.#row.length) {
-          this.#row.length = 0;
-          this.#rowStart = 0;
+      const due = this.#due[this.#nextDue];
+      const later = this.#later.peek();
+      // A task that waited for this moment was scheduled before the tasks that are due now.
+      if (later && later.at <= (due ? this.#now : end)) {
+        this.#now = later.at;
+        this.#later.pop();
+        later.run();
+      } else if (due) {
+        if (++this.#nextDue === this.#due.length) {
+          this.#due.length = 0;
+          this.#nextDue = 0;
         }
-        first.run();
+        due.run();
       } else break;
     }
     this.#now = end;
   }
-
-  /** Takes out the first of the heap. */
-  #take(): void {
-    const heap = this.#heap;
-    const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let place = 0;
-    for (;;) {
-      let child = 2 * place + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (!isBefore(heap[child]!, last)) break;
-      heap[place] = heap[child]!;
-      place = child;
-    }
-    heap[place] = last;
-  }
-}
-
-function isBefore(a: Entry, b: Entry): boolean {
-  return a.at !== b.at ? a.at < b.at : a.order < b.order;
 }

@@ -37,7 +37,7 @@ export class VirtualNetwork implements Wire {
   readonly random: () => number;
   /** How long a parcel takes from one party to another: milliseconds. */
   latency: (from: string, to: string) => number;
-  readonly #agenda = new VirtualClock(START);
+  readonly #clock = new VirtualClock(START);
   readonly #listeners = new Map<string, (connection: VirtualConnection) => void>();
   readonly #connections = new Set<VirtualConnection>();
   readonly #refused = new Set<string>();
@@ -55,7 +55,7 @@ export class VirtualNetwork implements Wire {
 
   /** Virtual time: milliseconds since 1970. */
   get now(): number {
-    return this.#agenda.now;
+    return this.#clock.now;
   }
 
   /** A UUID that was not there before. */
@@ -65,17 +65,17 @@ export class VirtualNetwork implements Wire {
 
   /** Does something `ms` from now; what is due at one time is done in the order of asking. */
   after(ms: number, run: () => void): void {
-    this.#agenda.add(this.now + ms, run);
+    this.#clock.schedule(this.now + ms, run);
   }
 
   /** Does something at `ms` since 1970, which is not over yet. */
   at(ms: number, run: () => void): void {
-    this.#agenda.add(ms, run);
+    this.#clock.schedule(ms, run);
   }
 
   /** Lets time pass. */
   run(ms: number): void {
-    this.#agenda.runUntil(this.now + ms);
+    this.#clock.runUntil(this.now + ms);
   }
 
   /**
