@@ -29,7 +29,7 @@ export interface PostFindings {
   /** How many of them were seen. */
   readonly seen: number;
   /** How many had to be seen, because nothing changed around them. */
-  readonly promised: number;
+  readonly guaranteed: number;
   /** The messages that had to be seen and were not. */
   readonly lost: readonly SentEvent[];
   /** The messages that were seen more than once. */
@@ -52,12 +52,12 @@ export function checkPosts(
   const isCalm = ({ sender, recipient, at }: SentEvent, until: number) =>
     until < changedAt &&
     [sender, recipient].every((user) => timeline.stayed(user, at - CALM_MS, until));
-  const promised = posts.filter(({ sent }) => isCalm(sent, sent.at + CALM_MS));
+  const guaranteed = posts.filter(({ sent }) => isCalm(sent, sent.at + CALM_MS));
   return {
     posted: posts.length,
     seen: posts.filter(isSeen).length,
-    promised: promised.length,
-    lost: promised.filter((outcome) => !isSeen(outcome)).map(({ sent }) => sent),
+    guaranteed: guaranteed.length,
+    lost: guaranteed.filter((outcome) => !isSeen(outcome)).map(({ sent }) => sent),
     duplicated: findDuplicated(posts),
     outOfOrder: findOutOfOrder(posts, (sent, seenAt) => !isCalm(sent, seenAt)),
   };

@@ -19,8 +19,8 @@ export function formatFindings(findings: Findings): string[] {
     `seen ${count(seen)}, unknown ${count(unknown.length)}`,
     ...waited === 0 ? [] : [`  sent to users who were away ${count(waited)}`],
     ...posts.posted === 0 ? [] : [postsLine(posts)],
-    `  accepted after ${times(findings.acceptedMs)}`,
-    `  seen after     ${times(findings.seenMs)}`,
+    `  accepted after ${formatLatency(findings.acceptedMs)}`,
+    `  seen after     ${formatLatency(findings.seenMs)}`,
   ];
   const list = (title: string, items: readonly string[]) => {
     if (items.length === 0) return;
@@ -65,8 +65,8 @@ function verdict(
   return `Guarantees broken: ${broken.filter((each) => !each.startsWith("0 ")).join(", ")}`;
 }
 
-function postsLine({ posted, seen, promised }: PostFindings): string {
-  return `  posted ${count(posted)}, promised ${count(promised)}, seen ${count(seen)}`;
+function postsLine({ posted, seen, guaranteed }: PostFindings): string {
+  return `  posted ${count(posted)}, guaranteed ${count(guaranteed)}, seen ${count(seen)}`;
 }
 
 function duplicate({ message, times }: Duplicated): string {
@@ -81,14 +81,15 @@ function name({ id, sender, recipient, sequence }: SentEvent): string {
   return `${id} from ${sender} to ${recipient}, number ${sequence}`;
 }
 
-function times(latency: Latency | undefined): string {
+/** Formats a latency as `p50 4.4 ms, p90 94 ms, p99 133 ms, max 144 ms`. `undefined` is `never`. */
+export function formatLatency(latency: Latency | undefined): string {
   if (!latency) return "never";
   const { p50, p90, p99, max } = latency;
   return `p50 ${formatMs(p50)}, p90 ${formatMs(p90)}, p99 ${formatMs(p99)}, max ${formatMs(max)}`;
 }
 
 /** Formats milliseconds with a unit: `0.4 ms`, `12 ms`, `3.1 s`. */
-export function formatMs(ms: number): string {
+function formatMs(ms: number): string {
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
   return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
 }

@@ -1,6 +1,5 @@
 /**
- * `lab flap`: latency traces through all policies of the rtt client, and which of them moves how often and
- * loses how much. Owns the options and the table; the replay is in `flap/`.
+ * `lab flap`: options and output. The files in `flap/` do the work.
  *
  * @module
  */
@@ -24,13 +23,13 @@ import { readTrace, type Trace } from "../flap/trace.ts";
 
 const DEFAULT_KIND = "day";
 
-/** What `lab flap` is. */
+/** The name, options and help of `lab flap`. */
 export const labFlapProgram = {
   name: "netlab lab flap",
   summary:
-    "Replays what servers took through every policy of the rtt client: how often each moves, and how many " +
-    "milliseconds a message loses against always having the best server. Exit code 0 when netlab's " +
-    "loses least of those that move no more often than the home rule, else 1. The kinds of traces: " +
+    "Replays latency traces through every policy of the rtt client. Shows how often each policy moves, and " +
+    "how many milliseconds a message loses compared with always using the best server. Exit code 0: the " +
+    "netlab policy loses least of those that move no more often than home; 1: otherwise. The kinds of traces: " +
     `${Object.entries(KINDS).map(([kind, { what }]) => `${kind} (${what})`).join(", ")}.`,
   version: config.version,
   usage: "deno task lab flap [options]",
@@ -40,32 +39,42 @@ export const labFlapProgram = {
       value: "KIND",
       help: `The kind of generated traces, or all. Default: ${DEFAULT_KIND}.`,
     },
-    seeds: { kind: "integer", min: 1, default: 10, help: "So many traces of a kind." },
-    from: { kind: "integer", default: 1, help: "Begin with this seed." },
+    seeds: { kind: "integer", min: 1, default: 10, help: "The number of traces of each kind." },
+    from: { kind: "integer", default: 1, help: "The first seed." },
     trace: {
       kind: "string",
       value: "FILE",
-      help: "A recorded trace in their place: what deno task rtt:client --json prints.",
+      help: "Replay a recorded trace instead: the output of deno task rtt:client --json.",
     },
-    svg: { kind: "string", value: "FILE", help: "Write the picture of the first trace there." },
+    svg: {
+      kind: "string",
+      value: "FILE",
+      help: "Write a picture of the first trace to this file.",
+    },
   },
   examples: [
-    { command: "deno task lab flap", what: "Ten days with all kinds of troubles" },
-    { command: "deno task lab flap --kind spikes --svg data/flap.svg", what: "One of them alone" },
-    { command: "deno task lab flap --trace trace.jsonl", what: "What your servers really took" },
+    { command: "deno task lab flap", what: "Ten days with all kinds of trouble" },
+    {
+      command: "deno task lab flap --kind spikes --svg data/flap.svg",
+      what: "One kind of trouble",
+    },
+    {
+      command: "deno task lab flap --trace trace.jsonl",
+      what: "The latencies of your own servers",
+    },
   ],
   endsAtOnce: true,
 } as const satisfies Program;
 
-/** Runs it. */
+/** Runs `lab flap`. Returns the exit code. */
 export function runLabFlap(options: OptionValues<typeof labFlapProgram.options>): Promise<number> {
   if (options.trace !== undefined && options.kind !== undefined) {
-    throw new UsageError("Options --trace and --kind exclude each other");
+    throw new UsageError("Options --trace and --kind cannot be used together");
   }
   const { kind = DEFAULT_KIND } = options;
   if (kind !== "all" && !Object.hasOwn(KINDS, kind)) {
     const kinds = [...Object.keys(KINDS), "all"].join(", ");
-    throw new UsageError(`Option --kind: ${JSON.stringify(kind)} is none of ${kinds}`);
+    throw new UsageError(`Option --kind: ${JSON.stringify(kind)} is not one of ${kinds}`);
   }
   const kinds = kind === "all" ? Object.keys(KINDS) : [kind];
   const sets = options.trace !== undefined
@@ -88,17 +97,17 @@ export function runLabFlap(options: OptionValues<typeof labFlapProgram.options>)
     const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 80;
     for (const line of drawTerminal(picture, columns)) print(line);
     print();
-    if (traces.length > 1) print(`${bold(what)}; ${traces.length} of them`);
+    if (traces.length > 1) print(`${bold(what)}; ${traces.length} traces`);
     for (const line of rows(summarize(replays))) print(line);
     if (options.svg !== undefined && index === 0) {
       Deno.writeTextFileSync(options.svg, drawSvg(picture));
-      print(`The picture of the first is in ${options.svg}`);
+      print(`The picture of the first trace is in ${options.svg}`);
     }
   }
   const totals = summarize(all);
   if (sets.length > 1) {
     print();
-    print(bold("all together"));
+    print(bold("all kinds together"));
     for (const line of rows(totals)) print(line);
   }
   print(verdict(totals));
@@ -115,7 +124,7 @@ function verdict(totals: readonly PolicyTotal[]): string {
 function rows(totals: readonly PolicyTotal[]): string[] {
   const right = (title: string) => ({ title, align: "right" as const });
   return table(
-    [{ title: "policy" }, right("moves"), right("lost a message"), right("at worst")],
+    [{ title: "policy" }, right("moves"), right("lost per message"), right("worst trace")],
     totals.map(({ policy, moves, regretMs, worstMs }) => [
       policy === "netlab" ? bold(policy) : policy,
       String(moves),

@@ -1,6 +1,5 @@
 /**
- * `lab ways`: real servers between which going round is faster than going straight. Owns what the
- * person sees; what happens is the triangle's.
+ * `lab routes`: options and output. `scenarios/detour.ts` does the work.
  *
  * @module
  */
@@ -17,36 +16,38 @@ import config from "../deno.json" with { type: "json" };
 import { formatFindings } from "../checker/report.ts";
 import { runDetour } from "../scenarios/detour.ts";
 
-/** What `lab ways` is. */
+/** The name, options and help of `lab routes`. */
 export const labRoutesProgram = {
-  name: "netlab lab ways",
+  name: "netlab lab routes",
   summary:
-    "Three servers, between two of which going round by the third is faster than going straight. " +
-    "Shows how long messages take and why, kills the one in the middle, and starts it again.",
+    "Runs three servers. Between two of them, the detour over the third is faster than the direct link. " +
+    "Shows how long messages take and why, kills the server in the middle, and starts it again.",
   version: config.version,
-  usage: "deno task lab ways",
+  usage: "deno task lab routes",
   options: {},
-  examples: [{ command: "deno task lab ways", what: "Some ten seconds" }],
+  examples: [{ command: "deno task lab routes", what: "Takes about ten seconds" }],
 } as const satisfies Program;
 
 /**
- * Runs it, unless `stop` aborts: the servers end with this process then. 0 when all messages kept their
- * promises, else what the checker says.
+ * Runs `lab routes`.
+ *
+ * @returns The exit code of the checker.
+ * @throws {unknown} The reason of `stop` when it aborts. The servers then end with this process.
  */
 export async function runLabRoutes(
   _: OptionValues<typeof labRoutesProgram.options>,
   stop: AbortSignal,
 ): Promise<number> {
   const started = performance.now();
-  const playing = runDetour((line) => {
+  const running = runDetour((line) => {
     const seconds = ((performance.now() - started) / 1_000).toFixed(1).padStart(5);
     print(`${dim(`${seconds}s`)}  ${line}`);
   });
-  const { rerouteMs, findings } = await unlessAborted(playing, stop);
+  const { rerouteMs, findings } = await unlessAborted(running, stop);
   const [verdict, ...lines] = formatFindings(findings);
   print();
   print((findings.exitCode === 0 ? green : red)(verdict!));
   for (const line of lines) print(line);
-  print(`  the way changed ${rerouteMs.toFixed(0)} ms after the kill`);
+  print(`  the route changed ${rerouteMs.toFixed(0)} ms after the kill`);
   return findings.exitCode;
 }

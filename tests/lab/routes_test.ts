@@ -1,5 +1,5 @@
 /**
- * The ways between servers: simulated networks with time on every link, and real servers behind
+ * The routes between servers: simulated networks with a latency on every link, and real servers behind
  * proxies.
  *
  * @module
@@ -7,13 +7,12 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { Cluster } from "@netlab/lab";
-import { simulateRoutes } from "../../lab/simulator/routes/simulate_routes.ts";
-import { fastest, makeRoutesPlan } from "../../lab/simulator/routes/routes_plan.ts";
-import { LEG_MS, runDetour, DIRECT_MS } from "../../lab/scenarios/detour.ts";
+import { DIRECT_MS, LEG_MS, runDetour } from "@netlab/lab/scenarios";
+import { fastest, makeRoutesPlan, simulateRoutes } from "@netlab/lab/simulator";
 import { eventually, nextMessage, processTest, socketTest } from "../p2p/network.ts";
 
 Deno.test({
-  name: "ways plans are connected networks of 5 to 200 servers",
+  name: "routes plans are connected networks of 5 to 200 servers",
   permissions: "none",
   fn() {
     const counts = new Set<number>();
@@ -29,7 +28,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "fastest ways of a plan go round where that is faster",
+  name: "fastest routes of a plan take a detour where that is faster",
   permissions: "none",
   fn() {
     const links = [{ a: 0, b: 2, ms: 80 }, { a: 0, b: 1, ms: 10 }, { a: 2, b: 1, ms: 10 }];
@@ -40,7 +39,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "simulated servers find the fastest ways, soon after every change, and lose nothing meanwhile",
+    "simulated servers find the fastest routes soon after every change, and lose nothing meanwhile",
   permissions: "none",
   fn() {
     for (const [seed, servers] of [[1, 5], [2, 12], [3, 30]] as const) {
@@ -54,12 +53,16 @@ Deno.test({
 });
 
 Deno.test({
-  name: "simulated ways are the same for the same seed, byte for byte, and others for another",
+  name:
+    "simulated routes are the same for the same seed, byte for byte, and others for another seed",
   permissions: "none",
   fn() {
     const run = (seed: number) => {
       const lines: string[] = [];
-      const { digest, changes } = simulateRoutes(makeRoutesPlan(seed, 6), (line) => lines.push(line));
+      const { digest, changes } = simulateRoutes(
+        makeRoutesPlan(seed, 6),
+        (line) => lines.push(line),
+      );
       return { digest, changes, lines };
     };
     const first = run(5);
@@ -70,26 +73,24 @@ Deno.test({
 });
 
 processTest(
-  "servers send messages round where that is faster, and straight when it is not",
+  "servers send messages over a detour while it is faster, and else over the direct link",
   async () => {
     const told: string[] = [];
-    const { detourMs, directMs, restoredMs, findings } = await runDetour((line) =>
-      told.push(line)
-    );
-    const story = told.join("\n");
-    assert(directMs >= DIRECT_MS, `${directMs} ms straight\n${story}`);
-    // No message that goes straight is so fast.
+    const { detourMs, directMs, restoredMs, findings } = await runDetour((line) => told.push(line));
+    const log = told.join("\n");
+    assert(directMs >= DIRECT_MS, `${directMs} ms over the direct link\n${log}`);
+    // No message over the direct link is this fast.
     for (const ms of [detourMs, restoredMs]) {
-      assert(ms >= 2 * LEG_MS && ms < DIRECT_MS, `${ms} ms round\n${story}`);
+      assert(ms >= 2 * LEG_MS && ms < DIRECT_MS, `${ms} ms over the detour\n${log}`);
     }
-    assertEquals(findings.exitCode, 0, story);
+    assertEquals(findings.exitCode, 0, log);
     assertEquals(findings.seen, findings.sent);
     const why = /^A says: messages for C go over B: [\d.]+ ms there and back; straight: /;
-    assert(told.some((line) => why.test(line)), story);
+    assert(told.some((line) => why.test(line)), log);
   },
 );
 
-socketTest("a link that falls silent is gone round, and nobody is told that it is", async () => {
+socketTest("servers avoid a silent link before they close it", async () => {
   await using cluster = await Cluster.start({ servers: 3, proxies: true, seed: 1 });
   await cluster.linked();
   const join = (name: string, server: number) =>
@@ -105,7 +106,7 @@ socketTest("a link that falls silent is gone round, and nobody is told that it i
   assertEquals((await nextMessage(bob)).text, "in the silence");
   const ms = performance.now() - start;
   assert(ms > 100, `${ms} ms`);
-  // The link itself is given up after 2.5 s.
-  assertEquals(cluster.servers[0]!.links, 2, "the link was given up before");
+  // The servers close the link after 2.5 s.
+  assertEquals(cluster.servers[0]!.links, 2, "the link was closed before");
   cluster.heal();
 });

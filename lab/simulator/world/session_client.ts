@@ -60,11 +60,11 @@ export class SessionClient {
   /** The messages that the user has seen, in order. */
   readonly messages: Message[] = [];
   /** The outcome of each settled durable message by id: an error, or `undefined` if it was delivered. */
-  readonly outcomes = new Map<string, NetlabError | undefined>();
+  readonly outcomes: Map<string, NetlabError | undefined> = new Map();
   /** The ids of the accepted durable messages, in the order of their receipts. */
-  readonly accepted = new Set<string>();
+  readonly accepted: Set<string> = new Set();
   /** The connection on which the user was registered when the receipt arrived, by message id. */
-  readonly acceptedOn = new Map<string, VirtualConnection | undefined>();
+  readonly acceptedOn: Map<string, VirtualConnection | undefined> = new Map();
   /** The errors with which servers refused or disconnected the user. */
   readonly errors: NetlabError[] = [];
   /** The connection on which the user is registered. `undefined` if there is none. */

@@ -7,9 +7,14 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { FrameType, LinkStateKind, MessageKind, readLinkState } from "@netlab/protocol";
 import { FailureDetector, type LinkCosts, SILENT_COST, UNKNOWN_COST } from "@netlab/p2p/core";
-import { addressOf, ring, servers, settle } from "../../../lab/simulator/world/networks.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
+import {
+  addressOf,
+  ring,
+  servers,
+  settle,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { TestUser } from "./test_user.ts";
 
