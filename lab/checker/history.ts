@@ -1,71 +1,71 @@
 /**
- * What happened in a run, event by event, as its users saw it: what a checker is given. Pure data.
+ * The history of a run, event by event, as its users saw it. A checker reads nothing else.
  *
  * @module
  */
 
-/** A user handed a message to the network: `sent` it, so that it is kept, or `posted` it, so that nobody does. */
+/** A user gave a message to the network. */
 export interface SentEvent {
-  /** What happened. */
+  /** `sent` for a durable message, `posted` for an ephemeral one. */
   readonly kind: "sent" | "posted";
-  /** When: milliseconds, by the one clock of the run. */
+  /** When: milliseconds on the clock of the run. */
   readonly at: number;
-  /** The message: each has an id of its own. */
+  /** The id of the message, unique in the run. */
   readonly id: string;
-  /** Who sent it. */
+  /** The name of the sender. */
   readonly sender: string;
-  /** Whom it is for. */
+  /** The name of the recipient. */
   readonly recipient: string;
-  /** Its place among those of this kind from this sender to this recipient, ascending. */
+  /** Grows with each message of this kind from this sender to this recipient. */
   readonly sequence: number;
 }
 
-/** The network told the sender that it has a message safe, or that it will not deliver it. */
+/** The network told the sender that it has stored a durable message, or that it will not deliver it. */
 export interface AnsweredEvent {
-  /** What happened. */
+  /** What the network answered. */
   readonly kind: "accepted" | "refused";
-  /** When: milliseconds. */
+  /** When: milliseconds on the clock of the run. */
   readonly at: number;
-  /** The message. */
+  /** The id of the message. */
   readonly id: string;
 }
 
-/** A user was given a message. */
+/** The program of a recipient received a message. */
 export interface SeenEvent {
-  /** What happened. */
+  /** The kind of this event. */
   readonly kind: "seen";
-  /** When: milliseconds. */
+  /** When: milliseconds on the clock of the run. */
   readonly at: number;
-  /** The message. */
+  /** The id of the message. */
   readonly id: string;
-  /** Who saw it. */
+  /** The name of the user who received it. */
   readonly recipient: string;
-  /** Who sent it, by what the recipient was told. */
+  /** The name of the sender that the recipient was told. */
   readonly sender: string;
 }
 
-/**
- * Where a user stands has changed. One who is `disconnected` has lost the connection to the network; one
- * who `moved` is at another server and did not lose it; one who `left` is away until they `returned`. Order
- * is promised only while a sender is connected, and time counts only while a recipient is there.
- */
+/** The connection of a user to the network changed. */
 export interface UserEvent {
-  /** What happened. */
+  /**
+   * - `disconnected`: the user lost the connection. Order is guaranteed only while a sender is connected.
+   * - `moved`: the user is at another server and did not lose the connection.
+   * - `left`: the user is away until the next `returned`. A message does not age while its recipient is away.
+   */
   readonly kind: "disconnected" | "moved" | "left" | "returned";
-  /** When: milliseconds. */
+  /** When: milliseconds on the clock of the run. */
   readonly at: number;
-  /** Whom it is about. */
+  /** The name of the user. */
   readonly user: string;
 }
 
 /**
- * Something about the servers or their links has changed, or is about to: what is posted from then on may
- * be lost, or be overtaken on another way.
+ * A server, link or route changed, or is about to. Ephemeral messages that are posted from then on may be
+ * lost, or be overtaken on another route.
  */
 export interface ChangeEvent {
-  /** What happened. */
+  /** The kind of this event. */
   readonly kind: "changed";
-  /** When: milliseconds. */
+  /** When: milliseconds on the clock of the run. */
   readonly at: number;
 }
 

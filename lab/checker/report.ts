@@ -1,15 +1,16 @@
 /**
- * What a checker found, as lines for people. Must not print them.
+ * Formats the findings of a checker as text. Prints nothing.
  *
  * @module
  */
-import type { Duplicated, Findings, Latency, OutOfOrder, PostFindings } from "./checker.ts";
+import type { Latency } from "../statistics.ts";
+import type { Duplicated, Findings, OutOfOrder, PostFindings } from "./checker.ts";
 import type { SentEvent } from "./history.ts";
 
-/** So many messages of each kind are named. */
+/** How many messages of each kind of fault are listed. */
 const MAX_NAMED = 5;
 
-/** Findings as lines of plain text; the first says how it went. */
+/** Formats findings as lines of plain text. The first line is the verdict. */
 export function formatFindings(findings: Findings): string[] {
   const { sent, accepted, refused, seen, waited, unknown, posts, doubts } = findings;
   const lines = [
@@ -18,8 +19,8 @@ export function formatFindings(findings: Findings): string[] {
     `seen ${count(seen)}, unknown ${count(unknown.length)}`,
     ...waited === 0 ? [] : [`  sent to users who were away ${count(waited)}`],
     ...posts.posted === 0 ? [] : [postsLine(posts)],
-    `  accepted after ${times(findings.acceptedMs)}`,
-    `  seen after     ${times(findings.seenMs)}`,
+    `  accepted after ${formatLatency(findings.acceptedMs)}`,
+    `  seen after     ${formatLatency(findings.seenMs)}`,
   ];
   const list = (title: string, items: readonly string[]) => {
     if (items.length === 0) return;
@@ -39,15 +40,19 @@ export function formatFindings(findings: Findings): string[] {
   list("posts lost (nothing had changed)", posts.lost.map(name));
   list("posts duplicated", posts.duplicated.map(duplicate));
   list("posts out of order", posts.outOfOrder.map(late));
-  list("cannot be told", doubts);
+  list("inconclusive", doubts);
   return lines;
 }
 
 function verdict(
   { exitCode, lost, duplicated, unexpected, outOfOrder, posts }: Findings,
 ): string {
-  if (exitCode === 0) return "Kept: nothing accepted was lost, nothing was seen twice, order held";
-  if (exitCode === 2) return "Cannot be told whether the promises were kept";
+  if (exitCode === 0) {
+    return "Guarantees kept: no accepted message was lost, none was seen twice, and order held";
+  }
+  if (exitCode === 2) {
+    return "Inconclusive: this run cannot tell whether the guarantees were kept";
+  }
   const broken = [
     `${count(lost.length)} lost`,
     `${count(duplicated.length)} duplicated`,
@@ -57,11 +62,11 @@ function verdict(
     `${count(posts.duplicated.length)} posts duplicated`,
     `${count(posts.outOfOrder.length)} posts out of order`,
   ];
-  return `Broken: ${broken.filter((each) => !each.startsWith("0 ")).join(", ")}`;
+  return `Guarantees broken: ${broken.filter((each) => !each.startsWith("0 ")).join(", ")}`;
 }
 
-function postsLine({ posted, seen, promised }: PostFindings): string {
-  return `  posted ${count(posted)}, promised ${count(promised)}, seen ${count(seen)}`;
+function postsLine({ posted, seen, guaranteed }: PostFindings): string {
+  return `  posted ${count(posted)}, guaranteed ${count(guaranteed)}, seen ${count(seen)}`;
 }
 
 function duplicate({ message, times }: Duplicated): string {
@@ -76,19 +81,20 @@ function name({ id, sender, recipient, sequence }: SentEvent): string {
   return `${id} from ${sender} to ${recipient}, number ${sequence}`;
 }
 
-function times(latency: Latency | undefined): string {
+/** Formats a latency as `p50 4.4 ms, p90 94 ms, p99 133 ms, max 144 ms`. `undefined` is `never`. */
+export function formatLatency(latency: Latency | undefined): string {
   if (!latency) return "never";
   const { p50, p90, p99, max } = latency;
   return `p50 ${formatMs(p50)}, p90 ${formatMs(p90)}, p99 ${formatMs(p99)}, max ${formatMs(max)}`;
 }
 
-/** Milliseconds as people read them: `0.4 ms`, `12 ms`, `3.1 s`. */
-export function formatMs(ms: number): string {
+/** Formats milliseconds with a unit: `0.4 ms`, `12 ms`, `3.1 s`. */
+function formatMs(ms: number): string {
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
   return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
 }
 
-/** A number with its thousands apart: `12,345`. */
+/** Formats a number with separators between thousands: `12,345`. */
 export function count(number: number): string {
   return number.toLocaleString("en-US");
 }

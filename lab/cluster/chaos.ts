@@ -1,42 +1,43 @@
 /**
- * What goes wrong in a run and when: servers that are killed and come back, links that get worse and
- * better again, all drawn from one seed. Knows nothing of users.
+ * Breaks a cluster at random: kills servers and starts them again, and makes links worse for a while. All
+ * decisions come from one seed. Knows nothing of users.
  *
  * @module
  */
 import type { Cluster } from "./cluster.ts";
-import { pick, type Random, seeded } from "../random.ts";
+import { inRange, pick, type Random, seeded } from "../random.ts";
 
-/** What is to go wrong. */
+/** What goes wrong. */
 export interface ChaosOptions {
-  /** A server is killed every so often: milliseconds; never when left out. */
+  /** The time between two kills of a server: milliseconds. `undefined` for no kills. */
   readonly killEveryMs: number | undefined;
-  /** Whether links get worse; the cluster must have proxies. */
+  /** Whether links get worse. The cluster must have proxies. */
   readonly faults: boolean;
-  /** What chance starts from. */
+  /** The seed of all random decisions. */
   readonly seed: number;
-  /** Hears each thing that happens, as a sentence. */
+  /** Called with a description of each event. */
   readonly tell: (what: string) => void;
 }
 
-/** How long a killed server stays away, and how long a fault lasts: milliseconds, least and most. */
-const AWAY_MS = [300, 1_500] as const;
+/** How long a killed server stays down: milliseconds, shortest and longest. */
+const DOWN_MS = [300, 1_500] as const;
+/** How long a fault lasts: milliseconds, shortest and longest. */
 const FAULT_MS = [500, 4_000] as const;
-/** How long it is until the next fault: milliseconds, least and most. */
+/** The time between two faults: milliseconds, shortest and longest. */
 const PEACE_MS = [200, 2_000] as const;
 
-/** Breaks a cluster, again and again. */
+/** Breaks a cluster again and again, until it is stopped. */
 export class Chaos {
-  /** How many servers were killed. */
+  /** How many servers were killed so far. */
   kills = 0;
-  /** How many faults there were. */
+  /** How many faults on links there were so far. */
   faults = 0;
   readonly #cluster: Cluster;
   readonly #options: ChaosOptions;
   readonly #end = new AbortController();
   readonly #work: Promise<void>[] = [];
 
-  /** Begins at once. */
+  /** Starts breaking the cluster at once. */
   constructor(cluster: Cluster, options: ChaosOptions) {
     this.#cluster = cluster;
     this.#options = options;
@@ -46,7 +47,7 @@ export class Chaos {
     if (options.faults) this.#work.push(this.#worsen(seeded(options.seed, 3)));
   }
 
-  /** Ends it: when this resolves, all servers run and no link has a fault. */
+  /** Stops. When this resolves, all servers run and no link has a fault. */
   async stop(): Promise<void> {
     this.#end.abort();
     await Promise.all(this.#work);
@@ -54,28 +55,28 @@ export class Chaos {
 
   async #kill(everyMs: number, random: Random): Promise<void> {
     const { tell } = this.#options;
-    const away = new Set<Promise<void>>();
+    const restarts = new Set<Promise<void>>();
     while (await this.#pause(everyMs)) {
       const running = this.#cluster.servers.filter((server) => server.running);
-      if (running.length < 2) continue; // somebody has to be there
+      if (running.length < 2) continue; // one server must stay
       const server = pick(random, running);
-      const awayMs = between(random, AWAY_MS);
+      const downMs = inRange(random, DOWN_MS);
       this.kills++;
-      tell(`kill -9: server ${server.index} is gone for ${(awayMs / 1_000).toFixed(1)} s`);
+      tell(`kill -9: server ${server.index} is down for ${(downMs / 1_000).toFixed(1)} s`);
       await server.kill();
-      const back = this.#pause(awayMs).then(() => server.restart()).then(() => {
+      const restart = this.#pause(downMs).then(() => server.restart()).then(() => {
         tell(`server ${server.index} is back`);
-        away.delete(back);
+        restarts.delete(restart);
       });
-      back.catch(() => {}); // it is awaited at the end
-      away.add(back);
+      restart.catch(() => {}); // the end of this method awaits it
+      restarts.add(restart);
     }
-    await Promise.all(away);
+    await Promise.all(restarts);
   }
 
   async #worsen(random: Random): Promise<void> {
-    while (await this.#pause(between(random, PEACE_MS))) {
-      const ms = Math.round(between(random, FAULT_MS));
+    while (await this.#pause(inRange(random, PEACE_MS))) {
+      const ms = Math.round(inRange(random, FAULT_MS));
       const { what, undo } = pick(random, FAULTS)(this.#cluster, random);
       this.faults++;
       this.#options.tell(undo ? `${what}, for ${(ms / 1_000).toFixed(1)} s` : what);
@@ -85,7 +86,7 @@ export class Chaos {
     }
   }
 
-  /** Waits; `false` when it is over before that. */
+  /** Waits. Returns `false` if the chaos was stopped meanwhile. */
   async #pause(ms: number): Promise<boolean> {
     const { signal } = this.#end;
     if (signal.aborted) return false;
@@ -100,16 +101,16 @@ export class Chaos {
   }
 }
 
-/** Something that goes wrong, and how it ends, unless it is over at once. */
+/** Causes a fault and describes it. Without `undo`, it is over at once. */
 type Fault = (cluster: Cluster, random: Random) => { what: string; undo?: () => void };
 
 const FAULTS: readonly Fault[] = [
   (cluster, random) => {
     const [from, to] = twoOf(cluster, random);
-    const latencyMs = Math.round(between(random, [20, 200]));
+    const latencyMs = Math.round(inRange(random, [20, 200]));
     cluster.setFaults(from, to, { latencyMs, jitterMs: latencyMs / 2 });
     return {
-      what: `link ${from} → ${to}: ${latencyMs} ms more, give or take half`,
+      what: `link ${from} → ${to}: ${latencyMs} ms slower, plus or minus half`,
       undo: () => cluster.setFaults(from, to, {}),
     };
   },
@@ -129,10 +130,10 @@ const FAULTS: readonly Fault[] = [
   (cluster, random) => {
     const [one] = twoOf(cluster, random);
     const others = cluster.servers.map(({ index }) => index).filter((index) => index !== one);
-    const ways = random() < 0.5 ? "both" : "forth";
-    cluster.partition([one], others, ways);
+    const direction = random() < 0.5 ? "both" : "forth";
+    cluster.partition([one], others, direction);
     return {
-      what: ways === "both"
+      what: direction === "both"
         ? `partition: nothing between server ${one} and the others`
         : `partition: nothing from server ${one} to the others`,
       undo: () => cluster.heal(),
@@ -141,24 +142,20 @@ const FAULTS: readonly Fault[] = [
   (cluster, random) => {
     const { index, proxy } = pick(random, cluster.servers);
     proxy!.cut();
-    return { what: `users of server ${index}: reset` };
+    return { what: `users of server ${index}: connections reset` };
   },
   (cluster, random) => {
     const { index, proxy } = pick(random, cluster.servers);
     const slow = { latencyMs: 50, jitterMs: 20, sliceBytes: 200 };
     proxy!.set({ toTarget: slow, toClient: slow });
     return {
-      what: `users of server ${index}: 50 ms away, in pieces of at most 200 bytes`,
+      what: `users of server ${index}: 50 ms slower, in pieces of at most 200 bytes`,
       undo: () => proxy!.set({ toTarget: {}, toClient: {} }),
     };
   },
 ];
 
-function between(random: Random, [least, most]: readonly [number, number]): number {
-  return least + random() * (most - least);
-}
-
-/** Two different servers. */
+/** Picks two different servers and returns their numbers. */
 function twoOf({ servers }: Cluster, random: Random): [number, number] {
   const one = Math.floor(random() * servers.length);
   const step = 1 + Math.floor(random() * (servers.length - 1));

@@ -1,91 +1,92 @@
 /**
- * Several servers that know of each other, in this process or as processes of their own: started,
- * killed and started again, with links that can be slowed and cut. Owns who runs and who is linked with
- * whom; knows nothing of users and messages.
+ * A cluster: several servers that know each other, in this process or in processes of their own. It starts
+ * and kills servers, and slows or cuts their links. Knows nothing of users and messages.
  *
  * @module
  */
 import { DEFAULT_HOST } from "@netlab/protocol";
 import { ClusterServer } from "./cluster_server.ts";
+import { DEADLINE_MS, withDeadline } from "./deadline.ts";
 import { FaultProxy } from "../proxy/fault_proxy.ts";
 import type { Faults } from "../proxy/faults.ts";
 import { freePorts } from "./ports.ts";
-import { DEADLINE_MS } from "./process.ts";
+
 import { randomSeed } from "../random.ts";
 import type { ClusterSystem, ServerEvent } from "./server_start.ts";
 
 export type { ClusterServer } from "./cluster_server.ts";
 export type { ClusterSystem, ServerEvent } from "./server_start.ts";
 
-/** What a {@linkcode Cluster} consists of. */
+/** How to start a {@linkcode Cluster}. */
 export interface ClusterOptions {
-  /** How many servers: 1 to 25. */
+  /** The number of servers: 1 to 25. */
   servers: number;
   /**
-   * The system that they belong to.
+   * The system that the servers run.
    *
    * @default {"p2p"}
    */
   system?: ClusterSystem;
   /**
-   * Whether each server is a process of its own, so that it can be killed for real.
+   * Whether each server runs in a process of its own, so that it can really be killed.
    *
    * @default {false}
    */
   processes?: boolean;
   /**
-   * The program that each of these processes runs: one that takes the options of the system's own.
+   * The program to run in these processes: a path or URL. It must accept the options of the server program
+   * of the system.
    *
-   * @default {the system's own}
+   * @default {the server program of the system}
    */
   program?: string;
   /**
-   * Whether there is a proxy in front of each server for its users, and one for each server that may
-   * dial it, so that links can be made worse.
+   * Whether proxies make it possible to slow and cut connections: one in front of each server for its users,
+   * and one for each pair of servers and direction of dialling.
    *
    * @default {false}
    */
   proxies?: boolean;
   /**
-   * Whether servers tell others addresses on which nobody listens, so that users know only those that they
-   * were given.
+   * Whether servers advertise addresses on which nothing listens. Users then know only the addresses that
+   * they were given.
    *
-   * @default {with proxies}
+   * @default {the value of `proxies`}
    */
   hidden?: boolean;
   /**
-   * What is wrong from the start with what goes from one server to another, by their numbers. For a
-   * cluster with proxies.
+   * Returns the faults on the link from one server to another at the start, by their numbers. Needs
+   * `proxies`.
    *
-   * @default {nothing}
+   * @default {no faults}
    */
   faults?: (from: number, to: number) => Faults;
   /**
-   * What the proxies' chance starts from.
+   * The seed of the random decisions of the proxies.
    *
-   * @default {a random one}
+   * @default {a random seed}
    */
   seed?: number;
   /**
-   * The folder below which each server writes messages down, in one of its own, so that they survive
-   * its crashes. Absolute, or relative to where the program was started.
+   * The folder in which each server stores messages in a folder of its own, so that they survive a crash.
+   * An absolute path, or one relative to the working directory.
    *
-   * @default {none: messages are kept in memory}
+   * @default {none: messages are stored in memory}
    */
   data?: string;
-  /** Hears what the servers say they did, with the number of the server. */
+  /** Called with the number of a server and an event that it logged. */
   onEvent?: (server: number, event: ServerEvent) => void;
 }
 
 const MAX_SERVERS = 25;
 /**
- * Hidden servers advertise ports on which nobody listens, from this one up: whoever learned of a server
- * from another one would go round the proxy on its way.
+ * The first of the ports that hidden servers advertise. Nothing listens on them. If servers advertised
+ * their real addresses, others would connect to them directly and bypass the proxies.
  */
 const DEAD_PORT = 700;
 
 /**
- * Servers that are linked with each other.
+ * Several servers that are linked with each other.
  *
  * @example
  * ```ts
@@ -104,10 +105,11 @@ const DEAD_PORT = 700;
  * ```
  */
 export class Cluster implements AsyncDisposable {
-  /** The servers, running or not. */
+  /** The servers by number, running or not. */
   readonly servers: readonly ClusterServer[];
+  /** The proxies between servers, by the numbers of the server that dials and the one that is dialled. */
   readonly #links: FaultProxy[][];
-  /** What ends with the cluster: its servers last, when nothing stands between them any more. */
+  /** Closes the proxies, and then the servers. */
   readonly #stack = new AsyncDisposableStack();
   readonly #waiting = new Set<() => void>();
 
@@ -136,11 +138,11 @@ export class Cluster implements AsyncDisposable {
   }
 
   /**
-   * Starts servers on free ports of 127.0.0.1. They accept connections when this returns;
-   * {@linkcode Cluster.linked} says when they have found each other.
+   * Starts servers on free ports of 127.0.0.1. They accept connections when this resolves. Use
+   * {@linkcode Cluster.linked} to wait until they have found each other.
    *
    * @throws {RangeError} When the number of servers is not from 1 to 25.
-   * @throws {Error} When one does not start, with what it said.
+   * @throws {Error} When a server does not start. The message contains its output.
    */
   static async start(options: ClusterOptions): Promise<Cluster> {
     const { servers, proxies = false, seed = randomSeed() } = options;
@@ -161,30 +163,29 @@ export class Cluster implements AsyncDisposable {
   }
 
   /**
-   * Resolves when every running server is linked with every other running one.
+   * Waits until every running server is linked with every other running server.
    *
-   * @throws {Error} When they are not within `deadlineMs`; it says who is not linked with whom.
+   * @param deadlineMs How long to wait: milliseconds.
+   * @throws {Error} When links are missing at the deadline. The message names them.
    */
   async linked(deadlineMs: number = DEADLINE_MS): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const look = () => this.#missingLinks().length === 0 && resolve();
-    const timer = setTimeout(() => {
-      const missing = this.#missingLinks().map((pair) => pair.join("-")).join(", ");
-      reject(new Error(`Cannot link all servers within ${deadlineMs} ms: no link ${missing}`));
-    }, deadlineMs);
     this.#waiting.add(look);
     look();
     try {
-      await promise;
+      await withDeadline(promise, deadlineMs, () => {
+        const missing = this.#missingLinks().map((pair) => pair.join("-")).join(", ");
+        return new Error(`Cannot link all servers within ${deadlineMs} ms: no link ${missing}`);
+      });
     } finally {
-      clearTimeout(timer);
       this.#waiting.delete(look);
     }
   }
 
   /**
-   * Sets what is wrong with what goes from one server to another; `{}` takes it away. The other way
-   * keeps its own faults.
+   * Sets the faults on the link from one server to another, by their numbers. `{}` removes them. The faults
+   * in the other direction stay.
    *
    * @throws {TypeError} When the cluster was started without proxies.
    */
@@ -193,27 +194,31 @@ export class Cluster implements AsyncDisposable {
     this.#link(to, from).set({ toClient: faults });
   }
 
-  /** Resets the link between two servers, whoever dialled it. Errors as for {@linkcode setFaults}. */
+  /**
+   * Resets the link between two servers, whichever of them dialled it. They may link again at once.
+   *
+   * @throws {TypeError} When the cluster was started without proxies.
+   */
   cutLink(one: number, other: number): void {
     this.#link(one, other).cut();
     this.#link(other, one).cut();
   }
 
   /**
-   * Lets nothing through between two groups of servers until {@linkcode Cluster.heal}, and tells nobody.
-   * Errors as for {@linkcode Cluster.setFaults}.
+   * Silently holds all bytes between two groups of servers until {@linkcode Cluster.heal}.
    *
-   * @param ways `"both"`, or `"forth"` to hold only what the first group says to the second.
+   * @param direction `"both"`, or `"forth"` to hold only bytes from the first group to the second.
+   * @throws {TypeError} When the cluster was started without proxies.
    */
   partition(
     first: readonly number[],
     second: readonly number[],
-    ways: "both" | "forth" = "both",
+    direction: "both" | "forth" = "both",
   ): void {
     for (const one of first) {
       for (const other of second) {
-        this.#link(one, other).partition(ways === "both" ? "both" : "toTarget");
-        this.#link(other, one).partition(ways === "both" ? "both" : "toClient");
+        this.#link(one, other).partition(direction === "both" ? "both" : "toTarget");
+        this.#link(other, one).partition(direction === "both" ? "both" : "toClient");
       }
     }
   }
@@ -223,12 +228,12 @@ export class Cluster implements AsyncDisposable {
     for (const proxy of this.#links.flat()) proxy?.heal();
   }
 
-  /** Ends all servers, at once, and all proxies. Closing twice does nothing. */
+  /** Kills all servers and closes all proxies. Closing twice does nothing. */
   close(): Promise<void> {
     return this.#stack.disposeAsync();
   }
 
-  /** The same as {@linkcode Cluster.close}. */
+  /** Calls {@linkcode Cluster.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -240,7 +245,7 @@ export class Cluster implements AsyncDisposable {
     let count = 0;
     const inFrontOf = async ({ port }: ClusterServer) => {
       const target = `${DEFAULT_HOST}:${port}`;
-      // One after the other, so that each has the same seed every time.
+      // One after the other, so that each proxy gets the same seed in every run.
       return this.#stack.use(await FaultProxy.start({ target, seed: seed + count++ }));
     };
     for (const server of this.servers) {
@@ -267,8 +272,8 @@ export class Cluster implements AsyncDisposable {
     if (proxy) return proxy;
     throw new TypeError(
       this.#links.flat().length === 0
-        ? "Cannot reach into a link: start the cluster with proxies"
-        : `Cannot reach into the link ${from}-${to}: there is none`,
+        ? "Cannot change a link: the cluster was started without proxies"
+        : `Cannot change the link ${from}-${to}: there is none`,
     );
   }
 

@@ -1,6 +1,6 @@
 /**
- * One server of a cluster, through its crashes and starts. Owns whether it runs and the links that it
- * said it has; how it is started is in `server_start.ts`.
+ * One server of a cluster, through all its starts and crashes. Tracks whether it runs and which links it
+ * has, by the events that it logs. `server_start.ts` starts it.
  *
  * @module
  */
@@ -14,73 +14,73 @@ import {
   startProcess,
 } from "./server_start.ts";
 
-/** What a server is started with, each time again. */
+/** How to start a server of a cluster, each time. */
 export interface ClusterServerOptions extends Omit<ServerStart, "peers"> {
-  /** Whether it is a process of its own. */
+  /** Whether it runs in a process of its own. */
   readonly processes: boolean;
-  /** Where it is to look for the others. */
+  /** Returns the addresses of the other servers, `host:port`. */
   readonly peers: () => string[];
 }
 
 /** A server of a cluster. */
 export class ClusterServer {
-  /** Its number, from 0. */
+  /** The number of the server, from 0. */
   readonly index: number;
-  /** What stands between it and its users, in a cluster with proxies. */
+  /** The proxy between the server and its users, in a cluster with proxies. */
   proxy: FaultProxy | undefined;
   readonly #options: ClusterServerOptions;
-  /** How many links to an address it has: the next one may be up before the last one is down. */
+  /** How many links there are to each address. A new link may be up before the old one is down. */
   readonly #links = new Map<string, number>();
   #started: StartedServer | undefined;
 
-  /** A server that does not run yet. */
+  /** Creates a server that does not run yet. Clusters call this. */
   constructor(index: number, options: ClusterServerOptions) {
     this.index = index;
     this.#options = options;
   }
 
-  /** The port on which it listens, the same after every start. */
+  /** The port on which the server listens. It is the same after every start. */
   get port(): number {
     return this.#options.port;
   }
 
-  /** Where users reach it, `host:port`. */
+  /** The address for users, `host:port`: that of the proxy if there is one. */
   get address(): string {
     return this.proxy?.address ?? `${DEFAULT_HOST}:${this.port}`;
   }
 
-  /** What it tells others about where it is, `host:port`. */
+  /** The address that the server advertises to other servers, `host:port`. */
   get advertised(): string {
     return this.#options.advertise;
   }
 
-  /** Whether it runs. */
+  /** Whether the server runs. */
   get running(): boolean {
     return this.#started !== undefined;
   }
 
-  /** The id of its process, if it is one and runs. */
+  /** The process id. `undefined` if the server has no process of its own, or does not run. */
   get pid(): number | undefined {
     return this.#started?.pid;
   }
 
-  /** With how many others it is linked. */
+  /** The number of other servers with which this one is linked. */
   get links(): number {
     return [...this.#links.values()].filter((count) => count > 0).length;
   }
 
-  /** Whether it said that it is linked with another one. */
+  /** Whether this server has logged that it is linked with another one. */
   isLinkedWith(other: ClusterServer): boolean {
     return (this.#links.get(other.advertised) ?? 0) > 0;
   }
 
   /**
-   * Starts it again, on its port.
+   * Starts the server on its port.
    *
-   * @throws {Error} When it runs, or does not start.
+   * @throws {Error} When it runs already, or does not start. The message then contains its output.
    */
   async restart(): Promise<void> {
-    if (this.#started) throw new Error(`Cannot start server ${this.index}: it runs`);
+    if (this.#started) throw new Error(`Cannot start server ${this.index}: it is already running`);
     this.#links.clear();
     const { processes, peers, onEvent, ...options } = this.#options;
     const start: ServerStart = {
@@ -95,21 +95,21 @@ export class ClusterServer {
     this.#started = started;
     void started.ended.then(() => {
       if (this.#started !== started) return;
-      // Nobody stopped it.
+      // Neither kill nor terminate was called: the server crashed by itself.
       this.#gone();
       onEvent({ event: "crashed" });
     });
   }
 
   /**
-   * Crashes it: `kill -9` for a process. A server in this process is closed, as nothing harsher can be
-   * done to it. Does nothing when it does not run.
+   * Kills the server: `kill -9` for a process. A server in this process can only be closed. Does nothing
+   * if it does not run.
    */
   kill(): Promise<void> {
     return this.#stop("kill");
   }
 
-  /** Ends it in good order, with SIGTERM. Does nothing when it does not run. */
+  /** Shuts the server down gracefully, with SIGTERM. Does nothing if it does not run. */
   terminate(): Promise<void> {
     return this.#stop("terminate");
   }

@@ -1,24 +1,24 @@
 /**
- * Ports for servers that come and go. Owns which ones are safe to come back to.
+ * Finds free ports for servers that stop and start again.
  *
  * @module
  */
 import { DEFAULT_HOST } from "@netlab/protocol";
 
 /**
- * Systems take the ports of outgoing connections from above this range. A server's port that lies there
- * could be taken while the server is down, even by somebody who tries to reach it and so reaches
- * himself.
+ * The range of ports to choose from. Operating systems take the ports of outgoing connections from above
+ * this range. Up there, the port of a stopped server could be taken, even by a connection attempt to that
+ * server, which would then reach itself.
  */
 const LOWEST = 10_000;
 const HIGHEST = 32_000;
 const MAX_TRIES = 10_000;
 
 /**
- * Ports that are free on 127.0.0.1 at the moment, each another one, and not likely to be taken by
- * others.
+ * Finds different ports on 127.0.0.1 that are free now and that other programs are unlikely to take.
  *
- * @throws {Error} When there are not so many.
+ * @param count How many ports.
+ * @throws {Error} When there are not enough free ports.
  */
 export function freePorts(count: number): number[] {
   const listeners: Deno.TcpListener[] = [];

@@ -1,14 +1,12 @@
 /**
- * Programs as processes: started as a user would start them, watched line by line, and ended for
- * certain. Must not know what any program does.
+ * Runs a program in a process of its own, as a user would, and reads its output line by line. Knows
+ * nothing of what the program does.
  *
  * @module
  */
+import { DEADLINE_MS, withDeadline } from "./deadline.ts";
 
-/** How long anything may take before it is given up: milliseconds. Generous, for slow machines. */
-export const DEADLINE_MS = 15_000;
-
-/** How a {@linkcode Process} is started. */
+/** How to start a {@linkcode Process}. */
 export interface ProcessOptions {
   /**
    * The permission flags.
@@ -17,34 +15,34 @@ export interface ProcessOptions {
    */
   permissions?: string[];
   /**
-   * The directory that it runs in.
+   * The working directory.
    *
-   * @default {the one of this process}
+   * @default {that of this process}
    */
   cwd?: string | URL;
   /**
-   * What is on standard input: nothing, or what {@linkcode Process.write} writes.
+   * Whether standard input is empty, or takes what {@linkcode Process.write} writes.
    *
    * @default {"null"}
    */
   stdin?: "null" | "piped";
   /**
-   * How long {@linkcode Process.run} waits for the end: milliseconds.
+   * How long {@linkcode Process.run} waits for the program to end: milliseconds.
    *
    * @default {15000}
    */
   deadlineMs?: number;
-  /** Environment variables on top of those of this process. */
+  /** Environment variables to set, in addition to those of this process. */
   env?: Record<string, string>;
-  /** Hears each line of standard output. */
+  /** Called with each line of standard output. */
   onLine?: (line: string) => void;
 }
 
-/** How a program ended, and all that it printed. */
+/** How a program ended, and all its output. */
 export interface Finished {
-  /** The exit code; 128 and more when a signal ended it. */
+  /** The exit code. It is 128 or more if a signal ended the program. */
   code: number;
-  /** The signal that ended it, if one did. */
+  /** The signal that ended the program, or `null`. */
   signal: Deno.Signal | null;
   /** The lines of standard output. */
   stdout: string[];
@@ -52,12 +50,12 @@ export interface Finished {
   stderr: string[];
 }
 
-/** What a line is to be: text that it contains, a pattern, or a test of its own. */
+/** Selects lines: by text that they contain, by a pattern, or by a function. */
 export type LineMatch = string | RegExp | ((line: string) => boolean);
 
 /**
- * A program that Deno runs in a process of its own. Disposing kills it if it still runs, and waits until
- * all of it is gone. It does not outlive this process either, unless that one is killed itself.
+ * A program that Deno runs in a process of its own. Disposing it kills the program if it still runs, and
+ * waits for its end. The program also ends with this process, unless this process is killed.
  *
  * @example
  * ```ts ignore
@@ -70,9 +68,9 @@ export type LineMatch = string | RegExp | ((line: string) => boolean);
  * ```
  */
 export class Process implements AsyncDisposable {
-  /** How the program was started, for messages. */
+  /** The command line that started the program, for error messages. */
   readonly command: string;
-  /** Resolves when the program has ended, however it did. */
+  /** Resolves when the program has ended, for whatever reason. */
   readonly ended: Promise<void>;
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>> | undefined;
@@ -106,12 +104,16 @@ export class Process implements AsyncDisposable {
     });
   }
 
-  /** Starts `deno run <permissions> <program> <args>`; the program is a path or a URL. */
+  /** Starts `deno run <permissions> <program> <args>`. The program is a path or a URL. */
   static start(program: string, args: string[] = [], options: ProcessOptions = {}): Process {
     return new Process(program, args, options);
   }
 
-  /** Starts a program that ends by itself, and waits for that. */
+  /**
+   * Starts a program that ends by itself, and waits for its end.
+   *
+   * @throws {Error} When it does not end within `deadlineMs`. The message contains its output.
+   */
   static async run(
     program: string,
     args: string[] = [],
@@ -137,54 +139,65 @@ export class Process implements AsyncDisposable {
   }
 
   /**
-   * The first line of standard output that matches and was not returned before; waits for it. So lines
-   * may be waited for in any order, and the same line again means the next one of its kind.
+   * Waits for a line of standard output that matches and was not returned before. Lines may be waited for
+   * in any order, and waiting for the same line again returns the next one.
+   *
+   * @param deadlineMs How long to wait: milliseconds.
+   * @throws {Error} When there is no such line at the deadline or at the end of the program. The message
+   *   contains the output of the program.
    */
   waitFor(match: LineMatch, deadlineMs: number = DEADLINE_MS): Promise<string> {
     return this.#waitIn(this.#stdout, match, deadlineMs);
   }
 
-  /** The same for standard error. */
+  /**
+   * Waits for a line of standard error that matches and was not returned before.
+   *
+   * @param deadlineMs How long to wait: milliseconds.
+   * @throws {Error} When there is no such line at the deadline or at the end of the program. The message
+   *   contains the output of the program.
+   */
   waitForError(match: LineMatch, deadlineMs: number = DEADLINE_MS): Promise<string> {
     return this.#waitIn(this.#stderr, match, deadlineMs);
   }
 
-  /** Writes to standard input, which must be piped. Lines need their `\n`. */
+  /** Writes to standard input, which must be piped. Adds no line end. */
   async write(text: string): Promise<void> {
     await this.#input!.write(new TextEncoder().encode(text));
   }
 
-  /** Ends standard input. */
+  /** Closes standard input. */
   async endInput(): Promise<void> {
     if (!this.#inputOpen) return;
     this.#inputOpen = false;
-    // It fails when the program has gone, and its input with it.
+    // This fails if the program has ended.
     await this.#input!.close().catch(() => {});
   }
 
-  /** Sends a signal: `SIGKILL` for a crash. Does nothing when the program has ended. */
+  /** Sends a signal, such as `SIGKILL` for a crash. Does nothing if the program has ended. */
   kill(signal: Deno.Signal): void {
     if (!this.#running) return;
     try {
       this.#child.kill(signal);
     } catch (error) {
-      // It may have ended without our having heard of it yet.
+      // The program may have ended a moment ago.
       if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
     }
   }
 
-  /** Waits until the program has ended, and gives what it printed in all. */
+  /**
+   * Waits until the program has ended, and returns its whole output.
+   *
+   * @param deadlineMs How long to wait: milliseconds.
+   * @throws {Error} When it has not ended at the deadline. The message contains its output.
+   */
   async finished(deadlineMs: number = DEADLINE_MS): Promise<Finished> {
-    const { code, signal } = await this.#within(
-      deadlineMs,
-      this.#child.status,
-      () => "did not end",
-    );
+    const { code, signal } = await this.#within(deadlineMs, this.#child.status, "did not end");
     await Promise.all([this.#stdout.ended, this.#stderr.ended]);
     return { code, signal, stdout: this.#stdout.lines, stderr: this.#stderr.lines };
   }
 
-  /** Kills the program if it still runs. */
+  /** Kills the program if it still runs, and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill("SIGKILL");
     await this.#child.status;
@@ -198,20 +211,11 @@ export class Process implements AsyncDisposable {
       if (line === undefined) throw this.#failure(`ended without a line like ${match}`);
       return line;
     });
-    return this.#within(deadlineMs, found, () => `printed no line like ${match}`);
+    return this.#within(deadlineMs, found, `printed no line like ${match}`);
   }
 
-  async #within<T>(ms: number, work: Promise<T>, what: () => string): Promise<T> {
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => late.reject(this.#failure(`${what()} within ${ms} ms`)),
-      ms,
-    );
-    try {
-      return await Promise.race([work, late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #within<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
+    return withDeadline(work, ms, () => this.#failure(`${what} within ${ms} ms`));
   }
 
   #failure(what: string): Error {
@@ -225,7 +229,7 @@ export class Process implements AsyncDisposable {
   }
 }
 
-/** The lines of a stream, and those who wait for one. */
+/** Collects the lines of a stream, and lets callers wait for one. */
 class Lines {
   readonly lines: string[] = [];
   readonly ended: Promise<void>;
@@ -240,7 +244,7 @@ class Lines {
     this.ended = this.#collect(stream, onLine);
   }
 
-  /** The first line not taken yet that matches; `undefined` when the stream ends without one. */
+  /** Takes the first matching line that was not taken before. `undefined` if the stream ends without one. */
   take(test: (line: string) => boolean): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     const look = () => {

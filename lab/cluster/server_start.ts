@@ -1,6 +1,6 @@
 /**
- * The two ways to start a server of a cluster: in this process, or as a process of its own. Owns what
- * is different between them, so that the cluster sees one kind; knows nothing of other servers.
+ * Starts a server of a cluster, in this process or in a process of its own, and hides the difference from
+ * the cluster. Knows nothing of other servers.
  *
  * @module
  */
@@ -10,50 +10,50 @@ import { DEFAULT_HOST } from "@netlab/protocol";
 import config from "../deno.json" with { type: "json" };
 import { Process } from "./process.ts";
 
-/** A system whose servers link up. */
+/** A system whose servers link with each other. */
 export type ClusterSystem = "p2p" | "rtt";
 
-/** What a server says that it did: the properties of a log line that has an event. */
+/** An event that a server logged: the properties of a log line that has one. */
 export interface ServerEvent {
-  /** What happened, such as `link.up`. */
+  /** The name of the event, such as `link.up`. */
   readonly event: string;
-  /** The address it is about, if there is one. */
+  /** The address of the server that the event is about, `host:port`. */
   readonly address?: string;
-  /** By way of which address, if it is about a way that is not straight. */
+  /** The address of the next hop, `host:port`, if the event is about a route over another server. */
   readonly over?: string;
-  /** The whole line, of a server that is a process of its own. */
+  /** The text of the log line, if the server runs in a process of its own. */
   readonly message?: string;
 }
 
-/** How a server is to be started. */
+/** How to start a server. */
 export interface ServerStart {
-  /** What it is. */
+  /** The system that the server runs. */
   readonly system: ClusterSystem;
-  /** The program to run as a process; that of the system when `undefined`. */
+  /** The program to run in a process: a path or URL. `undefined` for the program of the system. */
   readonly program: string | undefined;
-  /** Where it listens on 127.0.0.1. */
+  /** The port to listen on at 127.0.0.1. */
   readonly port: number;
-  /** What it tells others about where it is. */
+  /** The address to advertise to other servers, `host:port`. */
   readonly advertise: string;
-  /** Where it is to look for the others. */
+  /** The addresses of other servers, `host:port`. */
   readonly peers: readonly string[];
-  /** The folder in which it writes messages down; in memory alone when `undefined`. */
+  /** The folder in which to store messages. `undefined` to store them in memory. */
   readonly data: string | undefined;
-  /** Hears what it says that it did. */
+  /** Called with each event that the server logs. */
   readonly onEvent: (event: ServerEvent) => void;
 }
 
-/** A server that runs. */
+/** A running server. */
 export interface StartedServer {
-  /** The process that it is, if it is one of its own. */
+  /** The process id. `undefined` if the server has no process of its own. */
   readonly pid: number | undefined;
-  /** Resolves when it has ended, however it did. */
+  /** Resolves when the server has ended, for whatever reason. */
   readonly ended: Promise<void>;
-  /** Ends it: at once and without a word, or in good order. */
+  /** Ends the server: at once, or gracefully. */
   stop(how: "kill" | "terminate"): Promise<void>;
 }
 
-/** Starts a server in this process. There, nothing can end it as hard as a kill would. */
+/** Starts a server in this process. `stop` always closes it gracefully. */
 export async function startHere(start: ServerStart): Promise<StartedServer> {
   const take = (_message: string, properties: Record<string, unknown> = {}) => {
     if (typeof properties.event === "string") start.onEvent(properties as unknown as ServerEvent);
@@ -76,14 +76,14 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
   };
 }
 
-/** Starts a server as a process, with the permissions that it needs and no more. */
+/** Starts a server in a process of its own, with only the permissions that it needs. */
 export async function startProcess(start: ServerStart): Promise<StartedServer> {
   const { port, advertise, peers, data, onEvent } = start;
   const process = Process.start(
     start.program ?? programOf(start.system),
     [
       ...["--port", String(port), "--advertise", advertise, "--json"],
-      // A server with no peers of its own would look at the default ports.
+      // Without any peers, a server would look for others on the default ports.
       ...(peers.length > 0 ? peers : [advertise]).flatMap((peer) => ["--peer", peer]),
       ...data === undefined ? [] : ["--data", data],
     ],
@@ -118,7 +118,7 @@ export async function startProcess(start: ServerStart): Promise<StartedServer> {
   };
 }
 
-/** The server program of a system, beside this module or in the registry, where this one came from. */
+/** Returns the server program of a system: beside this module, or in the registry it was loaded from. */
 function programOf(system: ClusterSystem): string {
   return import.meta.url.startsWith("file:")
     ? new URL(`../../${system}/server.ts`, import.meta.url).href
@@ -130,6 +130,6 @@ function eventIn(line: string): ServerEvent | undefined {
     const record = JSON.parse(line);
     return typeof record.event === "string" ? record : undefined;
   } catch {
-    return undefined; // not a log line: something that Deno says
+    return undefined; // not a log line but a message of Deno
   }
 }

@@ -1,40 +1,45 @@
 /**
- * Generated latency traces: the troubles that a choice of servers meets, one kind each. Owns the numbers;
- * chance comes from a seed.
+ * Generates latency traces. Each kind contains one trouble that a client meets when it chooses a server.
  *
  * @module
  */
 import { FIRST_PROBES } from "@netlab/rtt";
-import { type Random, seeded } from "../random.ts";
+import { inRange, type Random, seeded } from "../random.ts";
 import type { Trace, TraceRound } from "./trace.ts";
 
-/** From one round to the next: milliseconds. */
+/** The time between two rounds: milliseconds. */
 const ROUND_MS = 10_000;
+/** The number of rounds in a minute, and in an hour. */
 const MINUTE = 60_000 / ROUND_MS;
 const HOUR = 60 * MINUTE;
 
-/** What messages take to the servers in a round, without noise: milliseconds, or away. */
-type Levels = (round: number) => readonly (number | null)[];
+/** Returns the latency of each server in a round, without noise: milliseconds, or `null` if it is down. */
+export type Levels = (round: number) => readonly (number | null)[];
 
-interface Kind {
-  /** What happens, for people. */
+/** A kind of generated traces. */
+export interface TraceKind {
+  /** A description for people. */
   readonly what: string;
-  /** How many rounds. */
+  /** The number of rounds. */
   readonly rounds: number;
-  /** The levels of one seed. */
+  /** Creates the latencies of one trace. */
   readonly levels: (random: Random) => Levels;
-  /** How far one measurement is from the level: milliseconds. The mean is 0. */
+  /** Returns how far one measurement is from the latency of the server: milliseconds, 0 on average. */
   readonly noise: (random: Random) => number;
 }
 
-/** Delay in a queue: mostly little, sometimes much; the mean is `ms`, and taken off. */
+/** Noise of a queue: usually short delays, and sometimes long ones. Its mean is subtracted. */
 const queue = (ms: number) => (random: Random) => -ms * Math.log(1 - random()) - ms;
+/** Noise that is spread evenly. */
 const even = (ms: number) => (random: Random) => ms * (2 * random() - 1);
 
-/** A number that grows the later a draw is, around `mean`: how long it is until the next of rare events. */
+/** Draws the number of rounds until the next of rare events, which are `mean` rounds apart on average. */
 const wait = (random: Random, mean: number) => 1 + Math.floor(-mean * Math.log(1 - random()));
 
-/** Marks rounds in which something is so, now and then: on average every `every` rounds. */
+/**
+ * Draws episodes that come every `every` rounds on average. Returns the height of the episode for each
+ * round, and 0 between episodes.
+ */
 function episodes(
   random: Random,
   rounds: number,
@@ -44,20 +49,17 @@ function episodes(
 ): Float64Array {
   const marks = new Float64Array(rounds);
   for (let at = wait(random, every); at < rounds; at += wait(random, every)) {
-    const end = at + Math.round(span(random, length));
-    marks.fill(span(random, height), at, end);
+    const end = at + Math.round(inRange(random, length));
+    marks.fill(inRange(random, height), at, end);
     at = end;
   }
   return marks;
 }
 
-const span = (random: Random, [from, to]: readonly [number, number]) =>
-  from + (to - from) * random();
-
-/** The kinds of traces. */
-export const KINDS: Readonly<Record<string, Kind>> = {
+/** The kinds of generated traces, by name. */
+export const KINDS: Readonly<Record<string, TraceKind>> = {
   day: {
-    what: "24 hours of all that follows, at four servers of 12 to 80 ms",
+    what: "24 hours with all the troubles below, at four servers of 12 to 80 ms",
     rounds: 24 * HOUR,
     levels(random) {
       const rounds = 24 * HOUR;
@@ -78,13 +80,13 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     noise: queue(3),
   },
   equals: {
-    what: "three servers of 20 ms, 8 ms of jitter",
+    what: "three servers of 20 ms with 8 ms of jitter",
     rounds: HOUR,
     levels: () => () => [20, 20, 20],
     noise: even(8),
   },
   change: {
-    what: "at 50 ms, one falls to 20 for good; later that one rises to 60",
+    what: "three servers of 50 ms; one falls to 20 ms, and later rises to 60 ms",
     rounds: 2 * HOUR,
     levels(random) {
       const falls = Math.floor((10 + 20 * random()) * MINUTE);
@@ -98,7 +100,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     noise: queue(3),
   },
   drift: {
-    what: "24 hours; each of three has its rush hour, between 25 and 85 ms",
+    what: "24 hours; three servers vary between 25 and 85 ms, at different times",
     rounds: 24 * HOUR,
     levels(random) {
       const start = random();
@@ -110,7 +112,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     noise: queue(3),
   },
   spikes: {
-    what: "20, 26 and 40 ms; each is 30 to 150 ms slower for 10 to 90 s now and then",
+    what: "20, 26 and 40 ms; now and then each is 30 to 150 ms slower for 10 to 90 s",
     rounds: 2 * HOUR,
     levels(random) {
       const spikes = [0, 1, 2].map(() => new Float64Array(2 * HOUR));
@@ -127,7 +129,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     noise: queue(3),
   },
   busy: {
-    what: "15, 35 and 80 ms; each is 40 to 200 ms slower for 3 to 20 minutes now and then",
+    what: "15, 35 and 80 ms; now and then each is 40 to 200 ms slower for 3 to 20 minutes",
     rounds: 4 * HOUR,
     levels(random) {
       const busy = [0, 1, 2].map(() =>
@@ -138,7 +140,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     noise: queue(3),
   },
   failure: {
-    what: "15, 35 and 80 ms; the first two go away for 2 to 5 minutes now and then",
+    what: "15, 35 and 80 ms; now and then the first two are down for 2 to 5 minutes",
     rounds: 2 * HOUR,
     levels(random) {
       const away = [0, 1].map(() => new Uint8Array(2 * HOUR));
@@ -155,10 +157,14 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** Nothing answers sooner: milliseconds. */
+/** The shortest time to answer: milliseconds. */
 const LEAST_MS = 0.1;
 
-/** A trace of a kind; the same for the same seed. */
+/**
+ * Generates a trace. The same kind and seed give the same trace.
+ *
+ * @param kind A name in {@linkcode KINDS}.
+ */
 export function makeTrace(kind: string, seed: number): Trace {
   const { rounds, levels, noise } = KINDS[kind]!;
   const at = levels(seeded(seed, 5));

@@ -1,27 +1,34 @@
 /**
- * A replay as a picture: what the servers took, and which one each policy used meanwhile; for the terminal,
- * and as SVG. Pure.
+ * Draws replays of a trace, for the terminal and as SVG: the latency of each server, and which server each
+ * policy used.
  *
  * @module
  */
 import { bold, cyan, dim, green, red, yellow } from "@netlab/terminal";
+import { percentile } from "../statistics.ts";
 import type { Replay } from "./replay.ts";
 import type { Trace } from "./trace.ts";
 
-/** What there is to show: one trace, through all policies. */
+/** What to draw. */
 export interface Picture {
   /** The trace. */
   readonly trace: Trace;
-  /** What each policy made of it. */
+  /** The replay of the trace for each policy. */
   readonly replays: readonly Replay[];
 }
 
 const BARS = "▁▂▃▄▅▆▇█";
 const INKS = [green, cyan, yellow, red];
-/** Lines are clipped above the time that so large a share stays below. */
+/** This share of all latencies fits into the picture. Higher ones are clipped. */
 const CLIP_SHARE = 0.98;
 
-/** The servers' times as bars, and the server that each policy used as a letter; lower case where it moved. */
+/**
+ * Draws one line of bars for each server, and one line for each policy with the letters of the servers that
+ * it used. A letter is in lower case where the policy moved.
+ *
+ * @param columns The width of the terminal, in columns.
+ * @returns The lines, with colors.
+ */
 export function drawTerminal({ trace, replays }: Picture, columns: number): string[] {
   const labels = ["", ...replays.map(({ policy }) => policy)].map(({ length }) => length);
   const width = Math.max(10, columns - Math.max(...labels) - 3);
@@ -92,7 +99,7 @@ const STYLE = `
 `;
 const COLORS = 6;
 
-/** The same as SVG, legible on light and on dark pages. */
+/** Draws an SVG document that is legible on light and dark pages. */
 export function drawSvg({ trace, replays }: Picture): string {
   const { rounds, servers } = trace;
   const slices = slicesOf(rounds.length, PLOT_WIDTH);
@@ -157,14 +164,14 @@ export function drawSvg({ trace, replays }: Picture): string {
   ].join("\n");
 }
 
-/** Rounds in as many slices as there is room for: from, and up to. */
+/** Divides rounds into at most `room` slices, each with its first round and the one after its last. */
 function slicesOf(rounds: number, room: number): [number, number][] {
   const count = Math.min(rounds, Math.floor(room));
   const at = (slice: number) => Math.round(slice * rounds / count);
   return Array.from({ length: count }, (_, slice) => [at(slice), at(slice + 1)]);
 }
 
-/** What a server took in some rounds, on average; `undefined` when it was away in all of them. */
+/** Returns the mean latency of a server in some rounds. `undefined` if it was down in all of them. */
 function mean(trace: Trace, server: number, from: number, to: number): number | undefined {
   const times = trace.rounds.slice(from, to).map(({ times, levels = times }) => levels[server]!)
     .filter((ms) => ms !== null);
@@ -173,11 +180,11 @@ function mean(trace: Trace, server: number, from: number, to: number): number | 
 
 function clipMs({ rounds }: Trace): number {
   const times = rounds.flatMap(({ times, levels = times }) => levels.filter((ms) => ms !== null));
-  times.sort((a, b) => a - b);
-  return Math.max(0.1, times[Math.floor(CLIP_SHARE * (times.length - 1))] ?? 0);
+  if (times.length === 0) return 0.1;
+  return Math.max(0.1, percentile(times.sort((a, b) => a - b), CLIP_SHARE));
 }
 
-/** The runs of values without gaps. */
+/** Splits values into runs without gaps. */
 function runs(values: readonly (number | undefined)[]): { start: number; values: number[] }[] {
   const found: { start: number; values: number[] }[] = [];
   values.forEach((value, at) => {
@@ -189,7 +196,7 @@ function runs(values: readonly (number | undefined)[]): { start: number; values:
   return found;
 }
 
-/** The stretches in which one server was used. */
+/** Joins successive rounds in which the same server was used. */
 function stretches(used: readonly number[], scale: number) {
   const found: { server: number; left: number; width: number }[] = [];
   used.forEach((server, round) => {

@@ -1,6 +1,5 @@
 /**
- * Replays a latency trace through a policy, with the code that clients choose by: how often it moves, and
- * what it loses against always having the best server. Pure.
+ * Replays a latency trace through a policy, with the code that clients use to choose a server.
  *
  * @module
  */
@@ -8,21 +7,25 @@ import { Chooser, createPolicy, type PolicyName } from "@netlab/rtt";
 import { seeded } from "../random.ts";
 import type { Trace } from "./trace.ts";
 
-/** What a policy made of a trace. */
+/** How a policy did on a trace. */
 export interface Replay {
-  /** The policy. */
+  /** The name of the policy. */
   readonly policy: PolicyName;
-  /** How often it moved, for whatever reason. */
+  /** How often the policy moved to another server, for any reason. */
   readonly moves: number;
-  /** How many milliseconds a message lost, on average, against always having the best server. */
+  /** How much longer a message took on average than with the best server of each round: milliseconds. */
   readonly regretMs: number;
-  /** The server in use in each round, by its number. */
+  /** The number of the server in use, for each round. -1 if there was none. */
   readonly used: readonly number[];
-  /** What it decided, each line with its round, without what it kept. */
+  /** The decisions that changed something, each with the number of its round and an explanation. */
   readonly decisions: readonly { readonly round: number; readonly line: string }[];
 }
 
-/** Replays it. What is decided in a round is paid for by the levels of the next one. */
+/**
+ * Replays a trace through a policy. A decision in one round takes effect on the latency of the next round.
+ *
+ * @param seed The seed of the random decisions of the policy.
+ */
 export function replay(trace: Trace, policy: PolicyName, seed: number): Replay {
   const { servers, rounds } = trace;
   const chooser = new Chooser(createPolicy(policy, {}, seeded(seed, 7)));
@@ -36,7 +39,7 @@ export function replay(trace: Trace, policy: PolicyName, seed: number): Replay {
     for (const { server } of [...chooser.begin(), ...chooser.learn(servers)]) {
       const index = servers.indexOf(server);
       const ms = times[index]!;
-      if (ms === null) chooser.failed(server, "it is away");
+      if (ms === null) chooser.failed(server, "it is down");
       else chooser.answered(server, [ms, ...more?.[index] ?? []]);
     }
     const before = at;
@@ -46,7 +49,7 @@ export function replay(trace: Trace, policy: PolicyName, seed: number): Replay {
     if (server !== undefined) chooser.use(server);
     at = server === undefined ? -1 : servers.indexOf(server);
     used.push(at);
-    // A server that goes away is left at once: from then on, the next one is paid for.
+    // A client leaves a server that fails at once, and has the latency of the next server from then on.
     const price = levels[before] ?? levels[at];
     if (round > 0 && price !== null && price !== undefined) {
       regret += price - Math.min(...levels.filter((ms) => ms !== null));

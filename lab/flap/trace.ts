@@ -1,46 +1,48 @@
 /**
- * A latency trace: what servers took to answer, round by round. Owns the form and the reading of
- * recorded ones; knows nothing of policies.
+ * Latency traces: how long servers took to answer, round by round. Reads recorded traces. Knows nothing of
+ * policies.
  *
  * @module
  */
 
-/** One round. */
+/** One round of a trace. The lists are in the order of {@linkcode Trace.servers}. */
 export interface TraceRound {
-  /** When it was: milliseconds, ascending. */
+  /** When the round began: milliseconds, higher in each round. */
   readonly at: number;
-  /** What each server took, in milliseconds, in the order of {@linkcode Trace.servers}; `null` when it was away. */
+  /** The time that each server took to answer, in milliseconds. `null` if it was down. */
   readonly times: readonly (number | null)[];
-  /** What the probes at the start took besides, by server; left out elsewhere. */
+  /** The times of the additional probes in the first round, for each server: milliseconds. */
   readonly more?: readonly (readonly number[])[];
   /**
-   * What messages take to each server until the next round, on average. A generator knows it; of a
-   * recorded trace nothing better is known than the times.
+   * The mean latency of messages to each server until the next round: milliseconds, or `null` if it is
+   * down. Generated traces have it. Without it, `times` stand in.
    */
   readonly levels?: readonly (number | null)[];
 }
 
-/** What servers took, for a while. */
+/** The latency of several servers over a period. */
 export interface Trace {
-  /** What it is called. */
+  /** The name of the trace, for people. */
   readonly name: string;
-  /** The servers. */
+  /** The names or addresses of the servers. */
   readonly servers: readonly string[];
-  /** The rounds; two at least. */
+  /** The rounds: at least two. */
   readonly rounds: readonly TraceRound[];
 }
 
-/** What a line of a recorded trace holds, besides other things. */
+/** The properties of a line of a recorded trace that are read. */
 interface Line {
   readonly time: string;
   readonly servers: readonly { readonly server: string; readonly nowMs?: number | null }[];
 }
 
 /**
- * Reads a recorded trace: the JSON lines that `rtt:client --json` prints. A server that was not asked in
- * a round has the time of the round before.
+ * Reads a recorded trace: the JSON lines that `rtt:client --json` prints. A server that was not probed in
+ * a round keeps its time of the round before.
  *
- * @throws {SyntaxError} When a line is none of them, or there are fewer than two.
+ * @param name The name of the trace, for error messages and pictures.
+ * @param text The lines.
+ * @throws {SyntaxError} When a line has another format, or there are fewer than two lines.
  */
 export function readTrace(name: string, text: string): Trace {
   const lines = text.split("\n").filter((line) => line.trim() !== "").map(readLine);
@@ -57,7 +59,7 @@ export function readTrace(name: string, text: string): Trace {
 
   function readLine(text: string, index: number): Line {
     const wrong = new SyntaxError(
-      `Cannot replay ${name}: line ${index + 1} is not one that rtt:client --json prints`,
+      `Cannot replay ${name}: line ${index + 1} is not a line that rtt:client --json prints`,
     );
     let line: Line;
     try {

@@ -1,7 +1,7 @@
 /**
- * A TCP proxy that makes a link worse: slower, cut into pieces, held up, broken. Owns the listener and
- * the connections; what happens to bytes is in `pipe.ts`, what can go wrong in `faults.ts`. Knows
- * nothing of what is spoken.
+ * A TCP proxy that makes connections worse: it delays, slices, holds or loses bytes, and resets
+ * connections. This file owns the listener and the connections; `pipe.ts` carries the bytes, and
+ * `faults.ts` defines the faults. Knows nothing of the protocol.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { checkFaults, Decisions, type Faults } from "./faults.ts";
 import { Pipe } from "./pipe.ts";
 import { randomSeed, seeded } from "../random.ts";
 
-/** One direction through a proxy, or both: `toTarget` is what those who connect say. */
+/** A direction through a proxy: from clients to the target, from the target to clients, or both. */
 export type Direction = "toTarget" | "toClient" | "both";
 
-/** Where a {@linkcode FaultProxy} listens, and what it stands in front of. */
+/** How to start a {@linkcode FaultProxy}. */
 export interface FaultProxyOptions {
-  /** The address that connections are passed on to, `host:port`. */
+  /** The address to forward connections to, `host:port`. */
   target: string;
   /**
    * The host name or IP address to listen on.
@@ -25,30 +25,30 @@ export interface FaultProxyOptions {
    */
   hostname?: string;
   /**
-   * The TCP port to listen on; 0 takes a free one.
+   * The TCP port to listen on. 0 takes a free one.
    *
    * @default {0}
    */
   port?: number;
   /**
-   * What chance starts from: the same seed gives the same decisions.
+   * The seed of all random decisions. The same seed gives the same decisions.
    *
-   * @default {a random one}
+   * @default {a random seed}
    */
   seed?: number;
 }
 
 /** The faults of a proxy, by direction. */
 export interface DirectedFaults {
-  /** What those who connect say to the target. */
+  /** The faults of bytes from clients to the target. */
   readonly toTarget?: Faults;
-  /** What the target says to those who connect. */
+  /** The faults of bytes from the target to clients. */
   readonly toClient?: Faults;
 }
 
 /**
- * A proxy between two parties, with faults that are set and taken away while it runs. Without any, it
- * passes on what comes, the ends of connections included.
+ * A TCP proxy with faults that can be set and removed while it runs. Without faults, it forwards
+ * everything, including the ends of connections.
  *
  * @example
  * ```ts
@@ -64,9 +64,9 @@ export interface DirectedFaults {
  * ```
  */
 export class FaultProxy implements AsyncDisposable {
-  /** Where the proxy is reached, `host:port`. */
+  /** The address of the proxy, `host:port`. */
   readonly address: string;
-  /** What chance started from. */
+  /** The seed of all random decisions. */
   readonly seed: number;
   readonly #target: { hostname: string; port: number };
   readonly #listener: Server;
@@ -86,10 +86,10 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /**
-   * Starts a proxy. Its target need not be there yet: who connects is reset as long as it is not.
+   * Starts a proxy. The target need not run yet. While it does not, new connections are reset.
    *
    * @throws {TypeError} When the target is not `host:port`.
-   * @throws {Error} What the system says when it cannot listen, such as that the port is in use.
+   * @throws {Error} When the proxy cannot listen, for example because the port is in use.
    */
   static async start(options: FaultProxyOptions): Promise<FaultProxy> {
     parseAddress(options.target);
@@ -103,16 +103,16 @@ export class FaultProxy implements AsyncDisposable {
     return new FaultProxy(listener, formatAddress({ hostname, port }), options);
   }
 
-  /** How many connections there are. */
+  /** The number of open connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
   /**
-   * Gives directions other faults than they had, for connections that are open and those to come. A
-   * direction that is left out keeps its own; `{}` takes them away.
+   * Replaces the faults of one direction or both, for open connections and new ones. `{}` removes all
+   * faults. A direction that is left out keeps its faults.
    *
-   * @throws {RangeError} When a number is out of its range.
+   * @throws {RangeError} When a number is out of range.
    */
   set({ toTarget, toClient }: DirectedFaults): void {
     if (toTarget) this.#faults.toTarget = checkFaults(toTarget);
@@ -120,16 +120,16 @@ export class FaultProxy implements AsyncDisposable {
     this.#apply();
   }
 
-  /** Resets all connections, as a router that restarts would. New ones get through. */
+  /** Resets all connections, as a restarting router would. New connections are accepted. */
   cut(): void {
     for (const connection of [...this.#connections]) connection.reset();
   }
 
   /**
-   * Lets nothing through in one direction or both, and tells nobody: bytes are held, and so is the news
-   * that a connection has ended. It lasts until {@linkcode FaultProxy.heal}; other faults stay.
+   * Silently holds all bytes, and the ends of connections, in one direction or both. Lasts until
+   * {@linkcode FaultProxy.heal}. Other faults stay.
    *
-   * @param newcomers What becomes of new connections: they hang until the heal, or are reset at once.
+   * @param newcomers Whether new connections wait for the heal, or are reset at once.
    */
   partition(direction: Direction = "both", newcomers: "hang" | "refuse" = "hang"): void {
     this.#parted.toTarget ||= direction !== "toClient";
@@ -138,20 +138,20 @@ export class FaultProxy implements AsyncDisposable {
     this.#apply();
   }
 
-  /** Ends a partition: what was held arrives, who hung gets through. */
+  /** Ends a partition. Held bytes arrive, and waiting connections get through. */
   heal(): void {
     this.#parted.toTarget = this.#parted.toClient = false;
     this.#apply();
     for (const connection of [...this.#connections]) this.#connect(connection);
   }
 
-  /** Resets all connections, and listens no more. Closing twice does nothing. */
+  /** Resets all connections, and stops listening. Closing twice does nothing. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
-  /** The same as {@linkcode FaultProxy.close}. */
+  /** Calls {@linkcode FaultProxy.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -193,7 +193,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 }
 
-/** A connection through the proxy: two sockets, and a pipe each way. */
+/** A connection through the proxy: two sockets, and a pipe in each direction. */
 class Connection {
   /** Resolves when both sockets are closed. */
   readonly gone: Promise<void>;
@@ -214,7 +214,7 @@ class Connection {
     this.#watch(client);
   }
 
-  /** Opens the way to the target, if it was not yet. */
+  /** Connects to the target, unless that has happened already. */
   connect(
     target: { hostname: string; port: number },
     faults: () => Required<DirectedFaults>,
@@ -251,7 +251,7 @@ class Connection {
     this.#pipes?.toClient.set(toClient);
   }
 
-  /** Breaks both sides at once, with an RST. */
+  /** Resets both sides at once. */
   reset(): void {
     if (this.#broken) return;
     this.#broken = true;
@@ -262,7 +262,7 @@ class Connection {
   }
 
   #watch(socket: Socket): void {
-    // What went wrong is for the parties: each hears of the end through its own socket.
+    // The errors do not matter here: both sides learn of the end through their own sockets.
     socket.on("error", () => {});
     socket.on("close", () => {
       if (!this.#pipes) this.reset();

@@ -1,12 +1,12 @@
 /**
- * What can be wrong with one direction of a connection, and the decisions that chance takes in it.
- * Pure: knows no socket, no timer and no clock.
+ * The faults that one direction of a connection can have, and the random decisions for it. Uses no socket,
+ * timer or clock.
  *
  * @module
  */
 import type { Random } from "../random.ts";
 
-/** What is wrong with one direction. What is left out is not wrong. */
+/** The faults of one direction. Those that are left out do not apply. */
 export interface Faults {
   /**
    * How long bytes take: milliseconds, 0 or more.
@@ -15,40 +15,40 @@ export interface Faults {
    */
   readonly latencyMs?: number;
   /**
-   * By how much the latency differs at most, to either side: milliseconds. Bytes keep their order
-   * all the same, as TCP has it.
+   * By how much the latency may be higher or lower: milliseconds, 0 or more. Bytes stay in order, as with
+   * TCP.
    *
    * @default {0}
    */
   readonly jitterMs?: number;
   /**
-   * How many bytes get through in a second, 1 or more, for each connection.
+   * How many bytes per second each connection carries: 1 or more.
    *
-   * @default {as many as come}
+   * @default {no limit}
    */
   readonly bytesPerSecond?: number;
   /**
-   * Bytes leave in pieces of 1 to this many, one a millisecond at most: 1 or more.
+   * The largest piece in which bytes leave: 1 byte or more. At most one piece leaves per millisecond.
    *
-   * @default {as they came}
+   * @default {bytes leave as they came}
    */
   readonly sliceBytes?: number;
   /**
-   * Nothing gets through, and nothing is lost: bytes are held, and so is the news that a connection
-   * has ended, until this is over. When 1 MiB is held, no more is read.
+   * Whether bytes and the ends of connections are held until this fault is removed. Nothing is lost. While
+   * 1 MiB is held, no more is read.
    *
    * @default {false}
    */
   readonly stall?: boolean;
   /**
-   * Bytes vanish. TCP never gives a stream with a hole, so a connection that lost some is reset as
-   * soon as this is over.
+   * Whether bytes are lost. TCP never delivers a stream with a hole, so a connection that lost bytes is
+   * reset when this fault is removed.
    *
    * @default {false}
    */
   readonly swallow?: boolean;
   /**
-   * A connection is reset when this many bytes went through it since the fault was set: 0 or more.
+   * After how many bytes a connection is reset, from the moment that this fault is set: 0 or more.
    *
    * @default {never}
    */
@@ -56,9 +56,9 @@ export interface Faults {
 }
 
 /**
- * Checks faults.
+ * Checks the numbers of faults, and returns the faults.
  *
- * @throws {RangeError} When a number is out of its range.
+ * @throws {RangeError} When a number is out of range.
  */
 export function checkFaults(faults: Faults): Faults {
   const check = (name: keyof Faults, min: number) => {
@@ -76,27 +76,27 @@ export function checkFaults(faults: Faults): Faults {
 }
 
 /**
- * What chance decides for one direction of one connection. Where pieces end is drawn along the stream,
- * whatever the reads bring, so the same seed cuts the same stream at the same places.
+ * The random decisions for one direction of one connection. The ends of pieces depend on the position in
+ * the stream only, not on how it is read. The same seed therefore cuts the same stream at the same bytes.
  */
 export class Decisions {
   readonly #latency: Random;
   readonly #slices: Random;
   #sliceLeft = 0;
 
-  /** Delays and pieces have a generator each, so that neither depends on how many of the other there were. */
+  /** Takes one generator for delays and one for pieces, so that neither affects the other. */
   constructor(latency: Random, slices: Random) {
     this.#latency = latency;
     this.#slices = slices;
   }
 
-  /** How long what was just read takes: milliseconds. */
+  /** Decides how long the bytes that were just read take: milliseconds. */
   delayMs({ latencyMs = 0, jitterMs = 0 }: Faults): number {
     if (jitterMs === 0) return latencyMs;
     return Math.max(0, latencyMs + jitterMs * (2 * this.#latency() - 1));
   }
 
-  /** How many of `most` bytes leave together. */
+  /** Decides how many of `most` bytes leave together. */
   pieceBytes({ sliceBytes }: Faults, most: number): number {
     if (sliceBytes === undefined) return most;
     if (this.#sliceLeft === 0) this.#sliceLeft = 1 + Math.floor(this.#slices() * sliceBytes);

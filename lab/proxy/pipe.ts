@@ -1,6 +1,6 @@
 /**
- * One direction of one connection through a proxy: what is read, when it leaves and how it ends. Owns
- * the buffer and the timer of that direction; knows nothing of listening or of other connections.
+ * Carries the bytes of one direction of one connection through a proxy. Owns the buffer and the timer of
+ * that direction. Knows nothing of the listener and of other connections.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import type { Socket } from "node:net";
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Decisions, Faults } from "./faults.ts";
 
-/** No more is read while so many bytes wait. */
+/** While this many bytes are held, no more are read. */
 const MAX_HELD_BYTES = 1024 * 1024;
-/** A limited direction lets its bytes through in pieces of so much time: milliseconds. */
+/** With limited bandwidth, bytes leave in pieces that take this long: milliseconds. */
 const PIECE_MS = 10;
 /**
- * Timers fire that much too late, more or less: they are set for so much earlier, and what is left is
- * waited for turn by turn. Milliseconds.
+ * How late timers usually fire: milliseconds. Timers are therefore set this much too early, and the rest
+ * of the time passes in turns of the event loop.
  */
 const TIMER_LATE_MS = 1;
 /** The time between two slices: milliseconds. */
 const SLICE_MS = 1;
-/** How much time lost to late timers is made up for, while bytes wait: milliseconds. */
+/** How much time that was lost to late timers is made up for: milliseconds. */
 const CATCH_UP_MS = 200;
 
-/** Bytes that came in, or the end of them. */
+/** Bytes that were read, or the end of the stream. */
 interface Held {
   readonly bytes: Uint8Array | "end" | "reset";
   readonly dueAt: number;
 }
 
-/** Carries bytes from one socket to another, with faults that may change while it does. */
+/** Carries bytes from one socket to another. The faults may change at any time. */
 export class Pipe {
   readonly #from: Socket;
   readonly #to: Socket;
@@ -45,7 +45,7 @@ export class Pipe {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #immediate: ReturnType<typeof setImmediate> | undefined;
 
-  /** Starts reading; `reset` is to break the whole connection. */
+  /** Starts reading. `reset` must reset the whole connection. */
   constructor(from: Socket, to: Socket, faults: Faults, decisions: Decisions, reset: () => void) {
     this.#from = from;
     this.#to = to;
@@ -57,14 +57,14 @@ export class Pipe {
     from.on("close", (failed: boolean) => failed && this.#hold("reset"));
   }
 
-  /** Other faults from now on. Bytes that are under way keep the delay that they were given. */
+  /** Replaces the faults. Bytes that are already held keep their delay. */
   set(faults: Faults): void {
     if (faults.limitBytes !== this.#faults.limitBytes) this.#passed = 0;
     this.#faults = faults;
     this.#pump();
   }
 
-  /** Forgets what is held, and lets nothing through any more. */
+  /** Drops the held bytes, and stops carrying. */
   close(): void {
     this.#over = true;
     this.#held = [];
@@ -84,7 +84,7 @@ export class Pipe {
     this.#pump();
   }
 
-  /** Does all that can be done now, and sees to it that this is called when more can be. */
+  /** Sends all bytes that are due, and schedules the next call. */
   #pump(): void {
     this.#stopWaiting();
     const { stall, swallow } = this.#faults;
@@ -137,7 +137,7 @@ export class Pipe {
       const from = Math.max(this.#freeAt, performance.now() - CATCH_UP_MS);
       this.#freeAt = from + count / bytesPerSecond * 1000;
     } else if (sliceBytes !== undefined) {
-      // Or the system would put the pieces together again.
+      // Without a pause, the operating system would join the pieces again.
       this.#freeAt = performance.now() + SLICE_MS;
     }
     this.#passed += count;

@@ -1,24 +1,24 @@
 /**
- * A number of everything that happened in a run, so that two runs can be told apart or found the same.
- * FNV-1a, 32 bits, over words of four bytes where there are so many: every frame of a run goes in.
+ * A hash of everything that happened in a run, to compare two runs. It is a 32-bit FNV-1a hash that takes
+ * four bytes at a time where it can, because every frame of a run goes in.
  *
  * @module
  */
 import { type Frame, HEADER_BYTES } from "@netlab/protocol";
 
-/** Grows with everything that happens. */
+/** A hash of events and frames, in the order in which they are added. */
 export class Digest {
   readonly #time = new DataView(new ArrayBuffer(8));
   #hash = 0x811c9dc5;
 
-  /** Something happened, as a line for people says it. */
+  /** Adds an event, described by a line of text. */
   add(line: string): void {
     let hash = this.#hash;
     for (let i = 0; i < line.length; i++) hash = Math.imul(hash ^ line.charCodeAt(i), 0x01000193);
     this.#hash = hash;
   }
 
-  /** A frame arrived at `at` milliseconds; header and payload count. */
+  /** Adds a frame, header included, that arrived `at` milliseconds. `from` and `to` are addresses. */
   addFrame(at: number, from: string, to: string, { bytes, start, end }: Frame): void {
     this.#time.setFloat64(0, at);
     this.#addBytes(this.#time, 0, 8);
@@ -28,7 +28,7 @@ export class Digest {
     this.#addBytes(view, start - HEADER_BYTES, end);
   }
 
-  /** Eight digits. */
+  /** Returns the hash as eight hexadecimal digits. */
   toString(): string {
     return (this.#hash >>> 0).toString(16).padStart(8, "0");
   }

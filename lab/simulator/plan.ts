@@ -1,57 +1,63 @@
 /**
- * What is going to happen in a simulated run, drawn from one number: servers and which of them can
- * link, users, messages, moves, and everything that goes wrong. Pure; knows nothing of how it is run.
+ * The plan of a simulated run, drawn from one seed: servers and the links that they can have, users,
+ * messages, moves and faults. Knows nothing of how a plan is run.
  *
  * @module
  */
 import { between, pick, type Random, seeded } from "../random.ts";
 
-/** Something that happens in a run. Servers and users are told by their numbers. */
+/**
+ * Something that happens in a run. `at` is when, in milliseconds after the start of the actions. `forMs` is
+ * how long it lasts, in milliseconds. Servers and users are given by number, from 0.
+ */
 export type Action =
-  /** A user writes to a user. */
+  /** A user sends a durable message to a user. */
   | { at: number; kind: "send"; from: number; to: number }
-  /** A user posts some messages in a row to a user: nobody keeps those. */
+  /** A user posts several ephemeral messages in a row to a user. */
   | { at: number; kind: "post"; from: number; to: number; count: number }
   /** A user moves to a server. */
   | { at: number; kind: "move"; user: number; server: number }
-  /** A user's machine is off the network for a while. */
+  /** A user loses the network for a while. */
   | { at: number; kind: "leave"; user: number; forMs: number }
-  /** The connections between two servers break; they may link again at once. */
+  /** The connections between two servers are reset. They may link again at once. */
   | { at: number; kind: "cut"; a: number; b: number }
-  /** Two servers cannot connect for a while, and are told so. */
+  /** The connections between two servers are reset, and new ones refused for a while. */
   | { at: number; kind: "refuse"; a: number; b: number; forMs: number }
-  /** Nothing gets through between two groups of servers for a while, and nobody is told. */
+  /** All bytes between two groups of servers are silently held for a while. */
   | { at: number; kind: "partition"; side: readonly number[]; forMs: number }
-  /** A server is gone from one moment to the next, and comes back with what its disk has. */
+  /** A server crashes, and starts again later with what is on its disk. */
   | { at: number; kind: "crash"; server: number; forMs: number };
 
-/** A run. */
+/** The plan of a run. */
 export interface Plan {
-  /** What it was drawn from; the small chances within the run are drawn from it too. */
+  /** The seed of the plan, and of all random decisions within the run. */
   readonly seed: number;
-  /** How many servers there are: 3 to 25. */
+  /** The number of servers: 3 to 25. */
   readonly servers: number;
-  /** The pairs of servers that can link: a connected graph. */
+  /** The pairs of servers that can link, by number. They connect all servers. */
   readonly links: readonly (readonly [number, number])[];
-  /** How many users there are. */
+  /** The number of users. */
   readonly users: number;
-  /** The time that half of the links take at most, one way: milliseconds. */
+  /** The mean latency of connections, one way: milliseconds. */
   readonly latencyMs: number;
-  /** The share of parcels that have to be sent again before they arrive. */
+  /** The share of packets that are lost and sent again: 0 to 1. */
   readonly loss: number;
-  /** How long users write; things go wrong after {@linkcode PEACE_MS}: milliseconds. */
+  /** How long actions happen: milliseconds. Faults start after {@linkcode PEACE_MS}. */
   readonly stormMs: number;
-  /** What happens, in order of time: milliseconds from the start of the storm. */
+  /** The actions, in order of time. */
   readonly actions: readonly Action[];
 }
 
-/** A share of all parcels is lost on the way, and sent again. */
+/** The share of packets that are lost and sent again. */
 const LOSS = 0.2;
 
-/** So long nothing goes wrong yet, and nobody moves: what is posted has to arrive then. Milliseconds. */
+/**
+ * How long nothing fails and nobody moves, from the start of the actions: milliseconds. Ephemeral messages
+ * must arrive during this time.
+ */
 export const PEACE_MS = 8_000;
 
-/** The run that belongs to a seed. */
+/** Draws the plan of a run. The same seed gives the same plan. */
 export function makePlan(seed: number): Plan {
   const random = seeded(seed);
   const servers = between(random, 3, 25);
@@ -76,7 +82,7 @@ export function makePlan(seed: number): Plan {
   };
 }
 
-/** What an action is, for people. */
+/** Describes an action in one line: its time in seconds, its kind and its properties. */
 export function describeAction(action: Action): string {
   const { at, kind, ...rest } = action;
   const what = Object.entries(rest).map(([name, value]) =>
@@ -121,7 +127,7 @@ function fault(random: Random, stormMs: number, servers: number): Action {
   }
 }
 
-/** A random tree, and a share of all other pairs. */
+/** Draws a random tree, and adds a share of all other pairs. */
 function connected(random: Random, count: number, share: number): [number, number][] {
   const links: [number, number][] = [];
   for (let b = 1; b < count; b++) {

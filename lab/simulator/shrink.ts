@@ -1,42 +1,41 @@
 /**
- * Makes a failing run smaller: the fewest actions of a plan that still break the same promise. Pure
- * but for running the plan.
+ * Makes a failing run smaller: finds few actions of a plan that still break a guarantee.
  *
  * @module
  */
 import type { Plan } from "./plan.ts";
 import { simulate, type SimulateOptions } from "./simulate.ts";
 
-/** How a run is made smaller. */
+/** How to make a run smaller. */
 export interface ShrinkOptions extends Omit<SimulateOptions, "only" | "trace"> {
   /**
-   * How many runs it may take at most.
+   * The highest number of runs.
    *
    * @default {200}
    */
   tries?: number;
-  /** Ends it when it aborts, with what is known to be needed until then. */
+  /** Ends the search early, with the best result so far. */
   stop?: AbortSignal;
 }
 
 /**
- * Leaves out actions, first many at a time and then one by one, as long as the run still fails.
+ * Leaves out actions of a plan while its run still fails: first many at a time, then one by one.
  *
- * @returns The places in the plan of the actions that are needed.
+ * @returns The indexes of the actions that are needed, in ascending order.
  */
 export async function shrink(
   plan: Plan,
   { tries = 200, stop, ...options }: ShrinkOptions = {},
 ): Promise<number[]> {
-  let needed = plan.actions.map((_, place) => place);
+  let needed = plan.actions.map((_, index) => index);
   let left = tries;
-  const fails = async (places: readonly number[]) => {
-    // A run takes no pause, and signals are heard in pauses alone.
+  const fails = async (indexes: readonly number[]) => {
+    // A run is synchronous. Signals arrive only between runs.
     await new Promise<void>((resolve) => void setTimeout(resolve, 0));
     if (stop?.aborted) left = 0;
     if (left === 0) return false;
     left--;
-    return simulate(plan, { ...options, only: new Set(places) }).exitCode === 1;
+    return simulate(plan, { ...options, only: new Set(indexes) }).exitCode === 1;
   };
   for (let size = Math.ceil(needed.length / 2); size >= 1 && left > 0;) {
     let smaller = false;

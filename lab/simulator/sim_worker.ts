@@ -1,5 +1,5 @@
 /**
- * A worker that simulates the seeds it is sent, one after the other. Owns nothing but that.
+ * A worker that simulates each seed that it receives.
  *
  * @module
  */
@@ -7,17 +7,17 @@
 import { makePlan } from "./plan.ts";
 import { simulate } from "./simulate.ts";
 
-/** What a worker says of a seed. */
+/** The result of one seed. */
 export interface SeedResult {
   /** The seed. */
   readonly seed: number;
-  /** How many servers the run had. */
+  /** The number of servers. */
   readonly servers: number;
-  /** How many messages were sent in it. */
+  /** The number of durable messages that were sent. */
   readonly sent: number;
-  /** How many times a server crashed in it. */
+  /** How often a server crashed. */
   readonly crashes: number;
-  /** 0 when all promises were kept, 1 when one was broken, 2 when that cannot be told. */
+  /** 0 if all guarantees were kept, 1 if one was broken, 2 if the run cannot tell. */
   readonly exitCode: 0 | 1 | 2;
 }
 

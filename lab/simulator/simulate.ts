@@ -1,6 +1,6 @@
 /**
- * Runs a plan: the shipped routing core, mailbox and client logic under a virtual clock. Owns the run
- * and what is recorded of it; what was right or wrong in it is the checker's to say.
+ * Runs a plan with the shipped code of servers and client sessions under a virtual clock, records the
+ * history, and lets the checker judge it.
  *
  * @module
  */
@@ -15,52 +15,52 @@ import { LATE_SYNC_MS, VirtualDisk } from "./world/virtual_disk.ts";
 import { VirtualNetwork } from "./world/virtual_network.ts";
 import type { VirtualNode } from "./world/virtual_node.ts";
 
-/** How a plan is run. */
+/** How to run a plan. */
 export interface SimulateOptions {
   /**
-   * Only these actions of the plan happen, by their place in it.
+   * The indexes of the actions that happen. The others do not.
    *
    * @default {all}
    */
   only?: ReadonlySet<number>;
   /**
-   * Disks say that messages are safe a little before they are: accepted messages can be lost then. To see
-   * that this is found out.
+   * Whether disks report messages as stored before they are. Accepted messages can then be lost, which
+   * tests that the checker notices.
    *
    * @default {false}
    */
   brokenDisks?: boolean;
-  /** Hears of everything that happens, a line each. */
+  /** Called with a line for each frame that arrives and each event of the run. */
   trace?: (line: string) => void;
 }
 
-/** What came of a run. */
-export interface Outcome {
+/** The result of a run. */
+export interface SimulationResult {
   /** What the checker found. */
   readonly findings: Findings;
-  /** What servers did not agree on in the end, and users did not hear; nothing, if all is well. */
+  /** On what servers disagree at the end, and which outcomes users did not learn. Empty if all is well. */
   readonly disagreements: readonly string[];
-  /** A number of everything that happened: the same plan gives the same. */
+  /** A hash of all frames and events of the run. The same plan gives the same hash. */
   readonly digest: string;
   /** How long the run was: milliseconds of virtual time. */
   readonly ms: number;
-  /** 0 when all promises were kept, 1 when one was broken, 2 when that cannot be told. */
+  /** 0 if all guarantees were kept, 1 if one was broken, 2 if the run cannot tell. */
   readonly exitCode: 0 | 1 | 2;
 }
 
-/** Time for servers to link and users to register before anything happens: milliseconds. */
+/** How long servers have to link, and users to register, before the actions start: milliseconds. */
 const START_MS = 8_000;
-/** By then servers have found their first ways: milliseconds. */
+/** When servers have found their first routes: milliseconds. */
 const LINKED_MS = 3_000;
-/** Time after the storm in which everything must have come to its end: milliseconds. */
+/** How long servers may take to agree after the actions: milliseconds. */
 const SETTLE_MS = 120_000;
-/** How long it is waited for what must not come any more: longer than what is sent again takes. */
+/** How long to watch for duplicates at the end: milliseconds. Longer than retransmissions take. */
 const AFTERMATH_MS = 12_000;
-/** A parcel that was lost is sent again after this long: milliseconds. */
+/** When a lost packet is sent again: milliseconds. */
 const RETRANSMIT_MS = 200;
 
-/** Runs a plan to its end. */
-export function simulate(plan: Plan, options: SimulateOptions = {}): Outcome {
+/** Runs a plan to its end. The same plan and options give the same run, byte for byte. */
+export function simulate(plan: Plan, options: SimulateOptions = {}): SimulationResult {
   return new Run(plan, options).toEnd();
 }
 
@@ -91,14 +91,14 @@ class Run {
     this.#nodes = servers(this.#network, plan.servers, plan.links, () => ({
       rules: disconnectRules,
       store: this.#disk(),
-      // Where much is lost on the way, a link may fall silent by itself.
+      // With many losses, a link may appear silent although no action concerns it.
       onEvent: (event) => {
-        if (event === "way.changed" && this.#network.now > linkedAt) this.#changed();
+        if (event === "route.changed" && this.#network.now > linkedAt) this.#changed();
       },
     }));
   }
 
-  toEnd(): Outcome {
+  toEnd(): SimulationResult {
     const { plan, network } = { plan: this.#plan, network: this.#network };
     const start = network.now;
     const random = seeded(plan.seed, 1);
@@ -113,8 +113,8 @@ class Run {
     }
     network.run(START_MS);
     const storm = network.now;
-    for (const [place, action] of plan.actions.entries()) {
-      if (this.#options.only && !this.#options.only.has(place)) continue;
+    for (const [index, action] of plan.actions.entries()) {
+      if (this.#options.only && !this.#options.only.has(index)) continue;
       network.after(storm + action.at - network.now, () => this.#act(action));
     }
     network.run(plan.stormMs + 10_000);
@@ -189,21 +189,21 @@ class Run {
     }
   }
 
-  /** The next number for a pair of users. */
+  /** Returns the next sequence number for a pair of users. */
   #number(pair: string): number {
     const sequence = (this.#sequences.get(pair) ?? 0) + 1;
     this.#sequences.set(pair, sequence);
     return sequence;
   }
 
-  /** Something about servers, links or ways has changed. */
+  /** Records that a server, link or route changed. */
   #changed(): void {
     const event = { kind: "changed", at: this.#network.now } as const;
     this.#history.push(event);
     this.#record(JSON.stringify(event));
   }
 
-  /** Parts pairs of servers that can link for a while. */
+  /** Separates or silences two groups of servers for a while. */
   #between(
     some: readonly number[],
     others: readonly number[],
@@ -239,15 +239,15 @@ class Run {
       const missing = expected.filter((name) => !users.includes(name));
       const extra = users.filter((name) => !expected.includes(name));
       if (missing.length > 0) found.push(`${node.address} does not know ${missing.join(", ")}`);
-      if (extra.length > 0) found.push(`${node.address} believes in ${extra.join(", ")}`);
+      if (extra.length > 0) found.push(`${node.address} still lists ${extra.join(", ")}`);
     }
     for (const { name, pending } of this.#users) {
-      if (pending > 0) found.push(`${name} did not hear how ${pending} messages ended`);
+      if (pending > 0) found.push(`${name} did not learn the outcome of ${pending} messages`);
     }
     return found;
   }
 
-  /** Each pair of parties has its own latency; a lost parcel comes a retransmission later: none in peace. */
+  /** Gives each pair of parties its own latency. Lost packets are late. In peace, none is lost. */
   #latencies(): (from: string, to: string) => number {
     const random = seeded(this.#plan.seed, 2);
     const base = new Map<string, number>();

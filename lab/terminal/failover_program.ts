@@ -1,6 +1,5 @@
 /**
- * `lab failover`: how long the users of a server that goes away are without one, and how they spread
- * over the others. Owns the options and the words; the measuring is in `failover.ts`.
+ * `lab failover`: options and output. `scenarios/failover.ts` does the work.
  *
  * @module
  */
@@ -15,44 +14,55 @@ import {
 } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
 import { Cluster } from "../cluster/cluster.ts";
-import { measureFailover } from "../cluster/failover.ts";
-import { count, formatMs } from "../checker/report.ts";
+import { measureFailover } from "../scenarios/failover.ts";
+import { count, formatLatency } from "../checker/report.ts";
 import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 
-/** How long users are waited for: milliseconds. */
+/** How long to wait for the users: milliseconds. */
 const DEADLINE_MS = 20_000;
-/** With fewer users for each server, chance alone may give one of them twice as many. */
+/** With fewer users per server, a server may get twice its share by chance. */
 const MIN_SHARE = 20;
 
-/** What `lab failover` is. */
+/** The name, options and help of `lab failover`. */
 export const labFailoverProgram = {
   name: "netlab lab failover",
   summary:
-    "Puts users on one of several servers, crashes that one (kill -9) or lets it leave in good " +
-    "order, and says how soon they are on another and how they spread. Exit code 0: all are, and no " +
-    "server has got more than twice its share; 1: not so.",
+    "Connects users to one of several servers, kills that server (kill -9) or shuts it down gracefully, " +
+    "and shows how soon the users are on other servers and how they spread. Exit code 0: all users have a " +
+    "server, and no server has more than twice its share; 1: otherwise.",
   version: config.version,
   usage: "deno task lab failover [options]",
   options: {
-    servers: { kind: "integer", default: 5, min: 2, max: 25, help: "How many servers." },
-    clients: { kind: "integer", default: 1_000, min: 1, help: "How many users." },
+    servers: { kind: "integer", default: 5, min: 2, max: 25, help: "The number of servers." },
+    clients: { kind: "integer", default: 1_000, min: 1, help: "The number of users." },
     system: SYSTEM_OPTION,
-    drain: { kind: "flag", help: "The server leaves in good order (SIGTERM)." },
-    json: { kind: "flag", help: "Print the figures as a JSON object, and nothing else." },
+    drain: {
+      kind: "flag",
+      help: "Shut the server down gracefully (SIGTERM) instead of killing it.",
+    },
+    json: { kind: "flag", help: "Print only the figures, as a JSON object." },
   },
   examples: [
     { command: "deno task lab failover", what: "A thousand users lose their server at once" },
-    { command: "deno task lab failover --clients 30 --drain", what: "Thirty are asked to move" },
+    {
+      command: "deno task lab failover --clients 30 --drain",
+      what: "A server asks thirty users to move",
+    },
   ],
 } as const satisfies Program;
 
-/** Runs it, unless `stop` aborts. */
+/**
+ * Runs `lab failover`.
+ *
+ * @returns The exit code.
+ * @throws {unknown} The reason of `stop` when it aborts.
+ */
 export async function runLabFailover(
   { servers, clients, system: named, drain, json }: OptionValues<typeof labFailoverProgram.options>,
   stop: AbortSignal,
 ): Promise<number> {
   const system = systemOf(named);
-  // Servers that are being started end with this process.
+  // If this is interrupted, servers that are being started end with this process.
   const starting = Cluster.start({ servers, system, processes: true });
   await using cluster = await unlessAborted(starting, stop);
   await unlessAborted(cluster.linked(), stop);
@@ -65,14 +75,14 @@ export async function runLabFailover(
   const kept = lost === 0 && fair;
   if (json) print(JSON.stringify({ ...found, clients, system, drain }));
   else {
-    const verdict = kept ? "All are on another server" : `${count(lost)} users have no server`;
-    print(bold((kept ? green : red)(lost > 0 || kept ? verdict : "One server has got too many")));
-    if (backMs) {
-      const { p50, p90, p99, max } = backMs;
-      const times = [p50, p90, p99, max].map(formatMs);
-      print(`  back after p50 ${times[0]}, p90 ${times[1]}, p99 ${times[2]}, max ${times[3]}`);
-    }
-    print(`  users by server ${spread.map(count).join(", ")}; an equal share is ${count(share)}`);
+    const verdict = lost > 0
+      ? `${count(lost)} users have no server`
+      : fair
+      ? "All users are on another server"
+      : "One server has too many users";
+    print(bold((kept ? green : red)(verdict)));
+    if (backMs) print(`  back after ${formatLatency(backMs)}`);
+    print(`  users by server: ${spread.map(count).join(", ")}; an equal share is ${count(share)}`);
   }
   return kept ? 0 : 1;
 }

@@ -1,6 +1,5 @@
 /**
- * `lab flap`: latency traces through all policies of the rtt client, and which of them moves how often and
- * loses how much. Owns the options and the table; the replay is in `flap/`.
+ * `lab flap`: options and output. The files in `flap/` do the work.
  *
  * @module
  */
@@ -14,22 +13,23 @@ import {
   table,
   UsageError,
 } from "@netlab/terminal";
-import { POLICY_NAMES, type PolicyName } from "@netlab/rtt";
+import { POLICY_NAMES } from "@netlab/rtt";
 import config from "../deno.json" with { type: "json" };
 import { KINDS, makeTrace } from "../flap/kinds.ts";
 import { drawSvg, drawTerminal } from "../flap/picture.ts";
 import { type Replay, replay } from "../flap/replay.ts";
+import { losesLeast, type PolicyTotal, summarize } from "../flap/totals.ts";
 import { readTrace, type Trace } from "../flap/trace.ts";
 
 const DEFAULT_KIND = "day";
 
-/** What `lab flap` is. */
+/** The name, options and help of `lab flap`. */
 export const labFlapProgram = {
   name: "netlab lab flap",
   summary:
-    "Replays what servers took through every policy of the rtt client: how often each moves, and how many " +
-    "milliseconds a message loses against always having the best server. Exit code 0 when netlab's " +
-    "loses least of those that move no more often than the home rule, else 1. The kinds of traces: " +
+    "Replays latency traces through every policy of the rtt client. Shows how often each policy moves, and " +
+    "how many milliseconds a message loses compared with always using the best server. Exit code 0: the " +
+    "netlab policy loses least of those that move no more often than home; 1: otherwise. The kinds of traces: " +
     `${Object.entries(KINDS).map(([kind, { what }]) => `${kind} (${what})`).join(", ")}.`,
   version: config.version,
   usage: "deno task lab flap [options]",
@@ -39,32 +39,42 @@ export const labFlapProgram = {
       value: "KIND",
       help: `The kind of generated traces, or all. Default: ${DEFAULT_KIND}.`,
     },
-    seeds: { kind: "integer", min: 1, default: 10, help: "So many traces of a kind." },
-    from: { kind: "integer", default: 1, help: "Begin with this seed." },
+    seeds: { kind: "integer", min: 1, default: 10, help: "The number of traces of each kind." },
+    from: { kind: "integer", default: 1, help: "The first seed." },
     trace: {
       kind: "string",
       value: "FILE",
-      help: "A recorded trace in their place: what deno task rtt:client --json prints.",
+      help: "Replay a recorded trace instead: the output of deno task rtt:client --json.",
     },
-    svg: { kind: "string", value: "FILE", help: "Write the picture of the first trace there." },
+    svg: {
+      kind: "string",
+      value: "FILE",
+      help: "Write a picture of the first trace to this file.",
+    },
   },
   examples: [
-    { command: "deno task lab flap", what: "Ten days with all kinds of troubles" },
-    { command: "deno task lab flap --kind spikes --svg data/flap.svg", what: "One of them alone" },
-    { command: "deno task lab flap --trace trace.jsonl", what: "What your servers really took" },
+    { command: "deno task lab flap", what: "Ten days with all kinds of trouble" },
+    {
+      command: "deno task lab flap --kind spikes --svg data/flap.svg",
+      what: "One kind of trouble",
+    },
+    {
+      command: "deno task lab flap --trace trace.jsonl",
+      what: "The latencies of your own servers",
+    },
   ],
   endsAtOnce: true,
 } as const satisfies Program;
 
-/** Runs it. */
+/** Runs `lab flap`. Returns the exit code. */
 export function runLabFlap(options: OptionValues<typeof labFlapProgram.options>): Promise<number> {
   if (options.trace !== undefined && options.kind !== undefined) {
-    throw new UsageError("Options --trace and --kind exclude each other");
+    throw new UsageError("Options --trace and --kind cannot be used together");
   }
   const { kind = DEFAULT_KIND } = options;
   if (kind !== "all" && !Object.hasOwn(KINDS, kind)) {
     const kinds = [...Object.keys(KINDS), "all"].join(", ");
-    throw new UsageError(`Option --kind: ${JSON.stringify(kind)} is none of ${kinds}`);
+    throw new UsageError(`Option --kind: ${JSON.stringify(kind)} is not one of ${kinds}`);
   }
   const kinds = kind === "all" ? Object.keys(KINDS) : [kind];
   const sets = options.trace !== undefined
@@ -87,67 +97,34 @@ export function runLabFlap(options: OptionValues<typeof labFlapProgram.options>)
     const columns = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 80;
     for (const line of drawTerminal(picture, columns)) print(line);
     print();
-    if (traces.length > 1) print(`${bold(what)}; ${traces.length} of them`);
-    for (const line of rows(sumUp(replays))) print(line);
+    if (traces.length > 1) print(`${bold(what)}; ${traces.length} traces`);
+    for (const line of rows(summarize(replays))) print(line);
     if (options.svg !== undefined && index === 0) {
       Deno.writeTextFileSync(options.svg, drawSvg(picture));
-      print(`The picture of the first is in ${options.svg}`);
+      print(`The picture of the first trace is in ${options.svg}`);
     }
   }
-  const totals = sumUp(all);
+  const totals = summarize(all);
   if (sets.length > 1) {
     print();
-    print(bold("all together"));
+    print(bold("all kinds together"));
     for (const line of rows(totals)) print(line);
   }
   print(verdict(totals));
-  return Promise.resolve(isLeast(totals) ? 0 : 1);
+  return Promise.resolve(losesLeast(totals) ? 0 : 1);
 }
 
-/** What a policy made of several traces. */
-export interface Total {
-  /** The policy. */
-  readonly policy: PolicyName;
-  /** How often it moved, in all of them. */
-  readonly moves: number;
-  /** What a message lost, on average: milliseconds. */
-  readonly regretMs: number;
-  /** The same in the trace where it was most. */
-  readonly worstMs: number;
-}
-
-/** What each policy made of several traces, each of which was replayed through all policies. */
-export function sumUp(replays: readonly (readonly Replay[])[]): Total[] {
-  return replays[0]!.map(({ policy }, at) => {
-    const its = replays.map((each) => each[at]!);
-    return {
-      policy,
-      moves: its.reduce((sum, { moves }) => sum + moves, 0),
-      regretMs: its.reduce((sum, { regretMs }) => sum + regretMs, 0) / its.length,
-      worstMs: Math.max(...its.map(({ regretMs }) => regretMs)),
-    };
-  });
-}
-
-/** Whether netlab's policy loses least of those that moved no more often than the home rule. */
-export function isLeast(totals: readonly Total[]): boolean {
-  const of = (name: PolicyName) => totals.find(({ policy }) => policy === name)!;
-  const [netlab, home] = [of("netlab"), of("home")];
-  const calm = totals.filter(({ moves }) => moves <= home.moves);
-  return calm.includes(netlab) && calm.every(({ regretMs }) => netlab.regretMs <= regretMs);
-}
-
-function verdict(totals: readonly Total[]): string {
+function verdict(totals: readonly PolicyTotal[]): string {
   const among = "of those that moved no more often than home";
-  return isLeast(totals)
+  return losesLeast(totals)
     ? green(`netlab lost least ${among}`)
     : red(`netlab did not lose least ${among}`);
 }
 
-function rows(totals: readonly Total[]): string[] {
+function rows(totals: readonly PolicyTotal[]): string[] {
   const right = (title: string) => ({ title, align: "right" as const });
   return table(
-    [{ title: "policy" }, right("moves"), right("lost a message"), right("at worst")],
+    [{ title: "policy" }, right("moves"), right("lost per message"), right("worst trace")],
     totals.map(({ policy, moves, regretMs, worstMs }) => [
       policy === "netlab" ? bold(policy) : policy,
       String(moves),

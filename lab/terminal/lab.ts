@@ -1,6 +1,5 @@
 /**
- * The program of the laboratory: which command it is, and what all of them share. Owns no command
- * itself.
+ * The program of the laboratory: runs the command that its first argument names.
  *
  * @module
  */
@@ -11,48 +10,50 @@ import { labFlapProgram, runLabFlap } from "./flap_program.ts";
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
 import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim_program.ts";
-import { labWaysProgram, runLabWays } from "./ways_program.ts";
+import { labRoutesProgram, runLabRoutes } from "./routes_program.ts";
 
 const program = {
   name: "netlab lab",
   summary:
-    "A laboratory for networks of servers: run them under load or simulate them, break them, and " +
-    "see whether they kept their promises; or make any TCP connection worse. Each command has a " +
-    "--help of its own.",
+    "A laboratory for networks of servers. Runs them under load or simulates them, breaks them, and shows " +
+    "whether they kept their guarantees. Also makes any TCP connection worse. Each command has its own " +
+    "--help.",
   version: config.version,
   usage: "deno task lab COMMAND [options]",
   options: {},
   examples: [
     {
       command: "deno task lab run",
-      what: "Servers under load, with a verdict at the end",
+      what: "Runs servers under load, and shows whether they kept their guarantees",
     },
     {
       command: "deno task lab sim --seeds 100",
-      what: "A hundred simulated networks, each with another fate",
+      what: "Simulates a hundred networks, each with different faults",
     },
     {
       command: "deno task lab replay --seed 42",
-      what: "One of them again, to look at closely",
+      what: "Repeats one of these runs in detail",
     },
     {
       command: "deno task lab failover",
-      what: "A thousand users lose their server: how soon each is on another",
+      what: "Measures how soon a thousand users of a killed server are on another",
     },
     {
-      command: "deno task lab ways",
-      what: "A way round that is faster than the straight one",
+      command: "deno task lab routes",
+      what: "Shows a detour that is faster than the direct link",
     },
     {
       command: "deno task lab flap",
-      what: "When to move to a faster server: netlab's way beside others",
+      what: "Compares rules for moving to a faster server",
     },
     {
       command: "deno task lab proxy 5001 --latency 100",
-      what: "A slow way to a server",
+      what: "Makes the connections to a server slow",
     },
   ],
 } as const satisfies Program;
+
+const COMMANDS = "run, failover, sim, replay, routes, flap or proxy";
 
 if (import.meta.main) {
   const [command = "", ...args] = Deno.args;
@@ -61,14 +62,14 @@ if (import.meta.main) {
   if (command === "replay") await runProgram(labReplayProgram, runReplay, args);
   if (command === "failover") await runProgram(labFailoverProgram, runLabFailover, args);
   if (command === "flap") await runProgram(labFlapProgram, runLabFlap, args);
-  if (command === "ways") await runProgram(labWaysProgram, runLabWays, args);
+  if (command === "routes") await runProgram(labRoutesProgram, runLabRoutes, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");
   await runProgram(program, () => {
     throw new UsageError(
       command === ""
-        ? "Say which command: run, failover, sim, replay, ways, flap or proxy"
-        : `Unknown command ${command}: run, failover, sim, replay, ways, flap or proxy`,
+        ? `Name a command: ${COMMANDS}`
+        : `Unknown command ${command}: it must be ${COMMANDS}`,
     );
   }, isOption ? Deno.args : []);
 }

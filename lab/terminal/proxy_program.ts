@@ -1,6 +1,5 @@
 /**
- * `lab proxy`: a fault proxy in front of an address, for people who want to see what a bad link does.
- * Owns the options and what may be typed while it runs; the proxy is in `fault_proxy.ts`.
+ * `lab proxy`: the options, and the commands that can be typed while it runs. `proxy/` has the proxy.
  *
  * @module
  */
@@ -21,28 +20,32 @@ import config from "../deno.json" with { type: "json" };
 import { type Direction, FaultProxy } from "../proxy/fault_proxy.ts";
 import type { Faults } from "../proxy/faults.ts";
 
-/** What can be set at the start, and typed again while it runs. */
+/** The options that can also be typed while the program runs. */
 const FAULT_OPTIONS = {
-  latency: { kind: "integer", value: "MS", help: "Bytes take so many milliseconds." },
-  jitter: { kind: "integer", value: "MS", help: "The latency differs by so much, up and down." },
-  bandwidth: { kind: "integer", min: 1, value: "BYTES", help: "So many bytes a second." },
-  slice: { kind: "integer", min: 1, value: "BYTES", help: "Pieces of 1 to so many bytes." },
-  limit: { kind: "integer", value: "BYTES", help: "Reset after so many bytes." },
-  stall: { kind: "flag", help: "Hold all bytes, keep connections open." },
+  latency: { kind: "integer", value: "MS", help: "Delay bytes by this many milliseconds." },
+  jitter: {
+    kind: "integer",
+    value: "MS",
+    help: "Vary the latency by up to this much, up and down.",
+  },
+  bandwidth: { kind: "integer", min: 1, value: "BYTES", help: "Limit the bytes per second." },
+  slice: { kind: "integer", min: 1, value: "BYTES", help: "Send pieces of 1 to this many bytes." },
+  limit: { kind: "integer", value: "BYTES", help: "Reset connections after this many bytes." },
+  stall: { kind: "flag", help: "Hold all bytes, and keep connections open." },
   swallow: { kind: "flag", help: "Lose all bytes." },
   direction: {
     kind: "string",
     value: "DIRECTION",
     default: "both",
-    help: "What this is for: to-target, to-client or both.",
+    help: "Which bytes these faults affect: to-target, to-client or both.",
   },
 } as const satisfies Options;
 
-/** What `lab proxy` is. */
+/** The name, options and help of `lab proxy`. */
 export const labProxyProgram = {
   name: "netlab lab proxy",
-  summary: "Passes TCP connections on, and makes them worse. While it runs, type cut, partition " +
-    "[DIRECTION], heal, or options such as --latency 200, which take the place of all before.",
+  summary: "Forwards TCP connections, and makes them worse. While it runs, type cut, partition " +
+    "[DIRECTION], heal, or options such as --latency 200, which replace all previous ones.",
   version: config.version,
   usage: "deno task lab proxy TARGET [options]",
   options: {
@@ -50,33 +53,33 @@ export const labProxyProgram = {
       kind: "address",
       repeat: true,
       positional: true,
-      help: "Where connections are passed on to: HOST:PORT, or a port of this machine.",
+      help: "Where to forward connections: HOST:PORT, or a port of this machine.",
     },
     port: { kind: "port", default: 0, help: "Listen on this port; 0 takes a free one." },
     host: { kind: "string", default: "127.0.0.1", help: "Listen on this host." },
-    seed: { kind: "integer", help: "What chance starts from. Default: a random one, shown." },
+    seed: { kind: "integer", help: "The seed of random decisions. Default: a random one, shown." },
     ...FAULT_OPTIONS,
   },
   examples: [
     {
       command: "deno task lab proxy 5001 --port 6001 --latency 100 --jitter 20",
-      what: "A server that is far away",
+      what: "A server that seems far away",
     },
     {
       command: "deno task lab proxy 5001 --slice 3 --direction to-client",
-      what: "Answers come in crumbs",
+      what: "Answers arrive in tiny pieces",
     },
   ],
 } as const satisfies Program;
 
-/** Runs it until a signal comes. */
+/** Runs `lab proxy` until `stop` aborts. Returns the exit code. */
 export async function runLabProxy(
   options: OptionValues<typeof labProxyProgram.options>,
   stop: AbortSignal,
 ): Promise<number> {
   const [target] = options.target;
   if (target === undefined || options.target.length > 1) {
-    throw new UsageError("Say where connections go: deno task lab proxy [HOST:]PORT");
+    throw new UsageError("Name one target: deno task lab proxy [HOST:]PORT");
   }
   const { host: hostname, port, seed } = options;
   const faults = directedFaults(options);
@@ -87,8 +90,8 @@ export async function runLabProxy(
     ...seed !== undefined && { seed },
   });
   proxy.set(faults);
-  print(`${cyan(proxy.address)} leads to ${cyan(formatAddress(target))}; seed ${proxy.seed}`);
-  print(dim("Type cut, partition, heal, or options such as --latency 200; ctrl-C ends it"));
+  print(`${cyan(proxy.address)} forwards to ${cyan(formatAddress(target))}; seed ${proxy.seed}`);
+  print(dim("Type cut, partition, heal, or options such as --latency 200; Ctrl-C ends"));
   void readCommands(proxy);
   await untilAborted(stop);
   return 0;
@@ -101,7 +104,7 @@ async function readCommands(proxy: FaultProxy): Promise<void> {
     rest = lines.pop()!;
     for (const line of lines.map((line) => line.trim()).filter((line) => line !== "")) {
       try {
-        print(dim(await obey(proxy, line)));
+        print(dim(await runCommand(proxy, line)));
       } catch (error) {
         print(describeError(error));
       }
@@ -109,12 +112,12 @@ async function readCommands(proxy: FaultProxy): Promise<void> {
   }
 }
 
-/** Does what a line says, and says what it did. */
-async function obey(proxy: FaultProxy, line: string): Promise<string> {
+/** Runs a command that was typed, and returns a description of its effect. */
+async function runCommand(proxy: FaultProxy, line: string): Promise<string> {
   const [command, ...args] = line.split(/\s+/) as [string, ...string[]];
   if (command.startsWith("--")) {
     proxy.set(directedFaults(await parseOptions(FAULT_OPTIONS, [command, ...args])));
-    return "set";
+    return "faults set";
   }
   const { connections } = proxy;
   switch (command) {
@@ -123,12 +126,12 @@ async function obey(proxy: FaultProxy, line: string): Promise<string> {
       return `${connections} connections reset`;
     case "partition":
       proxy.partition(directionOf(args[0] ?? "both"));
-      return "nothing gets through until heal";
+      return "all bytes are held until heal";
     case "heal":
       proxy.heal();
       return `healed, ${connections} connections`;
   }
-  throw new UsageError(`Unknown command ${command}: cut, partition, heal, or options`);
+  throw new UsageError(`Unknown command ${command}: it must be cut, partition, heal, or options`);
 }
 
 function directedFaults(
@@ -155,5 +158,7 @@ function directionOf(text: string): Direction {
   if (text === "to-target") return "toTarget";
   if (text === "to-client") return "toClient";
   if (text === "both") return "both";
-  throw new UsageError(`${JSON.stringify(text)} is no direction: to-target, to-client or both`);
+  throw new UsageError(
+    `${JSON.stringify(text)} is not a direction: it must be to-target, to-client or both`,
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * `lab run`: a cluster under load with things going wrong, live, and a verdict at the end. Owns what
- * the person sees; the work is the cluster's, the load's, the chaos' and the checker's.
+ * `lab run`: options and live output. `cluster/` runs and breaks the servers, `load/` the users, and
+ * `checker/` judges the run.
  *
  * @module
  */
@@ -22,56 +22,63 @@ import config from "../deno.json" with { type: "json" };
 import { Chaos } from "../cluster/chaos.ts";
 import { checkHistory, type Findings } from "../checker/checker.ts";
 import { Cluster } from "../cluster/cluster.ts";
-import { Load } from "../cluster/load.ts";
+import { Load } from "../load/load.ts";
 import { randomSeed } from "../random.ts";
 import { count, formatFindings } from "../checker/report.ts";
 import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 
-/** What `lab run` is. */
+/** The name, options and help of `lab run`. */
 export const labRunProgram = {
   name: "netlab lab run",
   summary:
-    "Starts servers, lets users send and post to each other, breaks things meanwhile, and says which promises " +
-    "were kept. Exit code 0: all; 1: one was broken; 2: cannot be told.",
+    "Starts servers, lets users send durable and ephemeral messages, breaks things meanwhile, and shows " +
+    "whether the guarantees were kept. Exit code 0: all were kept; 1: one was broken; 2: the run cannot tell.",
   version: config.version,
   usage: "deno task lab run [options]",
   options: {
-    servers: { kind: "integer", default: 5, min: 1, max: 25, help: "How many servers." },
-    clients: { kind: "integer", default: 20, min: 2, help: "How many users." },
-    seconds: { kind: "seconds", help: "How long they write. Default: 10, unless --messages." },
-    messages: { kind: "integer", min: 1, help: "How many messages they send, however long." },
+    servers: { kind: "integer", default: 5, min: 1, max: 25, help: "The number of servers." },
+    clients: { kind: "integer", default: 20, min: 2, help: "The number of users." },
+    seconds: {
+      kind: "seconds",
+      help: "How long users send messages. Default: 10, unless --messages is given.",
+    },
+    messages: { kind: "integer", min: 1, help: "How many durable messages users send in total." },
     rate: {
       kind: "integer",
       default: 200,
       min: 1,
-      help: "Messages sent a second, all together; as many are posted.",
+      help:
+        "Durable messages per second, of all users together. As many ephemeral ones are posted.",
     },
     system: SYSTEM_OPTION,
     "kill-every": {
       kind: "seconds",
-      help: "Kill a server (kill -9) every so often; it comes back soon.",
+      help: "Kill a server (kill -9) at this interval. It starts again soon after.",
     },
     data: {
       kind: "string",
       value: "DIR",
       default: "data/lab",
-      help: "Servers write messages down below this folder, which must not be there yet.",
+      help: "Servers store messages in this folder, which must not exist yet.",
     },
-    memory: { kind: "flag", help: "They keep messages in memory alone: a kill loses some." },
+    memory: { kind: "flag", help: "Servers store messages in memory only: a kill loses some." },
     "switch-every": {
       kind: "seconds",
-      help: "Move some user to another server every so often, in the midst of it all.",
+      help: "Move a random user to another server at this interval.",
     },
-    faults: { kind: "flag", help: "Make links slow, cut them, part the network." },
-    "one-process": { kind: "flag", help: "All servers in this process; kills are milder then." },
-    seed: { kind: "integer", help: "What chance starts from. Default: a random one, shown." },
-    json: { kind: "flag", help: "Print the findings as a JSON object, and nothing else." },
+    faults: { kind: "flag", help: "Slow and cut links, and partition the network." },
+    "one-process": {
+      kind: "flag",
+      help: "Run all servers in this process. Kills then only close servers.",
+    },
+    seed: { kind: "integer", help: "The seed of random decisions. Default: a random one, shown." },
+    json: { kind: "flag", help: "Print only the findings, as a JSON object." },
   },
   examples: [
-    { command: "deno task lab run", what: "Ten seconds of peace" },
+    { command: "deno task lab run", what: "Ten seconds without faults" },
     {
       command: "deno task lab run --kill-every 2 --faults --seconds 30",
-      what: "Half a minute of trouble",
+      what: "Half a minute of kills and faults",
     },
     {
       command: "deno task lab run --servers 5 --clients 100 --messages 100000 --rate 1000",
@@ -81,9 +88,10 @@ export const labRunProgram = {
 } as const satisfies Program;
 
 /**
- * Runs it; the exit code is the checker's, or 2 when `stop` aborts.
+ * Runs `lab run`.
  *
- * @param program What each server runs instead of the system's own: for tests, which have worse ones.
+ * @param program The program of the servers: a path or URL. Tests use one that loses messages.
+ * @returns The exit code of the checker, or 2 when `stop` aborts.
  */
 export async function runLabRun(
   options: OptionValues<typeof labRunProgram.options>,
@@ -93,9 +101,9 @@ export async function runLabRun(
   try {
     return await run(options, stop, program);
   } catch (error) {
-    // Ctrl-C reaches the servers as well: whatever fails behind it fails because of that.
+    // Ctrl-C also ends the servers, so any error after it is a consequence.
     if (!stop.aborted) throw error;
-    print("Interrupted: whether the promises were kept cannot be told");
+    print("Interrupted: this run cannot tell whether the guarantees were kept");
     return 2;
   }
 }
@@ -107,7 +115,7 @@ async function run(
 ): Promise<number> {
   const system = systemOf(options.system);
   if (options.seconds !== undefined && options.messages !== undefined) {
-    throw new UsageError("Options --seconds and --messages exclude each other");
+    throw new UsageError("Options --seconds and --messages cannot be used together");
   }
   if (options.faults && options.servers < 2) {
     throw new UsageError("Option --faults needs at least two servers: there is no link to break");
@@ -129,19 +137,19 @@ async function run(
     system,
     processes: !options["one-process"],
     proxies: options.faults,
-    // Or users who are away would find ways round.
+    // Otherwise users who are away would connect to servers directly.
     hidden: true,
     seed,
     ...program !== undefined && { program },
     ...data !== undefined && { data },
     onEvent: (server, { event }) => {
       if (event === "crashed") tell(red(`server ${server} crashed by itself`));
-      if (event === "way.changed") scene.load?.changed();
+      if (event === "route.changed") scene.load?.changed();
     },
   });
   await unlessAborted(cluster.linked(), stop);
-  const where = options["one-process"] ? "in this process" : "processes of their own";
-  tell(`${bold(`${options.servers} ${system} servers`)} run, ${where}, all linked`);
+  const where = options["one-process"] ? "in this process" : "in processes of their own";
+  tell(`${bold(`${options.servers} ${system} servers`)} run ${where}, all linked`);
   const servers = cluster.servers.map(({ address }) => address);
   const { clients, rate: perSecond } = options;
   const switchEvery = options["switch-every"];
@@ -157,7 +165,7 @@ async function run(
   });
   await using load = await unlessAborted(connecting, stop);
   scene.load = load;
-  tell(`${bold(`${clients} users`)} write, ${count(perSecond)} messages a second; seed ${seed}`);
+  tell(`${bold(`${clients} users`)} send ${count(perSecond)} messages per second; seed ${seed}`);
 
   const killEvery = options["kill-every"];
   const chaos = new Chaos(cluster, {
@@ -175,12 +183,12 @@ async function run(
     const end = messages === undefined ? { ms: (options.seconds ?? 10) * 1_000 } : { messages };
     await unlessAborted(load.run(end, stop), stop);
   } finally {
-    scene.phase = "mending";
+    scene.phase = "repairing";
     await chaos.stop();
   }
   await unlessAborted(cluster.linked(), stop);
   scene.phase = "waiting";
-  tell("Nobody writes any more; waiting for what is under way");
+  tell("All messages are sent; waiting for those in flight");
   await load.settle(stop);
   stop.throwIfAborted();
   live[Symbol.dispose]();
@@ -194,7 +202,11 @@ async function run(
   return findings.exitCode;
 }
 
-/** Makes the folder for the run; it is taken away at the end. */
+/**
+ * Creates the folder for the run, and returns its real path. The end of the run removes it.
+ *
+ * @throws {UsageError} When it exists already.
+ */
 function freshFolder(path: string): string {
   try {
     Deno.mkdirSync(path.slice(0, path.lastIndexOf("/") + 1) || ".", { recursive: true });
@@ -202,7 +214,7 @@ function freshFolder(path: string): string {
     return Deno.realPathSync(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    throw new UsageError(`Option --data: ${path} is there already; take it away or name another`);
+    throw new UsageError(`Option --data: ${path} exists; remove it or name another folder`);
   }
 }
 
@@ -217,10 +229,10 @@ function printFindings(findings: Findings, load: Load, chaos: Chaos): void {
     `  ${count(chaos.kills)} kills, ${count(chaos.faults)} faults on links, ` +
       `${count(switches)} switches, ${count(absences)} absences of users`,
   );
-  for (const line of load.thrownOut) print(yellow(`  thrown out: ${line}`));
+  for (const line of load.thrownOut) print(yellow(`  disconnected for good: ${line}`));
 }
 
-/** What there is to see. */
+/** What the live output shows. */
 interface Scene {
   phase: string;
   rate: Rate;
@@ -229,7 +241,7 @@ interface Scene {
   chaos?: Chaos;
 }
 
-/** The lines that stay at the bottom. */
+/** Returns the lines that stay at the bottom of the terminal. */
 function statusLines(columns: number, { phase, rate, cluster, load, chaos }: Scene): string[] {
   if (!cluster || !load || !chaos) return [];
   const { servers } = cluster;
@@ -255,14 +267,14 @@ function statusLines(columns: number, { phase, rate, cluster, load, chaos }: Sce
     [
       ` ${field("refused", count(counts.refused))}`,
       field("unanswered", count(counts.unanswered)),
-      field("under way", count(inFlight)),
+      field("in flight", count(inFlight)),
       field("away", count(counts.away)),
       counts.offline > 0 ? yellow(`${counts.offline} users look for a server`) : "",
     ].join("   "),
   ];
 }
 
-/** How fast a count grows, over the last second. */
+/** Measures how much a count grew in the last second. */
 class Rate {
   readonly #samples: { at: number; count: number }[] = [];
 

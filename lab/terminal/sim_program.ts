@@ -1,6 +1,5 @@
 /**
- * `lab sim` and `lab replay`: simulated runs, many of them or one looked at closely. Owns the options
- * and the words; the runs are in `simulator/`.
+ * `lab sim` and `lab replay`: options and output. `simulator/` runs the simulations.
  *
  * @module
  */
@@ -16,55 +15,58 @@ import {
   UsageError,
 } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
-import { formatFindings } from "../checker/report.ts";
-import { runWays } from "./sim_ways.ts";
+import { count, formatFindings } from "../checker/report.ts";
+import { runRouteSimulations } from "./sim_routes.ts";
 import { describeAction, makePlan, type Plan } from "../simulator/plan.ts";
-import { shareOut } from "../simulator/share_out.ts";
+import { runSeeds } from "../simulator/run_seeds.ts";
 import { shrink } from "../simulator/shrink.ts";
 import type { SeedResult } from "../simulator/sim_worker.ts";
-import { type Outcome, simulate } from "../simulator/simulate.ts";
+import { simulate, type SimulationResult } from "../simulator/simulate.ts";
 
-/** So many broken seeds are made smaller and shown; the others are named. */
+/** How many failing seeds are made smaller and shown. Only the numbers of the others are shown. */
 const MAX_SHOWN = 3;
 
-/** What `lab sim` is. */
+/** The name, options and help of `lab sim`. */
 export const labSimProgram = {
   name: "netlab lab sim",
   summary:
-    "Simulates networks that crash, part and lose, one for each seed, with the code that is " +
-    "shipped under a virtual clock, and says whether every promise was kept.",
+    "Simulates one network for each seed, with the shipped code under a virtual clock. Servers crash, " +
+    "partitions come and go, and packets are lost. Shows whether all guarantees were kept.",
   version: config.version,
   usage: "deno task lab sim [options]",
   options: {
-    seeds: { kind: "integer", min: 1, default: 100, help: "Simulate so many seeds." },
-    from: { kind: "integer", default: 1, help: "Begin with this one." },
-    ways: {
+    seeds: { kind: "integer", min: 1, default: 100, help: "The number of seeds." },
+    from: { kind: "integer", default: 1, help: "The first seed." },
+    routes: {
       kind: "flag",
-      help: "Networks with time on every link: do servers find the fastest ways, and how soon.",
+      help: "Simulate latencies on links: how soon do servers find the fastest routes?",
     },
     servers: {
       kind: "integer",
       min: 5,
       max: 200,
-      help: "With --ways: so many servers each. Default: 5 to 200, by the seed.",
+      help: "With --routes: servers per network. Default: 5 to 200, by the seed.",
     },
-    workers: { kind: "integer", min: 1, help: "So many at one time. Default: one a core." },
+    workers: {
+      kind: "integer",
+      min: 1,
+      help: "How many seeds run at once. Default: one per core.",
+    },
   },
   examples: [
     { command: "deno task lab sim --seeds 500", what: "Five hundred networks" },
     { command: "deno task lab sim --from 1000 --seeds 1", what: "One seed" },
     {
-      command: "deno task lab sim --ways --seeds 10 --servers 100",
-      what: "The fastest ways between a hundred servers",
+      command: "deno task lab sim --routes --seeds 10 --servers 100",
+      what: "The fastest routes between a hundred servers",
     },
   ],
 } as const satisfies Program;
 
-/** What `lab replay` is. */
+/** The name, options and help of `lab replay`. */
 export const labReplayProgram = {
   name: "netlab lab replay",
-  summary:
-    "Runs one simulated network again, byte for byte the same, and shows what happens in it.",
+  summary: "Repeats the simulation of one seed, byte for byte, and shows what happens in it.",
   version: config.version,
   usage: "deno task lab replay --seed N [options]",
   options: {
@@ -72,26 +74,30 @@ export const labReplayProgram = {
     only: {
       kind: "integer",
       repeat: true,
-      value: "PLACE,PLACE",
-      help: "Only these of the planned actions happen.",
+      value: "INDEX,INDEX",
+      help: "Run only these actions of the plan.",
     },
     trace: { kind: "flag", help: "Show every frame and every event." },
   },
   examples: [
-    { command: "deno task lab replay --seed 42", what: "What was planned, and how it went" },
+    { command: "deno task lab replay --seed 42", what: "The plan and the result" },
     { command: "deno task lab replay --seed 42 --trace | less", what: "Frame by frame" },
   ],
   endsAtOnce: true,
 } as const satisfies Program;
 
-/** Runs `lab sim`; 0 when every seed kept every promise, 1 when one did not, 2 when that is open. */
+/**
+ * Runs `lab sim`.
+ *
+ * @returns The exit code: 0 if all seeds kept all guarantees, 1 if one did not, 2 if the runs cannot tell.
+ */
 export async function runSim(
-  { seeds, from, ways, servers, ...options }: OptionValues<typeof labSimProgram.options>,
+  { seeds, from, routes, servers, ...options }: OptionValues<typeof labSimProgram.options>,
   stop: AbortSignal,
 ): Promise<number> {
   const workers = options.workers ?? navigator.hardwareConcurrency;
-  if (ways) return await runWays({ seeds, from, servers, workers }, stop);
-  if (servers !== undefined) throw new UsageError("Option --servers is for --ways");
+  if (routes) return await runRouteSimulations({ seeds, from, servers, workers }, stop);
+  if (servers !== undefined) throw new UsageError("Option --servers needs --routes");
   const started = performance.now();
   const results: SeedResult[] = [];
   const broken = () => results.filter(({ exitCode }) => exitCode !== 0);
@@ -100,7 +106,7 @@ export async function runSim(
       `${results.length} of ${seeds} seeds, ${count(messages(results))} messages, ` +
       `${broken().length} broken`,
     ]);
-    await shareOut<SeedResult>({
+    await runSeeds<SeedResult>({
       worker: new URL("../simulator/sim_worker.ts", import.meta.url),
       from,
       seeds,
@@ -108,7 +114,7 @@ export async function runSim(
       message: (seed) => seed,
       onResult: (result) => {
         results.push(result);
-        if (result.exitCode !== 0) live.print(red(`seed ${result.seed} broke a promise`));
+        if (result.exitCode !== 0) live.print(red(`seed ${result.seed} broke a guarantee`));
       },
     }, stop);
   }
@@ -127,35 +133,35 @@ export async function runSim(
   }
   if (broken().length > 0) return 1;
   print(
-    green("Nothing accepted was lost, nothing was seen twice, order held, all agreed in the end."),
+    green("No accepted message was lost, none was seen twice, order held, and all servers agree."),
   );
   return 0;
 }
 
-/** Runs `lab replay`; the exit code of the run. */
+/** Runs `lab replay`. Returns the exit code of the run. */
 export function runReplay(
   { seed, only, trace }: OptionValues<typeof labReplayProgram.options>,
 ): Promise<number> {
   const plan = makePlan(seed);
-  const places = only.length > 0 ? new Set(only) : undefined;
-  describePlan(plan, places);
-  const outcome = simulate(plan, {
-    ...places && { only: places },
+  const indexes = only.length > 0 ? new Set(only) : undefined;
+  describePlan(plan, indexes);
+  const result = simulate(plan, {
+    ...indexes && { only: indexes },
     ...trace && { trace: (line) => print(dim(line)) },
   });
-  describeOutcome(outcome);
-  return Promise.resolve(outcome.exitCode);
+  describeResult(result);
+  return Promise.resolve(result.exitCode);
 }
 
-/** Shows a seed that broke a promise, made as small as it gets. */
+/** Makes the run of a failing seed smaller, and shows it. */
 async function explain(seed: number, stop: AbortSignal): Promise<void> {
   const plan = makePlan(seed);
-  const places = await shrink(plan, { stop });
+  const indexes = await shrink(plan, { stop });
   print();
-  print(bold(`Seed ${seed}, of whose ${plan.actions.length} actions these are needed:`));
-  describePlan(plan, new Set(places));
-  describeOutcome(simulate(plan, { only: new Set(places) }));
-  print(`  deno task lab replay --seed ${seed} --only ${places.join(",")}`);
+  print(bold(`Seed ${seed} fails with these of its ${plan.actions.length} actions:`));
+  describePlan(plan, new Set(indexes));
+  describeResult(simulate(plan, { only: new Set(indexes) }));
+  print(`  deno task lab replay --seed ${seed} --only ${indexes.join(",")}`);
 }
 
 function describePlan(plan: Plan, only?: ReadonlySet<number>): void {
@@ -164,15 +170,15 @@ function describePlan(plan: Plan, only?: ReadonlySet<number>): void {
     `${servers} servers, ${links.length} links, ${users} users, up to ${
       2 * latencyMs
     } ms one way, ` +
-      `${loss * 100} % of parcels sent again`,
+      `${loss * 100} % of packets sent again`,
   );
-  for (const [place, action] of plan.actions.entries()) {
-    if (only && !only.has(place)) continue;
-    print(`  ${dim(String(place).padStart(4))}  ${describeAction(action)}`);
+  for (const [index, action] of plan.actions.entries()) {
+    if (only && !only.has(index)) continue;
+    print(`  ${dim(String(index).padStart(4))}  ${describeAction(action)}`);
   }
 }
 
-function describeOutcome({ findings, disagreements, digest, ms }: Outcome): void {
+function describeResult({ findings, disagreements, digest, ms }: SimulationResult): void {
   for (const line of formatFindings(findings)) print(line);
   for (const line of disagreements) print(red(`  ${line}`));
   print(dim(`  ${(ms / 1000).toFixed(1)} s of virtual time, digest ${digest}`));
@@ -180,8 +186,4 @@ function describeOutcome({ findings, disagreements, digest, ms }: Outcome): void
 
 function messages(results: readonly SeedResult[]): number {
   return results.reduce((sum, { sent }) => sum + sent, 0);
-}
-
-function count(number: number): string {
-  return number.toLocaleString("en");
 }

@@ -1,20 +1,24 @@
 /**
- * The option that says which system servers and users belong to, for all commands that have it.
+ * The option `--system`, which several commands share.
  *
  * @module
  */
 import { UsageError } from "@netlab/terminal";
 import type { ClusterSystem } from "../cluster/server_start.ts";
 
-/** The option. */
+/** The option `--system`: the system of servers and users. */
 export const SYSTEM_OPTION = {
   kind: "string",
   value: "p2p|rtt",
   default: "p2p",
-  help: "Which system.",
+  help: "The system of the servers and users.",
 } as const;
 
-/** The system that was asked for. */
+/**
+ * Reads the value of `--system`.
+ *
+ * @throws {UsageError} When it is not a system.
+ */
 export function systemOf(text: string): ClusterSystem {
   if (text === "p2p" || text === "rtt") return text;
   throw new UsageError(`Option --system: ${JSON.stringify(text)} is not p2p or rtt`);

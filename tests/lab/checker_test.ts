@@ -35,6 +35,9 @@ function history(...lines: string[]): HistoryEvent[] {
   });
 }
 
+/** How the first line of a report begins, by exit code. */
+const VERDICTS = ["Guarantees kept", "Guarantees broken", "Inconclusive"];
+
 const fine = ["sent 1 at 0", "accepted 1 at 2", "seen 1 at 3"];
 
 interface Case {
@@ -175,14 +178,14 @@ const cases: Case[] = [
     exitCode: 2,
     found: {
       unknown: ["1"],
-      doubts: ["no message was accepted, so no promise was put to the test"],
+      doubts: ["no message was accepted, so no guarantee was tested"],
     },
   },
   {
     name: "of an empty run nothing can be told",
     events: [],
     exitCode: 2,
-    found: { doubts: ["no message was accepted, so no promise was put to the test"] },
+    found: { doubts: ["no message was accepted, so no guarantee was tested"] },
   },
   {
     name: "of a history that contradicts itself nothing can be told",
@@ -247,7 +250,7 @@ const cases: Case[] = [
     found: { postsOutOfOrder: ["2 after 3"] },
   },
   {
-    name: "a post may come late when something changed while it was under way",
+    name: "a post may come late when something changed while it was in flight",
     events: [...fine, "posted 2 at 4", "posted 3 at 5", "changed it at 6", "seen 3 at 6"]
       .concat("seen 2 at 7"),
     exitCode: 0,
@@ -268,7 +271,7 @@ for (const { name, events, exitCode, found } of cases) {
     assertEquals({ ...idsOf(findings) }, { ...none, ...found } as Record<Kind, string[]>);
     assertEquals(findings.exitCode, exitCode);
     const [verdict, ...rest] = formatFindings(findings);
-    assertEquals(verdict!.split(/[ :]/)[0], ["Kept", "Broken", "Cannot"][exitCode]);
+    assertEquals(verdict!.split(":")[0], VERDICTS[exitCode]);
     for (const doubt of found.doubts ?? []) assert(rest.join("\n").includes(doubt), doubt);
   });
 }
@@ -349,12 +352,15 @@ Deno.test("checker finds exactly what was broken in a run", { permissions }, () 
 Deno.test("report says in a line what became of posts", { permissions }, () => {
   const events = [...fine, "posted 2 at 4", "posted 3 at 5", "seen 3 at 6", "changed it at 5004"];
   const lines = formatFindings(checkHistory(history(...events)));
-  assertEquals(lines[0], "Kept: nothing accepted was lost, nothing was seen twice, order held");
-  assertEquals(lines[2], "  posted 2, promised 0, seen 1");
+  assertEquals(
+    lines[0],
+    "Guarantees kept: no accepted message was lost, none was seen twice, and order held",
+  );
+  assertEquals(lines[2], "  posted 2, guaranteed 0, seen 1");
   const broken = formatFindings(checkHistory(history(...events.slice(0, -1))));
   assertEquals([broken[0], broken[2], broken.at(-1)], [
-    "Broken: 1 posts lost",
-    "  posted 2, promised 2, seen 1",
+    "Guarantees broken: 1 posts lost",
+    "  posted 2, guaranteed 2, seen 1",
     "    2 from Alice to Bob, number 2",
   ]);
 });
@@ -365,7 +371,7 @@ Deno.test("report names what is wrong, not all of it", { permissions }, () => {
     (_, id) => history(`sent ${id} at 0`, `accepted ${id} at 4`),
   ).flat();
   assertEquals(formatFindings(checkHistory([...events, ...history("seen 3 at 1500")])), [
-    "Broken: 1,199 lost",
+    "Guarantees broken: 1,199 lost",
     "  sent 1,200, accepted 1,200, refused 0, seen 1, unknown 0",
     "  accepted after p50 4.0 ms, p90 4.0 ms, p99 4.0 ms, max 4.0 ms",
     "  seen after     p50 1.5 s, p90 1.5 s, p99 1.5 s, max 1.5 s",

@@ -4,7 +4,7 @@ import { FaultProxy } from "@netlab/lab";
 import { eventually, nextMessage, socketTest as test, within } from "../p2p/network.ts";
 import { pattern, ProxiedTarget } from "./sockets.ts";
 
-test("fault proxy without faults passes bytes on, both ways, and their ends", async () => {
+test("fault proxy without faults forwards bytes in both directions, and their ends", async () => {
   await using proxied = await ProxiedTarget.start();
   const { client, target } = await proxied.connect();
   const sent = pattern(3_000_000);
@@ -37,7 +37,7 @@ test("fault proxy delays each direction by its own latency, within the jitter", 
     assertEquals(await client.read(), "pong");
     back.push(performance.now() - start);
   }
-  // What the machine takes is in both, so the other direction is the control.
+  // The machine delays both directions, so the other one is the control.
   there.sort((a, b) => a - b);
   back.sort((a, b) => a - b);
   assert(there[0]! >= 31.9 && there[0]! - back[0]! < 48, `${there}`);
@@ -45,7 +45,7 @@ test("fault proxy delays each direction by its own latency, within the jitter", 
   assert(back[0]! < 32, `${back}`);
 });
 
-test("fault proxy keeps bytes in order and together under way with jitter", async () => {
+test("fault proxy with jitter keeps bytes in order, and delays writes together", async () => {
   await using proxied = await ProxiedTarget.start({ seed: 3 });
   const { client, target } = await proxied.connect();
   proxied.proxy.set({ toTarget: { latencyMs: 100, jitterMs: 100, sliceBytes: 40 } });
@@ -54,7 +54,7 @@ test("fault proxy keeps bytes in order and together under way with jitter", asyn
   for (let at = 0; at < sent.length; at += 20) await client.write(sent.subarray(at, at + 20));
   const { bytes } = await target.readBytes(sent.length);
   assertEquals(bytes, sent);
-  // Delays overlap: two hundred writes do not take two hundred latencies.
+  // Delays overlap: two hundred writes take much less than two hundred latencies.
   assert(performance.now() - start < 10_000, `${performance.now() - start} ms`);
 });
 
@@ -64,7 +64,7 @@ for (const bytesPerSecond of [50_000, 2_000_000]) {
     const { client, target } = await proxied.connect();
     proxied.proxy.set({ toClient: { bytesPerSecond } });
     const sent = pattern(bytesPerSecond * 0.6);
-    // Never more; on a busy machine it may be less, but not each time.
+    // The rate is never higher. On a busy machine it may be lower, but not each time.
     await eventually("as much as it lets through", async () => {
       const start = performance.now();
       const [, { bytes }] = await Promise.all([target.write(sent), client.readBytes(sent.length)]);
@@ -76,7 +76,7 @@ for (const bytesPerSecond of [50_000, 2_000_000]) {
   });
 }
 
-test("fault proxy slices what came in one piece", async () => {
+test("fault proxy slices bytes that came in one piece", async () => {
   await using proxied = await ProxiedTarget.start({ seed: 5 });
   const { client, target } = await proxied.connect();
   proxied.proxy.set({ toTarget: { sliceBytes: 8 } });
@@ -97,7 +97,7 @@ test("fault proxy that stalls holds bytes and ends, with the connection open", a
   assertEquals(await client.read(), "the other way");
   let came = "";
   const reading = target.read().then((text) => came = text);
-  // What went the other way and back had time to overtake it.
+  // Bytes in the other direction and back had time to overtake it.
   await target.write("again");
   assertEquals([await client.read(), came], ["again", ""]);
   proxied.proxy.set({ toTarget: {} });
@@ -105,7 +105,7 @@ test("fault proxy that stalls holds bytes and ends, with the connection open", a
   assertEquals([came, await target.read()], ["held", ""]);
 });
 
-test("fault proxy holds no more than a bound, and the sender waits", async () => {
+test("fault proxy holds a limited number of bytes, and the sender waits", async () => {
   await using proxied = await ProxiedTarget.start();
   const { client, target } = await proxied.connect();
   proxied.proxy.set({ toTarget: { stall: true } });
@@ -122,14 +122,14 @@ test("fault proxy holds no more than a bound, and the sender waits", async () =>
     if (!waits) await new Promise((resolve) => setTimeout(resolve, 100));
     return waits;
   });
-  // 1 MiB in the proxy, and what the system's socket buffers take.
+  // 1 MiB in the proxy, and the socket buffers of the operating system.
   assert(written < 20_000_000, `${written} bytes`);
   proxied.proxy.set({ toTarget: {} });
   const [, { bytes }] = await Promise.all([writing, target.readBytes(total)]);
   assertEquals(bytes.length, total);
 });
 
-test("fault proxy cuts connections with a reset, and takes new ones", async () => {
+test("fault proxy cuts connections with a reset, and accepts new ones", async () => {
   await using proxied = await ProxiedTarget.start();
   const { client, target } = await proxied.connect();
   proxied.proxy.cut();
@@ -150,7 +150,7 @@ test("fault proxy resets a connection when its limit has passed", async () => {
   assertEquals(received, 1_000);
 });
 
-test("fault proxy passes a reset on", async () => {
+test("fault proxy forwards a reset", async () => {
   await using proxied = await ProxiedTarget.start();
   const { client, target } = await proxied.connect();
   await using behind = await FaultProxy.start({ target: proxied.proxy.address });
@@ -191,7 +191,7 @@ test("fault proxy in a partition holds everything until the heal", async () => {
   });
 });
 
-test("fault proxy in a one-way partition passes the other way", async () => {
+test("fault proxy in a partition of one direction forwards the other", async () => {
   await using proxied = await ProxiedTarget.start();
   const { client, target } = await proxied.connect();
   proxied.proxy.set({ toClient: { latencyMs: 1 } });
@@ -205,7 +205,7 @@ test("fault proxy in a one-way partition passes the other way", async () => {
   assertEquals(await target.read(), "held");
 });
 
-test("fault proxy resets a connection whose bytes it swallowed, not the others", async () => {
+test("fault proxy resets a connection whose bytes it lost, and no others", async () => {
   await using proxied = await ProxiedTarget.start();
   const first = await proxied.connect();
   const second = await proxied.connect();
@@ -220,7 +220,7 @@ test("fault proxy resets a connection whose bytes it swallowed, not the others",
   assertEquals(await second.target.read(), "whole");
 });
 
-test("fault proxy resets who connects while the target is not there", async () => {
+test("fault proxy resets new connections while the target does not run", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const target = `127.0.0.1:${listener.addr.port}`;
   listener.close();
@@ -232,7 +232,7 @@ test("fault proxy resets who connects while the target is not there", async () =
   }, Deno.errors.ConnectionReset);
 });
 
-test("fault proxy refuses what it cannot do", async () => {
+test("fault proxy refuses invalid options and faults", async () => {
   await assertRejects(() => FaultProxy.start({ target: "nowhere" }), TypeError);
   await using proxied = await ProxiedTarget.start();
   for (const faults of [{ latencyMs: -1 }, { bytesPerSecond: 0 }, { sliceBytes: NaN }]) {
@@ -242,7 +242,7 @@ test("fault proxy refuses what it cannot do", async () => {
   await assertRejects(() => FaultProxy.start({ target: "127.0.0.1:9", port }), Error, "address");
 });
 
-test("fault proxy closes with connections that hang, and closes twice", async () => {
+test("fault proxy closes with waiting connections, and closes twice", async () => {
   await using proxied = await ProxiedTarget.start();
   const { client } = await proxied.connect();
   proxied.proxy.set({ toTarget: { latencyMs: 60_000 } });
@@ -257,7 +257,7 @@ test("fault proxy closes with connections that hang, and closes twice", async ()
 test("p2p servers lose their link in a partition and find it again at the heal", async () => {
   await using server = await P2pServer.listen();
   await using proxy = await FaultProxy.start({ target: server.address });
-  // The other one is reached by nobody, so that the only way is through the proxy.
+  // Nobody reaches the other server directly, so the only path is through the proxy.
   await using other = await P2pServer.listen({ advertise: "127.0.0.1:9", peers: [proxy.address] });
   const at = (port: number) => [`127.0.0.1:${port}`];
   await using alice = await P2pClient.connect({ name: "Alice", servers: at(server.port) });

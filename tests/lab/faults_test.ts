@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Decisions, type Faults } from "../../lab/proxy/faults.ts";
-import { seeded } from "../../lab/random.ts";
+import { Decisions, type Faults } from "@netlab/lab/proxy";
+import { seeded } from "@netlab/lab/random";
 
 const permissions = "none";
 
@@ -8,7 +8,7 @@ function decisions(seed: number): Decisions {
   return new Decisions(seeded(seed, 0), seeded(seed, 1));
 }
 
-/** Where pieces end when a stream comes in reads of these sizes. */
+/** Returns where pieces end in a stream that is read in these sizes. */
 function cuts(seed: number, reads: number[], faults: Faults): number[] {
   const chance = decisions(seed);
   const ends: number[] = [];
@@ -46,7 +46,7 @@ Deno.test("delays do not depend on how many pieces there were", { permissions },
 });
 
 Deno.test(
-  "the same seed cuts a stream at the same places, however it is read",
+  "the same seed cuts a stream at the same bytes, however it is read",
   { permissions },
   () => {
     const faults = { sliceBytes: 16 };
@@ -62,13 +62,13 @@ Deno.test(
   },
 );
 
-Deno.test("without faults chance decides nothing", { permissions }, () => {
+Deno.test("without faults nothing is random", { permissions }, () => {
   assertEquals(decisions(1).delayMs({}), 0);
   assertEquals(decisions(1).pieceBytes({}, 1_234), 1_234);
   assertEquals(decisions(1).delayMs({ latencyMs: 5, jitterMs: 0 }), 5);
 });
 
-Deno.test("neighbouring seeds and branches give unlike numbers", { permissions }, () => {
+Deno.test("neighbouring seeds and branches give different numbers", { permissions }, () => {
   const first = new Set<number>();
   for (let seed = 0; seed < 100; seed++) {
     for (let branch = 0; branch < 10; branch++) first.add(Math.floor(seeded(seed, branch)() * 1e9));

@@ -1,16 +1,23 @@
 /**
- * Policies on latency traces: the promises of netlab's own, and the program that shows them.
+ * Policies on latency traces: what the documentation says of netlab's policy, and `lab flap`.
  *
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { POLICY_NAMES } from "@netlab/rtt";
 import { RttServer } from "@netlab/rtt/server";
-import { KINDS, makeTrace } from "../../lab/flap/kinds.ts";
-import { drawSvg, drawTerminal } from "../../lab/flap/picture.ts";
-import { replay } from "../../lab/flap/replay.ts";
-import { readTrace, type Trace } from "../../lab/flap/trace.ts";
-import { isLeast, sumUp, type Total } from "../../lab/terminal/flap_program.ts";
+import {
+  drawSvg,
+  drawTerminal,
+  KINDS,
+  losesLeast,
+  makeTrace,
+  type PolicyTotal,
+  readTrace,
+  replay,
+  summarize,
+  type Trace,
+} from "@netlab/lab/flap";
 import { Process } from "../processes.ts";
 import { storageTest } from "../p2p/network.ts";
 
@@ -20,7 +27,7 @@ function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
 }
 
-/** What the policies made of traces of a kind, with these seeds. */
+/** Replays traces of a kind with successive seeds through all policies. */
 function replays(kind: string, from: number, seeds: number) {
   return Array.from({ length: seeds }, (_, at) => {
     const trace = makeTrace(kind, from + at);
@@ -28,13 +35,13 @@ function replays(kind: string, from: number, seeds: number) {
   });
 }
 
-function totalsOf(kind: string, from: number, seeds: number): Record<string, Total> {
+function totalsOf(kind: string, from: number, seeds: number): Record<string, PolicyTotal> {
   return Object.fromEntries(
-    sumUp(replays(kind, from, seeds)).map((total) => [total.policy, total]),
+    summarize(replays(kind, from, seeds)).map((total) => [total.policy, total]),
   );
 }
 
-/** A trace of these times, ten seconds apart. */
+/** Creates a trace with rounds of these times, ten seconds apart. */
 function trace(...times: (number | null)[][]): Trace {
   const rounds = times.map((times, round) => ({ at: round * 10_000, times }));
   return { name: "a trace", servers: ["A", "B"], rounds };
@@ -74,13 +81,13 @@ test("replay leaves a server that goes away at once, and pays for none while all
 test("netlab's policy loses least of those that move no more often than the home rule", () => {
   const kinds = Object.keys(KINDS).map((kind) => replays(kind, 1, 10));
   for (const days of [kinds[0]!, replays("day", 11, 10)]) {
-    const totals = sumUp(days);
-    assert(isLeast(totals), JSON.stringify(totals));
+    const totals = summarize(days);
+    assert(losesLeast(totals), JSON.stringify(totals));
     const [netlab, , , home] = totals;
     assert(netlab!.regretMs < 0.9 * home!.regretMs, JSON.stringify(totals));
   }
-  const all = sumUp(kinds.flat());
-  assert(isLeast(all), JSON.stringify(all));
+  const all = summarize(kinds.flat());
+  assert(losesLeast(all), JSON.stringify(all));
 });
 
 test("netlab's policy moves neither for jitter nor for spikes, and home does for jitter", () => {
@@ -98,20 +105,20 @@ test("netlab's policy loses less than a move is worth where others lose less tha
 });
 
 test("verdict is against a policy that moves more often than the home rule, or loses more", () => {
-  const total = (policy: Total["policy"], moves: number, regretMs: number): Total => ({
+  const total = (policy: PolicyTotal["policy"], moves: number, regretMs: number): PolicyTotal => ({
     policy,
     moves,
     regretMs,
     worstMs: regretMs,
   });
   const others = [total("once", 0, 9), total("window", 50, 1), total("home", 5, 4)];
-  assert(isLeast([total("netlab", 5, 3), ...others]));
-  assert(!isLeast([total("netlab", 6, 3), ...others]));
-  assert(!isLeast([total("netlab", 5, 5), ...others]));
-  assert(!isLeast([total("netlab", 5, 3), total("once", 0, 2), total("home", 5, 4)]));
+  assert(losesLeast([total("netlab", 5, 3), ...others]));
+  assert(!losesLeast([total("netlab", 6, 3), ...others]));
+  assert(!losesLeast([total("netlab", 5, 5), ...others]));
+  assert(!losesLeast([total("netlab", 5, 3), total("once", 0, 2), total("home", 5, 4)]));
 });
 
-test("recorded traces are read, and what is none is refused with its line", () => {
+test("recorded traces are read, and other lines are refused by number", () => {
   const line = (second: number, servers: unknown) =>
     JSON.stringify({ time: `2026-01-01T00:00:0${second}.000Z`, servers, more: 1 });
   const { servers, rounds } = readTrace(
@@ -139,7 +146,7 @@ test("recorded traces are read, and what is none is refused with its line", () =
     ]
   ) {
     const { message } = assertThrows(() => readTrace("x", `${fine}\n${wrong}`), SyntaxError);
-    assertStringIncludes(message, "line 2 is not one");
+    assertStringIncludes(message, "line 2 is not a line");
   }
   assertStringIncludes(
     assertThrows(() => readTrace("x", fine), SyntaxError).message,
@@ -198,8 +205,8 @@ storageTest(
     }
     for (
       const [args, complaint] of [
-        [["--kind", "none"], 'Option --kind: "none" is none of day, equals'],
-        [["--kind", "day", "--trace", "x"], "exclude each other"],
+        [["--kind", "none"], 'Option --kind: "none" is not one of day, equals'],
+        [["--kind", "day", "--trace", "x"], "cannot be used together"],
         [["--trace", "data/nothing.jsonl"], "there is no file data/nothing.jsonl"],
       ] as const
     ) {

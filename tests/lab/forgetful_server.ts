@@ -1,6 +1,6 @@
 /**
- * A p2p server whose disk says that messages are safe before they are: what it wrote down in the last
- * moments is not there after a kill. To see that this is found out.
+ * A p2p server whose store reports messages as stored before they are. After a kill, the latest messages
+ * are lost.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { P2pServer } from "@netlab/p2p/server";
 import { runServerProgram } from "../../p2p/terminal/server_program.ts";
 
-/** How much later than it says a transaction ends, and all that came meanwhile: milliseconds. */
+/** How much later than reported a transaction is committed, with all that joined it: milliseconds. */
 const LATE_MS = 2_000;
 
 const { exec } = DatabaseSync.prototype;
@@ -28,7 +28,7 @@ await runServerProgram(
   {
     name: "forgetful server",
     task: "none",
-    summary: "Forgets what it just accepted when it is killed.",
+    summary: "Loses the messages that it just accepted when it is killed.",
     version: "0.0.0",
   },
   (options) => P2pServer.listen(options),

@@ -1,5 +1,5 @@
 /**
- * A network in two halves that finds together again: how soon all servers name the same users.
+ * A partition of a network into two halves: how soon after it all servers list the same users.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { eventually, socketTest as test } from "../p2p/network.ts";
 
 /** Users on each of the five servers. */
 const USERS = 20;
-/** All servers agree so soon after a heal: milliseconds. */
+/** How soon after a heal all servers must agree: milliseconds. */
 const CONVERGED_MS = 2_000;
 
-test("servers name the same users two seconds after two halves of the network meet again", async () => {
+test("servers list the same users two seconds after a partition of the network ends", async () => {
   await using cluster = await Cluster.start({ servers: 5, proxies: true, seed: 1 });
   await cluster.linked();
   await using stack = new AsyncDisposableStack();
@@ -37,7 +37,7 @@ test("servers name the same users two seconds after two halves of the network me
   }
   await eventually("all know all", () => everywhere(names()));
 
-  // Other tests share the machine and can only make it slower: the best of three is what counts.
+  // Other tests share the machine and can only make it slower, so the best of three rounds counts.
   let best = Infinity;
   for (let round = 0; round < 3 && best >= CONVERGED_MS; round++) {
     cluster.partition([0, 1], [2, 3, 4]);

@@ -1,6 +1,6 @@
 /**
- * Users who move by time, under a virtual clock: the code that decides is the client's, the servers are
- * the real ones, and nobody loses a message.
+ * Users who move by round-trip time under a virtual clock, with the shipped code of clients and servers:
+ * when they move, and that they lose no message.
  *
  * @module
  */
@@ -8,28 +8,32 @@ import { assert, assertEquals } from "@std/assert";
 import { FrameType } from "@netlab/protocol";
 import { EchoRule } from "@netlab/rtt";
 import { checkHistory, type HistoryEvent } from "@netlab/lab";
-import { seeded } from "../../lab/random.ts";
-import { MeasuringClient } from "../../lab/simulator/world/measuring_client.ts";
-import { addressOf, servers, settle } from "../../lab/simulator/world/networks.ts";
-import { disconnectRules } from "../../lab/simulator/world/session_client.ts";
-import { VirtualNetwork } from "../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../lab/simulator/world/virtual_node.ts";
+import { seeded } from "@netlab/lab/random";
+import {
+  addressOf,
+  disconnectRules,
+  MeasuringClient,
+  servers,
+  settle,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 
 const MINUTE_MS = 60_000;
 const SERVERS = 3;
-/** Users write so often, on average, each to another one: milliseconds. */
+/** The mean time between two messages of a user: milliseconds. */
 const WRITE_EVERY_MS = 2_000;
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
 }
 
-/** Three servers and some users, who write to each other all the time. */
+/** Three servers and some users, who send messages to each other all the time. */
 class Scene {
   readonly network: VirtualNetwork;
   readonly nodes: VirtualNode[];
   readonly clients: MeasuringClient[];
-  /** How long each server takes there and back from a user, without noise: milliseconds. */
+  /** The round-trip time from users to each server, without noise: milliseconds. */
   readonly rttMs: number[] = Array.from({ length: SERVERS }, () => 20);
   readonly #history: HistoryEvent[] = [];
   #writing = true;
@@ -61,14 +65,14 @@ class Scene {
     for (const [number, client] of this.clients.entries()) this.#write(number, client);
   }
 
-  /** The moves of all users since then. */
+  /** Returns the moves of all users after a time. */
   movesSince(at: number): string[] {
     return this.clients.flatMap(({ decisions }) =>
       decisions.filter((decided) => decided.at > at).map(({ decision }) => decision.line)
     );
   }
 
-  /** Lets what is under way arrive; nothing may be lost, come twice or in another order. */
+  /** Lets messages in flight arrive, and checks that none is lost, duplicated or out of order. */
   check(): void {
     this.#writing = false;
     this.network.run(MINUTE_MS);
@@ -97,7 +101,7 @@ class Scene {
   }
 }
 
-test("users do not move in an hour at servers that are equal but for 8 ms of jitter", () => {
+test("users do not move within an hour between equally fast servers with 8 ms of jitter", () => {
   const scene = new Scene(1, 6, 20, 8);
   const { now } = scene.network;
   scene.network.run(60 * MINUTE_MS);
@@ -131,7 +135,7 @@ test("users move once, within 45 s, when another server falls from 50 to 20 ms f
   assert(worst > 16_000, `it takes three rounds: ${worst} ms`);
 });
 
-test("users are back within 2 s when their servers crash, and go home when these are back", () => {
+test("users reconnect within 2 s when their servers crash, and return when these are back", () => {
   const scene = new Scene(3, 20, 20, 4);
   const { network, nodes, clients } = scene;
   scene.rttMs[1] = 30;
@@ -160,7 +164,7 @@ test("users leave a server that has fallen silent, and lose nothing", () => {
   scene.rttMs[1] = scene.rttMs[2] = 60;
   network.run(2 * MINUTE_MS);
   for (const { user } of clients) network.silence(user.party, addressOf(0));
-  // A round may be 12 s away, and three probes are missed in 3 s.
+  // The next round may be 12 s away, and missing three probes takes 3 s.
   const { now } = network;
   network.run(16_000);
   for (const client of clients) {

@@ -1,6 +1,6 @@
 /**
- * The same run of `lab run` twice: users come and go, servers are killed. Nothing that was accepted is lost,
- * unless servers write messages down after they accepted them, and then the run says so.
+ * `lab run` with kills, twice. With shipped servers, no accepted message is lost. With servers that store
+ * messages only after they accepted them, messages are lost, and the run says so.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Findings } from "@netlab/lab";
 import { storageTest as test } from "../p2p/network.ts";
 import { Process } from "../processes.ts";
 
-/** What `lab run`, or a program like it, finds in four seconds with some kills. */
+/** Runs `lab run`, or a program like it, for four seconds with kills. Returns its findings. */
 async function run(program: string, ...command: string[]): Promise<Findings & { kills: number }> {
   const { code, stdout, stderr } = await Process.run(program, [
     ...command,
@@ -20,7 +20,7 @@ async function run(program: string, ...command: string[]): Promise<Findings & { 
       ...["--allow-net=127.0.0.1,localhost", "--allow-read=.", "--allow-write=./data"],
       `--allow-run=${Deno.execPath()}`,
     ],
-    // The second run waits for what does not come.
+    // The second run waits for messages that never arrive.
     deadlineMs: 60_000,
   });
   assertEquals([stderr, stdout.length], [[], 1], stdout.join("\n"));
@@ -31,13 +31,13 @@ async function run(program: string, ...command: string[]): Promise<Findings & { 
   return findings;
 }
 
-test("servers that are killed lose nothing that they accepted", async () => {
+test("servers that are killed lose no accepted message", async () => {
   const { exitCode, lost, duplicated, outOfOrder } = await run("lab/terminal/lab.ts", "run");
   assertEquals([lost, duplicated, outOfOrder], [[], [], []]);
   assertEquals(exitCode, 0);
 });
 
-test("servers that write down after they accepted lose messages, and lab run says so", async () => {
+test("servers that store messages after they accepted them lose some, and lab run says so", async () => {
   const { exitCode, lost } = await run("tests/lab/forgetful_run.ts");
   assertEquals(exitCode, 1);
   assert(lost.length > 0);

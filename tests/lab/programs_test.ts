@@ -10,7 +10,7 @@ const permissions = [
   "--allow-write=./data",
   `--allow-run=${Deno.execPath()}`,
 ];
-/** Each run writes messages down in a folder of its own, and takes it away. */
+/** Each run stores messages in a folder of its own, and removes it. */
 const dataFolder = () => ["--data", `data/lab-test-${crypto.randomUUID()}`];
 
 test("lab run starts servers, loads them, and says what it found", async () => {
@@ -23,11 +23,15 @@ test("lab run starts servers, loads them, and says what it found", async () => {
     },
   );
   assertEquals([code, stderr], [0, []], stdout.join("\n"));
-  assertMatch(stdout[0]!, /^ +\d+\.\ds +3 p2p servers run, processes of their own, all linked$/);
-  assert(stdout.includes("Kept: nothing accepted was lost, nothing was seen twice, order held"));
+  assertMatch(stdout[0]!, /^ +\d+\.\ds +3 p2p servers run in processes of their own, all linked$/);
+  assert(
+    stdout.includes(
+      "Guarantees kept: no accepted message was lost, none was seen twice, and order held",
+    ),
+  );
   assert(stdout.includes("  sent 200, accepted 200, refused 0, seen 200, unknown 0"));
   assert(
-    stdout.some((line) => /^ {2}posted 200, promised \d+, seen \d+$/.test(line)),
+    stdout.some((line) => /^ {2}posted 200, guaranteed \d+, seen \d+$/.test(line)),
     stdout.join("\n"),
   );
   assert(!stdout.some((line) => line.includes("\x1b")), "a pipe is no terminal");
@@ -63,22 +67,22 @@ test("lab run moves users from server to server, and every message arrives once 
 test("lab run that is interrupted leaves no server, and cannot tell", async () => {
   const args = ["run", "--servers", "2", "--seconds", "60", ...dataFolder()];
   await using lab = Process.start(LAB, args, { permissions });
-  await lab.waitFor("users write");
+  await lab.waitFor("users send");
   lab.kill("SIGTERM");
   const { code, stdout } = await lab.finished();
   assertEquals(code, 2);
-  assertEquals(stdout.at(-1), "Interrupted: whether the promises were kept cannot be told");
+  assertEquals(stdout.at(-1), "Interrupted: this run cannot tell whether the guarantees were kept");
 });
 
-test("lab ways that is interrupted leaves no server, and ends as shells expect", async () => {
-  await using lab = Process.start(LAB, ["ways"], { permissions });
+test("lab routes that is interrupted leaves no server, and ends as shells expect", async () => {
+  await using lab = Process.start(LAB, ["routes"], { permissions });
   await lab.waitFor("A, B and C run");
   lab.kill("SIGHUP");
   const { code, stderr } = await lab.finished();
   assertEquals([code, stderr], [129, ["error: Cannot go on: told to stop by SIGHUP"]]);
 });
 
-test("lab flap, which computes without a pause, ends at once when it is told to", async () => {
+test("lab flap ends at once at a signal, although it computes without a pause", async () => {
   await using lab = Process.start(LAB, ["flap", "--kind", "all", "--seeds", "5"], { permissions });
   await lab.waitFor(/./);
   lab.kill("SIGTERM");
@@ -86,10 +90,10 @@ test("lab flap, which computes without a pause, ends at once when it is told to"
   assertEquals([code, signal], [143, "SIGTERM"]);
 });
 
-/** Nearly all users of a server that crashed are on another one that soon: milliseconds. */
+/** By this time, 99 % of the users of a crashed server must be on another one: milliseconds. */
 const SOON_MS = 2_000;
 
-/** The figures of one run of `lab failover`, and whether its exit code says that all is well. */
+/** Runs `lab failover`. Returns its figures, and whether its exit code is 0. */
 async function failover(...args: string[]) {
   const { code, stdout, stderr } = await Process.run(LAB, ["failover", "--json", ...args], {
     permissions,
@@ -100,8 +104,8 @@ async function failover(...args: string[]) {
   return { ...found, isKept: code === 0 };
 }
 
-test("lab failover finds the users of a crashed server on the others, spread and soon", async () => {
-  // Other tests share the machine and can only make it slower: the best of three is what counts.
+test("lab failover finds the users of a crashed server soon on the others, and spread", async () => {
+  // Other tests share the machine and can only make it slower, so the best of three runs counts.
   let best = Infinity;
   for (let round = 0; round < 3 && best >= SOON_MS; round++) {
     const { backMs, spread, isKept } = await failover("--servers", "3", "--clients", "100");
@@ -112,11 +116,11 @@ test("lab failover finds the users of a crashed server on the others, spread and
   assert(best < SOON_MS, `p99 ${best} ms`);
 });
 
-test("lab failover finds users who choose by time and load spread over equals, and soon", async () => {
+test("lab failover finds rtt users soon on the others, and spread over equally fast ones", async () => {
   const args = ["--system", "rtt", "--servers", "4", "--clients", "100"];
-  // Other tests share the machine, and keep one server busier than another: that is a time to choose by, for
-  // as long as it lasts: in two of five runs on a machine with twice the work that it can do. So the most
-  // even of eight counts.
+  // Other tests share the machine, and may make one server slower than another for a while. Users then
+  // rightly prefer the others: in two of five runs at twice the load that the machine can carry. So the most
+  // even of eight runs counts.
   let most = Infinity;
   let best = Infinity;
   for (let round = 0; round < 8 && (most > 66 || best >= SOON_MS); round++) {
@@ -131,7 +135,7 @@ test("lab failover finds users who choose by time and load spread over equals, a
 });
 
 test("lab failover finds the users of a server that drains elsewhere within 250 ms", async () => {
-  // Other tests share the machine and can only make it slower: the best of three is what counts.
+  // Other tests share the machine and can only make it slower, so the best of three runs counts.
   let best = Infinity;
   for (let round = 0; round < 3 && best >= 250; round++) {
     const { backMs, isKept } = await failover("--servers", "3", "--clients", "30", "--drain");
@@ -141,13 +145,13 @@ test("lab failover finds the users of a server that drains elsewhere within 250 
   assert(best < 250, `p99 ${best} ms`);
 });
 
-test("lab proxy passes connections on, and obeys what is typed", async () => {
+test("lab proxy forwards connections, and runs commands that are typed", async () => {
   await using server = await P2pServer.listen();
   await using proxy = Process.start(LAB, ["proxy", `${server.port}`, "--latency", "40"], {
     permissions,
     stdin: "piped",
   });
-  const [, address] = /^(\S+) leads to \S+; seed \d+$/.exec(await proxy.waitFor("leads to"))!;
+  const [, address] = /^(\S+) forwards to \S+; seed \d+$/.exec(await proxy.waitFor("forwards to"))!;
   await using alice = await P2pClient.connect({ name: "Alice", servers: [address!] });
   const send = async () => {
     const start = performance.now();
@@ -158,17 +162,20 @@ test("lab proxy passes connections on, and obeys what is typed", async () => {
   // There and back.
   assert(await send() >= 79, "no latency");
   await proxy.write("--latency 0\n");
-  await proxy.waitFor("set");
+  await proxy.waitFor("faults set");
   // Other tests share the machine, and one message may be slow for that.
   await eventually("the latency is gone", async () => await send() < 79);
   for (
     const [typed, answer] of [
-      ["partition to-target", "nothing gets through until heal"],
+      ["partition to-target", "all bytes are held until heal"],
       ["heal", /^healed, 1 connections$/],
       ["cut", /^1 connections reset$/],
-      ["burn", "Unknown command burn: cut, partition, heal, or options"],
+      ["burn", "Unknown command burn: it must be cut, partition, heal, or options"],
       ["--slice 0", /^Option --slice: "0" is not a whole number/],
-      ["partition sideways", '"sideways" is no direction: to-target, to-client or both'],
+      [
+        "partition sideways",
+        '"sideways" is not a direction: it must be to-target, to-client or both',
+      ],
     ] as const
   ) {
     await proxy.write(`${typed}\n`);
@@ -184,14 +191,18 @@ for (
     [["--help"], 0, "netlab lab 0.1.0"],
     [["run", "--help"], 0, "netlab lab run 0.1.0"],
     [["proxy", "--help"], 0, "netlab lab proxy 0.1.0"],
-    [[], 2, "error: Say which command: run, failover, sim, replay, ways, flap or proxy"],
-    [["fly"], 2, "error: Unknown command fly: run, failover, sim, replay, ways, flap or proxy"],
+    [[], 2, "error: Name a command: run, failover, sim, replay, routes, flap or proxy"],
+    [
+      ["fly"],
+      2,
+      "error: Unknown command fly: it must be run, failover, sim, replay, routes, flap or proxy",
+    ],
     [["--fly"], 2, "error: Unknown option --fly: --help lists them all"],
-    [["proxy"], 2, "error: Say where connections go: deno task lab proxy [HOST:]PORT"],
+    [["proxy"], 2, "error: Name one target: deno task lab proxy [HOST:]PORT"],
     [
       ["run", "--seconds", "1", "--messages", "1"],
       2,
-      "error: Options --seconds and --messages exclude each other",
+      "error: Options --seconds and --messages cannot be used together",
     ],
     [["run", "--system", "udp"], 2, 'error: Option --system: "udp" is not p2p or rtt'],
     [

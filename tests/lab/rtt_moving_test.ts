@@ -1,19 +1,19 @@
 /**
- * Users of real servers, processes behind proxies, who move by time: with rounds of four tenths of a second
- * in place of ten, so that what takes a minute takes two seconds here.
+ * Users of real servers behind proxies who move by round-trip time. Rounds take 0.4 seconds instead of ten,
+ * so that a minute passes in about two seconds.
  *
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { checkHistory, Cluster } from "@netlab/lab";
 import type { Decision } from "@netlab/rtt";
-import { Load } from "../../lab/cluster/load.ts";
+import { Load } from "@netlab/lab/load";
 import { TestFolder } from "../folders.ts";
 import { eventually, storageTest as test } from "../p2p/network.ts";
 
 const USERS = 10;
 const ROUND_MS = 400;
-/** Longer than a busy machine needs to measure times that are not mostly waiting: milliseconds. */
+/** How long users may take to move. Even a busy machine measures the latencies in this time: milliseconds. */
 const MOVED_MS = 60_000;
 
 test("users of real servers move once, come back soon, and lose nothing", async () => {
@@ -31,10 +31,10 @@ test("users of real servers move once, come back soon, and lose nothing", async 
     const faults = { latencyMs, jitterMs: Math.min(4, latencyMs / 3) };
     cluster.servers[server]!.proxy!.set({ toTarget: faults, toClient: faults });
   };
-  // So long that a move takes 40 ms of gain: a busy machine does not make one server that much slower.
+  // With these latencies, a move must gain 40 ms. A busy machine does not slow one server by that much.
   for (const server of [0, 1, 2]) delay(server, 60);
 
-  /** What each user decided, round by round. */
+  /** The decisions of each user, round by round. */
   const rounds = new Map<string, Decision[]>();
   await using load = await Load.connect({
     system: "rtt",
@@ -51,7 +51,7 @@ test("users of real servers move once, come back soon, and lose nothing", async 
   const first = cluster.servers[0]!;
   const at = (address: string) =>
     [...rounds.values()].filter((decisions) => decisions.at(-1)!.server === address).length;
-  /** Waits until every user has done so many rounds from now on, and gives these. */
+  /** Waits until every user has done this many rounds from now on, and returns them. */
   const next = async (count: number) => {
     const from = new Map([...rounds].map(([user, { length }]) => [user, length]));
     const since = () =>
@@ -61,12 +61,12 @@ test("users of real servers move once, come back soon, and lose nothing", async 
   };
   const moves = (decisions: Decision[]) => decisions.filter(({ kind }) => kind !== "kept");
 
-  // Equals with jitter: nobody moves, once they are known well.
+  // Equally fast servers with jitter: nobody moves once they are measured well.
   await next(3);
   assertEquals((await next(6)).flatMap(({ decisions }) => moves(decisions)), []);
   assert(at(first.address) < USERS, "all are at one of three equals");
 
-  // One becomes faster for good: all others move there, each once. How soon is a matter of virtual time.
+  // One server becomes faster: all other users move there, once each. Another test checks how soon.
   const before = new Map([...rounds].map(([user, all]) => [user, all.at(-1)!.server]));
   const from = new Map([...rounds].map(([user, { length }]) => [user, length]));
   delay(0, 10);
@@ -77,12 +77,12 @@ test("users of real servers move once, come back soon, and lose nothing", async 
     assertEquals(made, before.get(user) === first.address ? [] : ["moved"], user);
   }
 
-  // It is killed: all are back on another one. How soon, "lab failover" measures.
+  // It is killed: all users connect to another server. `lab failover` measures how soon.
   await first.kill();
   await eventually("all have left", () => at(first.address) === 0);
   await eventually("all are back", () => load.counts.offline === 0);
 
-  // It comes back, and is the fastest again.
+  // It starts again, and is the fastest again.
   await first.restart();
   await eventually("all have gone home", () => at(first.address) === USERS, MOVED_MS);
   stop.abort();

@@ -1,16 +1,15 @@
 /**
- * The simulator: the same seed gives the same run, the shipped code keeps its promises in it, and a
- * broken part is found out, replayed and made small.
+ * The simulator: the same seed gives the same run, the shipped code keeps its guarantees in it, and a
+ * broken disk is noticed and the failing run made smaller.
  *
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { makePlan } from "../../lab/simulator/plan.ts";
-import { shrink } from "../../lab/simulator/shrink.ts";
-import { simulate } from "../../lab/simulator/simulate.ts";
+import { makePlan, shrink, simulate } from "@netlab/lab/simulator";
 
 Deno.test({
-  name: "simulator gives the same trace for the same seed, byte for byte, and another for another",
+  name:
+    "simulator gives the same trace for the same seed, byte for byte, and another for another seed",
   permissions: "none",
   fn() {
     const run = (seed: number) => {
@@ -58,32 +57,35 @@ Deno.test({
 });
 
 Deno.test({
-  name: "simulated networks keep every promise",
+  name: "simulated networks keep every guarantee",
   permissions: "none",
   fn() {
-    // In the last one, ways change in a network where a later message would overtake an earlier one.
-    let [posted, promised] = [0, 0];
+    // In the last run, routes change so that a later message would overtake an earlier one.
+    let [posted, guaranteed] = [0, 0];
     for (const seed of [1_001, 1_002, 1_003, 1_004, 5_102]) {
       const { exitCode, findings, disagreements } = simulate(makePlan(seed));
       assertEquals({ seed, exitCode, disagreements }, { seed, exitCode: 0, disagreements: [] });
       assert(findings.accepted > 0);
       posted += findings.posts.posted;
-      promised += findings.posts.promised;
+      guaranteed += findings.posts.guaranteed;
     }
-    assert(promised > 0 && promised < posted, `${promised} of ${posted} posts had to be seen`);
+    assert(
+      guaranteed > 0 && guaranteed < posted,
+      `${guaranteed} of ${posted} posts had to be seen`,
+    );
   },
 });
 
 Deno.test({
   name:
-    "simulator finds out disks that say too early that a message is safe, and needs few actions for it",
+    "simulator notices disks that report messages as stored too early, and needs few actions for it",
   permissions: "none",
   async fn() {
     const broken = { brokenDisks: true };
-    // Any of these will do; a change of the code under test may save one of them by chance.
+    // One of these is enough. A change of the code under test may save some of them by chance.
     const plans = [205, 217, 228, 238].map(makePlan);
     const plan = plans.find((plan) => simulate(plan, broken).findings.lost.length > 0);
-    assert(plan, "nothing was lost with disks that forget");
+    assert(plan, "nothing was lost with broken disks");
     assertEquals(simulate(plan).exitCode, 0);
     const places = await shrink(plan, broken);
     assert(places.length < plan.actions.length / 4, `${places.length} of ${plan.actions.length}`);

@@ -101,7 +101,7 @@ export class Party implements Disposable {
   }
 }
 
-/** Bytes of which each tells its place. */
+/** Creates bytes that depend on their position. */
 export function pattern(count: number): Uint8Array {
   return Uint8Array.from({ length: count }, (_, at) => (at * 31 + (at >> 8)) & 0xff);
 }

@@ -7,9 +7,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { type Logger, P2pServer, type P2pServerOptions } from "@netlab/p2p";
-import { chain, servers, settle } from "../../lab/simulator/world/networks.ts";
-import { VirtualNetwork } from "../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../lab/simulator/world/virtual_node.ts";
+import { chain, servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
 import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { freePorts } from "../processes.ts";
 import { eventually, nextMessage, processTest, socketTest as test } from "./network.ts";

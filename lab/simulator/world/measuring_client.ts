@@ -1,6 +1,6 @@
 /**
- * A user on a {@linkcode VirtualNetwork} who measures servers and moves, with the real `Chooser`: what the
- * rtt client is on sockets. Owns the echoes and the rounds; the user's messages are the session client's.
+ * A user on a {@linkcode VirtualNetwork} who measures servers and moves, as the rtt client does, with the
+ * shipped `Chooser`. `session_client.ts` handles the messages of the user.
  *
  * @module
  */
@@ -27,13 +27,13 @@ import { SessionClient } from "./session_client.ts";
 import type { VirtualConnection } from "./virtual_connection.ts";
 import type { VirtualNetwork } from "./virtual_network.ts";
 
-/** How long an answer may take before it is missed: milliseconds, as the real prober has it. */
+/** How long to wait for the answer to a probe: milliseconds. The prober of the rtt client waits as long. */
 const PROBE_MS = 1_000;
-/** How often a user without a server tries again: milliseconds. */
+/** The time between two attempts of a user without a server: milliseconds. */
 const TRY_AGAIN_MS = 250;
 
-/** What is asked of a server in a round. */
-interface Question {
+/** The measurement of one server in one round. */
+interface Measurement {
   readonly probes: number;
   readonly done: () => void;
   readonly times: number[];
@@ -42,28 +42,33 @@ interface Question {
   number: number;
 }
 
-/** A connection to a server that is measured. */
+/** A connection for measuring a server. */
 interface Probe {
   readonly connection: VirtualConnection;
   readonly echoes: EchoTimes;
 }
 
-/** One user. */
+/** A user who chooses a server by round-trip time. */
 export class MeasuringClient {
-  /** The user. */
+  /** The session of the user, with its messages. */
   readonly user: SessionClient;
-  /** What was decided, save that nothing changes. */
+  /** The decisions that changed something, each with its time: milliseconds since 1970. */
   readonly decisions: { readonly at: number; readonly decision: Decision }[] = [];
-  /** How long the user was without a server, each time: milliseconds. */
+  /** How long the user was without a server, for each time that it lost one: milliseconds. */
   readonly absencesMs: number[] = [];
   readonly #network: VirtualNetwork;
   readonly #chooser: Chooser;
   readonly #servers: readonly string[];
   readonly #probes = new Map<string, Probe>();
-  readonly #questions = new Map<string, Question>();
+  readonly #measurements = new Map<string, Measurement>();
   #number = 0;
 
-  /** Begins to measure, and registers at the best. */
+  /**
+   * Starts to measure, and registers at the best server.
+   *
+   * @param servers The addresses of the servers, `host:port`.
+   * @param onEvent Called with each event of the user, for the checker.
+   */
   constructor(
     network: VirtualNetwork,
     name: string,
@@ -91,12 +96,12 @@ export class MeasuringClient {
   }
 
   #ask({ server, probes }: Ask, done: () => void): void {
-    // What the round before has not come to the end of goes on.
-    if (this.#questions.has(server)) return done();
-    const question = { probes, done, times: [], load: undefined, number: 0 };
-    this.#questions.set(server, question);
+    // A measurement of the previous round that has not ended goes on.
+    if (this.#measurements.has(server)) return done();
+    const measurement = { probes, done, times: [], load: undefined, number: 0 };
+    this.#measurements.set(server, measurement);
     const probe = this.#probes.get(server);
-    if (probe) return this.#send(server, question, probe);
+    if (probe) return this.#send(server, measurement, probe);
     this.#network.dial(this.user.party, server, {
       failed: (reason) => this.#failed(server, reason),
       connected: (connection) => {
@@ -109,54 +114,56 @@ export class MeasuringClient {
             this.#failed(server, "it hung up");
           },
         });
-        this.#send(server, question, probe);
+        this.#send(server, measurement, probe);
       },
     });
   }
 
-  #send(server: string, question: Question, probe: Probe): void {
+  #send(server: string, measurement: Measurement, probe: Probe): void {
     const { connection, echoes } = probe;
-    if (question.times.length === 0) {
+    if (measurement.times.length === 0) {
       writeInformationRequest(connection.out, Information.Capabilities);
     }
-    const number = question.number = ++this.#number;
+    const number = measurement.number = ++this.#number;
     echoes.sent(number, this.#network.now);
     writeEcho(connection.out, number);
     this.#network.after(PROBE_MS, () => {
-      if (this.#questions.get(server) !== question || question.number !== number) return;
-      if (!this.#chooser.missed(server, false)) return this.#send(server, question, probe);
+      if (this.#measurements.get(server) !== measurement || measurement.number !== number) return;
+      if (!this.#chooser.missed(server, false)) return this.#send(server, measurement, probe);
       connection.abort();
     });
   }
 
   #received(server: string, probe: Probe, frame: Frame): void {
-    const question = this.#questions.get(server);
+    const measurement = this.#measurements.get(server);
     if (frame.type === FrameType.Echo) {
       const ms = probe.echoes.answered(readEcho(frame.payload), this.#network.now);
-      if (ms !== undefined && question) this.#answered(server, question, probe, ms);
-    } else if (frame.type === FrameType.InformationResponse && question) {
+      if (ms !== undefined && measurement) this.#answered(server, measurement, probe, ms);
+    } else if (frame.type === FrameType.InformationResponse && measurement) {
       const words = readCapabilities(frame.payload);
-      // A legacy server says nothing of what it can do.
+      // A legacy server sends no capabilities.
       if (words.size > 0 && !words.has(Capability.Echo)) {
         throw new Error("The server answers no echoes");
       }
-      question.load = readLoad(words);
+      measurement.load = readLoad(words);
     }
   }
 
-  #answered(server: string, question: Question, probe: Probe, ms: number): void {
-    question.times.push(ms);
-    if (question.times.length < question.probes) return this.#send(server, question, probe);
-    this.#questions.delete(server);
-    this.#chooser.answered(server, question.times, question.load);
-    question.done();
+  #answered(server: string, measurement: Measurement, probe: Probe, ms: number): void {
+    measurement.times.push(ms);
+    if (measurement.times.length < measurement.probes) {
+      return this.#send(server, measurement, probe);
+    }
+    this.#measurements.delete(server);
+    this.#chooser.answered(server, measurement.times, measurement.load);
+    measurement.done();
   }
 
   #failed(server: string, why: string): void {
     this.#chooser.failed(server, why);
-    const question = this.#questions.get(server);
-    this.#questions.delete(server);
-    question?.done();
+    const measurement = this.#measurements.get(server);
+    this.#measurements.delete(server);
+    measurement?.done();
   }
 
   #decide(): void {
@@ -169,7 +176,7 @@ export class MeasuringClient {
     }
   }
 
-  /** The user has no server: it goes to the best that is left, and tries until it is at one. */
+  /** The user lost its server: moves to the best of the others, and tries until it is registered. */
   #lost(): void {
     const lostAt = this.#network.now;
     this.#chooser.lose("it hung up");

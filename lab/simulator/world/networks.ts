@@ -1,21 +1,22 @@
 /**
- * Networks of servers in the shapes that tests want.
+ * Creates virtual servers that are linked as chains, rings or any other graph.
  *
  * @module
  */
 import type { VirtualNetwork } from "./virtual_network.ts";
 import { VirtualNode, type VirtualNodeOptions } from "./virtual_node.ts";
 
-/** The address of the server with that number. */
+/** Returns the address of a server by its number, `host:port`. */
 export function addressOf(index: number): string {
   return `10.0.0.${index + 1}:5001`;
 }
 
 /**
- * Servers that all know each other's addresses, of which only the pairs in `edges` can link.
+ * Starts servers that know the addresses of all others. Only the pairs in `edges` can link.
  *
- * @param edges Pairs of numbers of servers; all pairs when left out.
- * @param options For all servers, or for each by its number.
+ * @param count The number of servers.
+ * @param edges Pairs of servers, by number. All pairs if left out.
+ * @param options The options of all servers, or a function that returns those of a server by its number.
  */
 export function servers(
   network: VirtualNetwork,
@@ -36,17 +37,22 @@ export function servers(
   );
 }
 
-/** Each linked to the next: 0-1-2 and so on. */
+/** Returns the edges of a chain: 0-1, 1-2 and so on. */
 export function chain(count: number): [number, number][] {
   return Array.from({ length: count - 1 }, (_, index) => [index, index + 1]);
 }
 
-/** A chain whose ends are linked. */
+/** Returns the edges of a ring: those of a chain, and one between its ends. */
 export function ring(count: number): [number, number][] {
   return [...chain(count), [count - 1, 0]];
 }
 
-/** Waits until every server reaches every other, and then for what they tell each other. */
+/**
+ * Lets time pass until every server has a route to every other, and then 100 ms for announcements.
+ *
+ * @param withinMs How long the routes may take: milliseconds.
+ * @throws {Error} When a route is missing after that.
+ */
 export function settle(
   network: VirtualNetwork,
   nodes: readonly VirtualNode[],

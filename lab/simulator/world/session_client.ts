@@ -1,7 +1,6 @@
 /**
- * A user on a {@linkcode VirtualNetwork} with the real `ClientSession`: what has no receipt is sent again
- * on the next connection, copies are dropped, and what the program took is acknowledged. Owns connecting,
- * moving and coming back.
+ * A user on a {@linkcode VirtualNetwork} with the shipped `ClientSession`. Connects, moves and reconnects,
+ * and reports the events of the user for the checker.
  *
  * @module
  */
@@ -40,10 +39,10 @@ const TICK_MS = 250;
 const ASK_EVERY_MS = 15_000;
 const TRY_AGAIN_MS = 200;
 
-/** A server that says this does not take the user. */
+/** Errors with which a server refuses the user, although they are not fatal. */
 const REFUSED: ReadonlySet<number> = new Set([ErrorCode.NameTaken, ErrorCode.ServerClosing]);
 
-/** Lets servers sign users off. */
+/** The frame rules with which virtual servers sign users off. For `VirtualNodeOptions.rules`. */
 export const disconnectRules: ReadonlyMap<number, FrameRule> = new Map([[FrameType.Disconnect, {
   capability: Capability.Disconnect,
   allowed: ({ party }) => party instanceof User,
@@ -53,27 +52,29 @@ export const disconnectRules: ReadonlyMap<number, FrameRule> = new Map([[FrameTy
   },
 }]]);
 
-/** One user. */
+/** A user who sends and receives messages. It connects with {@linkcode SessionClient.moveTo}. */
 export class SessionClient {
+  /** The name of the user. */
   readonly name: string;
+  /** The id of the session: a UUID. */
   readonly key: string;
-  /** Messages, as the user sees them. */
+  /** The messages that the user has seen, in order. */
   readonly messages: Message[] = [];
-  /** How the story of each message that was sent ended, in the order in which that was known. */
-  readonly outcomes = new Map<string, NetlabError | undefined>();
-  /** The messages that are safe, in the order in which that was known. */
-  readonly accepted = new Set<string>();
-  /** The connection that it was registered on when it heard that a message is safe. */
-  readonly acceptedOn = new Map<string, VirtualConnection | undefined>();
-  /** Fatal errors of its servers. */
+  /** The outcome of each settled durable message by id: an error, or `undefined` if it was delivered. */
+  readonly outcomes: Map<string, NetlabError | undefined> = new Map();
+  /** The ids of the accepted durable messages, in the order of their receipts. */
+  readonly accepted: Set<string> = new Set();
+  /** The connection on which the user was registered when the receipt arrived, by message id. */
+  readonly acceptedOn: Map<string, VirtualConnection | undefined> = new Map();
+  /** The errors with which servers refused or disconnected the user. */
   readonly errors: NetlabError[] = [];
-  /** The connection on which it is registered. */
+  /** The connection on which the user is registered. `undefined` if there is none. */
   attached: VirtualConnection | undefined;
-  /** What it is to the network: an address of its own. */
+  /** The address of the user on the network, `host:port`. */
   readonly party: string;
-  /** Hears that it is registered at a server. */
+  /** Called when the user is registered at a server. */
   onAttached: () => void = () => {};
-  /** Whether the program takes what comes; else see {@linkcode SessionClient.take}. */
+  /** Whether the program takes messages by itself. If not, call {@linkcode SessionClient.take}. */
   taking = true;
   readonly #network: VirtualNetwork;
   readonly #session: ClientSession;
@@ -83,13 +84,19 @@ export class SessionClient {
   readonly #connections = new Set<VirtualConnection>();
   #sent = 0;
   #crashed = false;
-  /** Whether it looks for no server. */
+  /** Whether the user left, and must not look for a server. */
   #away = false;
-  /** Whether it left, and is not back at a server yet. */
+  /** Whether the user left, and is not registered at a server again. */
   #hasLeft = false;
-  /** Where it looks for a server after a loss; nowhere when empty. */
   readonly #servers: readonly string[];
 
+  /**
+   * Creates a user who is not connected yet.
+   *
+   * @param servers The addresses of servers to reconnect to after a loss, `host:port`. Without any, the user
+   *   does not reconnect.
+   * @param onEvent Called with each event of the user, for the checker.
+   */
   constructor(
     network: VirtualNetwork,
     name: string,
@@ -102,7 +109,7 @@ export class SessionClient {
     this.key = network.uuid();
     this.party = `client-${this.key}:1`;
     this.#servers = servers;
-    // Of its own, so that a run is the same whether or not anybody posts.
+    // A generator of its own, so that posting does not change the rest of the run.
     const random = seeded(Number.parseInt(this.key.slice(0, 8), 16));
     const ids = new MessageIds((bytes) => {
       for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * random();
@@ -133,44 +140,50 @@ export class SessionClient {
     tick();
   }
 
-  /** Registers at a server, and leaves the one of before, if any. */
+  /** Registers at a server, and then signs off from the previous one. */
   moveTo({ address }: { address: string }): this {
     this.#away = false;
     this.#open(address);
     return this;
   }
 
-  /** The program takes what has come, and that is acknowledged. */
+  /** Takes the received messages and acknowledges them. */
   take(): void {
     for (const incoming of this.#untaken.splice(0)) this.#session.take(incoming);
     this.#session.acknowledge();
   }
 
-  /** Loses its connections, and looks for no other before it comes back. */
+  /** Resets all connections, and does not reconnect before {@linkcode SessionClient.comeBack}. */
   leave(): void {
     this.#away = this.#hasLeft = true;
     this.#onEvent({ kind: "left", at: this.#network.now, user: this.name });
     for (const connection of this.#connections) connection.abort();
   }
 
-  /** Looks for a server again. */
+  /** Reconnects after {@linkcode SessionClient.leave}. */
   comeBack(): void {
     this.#away = false;
     this.#lookAround();
   }
 
-  /** The process is gone from one moment to the next. */
+  /** Crashes the client: it stops at once and does nothing more. */
   crash(): void {
     this.#crashed = true;
     for (const connection of this.#connections) connection.vanish();
   }
 
-  /** How many messages were sent whose story has not ended. */
+  /** The number of durable messages that have no outcome yet. */
   get pending(): number {
     return this.#sent - this.outcomes.size;
   }
 
-  /** Sends a message; returns its id. `sequence` is its number among those to this recipient. */
+  /**
+   * Sends a durable message.
+   *
+   * @param sequence The number of the message among those to this recipient, for the checker.
+   * @param timeoutMs How long to wait for acceptance: milliseconds.
+   * @returns The id of the message.
+   */
   send(recipient: string, text: string, sequence = 0, timeoutMs = 30_000): string {
     const id = this.#network.uuid();
     this.#sent++;
@@ -184,7 +197,7 @@ export class SessionClient {
       timeoutMs,
       {
         accepted: (error) => {
-          // No answer in time leaves open whether the network has it; all others are a no.
+          // After a timeout, the message may have been accepted. All other errors are refusals.
           if (error) return error.code === ErrorCode.TimedOut ? undefined : tell("refused");
           tell("accepted");
           this.accepted.add(id);
@@ -198,8 +211,11 @@ export class SessionClient {
   }
 
   /**
-   * Posts a message, as `P2pClient.post` does. In what is told of it, its text stands for the id, which it gets
-   * when it leaves. `sequence` is its number among those to this recipient.
+   * Posts an ephemeral message, as `P2pClient.post` does. Its events have the text in place of the id, which
+   * the message only gets when it leaves.
+   *
+   * @param text The text, unique in the run.
+   * @param sequence The number of the message among those to this recipient, for the checker.
    */
   post(recipient: string, text: string, sequence = 0): Promise<void> {
     const { name: sender } = this;
@@ -208,7 +224,7 @@ export class SessionClient {
     return this.#posting.post(recipient, text);
   }
 
-  /** The texts of the messages that came from `sender`, in order. */
+  /** Returns the texts of the messages from `sender` that the user has seen, in order. */
   textsFrom(sender: string): string[] {
     return this.messages.filter((message) => message.sender === sender).map(({ text }) => text);
   }
@@ -276,8 +292,7 @@ export class SessionClient {
     if (this.#hasLeft) this.#onEvent({ kind: "returned", at: this.#network.now, user: this.name });
     this.#hasLeft = false;
     this.onAttached();
-    // What the server of before keeps and what this one will keep are two queues: order is promised
-    // within each.
+    // The old and the new server each have a queue of messages. Order is guaranteed within each queue only.
     if (before) this.#onEvent({ kind: "disconnected", at: this.#network.now, user: this.name });
     this.#session.attach(outlet);
     if (before) writeDisconnect(before.out, this.name, DisconnectKind.Move);

@@ -1,66 +1,67 @@
 /**
- * One end of a connection between two parties of a {@linkcode VirtualNetwork}: a `Transport` that behaves
- * as `FrameConnection` does, over a pipe in memory. Owns the pipe's bound, what is under way on it, and
- * how the two halves end; knows nothing of what frames mean.
+ * One end of a connection on a {@linkcode VirtualNetwork}: a `Transport` that behaves like
+ * `FrameConnection`, over a pipe of limited size in memory. Knows nothing of what frames mean.
  *
  * @module
  */
 import { type Frame, FrameDecoder, FrameWriter, ProtocolError } from "@netlab/protocol";
 import type { Transport } from "@netlab/p2p/core";
 
-/** What a connection needs of the network that it is on. */
+/** What a connection needs of its network. */
 export interface Wire {
-  /** Virtual time: milliseconds since 1970. */
+  /** The virtual time: milliseconds since 1970. */
   readonly now: number;
-  /** How long a parcel takes from one party to another: milliseconds. */
+  /** Returns how long a packet takes from one address to another: milliseconds. */
   readonly latency: (from: string, to: string) => number;
-  /** Does something `ms` milliseconds from now. */
+  /** Schedules a task `ms` milliseconds from now. */
   after(ms: number, run: () => void): void;
-  /** Does something at a time: milliseconds since 1970. */
+  /** Schedules a task at a time: milliseconds since 1970. */
   at(time: number, run: () => void): void;
-  /** Whether nothing gets through between two parties. */
+  /** Whether all bytes between two addresses are held. */
   isSilent(a: string, b: string): boolean;
-  /** A frame arrived. */
+  /** Reports a frame that arrived. */
   sawFrame(from: string, to: string, frame: Frame): void;
-  /** How many of `most` bytes travel together. */
+  /** Decides how many of `most` bytes travel together. */
   pieceOf(most: number): number;
-  /** The same bytes, which stay as they are. */
+  /** Copies bytes. */
   copy(bytes: Uint8Array): Uint8Array;
-  /** A connection is gone. */
+  /** Reports a connection that is closed. */
   forget(connection: VirtualConnection): void;
 }
 
-/** What one end of a connection hears; the same moments as `FrameHandler`, and the end of it all. */
+/** The events of one end of a connection: those of `FrameHandler`, and its end. */
 export interface ConnectionHandler {
-  /** A frame came in. */
+  /** A frame arrived. It is valid during the call only. */
   frame(frame: Frame): void;
-  /** Bytes came in, where frames are not what is spoken. */
+  /** Bytes arrived. With this method, the connection does not decode frames. */
   bytes?(bytes: Uint8Array): void;
   /** All frames of one chunk have been handed over. */
   flush?(): void;
   /** The other side has ended its half. */
   ended?(): void;
-  /** The other side broke the protocol. */
+  /** The other side broke the protocol. The connection closes. */
   violation?(error: ProtocolError): void;
-  /** Nothing waits to be written any more. */
+  /** All bytes have been written. */
   drained?(): void;
-  /** The connection is gone, whoever ended it. */
+  /** The connection is closed, by either side. */
   gone?(): void;
 }
 
-/** What travels in one direction. */
-type Parcel = Uint8Array | "end" | "reset";
+/** Bytes or an event that travels in one direction. */
+type Packet = Uint8Array | "end" | "reset";
 
-/** Bytes that fit into a pipe before its reader has taken some. */
+/** How many bytes fit into a pipe before its reader takes some. */
 const PIPE_BYTES = 64 * 1024;
-/** How many bytes may wait in front of the pipe, and how long a close lingers: as in the real thing. */
+/** How many bytes may wait for the pipe. `FrameConnection` has the same limit. */
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
+/** How long a closing connection waits for the other side: milliseconds, as in `FrameConnection`. */
 const LINGER_MS = 1_000;
 
 /** One end of a connection. */
 export class VirtualConnection implements Transport {
+  /** The writer for frames to the other end. */
   readonly out: FrameWriter;
-  /** The party that this end belongs to. */
+  /** The address that this end belongs to, `host:port`. */
   readonly party: string;
   /** The other end. */
   peer!: VirtualConnection;
@@ -69,9 +70,9 @@ export class VirtualConnection implements Transport {
     this.#network.sawFrame(this.peer.party, this.party, frame);
     this.#handler?.frame(frame);
   });
-  /** Under way to this end, in order. */
-  readonly #transit: { at: number; parcel: Parcel }[] = [];
-  readonly #arrived: Parcel[] = [];
+  /** The packets in flight to this end, in order, each with the time when it is due. */
+  readonly #transit: { at: number; packet: Packet }[] = [];
+  readonly #arrived: Packet[] = [];
   #pipeBytes = 0;
   #handler: ConnectionHandler | undefined;
   #gone: (() => void) | undefined;
@@ -80,13 +81,14 @@ export class VirtualConnection implements Transport {
   #paused = false;
   #ended = false;
   #endSent = false;
-  /** What the network is asked to do at its time; made once, as it is asked very often. */
+  /** Tasks that are scheduled very often, and therefore created once. */
   readonly #writes = () => this.#write();
   readonly #arrives = () => this.arrive();
   #otherEnded = false;
   #closing = false;
   #closed = false;
 
+  /** Creates one end of a connection. The network creates both ends and sets `peer`. */
   constructor(network: Wire, party: string) {
     this.#network = network;
     this.party = party;
@@ -97,33 +99,36 @@ export class VirtualConnection implements Transport {
     });
   }
 
-  /** Whether it is at its end. */
+  /** Whether the connection is closed. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Whether what comes in is held up. */
+  /** Whether reading is paused. */
   get paused(): boolean {
     return this.#paused;
   }
 
-  /** From now on `handler` hears what happens. */
+  /** Starts to report events to `handler`. */
   start(handler: ConnectionHandler): void {
     this.#gone = () => handler.gone?.();
     if (this.#closed) this.#network.after(0, this.#gone);
     else if (!this.#closing) this.#handler = handler;
   }
 
+  /** Stops reading. */
   pause(): void {
     this.#paused = !this.#closing;
   }
 
+  /** Reads again after {@linkcode VirtualConnection.pause}. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
     this.#network.after(0, () => this.#read());
   }
 
+  /** Ends this half of the connection once all bytes are written. */
   end(): void {
     if (this.#ended || this.#closed) return;
     this.#ended = true;
@@ -131,6 +136,7 @@ export class VirtualConnection implements Transport {
     if (!this.#writing) this.#sendEnd();
   }
 
+  /** Ends this half of the connection, and reports nothing more. Resets it if the other half does not end. */
   close(): void {
     this.#handler = undefined;
     if (this.#closing || this.#closed) return;
@@ -141,13 +147,14 @@ export class VirtualConnection implements Transport {
     this.#finish();
   }
 
+  /** Resets the connection. */
   abort(): void {
     if (this.#closed) return;
     this.#carry("reset");
     this.#die();
   }
 
-  /** The connection breaks: both ends are told, what is under way is lost. */
+  /** Breaks the connection: both ends learn of it, and packets in flight are lost. */
   sever(): void {
     for (const end of [this, this.peer]) {
       end.#transit.length = 0;
@@ -156,35 +163,35 @@ export class VirtualConnection implements Transport {
     }
   }
 
-  /** The party is dead: the other end sees a reset, this one hears nothing more. */
+  /** Resets the connection as a crash does: this end reports nothing more. */
   vanish(): void {
     this.#gone = undefined;
     this.abort();
   }
 
-  /** What is due arrives, unless the two parties cannot hear each other. */
+  /** Takes the packets that are due, unless the network holds them. */
   arrive(): void {
     const { now } = this.#network;
     while (this.#transit.length > 0 && this.#transit[0]!.at <= now) {
       if (this.#network.isSilent(this.peer.party, this.party)) return;
-      this.#arrived.push(this.#transit.shift()!.parcel);
+      this.#arrived.push(this.#transit.shift()!.packet);
     }
     this.#read();
   }
 
   #read(): void {
     while (!this.#paused && this.#arrived.length > 0) {
-      const parcel = this.#arrived.shift()!;
-      if (parcel === "reset") return this.#die();
-      if (parcel === "end") {
+      const packet = this.#arrived.shift()!;
+      if (packet === "reset") return this.#die();
+      if (packet === "end") {
         this.#otherEnded = true;
         this.#handler?.ended?.();
         this.close();
         return this.#finish();
       }
-      this.#pipeBytes -= parcel.length;
+      this.#pipeBytes -= packet.length;
       if (this.peer.#taken.length > 0) this.peer.#write();
-      this.#take(parcel);
+      this.#take(packet);
     }
   }
 
@@ -212,7 +219,7 @@ export class VirtualConnection implements Transport {
     this.#network.after(0, this.#writes);
   }
 
-  /** Fills the pipe; goes on when its reader has made room. */
+  /** Fills the pipe. Continues when the reader has made room. */
   #write(): void {
     while (!this.#closed) {
       if (this.#taken.length === 0) {
@@ -222,7 +229,7 @@ export class VirtualConnection implements Transport {
         this.out.recycle(taken);
       }
       const room = PIPE_BYTES - this.peer.#pipeBytes;
-      // As TCP does: many small pieces would follow each other for ever.
+      // Wait for enough room, as TCP does. Otherwise bytes would travel in tiny pieces.
       if (room < Math.min(PIPE_BYTES / 2, this.#taken.length)) return;
       const size = this.#network.pieceOf(Math.min(room, this.#taken.length));
       this.peer.#pipeBytes += size;
@@ -242,14 +249,14 @@ export class VirtualConnection implements Transport {
     this.#finish();
   }
 
-  /** Sends a parcel on its way: none overtakes another. */
-  #carry(parcel: Parcel): void {
+  /** Sends a packet. None overtakes another. */
+  #carry(packet: Packet): void {
     const { peer } = this;
     const network = this.#network;
     const last = peer.#transit.at(-1)?.at ?? 0;
     const at = Math.max(last, network.now + network.latency(this.party, peer.party));
-    peer.#transit.push({ at, parcel });
-    // What arrives together with the one before it needs no moment of its own.
+    peer.#transit.push({ at, packet });
+    // A packet that is due together with the previous one needs no task of its own.
     if (at !== last) network.at(at, peer.#arrives);
   }
 

@@ -1,25 +1,25 @@
 /**
- * A disk in memory that survives the crash of its server, less what was not synced. Owns what is on
- * it; knows nothing of what that means.
+ * A message store in memory that survives the crash of its server, except for data that was not synced.
  *
  * @module
  */
 import { readReceipts, type Receipt } from "@netlab/protocol";
 import type { MessageStore, StoredMessage } from "@netlab/p2p/core";
 
-/** How long a broken disk takes to sync what it said was safe: milliseconds. */
+/** How long a broken disk takes to sync messages that it reported as stored: milliseconds. */
 export const LATE_SYNC_MS = 5_000;
 
-/** What is on a disk. */
+/** The contents of a disk. */
 interface State {
-  /** By their places. */
+  /** The messages, by offset. */
   readonly messages: Map<number, StoredMessage>;
+  /** The outcomes of messages. */
   readonly ends: Receipt[];
 }
 
 /** The disk of one server. */
 export class VirtualDisk implements MessageStore {
-  /** What was written survives. */
+  /** Stored messages survive a crash. */
   readonly durable = true;
   readonly #late: ((sync: () => void) => void) | undefined;
   #synced: State = { messages: new Map(), ends: [] };
@@ -27,25 +27,27 @@ export class VirtualDisk implements MessageStore {
   #lastOffset = 0;
 
   /**
-   * An empty disk. `late` makes it a broken one, which says that messages are safe before they are: it
-   * is handed what syncs them, to be called later, or never.
+   * Creates an empty disk.
+   *
+   * @param late Makes the disk report messages as stored before they are synced. It receives a function that
+   *   syncs them, which it may call later, or never.
    */
   constructor(late?: (sync: () => void) => void) {
     this.#late = late;
   }
 
-  /** How many messages it would have after a crash now. */
+  /** The number of messages that would survive a crash now. */
   get size(): number {
     return this.#synced.messages.size;
   }
 
-  /** What is left after a crash. */
+  /** Returns the messages that survived a crash. */
   load(): Iterable<StoredMessage> {
     this.#written = copy(this.#synced);
     return [...this.#written.messages.values()];
   }
 
-  /** What is there now, synced or not. */
+  /** Reads messages from an offset on, synced or not. */
   read(offset: number, count: number): StoredMessage[] {
     const offsets = Array.from({ length: count }, (_, index) => offset + index);
     return offsets.flatMap((offset) => this.#written.messages.get(offset) ?? []);
@@ -56,7 +58,7 @@ export class VirtualDisk implements MessageStore {
     return [...this.#synced.ends];
   }
 
-  /** Writes all of it, and syncs. */
+  /** Writes all changes at once, and syncs them. */
   write(
     added: readonly StoredMessage[],
     removed: readonly StoredMessage[],

@@ -1,7 +1,7 @@
 /**
- * A network in memory under a virtual clock: parties that listen and dial, connections with delays
- * that cut bytes anywhere, and pairs of parties that cannot reach or hear each other. Everything is
- * drawn from one seed, so that the same seed gives the same run. Knows nothing of what is spoken.
+ * A network in memory under a virtual clock: parties listen and dial, and connections delay bytes and cut
+ * them anywhere. Pairs of parties can be separated. The same seed gives the same run. Knows nothing of the
+ * protocol.
  *
  * @module
  */
@@ -12,77 +12,89 @@ import { VirtualConnection, type Wire } from "./virtual_connection.ts";
 
 /** When virtual time begins: milliseconds since 1970. */
 const START = 1_800_000_000_000;
-/** How long an attempt to reach somebody who does not answer takes: milliseconds. */
+/** How long a connection attempt without an answer takes: milliseconds. */
 const CONNECT_MS = 5_000;
-/** Copies of bytes are made on sheets of this size. */
-const SHEET_BYTES = 32 * 1024;
+/** Small copies of bytes share a buffer of this size. */
+const SHARED_BYTES = 32 * 1024;
 
-/** A frame that arrived somewhere. */
+/** A frame that arrived. */
 export interface SeenFrame {
+  /** When it arrived: milliseconds since 1970. */
   at: number;
+  /** The address of the sender. */
   from: string;
+  /** The address of the receiver. */
   to: string;
+  /** The frame. */
   frame: Frame;
 }
 
-/** What a party that dials hears. */
+/** Receives the outcome of a connection attempt. */
 export interface Dialler {
+  /** The attempt succeeded. */
   connected(connection: VirtualConnection): void;
+  /** The attempt failed. */
   failed(reason: string): void;
 }
 
-/** Parties and the connections between them. A party is named by `host:port`. */
+/**
+ * Parties and the connections between them. A party is anything with an address `host:port`: a server or a
+ * user. All random decisions come from one seed.
+ */
 export class VirtualNetwork implements Wire {
-  /** Numbers from 0 to below 1. */
+  /** Returns random numbers from 0 to below 1, from the seed. */
   readonly random: () => number;
-  /** How long a parcel takes from one party to another: milliseconds. */
+  /** Returns how long a packet takes from one address to another: milliseconds. */
   latency: (from: string, to: string) => number;
-  readonly #agenda = new Agenda(START);
+  readonly #clock = new VirtualClock(START);
   readonly #listeners = new Map<string, (connection: VirtualConnection) => void>();
   readonly #connections = new Set<VirtualConnection>();
   readonly #refused = new Set<string>();
   readonly #silent = new Set<string>();
   readonly #watchers: ((seen: SeenFrame) => void)[] = [];
-  /** Where copies of bytes go next. */
-  #sheet = new Uint8Array(0);
-  /** Filled for every frame anew: there are millions of them. */
+  /** The rest of the buffer that small copies share. */
+  #shared = new Uint8Array(0);
+  /** Reused for every frame, because there are millions of them. */
   readonly #seen = {} as SeenFrame;
 
+  /** Creates a network without parties, with latencies of 1 to 3 ms. */
   constructor(seed = 1) {
     enableInvariants();
     this.random = seeded(seed);
     this.latency = () => 1 + 2 * this.random();
   }
 
-  /** Virtual time: milliseconds since 1970. */
+  /** The virtual time: milliseconds since 1970. */
   get now(): number {
-    return this.#agenda.now;
+    return this.#clock.now;
   }
 
-  /** A UUID that was not there before. */
+  /** Returns a new UUID. */
   uuid(): string {
     return randomUuid(this.random);
   }
 
-  /** Does something `ms` from now; what is due at one time is done in the order of asking. */
+  /** Schedules a task `ms` milliseconds from now. Tasks for the same time run in the order of the calls. */
   after(ms: number, run: () => void): void {
-    this.#agenda.add(this.now + ms, run);
+    this.#clock.schedule(this.now + ms, run);
   }
 
-  /** Does something at `ms` since 1970, which is not over yet. */
+  /** Schedules a task at a time: milliseconds since 1970. */
   at(ms: number, run: () => void): void {
-    this.#agenda.add(ms, run);
+    this.#clock.schedule(ms, run);
   }
 
-  /** Lets time pass. */
+  /** Lets `ms` milliseconds pass. */
   run(ms: number): void {
-    this.#agenda.runUntil(this.now + ms);
+    this.#clock.runUntil(this.now + ms);
   }
 
   /**
-   * Lets time pass until `condition` holds, and returns how long that took.
+   * Lets time pass until a condition holds.
    *
-   * @throws {Error} When it does not hold `withinMs` from now.
+   * @param withinMs How long it may take: milliseconds.
+   * @returns How long it took: milliseconds.
+   * @throws {Error} When the condition does not hold after `withinMs`.
    */
   until(condition: () => boolean, withinMs = 10_000): number {
     const from = this.now;
@@ -95,17 +107,17 @@ export class VirtualNetwork implements Wire {
     return this.now - from;
   }
 
-  /** A party takes connections. */
+  /** Lets a party accept connections at an address. */
   listen(address: string, accept: (connection: VirtualConnection) => void): void {
     this.#listeners.set(address, accept);
   }
 
-  /** A party takes no more connections. */
+  /** Lets an address accept no more connections. */
   unlisten(address: string): void {
     this.#listeners.delete(address);
   }
 
-  /** A party opens a connection to `to`; the outcome comes later. */
+  /** Connects one address to another. `dialler` receives the outcome later. */
   dial(from: string, to: string, dialler: Dialler): void {
     const silent = this.isSilent(from, to);
     const takes = silent ? CONNECT_MS : this.latency(from, to) + this.latency(to, from);
@@ -125,35 +137,40 @@ export class VirtualNetwork implements Wire {
     });
   }
 
-  /** Breaks the connections between two parties: both ends are told. */
+  /** Breaks the connections between two parties. Both learn of it. */
   cut(a: string, b: string): void {
     for (const end of this.#between(a, b)) end.sever();
   }
 
-  /** Breaks the connections between two parties, and refuses new ones until they are joined. */
+  /** Breaks the connections between two parties, and refuses new ones until `join`. */
   separate(a: string, b: string): void {
     this.#refused.add(pair(a, b));
     this.cut(a, b);
   }
 
-  /** Nothing gets through between two parties, and nobody tells them, until they are joined. */
+  /** Silently holds all bytes between two parties until `join`. */
   silence(a: string, b: string): void {
     this.#silent.add(pair(a, b));
   }
 
-  /** Two parties can reach and hear each other again; what was under way arrives. */
+  /** Ends `separate` and `silence` between two parties. Bytes in flight arrive. */
   join(a: string, b: string): void {
     this.#refused.delete(pair(a, b));
     if (!this.#silent.delete(pair(a, b))) return;
     for (const end of this.#between(a, b)) this.after(0, () => end.arrive());
   }
 
-  /** Whether nothing gets through between two parties. */
+  /** Whether all bytes between two parties are held. */
   isSilent(a: string, b: string): boolean {
     return this.#silent.size > 0 && this.#silent.has(pair(a, b));
   }
 
-  /** The frames that arrive from now on, those that `wanted` wants; what it is given is valid meanwhile. */
+  /**
+   * Collects frames that arrive from now on.
+   *
+   * @param wanted Whether to collect a frame. Its argument is valid during the call only.
+   * @returns The collected frames. The list grows.
+   */
   watch(wanted: (seen: SeenFrame) => boolean): SeenFrame[] {
     const frames: SeenFrame[] = [];
     this.#watchers.push((seen) => {
@@ -162,7 +179,7 @@ export class VirtualNetwork implements Wire {
     return frames;
   }
 
-  /** For connections: a frame arrived. */
+  /** Reports a frame that arrived. Connections call this. */
   sawFrame(from: string, to: string, frame: Frame): void {
     if (this.#watchers.length === 0) return;
     const seen = this.#seen;
@@ -173,25 +190,25 @@ export class VirtualNetwork implements Wire {
     for (const watcher of this.#watchers) watcher(seen);
   }
 
-  /** For connections: how many of `most` bytes travel together. */
+  /** Decides how many of `most` bytes travel together. Connections call this. */
   pieceOf(most: number): number {
     return this.random() < 0.5 ? most : between(this.random, 1, most);
   }
 
-  /** For connections: the same bytes, which stay as they are. */
+  /** Copies bytes. Connections call this. */
   copy(bytes: Uint8Array): Uint8Array {
-    // Small ones lie together: memory of its own for each takes longer than all the rest.
-    if (bytes.length > this.#sheet.length) {
-      if (bytes.length > SHEET_BYTES / 8) return bytes.slice();
-      this.#sheet = new Uint8Array(SHEET_BYTES);
+    // Allocating a buffer for each small copy would take most of the time of a run.
+    if (bytes.length > this.#shared.length) {
+      if (bytes.length > SHARED_BYTES / 8) return bytes.slice();
+      this.#shared = new Uint8Array(SHARED_BYTES);
     }
-    const copy = this.#sheet.subarray(0, bytes.length);
+    const copy = this.#shared.subarray(0, bytes.length);
     copy.set(bytes);
-    this.#sheet = this.#sheet.subarray(bytes.length);
+    this.#shared = this.#shared.subarray(bytes.length);
     return copy;
   }
 
-  /** For connections: one is gone. */
+  /** Forgets a closed connection. Connections call this. */
   forget(connection: VirtualConnection): void {
     this.#connections.delete(connection);
   }
@@ -203,7 +220,7 @@ export class VirtualNetwork implements Wire {
   }
 }
 
-/** The host in `host:port`. */
+/** Returns the host of an address `host:port`. */
 export function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(":"));
 }

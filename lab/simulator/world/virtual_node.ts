@@ -1,6 +1,6 @@
 /**
- * A server on a {@linkcode VirtualNetwork}: the real routing core between virtual connections, wired
- * as `p2p/server.ts` wires it to sockets. Owns starting, crashing and the ticks.
+ * A server on a {@linkcode VirtualNetwork}: the shipped routing core, connected to virtual connections as
+ * `p2p/server.ts` connects it to sockets.
  *
  * @module
  */
@@ -17,37 +17,59 @@ import {
 import type { VirtualConnection } from "./virtual_connection.ts";
 import { hostOf, type VirtualNetwork } from "./virtual_network.ts";
 
-/** How often a core is told the time: milliseconds. */
+/** The time between two ticks of a core: milliseconds. */
 const TICK_MS = 250;
 
-/** How a {@linkcode VirtualNode} starts. */
+/** How to start a {@linkcode VirtualNode}. */
 export interface VirtualNodeOptions {
-  /** Addresses that it dials from the start. */
+  /**
+   * The addresses of servers to dial.
+   *
+   * @default {[]}
+   */
   peers?: readonly string[];
-  /** What its links cost. */
+  /**
+   * The costs of links.
+   *
+   * @default {the default of the routing core}
+   */
   costs?: LinkCosts;
-  /** Rules for further frame types. */
+  /**
+   * Rules for additional frame types, by type.
+   *
+   * @default {none}
+   */
   rules?: ReadonlyMap<number, FrameRule>;
-  /** Where it writes messages down: the same store after a crash, and what that remembers. */
+  /**
+   * Where to store messages. The server uses it again after a crash.
+   *
+   * @default {messages are stored in memory}
+   */
   store?: MessageStore;
-  /** How much it keeps. */
+  /**
+   * How many messages to store.
+   *
+   * @default {the default of the routing core}
+   */
   limits?: MailboxLimits;
-  /** Hears what it logs, by its name: `link.up` and the like. */
+  /** Called with the name of each event that the server logs, such as `link.up`. */
   onEvent?: (event: string) => void;
 }
 
-/** A server. It runs from the start. */
+/** A virtual server. It runs once it is created. */
 export class VirtualNode {
+  /** The address of the server, `host:port`. */
   readonly address: string;
-  /** The routing core that runs now, or ran last. */
+  /** The present routing core, or the last one if the server does not run. */
   core!: RoutingCore;
-  /** What the core has logged, by its name: `link.up` and the like. */
+  /** The names of the events that the server has logged, such as `link.up`. */
   readonly events: string[] = [];
   readonly #network: VirtualNetwork;
   readonly #options: VirtualNodeOptions;
   #connections = new Set<VirtualConnection>();
   #running = false;
 
+  /** Creates and starts a server. */
   constructor(network: VirtualNetwork, address: string, options: VirtualNodeOptions = {}) {
     this.#network = network;
     this.address = address;
@@ -55,7 +77,7 @@ export class VirtualNode {
     this.start();
   }
 
-  /** Starts, under a new id. */
+  /** Starts the server with a new id. Only for a server that crashed or was closed. */
   start(): void {
     const network = this.#network;
     const { address } = this;
@@ -110,7 +132,7 @@ export class VirtualNode {
     tick();
   }
 
-  /** Is gone from one moment to the next; the others see its connections break. */
+  /** Crashes the server: it stops at once, and its connections are reset. */
   crash(): void {
     this.#running = false;
     this.#network.unlisten(this.address);
@@ -118,19 +140,19 @@ export class VirtualNode {
     this.#connections = new Set();
   }
 
-  /** Signs off, as a server that is told to stop. */
+  /** Shuts the server down gracefully. */
   close(): void {
     this.#running = false;
     this.#network.unlisten(this.address);
     this.core.close();
   }
 
-  /** The names of all users that can be written to, sorted. */
+  /** Returns the names of all users that the server knows, sorted. */
   users(): string[] {
     return [...this.core.locations.names()].sort();
   }
 
-  /** The addresses of the servers to which it has a link, sorted. */
+  /** Returns the addresses of the servers to which this one has a link, sorted. */
   neighbours(): string[] {
     return [...this.core.mesh.peers()].map(({ address }) => address).sort();
   }
@@ -140,7 +162,7 @@ export class VirtualNode {
     return [...this.core.mesh.peers()].find((peer) => peer.address === address);
   }
 
-  /** How many connections it has, of whatever kind. */
+  /** The number of connections of any kind. */
   get connections(): number {
     return this.#connections.size;
   }

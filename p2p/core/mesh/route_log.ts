@@ -71,7 +71,7 @@ export class RouteLog {
     const address = this.#addressOf(server);
     if (isStraight) {
       return logger.info("messages for {address} go straight: {cost}", {
-        event: "way.changed",
+        event: "route.changed",
         address,
         cost,
       });
@@ -84,7 +84,7 @@ export class RouteLog {
     // Of servers to which there never was a link, only who looks for a fault wants to know.
     const level = straight !== undefined || before?.next === server ? "info" : "debug";
     logger[level]("messages for {address} go over {over}: {cost}; {why}", {
-      event: "way.changed",
+      event: "route.changed",
       address,
       over,
       cost,

@@ -7,11 +7,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { FrameType, MessageKind, ReceiptKind, ReceiptState } from "@netlab/protocol";
 import { LegacyServer } from "./legacy_parties.ts";
-import { chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
-import { disconnectRules, SessionClient } from "../../../lab/simulator/world/session_client.ts";
+import {
+  chain,
+  disconnectRules,
+  servers,
+  SessionClient,
+  settle,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 const { Accepted, Delivered } = ReceiptState;
 

@@ -5,10 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode, FrameType, MessageKind } from "@netlab/protocol";
-import { servers, settle } from "../../../lab/simulator/world/networks.ts";
+import { servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 const MIB = 1024 * 1024;
 /** Nobody keeps them: what the mailbox does with others stands in `mailbox_limits_test.ts`. */

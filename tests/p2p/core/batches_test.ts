@@ -6,8 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode, FrameType, MessageKind, readMessage, UserKind } from "@netlab/protocol";
-import { chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
+import { chain, servers, settle, VirtualNetwork } from "@netlab/lab/simulator";
 import { LegacyServer } from "./legacy_parties.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { countedId, idsFrom, TestUser, type TestUserOptions } from "./test_user.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { between, pick } from "../../../lab/random.ts";
-import { SessionClient } from "../../../lab/simulator/world/session_client.ts";
+import { between, pick } from "@netlab/lab/random";
+import { SessionClient } from "@netlab/lab/simulator";
 import { Storm } from "./storm.ts";
 
 function assertOnce(messages: readonly { id: string }[], seed: number): void {

@@ -15,7 +15,7 @@ import {
 } from "@netlab/p2p/core";
 import { isSequenceId, readUuidWords } from "@netlab/protocol";
 import fc from "fast-check";
-import { seeded } from "../../../lab/random.ts";
+import { seeded } from "@netlab/lab/random";
 
 const SPAN = 65_536;
 

@@ -5,9 +5,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { VirtualConnection } from "../../../lab/simulator/world/virtual_connection.ts";
-import { between, pick } from "../../../lab/random.ts";
-import type { SessionClient } from "../../../lab/simulator/world/session_client.ts";
+import { between, pick } from "@netlab/lab/random";
+import type { SessionClient, VirtualConnection } from "@netlab/lab/simulator";
 import { Storm } from "./storm.ts";
 import { blow, clearUp, clientsIn } from "./storm_clients.ts";
 

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { NIL_UUID, UserKind, type UserRecord } from "@netlab/protocol";
 import { Directory, isSameUser, keepsName } from "@netlab/p2p/core";
 import fc from "fast-check";
-import { randomUuid, seeded } from "../../../lab/random.ts";
+import { randomUuid, seeded } from "@netlab/lab/random";
 
 const random = seeded(1);
 const [A, B, SESSION] = [randomUuid(random), randomUuid(random), randomUuid(random)];

@@ -6,11 +6,16 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { FrameType, Registration } from "@netlab/protocol";
 import { backoffMs } from "@netlab/p2p/core";
-import { addressOf, chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
-import { between } from "../../../lab/random.ts";
+import { between } from "@netlab/lab/random";
+import {
+  addressOf,
+  chain,
+  servers,
+  settle,
+  VirtualNetwork,
+  VirtualNode,
+} from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 function others(nodes: readonly VirtualNode[], node: VirtualNode): string[] {
   return nodes.filter((other) => other !== node).map(({ address }) => address).sort();

@@ -5,11 +5,15 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DisconnectKind, FrameType, readServers, ReceiptState } from "@netlab/protocol";
-import { servers, settle } from "../../../lab/simulator/world/networks.ts";
-import { disconnectRules, SessionClient } from "../../../lab/simulator/world/session_client.ts";
+import {
+  disconnectRules,
+  servers,
+  SessionClient,
+  settle,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 import { VirtualStore } from "./virtual_store.ts";
 
 const { Delivered } = ReceiptState;

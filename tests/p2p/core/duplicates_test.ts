@@ -5,10 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode, FrameType, MessageKind, ReceiptState } from "@netlab/protocol";
-import { chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
+import { chain, servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 function start(bare = false) {
   const network = new VirtualNetwork();

@@ -31,7 +31,7 @@ import {
 } from "@netlab/protocol";
 import { giveBuffer, isShared, takeShareable } from "../../../protocol/codec/buffer_pool.ts";
 import { SPARE_BYTES } from "../../../protocol/codec/words.ts";
-import { seeded } from "../../../lab/random.ts";
+import { seeded } from "@netlab/lab/random";
 
 const CORE = "00000000-0000-4000-8000-0000000000aa";
 /** The server at the other end of the link `peer`. */

@@ -5,7 +5,7 @@
  */
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { IdTable, type MessageId } from "@netlab/p2p/core";
-import { between, seeded } from "../../../lab/random.ts";
+import { between, seeded } from "@netlab/lab/random";
 
 /** Ids that differ in one of their numbers only, so that many share a slot. */
 function idOf(index: number): MessageId {

@@ -7,9 +7,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode, FrameType, MessageKind, ReceiptState } from "@netlab/protocol";
 import type { MailboxLimits } from "@netlab/p2p/core";
-import { chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
+import { chain, servers, settle, VirtualNetwork } from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
 import { VirtualStore } from "./virtual_store.ts";
 
 const { Accepted, Delivered, Expired } = ReceiptState;

@@ -15,8 +15,7 @@ import {
   writeAnnouncement,
   writeInformationResponse,
 } from "@netlab/protocol";
-import type { VirtualConnection } from "../../../lab/simulator/world/virtual_connection.ts";
-import { hostOf, type VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
+import { hostOf, type VirtualConnection, type VirtualNetwork } from "@netlab/lab/simulator";
 
 /** What came in on one connection. */
 export interface Visit {

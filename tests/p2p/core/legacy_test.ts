@@ -17,10 +17,15 @@ import {
   writeReceiptQuery,
 } from "@netlab/protocol";
 import { LegacyServer } from "./legacy_parties.ts";
-import { addressOf, chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
+import {
+  addressOf,
+  chain,
+  servers,
+  settle,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 const OLD = "10.0.5.1:6001";
 

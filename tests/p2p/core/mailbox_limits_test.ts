@@ -7,10 +7,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode } from "@netlab/protocol";
 import type { MailboxLimits } from "@netlab/p2p/core";
-import { servers, settle } from "../../../lab/simulator/world/networks.ts";
+import { servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 const MIB = 1024 * 1024;
 

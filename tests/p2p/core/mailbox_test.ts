@@ -18,7 +18,7 @@ import {
   writeMessage,
 } from "@netlab/protocol";
 import { Mailbox, type MailboxEntry, memoryStore, nameFactors } from "@netlab/p2p/core";
-import { between, pick, randomUuid, seeded } from "../../../lab/random.ts";
+import { between, pick, randomUuid, seeded } from "@netlab/lab/random";
 import { VirtualStore } from "./virtual_store.ts";
 
 const RECIPIENTS = ["Bob", "Zoë", "a name that is somewhat longer than the others are"];

@@ -11,10 +11,13 @@ import {
   writeMessage,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { servers, settle } from "../../../lab/simulator/world/networks.ts";
-import type { VirtualConnection } from "../../../lab/simulator/world/virtual_connection.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
+import {
+  servers,
+  settle,
+  type VirtualConnection,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 
 const FEW = 10;
 const MANY = 10_000;

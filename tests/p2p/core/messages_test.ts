@@ -14,12 +14,17 @@ import {
   UserKind,
 } from "@netlab/protocol";
 import { MAX_HOPS } from "@netlab/p2p/core";
-import { chain, ring, servers, settle } from "../../../lab/simulator/world/networks.ts";
+import { between, seeded } from "@netlab/lab/random";
+import {
+  chain,
+  ring,
+  servers,
+  settle,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 import { ScriptedPeer } from "./scripted_peer.ts";
-import { between, seeded } from "../../../lab/random.ts";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 function start(count: number, edges?: readonly (readonly [number, number])[], seed = 1) {
   const network = new VirtualNetwork(seed);

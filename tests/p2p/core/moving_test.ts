@@ -4,11 +4,16 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
-import { chain, servers, settle } from "../../../lab/simulator/world/networks.ts";
-import { disconnectRules, SessionClient } from "../../../lab/simulator/world/session_client.ts";
+import {
+  chain,
+  disconnectRules,
+  servers,
+  SessionClient,
+  settle,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 function start(count: number, seed = 1, edges?: [number, number][]) {
   const network = new VirtualNetwork(seed);

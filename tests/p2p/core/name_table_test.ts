@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { nameFactors, NameTable } from "@netlab/p2p/core";
 import fc from "fast-check";
-import { seeded } from "../../../lab/random.ts";
+import { seeded } from "@netlab/lab/random";
 
 const encoder = new TextEncoder();
 

@@ -5,10 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { FrameType, Information, writeInformationRequest } from "@netlab/protocol";
-import { servers, settle } from "../../../lab/simulator/world/networks.ts";
+import { servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 function start() {
   const network = new VirtualNetwork();

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { type MessageId, OffsetRuns, OffsetTable } from "@netlab/p2p/core";
-import { between, seeded } from "../../../lab/random.ts";
+import { between, seeded } from "@netlab/lab/random";
 
 const FACTORS = Int32Array.of(-5, 1 << 30, 77, 0, 8, 1_000_003, -1, 2);
 /** Places above 2^32 and 2^44 as well, as a store may have them after some years. */

@@ -18,8 +18,7 @@ import {
   writeMessage,
   writeOutboundMessage,
 } from "@netlab/protocol";
-import { servers } from "../../../lab/simulator/world/networks.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
+import { servers, VirtualNetwork } from "@netlab/lab/simulator";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { TestUser, type TestUserOptions } from "./test_user.ts";
 

@@ -12,11 +12,17 @@ import {
   type UserRecord,
   writePresenceChanges,
 } from "@netlab/protocol";
-import { addressOf, chain, ring, servers, settle } from "../../../lab/simulator/world/networks.ts";
+import {
+  addressOf,
+  chain,
+  ring,
+  servers,
+  settle,
+  VirtualNetwork,
+  VirtualNode,
+} from "@netlab/lab/simulator";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 function record(network: VirtualNetwork, name: string): UserRecord {
   return { name, kind: UserKind.Session, session: network.uuid(), since: network.now };

@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { uuidWords } from "@netlab/protocol";
 import { MessageIds, ReceivedIds } from "@netlab/p2p/core";
-import { randomUuid, seeded } from "../../../lab/random.ts";
+import { randomUuid, seeded } from "@netlab/lab/random";
 
 const random = seeded(11);
 

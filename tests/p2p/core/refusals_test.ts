@@ -16,11 +16,9 @@ import {
   writePeerRegistration,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { servers, settle } from "../../../lab/simulator/world/networks.ts";
+import { servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 
 function start() {
   const network = new VirtualNetwork();

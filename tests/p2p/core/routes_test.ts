@@ -7,9 +7,14 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { FrameType, LinkStateKind, MessageKind, readLinkState } from "@netlab/protocol";
 import { FailureDetector, type LinkCosts, SILENT_COST, UNKNOWN_COST } from "@netlab/p2p/core";
-import { addressOf, ring, servers, settle } from "../../../lab/simulator/world/networks.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
+import {
+  addressOf,
+  ring,
+  servers,
+  settle,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { TestUser } from "./test_user.ts";
 
@@ -168,7 +173,7 @@ Deno.test({
     price(0, 2, 80);
     network.run(1_000);
     assertEquals([route(0, 2)?.cost, route(2, 0)?.cost], [20, 20]);
-    assertEquals(nodes[0]!.events.filter((event) => event === "way.changed").length, 1);
+    assertEquals(nodes[0]!.events.filter((event) => event === "route.changed").length, 1);
     network.separate(addressOf(0), addressOf(1));
     network.run(100);
     assertEquals([route(0, 2)?.cost, route(2, 0)?.cost], [80, 80]);

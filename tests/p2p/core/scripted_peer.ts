@@ -18,9 +18,7 @@ import {
   writePeerRegistration,
   writePresenceSnapshot,
 } from "@netlab/protocol";
-import type { VirtualConnection } from "../../../lab/simulator/world/virtual_connection.ts";
-import type { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
+import type { VirtualConnection, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
 
 /** A server without a mind of its own. */
 export class ScriptedPeer {

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { SeenTable } from "@netlab/p2p/core";
 import fc from "fast-check";
-import { seeded } from "../../../lab/random.ts";
+import { seeded } from "@netlab/lab/random";
 
 /** An id as random as those of version 4, always the same for one number. */
 function idOf(number: number): Int32Array {

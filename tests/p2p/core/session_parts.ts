@@ -27,7 +27,7 @@ import {
   type Outlet,
   PublishQueue,
 } from "@netlab/p2p/core";
-import { randomUuid, seeded } from "../../../lab/random.ts";
+import { randomUuid, seeded } from "@netlab/lab/random";
 
 const random = seeded(7);
 

@@ -7,11 +7,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { FrameType, ReceiptState } from "@netlab/protocol";
 import type { MailboxLimits } from "@netlab/p2p/core";
-import { servers, settle } from "../../../lab/simulator/world/networks.ts";
-import { disconnectRules } from "../../../lab/simulator/world/session_client.ts";
+import {
+  disconnectRules,
+  servers,
+  settle,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
 import { TestUser } from "./test_user.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
 import { VirtualStore } from "./virtual_store.ts";
 
 const { Accepted, Delivered, Expired } = ReceiptState;

@@ -5,11 +5,8 @@
  *
  * @module
  */
-import { servers } from "../../../lab/simulator/world/networks.ts";
-import { between, pick, seeded } from "../../../lab/random.ts";
-import { disconnectRules } from "../../../lab/simulator/world/session_client.ts";
-import { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
+import { between, pick, seeded } from "@netlab/lab/random";
+import { disconnectRules, servers, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
 import { VirtualStore } from "./virtual_store.ts";
 
 /** A connected graph over `count` servers. */

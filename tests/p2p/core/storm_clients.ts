@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { pick } from "../../../lab/random.ts";
-import { SessionClient } from "../../../lab/simulator/world/session_client.ts";
+import { pick } from "@netlab/lab/random";
+import { SessionClient } from "@netlab/lab/simulator";
 import type { Storm } from "./storm.ts";
 
 /** A client at each server, as soon as the servers are linked. */

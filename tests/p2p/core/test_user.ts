@@ -29,9 +29,7 @@ import {
   writeReceipts,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import type { VirtualConnection } from "../../../lab/simulator/world/virtual_connection.ts";
-import type { VirtualNetwork } from "../../../lab/simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../../../lab/simulator/world/virtual_node.ts";
+import type { VirtualConnection, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
 
 /** How often a session asks its server something, so that it is known to live: milliseconds. */
 const ASK_EVERY_MS = 15_000;

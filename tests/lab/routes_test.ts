@@ -1,5 +1,5 @@
 /**
- * The ways between servers: simulated networks with time on every link, and real servers behind
+ * The routes between servers: simulated networks with a latency on every link, and real servers behind
  * proxies.
  *
  * @module
@@ -7,29 +7,28 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { Cluster } from "@netlab/lab";
-import { simulateWays } from "../../lab/simulator/routes/ways.ts";
-import { fastest, makeWaysPlan } from "../../lab/simulator/routes/ways_plan.ts";
-import { LEG_MS, playTriangle, STRAIGHT_MS } from "../../lab/cluster/triangle.ts";
+import { DIRECT_MS, LEG_MS, runDetour } from "@netlab/lab/scenarios";
+import { fastest, makeRoutesPlan, simulateRoutes } from "@netlab/lab/simulator";
 import { eventually, nextMessage, processTest, socketTest } from "../p2p/network.ts";
 
 Deno.test({
-  name: "ways plans are connected networks of 5 to 200 servers",
+  name: "routes plans are connected networks of 5 to 200 servers",
   permissions: "none",
   fn() {
     const counts = new Set<number>();
     for (let seed = 1; seed <= 100; seed++) {
-      const plan = makeWaysPlan(seed);
+      const plan = makeRoutesPlan(seed);
       counts.add(plan.servers);
       assert(plan.servers >= 5 && plan.servers <= 200);
       assert(fastest(plan, 0).every((ms) => ms < Infinity), `seed ${seed}`);
     }
     assert(counts.size > 50);
-    assertEquals(makeWaysPlan(1, 17).servers, 17);
+    assertEquals(makeRoutesPlan(1, 17).servers, 17);
   },
 });
 
 Deno.test({
-  name: "fastest ways of a plan go round where that is faster",
+  name: "fastest routes of a plan take a detour where that is faster",
   permissions: "none",
   fn() {
     const links = [{ a: 0, b: 2, ms: 80 }, { a: 0, b: 1, ms: 10 }, { a: 2, b: 1, ms: 10 }];
@@ -40,11 +39,11 @@ Deno.test({
 
 Deno.test({
   name:
-    "simulated servers find the fastest ways, soon after every change, and lose nothing meanwhile",
+    "simulated servers find the fastest routes soon after every change, and lose nothing meanwhile",
   permissions: "none",
   fn() {
     for (const [seed, servers] of [[1, 5], [2, 12], [3, 30]] as const) {
-      const { problems, changes, findings } = simulateWays(makeWaysPlan(seed, servers));
+      const { problems, changes, findings } = simulateRoutes(makeRoutesPlan(seed, servers));
       assertEquals({ seed, problems }, { seed, problems: [] });
       assert(findings.seen > 300);
       assertEquals(changes[0]!.change, "start");
@@ -54,12 +53,16 @@ Deno.test({
 });
 
 Deno.test({
-  name: "simulated ways are the same for the same seed, byte for byte, and others for another",
+  name:
+    "simulated routes are the same for the same seed, byte for byte, and others for another seed",
   permissions: "none",
   fn() {
     const run = (seed: number) => {
       const lines: string[] = [];
-      const { digest, changes } = simulateWays(makeWaysPlan(seed, 6), (line) => lines.push(line));
+      const { digest, changes } = simulateRoutes(
+        makeRoutesPlan(seed, 6),
+        (line) => lines.push(line),
+      );
       return { digest, changes, lines };
     };
     const first = run(5);
@@ -70,26 +73,24 @@ Deno.test({
 });
 
 processTest(
-  "servers send messages round where that is faster, and straight when it is not",
+  "servers send messages over a detour while it is faster, and else over the direct link",
   async () => {
     const told: string[] = [];
-    const { roundMs, straightMs, againMs, findings } = await playTriangle((line) =>
-      told.push(line)
-    );
-    const story = told.join("\n");
-    assert(straightMs >= STRAIGHT_MS, `${straightMs} ms straight\n${story}`);
-    // No message that goes straight is so fast.
-    for (const ms of [roundMs, againMs]) {
-      assert(ms >= 2 * LEG_MS && ms < STRAIGHT_MS, `${ms} ms round\n${story}`);
+    const { detourMs, directMs, restoredMs, findings } = await runDetour((line) => told.push(line));
+    const log = told.join("\n");
+    assert(directMs >= DIRECT_MS, `${directMs} ms over the direct link\n${log}`);
+    // No message over the direct link is this fast.
+    for (const ms of [detourMs, restoredMs]) {
+      assert(ms >= 2 * LEG_MS && ms < DIRECT_MS, `${ms} ms over the detour\n${log}`);
     }
-    assertEquals(findings.exitCode, 0, story);
+    assertEquals(findings.exitCode, 0, log);
     assertEquals(findings.seen, findings.sent);
     const why = /^A says: messages for C go over B: [\d.]+ ms there and back; straight: /;
-    assert(told.some((line) => why.test(line)), story);
+    assert(told.some((line) => why.test(line)), log);
   },
 );
 
-socketTest("a link that falls silent is gone round, and nobody is told that it is", async () => {
+socketTest("servers avoid a silent link before they close it", async () => {
   await using cluster = await Cluster.start({ servers: 3, proxies: true, seed: 1 });
   await cluster.linked();
   const join = (name: string, server: number) =>
@@ -105,7 +106,7 @@ socketTest("a link that falls silent is gone round, and nobody is told that it i
   assertEquals((await nextMessage(bob)).text, "in the silence");
   const ms = performance.now() - start;
   assert(ms > 100, `${ms} ms`);
-  // The link itself is given up after 2.5 s.
-  assertEquals(cluster.servers[0]!.links, 2, "the link was given up before");
+  // The servers close the link after 2.5 s.
+  assertEquals(cluster.servers[0]!.links, 2, "the link was closed before");
   cluster.heal();
 });

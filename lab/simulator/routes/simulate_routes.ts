@@ -1,7 +1,6 @@
 /**
- * Runs a network with time on every link: do servers find the fastest ways, how soon after a change, and
- * what does it cost to tell all of it. Owns the changes and the measuring, over the shipped code under a
- * virtual clock.
+ * Simulates a network with a latency on every link, with the shipped code under a virtual clock. Measures
+ * how soon servers find the fastest routes after a change, and how many bytes of link state that costs.
  *
  * @module
  */
@@ -16,88 +15,93 @@ import { addressOf, servers } from "../world/networks.ts";
 import { disconnectRules, SessionClient } from "../world/session_client.ts";
 import { VirtualNetwork } from "../world/virtual_network.ts";
 import type { VirtualNode } from "../world/virtual_node.ts";
-import { fastest, pickSpare, type TimedLink, type WaysPlan } from "./ways_plan.ts";
+import { fastest, pickSpare, type RoutesPlan, type TimedLink } from "./routes_plan.ts";
 
-/** What a network went through. */
+/** A change of a network during a run. */
 export type Change =
-  /** All servers started at once. */
+  /** All servers start at once. */
   | "start"
-  /** They measured their links for a while. */
+  /** The servers measure their links for a while. */
   | "measured"
-  /** A link broke, and both ends were told. */
+  /** A link breaks, and both its servers learn of it. */
   | "broken"
-  /** It came back. */
+  /** The broken link comes back. */
   | "back"
-  /** A link fell silent, and nobody was told. */
+  /** A link silently stops carrying bytes. */
   | "silent"
-  /** It was heard again. */
+  /** The silent link carries bytes again. */
   | "heard"
-  /** A link became ten times faster. */
+  /** A link becomes ten times faster. */
   | "faster"
-  /** It became as slow as it was. */
+  /** The faster link becomes as slow as before. */
   | "slower";
 
-/** What came of one change. */
+/** The effect of one change. */
 export interface ChangeResult {
-  /** What it was. */
+  /** The change. */
   readonly change: Change;
-  /** How long after it the last server found its last way: milliseconds of virtual time. */
+  /** How long after the change the last route changed: milliseconds of virtual time. */
   readonly ms: number;
-  /** How many frames of link state went over links because of it. */
+  /** How many frames of link state the change caused, on all links together. */
   readonly frames: number;
-  /** How many bytes these were. */
+  /** The size of these frames: bytes. */
   readonly bytes: number;
-  /** By how much the worst way is longer than the best there is: 1 when it is the best. */
+  /** The latency of the worst route divided by that of the best possible one: 1 if all are the best. */
   readonly worst: number;
 }
 
-/** What came of a run. */
-export interface WaysOutcome {
+/** The result of a run. */
+export interface RoutesResult {
   /** The network. */
-  readonly plan: WaysPlan;
-  /** One change after the other. */
+  readonly plan: RoutesPlan;
+  /** The effects of the changes, in order. */
   readonly changes: readonly ChangeResult[];
-  /** What became of the messages that users wrote meanwhile. */
+  /** What the checker found about the messages that users sent meanwhile. */
   readonly findings: Findings;
-  /** What was not as it is to be, as sentences; nothing, if all is well. */
+  /** The requirements that were not met, one sentence each. Empty if all is well. */
   readonly problems: readonly string[];
-  /** A number of everything that happened: the same plan gives the same. */
+  /** A hash of all frames and events of the run. The same plan gives the same hash. */
   readonly digest: string;
 }
 
-/** The ways that servers found may be longer than the best by this factor. */
+/** How many times as long as the best possible route a route may take. */
 export const MAX_STRETCH = 1.05;
-/** How soon all ways are found after a change of which somebody is told: milliseconds. */
+/** How soon all routes must be found after a change that a server is told of: milliseconds. */
 const CONVERGED_MS = 2_000;
-/** How soon after all servers started at once: they link and measure first. Milliseconds. */
+/** How soon all routes must be found after the start, as servers link and measure first: milliseconds. */
 const START_MS = 6_000;
-/** How long it takes to measure a new link well, and to tell of it: milliseconds. */
+/** How long servers take to measure a new link well, and to announce it: milliseconds. */
 const SETTLE_MS = 12_000;
-/** How soon nobody sends messages over a link that fell silent: milliseconds. */
+/** How soon no messages may be sent over a silent link: milliseconds. */
 const SILENT_MS = 1_000;
-/** A rise of the time on a link counts when it has lasted for ten measurements: milliseconds. */
+/** A higher latency of a link counts once it has lasted for ten measurements: milliseconds. */
 const RISE_MS = 10_000;
 
-/** The time on a link varies by this share of itself. */
+/** The latency of a link varies by this share of itself. */
 const JITTER = 0.1;
-/** A share of parcels is late by so much. */
+/** The share of packets that are late, and by how much: milliseconds. */
 const LATE = 0.01;
 const LATE_MS = 100;
-/** When no way has changed for so long, the servers have found all: milliseconds. */
+/** When no route has changed for this long, the servers have found all routes: milliseconds. */
 const QUIET_MS = 1_500;
-/** How often it is looked whether ways have changed: milliseconds. */
+/** The interval at which the routes are compared: milliseconds. */
 const STEP_MS = 25;
+/** The number of users who send messages. */
 const USERS = 6;
-/** Each user writes so often: milliseconds. */
+/** The time between two messages of a user: milliseconds. */
 const WRITE_EVERY_MS = 100;
 
-/** Runs a network to the end. */
-export function simulateWays(plan: WaysPlan, trace?: (line: string) => void): WaysOutcome {
-  return new WaysRun(plan, trace).toEnd();
+/**
+ * Simulates a network through all its changes. The same plan gives the same run, byte for byte.
+ *
+ * @param trace Called with a line for each frame that arrives.
+ */
+export function simulateRoutes(plan: RoutesPlan, trace?: (line: string) => void): RoutesResult {
+  return new RoutesRun(plan, trace).toEnd();
 }
 
-class WaysRun {
-  readonly #plan: WaysPlan;
+class RoutesRun {
+  readonly #plan: RoutesPlan;
   readonly #network: VirtualNetwork;
   readonly #nodes: VirtualNode[];
   readonly #random: Random;
@@ -107,13 +111,13 @@ class WaysRun {
   readonly #history: HistoryEvent[] = [];
   readonly #links = new Map<string, TimedLink>();
   #seenRoutes: ReadonlyMap<string, Route>[];
-  /** The servers of whose announcements the cost is counted; all when `undefined`. */
+  /** The servers whose announcements are counted. `undefined` for all. */
   #about: ReadonlySet<string> | undefined;
   #frames = 0;
   #bytes = 0;
   #writing = true;
 
-  constructor(plan: WaysPlan, trace?: (line: string) => void) {
+  constructor(plan: RoutesPlan, trace?: (line: string) => void) {
     this.#plan = plan;
     this.#random = seeded(plan.seed, 4);
     const network = this.#network = new VirtualNetwork(plan.seed);
@@ -149,9 +153,9 @@ class WaysRun {
     this.#seenRoutes = this.#nodes.map(() => new Map());
   }
 
-  toEnd(): WaysOutcome {
+  toEnd(): RoutesResult {
     this.#measure("start", START_MS, () => {});
-    // What five measurements said is told anew after ten.
+    // After five measurements, servers announce a cost again after ten.
     this.#network.run(SETTLE_MS);
     this.#measure("measured", SETTLE_MS, () => {});
     this.#startWriting();
@@ -167,7 +171,7 @@ class WaysRun {
     if (findings.exitCode !== 0) {
       const { lost, duplicated, outOfOrder } = findings;
       this.#problems.push(
-        `messages: ${lost.length} lost, ${duplicated.length} doubled, ${outOfOrder.length} out of order`,
+        `messages: ${lost.length} lost, ${duplicated.length} duplicated, ${outOfOrder.length} out of order`,
       );
     }
     return {
@@ -190,13 +194,13 @@ class WaysRun {
     this.#measure("broken", CONVERGED_MS, () => this.#network.separate(a, b), without);
     this.#network.join(a, b);
     const [one, other] = [this.#nodes[link.a]!, this.#nodes[link.b]!];
-    // They dial each other now and then: that is no part of finding ways.
+    // Servers dial each other again after a while. That time is not part of the measurement.
     this.#network.until(() => !!one.linkTo(other) && !!other.linkTo(one), 60_000);
     this.#measure("back", CONVERGED_MS, () => {});
     this.#network.run(SETTLE_MS);
   }
 
-  /** It is heard again before its ends have given it up. */
+  /** Silences a link, and lets it be heard again before its servers close it. */
   #silenceAndJoin(link: TimedLink): void {
     const [a, b] = [addressOf(link.a), addressOf(link.b)];
     const at = this.#network.now;
@@ -215,22 +219,22 @@ class WaysRun {
     this.#measure("slower", RISE_MS + CONVERGED_MS, () => link.ms = ms);
   }
 
-  /** Makes a change, lets the servers find their ways, and looks how good these are. */
+  /** Makes a change, waits until the servers have found their routes, and checks the routes. */
   #measure(
     change: Change,
     withinMs: number,
     make: () => void,
-    plan: WaysPlan = this.#plan,
+    plan: RoutesPlan = this.#plan,
   ): void {
     const start = this.#network.now;
-    // What changed before is not to count.
+    // Do not count earlier changes.
     this.#routesChanged();
     this.#frames = this.#bytes = 0;
     make();
     let last = start;
     let [frames, bytes] = [0, 0];
-    // A silent link is given up after 3 s, and others say again what they said: what that changes is not
-    // to be found here.
+    // Servers close a silent link after 3 s, and announce their links again from time to time. Routes that
+    // change because of that do not count.
     const most = change === "silent" || change === "slower" ? withinMs + 1_000 : Infinity;
     const least = change === "slower" ? RISE_MS : 0;
     const quiet = () => {
@@ -247,9 +251,9 @@ class WaysRun {
     const ms = last - start;
     const worst = this.#worst(plan);
     this.#changes.push({ change, ms, frames, bytes, worst });
-    if (ms > withinMs) this.#problems.push(`${change}: ways were found after ${ms} ms`);
+    if (ms > withinMs) this.#problems.push(`${change}: routes were found after ${ms} ms`);
     if (worst > MAX_STRETCH && change !== "start") {
-      this.#problems.push(`${change}: a way is ${worst.toFixed(3)} times as long as the best one`);
+      this.#problems.push(`${change}: a route takes ${worst.toFixed(3)} times as long as the best`);
     }
   }
 
@@ -266,8 +270,8 @@ class WaysRun {
     return changed;
   }
 
-  /** The worst of all ways, each as messages go it: from server to server, as each of them decides. */
-  #worst(plan: WaysPlan): number {
+  /** Follows each route hop by hop, as messages do. Returns the highest ratio to the best route. */
+  #worst(plan: RoutesPlan): number {
     const indexes = new Map(this.#nodes.map(({ core }, index) => [core.id, index]));
     let worst = 1;
     for (const from of this.#nodes.keys()) {
@@ -291,7 +295,7 @@ class WaysRun {
     return worst;
   }
 
-  #without(link: TimedLink): WaysPlan {
+  #without(link: TimedLink): RoutesPlan {
     return { ...this.#plan, links: this.#plan.links.filter((other) => other !== link) };
   }
 

@@ -1,33 +1,36 @@
 /**
- * Many users of one server that goes away: how long until each is on another, and how they spread. Owns
- * the measuring; knows nothing of what is shown of it.
+ * A scenario: many users lose their server. Measures how soon each is on another server, and how they
+ * spread over the servers that are left.
  *
  * @module
  */
 import { P2pClient } from "@netlab/p2p/client";
-import { type Latency, latencyOf } from "../checker/checker.ts";
+import { type Latency, latencyOf } from "../statistics.ts";
 import { RttClient } from "@netlab/rtt/client";
-import type { Cluster, ClusterSystem } from "./cluster.ts";
+import type { Cluster, ClusterSystem } from "../cluster/cluster.ts";
 
-/** Users that connect at one time: a server takes so many at once without a queue. */
+/** How many users connect at once. A server accepts this many without queueing. */
 const TOGETHER = 100;
 
-/** What a {@linkcode measureFailover} found. */
+/** What {@linkcode measureFailover} found. */
 export interface Failover {
-  /** How long it took from the end of the server until a user was on another one; of those who are. */
+  /** The time from the end of the server until a user was on another one. `undefined` if none was. */
   readonly backMs: Latency | undefined;
-  /** How many users are on no server at the deadline. */
+  /** The number of users who were on no server at the deadline. */
   readonly lost: number;
-  /** How many users each of the other servers has got. */
+  /** The number of users on each of the other servers. */
   readonly spread: readonly number[];
 }
 
 /**
- * Puts users on the first server of a cluster, ends that server, and waits for the users.
+ * Connects users to the first server of a cluster, ends that server, and waits until all users are on
+ * another one.
  *
- * @param system What the cluster's servers and the users are.
- * @param how `kill` crashes it, `terminate` ends it in good order.
- * @param deadlineMs How long it is waited for them: milliseconds.
+ * @param cluster A cluster of two servers or more.
+ * @param system The system of the servers and the users.
+ * @param users The number of users.
+ * @param how `kill` crashes the server, `terminate` shuts it down gracefully.
+ * @param deadlineMs How long to wait for the users: milliseconds.
  */
 export async function measureFailover(
   cluster: Cluster,
@@ -56,7 +59,7 @@ export async function measureFailover(
       },
     });
     clients.push(client);
-    // Users who choose by time and load are anywhere.
+    // A user of rtt chooses its own server first.
     await client.moveTo(first!.address);
   };
   for (let from = 0; from < users; from += TOGETHER) {

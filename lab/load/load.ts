@@ -1,7 +1,6 @@
 /**
- * Users who write to each other at a steady rate, some of whom come and go, and the history of what they
- * saw. Owns the clients and the pace; knows nothing of servers but their addresses, nor of who breaks
- * what meanwhile.
+ * Users who send messages to each other at a steady rate. Some of them leave and come back. Records the
+ * history that a checker needs. Of servers, it knows only the addresses.
  *
  * @module
  */
@@ -12,74 +11,82 @@ import { type Round, RttClient } from "@netlab/rtt/client";
 import { Absences } from "./absences.ts";
 import type { HistoryEvent, SentEvent } from "../checker/history.ts";
 import { pick, type Random, seeded } from "../random.ts";
-import type { ClusterSystem } from "./server_start.ts";
+import type { ClusterSystem } from "../cluster/server_start.ts";
 
-/** Who writes how much. */
+/** The users and the load. */
 export interface LoadOptions {
   /** The system that the users belong to. */
   readonly system: ClusterSystem;
-  /** The addresses of the servers, over which users are spread; they are to learn of no others. */
+  /** The addresses of the servers, `host:port`. Users are spread over them, and must not learn of others. */
   readonly servers: readonly string[];
-  /** How many users: 2 or more. */
+  /** The number of users: 2 or more. */
   readonly clients: number;
-  /** How many messages a second, all together. */
+  /** How many durable messages all users together send per second. */
   readonly perSecond: number;
-  /** A user is moved to another server every so often: milliseconds; never when left out. */
+  /**
+   * The time between two moves of a user to another server: milliseconds.
+   *
+   * @default {no moves}
+   */
   readonly switchEveryMs?: number | undefined;
-  /** Whether one of three users comes and goes. */
+  /** Whether every third user leaves and comes back again and again. */
   readonly absences: boolean;
-  /** How rtt users measure and choose their servers; as they do by default when left out. */
+  /**
+   * How rtt users measure and choose their servers.
+   *
+   * @default {the defaults of the rtt client}
+   */
   readonly choice?: RoundsOptions;
-  /** Hears what rtt users measured and decided. */
+  /** Called with the name of an rtt user and what it measured and decided in a round. */
   readonly onRound?: (user: string, round: Round) => void;
-  /** What chance starts from: who writes to whom, and when users are away. */
+  /** The seed of all random decisions: who writes to whom, and when users are away. */
   readonly seed: number;
 }
 
-/** How it stands. */
+/** Counts of users and durable messages. */
 export interface LoadCounts {
-  /** Messages handed to the network. */
+  /** Messages that were given to the network. */
   sent: number;
-  /** Those it says it has safe. */
+  /** Messages that the network accepted. */
   accepted: number;
-  /** Those it says it will not deliver. */
+  /** Messages that the network refused. */
   refused: number;
-  /** Those that got no answer in time. */
+  /** Messages that got no answer in time. */
   unanswered: number;
-  /** How often a recipient was given one. */
+  /** How often a recipient saw a message. */
   seen: number;
-  /** How often a user moved to another server because it was told to. */
+  /** How often a user moved to another server on request. */
   switches: number;
   /** How often a user left for a while. */
   absences: number;
-  /** Users who are away at the moment. */
+  /** Users who are away now. */
   away: number;
-  /** Users who are not away, and without a server at the moment. */
+  /** Users who are not away, and have no server now. */
   offline: number;
 }
 
-/** How long a message may go without an answer: milliseconds. */
+/** How long to wait for the answer to a message: milliseconds. */
 const ANSWER_MS = 15_000;
-/** The pace is kept at this interval: milliseconds. */
+/** The interval at which messages are sent: milliseconds. */
 const TICK_MS = 10;
-/** No more than this many messages of a user are under way at once: the network is at its limit. */
+/** How many messages of a user may be in flight on average. At this number the network is at its limit. */
 const MAX_IN_FLIGHT = 50;
-/** When nothing moved for this long, nothing more will come: milliseconds. */
+/** If nothing was answered or seen for this long, no more messages will arrive: milliseconds. */
 const QUIET_MS = 15_000;
-
-/** Of posts, of which some may be lost: milliseconds. */
+/** {@linkcode QUIET_MS} if only ephemeral messages are missing, as some may be lost: milliseconds. */
 const POSTS_QUIET_MS = 1_000;
 
-/** One of so many users comes and goes. */
-const COMES_AND_GOES = 3;
+/** One of this many users leaves and comes back. */
+const ABSENT_EVERY = 3;
 
-/** With one of so many messages go posts to the same user: so many in a row, which leave in one frame. */
+/** With one of this many durable messages, the user also posts ephemeral ones to the same recipient. */
 const POST_EVERY = 5;
+/** How many ephemeral messages are posted in a row. They leave in one frame. */
 const POSTS = 5;
-/** So that what was posted is told from what was sent. */
+/** The texts of ephemeral messages start with this, to tell them from durable ones. */
 const POST = "post ";
 
-/** What these mean is that nobody knows: the message may have got there. Other codes say that it did not. */
+/** With these codes the message may have been accepted. With all others it was refused. */
 const NO_ANSWER: ReadonlySet<number> = new Set([
   ErrorCode.TimedOut,
   ErrorCode.Closed,
@@ -87,30 +94,23 @@ const NO_ANSWER: ReadonlySet<number> = new Set([
   ErrorCode.Replaced,
 ]);
 
-/**
- * Resolves when the network has the message safe: the one place that knows what a client's word is
- * worth.
- */
-async function accepted(client: P2pClient, recipient: string, text: string): Promise<void> {
-  await client.send(recipient, text);
-}
-
 /** One of the users. */
 interface User {
   readonly client: P2pClient;
   readonly servers: readonly string[];
-  /** Of one who comes and goes. */
+  /** The absences of a user who leaves and comes back. */
   readonly absences: Absences | undefined;
+  /** The move to another server that is going on. */
   switching: Promise<void> | undefined;
 }
 
-/** Users who write to each other. */
+/** Users who send messages to each other. */
 export class Load implements AsyncDisposable {
-  /** What happened so far. */
+  /** The events so far, in order. */
   readonly history: HistoryEvent[] = [];
-  /** Users who were thrown out for good, and why. */
+  /** Users whom the network disconnected for good, each with the reason. */
   readonly thrownOut: string[] = [];
-  /** How it stands. */
+  /** The present counts. */
   readonly counts: LoadCounts = {
     sent: 0,
     accepted: 0,
@@ -125,16 +125,17 @@ export class Load implements AsyncDisposable {
   readonly #options: LoadOptions;
   readonly #random: Random;
   readonly #users: User[] = [];
-  readonly #ways = new AsyncDisposableStack();
+  readonly #absences = new AsyncDisposableStack();
   readonly #away = new Set<string>();
   readonly #offline = new Set<string>();
   readonly #sequences = new Map<string, number>();
   readonly #inFlight = new Set<Promise<void>>();
+  /** The durable messages that were not seen yet and were not refused. */
   readonly #awaited = new Set<string>();
   readonly #awaitedPosts = new Set<string>();
   #posted = 0;
-  /** When a message was answered or seen last. */
-  #movedAt = 0;
+  /** When a message was last answered or seen. */
+  #progressAt = 0;
 
   private constructor(options: LoadOptions) {
     this.#options = options;
@@ -142,9 +143,10 @@ export class Load implements AsyncDisposable {
   }
 
   /**
-   * Connects the users, and waits until each server knows all of them: what is posted to others is lost.
+   * Connects the users, and waits until each server knows all of them. Ephemeral messages to unknown users
+   * would be lost.
    *
-   * @throws {Error} As `P2pClient.connect`, or when a server does not know them all in time.
+   * @throws {Error} When a user cannot connect, or a server does not know all users in time.
    */
   static async connect(options: LoadOptions): Promise<Load> {
     const load = new Load(options);
@@ -159,8 +161,10 @@ export class Load implements AsyncDisposable {
   }
 
   /**
-   * Writes at the given pace until so many messages were sent, so long passed, or `stop` aborts. Users
-   * come and go meanwhile, and all are there in the end.
+   * Sends messages at the given rate. Some users leave and come back meanwhile. All are back at the end.
+   *
+   * @param end When to end: after a number of durable messages, or after a time in milliseconds.
+   * @param stop Ends the run early.
    */
   async run(end: { messages?: number; ms?: number }, stop: AbortSignal): Promise<void> {
     const { messages = Infinity, ms = Infinity } = end;
@@ -173,7 +177,7 @@ export class Load implements AsyncDisposable {
     const tick = () => {
       const now = performance.now();
       if (stop.aborted || now - start >= ms || this.counts.sent >= messages) return done.resolve();
-      // What could not be sent at its time is not made up for: a burst would be another load.
+      // Messages that could not be sent in time are skipped. Sending them later would cause a burst.
       due = Math.min(due % 1 + this.#options.perSecond * (now - last) / 1_000, this.#room);
       dueSwitches += (now - last) / switchEveryMs;
       for (; dueSwitches >= 1; dueSwitches--) this.#switchOne();
@@ -190,34 +194,36 @@ export class Load implements AsyncDisposable {
   }
 
   /**
-   * Waits until every message has an answer and all accepted ones were seen, or nothing more comes: 15 s
-   * without an answer, and without one more message seen; a second if only posts are missing.
+   * Waits until every durable message has an answer, and all accepted messages were seen. Gives up when
+   * nothing was answered or seen for 15 seconds, or for one second if only ephemeral messages are missing.
+   *
+   * @param stop Ends the wait early.
    */
   async settle(stop: AbortSignal): Promise<void> {
-    this.#movedAt = performance.now();
+    this.#progressAt = performance.now();
     const isDone = () => this.#inFlight.size === 0 && this.#awaited.size === 0;
     const quietMs = () => {
       if (!isDone()) return QUIET_MS;
       return this.#awaitedPosts.size === 0 ? 0 : POSTS_QUIET_MS;
     };
-    while (!stop.aborted && performance.now() - this.#movedAt < quietMs()) {
+    while (!stop.aborted && performance.now() - this.#progressAt < quietMs()) {
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }
   }
 
-  /** Something about servers, links or ways changes: what is posted from now on may be lost, or come late. */
+  /** Records that a server, link or route changes. Ephemeral messages may be lost or late from now on. */
   changed(): void {
     this.#record({ kind: "changed", at: performance.now() });
   }
 
-  /** Signs the users off. */
+  /** Closes all clients. */
   async close(): Promise<void> {
     await Promise.all(this.#users.map(({ client }) => client.close()));
     await Promise.all(this.#inFlight);
-    await this.#ways.disposeAsync();
+    await this.#absences.disposeAsync();
   }
 
-  /** The same as {@linkcode Load.close}. */
+  /** Calls {@linkcode Load.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -228,13 +234,13 @@ export class Load implements AsyncDisposable {
 
   async #join(number: number): Promise<void> {
     const { system, seed, choice, onRound } = this.#options;
-    const comesAndGoes = this.#options.absences && number % COMES_AND_GOES === COMES_AND_GOES - 1;
-    const absences = comesAndGoes
-      ? this.#ways.use(await Absences.of(this.#options.servers, seed, number))
+    const leaves = this.#options.absences && number % ABSENT_EVERY === ABSENT_EVERY - 1;
+    const absences = leaves
+      ? this.#absences.use(await Absences.of(this.#options.servers, seed, number))
       : undefined;
     const servers = absences?.addresses ?? this.#options.servers;
     const name = `user-${number + 1}`;
-    // Each begins with another server, and knows them all.
+    // Users start at different servers, and know all of them.
     const first = number % servers.length;
     let server: string | undefined;
     const client = await (system === "rtt" ? RttClient : P2pClient).connect({
@@ -256,7 +262,7 @@ export class Load implements AsyncDisposable {
             }
             server = status.server;
           }
-          // What was under way when the user left may say that they are connected.
+          // A status that was in flight when the user left may still say "connected".
           if (!absences?.away && this.#away.delete(name)) {
             this.#record({ kind: "returned", at: performance.now(), user: name });
           }
@@ -281,14 +287,14 @@ export class Load implements AsyncDisposable {
         }
         this.#record({
           kind: "seen",
-          at: this.#movedAt = performance.now(),
+          at: this.#progressAt = performance.now(),
           id,
           sender,
           recipient: client.name,
         });
       }
     } catch {
-      // Thrown out: the client's status said why.
+      // The network disconnected the user for good. `onStatus` recorded why.
     }
   }
 
@@ -298,7 +304,9 @@ export class Load implements AsyncDisposable {
     for (const { client } of this.#users) {
       while ((await client.users()).length < this.#users.length) {
         if (performance.now() > deadline) {
-          throw new Error(`Cannot begin: the server of ${client.name} does not know all users`);
+          throw new Error(
+            `Cannot start the load: the server of ${client.name} does not know all users`,
+          );
         }
         await new Promise((resolve) => setTimeout(resolve, TICK_MS));
       }
@@ -317,7 +325,7 @@ export class Load implements AsyncDisposable {
     this.counts.offline = this.#offline.difference(this.#away).size;
   }
 
-  /** Moves some user who is not on the move to some other server. */
+  /** Moves a random user to another server, unless that user is moving already. */
   #switchOne(): void {
     const user = pick(this.#random, this.#users);
     const { client, servers } = user;
@@ -325,22 +333,22 @@ export class Load implements AsyncDisposable {
     if (others.length === 0 || client.server === undefined || user.switching) return;
     user.switching = client.moveTo(pick(this.#random, others)).then(
       () => void this.counts.switches++,
-      () => {}, // that server is away: the user stays
+      () => {}, // that server is down: the user stays
     ).then(() => void (user.switching = undefined));
   }
 
   #sendOne(): void {
     const count = this.#users.length;
     let number = Math.floor(this.#random() * count);
-    // Who is away has nobody to give a message to; the first user never is.
+    // A user who is away cannot send. The first user is never away.
     while (this.#users[number]!.absences?.away) number = (number + 1) % count;
     const sender = this.#users[number]!.client;
     const step = 1 + Math.floor(this.#random() * (count - 1));
     const recipient = this.#users[(number + step) % count]!.client.name;
     const id = String(++this.counts.sent);
     this.#awaited.add(id);
-    this.#localDelivery("sent", id, sender.name, recipient);
-    const sending = accepted(sender, recipient, id).then(
+    this.#recordSent("sent", id, sender.name, recipient);
+    const sending = sender.send(recipient, id).then(
       () => this.#answered(id, "accepted"),
       (error) => {
         this.#awaited.delete(id);
@@ -353,17 +361,17 @@ export class Load implements AsyncDisposable {
     if (this.counts.sent % POST_EVERY === 0) this.#postSome(sender, recipient);
   }
 
-  /** Posts some in a row. */
+  /** Posts several ephemeral messages in a row. */
   #postSome(sender: P2pClient, recipient: string): void {
     for (let count = 0; count < POSTS; count++) {
       const id = `${POST}${++this.#posted}`;
       this.#awaitedPosts.add(id);
-      this.#localDelivery("posted", id, sender.name, recipient);
+      this.#recordSent("posted", id, sender.name, recipient);
       void sender.post(recipient, id);
     }
   }
 
-  #localDelivery(kind: SentEvent["kind"], id: string, sender: string, recipient: string): void {
+  #recordSent(kind: SentEvent["kind"], id: string, sender: string, recipient: string): void {
     const pair = `${kind} ${sender} ${recipient}`;
     const sequence = (this.#sequences.get(pair) ?? 0) + 1;
     this.#sequences.set(pair, sequence);
@@ -372,7 +380,7 @@ export class Load implements AsyncDisposable {
 
   #answered(id: string, kind: "accepted" | "refused"): void {
     this.counts[kind]++;
-    this.#record({ kind, at: this.#movedAt = performance.now(), id });
+    this.#record({ kind, at: this.#progressAt = performance.now(), id });
   }
 
   #record(event: HistoryEvent): void {

@@ -1,31 +1,37 @@
 /**
- * A network with time on every link, drawn from one number, and the fastest ways through it as they
- * truly are. Pure; knows nothing of how servers find them.
+ * A random network with a latency on every link, and the fastest routes in it. Knows nothing of how
+ * servers find routes.
  *
  * @module
  */
 import { between, type Random, seeded } from "../../random.ts";
 
-/** A link between two servers, told by their numbers. */
+/** A link between two servers. */
 export interface TimedLink {
+  /** The number of one server. */
   readonly a: number;
+  /** The number of the other server. */
   readonly b: number;
-  /** How long bytes take over it at least, one way: milliseconds. */
+  /** The lowest latency of the link, one way: milliseconds. */
   ms: number;
 }
 
-/** A network with time on every link. */
-export interface WaysPlan {
-  /** What it was drawn from. */
+/** A network with a latency on every link. */
+export interface RoutesPlan {
+  /** The seed that the network was drawn from. */
   readonly seed: number;
-  /** How many servers there are. */
+  /** The number of servers. */
   readonly servers: number;
-  /** The links: a connected graph. */
+  /** The links. They connect all servers. */
   readonly links: readonly TimedLink[];
 }
 
-/** The network that belongs to a seed: 5 to 200 servers, or so many, with 2 to 50 ms on every link. */
-export function makeWaysPlan(seed: number, servers?: number): WaysPlan {
+/**
+ * Draws a network with 2 to 50 ms on every link. The same arguments give the same network.
+ *
+ * @param servers The number of servers. Without it, 5 to 200 by the seed.
+ */
+export function makeRoutesPlan(seed: number, servers?: number): RoutesPlan {
   const random = seeded(seed, 3);
   const drawn = between(random, 5, 200);
   const count = servers ?? drawn;
@@ -41,11 +47,14 @@ export function makeWaysPlan(seed: number, servers?: number): WaysPlan {
   return { seed, servers: count, links: [...links.values()] };
 }
 
-/** How long the fastest way from one server to each takes, one way: milliseconds. */
-export function fastest(plan: WaysPlan, from: number): number[] {
+/**
+ * Returns the latency of the fastest route from one server to each server, one way: milliseconds, and
+ * `Infinity` if there is no route.
+ */
+export function fastest(plan: RoutesPlan, from: number): number[] {
   const times = new Array<number>(plan.servers).fill(Infinity);
   times[from] = 0;
-  // Bellman and Ford's algorithm, so that the servers' own one is not its own judge.
+  // Bellman-Ford: not the algorithm of the servers, which this checks.
   for (let changed = true; changed;) {
     changed = false;
     for (const { a, b, ms } of plan.links) {
@@ -56,8 +65,8 @@ export function fastest(plan: WaysPlan, from: number): number[] {
   return times;
 }
 
-/** A link without which there is still a way between its ends. */
-export function pickSpare(plan: WaysPlan, random: Random): TimedLink | undefined {
+/** Picks a link without which its servers are still connected. `undefined` if there is none. */
+export function pickSpare(plan: RoutesPlan, random: Random): TimedLink | undefined {
   const start = Math.floor(random() * plan.links.length);
   const order = [...plan.links.slice(start), ...plan.links.slice(0, start)];
   return order.find((link) => {

@@ -1,47 +1,54 @@
 /**
- * `lab sim --ways`: networks with time on every link, many of them, and how soon and how well servers
- * found the ways through them. Owns the words; the runs are in `simulator/`.
+ * `lab sim --routes`: output. `simulator/routes/` runs the simulations.
  *
  * @module
  */
 import { green, Live, print, red, table } from "@netlab/terminal";
 import { count } from "../checker/report.ts";
-import { shareOut } from "../simulator/share_out.ts";
-import type { Change, ChangeResult, WaysOutcome } from "../simulator/routes/ways.ts";
+import { percentile } from "../statistics.ts";
+import { runSeeds } from "../simulator/run_seeds.ts";
+import type { Change, ChangeResult, RoutesResult } from "../simulator/routes/simulate_routes.ts";
 
-/** Which networks are run. */
-export interface WaysRuns {
+/** Which networks to simulate. */
+export interface RouteSimulations {
   /** The first seed. */
   readonly from: number;
-  /** How many seeds. */
+  /** The number of seeds. */
   readonly seeds: number;
-  /** How many servers each network has; 5 to 200, by the seed, when `undefined`. */
+  /** The number of servers of each network. `undefined` for 5 to 200, by the seed. */
   readonly servers: number | undefined;
-  /** How many at one time. */
+  /** How many seeds run at once. */
   readonly workers: number;
 }
 
-/** What the changes are, for people. */
+/** Descriptions of the changes. */
 const WORDS: Record<Change, string> = {
   start: "all servers start",
-  measured: "they measure on",
+  measured: "servers keep measuring",
   broken: "a link breaks",
-  back: "it is back",
+  back: "the link is back",
   silent: "a link falls silent",
-  heard: "it is heard again",
+  heard: "the link is heard again",
   faster: "a link is ten times faster",
-  slower: "and slow again",
+  slower: "the link is slow again",
 };
 
-/** Runs them; 0 when all was as it is to be, 1 when it was not, 2 when it was interrupted. */
-export async function runWays(runs: WaysRuns, stop: AbortSignal): Promise<number> {
+/**
+ * Runs `lab sim --routes`.
+ *
+ * @returns The exit code: 0 if all requirements were met, 1 if not, 2 if it was interrupted.
+ */
+export async function runRouteSimulations(
+  runs: RouteSimulations,
+  stop: AbortSignal,
+): Promise<number> {
   const started = performance.now();
-  const outcomes: WaysOutcome[] = [];
+  const outcomes: RoutesResult[] = [];
   {
     using live = new Live(() => [`${outcomes.length} of ${runs.seeds} seeds`]);
-    await shareOut<WaysOutcome>({
+    await runSeeds<RoutesResult>({
       ...runs,
-      worker: new URL("../simulator/routes/ways_worker.ts", import.meta.url),
+      worker: new URL("../simulator/routes/routes_worker.ts", import.meta.url),
       message: (seed) => ({ seed, servers: runs.servers }),
       onResult: (outcome) => {
         outcomes.push(outcome);
@@ -61,11 +68,15 @@ export async function runWays(runs: WaysRuns, stop: AbortSignal): Promise<number
   print(`${outcomes.length} seeds in ${seconds} s`);
   if (outcomes.some(({ problems }) => problems.length > 0)) return 1;
   if (stop.aborted) return 2;
-  print(green("All ways were found in time, none is 5 % longer than the best, nothing was lost."));
+  print(
+    green(
+      "All routes were found in time, none is over 5 % slower than the best, and no message was lost.",
+    ),
+  );
   return 0;
 }
 
-function summary(outcomes: readonly WaysOutcome[]): string[] {
+function summary(outcomes: readonly RoutesResult[]): string[] {
   const rows = (Object.keys(WORDS) as Change[]).flatMap((change) => {
     const results = outcomes.flatMap(({ plan, changes }) =>
       changes.filter((result) => result.change === change)
@@ -73,7 +84,7 @@ function summary(outcomes: readonly WaysOutcome[]): string[] {
     );
     if (results.length === 0) return [];
     const median = (of: (result: ChangeResult & { links: number }) => number) =>
-      results.map(of).sort((a, b) => a - b)[Math.floor(results.length / 2)]!;
+      percentile(results.map(of).sort((a, b) => a - b), 0.5);
     return [[
       WORDS[change],
       `${median(({ ms }) => ms)} ms`,
@@ -84,9 +95,9 @@ function summary(outcomes: readonly WaysOutcome[]): string[] {
       Math.max(...results.map(({ worst }) => worst)).toFixed(3),
     ]];
   });
-  const numbers = ["ways found", "at most", "frames", "a link", "bytes", "worst way"];
+  const numbers = ["routes found", "at most", "frames", "per link", "bytes", "worst route"];
   return table(
-    [{ title: "what happens" }, ...numbers.map((title) => ({ title, align: "right" as const }))],
+    [{ title: "change" }, ...numbers.map((title) => ({ title, align: "right" as const }))],
     rows,
   );
 }

@@ -1,21 +1,21 @@
 import { assertEquals } from "@std/assert";
-import { shareOut } from "../../lab/simulator/share_out.ts";
+import { runSeeds } from "@netlab/lab/simulator";
 import { within } from "../p2p/network.ts";
 
-/** A worker that says that a seed is done, but for one at which it computes for ever. */
+/** A worker that returns each seed, except one at which it computes forever. */
 const worker = new URL(
   "data:text/javascript,onmessage = ({ data }) => { while (data === 3); postMessage(data); };",
 );
 
 Deno.test({
-  name: "seeds that are being run are given up when it is told to stop",
+  name: "runSeeds gives up the seeds that are being run when it is told to stop",
   sanitizeOps: true,
   sanitizeResources: true,
   sanitizeExit: true,
   async fn() {
     const stop = new AbortController();
     const done: number[] = [];
-    const sharing = shareOut<number>({
+    const sharing = runSeeds<number>({
       worker,
       from: 1,
       seeds: 100,

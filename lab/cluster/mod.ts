@@ -1,0 +1,10 @@
+/**
+ * Real servers for experiments: {@linkcode Cluster} starts, kills and partitions servers,
+ * {@linkcode Process} runs any program, and {@linkcode freePorts} finds ports.
+ *
+ * @module
+ */
+export * from "./cluster.ts";
+export { DEADLINE_MS } from "./deadline.ts";
+export * from "./ports.ts";
+export * from "./process.ts";
