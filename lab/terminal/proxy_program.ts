@@ -101,7 +101,7 @@ async function readCommands(proxy: FaultProxy): Promise<void> {
     rest = lines.pop()!;
     for (const line of lines.map((line) => line.trim()).filter((line) => line !== "")) {
       try {
-        print(dim(await obey(proxy, line)));
+        print(dim(obey(proxy, line)));
       } catch (error) {
         print(describeError(error));
       }
@@ -110,10 +110,10 @@ async function readCommands(proxy: FaultProxy): Promise<void> {
 }
 
 /** Does what a line says, and says what it did. */
-async function obey(proxy: FaultProxy, line: string): Promise<string> {
+function obey(proxy: FaultProxy, line: string): string {
   const [command, ...args] = line.split(/\s+/) as [string, ...string[]];
   if (command.startsWith("--")) {
-    proxy.set(directedFaults(await parseOptions(FAULT_OPTIONS, [command, ...args])));
+    proxy.set(directedFaults(parseOptions(FAULT_OPTIONS, [command, ...args])));
     return "set";
   }
   const { connections } = proxy;

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { finalReplyTo, replyTo } from "../../basic/greeting.ts";
 import {
   clip,
@@ -7,6 +7,7 @@ import {
   oneLine,
   parseOptions,
   terminalLogger,
+  UsageError,
 } from "@netlab/terminal";
 import { readTrace } from "../../lab/flap/trace.ts";
 import { Chat, parseLine } from "../../p2p/terminal/chat.ts";
@@ -40,7 +41,10 @@ const functions: Record<string, (text: string) => unknown> = {
   "a log line for programs": (text) =>
     terminalLogger({ json: true }).info("{text}", { text, error: new Error(text) }),
   "parseOptions of an address": (text) =>
-    void parseOptions({ at: { kind: "address", help: "" } }, ["--at", text]).catch(() => {}),
+    assertThrows(
+      () => parseOptions({ at: { kind: "address", help: "" } }, ["--at", text]),
+      UsageError,
+    ),
   parseLine,
   "Chat.describe": (reason) => Chat.describe({ state: "reconnecting", reason }),
   replyTo,

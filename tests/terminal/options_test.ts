@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { parseOptions, UsageError } from "@netlab/terminal";
 
 const OPTIONS = {
@@ -27,13 +27,13 @@ const NOTHING = {
   version: false,
 };
 
-Deno.test("parseOptions gives defaults where nothing is said", async () => {
-  assertEquals(await parseOptions(OPTIONS, []), NOTHING);
+Deno.test("parseOptions gives defaults where nothing is said", () => {
+  assertEquals(parseOptions(OPTIONS, []), NOTHING);
 });
 
-Deno.test("parseOptions reads one value of each kind", async () => {
+Deno.test("parseOptions reads one value of each kind", () => {
   assertEquals(
-    await parseOptions(OPTIONS, [
+    parseOptions(OPTIONS, [
       ...["--port", "0", "--index=4", "--size", "10", "--every", "0.5"],
       ...["--name", "Bob, the 1st", "--json"],
     ]),
@@ -41,15 +41,15 @@ Deno.test("parseOptions reads one value of each kind", async () => {
   );
 });
 
-Deno.test("parseOptions collects repeated values, between commas as well", async () => {
-  const { ports, tag } = await parseOptions(OPTIONS, [
+Deno.test("parseOptions collects repeated values, between commas as well", () => {
+  const { ports, tag } = parseOptions(OPTIONS, [
     ...["--ports", "1,2", "--ports", "3", "--tag", "a,b", "--tag", "5"],
   ]);
   assertEquals({ ports, tag }, { ports: [1, 2, 3], tag: ["a,b", "5"] });
 });
 
-Deno.test("parseOptions takes what stands alone for the positional option", async () => {
-  const { peer } = await parseOptions(OPTIONS, [
+Deno.test("parseOptions takes what stands alone for the positional option", () => {
+  const { peer } = parseOptions(OPTIONS, [
     ...["a:1", "--json", "--peer", "[::1]:2", "--", "c:3"],
   ]);
   assertEquals(peer, [
@@ -59,19 +59,19 @@ Deno.test("parseOptions takes what stands alone for the positional option", asyn
   ]);
 });
 
-Deno.test("parseOptions takes a port alone for an address of this machine, in lists as well", async () => {
+Deno.test("parseOptions takes a port alone for an address of this machine, in lists as well", () => {
   const here = (port: number) => ({ hostname: "127.0.0.1", port });
-  const { peer } = await parseOptions(OPTIONS, ["5001", "--peer", "5002,a:1,65535", "--peer=1"]);
+  const { peer } = parseOptions(OPTIONS, ["5001", "--peer", "5002,a:1,65535", "--peer=1"]);
   assertEquals(peer, [here(5002), { hostname: "a", port: 1 }, here(65_535), here(1), here(5001)]);
 });
 
-Deno.test("parseOptions sees help and version whatever else is wrong", async () => {
+Deno.test("parseOptions sees help and version whatever else is wrong", () => {
   for (const help of ["--help", "-h"]) {
-    const values = await parseOptions(OPTIONS, ["--port", "x", "--what", help]);
+    const values = parseOptions(OPTIONS, ["--port", "x", "--what", help]);
     assertEquals(values.help, true);
   }
   for (const version of ["--version", "-V"]) {
-    assertEquals((await parseOptions(OPTIONS, [version])).version, true);
+    assertEquals(parseOptions(OPTIONS, [version]).version, true);
   }
 });
 
@@ -110,13 +110,13 @@ const wrong: [args: string[], message: string][] = [
   ]),
 ];
 for (const [args, message] of wrong) {
-  Deno.test(`parseOptions refuses ${JSON.stringify(args.join(" "))}`, async () => {
-    const error = await assertRejects(() => parseOptions(OPTIONS, args), UsageError);
+  Deno.test(`parseOptions refuses ${JSON.stringify(args.join(" "))}`, () => {
+    const error = assertThrows(() => parseOptions(OPTIONS, args), UsageError);
     assertEquals(error.message, message);
   });
 }
 
-Deno.test("parseOptions refuses what stands alone when no option takes it", async () => {
-  const error = await assertRejects(() => parseOptions({}, ["5001"]), UsageError);
+Deno.test("parseOptions refuses what stands alone when no option takes it", () => {
+  const error = assertThrows(() => parseOptions({}, ["5001"]), UsageError);
   assertEquals(error.message, 'Unexpected "5001": this program takes options only');
 });
