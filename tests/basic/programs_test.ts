@@ -143,7 +143,7 @@ const wrong: [program: string, args: string[], message: string][] = [
     ["127.0.0.1"],
     'Option --server: "127.0.0.1" must be HOST:PORT, or a port of this machine (1 to 65535)',
   ],
-  [CLIENT, ["--every", "2"], "Option --every goes with --watch"],
+  [CLIENT, ["--every", "2"], "Option --every needs --watch"],
 ];
 for (const [program, args, message] of wrong) {
   test(`${program} ${args.join(" ")} ends with exit code 2 and one line`, async () => {

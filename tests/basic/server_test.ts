@@ -24,7 +24,7 @@ for (const question of ["hello", "hello\n", "hello\r\n"]) {
   test(`BasicServer answers ${JSON.stringify(question)} wherever it is cut`, async () => {
     await using server = await BasicServer.listen({
       port: 0,
-      patienceMs: FOREVER_MS,
+      timeoutMs: FOREVER_MS,
       lineEndMs: question === "hello" ? 20 : FOREVER_MS,
     });
     for (let cut = 1; cut <= question.length; cut++) {
@@ -54,7 +54,7 @@ test("BasicServer answers hello at once when the client has ended its half", asy
 });
 
 test("BasicServer refuses anything else, and closes", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: FOREVER_MS });
   for (
     const said of ["hex", "Hello\n", "hello world\n", "\n", "GET / HTTP/1.1\r\n\r\n", "é", "\0"]
   ) {
@@ -65,7 +65,7 @@ test("BasicServer refuses anything else, and closes", async () => {
 });
 
 test("BasicServer refuses what ends before it is a greeting", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: FOREVER_MS });
   for (const said of ["", "hell", "hello\r"]) {
     using socket = await TextSocket.connect(server.address);
     await socket.write(said);
@@ -105,7 +105,7 @@ test("BasicServer does not reset the connection of a client that goes on talking
 });
 
 test("BasicServer loses patience with a client that says nothing, or not enough", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: 30 });
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: 30 });
   for (const said of ["", "hel", "hello\r"]) {
     const started = performance.now();
     using socket = await TextSocket.connect(server.address);
@@ -116,7 +116,7 @@ test("BasicServer loses patience with a client that says nothing, or not enough"
 });
 
 test("BasicServer's patience is for the whole greeting, not for each part of it", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: 150 });
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: 150 });
   const refused: string[] = [];
   const untilRefused = async (name: string, socket: TextSocket) => {
     assertEquals(await socket.readAll(), REFUSAL);
@@ -142,7 +142,7 @@ function pause(ms: number): Promise<void> {
 }
 
 test("BasicServer serves many at once, whoever else is silent", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: FOREVER_MS });
   using sockets = new DisposableStack();
   for (let i = 0; i < 100; i++) sockets.use(await TextSocket.connect(server.address));
   const greetings = await Promise.all(
@@ -152,7 +152,7 @@ test("BasicServer serves many at once, whoever else is silent", async () => {
 });
 
 test("BasicServer ends its connections when it is closed, and may be closed twice", async () => {
-  const server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+  const server = await BasicServer.listen({ port: 0, timeoutMs: FOREVER_MS });
   using silent = await TextSocket.connect(server.address);
   assert((await greet(server.address)).answered);
   const [said] = await Promise.all([silent.readAll(), server.close(), server.close()]);
