@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Chooser, FIRST_PROBES, MAX_SERVERS } from "../../rtt/core/chooser.ts";
-import { Selector } from "../../rtt/core/selector.ts";
+import { NetlabPolicy } from "../../rtt/core/netlab_policy.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -12,7 +12,7 @@ const C = "127.0.0.1:5003";
 
 /** Plays rounds, ten seconds apart: each server takes so long, or does not answer. */
 class Play {
-  readonly chooser = new Chooser(new Selector({}, () => 0));
+  readonly chooser = new Chooser(new NetlabPolicy({}, () => 0));
   /** Who was asked in the last round. */
   asked: string[] = [];
   now = 0;

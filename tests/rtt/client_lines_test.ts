@@ -7,7 +7,7 @@ import {
   stayedLine,
 } from "../../rtt/terminal/client_lines.ts";
 import { createPolicy } from "../../rtt/core/policies.ts";
-import type { PolicyName } from "../../rtt/core/policy_names.ts";
+import type { PolicyName } from "../../rtt/core/policies.ts";
 import type { Round } from "../../rtt/client/rounds.ts";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 

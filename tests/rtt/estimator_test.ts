@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { Estimator, MAX_MISSES, ROUNDS } from "../../rtt/core/estimator.ts";
+import { Estimator, MAX_MISSES, RECENT_ROUNDS } from "../../rtt/core/estimator.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -21,7 +21,7 @@ test("estimator decides by the lowest of the last ten rounds", () => {
     (rounds) => {
       const estimator = new Estimator();
       for (const times of rounds) estimator.add(times);
-      assertEquals(estimator.lowMs, Math.min(...rounds.slice(-ROUNDS).flat()));
+      assertEquals(estimator.lowMs, Math.min(...rounds.slice(-RECENT_ROUNDS).flat()));
       assertEquals(estimator.lastMs, Math.min(...rounds.at(-1)!));
     },
   ));

@@ -8,7 +8,7 @@ import {
   writeError,
   writeInformationResponse,
 } from "@netlab/protocol";
-import { ASK_MS, MAX_ROUND_MS, MAX_SERVERS, Prober, Rounds } from "@netlab/rtt";
+import { MAX_ROUND_MS, MAX_SERVERS, MEASURE_TIMEOUT_MS, Prober, Rounds } from "@netlab/rtt";
 import { RttServer } from "@netlab/rtt/server";
 import { LegacyServer } from "../legacy.ts";
 import { type RawParty, socketTest as test, within } from "../p2p/network.ts";
@@ -27,7 +27,7 @@ function stateOf({ chooser }: Rounds, address: string) {
 }
 
 const NO_ANSWER = "no answer in time";
-const FLOOD = "it sends what nobody asked for";
+const FLOOD = "it sends data that was not requested";
 
 /** A server that writes a frame again and again, as fast as it is read. */
 function flood(frame: Uint8Array): OddServer {
@@ -205,7 +205,7 @@ test("no odd server holds a round up, or changes what is measured of others", as
   await using rounds = roundsOf(good.address, ...addresses, old.address);
   // The second round finds connections that the first one left open.
   for (let round = 1; round <= 2; round++) {
-    await within(`round ${round}`, rounds.measure(), ASK_MS + NOTICE_MS);
+    await within(`round ${round}`, rounds.measure(), MEASURE_TIMEOUT_MS + NOTICE_MS);
     for (const { what, trouble, server } of odd) {
       const found = stateOf(rounds, server.address).trouble;
       assertEquals(found, trouble, `A server that ${what}, round ${round}`);
@@ -243,11 +243,11 @@ test("server that answers some echoes in time is measured by those", async () =>
     else if (count === 3) server.every(50, () => party.send(9, 7, 0, 0, 0, 0));
   });
   await using rounds = roundsOf(server.address);
-  const { decision } = await within("a round", rounds.measure(), ASK_MS + NOTICE_MS);
+  const { decision } = await within("a round", rounds.measure(), MEASURE_TIMEOUT_MS + NOTICE_MS);
   assertEquals(decision.server, server.address);
   const { trouble, times } = stateOf(rounds, server.address);
   assertEquals(trouble, undefined);
-  assert(times.lowMs! < ASK_MS);
+  assert(times.lowMs! < MEASURE_TIMEOUT_MS);
   assert(times.loss > 0, "those without an answer are lost");
 });
 
@@ -264,7 +264,7 @@ test("server that takes more than a second for each answer is not taken for a si
     },
   });
   await using rounds = roundsOf(server.address);
-  await within("a round", rounds.measure(), ASK_MS + NOTICE_MS);
+  await within("a round", rounds.measure(), MEASURE_TIMEOUT_MS + NOTICE_MS);
   const { trouble, times } = stateOf(rounds, server.address);
   assertEquals(trouble, undefined);
   assert(times.lowMs! >= 1_099, `${times.lowMs} ms`);
@@ -284,7 +284,7 @@ test("server in use that is heard elsewhere is kept when it does not answer echo
   const { lowMs } = stateOf(rounds, server.address).times;
   rounds.chooser.use(server.address);
   silent = true;
-  const { decision } = await within("a round", rounds.measure(), ASK_MS + NOTICE_MS);
+  const { decision } = await within("a round", rounds.measure(), MEASURE_TIMEOUT_MS + NOTICE_MS);
   assertEquals([decision.kind, decision.server], ["kept", server.address]);
   const { trouble, nowMs, times } = stateOf(rounds, server.address);
   assertEquals([trouble, nowMs, times.lowMs], [undefined, null, lowMs]);
@@ -359,17 +359,18 @@ test("prober never takes a late answer without a number for one to a later echo"
   const learned = () => {};
   let misses = 0;
   const missed = () => ++misses < 0;
-  const ask = (probes: number) => prober.ask({ server: server.address, probes, learned, missed });
-  const { times } = await ask(1);
+  const measure = (probes: number) =>
+    prober.measure({ server: server.address, probes, learned, missed });
+  const { timesMs } = await measure(1);
   assert(misses >= 1);
   // The second echo is answered first, at once, and may have been taken for the first one.
-  assert(times[0]! >= Math.min(...took), `${times} ms`);
-  assert(times[0]! >= 900, `${times[0]} ms, and nothing was answered in the first second`);
+  assert(timesMs[0]! >= Math.min(...took), `${timesMs} ms`);
+  assert(timesMs[0]! >= 900, `${timesMs[0]} ms, and nothing was answered in the first second`);
   // What may still come on that connection would be taken for an answer to the next echo.
-  assertEquals((await ask(5)).times.length, 5);
+  assertEquals((await measure(5)).timesMs.length, 5);
   assertEquals(server.connections, 2);
   // With all answered, the connection stays.
-  await ask(1);
+  await measure(1);
   assertEquals(server.connections, 2);
 });
 
@@ -388,7 +389,7 @@ test("prober takes no answer from a server that guesses the numbers of the next 
     });
   });
   await using prober = new Prober();
-  const ask = { server: server.address, probes: 5, learned: () => {}, missed: () => false };
-  const { times } = await prober.ask(ask);
-  assert(times.every((ms) => ms >= HOLD_MS - 1), `${times} ms`);
+  const options = { server: server.address, probes: 5, learned: () => {}, missed: () => false };
+  const { timesMs } = await prober.measure(options);
+  assert(timesMs.every((ms) => ms >= HOLD_MS - 1), `${timesMs} ms`);
 });

@@ -14,11 +14,11 @@ import {
   writeInformationRequest,
 } from "@netlab/protocol";
 import {
-  type Ask,
   Chooser,
   createPolicy,
   type Decision,
   EchoTimes,
+  type ProbeRequest,
   readEcho,
   writeEcho,
 } from "@netlab/rtt";
@@ -90,7 +90,7 @@ export class MeasuringClient {
     for (const ask of asks) this.#ask(ask, done);
   }
 
-  #ask({ server, probes }: Ask, done: () => void): void {
+  #ask({ server, probes }: ProbeRequest, done: () => void): void {
     // What the round before has not come to the end of goes on.
     if (this.#questions.has(server)) return done();
     const question = { probes, done, times: [], load: undefined, number: 0 };
