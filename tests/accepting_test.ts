@@ -11,22 +11,11 @@ import { parseAddress } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
 import { within } from "./p2p/network.ts";
 import { event, type Log, PERMISSIONS } from "./p2p/programs.ts";
-import { ignoreUnless } from "./permissions.ts";
 import { freePort, Process } from "./processes.ts";
+import { unixProcessTest as test } from "./kinds.ts";
 
 /** How soon a client must be served: milliseconds. */
 const SOON_MS = 2_000;
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.run || Deno.build.os === "windows",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 /** Connects, and resets the connection as soon as the system has it, whether it was accepted or not. */
 function connectAndReset(port: number): Promise<void> {

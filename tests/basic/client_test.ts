@@ -1,23 +1,12 @@
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { BasicServer, greet, greetAll } from "@netlab/basic";
-import { ignoreUnless } from "../permissions.ts";
 import { LegacyBasicServer } from "../legacy.ts";
 import { freePort } from "../processes.ts";
 import { ResettingServer, type Script, ScriptedServer, TextSocket } from "./sockets.ts";
+import { socketTest as test } from "../kinds.ts";
 
 /** Longer than any test: what waits this long waits for something else. */
 const FOREVER_MS = 600_000;
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.net,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 test("greet tells how long an answer took", async () => {
   await using server = await BasicServer.listen({ port: 0 });

@@ -8,23 +8,12 @@ import {
 import { BasicServer } from "@netlab/basic";
 import { DEFAULT_PORTS } from "@netlab/protocol";
 import { LegacyBasicServer } from "../legacy.ts";
-import { ignoreUnless } from "../permissions.ts";
 import { ScriptedServer } from "./sockets.ts";
 import { freePort, freePorts, Process } from "../processes.ts";
+import { processTest as test } from "../kinds.ts";
 
 const SERVER = "basic/server.ts";
 const CLIENT = "basic/client.ts";
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.run,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   test(`basic server shows its siblings and ends with exit code 0 at ${signal}`, async () => {

@@ -1,22 +1,11 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
 import { BasicServer, greet } from "@netlab/basic";
-import { ignoreUnless } from "../permissions.ts";
 import { TextSocket } from "./sockets.ts";
+import { socketTest as test } from "../kinds.ts";
 
 const REFUSAL = "error: expected hello\n";
 /** Longer than any test: what waits this long waits for something else. */
 const FOREVER_MS = 600_000;
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.net,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 for (const question of ["hello", "hello\n", "hello\r\n"]) {
   const answer = question.replace("hello", "world");

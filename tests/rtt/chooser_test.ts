@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Chooser, FIRST_PROBES, MAX_SERVERS } from "../../rtt/core/chooser.ts";
 import { NetlabPolicy } from "../../rtt/core/netlab_policy.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 const A = "127.0.0.1:5001";
 const B = "127.0.0.1:5002";

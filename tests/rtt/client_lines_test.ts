@@ -10,10 +10,7 @@ import { createPolicy } from "../../rtt/core/policies.ts";
 import type { PolicyName } from "../../rtt/core/policies.ts";
 import type { Round } from "../../rtt/client/rounds.ts";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 const SERVERS = ["127.0.0.1:5001", "127.0.0.1:5002", "127.0.0.1:5003"] as const;
 

@@ -8,13 +8,13 @@ import { RttServer } from "@netlab/rtt/server";
 import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { freePort } from "../processes.ts";
 import { checkMoves } from "../p2p/moving.ts";
+import { socketTest as test } from "../kinds.ts";
 import {
   assertFails,
   eventually,
   Inbox,
   nextMessage,
   ScriptedServer,
-  socketTest as test,
   within,
 } from "../p2p/network.ts";
 import { DelayProxy } from "./delay_proxy.ts";

@@ -2,10 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { FrameDecoder, FrameWriter } from "@netlab/protocol";
 import { EchoTimes, readEcho, writeEcho } from "../../rtt/core/echo_times.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 test("echo comes back with its number", () => {
   fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), (number) => {

@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { Estimator, MAX_MISSES, RECENT_ROUNDS } from "../../rtt/core/estimator.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 test("estimator that was told nothing knows nothing", () => {
   const { lowMs, lastMs, meanMs, p95Ms, jitterMs, loss, degraded } = new Estimator();

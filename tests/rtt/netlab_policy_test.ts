@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { NetlabPolicy, type NetlabPolicyOptions } from "../../rtt/core/netlab_policy.ts";
 import { Rounds, times } from "./situations.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 /** Gives the same numbers again and again. */
 function cycle(...numbers: number[]): () => number {

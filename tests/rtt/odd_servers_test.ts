@@ -11,7 +11,8 @@ import {
 import { MAX_ROUND_MS, MAX_SERVERS, MEASURE_TIMEOUT_MS, Prober, Rounds } from "@netlab/rtt";
 import { RttServer } from "@netlab/rtt/server";
 import { LegacyServer } from "../legacy.ts";
-import { type RawParty, socketTest as test, within } from "../p2p/network.ts";
+import { socketTest as test } from "../kinds.ts";
+import { type RawParty, within } from "../p2p/network.ts";
 import { answerQuestion, oddEchoes, OddServer } from "./odd_server.ts";
 
 /** What a busy machine may need to notice that something is over: milliseconds. */

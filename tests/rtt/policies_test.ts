@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createPolicy, POLICY_NAMES } from "../../rtt/core/policies.ts";
 import { Rounds, times } from "./situations.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 test("every policy chooses the fastest, keeps it, and leaves it when it fails", () => {
   for (const name of POLICY_NAMES) {

@@ -4,7 +4,8 @@ import { RttClient } from "@netlab/rtt/client";
 import { RttServer } from "@netlab/rtt/server";
 import { FaultProxy } from "@netlab/lab";
 import { LegacyServer } from "../legacy.ts";
-import { eventually, socketTest as test, within } from "../p2p/network.ts";
+import { socketTest as test } from "../kinds.ts";
+import { eventually, within } from "../p2p/network.ts";
 import { oddEchoes } from "./odd_server.ts";
 
 /** Rounds for nobody, that begin with these servers. */

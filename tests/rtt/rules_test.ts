@@ -11,7 +11,8 @@ import {
   writePeerRegistration,
 } from "@netlab/protocol";
 import { RttServer } from "@netlab/rtt/server";
-import { eventually, type RawParty, socketTest as test } from "../p2p/network.ts";
+import { socketTest as test } from "../kinds.ts";
+import { eventually, type RawParty } from "../p2p/network.ts";
 import { answerQuestion, OddServer } from "./odd_server.ts";
 
 const OWN_ECHO_BYTES = 20;

@@ -5,10 +5,7 @@ import type { Round } from "../../rtt/client/rounds.ts";
 import { displayWidth } from "@netlab/terminal";
 import { view } from "../../rtt/terminal/client_lines.ts";
 import { roundLine, serverTable } from "../../rtt/terminal/server_table.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 const SERVERS = ["127.0.0.1:5002", "127.0.0.1:5001", "127.0.0.1:5003"];
 

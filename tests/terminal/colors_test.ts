@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type * as colors from "../../terminal/output/colors.ts";
+import { pureTest as test } from "../kinds.ts";
 
 /** What the styles do with a word where there are colours, or are none. */
 function styled({ bold, cyan, dim, green, red, yellow }: typeof colors): string[] {
@@ -8,7 +9,7 @@ function styled({ bold, cyan, dim, green, red, yellow }: typeof colors): string[
   );
 }
 
-Deno.test("styles are escape sequences on a terminal, unless NO_COLOR is set", async () => {
+test("styles are escape sequences on a terminal, unless NO_COLOR is set", async () => {
   const noColor = Object.getOwnPropertyDescriptor(Deno, "noColor")!;
   try {
     Deno.stdout.isTerminal = () => true;
@@ -33,7 +34,7 @@ Deno.test("styles are escape sequences on a terminal, unless NO_COLOR is set", a
   }
 });
 
-Deno.test("styles leave text as it is in a pipe or a file", async () => {
+test("styles leave text as it is in a pipe or a file", async () => {
   const isTerminal = () => false;
   try {
     Object.assign(Deno.stdout, { isTerminal });

@@ -17,6 +17,7 @@ import { reasonOf } from "@netlab/protocol";
 import * as protocol from "@netlab/protocol";
 import { reasonIn, whyNot } from "../../rtt/client/prober.ts";
 import { repeated, superlinearText } from "../growth.ts";
+import { pureTest as test } from "../kinds.ts";
 
 const { ErrorCode, NetlabError } = protocol;
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -90,17 +91,17 @@ async function silenced(work: () => unknown): Promise<number> {
 }
 
 for (const [name, run] of Object.entries(functions)) {
-  Deno.test(`${name} takes time in proportion to the text, whatever that is`, async () => {
+  test(`${name} takes time in proportion to the text, whatever that is`, async () => {
     await silenced(() => assertEquals(superlinearText(run), undefined));
   });
 }
 
-Deno.test("superlinearText finds an expression that backtracks", () => {
+test("superlinearText finds an expression that backtracks", () => {
   const careless = (text: string) => text.replace(/\s*[\r\n]+\s*/g, " ");
   assertNotEquals(superlinearText(careless), undefined);
 });
 
-Deno.test("oneLine joins lines without the white space around the breaks, and keeps all other", () => {
+test("oneLine joins lines without the white space around the breaks, and keeps all other", () => {
   const lines: [text: string, line: string][] = [
     ["a\nb", "a b"],
     ["a  \r\n\t \n  b", "a b"],
@@ -117,7 +118,7 @@ Deno.test("oneLine joins lines without the white space around the breaks, and ke
   }
 });
 
-Deno.test("a log line is written, or the test of its time would test nothing", async () => {
+test("a log line is written, or the test of its time would test nothing", async () => {
   const bytes = await silenced(() => functions["a log line for people"]!("x"));
   assert(bytes > 0);
 });

@@ -1,17 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Live } from "@netlab/terminal";
 import { TestTerminal } from "../terminal.ts";
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    permissions: "none",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
+import { pureTest as test } from "../kinds.ts";
 
 const STATUS = ["server now low mean p95 loss users", "5001   1.1 1.0 1.05 1.1   0%     7"];
 const fitting = (columns: number) =>

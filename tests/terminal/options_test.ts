@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseOptions, UsageError } from "@netlab/terminal";
+import { pureTest as test } from "../kinds.ts";
 
 const OPTIONS = {
   port: { kind: "port", default: 5001, help: "" },
@@ -27,11 +28,11 @@ const NOTHING = {
   version: false,
 };
 
-Deno.test("parseOptions gives defaults where nothing is said", () => {
+test("parseOptions gives defaults where nothing is said", () => {
   assertEquals(parseOptions(OPTIONS, []), NOTHING);
 });
 
-Deno.test("parseOptions reads one value of each kind", () => {
+test("parseOptions reads one value of each kind", () => {
   assertEquals(
     parseOptions(OPTIONS, [
       ...["--port", "0", "--index=4", "--size", "10", "--every", "0.5"],
@@ -41,14 +42,14 @@ Deno.test("parseOptions reads one value of each kind", () => {
   );
 });
 
-Deno.test("parseOptions collects repeated values, between commas as well", () => {
+test("parseOptions collects repeated values, between commas as well", () => {
   const { ports, tag } = parseOptions(OPTIONS, [
     ...["--ports", "1,2", "--ports", "3", "--tag", "a,b", "--tag", "5"],
   ]);
   assertEquals({ ports, tag }, { ports: [1, 2, 3], tag: ["a,b", "5"] });
 });
 
-Deno.test("parseOptions takes what stands alone for the positional option", () => {
+test("parseOptions takes what stands alone for the positional option", () => {
   const { peer } = parseOptions(OPTIONS, [
     ...["a:1", "--json", "--peer", "[::1]:2", "--", "c:3"],
   ]);
@@ -59,13 +60,13 @@ Deno.test("parseOptions takes what stands alone for the positional option", () =
   ]);
 });
 
-Deno.test("parseOptions takes a port alone for an address of this machine, in lists as well", () => {
+test("parseOptions takes a port alone for an address of this machine, in lists as well", () => {
   const here = (port: number) => ({ hostname: "127.0.0.1", port });
   const { peer } = parseOptions(OPTIONS, ["5001", "--peer", "5002,a:1,65535", "--peer=1"]);
   assertEquals(peer, [here(5002), { hostname: "a", port: 1 }, here(65_535), here(1), here(5001)]);
 });
 
-Deno.test("parseOptions sees help and version whatever else is wrong", () => {
+test("parseOptions sees help and version whatever else is wrong", () => {
   for (const help of ["--help", "-h"]) {
     const values = parseOptions(OPTIONS, ["--port", "x", "--what", help]);
     assertEquals(values.help, true);
@@ -110,13 +111,13 @@ const wrong: [args: string[], message: string][] = [
   ]),
 ];
 for (const [args, message] of wrong) {
-  Deno.test(`parseOptions refuses ${JSON.stringify(args.join(" "))}`, () => {
+  test(`parseOptions refuses ${JSON.stringify(args.join(" "))}`, () => {
     const error = assertThrows(() => parseOptions(OPTIONS, args), UsageError);
     assertEquals(error.message, message);
   });
 }
 
-Deno.test("parseOptions refuses what stands alone when no option takes it", () => {
+test("parseOptions refuses what stands alone when no option takes it", () => {
   const error = assertThrows(() => parseOptions({}, ["5001"]), UsageError);
   assertEquals(error.message, 'Unexpected "5001": this program takes options only');
 });

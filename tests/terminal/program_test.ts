@@ -1,20 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ignoreUnless } from "../permissions.ts";
 import { Process } from "../processes.ts";
+import { linuxProcessTest, processTest as test } from "../kinds.ts";
 
 const SAMPLE = "tests/terminal/sample_program.ts";
 const NO_PERMISSIONS = { permissions: [] };
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.run,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 test("runProgram shows help at 80 columns", async () => {
   const { code, stdout, stderr } = await Process.run(SAMPLE, ["--help"], NO_PERMISSIONS);
@@ -141,11 +130,7 @@ const withOutput = (module: string) => ({
   permissions: [`--preload=./tests/${module}`, "--allow-ffi"],
 });
 
-function linuxTest(name: string, fn: () => Promise<void>): void {
-  if (Deno.build.os === "linux") test(name, fn);
-}
-
-linuxTest("print ends the program with one line when the disk is full", async () => {
+linuxProcessTest("print ends the program with one line when the disk is full", async () => {
   const { code, stdout, stderr } = await Process.run(SAMPLE, [], withOutput("full_output.ts"));
   assertEquals([code, stdout], [1, []]);
   assertEquals(stderr, [
@@ -153,16 +138,19 @@ linuxTest("print ends the program with one line when the disk is full", async ()
   ]);
 });
 
-linuxTest("a program that prints in a timer ends in good order when the disk is full", async () => {
-  const args = ["--do", "print in a timer"];
-  const { code, stderr } = await Process.run(SAMPLE, args, withOutput("full_output.ts"));
-  assertEquals([code, stderr], [1, [
-    "in good order",
-    "error: Cannot write to standard output: no space left on device; make room, or write elsewhere",
-  ]]);
-});
+linuxProcessTest(
+  "a program that prints in a timer ends in good order when the disk is full",
+  async () => {
+    const args = ["--do", "print in a timer"];
+    const { code, stderr } = await Process.run(SAMPLE, args, withOutput("full_output.ts"));
+    assertEquals([code, stderr], [1, [
+      "in good order",
+      "error: Cannot write to standard output: no space left on device; make room, or write elsewhere",
+    ]]);
+  },
+);
 
-linuxTest("print waits for a slow reader of a pipe that does not block", async () => {
+linuxProcessTest("print waits for a slow reader of a pipe that does not block", async () => {
   const args = ["--do", "print much"];
   const { code, stdout, stderr } = await Process.run(
     SAMPLE,
@@ -173,7 +161,7 @@ linuxTest("print waits for a slow reader of a pipe that does not block", async (
   assertEquals(stdout, Array.from({ length: 3_000 }, (_, at) => String(at + 1).repeat(100)));
 });
 
-linuxTest(
+linuxProcessTest(
   "terminalLogger goes on when its lines cannot be written, and tells so once",
   async () => {
     const args = ["--do", "log"];

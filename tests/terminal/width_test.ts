@@ -1,9 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { clip, clusters, displayWidth, rowsOf } from "@netlab/terminal";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 const FAMILY = "👨‍👩‍👧‍👦";
 
