@@ -61,7 +61,7 @@ for (const [program, waiting, use] of SERVERS) {
   });
 }
 
-test("p2p server without file descriptors serves its clients when it has some again", async () => {
+test("p2p server that ran out of file descriptors serves its clients when it has some again", async () => {
   const port = freePort();
   const args = ["--port", `${port}`, "--peer", `127.0.0.1:${port}`, "--json"];
   await using server = Process.start("p2p/server.ts", args, {

@@ -8,7 +8,7 @@ import { socketTest as test } from "../kinds.ts";
 /** Longer than any test: what waits this long waits for something else. */
 const FOREVER_MS = 600_000;
 
-test("greet tells how long an answer took", async () => {
+test("greet reports how long an answer took", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   const started = performance.now();
   const { address, answered, ms, ...rest } = await greet(server.address);
@@ -21,7 +21,7 @@ test("greet tells how long an answer took", async () => {
   assertLess(ms, performance.now() - started + 0.01);
 });
 
-test("greet says that nobody listens", async () => {
+test("greet reports a refused connection", async () => {
   const { answered, reason } = await greet({ hostname: "127.0.0.1", port: freePort() });
   assertEquals({ answered, reason }, { answered: false, reason: "connection refused" });
 });
@@ -116,7 +116,7 @@ test("greet adds a line end for a server that resets the connection at a bare he
   assert((await greet(server.address)).answered);
 });
 
-test("greet says that a server resets every connection", async () => {
+test("greet reports a server that resets every connection", async () => {
   await using server = await ResettingServer.start(2);
   const { answered, reason } = await greet(server.address);
   assertEquals({ answered, reason }, { answered: false, reason: "connection reset" });
@@ -148,7 +148,7 @@ const reasons: [first: keyof typeof failures, second: keyof typeof failures, rea
   ["is silent", "is silent", "no answer within 1 s"],
 ];
 for (const [first, second, expected] of reasons) {
-  test(`greet says why a server gives no answer that ${first}, then ${second}`, async () => {
+  test(`greet reports why a server that ${first}, then ${second} gives no answer`, async () => {
     let connections = 0;
     await using server = new ScriptedServer((socket, testEnds) =>
       failures[connections++ === 0 ? first : second](socket, testEnds)
@@ -159,7 +159,7 @@ for (const [first, second, expected] of reasons) {
   });
 }
 
-test("greet does not wait for ever", async () => {
+test("greet gives up when its time is up", async () => {
   await using server = new ScriptedServer((_socket, testEnds) => testEnds);
   const { answered, reason, ms } = await greet(server.address, { timeoutMs: 50 });
   assertEquals({ answered, reason }, { answered: false, reason: "no answer within 0.05 s" });

@@ -58,7 +58,7 @@ test("chooser chooses, keeps, moves and leaves, and says why in a line", () => {
   assertEquals(play.decide(), "no server answers");
 });
 
-test("chooser calls servers by their ports only where that tells them apart", () => {
+test("chooser names servers by their ports only when all have the same host", () => {
   const play = new Play();
   assertEquals(
     play.round({ [A]: 40, "other.example:5001": 50 }),
@@ -66,7 +66,7 @@ test("chooser calls servers by their ports only where that tells them apart", ()
   );
 });
 
-test("chooser asks a server five times at first, and again when it comes back", () => {
+test("chooser probes a server five times at first, and again after it was away", () => {
   const { chooser } = new Play();
   assertEquals(chooser.learn([A, A]), [{ server: A, probes: FIRST_PROBES }]);
   assertEquals(chooser.learn([A]), []);
@@ -79,7 +79,7 @@ test("chooser asks a server five times at first, and again when it comes back", 
   assertEquals(chooser.begin(), [{ server: A, probes: FIRST_PROBES }]);
 });
 
-test("chooser asks servers that cannot win in every third round, and the one in use in all", () => {
+test("chooser measures servers that cannot win in every third round, and the one in use in every round", () => {
   const play = new Play();
   const counts = new Map<string, number>();
   for (let round = 0; round < 30; round++) {
@@ -103,7 +103,7 @@ test("chooser asks servers that cannot win in every third round, and the one in 
   }
 });
 
-test("chooser asks all in every round while none answers", () => {
+test("chooser measures all servers in every round while none answers", () => {
   const play = new Play();
   for (let round = 0; round < 5; round++) {
     play.round({ [A]: "connection refused", [B]: "connection refused" });
@@ -111,7 +111,7 @@ test("chooser asks all in every round while none answers", () => {
   }
 });
 
-test("chooser leaves a server that missed three probes, if nothing else was heard from it", () => {
+test("chooser leaves a server that missed three probes and sent nothing else", () => {
   const play = new Play();
   play.round({ [A]: 20, [B]: 25 });
   play.chooser.begin();
@@ -125,7 +125,7 @@ test("chooser leaves a server that missed three probes, if nothing else was hear
   );
 });
 
-test("chooser leaves a server whose connection was lost, and takes it again when it answers", () => {
+test("chooser leaves a server whose connection was lost, and returns when it answers", () => {
   const play = new Play();
   play.round({ [A]: 20, [B]: 50 });
   play.chooser.lose("connection reset");
@@ -143,7 +143,7 @@ test("chooser's rounds are ten seconds apart, a fifth more or less", () => {
   assertEquals(Chooser.nextRoundMs(0.75, 1_000), 1_100);
 });
 
-test("chooser remembers what each server took in the last sixty rounds, and in which it was not asked", () => {
+test("chooser keeps the times of each server in the last sixty rounds, and the gaps", () => {
   const play = new Play();
   play.round({ [A]: 20, [B]: 90 });
   play.round({ [A]: 21, [B]: 90 });
@@ -154,7 +154,7 @@ test("chooser remembers what each server took in the last sixty rounds, and in w
   assertEquals(histories()[0], Array.from({ length: 60 }, (_, at) => 40 + at));
 });
 
-test("chooser takes in no more servers than can be measured, and makes room for others", () => {
+test("chooser limits the number of servers, and forgets those that cannot be used", () => {
   const { chooser } = new Play();
   const addresses = (from: number) =>
     Array.from({ length: MAX_SERVERS }, (_, index) => `127.0.0.1:${from + index}`);

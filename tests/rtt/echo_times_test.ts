@@ -4,7 +4,7 @@ import { FrameDecoder, FrameWriter } from "@netlab/protocol";
 import { EchoTimes, readEcho, writeEcho } from "../../rtt/core/echo_times.ts";
 import { pureTest as test } from "../kinds.ts";
 
-test("echo comes back with its number", () => {
+test("readEcho reads the number that writeEcho wrote", () => {
   fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), (number) => {
     const out = new FrameWriter({ onFirstByte: () => {}, onOverflow: () => {} });
     writeEcho(out, number);
@@ -14,7 +14,7 @@ test("echo comes back with its number", () => {
   }));
 });
 
-test("echo without a number is told from one with anything else", () => {
+test("readEcho distinguishes an empty answer from one that holds no number", () => {
   const read = (text: string) => readEcho(new TextEncoder().encode(text));
   assertEquals(read(""), undefined);
   for (const text of ["x", " ", "1 ", "-1", "1e3", "0x10", "1".repeat(11), "\0"]) {
@@ -22,7 +22,7 @@ test("echo without a number is told from one with anything else", () => {
   }
 });
 
-test("echo times belong to the echo with the number of the answer, however late it is", () => {
+test("echo times match an answer to the echo with its number, however late it is", () => {
   const echoes = new EchoTimes();
   echoes.sent(7, 0);
   echoes.sent(5, 1_000);
@@ -32,7 +32,7 @@ test("echo times belong to the echo with the number of the answer, however late 
   assertEquals([echoes.outstanding, echoes.ambiguous], [0, false]);
 });
 
-test("echo times take an answer without a number for that to the first echo that waits", () => {
+test("echo times match an answer without a number to the first echo that waits", () => {
   const echoes = new EchoTimes();
   assertEquals(echoes.answered(undefined, 0), undefined);
   echoes.sent(1, 0);
@@ -43,7 +43,7 @@ test("echo times take an answer without a number for that to the first echo that
   assertEquals([echoes.ambiguous, echoes.answered(undefined, 1_200)], [false, undefined]);
 });
 
-test("echo times wait no longer for what was sent before an echo that was answered", () => {
+test("echo times forget echoes that were sent before an answered one", () => {
   const echoes = new EchoTimes();
   for (let number = 1; number <= 3; number++) echoes.sent(number, number);
   assertEquals(echoes.answered(2, 10), 8);
@@ -52,7 +52,7 @@ test("echo times wait no longer for what was sent before an echo that was answer
   assertEquals(echoes.answered(3, 12), 9);
 });
 
-test("echo times never come out too short, whatever a server leaves out that answers in order", () => {
+test("echo times are never too short, whichever echoes a server leaves unanswered", () => {
   const echo = fc.record({
     gap: fc.integer({ min: 0, max: 2_000 }),
     takes: fc.integer({ min: 1, max: 3_000 }),
@@ -83,7 +83,7 @@ test("echo times never come out too short, whatever a server leaves out that ans
   }));
 });
 
-test("echo times do not pile up for a server that never answers", () => {
+test("echo times keep a limited number of echoes for a server that never answers", () => {
   const echoes = new EchoTimes();
   for (let number = 0; number < 1_000; number++) echoes.sent(number, number);
   assertEquals(echoes.outstanding, 60);

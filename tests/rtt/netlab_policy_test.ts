@@ -17,7 +17,7 @@ function atA(options: NetlabPolicyOptions = {}): Rounds {
   return rounds;
 }
 
-test("netlab policy takes the fastest", () => {
+test("netlab policy chooses the fastest server", () => {
   const rounds = new Rounds(new NetlabPolicy());
   rounds.next(times("A", 50), times("B", 20), times("C", 30));
   assertEquals([rounds.used, rounds.because], ["B", "it is the fastest of 3, 20 ms"]);
@@ -25,7 +25,7 @@ test("netlab policy takes the fastest", () => {
   assertEquals([rounds.used, rounds.because], ["B", "it is the fastest, 20 ms"]);
 });
 
-test("netlab policy calls as fast what measuring cannot tell apart", () => {
+test("netlab policy treats times as equal that measuring cannot tell apart", () => {
   const rounds = new Rounds(new NetlabPolicy({}, () => 0));
   rounds.next(times("A", 50), times("B", 80));
   rounds.next(times("A", 50), times("B", 49.5));
@@ -34,7 +34,7 @@ test("netlab policy calls as fast what measuring cannot tell apart", () => {
   assertEquals(rounds.because, "B is 5.0 ms faster, but a move must gain at least 10 ms");
 });
 
-test("netlab policy takes what there is", () => {
+test("netlab policy chooses the only server", () => {
   const rounds = new Rounds(new NetlabPolicy());
   rounds.next(times("A", 5_000));
   assertEquals([rounds.used, rounds.because], ["A", "it is the only server that answers"]);
@@ -58,7 +58,7 @@ test("netlab policy moves when the gain has been large enough for three rounds",
   assertEquals([rounds.used, rounds.because], ["B", "it is 30 ms faster (20 ms instead of 50 ms)"]);
 });
 
-test("netlab policy counts the rounds of a gain anew when it was gone in between", () => {
+test("netlab policy counts the rounds of a gain anew after a round without it", () => {
   const rounds = atA();
   for (let time = 0; time < 5; time++) {
     rounds.next(times("A", 50), times("B", 20));
@@ -67,7 +67,7 @@ test("netlab policy counts the rounds of a gain anew when it was gone in between
   }
 });
 
-test("netlab policy does not wait longer when two are better by turns", () => {
+test("netlab policy does not wait longer when two servers are best in turn", () => {
   const rounds = atA();
   rounds.next(times("A", 50), times("B", 20), times("C", 21));
   rounds.next(times("A", 50), times("B", 22), times("C", 20));
@@ -93,7 +93,7 @@ test("netlab policy never moves for less than a third", () => {
   );
 });
 
-test("netlab policy's thresholds can be set, for servers of one machine", () => {
+test("netlab policy uses the thresholds of its options", () => {
   const rounds = atA({ minGainMs: 0.1, minGainShare: 0.5 });
   for (let round = 0; round < 3; round++) rounds.next(times("A", 0.5), times("B", 0.3));
   assertEquals(
@@ -104,7 +104,7 @@ test("netlab policy's thresholds can be set, for servers of one machine", () => 
   assertEquals(rounds.used, "B");
 });
 
-test("netlab policy moves for no gain at all only to a faster one", () => {
+test("netlab policy with a threshold of 0 moves only to a faster server", () => {
   const rounds = atA({ minGainMs: 0, minGainShare: 0, minStayMs: 0 });
   for (let round = 0; round < 5; round++) rounds.next(times("A", 50), times("B", 50));
   assertEquals(rounds.used, "A");
@@ -124,7 +124,7 @@ test("netlab policy stays for half a minute after a move", () => {
   assertEquals(rounds.next(times("A", 5), times("B", 20)), "A");
 });
 
-test("netlab policy leaves a server that fails at once", () => {
+test("netlab policy leaves a failed server at once", () => {
   const rounds = atA();
   for (let round = 0; round < 3; round++) rounds.next(times("A", 50), times("B", 20));
   assertEquals(rounds.used, "B");
@@ -132,7 +132,7 @@ test("netlab policy leaves a server that fails at once", () => {
   assertEquals([rounds.used, rounds.because], ["A", "it is the fastest of 2, 50 ms"]);
 });
 
-test("netlab policy takes the less loaded of two equals", () => {
+test("netlab policy picks the server with fewer users of two equal ones", () => {
   for (const chance of [0, 0.2, 0.4, 0.6, 0.8, 0.99]) {
     const rounds = new Rounds(new NetlabPolicy({}, () => chance));
     rounds.next(times("A", 20, 17), times("B", 20.9, 3), times("C", 30, 0));
@@ -143,7 +143,7 @@ test("netlab policy takes the less loaded of two equals", () => {
   }
 });
 
-test("netlab policy says what decided between equals", () => {
+test("netlab policy says what decided between equal servers", () => {
   const because = (chances: number[], ...loads: (number | undefined)[]) => {
     const rounds = new Rounds(new NetlabPolicy({}, cycle(...chances)));
     rounds.next(...loads.map((load, at) => times("ABCD"[at]!, 20, load)));
@@ -173,7 +173,7 @@ test("netlab policy says what decided between equals", () => {
   assertEquals(because(BC, 1, 2, 2), "A, B and C are equally fast; B was picked at random");
 });
 
-test("netlab policy tells a tie from a choice by time alone", () => {
+test("netlab policy distinguishes a tie from a choice by time", () => {
   const isTie = (...ms: number[]) =>
     new NetlabPolicy().decide({
       now: 0,
@@ -189,7 +189,7 @@ test("netlab policy tells a tie from a choice by time alone", () => {
   ]);
 });
 
-test("netlab policy spreads users over equals, whatever their load is said to be", () => {
+test("netlab policy spreads users over equal servers with equal or unknown loads", () => {
   for (const loads of [[0, 0, 0, 0], [undefined, undefined, undefined, undefined]]) {
     const counts = new Map<string, number>();
     const random = cycle(...Array.from({ length: 997 }, (_, i) => (i * 0.618) % 1));
@@ -203,7 +203,7 @@ test("netlab policy spreads users over equals, whatever their load is said to be
   }
 });
 
-test("netlab policy spreads a thousand users of a failed server by the load that servers tell now and then", () => {
+test("netlab policy spreads a thousand users of a failed server, although loads are out of date", () => {
   const load = [0, 0, 0, 0];
   let told = [...load];
   const random = cycle(...Array.from({ length: 997 }, (_, i) => (i * 0.618) % 1));
@@ -216,7 +216,7 @@ test("netlab policy spreads a thousand users of a failed server by the load that
   assert(Math.max(...load) < 1.2 * Math.min(...load), `${load}`);
 });
 
-test("netlab policy moves to any of the equals, too", () => {
+test("netlab policy moves to the server with the fewest users of equal ones", () => {
   const rounds = atA();
   for (let round = 0; round < 3; round++) {
     rounds.next(times("A", 50), times("B", 20, 9), times("C", 20.5, 4));

@@ -193,7 +193,7 @@ function error(sentence: string, fatal = false): NetlabError {
   return new NetlabError(ErrorCode.RecipientBusy, sentence, { fatal });
 }
 
-test("no odd server holds a round up, or changes what is measured of others", async () => {
+test("odd servers neither delay a round nor change the times of others", async () => {
   await using stack = new AsyncDisposableStack();
   const odd = Object.entries(ODDITIES).map(([what, { start, trouble }]) => ({
     what,
@@ -219,7 +219,7 @@ test("no odd server holds a round up, or changes what is measured of others", as
   }
 });
 
-test("server that lists what is no address is measured, and so are the addresses in its list", async () => {
+test("server that lists invalid addresses is measured, and so are the valid ones in its list", async () => {
   await using other = await RttServer.listen();
   await using server = new OddServer({
     frame(party, frame) {
@@ -235,7 +235,7 @@ test("server that lists what is no address is measured, and so are the addresses
   );
 });
 
-test("server that answers some echoes in time is measured by those", async () => {
+test("server that answers only some echoes in time is measured by those", async () => {
   const echoes = new Map<RawParty, number>();
   await using server = oddEchoes((party, frame, server) => {
     const count = (echoes.get(party) ?? 0) + 1;
@@ -252,7 +252,7 @@ test("server that answers some echoes in time is measured by those", async () =>
   assert(times.loss > 0, "those without an answer are lost");
 });
 
-test("server that takes more than a second for each answer is not taken for a silent one", async () => {
+test("server that takes more than a second for each answer does not count as silent", async () => {
   const seen = new Set<string>();
   await using server = new OddServer({
     frame(party, received, server) {
@@ -271,7 +271,7 @@ test("server that takes more than a second for each answer is not taken for a si
   assert(times.lowMs! >= 1_099, `${times.lowMs} ms`);
 });
 
-test("server in use that is heard elsewhere is kept when it does not answer echoes in time", async () => {
+test("server in use that sends to its user is kept although it answers no echoes in time", async () => {
   let silent = false;
   await using server = oddEchoes((party, frame) => {
     if (!silent) party.out.forward(frame, 0);
@@ -291,7 +291,7 @@ test("server in use that is heard elsewhere is kept when it does not answer echo
   assertEquals([trouble, nowMs, times.lowMs], [undefined, null, lowMs]);
 });
 
-test("servers that name ever new ones do not make a round endless", async () => {
+test("servers that keep naming new servers do not make a round endless", async () => {
   await using stack = new AsyncDisposableStack();
   const started: OddServer[] = [];
   const startLiar = (): OddServer => {
@@ -322,7 +322,7 @@ test("servers that name ever new ones do not make a round endless", async () => 
   assertEquals(stateOf(rounds, waiting[0]!.server).trouble, undefined);
 });
 
-test("servers that name new ones at once are not measured without limit", async () => {
+test("servers that name new servers at once are measured up to the limit", async () => {
   await using stack = new AsyncDisposableStack();
   const startLiar = (): OddServer =>
     stack.use(
@@ -343,7 +343,7 @@ test("servers that name new ones at once are not measured without limit", async 
   }
 });
 
-test("prober never takes a late answer without a number for one to a later echo", async () => {
+test("prober never matches a late answer without a number to a later echo", async () => {
   const sent: number[] = [];
   const took: number[] = [];
   await using server = oddEchoes((party, _, server) => {
@@ -375,7 +375,7 @@ test("prober never takes a late answer without a number for one to a later echo"
   assertEquals(server.connections, 2);
 });
 
-test("prober takes no answer from a server that guesses the numbers of the next echoes", async () => {
+test("prober ignores answers from a server that guesses the numbers of the next echoes", async () => {
   const HOLD_MS = 50;
   await using server = oddEchoes((party, { payload }, server) => {
     const number = Number(new TextDecoder().decode(payload));

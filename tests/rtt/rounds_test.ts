@@ -44,7 +44,7 @@ class UnnumberedEchoes implements Disposable {
   }
 }
 
-test("measured time is within 1 ms or 5 % of what a bare echo takes over a slow way", async () => {
+test("measured time is within 1 ms or 5 % of a plain echo over a slow connection", async () => {
   await using server = await RttServer.listen();
   for (const latencyMs of [5, 20, 60]) {
     await using proxy = await FaultProxy.start({ target: server.address, seed: 1 });
@@ -64,7 +64,7 @@ test("measured time is within 1 ms or 5 % of what a bare echo takes over a slow 
   }
 });
 
-test("jitter is seen in the mean and the percentile, and hardly in the lowest", async () => {
+test("jitter shows in the mean and the percentile, and hardly in the lowest time", async () => {
   await using server = await RttServer.listen();
   await using proxy = await FaultProxy.start({ target: server.address, seed: 2 });
   proxy.set({ toClient: { latencyMs: 40, jitterMs: 20 } });
@@ -90,7 +90,7 @@ test("connections to servers stay open from round to round", async () => {
   assertEquals(proxy.connections, 1);
 });
 
-test("server that falls silent is found out after three misses, and measured anew when it is back", async () => {
+test("server that falls silent is given up after three misses, and measured again when it is back", async () => {
   await using server = await RttServer.listen();
   await using proxy = await FaultProxy.start({ target: server.address, seed: 4 });
   await using rounds = roundsOf(proxy.address);
@@ -109,7 +109,7 @@ test("server that falls silent is found out after three misses, and measured ane
   assertEquals(stateOf(rounds, proxy.address).trouble, undefined);
 });
 
-test("server that is late, but not silent, is kept, and its answer counts when it comes", async () => {
+test("server that is late but not silent is kept, and its late answer counts", async () => {
   const held: (() => void)[] = [];
   let holds = false;
   await using server = oddEchoes((party, received) => {
@@ -139,7 +139,7 @@ test("server that is late, but not silent, is kept, and its answer counts when i
   assert(times.lastMs! >= 2_900 && times.lastMs! <= performance.now() - start);
 });
 
-test("server that was lost shows nothing of its own words that is no text", async () => {
+test("server that was lost shows only printable text of its reason", async () => {
   await using server = await RttServer.listen();
   await using rounds = roundsOf(server.address);
   await rounds.measure();
@@ -148,7 +148,7 @@ test("server that was lost shows nothing of its own words that is no text", asyn
   assertEquals(stateOf(rounds, server.address).trouble, "too [2Jbusy");
 });
 
-test("legacy server is measured, and tells no load", async () => {
+test("legacy server is measured, and its load is unknown", async () => {
   await using old = new LegacyServer({ echoes: true });
   await using rounds = roundsOf(old.address);
   const { decision } = await rounds.measure();
@@ -158,7 +158,7 @@ test("legacy server is measured, and tells no load", async () => {
   assert(times.lowMs! > 0);
 });
 
-test("server tells how many users it has", async () => {
+test("server reports how many users it has", async () => {
   await using server = await RttServer.listen();
   await using _alice = await RttClient.connect({ name: "Alice", servers: [server.address] });
   await using _bob = await RttClient.connect({ name: "Bob", servers: [server.address] });
@@ -167,7 +167,7 @@ test("server tells how many users it has", async () => {
   assertEquals(stateOf(rounds, server.address).load, 2);
 });
 
-test("rounds that are closed in the midst of measuring end at once", async () => {
+test("rounds that are closed while they measure end at once", async () => {
   await using server = await RttServer.listen();
   await using proxy = await FaultProxy.start({ target: server.address, seed: 6 });
   let done = 0;

@@ -25,7 +25,7 @@ function aRound(): Round {
   return { time: new Date(2026, 0, 1, 20, 15, 3), servers: chooser.servers, decision };
 }
 
-test("table shows the servers by address, the one in use marked, and what troubles one", () => {
+test("table sorts the servers by address, marks the one in use, and shows the trouble of one", () => {
   const lines = serverTable(aRound(), 200);
   assertEquals(lines.map((line) => line.split(/ {2,}/)), [
     ["", "server", "now", "low", "mean", "p95", "loss", "users", "lately"],
@@ -35,7 +35,7 @@ test("table shows the servers by address, the one in use marked, and what troubl
   ]);
 });
 
-test("table fits where there is room for its figures, and loses the picture first", () => {
+test("table drops its picture first when the window is narrow", () => {
   const round = aRound();
   for (let columns = 60; columns < 120; columns++) {
     const lines = serverTable(round, columns);
@@ -48,7 +48,7 @@ test("table fits where there is room for its figures, and loses the picture firs
   ]);
 });
 
-test("table has no piece of a picture that there is no room for", () => {
+test("table shows no picture when its title does not fit", () => {
   const round = aRound();
   for (let columns = 45; columns < 65; columns++) {
     const lines = serverTable(round, columns);
@@ -59,7 +59,7 @@ test("table has no piece of a picture that there is no room for", () => {
   }
 });
 
-test("view of /rtt fits in every window", () => {
+test("view of /rtt fits into every window", () => {
   const round = aRound();
   for (let columns = 1; columns < 120; columns++) {
     const lines = view(round, columns);
@@ -75,7 +75,7 @@ test("view of /rtt fits in every window", () => {
   ]);
 });
 
-test("round stands in one line where there is no terminal", () => {
+test("round is one line without a terminal", () => {
   assertEquals(
     roundLine(aRound()),
     "20:15:03  *5002 0.41 ms, 5001 12.3 ms, 5003 connection refused  " +

@@ -9,7 +9,7 @@ function styled({ bold, cyan, dim, green, red, yellow }: typeof colors): string[
   );
 }
 
-test("styles are escape sequences on a terminal, unless NO_COLOR is set", async () => {
+test("styles are escape sequences in a terminal, unless NO_COLOR is set", async () => {
   const noColor = Object.getOwnPropertyDescriptor(Deno, "noColor")!;
   try {
     Deno.stdout.isTerminal = () => true;
@@ -34,7 +34,7 @@ test("styles are escape sequences on a terminal, unless NO_COLOR is set", async 
   }
 });
 
-test("styles leave text as it is in a pipe or a file", async () => {
+test("styles do not change text in a pipe or a file", async () => {
   const isTerminal = () => false;
   try {
     Object.assign(Deno.stdout, { isTerminal });

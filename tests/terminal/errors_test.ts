@@ -65,5 +65,5 @@ const cases: [what: string, error: unknown, line: string][] = [
   ["what is no error", "just text", "just text"],
 ];
 for (const [what, error, line] of cases) {
-  test(`describeError tells ${what}`, () => assertEquals(describeError(error), line));
+  test(`describeError describes ${what}`, () => assertEquals(describeError(error), line));
 }

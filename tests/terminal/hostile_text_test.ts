@@ -91,7 +91,7 @@ async function silenced(work: () => unknown): Promise<number> {
 }
 
 for (const [name, run] of Object.entries(functions)) {
-  test(`${name} takes time in proportion to the text, whatever that is`, async () => {
+  test(`${name} takes time in proportion to the length of any text`, async () => {
     await silenced(() => assertEquals(superlinearText(run), undefined));
   });
 }
@@ -101,7 +101,7 @@ test("superlinearText finds an expression that backtracks", () => {
   assertNotEquals(superlinearText(careless), undefined);
 });
 
-test("oneLine joins lines without the white space around the breaks, and keeps all other", () => {
+test("oneLine joins lines without the white space around the breaks, and keeps other white space", () => {
   const lines: [text: string, line: string][] = [
     ["a\nb", "a b"],
     ["a  \r\n\t \n  b", "a b"],
@@ -118,7 +118,7 @@ test("oneLine joins lines without the white space around the breaks, and keeps a
   }
 });
 
-test("a log line is written, or the test of its time would test nothing", async () => {
+test("the logger in the tests of time writes its line", async () => {
   const bytes = await silenced(() => functions["a log line for people"]!("x"));
   assert(bytes > 0);
 });

@@ -28,7 +28,7 @@ const NOTHING = {
   version: false,
 };
 
-test("parseOptions gives defaults where nothing is said", () => {
+test("parseOptions returns defaults for options that are not given", () => {
   assertEquals(parseOptions(OPTIONS, []), NOTHING);
 });
 
@@ -42,14 +42,14 @@ test("parseOptions reads one value of each kind", () => {
   );
 });
 
-test("parseOptions collects repeated values, between commas as well", () => {
+test("parseOptions collects repeated values and values between commas", () => {
   const { ports, tag } = parseOptions(OPTIONS, [
     ...["--ports", "1,2", "--ports", "3", "--tag", "a,b", "--tag", "5"],
   ]);
   assertEquals({ ports, tag }, { ports: [1, 2, 3], tag: ["a,b", "5"] });
 });
 
-test("parseOptions takes what stands alone for the positional option", () => {
+test("parseOptions gives values without a name to the positional option", () => {
   const { peer } = parseOptions(OPTIONS, [
     ...["a:1", "--json", "--peer", "[::1]:2", "--", "c:3"],
   ]);
@@ -60,13 +60,13 @@ test("parseOptions takes what stands alone for the positional option", () => {
   ]);
 });
 
-test("parseOptions takes a port alone for an address of this machine, in lists as well", () => {
+test("parseOptions reads a port alone as an address of this machine, in lists too", () => {
   const here = (port: number) => ({ hostname: "127.0.0.1", port });
   const { peer } = parseOptions(OPTIONS, ["5001", "--peer", "5002,a:1,65535", "--peer=1"]);
   assertEquals(peer, [here(5002), { hostname: "a", port: 1 }, here(65_535), here(1), here(5001)]);
 });
 
-test("parseOptions sees help and version whatever else is wrong", () => {
+test("parseOptions reads help and version even when other options are wrong", () => {
   for (const help of ["--help", "-h"]) {
     const values = parseOptions(OPTIONS, ["--port", "x", "--what", help]);
     assertEquals(values.help, true);
@@ -117,7 +117,7 @@ for (const [args, message] of wrong) {
   });
 }
 
-test("parseOptions refuses what stands alone when no option takes it", () => {
+test("parseOptions refuses a value without a name when no option is positional", () => {
   const error = assertThrows(() => parseOptions({}, ["5001"]), UsageError);
   assertEquals(error.message, 'Unexpected "5001": this program takes options only');
 });

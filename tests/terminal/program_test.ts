@@ -36,7 +36,7 @@ test("runProgram shows the version", async () => {
   assertEquals({ code, stdout }, { code: 0, stdout: ["sample 1.2.3"] });
 });
 
-test("runProgram shows the version whatever else is there, but for the help", async () => {
+test("runProgram shows the version despite other options, except for help", async () => {
   for (const args of [["--ports", "--version"], ["-V", "--port", "x"]]) {
     const { code, stdout } = await Process.run(SAMPLE, args, NO_PERMISSIONS);
     assertEquals({ code, stdout }, { code: 0, stdout: ["sample 1.2.3"] });
@@ -81,7 +81,7 @@ for (const [signal, exitCode] of Deno.build.os === "windows" ? [] : signals) {
     assertEquals([code, stdout, stderr], [0, ["waiting", "stopping"], []]);
   });
 
-  test(`runProgram ends with ${exitCode} after ${signal} when the program was not done`, async () => {
+  test(`runProgram ends with ${exitCode} after ${signal} when the program has not finished its work`, async () => {
     await using sample = Process.start(SAMPLE, ["--do", "throw if aborted"], NO_PERMISSIONS);
     await sample.waitFor("waiting");
     sample.kill(signal);
@@ -101,7 +101,7 @@ for (const [signal, exitCode] of Deno.build.os === "windows" ? [] : signals) {
   });
 }
 
-test("interrupt does what ctrl-C does, the first time and the second", async () => {
+test("interrupt acts like ctrl-C, the first and the second time", async () => {
   const { code, stdout } = await Process.run(SAMPLE, ["--do", "interrupt itself"], NO_PERMISSIONS);
   assertEquals([code, stdout], [130, ["stopping"]]);
 });
@@ -109,7 +109,7 @@ test("interrupt does what ctrl-C does, the first time and the second", async () 
 for (
   const [what, said] of [["print for ever", ""], ["print in a timer", "in good order\n"]] as const
 ) {
-  test(`a program that does "${what}" ends quietly when nobody reads on`, async () => {
+  test(`a program that does "${what}" ends silently when its reader has gone`, async () => {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", SAMPLE, "--do", what],
       cwd: new URL("../..", import.meta.url),
@@ -162,7 +162,7 @@ linuxProcessTest("print waits for a slow reader of a pipe that does not block", 
 });
 
 linuxProcessTest(
-  "terminalLogger goes on when its lines cannot be written, and tells so once",
+  "terminalLogger continues when its lines cannot be written, and reports that once",
   async () => {
     const args = ["--do", "log"];
     const { code, stderr } = await Process.run(SAMPLE, args, withOutput("full_output.ts"));
@@ -170,7 +170,7 @@ linuxProcessTest(
   },
 );
 
-test("ask takes the default, and asks again after an answer that will not do", async () => {
+test("ask returns the default for an empty line, and repeats the question after a wrong answer", async () => {
   await using first = Process.start(SAMPLE, ["--do", "ask"], { permissions: [], stdin: "piped" });
   await first.write("\n");
   assertEquals((await first.finished()).stdout, ['Color [blue]: color "blue"']);
@@ -183,7 +183,7 @@ test("ask takes the default, and asks again after an answer that will not do", a
   assertEquals((await second.finished()).stdout[1], 'Color [blue]: color "dark red"');
 });
 
-test("ask gives up when input ends, and at every signal", async () => {
+test("ask returns no answer when the input ends or a signal comes", async () => {
   await using ended = Process.start(SAMPLE, ["--do", "ask"], { permissions: [], stdin: "piped" });
   await ended.endInput();
   const { code, stdout } = await ended.finished();
@@ -201,7 +201,7 @@ test("ask gives up when input ends, and at every signal", async () => {
   }
 });
 
-test("terminalLogger writes a line of text for people", async () => {
+test("terminalLogger writes lines of text for people", async () => {
   const { code, stdout, stderr } = await Process.run(SAMPLE, ["--do", "log"], NO_PERMISSIONS);
   assertEquals({ code, stderr }, { code: 0, stderr: [] });
   for (const line of stdout) assertMatch(line, /^\d\d:\d\d:\d\d /);
@@ -212,7 +212,7 @@ test("terminalLogger writes a line of text for people", async () => {
   ]);
 });
 
-test("terminalLogger writes a line of JSON for programs", async () => {
+test("terminalLogger writes lines of JSON for programs", async () => {
   const { stdout } = await Process.run(SAMPLE, ["--do", "log", "--json"], NO_PERMISSIONS);
   const records = stdout.map((line) => JSON.parse(line));
   for (const { time } of records) assertEquals(new Date(time).toISOString(), time);

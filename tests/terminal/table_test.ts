@@ -22,11 +22,11 @@ test("table aligns columns and leaves no spaces at the end", () => {
   );
 });
 
-test("table without rows is its titles", () => {
+test("table without rows shows its titles", () => {
   assertEquals(plain(table([{ title: "A" }, { title: "B" }], [])), ["A  B"]);
 });
 
-test("table aligns what is coloured or wide by what is seen", () => {
+test("table aligns coloured and wide text by its width", () => {
   assertEquals(
     plain(table([{ title: "User" }, { title: "x" }], [["漢字", "1"], ["\x1b[32mok\x1b[39m", "2"]])),
     ["User  x", "漢字  1", "ok    2"],
