@@ -1,6 +1,5 @@
 /**
- * That servers of every kind go on accepting connections, whatever happened to those before and however
- * short of resources the system was.
+ * Tests that servers of every kind keep accepting connections after resets and shortages.
  *
  * @module
  */
@@ -14,10 +13,10 @@ import { event, type Log, PERMISSIONS } from "./p2p/programs.ts";
 import { freePort, Process } from "./processes.ts";
 import { unixProcessTest as test } from "./kinds.ts";
 
-/** How soon a client must be served: milliseconds. */
+/** The longest time until a client is served: milliseconds. */
 const SOON_MS = 2_000;
 
-/** Connects, and resets the connection as soon as the system has it, whether it was accepted or not. */
+/** Connects, and resets the connection at once, whether the server has accepted it or not. */
 function connectAndReset(port: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect(port, "127.0.0.1", () => socket.resetAndDestroy());
@@ -34,7 +33,7 @@ async function sayHello(address: string): Promise<void> {
   assertEquals((await greet(parseAddress(address))).answered, true);
 }
 
-/** The servers, how many connections may wait there to be accepted, and what a client does. */
+/** The servers, how many connections to reset, and what a client does. */
 const SERVERS: [program: string, waiting: number, use: (address: string) => Promise<void>][] = [
   ["basic/server.ts", 500, sayHello],
   ["p2p/server.ts", 2_000, signOn],
@@ -48,7 +47,7 @@ for (const [program, waiting, use] of SERVERS) {
       permissions: PERMISSIONS,
     });
     await server.waitFor(/listening/i);
-    // What connects now waits until the server runs on.
+    // Connections wait until the server continues.
     server.kill("SIGSTOP");
     const resets = Array.from({ length: waiting }, () => connectAndReset(port));
     await within("all are reset", Promise.all(resets));

@@ -5,7 +5,7 @@ import { freePort } from "../processes.ts";
 import { ResettingServer, type Script, ScriptedServer, TextSocket } from "./sockets.ts";
 import { socketTest as test } from "../kinds.ts";
 
-/** Longer than any test: what waits this long waits for something else. */
+/** Longer than any test, so that this time limit is never reached: milliseconds. */
 const FOREVER_MS = 600_000;
 
 test("greet reports how long an answer took", async () => {
@@ -81,7 +81,7 @@ test("greet does not wait for the end of a connection that was answered", async 
   assert((await greet(server.address, { timeoutMs: 15_000 })).answered);
 });
 
-/** What servers do that give no answer. */
+/** The behaviour of servers that give no answer. */
 const failures = {
   closes: async (socket) => void await socket.read(),
   refuses: async (socket) => {
@@ -99,14 +99,14 @@ for (const [does, fail] of Object.entries(failures)) {
       if (++connections === 1) return await fail(socket, testEnds);
       assertEquals(await socket.read(), "hello\n");
       await socket.write("world\n");
-      // The client has not ended its half: it closes when it has the answer.
+      // The client keeps its half open, and closes the connection after the answer.
       assertEquals(await socket.read(), "");
     });
     const started = performance.now();
     const { answered, ms } = await greet(server.address, { timeoutMs });
     const passedMs = performance.now() - started;
     assertEquals([answered, connections], [true, 2]);
-    // The time of the connection that was answered: before it, half of the time had passed.
+    // `ms` counts only the second connection, which was opened after half of the time.
     if (does === "is silent") assertLess(ms, passedMs - timeoutMs / 2 + 5);
   });
 }

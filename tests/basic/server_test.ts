@@ -4,7 +4,7 @@ import { TextSocket } from "./sockets.ts";
 import { socketTest as test } from "../kinds.ts";
 
 const REFUSAL = "error: expected hello\n";
-/** Longer than any test: what waits this long waits for something else. */
+/** Longer than any test, so that this time limit is never reached: milliseconds. */
 const FOREVER_MS = 600_000;
 
 for (const question of ["hello", "hello\n", "hello\r\n"]) {
@@ -19,7 +19,7 @@ for (const question of ["hello", "hello\n", "hello\r\n"]) {
     for (let cut = 1; cut <= question.length; cut++) {
       using socket = await TextSocket.connect(server.address);
       await socket.write(question.slice(0, cut));
-      // After a whole greeting over another connection, the server has read what came before it.
+      // After a greeting over another connection, the server has read the first part.
       assert((await greet(server.address)).answered);
       await socket.write(question.slice(cut));
       assertEquals(await socket.readAll(), answer, `cut after ${cut} bytes`);
@@ -125,7 +125,7 @@ test("BasicServer counts its timeout for the whole greeting, not for each part",
   assertEquals(refused, ["slow", "silent"]);
 });
 
-/** The pace of a client that is slow on purpose. */
+/** Waits, as a slow client does. */
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -7,10 +7,10 @@ const A = "127.0.0.1:5001";
 const B = "127.0.0.1:5002";
 const C = "127.0.0.1:5003";
 
-/** Plays rounds, ten seconds apart: each server takes so long, or does not answer. */
+/** Plays rounds, ten seconds apart, in which each server has a given time or a given trouble. */
 class Play {
   readonly chooser = new Chooser(new NetlabPolicy({}, () => 0));
-  /** Who was asked in the last round. */
+  /** The servers that were measured in the last round. */
   asked: string[] = [];
   now = 0;
 
@@ -87,14 +87,14 @@ test("chooser measures servers that cannot win in every third round, and the one
     for (const server of play.asked) counts.set(server, (counts.get(server) ?? 0) + 1);
   }
   assertEquals([...counts.values()], [30, 30, 10, 16]);
-  // One that could win again is asked in all.
+  // A server that could win again is measured in every round.
   while (!play.asked.includes(C)) play.round({ [A]: 20, [B]: 49, [C]: 5 });
   for (let round = 0; round < 2; round++) {
     play.round({ [A]: 20, [B]: 49, [C]: 5 });
     assert(play.asked.includes(C));
   }
   assertEquals(play.chooser.used, C);
-  // The one in use is asked however slow it has become.
+  // The server in use is measured in every round, however slow it has become.
   const alone = new Play();
   alone.round({ [A]: 20 });
   for (let round = 0; round < 20; round++) {
@@ -164,7 +164,7 @@ test("chooser limits the number of servers, and forgets those that cannot be use
   for (const { server } of chooser.servers) chooser.failed(server, "connection refused");
   chooser.answered(A, [20]);
   chooser.use(B);
-  // Whoever answers or is in use stays; the rest was most likely never there.
+  // Servers that answer or are in use stay. The others most likely never existed.
   assertEquals(chooser.begin().map(({ server }) => server), [A, B]);
   assertEquals(chooser.learn([C]), [{ server: C, probes: FIRST_PROBES }]);
   assertEquals(chooser.servers.map(({ name }) => name), ["5001", "5002", "5003"]);

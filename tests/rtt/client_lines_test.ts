@@ -14,7 +14,7 @@ import { pureTest as test } from "../kinds.ts";
 
 const SERVERS = ["127.0.0.1:5001", "127.0.0.1:5002", "127.0.0.1:5003"] as const;
 
-/** A round in which these servers took so long, and have so many users; or what troubled them. */
+/** Returns a round in which the servers have these times and users, or these troubles. */
 function round(servers: ([ms: number, users?: number] | string)[], policy?: PolicyName): Round {
   const chooser = new Chooser(createPolicy(policy ?? "netlab", {}, () => 0));
   chooser.learn(SERVERS.slice(0, servers.length));

@@ -20,25 +20,25 @@ import {
 import { DelayProxy } from "./delay_proxy.ts";
 import { answerQuestion, OddServer } from "./odd_server.ts";
 
-/** Longer than anything takes on this machine, and short for a test: milliseconds. */
+/** Longer than any round trip on this machine, and short for a test: milliseconds. */
 const FAR_MS = 40;
 
-/** A near server and one that is far away, linked. */
+/** Starts a near server and one that is far away, and links them. */
 async function nearAndFar(): Promise<
-  { near: RttServer; far: RttServer; way: DelayProxy } & AsyncDisposable
+  { near: RttServer; far: RttServer; proxy: DelayProxy } & AsyncDisposable
 > {
-  const way = new DelayProxy(FAR_MS);
-  const far = await RttServer.listen({ advertise: way.address });
-  way.target = far.port;
-  const near = await RttServer.listen({ peers: [way.address] });
+  const proxy = new DelayProxy(FAR_MS);
+  const far = await RttServer.listen({ advertise: proxy.address });
+  proxy.target = far.port;
+  const near = await RttServer.listen({ peers: [proxy.address] });
   await eventually("both are linked", () => near.peers().length + far.peers().length === 2);
   return {
     near,
     far,
-    way,
+    proxy,
     async [Symbol.asyncDispose]() {
       await Promise.all([near.close(), far.close()]);
-      await way[Symbol.asyncDispose]();
+      await proxy[Symbol.asyncDispose]();
     },
   };
 }
@@ -108,7 +108,7 @@ test("rtt client whose server dies continues at the best remaining server", asyn
 
 test("rtt client never chooses servers that do not answer, and says why", async () => {
   const nowhere = `127.0.0.1:${freePort()}`;
-  // It says that it answers echoes, and does not.
+  // It announces that it answers echoes, but does not.
   await using deaf = new ScriptedServer(() => {}, [Capability.Session, Capability.Echo]);
   await using p2p = await P2pServer.listen();
   await using server = await RttServer.listen();
@@ -196,13 +196,13 @@ test("legacy rtt client finds the fastest netlab server, and registers there", a
 });
 
 test("rtt client finds the fastest of legacy and netlab servers", async () => {
-  await using way = new DelayProxy(FAR_MS);
-  await using far = await RttServer.listen({ advertise: way.address });
-  way.target = far.port;
+  await using proxy = new DelayProxy(FAR_MS);
+  await using far = await RttServer.listen({ advertise: proxy.address });
+  proxy.target = far.port;
   await using old = new LegacyServer({ echoes: true });
   await using nina = await RttClient.connect({
     name: "Nina",
-    servers: [way.address, old.address],
+    servers: [proxy.address, old.address],
   });
   assertEquals(nina.server, old.address);
   await using olga = await LegacyClient.connect("Olga", old);

@@ -64,7 +64,7 @@ test("echo times are never too short, whichever echoes a server leaves unanswere
     let last = 0;
     const sent = plan.map(({ gap, takes, isAnswered }) => {
       at += gap;
-      // The answers are in order, as on any connection.
+      // Answers keep their order, as on any connection.
       return { at, answeredAt: last = Math.max(last, at + takes), isAnswered };
     });
     const events = sent.flatMap((each, number) => [
@@ -78,7 +78,7 @@ test("echo times are never too short, whichever echoes a server leaves unanswere
         },
       },
     ]);
-    // Those of one moment in the order of the plan: an echo is sent before it is answered.
+    // Sorting is stable, so that an echo is sent before it is answered at the same time.
     for (const { run } of events.toSorted((a, b) => a.at - b.at)) run();
   }));
 });

@@ -3,13 +3,13 @@ import { NetlabPolicy, type NetlabPolicyOptions } from "../../rtt/core/netlab_po
 import { Rounds, times } from "./situations.ts";
 import { pureTest as test } from "../kinds.ts";
 
-/** Gives the same numbers again and again. */
+/** Returns a function that returns these numbers in turn. */
 function cycle(...numbers: number[]): () => number {
   let at = 0;
   return () => numbers[at++ % numbers.length]!;
 }
 
-/** A client that has used A, of 50 ms, for a minute. */
+/** Returns rounds in which A, with 50 ms, has been in use for a minute. */
 function atA(options: NetlabPolicyOptions = {}): Rounds {
   const rounds = new Rounds(new NetlabPolicy(options, () => 0));
   for (let round = 0; round < 6; round++) rounds.next(times("A", 50), times("B", 80));
@@ -149,7 +149,7 @@ test("netlab policy says what decided between equal servers", () => {
     rounds.next(...loads.map((load, at) => times("ABCD"[at]!, 20, load)));
     return rounds.because;
   };
-  // Where the first of the two stands that are drawn, and how far behind it the second one.
+  // The random numbers that draw each pair.
   const [AB, AC, BC] = [[0, 0], [0, 0.9], [0.4, 0]];
   assertEquals(because(AB, 3, 3), "A and B are equally fast; A was picked at random");
   assertEquals(

@@ -14,23 +14,15 @@ import { LegacyServer } from "../legacy.ts";
 import { socketTest as test } from "../kinds.ts";
 import { type RawParty, within } from "../p2p/network.ts";
 import { answerQuestion, oddEchoes, OddServer } from "./odd_server.ts";
+import { roundsOf, stateOf } from "./rounds_of.ts";
 
-/** What a busy machine may need to notice that something is over: milliseconds. */
+/** The delay that a busy machine may add to a time limit: milliseconds. */
 const NOTICE_MS = 2_000;
-
-/** Rounds for nobody, that begin with these servers. */
-function roundsOf(...servers: string[]): Rounds {
-  return new Rounds({}, { known: () => servers, heardAt: () => undefined, done: () => {} });
-}
-
-function stateOf({ chooser }: Rounds, address: string) {
-  return chooser.servers.find(({ server }) => server === address)!;
-}
 
 const NO_ANSWER = "no answer in time";
 const FLOOD = "it sends data that was not requested";
 
-/** A server that writes a frame again and again, as fast as it is read. */
+/** A server that writes a frame repeatedly, as fast as it is read. */
 function flood(frame: Uint8Array): OddServer {
   const server: OddServer = new OddServer({
     opened(party) {
@@ -39,7 +31,7 @@ function flood(frame: Uint8Array): OddServer {
       const bytes = piece.take().slice();
       const stop = performance.now() + 1_000;
       server.every(1, () => {
-        // Until it is cut off; it shares the process with those who measure.
+        // It stops after a second, because it shares this process with the client.
         if (performance.now() < stop && party.out.length < 64 * 1024) party.out.raw(bytes);
       });
     },
@@ -47,7 +39,7 @@ function flood(frame: Uint8Array): OddServer {
   return server;
 }
 
-/** Servers that cannot be measured, and what is said of each. */
+/** Servers that cannot be measured, and the trouble that is reported for each. */
 const ODDITIES: Record<string, { trouble: string; start(): OddServer }> = {
   "never answers an echo": {
     trouble: NO_ANSWER,
@@ -204,7 +196,7 @@ test("odd servers neither delay a round nor change the times of others", async (
   await using old = new LegacyServer({ echoes: true });
   const addresses = odd.map(({ server }) => server.address);
   await using rounds = roundsOf(good.address, ...addresses, old.address);
-  // The second round finds connections that the first one left open.
+  // The second round uses connections that the first round left open.
   for (let round = 1; round <= 2; round++) {
     await within(`round ${round}`, rounds.measure(), MEASURE_TIMEOUT_MS + NOTICE_MS);
     for (const { what, trouble, server } of odd) {
@@ -257,7 +249,7 @@ test("server that takes more than a second for each answer does not count as sil
   await using server = new OddServer({
     frame(party, received, server) {
       const frame = received.copy();
-      // A question that is asked again has no second answer.
+      // A repeated question gets no second answer.
       const question = `${frame.type}/${frame.subtype} ${frame.payload.toHex()}`;
       if (seen.has(question)) return;
       seen.add(question);
@@ -316,7 +308,7 @@ test("servers that keep naming new servers do not make a round endless", async (
   const waiting = rounds.chooser.servers.filter(({ nowMs }) => nowMs === undefined);
   assert(asked.length >= 2, `${asked.length} were asked`);
   assert(asked.every(({ trouble }) => trouble === undefined));
-  // The last one was named too late, and waits for the next round.
+  // The last server was named too late, and waits for the next round.
   assertEquals(waiting.map(({ trouble }) => trouble), ["not asked yet"]);
   await within("another round", rounds.measure(), MAX_ROUND_MS + NOTICE_MS);
   assertEquals(stateOf(rounds, waiting[0]!.server).trouble, undefined);
@@ -352,7 +344,7 @@ test("prober never matches a late answer without a number to a later echo", asyn
       took.push(performance.now() - at);
       party.send(4, 0, 0, 0, 0, 0);
     };
-    // The first one is late: the prober has sent another one by then.
+    // The first answer is late: the prober has sent another echo before it.
     if (sent.push(at) === 1) server.after(1_500, answer);
     else answer();
   });
@@ -364,13 +356,13 @@ test("prober never matches a late answer without a number to a later echo", asyn
     prober.measure({ server: server.address, probes, learned, missed });
   const { timesMs } = await measure(1);
   assert(misses >= 1);
-  // The second echo is answered first, at once, and may have been taken for the first one.
+  // The answer to the second echo comes first, and may be matched to the first echo.
   assert(timesMs[0]! >= Math.min(...took), `${timesMs} ms`);
   assert(timesMs[0]! >= 900, `${timesMs[0]} ms, and nothing was answered in the first second`);
-  // What may still come on that connection would be taken for an answer to the next echo.
+  // The prober opens another connection, because a late answer could be matched to the next echo.
   assertEquals((await measure(5)).timesMs.length, 5);
   assertEquals(server.connections, 2);
-  // With all answered, the connection stays.
+  // When all echoes were answered, the connection stays open.
   await measure(1);
   assertEquals(server.connections, 2);
 });
@@ -385,7 +377,7 @@ test("prober ignores answers from a server that guesses the numbers of the next 
     };
     server.after(HOLD_MS, () => {
       answer(number);
-      // By then the next echo is on its way.
+      // The prober has sent the next echo by then.
       server.after(1, () => [1, 2, 3].forEach((ahead) => answer(number + ahead)));
     });
   });

@@ -38,10 +38,10 @@ test("policy window draws a server within 15 ms of the lowest mean, and keeps it
 test("policy home compares the current time of the home with the lowest of five minutes", () => {
   const rounds = new Rounds(createPolicy("home"));
   rounds.next(times("A", 20), times("B", 25));
-  // B was never better than A's best: A stays the best of five minutes.
+  // B is never better than the lowest time of A in five minutes.
   for (let round = 0; round < 30; round++) rounds.next(times("A", 80), times("B", 25));
   assertEquals(rounds.used, "A");
-  // Five minutes later that is forgotten.
+  // After five minutes, that time is forgotten.
   rounds.next(times("A", 80), times("B", 25));
   assertEquals(rounds.used, "B");
 });

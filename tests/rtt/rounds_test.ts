@@ -7,17 +7,9 @@ import { LegacyServer } from "../legacy.ts";
 import { socketTest as test } from "../kinds.ts";
 import { eventually, within } from "../p2p/network.ts";
 import { oddEchoes } from "./odd_server.ts";
+import { roundsOf, stateOf } from "./rounds_of.ts";
 
-/** Rounds for nobody, that begin with these servers. */
-function roundsOf(...servers: string[]): Rounds {
-  return new Rounds({}, { known: () => servers, heardAt: () => undefined, done: () => {} });
-}
-
-function stateOf({ chooser }: Rounds, address: string) {
-  return chooser.servers.find(({ server }) => server === address)!;
-}
-
-/** Echoes over a socket of its own, with nothing around them: what the prober is compared with. */
+/** Plain echoes over a socket of their own, to compare the prober with. */
 class UnnumberedEchoes implements Disposable {
   readonly #conn: Deno.TcpConn;
 
@@ -31,7 +23,7 @@ class UnnumberedEchoes implements Disposable {
     return new UnnumberedEchoes(await Deno.connect({ hostname, port: Number(port) }));
   }
 
-  /** How long one takes: milliseconds. */
+  /** Returns the round-trip time of one echo: milliseconds. */
   async ms(): Promise<number> {
     const start = performance.now();
     await this.#conn.write(Uint8Array.of(4, 0, 0, 0, 0, 0));
@@ -53,7 +45,7 @@ test("measured time is within 1 ms or 5 % of a plain echo over a slow connection
     using echoes = await UnnumberedEchoes.connect(proxy.address);
     const added = 2 * latencyMs;
     const control: number[] = [];
-    // The lowest of ten rounds: what else the machine does is to be seen in the mean, not here.
+    // Other work on the machine shows in the mean, and not in the lowest of ten rounds.
     await eventually(`${added} ms`, async () => {
       await rounds.measure();
       control.push(await echoes.ms());
@@ -68,7 +60,7 @@ test("jitter shows in the mean and the percentile, and hardly in the lowest time
   await using server = await RttServer.listen();
   await using proxy = await FaultProxy.start({ target: server.address, seed: 2 });
   proxy.set({ toClient: { latencyMs: 40, jitterMs: 20 } });
-  // The least that jitter leaves, without any: a busy machine makes both slower.
+  // The control has the least latency of the other, without jitter. A busy machine slows down both.
   const LEAST_MS = 20;
   await using control = await FaultProxy.start({ target: server.address, seed: 3 });
   control.set({ toClient: { latencyMs: LEAST_MS } });
@@ -102,7 +94,7 @@ test("server that falls silent is given up after three misses, and measured agai
   assert(ms >= 2_900, `found out after ${ms} ms`);
   const { trouble, times } = stateOf(rounds, proxy.address);
   assertEquals(trouble, "no answer in time");
-  // Three misses and no more.
+  // Three misses, and not more.
   assertEquals([times.lowMs, times.loss], [undefined, 3 / 8]);
   proxy.set({ toClient: {} });
   await rounds.measure();
@@ -120,7 +112,7 @@ test("server that is late but not silent is kept, and its late answer counts", a
   });
   await using rounds = new Rounds({}, {
     known: () => [server.address],
-    // Its user hears it on another connection meanwhile.
+    // The server keeps sending to its user over another connection.
     heardAt: () => performance.now(),
     done: () => {},
   });
@@ -133,7 +125,7 @@ test("server that is late but not silent is kept, and its late answer counts", a
   assertEquals(stateOf(rounds, server.address).trouble, undefined);
   held.forEach((answer) => answer());
   assertEquals((await measuring).decision.kind, "kept");
-  // The first one took three seconds: it is timed from its own start.
+  // The first echo took three seconds, counted from its own start.
   const { times } = stateOf(rounds, server.address);
   assert(times.loss >= 3 / 9, `${times.loss}`);
   assert(times.lastMs! >= 2_900 && times.lastMs! <= performance.now() - start);
@@ -180,7 +172,7 @@ test("rounds that are closed while they measure end at once", async () => {
   proxy.set({ toClient: { stall: true } });
   rounds.start();
   const measuring = rounds.measure();
-  // Sooner than a miss.
+  // 900 ms is less than the time of a miss.
   await within("the end", Promise.all([rounds.close(), measuring]), 900);
   assertEquals(done, 1);
 });

@@ -17,7 +17,7 @@ import { answerQuestion, OddServer } from "./odd_server.ts";
 
 const OWN_ECHO_BYTES = 20;
 
-/** A server that links itself to whoever asks, and does with echoes what a test wants. */
+/** A server that accepts links, and handles echoes with `echo`. */
 function oddPeer(echo: (party: RawParty, frame: Frame) => void): OddServer {
   const id = crypto.randomUUID();
   const capabilities = [Capability.Session, Capability.Peer, Capability.Echo];
@@ -53,7 +53,7 @@ test("rtt server measures a peer that answers with empty echoes, and does not an
 test("rtt server matches a peer's empty answer to the first echo that waits", async () => {
   let echoes = 0;
   await using peer = oddPeer((party) => {
-    // The first one is left out. The next one comes after five seconds, and is the only one answered.
+    // The first echo gets no answer. The second comes five seconds later, and is answered.
     if (++echoes === 2) party.out.frame(FrameType.Echo, 0);
   });
   await using server = await RttServer.listen({ peers: [peer.address] });

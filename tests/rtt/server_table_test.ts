@@ -9,7 +9,7 @@ import { pureTest as test } from "../kinds.ts";
 
 const SERVERS = ["127.0.0.1:5002", "127.0.0.1:5001", "127.0.0.1:5003"];
 
-/** Forty rounds of three servers, of which the last is away at the end. */
+/** Returns the last of forty rounds with three servers, of which one is away at the end. */
 function aRound(): Round {
   const chooser = new Chooser(createPolicy("netlab", {}, () => 0));
   let decision = chooser.decide(0);

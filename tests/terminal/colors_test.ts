@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type * as colors from "../../terminal/output/colors.ts";
 import { pureTest as test } from "../kinds.ts";
 
-/** What the styles do with a word where there are colours, or are none. */
+/** Returns a word in each style. */
 function styled({ bold, cyan, dim, green, red, yellow }: typeof colors): string[] {
   return [bold, dim, red, green, yellow, cyan, (text: string) => bold(cyan(text))].map((style) =>
     style("word")

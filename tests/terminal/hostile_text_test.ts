@@ -27,7 +27,7 @@ const errorFrame = (text: string) => {
   return Object.assign(new protocol.Frame(), { bytes, start: 6, end: bytes.length });
 };
 
-/** What is done with text that others wrote: in frames, in files, in a pipe, in what the system says. */
+/** Functions of text from others: from frames, files, pipes and the system. */
 const functions: Record<string, (text: string) => unknown> = {
   oneLine,
   displayWidth,
@@ -75,7 +75,7 @@ const functions: Record<string, (text: string) => unknown> = {
   readMessage: (text) => protocol.readMessage(encode(`${crypto.randomUUID()}\0A\0B\0${text}`)),
 };
 
-/** Does the work without what it prints. */
+/** Does the work, and returns how many bytes it would have printed. */
 async function silenced(work: () => unknown): Promise<number> {
   let bytes = 0;
   try {

@@ -94,7 +94,7 @@ for (const [signal, exitCode] of Deno.build.os === "windows" ? [] : signals) {
     await sample.waitFor("waiting");
     sample.kill(signal);
     await sample.waitFor("stopping");
-    // One that comes together with the first is no second one.
+    // A signal that comes together with the first does not count as the second.
     const again = setInterval(() => sample.kill(signal), 50);
     assertEquals((await sample.finished()).code, exitCode);
     clearInterval(again);
@@ -125,7 +125,7 @@ for (
   });
 }
 
-/** A program whose standard output a module has changed before it runs. */
+/** Returns the options for a program whose standard output a module changes before it runs. */
 const withOutput = (module: string) => ({
   permissions: [`--preload=./tests/${module}`, "--allow-ffi"],
 });
