@@ -1,7 +1,6 @@
 /**
- * Messaging in which round-trip time decides. An {@linkcode RttServer} answers echoes, and sends messages
- * over the fastest route. An {@linkcode RttClient} measures the servers, uses the best one, and moves when
- * another becomes clearly better.
+ * Messaging that uses round-trip times: {@linkcode RttServer} answers probes, and {@linkcode RttClient} uses the
+ * fastest server.
  *
  * @module
  */
