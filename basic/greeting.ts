@@ -1,32 +1,33 @@
 /**
- * The whole protocol of basic: what counts as a greeting, and what is said to it. Pure text; knows no
- * socket and no clock.
+ * The protocol of basic: what counts as a greeting, and what the server replies. Owns the words. It works
+ * on text only, and must not know sockets or clocks.
  *
  * @module
  */
 
-/** What a client says, with or without the end of its line. */
+/** What a client says. A line end may follow. */
 export const QUESTION = "hello";
-/** What a server says to it, with the same end of line. */
+/** What a server replies to {@linkcode QUESTION}, with the line end that the client used. */
 export const ANSWER = "world";
-/** What a server says to anything else. */
+/** What a server replies to anything else. */
 export const REFUSAL = "error: expected hello\n";
-/** The longest text that either side takes from the other: bytes. */
+/** The longest text that either side reads from the other: bytes. */
 export const MAX_TEXT_BYTES = 1024;
 
 /**
- * The reply to what a client has said so far, or `undefined` when more may come that decides it:
- * `hello` may be the whole of it or may have its line end under way. Only the first line counts, for
- * how much comes with it depends on how TCP cuts the stream.
+ * Returns the reply to the text that a client has sent so far, or `undefined` when the reply depends on
+ * text that may still come: `hello` may be complete, or its line end may be on its way.
+ *
+ * Only the first line counts, because TCP decides how much of the rest arrives together with it.
  */
-export function replyTo(said: string): string | undefined {
+export function replyTo(received: string): string | undefined {
   for (const lineEnd of ["\n", "\r\n"]) {
-    if (said.startsWith(QUESTION + lineEnd)) return ANSWER + lineEnd;
+    if (received.startsWith(QUESTION + lineEnd)) return ANSWER + lineEnd;
   }
-  return `${QUESTION}\r\n`.startsWith(said) ? undefined : REFUSAL;
+  return `${QUESTION}\r\n`.startsWith(received) ? undefined : REFUSAL;
 }
 
-/** The reply to a client that says no more than this. */
-export function finalReplyTo(said: string): string {
-  return said === QUESTION ? ANSWER : replyTo(said) ?? REFUSAL;
+/** Returns the reply to a client that sends nothing after this text. */
+export function finalReplyTo(received: string): string {
+  return received === QUESTION ? ANSWER : replyTo(received) ?? REFUSAL;
 }

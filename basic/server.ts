@@ -1,16 +1,16 @@
 /**
- * The basic server: answers `hello` with `world`, one greeting a connection. Run as a program, it greets
- * its sibling servers first and shows who answered. What the words are is for `greeting.ts` to know.
+ * The basic server: answers one greeting per connection. Owns the connections and their deadlines. The
+ * words are in `greeting.ts`, and the program is in `terminal/server_program.ts`.
  *
  * @module
  */
 import { Acceptor } from "@netlab/protocol/accept";
-import { type Address, DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
+import { type Address, DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol/address";
 import { finalReplyTo, MAX_TEXT_BYTES, QUESTION, replyTo } from "./greeting.ts";
 
 export type { Address } from "@netlab/protocol";
 
-/** Where a {@linkcode BasicServer} listens, and how long it waits. */
+/** Where a {@linkcode BasicServer} listens, and how long it waits for its clients. */
 export interface BasicServerOptions {
   /**
    * A host name or an IP address of this machine.
@@ -19,34 +19,34 @@ export interface BasicServerOptions {
    */
   hostname?: string;
   /**
-   * A TCP port; 0 takes a free one.
+   * A TCP port, 0 to 65,535. With 0, the system chooses a free port.
    *
    * @default {5001}
    */
   port?: number;
   /**
-   * How long a client may take to say its greeting: milliseconds.
+   * How long the server waits for a complete greeting: milliseconds.
    *
    * @default {10000}
    */
-  patienceMs?: number;
+  timeoutMs?: number;
   /**
-   * How long to wait, after a bare `hello`, for the end of its line, which TCP may deliver by itself:
-   * milliseconds. A client that sends the two separately has the second held back until the first
-   * is acknowledged, 40 ms on Linux and up to 200 ms elsewhere.
+   * How long the server waits for a line end after a bare `hello`: milliseconds. A client may send the two
+   * in separate segments, and then delays the second until the first is acknowledged: 40 ms on Linux, up
+   * to 200 ms elsewhere.
    *
    * @default {250}
    */
   lineEndMs?: number;
 }
 
-/** How long a client has to end the connection after the reply: milliseconds. */
+/** How long the server waits for a client to end the connection after the reply: milliseconds. */
 const LINGER_MS = 1_000;
-/** How many clients are served at once; more are turned away. */
+/** How many clients are served at once. Further connections are closed. */
 const MAX_CLIENTS = 1_000;
 
 /**
- * A server that answers `hello`, `hello\n` and `hello\r\n` with `world` and the same end of line, and
+ * A server that answers `hello`, `hello\n` and `hello\r\n` with `world` and the same line end, and
  * anything else with `error: expected hello`. Then it closes the connection.
  *
  * @example
@@ -54,20 +54,21 @@ const MAX_CLIENTS = 1_000;
  * import { BasicServer } from "@netlab/basic/server";
  *
  * await using server = await BasicServer.listen({ port: 0 });
- * server.port; // a free one; `printf hello | nc 127.0.0.1 <port>` says world
+ * server.port; // a free port; `printf hello | nc 127.0.0.1 <port>` prints world
  * ```
  */
 export class BasicServer implements AsyncDisposable {
-  /** Where it listens, with the port that it was given. */
+  /** Where the server listens, with the actual port. */
   readonly address: Address;
   readonly #acceptor: Acceptor<Deno.TcpConn>;
-  readonly #patienceMs: number;
+  readonly #timeoutMs: number;
   readonly #lineEndMs: number;
+  /** The open connections, each with the work on it. */
   readonly #clients = new Map<Deno.TcpConn, Promise<void>>();
 
   private constructor(listener: Deno.TcpListener, options: BasicServerOptions) {
     this.address = { hostname: listener.addr.hostname, port: listener.addr.port };
-    this.#patienceMs = options.patienceMs ?? 10_000;
+    this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#lineEndMs = options.lineEndMs ?? 250;
     this.#acceptor = new Acceptor(listener, { accepted: (conn) => this.#accepted(conn) });
   }
@@ -75,23 +76,23 @@ export class BasicServer implements AsyncDisposable {
   /**
    * Starts a server.
    *
-   * @throws {Deno.errors.AddrInUse} When another program listens there.
+   * @throws {Deno.errors.AddrInUse} When the port is in use.
    * @throws {Deno.errors.AddrNotAvailable} When the host is not one of this machine.
-   * @throws {Deno.errors.PermissionDenied} When the port is reserved by the system.
-   * @throws {Deno.errors.NotCapable} When Deno was not given network access to the address.
+   * @throws {Deno.errors.PermissionDenied} When the system reserves the port.
+   * @throws {Deno.errors.NotCapable} When Deno has no network permission for the address.
    */
-  // deno-lint-ignore require-await -- so that errors reject, as callers expect of a promise
+  // deno-lint-ignore require-await -- an async function turns errors into rejections
   static async listen(options: BasicServerOptions = {}): Promise<BasicServer> {
     const { hostname = DEFAULT_HOST, port = DEFAULT_PORTS[0]! } = options;
     return new BasicServer(Deno.listen({ hostname, port }), options);
   }
 
-  /** The TCP port where it listens. */
+  /** The TCP port on which the server listens. */
   get port(): number {
     return this.address.port;
   }
 
-  /** Stops listening and ends every connection. */
+  /** Stops listening, and closes every connection. May be called more than once. */
   async close(): Promise<void> {
     const accepting = this.#acceptor.close();
     for (const conn of this.#clients.keys()) closeQuietly(conn);
@@ -99,7 +100,7 @@ export class BasicServer implements AsyncDisposable {
     await Promise.all(this.#clients.values());
   }
 
-  /** The same as {@linkcode BasicServer.close}. */
+  /** Closes the server, as {@linkcode BasicServer.close} does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -110,59 +111,65 @@ export class BasicServer implements AsyncDisposable {
   }
 
   async #serve(conn: Deno.TcpConn): Promise<void> {
-    const reader = new PatientReader(conn);
+    const reader = new TextReader(conn);
     try {
-      await writeAll(conn, await this.#listenTo(reader));
+      await writeAll(conn, await this.#findReply(reader));
       await conn.closeWrite();
       await reader.drain(LINGER_MS);
     } catch {
-      // The client broke the connection, or this server closed it: nobody is there to be told.
+      // The client broke the connection, or this server is closing.
     } finally {
       closeQuietly(conn);
       this.#clients.delete(conn);
     }
   }
 
-  /** Hears the client out, as far as need be, and finds the reply. */
-  async #listenTo(reader: PatientReader): Promise<string> {
-    const deadline = performance.now() + this.#patienceMs;
-    let said = "";
+  /** Reads until the reply is certain or the time is up. */
+  async #findReply(reader: TextReader): Promise<string> {
+    const deadline = performance.now() + this.#timeoutMs;
+    let received = "";
     for (;;) {
-      const left = deadline - performance.now();
-      const text = await reader.read(said === QUESTION ? Math.min(left, this.#lineEndMs) : left);
-      if (text === undefined) return finalReplyTo(said);
-      said += text;
-      const reply = replyTo(said);
+      const leftMs = deadline - performance.now();
+      const waitMs = received === QUESTION ? Math.min(leftMs, this.#lineEndMs) : leftMs;
+      const text = await reader.read(waitMs);
+      if (text === undefined) return finalReplyTo(received);
+      received += text;
+      const reply = replyTo(received);
       if (reply !== undefined) return reply;
     }
   }
 }
 
-/** Reads from a connection with deadlines. A read that was too late goes on, and serves the next one. */
-class PatientReader {
+/** Reads text from a connection, with a deadline for each read. */
+class TextReader {
   readonly #conn: Deno.TcpConn;
   readonly #buffer = new Uint8Array(MAX_TEXT_BYTES);
-  #pending: Promise<number | null> | undefined;
+  /** The read in progress. It outlives its deadline, and then belongs to the next call. */
+  #reading: Promise<number | null> | undefined;
 
   constructor(conn: Deno.TcpConn) {
     this.#conn = conn;
   }
 
-  /** What came in within `ms`, a character a byte; `undefined` at the end or when nothing came. */
+  /**
+   * Reads what the client sends next, and waits for it no longer than `ms`.
+   *
+   * @returns One character for each byte; `undefined` at the end of the connection or the wait.
+   */
   async read(ms: number): Promise<string | undefined> {
-    const reading = this.#pending ??= this.#conn.read(this.#buffer);
-    reading.catch(() => {}); // may end after everybody has stopped waiting
-    const late = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => late.resolve(undefined), Math.max(0, ms));
-    const count = await Promise.race([reading, late.promise]).finally(() => clearTimeout(timer));
+    const reading = this.#reading ??= this.#conn.read(this.#buffer);
+    reading.catch(() => {}); // It may fail after the deadline, when nothing waits for it.
+    const { promise: timeout, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => resolve(undefined), Math.max(0, ms));
+    const count = await Promise.race([reading, timeout]).finally(() => clearTimeout(timer));
     if (count === undefined) return undefined;
-    this.#pending = undefined;
+    this.#reading = undefined;
     return count === null ? undefined : String.fromCharCode(...this.#buffer.subarray(0, count));
   }
 
   /**
-   * Drops what still comes in until the other side ends, or for `ms`: closing with bytes unread would
-   * reset the connection, and the reply with it.
+   * Reads and discards until the client ends the connection, or for `ms`. Closing a connection with unread
+   * bytes would reset it, and the client could lose the reply.
    */
   async drain(ms: number): Promise<void> {
     const deadline = performance.now() + ms;
@@ -175,84 +182,12 @@ async function writeAll(conn: Deno.TcpConn, text: string): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
-/** Closes a connection that may be closed already. */
+/** Closes a connection, which may be closed already. */
 function closeQuietly(conn: Deno.TcpConn): void {
   conn[Symbol.dispose]();
 }
 
-/** The program. What it needs beyond the library is loaded here, so that the library stays small. */
-async function main(): Promise<never> {
-  const { runProgram } = await import("@netlab/terminal/program");
-  const { default: config } = await import("./deno.json", { with: { type: "json" } });
-
-  return await runProgram({
-    name: "netlab basic server",
-    summary: 'Answers "hello" with "world". At start it greets the servers on the other default ' +
-      "ports, 5001 to 5005, and shows which of them answered.",
-    version: config.version,
-    usage: "deno task basic:server [options]",
-    options: {
-      port: { kind: "port", help: "Listen on this port. Default: the first free default port." },
-      index: {
-        kind: "integer",
-        max: DEFAULT_PORTS.length - 1,
-        help: "Listen on this one of the default ports: 0 is 5001, 4 is 5005.",
-      },
-      ports: {
-        kind: "port",
-        repeat: true,
-        value: "PORT,PORT",
-        help: "Run several servers in one process, one on each port.",
-      },
-      host: { kind: "string", value: "HOST", default: DEFAULT_HOST, help: "Listen on this host." },
-    },
-    examples: [
-      { command: "deno task basic:server", what: "A server on the first free default port" },
-      { command: "deno task basic:server --index 2", what: "A server on port 5003" },
-      { command: "deno task basic:server --ports 5001,5002,5003", what: "Three servers at once" },
-      { command: "printf hello | nc 127.0.0.1 5001", what: "Greets a server without netlab" },
-    ],
-  }, async ({ host, port, index, ports }, stop) => {
-    // Nothing of this is needed to show the help or the version.
-    const { listenOn, listenOnFirstFree, print, untilAborted, UsageError } = await import(
-      "@netlab/terminal"
-    );
-    const { greetAll } = await import("./client.ts");
-    const { greetingTable } = await import("./report.ts");
-    if ([port, index, ports[0]].filter((each) => each !== undefined).length > 1) {
-      throw new UsageError("Options --port, --index and --ports exclude each other");
-    }
-    const chosen = index === undefined ? port : DEFAULT_PORTS[index];
-    const listen = (port: number) => BasicServer.listen({ hostname: host, port });
-    await using servers = new AsyncDisposableStack();
-    const own: number[] = [];
-    for (const each of ports.length > 0 ? ports : [chosen]) {
-      const server = each === undefined
-        ? await listenOnFirstFree(host, listen)
-        : await listenOn(host, each, listen);
-      servers.use(server);
-      own.push(server.port);
-      print(`Listening on ${formatAddress(server.address)}`);
-    }
-    const siblings = DEFAULT_PORTS.filter((each) => !own.includes(each))
-      .map((each) => ({ hostname: UNSPECIFIED.includes(host) ? DEFAULT_HOST : host, port: each }));
-    try {
-      if (siblings.length > 0) {
-        const lines = greetingTable(await greetAll(siblings, { signal: stop }));
-        for (const line of ["", ...lines, ""]) print(line);
-      }
-    } catch (error) {
-      // What a server is to do is to listen until it is stopped, and that it has done.
-      if (error === stop.reason) return 0;
-      throw error;
-    }
-    print("Ready. Ctrl-C ends it.");
-    await untilAborted(stop);
-    return 0;
-  });
+if (import.meta.main) {
+  const { runServerProgram } = await import("./terminal/server_program.ts");
+  await runServerProgram((options) => BasicServer.listen(options));
 }
-
-/** Hosts that mean every address of this machine: one can listen there, but not connect. */
-const UNSPECIFIED: readonly string[] = ["0.0.0.0", "::"];
-
-if (import.meta.main) await main();

@@ -1,6 +1,6 @@
 /**
- * Messaging in which time decides: {@linkcode RttServer} answers probes, {@linkcode RttClient} uses
- * the server that answers fastest.
+ * Messaging that uses round-trip times: {@linkcode RttServer} answers probes, and {@linkcode RttClient} uses the
+ * fastest server.
  *
  * @module
  */
@@ -10,8 +10,13 @@ export * from "./core/echo_times.ts";
 export * from "./core/estimator.ts";
 export * from "./core/policies.ts";
 export type * from "./core/policy.ts";
-export { ASK_MS, type ProbeAnswer, type ProbeOptions, Prober } from "./client/prober.ts";
+export {
+  MEASURE_TIMEOUT_MS,
+  type Measurement,
+  type MeasureOptions,
+  Prober,
+} from "./client/prober.ts";
 export * from "./client/rounds.ts";
+export * from "./core/netlab_policy.ts";
 export * from "./core/rules.ts";
-export * from "./core/selector.ts";
 export * from "./server.ts";

@@ -1,6 +1,6 @@
 /**
- * What the programs of netlab share at the terminal: options and help, errors in one line, signals,
- * tables, colours, questions and log lines. For programs only: libraries never print.
+ * Helps the programs of netlab at the terminal: options and help, errors in one line, signals, questions,
+ * tables, colours and log lines. For programs only: libraries never print.
  *
  * @example A whole program
  * ```ts
@@ -9,7 +9,7 @@
  *
  * const program = {
  *   name: "netlab sample",
- *   summary: "Listens until it is told to stop.",
+ *   summary: "Listens until it is stopped.",
  *   version: config.version,
  *   usage: "deno task sample [--port PORT]",
  *   options: {

@@ -1,6 +1,5 @@
 /**
- * That servers of every kind go on accepting connections, whatever happened to those before and however
- * short of resources the system was.
+ * Tests that servers of every kind keep accepting connections after resets and shortages.
  *
  * @module
  */
@@ -11,24 +10,13 @@ import { parseAddress } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
 import { within } from "./p2p/network.ts";
 import { event, type Log, PERMISSIONS } from "./p2p/programs.ts";
-import { ignoreUnless } from "./permissions.ts";
 import { freePort, Process } from "./processes.ts";
+import { unixProcessTest as test } from "./kinds.ts";
 
-/** How soon a client must be served: milliseconds. */
+/** The longest time until a client is served: milliseconds. */
 const SOON_MS = 2_000;
 
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.run || Deno.build.os === "windows",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
-
-/** Connects, and resets the connection as soon as the system has it, whether it was accepted or not. */
+/** Connects, and resets the connection at once, whether the server has accepted it or not. */
 function connectAndReset(port: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect(port, "127.0.0.1", () => socket.resetAndDestroy());
@@ -45,7 +33,7 @@ async function sayHello(address: string): Promise<void> {
   assertEquals((await greet(parseAddress(address))).answered, true);
 }
 
-/** The servers, how many connections may wait there to be accepted, and what a client does. */
+/** The servers, how many connections to reset, and what a client does. */
 const SERVERS: [program: string, waiting: number, use: (address: string) => Promise<void>][] = [
   ["basic/server.ts", 500, sayHello],
   ["p2p/server.ts", 2_000, signOn],
@@ -59,7 +47,7 @@ for (const [program, waiting, use] of SERVERS) {
       permissions: PERMISSIONS,
     });
     await server.waitFor(/listening/i);
-    // What connects now waits until the server runs on.
+    // Connections wait until the server continues.
     server.kill("SIGSTOP");
     const resets = Array.from({ length: waiting }, () => connectAndReset(port));
     await within("all are reset", Promise.all(resets));
@@ -72,7 +60,7 @@ for (const [program, waiting, use] of SERVERS) {
   });
 }
 
-test("p2p server without file descriptors serves its clients when it has some again", async () => {
+test("p2p server that ran out of file descriptors serves its clients when it has some again", async () => {
   const port = freePort();
   const args = ["--port", `${port}`, "--peer", `127.0.0.1:${port}`, "--json"];
   await using server = Process.start("p2p/server.ts", args, {

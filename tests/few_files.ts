@@ -1,13 +1,12 @@
 /**
- * Takes all file descriptors of a program, when it is loaded before the program: once the program listens,
- * the word `take` on standard input has a file opened again and again until the system refuses, and
- * `give` has them closed.
+ * Takes all file descriptors of a program. It is loaded before the program. Once the program listens, the
+ * word `take` on standard input opens a file until the system refuses, and `give` closes these files.
  *
  * @module
  */
 import { print } from "@netlab/terminal";
 
-/** A process with a higher limit than this is not worth the memory. */
+/** The most files that are opened, to limit the memory. */
 const MOST_FILES = 100_000;
 
 const files: Deno.FsFile[] = [];
@@ -25,7 +24,7 @@ function take(): string {
 const { listen } = Deno;
 Deno.listen = ((options) => {
   Deno.listen = listen;
-  // What is loaded first must have ended before the program begins, so it cannot read earlier.
+  // A preloaded module must end before the program starts, so it cannot read earlier.
   void (async () => {
     for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
       if (text === "take\n") print(JSON.stringify({ event: take() }));

@@ -1,7 +1,6 @@
 /**
- * Makes standard output `/dev/full`, when it is loaded before a program: whatever the program prints fails as on
- * a full disk. A shell does the same with `> /dev/full`; tests may start nothing but Deno. Linux alone; needs
- * `--allow-ffi`.
+ * Replaces standard output by `/dev/full`, so that printing fails as on a full disk. It is loaded before a
+ * program, because tests may start only Deno and not a shell. Linux only; needs `--allow-ffi`.
  *
  * @module
  */

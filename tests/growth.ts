@@ -1,7 +1,7 @@
 /**
- * How the time that a function takes grows with its text. Owns the hostile texts and the measuring; what is
- * measured is the caller's. Nothing here depends on how fast the machine is: times are only compared with
- * other times of the same run.
+ * Finds out whether the time of a function grows faster than its text. Owns the hostile texts and the
+ * measuring. The speed of the machine does not matter, because times are compared only with other times of
+ * the same run.
  *
  * @module
  */
@@ -9,12 +9,12 @@
 /** The lengths that are compared: UTF-16 units. */
 const SHORT = 2_000;
 const LONG = 16_000;
-/** Other work on the machine can only make a round slower: the best of up to so many counts. */
+/** The largest number of rounds, of which the fastest counts. Other work can only slow a round down. */
 const ROUNDS = 25;
-/** Quadratic work takes {@linkcode LONG} / {@linkcode SHORT} = 8 times as much for each unit of text. */
+/** The largest accepted growth of the time per unit of text. Quadratic work grows {@linkcode LONG} / {@linkcode SHORT} = 8 times. */
 const MOST = 3;
 
-/** Texts that make careless expressions try again and again: what is repeated, and what comes behind it. */
+/** Texts that make careless regular expressions backtrack: a repeated unit, and an end. */
 const HOSTILE: readonly (readonly [unit: string, end?: string])[] = [
   [" "],
   [" ", "x"],
@@ -58,16 +58,16 @@ const HOSTILE: readonly (readonly [unit: string, end?: string])[] = [
   ["x"],
 ];
 
-/** A text of that length, with `end` behind what is repeated. */
+/** Returns a text of this length, with `end` behind the repeated unit. */
 export function repeated(unit: string, length: number, end = ""): string {
   return unit.repeat(Math.ceil(length / unit.length)).slice(0, length - end.length) + end;
 }
 
 /**
- * The hostile text with which the function takes clearly more than in proportion to the length; `undefined`
+ * Returns a hostile text for which the time of a function grows clearly faster than the text; `undefined`
  * when there is none.
  *
- * @param run Does the work; what it throws does not matter.
+ * @param run The function. Its errors are ignored.
  */
 export function superlinearText(run: (text: string) => unknown): string | undefined {
   for (const [unit, end] of HOSTILE) {
@@ -82,27 +82,27 @@ function isLinear(run: (text: string) => unknown, short: string, long: string): 
   for (let round = 0; round < ROUNDS; round++) {
     times.short = Math.min(times.short, timeOf(run, short, LONG / SHORT));
     times.long = Math.min(times.long, timeOf(run, long, 1));
-    // What takes less than it takes to read the text a few times is too short to be compared.
+    // A time below that of reading the text a few times is too short to compare.
     times.control = Math.min(times.control, timeOf(readThrough, long, 10));
     if (times.long < MOST * times.short + times.control) return true;
   }
   return false;
 }
 
-/** Milliseconds that so many runs take. */
+/** Returns the time of this many runs: milliseconds. */
 function timeOf(run: (text: string) => unknown, text: string, count: number): number {
   const start = performance.now();
   for (let at = 0; at < count; at++) {
     try {
       run(text);
     } catch {
-      // That a text is refused is fine, if it is refused soon.
+      // A function may refuse a text, as long as it does so soon.
     }
   }
   return performance.now() - start;
 }
 
-/** Looks at every character: the least that anything can do. */
+/** Reads every character, which is the least that any function does. */
 function readThrough(text: string): number {
   let sum = 0;
   for (let at = 0; at < text.length; at++) sum = (sum * 31 + text.charCodeAt(at)) | 0;

@@ -1,6 +1,6 @@
 /**
- * Makes standard output a pipe that does not block, when it is loaded before a program, as a program that shares
- * it may have done. Linux alone; needs `--allow-ffi`.
+ * Makes standard output non-blocking, as another program that shares the pipe may do. It is loaded before a
+ * program. Linux only; needs `--allow-ffi`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Which tests can run with the permissions at hand, so that plain `deno test` passes and
- * `deno task test` runs everything. Asks for nothing; `permissions_test.ts` says what is left out.
+ * Finds out which permissions are granted, so that plain `deno test` passes and `deno task test` runs all
+ * tests. It never prompts. `permissions_test.ts` prints a hint when tests are ignored.
  *
  * @module
  */
@@ -14,14 +14,14 @@ const run = await missing({ name: "run", command: Deno.execPath() });
 const read = await missing({ name: "read", path: new URL("..", import.meta.url) });
 const write = await missing({ name: "write", path: new URL("../data", import.meta.url) });
 
-/** For the `ignore` of a test: `true` when what it needs was not permitted. */
+/** Values for the `ignore` of a test: `true` when the permission is missing. */
 export const ignoreUnless = {
-  /** Sockets on 127.0.0.1. */
+  /** To use sockets on 127.0.0.1. */
   net,
-  /** Programs started as processes, and sockets to talk to them. */
+  /** To start programs, and to use sockets. */
   run: run || net,
-  /** Files that are read. */
+  /** To read files. */
   read,
-  /** Files that are written, below `data/`. */
+  /** To write files below `data/`. */
   write,
 };

@@ -1,6 +1,6 @@
 /**
- * Programs as processes, for tests: started at the root of the workspace, as a user would start them.
- * What a process is and how it ends is the laboratory's.
+ * Starts programs at the root of the workspace, as a user would start them. The laboratory owns the
+ * processes themselves.
  *
  * @module
  */
@@ -22,13 +22,13 @@ export const Process = {
     return Program.start(program, args, { cwd, ...options });
   },
 
-  /** Starts a program that ends by itself, and waits for that. */
+  /** Starts a program, and waits until it ends by itself. */
   run(program: string, args: string[] = [], options: ProcessOptions = {}): Promise<Finished> {
     return Program.run(program, args, { cwd, ...options });
   },
 };
 
-/** A port that is free on 127.0.0.1 at the moment. */
+/** Returns a port that is free on 127.0.0.1 at the moment. */
 export function freePort(): number {
   return freePorts(1)[0]!;
 }

@@ -1,6 +1,6 @@
 /**
- * A terminal for tests: xterm.js without a screen, so that tests see what a person would see. Owns the
- * typing and the looking; knows nothing of what is shown.
+ * A terminal for tests: xterm.js without a screen, so that tests see what a person would see. Must not know
+ * what is shown.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import xterm from "@xterm/headless";
 import { eventually } from "./p2p/network.ts";
 import type { KeyListener, KeyTerminal } from "../p2p/terminal/keyboard.ts";
 
-/** A window of a terminal. */
+/** A terminal with one window. */
 export class TestTerminal implements KeyTerminal, AsyncDisposable {
   readonly #xterm: xterm.Terminal;
   #listener: KeyListener | undefined;
   readonly settledMs = 0;
   /** Everything that was written to it. */
   written = "";
-  /** Whether it wraps the row with the cursor, too, when the window becomes narrower. */
+  /** Whether it also wraps the row with the cursor when the window becomes narrower. */
   wrapsCursorRow = false;
-  /** Whether it answers when it is asked where the cursor is. */
+  /** Whether it answers questions about the position of the cursor. */
   answers = true;
 
   constructor(cols = 80, rows = 24) {
@@ -39,17 +39,17 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
     return () => this.#listener = undefined;
   }
 
-  /** Whether somebody reads keys. */
+  /** Whether a listener reads its keys. */
   get listening(): boolean {
     return this.#listener !== undefined;
   }
 
-  /** Types, or pastes what stands between the marks of a paste. */
+  /** Types text. Text between the marks of a paste is pasted. */
   type(text: string): void {
     this.#listener!.input(text);
   }
 
-  /** Gives the window another size, and waits until somebody who hears of that has asked for more. */
+  /** Resizes the window, and waits until its listener, if any, has asked for the cursor position. */
   async resize(columns: number, rows: number): Promise<void> {
     await this.#shown();
     const seen = this.written.length;
@@ -57,10 +57,10 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
     else this.#xterm.resize(columns, rows);
     if (!this.#listener) return;
     this.#listener.resized();
-    await eventually("the window is looked at", () => this.written.length > seen);
+    await eventually("the cursor position is asked for", () => this.written.length > seen);
   }
 
-  /** Does what xterm.js leaves to programs, and other terminals do. */
+  /** Wraps the row with the cursor, as some terminals do and xterm.js does not. */
   async #wrapCursorRow(columns: number, rows: number): Promise<void> {
     const { active } = this.#xterm.buffer;
     const { cursorX } = active;
@@ -72,7 +72,7 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
     this.#xterm.write(`\x1b[${up}A\r\x1b[${cursorX % columns}C`);
   }
 
-  /** All rows, those that have left the window too, without spaces and empty rows at the end. */
+  /** Returns all rows, also those above the window, without trailing spaces and empty rows. */
   async rows(): Promise<string[]> {
     await this.#shown();
     const { buffer: { active } } = this.#xterm;
@@ -83,7 +83,7 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
     return rows.slice(0, rows.findLastIndex((row) => row !== "") + 1);
   }
 
-  /** The rows in the window, down to the cursor, which stands as `|` before its character. */
+  /** Returns the rows of the window down to the cursor. `|` stands before the character at the cursor. */
   async window(): Promise<string[]> {
     await this.#shown();
     const { buffer: { active } } = this.#xterm;
@@ -95,12 +95,12 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
     });
   }
 
-  /** Ends when all was shown. */
+  /** Waits until everything was shown. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#shown();
   }
 
-  /** Waits until it has shown what was written, and what was written because of that. */
+  /** Waits until everything that was written is shown, also what was written meanwhile. */
   async #shown(): Promise<void> {
     for (let seen = -1; seen < this.written.length;) {
       seen = this.written.length;

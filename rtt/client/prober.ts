@@ -1,7 +1,7 @@
 /**
- * Echoes to servers, over connections that stay open so that no handshake is in the figure. Owns those
- * connections and how long a server has to answer; who is asked when, and what follows, is for others to
- * say.
+ * Measures the round-trip time to servers with echoes. Owns the connections for this, which stay open so
+ * that no handshake is part of a time, and how long a server has to answer. The caller decides when to
+ * measure which server.
  *
  * @module
  */
@@ -25,82 +25,82 @@ import {
 import { EchoTimes, readEcho, writeEcho } from "../core/echo_times.ts";
 
 /**
- * How long {@linkcode Prober.ask} takes at most: milliseconds. As long as dialling may take; a server whose
- * round-trip time is above a quarter of it cannot be measured, for it is dialled and asked two questions
- * before the first echo.
+ * The longest time that {@linkcode Prober.measure} takes: milliseconds, the same as for dialling. A
+ * server whose round-trip time is above a quarter of it cannot be measured, because dialling and two
+ * questions come before the first echo.
  */
-export const ASK_MS = 5_000;
+export const MEASURE_TIMEOUT_MS = 5_000;
 
-/** A server that sends so much without an answer in it is given up: bytes. */
-const MAX_UNASKED_BYTES = 1024 * 1024;
-/** What a frame counts beside its payload, for even an empty one costs time: bytes. */
+/** How much a server may send between two answers before it is given up: bytes. */
+const MAX_UNREQUESTED_BYTES = 1024 * 1024;
+/** What a frame counts in addition to its payload, because even an empty frame takes time: bytes. */
 const FRAME_COST_BYTES = 100;
-/** An answer that takes longer is a miss, for now; it still counts when it comes. Milliseconds. */
-const PROBE_MS = 1_000;
-/** What a server says of why it cannot be measured is cut off here: UTF-16 units. */
-const MAX_REASON = 200;
+/** An answer that takes longer counts as missed: milliseconds. Its time still counts when it comes. */
+const MISS_MS = 1_000;
+/** The longest reason from a server that is kept: UTF-16 units. */
+const MAX_REASON_LENGTH = 200;
 
-/** What a server answered. */
-export interface ProbeAnswer {
-  /** What each echo took: milliseconds. */
-  readonly times: readonly number[];
-  /** How many users the server has; `undefined` when it does not say. */
+/** The result of measuring one server. */
+export interface Measurement {
+  /** The round-trip time of each echo: milliseconds. */
+  readonly timesMs: readonly number[];
+  /** The number of users of the server; `undefined` when it does not report one. */
   readonly load: number | undefined;
 }
 
-/** How a server is asked. */
-export interface ProbeOptions {
-  /** The address, `host:port`. */
+/** How to measure one server. */
+export interface MeasureOptions {
+  /** The address of the server, `host:port`. */
   readonly server: string;
   /** How many echoes it gets, one after the other. */
   readonly probes: number;
-  /** Hears of the servers that this one knows, `host:port` each; only when the connection is new. */
+  /** Called with the addresses of the servers that it knows, only when the connection is new. */
   readonly learned: (servers: readonly string[]) => void;
   /**
-   * Hears that there was no answer for a second, and whether anything else came meanwhile, or since the
-   * last miss; returns whether to give up. Else it is asked again.
+   * Called when an answer is missing for a second. `heard` says whether the server sent anything else
+   * since the last call. Returns whether to give up; otherwise the question is repeated.
    */
   readonly missed: (heard: boolean) => boolean;
 }
 
-/** Asks servers, each over one connection that stays open. */
+/** Measures servers, each over one connection that stays open. */
 export class Prober implements AsyncDisposable {
   readonly #probes = new Map<string, ServerProbe>();
   readonly #end = new AbortController();
 
   /**
-   * Asks a server for its load, and sends it echoes. Ends after five seconds ({@linkcode ASK_MS}) whatever
-   * the server does: the echoes that were answered until then count.
+   * Asks a server for its load, and sends it echoes. Ends after {@linkcode MEASURE_TIMEOUT_MS} at the
+   * latest. The echoes that were answered until then count.
    *
-   * @throws {NetlabError} When it cannot be reached, does not answer, or answers no echoes; with the
-   *   reason behind the last colon.
-   * @throws {Deno.errors.NotCapable} When the program may not use that address.
+   * @throws {NetlabError} When the server cannot be reached, does not answer, or answers no echoes. The
+   *   reason is behind the last colon.
+   * @throws {Deno.errors.NotCapable} When Deno has no network permission for the address.
    */
-  async ask(options: ProbeOptions): Promise<ProbeAnswer> {
+  async measure(options: MeasureOptions): Promise<Measurement> {
     const { server } = options;
     const deadline = new AbortController();
     const timer = setTimeout(
       () => deadline.abort(cannotMeasure(server, ErrorCode.TimedOut, "no answer in time")),
-      ASK_MS,
+      MEASURE_TIMEOUT_MS,
     );
     const stop = AbortSignal.any([this.#end.signal, deadline.signal]);
-    const times: number[] = [];
+    const timesMs: number[] = [];
     let load: number | undefined;
     try {
       const isNew = !this.#probes.get(server)?.open;
       const probe = isNew ? await this.#dial(server, stop) : this.#probes.get(server)!;
       const asking: Asking = { missed: options.missed, stop };
-      // Also wakes what sleeps on the way, before the time counts.
+      // The first question also wakes anything on the network path that sleeps, before a time counts.
       const words = await probe.capabilities(asking);
       load = readLoad(words);
       if (isNew) options.learned(await probe.servers(asking));
       if (words.size > 0 && !words.has(Capability.Echo)) {
         throw cannotMeasure(server, ErrorCode.Unsupported, NO_RTT_SERVER);
       }
-      while (times.length < options.probes) times.push(await probe.echo(asking));
+      while (timesMs.length < options.probes) timesMs.push(await probe.echo(asking));
     } catch (error) {
       const isLate = deadline.signal.aborted;
-      if (!isLate || times.length === 0) {
+      if (!isLate || timesMs.length === 0) {
         await this.#drop(server);
         throw isLate ? deadline.signal.reason : error;
       }
@@ -108,7 +108,7 @@ export class Prober implements AsyncDisposable {
       clearTimeout(timer);
     }
     if (this.#probes.get(server)?.ambiguous) await this.#drop(server);
-    return { times, load };
+    return { timesMs, load };
   }
 
   /** Closes all connections. */
@@ -117,7 +117,7 @@ export class Prober implements AsyncDisposable {
     await Promise.all([...this.#probes.values()].map((probe) => probe.close()));
   }
 
-  /** The same as {@linkcode Prober.close}. */
+  /** Closes all connections, as {@linkcode Prober.close} does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -136,23 +136,23 @@ export class Prober implements AsyncDisposable {
   }
 }
 
-/** Why a server could not be asked, as the end of a sentence. */
+/** Returns why a server could not be measured, as the end of a sentence. */
 export function whyNot(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) return "no permission";
   return reasonIn(error instanceof NetlabError ? error.message : reasonOf(error));
 }
 
-/** The part of a sentence behind its last colon and space: why, without what; at most 200 characters. */
+/** Returns the part of an error message behind its last colon: at most 200 characters, all printable. */
 export function reasonIn(sentence: string): string {
   const reason = sentence.slice(sentence.lastIndexOf(": ") + 1);
-  // It may be the server's own words: nothing in them is to move the cursor or to fill the screen.
-  const clean = reason.replace(/\p{C}+/gu, " ").trim().slice(0, MAX_REASON);
+  // The server may have written it, so it must not move the cursor or fill the screen.
+  const clean = reason.replace(/\p{C}+/gu, " ").trim().slice(0, MAX_REASON_LENGTH);
   return clean === "" ? "it gives no reason" : clean;
 }
 
 const NO_RTT_SERVER = "not an rtt server";
 
-/** The addresses in a list of servers; whatever else is in it is no reason not to measure who sent it. */
+/** Reads the addresses in a list of servers. Ignores anything else in the list. */
 function readAddresses(payload: Uint8Array): string[] {
   return readUncheckedItems(payload).filter(isAddress);
 }
@@ -161,29 +161,30 @@ function cannotMeasure(server: string, code: number, reason: string): NetlabErro
   return new NetlabError(code, `Cannot measure the time to ${server}: ${reason}`);
 }
 
-/** How long an answer is waited for. */
+/** How long to wait for answers while a server is measured. */
 interface Asking {
-  /** Says after every second without an answer whether to give up. */
-  readonly missed: ProbeOptions["missed"];
+  /** Called after every second without an answer, as in {@linkcode MeasureOptions}. */
+  readonly missed: MeasureOptions["missed"];
   /** Gives up when it aborts. */
   readonly stop: AbortSignal;
-  /** When an answer was missed last, to whichever question. */
+  /** When an answer to any question was last missed: milliseconds. */
   missedAt?: number;
 }
 
-/** One connection, with one question on it at a time. */
+/** The connection to one server, with at most one question on it at a time. */
 class ServerProbe {
   readonly #server: string;
   readonly #connection: FrameConnection;
   readonly #running: Promise<void>;
-  /** Who waits for an answer: gets every frame, with the time that it took when it answers an echo. */
+  /** The question that waits for an answer. It gets every frame, with the time in case of an echo. */
   #waiting:
     | { take(frame: Frame, echoMs: number | undefined): void; fail(error: unknown): void }
     | undefined;
   readonly #echoes = new EchoTimes();
+  /** When the last frame came: milliseconds. */
   #heardAt = 0;
   /** How much came since the last answer: bytes. */
-  #unaskedBytes = 0;
+  #unrequestedBytes = 0;
   #ended: NetlabError | undefined;
 
   constructor(server: string, connection: FrameConnection) {
@@ -197,29 +198,30 @@ class ServerProbe {
       });
   }
 
+  /** Whether the connection is open. */
   get open(): boolean {
     return this.#ended === undefined;
   }
 
-  /** Whether a late answer to an echo could be taken for the answer to the next one. */
+  /** Whether a late answer to an echo could be taken for the answer to the next echo. */
   get ambiguous(): boolean {
     return this.#echoes.ambiguous;
   }
 
-  /** What the server can do, in words; none for a legacy server. */
+  /** Asks for the capabilities of the server. A legacy server has none. */
   capabilities(asking: Asking): Promise<Set<string>> {
     return this.#askFor(Information.Capabilities, readCapabilities, asking);
   }
 
-  /** The servers that this one knows of. */
+  /** Asks for the addresses of the servers that this one knows. */
   servers(asking: Asking): Promise<string[]> {
     return this.#askFor(Information.Servers, readAddresses, asking);
   }
 
-  /** Milliseconds from writing an echo to reading it. */
+  /** Sends an echo, and returns its round-trip time in milliseconds. */
   echo(asking: Asking): Promise<number> {
     const write = () => {
-      // Drawn anew each time, so that no server can answer an echo before it has come.
+      // The number is random, so that no server can answer an echo before it has arrived.
       const number = crypto.getRandomValues(new Uint32Array(1))[0]!;
       this.#echoes.sent(number, performance.now());
       writeEcho(this.#connection.out, number);
@@ -244,7 +246,12 @@ class ServerProbe {
     });
   }
 
-  /** Asks until a frame is the answer, or whoever counts the misses gives up, or it has to stop. */
+  /**
+   * Asks a question, and repeats it after each miss.
+   *
+   * @param write Writes the question.
+   * @param read Returns the answer in a frame, or `undefined` when the frame is no answer.
+   */
   async #ask<T>(
     write: () => void,
     asking: Asking,
@@ -254,12 +261,11 @@ class ServerProbe {
     if (this.#ended) throw this.#ended;
     stop.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const answered = () => this.#unaskedBytes = 0;
     this.#waiting = {
-      take(frame, echoMs) {
+      take: (frame, echoMs) => {
         const answer = read(frame, echoMs);
         if (answer === undefined) return;
-        answered();
+        this.#unrequestedBytes = 0;
         resolve(answer);
       },
       fail: reject,
@@ -268,7 +274,7 @@ class ServerProbe {
     stop.addEventListener("abort", onStop);
     let askedAt = performance.now();
     const timer = setInterval(() => {
-      // The answer to an earlier question was a sign of life as well, if it came after the last miss.
+      // An answer to an earlier question is a sign of life, too, if it came after the last miss.
       const heard = this.#heardAt >= Math.min(askedAt, asking.missedAt ?? Infinity);
       asking.missedAt = performance.now();
       if (missed(heard)) {
@@ -276,7 +282,7 @@ class ServerProbe {
       }
       askedAt = performance.now();
       write();
-    }, PROBE_MS);
+    }, MISS_MS);
     try {
       write();
       return await promise;
@@ -289,11 +295,11 @@ class ServerProbe {
 
   #received(frame: Frame): void {
     this.#heardAt = performance.now();
-    this.#unaskedBytes += FRAME_COST_BYTES + frame.end - frame.start;
-    if (this.#unaskedBytes > MAX_UNASKED_BYTES) {
-      // Whoever floods this client would spoil what it measures of the others.
+    this.#unrequestedBytes += FRAME_COST_BYTES + frame.end - frame.start;
+    if (this.#unrequestedBytes > MAX_UNREQUESTED_BYTES) {
+      // A server that floods this client would spoil the times of the others.
       return this.#connection.abort(
-        cannotMeasure(this.#server, ErrorCode.Unsupported, "it sends what nobody asked for"),
+        cannotMeasure(this.#server, ErrorCode.Unsupported, "it sends data that was not requested"),
       );
     }
     switch (frame.type) {
@@ -311,12 +317,15 @@ class ServerProbe {
     }
   }
 
-  /** What an echo took, in milliseconds; one that comes late is timed from its own start. */
+  /**
+   * Returns the round-trip time of the echo that a frame answers, in milliseconds: from the sending of that
+   * echo, even when later ones were sent; `undefined` when the frame answers none.
+   */
   #echoed(frame: Frame): number | undefined {
     const number = readEcho(frame.payload);
     const ms = this.#echoes.answered(number, this.#heardAt);
     if (ms === undefined && number === undefined) {
-      // With answers to spare, it cannot be told what any of them answers.
+      // With more answers than echoes, none of them can be matched.
       throw cannotMeasure(
         this.#server,
         ErrorCode.Unsupported,

@@ -1,67 +1,72 @@
 /**
- * Rounds of measuring, one after the other: drives the chooser with the clock, the prober and chance.
- * Owns the timer, and how long a round may take; what a decision means to a user's connection is for the
- * client to know.
+ * Measures all servers in rounds, and decides after each which one to use. Owns the timer and the time limit
+ * of a round; it connects the chooser to the clock, the prober and random numbers. The client carries out
+ * the decisions.
  *
  * @module
  */
-import { type Ask, Chooser, type Decision, ROUND_MS, type ServerState } from "../core/chooser.ts";
+import {
+  Chooser,
+  type Decision,
+  type ProbeRequest,
+  ROUND_MS,
+  type ServerState,
+} from "../core/chooser.ts";
+import type { NetlabPolicyOptions } from "../core/netlab_policy.ts";
 import { createPolicy, type PolicyName } from "../core/policies.ts";
-import { ASK_MS, Prober, reasonIn, whyNot } from "./prober.ts";
-import type { SelectorOptions } from "../core/selector.ts";
+import { MEASURE_TIMEOUT_MS, Prober, reasonIn, whyNot } from "./prober.ts";
 
 /**
- * The servers that a round hears of later than that wait for the next one: milliseconds from its start.
- * Otherwise a server that names another one each time it is asked would make a round endless.
+ * How long after its start a round measures servers that it hears of: milliseconds. Later ones wait for the
+ * next round. Without this limit, servers that name ever new servers would make a round endless.
  */
 const LEARN_MS = 5_000;
 
 /**
- * How long a round takes at most, whatever the servers do: milliseconds. The last ones to be asked are
- * those that it hears of in the first five seconds, and each has five seconds to answer.
+ * The longest time that a round takes, whatever the servers do: milliseconds. The last servers to be
+ * measured are those that the round hears of in its first five seconds.
  */
-export const MAX_ROUND_MS: number = LEARN_MS + ASK_MS;
+export const MAX_ROUND_MS: number = LEARN_MS + MEASURE_TIMEOUT_MS;
 
 /** How servers are measured and chosen. */
-export interface RoundsOptions extends SelectorOptions {
+export interface RoundsOptions extends NetlabPolicyOptions {
   /**
-   * The rule by which a server is chosen.
+   * The policy that chooses a server.
    *
    * @default {"netlab"}
    */
   policy?: PolicyName;
   /**
-   * The time from one round of measuring to the next, of which each differs by up to a fifth:
-   * milliseconds.
+   * The mean time from one round to the next: milliseconds. Each time differs from it by up to a fifth.
    *
    * @default {10000}
    */
   roundMs?: number;
 }
 
-/** What came of a round. */
+/** The result of a round. */
 export interface Round {
-  /** When it was over. */
+  /** When the round ended. */
   readonly time: Date;
-  /** All servers that are known. */
+  /** All known servers. */
   readonly servers: readonly ServerState[];
-  /** What follows. */
+  /** Which server to use from now on, and why. */
   readonly decision: Decision;
 }
 
-/** What rounds need to know of the connection that they are for. */
+/** What {@linkcode Rounds} asks of the client, and reports to it. */
 export interface RoundsHost {
-  /** The addresses of the servers that are known. */
+  /** Returns the addresses of the servers that the client knows. */
   known(): Iterable<string>;
-  /** When the server in use was heard last: milliseconds of `performance.now()`. */
+  /** Returns when the server in use last sent something: milliseconds of `performance.now()`. */
   heardAt(): number | undefined;
-  /** A round is over, or something was decided without one. */
+  /** Called at the end of a round, and after a decision without a round. */
   done(round: Round): void;
 }
 
-/** Measures, round after round. */
+/** Measures servers, round after round. */
 export class Rounds implements AsyncDisposable {
-  /** What is known, and decided by. */
+  /** The known servers, and the decisions about them. */
   readonly chooser: Chooser;
   readonly #host: RoundsHost;
   readonly #roundMs: number;
@@ -71,14 +76,14 @@ export class Rounds implements AsyncDisposable {
   #denied: Deno.errors.NotCapable | undefined;
   #closed = false;
 
-  /** Measures nothing yet. */
+  /** Creates rounds that measure nothing yet. */
   constructor(options: RoundsOptions, host: RoundsHost) {
     this.chooser = new Chooser(createPolicy(options.policy ?? "netlab", options));
     this.#roundMs = options.roundMs ?? ROUND_MS;
     this.#host = host;
   }
 
-  /** From now on there is a round every so often. */
+  /** Starts a round after every interval from now on. */
   start(): void {
     if (this.#closed) return;
     const ms = Chooser.nextRoundMs(Math.random(), this.#roundMs);
@@ -89,20 +94,20 @@ export class Rounds implements AsyncDisposable {
   }
 
   /**
-   * Measures now, if it is not being done, and decides; ten seconds later at most
-   * ({@linkcode MAX_ROUND_MS}).
+   * Measures now, or waits for the current round, and returns the result. Takes at most
+   * {@linkcode MAX_ROUND_MS}.
    */
   measure(): Promise<Round> {
     this.#running ??= this.#measure().finally(() => this.#running = undefined);
     return this.#running;
   }
 
-  /** The server in use was lost; `reason` is a sentence that ends with why. */
+  /** Notes that the server in use was lost. The reason is behind the last colon of `reason`. */
   lose(reason: string): void {
     this.chooser.lose(reasonIn(reason));
   }
 
-  /** Decides by what is known, without measuring. */
+  /** Decides without measuring, from what is known. */
   decide(): Round {
     const decision = this.chooser.decide(performance.now());
     const round = { time: new Date(), servers: this.chooser.servers, decision };
@@ -110,12 +115,12 @@ export class Rounds implements AsyncDisposable {
     return round;
   }
 
-  /** The permission that was missing to reach a server. */
+  /** The last error about a missing permission to reach a server; `undefined` when there was none. */
   get denied(): Deno.errors.NotCapable | undefined {
     return this.#denied;
   }
 
-  /** Ends; what is being measured is given up. */
+  /** Stops. A round in progress is given up. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -123,37 +128,37 @@ export class Rounds implements AsyncDisposable {
     await this.#running;
   }
 
-  /** The same as {@linkcode Rounds.close}. */
+  /** Stops, as {@linkcode Rounds.close} does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
   async #measure(): Promise<Round> {
     const learnUntil = performance.now() + LEARN_MS;
-    const asks = [...this.chooser.begin(), ...this.chooser.learn(this.#host.known())];
-    await this.#askAll(asks, learnUntil);
+    const requests = [...this.chooser.begin(), ...this.chooser.learn(this.#host.known())];
+    await this.#measureAll(requests, learnUntil);
     return this.decide();
   }
 
-  async #askAll(asks: readonly Ask[], learnUntil: number): Promise<void> {
-    await Promise.all(asks.map((ask) => this.#ask(ask, learnUntil)));
+  async #measureAll(requests: readonly ProbeRequest[], learnUntil: number): Promise<void> {
+    await Promise.all(requests.map((request) => this.#measureServer(request, learnUntil)));
   }
 
-  /** Asks a server, and as soon as it names others those as well. */
-  async #ask({ server, probes }: Ask, learnUntil: number): Promise<void> {
+  /** Measures a server, and other servers as soon as this one names them. */
+  async #measureServer({ server, probes }: ProbeRequest, learnUntil: number): Promise<void> {
     const { chooser } = this;
-    const begun = performance.now();
-    // Any frame is a sign of life, also one that came to the user.
-    const isHeard = () => server === chooser.used && (this.#host.heardAt() ?? -1) >= begun;
+    const startedAt = performance.now();
+    // Any frame is a sign of life, also one on the connection of the user.
+    const isHeard = () => server === chooser.used && (this.#host.heardAt() ?? -1) >= startedAt;
     const missed = (heard: boolean) => chooser.missed(server, heard || isHeard());
     let others: Promise<void> | undefined;
     const learned = (servers: readonly string[]) => {
-      const asks = chooser.learn(servers);
-      if (performance.now() < learnUntil) others = this.#askAll(asks, learnUntil);
+      const requests = chooser.learn(servers);
+      if (performance.now() < learnUntil) others = this.#measureAll(requests, learnUntil);
     };
     try {
-      const { times, load } = await this.#prober.ask({ server, probes, learned, missed });
-      chooser.answered(server, times, load);
+      const { timesMs, load } = await this.#prober.measure({ server, probes, learned, missed });
+      chooser.answered(server, timesMs, load);
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) this.#denied = error;
       if (!this.#closed && !isHeard()) chooser.failed(server, whyNot(error));

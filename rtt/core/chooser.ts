@@ -1,110 +1,114 @@
 /**
- * Which servers are asked in a round, what is known of each, and what follows: the table between
- * measuring and moving. Pure: it is told the time, the answers and which server is in use; asking and
- * moving are for those who drive it.
+ * Keeps what is known of all servers, decides which of them to measure in a round, and asks a policy which
+ * one to use. Its caller measures and moves, and tells it the time, the answers and the server in use. It
+ * must not know clocks or connections.
  *
  * @module
  */
-import { Estimator, ROUNDS } from "./estimator.ts";
+import { Estimator, RECENT_ROUNDS } from "./estimator.ts";
 import type { Policy, ServerTimes } from "./policy.ts";
 
-/** How many probes a server gets at first. */
+/** How many probes a server gets in its first round, and after it was away. */
 export const FIRST_PROBES = 5;
-/** How long from one round to the next: milliseconds. */
+/** The time from one round to the next: milliseconds. */
 export const ROUND_MS = 10_000;
-/** The time between rounds varies by this share, so that clients do not fall into step. */
+/** The share by which the time between rounds varies, so that clients do not measure in step. */
 const ROUND_JITTER = 0.2;
 /**
- * A server that cannot win is asked in every third round: at 36 s at most, its connection has not been
- * closed for idleness, which servers do after 60 s.
+ * A server that cannot win is measured in every third round. Three rounds take at most 36 seconds, so its
+ * connection stays open: servers close a connection after 60 seconds of silence.
  */
 const SELDOM_ROUNDS = 3;
-/** A server cannot win while it has been away for ten rounds, or its lowest time is above so many times the best, and so much more. */
+/**
+ * A server cannot win while its lowest time is above this many times the best, plus
+ * {@linkcode HOPELESS_MS}. Nor can it win after it has been away for {@linkcode RECENT_ROUNDS} rounds.
+ */
 const HOPELESS_FACTOR = 2;
+/** What is added to the limit of {@linkcode HOPELESS_FACTOR}: milliseconds. */
 const HOPELESS_MS = 10;
 
 /**
- * So many servers are measured at most: more than anybody runs, and few enough to have a connection to each.
- * A server that names ever new ones cannot fill the memory or the network.
+ * The largest number of servers that are measured. It allows a connection to each, and a server that names
+ * ever new servers cannot fill the memory or the network.
  */
 export const MAX_SERVERS = 256;
 
-/** How far back people can see: ten minutes. */
+/** How many rounds the history of a server holds: ten minutes at ten seconds each. */
 const HISTORY_ROUNDS = 60;
 
-/** A server to ask, and with how many probes. */
-export interface Ask {
-  /** Its address. */
+/** A request to measure a server. */
+export interface ProbeRequest {
+  /** The address of the server, `host:port`. */
   readonly server: string;
   /** How many probes it gets, one after the other. */
   readonly probes: number;
 }
 
-/** What was decided in a round. */
+/** The decision of a round. */
 export interface Decision {
   /**
-   * `chose` the first one, `kept` the one in use, `moved` to a faster one, `left` one that failed, or
-   * found `none` that answers.
+   * `chose` when the client used no server, `kept` when it stays, `moved` when it goes to a better server,
+   * `left` when its server failed, and `none` when no server answers.
    */
   readonly kind: "chose" | "kept" | "moved" | "left" | "none";
-  /** The server to use from now on; `undefined` when none answers. */
+  /** The address of the server to use from now on; `undefined` when no server answers. */
   readonly server: string | undefined;
   /** The decision and its reason in one line: `kept 5002: it is the fastest, 0.41 ms`. */
   readonly line: string;
-  /** The reason alone, as the end of a sentence. */
+  /** The reason, as the end of a sentence. */
   readonly because: string;
-  /** Whether others would have done as well, so that load or chance decided. */
+  /** Whether several servers were equally good, so that load or chance decided. */
   readonly tie: boolean;
 }
 
 /** What is known of one server. */
 export interface ServerState {
-  /** Its address, `host:port`. */
+  /** The address of the server, `host:port`. */
   readonly server: string;
-  /** What it is called in decisions. */
+  /** Its name in decisions: its port, or its address where ports are not unique. */
   readonly name: string;
-  /** Its times. */
+  /** The estimates of its round-trip time. */
   readonly times: Estimator;
-  /** How many users it serves; `undefined` when it does not say. */
+  /** The number of its users; `undefined` when it does not report one. */
   readonly load: number | undefined;
   /**
-   * What it took in the last round, in milliseconds; `null` when it did not answer, `undefined` when it
-   * was not asked.
+   * Its lowest time in the last round: milliseconds; `null` when it did not answer, `undefined` when it was
+   * not measured.
    */
   readonly nowMs: number | null | undefined;
-  /** The same for the last 60 rounds, the newest last. */
+  /** Its {@linkcode ServerState.nowMs} in the last 60 rounds, the newest last. */
   readonly history: readonly (number | null | undefined)[];
-  /** Why it cannot be used, as the end of a sentence; `undefined` when it can. */
+  /** Why it cannot be used, as the end of a sentence; `undefined` when it can be used. */
   readonly trouble: string | undefined;
 }
 
 interface Entry extends Omit<ServerState, "name"> {
-  /** Without the round that is on. */
+  /** Without the current round. */
   readonly history: (number | null | undefined)[];
   nowMs: number | null | undefined;
   load: number | undefined;
   trouble: string | undefined;
-  /** How many rounds ago it was asked. */
+  /** How many rounds have begun since it was last measured. */
   rounds: number;
-  /** In how many of the rounds in which it was asked, one after the other, it could not be used. */
+  /** In how many of its measured rounds in a row it could not be used. */
   failures: number;
 }
 
-/** The table of servers, and the decisions about them. */
+/** The servers that a client knows, and the decisions about them. */
 export class Chooser {
   readonly #policy: Policy;
   readonly #entries = new Map<string, Entry>();
   #names: ReadonlyMap<string, string> = new Map();
   #used: string | undefined;
-  /** The server that failed, until another one is used. */
+  /** The server that failed, until another server is used. */
   #lost: { server: string; why: string } | undefined;
 
-  /** Knows no server yet. */
+  /** Creates a chooser that knows no server yet. */
   constructor(policy: Policy) {
     this.#policy = policy;
   }
 
-  /** All servers, in the order in which they became known. */
+  /** All known servers, in the order in which they became known. */
   get servers(): readonly ServerState[] {
     return [...this.#entries.values()].map(({ rounds: _, failures: __, history, ...state }) => ({
       ...state,
@@ -113,25 +117,26 @@ export class Chooser {
     }));
   }
 
-  /** The one in use. */
+  /** The address of the server in use; `undefined` when there is none. */
   get used(): string | undefined {
     return this.#used;
   }
 
   /**
-   * How long after a round the next one begins: milliseconds.
+   * Returns the time until the next round: milliseconds.
    *
-   * @param chance A number from 0 to below 1.
+   * @param chance A random number from 0 up to, but not including, 1.
+   * @param roundMs The mean of the time between rounds: milliseconds.
    */
   static nextRoundMs(chance: number, roundMs: number = ROUND_MS): number {
     return roundMs * (1 + ROUND_JITTER * (2 * chance - 1));
   }
 
-  /** Whom to ask in a round that begins. */
-  begin(): Ask[] {
+  /** Begins a round. Returns the known servers to measure in it. */
+  begin(): ProbeRequest[] {
     if (this.#entries.size >= MAX_SERVERS) this.#forgetUnusable();
     const best = Math.min(...this.#usable().map(({ lowMs }) => lowMs));
-    const asks: Ask[] = [];
+    const requests: ProbeRequest[] = [];
     for (const entry of this.#entries.values()) {
       entry.history.push(entry.nowMs);
       if (entry.history.length >= HISTORY_ROUNDS) entry.history.shift();
@@ -143,17 +148,17 @@ export class Chooser {
       }
       entry.rounds = 0;
       const probes = entry.times.lowMs === undefined ? FIRST_PROBES : 1;
-      asks.push({ server: entry.server, probes });
+      requests.push({ server: entry.server, probes });
     }
-    return asks;
+    return requests;
   }
 
   /**
-   * These servers are there. Returns those that were not known, to be asked in the round that is on. When
-   * {@linkcode MAX_SERVERS} are known, others are not taken in until the next round, which forgets those
+   * Adds servers by address. Returns those that are new, to be measured in the current round. When
+   * {@linkcode MAX_SERVERS} are known, no server is added until the next round, which forgets the servers
    * that cannot be used.
    */
-  learn(servers: Iterable<string>): Ask[] {
+  learn(servers: Iterable<string>): ProbeRequest[] {
     const added = [...new Set(servers)].filter((server) => !this.#entries.has(server))
       .slice(0, Math.max(0, MAX_SERVERS - this.#entries.size));
     for (const server of added) {
@@ -172,20 +177,20 @@ export class Chooser {
     return added.map((server) => ({ server, probes: FIRST_PROBES }));
   }
 
-  /** A server answered: what its probes took in milliseconds, and how many users it has. */
-  answered(server: string, times: readonly number[], load?: number): void {
+  /** Notes that a known server answered: the times of its probes in milliseconds, and its number of users. */
+  answered(server: string, timesMs: readonly number[], load?: number): void {
     const entry = this.#entries.get(server)!;
-    entry.times.add(times);
+    entry.times.add(timesMs);
     entry.nowMs = entry.times.lastMs;
     entry.load = load;
     entry.trouble = undefined;
   }
 
   /**
-   * A server did not answer a probe.
+   * Notes that a known server did not answer a probe.
    *
-   * @param alive Whether something else was heard from it meanwhile.
-   * @returns Whether it has missed so many in a row that it is not to be used.
+   * @param alive Whether it sent something else meanwhile.
+   * @returns Whether it has missed so many probes in a row that it should not be used.
    */
   missed(server: string, alive: boolean): boolean {
     const entry = this.#entries.get(server)!;
@@ -197,7 +202,7 @@ export class Chooser {
     return times.degraded;
   }
 
-  /** A server cannot be reached, or has gone away; `why` is the end of a sentence. */
+  /** Notes that a server cannot be used. `why` is the end of a sentence. */
   failed(server: string, why: string): void {
     const entry = this.#entries.get(server);
     if (!entry) return;
@@ -206,13 +211,13 @@ export class Chooser {
     entry.trouble = why;
   }
 
-  /** The client uses this server now. */
+  /** Notes that the client uses this server now. */
   use(server: string): void {
     this.#used = server;
     this.#lost = undefined;
   }
 
-  /** The server in use has failed; `why` is the end of a sentence. */
+  /** Notes that the server in use has failed. `why` is the end of a sentence. */
   lose(why: string): void {
     if (this.#used === undefined) return;
     this.#lost = { server: this.#used, why };
@@ -220,13 +225,13 @@ export class Chooser {
     this.#used = undefined;
   }
 
-  /** The round is over: what follows from what is known at `now`. */
+  /** Decides at the end of a round. `now` is the time in milliseconds, by a clock that never goes back. */
   decide(now: number): Decision {
     const servers = this.#usable();
     const name = (server: string) => this.#name(server);
     if (this.#used !== undefined) {
       const { trouble } = this.#entries.get(this.#used) ?? {};
-      // With nowhere to go, it is kept in spite of its trouble.
+      // Without another server that answers, the client keeps this one.
       if (trouble !== undefined && servers.length > 0) this.lose(trouble);
     }
     const used = servers.find(({ server }) => server === this.#used);
@@ -263,7 +268,7 @@ export class Chooser {
     return this.#names.get(server) ?? server;
   }
 
-  /** Makes room: servers that do not answer, and are still there, will be named again. */
+  /** Makes room for other servers. Servers that still exist will be named again by their peers. */
   #forgetUnusable(): void {
     for (const { server, trouble } of this.#entries.values()) {
       if (trouble !== undefined && server !== this.#used) this.#entries.delete(server);
@@ -280,14 +285,14 @@ export class Chooser {
   }
 }
 
-/** Whether a server is so slow, or was away for so long, that it will hardly be the best one soon. */
+/** Whether a server is so slow, or was away for so long, that it cannot become the best one soon. */
 function isHopeless({ times, failures }: Entry, bestMs: number): boolean {
   if (bestMs === Infinity) return false;
-  if (times.lowMs === undefined) return failures >= ROUNDS;
+  if (times.lowMs === undefined) return failures >= RECENT_ROUNDS;
   return times.lowMs > HOPELESS_FACTOR * bestMs + HOPELESS_MS;
 }
 
-/** Servers by their ports, where that tells them apart; by their whole addresses otherwise. */
+/** Returns the names of servers: their ports when all have the same host, otherwise their addresses. */
 function shortNames(servers: readonly string[]): Map<string, string> {
   const ports = servers.map((server) => server.slice(server.lastIndexOf(":") + 1));
   const hosts = new Set(servers.map((server) => server.slice(0, server.lastIndexOf(":"))));

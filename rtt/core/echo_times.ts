@@ -1,17 +1,17 @@
 /**
- * Which answer belongs to which echo, and how long it took. Owns the numbers that echoes carry and the
- * times at which they were sent. Pure: it is told the time, and knows no connection.
+ * Matches answers to echoes, and computes their round-trip times. Owns the number in an echo and the times
+ * at which echoes were sent. It is told the time; it must not know clocks or connections.
  *
  * @module
  */
 import { FrameType, type FrameWriter } from "@netlab/protocol/codec";
 
-/** More echoes than these do not wait for an answer: the oldest is forgotten. */
+/** How many echoes may wait for an answer. When there are more, the oldest is forgotten. */
 const MAX_OUTSTANDING = 60;
-/** The most digits that a number of 32 bits has. */
+/** The number of decimal digits of the largest 32-bit number. */
 const MAX_DIGITS = 10;
 
-/** Writes an echo that carries `number`, 0 to 4,294,967,295, in decimal digits. */
+/** Writes an echo that carries `number` (0 to 4,294,967,295) in decimal digits. */
 export function writeEcho(out: FrameWriter, number: number): void {
   out.begin(FrameType.Echo, 0);
   out.text(String(number));
@@ -19,8 +19,10 @@ export function writeEcho(out: FrameWriter, number: number): void {
 }
 
 /**
- * The number in the answer to an echo of {@linkcode writeEcho}: `undefined` when the answer is empty, as
- * those of the original Python servers are, and NaN when it holds anything but a number.
+ * Reads the number from the answer to an echo of {@linkcode writeEcho}.
+ *
+ * @returns The number; `undefined` when the answer is empty, as the original Python servers send it; NaN
+ *   when the answer holds something else.
  */
 export function readEcho(payload: Uint8Array): number | undefined {
   if (payload.length === 0) return undefined;
@@ -30,10 +32,10 @@ export function readEcho(payload: Uint8Array): number | undefined {
 }
 
 /**
- * The echoes on one connection. Answers come back in the order in which the echoes were sent, as both
- * ends of a connection take one frame after the other. An answer with a number belongs to the echo with
- * that number. One without a number belongs to the first echo that waits: if that one was in fact never
- * answered, the time comes out too long, never too short.
+ * The echoes on one connection. Answers come back in the order of the echoes, because both ends handle one
+ * frame after the other. An answer with a number belongs to the echo with that number. An answer without a
+ * number belongs to the first echo that waits. If that echo was in fact never answered, its time comes out
+ * too long, but never too short.
  *
  * @example
  * ```ts
@@ -42,33 +44,34 @@ export function readEcho(payload: Uint8Array): number | undefined {
  * const echoes = new EchoTimes();
  * echoes.sent(7, 1_000);
  * echoes.sent(8, 2_000);
- * echoes.answered(undefined, 2_100); // 1100: the first one is meant
+ * echoes.answered(undefined, 2_100); // 1100: it belongs to the first echo
  * echoes.answered(8, 2_150); // 150
  * ```
  */
 export class EchoTimes {
-  /** When those without an answer were sent, by their numbers, the first one first. */
+  /** The times at which waiting echoes were sent, by number, in the order of sending. */
   readonly #sentAt = new Map<number, number>();
-  #inOrder = false;
+  /** Whether an answer came without a number. */
+  #isUnnumbered = false;
 
-  /** An echo with that number was sent at `now`: milliseconds, by a clock that never goes back. */
+  /** Notes that an echo with this number was sent at `now`: milliseconds, by a clock that never goes back. */
   sent(number: number, now: number): void {
     this.#sentAt.set(number, now);
     if (this.#sentAt.size > MAX_OUTSTANDING) this.#sentAt.delete(this.#first()!);
   }
 
   /**
-   * An answer came at `now`.
+   * Matches an answer that came at `now` (milliseconds) to its echo.
    *
-   * @param number The number in it, or `undefined` when it has none.
-   * @returns How long it took, in milliseconds; `undefined` when it answers no echo that waits.
+   * @param number The number in the answer; `undefined` when it has none.
+   * @returns The round-trip time in milliseconds; `undefined` when no echo waits for this answer.
    */
   answered(number: number | undefined, now: number): number | undefined {
-    if (number === undefined) this.#inOrder = true;
+    if (number === undefined) this.#isUnnumbered = true;
     const answered = number ?? this.#first();
     const sentAt = answered === undefined ? undefined : this.#sentAt.get(answered);
     if (sentAt === undefined) return undefined;
-    // The answers to those before it would have come before this one.
+    // Answers keep the order of the echoes, so earlier echoes get none any more.
     for (const before of this.#sentAt.keys()) {
       this.#sentAt.delete(before);
       if (before === answered) break;
@@ -76,17 +79,17 @@ export class EchoTimes {
     return now - sentAt;
   }
 
-  /** How many echoes wait for an answer. */
+  /** The number of echoes that wait for an answer. */
   get outstanding(): number {
     return this.#sentAt.size;
   }
 
   /**
-   * Whether an echo that is sent now could be mistaken for an earlier one: one waits, and there was an
-   * answer without a number.
+   * Whether the answer to the next echo could be taken for the answer to an earlier one: an echo still
+   * waits, and the server has answered without a number.
    */
   get ambiguous(): boolean {
-    return this.#inOrder && this.outstanding > 0;
+    return this.#isUnnumbered && this.outstanding > 0;
   }
 
   #first(): number | undefined {

@@ -1,9 +1,11 @@
 /**
- * The rules that others choose servers by, to compare with: one sample at the start, the latency window
- * of MongoDB's drivers, and the home rule of Tailscale's relays. Pure.
+ * The policies by name: netlab's own, and three to compare it with. Owns the rules of those three: the first
+ * measurement, the latency window of MongoDB's drivers, and the home relay of Tailscale's clients. A
+ * policy is told the time and the measurements; it must not know clocks or connections.
  *
  * @module
  */
+import { NetlabPolicy, type NetlabPolicyOptions } from "./netlab_policy.ts";
 import {
   becauseFaster,
   becauseFastest,
@@ -15,25 +17,27 @@ import {
   type Situation,
   type Verdict,
 } from "./policy.ts";
-import type { PolicyName } from "./policy_names.ts";
-import { Selector, type SelectorOptions } from "./selector.ts";
 
-export { POLICY_NAMES, type PolicyName } from "./policy_names.ts";
+/** The names of the policies. */
+export const POLICY_NAMES = ["netlab", "once", "window", "home"] as const;
+
+/** The name of a policy. */
+export type PolicyName = typeof POLICY_NAMES[number];
 
 /**
- * A policy by its name.
+ * Creates a policy.
  *
- * @param options For netlab's own: what a move is worth.
- * @param random Gives numbers from 0 to below 1.
+ * @param options How much a move must gain. Only the policy `netlab` uses it.
+ * @param random Returns a random number from 0 up to, but not including, 1.
  */
 export function createPolicy(
   name: PolicyName,
-  options: SelectorOptions = {},
+  options: NetlabPolicyOptions = {},
   random: () => number = Math.random,
 ): Policy {
   switch (name) {
     case "netlab":
-      return new Selector(options, random);
+      return new NetlabPolicy(options, random);
     case "once":
       return new OncePolicy();
     case "window":
@@ -43,7 +47,7 @@ export function createPolicy(
   }
 }
 
-/** The first sample wins, for as long as the server answers: what legacy clients do. */
+/** Keeps the server that was fastest in the first round while it answers, as legacy clients do. */
 class OncePolicy implements Policy {
   decide({ servers, used }: Situation): Verdict {
     if (used) return { server: used.server, because: "it was the fastest at the start" };
@@ -52,12 +56,12 @@ class OncePolicy implements Policy {
   }
 }
 
-/** How far above the lowest mean a server may be: milliseconds, the default of MongoDB's drivers. */
+/** How far the mean of a server may be above the lowest: milliseconds, the default of MongoDB's drivers. */
 const WINDOW_MS = 15;
 
 /**
- * Any server whose smoothed mean is within 15 ms of the lowest. MongoDB's drivers draw one for every
- * operation; a client that stays connected draws again when its own falls out of the window.
+ * Draws a server whose smoothed mean is within {@linkcode WINDOW_MS} of the lowest. MongoDB's drivers draw
+ * for every operation. A client stays connected, so it draws again only when its server leaves the window.
  */
 class WindowPolicy implements Policy {
   readonly #random: () => number;
@@ -85,19 +89,20 @@ class WindowPolicy implements Policy {
   }
 }
 
-/** How long the past counts: milliseconds. */
+/** How far back the home policy looks: milliseconds. */
 const RECENT_MS = 5 * 60_000;
-/** How much better than the home another server has to be: milliseconds, and as a share of the home's. */
+/** How much faster than the home another server must be: milliseconds, and a share of the time of the home. */
 const HOME_GAIN_MS = 10;
 const HOME_GAIN_SHARE = 1 / 3;
 
 /**
- * The rule by which Tailscale's clients choose their home relay (`net/netcheck` in its source). Each
- * server counts with its best time of the last five minutes, and the lowest of those that answer in
- * this round is the candidate. The home is kept, though, when what it took in this very round is less
- * than 10 ms above the candidate's best, or the candidate's best is above two thirds of it.
+ * Chooses as Tailscale's clients choose their home relay (`net/netcheck` in its source). The candidate is
+ * the server with the lowest time of the last five minutes among those that answered in this round. The
+ * home is kept when its time in this round is less than 10 ms above the candidate's lowest, or when the
+ * candidate's lowest is above two thirds of it.
  */
 class HomePolicy implements Policy {
+  /** The times of the last five minutes, by server. */
   readonly #recent = new Map<string, { at: number; ms: number }[]>();
 
   decide({ servers, used, now, name }: Situation): Verdict {

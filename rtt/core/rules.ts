@@ -1,7 +1,7 @@
 /**
- * What an rtt server does beyond a p2p server: it answers echoes, measures the time to its peers with
- * echoes of its own, and lets users sign off. Owns those two frame types; what a server is otherwise
- * is p2p's.
+ * The rules that make a p2p server an rtt server: it answers echoes, measures the round-trip time to its
+ * peers with echoes of its own, and lets users sign off. Owns the frame types echo and disconnect; p2p
+ * owns the rest of the server.
  *
  * @module
  */
@@ -25,65 +25,69 @@ import {
 } from "@netlab/p2p/core";
 import { EchoTimes } from "./echo_times.ts";
 
-/** How often the time to each peer is measured: milliseconds; with the tick, once a second. */
+/** The least time between two echoes to a peer: milliseconds. The server ticks every 250 ms: once a second. */
 const MEASURE_EVERY_MS = 900;
-/** How many measurements count: the lowest of them is the time to a peer. */
+/** How many measurements of a peer are kept. The lowest of them counts. */
 const MEASUREMENTS = 10;
-/** So many follow each other at once when a link comes up; then its cost is known. */
+/** How many measurements follow each other at once when a link comes up. Then its cost is known. */
 const FIRST_MEASUREMENTS = 5;
-/** An echo that was not answered for so long is followed by the next one: milliseconds. */
+/** How long to wait for the answer to an echo before the next one is sent: milliseconds. */
 const LOST_MS = 5_000;
 /**
- * Costs go up in steps of half a millisecond, so that links on one machine or in one room cost the same,
- * and fewer of them are better than more. In microseconds.
+ * The step in which costs grow: microseconds. With it, all links on one machine or in one room cost the
+ * same, so that a route with fewer links is better there.
  */
-const COST_STEP = 500;
-/** The dearest that a link can be: the most that a cost may be, in microseconds. */
-const MAX_COST = 100_000_000;
-/** An own echo carries this server's id and a number. */
+const COST_STEP_US = 500;
+/** The largest cost that `LinkCosts` allows: microseconds. */
+const MAX_COST_US = 100_000_000;
+/** The payload of an echo that this server sends, its id and a number: bytes. */
 const OWN_ECHO_BYTES = 16 + 4;
 
-/** What is known of the time to one peer. */
+/** The measurements of the link to one peer. */
 interface LinkTime {
   peer: Peer;
-  /** The last measurements: milliseconds. */
-  readonly times: number[];
-  /** How many there were in all. */
+  /** The last round-trip times: milliseconds. */
+  readonly timesMs: number[];
+  /** How many measurements there were in all. */
   count: number;
-  /** The echoes on this link that were not answered. */
+  /** The echoes that wait for an answer on this link. */
   echoes: EchoTimes;
-  /** When the last one was sent. */
+  /** When the last echo was sent: milliseconds. */
   sentAt: number;
 }
 
 /**
- * Answers echoes with what they carry. Those that come back from peers are this server's own, known by
- * the id in them: they measure the round-trip time, and that is what a link costs. A microsecond costs
- * one. From a peer that was sent echoes, an empty one is an answer, too: some servers return nothing of
- * what they are sent, and if it were answered, the two would answer each other for ever.
+ * Answers echoes, and measures the links to peers. The cost of a link is its round-trip time in
+ * microseconds.
+ *
+ * An echo that comes from a peer with the id of this server is the answer to one of this server's echoes.
+ * An empty echo from a peer that owes an answer is an answer, too, because some servers return none of the
+ * payload. Two such servers would otherwise answer each other for ever. Any other echo is returned to its
+ * sender.
  */
 export class EchoRule implements FrameRule, LinkCosts {
-  /** The word for it among a server's capabilities. */
+  /** The capability that a server with this rule announces. */
   readonly capability: string = Capability.Echo;
   readonly #clock: () => number;
   readonly #times = new Map<string, LinkTime>();
+  /** The number of the last echo: 32 bits. */
   #number = 0;
 
   /**
-   * Nothing is measured yet.
+   * Creates a rule that has measured nothing yet.
    *
-   * @param clock The time in milliseconds, by a clock that never goes back.
+   * @param clock Returns the time, by a clock that never goes back: milliseconds.
    */
   constructor(clock: () => number = () => performance.now()) {
     this.#clock = clock;
   }
 
-  /** Echoes are answered to anyone: a client measures before it registers. */
+  /** Allows echoes on every connection, because a client measures before it registers. */
   allowed(): boolean {
     return true;
   }
 
-  /** Answers an echo, or takes the time of an own one. */
+  /** Returns an echo to its sender, or takes it as the answer to an echo of this server. */
   handle({ party, out }: Connection, frame: Frame, core: ServerCore): void {
     const time = party instanceof Peer ? this.#times.get(party.server) : undefined;
     const isMeasured = time?.peer === party;
@@ -98,7 +102,7 @@ export class EchoRule implements FrameRule, LinkCosts {
     } else out.forward(frame, 0);
   }
 
-  /** Sends an echo to every peer that answers them: five at first, and then one a second. */
+  /** Sends echoes to every peer that answers them: five at first, then one each second. */
   tick(core: ServerCore): void {
     const now = this.#clock();
     const linked = new Set<string>();
@@ -107,7 +111,7 @@ export class EchoRule implements FrameRule, LinkCosts {
       if (!peer.capabilities.has(Capability.Echo)) continue;
       let time = this.#times.get(peer.server);
       if (!time) {
-        time = { peer, times: [], count: 0, echoes: new EchoTimes(), sentAt: -Infinity };
+        time = { peer, timesMs: [], count: 0, echoes: new EchoTimes(), sentAt: -Infinity };
         this.#times.set(peer.server, time);
       }
       // A new link to the same server mostly takes the same path. An echo on the old link is lost.
@@ -119,27 +123,30 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 
   /**
-   * The round-trip time to a peer: the lowest of the last ten measurements, in milliseconds.
-   * `undefined` while there is none.
+   * Returns the round-trip time to a peer, the lowest of its last ten measurements: milliseconds;
+   * `undefined` before the first.
+   *
+   * @param server The id of the peer.
    */
   rttMs(server: string): number | undefined {
-    const times = this.#times.get(server)?.times;
-    return times && times.length > 0 ? Math.min(...times) : undefined;
+    const timesMs = this.#times.get(server)?.timesMs;
+    return timesMs && timesMs.length > 0 ? Math.min(...timesMs) : undefined;
   }
 
   /**
-   * What a link costs: its round-trip time in microseconds, to the nearest half of a millisecond, and
-   * no less than that. The lowest of ten measurements is steady: a rise counts when it lasts ten
-   * seconds, a fall at once. `undefined` until the link was measured five times.
+   * Returns the cost of a link: its round-trip time in microseconds, rounded to half a millisecond and at
+   * least that; `undefined` until the link has been measured five times.
+   *
+   * The lowest of ten measurements is steady: it follows a rise that lasts ten seconds, and a fall at once.
    */
   of({ server }: Peer): number | undefined {
     const time = this.#times.get(server);
     if (!time || time.count < FIRST_MEASUREMENTS) return undefined;
-    const steps = Math.max(1, Math.round(Math.min(...time.times) * 1_000 / COST_STEP));
-    return Math.min(steps * COST_STEP, MAX_COST);
+    const steps = Math.max(1, Math.round(Math.min(...time.timesMs) * 1_000 / COST_STEP_US));
+    return Math.min(steps * COST_STEP_US, MAX_COST_US);
   }
 
-  /** A cost as a time there and back: `20.4 ms`. */
+  /** Formats a cost for people: `20.4 ms there and back`. */
   describe(cost: number): string {
     return `${(cost / 1_000).toFixed(1)} ms there and back`;
   }
@@ -155,14 +162,14 @@ export class EchoRule implements FrameRule, LinkCosts {
     out.end();
   }
 
-  /** An own echo was answered; `number` is the one in the answer, if there is any. */
+  /** Handles the answer to an echo of this server. `number` is the one in the answer, if it has one. */
   #measured(time: LinkTime, number: number | undefined, core: ServerCore): void {
     const now = this.#clock();
     const ms = time.echoes.answered(number, now);
     if (ms === undefined) return;
     const rttMs = Math.round(ms * 1_000) / 1_000;
-    time.times.push(rttMs);
-    if (time.times.length > MEASUREMENTS) time.times.shift();
+    time.timesMs.push(rttMs);
+    if (time.timesMs.length > MEASUREMENTS) time.timesMs.shift();
     if (++time.count < FIRST_MEASUREMENTS) return this.#send(time, core, now);
     core.mesh.costsChanged();
     if (time.count > FIRST_MEASUREMENTS) return;
@@ -174,7 +181,7 @@ export class EchoRule implements FrameRule, LinkCosts {
   }
 }
 
-/** What an rtt server takes beyond a p2p server, by frame type. */
+/** Returns the rules of an rtt server, by frame type. */
 export function rttRules(echo: EchoRule): ReadonlyMap<number, FrameRule> {
   return new Map<number, FrameRule>([
     [FrameType.Echo, echo],
@@ -182,7 +189,7 @@ export function rttRules(echo: EchoRule): ReadonlyMap<number, FrameRule> {
   ]);
 }
 
-/** Signs a user off: one who leaves, or one whose session has moved to another server. */
+/** Signs a user off who leaves, or whose session has moved to another server. */
 const disconnectRule: FrameRule = {
   capability: Capability.Disconnect,
   allowed: ({ party }) => party instanceof User,

@@ -5,7 +5,7 @@
  */
 import { clip, dim, UsageError } from "@netlab/terminal";
 import type { RttOptionValues } from "./client_program.ts";
-import { POLICY_NAMES, type PolicyName } from "../core/policy_names.ts";
+import { POLICY_NAMES, type PolicyName } from "../core/policies.ts";
 import { whyNot } from "../client/prober.ts";
 import type { Round, RoundsOptions } from "../client/rounds.ts";
 import { serverTable } from "./server_table.ts";

@@ -9,7 +9,7 @@ import { parseAddress } from "@netlab/protocol/address";
 import { runClientProgram } from "@netlab/p2p/client-program";
 import type { RttClient, RttClientOptions } from "../client.ts";
 import config from "../deno.json" with { type: "json" };
-import { POLICY_NAMES } from "../core/policy_names.ts";
+import { POLICY_NAMES } from "../core/policies.ts";
 import type { Round } from "../client/rounds.ts";
 
 const OPTIONS = {

@@ -1,6 +1,6 @@
 /**
- * Addresses as people type them: `host:port`, or a port of this machine alone. Owns that rule for options and
- * for questions; how an address stands on the wire is the protocol's.
+ * Reads addresses that people type: `host:port`, or only a port of this machine. The protocol owns the
+ * form that addresses have on the wire.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { type Address, DEFAULT_HOST, formatAddress, parseAddress } from "@netlab
 
 export type { Address } from "@netlab/protocol/address";
 
-/** What {@linkcode readAddress} takes, as the end of a sentence that begins with what was typed. */
+/** The rule of {@linkcode readAddress}, as the end of a sentence that begins with the text. */
 export const ADDRESS_RULE = "must be HOST:PORT, or a port of this machine (1 to 65535)";
 
 /**
- * The address that a person typed: `chat.example:5001`, or `5001` for that port of 127.0.0.1.
+ * Reads an address, such as `chat.example:5001`, or `5001` for that port of 127.0.0.1.
  *
- * @throws {TypeError} When it is neither, or the port is not from 1 to 65,535.
+ * @throws {TypeError} When the text is no address, or its port is not from 1 to 65,535.
  */
 export function readAddress(text: string): Address {
   const isPort = /^[0-9]{1,5}$/.test(text);

@@ -1,15 +1,14 @@
 /**
- * Which port a server program takes: the one that was asked for, the first free one, or the one that a
- * person picks from a list. Owns the trying and the sentence when it fails; the server itself is the
- * caller's.
+ * Finds the port of a server program: a given one, the first free one, or one that a person picks from a
+ * list. Owns the attempts and the error message when they fail. The caller starts the server.
  *
  * @module
  */
 import { DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import { green, red } from "../output/colors.ts";
 import { print } from "../output/print.ts";
-import { ask } from "./prompt.ts";
 import { table } from "../output/table.ts";
+import { ask } from "./prompt.ts";
 
 /** Starts a server on a port. */
 export type Listen<S> = (port: number) => Promise<S>;
@@ -17,14 +16,14 @@ export type Listen<S> = (port: number) => Promise<S>;
 /**
  * Starts a server on `port` of `hostname`.
  *
- * @throws {Error} With the address in its sentence, and what went wrong as its cause.
+ * @throws {Error} When it cannot listen there. The message names the address; the cause says why.
  */
 export async function listenOn<S>(hostname: string, port: number, listen: Listen<S>): Promise<S> {
   try {
     return await listen(port);
   } catch (cause) {
-    // What is wrong with the options, or has a cause of its own, says so itself; what the system reports
-    // names no address.
+    // Errors of the system name no address. An error in the options, or one that has a cause, explains
+    // itself.
     if (cause instanceof TypeError) throw cause;
     if (cause instanceof Error && cause.cause !== undefined) throw cause;
     throw new Error(`Cannot listen on ${formatAddress({ hostname, port })}`, { cause });
@@ -34,7 +33,7 @@ export async function listenOn<S>(hostname: string, port: number, listen: Listen
 /**
  * Starts a server on the first default port that is free.
  *
- * @throws {Error} When all are in use, or when it fails for another reason.
+ * @throws {Error} When all default ports are in use, or when listening fails for another reason.
  */
 export async function listenOnFirstFree<S>(hostname: string, listen: Listen<S>): Promise<S> {
   for (const port of DEFAULT_PORTS) {
@@ -50,10 +49,10 @@ export async function listenOnFirstFree<S>(hostname: string, listen: Listen<S>):
 }
 
 /**
- * Shows the default ports with *free* or *in use*, and asks for the index of one; Enter takes the
- * first free one. Standard input must be a terminal.
+ * Shows which default ports are free, and asks for the index of one. Enter takes the first free one.
+ * Standard input must be a terminal.
  *
- * @returns The port, or `undefined` when the person gave no answer: the program is to end then.
+ * @returns The port, or `undefined` when there was no answer. The program should end then.
  */
 export async function askForPort(
   hostname: string,

@@ -1,55 +1,56 @@
 /**
- * The options of a program: how they are declared, and how the command line becomes their values.
- * Must not print or exit: what is wrong is thrown as a {@linkcode UsageError}.
+ * Declares the options of a program, and reads their values from the command line. Must not print or
+ * exit: a mistake of the user is thrown as a {@linkcode UsageError}.
  *
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { type Address, ADDRESS_RULE, readAddress } from "./address.ts";
 import { UsageError } from "../output/errors.ts";
 
-/** What the kinds of options come to as values. */
+/** The type of the value of each kind of option. */
 export interface OptionKinds {
-  /** Present or not; takes no value. */
+  /** Whether the option is present. It takes no value. */
   flag: boolean;
-  /** Any text but the empty one. */
+  /** Any text that is not empty. */
   string: string;
-  /** A whole number, written in digits. */
+  /** A whole number, written in decimal digits. */
   integer: number;
-  /** A duration above zero in seconds, such as `2` or `0.5`. */
+  /** A duration above 0 in seconds, such as `2` or `0.5`. */
   seconds: number;
-  /** A TCP port, 0 to 65,535. Listening on 0 takes a free one. */
+  /** A TCP port, 0 to 65,535. A server that listens on 0 gets a free port. */
   port: number;
-  /** `HOST:PORT`, or a port of this machine alone; ports from 1 to 65,535. */
+  /** `HOST:PORT`, or only a port of this machine. Ports are from 1 to 65,535. */
   address: Address;
 }
 
-/** One option. Its name is its key in {@linkcode Program.options}, without the dashes. */
+/** One option. Its name, without the dashes, is its key in {@linkcode Options}. */
 export interface Option {
-  /** What its value is. */
+  /** The kind of its value. */
   readonly kind: keyof OptionKinds;
-  /** One sentence or two for `--help`; the default is added to it. */
+  /** One or two sentences for `--help`, which adds the default to them. */
   readonly help: string;
   /**
-   * How the value is called in `--help`.
+   * The name of the value in `--help`.
    *
-   * @default {"PORT", "[HOST:]PORT" and so on, by kind}
+   * @default {a name that follows from the kind, such as "PORT"}
    */
   readonly value?: string;
   /**
-   * Whether it may be given more than once; save for texts, several values may also stand in one,
-   * with commas between them. The value is then always a list.
+   * Whether the option may be given more than once. Its value is then always a list. Except for texts,
+   * one argument may also hold several values with commas between them.
    *
    * @default {false}
    */
   readonly repeat?: boolean;
   /**
-   * Whether its values may stand on the command line without its name.
+   * Whether values without a name belong to this option.
    *
    * @default {false}
    */
   readonly positional?: boolean;
-  /** The value when it is not given. */
+  /** The value when the option is not given. */
   readonly default?: string | number;
   /**
    * The smallest value of an integer.
@@ -68,7 +69,7 @@ export interface Option {
 /** The options of a program, by name. */
 export type Options = Readonly<Record<string, Option>>;
 
-/** The values of options, by name; `undefined` where one was not given and has no default. */
+/** The values of options, by name. An option without a value and without a default is `undefined`. */
 export type OptionValues<O extends Options> = {
   readonly [Name in keyof O]: O[Name]["kind"] extends "flag" ? boolean
     : O[Name] extends { readonly repeat: true } ? OptionKinds[O[Name]["kind"]][]
@@ -76,24 +77,25 @@ export type OptionValues<O extends Options> = {
     : OptionKinds[O[Name]["kind"]] | undefined;
 };
 
-/** Options that every program has, besides its own. */
+/** The options that every program has besides its own. */
 export const COMMON_OPTIONS = {
   help: { kind: "flag", help: "Show this help." },
   version: { kind: "flag", help: "Show the version." },
 } as const satisfies Options;
 
-/** Short names, for the options that people try on any program. */
+/** The short names of {@linkcode COMMON_OPTIONS}. */
 export const SHORT_NAMES = { help: "h", version: "V" } as const;
 
 /**
- * The values on a command line.
+ * Reads the values of options from a command line. With `--help` or `--version`, nothing else is checked.
  *
- * @throws {UsageError} When an option is not known, is given too often, or has no value or a wrong one.
+ * @throws {UsageError} When an option is unknown or is given too often, or when its value is missing or
+ *   wrong.
  */
-export async function parseOptions<const O extends Options>(
+export function parseOptions<const O extends Options>(
   options: O,
   args: readonly string[],
-): Promise<OptionValues<O & typeof COMMON_OPTIONS>> {
+): OptionValues<O & typeof COMMON_OPTIONS> {
   const all: Options = { ...options, ...COMMON_OPTIONS };
   const names = Object.keys(all);
   const flags = names.filter((name) => all[name]!.kind === "flag");
@@ -110,8 +112,8 @@ export async function parseOptions<const O extends Options>(
       return false;
     },
   }) as Record<string, unknown> & { _: string[] };
-  if (parsed.help || parsed.version) unknown.length = 0; // they are answered whatever else is there
-  if (unknown.length > 0) throw await unknownOption(unknown[0]!, names);
+  const isQuestion = parsed.help === true || parsed.version === true;
+  if (unknown.length > 0 && !isQuestion) throw unknownOption(unknown[0]!, names);
 
   const free = valued.find((name) => all[name]!.positional);
   if (free === undefined && parsed._.length > 0) {
@@ -121,7 +123,7 @@ export async function parseOptions<const O extends Options>(
   }
   const values: Record<string, unknown> = {};
   for (const name of flags) values[name] = parsed[name] === true;
-  if (values.help || values.version) return values as OptionValues<O & typeof COMMON_OPTIONS>;
+  if (isQuestion) return values as OptionValues<O & typeof COMMON_OPTIONS>;
   for (const name of valued) {
     const texts = [...parsed[name] as string[], ...(name === free ? parsed._ : [])];
     values[name] = readValues(name, all[name]!, texts);
@@ -130,8 +132,9 @@ export async function parseOptions<const O extends Options>(
 }
 
 /**
- * `--port -1` as `--port=-1`, and `--data ""` as `--data=`: a number is a value, not an option, and so is
- * an empty variable of a script; each is refused as a wrong one.
+ * Joins an option with a value that would be taken for something else: `--port -1` becomes `--port=-1`,
+ * and `--data ""`, with an empty variable of a script, becomes `--data=`. Both are then refused as wrong
+ * values of the option.
  */
 function joinWrongValues(args: readonly string[], valued: string[]): string[] {
   const joined: string[] = [];
@@ -146,9 +149,7 @@ function joinWrongValues(args: readonly string[], valued: string[]): string[] {
   return joined;
 }
 
-async function unknownOption(arg: string, names: string[]): Promise<UsageError> {
-  // Most command lines have no such option, so nothing of this is loaded for them.
-  const { levenshteinDistance } = await import("@std/text/levenshtein-distance");
+function unknownOption(arg: string, names: string[]): UsageError {
   const name = arg.replace(/^-+/, "").toLowerCase();
   const distance = (to: string) => levenshteinDistance(name, to);
   const nearest = names.reduce((best, each) => distance(each) < distance(best) ? each : best);
@@ -198,7 +199,7 @@ function readValue(name: string, option: Option, text: string): unknown {
   }
 }
 
-/** What a timer can hold: 2^31 - 1 milliseconds. */
+/** The longest time of a timer, which is 2^31 - 1 milliseconds: seconds. */
 const MAX_SECONDS = 2_147_483;
 
 function readInteger(text: string, min: number, max: number): number | undefined {
@@ -210,7 +211,7 @@ function raise(error: Error): never {
   throw error;
 }
 
-/** How the value of an option is called: `PORT`. */
+/** Returns the name of the value of an option in `--help`, such as `PORT`. */
 export function valueName(option: Option): string {
   const names = {
     flag: "",

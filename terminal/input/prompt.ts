@@ -1,28 +1,28 @@
 /**
- * Questions to the person at the terminal. Owns the reading of the answer; callers see to it that
- * standard input is a terminal (`Deno.stdin.isTerminal()`).
+ * Asks the person at the terminal, and reads the answer. Callers check that standard input is a terminal
+ * (`Deno.stdin.isTerminal()`).
  *
  * @module
  */
 import { OutputError, print, printPart } from "../output/print.ts";
 import { untilAborted } from "./signals.ts";
 
-/** How {@linkcode ask} asks. */
+/** Options of {@linkcode ask}. */
 export interface AskOptions {
-  /** The answer when the line is left empty; shown in brackets. */
+  /** The answer that an empty line stands for. It is shown in brackets. */
   default?: string;
-  /** What is wrong with an answer, or nothing: it is asked again until nothing is. */
+  /** Returns what is wrong with an answer, or `undefined`. The question is repeated after a wrong answer. */
   check?: (answer: string) => string | undefined;
-  /** Gives the question up when it aborts. */
+  /** Ends the question when it aborts. */
   signal?: AbortSignal;
 }
 
 /**
- * Asks a question and reads a line, without the spaces around it. Asks again while the answer is
- * empty and has no default, or does not pass the check.
+ * Asks a question and reads one line, without the spaces around it. Repeats the question while the answer
+ * is wrong, or is empty and there is no default.
  *
- * @returns The answer, or `undefined` when there will be none: the input ended (ctrl-D), or the
- *   signal aborted (ctrl-C). The program is to end then.
+ * @returns The answer, or `undefined` when the input ended (ctrl-D) or the signal aborted (ctrl-C). The
+ *   program should end then.
  */
 export async function ask(question: string, options: AskOptions = {}): Promise<string | undefined> {
   const brackets = options.default === undefined ? "" : ` [${options.default}]`;
@@ -33,7 +33,7 @@ export async function ask(question: string, options: AskOptions = {}): Promise<s
       endLine();
       return undefined;
     }
-    // A terminal that is not read key by key takes Tab for text: here it completes nothing, and adds nothing.
+    // In a terminal that is read line by line, the Tab key types a character.
     const answer = line.replaceAll("\t", "").trim() || options.default;
     if (answer === undefined) continue;
     const complaint = options.check?.(answer);
@@ -42,7 +42,7 @@ export async function ask(question: string, options: AskOptions = {}): Promise<s
   }
 }
 
-/** Ends the line of the question, if it can be: the terminal may have gone. */
+/** Ends the line of the question. Does nothing when the terminal has gone. */
 function endLine(): void {
   try {
     print();
@@ -51,7 +51,7 @@ function endLine(): void {
   }
 }
 
-/** A line of input: a terminal hands over no more than one at a time. */
+/** Reads a line. A terminal returns at most one line at a time, so nothing behind it is lost. */
 async function readLine(signal: AbortSignal | undefined): Promise<string | undefined> {
   const aborted = signal && untilAborted(signal).then(() => null);
   const decoder = new TextDecoder();

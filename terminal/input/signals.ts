@@ -1,30 +1,30 @@
 /**
- * How a program is asked to stop: by a key of its terminal, by the end of that terminal, or by another program.
- * Owns the handlers, what a second signal does, and which exit codes belong to signals; what stopping means is
- * for the program to know.
+ * Handles the signals that ask a program to stop: from a key of the terminal, from the end of the
+ * terminal, or from another program. Owns the handlers, the effect of a second signal, and the exit codes.
+ * The program decides what it does to stop.
  *
  * @module
  */
 
-/** A request to stop, and the handlers that wait for it. */
+/** The handlers that wait for a signal, and the request to stop that comes of it. */
 export interface StopRequest extends Disposable {
-  /** Aborts when the first signal comes; its reason is a {@linkcode StopError} then. */
+  /** Aborts at the first signal, with a {@linkcode StopError} as its reason. */
   readonly signal: AbortSignal;
-  /** Aborts the signal for another reason, if it has not aborted yet. */
+  /** Asks the program to stop for another reason, unless it has been asked before. */
   stop(reason: Error): void;
 }
 
 /**
- * Why a program that was not done stopped: a signal told it to. `runProgram` ends such a program with the exit
- * code that shells give to the signal.
+ * A signal stopped the program before its work was done. `runProgram` ends such a program with the exit
+ * code that shells use for the signal.
  */
 export class StopError extends Error {
   /** `StopError`. */
   override name = "StopError";
-  /** The exit code: 128 and the number of the signal. */
+  /** The exit code: 128 plus the number of the signal. */
   readonly exitCode: number;
 
-  /** The error for a signal, such as `SIGTERM`, with the exit code that belongs to it. */
+  /** Creates the error for a signal, such as `SIGTERM`, with its exit code. */
   constructor(signal: string, exitCode: number) {
     super(`Cannot go on: told to stop by ${signal}`);
     this.exitCode = exitCode;
@@ -32,12 +32,13 @@ export class StopError extends Error {
 }
 
 /**
- * Signals that come so close together are one request: ctrl-C under `deno task` reaches a program twice,
- * from the terminal and from the task runner, and so does the end of a terminal. Milliseconds.
+ * Signals that come within this time of the first count as one request: milliseconds. Ctrl-C under
+ * `deno task` reaches a program twice, from the terminal and from the task runner. The end of a terminal
+ * does, too.
  */
 const TOGETHER_MS = 200;
 
-/** The signals that ask a program to stop, with the exit codes that shells give them. */
+/** The signals that ask a program to stop, with the exit codes that shells use for them. */
 const STOP_SIGNALS: Partial<Record<Deno.Signal, number>> = {
   SIGHUP: 129,
   SIGINT: 130,
@@ -46,15 +47,15 @@ const STOP_SIGNALS: Partial<Record<Deno.Signal, number>> = {
   ...Deno.build.os === "windows" && { SIGBREAK: 149 },
 };
 
-/** Takes a signal for the program that listens. */
+/** Delivers a signal to the current handlers. Does nothing before {@linkcode listenForStop}. */
 let take: (signal: Deno.Signal) => void = () => {};
 
 /**
- * Waits for SIGHUP, SIGINT, SIGQUIT or SIGTERM (on Windows for SIGBREAK as well; a window that is closed is a
- * SIGHUP there). The first one aborts the signal, so that the program can end in good order; a second one
- * ends it at once, with 128 and its number as the exit code. Disposing removes the handlers.
+ * Waits for SIGHUP, SIGINT, SIGQUIT or SIGTERM, and on Windows also for SIGBREAK. (Closing a window is a
+ * SIGHUP there.) The first one aborts the signal, so that the program can end in good order. A second one
+ * ends the program at once, with 128 plus its number as the exit code. Disposing removes the handlers.
  *
- * This also holds for a program that was started with `nohup`: what ignores a signal cannot be told from here.
+ * `nohup` has no effect, because a program cannot see which signals were ignored when it started.
  */
 export function listenForStop(): StopRequest {
   const controller = new AbortController();
@@ -82,12 +83,12 @@ export function listenForStop(): StopRequest {
   };
 }
 
-/** Does what ctrl-C does: for whoever reads the keys of the terminal, so that the system sends no signal. */
+/** Does what ctrl-C does. For code that reads the keys of the terminal, so that ctrl-C sends no signal. */
 export function interrupt(): void {
   take("SIGINT");
 }
 
-/** Resolves when `signal` aborts; at once when it has. */
+/** Resolves when `signal` aborts, or at once when it has aborted. */
 export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
@@ -96,10 +97,10 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * What `work` gives, if `signal` does not abort before. The work itself goes on then; what becomes of it nobody
- * hears.
+ * Waits for `work` until `signal` aborts. The work itself continues after that, and its result is ignored.
  *
- * @throws {unknown} The signal's reason when it aborts, or what `work` throws.
+ * @returns The result of `work`.
+ * @throws {unknown} The reason of `signal` when it aborts, or the error of `work`.
  */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();

@@ -1,31 +1,26 @@
 /**
- * The colours of the terminal. Owns the decision whether there are any: none in a pipe or a file, and
- * none with `NO_COLOR`.
+ * Colours for text on standard output. Owns the decision whether there are any: there are none in a pipe
+ * or a file, and none with `NO_COLOR`.
  *
  * @module
  */
+import * as colors from "@std/fmt/colors";
 
-/** Whether what is printed to standard output may be coloured. */
-export function useColors(): boolean {
-  return Deno.stdout.isTerminal() && !Deno.noColor;
-}
-
-/** Text as it is to appear. */
+/** Returns the text with the escape sequences of a style, or as it is where there are no colours. */
 export type Style = (text: string) => string;
 
-const plain: Style = (text) => text;
-/** Loaded only where there are colours: most servers write to a file or a journal. */
-const colors = useColors() ? await import("@std/fmt/colors") : undefined;
+const hasColors = Deno.stdout.isTerminal() && !Deno.noColor;
+const styled = (style: Style): Style => hasColors ? style : (text) => text;
 
 /** Bold. */
-export const bold: Style = colors?.bold ?? plain;
-/** Fainter than the rest. */
-export const dim: Style = colors?.dim ?? plain;
+export const bold: Style = styled(colors.bold);
+/** Faint. */
+export const dim: Style = styled(colors.dim);
 /** Red. */
-export const red: Style = colors?.red ?? plain;
+export const red: Style = styled(colors.red);
 /** Green. */
-export const green: Style = colors?.green ?? plain;
+export const green: Style = styled(colors.green);
 /** Yellow. */
-export const yellow: Style = colors?.yellow ?? plain;
+export const yellow: Style = styled(colors.yellow);
 /** Cyan. */
-export const cyan: Style = colors?.cyan ?? plain;
+export const cyan: Style = styled(colors.cyan);

@@ -1,21 +1,21 @@
 /**
- * Errors as one line for people: what is wrong, and what to do. Knows Deno's own errors and netlab's;
- * never shows a stack.
+ * Describes errors to people in one line: what is wrong, and what to do. Knows the errors of Deno and
+ * netlab. Never shows a stack.
  *
  * @module
  */
 import { NetlabError } from "@netlab/protocol/errors";
 
 /**
- * The command line cannot be understood, or asks for what does not go together. Programs end with
- * exit code 2.
+ * The command line is wrong, or its options exclude each other. `runProgram` ends the program with exit
+ * code 2.
  */
 export class UsageError extends Error {
   /** `UsageError`. */
   override name = "UsageError";
 }
 
-/** What to do about the errors of the system, after what is wrong. */
+/** The errors of the system: what is wrong, and what a person can do. */
 const ADVICE: [new (message: string) => Error, what: string, advice: string][] = [
   [
     Deno.errors.AddrInUse,
@@ -38,20 +38,20 @@ const ADVICE: [new (message: string) => Error, what: string, advice: string][] =
   ],
 ];
 
-/** The same by the system's name, for what has no class in Deno. */
+/** The errors of the system that have no class in Deno, by code: what is wrong, and what to do. */
 const ADVICE_BY_CODE: Record<string, string> = {
   ENOSPC: "no space left on device; make room, or write elsewhere",
   EDQUOT: "the quota of the disk is used up; make room, or write elsewhere",
   EIO: "input/output error; has the terminal gone?",
 };
 
-/** Deno has no error class for names that cannot be resolved: this text is all that tells them apart. */
+/** Matches the message for a host name that cannot be resolved. Deno has no class for that error. */
 const LOOKUP_FAILED = /^failed to lookup address information/;
 
 /**
- * An error as one line. To say what was being done, wrap it: `new Error("Cannot listen on
- * 127.0.0.1:5001", { cause: error })` becomes "Cannot listen on 127.0.0.1:5001: the address is in
- * use; choose another port, …".
+ * Describes an error in one line. To add what the program was doing, wrap the error: `new Error("Cannot
+ * listen on 127.0.0.1:5001", { cause: error })` becomes "Cannot listen on 127.0.0.1:5001: the address is
+ * in use; choose another port, …".
  */
 export function describeError(error: unknown): string {
   const denied = findCause(error, Deno.errors.NotCapable);
@@ -77,7 +77,7 @@ function describe(error: unknown): string {
   return error.cause === undefined ? message : `${message}: ${describe(error.cause)}`;
 }
 
-/** Deno names the access and its target: `Requires net access to "127.0.0.1:5001", run again …`. */
+/** Describes an error such as `Requires net access to "127.0.0.1:5001", run again with …`. */
 function describePermission(message: string): string {
   const match = /^Requires (\w+) access(?: to (?:"([^"]*)"|([^,]+)))?/.exec(message);
   if (!match) return message;
@@ -100,15 +100,15 @@ function findCause<E extends Error>(
   return undefined;
 }
 
-/** White space with a line break in it. No expression here can backtrack: the text may be hostile. */
+/** No regular expression here can backtrack, because the text may be hostile. */
 const LINE_BREAK = /[\r\n]/;
 // deno-lint-ignore no-control-regex
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 
 /**
- * Text in one line, for text that may come from the network: line breaks become a space, together with the
- * white space around them, and other control characters become U+FFFD. Takes time in proportion to the
- * length of the text, whatever it holds.
+ * Returns text that may come from the network as one line. A line break becomes a space, together with the
+ * white space around it. Other control characters become U+FFFD. The time grows in proportion to the length
+ * of the text, whatever the text is.
  */
 export function oneLine(text: string): string {
   const joined = LINE_BREAK.test(text)

@@ -1,17 +1,52 @@
 /**
- * The text of `--help`, for a terminal of 80 columns. Must not print it.
+ * Describes a program, and writes the text of its `--help` for a terminal of 80 columns. Must not print
+ * it.
  *
  * @module
  */
+import {
+  COMMON_OPTIONS,
+  type Option,
+  type Options,
+  SHORT_NAMES,
+  valueName,
+} from "../input/options.ts";
 import { bold } from "./colors.ts";
-import { COMMON_OPTIONS, type Option, SHORT_NAMES, valueName } from "../input/options.ts";
-import type { Program } from "../program.ts";
+import { wrap } from "./width.ts";
+
+/** A program, as `--help` describes it. */
+export interface Program<O extends Options = Options> {
+  /** Its name, such as `netlab p2p server`. */
+  readonly name: string;
+  /** What it does, in one sentence or two. */
+  readonly summary: string;
+  /** The version of its package. */
+  readonly version: string;
+  /** How to start it, such as `deno task p2p:server [options]`. */
+  readonly usage: string;
+  /** Its options, in the order of `--help`. `--help` and `--version` are added to them. */
+  readonly options: O;
+  /** Commands worth trying. */
+  readonly examples: readonly {
+    /** The command, as a person types it. */
+    readonly command: string;
+    /** What the command does. */
+    readonly what: string;
+  }[];
+  /**
+   * Whether a signal ends the program at once, without a handler. For a program that computes without a
+   * pause, so that no handler could run, and that leaves nothing to clean up.
+   *
+   * @default {false}
+   */
+  readonly endsAtOnce?: boolean;
+}
 
 const COLUMNS = 80;
-/** Options with longer names than this have their help below them. */
+/** The longest name of an option that has its help beside it: columns. */
 const MAX_NAME_COLUMNS = 24;
 
-/** What `--help` prints: summary, usage, options, examples. */
+/** Returns what `--help` prints: summary, usage, options, examples. */
 export function helpText(program: Program): string {
   const options = Object.entries({ ...program.options, ...COMMON_OPTIONS }).map(
     ([name, option]) => [optionName(name, option), optionHelp(option)] as const,
@@ -20,15 +55,15 @@ export function helpText(program: Program): string {
     Math.max(...options.map(([name]) => name.length).filter((n) => n <= MAX_NAME_COLUMNS));
   return [
     bold(`${program.name} ${program.version}`),
-    ...wrap(program.summary, 0),
+    ...wrap(program.summary, COLUMNS),
     "",
     `${bold("Usage:")} ${program.usage}`,
     "",
     bold("Options:"),
-    ...options.flatMap(([name, help]) => hang(name, wrap(help, column), column)),
+    ...options.flatMap(([name, help]) => hang(name, wrap(help, COLUMNS, column), column)),
     "",
     bold("Examples:"),
-    ...program.examples.flatMap(({ command, what }) => [`  ${command}`, ...wrap(what, 6)]),
+    ...program.examples.flatMap(({ command, what }) => [`  ${command}`, ...wrap(what, COLUMNS, 6)]),
   ].join("\n");
 }
 
@@ -43,24 +78,9 @@ function optionHelp(option: Option): string {
   return `${option.help}${repeat}${fallback}`;
 }
 
-/** A name with its help beside it, or below when the name is long. */
+/** Puts the help beside the name of its option, or below a long name. */
 function hang(name: string, help: string[], column: number): string[] {
   if (name.length + 4 > column) return [`  ${name}`, ...help];
   const [first = "", ...rest] = help;
   return [`  ${name}`.padEnd(column) + first.slice(column), ...rest];
-}
-
-/** Words in lines of at most 80 columns, each indented. */
-function wrap(text: string, indent: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.trim().split(/\s+/)) {
-    if (line !== "" && indent + line.length + 1 + word.length > COLUMNS) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line].map((each) => " ".repeat(indent) + each);
 }

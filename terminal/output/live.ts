@@ -1,6 +1,6 @@
 /**
- * A terminal on which lines scroll by while a few at the bottom stay and change; in a pipe, the lines
- * alone. Owns those few lines; knows nothing of what they say.
+ * Keeps some lines at the bottom of the terminal, and updates them while other lines scroll by above. In a
+ * pipe, only the other lines are printed. Must not know what the lines say.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { print } from "./print.ts";
 import { CLEAR_BELOW, STANDARD_TERMINAL, type Terminal, type TerminalSize } from "./terminal.ts";
 import { clip, rowsOf } from "./width.ts";
 
-/** How often the lines at the bottom are checked for changes: milliseconds. */
-const EVERY_MS = 100;
+/** How often the status is checked for changes: milliseconds. */
+const REDRAW_MS = 100;
 
-/** Lines that scroll, and lines that stay. */
+/** A status at the bottom of the terminal, and lines that scroll by above it. */
 export class Live implements Disposable {
   readonly #status: (columns: number) => string[];
   readonly #terminal: Terminal | undefined;
@@ -20,8 +20,12 @@ export class Live implements Disposable {
   #columns = 0;
 
   /**
-   * Starts. `status` returns the lines that stay, given the number of columns. Lines that do not fit in
-   * the window are shortened or left out. Without a terminal, no lines stay.
+   * Shows the status, and keeps it up to date.
+   *
+   * @param status Returns the lines of the status for a number of columns. Lines that do not fit into the
+   *   window are shortened or left out.
+   * @param terminal The terminal. Without one, there is no status; by default there is none when standard
+   *   output is not a terminal.
    */
   constructor(
     status: (columns: number) => string[],
@@ -29,16 +33,16 @@ export class Live implements Disposable {
   ) {
     this.#status = status;
     this.#terminal = terminal;
-    if (terminal) this.#timer = setInterval(() => this.#draw(), EVERY_MS);
+    if (terminal) this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
   }
 
-  /** Adds a line above those that stay. */
+  /** Prints a line above the status. */
   print(line: string): void {
     if (this.#terminal) this.#draw(`${line}\n`);
     else print(line);
   }
 
-  /** Takes the lines that stay away. */
+  /** Removes the status. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#terminal?.write(this.#erased(this.#terminal.size()));
@@ -56,7 +60,7 @@ export class Live implements Disposable {
     this.#shown = lines;
   }
 
-  /** The escape sequence that removes the lines that stay. */
+  /** Returns the escape sequence that removes the status. */
   #erased({ columns, rows }: TerminalSize): string {
     // When the window becomes narrower, the terminal wraps lines that no longer fit.
     const shown = this.#shown.reduce((sum, line) => sum + rowsOf(line, columns), 0);
@@ -65,7 +69,7 @@ export class Live implements Disposable {
   }
 }
 
-/** As many lines as fit above the last row of a window, none so wide that it wraps. */
+/** Returns the lines that fit above the last row of a window, each shortened so that it does not wrap. */
 function fit(lines: readonly string[], { columns, rows }: TerminalSize): string[] {
   const room = Math.max(0, rows - 1);
   const more = lines.length - room + 1;

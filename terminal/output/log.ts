@@ -1,6 +1,6 @@
 /**
- * Log lines, the output of programs that run on: coloured for people, or an object a line for
- * programs. Must not know what they say.
+ * Writes log lines: coloured text for people, or one JSON object per line for programs. Must not know what
+ * the lines say.
  *
  * @module
  */
@@ -8,53 +8,54 @@ import { dim, red, yellow } from "./colors.ts";
 import { describeError, oneLine } from "./errors.ts";
 import { OutputError, print } from "./print.ts";
 
-/** How much is logged: what is as grave as this, and what is graver. */
+/** The severity of a log line. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** From the least grave to the gravest. */
+/** The levels, from the least severe to the most severe. */
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** How {@linkcode terminalLogger} logs. */
+/** Options of {@linkcode terminalLogger}. */
 export interface LogOptions {
   /**
-   * Whether a line is a JSON object, with `time` (ISO 8601), `level`, `message` and the properties
-   * that were logged, in place of text with the time of day.
+   * Whether each line is a JSON object with `time` (ISO 8601), `level`, `message` and the logged
+   * properties. Otherwise it is text with the time of day.
    *
    * @default {false}
    */
   json?: boolean;
   /**
-   * The least grave level that is logged.
+   * The lowest level that is logged.
    *
    * @default {"info"}
    */
   level?: LogLevel;
   /**
-   * Hears why lines cannot be written: once, and again when some could be in the meantime. The lines are lost.
+   * Called when lines are lost because they cannot be written. It is called again only after a line could
+   * be written.
    *
-   * @default {nobody}
+   * @default {a function that does nothing}
    */
   onLost?: (error: OutputError) => void;
 }
 
-/** What belongs to a log line, by name. */
+/** The properties of a log line, by name. */
 type Properties = Record<string, unknown>;
 
-/** Takes log lines. `{name}` in a message stands for the property of that name: `"linked to {peer}"`. */
+/** A logger. `{name}` in a message is replaced by the property of that name: `"linked to {peer}"`. */
 export interface TerminalLogger {
-  /** For who looks into the workings. */
+  /** Logs a detail for people who examine how the program works. */
   debug(message: string, properties?: Record<string, unknown>): void;
-  /** What happened, as it should. */
+  /** Logs an expected event. */
   info(message: string, properties?: Record<string, unknown>): void;
-  /** What happened, but should not have. */
+  /** Logs something that should not have happened. */
   warn(message: string, properties?: Record<string, unknown>): void;
-  /** What failed for good. */
+  /** Logs a failure. */
   error(message: string, properties?: Record<string, unknown>): void;
 }
 
 /**
- * A logger to standard output. Lines are written in order, and before the call returns. It never throws: what
- * is logged in the middle of some work must not break that work off.
+ * Creates a logger that writes to standard output. A line is written before the call returns, so lines keep
+ * their order. The logger never throws, because a log line must not interrupt the work around it.
  */
 export function terminalLogger(options: LogOptions = {}): TerminalLogger {
   const format = options.json ? formatJson : formatText;
@@ -78,7 +79,7 @@ export function terminalLogger(options: LogOptions = {}): TerminalLogger {
   return { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") };
 }
 
-/** `20:15:03 linked to 127.0.0.1:5002`. */
+/** Formats a line for people: `20:15:03 linked to 127.0.0.1:5002`. */
 function formatText(level: LogLevel, message: string): string {
   return `${dim(new Date().toTimeString().slice(0, 8))} ${COLORS[level](message)}`;
 }
@@ -90,7 +91,7 @@ const COLORS: Record<LogLevel, (text: string) => string> = {
   error: red,
 };
 
-/** A JSON object in one line. The names that every line has cannot be taken by properties. */
+/** Formats a line for programs. A property cannot replace the names that every line has. */
 function formatJson(level: LogLevel, message: string, properties: Properties): string {
   const { time: _, level: __, message: ___, ...rest } = properties;
   const line = { time: new Date().toISOString(), level, message, ...rest };
@@ -100,7 +101,7 @@ function formatJson(level: LogLevel, message: string, properties: Properties): s
   });
 }
 
-/** The message with its values in place; they may come from the network, so it stays one line. */
+/** Fills the properties into a message. They may come from the network, so the result is made one line. */
 function fillIn(message: string, properties: Properties): string {
   return oneLine(
     message.replace(

@@ -1,26 +1,26 @@
 /**
- * Lines to standard output and standard error, written at once and in order. Owns what happens when they
- * cannot be written; must not know what they say.
+ * Writes text to standard output and standard error, at once and in order. Owns what happens when it
+ * cannot be written. Must not know what the text says.
  *
  * @module
  */
 
 const encoder = new TextEncoder();
 
-/** How long a reader that does not read is waited for before the next try: milliseconds. */
+/** The pause before another attempt to write to a full pipe: milliseconds. */
 const FULL_PIPE_MS = 10;
 
-/** What is to be shown cannot be written. Its cause says why: a full disk, a reader that has gone. */
+/** Standard output cannot be written. The cause says why: a full disk, a reader that has gone. */
 export class OutputError extends Error {
   /** `OutputError`. */
   override name = "OutputError";
   /**
-   * Whether nobody reads any more, as behind `| head -1`: a program ends then without a word and with exit
-   * code 0.
+   * Whether the reader of the output has gone, as after `| head -1`. A program then ends silently with
+   * exit code 0.
    */
   readonly nobodyReads: boolean;
 
-  /** The error for standard output, with what the system reported as its cause. */
+  /** Creates the error, with the error of the system as its cause. */
   constructor(cause: unknown) {
     super("Cannot write to standard output", { cause });
     this.nobodyReads = cause instanceof Deno.errors.BrokenPipe;
@@ -28,18 +28,18 @@ export class OutputError extends Error {
 }
 
 /**
- * Prints a line to standard output. It has been written when this returns.
+ * Prints a line to standard output. The line has been written when this returns.
  *
- * @throws {OutputError} When it cannot be written. `runProgram` makes it the end of the program.
+ * @throws {OutputError} When the line cannot be written. `runProgram` then ends the program.
  */
 export function print(line = ""): void {
   printPart(`${line}\n`);
 }
 
 /**
- * Prints text as it is, without ending the line: for questions.
+ * Prints text to standard output without ending the line, as a question needs it.
  *
- * @throws {OutputError} When it cannot be written.
+ * @throws {OutputError} When the text cannot be written.
  */
 export function printPart(text: string): void {
   try {
@@ -49,12 +49,12 @@ export function printPart(text: string): void {
   }
 }
 
-/** Prints a line to standard error; where that cannot be written, nobody can be told. */
+/** Prints a line to standard error. A line that cannot be written is lost. */
 export function printError(line: string): void {
   try {
     write(Deno.stderr, `${line}\n`);
   } catch {
-    // Its reader has gone, or its terminal.
+    // There is no other way to report this.
   }
 }
 
@@ -64,7 +64,7 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
     try {
       at += stream.writeSync(bytes.subarray(at));
     } catch (error) {
-      // A pipe that some other program has made one that does not block: it is full for the moment.
+      // Another program has made the pipe non-blocking, and the pipe is full.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS);
     }

@@ -1,5 +1,5 @@
 /**
- * Tables in plain text, aligned for people. Must not know what stands in them.
+ * Formats tables as aligned text. Must not know what the tables show.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { displayWidth } from "./width.ts";
 
 /** A column of a table. */
 export interface Column {
-  /** What stands above it. */
+  /** The title above the column. */
   readonly title: string;
   /**
-   * Which side its cells keep to: numbers read better on the right.
+   * The side on which its cells are aligned. Numbers are easier to compare on the right.
    *
    * @default {"left"}
    */
@@ -19,8 +19,8 @@ export interface Column {
 }
 
 /**
- * A table as lines, one for the titles and one a row, two spaces between columns. Cells may be
- * coloured; cells that are missing are empty.
+ * Formats a table. Returns one line for the titles and one for each row, with two spaces between columns.
+ * Cells may be coloured. A missing cell is empty.
  */
 export function table(
   columns: readonly Column[],

@@ -1,11 +1,11 @@
 /**
- * The terminal behind standard output: its size, and writing to it. Must not know what is shown.
+ * Describes a terminal: its size, and how to write to it. Must not know what is shown.
  *
  * @module
  */
 import { printPart } from "./print.ts";
 
-/** The size of a terminal's window. */
+/** The size of the window of a terminal. */
 export interface TerminalSize {
   /** How many characters of normal width fit into a row. */
   readonly columns: number;
@@ -13,26 +13,26 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
-/** A terminal to write to. Tests have one of their own. */
+/** A terminal to write to. Tests use one that exists only in memory. */
 export interface Terminal {
-  /** The current size of its window. */
+  /** Returns the current size of its window. */
   size(): TerminalSize;
-  /** Writes text with escape sequences, before it returns. */
+  /** Writes text with escape sequences. The text has been written when this returns. */
   write(text: string): void;
 }
 
 /**
- * Moves to the first column and clears this row and all rows below it. The detour by the second column
- * matters in the first row of a window: cleared from its first column, tmux saves the whole window to
- * its scrollback.
+ * The escape sequence that moves to the first column and clears this row and all rows below it. It clears
+ * the rest from the second column: tmux saves a window to its scrollback when it is cleared from its first
+ * row and column.
  */
 export const CLEAR_BELOW = "\r\x1b[K\x1b[C\x1b[J\r";
 
-/** Standard output. Callers check that it is a terminal (`Deno.stdout.isTerminal()`). */
+/** The terminal behind standard output. Callers check that there is one (`Deno.stdout.isTerminal()`). */
 export const STANDARD_TERMINAL: Terminal = {
   size() {
     const { columns, rows } = Deno.consoleSize();
-    // A pseudo-terminal whose size was never set reports 0.
+    // A pseudo-terminal reports 0 until its size is set.
     return { columns: columns || 80, rows: rows || 24 };
   },
   write: printPart,

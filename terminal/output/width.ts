@@ -1,52 +1,48 @@
 /**
- * How many columns and rows a text takes in a terminal. Owns the widths of characters; must not know
- * what is shown, or where.
+ * Measures and shortens text by the columns and rows that it takes in a terminal. Owns what follows from
+ * the widths, such as where a line wraps; the widths themselves come from `string-width`. Must not know
+ * what the text says.
  *
  * @module
  */
+import stringWidth from "string-width";
 
+/** Matches the escape sequences that change colours and styles. */
 // deno-lint-ignore no-control-regex
-const ESCAPE_SEQUENCE = /(\x1b\[[0-9;]*m)/;
-const PLAIN = /^[\x20-\x7e]*$/;
-const NO_WIDTH =
-  /^[\p{Nonspacing_Mark}\p{Enclosing_Mark}\p{Control}\p{Format}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\ud7b0-\ud7fb]$/u;
-/** Wide and full-width characters (UAX #11, Unicode 17), and emoji. Ambiguous characters are narrow. */
-const DOUBLE_WIDTH =
-  /^[\p{Emoji_Presentation}\u1100-\u115e\u2329\u232a\u2630-\u2637\u268a-\u268f\u2e80-\u303e\u3041-\u3247\u3250-\ua4c6\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6b\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{1b2fb}\u{1d300}-\u{1d376}\u{1f200}-\u{1f265}\u{1f6d8}\u{1f6d9}\u{1f7da}\u{1fa8a}-\u{1fafa}\u{20000}-\u{3fffd}]$/u;
-/** Sequences that form one picture: emoji, flags, keycaps. */
-const EMOJI =
-  /^(?:\p{RGI_Emoji}|\p{Regional_Indicator}{1,2}|[\d#*]\ufe0f|.*\u200d\p{Extended_Pictographic})/v;
+const STYLE = /(\x1b\[[0-9;]*m)/;
+const ASCII = /^[\x20-\x7e]*$/;
+/** Matches what makes an emoji sequence: pictures, flags, keycaps. */
+const EMOJI_PART = /[\p{Extended_Pictographic}\p{Regional_Indicator}\u20e3]/u;
 
-/** Created on first use, because programs that print plain ASCII do not need it. */
-let segmenter: Intl.Segmenter | undefined;
+const segmenter = new Intl.Segmenter();
 
-/** Splits text into what a person sees as characters: marks and emoji sequences stay together. */
+/** Splits text into what a person sees as characters. Marks and emoji sequences stay together. */
 export function clusters(text: string): string[] {
-  if (PLAIN.test(text)) return text.split("");
-  segmenter ??= new Intl.Segmenter();
+  if (ASCII.test(text)) return text.split("");
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
-/** How many columns a text takes in a terminal. Colours take none. */
+/** Returns how many columns a text takes in a terminal. Escape sequences take none. */
 export function displayWidth(text: string): number {
-  const shown = withoutStyles(text);
-  if (PLAIN.test(shown)) return shown.length;
-  return clusters(shown).reduce((width, cluster) => width + clusterWidth(cluster), 0);
+  return stringWidth(text);
 }
 
-/** Shortens a text to at most so many columns. A shortened text ends in "…". Colours are kept. */
+/**
+ * Shortens a text to a number of columns. A shortened text ends in "…". Colours are kept: the escape
+ * sequences behind the cut end the colours that begin before it.
+ */
 export function clip(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   if (columns < 1) return "";
   let room = columns - 1;
   let full = false;
-  // Every second part is an escape sequence. Those after the cut end the colours from before it.
-  return text.split(ESCAPE_SEQUENCE).map((part, index) => {
+  // Every second part is an escape sequence.
+  return text.split(STYLE).map((part, index) => {
     if (index % 2 === 1) return part;
     if (full) return "";
     let kept = "";
     for (const cluster of clusters(part)) {
-      room -= clusterWidth(cluster);
+      room -= displayWidth(cluster);
       if (room < 0) {
         full = true;
         return `${kept}…`;
@@ -58,21 +54,23 @@ export function clip(text: string, columns: number): string {
 }
 
 /**
- * How many rows a line takes in a window of so many columns, where long lines wrap. `Infinity` when
- * terminals disagree: some show an emoji sequence as one picture, others as several.
+ * Returns how many rows a line takes in a window of this many columns, where long lines wrap.
+ *
+ * @returns `Infinity` when terminals disagree: some show an emoji sequence as one picture, others show
+ *   each of its parts.
  */
 export function rowsOf(line: string, columns: number): number {
-  const shown = withoutStyles(line);
-  if (PLAIN.test(shown)) return Math.max(1, Math.ceil(shown.length / columns));
+  const text = line.split(STYLE).filter((_, index) => index % 2 === 0).join("");
   let rows = 1;
   let column = 0;
-  let unsure = false;
+  /** The columns that the line takes in a terminal that shows each part of an emoji sequence. */
   let most = 0;
-  for (const cluster of clusters(shown)) {
-    const width = clusterWidth(cluster);
-    const single = widthOfEach(cluster);
-    unsure ||= single !== width;
-    most += Math.max(single, width);
+  let isDisputed = false;
+  for (const cluster of clusters(text)) {
+    const width = displayWidth(cluster);
+    const parts = EMOJI_PART.test(cluster) ? widthOfParts(cluster) : width;
+    isDisputed ||= parts !== width;
+    most += Math.max(parts, width);
     // A wide character that does not fit leaves the last column empty.
     if (column + width > columns) {
       rows++;
@@ -80,25 +78,31 @@ export function rowsOf(line: string, columns: number): number {
     }
     column += width;
   }
-  return most <= columns ? 1 : unsure ? Infinity : rows;
+  return most <= columns ? 1 : isDisputed ? Infinity : rows;
 }
 
-function withoutStyles(text: string): string {
-  return text.includes("\x1b")
-    ? text.split(ESCAPE_SEQUENCE).filter((_, index) => index % 2 === 0).join("")
-    : text;
+/** Returns the columns that a cluster takes in a terminal that shows each code point on its own. */
+function widthOfParts(cluster: string): number {
+  return Array.from(cluster, displayWidth).reduce((sum, width) => sum + width, 0);
 }
 
-function clusterWidth(cluster: string): number {
-  if (PLAIN.test(cluster)) return 1;
-  return EMOJI.test(cluster) ? 2 : widthOfEach(cluster);
-}
-
-/** The width in a terminal that shows each code point of a cluster on its own. */
-function widthOfEach(cluster: string): number {
-  let width = 0;
-  for (const character of cluster) {
-    width += NO_WIDTH.test(character) ? 0 : DOUBLE_WIDTH.test(character) ? 2 : 1;
+/**
+ * Breaks text into lines at its white space. A word that is longer than a line has a line of its own.
+ *
+ * @param text Text in which every character takes one column.
+ * @param columns The longest line, with its indent.
+ * @param indent How many spaces each line begins with; 0 by default.
+ */
+export function wrap(text: string, columns: number, indent = 0): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.trim().split(/\s+/)) {
+    if (line !== "" && indent + line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
   }
-  return width;
+  return [...lines, line].map((each) => " ".repeat(indent) + each);
 }

@@ -1,25 +1,14 @@
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { BasicServer, greet, greetAll } from "@netlab/basic";
-import { ignoreUnless } from "../permissions.ts";
 import { LegacyBasicServer } from "../legacy.ts";
 import { freePort } from "../processes.ts";
 import { ResettingServer, type Script, ScriptedServer, TextSocket } from "./sockets.ts";
+import { socketTest as test } from "../kinds.ts";
 
-/** Longer than any test: what waits this long waits for something else. */
+/** Longer than any test, so that this time limit is never reached: milliseconds. */
 const FOREVER_MS = 600_000;
 
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.net,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
-
-test("greet tells how long an answer took", async () => {
+test("greet reports how long an answer took", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   const started = performance.now();
   const { address, answered, ms, ...rest } = await greet(server.address);
@@ -32,7 +21,7 @@ test("greet tells how long an answer took", async () => {
   assertLess(ms, performance.now() - started + 0.01);
 });
 
-test("greet says that nobody listens", async () => {
+test("greet reports a refused connection", async () => {
   const { answered, reason } = await greet({ hostname: "127.0.0.1", port: freePort() });
   assertEquals({ answered, reason }, { answered: false, reason: "connection refused" });
 });
@@ -92,7 +81,7 @@ test("greet does not wait for the end of a connection that was answered", async 
   assert((await greet(server.address, { timeoutMs: 15_000 })).answered);
 });
 
-/** What servers do that give no answer. */
+/** The behaviour of servers that give no answer. */
 const failures = {
   closes: async (socket) => void await socket.read(),
   refuses: async (socket) => {
@@ -110,14 +99,14 @@ for (const [does, fail] of Object.entries(failures)) {
       if (++connections === 1) return await fail(socket, testEnds);
       assertEquals(await socket.read(), "hello\n");
       await socket.write("world\n");
-      // The client has not ended its half: it closes when it has the answer.
+      // The client keeps its half open, and closes the connection after the answer.
       assertEquals(await socket.read(), "");
     });
     const started = performance.now();
     const { answered, ms } = await greet(server.address, { timeoutMs });
     const passedMs = performance.now() - started;
     assertEquals([answered, connections], [true, 2]);
-    // The time of the connection that was answered: before it, half of the time had passed.
+    // `ms` counts only the second connection, which was opened after half of the time.
     if (does === "is silent") assertLess(ms, passedMs - timeoutMs / 2 + 5);
   });
 }
@@ -127,7 +116,7 @@ test("greet adds a line end for a server that resets the connection at a bare he
   assert((await greet(server.address)).answered);
 });
 
-test("greet says that a server resets every connection", async () => {
+test("greet reports a server that resets every connection", async () => {
   await using server = await ResettingServer.start(2);
   const { answered, reason } = await greet(server.address);
   assertEquals({ answered, reason }, { answered: false, reason: "connection reset" });
@@ -159,7 +148,7 @@ const reasons: [first: keyof typeof failures, second: keyof typeof failures, rea
   ["is silent", "is silent", "no answer within 1 s"],
 ];
 for (const [first, second, expected] of reasons) {
-  test(`greet says why a server gives no answer that ${first}, then ${second}`, async () => {
+  test(`greet reports why a server that ${first}, then ${second} gives no answer`, async () => {
     let connections = 0;
     await using server = new ScriptedServer((socket, testEnds) =>
       failures[connections++ === 0 ? first : second](socket, testEnds)
@@ -170,7 +159,7 @@ for (const [first, second, expected] of reasons) {
   });
 }
 
-test("greet does not wait for ever", async () => {
+test("greet gives up when its time is up", async () => {
   await using server = new ScriptedServer((_socket, testEnds) => testEnds);
   const { answered, reason, ms } = await greet(server.address, { timeoutMs: 50 });
   assertEquals({ answered, reason }, { answered: false, reason: "no answer within 0.05 s" });

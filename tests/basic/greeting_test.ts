@@ -1,29 +1,30 @@
 import { assertEquals } from "@std/assert";
 import { finalReplyTo, REFUSAL, replyTo } from "../../basic/greeting.ts";
+import { pureTest as test } from "../kinds.ts";
 
-Deno.test("replyTo answers a greeting with its own end of line", () => {
+test("replyTo answers a greeting with the line end of the greeting", () => {
   assertEquals(replyTo("hello\n"), "world\n");
   assertEquals(replyTo("hello\r\n"), "world\r\n");
 });
 
-Deno.test("replyTo waits while the greeting may still come, or its end of line", () => {
+test("replyTo waits while the rest of the greeting or its line end may come", () => {
   for (const said of ["", "h", "hell", "hello", "hello\r"]) {
     assertEquals(replyTo(said), undefined, JSON.stringify(said));
   }
 });
 
-Deno.test("replyTo refuses as soon as it can be no greeting", () => {
+test("replyTo refuses text as soon as it cannot become a greeting", () => {
   for (const said of ["x", "hex", "Hello", "hello ", "hello\rx", "hello!\n", "\n", "\nhello\n"]) {
     assertEquals(replyTo(said), REFUSAL, JSON.stringify(said));
   }
 });
 
-Deno.test("replyTo goes by the first line alone", () => {
+test("replyTo considers only the first line", () => {
   assertEquals(replyTo("hello\nhello\n"), "world\n");
   assertEquals(replyTo("hello\r\ngood bye"), "world\r\n");
 });
 
-Deno.test("finalReplyTo takes hello without an end of line, and nothing less", () => {
+test("finalReplyTo accepts hello without a line end, and nothing shorter", () => {
   assertEquals(finalReplyTo("hello"), "world");
   for (const said of ["", "hell", "hello\r"]) assertEquals(finalReplyTo(said), REFUSAL);
 });

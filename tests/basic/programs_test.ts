@@ -8,23 +8,12 @@ import {
 import { BasicServer } from "@netlab/basic";
 import { DEFAULT_PORTS } from "@netlab/protocol";
 import { LegacyBasicServer } from "../legacy.ts";
-import { ignoreUnless } from "../permissions.ts";
 import { ScriptedServer } from "./sockets.ts";
 import { freePort, freePorts, Process } from "../processes.ts";
+import { processTest as test } from "../kinds.ts";
 
 const SERVER = "basic/server.ts";
 const CLIENT = "basic/client.ts";
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.run,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   test(`basic server shows its siblings and ends with exit code 0 at ${signal}`, async () => {
@@ -47,7 +36,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-test("basic server takes the first free default port, and sees those who were first", async () => {
+test("basic server takes the first free default port, and greets the servers before it", async () => {
   await using first = Process.start(SERVER);
   const [, port] = /:(\d+)$/.exec(await first.waitFor(/^Listening on 127\.0\.0\.1:500[1-5]$/))!;
   await using second = Process.start(SERVER);
@@ -143,7 +132,7 @@ const wrong: [program: string, args: string[], message: string][] = [
     ["127.0.0.1"],
     'Option --server: "127.0.0.1" must be HOST:PORT, or a port of this machine (1 to 65535)',
   ],
-  [CLIENT, ["--every", "2"], "Option --every goes with --watch"],
+  [CLIENT, ["--every", "2"], "Option --every needs --watch"],
 ];
 for (const [program, args, message] of wrong) {
   test(`${program} ${args.join(" ")} ends with exit code 2 and one line`, async () => {
@@ -152,7 +141,7 @@ for (const [program, args, message] of wrong) {
   });
 }
 
-test("basic client shows who answered, and fails when one did not", async () => {
+test("basic client shows who answered, and ends with 1 when a server did not", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   const here = `127.0.0.1:${server.port}`;
   const nowhere = `127.0.0.1:${freePort()}`;
@@ -174,14 +163,14 @@ test("basic client is answered by an original server", async () => {
   assertMatch(stdout[1]!, / yes /);
 });
 
-test("basic client takes a port alone for a server of this machine", async () => {
+test("basic client reads a port alone as a server of this machine", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   const { code, stdout } = await Process.run(CLIENT, [String(server.port)]);
   assertMatch(stdout[1]!, new RegExp(`^127\\.0\\.0\\.1:${server.port} +yes `));
   assertEquals(code, 0);
 });
 
-test("basic client that is told to stop before it is done ends as shells expect", async () => {
+test("basic client that a signal stops early ends with the exit code for the signal", async () => {
   for (const [signal, exitCode] of [["SIGINT", 130], ["SIGHUP", 129]] as const) {
     const greeted = Promise.withResolvers<void>();
     await using server = new ScriptedServer(async (socket) => {
@@ -197,7 +186,7 @@ test("basic client that is told to stop before it is done ends as shells expect"
   }
 });
 
-test("basic client greets the five default ports when it is given none", async () => {
+test("basic client without arguments greets the five default ports", async () => {
   const { stdout } = await Process.run(CLIENT, ["--json"]);
   assertEquals(
     stdout.map((line) => JSON.parse(line).address),
@@ -205,7 +194,7 @@ test("basic client greets the five default ports when it is given none", async (
   );
 });
 
-test("basic client's JSON lines have the time, and a reason where there was no answer", async () => {
+test("basic client prints JSON with the time, and with a reason when there was no answer", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   const { code, stdout } = await Process.run(CLIENT, [
     "--json",
@@ -218,7 +207,7 @@ test("basic client's JSON lines have the time, and a reason where there was no a
   assertEquals(new Date(good.time).toISOString(), good.time);
 });
 
-test("basic client watches a server go, until ctrl-C", async () => {
+test("basic client watches a server stop, and ends with 0 at a signal", async () => {
   const server = await BasicServer.listen({ port: 0 });
   await using client = Process.start(CLIENT, [
     "--watch",

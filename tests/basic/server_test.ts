@@ -1,36 +1,25 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
 import { BasicServer, greet } from "@netlab/basic";
-import { ignoreUnless } from "../permissions.ts";
 import { TextSocket } from "./sockets.ts";
+import { socketTest as test } from "../kinds.ts";
 
 const REFUSAL = "error: expected hello\n";
-/** Longer than any test: what waits this long waits for something else. */
+/** Longer than any test, so that this time limit is never reached: milliseconds. */
 const FOREVER_MS = 600_000;
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.net,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 for (const question of ["hello", "hello\n", "hello\r\n"]) {
   const answer = question.replace("hello", "world");
 
-  test(`BasicServer answers ${JSON.stringify(question)} wherever it is cut`, async () => {
+  test(`BasicServer answers ${JSON.stringify(question)} however TCP splits it`, async () => {
     await using server = await BasicServer.listen({
       port: 0,
-      patienceMs: FOREVER_MS,
+      timeoutMs: FOREVER_MS,
       lineEndMs: question === "hello" ? 20 : FOREVER_MS,
     });
     for (let cut = 1; cut <= question.length; cut++) {
       using socket = await TextSocket.connect(server.address);
       await socket.write(question.slice(0, cut));
-      // After a whole greeting over another connection, the server has read what came before it.
+      // After a greeting over another connection, the server has read the first part.
       assert((await greet(server.address)).answered);
       await socket.write(question.slice(cut));
       assertEquals(await socket.readAll(), answer, `cut after ${cut} bytes`);
@@ -38,14 +27,14 @@ for (const question of ["hello", "hello\n", "hello\r\n"]) {
   });
 }
 
-test("BasicServer answers an original client, which neither ends its line nor its half", async () => {
+test("BasicServer answers an original client, which sends no line end and keeps its half open", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   using socket = await TextSocket.connect(server.address);
   await socket.write("hello");
   assertEquals(await socket.read(), "world");
 });
 
-test("BasicServer answers hello at once when the client has ended its half", async () => {
+test("BasicServer answers hello at once when the client ends its half", async () => {
   await using server = await BasicServer.listen({ port: 0, lineEndMs: FOREVER_MS });
   using socket = await TextSocket.connect(server.address);
   await socket.write("hello");
@@ -54,7 +43,7 @@ test("BasicServer answers hello at once when the client has ended its half", asy
 });
 
 test("BasicServer refuses anything else, and closes", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: FOREVER_MS });
   for (
     const said of ["hex", "Hello\n", "hello world\n", "\n", "GET / HTTP/1.1\r\n\r\n", "é", "\0"]
   ) {
@@ -64,8 +53,8 @@ test("BasicServer refuses anything else, and closes", async () => {
   }
 });
 
-test("BasicServer refuses what ends before it is a greeting", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+test("BasicServer refuses text that ends before it is a greeting", async () => {
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: FOREVER_MS });
   for (const said of ["", "hell", "hello\r"]) {
     using socket = await TextSocket.connect(server.address);
     await socket.write(said);
@@ -74,14 +63,14 @@ test("BasicServer refuses what ends before it is a greeting", async () => {
   }
 });
 
-test("BasicServer serves one greeting a connection", async () => {
+test("BasicServer answers one greeting per connection", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   using socket = await TextSocket.connect(server.address);
   await socket.write("hello\nhello\nhello\n");
   assertEquals(await socket.readAll(), "world\n");
 });
 
-test("BasicServer loses no reply to a client that says far too much", async () => {
+test("BasicServer loses no reply to a client that sends far too much", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   for (const said of ["x".repeat(1 << 20), "hello\n".repeat(100_000)]) {
     using socket = await TextSocket.connect(server.address);
@@ -91,7 +80,7 @@ test("BasicServer loses no reply to a client that says far too much", async () =
   }
 });
 
-test("BasicServer does not reset the connection of a client that goes on talking", async () => {
+test("BasicServer does not reset the connection of a client that keeps sending", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   using socket = await TextSocket.connect(server.address);
   await socket.write("what?\n");
@@ -104,8 +93,8 @@ test("BasicServer does not reset the connection of a client that goes on talking
   assertEquals(await socket.read(), "");
 });
 
-test("BasicServer loses patience with a client that says nothing, or not enough", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: 30 });
+test("BasicServer refuses a client that sends no complete greeting in time", async () => {
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: 30 });
   for (const said of ["", "hel", "hello\r"]) {
     const started = performance.now();
     using socket = await TextSocket.connect(server.address);
@@ -115,8 +104,8 @@ test("BasicServer loses patience with a client that says nothing, or not enough"
   }
 });
 
-test("BasicServer's patience is for the whole greeting, not for each part of it", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: 150 });
+test("BasicServer counts its timeout for the whole greeting, not for each part", async () => {
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: 150 });
   const refused: string[] = [];
   const untilRefused = async (name: string, socket: TextSocket) => {
     assertEquals(await socket.readAll(), REFUSAL);
@@ -136,13 +125,13 @@ test("BasicServer's patience is for the whole greeting, not for each part of it"
   assertEquals(refused, ["slow", "silent"]);
 });
 
-/** The pace of a client that is slow on purpose. */
+/** Waits, as a slow client does. */
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-test("BasicServer serves many at once, whoever else is silent", async () => {
-  await using server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+test("BasicServer serves many clients at once while others are silent", async () => {
+  await using server = await BasicServer.listen({ port: 0, timeoutMs: FOREVER_MS });
   using sockets = new DisposableStack();
   for (let i = 0; i < 100; i++) sockets.use(await TextSocket.connect(server.address));
   const greetings = await Promise.all(
@@ -151,8 +140,8 @@ test("BasicServer serves many at once, whoever else is silent", async () => {
   assertEquals(greetings.filter(({ answered }) => !answered), []);
 });
 
-test("BasicServer ends its connections when it is closed, and may be closed twice", async () => {
-  const server = await BasicServer.listen({ port: 0, patienceMs: FOREVER_MS });
+test("BasicServer closes its connections when it is closed, and may be closed twice", async () => {
+  const server = await BasicServer.listen({ port: 0, timeoutMs: FOREVER_MS });
   using silent = await TextSocket.connect(server.address);
   assert((await greet(server.address)).answered);
   const [said] = await Promise.all([silent.readAll(), server.close(), server.close()]);
@@ -160,7 +149,7 @@ test("BasicServer ends its connections when it is closed, and may be closed twic
   assertEquals((await greet(server.address)).reason, "connection refused");
 });
 
-test("BasicServer survives clients that break off", async () => {
+test("BasicServer survives clients that break their connections", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   for (let i = 0; i < 20; i++) {
     using socket = await TextSocket.connect(server.address);
@@ -169,7 +158,7 @@ test("BasicServer survives clients that break off", async () => {
   assert((await greet(server.address)).answered);
 });
 
-test("BasicServer.listen rejects when the port is taken", async () => {
+test("BasicServer.listen rejects when the port is in use", async () => {
   await using server = await BasicServer.listen({ port: 0 });
   await assertRejects(
     () => BasicServer.listen({ port: server.port }),

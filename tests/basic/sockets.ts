@@ -1,5 +1,5 @@
 /**
- * Clients and servers of plain text over bare sockets, for the tests of basic.
+ * Clients and servers of plain text over sockets, for the tests of basic.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import type { Address } from "@netlab/basic";
 import { Acceptor } from "@netlab/protocol";
 import { createServer, type Server } from "node:net";
 
-/** Longer than any answer takes, shorter than a server's patience where a test makes it endless. */
+/** Longer than any answer takes, and shorter than the endless timeouts of some tests: milliseconds. */
 const READ_DEADLINE_MS = 8_000;
 
-/** A connection that writes and reads text. Reading to the end is what `nc` does. */
+/** A connection that writes and reads text, as `nc` does. */
 export class TextSocket implements Disposable {
   readonly #conn: Deno.TcpConn;
 
@@ -28,7 +28,7 @@ export class TextSocket implements Disposable {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
 
-  /** What comes next, or "" at the end. When nothing comes for long, the connection is closed. */
+  /** Reads the next text, or "" at the end. Closes the connection when nothing comes in time. */
   async read(): Promise<string> {
     const buffer = new Uint8Array(4096);
     const timer = setTimeout(() => this.#conn.close(), READ_DEADLINE_MS);
@@ -40,14 +40,14 @@ export class TextSocket implements Disposable {
     }
   }
 
-  /** Everything until the other side ends. */
+  /** Reads everything until the other side ends. */
   async readAll(): Promise<string> {
     let all = "";
     for (let part = await this.read(); part !== ""; part = await this.read()) all += part;
     return all;
   }
 
-  /** Ends the writing half. */
+  /** Ends its half of the connection. */
   async end(): Promise<void> {
     await this.#conn.closeWrite();
   }
@@ -57,10 +57,10 @@ export class TextSocket implements Disposable {
   }
 }
 
-/** What a server does to a connection. Its second argument resolves when the test ends. */
+/** What a server does with a connection. `testEnds` resolves when the test ends. */
 export type Script = (socket: TextSocket, testEnds: Promise<void>) => Promise<void>;
 
-/** A server that does to each connection what a test wants, and closes it then. */
+/** A server that runs a script for each connection, and then closes it. */
 export class ScriptedServer implements AsyncDisposable {
   readonly address: Address;
   readonly #acceptor: Acceptor<Deno.TcpConn>;
@@ -86,7 +86,7 @@ export class ScriptedServer implements AsyncDisposable {
   }
 }
 
-/** A server that resets some connections when they have said something, and answers those that follow. */
+/** A server that resets its first connections when they send something, and answers later ones. */
 export class ResettingServer implements AsyncDisposable {
   readonly #server: Server;
 

@@ -21,29 +21,11 @@ import {
   writeSessionWelcome,
 } from "@netlab/protocol";
 import type { P2pClient } from "@netlab/p2p/client";
-import { ignoreUnless } from "../permissions.ts";
 import { DEADLINE_MS } from "../processes.ts";
 
+export { processTest, socketTest, storageTest } from "../kinds.ts";
+
 const POLL_MS = 5;
-
-function sanitized(name: string, ignore: boolean, fn: () => Promise<void>): void {
-  Deno.test({ name, ignore, sanitizeOps: true, sanitizeResources: true, sanitizeExit: true, fn });
-}
-
-/** A test that opens sockets on this machine. */
-export function socketTest(name: string, fn: () => Promise<void>): void {
-  sanitized(name, ignoreUnless.net, fn);
-}
-
-/** A test that starts programs. */
-export function processTest(name: string, fn: () => Promise<void>): void {
-  sanitized(name, ignoreUnless.run, fn);
-}
-
-/** A test that starts programs which write files. */
-export function storageTest(name: string, fn: () => Promise<void>): void {
-  sanitized(name, ignoreUnless.run || ignoreUnless.read || ignoreUnless.write, fn);
-}
 
 /** Looks again and again until `look` gives something true, and gives that. */
 export async function eventually<T>(

@@ -1,19 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { Chooser, FIRST_PROBES, MAX_SERVERS } from "../../rtt/core/chooser.ts";
-import { Selector } from "../../rtt/core/selector.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { NetlabPolicy } from "../../rtt/core/netlab_policy.ts";
+import { pureTest as test } from "../kinds.ts";
 
 const A = "127.0.0.1:5001";
 const B = "127.0.0.1:5002";
 const C = "127.0.0.1:5003";
 
-/** Plays rounds, ten seconds apart: each server takes so long, or does not answer. */
+/** Plays rounds, ten seconds apart, in which each server has a given time or a given trouble. */
 class Play {
-  readonly chooser = new Chooser(new Selector({}, () => 0));
-  /** Who was asked in the last round. */
+  readonly chooser = new Chooser(new NetlabPolicy({}, () => 0));
+  /** The servers that were measured in the last round. */
   asked: string[] = [];
   now = 0;
 
@@ -61,7 +58,7 @@ test("chooser chooses, keeps, moves and leaves, and says why in a line", () => {
   assertEquals(play.decide(), "no server answers");
 });
 
-test("chooser calls servers by their ports only where that tells them apart", () => {
+test("chooser names servers by their ports only when all have the same host", () => {
   const play = new Play();
   assertEquals(
     play.round({ [A]: 40, "other.example:5001": 50 }),
@@ -69,7 +66,7 @@ test("chooser calls servers by their ports only where that tells them apart", ()
   );
 });
 
-test("chooser asks a server five times at first, and again when it comes back", () => {
+test("chooser probes a server five times at first, and again after it was away", () => {
   const { chooser } = new Play();
   assertEquals(chooser.learn([A, A]), [{ server: A, probes: FIRST_PROBES }]);
   assertEquals(chooser.learn([A]), []);
@@ -82,7 +79,7 @@ test("chooser asks a server five times at first, and again when it comes back", 
   assertEquals(chooser.begin(), [{ server: A, probes: FIRST_PROBES }]);
 });
 
-test("chooser asks servers that cannot win in every third round, and the one in use in all", () => {
+test("chooser measures servers that cannot win in every third round, and the one in use in every round", () => {
   const play = new Play();
   const counts = new Map<string, number>();
   for (let round = 0; round < 30; round++) {
@@ -90,14 +87,14 @@ test("chooser asks servers that cannot win in every third round, and the one in 
     for (const server of play.asked) counts.set(server, (counts.get(server) ?? 0) + 1);
   }
   assertEquals([...counts.values()], [30, 30, 10, 16]);
-  // One that could win again is asked in all.
+  // A server that could win again is measured in every round.
   while (!play.asked.includes(C)) play.round({ [A]: 20, [B]: 49, [C]: 5 });
   for (let round = 0; round < 2; round++) {
     play.round({ [A]: 20, [B]: 49, [C]: 5 });
     assert(play.asked.includes(C));
   }
   assertEquals(play.chooser.used, C);
-  // The one in use is asked however slow it has become.
+  // The server in use is measured in every round, however slow it has become.
   const alone = new Play();
   alone.round({ [A]: 20 });
   for (let round = 0; round < 20; round++) {
@@ -106,7 +103,7 @@ test("chooser asks servers that cannot win in every third round, and the one in 
   }
 });
 
-test("chooser asks all in every round while none answers", () => {
+test("chooser measures all servers in every round while none answers", () => {
   const play = new Play();
   for (let round = 0; round < 5; round++) {
     play.round({ [A]: "connection refused", [B]: "connection refused" });
@@ -114,7 +111,7 @@ test("chooser asks all in every round while none answers", () => {
   }
 });
 
-test("chooser leaves a server that missed three probes, if nothing else was heard from it", () => {
+test("chooser leaves a server that missed three probes and sent nothing else", () => {
   const play = new Play();
   play.round({ [A]: 20, [B]: 25 });
   play.chooser.begin();
@@ -128,7 +125,7 @@ test("chooser leaves a server that missed three probes, if nothing else was hear
   );
 });
 
-test("chooser leaves a server whose connection was lost, and takes it again when it answers", () => {
+test("chooser leaves a server whose connection was lost, and returns when it answers", () => {
   const play = new Play();
   play.round({ [A]: 20, [B]: 50 });
   play.chooser.lose("connection reset");
@@ -146,7 +143,7 @@ test("chooser's rounds are ten seconds apart, a fifth more or less", () => {
   assertEquals(Chooser.nextRoundMs(0.75, 1_000), 1_100);
 });
 
-test("chooser remembers what each server took in the last sixty rounds, and in which it was not asked", () => {
+test("chooser keeps the times of each server in the last sixty rounds, and the gaps", () => {
   const play = new Play();
   play.round({ [A]: 20, [B]: 90 });
   play.round({ [A]: 21, [B]: 90 });
@@ -157,7 +154,7 @@ test("chooser remembers what each server took in the last sixty rounds, and in w
   assertEquals(histories()[0], Array.from({ length: 60 }, (_, at) => 40 + at));
 });
 
-test("chooser takes in no more servers than can be measured, and makes room for others", () => {
+test("chooser limits the number of servers, and forgets those that cannot be used", () => {
   const { chooser } = new Play();
   const addresses = (from: number) =>
     Array.from({ length: MAX_SERVERS }, (_, index) => `127.0.0.1:${from + index}`);
@@ -167,7 +164,7 @@ test("chooser takes in no more servers than can be measured, and makes room for 
   for (const { server } of chooser.servers) chooser.failed(server, "connection refused");
   chooser.answered(A, [20]);
   chooser.use(B);
-  // Whoever answers or is in use stays; the rest was most likely never there.
+  // Servers that answer or are in use stay. The others most likely never existed.
   assertEquals(chooser.begin().map(({ server }) => server), [A, B]);
   assertEquals(chooser.learn([C]), [{ server: C, probes: FIRST_PROBES }]);
   assertEquals(chooser.servers.map(({ name }) => name), ["5001", "5002", "5003"]);

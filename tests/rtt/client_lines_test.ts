@@ -7,17 +7,14 @@ import {
   stayedLine,
 } from "../../rtt/terminal/client_lines.ts";
 import { createPolicy } from "../../rtt/core/policies.ts";
-import type { PolicyName } from "../../rtt/core/policy_names.ts";
+import type { PolicyName } from "../../rtt/core/policies.ts";
 import type { Round } from "../../rtt/client/rounds.ts";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 const SERVERS = ["127.0.0.1:5001", "127.0.0.1:5002", "127.0.0.1:5003"] as const;
 
-/** A round in which these servers took so long, and have so many users; or what troubled them. */
+/** Returns a round in which the servers have these times and users, or these troubles. */
 function round(servers: ([ms: number, users?: number] | string)[], policy?: PolicyName): Round {
   const chooser = new Chooser(createPolicy(policy ?? "netlab", {}, () => 0));
   chooser.learn(SERVERS.slice(0, servers.length));
@@ -28,7 +25,7 @@ function round(servers: ([ms: number, users?: number] | string)[], policy?: Poli
   return { time: new Date(0), servers: chooser.servers, decision: chooser.decide(0) };
 }
 
-test("client says what each server took, and which one it is connected to", () => {
+test("client shows the time of each server, and the server that it is connected to", () => {
   const fastest = round([[20], [0.156, 3], "connection refused"]);
   assertEquals([...firstLines(fastest), ...bestLines(fastest, SERVERS[1])], [
     "Server 127.0.0.1:5001: RTT 0.020000 seconds",
@@ -38,7 +35,7 @@ test("client says what each server took, and which one it is connected to", () =
   ]);
 });
 
-test("client says what decided between servers that are equally fast", () => {
+test("client shows what decided between servers that are equally fast", () => {
   const [, , , why, ...none] = firstLines(round([[0.2, 1], [20], [0.156, 3]]));
   assertEquals([why, none], ["5001 and 5003 are equally fast; 5001 has fewer users", []]);
   assertEquals(
@@ -67,7 +64,7 @@ test("client that could not connect to the best server says so", () => {
   ]);
 });
 
-test("client that moved elsewhere than it had decided does not say that it has moved there", () => {
+test("client that ended up at another server does not claim the move that it had decided", () => {
   const { servers, decision, time } = round([[20], [0.156]]);
   const moved = { servers, time, decision: { ...decision, kind: "moved" as const } };
   assertEquals(arrivedLines(moved, SERVERS[0]), []);
@@ -77,7 +74,7 @@ test("client that moved elsewhere than it had decided does not say that it has m
   );
 });
 
-test("client without any server says what was wrong with each", () => {
+test("client without a server shows the trouble of each", () => {
   assertEquals(firstLines(round(["connection refused", "no answer in time"])), [
     "Server 127.0.0.1:5001: not measured (connection refused)",
     "Server 127.0.0.1:5002: not measured (no answer in time)",

@@ -8,42 +8,42 @@ import { RttServer } from "@netlab/rtt/server";
 import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { freePort } from "../processes.ts";
 import { checkMoves } from "../p2p/moving.ts";
+import { socketTest as test } from "../kinds.ts";
 import {
   assertFails,
   eventually,
   Inbox,
   nextMessage,
   ScriptedServer,
-  socketTest as test,
   within,
 } from "../p2p/network.ts";
 import { DelayProxy } from "./delay_proxy.ts";
 import { answerQuestion, OddServer } from "./odd_server.ts";
 
-/** Longer than anything takes on this machine, and short for a test: milliseconds. */
+/** Longer than any round trip on this machine, and short for a test: milliseconds. */
 const FAR_MS = 40;
 
-/** A near server and one that is far away, linked. */
+/** Starts a near server and one that is far away, and links them. */
 async function nearAndFar(): Promise<
-  { near: RttServer; far: RttServer; way: DelayProxy } & AsyncDisposable
+  { near: RttServer; far: RttServer; proxy: DelayProxy } & AsyncDisposable
 > {
-  const way = new DelayProxy(FAR_MS);
-  const far = await RttServer.listen({ advertise: way.address });
-  way.target = far.port;
-  const near = await RttServer.listen({ peers: [way.address] });
+  const proxy = new DelayProxy(FAR_MS);
+  const far = await RttServer.listen({ advertise: proxy.address });
+  proxy.target = far.port;
+  const near = await RttServer.listen({ peers: [proxy.address] });
   await eventually("both are linked", () => near.peers().length + far.peers().length === 2);
   return {
     near,
     far,
-    way,
+    proxy,
     async [Symbol.asyncDispose]() {
       await Promise.all([near.close(), far.close()]);
-      await way[Symbol.asyncDispose]();
+      await proxy[Symbol.asyncDispose]();
     },
   };
 }
 
-test("rtt client finds a faster server than those it was given, and registers there", async () => {
+test("rtt client finds a server that is faster than the given ones, and registers there", async () => {
   await using setting = await nearAndFar();
   const { near, far } = setting;
   const rounds: Round[] = [];
@@ -65,7 +65,7 @@ test("rtt client finds a faster server than those it was given, and registers th
   assertEquals(alice.round, rounds[0]);
 });
 
-test("rtt client moves by itself when another server is faster, without losing a message", async () => {
+test("rtt client moves to a faster server by itself, without losing a message", async () => {
   await using setting = await nearAndFar();
   const { near, far } = setting;
   await using alice = await RttClient.connect({
@@ -92,7 +92,7 @@ test("rtt client moves by itself when another server is faster, without losing a
   assertEquals(inbox.from("Bob"), sent.map((_, number) => `${number}`));
 });
 
-test("rtt client whose server dies goes on at the best that is left", async () => {
+test("rtt client whose server dies continues at the best remaining server", async () => {
   await using setting = await nearAndFar();
   const { near, far } = setting;
   await using third = await RttServer.listen({ peers: [near.address] });
@@ -108,7 +108,7 @@ test("rtt client whose server dies goes on at the best that is left", async () =
 
 test("rtt client never chooses servers that do not answer, and says why", async () => {
   const nowhere = `127.0.0.1:${freePort()}`;
-  // It says that it answers echoes, and does not.
+  // It announces that it answers echoes, but does not.
   await using deaf = new ScriptedServer(() => {}, [Capability.Session, Capability.Echo]);
   await using p2p = await P2pServer.listen();
   await using server = await RttServer.listen();
@@ -128,7 +128,7 @@ test("rtt client never chooses servers that do not answer, and says why", async 
   );
 });
 
-test("rtt client without any server that answers says which it asked", async () => {
+test("rtt client names the servers that it asked when none answers", async () => {
   const nowhere = `127.0.0.1:${freePort()}`;
   await using p2p = await P2pServer.listen();
   const servers = [nowhere, p2p.address];
@@ -138,7 +138,7 @@ test("rtt client without any server that answers says which it asked", async () 
   assertEquals(p2p.users(), []);
 });
 
-test("rtt client moves 50 times under load, and nothing is lost or comes twice", async () => {
+test("rtt client moves 50 times under load, and nothing is lost or duplicated", async () => {
   await checkMoves({
     listen: (options) => RttServer.listen(options),
     connect: (options) => RttClient.connect(options),
@@ -176,7 +176,7 @@ test("rtt client that leaves frees its name at once", async () => {
   assertEquals(server.localUsers(), []);
 });
 
-test("a legacy rtt client finds the fastest of our servers, and signs on there", async () => {
+test("legacy rtt client finds the fastest netlab server, and registers there", async () => {
   await using setting = await nearAndFar();
   const { near, far } = setting;
   const { client, times } = await LegacyClient.connectToFastest("Olga", near);
@@ -195,14 +195,14 @@ test("a legacy rtt client finds the fastest of our servers, and signs on there",
   await back.sees("Nina: Again.");
 });
 
-test("rtt client finds the fastest of legacy servers and ours", async () => {
-  await using way = new DelayProxy(FAR_MS);
-  await using far = await RttServer.listen({ advertise: way.address });
-  way.target = far.port;
+test("rtt client finds the fastest of legacy and netlab servers", async () => {
+  await using proxy = new DelayProxy(FAR_MS);
+  await using far = await RttServer.listen({ advertise: proxy.address });
+  proxy.target = far.port;
   await using old = new LegacyServer({ echoes: true });
   await using nina = await RttClient.connect({
     name: "Nina",
-    servers: [way.address, old.address],
+    servers: [proxy.address, old.address],
   });
   assertEquals(nina.server, old.address);
   await using olga = await LegacyClient.connect("Olga", old);
@@ -215,7 +215,7 @@ test("rtt client finds the fastest of legacy servers and ours", async () => {
   await eventually("Nina has left", () => !old.users.has("Nina"));
 });
 
-test("rtt client is at a legacy server by every policy, and measures on", async () => {
+test("rtt client uses a legacy server with every policy, and keeps measuring", async () => {
   await using one = new LegacyServer({ echoes: true });
   await using two = new LegacyServer({ echoes: true, siblings: [one.port] });
   await eventually("they know each other", () => one.known.size === 2);

@@ -1,19 +1,18 @@
 /**
- * A way to a server that takes longer: a proxy that passes bytes on after a while. Knows nothing of
- * frames.
+ * A proxy that forwards bytes after a delay, to make a server far away. Must not know frames.
  *
  * @module
  */
 
 const HOST = "127.0.0.1";
 
-/** Passes bytes on, both ways, later. */
+/** Forwards bytes in both directions after a delay. */
 export class DelayProxy implements AsyncDisposable {
-  /** Where it listens, `host:port`. */
+  /** Its address, `host:port`. */
   readonly address: string;
-  /** How long every piece takes each way: milliseconds. */
+  /** The delay in each direction: milliseconds. */
   delayMs: number;
-  /** The port of the server behind it. */
+  /** The port of the server that it forwards to. */
   target = 0;
   readonly #listener: Deno.TcpListener;
   readonly #conns = new Set<Deno.TcpConn>();
@@ -59,7 +58,7 @@ export class DelayProxy implements AsyncDisposable {
       }
       await to.closeWrite();
     } catch {
-      // An end that broke is an end.
+      // A broken connection has ended, too.
     }
   }
 }

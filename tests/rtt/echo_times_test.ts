@@ -2,12 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { FrameDecoder, FrameWriter } from "@netlab/protocol";
 import { EchoTimes, readEcho, writeEcho } from "../../rtt/core/echo_times.ts";
+import { pureTest as test } from "../kinds.ts";
 
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
-
-test("echo comes back with its number", () => {
+test("readEcho reads the number that writeEcho wrote", () => {
   fc.assert(fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), (number) => {
     const out = new FrameWriter({ onFirstByte: () => {}, onOverflow: () => {} });
     writeEcho(out, number);
@@ -17,7 +14,7 @@ test("echo comes back with its number", () => {
   }));
 });
 
-test("echo without a number is told from one with anything else", () => {
+test("readEcho distinguishes an empty answer from one that holds no number", () => {
   const read = (text: string) => readEcho(new TextEncoder().encode(text));
   assertEquals(read(""), undefined);
   for (const text of ["x", " ", "1 ", "-1", "1e3", "0x10", "1".repeat(11), "\0"]) {
@@ -25,7 +22,7 @@ test("echo without a number is told from one with anything else", () => {
   }
 });
 
-test("echo times belong to the echo with the number of the answer, however late it is", () => {
+test("echo times match an answer to the echo with its number, however late it is", () => {
   const echoes = new EchoTimes();
   echoes.sent(7, 0);
   echoes.sent(5, 1_000);
@@ -35,7 +32,7 @@ test("echo times belong to the echo with the number of the answer, however late 
   assertEquals([echoes.outstanding, echoes.ambiguous], [0, false]);
 });
 
-test("echo times take an answer without a number for that to the first echo that waits", () => {
+test("echo times match an answer without a number to the first echo that waits", () => {
   const echoes = new EchoTimes();
   assertEquals(echoes.answered(undefined, 0), undefined);
   echoes.sent(1, 0);
@@ -46,7 +43,7 @@ test("echo times take an answer without a number for that to the first echo that
   assertEquals([echoes.ambiguous, echoes.answered(undefined, 1_200)], [false, undefined]);
 });
 
-test("echo times wait no longer for what was sent before an echo that was answered", () => {
+test("echo times forget echoes that were sent before an answered one", () => {
   const echoes = new EchoTimes();
   for (let number = 1; number <= 3; number++) echoes.sent(number, number);
   assertEquals(echoes.answered(2, 10), 8);
@@ -55,7 +52,7 @@ test("echo times wait no longer for what was sent before an echo that was answer
   assertEquals(echoes.answered(3, 12), 9);
 });
 
-test("echo times never come out too short, whatever a server leaves out that answers in order", () => {
+test("echo times are never too short, whichever echoes a server leaves unanswered", () => {
   const echo = fc.record({
     gap: fc.integer({ min: 0, max: 2_000 }),
     takes: fc.integer({ min: 1, max: 3_000 }),
@@ -67,7 +64,7 @@ test("echo times never come out too short, whatever a server leaves out that ans
     let last = 0;
     const sent = plan.map(({ gap, takes, isAnswered }) => {
       at += gap;
-      // The answers are in order, as on any connection.
+      // Answers keep their order, as on any connection.
       return { at, answeredAt: last = Math.max(last, at + takes), isAnswered };
     });
     const events = sent.flatMap((each, number) => [
@@ -81,12 +78,12 @@ test("echo times never come out too short, whatever a server leaves out that ans
         },
       },
     ]);
-    // Those of one moment in the order of the plan: an echo is sent before it is answered.
+    // Sorting is stable, so that an echo is sent before it is answered at the same time.
     for (const { run } of events.toSorted((a, b) => a.at - b.at)) run();
   }));
 });
 
-test("echo times do not pile up for a server that never answers", () => {
+test("echo times keep a limited number of echoes for a server that never answers", () => {
   const echoes = new EchoTimes();
   for (let number = 0; number < 1_000; number++) echoes.sent(number, number);
   assertEquals(echoes.outstanding, 60);

@@ -1,12 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { Estimator, MAX_MISSES, ROUNDS } from "../../rtt/core/estimator.ts";
+import { Estimator, MAX_MISSES, RECENT_ROUNDS } from "../../rtt/core/estimator.ts";
+import { pureTest as test } from "../kinds.ts";
 
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
-
-test("estimator that was told nothing knows nothing", () => {
+test("estimator without measurements has no times", () => {
   const { lowMs, lastMs, meanMs, p95Ms, jitterMs, loss, degraded } = new Estimator();
   assertEquals([lowMs, lastMs, meanMs, p95Ms], [undefined, undefined, undefined, undefined]);
   assertEquals([jitterMs, loss, degraded], [0, 0, false]);
@@ -21,13 +18,13 @@ test("estimator decides by the lowest of the last ten rounds", () => {
     (rounds) => {
       const estimator = new Estimator();
       for (const times of rounds) estimator.add(times);
-      assertEquals(estimator.lowMs, Math.min(...rounds.slice(-ROUNDS).flat()));
+      assertEquals(estimator.lowMs, Math.min(...rounds.slice(-RECENT_ROUNDS).flat()));
       assertEquals(estimator.lastMs, Math.min(...rounds.at(-1)!));
     },
   ));
 });
 
-test("estimator's mean begins at the first sample and moves by a fifth", () => {
+test("estimator starts its mean at the first time, and moves it by a fifth", () => {
   const estimator = new Estimator();
   estimator.add([100]);
   assertEquals(estimator.meanMs, 100);
@@ -39,7 +36,7 @@ test("estimator's mean begins at the first sample and moves by a fifth", () => {
   assertEquals(estimator.meanMs, 12);
 });
 
-test("estimator forgets the times of a server that went away, and not what was lost", () => {
+test("estimator forgets the times of a server that went away, and keeps its loss", () => {
   const estimator = new Estimator();
   estimator.add([10]);
   estimator.miss();
@@ -51,7 +48,7 @@ test("estimator forgets the times of a server that went away, and not what was l
   assertEquals([estimator.loss, estimator.p95Ms], [1 / 3, 30]);
 });
 
-test("estimator's jitter is that of RFC 3550", () => {
+test("estimator computes the jitter of RFC 3550", () => {
   const estimator = new Estimator();
   estimator.add([10]);
   estimator.add([26]);
@@ -74,7 +71,7 @@ test("estimator degrades a server after three misses in a row, until it answers"
   assert(!estimator.degraded);
 });
 
-test("estimator counts what is late as lost, and not as a miss", () => {
+test("estimator counts a late answer as a loss, not as a miss", () => {
   const estimator = new Estimator();
   estimator.add([1]);
   for (let late = 0; late < 3; late++) estimator.late();
@@ -82,7 +79,7 @@ test("estimator counts what is late as lost, and not as a miss", () => {
   assertEquals(estimator.loss, 0.75);
 });
 
-test("estimator counts misses in a row only, without a sign of life between them", () => {
+test("estimator counts only misses in a row, without a sign of life between them", () => {
   const estimator = new Estimator();
   for (let round = 0; round < 5; round++) {
     for (let miss = 1; miss < MAX_MISSES; miss++) estimator.miss();
@@ -92,7 +89,7 @@ test("estimator counts misses in a row only, without a sign of life between them
   assertEquals(estimator.loss, 1);
 });
 
-test("estimator's percentile and loss look back on sixty probes", () => {
+test("estimator computes percentile and loss from the last sixty probes", () => {
   const estimator = new Estimator();
   for (let ms = 1; ms <= 100; ms++) estimator.add([ms]);
   assertEquals(estimator.p95Ms, 97); // the 57th of 41 to 100

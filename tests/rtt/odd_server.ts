@@ -1,6 +1,6 @@
 /**
- * Servers that do not behave, for what is to be measured in spite of them. Owns the connections that come
- * in; what is said on them is up to each test.
+ * Servers that break the protocol, to test that measuring works in spite of them. Owns the incoming
+ * connections. Each test decides what is sent on them.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import {
 } from "@netlab/protocol";
 import { RawParty } from "../p2p/network.ts";
 
-/** What an odd server does. */
+/** The behaviour of an {@linkcode OddServer}. */
 export interface Oddity {
-  /** A connection was opened. */
+  /** Called when a connection was opened. */
   opened?(party: RawParty): void;
-  /** A frame came in. */
+  /** Called when a frame came in. */
   frame?(party: RawParty, frame: Frame, server: OddServer): void;
 }
 
-/** A server that does what a test wants. */
+/** A server that behaves as a test decides. */
 export class OddServer implements AsyncDisposable {
-  /** Where it listens. */
+  /** Its address, `host:port`. */
   readonly address: string;
-  /** How many connections there have been. */
+  /** The number of connections so far. */
   connections = 0;
   readonly #oddity: Oddity;
   readonly #listener: Deno.TcpListener;
@@ -40,12 +40,12 @@ export class OddServer implements AsyncDisposable {
     this.#accepting = this.#accept();
   }
 
-  /** Does that again and again until the server is disposed of. */
+  /** Does the work every `ms` milliseconds until the server is disposed of. */
   every(ms: number, work: () => void): void {
     this.#timers.add(setInterval(work, ms));
   }
 
-  /** Does that once, later. */
+  /** Does the work once, after `ms` milliseconds, unless the server is disposed of before. */
   after(ms: number, work: () => void): void {
     this.#timers.add(setTimeout(work, ms));
   }
@@ -68,9 +68,9 @@ export class OddServer implements AsyncDisposable {
 }
 
 /**
- * Answers a question as an rtt server does, and says whether it was one.
+ * Answers a question as an rtt server does. Returns whether the frame was a question.
  *
- * @param servers The servers that it says it knows.
+ * @param servers The answer to a question about servers.
  */
 export function answerQuestion(
   { out }: RawParty,
@@ -84,7 +84,7 @@ export function answerQuestion(
   return true;
 }
 
-/** A server that answers questions, and leaves echoes to `echo`. */
+/** A server that answers questions, and handles echoes with `echo`. */
 export function oddEchoes(
   echo: (party: RawParty, frame: Frame, server: OddServer) => void,
 ): OddServer {

@@ -8,28 +8,21 @@ import {
   writeError,
   writeInformationResponse,
 } from "@netlab/protocol";
-import { ASK_MS, MAX_ROUND_MS, MAX_SERVERS, Prober, Rounds } from "@netlab/rtt";
+import { MAX_ROUND_MS, MAX_SERVERS, MEASURE_TIMEOUT_MS, Prober, Rounds } from "@netlab/rtt";
 import { RttServer } from "@netlab/rtt/server";
 import { LegacyServer } from "../legacy.ts";
-import { type RawParty, socketTest as test, within } from "../p2p/network.ts";
+import { socketTest as test } from "../kinds.ts";
+import { type RawParty, within } from "../p2p/network.ts";
 import { answerQuestion, oddEchoes, OddServer } from "./odd_server.ts";
+import { roundsOf, stateOf } from "./rounds_of.ts";
 
-/** What a busy machine may need to notice that something is over: milliseconds. */
+/** The delay that a busy machine may add to a time limit: milliseconds. */
 const NOTICE_MS = 2_000;
 
-/** Rounds for nobody, that begin with these servers. */
-function roundsOf(...servers: string[]): Rounds {
-  return new Rounds({}, { known: () => servers, heardAt: () => undefined, done: () => {} });
-}
-
-function stateOf({ chooser }: Rounds, address: string) {
-  return chooser.servers.find(({ server }) => server === address)!;
-}
-
 const NO_ANSWER = "no answer in time";
-const FLOOD = "it sends what nobody asked for";
+const FLOOD = "it sends data that was not requested";
 
-/** A server that writes a frame again and again, as fast as it is read. */
+/** A server that writes a frame repeatedly, as fast as it is read. */
 function flood(frame: Uint8Array): OddServer {
   const server: OddServer = new OddServer({
     opened(party) {
@@ -38,7 +31,7 @@ function flood(frame: Uint8Array): OddServer {
       const bytes = piece.take().slice();
       const stop = performance.now() + 1_000;
       server.every(1, () => {
-        // Until it is cut off; it shares the process with those who measure.
+        // It stops after a second, because it shares this process with the client.
         if (performance.now() < stop && party.out.length < 64 * 1024) party.out.raw(bytes);
       });
     },
@@ -46,7 +39,7 @@ function flood(frame: Uint8Array): OddServer {
   return server;
 }
 
-/** Servers that cannot be measured, and what is said of each. */
+/** Servers that cannot be measured, and the trouble that is reported for each. */
 const ODDITIES: Record<string, { trouble: string; start(): OddServer }> = {
   "never answers an echo": {
     trouble: NO_ANSWER,
@@ -192,7 +185,7 @@ function error(sentence: string, fatal = false): NetlabError {
   return new NetlabError(ErrorCode.RecipientBusy, sentence, { fatal });
 }
 
-test("no odd server holds a round up, or changes what is measured of others", async () => {
+test("odd servers neither delay a round nor change the times of others", async () => {
   await using stack = new AsyncDisposableStack();
   const odd = Object.entries(ODDITIES).map(([what, { start, trouble }]) => ({
     what,
@@ -203,9 +196,9 @@ test("no odd server holds a round up, or changes what is measured of others", as
   await using old = new LegacyServer({ echoes: true });
   const addresses = odd.map(({ server }) => server.address);
   await using rounds = roundsOf(good.address, ...addresses, old.address);
-  // The second round finds connections that the first one left open.
+  // The second round uses connections that the first round left open.
   for (let round = 1; round <= 2; round++) {
-    await within(`round ${round}`, rounds.measure(), ASK_MS + NOTICE_MS);
+    await within(`round ${round}`, rounds.measure(), MEASURE_TIMEOUT_MS + NOTICE_MS);
     for (const { what, trouble, server } of odd) {
       const found = stateOf(rounds, server.address).trouble;
       assertEquals(found, trouble, `A server that ${what}, round ${round}`);
@@ -218,7 +211,7 @@ test("no odd server holds a round up, or changes what is measured of others", as
   }
 });
 
-test("server that lists what is no address is measured, and so are the addresses in its list", async () => {
+test("server that lists invalid addresses is measured, and so are the valid ones in its list", async () => {
   await using other = await RttServer.listen();
   await using server = new OddServer({
     frame(party, frame) {
@@ -234,7 +227,7 @@ test("server that lists what is no address is measured, and so are the addresses
   );
 });
 
-test("server that answers some echoes in time is measured by those", async () => {
+test("server that answers only some echoes in time is measured by those", async () => {
   const echoes = new Map<RawParty, number>();
   await using server = oddEchoes((party, frame, server) => {
     const count = (echoes.get(party) ?? 0) + 1;
@@ -243,20 +236,20 @@ test("server that answers some echoes in time is measured by those", async () =>
     else if (count === 3) server.every(50, () => party.send(9, 7, 0, 0, 0, 0));
   });
   await using rounds = roundsOf(server.address);
-  const { decision } = await within("a round", rounds.measure(), ASK_MS + NOTICE_MS);
+  const { decision } = await within("a round", rounds.measure(), MEASURE_TIMEOUT_MS + NOTICE_MS);
   assertEquals(decision.server, server.address);
   const { trouble, times } = stateOf(rounds, server.address);
   assertEquals(trouble, undefined);
-  assert(times.lowMs! < ASK_MS);
+  assert(times.lowMs! < MEASURE_TIMEOUT_MS);
   assert(times.loss > 0, "those without an answer are lost");
 });
 
-test("server that takes more than a second for each answer is not taken for a silent one", async () => {
+test("server that takes more than a second for each answer does not count as silent", async () => {
   const seen = new Set<string>();
   await using server = new OddServer({
     frame(party, received, server) {
       const frame = received.copy();
-      // A question that is asked again has no second answer.
+      // A repeated question gets no second answer.
       const question = `${frame.type}/${frame.subtype} ${frame.payload.toHex()}`;
       if (seen.has(question)) return;
       seen.add(question);
@@ -264,13 +257,13 @@ test("server that takes more than a second for each answer is not taken for a si
     },
   });
   await using rounds = roundsOf(server.address);
-  await within("a round", rounds.measure(), ASK_MS + NOTICE_MS);
+  await within("a round", rounds.measure(), MEASURE_TIMEOUT_MS + NOTICE_MS);
   const { trouble, times } = stateOf(rounds, server.address);
   assertEquals(trouble, undefined);
   assert(times.lowMs! >= 1_099, `${times.lowMs} ms`);
 });
 
-test("server in use that is heard elsewhere is kept when it does not answer echoes in time", async () => {
+test("server in use that sends to its user is kept although it answers no echoes in time", async () => {
   let silent = false;
   await using server = oddEchoes((party, frame) => {
     if (!silent) party.out.forward(frame, 0);
@@ -284,13 +277,13 @@ test("server in use that is heard elsewhere is kept when it does not answer echo
   const { lowMs } = stateOf(rounds, server.address).times;
   rounds.chooser.use(server.address);
   silent = true;
-  const { decision } = await within("a round", rounds.measure(), ASK_MS + NOTICE_MS);
+  const { decision } = await within("a round", rounds.measure(), MEASURE_TIMEOUT_MS + NOTICE_MS);
   assertEquals([decision.kind, decision.server], ["kept", server.address]);
   const { trouble, nowMs, times } = stateOf(rounds, server.address);
   assertEquals([trouble, nowMs, times.lowMs], [undefined, null, lowMs]);
 });
 
-test("servers that name ever new ones do not make a round endless", async () => {
+test("servers that keep naming new servers do not make a round endless", async () => {
   await using stack = new AsyncDisposableStack();
   const started: OddServer[] = [];
   const startLiar = (): OddServer => {
@@ -315,13 +308,13 @@ test("servers that name ever new ones do not make a round endless", async () => 
   const waiting = rounds.chooser.servers.filter(({ nowMs }) => nowMs === undefined);
   assert(asked.length >= 2, `${asked.length} were asked`);
   assert(asked.every(({ trouble }) => trouble === undefined));
-  // The last one was named too late, and waits for the next round.
+  // The last server was named too late, and waits for the next round.
   assertEquals(waiting.map(({ trouble }) => trouble), ["not asked yet"]);
   await within("another round", rounds.measure(), MAX_ROUND_MS + NOTICE_MS);
   assertEquals(stateOf(rounds, waiting[0]!.server).trouble, undefined);
 });
 
-test("servers that name new ones at once are not measured without limit", async () => {
+test("servers that name new servers at once are measured up to the limit", async () => {
   await using stack = new AsyncDisposableStack();
   const startLiar = (): OddServer =>
     stack.use(
@@ -342,7 +335,7 @@ test("servers that name new ones at once are not measured without limit", async 
   }
 });
 
-test("prober never takes a late answer without a number for one to a later echo", async () => {
+test("prober never matches a late answer without a number to a later echo", async () => {
   const sent: number[] = [];
   const took: number[] = [];
   await using server = oddEchoes((party, _, server) => {
@@ -351,7 +344,7 @@ test("prober never takes a late answer without a number for one to a later echo"
       took.push(performance.now() - at);
       party.send(4, 0, 0, 0, 0, 0);
     };
-    // The first one is late: the prober has sent another one by then.
+    // The first answer is late: the prober has sent another echo before it.
     if (sent.push(at) === 1) server.after(1_500, answer);
     else answer();
   });
@@ -359,21 +352,22 @@ test("prober never takes a late answer without a number for one to a later echo"
   const learned = () => {};
   let misses = 0;
   const missed = () => ++misses < 0;
-  const ask = (probes: number) => prober.ask({ server: server.address, probes, learned, missed });
-  const { times } = await ask(1);
+  const measure = (probes: number) =>
+    prober.measure({ server: server.address, probes, learned, missed });
+  const { timesMs } = await measure(1);
   assert(misses >= 1);
-  // The second echo is answered first, at once, and may have been taken for the first one.
-  assert(times[0]! >= Math.min(...took), `${times} ms`);
-  assert(times[0]! >= 900, `${times[0]} ms, and nothing was answered in the first second`);
-  // What may still come on that connection would be taken for an answer to the next echo.
-  assertEquals((await ask(5)).times.length, 5);
+  // The answer to the second echo comes first, and may be matched to the first echo.
+  assert(timesMs[0]! >= Math.min(...took), `${timesMs} ms`);
+  assert(timesMs[0]! >= 900, `${timesMs[0]} ms, and nothing was answered in the first second`);
+  // The prober opens another connection, because a late answer could be matched to the next echo.
+  assertEquals((await measure(5)).timesMs.length, 5);
   assertEquals(server.connections, 2);
-  // With all answered, the connection stays.
-  await ask(1);
+  // When all echoes were answered, the connection stays open.
+  await measure(1);
   assertEquals(server.connections, 2);
 });
 
-test("prober takes no answer from a server that guesses the numbers of the next echoes", async () => {
+test("prober ignores answers from a server that guesses the numbers of the next echoes", async () => {
   const HOLD_MS = 50;
   await using server = oddEchoes((party, { payload }, server) => {
     const number = Number(new TextDecoder().decode(payload));
@@ -383,12 +377,12 @@ test("prober takes no answer from a server that guesses the numbers of the next 
     };
     server.after(HOLD_MS, () => {
       answer(number);
-      // By then the next echo is on its way.
+      // The prober has sent the next echo by then.
       server.after(1, () => [1, 2, 3].forEach((ahead) => answer(number + ahead)));
     });
   });
   await using prober = new Prober();
-  const ask = { server: server.address, probes: 5, learned: () => {}, missed: () => false };
-  const { times } = await prober.ask(ask);
-  assert(times.every((ms) => ms >= HOLD_MS - 1), `${times} ms`);
+  const options = { server: server.address, probes: 5, learned: () => {}, missed: () => false };
+  const { timesMs } = await prober.measure(options);
+  assert(timesMs.every((ms) => ms >= HOLD_MS - 1), `${timesMs} ms`);
 });

@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createPolicy, POLICY_NAMES } from "../../rtt/core/policies.ts";
 import { Rounds, times } from "./situations.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 test("every policy chooses the fastest, keeps it, and leaves it when it fails", () => {
   for (const name of POLICY_NAMES) {
@@ -16,14 +13,14 @@ test("every policy chooses the fastest, keeps it, and leaves it when it fails", 
   }
 });
 
-test("policy once stays for ever", () => {
+test("policy once never moves while its server answers", () => {
   const rounds = new Rounds(createPolicy("once"));
   rounds.next(times("A", 20), times("B", 21));
   for (let round = 0; round < 100; round++) rounds.next(times("A", 500), times("B", 1));
   assertEquals(rounds.used, "A");
 });
 
-test("policy window draws one within 15 ms of the lowest mean, and keeps it while it is there", () => {
+test("policy window draws a server within 15 ms of the lowest mean, and keeps it while it is within", () => {
   const drawn = new Set<string>();
   for (const chance of [0, 0.4, 0.7, 0.99]) {
     const rounds = new Rounds(createPolicy("window", {}, () => chance));
@@ -38,18 +35,18 @@ test("policy window draws one within 15 ms of the lowest mean, and keeps it whil
   assertEquals([...drawn].sort(), ["A", "B"]);
 });
 
-test("policy home compares what the home takes now with the best of five minutes", () => {
+test("policy home compares the current time of the home with the lowest of five minutes", () => {
   const rounds = new Rounds(createPolicy("home"));
   rounds.next(times("A", 20), times("B", 25));
-  // B was never better than A's best: A stays the best of five minutes.
+  // B is never better than the lowest time of A in five minutes.
   for (let round = 0; round < 30; round++) rounds.next(times("A", 80), times("B", 25));
   assertEquals(rounds.used, "A");
-  // Five minutes later that is forgotten.
+  // After five minutes, that time is forgotten.
   rounds.next(times("A", 80), times("B", 25));
   assertEquals(rounds.used, "B");
 });
 
-test("policy home needs 10 ms and a third", () => {
+test("policy home moves for a gain of 10 ms and a third", () => {
   const rounds = new Rounds(createPolicy("home"));
   rounds.next(times("A", 12), times("B", 60));
   rounds.next(times("A", 12), times("B", 3));
@@ -118,7 +115,7 @@ test("every policy says in a sentence why it chose, and why it stays", () => {
   ]);
 });
 
-test("policy home keeps a home that was not measured, or is as fast", () => {
+test("policy home keeps a home that was not measured or is equally fast", () => {
   const rounds = new Rounds(createPolicy("home"));
   rounds.next(times("A", 40), times("B", 60));
   rounds.next({ ...times("A", 40), nowMs: undefined }, times("B", 20));

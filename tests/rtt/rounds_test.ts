@@ -4,19 +4,12 @@ import { RttClient } from "@netlab/rtt/client";
 import { RttServer } from "@netlab/rtt/server";
 import { FaultProxy } from "@netlab/lab";
 import { LegacyServer } from "../legacy.ts";
-import { eventually, socketTest as test, within } from "../p2p/network.ts";
+import { socketTest as test } from "../kinds.ts";
+import { eventually, within } from "../p2p/network.ts";
 import { oddEchoes } from "./odd_server.ts";
+import { roundsOf, stateOf } from "./rounds_of.ts";
 
-/** Rounds for nobody, that begin with these servers. */
-function roundsOf(...servers: string[]): Rounds {
-  return new Rounds({}, { known: () => servers, heardAt: () => undefined, done: () => {} });
-}
-
-function stateOf({ chooser }: Rounds, address: string) {
-  return chooser.servers.find(({ server }) => server === address)!;
-}
-
-/** Echoes over a socket of its own, with nothing around them: what the prober is compared with. */
+/** Plain echoes over a socket of their own, to compare the prober with. */
 class UnnumberedEchoes implements Disposable {
   readonly #conn: Deno.TcpConn;
 
@@ -30,7 +23,7 @@ class UnnumberedEchoes implements Disposable {
     return new UnnumberedEchoes(await Deno.connect({ hostname, port: Number(port) }));
   }
 
-  /** How long one takes: milliseconds. */
+  /** Returns the round-trip time of one echo: milliseconds. */
   async ms(): Promise<number> {
     const start = performance.now();
     await this.#conn.write(Uint8Array.of(4, 0, 0, 0, 0, 0));
@@ -43,7 +36,7 @@ class UnnumberedEchoes implements Disposable {
   }
 }
 
-test("measured time is within 1 ms or 5 % of what a bare echo takes over a slow way", async () => {
+test("measured time is within 1 ms or 5 % of a plain echo over a slow connection", async () => {
   await using server = await RttServer.listen();
   for (const latencyMs of [5, 20, 60]) {
     await using proxy = await FaultProxy.start({ target: server.address, seed: 1 });
@@ -52,7 +45,7 @@ test("measured time is within 1 ms or 5 % of what a bare echo takes over a slow 
     using echoes = await UnnumberedEchoes.connect(proxy.address);
     const added = 2 * latencyMs;
     const control: number[] = [];
-    // The lowest of ten rounds: what else the machine does is to be seen in the mean, not here.
+    // Other work on the machine shows in the mean, and not in the lowest of ten rounds.
     await eventually(`${added} ms`, async () => {
       await rounds.measure();
       control.push(await echoes.ms());
@@ -63,11 +56,11 @@ test("measured time is within 1 ms or 5 % of what a bare echo takes over a slow 
   }
 });
 
-test("jitter is seen in the mean and the percentile, and hardly in the lowest", async () => {
+test("jitter shows in the mean and the percentile, and hardly in the lowest time", async () => {
   await using server = await RttServer.listen();
   await using proxy = await FaultProxy.start({ target: server.address, seed: 2 });
   proxy.set({ toClient: { latencyMs: 40, jitterMs: 20 } });
-  // The least that jitter leaves, without any: a busy machine makes both slower.
+  // The control has the least latency of the other, without jitter. A busy machine slows down both.
   const LEAST_MS = 20;
   await using control = await FaultProxy.start({ target: server.address, seed: 3 });
   control.set({ toClient: { latencyMs: LEAST_MS } });
@@ -89,7 +82,7 @@ test("connections to servers stay open from round to round", async () => {
   assertEquals(proxy.connections, 1);
 });
 
-test("server that falls silent is found out after three misses, and measured anew when it is back", async () => {
+test("server that falls silent is given up after three misses, and measured again when it is back", async () => {
   await using server = await RttServer.listen();
   await using proxy = await FaultProxy.start({ target: server.address, seed: 4 });
   await using rounds = roundsOf(proxy.address);
@@ -101,14 +94,14 @@ test("server that falls silent is found out after three misses, and measured ane
   assert(ms >= 2_900, `found out after ${ms} ms`);
   const { trouble, times } = stateOf(rounds, proxy.address);
   assertEquals(trouble, "no answer in time");
-  // Three misses and no more.
+  // Three misses, and not more.
   assertEquals([times.lowMs, times.loss], [undefined, 3 / 8]);
   proxy.set({ toClient: {} });
   await rounds.measure();
   assertEquals(stateOf(rounds, proxy.address).trouble, undefined);
 });
 
-test("server that is late, but not silent, is kept, and its answer counts when it comes", async () => {
+test("server that is late but not silent is kept, and its late answer counts", async () => {
   const held: (() => void)[] = [];
   let holds = false;
   await using server = oddEchoes((party, received) => {
@@ -119,7 +112,7 @@ test("server that is late, but not silent, is kept, and its answer counts when i
   });
   await using rounds = new Rounds({}, {
     known: () => [server.address],
-    // Its user hears it on another connection meanwhile.
+    // The server keeps sending to its user over another connection.
     heardAt: () => performance.now(),
     done: () => {},
   });
@@ -132,13 +125,13 @@ test("server that is late, but not silent, is kept, and its answer counts when i
   assertEquals(stateOf(rounds, server.address).trouble, undefined);
   held.forEach((answer) => answer());
   assertEquals((await measuring).decision.kind, "kept");
-  // The first one took three seconds: it is timed from its own start.
+  // The first echo took three seconds, counted from its own start.
   const { times } = stateOf(rounds, server.address);
   assert(times.loss >= 3 / 9, `${times.loss}`);
   assert(times.lastMs! >= 2_900 && times.lastMs! <= performance.now() - start);
 });
 
-test("server that was lost shows nothing of its own words that is no text", async () => {
+test("server that was lost shows only printable text of its reason", async () => {
   await using server = await RttServer.listen();
   await using rounds = roundsOf(server.address);
   await rounds.measure();
@@ -147,7 +140,7 @@ test("server that was lost shows nothing of its own words that is no text", asyn
   assertEquals(stateOf(rounds, server.address).trouble, "too [2Jbusy");
 });
 
-test("legacy server is measured, and tells no load", async () => {
+test("legacy server is measured, and its load is unknown", async () => {
   await using old = new LegacyServer({ echoes: true });
   await using rounds = roundsOf(old.address);
   const { decision } = await rounds.measure();
@@ -157,7 +150,7 @@ test("legacy server is measured, and tells no load", async () => {
   assert(times.lowMs! > 0);
 });
 
-test("server tells how many users it has", async () => {
+test("server reports how many users it has", async () => {
   await using server = await RttServer.listen();
   await using _alice = await RttClient.connect({ name: "Alice", servers: [server.address] });
   await using _bob = await RttClient.connect({ name: "Bob", servers: [server.address] });
@@ -166,7 +159,7 @@ test("server tells how many users it has", async () => {
   assertEquals(stateOf(rounds, server.address).load, 2);
 });
 
-test("rounds that are closed in the midst of measuring end at once", async () => {
+test("rounds that are closed while they measure end at once", async () => {
   await using server = await RttServer.listen();
   await using proxy = await FaultProxy.start({ target: server.address, seed: 6 });
   let done = 0;
@@ -179,7 +172,7 @@ test("rounds that are closed in the midst of measuring end at once", async () =>
   proxy.set({ toClient: { stall: true } });
   rounds.start();
   const measuring = rounds.measure();
-  // Sooner than a miss.
+  // 900 ms is less than the time of a miss.
   await within("the end", Promise.all([rounds.close(), measuring]), 900);
   assertEquals(done, 1);
 });

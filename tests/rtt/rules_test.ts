@@ -11,12 +11,13 @@ import {
   writePeerRegistration,
 } from "@netlab/protocol";
 import { RttServer } from "@netlab/rtt/server";
-import { eventually, type RawParty, socketTest as test } from "../p2p/network.ts";
+import { socketTest as test } from "../kinds.ts";
+import { eventually, type RawParty } from "../p2p/network.ts";
 import { answerQuestion, OddServer } from "./odd_server.ts";
 
 const OWN_ECHO_BYTES = 20;
 
-/** A server that links itself to whoever asks, and does with echoes what a test wants. */
+/** A server that accepts links, and handles echoes with `echo`. */
 function oddPeer(echo: (party: RawParty, frame: Frame) => void): OddServer {
   const id = crypto.randomUUID();
   const capabilities = [Capability.Session, Capability.Peer, Capability.Echo];
@@ -36,7 +37,7 @@ function oddPeer(echo: (party: RawParty, frame: Frame) => void): OddServer {
   });
 }
 
-test("rtt server measures a peer that returns nothing of its echoes, and does not answer its answers", async () => {
+test("rtt server measures a peer that answers with empty echoes, and does not answer these", async () => {
   const lengths: number[] = [];
   await using peer = oddPeer((party, { payload }) => {
     lengths.push(payload.length);
@@ -49,10 +50,10 @@ test("rtt server measures a peer that returns nothing of its echoes, and does no
   assert(server.peers()[0]!.rttMs! >= 0);
 });
 
-test("rtt server takes a peer's empty answer for that to its first echo, not its last", async () => {
+test("rtt server matches a peer's empty answer to the first echo that waits", async () => {
   let echoes = 0;
   await using peer = oddPeer((party) => {
-    // The first one is left out. The next one comes after five seconds, and is the only one answered.
+    // The first echo gets no answer. The second comes five seconds later, and is answered.
     if (++echoes === 2) party.out.frame(FrameType.Echo, 0);
   });
   await using server = await RttServer.listen({ peers: [peer.address] });
@@ -60,7 +61,7 @@ test("rtt server takes a peer's empty answer for that to its first echo, not its
   assert(rttMs! >= 4_900, `${rttMs} ms`);
 });
 
-test("rtt server answers a peer's own echoes, and anybody's, with what they carry", async () => {
+test("rtt server returns the echoes of a peer unchanged", async () => {
   const answers: string[] = [];
   let asked = false;
   await using peer = oddPeer((party, frame) => {

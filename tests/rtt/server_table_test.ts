@@ -5,14 +5,11 @@ import type { Round } from "../../rtt/client/rounds.ts";
 import { displayWidth } from "@netlab/terminal";
 import { view } from "../../rtt/terminal/client_lines.ts";
 import { roundLine, serverTable } from "../../rtt/terminal/server_table.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 const SERVERS = ["127.0.0.1:5002", "127.0.0.1:5001", "127.0.0.1:5003"];
 
-/** Forty rounds of three servers, of which the last is away at the end. */
+/** Returns the last of forty rounds with three servers, of which one is away at the end. */
 function aRound(): Round {
   const chooser = new Chooser(createPolicy("netlab", {}, () => 0));
   let decision = chooser.decide(0);
@@ -28,7 +25,7 @@ function aRound(): Round {
   return { time: new Date(2026, 0, 1, 20, 15, 3), servers: chooser.servers, decision };
 }
 
-test("table shows the servers by address, the one in use marked, and what troubles one", () => {
+test("table sorts the servers by address, marks the one in use, and shows the trouble of one", () => {
   const lines = serverTable(aRound(), 200);
   assertEquals(lines.map((line) => line.split(/ {2,}/)), [
     ["", "server", "now", "low", "mean", "p95", "loss", "users", "lately"],
@@ -38,7 +35,7 @@ test("table shows the servers by address, the one in use marked, and what troubl
   ]);
 });
 
-test("table fits where there is room for its figures, and loses the picture first", () => {
+test("table drops its picture first when the window is narrow", () => {
   const round = aRound();
   for (let columns = 60; columns < 120; columns++) {
     const lines = serverTable(round, columns);
@@ -51,7 +48,7 @@ test("table fits where there is room for its figures, and loses the picture firs
   ]);
 });
 
-test("table has no piece of a picture that there is no room for", () => {
+test("table shows no picture when its title does not fit", () => {
   const round = aRound();
   for (let columns = 45; columns < 65; columns++) {
     const lines = serverTable(round, columns);
@@ -62,7 +59,7 @@ test("table has no piece of a picture that there is no room for", () => {
   }
 });
 
-test("view of /rtt fits in every window", () => {
+test("view of /rtt fits into every window", () => {
   const round = aRound();
   for (let columns = 1; columns < 120; columns++) {
     const lines = view(round, columns);
@@ -78,7 +75,7 @@ test("view of /rtt fits in every window", () => {
   ]);
 });
 
-test("round stands in one line where there is no terminal", () => {
+test("round is one line without a terminal", () => {
   assertEquals(
     roundLine(aRound()),
     "20:15:03  *5002 0.41 ms, 5001 12.3 ms, 5003 connection refused  " +

@@ -1,11 +1,11 @@
 /**
- * Situations for policies, in few words.
+ * Short notations for the situations in which policies decide.
  *
  * @module
  */
 import type { Policy, ServerTimes } from "../../rtt/core/policy.ts";
 
-/** A server whose figures are all the same. */
+/** Returns the times of a server, all with the same figure. */
 export function times(server: string, ms: number, load?: number): ServerTimes {
   return { server, lowMs: ms, meanMs: ms, nowMs: ms, load };
 }
@@ -23,7 +23,7 @@ export class Rounds {
     this.#policy = policy;
   }
 
-  /** One round; the server in use after it. */
+  /** Plays one round, and returns the server in use after it. */
   next(...servers: ServerTimes[]): string {
     const { server, because } = this.#policy.decide({
       now: this.#now += 10_000,

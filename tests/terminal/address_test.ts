@@ -1,14 +1,15 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ADDRESS_RULE, readAddress } from "@netlab/terminal";
+import { pureTest as test } from "../kinds.ts";
 
-Deno.test("readAddress takes a port alone for one of this machine, and any other address as it is", () => {
+test("readAddress reads a port alone as an address of this machine", () => {
   assertEquals(readAddress("5001"), { hostname: "127.0.0.1", port: 5001 });
   assertEquals(readAddress("65535"), { hostname: "127.0.0.1", port: 65_535 });
   assertEquals(readAddress("chat.example:5001"), { hostname: "chat.example", port: 5001 });
   assertEquals(readAddress("[::1]:5001"), { hostname: "::1", port: 5001 });
 });
 
-Deno.test("readAddress says what it takes", () => {
+test("readAddress refuses anything else, and names its rule", () => {
   for (
     const text of ["", "0", "65536", "123456", "-1", "+1", "1.5", "5e3", " 1", "1 ", "host", ":1"]
   ) {

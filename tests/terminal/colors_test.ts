@@ -1,14 +1,15 @@
 import { assertEquals } from "@std/assert";
 import type * as colors from "../../terminal/output/colors.ts";
+import { pureTest as test } from "../kinds.ts";
 
-/** What the styles do with a word where there are colours, or are none. */
+/** Returns a word in each style. */
 function styled({ bold, cyan, dim, green, red, yellow }: typeof colors): string[] {
   return [bold, dim, red, green, yellow, cyan, (text: string) => bold(cyan(text))].map((style) =>
     style("word")
   );
 }
 
-Deno.test("styles are escape sequences on a terminal, unless NO_COLOR is set", async () => {
+test("styles are escape sequences in a terminal, unless NO_COLOR is set", async () => {
   const noColor = Object.getOwnPropertyDescriptor(Deno, "noColor")!;
   try {
     Deno.stdout.isTerminal = () => true;
@@ -33,7 +34,7 @@ Deno.test("styles are escape sequences on a terminal, unless NO_COLOR is set", a
   }
 });
 
-Deno.test("styles leave text as it is in a pipe or a file", async () => {
+test("styles do not change text in a pipe or a file", async () => {
   const isTerminal = () => false;
   try {
     Object.assign(Deno.stdout, { isTerminal });

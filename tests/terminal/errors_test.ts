@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describeError } from "@netlab/terminal";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { pureTest as test } from "../kinds.ts";
 
 const { errors } = Deno;
 const IN_USE = "the address is in use; choose another port, or end the program that listens there";
@@ -64,5 +65,5 @@ const cases: [what: string, error: unknown, line: string][] = [
   ["what is no error", "just text", "just text"],
 ];
 for (const [what, error, line] of cases) {
-  Deno.test(`describeError tells ${what}`, () => assertEquals(describeError(error), line));
+  test(`describeError describes ${what}`, () => assertEquals(describeError(error), line));
 }

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { finalReplyTo, replyTo } from "../../basic/greeting.ts";
 import {
   clip,
@@ -7,6 +7,7 @@ import {
   oneLine,
   parseOptions,
   terminalLogger,
+  UsageError,
 } from "@netlab/terminal";
 import { readTrace } from "@netlab/lab/flap";
 import { Chat, parseLine } from "../../p2p/terminal/chat.ts";
@@ -16,6 +17,7 @@ import { reasonOf } from "@netlab/protocol";
 import * as protocol from "@netlab/protocol";
 import { reasonIn, whyNot } from "../../rtt/client/prober.ts";
 import { repeated, superlinearText } from "../growth.ts";
+import { pureTest as test } from "../kinds.ts";
 
 const { ErrorCode, NetlabError } = protocol;
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -25,7 +27,7 @@ const errorFrame = (text: string) => {
   return Object.assign(new protocol.Frame(), { bytes, start: 6, end: bytes.length });
 };
 
-/** What is done with text that others wrote: in frames, in files, in a pipe, in what the system says. */
+/** Functions of text from others: from frames, files, pipes and the system. */
 const functions: Record<string, (text: string) => unknown> = {
   oneLine,
   displayWidth,
@@ -40,7 +42,10 @@ const functions: Record<string, (text: string) => unknown> = {
   "a log line for programs": (text) =>
     terminalLogger({ json: true }).info("{text}", { text, error: new Error(text) }),
   "parseOptions of an address": (text) =>
-    void parseOptions({ at: { kind: "address", help: "" } }, ["--at", text]).catch(() => {}),
+    assertThrows(
+      () => parseOptions({ at: { kind: "address", help: "" } }, ["--at", text]),
+      UsageError,
+    ),
   parseLine,
   "Chat.describe": (reason) => Chat.describe({ state: "reconnecting", reason }),
   replyTo,
@@ -70,7 +75,7 @@ const functions: Record<string, (text: string) => unknown> = {
   readMessage: (text) => protocol.readMessage(encode(`${crypto.randomUUID()}\0A\0B\0${text}`)),
 };
 
-/** Does the work without what it prints. */
+/** Does the work, and returns how many bytes it would have printed. */
 async function silenced(work: () => unknown): Promise<number> {
   let bytes = 0;
   try {
@@ -86,17 +91,17 @@ async function silenced(work: () => unknown): Promise<number> {
 }
 
 for (const [name, run] of Object.entries(functions)) {
-  Deno.test(`${name} takes time in proportion to the text, whatever that is`, async () => {
+  test(`${name} takes time in proportion to the length of any text`, async () => {
     await silenced(() => assertEquals(superlinearText(run), undefined));
   });
 }
 
-Deno.test("superlinearText finds an expression that backtracks", () => {
+test("superlinearText finds an expression that backtracks", () => {
   const careless = (text: string) => text.replace(/\s*[\r\n]+\s*/g, " ");
   assertNotEquals(superlinearText(careless), undefined);
 });
 
-Deno.test("oneLine joins lines without the white space around the breaks, and keeps all other", () => {
+test("oneLine joins lines without the white space around the breaks, and keeps other white space", () => {
   const lines: [text: string, line: string][] = [
     ["a\nb", "a b"],
     ["a  \r\n\t \n  b", "a b"],
@@ -113,7 +118,7 @@ Deno.test("oneLine joins lines without the white space around the breaks, and ke
   }
 });
 
-Deno.test("a log line is written, or the test of its time would test nothing", async () => {
+test("the logger in the tests of time writes its line", async () => {
   const bytes = await silenced(() => functions["a log line for people"]!("x"));
   assert(bytes > 0);
 });

@@ -1,16 +1,17 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { listenOn, listenOnFirstFree } from "@netlab/terminal";
 import { DEFAULT_PORTS } from "@netlab/protocol";
+import { pureTest as test } from "../kinds.ts";
 
 const inUse = () => Promise.reject(new Deno.errors.AddrInUse("os error 98"));
 
-Deno.test("listenOn names the address, and keeps what went wrong as the cause", async () => {
+test("listenOn names the address, and keeps the error as the cause", async () => {
   const error = await assertRejects(() => listenOn("::1", 5001, inUse), Error);
   assertEquals(error.message, "Cannot listen on [::1]:5001");
   assertEquals(error.cause instanceof Deno.errors.AddrInUse, true);
 });
 
-Deno.test("listenOn leaves alone what is wrong with the options", async () => {
+test("listenOn does not change errors in the options", async () => {
   const wrong = new TypeError("Cannot take the name");
   const error = await assertRejects(
     () => listenOn("::1", 1, () => Promise.reject(wrong)),
@@ -19,7 +20,7 @@ Deno.test("listenOn leaves alone what is wrong with the options", async () => {
   assertEquals(error, wrong);
 });
 
-Deno.test("listenOnFirstFree passes over ports that are in use", async () => {
+test("listenOnFirstFree skips ports that are in use", async () => {
   const tried: number[] = [];
   const server = await listenOnFirstFree("127.0.0.1", (port) => {
     tried.push(port);
@@ -28,7 +29,7 @@ Deno.test("listenOnFirstFree passes over ports that are in use", async () => {
   assertEquals({ server, tried }, { server: "server", tried: [5001, 5002, 5003] });
 });
 
-Deno.test("listenOnFirstFree stops at any other error", async () => {
+test("listenOnFirstFree stops at any other error", async () => {
   const tried: number[] = [];
   const error = await assertRejects(() =>
     listenOnFirstFree("192.0.2.1", (port) => {
@@ -41,7 +42,7 @@ Deno.test("listenOnFirstFree stops at any other error", async () => {
   });
 });
 
-Deno.test("listenOnFirstFree says when all are in use", async () => {
+test("listenOnFirstFree says that all ports are in use", async () => {
   const error = await assertRejects(() => listenOnFirstFree("127.0.0.1", inUse), Error);
   assertEquals(
     error.message,

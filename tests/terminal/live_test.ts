@@ -1,23 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { Live } from "@netlab/terminal";
 import { TestTerminal } from "../terminal.ts";
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    permissions: "none",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
+import { pureTest as test } from "../kinds.ts";
 
 const STATUS = ["server now low mean p95 loss users", "5001   1.1 1.0 1.05 1.1   0%     7"];
 const fitting = (columns: number) =>
   STATUS.map((line) => line.length < columns ? line : `${line.slice(0, columns - 2).trimEnd()}…`);
 
-test("lines that stay are below those that scroll, and go at the end", async () => {
+test("Live shows its status below the lines that scroll, and removes it at the end", async () => {
   await using terminal = new TestTerminal(40, 10);
   const live = new Live(() => STATUS, terminal);
   live.print("one");
@@ -27,7 +17,7 @@ test("lines that stay are below those that scroll, and go at the end", async () 
   assertEquals(await terminal.rows(), ["one", "two"]);
 });
 
-test("lines that stay are whole in every width of the window", async () => {
+test("Live shows its whole status at every width of the window", async () => {
   await using terminal = new TestTerminal(40, 24);
   using live = new Live(() => STATUS, terminal);
   const printed: string[] = [];
@@ -41,7 +31,7 @@ test("lines that stay are whole in every width of the window", async () => {
   }
 });
 
-test("lines that stay are no more than the window has room for", async () => {
+test("Live shortens a status that is longer than the window", async () => {
   await using terminal = new TestTerminal(20, 4);
   using live = new Live(() => ["one", "two", "three", "four", "five"], terminal);
   for (let n = 0; n < 3; n++) live.print(`line ${n}`);

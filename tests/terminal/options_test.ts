@@ -1,5 +1,6 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { parseOptions, UsageError } from "@netlab/terminal";
+import { pureTest as test } from "../kinds.ts";
 
 const OPTIONS = {
   port: { kind: "port", default: 5001, help: "" },
@@ -27,13 +28,13 @@ const NOTHING = {
   version: false,
 };
 
-Deno.test("parseOptions gives defaults where nothing is said", async () => {
-  assertEquals(await parseOptions(OPTIONS, []), NOTHING);
+test("parseOptions returns defaults for options that are not given", () => {
+  assertEquals(parseOptions(OPTIONS, []), NOTHING);
 });
 
-Deno.test("parseOptions reads one value of each kind", async () => {
+test("parseOptions reads one value of each kind", () => {
   assertEquals(
-    await parseOptions(OPTIONS, [
+    parseOptions(OPTIONS, [
       ...["--port", "0", "--index=4", "--size", "10", "--every", "0.5"],
       ...["--name", "Bob, the 1st", "--json"],
     ]),
@@ -41,15 +42,15 @@ Deno.test("parseOptions reads one value of each kind", async () => {
   );
 });
 
-Deno.test("parseOptions collects repeated values, between commas as well", async () => {
-  const { ports, tag } = await parseOptions(OPTIONS, [
+test("parseOptions collects repeated values and values between commas", () => {
+  const { ports, tag } = parseOptions(OPTIONS, [
     ...["--ports", "1,2", "--ports", "3", "--tag", "a,b", "--tag", "5"],
   ]);
   assertEquals({ ports, tag }, { ports: [1, 2, 3], tag: ["a,b", "5"] });
 });
 
-Deno.test("parseOptions takes what stands alone for the positional option", async () => {
-  const { peer } = await parseOptions(OPTIONS, [
+test("parseOptions gives values without a name to the positional option", () => {
+  const { peer } = parseOptions(OPTIONS, [
     ...["a:1", "--json", "--peer", "[::1]:2", "--", "c:3"],
   ]);
   assertEquals(peer, [
@@ -59,19 +60,19 @@ Deno.test("parseOptions takes what stands alone for the positional option", asyn
   ]);
 });
 
-Deno.test("parseOptions takes a port alone for an address of this machine, in lists as well", async () => {
+test("parseOptions reads a port alone as an address of this machine, in lists too", () => {
   const here = (port: number) => ({ hostname: "127.0.0.1", port });
-  const { peer } = await parseOptions(OPTIONS, ["5001", "--peer", "5002,a:1,65535", "--peer=1"]);
+  const { peer } = parseOptions(OPTIONS, ["5001", "--peer", "5002,a:1,65535", "--peer=1"]);
   assertEquals(peer, [here(5002), { hostname: "a", port: 1 }, here(65_535), here(1), here(5001)]);
 });
 
-Deno.test("parseOptions sees help and version whatever else is wrong", async () => {
+test("parseOptions reads help and version even when other options are wrong", () => {
   for (const help of ["--help", "-h"]) {
-    const values = await parseOptions(OPTIONS, ["--port", "x", "--what", help]);
+    const values = parseOptions(OPTIONS, ["--port", "x", "--what", help]);
     assertEquals(values.help, true);
   }
   for (const version of ["--version", "-V"]) {
-    assertEquals((await parseOptions(OPTIONS, [version])).version, true);
+    assertEquals(parseOptions(OPTIONS, [version]).version, true);
   }
 });
 
@@ -110,13 +111,13 @@ const wrong: [args: string[], message: string][] = [
   ]),
 ];
 for (const [args, message] of wrong) {
-  Deno.test(`parseOptions refuses ${JSON.stringify(args.join(" "))}`, async () => {
-    const error = await assertRejects(() => parseOptions(OPTIONS, args), UsageError);
+  test(`parseOptions refuses ${JSON.stringify(args.join(" "))}`, () => {
+    const error = assertThrows(() => parseOptions(OPTIONS, args), UsageError);
     assertEquals(error.message, message);
   });
 }
 
-Deno.test("parseOptions refuses what stands alone when no option takes it", async () => {
-  const error = await assertRejects(() => parseOptions({}, ["5001"]), UsageError);
+test("parseOptions refuses a value without a name when no option is positional", () => {
+  const error = assertThrows(() => parseOptions({}, ["5001"]), UsageError);
   assertEquals(error.message, 'Unexpected "5001": this program takes options only');
 });

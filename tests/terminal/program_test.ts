@@ -1,20 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ignoreUnless } from "../permissions.ts";
 import { Process } from "../processes.ts";
+import { linuxProcessTest, processTest as test } from "../kinds.ts";
 
 const SAMPLE = "tests/terminal/sample_program.ts";
 const NO_PERMISSIONS = { permissions: [] };
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.run,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 test("runProgram shows help at 80 columns", async () => {
   const { code, stdout, stderr } = await Process.run(SAMPLE, ["--help"], NO_PERMISSIONS);
@@ -47,7 +36,7 @@ test("runProgram shows the version", async () => {
   assertEquals({ code, stdout }, { code: 0, stdout: ["sample 1.2.3"] });
 });
 
-test("runProgram shows the version whatever else is there, but for the help", async () => {
+test("runProgram shows the version despite other options, except for help", async () => {
   for (const args of [["--ports", "--version"], ["-V", "--port", "x"]]) {
     const { code, stdout } = await Process.run(SAMPLE, args, NO_PERMISSIONS);
     assertEquals({ code, stdout }, { code: 0, stdout: ["sample 1.2.3"] });
@@ -92,7 +81,7 @@ for (const [signal, exitCode] of Deno.build.os === "windows" ? [] : signals) {
     assertEquals([code, stdout, stderr], [0, ["waiting", "stopping"], []]);
   });
 
-  test(`runProgram ends with ${exitCode} after ${signal} when the program was not done`, async () => {
+  test(`runProgram ends with ${exitCode} after ${signal} when the program has not finished its work`, async () => {
     await using sample = Process.start(SAMPLE, ["--do", "throw if aborted"], NO_PERMISSIONS);
     await sample.waitFor("waiting");
     sample.kill(signal);
@@ -105,14 +94,14 @@ for (const [signal, exitCode] of Deno.build.os === "windows" ? [] : signals) {
     await sample.waitFor("waiting");
     sample.kill(signal);
     await sample.waitFor("stopping");
-    // One that comes together with the first is no second one.
+    // A signal that comes together with the first does not count as the second.
     const again = setInterval(() => sample.kill(signal), 50);
     assertEquals((await sample.finished()).code, exitCode);
     clearInterval(again);
   });
 }
 
-test("interrupt does what ctrl-C does, the first time and the second", async () => {
+test("interrupt acts like ctrl-C, the first and the second time", async () => {
   const { code, stdout } = await Process.run(SAMPLE, ["--do", "interrupt itself"], NO_PERMISSIONS);
   assertEquals([code, stdout], [130, ["stopping"]]);
 });
@@ -120,7 +109,7 @@ test("interrupt does what ctrl-C does, the first time and the second", async () 
 for (
   const [what, said] of [["print for ever", ""], ["print in a timer", "in good order\n"]] as const
 ) {
-  test(`a program that does "${what}" ends quietly when nobody reads on`, async () => {
+  test(`a program that does "${what}" ends silently when its reader has gone`, async () => {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", SAMPLE, "--do", what],
       cwd: new URL("../..", import.meta.url),
@@ -136,16 +125,12 @@ for (
   });
 }
 
-/** A program whose standard output a module has changed before it runs. */
+/** Returns the options for a program whose standard output a module changes before it runs. */
 const withOutput = (module: string) => ({
   permissions: [`--preload=./tests/${module}`, "--allow-ffi"],
 });
 
-function linuxTest(name: string, fn: () => Promise<void>): void {
-  if (Deno.build.os === "linux") test(name, fn);
-}
-
-linuxTest("print ends the program with one line when the disk is full", async () => {
+linuxProcessTest("print ends the program with one line when the disk is full", async () => {
   const { code, stdout, stderr } = await Process.run(SAMPLE, [], withOutput("full_output.ts"));
   assertEquals([code, stdout], [1, []]);
   assertEquals(stderr, [
@@ -153,16 +138,19 @@ linuxTest("print ends the program with one line when the disk is full", async ()
   ]);
 });
 
-linuxTest("a program that prints in a timer ends in good order when the disk is full", async () => {
-  const args = ["--do", "print in a timer"];
-  const { code, stderr } = await Process.run(SAMPLE, args, withOutput("full_output.ts"));
-  assertEquals([code, stderr], [1, [
-    "in good order",
-    "error: Cannot write to standard output: no space left on device; make room, or write elsewhere",
-  ]]);
-});
+linuxProcessTest(
+  "a program that prints in a timer ends in good order when the disk is full",
+  async () => {
+    const args = ["--do", "print in a timer"];
+    const { code, stderr } = await Process.run(SAMPLE, args, withOutput("full_output.ts"));
+    assertEquals([code, stderr], [1, [
+      "in good order",
+      "error: Cannot write to standard output: no space left on device; make room, or write elsewhere",
+    ]]);
+  },
+);
 
-linuxTest("print waits for a slow reader of a pipe that does not block", async () => {
+linuxProcessTest("print waits for a slow reader of a pipe that does not block", async () => {
   const args = ["--do", "print much"];
   const { code, stdout, stderr } = await Process.run(
     SAMPLE,
@@ -173,8 +161,8 @@ linuxTest("print waits for a slow reader of a pipe that does not block", async (
   assertEquals(stdout, Array.from({ length: 3_000 }, (_, at) => String(at + 1).repeat(100)));
 });
 
-linuxTest(
-  "terminalLogger goes on when its lines cannot be written, and tells so once",
+linuxProcessTest(
+  "terminalLogger continues when its lines cannot be written, and reports that once",
   async () => {
     const args = ["--do", "log"];
     const { code, stderr } = await Process.run(SAMPLE, args, withOutput("full_output.ts"));
@@ -182,7 +170,7 @@ linuxTest(
   },
 );
 
-test("ask takes the default, and asks again after an answer that will not do", async () => {
+test("ask returns the default for an empty line, and repeats the question after a wrong answer", async () => {
   await using first = Process.start(SAMPLE, ["--do", "ask"], { permissions: [], stdin: "piped" });
   await first.write("\n");
   assertEquals((await first.finished()).stdout, ['Color [blue]: color "blue"']);
@@ -195,7 +183,7 @@ test("ask takes the default, and asks again after an answer that will not do", a
   assertEquals((await second.finished()).stdout[1], 'Color [blue]: color "dark red"');
 });
 
-test("ask gives up when input ends, and at every signal", async () => {
+test("ask returns no answer when the input ends or a signal comes", async () => {
   await using ended = Process.start(SAMPLE, ["--do", "ask"], { permissions: [], stdin: "piped" });
   await ended.endInput();
   const { code, stdout } = await ended.finished();
@@ -213,7 +201,7 @@ test("ask gives up when input ends, and at every signal", async () => {
   }
 });
 
-test("terminalLogger writes a line of text for people", async () => {
+test("terminalLogger writes lines of text for people", async () => {
   const { code, stdout, stderr } = await Process.run(SAMPLE, ["--do", "log"], NO_PERMISSIONS);
   assertEquals({ code, stderr }, { code: 0, stderr: [] });
   for (const line of stdout) assertMatch(line, /^\d\d:\d\d:\d\d /);
@@ -224,7 +212,7 @@ test("terminalLogger writes a line of text for people", async () => {
   ]);
 });
 
-test("terminalLogger writes a line of JSON for programs", async () => {
+test("terminalLogger writes lines of JSON for programs", async () => {
   const { stdout } = await Process.run(SAMPLE, ["--do", "log", "--json"], NO_PERMISSIONS);
   const records = stdout.map((line) => JSON.parse(line));
   for (const { time } of records) assertEquals(new Date(time).toISOString(), time);

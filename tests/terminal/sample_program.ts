@@ -1,5 +1,5 @@
 /**
- * A program with one option of every kind, for the tests of cli. What it does is chosen by `--do`.
+ * A program with one option of every kind, for the tests of terminal. `--do` chooses what it does.
  *
  * @module
  */

@@ -1,16 +1,17 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { unlessAborted } from "@netlab/terminal";
+import { pureTest as test } from "../kinds.ts";
 
 const reason = new Error("told to stop");
 
-Deno.test("unlessAborted gives what the work gives, or throws what it throws", async () => {
+test("unlessAborted returns the result of the work, or throws its error", async () => {
   const { signal } = new AbortController();
   assertEquals(await unlessAborted(Promise.resolve(7), signal), 7);
   const failure = Promise.reject(new Error("no luck"));
   await assertRejects(() => unlessAborted(failure, signal), Error, "no luck");
 });
 
-Deno.test("unlessAborted throws the signal's reason, and forgets the work", async () => {
+test("unlessAborted throws the reason of the signal, and ignores the work", async () => {
   for (const aborted of [true, false]) {
     const controller = new AbortController();
     if (aborted) controller.abort(reason);

@@ -1,9 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { clip, clusters, displayWidth, rowsOf } from "@netlab/terminal";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
+import { pureTest as test } from "../kinds.ts";
 
 const FAMILY = "👨‍👩‍👧‍👦";
 
@@ -34,7 +31,7 @@ test("displayWidth counts the columns that a terminal takes", () => {
   for (const [text, width] of widths) assertEquals(displayWidth(text), width, text);
 });
 
-test("clusters are what a person sees as characters", () => {
+test("clusters splits text into what a person sees as characters", () => {
   assertEquals(clusters("abc"), ["a", "b", "c"]);
   assertEquals(clusters(`e\u0301漢${FAMILY}🇩🇪🇫🇷`), ["e\u0301", "漢", FAMILY, "🇩🇪", "🇫🇷"]);
 });
@@ -51,7 +48,7 @@ const clips: [text: string, columns: number, clipped: string][] = [
   ["\x1b[1mabc\x1b[22m", 3, "\x1b[1mabc\x1b[22m"],
   ["\x1b[1mabc\x1b[22mdef\x1b[2mghi\x1b[22m", 5, "\x1b[1mabc\x1b[22md…\x1b[2m\x1b[22m"],
 ];
-test("clip cuts a text to so many columns, and leaves its colours whole", () => {
+test("clip shortens a text to a number of columns, and keeps its colours whole", () => {
   for (const [text, columns, clipped] of clips) {
     assertEquals(clip(text, columns), clipped, JSON.stringify([text, columns]));
     assertEquals(displayWidth(clip(text, columns)) <= columns, true);
@@ -70,7 +67,7 @@ const rows: [line: string, columns: number, rows: number][] = [
   [`a${FAMILY}`, 10, 1],
   [`aa${FAMILY}a`, 10, Infinity],
 ];
-test("rowsOf counts the rows that a line is wrapped to, unless terminals differ", () => {
+test("rowsOf counts the rows of a wrapped line, unless terminals disagree", () => {
   for (const [line, columns, count] of rows) {
     assertEquals(rowsOf(line, columns), count, JSON.stringify([line, columns]));
   }

@@ -14,11 +14,11 @@ import {
   writeInformationRequest,
 } from "@netlab/protocol";
 import {
-  type Ask,
   Chooser,
   createPolicy,
   type Decision,
   EchoTimes,
+  type ProbeRequest,
   readEcho,
   writeEcho,
 } from "@netlab/rtt";

@@ -1,35 +1,32 @@
 import { assert, assertEquals } from "@std/assert";
-import { Selector, type SelectorOptions } from "../../rtt/core/selector.ts";
+import { NetlabPolicy, type NetlabPolicyOptions } from "../../rtt/core/netlab_policy.ts";
 import { Rounds, times } from "./situations.ts";
+import { pureTest as test } from "../kinds.ts";
 
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
-
-/** Gives the same numbers again and again. */
+/** Returns a function that returns these numbers in turn. */
 function cycle(...numbers: number[]): () => number {
   let at = 0;
   return () => numbers[at++ % numbers.length]!;
 }
 
-/** A client that has used A, of 50 ms, for a minute. */
-function atA(options: SelectorOptions = {}): Rounds {
-  const rounds = new Rounds(new Selector(options, () => 0));
+/** Returns rounds in which A, with 50 ms, has been in use for a minute. */
+function atA(options: NetlabPolicyOptions = {}): Rounds {
+  const rounds = new Rounds(new NetlabPolicy(options, () => 0));
   for (let round = 0; round < 6; round++) rounds.next(times("A", 50), times("B", 80));
   assertEquals(rounds.used, "A");
   return rounds;
 }
 
-test("selector takes the fastest", () => {
-  const rounds = new Rounds(new Selector());
+test("netlab policy chooses the fastest server", () => {
+  const rounds = new Rounds(new NetlabPolicy());
   rounds.next(times("A", 50), times("B", 20), times("C", 30));
   assertEquals([rounds.used, rounds.because], ["B", "it is the fastest of 3, 20 ms"]);
   rounds.next(times("B", 20), times("C", 30));
   assertEquals([rounds.used, rounds.because], ["B", "it is the fastest, 20 ms"]);
 });
 
-test("selector calls as fast what measuring cannot tell apart", () => {
-  const rounds = new Rounds(new Selector({}, () => 0));
+test("netlab policy treats times as equal that measuring cannot tell apart", () => {
+  const rounds = new Rounds(new NetlabPolicy({}, () => 0));
   rounds.next(times("A", 50), times("B", 80));
   rounds.next(times("A", 50), times("B", 49.5));
   assertEquals([rounds.used, rounds.because], ["A", "B is equally fast, 50 ms"]);
@@ -37,15 +34,15 @@ test("selector calls as fast what measuring cannot tell apart", () => {
   assertEquals(rounds.because, "B is 5.0 ms faster, but a move must gain at least 10 ms");
 });
 
-test("selector takes what there is", () => {
-  const rounds = new Rounds(new Selector());
+test("netlab policy chooses the only server", () => {
+  const rounds = new Rounds(new NetlabPolicy());
   rounds.next(times("A", 5_000));
   assertEquals([rounds.used, rounds.because], ["A", "it is the only server that answers"]);
   rounds.next(times("A", 5_000));
   assertEquals([rounds.used, rounds.because], ["A", "no other server answers"]);
 });
 
-test("selector moves when the gain has been large enough for three rounds", () => {
+test("netlab policy moves when the gain has been large enough for three rounds", () => {
   const rounds = atA();
   rounds.next(times("A", 50), times("B", 20));
   assertEquals(
@@ -61,7 +58,7 @@ test("selector moves when the gain has been large enough for three rounds", () =
   assertEquals([rounds.used, rounds.because], ["B", "it is 30 ms faster (20 ms instead of 50 ms)"]);
 });
 
-test("selector counts the rounds of a gain anew when it was gone in between", () => {
+test("netlab policy counts the rounds of a gain anew after a round without it", () => {
   const rounds = atA();
   for (let time = 0; time < 5; time++) {
     rounds.next(times("A", 50), times("B", 20));
@@ -70,15 +67,15 @@ test("selector counts the rounds of a gain anew when it was gone in between", ()
   }
 });
 
-test("selector does not wait longer when two are better by turns", () => {
+test("netlab policy does not wait longer when two servers are best in turn", () => {
   const rounds = atA();
   rounds.next(times("A", 50), times("B", 20), times("C", 21));
   rounds.next(times("A", 50), times("B", 22), times("C", 20));
   assertEquals(rounds.next(times("A", 50), times("B", 20), times("C", 23)), "B");
 });
 
-test("selector never moves for less than 10 ms", () => {
-  const rounds = new Rounds(new Selector());
+test("netlab policy never moves for less than 10 ms", () => {
+  const rounds = new Rounds(new NetlabPolicy());
   rounds.next(times("A", 12), times("B", 60));
   for (let round = 0; round < 100; round++) rounds.next(times("A", 12), times("B", 2.1));
   assertEquals(
@@ -87,7 +84,7 @@ test("selector never moves for less than 10 ms", () => {
   );
 });
 
-test("selector never moves for less than a third", () => {
+test("netlab policy never moves for less than a third", () => {
   const rounds = atA();
   for (let round = 0; round < 100; round++) rounds.next(times("A", 50), times("B", 34));
   assertEquals(
@@ -96,7 +93,7 @@ test("selector never moves for less than a third", () => {
   );
 });
 
-test("selector's thresholds can be set, for servers of one machine", () => {
+test("netlab policy uses the thresholds of its options", () => {
   const rounds = atA({ minGainMs: 0.1, minGainShare: 0.5 });
   for (let round = 0; round < 3; round++) rounds.next(times("A", 0.5), times("B", 0.3));
   assertEquals(
@@ -107,7 +104,7 @@ test("selector's thresholds can be set, for servers of one machine", () => {
   assertEquals(rounds.used, "B");
 });
 
-test("selector moves for no gain at all only to a faster one", () => {
+test("netlab policy with a threshold of 0 moves only to a faster server", () => {
   const rounds = atA({ minGainMs: 0, minGainShare: 0, minStayMs: 0 });
   for (let round = 0; round < 5; round++) rounds.next(times("A", 50), times("B", 50));
   assertEquals(rounds.used, "A");
@@ -115,7 +112,7 @@ test("selector moves for no gain at all only to a faster one", () => {
   assertEquals(rounds.used, "B");
 });
 
-test("selector stays for half a minute after a move", () => {
+test("netlab policy stays for half a minute after a move", () => {
   const rounds = atA({ minStayMs: 60_000 });
   for (let round = 0; round < 3; round++) rounds.next(times("A", 50), times("B", 20));
   assertEquals(rounds.used, "B");
@@ -127,7 +124,7 @@ test("selector stays for half a minute after a move", () => {
   assertEquals(rounds.next(times("A", 5), times("B", 20)), "A");
 });
 
-test("selector leaves a server that fails at once", () => {
+test("netlab policy leaves a failed server at once", () => {
   const rounds = atA();
   for (let round = 0; round < 3; round++) rounds.next(times("A", 50), times("B", 20));
   assertEquals(rounds.used, "B");
@@ -135,9 +132,9 @@ test("selector leaves a server that fails at once", () => {
   assertEquals([rounds.used, rounds.because], ["A", "it is the fastest of 2, 50 ms"]);
 });
 
-test("selector takes the less loaded of two equals", () => {
+test("netlab policy picks the server with fewer users of two equal ones", () => {
   for (const chance of [0, 0.2, 0.4, 0.6, 0.8, 0.99]) {
-    const rounds = new Rounds(new Selector({}, () => chance));
+    const rounds = new Rounds(new NetlabPolicy({}, () => chance));
     rounds.next(times("A", 20, 17), times("B", 20.9, 3), times("C", 30, 0));
     assertEquals(
       [rounds.used, rounds.because],
@@ -146,13 +143,13 @@ test("selector takes the less loaded of two equals", () => {
   }
 });
 
-test("selector says what decided between equals", () => {
+test("netlab policy says what decided between equal servers", () => {
   const because = (chances: number[], ...loads: (number | undefined)[]) => {
-    const rounds = new Rounds(new Selector({}, cycle(...chances)));
+    const rounds = new Rounds(new NetlabPolicy({}, cycle(...chances)));
     rounds.next(...loads.map((load, at) => times("ABCD"[at]!, 20, load)));
     return rounds.because;
   };
-  // Where the first of the two stands that are drawn, and how far behind it the second one.
+  // The random numbers that draw each pair.
   const [AB, AC, BC] = [[0, 0], [0, 0.9], [0.4, 0]];
   assertEquals(because(AB, 3, 3), "A and B are equally fast; A was picked at random");
   assertEquals(
@@ -176,9 +173,9 @@ test("selector says what decided between equals", () => {
   assertEquals(because(BC, 1, 2, 2), "A, B and C are equally fast; B was picked at random");
 });
 
-test("selector tells a tie from a choice by time alone", () => {
+test("netlab policy distinguishes a tie from a choice by time", () => {
   const isTie = (...ms: number[]) =>
-    new Selector().decide({
+    new NetlabPolicy().decide({
       now: 0,
       servers: ms.map((each, at) => times("ABC"[at]!, each)),
       used: undefined,
@@ -192,12 +189,12 @@ test("selector tells a tie from a choice by time alone", () => {
   ]);
 });
 
-test("selector spreads users over equals, whatever their load is said to be", () => {
+test("netlab policy spreads users over equal servers with equal or unknown loads", () => {
   for (const loads of [[0, 0, 0, 0], [undefined, undefined, undefined, undefined]]) {
     const counts = new Map<string, number>();
     const random = cycle(...Array.from({ length: 997 }, (_, i) => (i * 0.618) % 1));
     for (let user = 0; user < 1_000; user++) {
-      const rounds = new Rounds(new Selector({}, random));
+      const rounds = new Rounds(new NetlabPolicy({}, random));
       const to = rounds.next(...loads.map((load, at) => times(`S${at}`, 20, load)));
       counts.set(to, (counts.get(to) ?? 0) + 1);
     }
@@ -206,20 +203,20 @@ test("selector spreads users over equals, whatever their load is said to be", ()
   }
 });
 
-test("selector spreads a thousand users of a failed server by the load that servers tell now and then", () => {
+test("netlab policy spreads a thousand users of a failed server, although loads are out of date", () => {
   const load = [0, 0, 0, 0];
   let told = [...load];
   const random = cycle(...Array.from({ length: 997 }, (_, i) => (i * 0.618) % 1));
   for (let user = 0; user < 1_000; user++) {
     if (user % 50 === 0) told = [...load];
-    const rounds = new Rounds(new Selector({}, random));
+    const rounds = new Rounds(new NetlabPolicy({}, random));
     const to = rounds.next(...told.map((users, at) => times(`${at}`, 20, users)));
     load[Number(to)]!++;
   }
   assert(Math.max(...load) < 1.2 * Math.min(...load), `${load}`);
 });
 
-test("selector moves to any of the equals, too", () => {
+test("netlab policy moves to the server with the fewest users of equal ones", () => {
   const rounds = atA();
   for (let round = 0; round < 3; round++) {
     rounds.next(times("A", 50), times("B", 20, 9), times("C", 20.5, 4));

@@ -1,6 +1,6 @@
 /**
- * netlab's own policy: when to move to another server, and to which of several that are as good. Owns
- * the thresholds and the reasons. Pure.
+ * netlab's own policy: when a client moves to another server, and to which of several equal servers. Owns
+ * the thresholds. It is told the time and the measurements; it must not know clocks or connections.
  *
  * @module
  */
@@ -17,59 +17,59 @@ import {
   type Verdict,
 } from "./policy.ts";
 
-/** What a move is worth. */
-export interface SelectorOptions {
+/** How much a move must gain. */
+export interface NetlabPolicyOptions {
   /**
-   * How much faster another server has to be: milliseconds, 0 or more.
+   * How much faster another server must be: milliseconds, 0 or more.
    *
    * @default {10}
    */
   minGainMs?: number;
   /**
-   * Which share of the present time that has to be: 0 to 1.
+   * How much faster another server must be, as a share of the time of the server in use: 0 to 1.
    *
    * @default {1 / 3}
    */
   minGainShare?: number;
   /**
-   * How long a client stays at a server before it moves because of time: milliseconds.
+   * How long a client stays at a server before it moves to a faster one: milliseconds.
    *
    * @default {30000}
    */
   minStayMs?: number;
 }
 
-/** Another server has to be that much better in so many rounds, one after the other. */
+/** In how many rounds in a row a move must be worth it. */
 const HELD_ROUNDS = 3;
-/** Servers that differ by no more are equals, in milliseconds or by share: measuring is no finer. */
+/** Servers are equal when their times differ by no more than one of these, the accuracy of measuring. */
 const EQUAL_MS = 1;
 const EQUAL_SHARE = 0.05;
 
 /**
- * Uses the server whose lowest time of the last ten rounds is the lowest, and moves only when that is
- * worth it: the gain is large enough, has lasted for three rounds, and the last move was a while ago.
- * Among equals, the less loaded of two that chance picks is taken, so that the users of a server that
- * fails do not all go to the same one.
+ * Uses the server with the lowest time of the last ten rounds. It moves only when the gain is large enough
+ * and has lasted for three rounds, and when the last move was some time ago. Among equal servers, it draws
+ * two at random and takes the one with fewer users. So the users of a server that fails spread over the
+ * others.
  */
-export class Selector implements Policy {
-  readonly #options: Required<SelectorOptions>;
+export class NetlabPolicy implements Policy {
+  readonly #options: Required<NetlabPolicyOptions>;
   readonly #random: () => number;
-  /** In how many rounds, up to now, each server was worth a move. */
+  /** In how many rounds in a row each server has been worth a move, by address. */
   #held = new Map<string, number>();
   #movedAt = -Infinity;
 
   /**
-   * Nothing is chosen yet.
+   * Creates a policy that has decided nothing yet.
    *
-   * @param random Gives numbers from 0 to below 1.
+   * @param random Returns a random number from 0 up to, but not including, 1.
    */
-  constructor(options: SelectorOptions = {}, random: () => number = Math.random) {
+  constructor(options: NetlabPolicyOptions = {}, random: () => number = Math.random) {
     const { minGainMs = 10, minGainShare = 1 / 3, minStayMs = 30_000 } = options;
     this.#options = { minGainMs, minGainShare, minStayMs };
     this.#random = random;
   }
 
-  /** Keeps the server in use, or moves, or chooses one. */
+  /** Chooses a server when none is in use. Otherwise keeps the server in use, or moves to another. */
   decide(situation: Situation): Verdict {
     const { used, now } = situation;
     const verdict = used ? this.#compare(used, situation) : this.#choose(situation);
@@ -80,6 +80,7 @@ export class Selector implements Policy {
     return verdict;
   }
 
+  /** Chooses a server for a client that uses none. */
   #choose({ servers, name }: Situation): Verdict {
     const equals = equalToBest(servers);
     const { picked, other } = this.#pick(equals);
@@ -90,6 +91,7 @@ export class Selector implements Policy {
     return { server, because: `${listOf(names)} are equally fast; ${why}`, tie: true };
   }
 
+  /** Compares the server in use with the others. */
   #compare(used: ServerTimes, { servers, now, name }: Situation): Verdict {
     const others = servers.filter(({ server }) => server !== used.server);
     const worth = others.filter((other) =>
@@ -129,7 +131,7 @@ export class Selector implements Policy {
     return { server: to.server, because: becauseFaster(to.lowMs, used.lowMs) };
   }
 
-  /** What a move lacks to be worth it, as the end of a sentence; nothing, if it is. */
+  /** Returns why a move is not worth it, as the end of a sentence, or `undefined` when it is. */
   #lacks(used: ServerTimes, other: ServerTimes): string | undefined {
     const { minGainMs, minGainShare } = this.#options;
     const gain = used.lowMs - other.lowMs;
@@ -139,8 +141,9 @@ export class Selector implements Policy {
   }
 
   /**
-   * Of two that chance draws, the one with fewer users; the first, where that is not known. `other` is the
-   * other one of the two.
+   * Draws two of the equal servers at random, and picks the one with fewer users. When that is not known,
+   * it picks the first. `other` is the server that was drawn and not picked; `undefined` when there is only
+   * one.
    */
   #pick(equals: readonly ServerTimes[]): { picked: ServerTimes; other: ServerTimes | undefined } {
     const first = Math.floor(this.#random() * equals.length);
@@ -152,12 +155,12 @@ export class Selector implements Policy {
   }
 }
 
-/** How many users count; those of a server that does not say are more than those of any other. */
+/** Returns the number of users. A server that does not report it counts as the fullest. */
 function users({ load }: ServerTimes): number {
   return load ?? Infinity;
 }
 
-/** Why one of two equals was taken, as the end of a sentence. */
+/** Returns why one of two equal servers was picked, as the end of a sentence. */
 function whyPicked(
   picked: ServerTimes,
   other: ServerTimes,
@@ -173,18 +176,18 @@ function whyPicked(
   return fewest ? `${it} has the fewest users` : `${drawn}${it} has fewer users`;
 }
 
-/** `A and B`, or `A, B and C`. */
+/** Joins names: `A and B`, or `A, B and C`. */
 function listOf(names: readonly string[]): string {
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
-/** The best, and all that are as good as measuring can tell. */
+/** Returns the fastest server and all servers equal to it. */
 function equalToBest(servers: readonly ServerTimes[]): ServerTimes[] {
   const limit = asFastAs(lowest(servers, ({ lowMs }) => lowMs));
   return servers.filter(({ lowMs }) => lowMs <= limit);
 }
 
-/** The longest time that measuring cannot tell from a server's. */
+/** Returns the longest time that counts as equal to the time of a server: milliseconds. */
 function asFastAs({ lowMs }: ServerTimes): number {
   return lowMs + Math.max(EQUAL_MS, EQUAL_SHARE * lowMs);
 }

@@ -1,12 +1,12 @@
 /**
- * What the two programs show of greetings: the same table.
+ * Formats greetings as the table that both programs print. Must not know where the greetings come from.
  *
  * @module
  */
 import { green, table, yellow } from "@netlab/terminal";
-import type { Greeting } from "./client.ts";
+import type { Greeting } from "../client.ts";
 
-/** Greetings as a table, a line each: server, answer, time taken. */
+/** Returns a table of greetings as lines: the server, whether it answered, and the time. */
 export function greetingTable(greetings: readonly Greeting[]): string[] {
   return table(
     [{ title: "Server" }, { title: "Answered" }, { title: "Time", align: "right" }],
