@@ -95,7 +95,7 @@ export class MeasuringClient {
     for (const ask of asks) this.#ask(ask, done);
   }
 
-  #ask({ server, probes }: Ask, done: () => void): void {
+  #ask({ server, probes }: ProbeRequest, done: () => void): void {
     // A measurement of the previous round that has not ended goes on.
     if (this.#measurements.has(server)) return done();
     const measurement = { probes, done, times: [], load: undefined, number: 0 };

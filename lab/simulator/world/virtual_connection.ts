@@ -35,7 +35,7 @@ export interface ConnectionHandler {
   frame(frame: Frame): void;
   /** Bytes arrived. With this method, the connection does not decode frames. */
   bytes?(bytes: Uint8Array): void;
-  /** All frames of one chunk have been handed over. */
+  /** All frames of one read have been handled. */
   flush?(): void;
   /** The other side has ended its half. */
   ended?(): void;

@@ -53,7 +53,7 @@ export class VirtualDisk implements MessageStore {
     return offsets.flatMap((offset) => this.#written.messages.get(offset) ?? []);
   }
 
-  /** How stories ended, as far as is left after a crash. */
+  /** Returns the outcomes of messages that survived a crash. */
   loadOutcomes(): Iterable<Receipt> {
     return [...this.#synced.ends];
   }

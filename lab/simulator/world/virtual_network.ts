@@ -6,7 +6,7 @@
  * @module
  */
 import { enableInvariants, type Frame } from "@netlab/protocol";
-import { Agenda } from "./agenda.ts";
+import { VirtualClock } from "./virtual_clock.ts";
 import { between, randomUuid, seeded } from "../../random.ts";
 import { VirtualConnection, type Wire } from "./virtual_connection.ts";
 

@@ -157,9 +157,9 @@ export class VirtualNode {
     return [...this.core.mesh.peers()].map(({ address }) => address).sort();
   }
 
-  /** Its link to another. */
+  /** Returns the link to another server. `undefined` if there is none. */
   linkTo({ address }: VirtualNode): Peer | undefined {
-    return [...this.core.mesh.peers()].find((peer) => peer.address === address);
+    return [...this.core.mesh.peers()].find((link) => link.address === address);
   }
 
   /** The number of connections of any kind. */
