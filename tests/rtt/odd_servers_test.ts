@@ -328,10 +328,13 @@ test("servers that name new servers at once are measured up to the limit", async
     );
   await using good = await RttServer.listen();
   await using rounds = roundsOf(good.address, startLiar().address);
-  for (let round = 1; round <= 2; round++) {
+  // A slow machine needs more than one round to hear of so many. The round after the limit adds none.
+  for (let full = 0, round = 1; full < 2; round++) {
+    assert(round < 10, `${rounds.chooser.servers.length} servers after ${round} rounds`);
     await within(`round ${round}`, rounds.measure(), MAX_ROUND_MS + NOTICE_MS);
     assertEquals(stateOf(rounds, good.address).trouble, undefined);
-    assertEquals(rounds.chooser.servers.length, MAX_SERVERS);
+    assert(rounds.chooser.servers.length <= MAX_SERVERS, "the limit holds");
+    if (rounds.chooser.servers.length === MAX_SERVERS) full++;
   }
 });
 
