@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { writeHeartbeat } from "@netlab/protocol/codec";
+import { invariant, writeHeartbeat } from "@netlab/protocol/codec";
 import type { Connection } from "./connection.ts";
 
 /** When more bytes than this wait for one connection, the users of this server who write to it are paused. */
@@ -52,6 +52,7 @@ export class BackPressure {
     const known = this.#readers.get(reader);
     if (!known) return;
     this.#readers.delete(reader);
+    invariant(!known.paused.has(reader), "a connection never pauses itself");
     for (const sender of known.paused) sender.resume(now);
   }
 

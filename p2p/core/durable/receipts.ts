@@ -8,6 +8,7 @@
 import {
   ErrorCode,
   type Frame,
+  invariant,
   NetlabError,
   readReceipts,
   readRelayedReceipts,
@@ -68,6 +69,7 @@ export class Receipts {
 
   /** Tells another server, which stores the message, at the next flush. */
   toServer(server: string, receipt: Receipt): void {
+    invariant(server !== this.#context.id, "a server sends no receipts to itself");
     this.#gather(this.#toServers, server).addReceipt(receipt);
   }
 

@@ -7,6 +7,7 @@
 import {
   FrameType,
   HEADER_BYTES,
+  invariant,
   type MessageFields,
   MessageKind,
   readUuidOf,
@@ -210,6 +211,7 @@ export class RecipientQueue {
 
   /** A message is safe: it comes after all others in memory, and before the spilled ones. */
   append(entry: MailboxEntry): void {
+    invariant(entry.queue === this && !entry.safe, "a message is appended once, to its own queue");
     entry.safe = true;
     entry.before = this.#last;
     if (this.#last) this.#last.next = entry;
@@ -224,6 +226,11 @@ export class RecipientQueue {
     this.bytes -= entry.size;
     if (!entry.safe) return;
     const { before, next } = entry;
+    invariant(
+      before ? before.next === entry : this.#first === entry,
+      "the list leads to a message",
+    );
+    invariant(next ? next.before === entry : this.#last === entry, "the list leads back to it");
     if (before) before.next = next;
     else this.#first = next;
     if (next) next.before = before;
@@ -270,6 +277,7 @@ export class RecipientQueue {
 
   /** A message of `bytes` is not spilled any more, and not counted. */
   unspill(bytes: number): void {
+    invariant(this.spilled > 0, "only a spilled message is read back");
     this.size--;
     this.bytes -= bytes;
     this.#spilledBytes -= bytes;
@@ -293,6 +301,7 @@ export class RecipientQueue {
 
   /** The first message that waits is in flight to a server. */
   sent(entry: MailboxEntry, server: string, now: number): void {
+    invariant(entry === this.#waiting, "messages are sent in order");
     entry.sentTo = server;
     entry.sentAfterMs = Math.round(now - entry.acceptedAt);
     this.#waiting = entry.next;
@@ -318,7 +327,32 @@ export class RecipientQueue {
 
   /** Frees the buffer when no message lies in it. */
   rest(): void {
+    invariant(() => this.#isConsistent(), "counters and links of a recipient queue agree");
     if (this.size === this.spilled && this.#chunk.length > 0) this.#setChunk(new Uint8Array(0));
+  }
+
+  /** Whether counters and links agree. Looks at every message in memory. */
+  #isConsistent(): boolean {
+    let count = 0;
+    let inFlight = 0;
+    let inFlightBytes = 0;
+    let isWaiting = false;
+    let before: MailboxEntry | undefined;
+    for (const entry of this.entries()) {
+      isWaiting ||= entry === this.#waiting;
+      const isInPlace = entry.queue === this && entry.before === before;
+      const isInOrder = isWaiting === (entry.sentTo === undefined);
+      if (!isInPlace || !isInOrder || !entry.safe || !entry.stored) return false;
+      count++;
+      if (!isWaiting) {
+        inFlight++;
+        inFlightBytes += entry.size;
+      }
+      before = entry;
+    }
+    return before === this.#last && isWaiting === (this.#waiting !== undefined) &&
+      inFlight === this.inFlight && inFlightBytes === this.inFlightBytes &&
+      count + this.spilled <= this.size && this.bytes >= this.#spilledBytes;
   }
 
   /** Copies a message to `to`: a short one in words of 4 bytes, which is faster than `set`. */

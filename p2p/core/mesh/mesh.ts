@@ -11,6 +11,7 @@ import {
   type Frame,
   FrameType,
   Information,
+  invariant,
   LinkStateKind,
   NetlabError,
   type PresenceChanges,
@@ -156,6 +157,10 @@ export class Mesh {
       const { now } = this.#context;
       if (!this.#backPressure.mayWrite(from, next.connection, now)) return "congested";
     }
+    invariant(
+      hops >= 1 && hops <= MAX_HOPS,
+      "a forwarded frame has crossed a link, and not too many",
+    );
     next.out.forward(frame, hops);
     return next;
   }

@@ -8,6 +8,7 @@ import {
   BatchFields,
   type Frame,
   FrameType,
+  invariant,
   isSequenceId,
   type MessageFields,
   MessageKind,
@@ -99,6 +100,10 @@ export class LocalDelivery {
    */
   deliver(user: User, message: LocalMessage, from: Connection | undefined): Delivery {
     const { fields, durable } = message;
+    invariant(
+      !message.batch || (user.readsBatches && !durable),
+      "a batch is for users who read batches",
+    );
     // A duplicate is dropped. The next durable message may name it as the one before it.
     if (durable) {
       if (this.wasDelivered(fields as MessageIdentity)) {

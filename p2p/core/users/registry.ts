@@ -7,6 +7,7 @@
 import {
   ErrorCode,
   Information,
+  invariant,
   NetlabError,
   NIL_UUID,
   UserKind,
@@ -289,6 +290,7 @@ export class UserRegistry {
         ),
       );
     }
+    invariant(connection.isUnregistered, "a connection has one user");
     const user = new User(connection, registration);
     connection.party = user;
     this.#users.set(name, user);
