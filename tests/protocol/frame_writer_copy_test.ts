@@ -56,8 +56,8 @@ Deno.test({
           expected += new Uint8Array(head.buffer, 0, headBytes).toHex() +
             source.subarray(starts[i]! + SKIP, starts[i + 1]!).toHex();
         }
-        out.joinRow(head, headBytes, view, starts, first, last, SKIP);
-        out.joinRow(head, headBytes, view, starts, first, last, SKIP);
+        out.joinEach(head, headBytes, view, starts, first, last, SKIP);
+        out.joinEach(head, headBytes, view, starts, first, last, SKIP);
         assertEquals(out.take().toHex(), expected + expected, `${headBytes} bytes of head`);
         assertStrictEquals(calls, first === last ? 1 : 2);
       }
@@ -72,7 +72,7 @@ Deno.test({
     let overflows = 0;
     const out = new FrameWriter({ maxBytes: 64, onOverflow: () => overflows++ });
     const view = new DataView(new ArrayBuffer(100));
-    out.joinRow(view, 8, view, Int32Array.of(0, 50, 100), 0, 2, 10);
+    out.joinEach(view, 8, view, Int32Array.of(0, 50, 100), 0, 2, 10);
     assertEquals([out.length, overflows], [0, 1]);
   },
 });

@@ -316,7 +316,7 @@ export class MessageFastPath {
   /** Writes messages that begin at `starts`, from number `first` to before `last`, for who reads text. */
   #writeText(to: Connection, view: DataView, first: number, last: number): void {
     const skip = NAMES_AT + this.#namesBytes;
-    to.out.joinRow(this.#prefix, this.#prefixBytes, view, this.#starts, first, last, skip);
+    to.out.joinEach(this.#prefix, this.#prefixBytes, view, this.#starts, first, last, skip);
   }
 }
 
