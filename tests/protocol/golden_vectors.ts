@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes";
 import doc from "../../docs/protocol.md" with { type: "text" };
 
 /** What a vector's bytes mean. */
@@ -96,11 +97,5 @@ export const vectors: readonly Vector[] = parseVectors(doc);
 
 /** The bytes of all vectors as one stream. */
 export function concatenated(): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(vectors.reduce((sum, { bytes }) => sum + bytes.length, 0));
-  let at = 0;
-  for (const { bytes } of vectors) {
-    all.set(bytes, at);
-    at += bytes.length;
-  }
-  return all;
+  return concat(vectors.map(({ bytes }) => bytes));
 }

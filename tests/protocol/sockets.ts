@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes";
 import type { ByteConnection } from "@netlab/protocol";
 import { cert, key } from "./tls_fixture.ts";
 
@@ -107,7 +108,7 @@ export async function readAll(conn: Deno.Conn): Promise<Uint8Array> {
   for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
     chunks.push(buffer.slice(0, count));
   }
-  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
+  return concat(chunks);
 }
 
 /** Writes all of `bytes`. */
