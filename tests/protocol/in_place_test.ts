@@ -1,6 +1,6 @@
 /**
- * What is passed on in place: it leaves from the buffer that it was read into, and nobody may write there
- * until it has; what comes out is the same as if it had been copied.
+ * Data that is forwarded in place is sent from the buffer that it was read into. Nobody may write to that buffer
+ * until it has been sent, and the result is the same as with a copy.
  *
  * @module
  */
@@ -54,26 +54,26 @@ Deno.test({
 });
 
 const HEAD = "Alice: ";
-/** A read, and what is done with one part of it after the other. */
+/** A read, and what is done with each part of it. */
 const aRead = fc.record({
-  /** What stands in front of each piece: bytes; not much more than the head, or much. */
+  /** How many bytes precede each piece: a few more than the head has, or many. */
   skip: fc.constantFrom(1, HEAD.length, HEAD.length + 6, HEAD.length + 7, 60),
   parts: fc.array(
     fc.record({
-      // Copied, put behind a head, left out, or left out for another read; or a frame of one's own.
+      // Copied, written after a head, left out, replaced by part of another read, or followed by a frame.
       how: fc.oneof(
         { weight: 10, arbitrary: fc.constantFrom("copy", "row", "row") },
         { weight: 1, arbitrary: fc.constantFrom("leave out", "other", "own") },
       ),
       pieces: fc.array(fc.oneof(fc.nat(12), fc.nat(300), fc.nat(3_000)), { maxLength: 12 }),
-      /** A few bytes that are left out in front of it. */
+      /** A few bytes before it that are left out. */
       gap: fc.constantFrom(0, 0, 1, 6),
     }),
     { maxLength: 8 },
   ),
 });
 
-/** A writer, and what it has told. */
+/** A writer, and the calls of its callbacks. */
 function telling(maxBytes: number): { out: FrameWriter; told: string[] } {
   const told: string[] = [];
   const out = new FrameWriter({
@@ -84,7 +84,7 @@ function telling(maxBytes: number): { out: FrameWriter; told: string[] } {
   return { out, told };
 }
 
-/** A read of so many bytes, by `factor` not the same as another, that may be shared. */
+/** A read of so many bytes in a shared buffer. Another `factor` gives other bytes. */
 function someRead(bytes: number, factor: number): SharedBuffer {
   const shared = new SharedBuffer(bytes + 8);
   const read = shared.bytes;
@@ -93,13 +93,13 @@ function someRead(bytes: number, factor: number): SharedBuffer {
 }
 
 Deno.test({
-  name: "frame writer that goes on in a read buffer writes what one writes that copies",
+  name: "frame writer writes the same in a shared read buffer as in its own",
   permissions: "none",
   fn() {
     let inPlace = 0;
     const head = new DataView(new TextEncoder().encode(HEAD + " ".repeat(9)).buffer);
     const reads = fc.array(aRead, { minLength: 1, maxLength: 3 });
-    // Some of it is too much.
+    // Some runs exceed the limit.
     const property = fc.property(
       reads,
       fc.integer({ min: 20_000, max: 99_000 }),
@@ -110,7 +110,7 @@ Deno.test({
           const total = parts.reduce((sum, { gap, pieces }) => {
             return sum + gap + pieces.reduce((sum, length) => sum + length + skip, 0);
           }, 0);
-          // Reads that may be shared, and copies of them that may not.
+          // Reads in shared buffers, and copies that are not shared.
           const buffers = [someRead(total, 7), someRead(total, 11)] as const;
           const [read, other] = [buffers[0].bytes, buffers[1].bytes];
           const [copy, otherCopy] = [read.slice(), other.slice()];
@@ -128,12 +128,12 @@ Deno.test({
               if (how === "own") out.frame(FrameType.Echo, 0, Uint8Array.of(1, 2, 3));
             }
             assertEquals(fast.out.length, plain.out.length);
-            // What comes next is as it was.
+            // The following bytes are unchanged.
             assertEquals(read.subarray(at, total).toHex(), copy.subarray(at, total).toHex());
           }
           for (const buffer of buffers) if (buffer.hasWriter) inPlace++;
           const taken = fast.out.take();
-          // Where somebody else reads, if they do not write from there.
+          // Overwritten, as by another read, unless the writer sends from there.
           for (const buffer of buffers) {
             if (taken.buffer !== buffer.bytes.buffer) buffer.bytes.fill(0xee);
             buffer.leaveReader();
@@ -150,7 +150,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what goes on in place takes nothing of what stands behind it, and may come twice",
+  name: "data that stays in place does not change what follows it, and may be written twice",
   permissions: "none",
   fn() {
     const head = new DataView(new TextEncoder().encode(HEAD + " ".repeat(9)).buffer);
@@ -182,7 +182,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "nobody keeps a read's buffer for a small part of it, and less so when it has to wait",
+  name: "frame writer does not hold a read buffer for few bytes, above all when they have to wait",
   permissions: "none",
   fn() {
     const { out } = telling(1e9);
@@ -210,7 +210,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "read buffer goes on in another one while what it read is written",
+  name: "read buffer continues in another buffer while a writer uses the last one",
   permissions: "none",
   fn() {
     const buffer = new ReadBuffer();
@@ -245,10 +245,10 @@ Deno.test({
 
 const FRAMES = 30_000;
 const PAYLOAD_BYTES = 1_000;
-/** Rows of a hundred frames go to one recipient and the other in turn. */
+/** The recipient of a frame: runs of a hundred frames go to the two recipients in turn. */
 const whose = (number: number) => (number / 100 | 0) % 2;
 
-/** A recipient: what it is written, and what it has read: how many frames, and the sum of their numbers. */
+/** A recipient: its connection, and the count and the sum of the numbers of the frames that it has read. */
 async function recipient() {
   const [here, there] = await tcpPair();
   const options = { maxPendingBytes: Infinity, lingerMs: 10_000 };
@@ -266,7 +266,7 @@ async function recipient() {
 }
 
 socketTest(
-  "what is passed on in place arrives as it was sent, and to whom it was sent",
+  "data that is forwarded in place arrives unchanged at its recipients",
   async () => {
     const [here, there] = await tcpPair();
     const recipients = [await recipient(), await recipient()] as const;
@@ -295,7 +295,7 @@ socketTest(
     await within(sender.close(), "the sender's end");
     await within(passing, "all that was sent");
     assert(inPlace > 0);
-    // Only now they read: what did not fit into the sockets has waited, some of it in the buffer of a read.
+    // They read only now. What did not fit into the sockets has waited, some of it in a read buffer.
     for (const [to, { connection, read, seen }] of recipients.entries()) {
       const reading = read();
       await within(connection.close(), "what is still to be written");
