@@ -51,7 +51,7 @@ let holders = 0;
 
 /** The read buffer of one connection. The bytes from `start` to `end` have arrived and are not used yet. */
 export class ReadBuffer {
-  /** The whole buffer. The bytes after `end` may belong to other connections. */
+  /** The whole buffer. The bytes after `end` may be left over from other connections. */
   bytes: Uint8Array<ArrayBuffer> = takeQuiet();
   /** Start of the unused bytes. The caller moves it. */
   start = 0;
