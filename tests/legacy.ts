@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes";
 import { eventually } from "./p2p/network.ts";
 
 const HOST = "127.0.0.1";
@@ -75,7 +76,7 @@ class LegacyConnection {
       for (;;) {
         const count = await this.#conn.read(room());
         if (count === null) break;
-        const bytes = Uint8Array.from([...rest, ...buffer.subarray(0, count)]);
+        const bytes = concat([rest, buffer.subarray(0, count)]);
         // An answer to a question is a frame, and bare text never begins with a byte that low.
         if (this.onText && bytes[0]! > 9) this.onText(text.decode(bytes, { stream: true }));
         rest = this.onText && bytes[0]! > 9 ? new Uint8Array(0) : this.#frames(bytes);

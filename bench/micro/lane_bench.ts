@@ -75,7 +75,7 @@ for (const size of [64, 150, 250]) {
   const starts = Int32Array.from({ length: COUNT + 1 }, (_, i) => i * size);
   const group = "text behind a name";
   Deno.bench(`write ${COUNT} texts of ${size} bytes as one row`, { group, baseline: true }, () => {
-    out.joinRow(head, 10, source, starts, 0, COUNT, 0);
+    out.joinEach(head, 10, source, starts, 0, COUNT, 0);
     out.recycle(out.take());
   });
   Deno.bench(`write ${COUNT} texts of ${size} bytes one by one`, { group }, () => {

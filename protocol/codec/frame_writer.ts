@@ -1,43 +1,45 @@
 /**
- * Frames into one growing buffer, or on in the one that they were read into, so that many of them leave in
- * one write. Owns the buffer and the header's encoding; knows neither what payloads mean nor where they go.
+ * Writes frames into one growing buffer, so that many of them are sent with one write. Owns the buffer and the
+ * encoding of headers. Knows neither what payloads mean nor where they go.
  *
  * @module
  */
-import { giveBuffer, MAX_POOLED_BYTES, share, takeBuffer } from "./buffer_pool.ts";
+import { giveBuffer, MAX_POOLED_BYTES, takeBuffer } from "./buffers/buffer_pool.ts";
+import { SharedBuffer } from "./buffers/shared_buffer.ts";
+import { copyWords, SHORT_BYTES, SPARE_BYTES } from "./buffers/words.ts";
 import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES, payloadTooLong } from "./frame.ts";
+import { invariant } from "./invariant.ts";
 import { writeUuid } from "./uuid.ts";
-import { copyWords, SHORT_BYTES, SPARE_BYTES } from "./words.ts";
 
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(EMPTY.buffer);
-/** The first buffer: bytes. Most that is written in one turn fits. */
+/** Size of the first buffer, in bytes: most of what is written in one event loop turn fits. */
 const FIRST_BYTES = 1_024;
-/** Up to this length, ASCII is faster written here than by the encoder, which is a call out: UTF-16 units. */
+/** Up to this length, ASCII text is written here, which is faster than calling the encoder: UTF-16 units. */
 const SHORT_TEXT = 64;
-/** So much at least stays where it was read: bytes. More may come to it. */
+/** How many bytes, at least, stay in the buffer that they were read into. More may be added to them. */
 const MIN_IN_PLACE_BYTES = 4_096;
-/** And so much when it may have to wait there: nobody keeps a megabyte for less. */
+/** How many bytes, at least, stay there when they may have to wait: fewer are not worth holding a megabyte. */
 const MIN_WAITING_BYTES = 32 * 1024;
 
-/** How a {@linkcode FrameWriter} behaves. */
+/** Options of a {@linkcode FrameWriter}. */
 export interface FrameWriterOptions {
   /**
-   * How many bytes may wait here. What would exceed it is dropped with all that waits, and
-   * `onOverflow` is called, once: the stream has a gap and cannot go on.
+   * How many bytes may be pending. When more are written, the writer drops all of them and calls `onOverflow`
+   * once. It ignores what is written afterwards, because the stream then has a gap.
    *
    * @default {Infinity}
    */
   maxBytes?: number;
-  /** Called when the first byte comes in after the writer was empty. */
+  /** Called when the writer was empty and a frame is ready to be taken. */
   onFirstByte?: () => void;
-  /** Called when `maxBytes` was exceeded. */
+  /** Called when `maxBytes` is exceeded. */
   onOverflow?: () => void;
 }
 
 /**
- * Writes frames one behind the other. A frame is begun, its payload written, and ended:
+ * Writes frames one after another. Each frame is begun, its payload is written, and it is ended:
  *
  * @example
  * ```ts
@@ -56,37 +58,39 @@ export class FrameWriter {
   readonly #onOverflow: (() => void) | undefined;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #view: DataView = EMPTY_VIEW;
-  /** How much may be written before the buffer has to grow: bytes. */
+  /** The read buffer that the pending bytes are in, when they stayed where they were read. */
+  #shared: SharedBuffer | undefined;
+  /** How many bytes fit before the buffer has to grow. 0 in a shared one: everything but copies leaves it. */
   #room = 0;
   #length = 0;
-  /** How much waited when it was taken last: the next buffer is as large at once. */
+  /** How many bytes were pending when they were last taken. The next buffer gets this size. */
   #usual = FIRST_BYTES;
+  /** Start of the frame that was begun, or -1. */
   #frameStart = -1;
   #overflowed = false;
-  /** What waits stands in the buffer that it was read into, and more is read from there. */
-  #isInPlace = false;
-  /** What was taken was not given back: what comes now may wait. */
+  /** Whether bytes were taken and not returned yet. What is written then may have to wait. */
   #isTaken = false;
 
-  /** A writer with an empty buffer. */
+  /** Creates an empty writer. */
   constructor(options: FrameWriterOptions = {}) {
     this.#maxBytes = options.maxBytes ?? Infinity;
     this.#onFirstByte = options.onFirstByte;
     this.#onOverflow = options.onOverflow;
   }
 
-  /** How many bytes wait to be taken. */
+  /** How many bytes are pending. */
   get length(): number {
     return this.#length;
   }
 
-  /** Whether `bytes` more still fit below the writer's bound. */
+  /** Whether `bytes` more may be written without exceeding `maxBytes`. */
   hasRoom(bytes: number): boolean {
     return !this.#overflowed && this.#length + bytes <= this.#maxBytes;
   }
 
-  /** Begins a frame; what is written until {@linkcode FrameWriter.end} is its payload. */
+  /** Begins a frame. What is written until {@linkcode FrameWriter.end} is its payload. */
   begin(type: number, subtype: number, reserved = 0): void {
+    invariant(this.#isBetweenFrames, "a frame begins after the last one has ended");
     this.#frameStart = this.#length;
     const at = this.#claim(HEADER_BYTES);
     const buffer = this.#buffer;
@@ -97,14 +101,18 @@ export class FrameWriter {
   }
 
   /**
-   * Ends the frame that was begun: its length goes into its header.
+   * Ends the frame that was begun, and writes its length into the header.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} when the payload is longer than 65,535
-   *   bytes; the frame is taken back, what was there before it stays.
+   * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} when the payload is longer than 65,535 bytes. The
+   *   frame is removed; earlier ones remain.
    */
   end(): void {
     if (this.#overflowed) return;
     const start = this.#frameStart;
+    invariant(
+      start >= 0 && start + HEADER_BYTES <= this.#length,
+      "a frame has begun before it ends",
+    );
     const length = this.#length - start - HEADER_BYTES;
     this.#frameStart = -1;
     if (length > MAX_PAYLOAD_BYTES) {
@@ -116,54 +124,54 @@ export class FrameWriter {
     if (start === 0) this.#onFirstByte?.();
   }
 
-  /** Takes back the frame that was begun and not ended. */
+  /** Removes the frame that was begun and not ended. */
   cancel(): void {
     if (this.#frameStart >= 0) this.#length = this.#frameStart;
     this.#frameStart = -1;
   }
 
-  /** Writes a whole frame with this payload. Same error as {@linkcode FrameWriter.end}. */
+  /** Writes a whole frame. Throws the error of {@linkcode FrameWriter.end}. */
   frame(type: number, subtype: number, payload?: Uint8Array, reserved = 0): void {
     this.begin(type, subtype, reserved);
     if (payload) this.bytes(payload);
     this.end();
   }
 
-  /** Writes a frame that was read elsewhere as it is, but for `reserved`. */
+  /** Writes a copy of a frame with another value in its reserved field. */
   forward(frame: Frame, reserved: number): void {
     this.begin(frame.type, frame.subtype, reserved);
     this.bytes(frame.bytes, frame.start, frame.end);
     this.end();
   }
 
-  /** Writes one byte of a payload, 0 to 255. */
+  /** Writes an 8-bit number. */
   u8(value: number): void {
     const at = this.#claim(1);
     this.#buffer[at] = value;
   }
 
-  /** Writes a 16-bit number of a payload, big-endian. */
+  /** Writes a 16-bit number, big-endian. */
   u16(value: number): void {
     const at = this.#claim(2);
     this.#buffer[at] = value >>> 8;
     this.#buffer[at + 1] = value;
   }
 
-  /** Writes a 32-bit number of a payload, big-endian. */
+  /** Writes a 32-bit number, big-endian. */
   u32(value: number): void {
     this.u16(value >>> 16);
     this.u16(value);
   }
 
-  /** Writes a whole number from 0 to 2^53 - 1 as 64 bits of a payload, big-endian. */
+  /** Writes a whole number from 0 to 2^53 - 1 as 64 bits, big-endian. */
   u64(value: number): void {
     this.u32(Math.floor(value / 0x1_0000_0000));
     this.u32(value >>> 0);
   }
 
   /**
-   * Writes `bytes`, or the part from `start` to `end`, into a payload. What is too long for any frame
-   * is not written: same error as {@linkcode FrameWriter.end}.
+   * Writes `bytes` from `start` to `end` into a payload. Throws the error of {@linkcode FrameWriter.end} before it
+   * writes what is too long for a frame.
    */
   bytes(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     if (end - start > MAX_PAYLOAD_BYTES && this.#frameStart >= 0) {
@@ -175,21 +183,10 @@ export class FrameWriter {
     this.#buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
   }
 
-  /**
-   * Writes the first bytes of `source`, which has {@linkcode SPARE_BYTES} more, into a payload. Made for short
-   * ones: no view of a part is needed.
-   */
-  words(source: DataView, bytes: number): void {
-    const at = this.#claim(bytes + SPARE_BYTES);
-    if (this.#overflowed) return;
-    copyWords(source, 0, bytes, this.#view, at);
-    this.#length = at + bytes;
-  }
-
-  /** Writes a string as UTF-8 into a payload. Same error as {@linkcode FrameWriter.bytes}. */
+  /** Writes a string as UTF-8 into a payload. Throws the error of {@linkcode FrameWriter.bytes}. */
   text(text: string): void {
     if (text.length <= SHORT_TEXT && this.#ascii(text)) return;
-    // A UTF-16 unit becomes three bytes at most. Where those do not fit, the exact number may.
+    // A UTF-16 unit takes at most three bytes. If so many do not fit, the exact number may.
     if (text.length > MAX_PAYLOAD_BYTES || !this.hasRoom(text.length * 3)) {
       this.bytes(encoder.encode(text));
       return;
@@ -197,11 +194,11 @@ export class FrameWriter {
     const at = this.#claim(text.length * 3);
     if (this.#overflowed) return;
     const { written } = encoder.encodeInto(text, this.#buffer.subarray(at));
-    // As an integer: the engine would keep the length as a number with a fraction from now on.
+    // Makes V8 keep the length as an integer, not as a floating-point number.
     this.#length = (at + written) | 0;
   }
 
-  /** Writes a string if it is all ASCII; whether it is. */
+  /** Writes a string if it is all ASCII. Returns whether it is. */
   #ascii(text: string): boolean {
     const before = this.#length;
     const at = this.#claim(text.length);
@@ -219,9 +216,9 @@ export class FrameWriter {
   }
 
   /**
-   * Writes a string behind one byte with its length.
+   * Writes a string as UTF-8 after one byte with its length.
    *
-   * @throws {RangeError} When it has more than 255 bytes of UTF-8; the frame is taken back.
+   * @throws {RangeError} When it has more than 255 bytes. The frame is removed.
    */
   shortText(text: string): void {
     if (text === "") return this.u8(0);
@@ -235,42 +232,44 @@ export class FrameWriter {
     this.#buffer[at] = length;
   }
 
-  /** Writes a UUID as its 16 bytes. It must be a UUID in text. */
+  /** Writes the 16 bytes of a UUID, which must be valid and in text. */
   uuid(uuid: string): void {
     const at = this.#claim(16);
     if (!this.#overflowed) writeUuid(uuid, this.#buffer, at);
   }
 
-  /** Writes bytes outside of any frame: deliveries to users who read bare text. */
+  /** Writes bytes outside of frames, for legacy users. */
   raw(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
-    const first = this.#length === 0;
+    invariant(this.#isBetweenFrames, "raw bytes are written between frames");
+    const wasEmpty = this.#length === 0;
     this.bytes(bytes, start, end);
-    if (first && this.#length > 0) this.#onFirstByte?.();
+    if (wasEmpty && this.#length > 0) this.#onFirstByte?.();
   }
 
   /**
-   * Writes the bytes of `source` from `start` to `end` outside of any frame, as they are: text for who
-   * reads text, or whole frames.
+   * Writes the bytes of `source` from `start` to `end` outside of frames: text for legacy users, or whole frames.
    *
-   * When nothing waits, and `source` is a large buffer that they were read into, they stay there and the
-   * writer goes on in it, from its beginning: nobody may need any more what stands in front of `end`.
+   * When nothing is pending and `source` is a large read buffer, the bytes stay there, and the writer continues
+   * at its start. The caller must not use the bytes before `end` any more.
    */
   copy(source: DataView, start: number, end: number): void {
     this.join(EMPTY_VIEW, 0, source, start, end);
   }
 
   /**
-   * The same behind the first bytes of `head`, which has seven more to spare. The two are never put together
-   * anywhere else: to read in other words what was just written costs more than both copies.
+   * Writes the first `headBytes` of `head`, and after them the bytes of `source` from `start` to `end`, outside of
+   * frames. `head` must be longer by {@linkcode SPARE_BYTES}. Copies each byte once: reading the result of a first
+   * copy in words of another alignment would cost more than both copies.
    */
   join(head: DataView, headBytes: number, source: DataView, start: number, end: number): void {
+    invariant(this.#isBetweenFrames, "bytes are copied between frames");
     const wasEmpty = this.#length === 0;
     const bytes = headBytes + end - start;
-    if (headBytes === 0 && this.#isIn(source, start, bytes)) {
+    if (headBytes === 0 && this.#isInPlace(source, start, bytes)) {
       if (start > this.#length) this.#buffer.copyWithin(this.#length, start, end);
       this.#length += bytes;
     } else {
-      // Eight bytes at a time, so up to seven more are read, and written where the next ones go.
+      // A copy in words also writes a few bytes after the end.
       const at = this.#claim(bytes + 8);
       if (this.#overflowed) return;
       copyWords(head, 0, headBytes, this.#view, at);
@@ -281,12 +280,12 @@ export class FrameWriter {
   }
 
   /**
-   * The same for a row of pieces with one head: those from number `first` to before `last`, each from `skip`
-   * bytes behind its place in `starts` to the next place there. Room is made once for all of them. They
-   * stay where they are, as {@linkcode FrameWriter.copy} says, when the head is shorter than `skip` by
+   * Writes adjacent pieces of `source`, each after the same head, as {@linkcode FrameWriter.join} does for one. Piece
+   * `i`, from `first` to before `last`, goes from `starts[i] + skip` to `starts[i + 1]`. The pieces stay in a large
+   * read buffer, as {@linkcode FrameWriter.copy} says, when the head is shorter than `skip` by
    * {@linkcode SPARE_BYTES}.
    */
-  joinRow(
+  joinEach(
     head: DataView,
     headBytes: number,
     source: DataView,
@@ -296,11 +295,13 @@ export class FrameWriter {
     skip: number,
   ): void {
     if (first === last) return;
+    invariant(this.#isBetweenFrames, "bytes are copied between frames");
     const wasEmpty = this.#length === 0;
     const bytes = starts[last]! - starts[first]! + (last - first) * (headBytes - skip);
-    // Eight bytes at a time, as above: in place there is room for that in front of the next piece.
-    const isIn = headBytes + SPARE_BYTES <= skip && this.#isIn(source, starts[first]!, bytes);
-    let to = isIn ? this.#length : this.#claim(bytes + 8);
+    // In place, a copy in words must end before the next piece.
+    const isInPlace = headBytes + SPARE_BYTES <= skip &&
+      this.#isInPlace(source, starts[first]!, bytes);
+    let to = isInPlace ? this.#length : this.#claim(bytes + 8);
     if (this.#overflowed) return;
     const view = this.#view;
     const headStart = head.getBigInt64(0, true);
@@ -318,11 +319,12 @@ export class FrameWriter {
   }
 
   /**
-   * Everything that waits, in order; the writer is empty behind it. The bytes stay untouched until
-   * {@linkcode FrameWriter.recycle} gives them back or, without that, for good.
+   * Takes all pending bytes, in order. Nothing is written over them until they are returned with
+   * {@linkcode FrameWriter.recycle}.
    */
   take(): Uint8Array {
-    if (this.#isInPlace && this.#length < MIN_WAITING_BYTES) this.#grow(this.#length);
+    invariant(this.#isBetweenFrames, "bytes are taken between frames");
+    if (this.#shared && this.#length < MIN_WAITING_BYTES) this.#grow(this.#length);
     this.#isTaken = this.#length > 0;
     const taken = this.#buffer.subarray(0, this.#length);
     this.#usual = Math.min(Math.max(this.#length, FIRST_BYTES), MAX_POOLED_BYTES);
@@ -331,38 +333,43 @@ export class FrameWriter {
     return taken;
   }
 
-  /** Gives back what {@linkcode FrameWriter.take} handed out, to be written over by whoever writes next. */
+  /** Returns the bytes of {@linkcode FrameWriter.take} to the pool. The caller must not use them any more. */
   recycle(taken: Uint8Array): void {
     this.#isTaken = false;
-    if (taken.buffer.byteLength > 0) giveBuffer(new Uint8Array(taken.buffer as ArrayBuffer));
+    this.#giveBack(new Uint8Array(taken.buffer as ArrayBuffer));
   }
 
-  /** Whether `bytes` of `source`, behind `start`, stay in it: nothing else waits, or it is there in front of them. */
-  #isIn(source: DataView, start: number, bytes: number): boolean {
-    // As much room as a copy needs, so that it makes no difference where that ends.
+  get #isBetweenFrames(): boolean {
+    return this.#frameStart < 0 || this.#overflowed;
+  }
+
+  /** Whether `bytes` of `source` from `start` on stay where they are. Joins a shared buffer for that. */
+  #isInPlace(source: DataView, start: number, bytes: number): boolean {
+    // The same condition as for a copy, so that both reach `maxBytes` at the same point.
     if (!this.hasRoom(bytes + 8)) return false;
-    if (this.#isInPlace) return source.buffer === this.#buffer.buffer && this.#length <= start;
-    const least = this.#isTaken ? MIN_WAITING_BYTES : MIN_IN_PLACE_BYTES;
-    if (this.#length > 0 || bytes < least || !share(source.buffer)) return false;
-    if (this.#buffer.length > 0) giveBuffer(this.#buffer);
-    this.#use(new Uint8Array(source.buffer as ArrayBuffer));
-    // Whatever else is written moves it away first.
+    if (this.#shared) return source.buffer === this.#buffer.buffer && this.#length <= start;
+    const minBytes = this.#isTaken ? MIN_WAITING_BYTES : MIN_IN_PLACE_BYTES;
+    if (this.#length > 0 || bytes < minBytes) return false;
+    const shared = SharedBuffer.find(source.buffer);
+    if (!shared?.join()) return false;
+    this.#giveBack(this.#buffer);
+    this.#use(shared.bytes);
+    this.#shared = shared;
     this.#room = 0;
-    this.#isInPlace = true;
     return true;
   }
 
-  /** Copies a piece to where it and eight bytes more have room. */
+  /** Copies a piece to `to`, where there must be space for it and eight bytes more. */
   #put(source: DataView, start: number, end: number, to: number): void {
     const length = end - start;
     if (length <= SHORT_BYTES && end + 8 <= source.byteLength) {
       return copyWords(source, start, end, this.#view, to);
     }
-    if (this.#isInPlace) this.#buffer.copyWithin(to, start, end);
+    if (this.#shared) this.#buffer.copyWithin(to, start, end);
     else this.#buffer.set(new Uint8Array(source.buffer, source.byteOffset + start, length), to);
   }
 
-  /** Makes room for `bytes` more and returns where they go. */
+  /** Makes space for `bytes` more. Returns its position. */
   #claim(bytes: number): number {
     const at = this.#length;
     const length = at + bytes;
@@ -374,24 +381,31 @@ export class FrameWriter {
 
   #grow(length: number): void {
     if (this.#overflowed) return;
+    const before = this.#buffer;
     if (length > this.#maxBytes) {
       this.#overflowed = true;
       this.#length = 0;
       this.#frameStart = -1;
       this.#use(EMPTY);
+      this.#giveBack(before);
       this.#onOverflow?.();
       return;
     }
-    const before = this.#buffer;
     const usual = this.#length > 0 ? 2 * Math.max(this.#length, this.#room) : this.#usual;
     const larger = takeBuffer(Math.max(length, usual));
     if (this.#length > 0) larger.set(before.subarray(0, this.#length));
     this.#use(larger);
-    if (before.length > 0) giveBuffer(before);
+    this.#giveBack(before);
+  }
+
+  #giveBack(buffer: Uint8Array<ArrayBuffer>): void {
+    const shared = SharedBuffer.find(buffer.buffer);
+    if (shared) shared.leaveWriter();
+    else if (buffer.length > 0) giveBuffer(buffer);
   }
 
   #use(buffer: Uint8Array<ArrayBuffer>): void {
-    this.#isInPlace = false;
+    this.#shared = undefined;
     this.#buffer = buffer;
     this.#room = Math.min(buffer.length, this.#maxBytes);
     this.#view = buffer === EMPTY ? EMPTY_VIEW : new DataView(buffer.buffer);

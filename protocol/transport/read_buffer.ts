@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { giveBuffer, isShared, takeBuffer, takeShareable } from "../codec/buffer_pool.ts";
+import { giveBuffer, takeBuffer } from "../codec/buffers/buffer_pool.ts";
+import { SharedBuffer } from "../codec/buffers/shared_buffer.ts";
 import { invariant } from "../codec/invariant.ts";
 
 /** Size of the buffer of a quiet connection: bytes. A registration fits, and so do most messages of people. */
@@ -50,13 +51,15 @@ let holders = 0;
 
 /** The read buffer of one connection. The bytes from `start` to `end` have arrived and are not used yet. */
 export class ReadBuffer {
-  /** The whole buffer. The bytes after `end` may belong to other connections. */
+  /** The whole buffer. The bytes after `end` may be left over from other connections. */
   bytes: Uint8Array<ArrayBuffer> = takeQuiet();
   /** Start of the unused bytes. The caller moves it. */
   start = 0;
   /** End of the unused bytes. */
   end = 0;
-  /** The connection's own buffer, while `bytes` is a borrowed one. */
+  /** The borrowed buffer, when there is one. Then `bytes` is all of it. */
+  #borrowed: SharedBuffer | undefined;
+  /** The connection's own buffer, which waits while there is a borrowed one. */
   #own: Uint8Array<ArrayBuffer> | undefined;
   /** Whether this connection counts as one of the `holders`. */
   #isHolder = false;
@@ -82,10 +85,9 @@ export class ReadBuffer {
     invariant(start <= end && end <= bytes.length, "unused bytes are within the read buffer");
     const left = end - start;
     if (!this.#isFilled || this.#own) {
-      if (this.#own && isShared(bytes)) {
+      if (this.#borrowed?.hasWriter) {
         // A writer still sends the last data from this buffer.
-        this.#moveTo(takeShareable(bytes.length));
-        giveBuffer(bytes);
+        this.#borrow(bytes.length);
       } else if (left > 0) {
         if (start > 0) bytes.copyWithin(0, start, end);
       } else if (this.#quietReads >= QUIET_READS && bytes.length > QUIET_BYTES && !this.#own) {
@@ -97,8 +99,9 @@ export class ReadBuffer {
       giveBack(bytes);
     } else {
       this.#own = bytes;
-      this.#moveTo(takeShareable(isOneOfMany ? LARGE_BYTES_OF_MANY : LARGE_BYTES));
+      this.#borrow(isOneOfMany ? LARGE_BYTES_OF_MANY : LARGE_BYTES);
     }
+    invariant(!this.#borrowed?.hasWriter, "nobody reads into a buffer that is being written from");
     this.start = 0;
     this.end = left;
     const { length } = this.bytes;
@@ -139,11 +142,19 @@ export class ReadBuffer {
     this.start = this.end = 0;
   }
 
+  /** Borrows a buffer, in place of the one borrowed so far if there is one, and continues in it. */
+  #borrow(bytes: number): void {
+    const before = this.#borrowed;
+    this.#borrowed = new SharedBuffer(bytes);
+    this.#moveTo(this.#borrowed.bytes);
+    before?.leaveReader();
+  }
+
   /** Returns the borrowed buffer and continues in `own`. */
   #returnTo(own: Uint8Array<ArrayBuffer>): void {
-    const borrowed = this.bytes;
     this.#moveTo(own);
-    giveBuffer(borrowed);
+    this.#borrowed?.leaveReader();
+    this.#borrowed = undefined;
     this.#own = undefined;
     if (this.#isHolder) holders--;
     this.#isHolder = false;

@@ -8,13 +8,13 @@ import { assertEquals, assertLess } from "@std/assert";
 import { type AcceptHandler, Acceptor, type ConnectionListener } from "@netlab/protocol";
 import { socketTest, within } from "./sockets.ts";
 
-/** Longer than any test: a pause that nothing may wait for. */
+/** A pause longer than any test. */
 const FOREVER_MS = 600_000;
 
 const { ConnectionAborted, ConnectionReset, NotConnected, PermissionDenied } = Deno.errors;
 const coded = (error: Error, code: string) => Object.assign(error, { code });
 
-/** What `accept` throws when a connection has gone, or a firewall forbids it. */
+/** The errors of `accept` when a connection is gone, or a firewall forbids it. */
 const LOST: Record<string, Error> = {
   ENOTCONN: coded(
     new NotConnected("Transport endpoint is not connected (os error 107)"),
@@ -31,7 +31,7 @@ const LOST: Record<string, Error> = {
   EPERM: coded(new PermissionDenied("Operation not permitted (os error 1)"), "EPERM"),
 };
 
-/** What it throws when the system has no resources. ENFILE has no code. */
+/** The errors of `accept` when the system has no resources. ENFILE has no code. */
 const SHORTAGES: Record<string, Error> = {
   EMFILE: coded(new Error("Too many open files (os error 24)"), "EMFILE"),
   ENFILE: new Error("Too many open files in system (os error 23)"),
@@ -46,7 +46,7 @@ class FakeConn implements Disposable {
   }
 }
 
-/** Gives connections and errors in turn, then waits until it is disposed. */
+/** Returns connections and errors in turn, then waits until it is disposed. */
 class FakeListener implements ConnectionListener<FakeConn> {
   /** How often `accept` was called. */
   calls = 0;
@@ -69,7 +69,7 @@ class FakeListener implements ConnectionListener<FakeConn> {
   }
 }
 
-/** Keeps what is reported, and waits for connections. */
+/** Records what is reported, and waits for connections. */
 class Reports implements AcceptHandler<FakeConn> {
   readonly connections: FakeConn[] = [];
   readonly losses: unknown[] = [];
@@ -82,7 +82,7 @@ class Reports implements AcceptHandler<FakeConn> {
     if (expected === 0) this.#enough.resolve();
   }
 
-  /** Resolves when as many connections came as were expected. */
+  /** Resolves when the expected number of connections has been accepted. */
   get enough(): Promise<void> {
     return within(this.#enough.promise, "connection");
   }
@@ -182,7 +182,7 @@ test("Acceptor hands over nothing once it is closed", async () => {
   const conn = new FakeConn();
   const reports = new Reports(0);
   const acceptor = new Acceptor(new FakeListener([conn]), reports);
-  // The connection is there, but the loop has not heard of it.
+  // The connection exists, but the loop has not been told.
   await Promise.all([acceptor.close(), acceptor.close()]);
   assertEquals([conn.open, reports.connections.length], [false, 0]);
 });
@@ -200,7 +200,7 @@ socketTest("Acceptor ends when somebody else closes its listener", async () => {
   assertEquals(losses, 0);
 });
 
-/** Lets the event loop turn once. */
+/** Waits for one event loop turn. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

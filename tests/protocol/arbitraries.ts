@@ -10,7 +10,7 @@ import fc from "fast-check";
 
 const encoder = new TextEncoder();
 
-/** How many bytes a string has in UTF-8. */
+/** The length of a string in bytes of UTF-8. */
 export function byteLength(text: string): number {
   return encoder.encode(text).length;
 }
@@ -75,7 +75,7 @@ const message = fc.record({
   text: anyText(300),
 });
 
-/** A counted id with so many higher numbers behind it. */
+/** A sequence id that has at least so many higher numbers left. */
 function countedId(higher: number): fc.Arbitrary<string> {
   const number = fc.oneof(fc.nat(0xffff_ffff - higher), fc.constant(0xffff_ffff - higher));
   return fc.tuple(fc.uint8Array({ minLength: 12, maxLength: 12 }), number).map(

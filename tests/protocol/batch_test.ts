@@ -1,5 +1,5 @@
 /**
- * Batches beside the single messages that they stand for: what fits, what does not, and what is none.
+ * Batches compared with the single messages that they replace: limits, ids, and malformed batches.
  *
  * @module
  */
@@ -13,13 +13,13 @@ const FIRST = "0f1e2d3c-4b5a-8111-9222-33330000000a";
 const LONGEST_NAME = "x".repeat(p.MAX_NAME_BYTES);
 const encoder = new TextEncoder();
 
-/** The id of the message that is so many behind the first one. */
-function idBehind(first: string, index: number): string {
+/** The id of the message `index` places after the first one. */
+function idAt(first: string, index: number): string {
   const number = Number.parseInt(first.slice(-8), 16) + index;
   return first.slice(0, -8) + number.toString(16).padStart(8, "0");
 }
 
-/** The payload of a batch, whatever is wrong with it. */
+/** The payload of a batch, valid or not. */
 function payloadOf(
   { id = FIRST, sender = "Alice", recipient = "Bob", count = undefined as number | undefined },
   lengths: number[],
@@ -38,7 +38,7 @@ function payloadOf(
 }
 
 Deno.test({
-  name: "batch that is taken apart is its messages as single frames, with the hops",
+  name: "a split batch equals its messages as single frames with its hop count",
   permissions: "none",
   fn() {
     fc.assert(
@@ -46,7 +46,7 @@ Deno.test({
         const out = new p.FrameWriter();
         assertStrictEquals(p.writeBatch(out, batch), batch.texts.length);
         const payload = out.take().subarray(p.HEADER_BYTES);
-        // Between bytes that change what it means if they are read.
+        // Between bytes that would change the result if they were read.
         const bytes = new Uint8Array(payload.length + before + 9).fill(0xff);
         bytes.set(payload, before);
         const fields = new p.BatchFields().read(bytes, before, before + payload.length);
@@ -59,7 +59,7 @@ Deno.test({
           })),
           batch.texts.map((text, index) => ({
             ...{ type: p.FrameType.Message, subtype: p.MessageKind.Ephemeral, reserved: hops },
-            ...{ id: idBehind(batch.id, index), sender: batch.sender },
+            ...{ id: idAt(batch.id, index), sender: batch.sender },
             ...{ recipient: batch.recipient, text: text.toWellFormed() },
           })),
         );
@@ -69,7 +69,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "batch writer takes as many texts as fit into a frame, all of them in the end",
+  name: "batch writer writes as many texts as fit into a frame, and all of them in several",
   permissions: "none",
   fn() {
     const lengths = fc.array(fc.oneof(fc.nat(40), fc.nat(30_000)), {
@@ -109,7 +109,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "batch writer takes the longest text and refuses one byte more, naming the limit",
+  name: "batch writer accepts the longest text and refuses one byte more, naming the limit",
   permissions: "none",
   fn() {
     for (const name of ["Zoë", LONGEST_NAME]) {
@@ -120,7 +120,7 @@ Deno.test({
       };
       const most = p.maxTextBytes(name, name);
       assertStrictEquals(write("y".repeat(most)).taken, 1);
-      // Behind a short one there would be room for more than a message of its own has.
+      // After a short text there is room for more than a single message can hold.
       assertStrictEquals(write("", "y".repeat(most + 1)).taken, 1);
       assertStrictEquals(write("", "y".repeat(most - 1) + "é").taken, 1);
       for (const text of ["y".repeat(most + 1), "y".repeat(most - 1) + "é", "€".repeat(100_000)]) {
@@ -138,7 +138,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "batch writer refuses names, ids and numbers that are none, and leaves nothing behind",
+  name: "batch writer refuses invalid names, ids and numbers, and writes nothing then",
   permissions: "none",
   fn() {
     const out = new p.FrameWriter();
@@ -179,13 +179,13 @@ Deno.test({
         assertEquals([sender, recipient], ["Zoë", "Bob"]);
         seen.push(`${id} ${text}`);
       });
-      assertEquals(seen, ["a", "", "c", "d"].map((text, i) => `${idBehind(first, i)} ${text}`));
+      assertEquals(seen, ["a", "", "c", "d"].map((text, i) => `${idAt(first, i)} ${text}`));
     }
   },
 });
 
 Deno.test({
-  name: "texts in a batch that end and begin with half a character stay apart",
+  name: "batch writer does not join halves of a character in adjacent texts",
   permissions: "none",
   fn() {
     const out = new p.FrameWriter();
@@ -197,7 +197,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "batch that breaks a rule is none, and the error says which rule",
+  name: "batch reader refuses a batch that breaks a rule, and the error names the rule",
   permissions: "none",
   fn() {
     const long = p.maxTextBytes("Alice", "Bob") + 1;
@@ -218,7 +218,7 @@ Deno.test({
       [payloadOf({ recipient: "B\0b" }, [1]), /NUL/],
       [payloadOf({}, [long]), /message of its own/],
       [payloadOf({}, [0, long]), /message of its own/],
-      // All of it together is UTF-8.
+      // The texts together are UTF-8.
       [payloadOf({}, [2, 2], fox), /UTF-8/],
       [payloadOf({}, [3], Uint8Array.of(0x78, 0xc3, 0x28)), /UTF-8/],
     ];

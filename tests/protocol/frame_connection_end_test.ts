@@ -1,5 +1,5 @@
 /**
- * How a connection ends: what still goes out, what still comes in, and who is told what.
+ * How a connection ends: what is still sent and received, and which handlers are called.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import { readAll, socketTest, tcpPair, Watched, within, writeAll } from "./socke
 
 const { Echo } = p.FrameType;
 const MEGABYTE = 1024 * 1024;
-/** More than the kernel's buffers of both ends hold on a loopback connection. */
+/** More than the kernel buffers of both ends of a loopback connection hold. */
 const PLENTY = 48 * MEGABYTE;
 const PAYLOAD = new Uint8Array(60_000).fill(7);
 const FRAME_BYTES = PAYLOAD.length + p.HEADER_BYTES;
 const roomy = { maxPendingBytes: 2 * PLENTY, lingerMs: 10_000 };
 const ignore: p.FrameHandler = { frame() {} };
 
-/** Writes frames of at least so many bytes; how many bytes they are. */
+/** Writes frames of at least so many bytes. Returns their length. */
 function writePlenty(connection: p.FrameConnection, bytes = PLENTY): number {
   const count = Math.ceil(bytes / FRAME_BYTES);
   for (let i = 0; i < count; i++) connection.out.frame(Echo, 0, PAYLOAD);
   return count * FRAME_BYTES;
 }
 
-socketTest("close() lets out what is pending to a side that reads late", async () => {
+socketTest("close() sends what is pending to a side that reads late", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, roomy);
   const run = connection.run(ignore);
@@ -61,7 +61,7 @@ socketTest("close() gives up after its linger time when the other side does not 
   b.close();
 });
 
-socketTest("close() waits for nothing when the other side has ended and read it all", async () => {
+socketTest("close() does not wait when the other side has ended and read everything", async () => {
   const [a, b] = await tcpPair();
   const { setTimeout } = globalThis;
   const waits: unknown[] = [];
@@ -84,7 +84,7 @@ socketTest("close() waits for nothing when the other side has ended and read it 
   }
 });
 
-socketTest("close() drops frames that come in meanwhile", async () => {
+socketTest("close() drops frames that arrive meanwhile", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, roomy);
   let frames = 0;
@@ -103,7 +103,7 @@ socketTest("close() drops frames that come in meanwhile", async () => {
   assertStrictEquals(frames, 1);
 });
 
-socketTest("close() before run() hands no frame over", async () => {
+socketTest("close() before run() passes no frame to the handler", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, roomy);
   const closing = connection.close();
@@ -116,7 +116,7 @@ socketTest("close() before run() hands no frame over", async () => {
 });
 
 socketTest(
-  "close() needs no second end when the other side has ended and nothing waits",
+  "close() needs no second end when the other side has ended and nothing is pending",
   async () => {
     for (const lastWords of [false, true]) {
       const [a, b] = await tcpPair();
@@ -218,21 +218,21 @@ socketTest("end() lets the other side finish its answers", async () => {
   assertEquals(log, ["ended", "last"]);
 });
 
-socketTest("end() lets out what is pending although the other side has ended", async () => {
+socketTest("end() sends what is pending even if the other side has ended", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, roomy);
   const run = connection.run(ignore);
   const bytes = writePlenty(connection);
   void connection.end();
   await b.closeWrite();
-  // What is read until then makes no difference: the kernel's buffers are full again at once.
+  // Reading before makes no difference: the kernel's buffers are full again at once.
   assertStrictEquals(await b.read(new Uint8Array(1)), 1);
   assertStrictEquals((await within(readAll(b), "all bytes")).length, bytes - 1);
   await within(run, "end");
   b.close();
 });
 
-socketTest("end() is followed by no write, and frames still come in", async () => {
+socketTest("end() is followed by no write, and frames still arrive", async () => {
   const [a, b] = await tcpPair();
   const watched = new Watched(a);
   const connection = new p.FrameConnection(watched, roomy);
@@ -254,33 +254,36 @@ socketTest("end() is followed by no write, and frames still come in", async () =
   assertEquals([seen, watched.writes], [[3, 4], [p.HEADER_BYTES]]);
 });
 
-socketTest("start() is followed by one closed(), with what run() would throw", async () => {
-  for (const reason of [undefined, new Error("No more")]) {
-    const [a, b] = await tcpPair();
-    const connection = new p.FrameConnection(a);
-    const closed = Promise.withResolvers<unknown>();
-    const log: string[] = [];
-    connection.start({
-      frame: () => log.push("frame"),
-      ended: () => log.push("ended"),
-      closed(error) {
-        log.push("closed");
-        closed.resolve(error);
-      },
-    });
-    if (reason === undefined) b.close();
-    else connection.abort(reason);
-    assertEquals(log, []);
-    assertStrictEquals(await within(closed.promise, "end"), reason);
-    assertEquals(log, reason ? ["closed"] : ["ended", "closed"]);
-    connection.abort();
-    await connection.close();
-    assertStrictEquals(log.at(-1), "closed");
-    if (reason) b.close();
-  }
-});
+socketTest(
+  "start() is followed by one closed(), with the error that run() would throw",
+  async () => {
+    for (const reason of [undefined, new Error("No more")]) {
+      const [a, b] = await tcpPair();
+      const connection = new p.FrameConnection(a);
+      const closed = Promise.withResolvers<unknown>();
+      const log: string[] = [];
+      connection.start({
+        frame: () => log.push("frame"),
+        ended: () => log.push("ended"),
+        closed(error) {
+          log.push("closed");
+          closed.resolve(error);
+        },
+      });
+      if (reason === undefined) b.close();
+      else connection.abort(reason);
+      assertEquals(log, []);
+      assertStrictEquals(await within(closed.promise, "end"), reason);
+      assertEquals(log, reason ? ["closed"] : ["ended", "closed"]);
+      connection.abort();
+      await connection.close();
+      assertStrictEquals(log.at(-1), "closed");
+      if (reason) b.close();
+    }
+  },
+);
 
-/** What `run` throws, which must be that the other side was too slow for `limit` bytes. */
+/** The error of `run`, which must say that the other side was too slow for `limit` bytes. */
 async function assertTooSlow(run: Promise<void>, limit: number) {
   const error = await within(assertRejects(() => run, p.NetlabError), "error");
   assertStrictEquals(error.code, p.ErrorCode.TooSlow);
@@ -288,12 +291,12 @@ async function assertTooSlow(run: Promise<void>, limit: number) {
   assertEquals(error.message.match(/[0-9]+/g), [String(limit)]);
 }
 
-socketTest("bound on pending bytes ends a connection that is not read", async () => {
+socketTest("limit of pending bytes ends a connection that is not read", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, { maxPendingBytes: MEGABYTE });
   const ended = assertTooSlow(connection.run(ignore), MEGABYTE);
   let written = 0;
-  // Each round stays below the bound; only what the other side does not take adds up.
+  // Each round stays below the limit. Only bytes that the other side does not read add up.
   while (!connection.closed && written < 10 * PLENTY) {
     written += writePlenty(connection, 300_000);
     await new Promise((resolve) => setTimeout(resolve));
@@ -305,7 +308,7 @@ socketTest("bound on pending bytes ends a connection that is not read", async ()
   b.close();
 });
 
-socketTest("bound on pending bytes holds within one turn", async () => {
+socketTest("limit of pending bytes holds within one event loop turn", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, { maxPendingBytes: 10 * FRAME_BYTES });
   const ended = assertTooSlow(connection.run(ignore), 10 * FRAME_BYTES);
@@ -319,7 +322,7 @@ socketTest("bound on pending bytes holds within one turn", async () => {
   b.close();
 });
 
-socketTest("bound on pending bytes spares a connection that is read", async () => {
+socketTest("limit of pending bytes does not end a connection that is read", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, { maxPendingBytes: MEGABYTE, lingerMs: 10_000 });
   const reading = readAll(b);
@@ -339,7 +342,7 @@ socketTest("bound on pending bytes spares a connection that is read", async () =
   b.close();
 });
 
-socketTest("violation gets its last words to a side that goes on writing", async () => {
+socketTest("the error frame after a violation reaches a side that continues to write", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, { maxPayloadBytes: 10, lingerMs: 10_000 });
   const log: string[] = [];
@@ -363,7 +366,7 @@ socketTest("violation gets its last words to a side that goes on writing", async
   assertEquals(log, ["frame of 10", "violation 2"]);
 });
 
-socketTest("violation that throws still closes the connection", async () => {
+socketTest("a violation handler that throws still closes the connection", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(a, { maxPayloadBytes: 0, lingerMs: 60_000 });
   const run = connection.run({

@@ -1,6 +1,6 @@
 /**
- * Frames over real sockets: how they are batched and put together, how a connection ends, and what a
- * slow or hostile other side can do.
+ * Frames over real sockets: how writes are combined, how frames are reassembled, and what a slow or hostile
+ * other side can do.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { socketTest, tcpPair, tlsPair, Watched, within, writeAll } from "./socke
 
 const { Echo } = p.FrameType;
 const MEGABYTE = 1024 * 1024;
-/** More than the kernel's buffers of both ends hold on a loopback connection. */
+/** More than the kernel buffers of both ends of a loopback connection hold. */
 const PLENTY = 48 * MEGABYTE;
 const BIG = new Uint8Array(p.MAX_PAYLOAD_BYTES).map((_, at) => at * 31);
 const BIG_FRAME_BYTES = BIG.length + p.HEADER_BYTES;
@@ -24,14 +24,14 @@ function writeBig(connection: p.FrameConnection, bytes: number): number {
   return count;
 }
 
-/** Runs until the end, and gives the frames that came in. */
+/** Runs until the end, and returns the frames that arrived. */
 async function collect(connection: p.FrameConnection): Promise<string[]> {
   const frames: string[] = [];
   await connection.run({ frame: (frame) => frames.push(frame.copy().bytes.toHex()) });
   return frames;
 }
 
-/** Sends a frame there and back some times: so long nothing else has to happen. */
+/** Sends a frame back and forth several times, to pass time. */
 async function passTime(): Promise<void> {
   const [a, b] = await tcpPair();
   const buffer = new Uint8Array(1);
@@ -45,7 +45,7 @@ async function passTime(): Promise<void> {
   b.close();
 }
 
-socketTest("frame connection sends the frames of one turn in one write", async () => {
+socketTest("frame connection sends the frames of one event loop turn with one write", async () => {
   const [a, b] = await tcpPair();
   const watched = new Watched(a);
   const sender = new p.FrameConnection(watched);
@@ -57,7 +57,7 @@ socketTest("frame connection sends the frames of one turn in one write", async (
   assertEquals(watched.writes, [concatenated().length]);
 });
 
-socketTest("frame connection has one write under way at a time", async () => {
+socketTest("frame connection has one write in progress at a time", async () => {
   const [a, b] = await tcpPair();
   const watched = new Watched(a);
   const sender = new p.FrameConnection(watched, { lingerMs: 10_000 });
@@ -89,7 +89,7 @@ socketTest("frame connection carries the longest frames both ways", async () => 
   await within(
     left.run({
       frame(frame) {
-        // Cheaper than comparing each by hand: the ends and the length.
+        // Cheaper than comparing all bytes: the first, the last and the length.
         assertStrictEquals(frame.payload.length, BIG.length);
         assertStrictEquals(frame.payload[0], BIG[0]);
         assertStrictEquals(frame.payload.at(-1), BIG.at(-1));
@@ -103,7 +103,7 @@ socketTest("frame connection carries the longest frames both ways", async () => 
   assertStrictEquals(whole, count);
 });
 
-socketTest("frame connection puts frames together that come byte by byte", async () => {
+socketTest("frame connection reads frames that arrive byte by byte", async () => {
   const [a, b] = await tcpPair();
   a.setNoDelay(true);
   const received = collect(new p.FrameConnection(b));
@@ -113,7 +113,7 @@ socketTest("frame connection puts frames together that come byte by byte", async
   assertEquals(await within(received, "frames"), vectors.map(({ bytes }) => bytes.toHex()));
 });
 
-socketTest("frame connection drops a frame whose end never comes", async () => {
+socketTest("frame connection drops a frame that stays incomplete", async () => {
   const [a, b] = await tcpPair();
   const received = collect(new p.FrameConnection(b));
   await writeAll(a, frameBytes(BIG).subarray(0, -1));
@@ -122,13 +122,13 @@ socketTest("frame connection drops a frame whose end never comes", async () => {
 });
 
 socketTest(
-  "frame connection fits its buffer to big frames and to quiet times",
+  "frame connection adapts its buffer to large frames and to quiet times",
   async () => {
     const [a, b] = await tcpPair();
     const watched = new Watched(b);
     const [left, right] = [new p.FrameConnection(a), new p.FrameConnection(watched)];
     const echoing = right.run({ frame: (frame) => right.out.forward(frame, 0) });
-    // Quiet for so long that a busy buffer is given back, then one frame that needs it again.
+    // Quiet long enough for a large buffer to be returned, then one frame that needs it again.
     const lengths = [9, BIG.length, ...new Array(150).fill(5), BIG.length, 2_042, 2_043, 3_000, 0];
     const seen: number[] = [];
     const buffers: number[] = [];
@@ -148,7 +148,7 @@ socketTest(
     );
     await within(echoing, "end");
     assertEquals(seen, lengths);
-    // Small buffers are parts of such a piece of memory.
+    // Small buffers are parts of a block of this size.
     const quiet = 64 * 1024;
     assertEquals(
       [0, 1, 2, 151, 152].map((at) => buffers[at]! > quiet),
@@ -173,7 +173,7 @@ socketTest("frame connection calls flush after the frames of one read", async ()
   assertEquals(log, ["frame 0", "frame 1", "flush", "frame 2", "flush"]);
 });
 
-socketTest("frame connection tells when nothing waits to be written any more", async () => {
+socketTest("frame connection calls drained when nothing is pending any more", async () => {
   const [a, b] = await tcpPair();
   const [left, right] = [new p.FrameConnection(a), new p.FrameConnection(b)];
   const drained = Promise.withResolvers<void>();
@@ -187,7 +187,7 @@ socketTest("frame connection tells when nothing waits to be written any more", a
   assertStrictEquals((await within(received, "frames")).length, count);
 });
 
-socketTest("frame connection hands text over as it comes after readBytes", async () => {
+socketTest("frame connection passes bytes on as they arrive after readBytes", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(b);
   const decoder = new TextDecoder();
@@ -201,7 +201,7 @@ socketTest("frame connection hands text over as it comes after readBytes", async
   assertStrictEquals(text, "Zoë: hi\0\0\0\0\0\0");
 });
 
-socketTest("frame connection under pause holds the sender up until resume", async () => {
+socketTest("a paused frame connection holds the sender up until resume", async () => {
   const [a, b] = await tcpPair();
   const watched = new Watched(b);
   const [left, right] = [
@@ -271,7 +271,7 @@ socketTest("frame connection over TLS lets the other side finish after end()", a
   assertStrictEquals(frames.length, count);
 });
 
-socketTest("frame connection reports that the other side went away under its writes", async () => {
+socketTest("frame connection reports that the other side closed while it writes", async () => {
   const [a, b] = await tcpPair();
   const connection = new p.FrameConnection(b, { maxPendingBytes: 2 * PLENTY });
   writeBig(connection, PLENTY);

@@ -1,6 +1,6 @@
 /**
- * Frames out of chunks: however the stream is cut, the same frames come out, and what is too long is
- * refused by its header.
+ * Decoding frames from chunks: the frames are the same however the stream is cut, and a frame that is too long
+ * is refused by its header.
  *
  * @module
  */
@@ -22,12 +22,12 @@ import { concatenated, vectors } from "./golden_vectors.ts";
 const stream = concatenated();
 const expected = vectors.map(({ bytes }) => bytes.toHex());
 
-/** The frames that come out when the chunks go in, header included. */
+/** The frames that a decoder finds in the chunks, headers included. */
 function decode(chunks: Iterable<Uint8Array>): string[] {
   const frames: string[] = [];
   const decoder = new FrameDecoder((frame) => frames.push(frame.copy().bytes.toHex()));
   for (const chunk of chunks) {
-    // A buffer of its own that is wiped behind the push: nothing may be read from it later.
+    // A buffer of its own that is cleared after the push: nothing may be read from it later.
     const own = chunk.slice();
     decoder.push(own);
     own.fill(0xee);
@@ -68,7 +68,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame decoder finds the same frames in every coalescing of neighbours",
+  name: "frame decoder finds the same frames however adjacent chunks are joined",
   permissions: "none",
   fn() {
     for (let from = 0; from < vectors.length; from++) {
@@ -94,7 +94,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame decoder puts the longest frame together from single bytes",
+  name: "frame decoder reads the longest frame from single bytes",
   permissions: "none",
   fn() {
     const payload = new Uint8Array(MAX_PAYLOAD_BYTES).map((_, at) => at * 31);
@@ -108,7 +108,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame decoder hands over a whole frame where it lies",
+  name: "frame decoder does not copy a whole frame",
   permissions: "none",
   fn() {
     const chunk = vectors[0]!.bytes;
@@ -131,7 +131,7 @@ function assertRefused(work: () => unknown, length: number, limit: number) {
 }
 
 Deno.test({
-  name: "frame decoder refuses an announced length over its limit when only the header is there",
+  name: "frame decoder refuses a length over its limit as soon as the header has arrived",
   permissions: "none",
   fn() {
     for (const limit of [0, 1, 1_000, MAX_PAYLOAD_BYTES - 1]) {
@@ -153,7 +153,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame decoder hands over the frames before one that it refuses, and keeps none of that",
+  name: "frame decoder passes on the frames before one that it refuses, and keeps nothing of that",
   permissions: "none",
   fn() {
     const visited: number[] = [];
@@ -171,7 +171,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame decoder takes a frame of exactly its limit",
+  name: "frame decoder accepts a frame of exactly its limit",
   permissions: "none",
   fn() {
     for (const limit of [0, 1, 999, MAX_PAYLOAD_BYTES]) {
@@ -187,7 +187,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame decoder takes any bytes, and keeps less than one frame",
+  name: "frame decoder accepts any bytes, and keeps less than one frame",
   permissions: "none",
   fn() {
     const chunks = fc.array(fc.uint8Array({ maxLength: 400 }), { maxLength: 12 });
@@ -221,7 +221,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "readFrames stops at the end that it is given, and tells where the rest begins",
+  name: "readFrames stops at its end, and returns where the rest begins",
   permissions: "none",
   fn() {
     const bytes = new Uint8Array(stream.length + 20).fill(0xff);
@@ -239,7 +239,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame copy outlives the buffer that it was read from",
+  name: "a copied frame stays valid when its buffer is reused",
   permissions: "none",
   fn() {
     const bytes = Uint8Array.fromHex("ff0407000201026869");

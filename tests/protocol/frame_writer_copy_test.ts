@@ -1,6 +1,6 @@
 /**
- * What a frame writer takes from other buffers as it lies there: any part, behind a head or alone, one or a
- * row of them; it is copied in words, and nothing beside it may come along.
+ * How a frame writer copies from other buffers: any part, alone or after a head, one or several. It copies in
+ * words, but only the requested bytes may be written.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { assertEquals, assertStrictEquals } from "@std/assert";
 import { FrameWriter } from "@netlab/protocol";
 
 Deno.test({
-  name: "frame writer copies any part of a buffer, and puts it behind a head",
+  name: "frame writer copies any part of a buffer, alone or after a head",
   permissions: "none",
   fn() {
     const source = crypto.getRandomValues(new Uint8Array(700));
@@ -19,7 +19,7 @@ Deno.test({
       const out = new FrameWriter();
       let expected = "";
       for (const length of lengths) {
-        // The last ones end where the buffer does.
+        // The last pieces end where the buffer ends.
         for (const start of [0, 3, source.length - length - 5, source.length - length]) {
           out.join(head, headBytes, view, start, start + length);
           if (headBytes === 0) out.copy(view, start, start + length);
@@ -34,14 +34,14 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer puts each of a row of pieces behind the same head",
+  name: "frame writer writes each of several pieces after the same head",
   permissions: "none",
   fn() {
     const SKIP = 5;
     const lengths = [0, 1, 7, 8, 9, 31, 32, 33, 63, 64, 191, 192, 193, 500, 3];
     const starts = new Int32Array(lengths.length + 1);
     lengths.forEach((length, i) => starts[i + 1] = starts[i]! + SKIP + length);
-    // The last piece ends where the buffer does.
+    // The last piece ends where the buffer ends.
     const source = crypto.getRandomValues(new Uint8Array(starts.at(-1)!));
     const view = new DataView(source.buffer);
     const head = new DataView(crypto.getRandomValues(new Uint8Array(64)).buffer);
@@ -56,8 +56,8 @@ Deno.test({
           expected += new Uint8Array(head.buffer, 0, headBytes).toHex() +
             source.subarray(starts[i]! + SKIP, starts[i + 1]!).toHex();
         }
-        out.joinRow(head, headBytes, view, starts, first, last, SKIP);
-        out.joinRow(head, headBytes, view, starts, first, last, SKIP);
+        out.joinEach(head, headBytes, view, starts, first, last, SKIP);
+        out.joinEach(head, headBytes, view, starts, first, last, SKIP);
         assertEquals(out.take().toHex(), expected + expected, `${headBytes} bytes of head`);
         assertStrictEquals(calls, first === last ? 1 : 2);
       }
@@ -66,13 +66,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer drops a row of pieces that goes over its bound",
+  name: "frame writer drops pieces that exceed its limit",
   permissions: "none",
   fn() {
     let overflows = 0;
     const out = new FrameWriter({ maxBytes: 64, onOverflow: () => overflows++ });
     const view = new DataView(new ArrayBuffer(100));
-    out.joinRow(view, 8, view, Int32Array.of(0, 50, 100), 0, 2, 10);
+    out.joinEach(view, 8, view, Int32Array.of(0, 50, 100), 0, 2, 10);
     assertEquals([out.length, overflows], [0, 1]);
   },
 });

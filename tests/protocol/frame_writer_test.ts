@@ -1,5 +1,5 @@
 /**
- * Frames into one buffer: growth, what is too long, the bound, and buffers that are used again.
+ * Writing frames into one buffer: growth, frames that are too long, the limit, and reused buffers.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import fc from "fast-check";
 import { concatenated, vectors } from "./golden_vectors.ts";
 import { framesIn } from "./layouts.ts";
 
-/** `work` is refused with an error that names how much there was, and the limit. */
+/** Checks that `work` throws an error that names the length and the limit. */
 function assertTooLong(work: () => unknown, bytes: number) {
   const error = assertThrows(work, NetlabError);
   assertStrictEquals(error.code, ErrorCode.TextTooLong);
@@ -74,7 +74,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer takes a payload of 65,535 bytes and refuses one more",
+  name: "frame writer accepts a payload of 65,535 bytes and refuses one more",
   permissions: "none",
   fn() {
     const out = new FrameWriter();
@@ -104,7 +104,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer takes a frame that is too long back, and earlier and later frames stay",
+  name: "frame writer removes a frame that is too long, and keeps earlier and later ones",
   permissions: "none",
   fn() {
     const calls: string[] = [];
@@ -120,7 +120,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer does not take huge content for a slow reader",
+  name: "frame writer does not mistake a huge payload for a slow reader",
   permissions: "none",
   fn() {
     const out = new FrameWriter({ maxBytes: 1_000_000, onOverflow: () => calls++ });
@@ -133,7 +133,7 @@ Deno.test({
     assertTooLong(() => out.frame(4, 0, new Uint8Array(2_000_000)), 2_000_000);
     assertEquals([calls, out.take().toHex()], [0, "040100000000"]);
 
-    // Nor does one without a bound make room for it.
+    // A writer without a limit does not make room for it either.
     const unbounded = new FrameWriter();
     unbounded.begin(FrameType.Echo, 0);
     assertTooLong(() => unbounded.text("x".repeat(2_000_000)), 2_000_000);
@@ -180,7 +180,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer drops everything once when its bound is exceeded, and stays shut",
+  name: "frame writer drops everything when its limit is exceeded, and stays closed",
   permissions: "none",
   fn() {
     let overflows = 0;
@@ -194,7 +194,7 @@ Deno.test({
     assertEquals([out.length, overflows], [0, 1]);
     assert(!out.hasRoom(0));
 
-    // Every way to write is quiet from here on.
+    // From here on, no write has an effect.
     out.begin(4, 0);
     out.u8(1);
     out.u16(1);
@@ -213,7 +213,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer overflows in the middle of a frame without a trace of it",
+  name: "frame writer that overflows within a frame leaves nothing of it",
   permissions: "none",
   fn() {
     let overflows = 0;
@@ -227,7 +227,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer fills its bound to the last byte with text",
+  name: "frame writer fills its limit to the last byte with text",
   permissions: "none",
   fn() {
     let overflows = 0;
@@ -240,7 +240,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer leaves what was taken untouched until it is recycled",
+  name: "frame writer leaves taken bytes unchanged until they are recycled",
   permissions: "none",
   fn() {
     const out = new FrameWriter();
@@ -253,7 +253,7 @@ Deno.test({
     const second = out.take();
     assertStrictEquals(framesIn(second).length, 50);
 
-    // While more waits, the buffer that came back is written over by the round after the next take.
+    // A recycled buffer is reused by the round after the next take.
     out.frame(4, 3);
     out.recycle(taken);
     const third = out.take();
@@ -265,7 +265,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer that is empty holds no buffer: the next one that writes has it",
+  name: "an empty frame writer holds no buffer",
   permissions: "none",
   fn() {
     const [one, other] = [new FrameWriter(), new FrameWriter()];
@@ -277,7 +277,7 @@ Deno.test({
     assertStrictEquals(next.buffer, taken.buffer);
     assertStrictEquals(next.toHex(), "040200000000");
     other.recycle(next);
-    // A buffer that is longer than a writer's bound does not widen it.
+    // A buffer that is longer than the limit of the writer does not raise the limit.
     let overflows = 0;
     const narrow = new FrameWriter({ maxBytes: 100, onOverflow: () => overflows++ });
     narrow.frame(4, 3, new Uint8Array(94));
@@ -303,7 +303,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer forwards a frame as it was read, but for reserved",
+  name: "frame writer forwards a frame unchanged except for its reserved field",
   permissions: "none",
   fn() {
     const out = new FrameWriter();
@@ -314,7 +314,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "frame writer tells of the first byte once for each time that it was emptied",
+  name: "frame writer calls onFirstByte once each time after it was empty",
   permissions: "none",
   fn() {
     let calls = 0;

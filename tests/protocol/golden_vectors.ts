@@ -1,19 +1,20 @@
 /**
- * The golden vectors: every example of `docs/protocol.md`, as bytes and as the value that they stand
- * for. Owns the syntax of the examples; knows nothing of codecs.
+ * The golden vectors: every example of `docs/protocol.md`, as bytes and as a value. Owns the syntax of the
+ * examples. Knows nothing of codecs.
  *
  * @module
  */
+import { concat } from "@std/bytes";
 import doc from "../../docs/protocol.md" with { type: "text" };
 
-/** What a vector's bytes mean. */
+/** The value of a vector. */
 export interface VectorValue {
-  /** Names the payload's layout. */
+  /** The name of the payload layout. */
   what: string;
   type: number;
   subtype: number;
   reserved: number;
-  /** The payload's value; its shape depends on `what`. */
+  /** The value of the payload. Its type depends on `what`. */
   payload: unknown;
 }
 
@@ -28,9 +29,9 @@ export interface Vector {
 interface Fence {
   info: string;
   body: string[];
-  /** Line of its opening, from 1. */
+  /** The line where it begins, from 1. */
   line: number;
-  /** Only blank lines stand between the block before and this one. */
+  /** Whether only blank lines separate it from the block before. */
   follows: boolean;
 }
 
@@ -60,9 +61,9 @@ function parseBytes({ body, line }: Fence): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The vectors in a page: each `frame NAME` block with the `json` block directly behind it.
+ * The vectors of a page: each `frame NAME` block with the `json` block directly after it.
  *
- * @throws {SyntaxError} When one of the two stands alone, or a name stands twice.
+ * @throws {SyntaxError} When a block has no partner, or a name occurs twice.
  */
 export function parseVectors(text: string): Vector[] {
   const found: Vector[] = [];
@@ -96,11 +97,5 @@ export const vectors: readonly Vector[] = parseVectors(doc);
 
 /** The bytes of all vectors as one stream. */
 export function concatenated(): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(vectors.reduce((sum, { bytes }) => sum + bytes.length, 0));
-  let at = 0;
-  for (const { bytes } of vectors) {
-    all.set(bytes, at);
-    at += bytes.length;
-  }
-  return all;
+  return concat(vectors.map(({ bytes }) => bytes));
 }

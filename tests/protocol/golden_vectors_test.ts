@@ -1,6 +1,6 @@
 /**
- * Holds `docs/protocol.md` and the codec together: every example both ways, every type with an
- * example, every table of numbers equal to the code's.
+ * Compares `docs/protocol.md` with the codec: every example is read and written, every type has an example, and
+ * every table of numbers equals the one in the code.
  *
  * @module
  */
@@ -43,7 +43,7 @@ for (const { name, bytes, value } of vectors) {
   });
 }
 
-/** Every subtype of every type; what has no registry of subtypes has only 0. */
+/** Every subtype of every type. A type without a registry of subtypes has only 0. */
 const subtypesOf: Record<keyof typeof p.FrameType, Record<string, number>> = {
   InformationRequest: p.Information,
   InformationResponse: p.Information,
@@ -58,7 +58,7 @@ const subtypesOf: Record<keyof typeof p.FrameType, Record<string, number>> = {
 };
 
 Deno.test({
-  name: "protocol page has a vector for every type and subtype, and a row in its table",
+  name: "docs/protocol.md has a vector for every type and subtype, and a row in its table",
   permissions: "none",
   fn() {
     const missing: string[] = [];
@@ -74,7 +74,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "protocol page has a vector for every layout",
+  name: "docs/protocol.md has a vector for every layout",
   permissions: "none",
   fn() {
     const shown = new Set(vectors.map(({ value }) => value.what));
@@ -83,7 +83,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "protocol page shows every user kind and every receipt state",
+  name: "docs/protocol.md shows every user kind and every receipt state",
   permissions: "none",
   fn() {
     const text = JSON.stringify(vectors.map(({ value }) => value));
@@ -100,7 +100,7 @@ function table(heading: string): Record<string, number> {
 }
 
 Deno.test({
-  name: "protocol page lists error codes, receipt states and user kinds as the code has them",
+  name: "docs/protocol.md lists error codes, receipt states and user kinds as the code does",
   permissions: "none",
   fn() {
     assertEquals<Record<string, number>>(table("Error codes"), { ...p.ErrorCode });
@@ -110,7 +110,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "protocol page has no frame block that is not a vector",
+  name: "docs/protocol.md has no frame block that is not a vector",
   permissions: "none",
   fn() {
     const blocks = protocolDoc.match(/^\s*(```+|~~~+)\s*frame/gm) ?? [];
@@ -120,7 +120,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "vector parser refuses a block without its other half",
+  name: "vector parser refuses bytes without a value, and a value without bytes",
   permissions: "none",
   fn() {
     const frame = "```frame a\n04 00 | 00 00 | 0000 # echo\n```\n";

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { formatLoad, readLoad } from "@netlab/protocol";
 
 Deno.test({
-  name: "load is read from the words of a server, where it is told",
+  name: "readLoad finds the load in the capabilities of a server",
   permissions: "none",
   fn() {
     assertEquals(readLoad(["session", formatLoad(17), "echo"]), 17);

@@ -1,12 +1,12 @@
 /**
- * Every payload layout of the protocol under the name that it has in the golden vectors: how it is
- * read and written. What a test of all layouts goes through.
+ * The reader and writer of every payload layout, by the name that it has in the golden vectors. Tests of all
+ * layouts iterate over it.
  *
  * @module
  */
 import * as p from "@netlab/protocol";
 
-/** A layout's reader and writer. */
+/** The reader and the writer of a layout. */
 export interface Layout {
   type: number;
   /** The subtypes that have this layout. */
@@ -82,7 +82,7 @@ export const layouts: Readonly<Record<string, Layout>> = {
     read: (frame) => p.readMessage(frame.payload),
     write(out, value, subtype, reserved) {
       if (reserved === 0) return p.writeMessage(out, value, subtype);
-      // Servers pass a message on as it is, and only count its hops.
+      // Servers forward a message unchanged and only count its hops.
       const own = new p.FrameWriter();
       p.writeMessage(own, value, subtype);
       new p.FrameDecoder((frame) => out.forward(frame, reserved)).push(own.take());

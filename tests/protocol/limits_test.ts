@@ -1,6 +1,6 @@
 /**
- * What just fits and what just does not, for every layout that has a limit: what does not fit is
- * refused where it is written, with an error that names the limit, and never cut.
+ * The limits of every layout: what just fits, and what just does not. A writer refuses what does not fit with an
+ * error that names the limit. It never cuts it.
  *
  * @module
  */
@@ -12,7 +12,7 @@ const ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
 const LONGEST_NAME = "x".repeat(p.MAX_NAME_BYTES);
 const LONGEST_ADDRESS = `${"h".repeat(249)}:65535`;
 
-/** The only frame that `write` writes. */
+/** The single frame that `write` writes. */
 function one(write: (out: p.FrameWriter) => void): p.Frame {
   const out = new p.FrameWriter();
   write(out);
@@ -21,7 +21,7 @@ function one(write: (out: p.FrameWriter) => void): p.Frame {
   return frames[0]!;
 }
 
-/** `write` is refused for its length, and leaves nothing behind a frame that was there. */
+/** Checks that `write` throws because of a length, and adds nothing to an earlier frame. */
 function assertRefused(write: (out: p.FrameWriter) => void, numbers: number[]) {
   const out = new p.FrameWriter();
   out.frame(p.FrameType.Echo, 0);
@@ -34,14 +34,14 @@ function assertRefused(write: (out: p.FrameWriter) => void, numbers: number[]) {
 }
 
 Deno.test({
-  name: "message writer takes the longest text and refuses one byte more, naming the limit",
+  name: "message writer accepts the longest text and refuses one byte more, naming the limit",
   permissions: "none",
   fn() {
     const { Ephemeral, Durable } = p.MessageKind;
     const cases = [
       ["Alice", "Bob", Ephemeral, 65_535],
       [LONGEST_NAME, LONGEST_NAME, Ephemeral, 65_535],
-      // Between servers 48 bytes stand in front of a message that is kept.
+      // Between servers, a durable message has a header of 48 bytes.
       ["Alice", "Bob", Durable, 65_487],
     ] as const;
     for (const [sender, recipient, kind, limit] of cases) {
@@ -52,7 +52,7 @@ Deno.test({
       assertStrictEquals(frame.payload.length, limit);
       assertStrictEquals(p.readMessage(frame.payload).text, "y".repeat(room));
       assertRefused(write("y".repeat(room + 1)), [room + 1, room]);
-      // One unit of UTF-16 less than there is room for bytes, but two bytes more.
+      // One UTF-16 unit less than bytes fit, but two bytes more.
       assertRefused(write("y".repeat(room - 2) + "€"), [room + 1, room]);
       assertRefused(write("🦊".repeat(1_000_000)), [4_000_000, room]);
     }
@@ -60,7 +60,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "message writer refuses a huge text on a bounded writer without overflow",
+  name: "message writer refuses a huge text without exceeding the limit of its writer",
   permissions: "none",
   fn() {
     let overflows = 0;
@@ -73,7 +73,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "message writer refuses names and ids that are none before it writes",
+  name: "message writer refuses invalid names and ids before it writes",
   permissions: "none",
   fn() {
     const out = new p.FrameWriter();
@@ -92,7 +92,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "message fields lie where the message lies, without a copy",
+  name: "message fields are positions in the buffer of the message",
   permissions: "none",
   fn() {
     const out = new p.FrameWriter();
@@ -113,7 +113,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "receipt frame holds its number of receipts with the longest reasons and name",
+  name: "a receipt frame has room for its number of receipts with the longest reasons and name",
   permissions: "none",
   fn() {
     const receipts = Array.from(
@@ -148,7 +148,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "error writer cuts a sentence so that it fits whatever it holds",
+  name: "error writer cuts a message so that it fits with any characters",
   permissions: "none",
   fn() {
     for (const letter of ["x", "€", "🦊"]) {
@@ -163,7 +163,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "presence frames hold their number of users with the longest names",
+  name: "a presence frame has room for its number of users with the longest names",
   permissions: "none",
   fn() {
     const users = Array.from(
@@ -186,7 +186,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "presence digest holds its number of versions and refuses one more",
+  name: "a presence digest has room for its number of versions and refuses one more",
   permissions: "none",
   fn() {
     const versions = Array.from({ length: p.MAX_VERSIONS_PER_FRAME }, (_, version) => ({
@@ -201,7 +201,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "link state holds its number of links beside the longest address",
+  name: "a link state has room for its number of links with the longest address",
   permissions: "none",
   fn() {
     const links = Array.from({ length: p.MAX_LINKS }, (_, i) => ({ server: ID, cost: i + 1 }));
@@ -213,7 +213,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "information writer fills a frame to the last byte, and leaves out the end of the list",
+  name: "information writer fills a frame to the last byte, and leaves out the rest of the list",
   permissions: "none",
   fn() {
     const names = Array.from({ length: 256 }, (_, i) => String(i).padStart(255, "n"));

@@ -1,6 +1,6 @@
 /**
- * Messages one after the other, as a client reads and writes them: what is remembered of the one before
- * changes nothing about the next.
+ * Sequences of messages, as a client reads and writes them: what is remembered of a message does not affect the
+ * next one.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
 import fc from "fast-check";
 import { anyName, anyText, anyUuid } from "./arbitraries.ts";
 
-/** Few names, so that many messages have those of the one before, or one of them. */
+/** Few names, so that many messages share one or both names with the message before. */
 const names = fc.oneof(fc.constantFrom("Alice", "Bob", "Ali", "é"), anyName);
 const anyMessage: fc.Arbitrary<Message> = fc.record({
   id: anyUuid,
@@ -44,7 +44,7 @@ function written(message: Message): Uint8Array {
   return out.take();
 }
 
-/** What comes of reading: the message and its id in numbers, or the error. */
+/** The result of reading: the message and its id as words, or the error. */
 function outcome(reader: MessageReader, frame: Frame): unknown {
   try {
     return [reader.read(frame), [...reader.id]];
@@ -54,7 +54,7 @@ function outcome(reader: MessageReader, frame: Frame): unknown {
 }
 
 Deno.test({
-  name: "message reader reads each message as if it were the first, broken ones among them",
+  name: "message reader reads each message as if it were the first, malformed ones included",
   permissions: "none",
   fn() {
     const breaks = fc.option(fc.tuple(fc.nat(), fc.nat(255)), { freq: 3 });
@@ -95,7 +95,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "message is the same on the wire whether its id is text or numbers",
+  name: "a message has the same bytes whether its id is text or words",
   permissions: "none",
   fn() {
     fc.assert(

@@ -1,6 +1,6 @@
 /**
- * Every payload layout: what is written is what is read, and what cannot be read is refused as an
- * error of the protocol, whatever bytes come.
+ * Every payload layout: a value is the same after writing and reading it, and any malformed payload is refused
+ * with a protocol error.
  *
  * @module
  */
@@ -20,8 +20,8 @@ function encode(layout: Layout, payload: unknown, subtype: number): Uint8Array {
 }
 
 /**
- * A frame whose payload lies in the middle of a larger buffer, between bytes that change what it
- * means if they are read: digits, NULs, and bytes that no UTF-8 has.
+ * A frame whose payload is in the middle of a larger buffer, between bytes that would change the result if they
+ * were read: digits, NULs, and bytes that never occur in UTF-8.
  */
 function poisoned(layout: Layout, subtype: number, payload: Uint8Array, poison: number): p.Frame {
   const bytes = new Uint8Array(payload.length + 600).fill(poison);
@@ -35,7 +35,7 @@ function poisoned(layout: Layout, subtype: number, payload: Uint8Array, poison: 
   return frame;
 }
 
-/** What a reader makes of a payload: a value, or the code of an error of the protocol. */
+/** The result of a reader: a value, or the code of a protocol error. */
 function outcome(layout: Layout, frame: p.Frame): unknown {
   try {
     return { value: layout.read(frame) };
@@ -49,7 +49,7 @@ function outcome(layout: Layout, frame: p.Frame): unknown {
   }
 }
 
-/** Reads the payload between different neighbours: they must make no difference. */
+/** Reads the payload between different surrounding bytes, which must make no difference. */
 function readAlone(layout: Layout, subtype: number, payload: Uint8Array) {
   const before = payload.toHex();
   const alone = outcome(layout, poisoned(layout, subtype, payload, 0xff));
@@ -78,7 +78,7 @@ for (const { what, layout, value } of cases) {
     },
   });
 
-  // An empty payload is its whole layout, and the header has said so.
+  // An empty payload cannot be cut.
   if (what === "request" || what === "alive") continue;
 
   Deno.test({
@@ -127,11 +127,11 @@ for (const { what, layout, value } of cases) {
   });
 }
 
-/** Layouts whose payload may end anywhere, or at the end of any of its records. */
+/** Layouts whose payload may end anywhere, or after any of its records. */
 const OPEN_ENDED = new Set(["servers", "users", "capabilities", "announcement", "echo"]);
 
 Deno.test({
-  name: "payload readers refuse every vector that is cut in the middle of a field",
+  name: "payload readers refuse every vector that ends within a field",
   permissions: "none",
   fn() {
     let refused = 0;
@@ -149,7 +149,7 @@ Deno.test({
           refused++;
           continue;
         }
-        // What is read from less must be less, not a guess.
+        // A reader may return less from a shorter payload, but nothing made up.
         assert(JSON.stringify(read) !== JSON.stringify(value.payload), `${name} cut at ${end}`);
       }
     }
@@ -158,7 +158,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "registration readers pass over fields that newer parties append",
+  name: "registration readers ignore fields that newer versions append",
   permissions: "none",
   fn() {
     let seen = 0;
@@ -166,7 +166,7 @@ Deno.test({
       if (!["sessionRegistration", "sessionWelcome", "peerRegistration"].includes(value.what)) {
         continue;
       }
-      // What is appended to one without abilities are those.
+      // The first byte after one without abilities would be the abilities.
       if ((value.payload as { abilities?: number }).abilities === 0) continue;
       const { layout } = cases.find(({ what }) => what === value.what)!;
       const longer = new Uint8Array(bytes.length - p.HEADER_BYTES + 9).fill(0xff);
@@ -186,7 +186,7 @@ const ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
 Deno.test({
-  name: "message reader refuses what is not id, sender, recipient and text",
+  name: "message reader refuses a payload that is not id, sender, recipient and text",
   permissions: "none",
   fn() {
     const { Malformed, NameInvalid } = p.ErrorCode;
@@ -219,7 +219,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "message reader makes ids lower case",
+  name: "message reader converts ids to lower case",
   permissions: "none",
   fn() {
     const message = p.readMessage(utf8(`${ID.toUpperCase()}\0Alice\0Bob\0TEXT`));
@@ -228,7 +228,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "payload readers refuse numbers that cannot be",
+  name: "payload readers refuse numbers out of range",
   permissions: "none",
   fn() {
     const server = "00".repeat(16);
@@ -249,7 +249,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "announcement reader takes ports only",
+  name: "announcement reader accepts ports only",
   permissions: "none",
   fn() {
     assertStrictEquals(p.readAnnouncement(utf8("1")), 1);

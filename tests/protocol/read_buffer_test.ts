@@ -1,6 +1,6 @@
 /**
- * Where a connection reads to: nothing of what came may change or go, however large the buffer is at the
- * moment, and no connection holds on to a large one.
+ * The read buffer of a connection: it keeps every byte, whatever its size at the moment, and no idle connection
+ * holds a large one.
  *
  * @module
  */
@@ -17,13 +17,13 @@ const OWN_BYTES = 128 * 1024;
 const BURST_BYTES = 1024 * 1024;
 const BURST_OF_MANY_BYTES = 512 * 1024;
 
-/** Reads as a socket with so many bytes waiting would. */
+/** Reads as from a socket with a given number of bytes waiting. */
 class Stream {
   readonly buffer = new ReadBuffer();
   #written = 0;
   #used = 0;
 
-  /** A read with `waiting` bytes there; how long the buffer for it was. */
+  /** Reads with `waiting` bytes available. Returns the length of the space for the read. */
   read(waiting: number, isOneOfMany = false): number {
     const room = this.buffer.room(isOneOfMany);
     const count = Math.min(waiting, room.length);
@@ -32,7 +32,7 @@ class Stream {
     return room.length;
   }
 
-  /** Uses what came, but for the last `left` bytes, and compares it with what was sent. */
+  /** Uses all but the last `left` bytes, and compares them with those sent. */
   use(left: number): void {
     const { buffer } = this;
     assertEquals(buffer.end - buffer.start, this.#written - this.#used);
@@ -47,13 +47,13 @@ class Stream {
   }
 }
 
-/** What the byte at that place of a stream is. */
+/** The byte at a position of the stream. */
 function value(at: number): number {
   return (at ^ (at >>> 8) ^ (at >>> 16)) & 0xff;
 }
 
 Deno.test({
-  name: "read buffer keeps every byte, whatever comes and whatever is left of it",
+  name: "read buffer keeps every byte, whatever arrives and whatever is left",
   permissions: "none",
   fn() {
     const waiting = fc.oneof(fc.nat(600), fc.nat(OWN_BYTES + 100), fc.nat(BURST_BYTES + 100));
@@ -74,7 +74,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "read buffer grows with what comes, and only borrows the largest",
+  name: "read buffer grows with what arrives, and only borrows the largest",
   permissions: "none",
   fn() {
     const stream = new Stream();
@@ -102,7 +102,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "read buffer of one of many connections takes at once what has room, and bursts later",
+  name:
+    "read buffer of one of many connections fills its own buffer, and borrows a large one later",
   permissions: "none",
   fn() {
     const stream = new Stream();
@@ -148,7 +149,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "read buffers borrow a large one each for what is known to wait, and few keep it",
+  name: "read buffers borrow a large buffer each while much is waiting, and few keep it",
   permissions: "none",
   fn() {
     const streams = Array.from({ length: 20 }, () => new Stream());
@@ -161,7 +162,7 @@ Deno.test({
     const kept = streams.filter(({ buffer }) => buffer.bytes.length === BURST_BYTES);
     assert(kept.length > 0 && kept.length <= 8, `${kept.length} of 20 are kept`);
     for (const { buffer } of streams) buffer.release();
-    // Those who kept theirs have given it up: others may.
+    // The holders have returned their buffers, so others may hold one.
     const next = new Stream();
     for (let i = 0; i < 4; i++) {
       next.read(BURST_BYTES);
@@ -172,7 +173,7 @@ Deno.test({
   },
 });
 
-socketTest("frame connections of which much waits at once are all read", async () => {
+socketTest("frame connections that all have much to read are all read", async () => {
   const payload = new Uint8Array(1_000).map((_, at) => at);
   const FRAMES = 1_500;
   const received = await within(

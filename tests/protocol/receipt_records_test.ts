@@ -1,5 +1,5 @@
 /**
- * Receipts that are gathered as bytes, and read where they lie: the same as those that are values.
+ * Receipts as bytes, collected and read in place: the same as receipts as values.
  *
  * @module
  */
@@ -66,7 +66,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "gathered receipts are cut into pieces that fit into frames, between two receipts",
+  name: "collected receipts are cut between receipts into parts that fit into frames",
   permissions: "none",
   fn() {
     const reasons = ["", "because", "x".repeat(255)];
@@ -92,7 +92,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "receipts that are cut off are refused wherever that is",
+  name: "receipt readers refuse receipts that are cut anywhere",
   permissions: "none",
   fn() {
     const receipts = [

@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { concat } from "@std/bytes";
 import type { ByteConnection } from "@netlab/protocol";
 import { cert, key } from "./tls_fixture.ts";
 
 const HOST = "127.0.0.1";
 const granted = Deno.permissions.querySync({ name: "net", host: HOST }).state === "granted";
 
-/** A test that opens sockets on this machine; ignored where that is not permitted. */
+/** A test that opens local sockets. Ignored without the permission. */
 export function socketTest(name: string, fn: () => Promise<void>): void {
   Deno.test({
     name,
@@ -29,7 +30,7 @@ export async function tcpPair(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
   return await Promise.all([Deno.connect({ hostname: HOST, port }), listener.accept()]);
 }
 
-/** Two ends of one TLS connection, hands shaken. */
+/** Two ends of one TLS connection, after the handshake. */
 export async function tlsPair(): Promise<[Deno.TlsConn, Deno.TlsConn]> {
   using listener = Deno.listenTls({ hostname: HOST, port: 0, cert, key });
   const { port } = listener.addr as Deno.NetAddr;
@@ -41,18 +42,18 @@ export async function tlsPair(): Promise<[Deno.TlsConn, Deno.TlsConn]> {
   return pair;
 }
 
-/** A socket that counts what is done with it. */
+/** A socket that counts its calls. */
 export class Watched implements ByteConnection {
   readonly #conn: ByteConnection;
-  /** How many reads were begun. */
+  /** How many reads were started. */
   reads = 0;
-  /** The size of the whole buffer that the last read fills. */
+  /** The size of the whole buffer of the last read. */
   bufferBytes = 0;
-  /** How many bytes each write was asked to take. */
+  /** How many bytes each write got. */
   readonly writes: number[] = [];
-  /** How often the writing half was ended, and both were. */
+  /** How often the writing half was closed, and the connection. */
   readonly ends = { writing: 0, both: 0 };
-  /** How many writes were under way at the same time, at most. */
+  /** The largest number of writes in progress at the same time. */
   writesAtOnce = 0;
   #writing = 0;
 
@@ -87,7 +88,7 @@ export class Watched implements ByteConnection {
   }
 }
 
-/** What `promise` gives, when it gives it in time. `what` says what is waited for. */
+/** Waits for `promise`, with a deadline. `what` names it in the error. */
 export async function within<T>(promise: Promise<T>, what: string, ms = 10_000): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -100,14 +101,14 @@ export async function within<T>(promise: Promise<T>, what: string, ms = 10_000):
   }
 }
 
-/** All bytes until the other side ends. */
+/** Reads all bytes until the other side ends. */
 export async function readAll(conn: Deno.Conn): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   const buffer = new Uint8Array(64 * 1024);
   for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
     chunks.push(buffer.slice(0, count));
   }
-  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
+  return concat(chunks);
 }
 
 /** Writes all of `bytes`. */

@@ -1,5 +1,5 @@
 /**
- * Text on the wire: what a user name is, what a UUID is, and bytes that are no UTF-8.
+ * Text on the wire: user names, UUIDs, addresses and malformed UTF-8.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { anyName, anyUuid, byteLength } from "./arbitraries.ts";
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
 Deno.test({
-  name: "checkName lets names of every script pass, as they are",
+  name: "checkName accepts names of every script unchanged",
   permissions: "none",
   fn() {
     for (
@@ -38,7 +38,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "checkName refuses what is no name, and says why",
+  name: "checkName refuses an invalid name, and says why",
   permissions: "none",
   fn() {
     const control = "it contains a control character";
@@ -90,7 +90,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "checkName lets exactly those names pass that readName gives back",
+  name: "checkName accepts exactly the names that readName accepts",
   permissions: "none",
   fn() {
     const text = fc.oneof(anyName, fc.string({ unit: "binary", maxLength: 300 }));
@@ -111,7 +111,7 @@ Deno.test({
   },
 });
 
-/** Bytes that are no UTF-8, each for another reason. */
+/** Bytes that are not UTF-8, each for another reason. */
 const NOT_UTF8 = [
   "80", // a continuation without a start
   "c3", // a start without a continuation
@@ -125,7 +125,7 @@ const NOT_UTF8 = [
 ];
 
 Deno.test({
-  name: "readText and checkText refuse what is not UTF-8, wherever it stands",
+  name: "readText and checkText refuse what is not UTF-8, at any position",
   permissions: "none",
   fn() {
     for (const bad of NOT_UTF8) {
@@ -171,7 +171,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "readText reads its part only, and reads on after an error",
+  name: "readText reads only its range, and reads correctly after an error",
   permissions: "none",
   fn() {
     const bytes = Uint8Array.fromHex("ff" + "5a6fc3ab" + "c3");
@@ -216,7 +216,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "UUID of any version goes through 16 bytes and back",
+  name: "a UUID of any version is the same after writing and reading 16 bytes",
   permissions: "none",
   fn() {
     fc.assert(
@@ -308,7 +308,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "parseAddress refuses what is not HOST:PORT, and shows it",
+  name: "parseAddress refuses what is not HOST:PORT, and quotes it",
   permissions: "none",
   fn() {
     for (
@@ -350,7 +350,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "isAscii finds the one byte that is none, wherever it is, and looks at no other",
+  name: "isAscii finds the one byte that is not ASCII, and reads no byte outside its range",
   permissions: "none",
   fn() {
     const bytes = new Uint8Array(180);

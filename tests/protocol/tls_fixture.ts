@@ -1,11 +1,10 @@
 /**
- * A certificate for `localhost` and 127.0.0.1 that signs itself, and its key. Only tests trust it; it
- * guards nothing. It is valid from 2020 to 2120.
+ * A self-signed certificate for `localhost` and 127.0.0.1, and its key. Only tests trust it. It is valid from 2020 to 2120.
  *
  * @module
  */
 
-/** The certificate, to serve and to trust. */
+/** The certificate. */
 export const cert = `-----BEGIN CERTIFICATE-----
 MIIBaDCCAQ6gAwIBAgIBATAKBggqhkjOPQQDAjAWMRQwEgYDVQQDDAtuZXRsYWIg
 dGVzdDAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowFjEUMBIGA1UE
@@ -18,7 +17,7 @@ BYUgPdjjREusuw5REBRJjlJXEM3s3z/gn1VKQA==
 -----END CERTIFICATE-----
 `;
 
-/** Its private key. */
+/** The private key of the certificate. */
 export const key = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgXsV5z5+DQckS4zmj
 I/+faHiepAsePccGbUVWvPiWTaGhRANCAATYvdnfs5VDIWMk4Iwyxv98cwgCGb+V

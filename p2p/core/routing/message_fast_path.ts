@@ -321,7 +321,7 @@ export class MessageFastPath {
   /** Writes the messages from number `first` to before `last` of `starts` as text. */
   #writeText(to: User, view: DataView, first: number, last: number): void {
     const skip = NAMES_AT + this.#namesBytes;
-    to.out.joinRow(this.#prefix, this.#prefixBytes, view, this.#starts, first, last, skip);
+    to.out.joinEach(this.#prefix, this.#prefixBytes, view, this.#starts, first, last, skip);
   }
 }
 

@@ -10,7 +10,7 @@ import { type Frame, FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES, MessageKind } f
 import type { FrameWriter } from "../frame_writer.ts";
 import { checkName, isAscii, isUtf8, readName, readText } from "../text.ts";
 import { HEX_DIGITS, isSequenceId, readUuidOf, UUID_TEXT_BYTES, uuidWords } from "../uuid.ts";
-import { SPARE_BYTES } from "../words.ts";
+import { SPARE_BYTES } from "../buffers/words.ts";
 import { Envelope, findNul } from "./envelope.ts";
 import { checkTextBytes, maxTextBytes, type Message, MESSAGE_OVERHEAD_BYTES } from "./message.ts";
 

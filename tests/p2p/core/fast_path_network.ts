@@ -29,8 +29,8 @@ import {
   writePresenceSnapshot,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { giveBuffer, isShared, takeShareable } from "../../../protocol/codec/buffer_pool.ts";
-import { SPARE_BYTES } from "../../../protocol/codec/words.ts";
+import { SharedBuffer } from "../../../protocol/codec/buffers/shared_buffer.ts";
+import { SPARE_BYTES } from "../../../protocol/codec/buffers/words.ts";
 import { seeded } from "@netlab/lab/random";
 
 const CORE = "00000000-0000-4000-8000-0000000000aa";
@@ -127,7 +127,8 @@ export class FastPathNetwork {
   feed(from: string, frames: Uint8Array): void {
     const link = this.#links.get(from)!;
     const { length } = frames;
-    const bytes = this.#fast ? takeShareable(length + SPARE_BYTES) : new Uint8Array(length);
+    const shared = this.#fast ? new SharedBuffer(length + SPARE_BYTES) : undefined;
+    const bytes = shared?.bytes ?? new Uint8Array(length);
     bytes.set(frames);
     const run = (bytes: Uint8Array, start: number, end: number) => {
       const at = this.core.run(link, bytes, start, end);
@@ -145,10 +146,10 @@ export class FastPathNetwork {
       this.#fast ? run : undefined,
     );
     this.core.flush();
-    if (!this.#fast) return;
-    if (isShared(bytes)) this.inPlace += length;
+    if (!shared) return;
+    if (shared.hasWriter) this.inPlace += length;
     else bytes.fill(0xee);
-    giveBuffer(bytes);
+    shared.leaveReader();
   }
 
   /** All that was written since the last time, and to whom. */
