@@ -87,7 +87,7 @@ export const KINDS: Readonly<Record<string, TraceKind>> = {
     noise: even(8),
   },
   change: {
-    what: "three servers of 50 ms; one falls to 20 ms, and later rises to 60 ms",
+    what: "three servers of about 50 ms; one falls to 20 ms, and later rises to 60 ms",
     rounds: 2 * HOUR,
     levels(random) {
       const falls = Math.floor((10 + 20 * random()) * MINUTE);
