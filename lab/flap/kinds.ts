@@ -59,7 +59,8 @@ function episodes(
 /** The kinds of generated traces, by name. */
 export const KINDS: Readonly<Record<string, TraceKind>> = {
   day: {
-    what: "24 hours with all the troubles below, at four servers of 12 to 80 ms",
+    what:
+      "24 hours with rush hours, spikes, slow spells and failures, at four servers of 12 to 80 ms",
     rounds: 24 * HOUR,
     levels(random) {
       const rounds = 24 * HOUR;
@@ -86,7 +87,7 @@ export const KINDS: Readonly<Record<string, TraceKind>> = {
     noise: even(8),
   },
   change: {
-    what: "three servers of 50 ms; one falls to 20 ms, and later rises to 60 ms",
+    what: "three servers of about 50 ms; one falls to 20 ms, and later rises to 60 ms",
     rounds: 2 * HOUR,
     levels(random) {
       const falls = Math.floor((10 + 20 * random()) * MINUTE);
