@@ -17,7 +17,7 @@ const number = new Intl.NumberFormat("en", {
 
 /** A figure without its unit. */
 export function formatNumber(value: number): string {
-  return number.format(value);
+  return value === 0 ? "0" : number.format(value);
 }
 
 /** A figure with its unit, as short as possible: `1.63 M/s`, `22.4 µs`. */

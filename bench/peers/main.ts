@@ -24,7 +24,7 @@ import { canPin } from "./programs.ts";
 import { type Report, type ScenarioReport, thisMachine } from "./report.ts";
 import { Runner } from "./runner.ts";
 import { SCENARIOS } from "./scenarios.ts";
-import { type ProductName, PRODUCTS } from "./servers.ts";
+import { type ProductName, PRODUCTS, versionOf } from "./servers.ts";
 
 const DATA = "data";
 const IDS = SCENARIOS.map(({ id }) => id);
@@ -92,17 +92,17 @@ async function main(
   }
   for (const file of [options.json, options.svg, options.page]) if (file) tryToWrite(file);
   const versions: Record<string, string> = {};
-  const installed = new Set<string>();
+  const installed = new Set<ProductName>();
   const leftOut: string[] = [];
   for (const product of products) {
-    const { name, version, install } = PRODUCTS[product];
-    const found = await version();
-    if (found === undefined) {
-      leftOut.push(`${name} is not installed and is left out: ${install}`);
-      print(leftOut.at(-1)!);
-    } else {
+    const { name } = PRODUCTS[product];
+    const version = await versionOf(product);
+    if (version !== undefined) {
       installed.add(product);
-      versions[name] = found;
+      versions[name] = version;
+    } else {
+      leftOut.push(`${name} is not installed and is left out: apt-get install ${name}`);
+      print(leftOut.at(-1)!);
     }
   }
   const pinned = await canPin();

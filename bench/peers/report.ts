@@ -80,12 +80,14 @@ export function thisMachine(pinned: boolean): Machine {
 export function toRow(
   about: Pick<Row, "contender" | "product" | "commands">,
   results: readonly Result[],
-  values: (result: Result) => (number | undefined)[],
+  figures: readonly { readonly of: (result: Result) => number | undefined }[],
 ): Row {
   const rounds = results.map((result) =>
-    values(result).map((value) => Number.isFinite(value) ? round(value!) : null)
+    figures.map(({ of }) => of(result)).map((value) =>
+      Number.isFinite(value) ? round(value!) : null
+    )
   );
-  const medians = (rounds[0] ?? []).map((_, column) => {
+  const medians = figures.map((_, column) => {
     const known = rounds.map((round) => round[column]).filter((value) => value != null);
     return known.length === 0 ? null : median(known);
   });

@@ -9,7 +9,7 @@ import type { Load, Result, Work } from "./load.ts";
 import { Program } from "./programs.ts";
 import { type Row, type ScenarioReport, toRow } from "./report.ts";
 import { type Contender, CONTENDERS, productOf, type Scenario } from "./scenarios.ts";
-import { PRODUCTS, Server, type ServerOptions } from "./servers.ts";
+import { type ProductName, PRODUCTS, Server, type ServerOptions } from "./servers.ts";
 
 /** How to measure. */
 export interface RunOptions {
@@ -21,7 +21,7 @@ export interface RunOptions {
   /** Whether servers and generator get a core each. */
   readonly pinned: boolean;
   /** The products to measure. */
-  readonly installed: ReadonlySet<string>;
+  readonly installed: ReadonlySet<ProductName>;
   /** An empty folder for the files of servers. */
   readonly folder: string;
   /** Ends the run early. */
@@ -63,15 +63,15 @@ export class Runner {
 
   /** Runs one scenario. A contender that fails has no figures, and its row says why. */
   async run(scenario: Scenario): Promise<ScenarioReport> {
-    const { id, title, about, figures, values, work } = scenario;
+    const { id, title, about, figures, work } = scenario;
     const outcomes = this.#outcomes.get(work) ?? await this.#measureAll(scenario);
     this.#outcomes.set(work, outcomes);
     const rows = [...outcomes].map(([contender, { results, commands, failure }]): Row => {
       const row = { contender: contender.name, product: productOf(contender), commands };
       if (failure !== undefined) {
-        return { ...row, values: figures.map(() => null), rounds: [], failure };
+        return { ...toRow(row, [], figures), failure };
       }
-      const measured = toRow(row, results, values);
+      const measured = toRow(row, results, figures);
       // With the client library, the limit of the generator is the result.
       return contender.library ? { ...measured, generatorBound: false } : measured;
     });
@@ -86,14 +86,22 @@ export class Runner {
       if (!installed.has(productOf(contender))) continue;
       outcomes.set(contender, { results: [], commands: [] });
     }
-    await using servers = new Servers(this.#serverOptions);
+    await using stack = new AsyncDisposableStack();
+    const servers = new Map<Contender, Server>();
+    const serverOf = async (contender: Contender) => {
+      const server = servers.get(contender) ??
+        stack.use(new Server(contender.server, this.#serverOptions));
+      servers.set(contender, server);
+      await server.listening();
+      return server;
+    };
     for (let round = 0; round < rounds; round++) {
       for (const [contender, outcome] of outcomes) {
         if (outcome.failure !== undefined) continue;
         stop.throwIfAborted();
         onProgress(`${scenario.title}: ${contender.name}, round ${round + 1} of ${rounds}`);
         try {
-          const [result, commands] = await this.#measure(scenario, contender, servers);
+          const [result, commands] = await this.#measure(scenario, contender, serverOf);
           outcome.results.push(result);
           outcome.commands = commands;
         } catch (error) {
@@ -105,17 +113,22 @@ export class Runner {
     return outcomes;
   }
 
-  /** Measures one contender once. Returns the result and the commands that started the servers. */
+  /**
+   * Measures one contender once.
+   *
+   * @param serverOf The server of a contender, which runs during all rounds.
+   * @returns The result and the commands that started the servers.
+   */
   async #measure(
     { work, size }: Scenario,
     contender: Contender,
-    servers: Servers,
+    serverOf: (contender: Contender) => Promise<Server>,
   ): Promise<[Result, readonly string[]]> {
     const { maxUsers } = this.#options;
     switch (work.kind) {
       case "rate":
       case "latency": {
-        const server = await servers.get(contender);
+        const server = await serverOf(contender);
         return [await this.#load(work, contender, server, size), server.commands];
       }
       case "idle": {
@@ -162,9 +175,11 @@ export class Runner {
   }
 
   async #measureVersion(contender: Contender): Promise<[Result, readonly string[]]> {
-    const { versionCommand } = PRODUCTS[productOf(contender)];
     const start = performance.now();
-    await using program = new Program(versionCommand, this.#serverOptions.core);
+    await using program = new Program(
+      PRODUCTS[productOf(contender)].command,
+      this.#serverOptions.core,
+    );
     await program.ended;
     return [{ ms: performance.now() - start }, [program.command]];
   }
@@ -188,27 +203,6 @@ export class Runner {
   get #serverOptions(): ServerOptions {
     const { pinned, folder } = this.#options;
     return { core: pinned ? SERVER_CORE : undefined, folder };
-  }
-}
-
-/** The servers that run during all rounds of a scenario. Each starts when it is first used. */
-class Servers implements AsyncDisposable {
-  readonly #options: ServerOptions;
-  readonly #running = new Map<Contender, Server>();
-
-  constructor(options: ServerOptions) {
-    this.#options = options;
-  }
-
-  async get(contender: Contender): Promise<Server> {
-    const server = this.#running.get(contender) ?? new Server(contender.server, this.#options);
-    this.#running.set(contender, server);
-    await server.listening();
-    return server;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const server of this.#running.values()) await server[Symbol.asyncDispose]();
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Cost, Result, Work, WorkOf } from "./load.ts";
+import type { Result, Work, WorkOf } from "./load.ts";
 import type { ProtocolName } from "./protocols/mod.ts";
 import type { ProductName, ServerName } from "./servers.ts";
 
@@ -22,6 +22,11 @@ export interface Figure {
    * @default {false}
    */
   readonly charted?: boolean;
+}
+
+/** A figure, and how to get it from a result. */
+interface Measure extends Figure {
+  readonly of: (result: Result) => number | undefined;
 }
 
 /** A server and the way its users talk to it. */
@@ -86,9 +91,7 @@ export interface Scenario {
   /** The load. Two scenarios that show two sides of one measurement share this object. */
   readonly work: Work | { readonly kind: "version" };
   /** The columns of the table. */
-  readonly figures: readonly Figure[];
-  /** The figures of a result. One that is missing or not a number becomes `null`. */
-  readonly values: (result: Result) => (number | undefined)[];
+  readonly figures: readonly Measure[];
 }
 
 /** A contender for each product, where the way of talking makes no difference. */
@@ -97,26 +100,18 @@ const WITH_ECHO = [...PRODUCTS_ALONE, "echo"] as const;
 const ONE_SERVER = ["session", "legacy", "nats", "redis", "mosquitto"] as const;
 const TWO_SERVERS = ["sessionTwo", "legacyTwo", "natsTwo"] as const;
 
-const micros = (name: string, charted = false): Figure => ({
-  ...{ name, unit: "µs", better: "less" },
-  ...charted && { charted },
-});
+type Of = Measure["of"];
+const rateOf = (of: Of, name = ""): Measure => ({ name, unit: "messages/s", better: "more", of });
+const less = (unit: Unit, name: string, of: Of): Measure => ({ name, unit, better: "less", of });
 
-const RATE: Figure = { name: "", unit: "messages/s", better: "more" };
-/** Messages per second of the servers' CPU time, which other programs do not reduce. */
-const PER_CPU: Figure = { ...RATE, name: "per second of CPU", charted: true };
-const perSecond = {
-  figures: [RATE, PER_CPU],
-  values: ({ rate, serverCpu }: Result) => [rate, rate! / serverCpu!],
-};
-const latency = {
-  figures: [micros("p50"), micros("p99")],
-  values: ({ p50, p99 }: Result) => [p50, p99],
-};
-const milliseconds = {
-  figures: [{ name: "", unit: "ms", better: "less" }] as const,
-  values: ({ ms }: Result) => [ms],
-};
+const RATE = rateOf(({ rate }) => rate);
+const THROUGHPUT: Measure[] = [
+  RATE,
+  // Other programs do not reduce it.
+  { ...rateOf(({ rate, serverCpu }) => rate! / serverCpu!, "per second of CPU"), charted: true },
+];
+const LATENCY = [less("µs", "p50", ({ p50 }) => p50), less("µs", "p99", ({ p99 }) => p99)];
+const TIME = [less("ms", "", ({ ms }) => ms)];
 
 const rate = (pairs: number, window: number, stalled = 0): WorkOf<"rate"> => (
   { kind: "rate", pairs, window, stalled }
@@ -125,18 +120,18 @@ const rate = (pairs: number, window: number, stalled = 0): WorkOf<"rate"> => (
 const CROWDS = [10, 100, 1_000, 10_000];
 const MESSAGES: Work = { kind: "crowd", what: "messages", users: CROWDS };
 const USERS: Work = { kind: "crowd", what: "users", users: CROWDS };
-const byCrowd = (what: "few" | "all" | "join" | "leave") => ({
-  figures: [
-    ...CROWDS.map((users) => micros(`${users.toLocaleString("en")} users`, users === 10_000)),
-    micros("10, by the clock"),
-    micros("10,000, by the clock"),
-  ],
-  values: ({ [what]: costs = [] }: { [name in typeof what]?: Cost[] }) => [
-    ...costs.map(({ cpu }) => cpu),
-    costs[0]?.clock,
-    costs.at(-1)?.clock,
-  ],
-});
+const byCrowd = (what: "few" | "all" | "join" | "leave"): Measure[] => [
+  ...CROWDS.map((users, index) => ({
+    ...less(
+      "µs",
+      `${users.toLocaleString("en")} users`,
+      ({ [what]: costs }) => costs?.[index]?.cpu,
+    ),
+    ...users === 10_000 && { charted: true },
+  })),
+  less("µs", "10, by the clock", ({ [what]: costs }) => costs?.[0]?.clock),
+  less("µs", "10,000, by the clock", ({ [what]: costs }) => costs?.at(-1)?.clock),
+];
 
 /** All scenarios, in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -148,7 +143,7 @@ export const SCENARIOS: readonly Scenario[] = [
       "users of the client library share the generator's core.",
     contenders: ["session", "frames", "legacy", "post", "nats", "redis", "mosquitto"],
     work: rate(1, 8_192),
-    ...perSecond,
+    figures: THROUGHPUT,
   },
   {
     id: "pair-1k",
@@ -157,7 +152,7 @@ export const SCENARIOS: readonly Scenario[] = [
     contenders: ONE_SERVER,
     size: 1_024,
     work: rate(1, 8_192),
-    ...perSecond,
+    figures: THROUGHPUT,
   },
   {
     id: "pairs",
@@ -165,7 +160,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about: "Fifty users write to fifty others, each with up to 1,024 messages in flight.",
     contenders: ONE_SERVER,
     work: rate(50, 1_024),
-    ...perSecond,
+    figures: THROUGHPUT,
   },
   {
     id: "pairs-one",
@@ -175,7 +170,7 @@ export const SCENARIOS: readonly Scenario[] = [
       "the next.",
     contenders: ONE_SERVER,
     work: rate(50, 1),
-    ...perSecond,
+    figures: THROUGHPUT,
   },
   {
     id: "alone",
@@ -183,7 +178,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about: "From the sender's write until the receiver has the message; no other is in flight.",
     contenders: ONE_SERVER,
     work: { kind: "latency" },
-    ...latency,
+    figures: LATENCY,
   },
   {
     id: "relay",
@@ -191,7 +186,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about: "The sender is at one server and the receiver at another, both on the same core.",
     contenders: TWO_SERVERS,
     work: rate(1, 8_192),
-    ...perSecond,
+    figures: THROUGHPUT,
   },
   {
     id: "relay-alone",
@@ -199,7 +194,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about: "The sender is at one server and the receiver at another; one message is in flight.",
     contenders: TWO_SERVERS,
     work: { kind: "latency" },
-    ...latency,
+    figures: LATENCY,
   },
   {
     id: "receipts",
@@ -210,7 +205,7 @@ export const SCENARIOS: readonly Scenario[] = [
       "generator's core.",
     contenders: ["receipts", "library", "data", "mosquittoOne"],
     work: rate(1, 500),
-    ...perSecond,
+    figures: THROUGHPUT,
   },
   {
     id: "durable",
@@ -218,7 +213,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about: "Messages for offline users. Each sender has up to 100 that are not accepted yet.",
     contenders: ["accepted", "stream"],
     work: rate(10, 100),
-    ...perSecond,
+    figures: THROUGHPUT,
   },
   {
     id: "idle",
@@ -229,10 +224,9 @@ export const SCENARIOS: readonly Scenario[] = [
     contenders: PRODUCTS_ALONE,
     work: { kind: "idle", users: 10_000 },
     figures: [
-      { name: "resident", unit: "bytes", better: "less" },
-      { name: "heap", unit: "bytes", better: "less" },
+      less("bytes", "resident", ({ residentBytes }) => residentBytes),
+      less("bytes", "heap", ({ heapBytes }) => heapBytes),
     ],
-    values: ({ residentBytes, heapBytes }) => [residentBytes, heapBytes],
   },
   {
     id: "joining",
@@ -242,7 +236,7 @@ export const SCENARIOS: readonly Scenario[] = [
       "for one, and the time until it has answered.",
     contenders: PRODUCTS_ALONE,
     work: USERS,
-    ...byCrowd("join"),
+    figures: byCrowd("join"),
   },
   {
     id: "leaving",
@@ -252,7 +246,7 @@ export const SCENARIOS: readonly Scenario[] = [
       "until the server has closed the other half.",
     contenders: PRODUCTS_ALONE,
     work: USERS,
-    ...byCrowd("leave"),
+    figures: byCrowd("leave"),
   },
   {
     id: "users-few",
@@ -262,7 +256,7 @@ export const SCENARIOS: readonly Scenario[] = [
       "flight: the server's CPU time for one, and its share of the time with four in flight.",
     contenders: WITH_ECHO,
     work: MESSAGES,
-    ...byCrowd("few"),
+    figures: byCrowd("few"),
   },
   {
     id: "users-all",
@@ -272,7 +266,7 @@ export const SCENARIOS: readonly Scenario[] = [
       "its growth is what the kernel and the runtime spend on sockets that were idle for a while.",
     contenders: WITH_ECHO,
     work: MESSAGES,
-    ...byCrowd("all"),
+    figures: byCrowd("all"),
   },
   {
     id: "slow-reader",
@@ -282,8 +276,7 @@ export const SCENARIOS: readonly Scenario[] = [
       "the server's memory at the end.",
     contenders: ["netlab", "nats", "redis"],
     work: rate(1, 8_192, 1),
-    figures: [RATE, { name: "resident", unit: "MiB", better: "less" }],
-    values: ({ rate, residentBytes }) => [rate, residentBytes! / 2 ** 20],
+    figures: [RATE, less("MiB", "resident", ({ residentBytes }) => residentBytes! / 2 ** 20)],
   },
   {
     id: "start",
@@ -291,7 +284,7 @@ export const SCENARIOS: readonly Scenario[] = [
     about: "From the start of the program until the first message has arrived.",
     contenders: WITH_ECHO,
     work: { kind: "first" },
-    ...milliseconds,
+    figures: TIME,
   },
   {
     id: "version",
@@ -299,6 +292,6 @@ export const SCENARIOS: readonly Scenario[] = [
     about: "From the start of the program until it has ended.",
     contenders: WITH_ECHO,
     work: { kind: "version" },
-    ...milliseconds,
+    figures: TIME,
   },
 ];

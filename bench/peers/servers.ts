@@ -5,7 +5,6 @@
  * @module
  */
 import { freePorts } from "@netlab/lab";
-import config from "../../p2p/deno.json" with { type: "json" };
 import { outputOf, Program, ROOT } from "./programs.ts";
 
 /** netlab's server. */
@@ -46,47 +45,22 @@ export interface ServerOptions {
   readonly file?: string;
 }
 
-/** A program that is compared. */
-export interface Product {
-  readonly name: string;
-  /** Its version; `undefined` if it is not installed. */
-  version(): Promise<string | undefined>;
-  /** The command that prints the version. */
-  readonly versionCommand: readonly string[];
-  /** How to install it. */
-  readonly install: string;
-}
-
-/** The products that are compared. */
+/** The products that are compared: what the tables call them, and the command that prints the version. */
 export const PRODUCTS = {
-  netlab: {
-    name: "netlab",
-    version: () => Promise.resolve(config.version),
-    versionCommand: [Deno.execPath(), "run", P2P_SERVER, "--version"],
-    install: "",
-  },
-  echo: {
-    name: "echo on Deno",
-    version: () => Promise.resolve(Deno.version.deno),
-    versionCommand: [Deno.execPath(), "run", ECHO_SERVER, "--version"],
-    install: "",
-  },
-  nats: debianProduct("nats-server", "--version"),
-  redis: debianProduct("redis-server", "--version"),
-  mosquitto: debianProduct("mosquitto", "-h"),
-} as const satisfies Record<string, Product>;
+  netlab: { name: "netlab", command: [Deno.execPath(), "run", P2P_SERVER, "--version"] },
+  echo: { name: "echo on Deno", command: [Deno.execPath(), "run", ECHO_SERVER, "--version"] },
+  nats: { name: "nats-server", command: ["nats-server", "--version"] },
+  redis: { name: "redis-server", command: ["redis-server", "--version"] },
+  mosquitto: { name: "mosquitto", command: ["mosquitto", "-h"] },
+} as const;
 
 /** The name of a product. */
 export type ProductName = keyof typeof PRODUCTS;
 
-function debianProduct(program: string, flag: string): Product {
-  return {
-    name: program,
-    version: async () =>
-      /\d{1,9}\.\d{1,9}(\.\d{1,9})?/.exec(await outputOf(program, flag) ?? "")?.[0],
-    versionCommand: [program, flag],
-    install: `apt-get install ${program}`,
-  };
+/** The version of a product; `undefined` if it is not installed. */
+export async function versionOf(product: ProductName): Promise<string | undefined> {
+  const [program, ...args] = PRODUCTS[product].command;
+  return /\d{1,9}\.\d{1,9}(\.\d{1,9})?/.exec(await outputOf(program, ...args) ?? "")?.[0];
 }
 
 /** A running server, or two that are linked. */
