@@ -55,7 +55,7 @@ function feed(counter: Counter, bytes: Uint8Array, step: number): number {
 
 for (const [name, deliver] of Object.entries(delivered)) {
   Deno.test({
-    name: `${name} counts the deliveries of a batch, however they are cut`,
+    name: `${name} counts the deliveries of a batch, wherever the stream is cut`,
     permissions,
     fn: () => {
       const protocol: Protocol = PROTOCOLS[name as keyof typeof PROTOCOLS];
@@ -118,7 +118,7 @@ for (
 }
 
 Deno.test({
-  name: "netlab's batches hold as many messages as are wanted, numbered on, and are counted",
+  name: "netlab's batches hold any number of messages with consecutive ids, and are counted",
   permissions,
   fn: () => {
     for (const names of [talk, { ...talk, sender: "s001000" }]) {
@@ -138,7 +138,7 @@ Deno.test({
           next += count;
         }).push(bytes);
       }
-      // Between them stand a message alone and what is no message.
+      // A single message, and a frame that is not a message, in between.
       const out = new FrameWriter();
       writeMessage(out, { id: crypto.randomUUID(), sender: "A", recipient: "B", text: "x" }, 0);
       out.frame(FrameType.LinkState, 1);
@@ -205,7 +205,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "NATS is answered when it asks whether one is there",
+  name: "a PING of NATS is answered",
   permissions,
   fn: () => {
     const counter = PROTOCOLS.nats.deliveries!(talk);
@@ -255,7 +255,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "MQTT with QoS 1 numbers messages, and acknowledges them by number",
+  name: "MQTT with QoS 1 gives messages ids and acknowledges them",
   permissions,
   fn: () => {
     const protocol = PROTOCOLS["mqtt-1"];
@@ -264,7 +264,7 @@ Deno.test({
     assertEquals(feed(counter, batch.next(3), 3), 3);
     const acknowledged = [0x40, 2, 0, 1, 0x40, 2, 0, 2, 0x40, 2, 0, 3];
     assertEquals([...counter.reply!()!], acknowledged);
-    // From 65,535 on it begins anew with 1: 0 is no number.
+    // The id after 65,535 is 1, because 0 is not allowed.
     for (let i = 3; i < 65_535; i += 3) batch.next(3);
     feed(counter, batch.next(3), 1_000);
     assertEquals([...counter.reply!()!], acknowledged);

@@ -148,7 +148,7 @@ function batches(talk: Talk, bytes: number, most: number): Batch {
   const writeLength = (i: number) => view.setUint16(headBytes + 2 * i, size);
   for (let i = 0; i < messages; i++) writeLength(i);
   for (let i = 0; i < messages; i++) all.set(ascii(text(size)), textsAt + i * size);
-  const nextId = sequenceIds();
+  const ids = sequenceIds();
   let skipped = 0;
   return {
     messages,
@@ -160,7 +160,7 @@ function batches(talk: Talk, bytes: number, most: number): Batch {
       const start = 2 * skipped;
       all.set(head, start);
       view.setUint16(start + 2, textsAt - start - HEADER_BYTES + count * size);
-      nextId(count).forEach((word, i) => view.setInt32(start + HEADER_BYTES + 4 * i, word));
+      ids.nextWords(count).forEach((word, i) => view.setInt32(start + HEADER_BYTES + 4 * i, word));
       view.setUint16(start + head.length, count);
       return all.subarray(start, textsAt + count * size);
     },

@@ -4,6 +4,7 @@
  * @module
  */
 import { HEADER_BYTES, writeUuidText } from "@netlab/protocol";
+import { MessageIds } from "@netlab/p2p/core";
 
 /** Writes new ids into the first `count` frames in `all`, which all have the same length. */
 export type RenewIds = (all: Uint8Array<ArrayBuffer>, count: number) => void;
@@ -23,53 +24,25 @@ export function renewRandomIds(step: number): RenewIds {
   };
 }
 
-/** Where the digits of the number start in a sequence id. */
-const NUMBER_AT = 28;
-/** The two hex digits of each byte, as a big-endian number. */
-const HEX = Uint16Array.from({ length: 256 }, (_, byte) => {
-  const text = byte.toString(16).padStart(2, "0");
-  return (text.charCodeAt(0) << 8) | text.charCodeAt(1);
-});
-
 /**
  * Sequence ids (UUIDs of version 8), for frames of `step` bytes. Each frame keeps the random digits of its
- * id and gets a new number: a generator that wrote complete ids would be slower than the server.
+ * id and gets a new number, because new random digits would make the generator slower than the server.
  */
 export function renewSequenceIds(step: number): RenewIds {
-  const nextId = sequenceIds();
-  let view: DataView | undefined;
-  let number = 0;
+  const ids = sequenceIds();
+  const words: Int32Array[] = [];
   return (all, count) => {
-    if (!view) {
-      view = new DataView(all.buffer);
-      for (let at = HEADER_BYTES; at < all.length; at += step) {
-        const id = nextId(0);
-        writeUuidText(id[0]!, id[1]!, id[2]!, 0, view, at);
-      }
-    }
-    for (let i = 0, at = HEADER_BYTES + NUMBER_AT; i < count; i++, at += step, number++) {
-      view.setUint16(at, HEX[number >>> 24]!);
-      view.setUint16(at + 2, HEX[(number >>> 16) & 0xff]!);
-      view.setUint16(at + 4, HEX[(number >>> 8) & 0xff]!);
-      view.setUint16(at + 6, HEX[number & 0xff]!);
+    while (words.length < count) words.push(ids.nextWords(0).slice());
+    const view = new DataView(all.buffer);
+    const first = ids.nextWords(count)[3]!;
+    for (let i = 0; i < count; i++) {
+      const id = words[i]!;
+      writeUuidText(id[0]!, id[1]!, id[2]!, first + i, view, HEADER_BYTES + i * step);
     }
   };
 }
 
-/**
- * Sequence ids of one stream, as four words of 32 bits: stream, new random bits, number. Each call returns
- * the first of `count` ids, valid until the next call.
- */
-export function sequenceIds(): (count: number) => Int32Array {
-  const id = crypto.getRandomValues(new Int32Array(4));
-  const random = new Int32Array(2);
-  let number = 0;
-  return (count) => {
-    crypto.getRandomValues(random);
-    id[1] = (id[1]! & ~0xffff) | 0x8000 | (random[0]! & 0xfff);
-    id[2] = 0x8000_0000 | (random[1]! >>> 2);
-    id[3] = number;
-    number += count;
-    return id;
-  };
+/** Sequence ids of a new stream. */
+export function sequenceIds(): MessageIds {
+  return new MessageIds((bytes) => crypto.getRandomValues(bytes));
 }
