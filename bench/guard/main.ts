@@ -73,92 +73,75 @@ async function main(
   if (Deno.build.os !== "linux") {
     throw new Error("Cannot measure on this system: the generator needs Linux");
   }
-  Deno.mkdirSync("data", { recursive: true });
-  const folder = await Deno.realPath(await Deno.makeTempDir({ dir: "data", prefix: "guard-" }));
-  try {
-    const file = baseline ??
-      (await checkOut(BASELINE, folder) ? `${folder}/p2p/server.ts` : undefined);
-    if (file === undefined) {
-      print(
-        `This clone has no commit ${
-          BASELINE.slice(0, 10)
-        } (git fetch --unshallow gets it): comparing ` +
-          "with an echo server instead, which finds only large differences",
-      );
-    }
-    const compare = { rounds, seconds, stop, file: server ?? P2P_SERVER, baseline: file };
-    return await compareServers(compare) ? 0 : 1;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  await using stack = new AsyncDisposableStack();
+  const file = baseline ?? await baselineFile(stack);
+  if (file === undefined) {
+    print(
+      `This clone has no commit ${
+        BASELINE.slice(0, 10)
+      } (git fetch --unshallow gets it): comparing ` +
+        "with an echo server instead, which finds only large differences",
+    );
   }
-}
-
-interface Comparison {
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly stop: AbortSignal;
-  /** The file of the server to check. */
-  readonly file: string;
-  /** The file of the server to compare with; without it, that is the echo server. */
-  readonly baseline: string | undefined;
-}
-
-/** Prints the ratios and returns whether all of them are high enough. */
-async function compareServers(
-  { rounds, seconds, stop, file, baseline }: Comparison,
-): Promise<boolean> {
   const pinned = await canPin();
   const core = pinned ? 0 : undefined;
-  await using checked = new Server("netlab", { core, file });
-  await using reference = baseline === undefined
-    ? new Server("echo", { core })
-    : new Server("netlab", { core, file: baseline });
+  const checked = stack.use(new Server("netlab", { core, file: server ?? P2P_SERVER }));
+  const reference = stack.use(
+    file === undefined ? new Server("echo", { core }) : new Server("netlab", { core, file }),
+  );
   await Promise.all([checked.listening(), reference.listening()]);
-  const loads = LOADS.filter(({ echoBound }) => baseline !== undefined || echoBound !== undefined);
-  // As long as a frame with a text of SIZE bytes.
+  // An echo is as long as a frame with a text of SIZE bytes.
   const talk = { sender: "s000000", receiver: "r000000", size: SIZE };
-  const frameBytes = PROTOCOLS["netlab-frames"].batch(talk, 1, 1).next(1).length;
+  const echoBytes = PROTOCOLS["netlab-frames"].batch(talk, 1, 1).next(1).length;
   let tag = 0;
-  const measure = async (
-    { port, receiverPort, pids }: Server,
-    protocol: ProtocolName,
-    window: number,
-  ) => {
+  const measure = async (measured: Server, protocol: ProtocolName, window: number) => {
     stop.throwIfAborted();
+    const { port, receiverPort, pids } = measured;
     const load: Load = {
       ...{ kind: "rate", protocol, port, receiverPort, pids, pairs: 1, window, stalled: 0 },
-      ...{ tag: String(tag++).padStart(3, "0"), size: protocol === "echo" ? frameBytes : SIZE },
+      ...{ tag: String(tag++).padStart(3, "0"), size: protocol === "echo" ? echoBytes : SIZE },
       ...{ warmMs: seconds * 500, ms: seconds * 1_000, lostMs: LOST_MS },
     };
     const { rate, serverCpu } = await generate(load, { library: false }, { pinned, stop });
     return rate! / serverCpu!;
   };
+  const loads = LOADS
+    .map((load) => ({ ...load, bound: file === undefined ? load.echoBound : BOUND }))
+    .filter((load) => load.bound !== undefined);
   const ratios = loads.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [index, { protocol, window }] of loads.entries()) {
-      const other = baseline === undefined ? "echo" : protocol;
+      const other = file === undefined ? "echo" : protocol;
       const before = round % 2 === 0 ? undefined : await measure(reference, other, window);
       const own = await measure(checked, protocol, window);
       ratios[index]!.push(own / (before ?? await measure(reference, other, window)));
     }
   }
-  const rows = loads.map(({ what, echoBound }, index) => {
-    const all = ratios[index]!;
-    const ratio = median(all);
-    const bound = baseline === undefined ? echoBound! : BOUND;
-    const spread = `${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`;
-    const cells = [what, ratio.toFixed(2), spread, String(bound)];
-    return { fine: ratio >= bound, cells };
-  });
   const right = (title: string) => ({ title, align: "right" }) as const;
   const columns = [
     { title: "Messages per second of CPU, as a ratio" },
     ...["median", "rounds", "at least"].map(right),
     { title: "" },
   ];
-  const cells = rows.map(({ fine, cells }) => [...cells, fine ? green("fine") : red("slower")]);
-  for (const line of table(columns, cells)) print(line);
-  return rows.every(({ fine }) => fine);
+  let fine = true;
+  const rows = loads.map(({ what, bound = 0 }, index) => {
+    const all = ratios[index]!;
+    const ratio = median(all);
+    fine &&= ratio >= bound;
+    const spread = `${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`;
+    const verdict = ratio >= bound ? green("fine") : red("slower");
+    return [what, ratio.toFixed(2), spread, String(bound), verdict];
+  });
+  for (const line of table(columns, rows)) print(line);
+  return fine ? 0 : 1;
+}
+
+/** The file of the baseline's server, until `stack` is disposed; `undefined` without its commit. */
+async function baselineFile(stack: AsyncDisposableStack): Promise<string | undefined> {
+  Deno.mkdirSync("data", { recursive: true });
+  const folder = await Deno.realPath(await Deno.makeTempDir({ dir: "data", prefix: "guard-" }));
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  return await checkOut(BASELINE, folder) ? `${folder}/p2p/server.ts` : undefined;
 }
 
 if (import.meta.main) await runProgram(program, main);
