@@ -53,12 +53,14 @@ interface Outcome {
 /** Runs scenarios. It measures only once what two scenarios share. */
 export class Runner {
   readonly #options: RunOptions;
+  readonly #server: ServerOptions;
   readonly #outcomes = new Map<Scenario["work"], Map<Contender, Outcome>>();
   #loads = 0;
 
   /** A runner that has measured nothing. */
   constructor(options: RunOptions) {
     this.#options = options;
+    this.#server = { core: options.pinned ? SERVER_CORE : undefined, folder: options.folder };
   }
 
   /** Runs one scenario. A contender that fails has no figures, and its row says why. */
@@ -67,43 +69,30 @@ export class Runner {
     const outcomes = this.#outcomes.get(work) ?? await this.#measureAll(scenario);
     this.#outcomes.set(work, outcomes);
     const rows = [...outcomes].map(([contender, { results, commands, failure }]): Row => {
-      const row = { contender: contender.name, product: productOf(contender), commands };
-      if (failure !== undefined) {
-        return { ...toRow(row, [], figures), failure };
-      }
-      const measured = toRow(row, results, figures);
+      const about = { contender: contender.name, product: productOf(contender), commands };
+      if (failure !== undefined) return { ...toRow(about, [], figures), failure };
+      const row = toRow(about, results, figures);
       // With the client library, the limit of the generator is the result.
-      return contender.library ? { ...measured, generatorBound: false } : measured;
+      return contender.library ? { ...row, generatorBound: false } : row;
     });
     return { id, title, about, figures, rows };
   }
 
   async #measureAll(scenario: Scenario): Promise<Map<Contender, Outcome>> {
     const { rounds, installed, stop, onProgress } = this.#options;
+    const contenders = scenario.contenders
+      .map((name): Contender => CONTENDERS[name])
+      .filter((contender) => installed.has(productOf(contender)));
     const outcomes = new Map<Contender, Outcome>();
-    for (const name of scenario.contenders) {
-      const contender = CONTENDERS[name];
-      if (!installed.has(productOf(contender))) continue;
-      outcomes.set(contender, { results: [], commands: [] });
-    }
-    await using stack = new AsyncDisposableStack();
-    const servers = new Map<Contender, Server>();
-    const serverOf = async (contender: Contender) => {
-      const server = servers.get(contender) ??
-        stack.use(new Server(contender.server, this.#serverOptions));
-      servers.set(contender, server);
-      await server.listening();
-      return server;
-    };
+    for (const contender of contenders) outcomes.set(contender, { results: [], commands: [] });
+    await using running = new Servers();
     for (let round = 0; round < rounds; round++) {
       for (const [contender, outcome] of outcomes) {
         if (outcome.failure !== undefined) continue;
         stop.throwIfAborted();
         onProgress(`${scenario.title}: ${contender.name}, round ${round + 1} of ${rounds}`);
         try {
-          const [result, commands] = await this.#measure(scenario, contender, serverOf);
-          outcome.results.push(result);
-          outcome.commands = commands;
+          outcome.results.push(await this.#measure(scenario, contender, outcome, running));
         } catch (error) {
           stop.throwIfAborted();
           outcome.failure = error instanceof Error ? error.message : String(error);
@@ -113,79 +102,64 @@ export class Runner {
     return outcomes;
   }
 
-  /**
-   * Measures one contender once.
-   *
-   * @param serverOf The server of a contender, which runs during all rounds.
-   * @returns The result and the commands that started the servers.
-   */
+  /** Measures one contender once. Servers in `running` run during all rounds. */
   async #measure(
     { work, size }: Scenario,
     contender: Contender,
-    serverOf: (contender: Contender) => Promise<Server>,
-  ): Promise<[Result, readonly string[]]> {
-    const { maxUsers } = this.#options;
-    switch (work.kind) {
-      case "rate":
-      case "latency": {
-        const server = await serverOf(contender);
-        return [await this.#load(work, contender, server, size), server.commands];
-      }
-      case "idle": {
-        const idle = { ...work, users: Math.min(work.users, maxUsers) };
-        const [result, commands] = await this.#measureFresh(idle, contender);
-        if (productOf(contender) !== "netlab") return [result, commands];
-        // In a run of its own, because the inspector takes memory as well.
-        const [{ heapBytes }] = await this.#measureFresh(idle, contender, true);
-        return [{ ...result, heapBytes: heapBytes! }, commands];
-      }
-      case "crowd": {
-        const users = work.users.map((count) => Math.min(count, maxUsers));
-        return await this.#measureFresh({ ...work, users }, contender);
-      }
-      case "first":
-        return await this.#measureStart(contender);
-      case "version":
-        return await this.#measureVersion(contender);
+    outcome: Outcome,
+    running: Servers,
+  ): Promise<Result> {
+    if (work.kind === "version") return await this.#measureVersion(contender, outcome);
+    if (work.kind === "first") return await this.#measureStart(contender, outcome);
+    const limited = limitUsers(work, this.#options.maxUsers);
+    const measure = async (server: Server, inspector?: string) => {
+      outcome.commands = server.commands;
+      const load = this.#loadOf(
+        { ...limited, ...inspector && { inspector } },
+        contender,
+        server,
+        size,
+      );
+      return await generate(load, contender, this.#options);
+    };
+    if (work.kind === "rate" || work.kind === "latency") {
+      const server = running.get(contender) ?? new Server(contender.server, this.#server);
+      running.set(contender, server);
+      await server.listening();
+      return await measure(server);
     }
-  }
-
-  /** Measures with a new server: thousands of users who leave at the end would keep it busy. */
-  async #measureFresh(
-    work: Work,
-    contender: Contender,
-    inspect = false,
-  ): Promise<[Result, readonly string[]]> {
-    await using server = new Server(contender.server, { ...this.#serverOptions, inspect });
+    // A new server: thousands of users who leave at the end would keep the old one busy.
+    let heapBytes: number | undefined;
+    if (work.kind === "idle" && productOf(contender) === "netlab") {
+      // In a run of its own, because the inspector takes memory as well.
+      await using server = new Server(contender.server, { ...this.#server, inspect: true });
+      await server.listening();
+      heapBytes = (await measure(server, await server.inspector)).heapBytes;
+    }
+    await using server = new Server(contender.server, this.#server);
     await server.listening();
-    const inspector = inspect ? { inspector: await server.inspector } : {};
-    return [await this.#load({ ...work, ...inspector }, contender, server), server.commands];
+    return { ...await measure(server), ...heapBytes !== undefined && { heapBytes } };
   }
 
   /** Starts the generator first, which then waits for the server. */
-  async #measureStart(contender: Contender): Promise<[Result, readonly string[]]> {
+  async #measureStart(contender: Contender, outcome: Outcome): Promise<Result> {
     const port = freePorts(1)[0]!;
     const load = this.#loadOf({ kind: "first" }, contender, { port, receiverPort: port, pids: [] });
     await using generator = startGenerator(load, contender, this.#options);
     await generator.until("it is ready", () => generator.output.includes("ready") || undefined);
     const startedAt = performance.timeOrigin + performance.now();
-    await using server = new Server(contender.server, { ...this.#serverOptions, port });
+    await using server = new Server(contender.server, { ...this.#server, port });
+    outcome.commands = server.commands;
     const { deliveredAt } = await resultOf(generator, this.#options);
-    return [{ ms: deliveredAt! - startedAt }, server.commands];
+    return { ms: deliveredAt! - startedAt };
   }
 
-  async #measureVersion(contender: Contender): Promise<[Result, readonly string[]]> {
+  async #measureVersion(contender: Contender, outcome: Outcome): Promise<Result> {
     const start = performance.now();
-    await using program = new Program(
-      PRODUCTS[productOf(contender)].command,
-      this.#serverOptions.core,
-    );
+    await using program = new Program(PRODUCTS[productOf(contender)].command, this.#server.core);
     await program.ended;
-    return [{ ms: performance.now() - start }, [program.command]];
-  }
-
-  async #load(work: Work, contender: Contender, server: Server, size?: number): Promise<Result> {
-    return await generate(this.#loadOf(work, contender, server, size), contender, this.#options);
+    outcome.commands = [program.command];
+    return { ms: performance.now() - start };
   }
 
   #loadOf(
@@ -199,11 +173,19 @@ export class Runner {
     const warmMs = Math.max(MIN_WARM_MS, ms * WARM);
     return { ...work, protocol, port, receiverPort, pids, tag, size, warmMs, ms, lostMs: LOST_MS };
   }
+}
 
-  get #serverOptions(): ServerOptions {
-    const { pinned, folder } = this.#options;
-    return { core: pinned ? SERVER_CORE : undefined, folder };
+/** Servers that run until it is disposed. */
+class Servers extends Map<Contender, Server> implements AsyncDisposable {
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.values()) await server[Symbol.asyncDispose]();
   }
+}
+
+function limitUsers(work: Work, most: number): Work {
+  if (work.kind === "idle") return { ...work, users: Math.min(work.users, most) };
+  if (work.kind !== "crowd") return work;
+  return { ...work, users: work.users.map((count) => Math.min(count, most)) };
 }
 
 /** Runs a generator process and returns its result. */

@@ -48,29 +48,27 @@ export class Socket {
     this.fd = fd;
   }
 
-  /** Connects to a port. Returns `undefined` if nothing listens there. */
-  static tryConnect(port: number): Socket | undefined {
-    const fd = libc.socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0) {
-      throw new Error("Cannot create a socket: raise the limit of open files (ulimit -n)");
-    }
-    libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, Uint8Array.of(1, 0, 0, 0), 4);
-    const address = new Uint8Array(16);
-    address.set([AF_INET, 0, port >>> 8, port, 127, 0, 0, 1]);
-    if (libc.connect(fd, address, address.length) === 0) return new Socket(fd);
-    libc.close(fd);
-    return undefined;
-  }
-
   /**
    * Connects to a port.
    *
+   * @param waitMs How long to try again while nothing listens there: milliseconds.
    * @throws {Error} When nothing listens there.
    */
-  static connect(port: number): Socket {
-    const socket = Socket.tryConnect(port);
-    if (!socket) throw new Error(`Cannot connect to 127.0.0.1:${port}: is the server running?`);
-    return socket;
+  static connect(port: number, waitMs = 0): Socket {
+    const address = new Uint8Array(16);
+    address.set([AF_INET, 0, port >>> 8, port, 127, 0, 0, 1]);
+    for (const deadline = performance.now() + waitMs;;) {
+      const fd = libc.socket(AF_INET, SOCK_STREAM, 0);
+      if (fd < 0) {
+        throw new Error("Cannot create a socket: raise the limit of open files (ulimit -n)");
+      }
+      libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, Uint8Array.of(1, 0, 0, 0), 4);
+      if (libc.connect(fd, address, address.length) === 0) return new Socket(fd);
+      libc.close(fd);
+      if (performance.now() > deadline) {
+        throw new Error(`Cannot connect to 127.0.0.1:${port}: is the server running?`);
+      }
+    }
   }
 
   /** Sends as many bytes as the kernel accepts now, and returns their number. */
