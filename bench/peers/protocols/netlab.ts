@@ -13,7 +13,7 @@ import {
   FrameWriter,
   HEADER_BYTES,
   Information,
-  MAX_BUNDLED,
+  MAX_BATCH_MESSAGES,
   MAX_PAYLOAD_BYTES,
   MessageKind,
   readError,
@@ -141,7 +141,7 @@ function batches(talk: Talk, bytes: number, most: number): Batch {
   const head = batchHead(talk);
   const headBytes = head.length + 2;
   const room = Math.min(bytes, HEADER_BYTES + MAX_PAYLOAD_BYTES) - headBytes;
-  const messages = Math.max(1, Math.min(most, MAX_BUNDLED, Math.floor(room / (2 + size))));
+  const messages = Math.max(1, Math.min(most, MAX_BATCH_MESSAGES, Math.floor(room / (2 + size))));
   const textsAt = headBytes + 2 * messages;
   const all = new Uint8Array(textsAt + messages * size);
   const view = new DataView(all.buffer);
