@@ -1,14 +1,14 @@
 /**
- * Answers all bytes with the same bytes and does nothing else: the yardstick for what a server of one
- * thread reaches on a machine. A program; its port is its only argument, or `--version`.
+ * Returns all bytes that it receives: what any server costs on this runtime. A program; its only argument
+ * is its port, or `--version`.
  *
  * @module
  */
 import { Acceptor } from "@netlab/protocol/accept";
 
-/** Length of the buffer of a connection on which little comes: bytes. */
+/** Buffer of a connection: bytes. */
 const QUIET_BYTES = 512;
-/** And of one whose buffer was full once. */
+/** Buffer of a connection that has filled the first one: bytes. */
 const BUSY_BYTES = 64 * 1024;
 
 async function echo(connection: Deno.TcpConn): Promise<void> {

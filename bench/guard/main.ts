@@ -1,111 +1,147 @@
 /**
- * `bench:guard`: whether the server has become slower, told by ratios: what it does beside what it does
- * otherwise, and beside a server that only echoes, on the same machine in the same minute. Owns the
- * ratios and their bounds; the load is the generator's.
- *
- * Everything is counted for a second of the server's CPU time and not of the clock, so that whatever
- * else the machine does takes nothing away; and each ratio is taken between neighbours in one round.
+ * `bench:guard`: finds out whether the server has become slower. It runs this server and the one of an
+ * earlier commit in turns under the same load, and compares the messages per second of their CPU time.
+ * Such a ratio does not depend on the machine, nor much on other programs.
  *
  * @module
  */
-import { bold, green, type OptionValues, print, type Program, red } from "@netlab/terminal";
+import { green, type OptionValues, print, type Program, red } from "@netlab/terminal";
 import { runProgram, table } from "@netlab/terminal";
+import { median } from "simple-statistics";
 import config from "../../p2p/deno.json" with { type: "json" };
+import type { Load } from "../peers/load.ts";
 import { canPin } from "../peers/programs.ts";
-import { generate } from "../peers/runner.ts";
-import { type RunningServer, startServer } from "../peers/servers.ts";
-import type { Load, RateResult } from "../peers/load.ts";
 import { type ProtocolName, PROTOCOLS } from "../peers/protocols/mod.ts";
-import { median } from "../peers/statistics.ts";
-import { RATIOS, type Subject } from "./ratios.ts";
+import { generate } from "../peers/runner.ts";
+import { P2P_SERVER, Server } from "../peers/servers.ts";
+import { BASELINE, checkOut } from "./baseline.ts";
 
 const program = {
   name: "netlab bench:guard",
   summary:
-    "Says whether the server has become slower, by ratios that depend little on the machine. Linux " +
-    "alone. Exit code 1 when a ratio is below its bound.",
+    "Finds out whether the server has become slower: compares it with the server of an earlier commit. " +
+    "Linux only. The exit code is 1 if it has.",
   version: config.version,
   usage: "deno task bench:guard [options]",
   options: {
-    rounds: { kind: "integer", min: 1, default: 5, help: "Measure so often, and take the median." },
-    seconds: { kind: "seconds", default: "0.6", help: "How long one measurement lasts." },
+    rounds: {
+      kind: "integer",
+      min: 1,
+      default: 5,
+      help: "Number of rounds. The result is the median.",
+    },
+    seconds: { kind: "seconds", default: "0.6", help: "Length of one measurement." },
+    server: { kind: "string", value: "FILE", help: "The server to check. Default: p2p/server.ts." },
+    baseline: {
+      kind: "string",
+      value: "FILE",
+      help: `The server to compare with. Default: that of commit ${BASELINE.slice(0, 10)}.`,
+    },
   },
   examples: [
-    { command: "deno task bench:guard", what: "What continuous integration runs" },
-    { command: "deno task bench:guard --rounds 15", what: "To be sure" },
+    { command: "deno task bench:guard", what: "Checks the server, as continuous integration does" },
+    { command: "deno task bench:guard --rounds 15", what: "Checks it more precisely" },
   ],
 } as const satisfies Program;
 
+/** The lowest ratio of messages per second of CPU time to the baseline's. */
+const BOUND = 0.8;
+
+/**
+ * The loads. `echoBound` is the lowest ratio to bytes that an echo server returns, where there is no
+ * baseline. It depends on the machine, so it is 60 % of the lowest ratio on any machine.
+ */
+const LOADS: readonly {
+  readonly what: string;
+  readonly protocol: ProtocolName;
+  readonly window: number;
+  readonly echoBound?: number;
+}[] = [
+  { what: "legacy text", protocol: "netlab-legacy", window: 8_192, echoBound: 0.15 },
+  { what: "a frame for each message", protocol: "netlab-frames", window: 8_192, echoBound: 0.28 },
+  { what: "batches", protocol: "netlab-batch", window: 8_192 },
+  { what: "durable messages with receipts", protocol: "netlab-receipts", window: 500 },
+];
+
 const SIZE = 64;
-const WINDOW = 8_192;
 const LOST_MS = 10_000;
 
 async function main(
-  { rounds, seconds }: OptionValues<typeof program.options>,
+  { rounds, seconds, server, baseline }: OptionValues<typeof program.options>,
   stop: AbortSignal,
 ): Promise<number> {
   if (Deno.build.os !== "linux") {
-    throw new Error("Cannot measure on this system: the generator calls Linux; use Linux");
+    throw new Error("Cannot measure on this system: the generator needs Linux");
+  }
+  await using stack = new AsyncDisposableStack();
+  const file = baseline ?? await baselineFile(stack);
+  if (file === undefined) {
+    print(
+      `This clone has no commit ${
+        BASELINE.slice(0, 10)
+      } (git fetch --unshallow gets it): comparing ` +
+        "with an echo server instead, which finds only large differences",
+    );
   }
   const pinned = await canPin();
-  const settings = { core: pinned ? 0 : undefined, folder: "", inspect: false };
-  await using netlab = startServer("netlab", settings);
-  await using echo = startServer("echo", settings);
-  await Promise.all([netlab.listening(), echo.listening()]);
-  // As many bytes as a delivery in frames has.
-  const frameBytes = PROTOCOLS["netlab-session"].batch(
-    { sender: "s000000", receiver: "r000000", size: SIZE },
-    1,
-    1,
-  ).next(1).length;
-  const measure = async (
-    server: RunningServer,
-    protocol: ProtocolName,
-    size: number,
-    round: number,
-  ) => {
+  const core = pinned ? 0 : undefined;
+  const checked = stack.use(new Server("netlab", { core, file: server ?? P2P_SERVER }));
+  const reference = stack.use(
+    file === undefined ? new Server("echo", { core }) : new Server("netlab", { core, file }),
+  );
+  await Promise.all([checked.listening(), reference.listening()]);
+  // An echo is as long as a frame with a text of SIZE bytes.
+  const talk = { sender: "s000000", receiver: "r000000", size: SIZE };
+  const echoBytes = PROTOCOLS["netlab-frames"].batch(talk, 1, 1).next(1).length;
+  let tag = 0;
+  const measure = async (measured: Server, protocol: ProtocolName, window: number) => {
     stop.throwIfAborted();
-    const { port, receiverPort, pids } = server;
+    const { port, receiverPort, pids } = measured;
     const load: Load = {
-      ...{ kind: "rate", protocol, port, receiverPort, pids, size, lostMs: LOST_MS },
-      ...{ pairs: 1, window: WINDOW, stalled: 0 },
-      tag: String(round).padStart(2, "0"),
-      warmMs: seconds * 500,
-      ms: seconds * 1_000,
+      ...{ kind: "rate", protocol, port, receiverPort, pids, pairs: 1, window, stalled: 0 },
+      ...{ tag: String(tag++).padStart(3, "0"), size: protocol === "echo" ? echoBytes : SIZE },
+      ...{ warmMs: seconds * 500, ms: seconds * 1_000, lostMs: LOST_MS },
     };
-    const { rate, serverCpu } = await generate(load, {}, { pinned, stop }) as RateResult;
-    return rate / serverCpu;
+    const { rate, serverCpu } = await generate(load, { library: false }, { pinned, stop });
+    return rate! / serverCpu!;
   };
-  const found = RATIOS.map(() => [] as number[]);
+  const loads = LOADS
+    .map((load) => ({ ...load, bound: file === undefined ? load.echoBound : BOUND }))
+    .filter((load) => load.bound !== undefined);
+  const ratios = loads.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
-    const subject: Subject = {
-      bare: await measure(netlab, "netlab-bare", SIZE, round),
-      framed: await measure(netlab, "netlab-session", SIZE, rounds + round),
-      echoed: await measure(echo, "echo", frameBytes, round),
-    };
-    RATIOS.forEach(({ of }, index) => found[index]!.push(of(subject)));
+    for (const [index, { protocol, window }] of loads.entries()) {
+      const other = file === undefined ? "echo" : protocol;
+      const before = round % 2 === 0 ? undefined : await measure(reference, other, window);
+      const own = await measure(checked, protocol, window);
+      ratios[index]!.push(own / (before ?? await measure(reference, other, window)));
+    }
   }
-  const rows = RATIOS.map(({ what, bound }, index) => {
-    const ratio = median(found[index]!);
-    const span = `${Math.min(...found[index]!).toFixed(3)} to ${
-      Math.max(...found[index]!).toFixed(3)
-    }`;
-    const verdict = ratio >= bound ? green("fine") : red("too low");
-    return { fine: ratio >= bound, cells: [what, ratio.toFixed(3), span, String(bound), verdict] };
-  });
+  const right = (title: string) => ({ title, align: "right" }) as const;
   const columns = [
-    { title: "Ratio, for a second of CPU time" },
-    { title: "median", align: "right" as const },
-    { title: "rounds", align: "right" as const },
-    { title: "at least", align: "right" as const },
+    { title: "Messages per second of CPU, as a ratio" },
+    ...["median", "rounds", "at least"].map(right),
     { title: "" },
   ];
-  for (const line of table(columns, rows.map(({ cells }) => cells))) print(line);
-  if (rows.every(({ fine }) => fine)) return 0;
-  print(
-    bold("The server does less for its CPU time than before: find out why with deno task bench"),
-  );
-  return 1;
+  let fine = true;
+  const rows = loads.map(({ what, bound = 0 }, index) => {
+    const all = ratios[index]!;
+    const ratio = median(all);
+    fine &&= ratio >= bound;
+    const spread = `${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`;
+    const verdict = ratio >= bound ? green("fine") : red("slower");
+    return [what, ratio.toFixed(2), spread, String(bound), verdict];
+  });
+  for (const line of table(columns, rows)) print(line);
+  return fine ? 0 : 1;
+}
+
+/** The file of the baseline's server, until `stack` is disposed; `undefined` without its commit. */
+async function baselineFile(stack: AsyncDisposableStack): Promise<string | undefined> {
+  // Outside this repository, where `deno check` and `deno test` would find its files.
+  const folder = await Deno.makeTempDir({ prefix: "netlab-guard-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  return await checkOut(BASELINE, folder) ? `${folder}/p2p/server.ts` : undefined;
 }
 
 if (import.meta.main) await runProgram(program, main);

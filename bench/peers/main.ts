@@ -1,6 +1,6 @@
 /**
- * `bench:peers`: netlab beside other servers, on the same machine in the same run. Owns what the person
- * says and sees; what is measured is in `scenarios.ts`, and how in `runner.ts`.
+ * `bench:peers`: compares netlab with other servers, on the same machine in the same run. The program:
+ * its options and its output.
  *
  * @module
  */
@@ -17,24 +17,25 @@ import {
   UsageError,
 } from "@netlab/terminal";
 import config from "../../p2p/deno.json" with { type: "json" };
-import { formatChart } from "./output/chart.ts";
-import { cellsOf, columnsOf, formatCircumstances } from "./output/format.ts";
-import { replaceResults } from "./output/markdown.ts";
-import { machine } from "./machine.ts";
+import { formatChart } from "./chart.ts";
+import { formatCircumstances, tableOf } from "./format.ts";
+import { replaceResults } from "./page.ts";
 import { canPin } from "./programs.ts";
-import type { Report, ScenarioReport } from "./report.ts";
-import { type RunOptions, runScenario } from "./runner.ts";
-import { CONTENDERS, type Scenario, SCENARIOS } from "./scenarios.ts";
-import { PRODUCTS } from "./servers.ts";
+import { type Report, type ScenarioReport, thisMachine } from "./report.ts";
+import { Runner } from "./runner.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { type ProductName, PRODUCTS, versionOf } from "./servers.ts";
 
 const DATA = "data";
+const IDS = SCENARIOS.map(({ id }) => id);
+const PRODUCT_NAMES = Object.keys(PRODUCTS) as ProductName[];
 
 const program = {
   name: "netlab bench:peers",
   summary:
-    "Measures netlab beside nats-server, redis-server and mosquitto, those of them that are installed: " +
-    "each on one core, under the same load, in turns. Linux alone. Exit code 1 when a server lost a " +
-    "message or failed otherwise.",
+    "Compares netlab with nats-server, redis-server and mosquitto, if they are installed. Each runs " +
+    "on one core under the same load, in turns. Linux only. The exit code is 1 if a server lost a " +
+    "message or failed in another way.",
   version: config.version,
   usage: "deno task bench:peers [options]",
   options: {
@@ -42,39 +43,40 @@ const program = {
       kind: "string",
       value: "SCENARIO",
       repeat: true,
-      help: `Measure this scenario: ${SCENARIOS.map(({ id }) => id).join(", ")}. Default: all.`,
+      help: `Measure this scenario: ${IDS.join(", ")}. Default: all.`,
     },
     product: {
       kind: "string",
       value: "PRODUCT",
       repeat: true,
-      help: `Measure this product: ${Object.keys(PRODUCTS).join(", ")}. Default: all.`,
+      help: `Measure this product: ${PRODUCT_NAMES.join(", ")}. Default: all.`,
     },
-    rounds: { kind: "integer", min: 1, default: 5, help: "Measure so often, and take the median." },
-    seconds: { kind: "seconds", default: "1.5", help: "How long one measurement lasts." },
+    rounds: {
+      kind: "integer",
+      min: 1,
+      default: 5,
+      help: "Number of rounds. The result is the median.",
+    },
+    seconds: { kind: "seconds", default: "1.5", help: "Length of one measurement." },
     users: {
       kind: "integer",
       min: 10,
       default: 10_000,
-      help: "So many users, where there are many.",
+      help: "Number of users in scenarios with many users.",
     },
-    json: { kind: "string", value: "FILE", help: "Write everything to this file, as JSON." },
+    json: { kind: "string", value: "FILE", help: "Write all results to this file as JSON." },
     svg: { kind: "string", value: "FILE", help: "Write a chart to this file." },
-    page: {
-      kind: "string",
-      value: "FILE",
-      help: "Replace the results in this Markdown page.",
-    },
+    page: { kind: "string", value: "FILE", help: "Replace the results in this Markdown page." },
   },
   examples: [
-    { command: "deno task bench:peers", what: "All of it: about half an hour" },
+    { command: "deno task bench:peers", what: "Measures everything, in about half an hour" },
     {
       command: "deno task bench:peers --only pair --only alone --rounds 3",
-      what: "A quick look at two scenarios",
+      what: "Measures two scenarios quickly",
     },
     {
       command: "deno task bench:peers --product netlab --json data/bench.json",
-      what: "netlab alone, for another program to read",
+      what: "Measures netlab only and writes JSON",
     },
   ],
 } as const satisfies Program;
@@ -83,117 +85,85 @@ async function main(
   options: OptionValues<typeof program.options>,
   stop: AbortSignal,
 ): Promise<number> {
-  const scenarios = choose(SCENARIOS, options.only);
-  const wanted = chooseProducts(options.product);
+  const ids = choose("only", "scenario", IDS, options.only);
+  const products = choose("product", "product", PRODUCT_NAMES, options.product);
   if (Deno.build.os !== "linux") {
-    throw new Error(
-      "Cannot measure on this system: the generator calls Linux, and reads /proc; use Linux",
-    );
+    throw new Error("Cannot measure on this system: the generator needs Linux");
   }
   for (const file of [options.json, options.svg, options.page]) if (file) tryToWrite(file);
-  const { installed, versions, leftOut } = await findProducts(wanted);
-  for (const line of leftOut) print(line);
+  const versions: Record<string, string> = {};
+  const installed = new Set<ProductName>();
+  const leftOut: string[] = [];
+  for (const product of products) {
+    const { name } = PRODUCTS[product];
+    const version = await versionOf(product);
+    if (version !== undefined) {
+      installed.add(product);
+      versions[name] = version;
+    } else {
+      leftOut.push(`${name} is not installed and is left out: apt-get install ${name}`);
+      print(leftOut.at(-1)!);
+    }
+  }
   const pinned = await canPin();
   if (!pinned) {
-    print("Servers and generator share their cores: there is one core, or no taskset");
+    print("Servers and generator share all cores: there is only one core, or no taskset");
   }
   Deno.mkdirSync(DATA, { recursive: true });
-  const folder = await Deno.makeTempDir({ dir: DATA, prefix: "bench-" });
+  const folder = await Deno.realPath(await Deno.makeTempDir({ dir: DATA, prefix: "bench-" }));
   try {
-    const reports: ScenarioReport[] = [];
-    const known: RunOptions["known"] = new Map();
-    const report: Report = {
-      date: new Date().toISOString(),
-      machine: machine(pinned),
-      versions,
-      leftOut,
-      rounds: options.rounds,
-      seconds: options.seconds,
-      scenarios: reports,
-    };
-    for (const scenario of scenarios) {
-      const measured = await runScenario(scenario, {
-        rounds: options.rounds,
-        ms: options.seconds * 1_000,
-        maxUsers: options.users,
-        pinned,
-        installed,
-        known,
-        folder: await Deno.realPath(folder),
-        stop,
-        onProgress: (what) => Deno.stderr.isTerminal() && printError(dim(what)),
-      });
+    const { rounds, seconds } = options;
+    const runner = new Runner({
+      ...{ rounds, ms: seconds * 1_000, maxUsers: options.users, pinned, installed, folder, stop },
+      onProgress: (what) => Deno.stderr.isTerminal() && printError(dim(what)),
+    });
+    const scenarios: ScenarioReport[] = [];
+    const date = new Date().toISOString();
+    const about = { date, machine: thisMachine(pinned), versions, leftOut, rounds, seconds };
+    const report: Report = { ...about, scenarios };
+    for (const scenario of SCENARIOS) {
+      if (!ids.includes(scenario.id)) continue;
+      const measured = await runner.run(scenario);
       if (measured.rows.length === 0) continue;
-      reports.push(measured);
+      scenarios.push(measured);
       printScenario(measured);
-      // After each, so that an interruption loses none.
-      write(report, options);
+      // After each scenario, so that an interrupted run leaves its results.
+      await write(report, options);
     }
     print(formatCircumstances(report));
-    return reports.some(({ rows }) => rows.some(({ failure }) => failure)) ? 1 : 0;
+    return scenarios.some(({ rows }) => rows.some(({ failure }) => failure)) ? 1 : 0;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-function choose(all: readonly Scenario[], only: readonly string[]): readonly Scenario[] {
-  for (const id of only) {
-    if (!all.some((scenario) => scenario.id === id)) {
-      throw new UsageError(
-        `Option --only: ${JSON.stringify(id)} is no scenario: ${
-          all.map(({ id }) => id).join(", ")
-        }`,
-      );
-    }
+function choose<T extends string>(
+  option: string,
+  what: string,
+  all: readonly T[],
+  chosen: readonly string[],
+): readonly T[] {
+  const wrong = chosen.find((name) => !all.some((other) => other === name));
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `Option --${option}: ${JSON.stringify(wrong)} is no ${what}: ${all.join(", ")}`,
+    );
   }
-  return only.length === 0 ? all : all.filter(({ id }) => only.includes(id));
-}
-
-function chooseProducts(only: readonly string[]): (keyof typeof PRODUCTS)[] {
-  const all = Object.keys(PRODUCTS) as (keyof typeof PRODUCTS)[];
-  for (const name of only) {
-    if (!all.some((product) => product === name)) {
-      throw new UsageError(
-        `Option --product: ${JSON.stringify(name)} is no product: ${all.join(", ")}`,
-      );
-    }
-  }
-  return only.length === 0 ? all : all.filter((product) => only.includes(product));
-}
-
-async function findProducts(
-  wanted: readonly (keyof typeof PRODUCTS)[],
-): Promise<{ installed: Set<string>; versions: Record<string, string>; leftOut: string[] }> {
-  const installed = new Set<string>();
-  const versions: Record<string, string> = {};
-  const leftOut: string[] = [];
-  for (const key of wanted) {
-    const { name, version, install } = PRODUCTS[key];
-    const found = await version();
-    if (found === undefined) {
-      leftOut.push(`${name} is not installed, and left out: ${install}`);
-      continue;
-    }
-    installed.add(key);
-    versions[name] = found;
-  }
-  return { installed, versions, leftOut };
+  return chosen.length === 0 ? all : all.filter((name) => chosen.includes(name));
 }
 
 function printScenario(scenario: ScenarioReport): void {
-  const contenders = Object.values(CONTENDERS);
+  const { columns, cells } = tableOf(scenario);
   print(`${bold(scenario.title)}  ${dim(scenario.id)}`);
-  const rows = scenario.rows.map((row) => {
-    const cells = cellsOf(scenario, row);
-    const own = contenders.some(({ name, product }) => name === cells[0] && product === "netlab");
-    if (row.failure !== undefined) return cells.map(red);
-    return own ? cells.map(bold) : cells;
+  const rows = scenario.rows.map(({ failure, product }, index) => {
+    if (failure !== undefined) return cells[index]!.map(red);
+    return product === "netlab" ? cells[index]!.map(bold) : cells[index]!;
   });
-  for (const line of table(columnsOf(scenario), rows)) print(`  ${line}`);
+  for (const line of table(columns, rows)) print(`  ${line}`);
   print();
 }
 
-/** Before half an hour of work, not behind it. */
+/** Finds out before half an hour of work that a file cannot be written. */
 function tryToWrite(file: string): void {
   try {
     Deno.openSync(file, { write: true, create: true }).close();
@@ -202,13 +172,13 @@ function tryToWrite(file: string): void {
   }
 }
 
-function write(
+async function write(
   report: Report,
   { json, svg, page }: OptionValues<typeof program.options>,
-): void {
+): Promise<void> {
   if (json) Deno.writeTextFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   if (svg) Deno.writeTextFileSync(svg, formatChart(report));
-  if (page) Deno.writeTextFileSync(page, replaceResults(Deno.readTextFileSync(page), report));
+  if (page) Deno.writeTextFileSync(page, await replaceResults(Deno.readTextFileSync(page), report));
 }
 
 if (import.meta.main) await runProgram(program, main);

@@ -1,24 +1,27 @@
 /**
- * Programs that are started on one core: servers and the generator. Owns how they are pinned, what they
- * said, and that they are gone in the end; knows nothing of what they do.
+ * Programs that run on one core: servers, and the generator. Starts them, keeps what they print, and
+ * makes sure that they end.
  *
  * @module
  */
 
-/** How much of what a program says is kept: characters. */
+/** The folder of this repository. */
+export const ROOT: string = new URL("../../", import.meta.url).pathname;
+
+/** How much output is kept: characters. */
 const KEPT_CHARACTERS = 64 * 1024;
+/** Milliseconds that a program may take to start. */
+const START_MS = 15_000;
+/** Milliseconds between two looks at a program that starts. */
+const LOOK_EVERY_MS = 5;
 
-/** Whether programs can be pinned to cores: there are two, and `taskset` may be run. */
+/** Whether programs can be bound to cores: that takes two cores and `taskset`. */
 export async function canPin(): Promise<boolean> {
-  return navigator.hardwareConcurrency > 1 && await isInstalled("taskset", "--version");
+  return navigator.hardwareConcurrency > 1 &&
+    await outputOf("taskset", "--version") !== undefined;
 }
 
-/** Whether a program can be run. */
-export async function isInstalled(program: string, ...args: string[]): Promise<boolean> {
-  return await outputOf(program, ...args) !== undefined;
-}
-
-/** All that a program prints before it ends; `undefined` when it cannot be run. */
+/** Everything that a program prints; `undefined` if it cannot be run. */
 export async function outputOf(program: string, ...args: string[]): Promise<string | undefined> {
   try {
     const { stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
@@ -31,98 +34,79 @@ export async function outputOf(program: string, ...args: string[]): Promise<stri
   }
 }
 
-/** The folder of this repository. */
-const ROOT = new URL("../../", import.meta.url).pathname;
-
-/** A program that runs. Disposing kills it, if it still runs, and waits until it is gone. */
+/** A running program. Disposing kills it and waits for its end. */
 export class Program implements AsyncDisposable {
-  /** The command line as a reader would type it in this repository: without the pinning and its folder. */
+  /** The command as a reader would type it in this repository. */
   readonly command: string;
-  /** What was printed to standard output, the end of it. */
+  /** The end of its standard output. */
   output = "";
-  /** What was printed to standard error, the end of it. */
+  /** The end of its standard error. */
   errors = "";
-  /** Resolves when it has ended: with its exit code. */
+  /** Whether it has not ended. */
+  running = true;
+  /** Resolves at its end, with the exit code. */
   readonly ended: Promise<number>;
   readonly #child: Deno.ChildProcess;
-  readonly #changed: (() => void)[] = [];
-  #running = true;
 
   /**
-   * Starts it.
+   * Starts a program.
    *
-   * @param core The core that it is to stay on, if it is to.
-   * @param listens Whether what it prints to standard output is wanted; else it goes nowhere.
+   * @param core The core that it is bound to, if any.
+   * @param stdout Whether to keep its standard output, which otherwise goes nowhere and costs nothing.
    */
-  constructor(command: readonly string[], core: number | undefined, listens: boolean) {
+  constructor(
+    command: readonly string[],
+    core: number | undefined,
+    stdout: "keep" | "ignore" = "ignore",
+  ) {
     this.command = command.join(" ").replaceAll(Deno.execPath(), "deno").replaceAll(ROOT, "");
-    const [program, ...args] = core === undefined
-      ? command
-      : ["taskset", "-c", String(core), ...command];
+    const pin = core === undefined ? [] : ["taskset", "-c", String(core)];
+    const [program, ...args] = [...pin, ...command];
     this.#child = new Deno.Command(program!, {
-      args,
-      stdin: "null",
-      stdout: listens ? "piped" : "null",
-      stderr: "piped",
+      ...{ args, stdin: "null", stdout: stdout === "keep" ? "piped" : "null", stderr: "piped" },
     }).spawn();
-    const read: Promise<void>[] = [
-      this.#collect(
-        this.#child.stderr,
-        (text) => this.errors = (this.errors + text).slice(-KEPT_CHARACTERS),
-      ),
-    ];
-    if (listens) {
-      read.push(
-        this.#collect(
-          this.#child.stdout,
-          (text) => this.output = (this.output + text).slice(-KEPT_CHARACTERS),
-        ),
-      );
-    }
+    const read = [this.#read(this.#child.stderr, "errors")];
+    if (stdout === "keep") read.push(this.#read(this.#child.stdout, "output"));
     const kill = () => this.kill();
     addEventListener("unload", kill);
     this.ended = this.#child.status.then(async ({ code }) => {
-      this.#running = false;
+      this.running = false;
       removeEventListener("unload", kill);
       await Promise.all(read);
-      this.#change();
       return code;
     });
   }
 
-  /** The process id; pinning leaves it as it is. */
+  /** The process id, which `taskset` does not change. */
   get pid(): number {
     return this.#child.pid;
   }
 
-  /** Whether it has not ended. */
-  get running(): boolean {
-    return this.#running;
-  }
-
   /**
-   * Waits until it has printed what `find` finds.
+   * Waits until `find` finds something, such as a line in its output.
    *
-   * @throws {Error} When it ends before, with what it said.
+   * @throws {Error} When it ends before, or within {@linkcode START_MS} nothing is found.
    */
-  async said<T>(find: (program: this) => T | undefined): Promise<T> {
+  async until<T>(what: string, find: () => T | undefined | Promise<T | undefined>): Promise<T> {
+    const deadline = performance.now() + START_MS;
     for (;;) {
-      const found = find(this);
+      const found = await find();
       if (found !== undefined) return found;
-      if (!this.#running) throw this.failure();
-      await new Promise<void>((resolve) => this.#changed.push(resolve));
+      if (!this.running) {
+        await this.ended;
+        const reason = this.errors.trim().split("\n").at(-1) || "it printed no reason";
+        throw new Error(`${this.command.split(" ")[0]} ended: ${reason}`);
+      }
+      if (performance.now() > deadline) {
+        throw new Error(`Cannot use ${this.command}: waited ${START_MS} ms in vain until ${what}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
-  }
-
-  /** What to say when it has ended and should not have. */
-  failure(): Error {
-    const said = this.errors.trim().split("\n").at(-1) || "it said nothing";
-    return new Error(`${this.command.split(" ")[0]} ended: ${said}`);
   }
 
   /** Ends it at once. */
   kill(): void {
-    if (this.#running) this.#child.kill("SIGKILL");
+    if (this.running) this.#child.kill("SIGKILL");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -130,15 +114,10 @@ export class Program implements AsyncDisposable {
     await this.ended;
   }
 
-  async #collect(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
+  async #read(stream: ReadableStream<Uint8Array>, into: "output" | "errors"): Promise<void> {
     const decoder = new TextDecoder();
     for await (const bytes of stream) {
-      add(decoder.decode(bytes, { stream: true }));
-      this.#change();
+      this[into] = (this[into] + decoder.decode(bytes, { stream: true })).slice(-KEPT_CHARACTERS);
     }
-  }
-
-  #change(): void {
-    for (const resolve of this.#changed.splice(0)) resolve();
   }
 }

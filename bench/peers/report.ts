@@ -1,29 +1,29 @@
 /**
- * What was measured, as data: what the JSON file holds, and what tables and charts are made from. Owns
- * that shape and how rounds become one figure.
+ * The results as data: the contents of the JSON file, from which tables and the chart are made.
  *
  * @module
  */
-import type { AnyResult, Figure } from "./scenarios.ts";
-import { median } from "./statistics.ts";
+import { cpus } from "node:os";
+import { median } from "simple-statistics";
+import type { Result } from "./load.ts";
+import type { Figure } from "./scenarios.ts";
 
-/** All of it. */
+/** All results. */
 export interface Report {
-  /** When it began, ISO 8601. */
+  /** When the run began, ISO 8601. */
   readonly date: string;
   readonly machine: Machine;
-  /** Versions, by product. */
+  /** Versions by product. */
   readonly versions: Readonly<Record<string, string>>;
-  /** Why some products did not take part. */
+  /** Why some products are missing. */
   readonly leftOut: readonly string[];
-  /** How often everything was measured. */
   readonly rounds: number;
-  /** How long one measurement lasted. */
+  /** Length of one measurement. */
   readonly seconds: number;
   readonly scenarios: readonly ScenarioReport[];
 }
 
-/** Where it was measured. */
+/** The machine of the run. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -31,7 +31,7 @@ export interface Machine {
   readonly deno: string;
   /** Whether servers and generator had a core each. */
   readonly pinned: boolean;
-  /** How many programs wanted a core in the minute before it began, on average. */
+  /** The load average of the minute before the run. */
   readonly load: number;
 }
 
@@ -44,34 +44,50 @@ export interface ScenarioReport {
   readonly rows: readonly Row[];
 }
 
-/** One contender in it. */
+/** One contender in a scenario. */
 export interface Row {
   readonly contender: string;
   readonly product: string;
-  /** How the servers were started. */
+  /** The commands that started the servers. */
   readonly commands: readonly string[];
-  /** The median of each figure; `null` where there is none. */
+  /** The median of each figure. */
   readonly values: readonly (number | null)[];
-  /** Each round, with the figures in the same order. */
+  /** The figures of each round. */
   readonly rounds: readonly (readonly (number | null)[])[];
   /** Share of a core that the servers used, the median. */
   readonly serverCpu?: number;
-  /** The same of the generator. */
+  /** Share of a core that the generator used, the median. */
   readonly generatorCpu?: number;
-  /** Whether the generator had more to do than the servers: with another one, they could do more. */
+  /** Whether the generator used more CPU than the servers, which could do more then. */
   readonly generatorBound?: boolean;
-  /** Why there is no figure. */
+  /** Why there are no figures. */
   readonly failure?: string;
+}
+
+/** This machine. */
+export function thisMachine(pinned: boolean): Machine {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? "unknown CPU",
+    cores: navigator.hardwareConcurrency,
+    system: `${Deno.build.os} ${Deno.osRelease()}`,
+    deno: Deno.version.deno,
+    pinned,
+    load: Deno.loadavg()[0]!,
+  };
 }
 
 /** The rounds of one contender as a row. */
 export function toRow(
   about: Pick<Row, "contender" | "product" | "commands">,
-  results: readonly AnyResult[],
-  values: (result: AnyResult) => number[],
+  results: readonly Result[],
+  figures: readonly { readonly of: (result: Result) => number | undefined }[],
 ): Row {
-  const rounds = results.map((result) => values(result).map(orNull));
-  const medians = (rounds[0] ?? []).map((_, column) => {
+  const rounds = results.map((result) =>
+    figures.map(({ of }) => of(result)).map((value) =>
+      Number.isFinite(value) ? round(value!) : null
+    )
+  );
+  const medians = figures.map((_, column) => {
     const known = rounds.map((round) => round[column]).filter((value) => value != null);
     return known.length === 0 ? null : median(known);
   });
@@ -87,11 +103,7 @@ export function toRow(
   };
 }
 
-function orNull(value: number): number | null {
-  return Number.isFinite(value) ? round(value) : null;
-}
-
-/** Four digits and no more: there is no truth in those behind. */
+/** Four digits: more would only be noise. */
 function round(value: number): number {
   return Number(value.toPrecision(4));
 }

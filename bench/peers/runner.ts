@@ -1,236 +1,201 @@
 /**
- * Runs scenarios: starts the servers, lets the generator load one after the other, round by round, so
- * that whatever else the machine does meets all of them alike. Owns the order; the figures are the
- * generator's.
+ * Runs scenarios: starts the servers and lets the generator load one after the other, round by round, so
+ * that other programs on the machine disturb all of them alike.
  *
  * @module
  */
 import { freePorts } from "@netlab/lab";
-import type { Load, Results } from "./load.ts";
+import type { Load, Result, Work } from "./load.ts";
 import { Program } from "./programs.ts";
-import type { Row, ScenarioReport } from "./report.ts";
-import { toRow } from "./report.ts";
-import { type AnyResult, type Contender, CONTENDERS, type Scenario } from "./scenarios.ts";
-import { PRODUCTS, type RunningServer, startServer } from "./servers.ts";
+import { type Row, type ScenarioReport, toRow } from "./report.ts";
+import { type Contender, CONTENDERS, productOf, type Scenario } from "./scenarios.ts";
+import { type ProductName, PRODUCTS, Server, type ServerOptions } from "./servers.ts";
 
-/** How it is measured. */
+/** How to measure. */
 export interface RunOptions {
-  /** How often. */
   readonly rounds: number;
-  /** How long one measurement lasts: milliseconds. */
+  /** Length of one measurement: milliseconds. */
   readonly ms: number;
-  /** How many users there are at most, where there are many; fewer for a quick look. */
+  /** The largest number of users, for a quick look. */
   readonly maxUsers: number;
   /** Whether servers and generator get a core each. */
   readonly pinned: boolean;
-  /** The products that are installed. */
-  readonly installed: ReadonlySet<string>;
-  /** A folder for what servers write; it is there and empty. */
+  /** The products to measure. */
+  readonly installed: ReadonlySet<ProductName>;
+  /** An empty folder for the files of servers. */
   readonly folder: string;
-  /** What was measured before, by what was done: another scenario may show the other side of it. */
-  readonly known: Map<Scenario["work"], Outcome>;
   /** Ends the run early. */
   readonly stop: AbortSignal;
-  /** Hears what is being measured. */
+  /** Is told what is being measured. */
   readonly onProgress: (what: string) => void;
 }
 
 const SERVER_CORE = 0;
 const GENERATOR_CORE = 1;
-/** What is measured before that: the share of a measurement in which code gets warm. */
+/** How long to load a server before the measurement, as a share of the measurement. */
 const WARM = 0.4;
 const MIN_WARM_MS = 100;
-/** When nothing arrives for so long, what is missing is lost: milliseconds. */
+/** Milliseconds without a delivery after which missing messages are lost. */
 const LOST_MS = 5_000;
-/** How long a generator may take besides: milliseconds. */
+/** Milliseconds that a generator may run. */
 const GENERATOR_MS = 240_000;
 
 const GENERATOR = new URL("generator/main.ts", import.meta.url).pathname;
 const LIBRARY = new URL("generator/library.ts", import.meta.url).pathname;
-let runs = 0;
 
-/** What came of measuring: for each contender its rounds, how its servers were started, and why it failed. */
-export interface Outcome {
-  readonly results: ReadonlyMap<Contender, AnyResult[]>;
-  readonly commands: ReadonlyMap<Contender, readonly string[]>;
-  readonly failures: ReadonlyMap<Contender, string>;
+/** What one contender achieved, round by round. */
+interface Outcome {
+  readonly results: Result[];
+  commands: readonly string[];
+  failure?: string;
 }
 
-/** Runs one scenario; a contender that fails has no figure, and says why. */
-export async function runScenario(
-  scenario: Scenario,
-  options: RunOptions,
-): Promise<ScenarioReport> {
-  const { id, title, about, figures, values, work } = scenario;
-  const outcome = options.known.get(work) ?? await measureAll(scenario, options);
-  options.known.set(work, outcome);
-  const rows = [...outcome.results].map(([contender, results]): Row => {
-    const { name, product } = contender;
-    const row = { contender: name, product, commands: outcome.commands.get(contender) ?? [] };
-    const failure = outcome.failures.get(contender);
-    if (failure !== undefined) {
-      return { ...row, values: figures.map(() => null), rounds: [], failure };
-    }
-    const measured = toRow(row, results, values);
-    // There it is the library whose limit is wanted.
-    return contender.library ? { ...measured, generatorBound: false } : measured;
-  });
-  return { id, title, about, figures, rows };
-}
+/** Runs scenarios. It measures only once what two scenarios share. */
+export class Runner {
+  readonly #options: RunOptions;
+  readonly #server: ServerOptions;
+  readonly #outcomes = new Map<Scenario["work"], Map<Contender, Outcome>>();
+  #loads = 0;
 
-async function measureAll(scenario: Scenario, options: RunOptions): Promise<Outcome> {
-  const contenders = scenario.contenders
-    .map((key): Contender => CONTENDERS[key])
-    .filter(({ product }) => options.installed.has(product));
-  const results = new Map(contenders.map((contender) => [contender, [] as AnyResult[]]));
-  const failures = new Map<Contender, string>();
-  const commands = new Map<Contender, readonly string[]>();
-  await using running = new AsyncDisposableStack();
-  const servers = new Map<Contender, RunningServer>();
-  for (let round = 0; round < options.rounds; round++) {
-    for (const contender of contenders) {
-      if (failures.has(contender)) continue;
-      options.stop.throwIfAborted();
-      options.onProgress(
-        `${scenario.title}: ${contender.name}, round ${round + 1} of ${options.rounds}`,
-      );
-      try {
-        const measured = await measure(scenario, contender, options, async () => {
-          const server = servers.get(contender) ??
-            running.use(startServer(contender.server, serverOptions(options)));
-          servers.set(contender, server);
-          await server.listening();
-          return server;
-        });
-        results.get(contender)!.push(measured.result);
-        commands.set(contender, measured.commands);
-      } catch (error) {
-        options.stop.throwIfAborted();
-        failures.set(contender, error instanceof Error ? error.message : String(error));
+  /** A runner that has measured nothing. */
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#server = { core: options.pinned ? SERVER_CORE : undefined, folder: options.folder };
+  }
+
+  /** Runs one scenario. A contender that fails has no figures, and its row says why. */
+  async run(scenario: Scenario): Promise<ScenarioReport> {
+    const { id, title, about, figures, work } = scenario;
+    const outcomes = this.#outcomes.get(work) ?? await this.#measureAll(scenario);
+    this.#outcomes.set(work, outcomes);
+    const rows = [...outcomes].map(([contender, { results, commands, failure }]): Row => {
+      const about = { contender: contender.name, product: productOf(contender), commands };
+      if (failure !== undefined) return { ...toRow(about, [], figures), failure };
+      const row = toRow(about, results, figures);
+      // With the client library, the limit of the generator is the result.
+      return contender.library ? { ...row, generatorBound: false } : row;
+    });
+    return { id, title, about, figures, rows };
+  }
+
+  async #measureAll(scenario: Scenario): Promise<Map<Contender, Outcome>> {
+    const { rounds, installed, stop, onProgress } = this.#options;
+    const contenders = scenario.contenders
+      .map((name): Contender => CONTENDERS[name])
+      .filter((contender) => installed.has(productOf(contender)));
+    const outcomes = new Map<Contender, Outcome>();
+    for (const contender of contenders) outcomes.set(contender, { results: [], commands: [] });
+    await using running = new Servers();
+    for (let round = 0; round < rounds; round++) {
+      for (const [contender, outcome] of outcomes) {
+        if (outcome.failure !== undefined) continue;
+        stop.throwIfAborted();
+        onProgress(`${scenario.title}: ${contender.name}, round ${round + 1} of ${rounds}`);
+        try {
+          outcome.results.push(await this.#measure(scenario, contender, outcome, running));
+        } catch (error) {
+          stop.throwIfAborted();
+          outcome.failure = error instanceof Error ? error.message : String(error);
+        }
       }
     }
+    return outcomes;
   }
-  return { results, commands, failures };
-}
 
-interface Measured {
-  readonly result: AnyResult;
-  readonly commands: readonly string[];
-}
+  /** Measures one contender once. Servers in `running` run during all rounds. */
+  async #measure(
+    { work, size }: Scenario,
+    contender: Contender,
+    outcome: Outcome,
+    running: Servers,
+  ): Promise<Result> {
+    if (work.kind === "version") return await this.#measureVersion(contender, outcome);
+    if (work.kind === "first") return await this.#measureStart(contender, outcome);
+    const limited = limitUsers(work, this.#options.maxUsers);
+    const measure = async (server: Server, inspector?: string) => {
+      outcome.commands = server.commands;
+      const load = this.#loadOf(
+        { ...limited, ...inspector && { inspector } },
+        contender,
+        server,
+        size,
+      );
+      return await generate(load, contender, this.#options);
+    };
+    if (work.kind === "rate" || work.kind === "latency") {
+      const server = running.get(contender) ?? new Server(contender.server, this.#server);
+      running.set(contender, server);
+      await server.listening();
+      return await measure(server);
+    }
+    // A new server: thousands of users who leave at the end would keep the old one busy.
+    let heapBytes: number | undefined;
+    if (work.kind === "idle" && productOf(contender) === "netlab") {
+      // In a run of its own, because the inspector takes memory as well.
+      await using server = new Server(contender.server, { ...this.#server, inspect: true });
+      await server.listening();
+      heapBytes = (await measure(server, await server.inspector)).heapBytes;
+    }
+    await using server = new Server(contender.server, this.#server);
+    await server.listening();
+    return { ...await measure(server), ...heapBytes !== undefined && { heapBytes } };
+  }
 
-/**
- * Measures once.
- *
- * @param serve The contender's server, which goes on running from round to round.
- */
-async function measure(
-  scenario: Scenario,
-  contender: Contender,
-  options: RunOptions,
-  serve: () => Promise<RunningServer>,
-): Promise<Measured> {
-  const { work } = scenario;
-  switch (work.kind) {
-    case "rate":
-    case "latency": {
-      const server = await serve();
-      const load = { ...loadOf(scenario, contender, options, server), ...work } as Load;
-      return { result: await generate(load, contender, options), commands: server.commands };
-    }
-    case "idle":
-      return await measureIdle(scenario, contender, options, work.users);
-    case "crowd": {
-      const users = work.users.map((count) => Math.min(count, options.maxUsers));
-      return await measureFresh(scenario, contender, options, { ...work, users });
-    }
-    case "first":
-      return await measureStart(scenario, contender, options);
-    case "version":
-      return await measureVersion(contender, options);
+  /** Starts the generator first, which then waits for the server. */
+  async #measureStart(contender: Contender, outcome: Outcome): Promise<Result> {
+    const port = freePorts(1)[0]!;
+    const load = this.#loadOf({ kind: "first" }, contender, { port, receiverPort: port, pids: [] });
+    await using generator = startGenerator(load, contender, this.#options);
+    await generator.until("it is ready", () => generator.output.includes("ready") || undefined);
+    const startedAt = performance.timeOrigin + performance.now();
+    await using server = new Server(contender.server, { ...this.#server, port });
+    outcome.commands = server.commands;
+    const { deliveredAt } = await resultOf(generator, this.#options);
+    return { ms: deliveredAt! - startedAt };
+  }
+
+  async #measureVersion(contender: Contender, outcome: Outcome): Promise<Result> {
+    const start = performance.now();
+    await using program = new Program(PRODUCTS[productOf(contender)].command, this.#server.core);
+    await program.ended;
+    outcome.commands = [program.command];
+    return { ms: performance.now() - start };
+  }
+
+  #loadOf(
+    work: Work,
+    { protocol }: Contender,
+    { port, receiverPort, pids }: Pick<Server, "port" | "receiverPort" | "pids">,
+    size = 64,
+  ): Load {
+    const { ms } = this.#options;
+    const tag = (this.#loads++).toString(36).padStart(3, "0");
+    const warmMs = Math.max(MIN_WARM_MS, ms * WARM);
+    return { ...work, protocol, port, receiverPort, pids, tag, size, warmMs, ms, lostMs: LOST_MS };
   }
 }
 
-/** Memory and heap want a server of their own each: the inspector takes memory, too. */
-async function measureIdle(
-  scenario: Scenario,
-  contender: Contender,
-  options: RunOptions,
-  most: number,
-): Promise<Measured> {
-  const work = { kind: "idle", users: Math.min(most, options.maxUsers) } as const;
-  const measured = await measureFresh(scenario, contender, options, work);
-  if (contender.product !== "netlab") return measured;
-  const { heapBytes } = (await measureFresh(scenario, contender, options, work, true)).result;
-  return { ...measured, result: { ...measured.result, heapBytes } as AnyResult };
+/** Servers that run until it is disposed. */
+class Servers extends Map<Contender, Server> implements AsyncDisposable {
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.values()) await server[Symbol.asyncDispose]();
+  }
 }
 
-/**
- * Measures with a server of its own, which nobody has used: thousands of users who leave when it is over
- * would keep it busy while the next one is measured.
- */
-async function measureFresh(
-  scenario: Scenario,
-  contender: Contender,
-  options: RunOptions,
-  work: Scenario["work"],
-  inspect = false,
-): Promise<Measured> {
-  await using server = startServer(contender.server, { ...serverOptions(options), inspect });
-  await server.listening();
-  const { inspector, commands } = server;
-  const load = { ...loadOf(scenario, contender, options, server), ...work, inspector } as Load;
-  return { result: await generate(load, contender, options), commands };
+function limitUsers(work: Work, most: number): Work {
+  if (work.kind === "idle") return { ...work, users: Math.min(work.users, most) };
+  if (work.kind !== "crowd") return work;
+  return { ...work, users: work.users.map((count) => Math.min(count, most)) };
 }
 
-/** The generator waits for the server, whose program is started when the generator is ready. */
-async function measureStart(
-  scenario: Scenario,
-  contender: Contender,
-  options: RunOptions,
-): Promise<Measured> {
-  const port = freePorts(1)[0]!;
-  const load = loadOf(scenario, contender, options, { port, receiverPort: port, pids: [] });
-  await using generator = startGenerator({ ...load, kind: "first" }, contender, options);
-  await generator.said(({ output }) => output.includes("ready") ? true : undefined);
-  const startedAt = performance.timeOrigin + performance.now();
-  await using server = startServer(contender.server, { ...serverOptions(options), port });
-  const { deliveredAt } = await answer(generator, options) as Results["first"];
-  return { result: { ms: deliveredAt - startedAt }, commands: server.commands };
-}
-
-async function measureVersion(contender: Contender, options: RunOptions): Promise<Measured> {
-  const { versionCommand } = PRODUCTS[contender.product];
-  const { core } = serverOptions(options);
-  const start = performance.now();
-  await using program = new Program(versionCommand, core, false);
-  await program.ended;
-  const ms = performance.now() - start;
-  return { result: { ms }, commands: [program.command] };
-}
-
-function serverOptions({ pinned, folder }: RunOptions) {
-  return { core: pinned ? SERVER_CORE : undefined, folder, inspect: false };
-}
-
-function loadOf(
-  { size }: Scenario,
-  { protocol }: Contender,
-  { ms }: RunOptions,
-  { port, receiverPort, pids }: Pick<RunningServer, "port" | "receiverPort" | "pids">,
-) {
-  const tag = (runs++).toString(36).padStart(3, "0");
-  const warmMs = Math.max(MIN_WARM_MS, ms * WARM);
-  return { protocol, port, receiverPort, pids, tag, size, warmMs, ms, lostMs: LOST_MS };
-}
-
-/** Lets a generator do its work, in a process of its own. */
+/** Runs a generator process and returns its result. */
 export async function generate(
   load: Load,
   contender: Pick<Contender, "library">,
   options: Pick<RunOptions, "pinned" | "stop">,
-): Promise<AnyResult> {
+): Promise<Result> {
   await using generator = startGenerator(load, contender, options);
-  return await answer(generator, options) as AnyResult;
+  return await resultOf(generator, options);
 }
 
 function startGenerator(
@@ -238,19 +203,19 @@ function startGenerator(
   { library }: Pick<Contender, "library">,
   { pinned }: Pick<RunOptions, "pinned">,
 ): Program {
-  // Calls into libc, and what /proc says of other processes, need all permissions.
+  // FFI, and the files of other processes in /proc, need all permissions.
   const command = [Deno.execPath(), "run", "--allow-all", library ? LIBRARY : GENERATOR];
   return new Program(
     [...command, JSON.stringify(load)],
     pinned ? GENERATOR_CORE : undefined,
-    true,
+    "keep",
   );
 }
 
-async function answer(
+async function resultOf(
   generator: Program,
   { stop }: Pick<RunOptions, "stop">,
-): Promise<AnyResult | Results["first"]> {
+): Promise<Result> {
   const kill = () => generator.kill();
   stop.addEventListener("abort", kill);
   const timer = setTimeout(kill, GENERATOR_MS);

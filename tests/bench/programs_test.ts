@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { RateLoad } from "../../bench/peers/load.ts";
+import type { Load } from "../../bench/peers/load.ts";
 import { processTest as test, storageTest } from "../p2p/network.ts";
 import { TestFolder } from "../folders.ts";
 import { Process } from "../processes.ts";
 
 const PEERS = "bench/peers/main.ts";
+const GUARD = "bench/guard/main.ts";
 const GENERATOR = "bench/peers/generator/main.ts";
 const permissions = ["--allow-all"];
 
@@ -52,10 +53,19 @@ storageTest(
       assertEquals(typeof values[0], "number", contender);
     }
     assert(stdout.some((line) => /^ {2}netlab, sessions +[\d,]+/.test(line)), stdout.join("\n"));
-    assertMatch(read("chart.svg"), /<svg .*>[^]*netlab, bare text[^]*<\/svg>/);
+    assertMatch(read("chart.svg"), /<svg .*>[^]*netlab, legacy text[^]*<\/svg>/);
     assertMatch(read("page.md"), /### 1 pair, 64 B\n[^]*\| netlab, sessions /);
   },
 );
+
+storageTest("bench:guard finds a server whose core takes twice as long", async () => {
+  const { code, stdout, stderr } = await Process.run(GUARD, [
+    ...["--server", "tests/bench/slow_server.ts", "--baseline", "p2p/server.ts"],
+    ...["--rounds", "1", "--seconds", "0.3"],
+  ], { permissions, deadlineMs: 60_000, env: { NO_COLOR: "1" } });
+  assertEquals([code, stderr], [1, []], stdout.join("\n"));
+  assert(stdout.some((line) => line.endsWith("slower")), stdout.join("\n"));
+});
 
 /** Lets the generator send to a server that answers each read with what `answer` makes of it. */
 async function loadServer(answer: (bytes: Uint8Array) => Uint8Array) {
@@ -73,7 +83,7 @@ async function loadServer(answer: (bytes: Uint8Array) => Uint8Array) {
       if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
     }
   })();
-  const load: RateLoad = {
+  const load: Load = {
     ...{ kind: "rate", protocol: "echo", port, receiverPort: port, pids: [], tag: "0", size: 10 },
     ...{ warmMs: 20, ms: 100, lostMs: 300, pairs: 1, window: 100, stalled: 0 },
   };
@@ -110,13 +120,13 @@ test("the generator fails when a message comes twice", async () => {
   });
   assert(repeated);
   assertEquals(code, 1);
-  assertMatch(stderr[0]!, /^More came than was sent/);
+  assertMatch(stderr[0]!, /^More arrived than was sent/);
 });
 
 for (
   const [program, args, code, line] of [
     [PEERS, ["--help"], 0, "netlab bench:peers 0.1.0"],
-    ["bench/guard/main.ts", ["--help"], 0, "netlab bench:guard 0.1.0"],
+    [GUARD, ["--help"], 0, "netlab bench:guard 0.1.0"],
     [
       PEERS,
       ["--only", "lunch"],

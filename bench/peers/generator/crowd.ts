@@ -1,134 +1,113 @@
 /**
- * What a message costs, or a user who joins or leaves, while ever more users are there: on one server,
- * one number of users behind the other, so that what makes a difference is their number.
+ * The memory that idle users take; and the cost of a message, or of a user who joins or leaves, while
+ * more and more users are connected to one server.
  *
  * @module
  */
-import type { Cost, CrowdLoad, CrowdResult } from "../load.ts";
-import { cpuSeconds, type Socket } from "./libc.ts";
-import { measureTraffic } from "./rate.ts";
-import { connectPair, connectUser, inbox, type Pair, probe, SilentUsers, until } from "./users.ts";
+import type { Cost, Load, Result } from "../load.ts";
+import type { Socket } from "./libc.ts";
+import { heapBytes, residentBytes } from "./memory.ts";
+import { measureTraffic, startUsage } from "./rate.ts";
+import { Crowd, inbox, type Pair, until } from "./users.ts";
 
-/** Pairs that have a message under way at the same time: the server always has something to do. */
+/** Pairs with a message in flight at the same time, so that the server is always busy. */
 const ACTIVE = 4;
-/** Users who join one after the other, and leave so, in one measurement. */
-const COMERS = 1_000;
+/** Users who join and leave in one measurement. */
+const VISITORS = 1_000;
 /**
- * Users come and go so many times as long as other loads get warm before any of them counts: some 20,000
- * have to, until the server has compiled all of their way.
+ * How much longer than other loads the first measurement of visitors takes to warm up: the server has
+ * compiled everything after some 20,000 of them.
  */
 const FIRST_WARM = 10;
-/** The same whenever others have joined meanwhile. */
+/** How much longer than other loads a later measurement of visitors takes to warm up. */
 const WARM = 2;
 
-/** Lets ever more users join, and measures each time. */
-export function measureCrowd(load: CrowdLoad): CrowdResult {
-  const crowd = load.what === "messages" ? new Writers(load) : new Comers(load);
-  const result: { [what: string]: Cost[] } = {};
-  for (const users of load.users) {
-    crowd.growTo(users);
-    for (const [what, cost] of Object.entries(crowd.measure())) (result[what] ??= []).push(cost);
+/** Milliseconds in which a server may settle before its memory is read. */
+const SETTLE_MS = 1_500;
+
+/** Connects users and compares the server's memory before and after. */
+export async function measureIdle(load: Load<"idle">): Promise<Result> {
+  const { users, pids, inspector } = load;
+  const crowd = new Crowd(load);
+  crowd.addPair(1);
+  const heapBefore = inspector === undefined ? 0 : await heapBytes(inspector);
+  const residentBefore = residentBytes(pids);
+  for (let i = 0; i < users; i++) crowd.addUser();
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  return {
+    ...inspector !== undefined && { heapBytes: (await heapBytes(inspector) - heapBefore) / users },
+    residentBytes: (residentBytes(pids) - residentBefore) / users,
+  };
+}
+
+/** Connects more and more users, and measures at each number. */
+export function measureCrowd(load: Load<"crowd">): Result {
+  return load.what === "messages" ? measureMessages(load) : measureVisitors(load);
+}
+
+function measureMessages(load: Load<"crowd">): Result {
+  const crowd = new Crowd(load);
+  const pairs: Pair[] = [];
+  const write = (some: readonly Pair[]): Cost => {
+    const { rate, serverCpu } = measureTraffic(
+      { ...load, ms: load.ms / load.users.length },
+      some,
+      1,
+      ACTIVE,
+    );
+    return { cpu: serverCpu / rate * 1e6, clock: 1e6 / rate };
+  };
+  const result = { few: [] as Cost[], all: [] as Cost[] };
+  let connected = 0;
+  for (const count of load.users) {
+    while (connected < count) {
+      const pair = crowd.addPair(1);
+      pairs.push(pair);
+      connected += pair.receiver ? 2 : 1;
+    }
+    result.few.push(write(pairs.slice(0, ACTIVE)));
+    result.all.push(write(pairs));
   }
   return result;
 }
 
-/** Users who are there. */
-abstract class Crowd {
-  protected readonly load: CrowdLoad;
-  readonly #silent: SilentUsers;
-  #there = 0;
-
-  constructor(load: CrowdLoad) {
-    this.load = load;
-    this.#silent = new SilentUsers(load);
+function measureVisitors(load: Load<"crowd">): Result {
+  const crowd = new Crowd(load);
+  const result = { join: [] as Cost[], leave: [] as Cost[] };
+  let connected = 0;
+  for (const [index, count] of load.users.entries()) {
+    for (; connected < count; connected++) crowd.addUser();
+    const warmUntil = performance.now() + load.warmMs * (index === 0 ? FIRST_WARM : WARM);
+    while (performance.now() < warmUntil) joinAndLeave(crowd, load.pids);
+    const { join, leave } = joinAndLeave(crowd, load.pids);
+    result.join.push(join);
+    result.leave.push(leave);
   }
+  return result;
+}
 
-  /** Lets users join until so many are there. */
-  growTo(users: number): void {
-    while (this.#there < users) {
-      const sockets = this.grow();
-      this.#silent.add(...sockets);
-      this.#there += sockets.length;
+/**
+ * Lets users join one after the other and then leave one after the other. A user has left when the server
+ * has closed its half of the connection.
+ */
+function joinAndLeave(crowd: Crowd, pids: readonly number[]): { join: Cost; leave: Cost } {
+  const visitors: Socket[] = [];
+  const join = costOfEach(pids, () => {
+    while (visitors.length < VISITORS) visitors.push(crowd.connectVisitor());
+  });
+  const leave = costOfEach(pids, () => {
+    for (const socket of visitors) {
+      socket.end();
+      until("the server closes the connection", () => socket.receive(inbox) === 0);
+      socket.close();
     }
-  }
-
-  /** What things cost now. */
-  abstract measure(): { [what in keyof CrowdResult]: Cost };
-
-  /** Lets some users join. */
-  protected abstract grow(): Socket[];
+  });
+  return { join, leave };
 }
 
-/** Users in pairs, who write when they are to. */
-class Writers extends Crowd {
-  readonly #pairs: Pair[] = [];
-
-  protected override grow(): Socket[] {
-    const pair = connectPair(this.load, this.#pairs.length, 1);
-    probe(pair);
-    this.#pairs.push(pair);
-    return pair.receiver ? [pair.sender, pair.receiver] : [pair.sender];
-  }
-
-  override measure(): { few: Cost; all: Cost } {
-    return { few: this.#write(this.#pairs.slice(0, ACTIVE)), all: this.#write(this.#pairs) };
-  }
-
-  /** Each writes again when its message has arrived, and all others have had their turn. */
-  #write(pairs: readonly Pair[]): Cost {
-    const { ms, warmMs, users, pids, lostMs } = this.load;
-    const load = { pids, lostMs, warmMs, ms: ms / users.length };
-    const { rate, serverCpu } = measureTraffic(load, pairs, { window: 1, active: ACTIVE });
-    return { cpu: serverCpu / rate * 1e6, clock: 1e6 / rate };
-  }
-}
-
-/** Users who do nothing, while others come and go. */
-class Comers extends Crowd {
-  #names = 0;
-  #warmTimes = FIRST_WARM;
-
-  protected override grow(): Socket[] {
-    return [this.#join()];
-  }
-
-  override measure(): { join: Cost; leave: Cost } {
-    const warmUntil = performance.now() + this.load.warmMs * this.#warmTimes;
-    this.#warmTimes = WARM;
-    while (performance.now() < warmUntil) this.#comeAndGo();
-    return this.#comeAndGo();
-  }
-
-  /**
-   * Lets users join one after the other, each when the server has answered the one before it; and then
-   * leave so: each ends its half of the connection, and has left when the server has ended the other.
-   */
-  #comeAndGo(): { join: Cost; leave: Cost } {
-    const comers: Socket[] = [];
-    const join = this.#costOfEach(() => {
-      for (let i = 0; i < COMERS; i++) comers.push(this.#join());
-    });
-    const leave = this.#costOfEach(() => {
-      for (const socket of comers) {
-        socket.end();
-        until("the server ends the connection too", () => socket.receive(inbox) === 0);
-        socket.close();
-      }
-    });
-    return { join, leave };
-  }
-
-  #join(): Socket {
-    const number = String(this.#names++).padStart(6, "0");
-    return connectUser(this.load, `i${this.load.tag}${number}`);
-  }
-
-  #costOfEach(work: () => void): Cost {
-    const { pids } = this.load;
-    const before = cpuSeconds(pids);
-    const start = performance.now();
-    work();
-    const clock = (performance.now() - start) * 1_000 / COMERS;
-    return { cpu: (cpuSeconds(pids) - before) * 1e6 / COMERS, clock };
-  }
+function costOfEach(pids: readonly number[], work: () => void): Cost {
+  const usage = startUsage(pids);
+  work();
+  const { seconds, serverCpu } = usage();
+  return { cpu: seconds * serverCpu * 1e6 / VISITORS, clock: seconds * 1e6 / VISITORS };
 }

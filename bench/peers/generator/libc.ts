@@ -1,8 +1,7 @@
 /**
- * Sockets, epoll and clocks straight from libc, through FFI: a generator has to be faster than what it
- * measures, and a promise for each read is not. Owns the calls and their constants; Linux alone. What
- * goes wrong with a connection shows as its end, or as nothing coming in: the C library's error numbers
- * are not read.
+ * Sockets, epoll and CPU clocks of Linux, called through FFI: with a promise for each read the generator
+ * would be slower than the servers. It does not read error numbers: a broken connection shows as its end
+ * or as silence.
  *
  * @module
  */
@@ -33,14 +32,14 @@ const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 0x1;
 const EPOLLOUT = 0x4;
-const EPOLLERR = 0x8;
-const EPOLLHUP = 0x10;
-/** `struct epoll_event` is packed on x86-64 and nowhere else. */
+/** Events with which reading does not block: EPOLLIN, EPOLLERR and EPOLLHUP. */
+const READABLE = 0x19;
+/** `struct epoll_event` is packed on x86-64 only. */
 const EVENT_BYTES = Deno.build.arch === "x86_64" ? 12 : 16;
-const EVENT_DATA_AT = EVENT_BYTES - 8;
+const KEY_AT = EVENT_BYTES - 8;
 const MAX_EVENTS = 128;
 
-/** A TCP connection to 127.0.0.1 that never waits, save for being made. */
+/** A TCP connection to 127.0.0.1. Only connecting blocks. */
 export class Socket {
   /** The file descriptor. */
   readonly fd: number;
@@ -49,133 +48,103 @@ export class Socket {
     this.fd = fd;
   }
 
-  /** A connection to a port; `undefined` when nobody listens there. */
-  static tryConnect(port: number): Socket | undefined {
-    const fd = libc.socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0) throw new Error("Cannot make a socket: raise the limit of open files (ulimit -n)");
-    libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, Uint8Array.of(1, 0, 0, 0), 4);
-    const address = Uint8Array.of(
-      AF_INET,
-      0,
-      port >>> 8,
-      port,
-      127,
-      0,
-      0,
-      1,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-    );
-    if (libc.connect(fd, address, address.length) === 0) return new Socket(fd);
-    libc.close(fd);
-    return undefined;
-  }
-
   /**
-   * A connection to a port.
+   * Connects to a port.
    *
-   * @throws {Error} When nobody listens there.
+   * @param waitMs How long to try again while nothing listens there: milliseconds.
+   * @throws {Error} When nothing listens there.
    */
-  static connect(port: number): Socket {
-    const socket = Socket.tryConnect(port);
-    if (!socket) throw new Error(`Cannot connect to 127.0.0.1:${port}: is the server running?`);
-    return socket;
+  static connect(port: number, waitMs = 0): Socket {
+    const address = new Uint8Array(16);
+    address.set([AF_INET, 0, port >>> 8, port, 127, 0, 0, 1]);
+    for (const deadline = performance.now() + waitMs;;) {
+      const fd = libc.socket(AF_INET, SOCK_STREAM, 0);
+      if (fd < 0) {
+        throw new Error("Cannot create a socket: raise the limit of open files (ulimit -n)");
+      }
+      libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, Uint8Array.of(1, 0, 0, 0), 4);
+      if (libc.connect(fd, address, address.length) === 0) return new Socket(fd);
+      libc.close(fd);
+      if (performance.now() > deadline) {
+        throw new Error(`Cannot connect to 127.0.0.1:${port}: is the server running?`);
+      }
+    }
   }
 
-  /** Sends what the kernel takes at the moment: how many bytes, 0 when none. */
+  /** Sends as many bytes as the kernel accepts now, and returns their number. */
   send(bytes: Uint8Array<ArrayBuffer>): number {
-    return Math.max(
-      0,
-      libc.send(this.fd, bytes, BigInt(bytes.length), MSG_DONTWAIT | MSG_NOSIGNAL),
-    );
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    return Math.max(0, libc.send(this.fd, bytes, BigInt(bytes.length), flags));
   }
 
-  /** Receives what is there: how many bytes, 0 at the end of the connection, -1 when nothing is. */
+  /** Receives bytes and returns their number: 0 at the end of the connection, -1 if there are none. */
   receive(buffer: Uint8Array<ArrayBuffer>): number {
     return libc.recv(this.fd, buffer, BigInt(buffer.length), MSG_DONTWAIT);
   }
 
-  /** Ends the writing half: what still comes in can be received. */
+  /** Ends the writing half. */
   end(): void {
     libc.shutdown(this.fd, SHUT_WR);
   }
 
-  /** Ends both halves. */
+  /** Closes the connection. */
   close(): void {
     libc.close(this.fd);
   }
 }
 
-/** Waits for many sockets at once. Each is known by a number that whoever adds it chooses. */
+/** Waits for many sockets at once. Each has a key that the caller chooses. */
 export class Poll implements Disposable {
   readonly #fd = libc.epoll_create1(0);
   readonly #events = new Uint8Array(MAX_EVENTS * EVENT_BYTES);
   readonly #view = new DataView(this.#events.buffer);
 
-  /** Waits for what comes in on a socket. */
+  /** Starts to wait until a socket can be read. */
   add(socket: Socket, key: number): void {
     this.#control(EPOLL_CTL_ADD, socket, key, EPOLLIN);
   }
 
-  /** Changes whether it is also waited for the moment when more can be sent. */
+  /** Sets whether to wait until the socket can be written as well. */
   wantsToSend(socket: Socket, key: number, wants: boolean): void {
     this.#control(EPOLL_CTL_MOD, socket, key, wants ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
 
-  /** Waits for none of them any more: a socket costs its other end more, the more wait for it. */
+  /** Closes it: a socket that many polls wait for costs the server more. */
   [Symbol.dispose](): void {
     libc.close(this.#fd);
   }
 
-  /** Waits up to `ms`, and returns how many sockets something can be done with. */
+  /** Waits up to `ms` milliseconds and returns the number of sockets that are ready. */
   wait(ms: number): number {
     return Math.max(0, libc.epoll_wait(this.#fd, this.#events, MAX_EVENTS, ms));
   }
 
-  /** Of the sockets that {@linkcode Poll.wait} found, the key of one. */
-  key(index: number): number {
-    return this.#view.getUint32(index * EVENT_BYTES + EVENT_DATA_AT, true);
-  }
-
-  /** Whether it can be read, or is at its end. */
-  canReceive(index: number): boolean {
-    return (this.#flags(index) & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0;
-  }
-
-  /** Whether more can be sent. */
-  canSend(index: number): boolean {
-    return (this.#flags(index) & EPOLLOUT) !== 0;
-  }
-
-  #flags(index: number): number {
-    return this.#view.getUint32(index * EVENT_BYTES, true);
+  /** The key of one of the sockets that {@linkcode Poll.wait} found, and what is possible with it. */
+  ready(index: number): { key: number; canReceive: boolean; canSend: boolean } {
+    const at = index * EVENT_BYTES;
+    const flags = this.#view.getUint32(at, true);
+    const key = this.#view.getUint32(at + KEY_AT, true);
+    return { key, canReceive: (flags & READABLE) !== 0, canSend: (flags & EPOLLOUT) !== 0 };
   }
 
   #control(what: number, socket: Socket, key: number, flags: number): void {
-    const event = new Uint8Array(EVENT_BYTES);
-    const view = new DataView(event.buffer);
-    view.setUint32(0, flags, true);
-    view.setUint32(EVENT_DATA_AT, key, true);
-    libc.epoll_ctl(this.#fd, what, socket.fd, event);
+    const event = new DataView(new ArrayBuffer(EVENT_BYTES));
+    event.setUint32(0, flags, true);
+    event.setUint32(KEY_AT, key, true);
+    libc.epoll_ctl(this.#fd, what, socket.fd, new Uint8Array(event.buffer));
   }
 }
 
 const clock = new Int32Array(1);
-/** Seconds and nanoseconds, as C has them where words have 64 bits. */
+/** `struct timespec` on a 64-bit system: seconds and nanoseconds. */
 const time = new BigInt64Array(2);
 
-/** CPU time that processes have used, by a clock that counts nanoseconds: seconds. */
+/** CPU time that processes have used: seconds. */
 export function cpuSeconds(pids: readonly number[]): number {
   let seconds = 0;
   for (const pid of pids) {
     const failed = libc.clock_getcpuclockid(pid, clock) || libc.clock_gettime(clock[0]!, time);
-    if (failed) throw new Error(`Cannot tell the CPU time of process ${pid}: does it still run?`);
+    if (failed) throw new Error(`Cannot read the CPU time of process ${pid}: does it still run?`);
     seconds += Number(time[0]) + Number(time[1]) / 1e9;
   }
   return seconds;

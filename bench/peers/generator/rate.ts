@@ -1,83 +1,76 @@
 /**
- * As many messages as go through: pairs that send as fast as the server takes, within a window, while
- * every delivery is counted. Owns the loop, and what comes of one.
+ * As many messages as a server accepts: pairs send within a window, and every delivery is counted.
  *
  * @module
  */
-import type { RateLoad, RateResult } from "../load.ts";
+import type { Load, Result } from "../load.ts";
 import { cpuSeconds, Poll } from "./libc.ts";
 import { residentBytes } from "./memory.ts";
-import { connectPair, inbox, type Pair, probe, receive, sendAll, SilentUsers } from "./users.ts";
+import { Crowd, inbox, type Pair, take, takeAnswers } from "./users.ts";
 
-/** How long to wait for something to happen before the clock is looked at again: milliseconds. */
+/** Milliseconds to wait for an event before the clock is read again. */
 const WAIT_MS = 20;
-/** Messages that are encoded ahead of time, at most. */
-const MAX_BATCH = 65_536;
 
-/** How pairs write to each other. */
-interface Traffic {
-  /** Messages of a pair that may be under way. */
-  readonly window: number;
-  /** Pairs that have messages under way at the same time; when there are more pairs, they take turns. */
-  readonly active: number;
-}
-
-/** Loads a server, and says how many messages a second arrived. */
-export function measureRate(load: RateLoad): RateResult {
-  const most = Math.min(load.window, MAX_BATCH);
-  const silent = new SilentUsers(load);
-  const connect = (index: number) => {
-    const pair = connectPair(load, index, most);
-    probe(pair);
-    silent.add(pair.sender, pair.receiver);
-    return pair;
-  };
-  const pairs = range(0, load.pairs).map(connect);
-  const stalled = range(load.pairs, load.stalled).map(connect);
-  const { window } = load;
-  const result = measureTraffic(load, pairs, { window, active: pairs.length }, stalled);
+/** Measures messages per second. */
+export function measureRate(load: Load<"rate">): Result {
+  const crowd = new Crowd(load);
+  const add = () => crowd.addPair(load.window);
+  const pairs = Array.from({ length: load.pairs }, add);
+  const stalled = Array.from({ length: load.stalled }, add);
+  const result = measureTraffic(load, pairs, load.window, pairs.length, stalled);
   return { ...result, residentBytes: residentBytes(load.pids) };
 }
 
-/** Lets pairs write, the receivers of the `stalled` among them not read, and says what came of it. */
+/**
+ * Lets pairs write to each other.
+ *
+ * @param window Messages that a pair may have in flight.
+ * @param active Pairs that have messages in flight at the same time. If there are more, they take turns.
+ * @param stalled Further pairs, whose receivers do not read.
+ */
 export function measureTraffic(
-  load: Pick<RateLoad, "pids" | "warmMs" | "ms" | "lostMs">,
+  { pids, warmMs, ms, lostMs }: Pick<Load, "pids" | "warmMs" | "ms" | "lostMs">,
   pairs: readonly Pair[],
-  { window, active }: Traffic,
+  window: number,
+  active: number,
   stalled: readonly Pair[] = [],
-): Omit<RateResult, "residentBytes"> {
-  using loop = new Loop(
-    load.lostMs,
-    pairs.map((pair, index) => new Flow(pair, index, window)),
-    active,
-    stalled.map((pair, index) => new Flow(pair, pairs.length + index, Infinity)),
-  );
-  loop.run(load.warmMs);
+): Required<Pick<Result, "rate" | "sent" | "serverCpu" | "generatorCpu">> {
+  using loop = new Loop(pairs, window, active, stalled);
+  loop.run(warmMs);
+  const usage = startUsage(pids);
   const before = loop.arrived;
-  const serverBefore = cpuSeconds(load.pids);
-  const ownBefore = cpuSeconds([Deno.pid]);
-  const ms = loop.run(load.ms);
-  const arrived = loop.arrived - before;
-  const serverCpu = (cpuSeconds(load.pids) - serverBefore) / ms * 1_000;
-  const generatorCpu = (cpuSeconds([Deno.pid]) - ownBefore) / ms * 1_000;
-  return { rate: arrived / ms * 1_000, sent: loop.finish(), serverCpu, generatorCpu };
+  loop.run(ms);
+  const { seconds, ...shares } = usage();
+  const rate = (loop.arrived - before) / seconds;
+  return { rate, sent: loop.finish(lostMs), ...shares };
 }
 
-function range(from: number, count: number): number[] {
-  return Array.from({ length: count }, (_, index) => from + index);
+/** Starts to measure the time, and the shares of a core that servers and generator use. */
+export function startUsage(pids: readonly number[]) {
+  const start = performance.now();
+  const server = cpuSeconds(pids);
+  const own = cpuSeconds([Deno.pid]);
+  return () => {
+    const seconds = (performance.now() - start) / 1_000;
+    return {
+      seconds,
+      serverCpu: (cpuSeconds(pids) - server) / seconds,
+      generatorCpu: (cpuSeconds([Deno.pid]) - own) / seconds,
+    };
+  };
 }
 
-/** One pair's messages on their way. */
+/** The messages of one pair. */
 class Flow {
   readonly pair: Pair;
   readonly index: number;
   sent = 0;
   arrived = 0;
-  /** Whether it waits in the queue of those that may send. */
+  /** Whether it is in the queue of pairs that may send. */
   queued = false;
   readonly #window: number;
-  /** What is being sent, and how much of it has gone. */
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  /** How many of the bytes are sent. */
   #at = 0;
 
   constructor(pair: Pair, index: number, window: number) {
@@ -86,93 +79,88 @@ class Flow {
     this.#window = window;
   }
 
-  /** Whether everything that was begun has been handed to the kernel. */
+  /** Whether the kernel has everything that was to be sent. */
   get idle(): boolean {
     return this.#at === this.#bytes.length;
   }
 
-  /** Whether there is something to send: the rest of a batch, or a window that is open for the next. */
+  /** Whether a batch is half sent, or the window has room for a good part of the next one. */
   get ready(): boolean {
     const { messages } = this.pair.batch;
-    return !this.idle || this.#free >= Math.max(1, Math.min(messages, this.#window >> 2));
+    return !this.idle || this.#room >= Math.max(1, Math.min(messages, this.#window >> 2));
   }
 
-  /** Sends the rest of a batch, or the next one; at most `limit` messages. */
+  get #room(): number {
+    return this.#window - (this.sent - this.arrived);
+  }
+
+  /** Sends the rest of the batch, or the next one with at most `limit` messages. */
   send(limit: number): void {
     const { batch, sender } = this.pair;
     if (this.idle) {
-      const count = Math.min(batch.messages, this.#free, limit);
+      const count = Math.min(batch.messages, this.#room, limit);
       this.#bytes = batch.next(count);
       this.#at = 0;
       this.sent += count;
     }
     this.#at += sender.send(this.#bytes.subarray(this.#at));
   }
-
-  get #free(): number {
-    return this.#window - (this.sent - this.arrived);
-  }
 }
 
-/** Sends for those who may, counts what came, and so on. */
+/** Sends for the pairs that may send, and counts what arrives. */
 class Loop implements Disposable {
-  /** Messages that came through. */
+  /** Messages that have arrived. */
   arrived = 0;
-  readonly #lostMs: number;
   readonly #poll = new Poll();
   readonly #flows: readonly Flow[];
   readonly #stalled: readonly Flow[];
-  /** Whether pairs take turns: there are more of them than may be active. */
   readonly #takesTurns: boolean;
   #queue: Flow[] = [];
-  #leaving: Flow[] = [];
-  #turn = 0;
+  #next = 0;
   #answered = 0;
   #sending = true;
 
-  constructor(lostMs: number, flows: readonly Flow[], active: number, stalled: readonly Flow[]) {
-    this.#lostMs = lostMs;
-    this.#flows = flows;
-    this.#stalled = stalled;
-    this.#takesTurns = active < flows.length;
-    for (const { pair, index } of flows) {
-      this.#poll.add(pair.sender, index * 2);
-      if (pair.receiver) this.#poll.add(pair.receiver, index * 2 + 1);
+  constructor(pairs: readonly Pair[], window: number, active: number, stalled: readonly Pair[]) {
+    this.#flows = pairs.map((pair, index) => new Flow(pair, index, window));
+    this.#stalled = stalled.map((pair) => new Flow(pair, 0, Infinity));
+    this.#takesTurns = active < pairs.length;
+    for (const [index, { sender, receiver }] of pairs.entries()) {
+      this.#poll.add(sender, index * 2);
+      if (receiver) this.#poll.add(receiver, index * 2 + 1);
     }
-    for (let i = 0; i < Math.min(active, flows.length); i++) this.#giveTurn();
+    for (let i = 0; i < Math.min(active, pairs.length); i++) this.#giveTurn();
   }
 
   [Symbol.dispose](): void {
     this.#poll[Symbol.dispose]();
   }
 
-  /** Goes on for so long; how long it was: milliseconds. */
-  run(ms: number): number {
-    const start = performance.now();
-    let now = start;
-    for (; now - start < ms; now = performance.now()) this.#step();
-    return now - start;
+  /** Continues for `ms` milliseconds. */
+  run(ms: number): void {
+    const end = performance.now() + ms;
+    while (performance.now() < end) this.#step();
   }
 
   /**
-   * Sends nothing new, and waits for all that was sent, and for the answers to it.
+   * Waits until everything that was sent has arrived and is answered.
    *
-   * @returns How many messages were sent in all.
-   * @throws {Error} When one, or an answer, is lost.
+   * @param lostMs Milliseconds without progress after which the rest is lost.
+   * @returns The number of messages sent.
+   * @throws {Error} When messages or answers are missing, or there are too many.
    */
-  finish(): number {
+  finish(lostMs: number): number {
     this.#sending = false;
     const sent = this.#flows.reduce((sum, flow) => sum + flow.sent, 0);
     const { answers, answersPerMessage } = this.#flows[0]!.pair;
     const expected = answers ? sent * answersPerMessage : 0;
-    let progress = this.arrived + this.#answered;
-    let progressAt = performance.now();
+    let progress = -1;
+    let progressAt = 0;
     while (this.arrived < sent || this.#answered < expected) {
       this.#step();
       if (this.arrived + this.#answered > progress) {
         progress = this.arrived + this.#answered;
         progressAt = performance.now();
-      } else if (performance.now() - progressAt > this.#lostMs) {
+      } else if (performance.now() - progressAt > lostMs) {
         throw new Error(
           this.arrived < sent
             ? `${sent - this.arrived} of ${sent} messages are lost`
@@ -181,22 +169,22 @@ class Loop implements Disposable {
       }
     }
     if (this.arrived > sent || this.#flows.some(({ pair }) => !pair.counter.whole)) {
-      throw new Error("More came than was sent: messages twice, or what is no message");
+      throw new Error("More arrived than was sent: duplicates, or bytes that are not a message");
     }
     return sent;
   }
 
   #step(): void {
-    [this.#queue, this.#leaving] = [this.#leaving, this.#queue];
-    for (const flow of this.#leaving) {
+    const flows = this.#queue;
+    this.#queue = [];
+    for (const flow of flows) {
       flow.queued = false;
       if (!flow.ready || (flow.idle && !this.#sending)) continue;
       flow.send(this.#takesTurns ? 1 : Infinity);
       if (!flow.idle) this.#poll.wantsToSend(flow.pair.sender, flow.index * 2, true);
       else if (!this.#takesTurns && flow.ready) this.#enqueue(flow);
     }
-    this.#leaving.length = 0;
-    // Whose receiver does not read goes on writing, whatever the server says to that.
+    // The senders to receivers that do not read continue, whatever the server answers.
     for (const flow of this.#stalled) {
       flow.send(Infinity);
       flow.pair.sender.receive(inbox);
@@ -204,28 +192,22 @@ class Loop implements Disposable {
     const busy = this.#queue.length > 0 || this.#stalled.length > 0;
     const count = this.#poll.wait(busy ? 0 : WAIT_MS);
     for (let i = 0; i < count; i++) {
-      const key = this.#poll.key(i);
+      const { key, canReceive, canSend } = this.#poll.ready(i);
       const flow = this.#flows[key >> 1]!;
-      if (this.#poll.canSend(i)) {
+      if (canSend) {
         this.#poll.wantsToSend(flow.pair.sender, key, false);
         this.#enqueue(flow);
       }
-      if (this.#poll.canReceive(i)) this.#take(flow, (key & 1) === 1);
+      if (canReceive) this.#receive(flow, (key & 1) === 1);
     }
   }
 
-  #take(flow: Flow, isReceiver: boolean): void {
-    const { sender, receiver, counter, answers } = flow.pair;
-    const socket = isReceiver ? receiver! : sender;
-    const length = receive(socket);
-    if (length < 0) return;
-    if (receiver && !isReceiver) {
-      this.#answered += answers?.take(inbox, length) ?? 0;
+  #receive(flow: Flow, isReceiver: boolean): void {
+    if (flow.pair.receiver && !isReceiver) {
+      this.#answered += takeAnswers(flow.pair);
       return;
     }
-    const count = counter.take(inbox, length);
-    const reply = counter.reply?.();
-    if (reply) sendAll(socket, reply);
+    const count = Math.max(0, take(flow.pair));
     flow.arrived += count;
     this.arrived += count;
     if (!this.#takesTurns) {
@@ -235,11 +217,11 @@ class Loop implements Disposable {
     }
   }
 
-  /** The next pair that has nothing under way is to send. */
+  /** Lets the next pair send that has nothing in flight. */
   #giveTurn(): void {
     for (;;) {
-      const flow = this.#flows[this.#turn]!;
-      this.#turn = (this.#turn + 1) % this.#flows.length;
+      const flow = this.#flows[this.#next]!;
+      this.#next = (this.#next + 1) % this.#flows.length;
       if (!flow.queued && flow.ready) return this.#enqueue(flow);
     }
   }

@@ -1,30 +1,28 @@
 /**
- * All protocols that a generator speaks, by name.
+ * All protocols that the generator speaks, by name.
  *
  * @module
  */
-import { echo } from "./echo.ts";
 import { mqtt } from "./mqtt.ts";
 import { nats } from "./nats.ts";
-import {
-  netlabBatch,
-  netlabDurable,
-  netlabLegacy,
-  netlabReceipts,
-  netlabSession,
-} from "./netlab.ts";
-import type { Protocol } from "./protocol.ts";
+import * as netlab from "./netlab.ts";
+import { ascii, fixedCounter, type Protocol, repeat, text } from "./protocol.ts";
 import { redis, redisStream } from "./redis.ts";
 
-export type { Batch, Counter, Exchange, Protocol, Talk } from "./protocol.ts";
+/** Bytes that come back unchanged: the control for servers that do something with a message. */
+const echo: Protocol = {
+  join: () => [],
+  batch: ({ size }, bytes, most) => repeat(ascii(text(size)), bytes, most),
+  answers: ({ size }) => fixedCounter(size),
+};
 
 /** The protocols. */
 export const PROTOCOLS = {
-  "netlab-bare": netlabLegacy,
-  "netlab-batch": netlabBatch,
-  "netlab-session": netlabSession,
-  "netlab-receipts": netlabReceipts,
-  "netlab-kept": netlabDurable,
+  "netlab-legacy": netlab.legacy,
+  "netlab-batch": netlab.batch,
+  "netlab-frames": netlab.frames,
+  "netlab-receipts": netlab.receipts,
+  "netlab-accepted": netlab.accepted,
   "nats": nats,
   "redis": redis,
   "redis-stream": redisStream,

@@ -1,16 +1,16 @@
 /**
- * The NATS client protocol, as far as publishing and subscribing go. Pure: bytes in, bytes out.
+ * The part of the NATS client protocol that publishes and subscribes. Must not know sockets.
  *
  * @see {@link https://docs.nats.io/reference/reference-protocols/nats-protocol}
  * @module
  */
 import {
   ascii,
-  contains,
   type Counter,
+  expecting,
   type Protocol,
+  RecordCounter,
   repeat,
-  type Talk,
   text,
 } from "./protocol.ts";
 
@@ -18,61 +18,40 @@ const CONNECT =
   `CONNECT {"verbose":false,"pedantic":false,"protocol":0,"lang":"ts","version":"0"}\r\n`;
 const PING = ascii("PING\r\n");
 const PONG = ascii("PONG\r\n");
-const LETTER_P = 0x50;
 
-/** NATS: every user subscribes to the subject that has its name. */
+/** NATS: each user subscribes to the subject that has the user's name. */
 export const nats: Protocol = {
   join: (name, role) => [
-    { send: new Uint8Array(0), answered: (received) => contains(received, "\r\n") },
+    { send: new Uint8Array(0), answered: expecting("\r\n") },
     {
       send: ascii(`${CONNECT}${role === "receiver" ? `SUB ${name} 1\r\n` : ""}PING\r\n`),
-      answered: (received) => {
-        if (contains(received, "-ERR")) throw new Error("Cannot join: NATS refused it");
-        return contains(received, "PONG\r\n");
-      },
+      answered: expecting("PONG\r\n", "-ERR"),
     },
   ],
   batch: ({ receiver, size }, bytes, most) =>
     repeat(ascii(`PUB ${receiver} ${size}\r\n${text(size)}\r\n`), bytes, most),
-  deliveries: (talk) => new NatsCounter(talk),
-  answers: () => undefined,
+  deliveries: ({ receiver, size }) =>
+    natsCounter(`MSG ${receiver} 1 ${size}\r\n`.length + size + 2),
 };
 
-/** Counts deliveries, which are equally long; between two of them the server may ask for a PONG. */
-class NatsCounter implements Counter {
-  readonly #messageBytes: number;
-  /** Bytes to come of what has begun. */
-  #left = 0;
-  #isMessage = false;
-  #pings = 0;
-
-  constructor({ receiver, size }: Talk) {
-    this.#messageBytes = `MSG ${receiver} 1 ${size}\r\n`.length + size + 2;
-  }
-
-  get whole(): boolean {
-    return this.#left === 0;
-  }
-
-  take(bytes: Uint8Array, length: number): number {
-    let complete = 0;
-    for (let at = 0; at < length;) {
-      if (this.#left === 0) {
-        this.#isMessage = bytes[at] !== LETTER_P;
-        this.#left = this.#isMessage ? this.#messageBytes : PING.length;
-        if (!this.#isMessage) this.#pings++;
-      }
-      const step = Math.min(this.#left, length - at);
-      at += step;
-      this.#left -= step;
-      if (this.#left === 0 && this.#isMessage) complete++;
-    }
-    return complete;
-  }
-
-  reply(): Uint8Array<ArrayBuffer> | undefined {
-    if (this.#pings === 0) return undefined;
-    this.#pings = 0;
-    return PONG;
-  }
+/** Counts deliveries, which all have the same length, and answers a PING between two of them. */
+function natsCounter(messageBytes: number): Counter {
+  let pings = 0;
+  const isPing = (head: Uint8Array) => head[0] === PING[0];
+  const counter = new RecordCounter(
+    1,
+    (head) => isPing(head) ? PING.length : messageBytes,
+    (head) => {
+      if (!isPing(head)) return 1;
+      pings++;
+      return 0;
+    },
+  );
+  return Object.assign(counter, {
+    reply() {
+      if (pings === 0) return undefined;
+      pings = 0;
+      return PONG;
+    },
+  });
 }

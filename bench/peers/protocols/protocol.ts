@@ -1,100 +1,132 @@
 /**
- * What a generator has to know of a protocol: bytes to send, and how to count what comes back. Owns
- * that shape and the simplest counter; knows no socket.
+ * What the generator needs to know about a protocol: which bytes to send, and how to count the messages
+ * in the bytes that come back. Must not know sockets.
  *
  * @module
  */
 
-/** Bytes to send, and whether what came since is the whole answer to them. */
+/** One step of joining: bytes to send, and the answer to wait for. */
 export interface Exchange {
-  /** What is sent; may be empty. */
+  /** The bytes to send. May be empty. */
   readonly send: Uint8Array<ArrayBuffer>;
   /**
-   * Whether `received` is the whole answer.
+   * Whether `received` contains the complete answer.
    *
-   * @throws {Error} When it is a refusal.
+   * @throws {Error} When the server refuses the user.
    */
   answered(received: Uint8Array): boolean;
 }
 
-/** Messages from one user to another, encoded ahead of time and sent again and again. */
+/** Messages from one user to another, encoded once and sent many times. */
 export interface Batch {
-  /** How many they are. */
+  /** The largest number of messages that {@linkcode Batch.next} accepts. */
   readonly messages: number;
-  /**
-   * So many of them, 1 to {@linkcode Batch.messages}, as what is to be sent; new ones each time, where
-   * messages have ids. Valid until the next call.
-   */
+  /** The bytes of the next `count` messages, with new ids if they have ids. Valid until the next call. */
   next(count: number): Uint8Array<ArrayBuffer>;
 }
 
-/** Counts messages, or answers to them, in a stream of bytes. */
+/** Counts messages, or answers to messages, in a stream of bytes. */
 export interface Counter {
   /**
-   * Takes what came in.
+   * Reads the next `length` bytes of the stream.
    *
-   * @returns How many messages were complete with it.
-   * @throws {Error} When it says that a message was refused.
+   * @returns The number of messages that end in them.
+   * @throws {Error} When the server refused a message.
    */
   take(bytes: Uint8Array, length: number): number;
-  /** What is to be sent in return for what came since the last call, if anything. */
+  /** The bytes to send back for what was counted since the last call, if any. */
   reply?(): Uint8Array<ArrayBuffer> | undefined;
-  /** Whether what came so far ends with the end of a message. */
+  /** Whether the stream so far ends at the end of a message. */
   readonly whole: boolean;
 }
 
-/** A sender and its receiver, and what they say. */
+/** A sender, its receiver and the bytes of text in each of their messages. */
 export interface Talk {
-  /** The sender's name. */
   readonly sender: string;
-  /** The receiver's name. */
   readonly receiver: string;
-  /** Bytes of text. */
   readonly size: number;
 }
 
-/** How one kind of server is spoken to. */
+/** How to talk to one kind of server. */
 export interface Protocol {
-  /** How a user signs on. */
+  /** The steps in which a user joins. */
   join(name: string, role: "sender" | "receiver"): readonly Exchange[];
-  /** As many messages as fit into `bytes`, at least one and at most `most`. */
+  /** As many messages as fit into `bytes`: at least one, at most `most`. */
   batch(talk: Talk, bytes: number, most: number): Batch;
-  /** Counts what the receiver gets; `undefined` where there is none, and the sender's answers count. */
-  deliveries(talk: Talk): Counter | undefined;
-  /** Counts the answers that the sender gets; `undefined` where it gets none. */
-  answers(talk: Talk): Counter | undefined;
-  /** What a user sends now and then who has nothing to say, where a server gives up the silent. */
-  readonly signOfLife?: Uint8Array<ArrayBuffer>;
-  /**
-   * How many answers the sender gets for each message.
-   *
-   * @default {1}
-   */
+  /** Counts what the receiver gets. Without it there is no receiver, and the answers count. */
+  deliveries?(talk: Talk): Counter;
+  /** Counts the answers to the sender, if the server sends any. */
+  answers?(talk: Talk): Counter;
+  /** The number of answers to each message. The default is 1. */
   readonly answersPerMessage?: number;
+  /** What an idle user sends from time to time to a server that closes silent connections. */
+  readonly signOfLife?: Uint8Array<ArrayBuffer>;
 }
 
-/** Counts messages that all have the same number of bytes. */
-export class FixedCounter implements Counter {
-  readonly #messageBytes: number;
-  #rest = 0;
+/** Counts messages in a stream of records that tell their length in their first bytes. */
+export class RecordCounter implements Counter {
+  readonly #head: Uint8Array;
+  readonly #length: (head: Uint8Array) => number;
+  readonly #count: (head: Uint8Array) => number;
+  #headBytes = 0;
+  /** Bytes of the present record that are still to come. */
+  #left = 0;
 
-  /** A counter of messages of `messageBytes` each. */
-  constructor(messageBytes: number) {
-    this.#messageBytes = messageBytes;
+  /**
+   * @param headBytes How many bytes at the start of a record both functions need.
+   * @param length The length of the record that starts with these bytes.
+   * @param count The number of messages in that record. It is called at the end of the record.
+   */
+  constructor(
+    headBytes: number,
+    length: (head: Uint8Array) => number,
+    count: (head: Uint8Array) => number,
+  ) {
+    this.#head = new Uint8Array(headBytes);
+    this.#length = length;
+    this.#count = count;
   }
 
   get whole(): boolean {
-    return this.#rest === 0;
+    return this.#headBytes === 0;
   }
 
-  take(_bytes: Uint8Array, length: number): number {
-    const all = this.#rest + length;
-    this.#rest = all % this.#messageBytes;
-    return (all - this.#rest) / this.#messageBytes;
+  take(bytes: Uint8Array, length: number): number {
+    const head = this.#head;
+    let count = 0;
+    for (let at = 0; at < length;) {
+      if (this.#headBytes < head.length) {
+        head[this.#headBytes++] = bytes[at++]!;
+        if (this.#headBytes < head.length) continue;
+        this.#left = this.#length(head) - head.length;
+      }
+      const step = Math.min(this.#left, length - at);
+      at += step;
+      this.#left -= step;
+      if (this.#left > 0) continue;
+      this.#headBytes = 0;
+      count += this.#count(head);
+    }
+    return count;
   }
 }
 
-/** One message again and again; `renew` makes the first `count` of all of them new ones. */
+/** Counts messages that all have the same length, without a look at them. */
+export function fixedCounter(messageBytes: number): Counter {
+  let rest = 0;
+  return {
+    get whole() {
+      return rest === 0;
+    },
+    take(_bytes, length) {
+      const total = rest + length;
+      rest = total % messageBytes;
+      return (total - rest) / messageBytes;
+    },
+  };
+}
+
+/** Repeats one message. `renew` gives the first `count` messages in `all` new ids. */
 export function repeat(
   message: Uint8Array,
   bytes: number,
@@ -118,15 +150,22 @@ export function text(size: number): string {
   return "abcdefghijklmnopqrstuvwxyz".repeat(Math.ceil(size / 26)).slice(0, size);
 }
 
-/** Whether `bytes` hold `wanted`, ASCII. */
-export function contains(bytes: Uint8Array, wanted: string): boolean {
-  return decoder.decode(bytes).includes(wanted);
+const encoder = new TextEncoder();
+const latin1 = new TextDecoder("latin1");
+
+/** Looks for `expected` in an answer, one character for each byte. A refusal starts with `refusal`. */
+export function expecting(expected: string, refusal?: string): Exchange["answered"] {
+  return (received) => {
+    const text = latin1.decode(received);
+    if (text.includes(expected)) return true;
+    if (refusal && text.length >= expected.length && text.startsWith(refusal)) {
+      throw new Error("Cannot join: the server refused the user");
+    }
+    return false;
+  };
 }
 
-const decoder = new TextDecoder("latin1");
-const encoder = new TextEncoder();
-
-/** ASCII as bytes. */
+/** ASCII text as bytes. */
 export function ascii(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }

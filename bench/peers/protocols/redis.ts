@@ -1,16 +1,15 @@
 /**
- * RESP, the protocol of Redis, as far as publishing, subscribing and adding to streams go. Pure: bytes
- * in, bytes out.
+ * The part of RESP, the protocol of Redis, that publishes, subscribes and adds to streams. Must not know
+ * sockets.
  *
  * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
  * @module
  */
 import {
   ascii,
-  contains,
   type Counter,
-  type Exchange,
-  FixedCounter,
+  expecting,
+  fixedCounter,
   type Protocol,
   repeat,
   text,
@@ -22,65 +21,48 @@ export function command(...words: string[]): Uint8Array<ArrayBuffer> {
   return ascii(`*${words.length}\r\n${bulks.join("")}`);
 }
 
-const PING: Exchange = {
-  send: command("PING"),
-  answered: (received) => contains(received, "+PONG\r\n"),
-};
+const PING = { send: command("PING"), answered: expecting("+PONG\r\n") };
 
-/** Publish and subscribe: every user has the channel of its name. Nothing is kept. */
+/** Publish and subscribe: each user has the channel with the user's name. Redis stores nothing. */
 export const redis: Protocol = {
   join: (name, role) =>
-    role === "sender" ? [PING] : [{
-      send: command("SUBSCRIBE", name),
-      answered: (received) => contains(received, ":1\r\n"),
-    }],
+    role === "sender"
+      ? [PING]
+      : [{ send: command("SUBSCRIBE", name), answered: expecting(":1\r\n") }],
   batch: ({ receiver, size }, bytes, most) =>
     repeat(command("PUBLISH", receiver, text(size)), bytes, most),
-  deliveries: ({ receiver, size }) =>
-    new FixedCounter(
-      `*3\r\n$7\r\nmessage\r\n$${receiver.length}\r\n${receiver}\r\n$${size}\r\n`.length + size + 2,
-    ),
-  // How many have subscribed: one.
-  answers: () => new FixedCounter(":1\r\n".length),
+  deliveries: ({ receiver, size }) => fixedCounter(command("message", receiver, text(size)).length),
+  // The number of subscribers, which is one.
+  answers: () => fixedCounter(":1\r\n".length),
 };
 
-/** Streams: every user has the stream of its name, and what is added stays there. */
+/** Streams: each user has the stream with the user's name, and Redis stores what is added to it. */
 export const redisStream: Protocol = {
   join: () => [PING],
   batch: ({ receiver, size }, bytes, most) =>
     repeat(command("XADD", receiver, "*", "text", text(size)), bytes, most),
-  deliveries: () => undefined,
-  answers: () => new IdCounter(),
+  answers: entryIdCounter,
 };
 
 const LINE_END = 0x0a;
-const LETTER_MINUS = 0x2d;
-const LETTER_DOLLAR = 0x24;
+const DOLLAR = 0x24;
 
-/** Counts ids of entries: bulk strings, two lines each, which are not equally long. */
-class IdCounter implements Counter {
-  #lines = 0;
-  #lineBegins = true;
-
-  get whole(): boolean {
-    return this.#lines === 0 && this.#lineBegins;
-  }
-
-  take(bytes: Uint8Array, length: number): number {
-    let ids = 0;
-    for (let at = 0; at < length; at++) {
-      const byte = bytes[at];
-      if (this.#lineBegins && this.#lines === 0 && byte !== LETTER_DOLLAR) {
-        throw new Error(
-          byte === LETTER_MINUS ? "Redis refused a message" : "Redis gave no id for a message",
-        );
+/** Counts ids of entries: bulk strings of two lines, of different lengths. */
+function entryIdCounter(): Counter {
+  let lines = 0;
+  let last = LINE_END;
+  return {
+    get whole() {
+      return last === LINE_END && lines % 2 === 0;
+    },
+    take(bytes, length) {
+      const before = lines >> 1;
+      for (let at = 0; at < length; at++) {
+        if (this.whole && bytes[at] !== DOLLAR) throw new Error("Redis refused a message");
+        last = bytes[at]!;
+        if (last === LINE_END) lines++;
       }
-      this.#lineBegins = byte === LINE_END;
-      if (this.#lineBegins && ++this.#lines === 2) {
-        this.#lines = 0;
-        ids++;
-      }
-    }
-    return ids;
-  }
+      return (lines >> 1) - before;
+    },
+  };
 }

@@ -1,11 +1,11 @@
 /**
- * Results as a chart in SVG: a small bar chart for each scenario, all bars from zero, netlab's in colour.
- * Legible on light and on dark pages. Pure.
+ * The results as SVG: a bar chart for each scenario, with netlab's bars in colour, for light and dark
+ * pages.
  *
  * @module
  */
-import type { Report, Row, ScenarioReport } from "../report.ts";
 import { circumstancesOf, formatShort } from "./format.ts";
+import type { Report, ScenarioReport } from "./report.ts";
 
 const COLUMNS = 2;
 const COLUMN_WIDTH = 560;
@@ -16,7 +16,6 @@ const LABEL_WIDTH = 260;
 const VALUE_WIDTH = 120;
 const BAR_WIDTH = COLUMN_WIDTH - LABEL_WIDTH - VALUE_WIDTH;
 const ROW_HEIGHT = 22;
-const BAR_HEIGHT = 14;
 const HEAD_HEIGHT = 44;
 const WIDTH = 2 * MARGIN + COLUMNS * COLUMN_WIDTH + (COLUMNS - 1) * GAP;
 
@@ -43,7 +42,7 @@ export function formatChart(report: Report): string {
   for (let at = 0; at < report.scenarios.length; at += COLUMNS) {
     const line = report.scenarios.slice(at, at + COLUMNS);
     line.forEach((scenario, column) => {
-      parts.push(panel(scenario, MARGIN + column * (COLUMN_WIDTH + GAP), y));
+      parts.push(...panel(scenario, MARGIN + column * (COLUMN_WIDTH + GAP), y));
     });
     y += Math.max(...line.map(({ rows }) => HEAD_HEIGHT + rows.length * ROW_HEIGHT)) + GAP;
   }
@@ -54,8 +53,8 @@ export function formatChart(report: Report): string {
     `<style>${STYLE}</style>`,
     `<rect class="page" width="${WIDTH}" height="${height}"/>`,
     text(MARGIN, MARGIN + 16, "title", "netlab beside other servers"),
-    ...circumstancesOf(report).map((said, line) =>
-      text(MARGIN, MARGIN + 40 + 18 * line, "quiet", said)
+    ...circumstancesOf(report).map((sentence, line) =>
+      text(MARGIN, MARGIN + 40 + 18 * line, "quiet", sentence)
     ),
     ...parts,
     "</svg>",
@@ -63,38 +62,37 @@ export function formatChart(report: Report): string {
   ].join("\n");
 }
 
-function panel({ title, figures, rows }: ScenarioReport, x: number, y: number): string {
+function panel({ title, figures, rows }: ScenarioReport, x: number, y: number): string[] {
   const column = Math.max(0, figures.findIndex(({ charted }) => charted));
   const { unit, better, name } = figures[column]!;
   const most = Math.max(0, ...rows.flatMap(({ values }) => values[column] ?? []));
-  const unitName = [name, unit].filter((word) => word !== "").join(", ");
-  const bars = rows.map((row, index) => bar(row, x, y + HEAD_HEIGHT + index * ROW_HEIGHT));
+  const what = [name, unit].filter((word) => word !== "").join(", ");
+  const left = x + LABEL_WIDTH;
   return [
     text(x, y + 14, "head", title),
-    text(x, y + 31, "quiet", `${unitName}; ${better === "more" ? "longer" : "shorter"} is better`),
-    ...bars,
-  ].join("\n");
-
-  function bar({ contender, product, values }: Row, x: number, y: number): string {
-    const value = values[column] ?? null;
-    const width = value === null || most === 0 ? 0 : value / most * BAR_WIDTH;
-    const own = product === "netlab";
-    const said = value === null ? "no figure" : formatShort(value, unit);
-    const left = x + LABEL_WIDTH;
-    return [
-      text(left - 8, y + 11, own ? "label netlab" : "label", contender),
-      `<rect class="${own ? "own" : "other"}" x="${left}" y="${y}" ` +
-      `width="${Math.max(1, width).toFixed(1)}" height="${BAR_HEIGHT}" rx="2"/>`,
-      text(left + Math.max(1, width) + 6, y + 11, own ? "netlab" : "", said),
-    ].join("\n");
-  }
+    text(x, y + 31, "quiet", `${what}; ${better === "more" ? "longer" : "shorter"} is better`),
+    ...rows.flatMap(({ contender, product, values }, index) => {
+      const top = y + HEAD_HEIGHT + index * ROW_HEIGHT;
+      const value = values[column] ?? null;
+      const width = Math.max(1, value === null || most === 0 ? 0 : value / most * BAR_WIDTH);
+      const own = product === "netlab";
+      return [
+        text(left - 8, top + 11, own ? "label netlab" : "label", contender),
+        `<rect class="${own ? "own" : "other"}" x="${left}" y="${top}" ` +
+        `width="${width.toFixed(1)}" height="14" rx="2"/>`,
+        text(
+          left + width + 6,
+          top + 11,
+          own ? "netlab" : "",
+          value === null ? "no figure" : formatShort(value, unit),
+        ),
+      ];
+    }),
+  ];
 }
 
-function text(x: number, y: number, kind: string, said: string): string {
+function text(x: number, y: number, kind: string, content: string): string {
   const style = kind === "" ? "" : ` class="${kind}"`;
-  return `<text x="${x.toFixed(0)}" y="${y}"${style}>${escape(said)}</text>`;
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const escaped = content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return `<text x="${x.toFixed(0)}" y="${y}"${style}>${escaped}</text>`;
 }
