@@ -6,6 +6,7 @@
  * @module
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { generate as generateId } from "@std/uuid/v7";
 import { askServers } from "./ask.ts";
 import { ServerConnection, type ServerConnectionEvents } from "./server_connection.ts";
 import type { ClientSession } from "../core/session/client_session.ts";
@@ -51,7 +52,7 @@ export class Roaming {
   readonly #options: RoamingOptions;
   readonly #events: RoamingEvents;
   readonly #session: ClientSession;
-  readonly #sessionKey: string = crypto.randomUUID();
+  readonly #sessionKey: string = generateId();
   readonly #learned = new Set<string>();
   readonly #leaving = new Set<Promise<void>>();
   readonly #end = new AbortController();
