@@ -84,7 +84,7 @@ test("p2p server programs do not share a folder", async () => {
   const line = await complaint(["--port", `${freePort()}`, "--data", folder.path]);
   assertEquals(
     line,
-    `error: Cannot keep messages in ${folder.path}: another server uses it; choose another folder`,
+    `error: Cannot store messages in ${folder.path}: another server uses it; choose another folder`,
   );
   first.kill("SIGKILL");
   await first.ended;
@@ -99,16 +99,16 @@ test("p2p server program says in one line why it cannot use a folder", async () 
   Deno.mkdirSync(folder.at("closed"), { mode: 0o500 });
   const cases = [
     ["file", "it is a file; choose a folder"],
-    ["file/below", "it is below a file; choose a folder"],
-    ["odd", "messages.db in it is a folder; choose another"],
-    ["closed", "this user may not write there; choose another folder, or permit it"],
+    ["file/below", "a parent of it is a file; choose another folder"],
+    ["odd", "messages.db in it is a folder; choose another folder"],
+    ["closed", "you do not have permission to write there; choose another folder, or change its permissions"],
   ] as const;
   for (const [name, why] of cases) {
     // Nothing is closed to a superuser.
     if (name === "closed" && mayWrite(folder.at("closed/probe"))) continue;
     assertEquals(
       await complaint(["--port", port, "--data", `${folder.path}/${name}`]),
-      `error: Cannot keep messages in ${folder.path}/${name}: ${why}`,
+      `error: Cannot store messages in ${folder.path}/${name}: ${why}`,
     );
   }
   const elsewhere = await complaint(["--port", port, "--data", "elsewhere"]);

@@ -72,7 +72,7 @@ export function ends(receipts: readonly Receipt[]): Uint8Array {
 }
 
 /** It was delivered. */
-export function endOf({ id }: StoredMessage): Receipt {
+export function endOf({ id }: { readonly id: string }): Receipt {
   return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
 }
 
