@@ -176,7 +176,7 @@ for (const interactive of [true, false]) {
     screen.type("Bob");
     await shows("Bob Hello; /help");
     screen.type('"Bob B. Hello');
-    await shows("between two quotation marks");
+    await shows("in quotation marks");
     screen.type("/nonsense");
     await shows("no command /nonsense");
     screen.type("/extra");

@@ -110,7 +110,7 @@ test("p2p server program takes a port alone for where others reach it", async ()
   const port = freePort();
   const args = ["--host", "0.0.0.0", "--port", "0", "--advertise", `${port}`, "--peer", `${port}`];
   await using server = Process.start(SERVER, args, { permissions: ["--allow-net"] });
-  await server.waitFor(`reached at 127.0.0.1:${port}`);
+  await server.waitFor(`advertised as 127.0.0.1:${port}`);
 });
 
 test("p2p client program says in one line that its name is taken, or that nobody answers", async () => {
@@ -270,14 +270,14 @@ const wrong: [program: string, args: string[], message: string][] = [
   [
     SERVER,
     ["--host", "0.0.0.0"],
-    "Option --host 0.0.0.0 needs --advertise HOST:PORT as well: where others reach this server",
+    "Option --host 0.0.0.0 requires --advertise HOST:PORT: the address at which others reach this server",
   ],
   [
     CLIENT,
     ["--nmae", "A"],
     "Unknown option --nmae: did you mean --name? (--help lists them all)",
   ],
-  [CLIENT, [], "Option --name is needed when standard input is not a terminal"],
+  [CLIENT, [], "Option --name is required when standard input is not a terminal"],
   [
     CLIENT,
     ["--name", " Alice"],

@@ -131,6 +131,6 @@ storageTest(
       ],
     });
     assertEquals([code, stderr], [0, []]);
-    assertStringIncludes(stdout.at(-1)!, "signing off");
+    assertStringIncludes(stdout.at(-1)!, "closing");
   },
 );

@@ -101,7 +101,10 @@ test("p2p server program says in one line why it cannot use a folder", async () 
     ["file", "it is a file; choose a folder"],
     ["file/below", "a parent of it is a file; choose another folder"],
     ["odd", "messages.db in it is a folder; choose another folder"],
-    ["closed", "you do not have permission to write there; choose another folder, or change its permissions"],
+    [
+      "closed",
+      "you do not have permission to write there; choose another folder, or change its permissions",
+    ],
   ] as const;
   for (const [name, why] of cases) {
     // Nothing is closed to a superuser.
