@@ -41,7 +41,7 @@ export interface Batchable extends WholeFrame {
 /** Which messages of a batch were removed, and how much is left. */
 export interface BatchState {
   /** One bit per position, set when that message was removed. */
-  readonly gone: Uint8Array;
+  readonly removed: Uint8Array;
   /** The number of messages that are left. */
   readonly left: number;
   /** The size of their frames. */
@@ -60,16 +60,16 @@ export function stateWithout(
   messages: readonly (Pick<WholeFrame, "start" | "end"> & { readonly offset: number })[],
   first: number,
 ): BatchState | undefined {
-  const gone = state.gone.slice();
+  const removed = state.removed.slice();
   let { left, leftBytes } = state;
   for (const { offset, start, end } of messages) {
     const position = offset - first;
-    if (hasBit(gone, position)) continue;
-    gone[position >>> 3]! |= 1 << (position & 7);
+    if (hasBit(removed, position)) continue;
+    removed[position >>> 3]! |= 1 << (position & 7);
     left--;
     leftBytes -= end - start;
   }
-  return left > 0 ? { gone, left, leftBytes, bytes: state.bytes } : undefined;
+  return left > 0 ? { removed, left, leftBytes, bytes: state.bytes } : undefined;
 }
 
 /** Whether so little of a batch is left that it should be rewritten. */
@@ -124,8 +124,8 @@ export class BatchWriter {
 
 /** The state of a batch that was just written: nothing was removed. */
 export function wholeBatch(messages: number, bytes: number): BatchState {
-  const gone = new Uint8Array(Math.ceil(messages / 8));
-  return { gone, left: messages, leftBytes: bytes - TIME_BYTES, bytes };
+  const removed = new Uint8Array(Math.ceil(messages / 8));
+  return { removed, left: messages, leftBytes: bytes - TIME_BYTES, bytes };
 }
 
 /** A message in a batch. */
@@ -141,7 +141,7 @@ export interface BatchedMessage extends Batchable {
  */
 export function readBatch(
   value: Uint8Array,
-  gone: Uint8Array,
+  removed: Uint8Array,
   from = 0,
   to = MAX_MESSAGES,
 ): BatchedMessage[] {
@@ -158,7 +158,7 @@ export function readBatch(
       const isMessage = value[start] === FrameType.Message &&
         value[start + 1] === MessageKind.Durable;
       if (!isMessage || end > value.length || position >= MAX_MESSAGES) throw notABatch();
-      if (position >= from && !hasBit(gone, position)) {
+      if (position >= from && !hasBit(removed, position)) {
         messages.push({ position, acceptedAt, bytes: value, start, end });
       }
       position++;
@@ -169,8 +169,8 @@ export function readBatch(
 }
 
 /** The value of a batch without its removed messages. */
-export function shrinkBatch(value: Uint8Array, gone: Uint8Array): Uint8Array {
-  const left = readBatch(value, gone);
+export function shrinkBatch(value: Uint8Array, removed: Uint8Array): Uint8Array {
+  const left = readBatch(value, removed);
   const shrunk = new Uint8Array(value.length);
   shrunk.set(value.subarray(0, TIME_BYTES));
   let length = TIME_BYTES;
@@ -195,11 +195,11 @@ export function shrinkBatch(value: Uint8Array, gone: Uint8Array): Uint8Array {
 export function stateOf(value: Uint8Array, bits: Uint8Array | null): BatchState {
   const all = readBatch(value, NONE);
   const last = all.at(-1)?.position ?? 0;
-  const gone = new Uint8Array(Math.max(last + 8 >>> 3, bits?.length ?? 0));
-  if (bits) gone.set(bits);
-  const left = all.filter(({ position }) => !hasBit(gone, position));
+  const removed = new Uint8Array(Math.max(last + 8 >>> 3, bits?.length ?? 0));
+  if (bits) removed.set(bits);
+  const left = all.filter(({ position }) => !hasBit(removed, position));
   const leftBytes = left.reduce((sum, { start, end }) => sum + end - start, 0);
-  return { gone, left: left.length, leftBytes, bytes: value.length };
+  return { removed, left: left.length, leftBytes, bytes: value.length };
 }
 
 /** The number of receipts in the payload of a frame of type 6; 0 when it is damaged. */

@@ -38,7 +38,7 @@ export class Sockets {
   readonly core: RoutingCore;
   readonly #listener: Deno.TcpListener;
   readonly #logger: Logger;
-  readonly #allGone = Promise.withResolvers<void>();
+  readonly #allClosed = Promise.withResolvers<void>();
   #connections = 0;
   readonly #dials = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -107,7 +107,7 @@ export class Sockets {
     const accepting = this.#acceptor.close();
     this.core.close();
     await Promise.all([accepting, ...this.#dials]);
-    if (this.#connections > 0) await this.#allGone.promise;
+    if (this.#connections > 0) await this.#allClosed.promise;
   }
 
   #accepted(conn: Deno.TcpConn): void {
@@ -139,36 +139,36 @@ export class Sockets {
 
   #run(socket: FrameConnection & Transport, connection: Connection): void {
     this.#connections++;
-    socket.start(new Conversation(this.core, connection, this.#gone));
+    socket.start(new ConnectionEvents(this.core, connection, this.#onClosed));
   }
 
   /** One function for all connections, to save memory. */
-  readonly #gone = (connection: Connection, error: unknown): void => {
+  readonly #onClosed = (connection: Connection, error: unknown): void => {
     if (error !== undefined) {
       const { remoteHost: host } = connection;
       this.#logger.debug("a connection to {host} broke: {error}", { host, error });
     }
     this.#connections--;
-    if (this.#closed && this.#connections === 0) this.#allGone.resolve();
+    if (this.#closed && this.#connections === 0) this.#allClosed.resolve();
     this.core.setTime(now());
     this.core.closed(connection);
   };
 }
 
 /** Passes the events of one connection to the core. A class, because there may be thousands of them. */
-class Conversation implements FrameHandler {
+class ConnectionEvents implements FrameHandler {
   readonly #core: RoutingCore;
   readonly #connection: Connection;
-  readonly #gone: (connection: Connection, error: unknown) => void;
+  readonly #onClosed: (connection: Connection, error: unknown) => void;
 
   constructor(
     core: RoutingCore,
     connection: Connection,
-    gone: (connection: Connection, error: unknown) => void,
+    onClosed: (connection: Connection, error: unknown) => void,
   ) {
     this.#core = core;
     this.#connection = connection;
-    this.#gone = gone;
+    this.#onClosed = onClosed;
   }
 
   run(bytes: Uint8Array, start: number, end: number): number {
@@ -197,7 +197,7 @@ class Conversation implements FrameHandler {
   }
 
   closed(error: unknown): void {
-    this.#gone(this.#connection, error);
+    this.#onClosed(this.#connection, error);
   }
 }
 

@@ -56,8 +56,8 @@ export class SqliteStore implements MessageStore, Disposable {
   readonly #select: StatementSync;
   readonly #shrink: StatementSync;
   readonly #delete: StatementSync;
-  readonly #insertGone: StatementSync;
-  readonly #deleteGone: StatementSync;
+  readonly #insertRemoved: StatementSync;
+  readonly #deleteRemoved: StatementSync;
   readonly #insertOutcomes: StatementSync;
   readonly #deleteOutcomes: StatementSync;
   /** The rows of outcomes, oldest first, with the number of outcomes in each. */
@@ -80,15 +80,14 @@ export class SqliteStore implements MessageStore, Disposable {
     );
     this.#shrink = prepare("UPDATE batch SET messages = ? WHERE number = ?");
     this.#delete = prepare("DELETE FROM batch WHERE number = ?");
-    this.#insertGone = prepare("INSERT OR REPLACE INTO gone (batch, bits) VALUES (?, ?)");
-    this.#deleteGone = prepare("DELETE FROM gone WHERE batch = ?");
+    this.#insertRemoved = prepare("INSERT OR REPLACE INTO gone (batch, bits) VALUES (?, ?)");
+    this.#deleteRemoved = prepare("DELETE FROM gone WHERE batch = ?");
     this.#insertOutcomes = prepare("INSERT INTO ends (receipts) VALUES (?)");
     this.#deleteOutcomes = prepare("DELETE FROM ends WHERE number <= ?");
-    this.#outcomeRows = prepare("SELECT number, receipts FROM ends ORDER BY number").all().map((
-      row,
-    ) => ({
-      number: row.number as number,
-      count: countReceipts(row.receipts as Uint8Array),
+    const rows = prepare("SELECT number, receipts FROM ends ORDER BY number").all();
+    this.#outcomeRows = rows.map(({ number, receipts }) => ({
+      number: number as number,
+      count: countReceipts(receipts as Uint8Array),
     }));
     this.#outcomeCount = this.#outcomeRows.reduce((sum, { count }) => sum + count, 0);
     const last = prepare("SELECT coalesce(max(number), 0) AS number FROM batch").get()!;
@@ -109,8 +108,8 @@ export class SqliteStore implements MessageStore, Disposable {
       const number = row.number as number;
       const messages = row.messages as Uint8Array;
       try {
-        const { gone } = stateOf(messages, row.bits as Uint8Array | null);
-        for (const message of readBatch(messages, gone)) yield loaded(number, message);
+        const { removed } = stateOf(messages, row.bits as Uint8Array | null);
+        for (const message of readBatch(messages, removed)) yield loaded(number, message);
       } catch (error) {
         this.#logDamage(error, `messages in batch ${number} are damaged and not delivered`);
       }
@@ -125,7 +124,7 @@ export class SqliteStore implements MessageStore, Disposable {
       const messages = this.#messages(number);
       const state = this.#stateOf(number);
       if (!messages || !state) return [];
-      const some = readBatch(messages, state.gone, from, from + count);
+      const some = readBatch(messages, state.removed, from, from + count);
       return some.map((message) => loaded(number, message));
     } catch (error) {
       this.#logger.error(
@@ -204,13 +203,13 @@ export class SqliteStore implements MessageStore, Disposable {
     const state = before && stateWithout(before, messages, number * OFFSETS_PER_BATCH);
     if (!state) {
       this.#delete.run(number);
-      this.#deleteGone.run(number);
+      this.#deleteRemoved.run(number);
       return () => this.#states.delete(number);
     }
-    this.#insertGone.run(number, state.gone);
+    this.#insertRemoved.run(number, state.removed);
     if (!isWasteful(state)) return () => this.#setState(number, state);
     const { messages: value } = this.#select.get(number)!;
-    const shrunk = shrinkBatch(value as Uint8Array, state.gone);
+    const shrunk = shrinkBatch(value as Uint8Array, state.removed);
     this.#shrink.run(shrunk, number);
     return () => this.#setState(number, { ...state, bytes: shrunk.length });
   }
