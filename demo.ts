@@ -1,7 +1,7 @@
 /**
- * The demo: three messaging servers as processes of their own, a user on each, messages across and one
- * for somebody who comes later, one server killed and its user back on another. Ten seconds, narrated. Owns the story alone; everything
- * in it is what the programs and the library do anyway.
+ * The demo: three messaging servers in processes of their own, with a user on each, messages between them, a
+ * message for a user who joins later, and a server that is killed. It takes ten seconds. Owns only the script;
+ * the programs and the library do everything shown.
  *
  * @module
  */
@@ -10,38 +10,38 @@ import { Cluster, type ClusterServer } from "@netlab/lab";
 import { P2pClient } from "@netlab/p2p/client";
 import p2p from "./p2p/deno.json" with { type: "json" };
 
-/** A pause long enough to read a line: milliseconds. */
+/** A pause that is long enough to read a line: milliseconds. */
 const READING_MS = 1_200;
-/** How long anything here may take before the demo is called failed: milliseconds. */
-const PATIENCE_MS = 10_000;
+/** How long a step may take before the demo fails: milliseconds. */
+const STEP_MS = 10_000;
 
 const started = performance.now();
 
-/** One step of the story, with the seconds since it began. */
+/** Prints a line with the seconds since the demo began. */
 function tell(line: string): void {
   const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(4);
   print(`${dim(`${seconds}s`)}  ${line}`);
 }
 
-/** Aborts when the person has seen enough. */
+/** Aborts when the person stops the demo. */
 let stop: AbortSignal;
 
 const pause = () =>
   unlessAborted(new Promise<void>((resolve) => void setTimeout(resolve, READING_MS)), stop);
 
-/** Waits for something that takes a moment, and fails when it takes too long. */
+/** Waits for a promise, and fails when it takes too long. */
 async function within<T>(what: string, promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => reject(new Error(`The demo failed: ${what} took more than ${PATIENCE_MS / 1000} s`)),
-    PATIENCE_MS,
+    () => reject(new Error(`The demo failed: ${what} took more than ${STEP_MS / 1000} s`)),
+    STEP_MS,
   );
   return await unlessAborted(Promise.race([promise, late]), stop).finally(() =>
     clearTimeout(timer)
   );
 }
 
-/** A user who tells what comes in. */
+/** Connects a user, and prints the messages that the user receives. */
 async function join(name: string, server: ClusterServer): Promise<P2pClient> {
   let back: () => void = () => {};
   const client = await within(
@@ -51,7 +51,7 @@ async function join(name: string, server: ClusterServer): Promise<P2pClient> {
       servers: [server.address],
       onStatus: (status) => {
         if (status.state === "reconnecting") {
-          tell(`${bold(name)} lost the server and looks for another ${yellow("…")}`);
+          tell(`${bold(name)} lost the connection and looks for another server ${yellow("…")}`);
         } else if (status.state === "connected" && status.server !== server.address) {
           tell(`${bold(name)} is back, on ${cyan(status.server)}`);
           back();
@@ -69,10 +69,10 @@ async function join(name: string, server: ClusterServer): Promise<P2pClient> {
   return client;
 }
 
-/** When a user is back on another server. */
+/** For each user: resolves when the user is back on another server. */
 const moved = new Map<string, Promise<void>>();
 
-/** Sends a message and shows that its delivery was confirmed. */
+/** Sends a message and prints when its delivery was confirmed. */
 async function write(from: P2pClient, to: string, text: string): Promise<void> {
   const start = performance.now();
   const what = `a message from ${from.name} to ${to}`;
@@ -84,51 +84,52 @@ async function write(from: P2pClient, to: string, text: string): Promise<void> {
 
 await runProgram({
   name: "netlab demo",
-  summary: "Three servers find each other, their users write to each other, one server is killed.",
+  summary:
+    "Three servers find each other, their users exchange messages, and one server is killed.",
   version: p2p.version,
   usage: "deno task demo",
   options: {},
-  examples: [{ command: "deno task demo", what: "The whole story, in ten seconds" }],
+  examples: [{ command: "deno task demo", what: "Run the demo, which takes ten seconds" }],
 }, async (_, signal) => {
   stop = signal;
   tell(bold("Three servers start, each a process of its own."));
   await using cluster = await unlessAborted(Cluster.start({ servers: 3, processes: true }), stop);
-  await unlessAborted(cluster.linked(PATIENCE_MS), stop);
+  await unlessAborted(cluster.linked(STEP_MS), stop);
   const [one, two, three] = cluster.servers as [ClusterServer, ClusterServer, ClusterServer];
   for (const { address } of cluster.servers) {
-    tell(`   ${cyan(address)} was told of the others, and is linked to both`);
+    tell(`   ${cyan(address)} is linked to both other servers`);
   }
   await pause();
 
-  tell(bold("A user signs on at each of them."));
+  tell(bold("A user registers at each of them."));
   await using alice = await join("Alice", one);
   await using bob = await join("Bob", two);
   await using carol = await join("Carol", three);
   await pause();
 
-  tell(bold("They write to each other across the servers."));
+  tell(bold("The users write to each other across the servers."));
   await write(alice, "Bob", "Hello Bob, which server are you on?");
   await write(bob, "Alice", `On ${bob.server}, and you?`);
   await write(carol, "Alice", "I see you both. ¿Qué tal? 你好!");
   await pause();
 
-  tell(bold("Dave is not there. What is for him is kept until he comes."));
-  const { delivered } = await within("keeping a message", alice.send("Dave", "Are you there?"));
-  tell(`   ${dim("Alice to Dave: safe, waiting for Dave")}`);
+  tell(bold("Dave is absent. A message for him is stored until he joins."));
+  const { delivered } = await within("storing a message", alice.send("Dave", "Are you there?"));
+  tell(`   ${dim("Alice to Dave: stored, waiting for Dave")}`);
   await pause();
   await using _dave = await join("Dave", three);
   await within("Dave's message", delivered);
-  tell(`   ${dim("Alice to Dave: delivered, confirmed when Dave had it")}`);
+  tell(`   ${dim("Alice to Dave: delivered and confirmed")}`);
   await pause();
 
   tell(bold(`The second server, ${cyan(two.address)}, is killed (kill -9).`));
   await two.kill();
-  await within("Bob's coming back", moved.get("Bob")!);
+  await within("Bob's return", moved.get("Bob")!);
   await pause();
   await write(alice, "Bob", "Are you still with us?");
   await write(bob, "Carol", `Yes, on ${bob.server} now.`);
   await pause();
 
-  tell(bold("Everyone signs off, and the servers end."));
+  tell(bold("All users sign off, and the servers close."));
   return 0;
 });

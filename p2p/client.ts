@@ -1,17 +1,27 @@
 /**
- * The messaging client: a user who writes and reads, wherever they are. Owns what a program asks of it,
- * and how it ends; where the user is, roaming knows, what is sent goes by the outbox, what came waits in the
- * inbox, and the program that reads lines from a person runs it too. What it consists of is loaded when
- * one starts.
+ * The messaging client as a program uses it, and the program that runs one. Owns the order of starting and
+ * closing; the parts do the rest: roaming finds and keeps a server, the outbox and the publish queue send, the
+ * inbox receives.
  *
  * @module
  */
-import type { Message } from "@netlab/protocol";
-import { DEFAULT_HOST, DEFAULT_PORTS, parseAddress } from "@netlab/protocol/address";
-import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
-import type { ClientSession, Inbox, Outbox, PublishQueue, Roaming } from "./client/client_parts.ts";
-import type { Sent } from "./client/outbox.ts";
-import type { ClientStatus } from "./client/roaming.ts";
+import config from "./deno.json" with { type: "json" };
+import {
+  checkName,
+  DEFAULT_HOST,
+  DEFAULT_PORTS,
+  ErrorCode,
+  type Message,
+  NetlabError,
+  parseAddress,
+} from "@netlab/protocol";
+import { askServers, askUsers } from "./client/ask.ts";
+import { Inbox } from "./client/inbox.ts";
+import { Outbox, type Sent } from "./client/outbox.ts";
+import { type ClientStatus, Roaming } from "./client/roaming.ts";
+import { MessageIds } from "./core/dedup/sequence_ids.ts";
+import { ClientSession } from "./core/session/client_session.ts";
+import { PublishQueue } from "./core/session/publish_queue.ts";
 
 export type { Message } from "@netlab/protocol";
 export type { DeliveryStatus, Sent } from "./client/outbox.ts";
@@ -19,41 +29,44 @@ export type { ClientStatus } from "./client/roaming.ts";
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
 export interface P2pClientOptions {
-  /** The user's name: 1 to 255 bytes of UTF-8, no control characters, no space at its ends. */
+  /** The user's name: 1 to 255 bytes of UTF-8, without control characters, and without spaces at its ends. */
   name: string;
   /**
    * Addresses of servers, `host:port` each, tried in this order. Once connected, the client also knows
-   * those that its server knows.
+   * the servers that its server knows.
    *
    * @default {the five default ports on 127.0.0.1}
    */
   servers?: readonly string[];
   /**
-   * How long {@linkcode P2pClient.send} waits for a server to say that it has a message safe:
-   * milliseconds. The client looks at the clock once a second, so it may wait two seconds longer.
+   * How long {@linkcode P2pClient.send} waits for a server to accept a message: milliseconds. The client
+   * checks once a second, so a message can wait up to two seconds longer.
    *
    * @default {30000}
    */
   sendTimeoutMs?: number;
   /**
-   * Gives up connecting when it aborts. It means nothing to a client that is connected: that one is closed with
+   * Cancels connecting when it aborts. It has no effect on a connected client; close that with
    * {@linkcode P2pClient.close}.
    */
   signal?: AbortSignal;
-  /** Puts servers in the order in which they are to be tried, at the start and after every loss. */
+  /**
+   * Returns the servers in the order in which the client tries them. Called at the start and after the
+   * loss of a server.
+   */
   rank?: (servers: string[]) => Promise<string[]>;
-  /** Hears of every change of {@linkcode ClientStatus}. */
+  /** Called with every change of the {@linkcode ClientStatus}. */
   onStatus?: (status: ClientStatus) => void;
 }
 
-/** How often the client looks whether something is due: milliseconds. */
+/** How often the client checks its deadlines: milliseconds. */
 const TICK_MS = 1_000;
 /** How long {@linkcode P2pClient.close} waits for receipts: milliseconds. */
 const LAST_RECEIPTS_MS = 1_000;
 
 /**
- * A user of the network. Messages that have no receipt when a server is lost are sent again, under the
- * same id, through the next one; recipients see them once.
+ * A user of the network. When the client loses its server, it sends the messages that have no receipt yet
+ * again through the next server, under the same ids, so that recipients see each of them once.
  *
  * @example
  * ```ts
@@ -73,30 +86,53 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** The user's name. */
   readonly name: string;
   readonly #options: P2pClientOptions;
-  // These are there once it starts.
-  #session!: ClientSession;
-  #outbox!: Outbox;
-  #posting!: PublishQueue;
-  #inbox!: Inbox;
-  #roaming!: Roaming;
+  readonly #session: ClientSession;
+  readonly #outbox: Outbox;
+  readonly #publishQueue: PublishQueue;
+  readonly #inbox: Inbox;
+  readonly #roaming: Roaming;
   #timer: ReturnType<typeof setInterval> | undefined;
   #closing: Promise<void> | undefined;
   #closed: NetlabError | undefined;
 
-  /** Use {@linkcode P2pClient.connect}; a client that is built on this one calls {@linkcode P2pClient.start}. */
+  /** For subclasses, which then call {@linkcode P2pClient.start}. Others use {@linkcode P2pClient.connect}. */
   protected constructor(options: P2pClientOptions) {
-    this.name = options.name;
+    const {
+      name,
+      servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`),
+      sendTimeoutMs = 30_000,
+      rank,
+    } = options;
+    for (const server of servers) parseAddress(server);
+    checkName(name);
+    this.name = name;
     this.#options = options;
+    const newIds = () => new MessageIds((bytes) => crypto.getRandomValues(bytes));
+    this.#publishQueue = new PublishQueue(name, newIds(), (run) => void setImmediate(run));
+    this.#session = new ClientSession(
+      (incoming) => this.#inbox.receive(incoming),
+      this.#publishQueue,
+      performance.now(),
+    );
+    this.#outbox = new Outbox(name, newIds(), this.#session, sendTimeoutMs);
+    this.#inbox = new Inbox(this.#session, (isFull) => this.#roaming.pauseReading(isFull));
+    this.#roaming = new Roaming({ name, servers, rank }, this.#session, {
+      status: (status) => options.onStatus?.(status),
+      failed: (reason) => {
+        this.#closing ??= this.#close(reason, reason);
+      },
+    });
   }
 
   /**
    * Registers a user at the first server that can be reached.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when somebody else has the name,
-   *   {@linkcode ErrorCode.NameInvalid} when it is none, {@linkcode ErrorCode.ConnectionLost} when no
-   *   server can be reached.
+   * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another session has the name,
+   *   {@linkcode ErrorCode.NameInvalid} when it cannot be used as a name,
+   *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached.
    * @throws {TypeError} When an address is not `host:port`.
-   * @throws {unknown} The reason of {@linkcode P2pClientOptions.signal} when it aborts before that.
+   * @throws {unknown} The reason of {@linkcode P2pClientOptions.signal}, when it aborts before the user is
+   *   registered.
    */
   static async connect(options: P2pClientOptions): Promise<P2pClient> {
     const client = new P2pClient(options);
@@ -104,37 +140,10 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     return client;
   }
 
-  /** Registers at the first server that can be reached. Errors as {@linkcode P2pClient.connect} has them. */
+  /** Registers at the first server that can be reached. Throws the errors of {@linkcode P2pClient.connect}. */
   protected async start(): Promise<void> {
-    const { name } = this;
     const { signal } = this.#options;
     signal?.throwIfAborted();
-    const {
-      servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`),
-      sendTimeoutMs = 30_000,
-      rank,
-    } = this.#options;
-    for (const server of servers) parseAddress(server);
-    const { checkName, ClientSession, Inbox, MessageIds, Outbox, PublishQueue, Roaming } =
-      await import(
-        "./client/client_parts.ts"
-      );
-    checkName(name);
-    const newIds = () => new MessageIds((bytes) => crypto.getRandomValues(bytes));
-    this.#posting = new PublishQueue(name, newIds(), (run) => void setImmediate(run));
-    this.#session = new ClientSession(
-      (incoming) => this.#inbox.receive(incoming),
-      this.#posting,
-      performance.now(),
-    );
-    this.#outbox = new Outbox(name, newIds(), this.#session, sendTimeoutMs);
-    this.#inbox = new Inbox(this.#session, (much) => this.#roaming.hold(much));
-    this.#roaming = new Roaming({ name, servers, rank }, this.#session, {
-      status: (status) => this.#options.onStatus?.(status),
-      over: (reason) => {
-        this.#closing ??= this.#close(reason, reason);
-      },
-    });
     try {
       await this.#roaming.start(signal);
     } catch (error) {
@@ -144,12 +153,12 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** The address of the server that the user is registered at; `undefined` while there is none. */
+  /** The address of the server at which the user is registered; `undefined` while there is none. */
   get server(): string | undefined {
     return this.#roaming.server;
   }
 
-  /** When the server was heard last: milliseconds of `performance.now()`. */
+  /** When the last bytes from the server arrived: milliseconds of `performance.now()`. */
   protected get heardAt(): number | undefined {
     return this.#roaming.heardAt;
   }
@@ -160,18 +169,18 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
-   * Sends a message to the user of that name, on whichever server they are, now or when they come.
-   * Many may be under way at one time; those to one recipient arrive in order.
+   * Sends a durable message to a user on any server. If the user is away, the message is stored until they
+   * return. Many messages can be in flight at once. Messages to one recipient arrive in order.
    *
-   * @returns When the server has the message safe: it will be delivered once the recipient is there.
-   *   {@linkcode Sent.delivered} tells when. A legacy server tells nothing: there, both come
-   *   as soon as it was written.
-   * @throws {NetlabError} {@linkcode ErrorCode.MailboxFull} when too many messages wait for the
-   *   recipient, {@linkcode ErrorCode.StorageFailed} when the server cannot write it down,
+   * @returns Resolves when the server has accepted the message: it is stored and will be delivered.
+   *   {@linkcode Sent.delivered} tells when it has been delivered. A legacy server sends no receipts; with
+   *   one, both resolve as soon as the message was written.
+   * @throws {NetlabError} {@linkcode ErrorCode.MailboxFull} when too many messages wait for the recipient,
+   *   {@linkcode ErrorCode.StorageFailed} when the server cannot store the message,
    *   {@linkcode ErrorCode.TextTooLong} when it does not fit into a frame,
-   *   {@linkcode ErrorCode.TimedOut} when no server confirmed it in time,
-   *   {@linkcode ErrorCode.NameInvalid} for a name that is none, {@linkcode ErrorCode.Closed} when the
-   *   client was closed.
+   *   {@linkcode ErrorCode.TimedOut} when no server accepted it in time,
+   *   {@linkcode ErrorCode.NameInvalid} when the recipient is not a valid name,
+   *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
@@ -179,44 +188,44 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
-   * Posts a message to the user of that name. Nobody keeps it: whoever is away does not get it, and nobody is
-   * told. For what is worthless a moment later (positions, prices, who is typing), and as fast as it goes:
-   * what is posted in one turn of the event loop leaves together. What is posted to one recipient arrives in
-   * order; what is sent to them with {@linkcode P2pClient.send} may overtake it. What was posted just before
-   * a server is lost may be lost with it, or while two servers change the way between them.
+   * Posts an ephemeral message to a user. It is not stored and has no receipt: a recipient who is away does
+   * not get it. Use this for data that is soon out of date (positions, prices, typing indicators), at the
+   * highest throughput. Messages posted in one turn of the event loop are sent together.
    *
-   * @returns When there is room for the next one: at once as a rule, later when 256 KiB wait to leave, and
-   *   while there is no server. Whoever posts much waits for it; beyond 1 MiB nothing more is taken.
-   * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} when it does not fit into a frame,
-   *   {@linkcode ErrorCode.NameInvalid} for a name that is none, {@linkcode ErrorCode.TooSlow} when 1 MiB
-   *   waits to leave, {@linkcode ErrorCode.Closed} when the client was closed. Nobody has to catch it.
+   * Messages posted to one recipient arrive in order, but a message sent with {@linkcode P2pClient.send} may
+   * overtake them. Messages that were just posted can be lost when a server fails or a route changes.
+   *
+   * @returns Resolves when there is room for the next message: usually at once, later when 256 KiB wait to be
+   *   sent, or while there is no server. Await it when you post a lot; when 1 MiB waits, messages are refused.
+   * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} when the message does not fit into a frame,
+   *   {@linkcode ErrorCode.NameInvalid} when the recipient is not a valid name,
+   *   {@linkcode ErrorCode.TooSlow} when 1 MiB waits to be sent, {@linkcode ErrorCode.Closed} when the client
+   *   was closed. An uncaught rejection of this promise is not reported.
    */
   post(recipient: string, text: string): Promise<void> {
-    return this.#posting.post(recipient, text);
+    return this.#publishQueue.post(recipient, text);
   }
 
-  /** The names of all users that can be written to. Errors as {@linkcode P2pClient.servers} has them. */
-  async users(): Promise<string[]> {
-    const { askUsers } = await import("./client/ask.ts");
-    return await askUsers(this.#attachedTo());
+  /** The names of all users who can receive messages. Throws the errors of {@linkcode P2pClient.servers}. */
+  users(): Promise<string[]> {
+    return askUsers(this.#serverToAsk());
   }
 
   /**
-   * The addresses of the servers that the client's server knows, itself among them.
+   * The addresses of the servers that the client's server knows, including its own.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
+   * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when the server cannot be reached,
    *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
    */
-  async servers(): Promise<string[]> {
-    const { askServers } = await import("./client/ask.ts");
-    return await askServers(this.#attachedTo());
+  servers(): Promise<string[]> {
+    return askServers(this.#serverToAsk());
   }
 
   /**
-   * Moves to another server: signs on there before it signs off here, and reads what is still under
-   * way. Nothing is lost or seen twice.
+   * Moves to another server: registers there, signs off at the current server, and reads what is still
+   * arriving from it. No message is lost or seen twice.
    *
-   * @throws {NetlabError} When it cannot register there; it stays where it is then.
+   * @throws {NetlabError} When it cannot register at the other server; it then stays at the current one.
    *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
   moveTo(server: string): Promise<void> {
@@ -224,23 +233,22 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
-   * Messages to this user, in the order in which they came, each once.
+   * The messages to this user, in the order in which they arrived, each once.
    *
-   * A message counts as taken when the program asks for the next one, or leaves the loop. Within
-   * milliseconds that is acknowledged, and the sender's {@linkcode Sent.delivered} resolves. What the program
-   * was handed and has not taken when the client is closed, or when the process ends, is delivered to the next
-   * client of that name, as is what it was not handed.
+   * A message counts as taken when the program asks for the next one or leaves the loop. The client
+   * acknowledges it within milliseconds, and the sender's {@linkcode Sent.delivered} resolves. Durable messages
+   * that were not taken when the client closes or the process ends are delivered to the next client of that
+   * name.
    *
-   * `break`, `return` and an exception in the body of `for await` all leave the loop: JavaScript does not tell
-   * an iterator which it was, so the message that failed counts as taken too. A program that wants it again
-   * catches the exception in the body, or calls `next()` itself: once a message is dealt with, and not when it
-   * failed.
+   * `break`, `return` and an exception all leave the body of `for await` in the same way, so a message whose
+   * handling throws also counts as taken. To receive it again, catch the exception in the body, or call `next()`
+   * yourself, only after a message was handled.
    *
-   * @example To take a message only once it is written down
+   * @example To take a message only after it was saved
    * ```ts ignore
    * const messages = client[Symbol.asyncIterator]();
    * for (let next = await messages.next(); !next.done; next = await messages.next()) {
-   *   await writeDown(next.value); // when this throws, the message stays with the network
+   *   await save(next.value); // if this throws, the network keeps the message
    * }
    * ```
    */
@@ -249,11 +257,10 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
-   * Leaves: waits up to a second for receipts that are missing, signs off, and closes. Whoever reads
-   * messages comes to the end; those that were not taken are kept for the next client of that name, but
-   * for those of senders who asked for no receipts. A program that closes the client in the body of its loop
-   * has not taken that message: it leaves the loop first, or gets the message again. Closing twice does
-   * nothing.
+   * Closes the client: waits up to a second for missing receipts, signs off, and closes the connection. Loops
+   * over its messages end. Durable messages that were not taken are delivered to the next client of that name.
+   * If you close the client inside the loop, the current message is not taken; leave the loop first to take it.
+   * Further calls have no effect.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close(
@@ -262,12 +269,16 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     return this.#closing;
   }
 
-  /** The same as {@linkcode P2pClient.close}. */
+  /** Calls {@linkcode P2pClient.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #close(reason: NetlabError, told?: NetlabError): Promise<void> {
+  /**
+   * @param reason The error of later calls.
+   * @param failure Why the client ended, unless the program closed it.
+   */
+  async #close(reason: NetlabError, failure?: NetlabError): Promise<void> {
     if (this.server !== undefined) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, LAST_RECEIPTS_MS);
@@ -275,18 +286,18 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       await promise;
       clearTimeout(timer);
     }
-    this.#posting.flush();
-    this.#posting.end(reason);
+    this.#publishQueue.flush();
+    this.#publishQueue.end(reason);
     this.#closed = reason;
     clearInterval(this.#timer);
     await this.#inbox.close();
     await this.#roaming.close(reason);
     this.#session.end(reason);
-    this.#inbox.end(told);
-    this.#options.onStatus?.({ state: "closed", ...told && { error: told } });
+    this.#inbox.end(failure);
+    this.#options.onStatus?.({ state: "closed", ...failure && { error: failure } });
   }
 
-  #attachedTo(): string {
+  #serverToAsk(): string {
     return this.server ?? this.knownServers[0]!;
   }
 
@@ -298,13 +309,13 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 }
 
 if (import.meta.main) {
+  // A program that imports the client as a library does not load the terminal.
   const { runClientProgram } = await import("./terminal/client_program.ts");
-  const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
   await runClientProgram({
     name: "netlab p2p client",
     task: "p2p:client",
-    summary: "Writes to the users of every server, and shows what they write.",
-    version,
+    summary: "Sends messages to the users of all servers, and shows the messages that you receive.",
+    version: config.version,
     connect: (options) => P2pClient.connect(options),
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Messages between the users of several servers that find each other: {@linkcode P2pServer} and
+ * Messaging between the users of several servers that find each other: {@linkcode P2pServer} and
  * {@linkcode P2pClient}.
  *
  * @example A server and two users

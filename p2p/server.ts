@@ -1,35 +1,35 @@
 /**
- * The messaging server as its users see it, and the program that runs it. Owns the options, the
- * questions and the leaving; the rest is loaded when a server starts.
+ * The messaging server as a program uses it, and the program that runs one.
  *
  * @module
  */
+import config from "./deno.json" with { type: "json" };
 import type { RoutingCore } from "./core/routing_core.ts";
 import { silentLogger } from "./core/logger.ts";
 import type { P2pServerOptions } from "./server/options.ts";
-import type { Sockets } from "./server/sockets.ts";
+import { Sockets } from "./server/sockets.ts";
 
 export type { P2pServerOptions } from "./server/options.ts";
 
-/** Another server, as this one sees it. */
+/** Another server, as seen from this one. */
 export interface PeerInfo {
   /** Its id, a UUID. */
   id: string;
-  /** Where it is reached, `host:port`. */
+  /** The address at which it is reached: `host:port`. */
   address: string;
-  /** How many links the way to it has: 1 for a direct one. */
+  /** The number of links on the route to it: 1 for a direct link. */
   hops: number;
-  /** The addresses of the servers on the way to it, the nearest first; none when it is direct. */
+  /** The addresses of the servers on the route to it, the nearest first; empty for a direct link. */
   via: string[];
 }
 
-/** How long the users of a server that drains may take to move: milliseconds. */
+/** How long the users of a draining server may take to move: milliseconds. */
 const DRAIN_MS = 9_000;
-/** How often a server that drains looks whether it is done: milliseconds. */
-const LOOK_EVERY_MS = 10;
+/** How often a draining server checks whether it has finished: milliseconds. */
+const DRAIN_CHECK_MS = 10;
 
 /**
- * A messaging server: its users write to the users of every server that it finds.
+ * A messaging server. Its users can write to the users of every server that it finds.
  *
  * @example
  * ```ts
@@ -37,7 +37,7 @@ const LOOK_EVERY_MS = 10;
  *
  * await using first = await P2pServer.listen();
  * await using second = await P2pServer.listen({ peers: [first.address] });
- * second.peers(); // the first one, as soon as they are linked
+ * second.peers(); // the first server, as soon as they are linked
  * ```
  */
 export class P2pServer implements AsyncDisposable {
@@ -53,18 +53,17 @@ export class P2pServer implements AsyncDisposable {
   }
 
   /**
-   * Starts a server. It accepts connections when this returns, and looks for its peers from then on.
+   * Starts a server. When this returns, the server accepts connections and looks for its peers.
    *
-   * @throws {TypeError} When an address is not `host:port`, or one to advertise is needed and missing.
-   * @throws {Deno.errors.AddrInUse} When the port is in use; other errors of `Deno.listen` as well.
-   * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the folder for messages cannot be used.
+   * @throws {TypeError} When an address is not `host:port`, or when an address to advertise is missing.
+   * @throws {Deno.errors.AddrInUse} When the port is in use. Other errors of `Deno.listen` are thrown as well.
+   * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the data folder cannot be used.
    */
   static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
-    // Who asks the program for its version needs none of this, and most servers need no database.
-    const { Sockets } = await import("./server/sockets.ts");
     if (options.data === undefined) {
       return new P2pServer(new Sockets(options, undefined), undefined);
     }
+    // Loads SQLite, which most servers do not need.
     const { SqliteStore } = await import("./server/sqlite_store.ts");
     const store = SqliteStore.open(options.data, options.logger ?? silentLogger);
     try {
@@ -80,17 +79,17 @@ export class P2pServer implements AsyncDisposable {
     return this.#core.id;
   }
 
-  /** Where others reach the server, `host:port`. */
+  /** The address at which others reach the server: `host:port`. */
   get address(): string {
     return this.#core.address;
   }
 
-  /** The TCP port on which it listens. */
+  /** The TCP port on which the server listens. */
   get port(): number {
     return this.#sockets.port;
   }
 
-  /** The names of all users that can be written to, on this and on other servers. */
+  /** The names of all users who can receive messages, on this server and on others. */
   users(): string[] {
     return [...this.#core.locations.names()];
   }
@@ -100,7 +99,7 @@ export class P2pServer implements AsyncDisposable {
     return [...this.#core.users.local()].map(({ name }) => name);
   }
 
-  /** The servers within reach, near and far. */
+  /** All servers that can be reached, directly or through others. */
   peers(): PeerInfo[] {
     const { topology } = this.#core;
     const addressOf = (id: string) => topology.get(id)!.address;
@@ -113,43 +112,42 @@ export class P2pServer implements AsyncDisposable {
   }
 
   /**
-   * Leaves in good order: takes no new users, asks its own to move to other servers, hands over what
-   * it keeps, and closes when that is done, at the latest after ten seconds. Without another server it
-   * closes at once.
+   * Leaves the network: accepts no new users, asks its own users to move to other servers, hands off its
+   * stored messages, and closes. This takes ten seconds at most. Without another server it closes at once.
    */
   async drain(): Promise<void> {
     const deadline = performance.now() + DRAIN_MS;
     this.#core.drain();
     while (!this.#closing && !this.#core.isDrained && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
     }
     await this.close();
   }
 
   /**
-   * Signs off: tells its users, lets pending bytes out, and closes all connections. Takes a second or
-   * so at most. Closing twice does nothing.
+   * Tells its users that it closes, sends what is pending, and closes all connections. This takes about a
+   * second at most. Further calls have no effect.
    */
   close(): Promise<void> {
     this.#closing ??= this.#sockets.close().then(() => this.#store?.[Symbol.dispose]());
     return this.#closing;
   }
 
-  /** The same as {@linkcode P2pServer.close}. */
+  /** Calls {@linkcode P2pServer.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }
 
 if (import.meta.main) {
+  // A program that imports the server as a library does not load the terminal.
   const { runServerProgram } = await import("./terminal/server_program.ts");
-  const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
   await runServerProgram(
     {
       name: "netlab p2p server",
       task: "p2p:server",
-      summary: "Serves users who write to each other, and finds the other servers.",
-      version,
+      summary: "Runs a messaging server. It finds other servers and exchanges messages with them.",
+      version: config.version,
     },
     (options) => P2pServer.listen(options),
   );

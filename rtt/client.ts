@@ -1,31 +1,31 @@
 /**
- * The rtt client: a messaging client that uses the server with the lowest round-trip time, and moves
- * when another is clearly better; and the program that runs it. Owns the moves; measuring is done in
- * rounds, choosing by a policy, and messaging is p2p's.
+ * The rtt client, and the program that runs one: a messaging client that uses the server with the lowest
+ * round-trip time. Owns when the client moves. Rounds measure, a policy chooses, and the p2p client does the
+ * messaging.
  *
  * @module
  */
-import { ErrorCode, NetlabError } from "@netlab/protocol/errors";
+import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { type ClientStatus, P2pClient, type P2pClientOptions } from "@netlab/p2p/client";
-import type { Round, Rounds, RoundsOptions } from "./client/rounds.ts";
+import { type Round, Rounds, type RoundsOptions } from "./client/rounds.ts";
 
 export type { Round } from "./client/rounds.ts";
 
 /** Who an {@linkcode RttClient} is, where it looks for servers, and how it chooses. */
 export interface RttClientOptions extends Omit<P2pClientOptions, "rank">, RoundsOptions {
-  /** Hears what was measured and decided in every round, before the client moves. */
+  /** Called after every round with the measurements and the decision, before the client moves. */
   onRound?: (round: Round) => void;
   /**
-   * Hears that the client could not move to a server, and why. It stays where it is; the next round
-   * decides anew.
+   * Called when the client could not move to a server. It stays at its current server until the next round
+   * decides again.
    */
   onMoveFailed?: (server: string, reason: unknown) => void;
 }
 
 /**
- * A user at the server that answers fastest. All servers that can be found are measured at the start, and
- * every ten seconds from then on; when another has become clearly faster, the client moves there, and
- * nothing is lost or seen twice. When its server fails, it is on the next best at once.
+ * A user at the server with the lowest round-trip time. The client measures all servers that it can find when it
+ * starts, and then every ten seconds. When another server has become clearly faster, the client moves there
+ * without losing or repeating a message. When its server fails, it connects to the next best one at once.
  *
  * @example
  * ```ts
@@ -46,9 +46,9 @@ export class RttClient extends P2pClient {
   #round: Round | undefined;
   #moving: Promise<void> | undefined;
 
-  /** Use {@linkcode RttClient.connect}, which loads the rounds. */
-  protected constructor(options: RttClientOptions, parts: { Rounds: typeof Rounds }) {
-    const rounds = new parts.Rounds(options, {
+  /** Use {@linkcode RttClient.connect}. */
+  protected constructor(options: RttClientOptions) {
+    const rounds = new Rounds(options, {
       known: () => this.knownServers,
       heardAt: () => this.heardAt,
       done: (round) => this.#done(round),
@@ -63,7 +63,7 @@ export class RttClient extends P2pClient {
       options.onStatus?.(status);
     };
     const rank = async () => {
-      // What is known of the others is at most a round old; when all of that fails, it is measured again.
+      // After a loss, the last measurements of the others are recent enough. If all fail, measure again.
       const decided = lost ? rounds.decide().decision.server : undefined;
       lost = false;
       return order(decided ?? (await rounds.measure()).decision.server, rounds);
@@ -75,23 +75,23 @@ export class RttClient extends P2pClient {
   }
 
   /**
-   * Measures the time to all servers that can be found, and registers at the fastest. Errors are those
-   * of `P2pClient.connect`.
+   * Measures all servers that can be found, and registers at the fastest one. Throws the errors of
+   * `P2pClient.connect`.
    */
   static override async connect(options: RttClientOptions): Promise<RttClient> {
-    const client = new RttClient(options, await import("./client/rounds.ts"));
+    const client = new RttClient(options);
     await client.start();
     return client;
   }
 
-  /** What the last round came to. */
+  /** The result of the last round. */
   get round(): Round | undefined {
     return this.#round;
   }
 
-  /** Leaves, as `P2pClient.close` does. */
+  /** Closes the client, as `P2pClient.close` does. */
   override async close(): Promise<void> {
-    // That ends a move that is under way, too.
+    // This also ends a move in progress.
     const closing = super.close();
     await this.#rounds.close();
     await this.#moving;
@@ -109,7 +109,7 @@ export class RttClient extends P2pClient {
     this.#onRound(round);
     const { kind, server } = round.decision;
     if (kind !== "moved" && kind !== "left") return;
-    // Without a server, the client is looking for one anyway.
+    // A client without a server is already looking for one.
     if (this.server === undefined || server === undefined || this.#moving) return;
     this.#moving = this.moveTo(server)
       .catch((error) => this.#onMoveFailed(server, error))
@@ -117,7 +117,7 @@ export class RttClient extends P2pClient {
   }
 }
 
-/** The chosen server, and behind it the others that answer, the fastest first. */
+/** The chosen server, followed by the others that answer, the fastest first. */
 function order(chosen: string | undefined, { chooser, denied }: Rounds): string[] {
   if (chosen === undefined) {
     if (denied) throw denied;
@@ -134,6 +134,7 @@ function order(chosen: string | undefined, { chooser, denied }: Rounds): string[
 }
 
 if (import.meta.main) {
+  // A program that imports the client as a library does not load the terminal.
   const { runRttClientProgram } = await import("./terminal/client_program.ts");
   await runRttClientProgram((options) => RttClient.connect(options));
 }

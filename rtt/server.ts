@@ -1,35 +1,35 @@
 /**
- * The rtt server: a messaging server that answers echoes, lets users sign off, and measures the
- * round-trip time to its peers, which decides the ways of messages; and the program that runs it.
- * Everything else is p2p's.
+ * The rtt server, and the program that runs one: a messaging server that answers echoes, lets users sign off,
+ * and uses the round-trip times to its peers as the costs of routes. Everything else is done by the p2p server.
  *
  * @module
  */
 import { P2pServer, type P2pServerOptions, type PeerInfo } from "@netlab/p2p/server";
-import type { EchoRule } from "./core/rules.ts";
+import { EchoRule, rttRules } from "./core/rules.ts";
+import config from "./deno.json" with { type: "json" };
 
-/** How an {@linkcode RttServer} listens, and whom it looks for. */
+/** How an {@linkcode RttServer} listens, and which servers it looks for. */
 export type RttServerOptions = Omit<P2pServerOptions, "rules" | "costs">;
 
-/** Another server, as an rtt server sees it. */
+/** Another server, as seen from an rtt server. */
 export interface RttPeerInfo extends PeerInfo {
   /**
-   * The round-trip time to it in milliseconds, the lowest of the last ten seconds; `undefined` when
-   * there is no direct link, or nothing was measured yet.
+   * The round-trip time to it in milliseconds, the lowest of the last ten seconds; `undefined` when there is
+   * no direct link or no measurement yet.
    */
   rttMs: number | undefined;
 }
 
 /**
- * A messaging server whose clients choose it by time, and whose messages go the fastest way: round by
- * other servers, when that is faster than straight.
+ * A messaging server that lets clients measure the round-trip time to it, and whose messages take the fastest
+ * route: through other servers, when that is faster than the direct link.
  *
  * @example
  * ```ts
  * import { RttServer } from "@netlab/rtt/server";
  *
  * await using server = await RttServer.listen({ peers: ["127.0.0.1:5002"] });
- * server.peers(); // with rttMs, a second after they are linked
+ * server.peers(); // includes rttMs, a second after they are linked
  * ```
  */
 export class RttServer implements AsyncDisposable {
@@ -41,10 +41,8 @@ export class RttServer implements AsyncDisposable {
     this.#echo = echo;
   }
 
-  /** Starts a server. Errors are those of `P2pServer.listen`. */
+  /** Starts a server. Throws the errors of `P2pServer.listen`. */
   static async listen(options: RttServerOptions = {}): Promise<RttServer> {
-    // Who asks the program for its version needs none of this.
-    const { EchoRule, rttRules } = await import("./core/rules.ts");
     const echo = new EchoRule();
     const rules = rttRules(echo);
     return new RttServer(await P2pServer.listen({ ...options, rules, costs: echo }), echo);
@@ -55,17 +53,17 @@ export class RttServer implements AsyncDisposable {
     return this.#server.id;
   }
 
-  /** Where others reach the server, `host:port`. */
+  /** The address at which others reach the server: `host:port`. */
   get address(): string {
     return this.#server.address;
   }
 
-  /** The TCP port on which it listens. */
+  /** The TCP port on which the server listens. */
   get port(): number {
     return this.#server.port;
   }
 
-  /** The names of all users that can be written to, on this and on other servers. */
+  /** The names of all users who can receive messages, on this server and on others. */
   users(): string[] {
     return this.#server.users();
   }
@@ -75,36 +73,38 @@ export class RttServer implements AsyncDisposable {
     return this.#server.localUsers();
   }
 
-  /** The servers within reach, near and far, with the time to the near ones. */
+  /** All servers that can be reached, with the round-trip times of direct links. */
   peers(): RttPeerInfo[] {
     return this.#server.peers().map((peer) => ({ ...peer, rttMs: this.#echo.rttMs(peer.id) }));
   }
 
-  /** Sends its users to other servers and closes, as `P2pServer.drain` does. */
+  /** Moves its users to other servers and closes, as `P2pServer.drain` does. */
   drain(): Promise<void> {
     return this.#server.drain();
   }
 
-  /** Signs off and closes, as `P2pServer.close` does. */
+  /** Closes the server, as `P2pServer.close` does. */
   close(): Promise<void> {
     return this.#server.close();
   }
 
-  /** The same as {@linkcode RttServer.close}. */
+  /** Calls {@linkcode RttServer.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }
 
 if (import.meta.main) {
+  // A program that imports the server as a library does not load the terminal.
   const { runServerProgram } = await import("@netlab/p2p/server-program");
-  const { default: { version } } = await import("./deno.json", { with: { type: "json" } });
   await runServerProgram(
     {
       name: "netlab rtt server",
       task: "rtt:server",
-      summary: "Serves users who write to each other and choose their server by round-trip time.",
-      version,
+      summary:
+        "Runs a messaging server that measures round-trip times. Clients use the fastest server, " +
+        "and messages take the fastest route.",
+      version: config.version,
     },
     (options) => RttServer.listen(options),
   );

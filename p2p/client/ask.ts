@@ -1,6 +1,6 @@
 /**
- * One question to a server over a connection of its own. Serves whoever has no connection yet, and
- * whoever's connection carries bare text.
+ * Sends one information request to a server, over a connection of its own. A client needs this before it is
+ * connected, and at a legacy server, whose connection to a user carries text instead of frames.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import {
   writeInformationRequest,
 } from "@netlab/protocol";
 
-/** How long an answer may take: milliseconds. */
+/** How long the server may take to answer: milliseconds. */
 const ANSWER_MS = 3_000;
 
 /**
- * The servers that the server at `address` knows of, `host:port` each, itself among them.
+ * The addresses of the servers that the server at `address` knows, `host:port` each, including its own.
  *
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
  *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
@@ -29,7 +29,7 @@ export async function askServers(address: string): Promise<string[]> {
   return readServers(await ask(address, Information.Servers));
 }
 
-/** The users that the server at `address` knows of. Same errors as {@linkcode askServers}. */
+/** The names of the users that the server at `address` knows. Throws the errors of {@linkcode askServers}. */
 export async function askUsers(address: string): Promise<string[]> {
   return readUsers(await ask(address, Information.Users));
 }
@@ -55,9 +55,11 @@ async function ask(address: string, what: number): Promise<Uint8Array> {
     clearTimeout(timer);
   }
   if (answer === undefined) {
-    throw new NetlabError(ErrorCode.ConnectionLost, `Cannot ask ${address}: it hung up`, {
-      fatal: true,
-    });
+    throw new NetlabError(
+      ErrorCode.ConnectionLost,
+      `Cannot ask ${address}: it closed the connection`,
+      { fatal: true },
+    );
   }
   return answer;
 }

@@ -1,9 +1,9 @@
 /**
- * Messages that came for a user, until the program is done with them. Owns when a message counts as taken, and
- * when that is acknowledged: many at once, but none late; knows neither connections nor servers.
+ * The messages that a user received, until the program has taken them. Owns when a message counts as taken, and
+ * when it is acknowledged. Must not know connections or servers.
  *
- * A message is handed out first, and taken when the program asks for the next one or reads no more: only then
- * does it need no other copy.
+ * The program first reads a message. It takes the message when it reads the next one or stops reading. From
+ * then on no other copy of the message is needed.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import type { Message } from "@netlab/protocol";
 import type { ClientSession, Incoming } from "../core/session/client_session.ts";
 import { MessageQueue, type Waiter } from "./message_queue.ts";
 
-/** So many messages that were taken are acknowledged together. */
+/** This many taken messages are acknowledged at once. */
 const MANY_TAKEN = 100;
-/** How long fewer may wait for more: milliseconds. */
+/** How long fewer taken messages wait for more before they are acknowledged: milliseconds. */
 const ACKNOWLEDGE_MS = 2;
 
 type Next = IteratorResult<Message, undefined>;
 
-/** What waits for one user's program. */
+/** The received messages of one user. */
 export class Inbox {
   readonly #session: ClientSession;
   readonly #queue: MessageQueue;
@@ -26,49 +26,51 @@ export class Inbox {
   #closing = false;
   #closed = false;
 
-  /** Nothing yet; `onPressure` hears when too many messages wait, and when no longer. */
-  constructor(session: ClientSession, onPressure: (much: boolean) => void) {
+  /**
+   * Creates an empty inbox.
+   *
+   * @param onFull Called when the inbox becomes full, and when there is room again.
+   */
+  constructor(session: ClientSession, onFull: (isFull: boolean) => void) {
     this.#session = session;
-    this.#queue = new MessageQueue(onPressure);
+    this.#queue = new MessageQueue(onFull);
   }
 
-  /** Whether too many messages wait. */
-  get pressed(): boolean {
-    return this.#queue.pressed;
-  }
-
-  /** A message came. What comes after the close is kept for the next client of that name. */
+  /** Adds a message. While the inbox closes, durable ones are left to the next client of that name. */
   receive(incoming: Incoming): void {
     if (this.#closing && incoming.isDurable) return;
     this.#queue.push(incoming);
   }
 
-  /** Somebody who reads the messages. Where there are several, each message goes to one of them. */
+  /** Creates a reader. When there are several readers, each message goes to one of them. */
   reader(): AsyncIterator<Message, undefined> {
     return new Reader(this.#queue, (incoming, more) => this.#took(incoming, more));
   }
 
   /**
-   * Hands out nothing more that is kept, and acknowledges what was taken. What the program has not taken by
-   * then is delivered to the next client of that name, and only there.
+   * Removes the durable messages that were not read, and acknowledges those that were taken. All others are
+   * delivered to the next client of that name.
    */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#queue.drop(({ isDurable }) => isDurable);
-    // A loop that is in the middle of a message asks for the next one in this turn of the event loop, unless
-    // it waits for something: the message is not to be delivered a second time for that.
+    this.#queue.remove(({ isDurable }) => isDurable);
+    // A loop whose body does not wait takes its current message in this turn of the event loop. Acknowledging
+    // after the turn includes that message, so it is not delivered again.
     await new Promise<void>((resolve) => void setImmediate(resolve));
     clearTimeout(this.#acknowledging);
     this.#session.acknowledge();
     this.#closed = true;
   }
 
-  /** No more will come; with an error, whoever reads on gets it. */
+  /** Ends all readers, with an error if that is the reason. */
   end(error?: Error): void {
     this.#queue.end(error);
   }
 
-  /** The program is done with a message. Acknowledges many at once, but none later than a few milliseconds. */
+  /**
+   * Notes that a message was taken, and acknowledges taken messages: at once when there are many or no others
+   * wait to be read, otherwise within a few milliseconds.
+   */
   #took(incoming: Incoming, more: boolean): void {
     if (this.#closed) return;
     const count = this.#session.take(incoming);
@@ -82,31 +84,35 @@ export class Inbox {
   }
 }
 
-/** One loop over the messages. */
+/** One reader of the messages, such as a `for await` loop. */
 class Reader implements AsyncIterator<Message, undefined> {
   readonly #queue: MessageQueue;
   readonly #took: (incoming: Incoming, more: boolean) => void;
-  /** The message that the program has, and is not done with. */
-  #handed: Incoming | undefined;
-  /** Those of whom the program waits for the answer: more than one when it asks without waiting. */
+  /** The message that the program has read, but not taken. */
+  #current: Incoming | undefined;
+  /** Pending calls of `next`: more than one when the program does not await each call. */
   readonly #waiters = new Set<Waiter>();
   #over = false;
 
-  /** Hands out messages of `queue`; `took` hears of each that was taken, and whether there are more. */
+  /**
+   * Creates a reader of `queue`.
+   *
+   * @param took Called for each message that was taken, with whether more of them wait to be read.
+   */
   constructor(queue: MessageQueue, took: (incoming: Incoming, more: boolean) => void) {
     this.#queue = queue;
     this.#took = took;
   }
 
-  /** The next message; with that, the one before is taken. */
+  /** Takes the current message and returns the next one. */
   next(): Promise<Next> {
-    this.#take(this.#queue.waiting > 0);
+    this.#take(this.#queue.length > 0);
     if (this.#over) return Promise.resolve({ value: undefined, done: true });
     const incoming = this.#queue.shift();
-    return incoming ? Promise.resolve(this.#hand(incoming)) : this.#wait();
+    return incoming ? Promise.resolve(this.#read(incoming)) : this.#wait();
   }
 
-  /** Reads no more; with that, the last message is taken. */
+  /** Takes the current message and ends the reading. */
   return(): Promise<Next> {
     this.#over = true;
     this.#take(false);
@@ -122,7 +128,7 @@ class Reader implements AsyncIterator<Message, undefined> {
     const waiter: Waiter = {
       give: (incoming) => {
         this.#waiters.delete(waiter);
-        resolve(this.#hand(incoming));
+        resolve(this.#read(incoming));
       },
       end: (error) => {
         this.#waiters.delete(waiter);
@@ -135,18 +141,18 @@ class Reader implements AsyncIterator<Message, undefined> {
     return promise;
   }
 
-  #hand(incoming: Incoming): Next {
-    // Whoever asked for two at once has asked for this one when the first was handed out.
+  #read(incoming: Incoming): Next {
+    // With two pending calls of `next`, the second one takes the message that the first one got.
     this.#take(true);
-    this.#handed = incoming;
+    this.#current = incoming;
     return { value: incoming.message, done: false };
   }
 
   #take(more: boolean): void {
-    const incoming = this.#handed;
+    const incoming = this.#current;
     if (incoming === undefined) return;
-    this.#handed = undefined;
-    // Of what nobody keeps nobody hears; but what was taken before it does not wait any longer than it has to.
+    this.#current = undefined;
+    // Ephemeral messages are not acknowledged, but the last one lets those taken before it be acknowledged.
     if (incoming.isDurable || !more) this.#took(incoming, more);
   }
 }

@@ -1,41 +1,45 @@
 /**
- * The plain text that a legacy server delivers, cut into messages. It carries no boundaries: what arrives
- * together is one text. Owns how long the rest of a text is waited for, and who is said to have sent it;
- * knows no connection.
+ * Splits the plain text from a legacy server into messages. The text has no boundaries, so what arrives
+ * together counts as one message. Owns how long it waits for the rest of a text, and how it finds the sender's
+ * name. Must not know connections.
  *
  * @module
  */
 import { invalidNameReason, MAX_NAME_BYTES, type Message } from "@netlab/protocol";
 
-/** The longest text that is put together; the rest of a longer one is a message of its own. Bytes. */
+/** The longest text of one message. The rest of a longer text becomes another message. */
 const MAX_BYTES = 64 * 1024;
-/** A read of at least this length may have brought a part of what was there: bytes. */
+/** A read of at least this size may have returned only a part of the available text. */
 const FULL_READ_BYTES = 512;
-/** A text of up to this length comes in one TCP segment, or in few: bytes. */
+/** A text of up to this size arrives in one TCP segment, or in a few. */
 const SHORT_BYTES = 1_200;
-/** How long the rest of a short text is waited for: milliseconds. */
+/** How long to wait for the rest of a short text: milliseconds. */
 const SHORT_WAIT_MS = 20;
-/** The same for a longer text, of which each part may take a round trip: milliseconds. */
+/** How long to wait for the rest of a longer text, each part of which may take a round trip: milliseconds. */
 const LONG_WAIT_MS = 250;
 
-/** Puts texts together. */
+/** Joins the parts of texts. */
 export class LegacyTexts {
   readonly #onText: (text: string, isRest: boolean) => void;
   readonly #decoder = new TextDecoder();
   #text = "";
   #bytes = 0;
-  /** How long the last read was, and when it came: bytes, and milliseconds. */
+  /** The size of the last read, and when it arrived (milliseconds of `performance.now()`). */
   #last = { bytes: 0, at: 0 };
-  /** Whether a text was cut here because it was too long. */
+  /** Whether this text is the rest of one that was too long. */
   #isRest = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Nothing yet; `onText` hears each text, and whether it is the rest of the one before. */
+  /**
+   * Starts without text.
+   *
+   * @param onText Receives each text. `isRest` is set when it is the rest of the previous text.
+   */
   constructor(onText: (text: string, isRest: boolean) => void) {
     this.#onText = onText;
   }
 
-  /** A read brought these bytes. */
+  /** Adds the bytes of one read. */
   add(bytes: Uint8Array): void {
     clearTimeout(this.#timer);
     const now = performance.now();
@@ -44,7 +48,7 @@ export class LegacyTexts {
     for (let at = 0; at < bytes.length;) {
       const part = bytes.subarray(at, at + MAX_BYTES - this.#bytes);
       const text = this.#decoder.decode(part, { stream: true });
-      // What begins with a name is another text, unless the read before it was too short for all of this one.
+      // Text that begins with a name is another message, unless the previous read was cut off in this one.
       if (at === 0 && this.#bytes > 0 && !isSameRead && senderEnd(text) > 0) this.#deliver(false);
       at += part.length;
       this.#bytes += part.length;
@@ -55,7 +59,7 @@ export class LegacyTexts {
     this.#timer = setTimeout(() => this.#deliver(false), ms);
   }
 
-  /** No more will come. */
+  /** Delivers the remaining text. */
   end(): void {
     clearTimeout(this.#timer);
     this.#deliver(false);
@@ -72,8 +76,8 @@ export class LegacyTexts {
 }
 
 /**
- * The message in a text. A legacy server delivers `sender: text`; where no name stands, as in the rest
- * of a long text, the sender is the empty string.
+ * Converts a text into a message. A legacy server delivers `sender: text`. When the text does not begin with a
+ * name, as in the rest of a long text, the sender is the empty string.
  */
 export function legacyMessage(text: string, isRest: boolean, recipient: string): Message {
   const end = isRest ? 0 : senderEnd(text);
@@ -87,9 +91,8 @@ export function legacyMessage(text: string, isRest: boolean, recipient: string):
 
 const SEPARATOR = ": ";
 
-/** Where the name ends with which a text begins; 0 when it begins with none. */
+/** The end of the name with which a text begins; 0 when it does not begin with a name. */
 function senderEnd(text: string): number {
-  // A name has 255 bytes at most.
   const end = text.slice(0, MAX_NAME_BYTES + SEPARATOR.length).indexOf(SEPARATOR);
   return end > 0 && invalidNameReason(text.slice(0, end)) === undefined ? end : 0;
 }

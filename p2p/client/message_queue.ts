@@ -1,62 +1,64 @@
 /**
- * Messages that came in and were not handed out yet. Owns their order and who waits for the next; tells when
- * too many wait, so that no more are read from the network.
+ * A queue of received messages that the program has not read yet. Owns their order, and the readers that wait
+ * for the next one. Reports when the queue is full, so that the client stops reading from the network.
  *
  * @module
  */
 import type { Incoming } from "../core/session/incoming.ts";
 
-/** When so many wait, the network is held up. */
-const MANY = 1_024;
+/** The queue is full with this many messages. It stays full until half of them were read. */
+const FULL = 1_024;
 
-/** Somebody who waits for the next message: hears of it, or of the end, once. */
+/** A reader that waits for the next message. One of its methods is called, once. */
 export interface Waiter {
-  /** A message is theirs. */
+  /** Delivers a message. */
   give(incoming: Incoming): void;
-  /** There will be none; with an error, because of that. */
+  /** Ends the reading, with an error if that is the reason. */
   end(error?: Error): void;
 }
 
 /** A queue of messages. */
 export class MessageQueue {
-  readonly #onPressure: (much: boolean) => void;
+  readonly #onFull: (isFull: boolean) => void;
   #items: Incoming[] = [];
   #head = 0;
   #waiters: Waiter[] = [];
   #ended = false;
   #error: Error | undefined;
-  #pressed = false;
+  #isFull = false;
 
-  /** An empty queue; `onPressure` hears when too many messages wait, and when no longer. */
-  constructor(onPressure: (much: boolean) => void) {
-    this.#onPressure = onPressure;
+  /**
+   * Creates an empty queue.
+   *
+   * @param onFull Called when the queue becomes full, and when there is room again.
+   */
+  constructor(onFull: (isFull: boolean) => void) {
+    this.#onFull = onFull;
   }
 
-  /** How many messages were not handed out yet. */
-  get waiting(): number {
+  /** The number of messages in the queue. */
+  get length(): number {
     return this.#items.length - this.#head;
   }
 
-  /** Whether too many messages wait. */
-  get pressed(): boolean {
-    return this.#pressed;
-  }
-
-  /** Adds a message, or hands it to whoever waits longest. */
+  /** Adds a message, or gives it to the reader that has waited longest. */
   push(incoming: Incoming): void {
     const waiter = this.#waiters.shift();
     if (waiter) return waiter.give(incoming);
     this.#items.push(incoming);
-    if (this.#items.length - this.#head >= MANY) this.#press(true);
+    if (this.length >= FULL) this.#setFull(true);
   }
 
-  /** Takes out what nobody is to read any more. */
-  drop(unwanted: (incoming: Incoming) => boolean): void {
+  /** Removes messages. */
+  remove(unwanted: (incoming: Incoming) => boolean): void {
     this.#items = this.#items.slice(this.#head).filter((incoming) => !unwanted(incoming));
     this.#head = 0;
   }
 
-  /** No more will come; what is there can still be read. With an error, whoever waits for more gets it. */
+  /**
+   * Accepts no more messages. Those in the queue can still be read. After them, readers get the error, if there
+   * is one.
+   */
   end(error?: Error): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -64,7 +66,7 @@ export class MessageQueue {
     for (const waiter of this.#waiters.splice(0)) waiter.end(error);
   }
 
-  /** Takes out the next message, if one is there. */
+  /** Removes and returns the next message, if there is one. */
   shift(): Incoming | undefined {
     if (this.#head === this.#items.length) return undefined;
     const value = this.#items[this.#head++]!;
@@ -72,24 +74,24 @@ export class MessageQueue {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
-    if (this.#items.length - this.#head <= MANY / 2) this.#press(false);
+    if (this.length <= FULL / 2) this.#setFull(false);
     return value;
   }
 
-  /** Waits for the next message: for when none is there. */
+  /** Lets a reader wait for the next message. Call it when the queue is empty. */
   wait(waiter: Waiter): void {
     if (this.#ended) waiter.end(this.#error);
     else this.#waiters.push(waiter);
   }
 
-  /** Waits no longer: the next message is for somebody else. */
+  /** Ends the waiting of a reader. */
   leave(waiter: Waiter): void {
     this.#waiters = this.#waiters.filter((other) => other !== waiter);
   }
 
-  #press(much: boolean): void {
-    if (this.#pressed === much) return;
-    this.#pressed = much;
-    this.#onPressure(much);
+  #setFull(isFull: boolean): void {
+    if (this.#isFull === isFull) return;
+    this.#isFull = isFull;
+    this.#onFull(isFull);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Messages that a program sends, and what it hears of each. Owns their ids and promises; what is under way,
- * and what is sent again, the session knows.
+ * The durable messages that a program sends. Owns their ids and promises. The session knows which messages are
+ * in flight and which must be sent again.
  *
  * @module
  */
@@ -10,23 +10,22 @@ import type { MessageIds } from "../core/dedup/sequence_ids.ts";
 
 export type { DeliveryStatus } from "../core/session/client_session.ts";
 
-/** A message that the network has safe. */
+/** A message that a server has accepted. */
 export interface Sent {
   /** The message's id, a UUID. */
   id: string;
   /**
-   * Resolves to `"delivered"` when the recipient's client has acknowledged the message, and to `"sent"`
-   * when it was handed to a legacy server or client: those confirm nothing, so that nobody knows whether
-   * it arrived. Rejects with a
-   * {@linkcode NetlabError} when that will not come to pass: {@linkcode ErrorCode.TimedOut} when it
-   * waited for seven days, {@linkcode ErrorCode.Closed} when this client was closed before it was known.
-   * Nobody has to wait for it.
+   * Resolves to `"delivered"` when the recipient's client has acknowledged the message, or to `"sent"` when it
+   * was sent to a legacy server or client, which confirms nothing. Rejects with a {@linkcode NetlabError} when
+   * the message will not be delivered, or when that will not become known: {@linkcode ErrorCode.TimedOut} when
+   * it expired after seven days, {@linkcode ErrorCode.Closed} when this client was closed first. An uncaught
+   * rejection of this promise is not reported.
    */
   delivered: Promise<DeliveryStatus>;
 }
 
-/** A message whose sender waits. One object does for all that becomes of it. */
-class Letter implements Sent, Outcome {
+/** A message that is not settled. One object holds its id, its promises and its outcome, to save memory. */
+class UnsettledMessage implements Sent, Outcome {
   readonly #id0: number;
   readonly #id1: number;
   readonly #id2: number;
@@ -45,7 +44,7 @@ class Letter implements Sent, Outcome {
     this.#refuse = refuse;
   }
 
-  // Both are made for those who ask for them, as few do.
+  // The id and the promise are created on demand, because few programs use them.
 
   get id(): string {
     return readUuidOf(Int32Array.of(this.#id0, this.#id1, this.#id2, this.#id3));
@@ -54,7 +53,7 @@ class Letter implements Sent, Outcome {
   get delivered(): Promise<DeliveryStatus> {
     if (!this.#delivered) {
       this.#delivered = Promise.withResolvers();
-      // Whoever does not wait for the end of the story is not to stumble over it.
+      // A program that does not use this promise must not end because of its rejection.
       this.#delivered.promise.catch(() => {});
       if (this.#outcome) this.ended(this.#outcome);
     }
@@ -73,14 +72,19 @@ class Letter implements Sent, Outcome {
   }
 }
 
-/** What one user sends. */
+/** The messages that one user sends. */
 export class Outbox {
   readonly #sender: string;
   readonly #ids: MessageIds;
   readonly #session: ClientSession;
   readonly #timeoutMs: number;
 
-  /** For the messages of `sender`; each is given up when it is not safe after so many milliseconds. */
+  /**
+   * Creates an outbox.
+   *
+   * @param sender The user's name.
+   * @param timeoutMs How long a server may take to accept a message.
+   */
   constructor(sender: string, ids: MessageIds, session: ClientSession, timeoutMs: number) {
     this.#sender = sender;
     this.#ids = ids;
@@ -88,12 +92,12 @@ export class Outbox {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Sends a message. Resolves when it is safe; rejects as {@linkcode P2pClient.send} says. */
+  /** Sends a message. Resolves when it is accepted. Throws the errors of {@linkcode P2pClient.send}. */
   send(recipient: string, text: string): Promise<Sent> {
     const id = this.#ids.nextWords();
     const message = { sender: this.#sender, recipient, text };
     return new Promise((resolve, reject) =>
-      this.#session.send(id, message, this.#timeoutMs, new Letter(id, resolve, reject))
+      this.#session.send(id, message, this.#timeoutMs, new UnsettledMessage(id, resolve, reject))
     );
   }
 }

@@ -1,68 +1,68 @@
 /**
- * A user's place in the network: at one server or another, for as long as the user wants to be there.
- * Owns which server that is, how one is found, coming back after a loss, and moving; what goes over the
- * connection is the session's.
+ * Keeps a user connected to the network. Owns the choice of a server, reconnecting after a loss, and moving to
+ * another server. Must not know what the session sends and receives.
  *
  * @module
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { generate as generateId } from "@std/uuid/v7";
 import { askServers } from "./ask.ts";
 import { ServerConnection, type ServerConnectionEvents } from "./server_connection.ts";
 import type { ClientSession } from "../core/session/client_session.ts";
 import { backoffMs } from "../core/mesh/discovery.ts";
 import { legacyMessage } from "./legacy_text.ts";
 
-/** Where a client stands. */
+/** The state of a client's connection. */
 export type ClientStatus =
-  /** It is registered at a server; `legacy` says that this one sends no receipts. */
+  /** It is registered at a server. A `legacy` server sends no receipts. */
   | { state: "connected"; server: string; legacy: boolean }
-  /** It has lost its server, and looks for one. */
+  /** It has lost its server and looks for another. */
   | { state: "reconnecting"; reason: string }
-  /** It is at its end: closed, or given up because of an error. */
+  /** It has ended: the program closed it, or an error ended it. */
   | { state: "closed"; error?: NetlabError };
 
-/** Who is to be where. */
+/** The user, and the servers to try. */
 export interface RoamingOptions {
   /** The user's name. */
   readonly name: string;
   /** Addresses of servers, `host:port` each, tried in this order. */
   readonly servers: readonly string[];
-  /** Puts servers in the order in which they are to be tried, at the start and after every loss. */
+  /** Returns the servers in the order in which to try them. Called at the start and after every loss. */
   readonly rank: ((servers: string[]) => Promise<string[]>) | undefined;
 }
 
-/** What a client wants to hear of where it is. */
+/** Receives the events of a {@linkcode Roaming}. */
 export interface RoamingEvents {
-  /** It is at a server, or has lost it. */
+  /** The user is registered at a server, or has lost it. */
   status(status: ClientStatus): void;
-  /** No server will have this user any more, and why. */
-  over(reason: NetlabError): void;
+  /** The user cannot register at any server any more. */
+  failed(reason: NetlabError): void;
 }
 
-/** How often the server is asked for the servers it knows; that keeps the session alive too. */
+/** The interval between requests for the servers that the server knows. They also keep the session alive. */
 const ASK_EVERY_MS = 15_000;
-/** A server that does not answer for this long is dead: milliseconds. */
+/** A server that has not answered a request for this long counts as dead: milliseconds. */
 const SILENT_MS = 5_000;
-/** The longest wait between two rounds of trying all servers, in doublings of 250 ms. */
+/** The limit of the wait between two attempts to reach any server, in doublings of 250 ms. */
 const MAX_DOUBLINGS = 4;
 
-/** The servers that a user is at, one after the other. */
+/** A user's connections to servers, one after the other. */
 export class Roaming {
   readonly #options: RoamingOptions;
   readonly #events: RoamingEvents;
   readonly #session: ClientSession;
-  readonly #sessionKey: string = crypto.randomUUID();
+  readonly #sessionKey: string = generateId();
   readonly #learned = new Set<string>();
   readonly #leaving = new Set<Promise<void>>();
   readonly #end = new AbortController();
-  #attachment: ServerConnection | undefined;
+  #connection: ServerConnection | undefined;
   #reconnecting: Promise<void> | undefined;
   #switching: Promise<void> | undefined;
   #started = false;
-  #held = false;
+  #isPaused = false;
   #askedAt = 0;
 
-  /** A user who is nowhere yet, and whose frames are those of `session`. */
+  /** Starts without a connection. `session` reads and writes the frames. */
   constructor(options: RoamingOptions, session: ClientSession, events: RoamingEvents) {
     this.#options = options;
     this.#session = session;
@@ -70,15 +70,15 @@ export class Roaming {
   }
 
   /**
-   * Registers at the first server that can be reached; gives up when `signal` aborts. Errors as
-   * `P2pClient.connect` has them.
+   * Registers at the first server that can be reached, unless `signal` aborts first. Throws the errors of
+   * `P2pClient.connect`.
    */
   async start(signal?: AbortSignal): Promise<void> {
     const giveUp = () => this.#end.abort(signal!.reason);
     signal?.addEventListener("abort", giveUp);
     try {
       if (signal?.aborted) giveUp();
-      await this.#attachToAny(undefined);
+      await this.#connectToAny(undefined);
       this.#end.signal.throwIfAborted();
       this.#started = true;
     } finally {
@@ -86,14 +86,14 @@ export class Roaming {
     }
   }
 
-  /** The address of the server that the user is registered at; `undefined` while there is none. */
+  /** The address of the server at which the user is registered; `undefined` while there is none. */
   get server(): string | undefined {
-    return this.#attachment?.address;
+    return this.#connection?.address;
   }
 
-  /** When the server was heard last: milliseconds of `performance.now()`. */
+  /** When the last bytes from the server arrived: milliseconds of `performance.now()`. */
   get heardAt(): number | undefined {
-    return this.#attachment?.heardAt;
+    return this.#connection?.heardAt;
   }
 
   /** The addresses of all servers that the client knows. */
@@ -101,55 +101,55 @@ export class Roaming {
     return [...new Set([...this.#options.servers, ...this.#learned])];
   }
 
-  /** Holds up what comes in, or lets it come: at this server, and at the next ones. */
-  hold(much: boolean): void {
-    this.#held = much;
-    this.#attachment?.hold(much);
+  /** Stops or resumes reading from the network, at this server and at later ones. */
+  pauseReading(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    this.#connection?.pauseReading(isPaused);
   }
 
-  /** Gives up a server that is silent, and shows it that this user is not; due every second. */
+  /** Disconnects from a silent server, and keeps the session alive. Called every second. */
   tick(now: number): void {
-    const attachment = this.#attachment;
-    if (!attachment) return;
-    if (attachment.legacy) return this.#askLegacy(attachment.address, now);
-    const silent = !attachment.held && attachment.heardAt < this.#askedAt;
+    const connection = this.#connection;
+    if (!connection) return;
+    if (connection.legacy) return this.#askLegacy(connection.address, now);
+    const silent = !connection.isPaused && connection.heardAt < this.#askedAt;
     if (silent && now - this.#askedAt > SILENT_MS) {
-      attachment.abort(
+      connection.abort(
         new NetlabError(
           ErrorCode.TimedOut,
-          `Cannot go on with ${attachment.address}: it is silent`,
+          `Cannot go on with ${connection.address}: it is silent`,
           { fatal: true },
         ),
       );
     } else if (now - this.#askedAt >= ASK_EVERY_MS) {
       this.#askedAt = now;
-      attachment.askServers();
+      connection.askServers();
     }
   }
 
   /** Moves to another server, as `P2pClient.moveTo` does. */
   async moveTo(server: string): Promise<void> {
     this.#end.signal.throwIfAborted();
-    if (this.#attachment?.address === server) return;
+    if (this.#connection?.address === server) return;
     const opening = this.#open(server);
-    // The old connection may end first when both addresses are one server's.
+    // If both addresses belong to one server, it may close the old connection first.
     this.#switching = opening.then(() => {}, () => {});
     const next = await opening;
     if (this.#end.signal.aborted) {
       this.#leave(next);
       throw this.#end.signal.reason;
     }
-    const before = this.#attachment;
+    const before = this.#connection;
     this.#attach(next);
     if (before) this.#leave(before, true);
   }
 
-  /** Signs off where the user is, and looks for no other place; `reason` is why. */
+  /** Signs off and stops looking for servers. Pending calls fail with `reason`. */
   async close(reason: NetlabError): Promise<void> {
     this.#end.abort(reason);
-    const attachment = this.#attachment;
-    this.#attachment = undefined;
-    if (attachment) this.#leave(attachment);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection) this.#leave(connection);
     await Promise.all([this.#reconnecting, this.#switching]);
     await Promise.all(this.#leaving);
   }
@@ -160,11 +160,11 @@ export class Roaming {
       text: (text, isRest) =>
         this.#session.receive(legacyMessage(text, isRest, this.#options.name), false),
       servers: (addresses) => this.#learn(addresses),
-      asked: (servers, from) => {
-        if (from === this.#attachment) void this.#moveAway(servers);
+      moveRequested: (servers, from) => {
+        if (from === this.#connection) void this.#moveToAny(servers);
       },
       drained: (from) => {
-        if (from === this.#attachment) this.#session.pump();
+        if (from === this.#connection) this.#session.pump();
       },
     };
     const user = { name: this.#options.name, session: this.#sessionKey };
@@ -175,58 +175,58 @@ export class Roaming {
     for (const address of addresses) this.#learned.add(address);
   }
 
-  /** Asks a legacy server for the servers it knows, on a connection of its own: the user's carries text. */
+  /** Asks a legacy server for the servers that it knows. This needs a new connection; the user's carries text. */
   #askLegacy(address: string, now: number): void {
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
-    // Whether it is there, the user's connection tells.
+    // A failure is ignored: the user's own connection shows whether the server is alive.
     askServers(address).then((servers) => this.#learn(servers), () => {});
   }
 
-  #attach(attachment: ServerConnection): void {
-    this.#attachment = attachment;
-    if (this.#held) attachment.hold(true);
+  #attach(connection: ServerConnection): void {
+    this.#connection = connection;
+    if (this.#isPaused) connection.pauseReading(true);
     this.#askedAt = performance.now();
-    attachment.askServers();
-    this.#session.attach(attachment);
+    connection.askServers();
+    this.#session.attach(connection);
     this.#events.status({
       state: "connected",
-      server: attachment.address,
-      legacy: attachment.legacy,
+      server: connection.address,
+      legacy: connection.legacy,
     });
-    void attachment.ended.then(async (reason) => {
+    void connection.ended.then(async (reason) => {
       await this.#switching;
-      if (attachment === this.#attachment) this.#lost(attachment, reason!);
+      if (connection === this.#connection) this.#lost(connection, reason!);
     });
   }
 
-  /** Moves to one of these servers: to any, so that the users of one do not all move to another. */
-  async #moveAway(servers: string[]): Promise<void> {
+  /** Moves to one of these servers. The random order spreads the users of a leaving server. */
+  async #moveToAny(servers: string[]): Promise<void> {
     const order = servers.map((server) => ({ server, at: Math.random() }));
     for (const { server } of order.sort((a, b) => a.at - b.at)) {
       try {
         return await this.moveTo(server);
       } catch {
-        // Another one may take the user; if none does, the end of the connection starts a search.
+        // Try the next one. If none accepts the user, the client reconnects when its connection ends.
       }
     }
   }
 
-  #leave(attachment: ServerConnection, moves = false): void {
-    const leaving = attachment.leave(this.#options.name, moves).finally(() => {
-      this.#session.detach(attachment);
+  #leave(connection: ServerConnection, moves = false): void {
+    const leaving = connection.leave(this.#options.name, moves).finally(() => {
+      this.#session.detach(connection);
       this.#leaving.delete(leaving);
     });
     this.#leaving.add(leaving);
   }
 
-  /** The server has gone: the client looks for one until it finds one or is closed. */
-  #lost(attachment: ServerConnection, reason: NetlabError): void {
-    this.#attachment = undefined;
-    this.#session.detach(attachment);
-    if (isFinal(reason)) return this.#events.over(reason);
+  /** The connection was lost: looks for a server until one is found or the client is closed. */
+  #lost(connection: ServerConnection, reason: NetlabError): void {
+    this.#connection = undefined;
+    this.#session.detach(connection);
+    if (isFinal(reason)) return this.#events.failed(reason);
     this.#events.status({ state: "reconnecting", reason: reason.message });
-    this.#reconnecting = this.#reconnect(attachment.address).finally(() =>
+    this.#reconnecting = this.#reconnect(connection.address).finally(() =>
       this.#reconnecting = undefined
     );
   }
@@ -234,24 +234,24 @@ export class Roaming {
   async #reconnect(lost: string): Promise<void> {
     for (let round = 0; !this.#end.signal.aborted; round++) {
       try {
-        return await this.#attachToAny(round === 0 ? lost : undefined);
+        return await this.#connectToAny(round === 0 ? lost : undefined);
       } catch (error) {
-        if (error instanceof NetlabError && isFinal(error)) return this.#events.over(error);
+        if (error instanceof NetlabError && isFinal(error)) return this.#events.failed(error);
       }
       await this.#pause(backoffMs(Math.min(round, MAX_DOUBLINGS), Math.random()));
     }
   }
 
-  /** Tries all servers; the one that was just lost is tried last. */
-  async #attachToAny(lost: string | undefined): Promise<void> {
+  /** Connects to the first server that accepts the user. Tries the server that was just lost last. */
+  async #connectToAny(lost: string | undefined): Promise<void> {
     const failures: Error[] = [];
     for (const server of await this.#candidates(lost)) {
       if (this.#end.signal.aborted) return;
       try {
-        const attachment = await this.#open(server);
-        if (this.#end.signal.aborted) return this.#leave(attachment);
-        if (this.#attachment) return this.#leave(attachment, true);
-        return this.#attach(attachment);
+        const connection = await this.#open(server);
+        if (this.#end.signal.aborted) return this.#leave(connection);
+        if (this.#connection) return this.#leave(connection, true);
+        return this.#attach(connection);
       } catch (error) {
         if (!(error instanceof NetlabError) || isFinal(error)) throw error;
         failures.push(error);
@@ -265,7 +265,10 @@ export class Roaming {
     );
   }
 
-  /** As given at the start; after a loss in random order, so that a server's users do not all move to one. */
+  /**
+   * The servers in the order in which to try them: as given at the start, and in random order after a loss, so
+   * that the users of one server spread over the others.
+   */
   async #candidates(lost: string | undefined): Promise<string[]> {
     const servers = this.knownServers;
     if (this.#options.rank) return await this.#unlessEnded(this.#options.rank(servers));
@@ -274,7 +277,7 @@ export class Roaming {
     return order.sort((a, b) => a.at - b.at).map(({ server }) => server);
   }
 
-  /** What `work` gives, unless the client is closed before. */
+  /** The result of `work`, or the reason for closing when the client is closed first. */
   async #unlessEnded<T>(work: Promise<T>): Promise<T> {
     const { signal } = this.#end;
     const { promise, reject } = Promise.withResolvers<never>();
@@ -294,7 +297,7 @@ export class Roaming {
   }
 }
 
-/** Whether trying again would not help: the name is another's, or another connection took over. */
+/** Whether retrying is useless: the name is taken or invalid, or another connection replaced this one. */
 function isFinal({ code }: NetlabError): boolean {
   return code === ErrorCode.NameTaken || code === ErrorCode.NameInvalid ||
     code === ErrorCode.Replaced;

@@ -1,7 +1,6 @@
 /**
- * A user's connection to one server, from the first question to the end. Owns how it begins (what can
- * the server do, then registering) for servers of both generations, and how it ends; what the frames
- * mean to the user is the session's.
+ * A user's connection to one server. Owns how it begins (asking for capabilities, then registering, at netlab
+ * and legacy servers) and how it ends. Must not know what the session's frames mean.
  *
  * @module
  */
@@ -32,47 +31,48 @@ import {
 import type { Outlet } from "../core/session/client_session.ts";
 import { LegacyTexts } from "./legacy_text.ts";
 
-/** How long a server may take to say what it can do, and then to register a user: milliseconds. */
+/** How long a server may take to answer each step of the registration: milliseconds. */
 const ANSWER_MS = 5_000;
-/** How long the news of a move takes from server to server at most, where no server tells: milliseconds. */
-const NEWS_MS = 500;
-/** How long the server's end is waited for when the user leaves: milliseconds. */
+/** How long to wait until other servers know of a move, if the server does not confirm it: milliseconds. */
+const MOVE_MS = 500;
+/** How long to wait for the server to close the connection when the user leaves: milliseconds. */
 const LEAVE_MS = 5_000;
-/** The same for a legacy server, which has nothing to hand over: milliseconds. */
+/** How long to wait for a legacy server, which has nothing left to deliver: milliseconds. */
 const LEAVE_LEGACY_MS = 250;
 
-/** What a client wants to hear from its connection. */
+/** Receives the events of a {@linkcode ServerConnection}. */
 export interface ServerConnectionEvents {
-  /** A frame for the session came in. */
+  /** A frame for the session arrived. */
   frame(frame: Frame, from: ServerConnection): void;
-  /** A text came in from a legacy server; `isRest` says that it is the rest of the one before. */
+  /** A text from a legacy server arrived. `isRest` is set when it is the rest of the previous text. */
   text(text: string, isRest: boolean, from: ServerConnection): void;
-  /** The server listed the servers it knows. */
+  /** The server listed the servers that it knows. */
   servers(addresses: string[]): void;
-  /** The server is about to leave, and asks this user to move to one of those servers. */
-  asked(servers: string[], from: ServerConnection): void;
-  /** Nothing waits to be written any more. */
+  /** The server is about to close and asks the user to move to one of these servers. */
+  moveRequested(servers: string[], from: ServerConnection): void;
+  /** All pending bytes were written. */
   drained(from: ServerConnection): void;
 }
 
-/** One registered connection. */
+/** A connection at which a user is registered. */
 export class ServerConnection implements Outlet {
-  /** The server's address, as it was dialled. */
+  /** The address that was dialled. */
   readonly address: string;
-  /** Resolves when the connection has ended, with the reason if it was not this side's wish. */
+  /** Resolves when the connection has ended, with the reason unless this side ended it. */
   readonly ended: Promise<NetlabError | undefined>;
-  /** Whether it is a legacy server: bare text, no receipts. */
+  /** Whether this is a legacy server, which delivers plain text and sends no receipts. */
   legacy = false;
-  /** When the last frame came in, in milliseconds of `performance.now()`. */
+  /** When the last bytes arrived: milliseconds of `performance.now()`. */
   heardAt: number = performance.now();
   readonly #connection: FrameConnection;
   readonly #events: ServerConnectionEvents;
   #capabilities: ReadonlySet<string> = new Set();
   #expected = Promise.withResolvers<Frame>();
   #registered = false;
-  #held = false;
+  #isPaused = false;
   #leaving = false;
-  #toldWhy: NetlabError | undefined;
+  /** Why the connection ends, if that is known. */
+  #reason: NetlabError | undefined;
 
   private constructor(
     address: string,
@@ -88,9 +88,9 @@ export class ServerConnection implements Outlet {
   /**
    * Connects to a server and registers there.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or hangs up,
-   *   {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.NameTaken} and
-   *   whatever else it refuses the user with.
+   * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or closes the
+   *   connection, {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.NameTaken} and
+   *   other codes when it refuses the user.
    * @throws {unknown} The reason of `stop` when it aborts before the user is registered.
    */
   static async open(
@@ -99,22 +99,22 @@ export class ServerConnection implements Outlet {
     events: ServerConnectionEvents,
     stop: AbortSignal,
   ): Promise<ServerConnection> {
-    const attachment = new ServerConnection(address, await dial(address, stop), events);
-    const giveUp = () => attachment.abort();
+    const connection = new ServerConnection(address, await dial(address, stop), events);
+    const giveUp = () => connection.abort();
     stop.addEventListener("abort", giveUp);
     try {
       stop.throwIfAborted();
-      await attachment.#register(user);
-      return attachment;
+      await connection.#register(user);
+      return connection;
     } catch (error) {
-      attachment.abort();
+      connection.abort();
       throw stop.aborted ? stop.reason : error;
     } finally {
       stop.removeEventListener("abort", giveUp);
     }
   }
 
-  /** Where frames for the server are written. */
+  /** The writer for frames to the server. */
   get out(): FrameConnection["out"] {
     return this.#connection.out;
   }
@@ -124,49 +124,49 @@ export class ServerConnection implements Outlet {
     return !this.legacy;
   }
 
-  /** Whether the server takes many messages in one frame. */
+  /** Whether the server accepts batches. */
   get batches(): boolean {
     return this.#capabilities.has(Capability.Batch);
   }
 
-  /** Asks the server which servers it knows: also a sign of life, to it and from it. */
+  /** Asks the server which servers it knows. Request and answer are also signs of life. */
   askServers(): void {
     if (this.receipts) writeInformationRequest(this.out, Information.Servers);
   }
 
-  /** Whether what comes in is held up: the server's silence means nothing then. */
-  get held(): boolean {
-    return this.#held;
+  /** Whether reading is paused, so that nothing can be heard of the server. */
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
-  /** Holds up what comes in, or lets it come. */
-  hold(much: boolean): void {
-    this.#held = much;
+  /** Stops or resumes reading. */
+  pauseReading(isPaused: boolean): void {
+    this.#isPaused = isPaused;
     this.heardAt = performance.now();
-    if (much) this.#connection.pause();
+    if (isPaused) this.#connection.pause();
     else this.#connection.resume();
   }
 
   /**
-   * Signs off; what the server has handed over until then still comes in. When the session has moved
-   * to another server, this one is given the time to hear of it.
+   * Signs off. What the server has already sent still arrives. When the session has moved to another server,
+   * this waits until the old server knows of the move.
    */
   async leave(name: string, moves: boolean): Promise<void> {
     this.#leaving = true;
-    // What was held up comes in now: the connection ends only behind it.
-    this.hold(false);
+    // The end of the connection can only be read after everything before it.
+    this.pauseReading(false);
     if (this.legacy) {
-      // The RTT server forgets a user only when it is told; the p2p server ignores it.
+      // The legacy RTT server needs this to forget the user; the legacy p2p server ignores it.
       writeDisconnect(this.out, name, DisconnectKind.Leave);
     } else if (this.#capabilities.has(Capability.Disconnect)) {
       writeDisconnect(this.out, name, moves ? DisconnectKind.Move : DisconnectKind.Leave);
     } else if (moves && this.receipts) {
       const timer = Promise.withResolvers<void>();
-      const id = setTimeout(timer.resolve, NEWS_MS);
+      const id = setTimeout(timer.resolve, MOVE_MS);
       await Promise.race([timer.promise, this.ended]);
       clearTimeout(id);
     }
-    // The server may have stopped reading: then not even the end gets out.
+    // If the server has stopped reading, the connection cannot be closed in the normal way.
     const giveUp = () => this.abort();
     let timer = setTimeout(giveUp, LEAVE_MS);
     if (!moves || !this.#capabilities.has(Capability.Disconnect)) await this.#connection.end();
@@ -178,9 +178,9 @@ export class ServerConnection implements Outlet {
     clearTimeout(timer);
   }
 
-  /** Ends at once; with a reason, {@linkcode ServerConnection.ended} tells it. */
+  /** Ends the connection at once. {@linkcode ServerConnection.ended} resolves to the reason, if there is one. */
   abort(reason?: NetlabError): void {
-    this.#toldWhy ??= reason;
+    this.#reason ??= reason;
     this.#connection.abort(reason);
   }
 
@@ -200,7 +200,7 @@ export class ServerConnection implements Outlet {
     if (!this.#capabilities.has(Capability.Session)) {
       throw new NetlabError(
         ErrorCode.Unsupported,
-        `Cannot register at ${this.address}: it takes no users`,
+        `Cannot register at ${this.address}: it does not accept users`,
       );
     }
     this.#expected = Promise.withResolvers();
@@ -208,7 +208,7 @@ export class ServerConnection implements Outlet {
     readSessionWelcome((await this.#answer()).payload);
   }
 
-  /** The frame that the server sends next, of those that answer a question. */
+  /** The next frame that answers a request. */
   async #answer(): Promise<Frame> {
     const timer = setTimeout(() =>
       this.#expected.reject(
@@ -224,7 +224,7 @@ export class ServerConnection implements Outlet {
     }
   }
 
-  /** Asks which servers there are: once the user is registered here, only text comes in. */
+  /** Asks which servers a legacy server knows. After the registration only text arrives. */
   async #listServers(): Promise<void> {
     this.#expected = Promise.withResolvers();
     writeInformationRequest(this.out, Information.Servers);
@@ -232,7 +232,7 @@ export class ServerConnection implements Outlet {
       const { payload } = await this.#answer();
       this.#events.servers(readUncheckedItems(payload).filter(isAddress));
     } catch (error) {
-      // Who does not answer that may serve users all the same.
+      // A server that does not answer this may still accept users.
       if (!(error instanceof NetlabError && error.code === ErrorCode.TimedOut)) throw error;
     }
   }
@@ -247,8 +247,8 @@ export class ServerConnection implements Outlet {
   }
 
   async #run(): Promise<NetlabError | undefined> {
-    let reason = "the server hung up";
-    // Nobody may be waiting for an answer when the connection ends.
+    let reason = "the server closed the connection";
+    // When the connection ends, there may be no pending request.
     this.#expected.promise.catch(() => {});
     try {
       await this.#connection.run({
@@ -257,10 +257,10 @@ export class ServerConnection implements Outlet {
         drained: () => this.#events.drained(this),
       });
     } catch (error) {
-      if (error instanceof NetlabError) this.#toldWhy ??= error;
+      if (error instanceof NetlabError) this.#reason ??= error;
       else reason = reasonOf(error);
     }
-    const lost = this.#toldWhy ??
+    const lost = this.#reason ??
       new NetlabError(ErrorCode.ConnectionLost, `Cannot go on with ${this.address}: ${reason}`, {
         fatal: true,
       });
@@ -275,13 +275,13 @@ export class ServerConnection implements Outlet {
       frame.subtype === Information.Servers;
     if (isList && !this.legacy) return this.#events.servers(readServers(frame.payload));
     if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.MoveRequest) {
-      return this.#events.asked(readServers(frame.payload), this);
+      return this.#events.moveRequested(readServers(frame.payload), this);
     }
     if (!this.#registered && frame.type === FrameType.InformationResponse) {
       return this.#expected.resolve(frame.copy());
     }
     if (!this.#registered && frame.type === FrameType.Registration) {
-      // From here on frames are the session's, even those that came in the same read.
+      // All later frames are for the session, even those that arrived in the same read.
       this.#registered = frame.subtype === Registration.Session;
       this.#expected.resolve(frame.copy());
     } else {
@@ -292,7 +292,7 @@ export class ServerConnection implements Outlet {
   #error(error: NetlabError): void {
     if (!this.#registered) this.#expected.reject(error);
     if (!error.fatal) return;
-    this.#toldWhy ??= error;
+    this.#reason ??= error;
     void this.#connection.close();
   }
 }

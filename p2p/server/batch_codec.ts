@@ -1,10 +1,11 @@
 /**
- * Messages that were written down together are one value in the database, as what costs time there is
- * the number of rows. Owns how they lie in that value, and which of them have gone; knows no database.
+ * The layout of a batch: messages that are stored together as one value of the database, because the cost of
+ * the database grows with the number of rows. Owns this layout and the bits for removed messages. Must not
+ * know the database.
  *
- * A value begins with the time at which its first message was taken, an `f64`: milliseconds since 1970.
- * Then come the messages, each as a frame of type 3/1; where some have gone for good, there is a gap: a
- * header of type 0 with no payload that has their number in `reserved`.
+ * A value begins with the time at which its first message was accepted: an `f64`, milliseconds since 1970.
+ * The messages follow, each as a frame of type 3/1. A gap stands for messages that were removed when the
+ * value was rewritten: a header of type 0 without a payload, with their number in `reserved`.
  *
  * @module
  */
@@ -18,63 +19,65 @@ import {
 } from "@netlab/protocol";
 import type { WholeFrame } from "../core/routing/frame_run.ts";
 
-/** Bytes of the time. */
+/** The size of the time at the start of a value. */
 const TIME_BYTES = 8;
-/** The type of a gap. */
+/** The frame type of a gap. */
 const GAP = 0;
-/** What is too much for one batch begins another: messages, and bytes. */
+/** The most messages in a batch. */
 export const MAX_MESSAGES = 4_096;
+/** A batch ends with the message that reaches this size. */
 const MAX_BYTES = 64 * 1024;
-/** A batch of which so little is left is written anew without the rest: a part of its bytes. */
+/** A batch is rewritten without its removed messages when this share of its bytes is left. */
 const SHRINK_AT = 1 / 4;
-/** Unless there is nothing to gain: bytes, a page of the database. */
+/** Smaller batches are not rewritten: it would not free a page of the database. */
 const MIN_SHRINK_BYTES = 4_096;
 
-/** A message that is to be written. */
+/** A message to be stored in a batch. */
 export interface Batchable extends WholeFrame {
-  /** When it was taken: milliseconds since 1970. */
+  /** When it was accepted: milliseconds since 1970. */
   readonly acceptedAt: number;
 }
 
-/** What has gone of a batch, and what is left. */
+/** Which messages of a batch were removed, and how much is left. */
 export interface BatchState {
-  /** A bit for each position: whether that message has gone. */
-  readonly gone: Uint8Array;
-  /** How many messages are left. */
+  /** One bit per position, set when that message was removed. */
+  readonly removed: Uint8Array;
+  /** The number of messages that are left. */
   readonly left: number;
-  /** Bytes of their frames. */
+  /** The size of their frames. */
   readonly leftBytes: number;
-  /** Bytes of the value in the database. */
+  /** The size of the value in the database. */
   readonly bytes: number;
 }
 
 /**
- * What will be left of a batch without some more messages, whose places are counted from `first` on;
- * `undefined` when that is nothing.
+ * The state of a batch after more messages are removed; `undefined` when none is left.
+ *
+ * @param first The offset of the batch's first message.
  */
 export function stateWithout(
   state: BatchState,
   messages: readonly (Pick<WholeFrame, "start" | "end"> & { readonly offset: number })[],
   first: number,
 ): BatchState | undefined {
-  const gone = state.gone.slice();
+  const removed = state.removed.slice();
   let { left, leftBytes } = state;
   for (const { offset, start, end } of messages) {
     const position = offset - first;
-    if (hasBit(gone, position)) continue;
-    gone[position >>> 3]! |= 1 << (position & 7);
+    if (hasBit(removed, position)) continue;
+    removed[position >>> 3]! |= 1 << (position & 7);
     left--;
     leftBytes -= end - start;
   }
-  return left > 0 ? { gone, left, leftBytes, bytes: state.bytes } : undefined;
+  return left > 0 ? { removed, left, leftBytes, bytes: state.bytes } : undefined;
 }
 
-/** Whether so little is left of a batch that it is to be written anew. */
+/** Whether so little of a batch is left that it should be rewritten. */
 export function isWasteful({ leftBytes, bytes }: BatchState): boolean {
   return bytes > MIN_SHRINK_BYTES && leftBytes <= SHRINK_AT * bytes;
 }
 
-/** Splits what is to be written into batches. */
+/** Splits messages into batches. */
 export function* inBatches<Message extends WholeFrame>(
   messages: readonly Message[],
 ): Iterable<readonly Message[]> {
@@ -91,11 +94,11 @@ export function* inBatches<Message extends WholeFrame>(
   }
 }
 
-/** Makes the values of batches; the same memory serves for all. */
+/** Encodes batches. Reuses one buffer for all of them. */
 export class BatchWriter {
   #buffer = new Uint8Array(0);
 
-  /** The value of a batch; valid until the next one. */
+  /** The value of a batch. It is valid until the next call. */
   encode(messages: readonly Batchable[]): Uint8Array {
     let length = TIME_BYTES;
     for (const { start, end } of messages) length += end - start;
@@ -105,7 +108,7 @@ export class BatchWriter {
     let at = TIME_BYTES;
     for (let i = 0; i < messages.length;) {
       const { bytes, start } = messages[i]!;
-      // What lies one behind the other is copied in one piece.
+      // Frames that are adjacent in one buffer are copied together.
       let { end } = messages[i]!;
       for (i++; i < messages.length; i++) {
         const next = messages[i]!;
@@ -119,43 +122,43 @@ export class BatchWriter {
   }
 }
 
-/** The state of a batch that has just been written: nothing has gone. */
+/** The state of a batch that was just written: nothing was removed. */
 export function wholeBatch(messages: number, bytes: number): BatchState {
-  const gone = new Uint8Array(Math.ceil(messages / 8));
-  return { gone, left: messages, leftBytes: bytes - TIME_BYTES, bytes };
+  const removed = new Uint8Array(Math.ceil(messages / 8));
+  return { removed, left: messages, leftBytes: bytes - TIME_BYTES, bytes };
 }
 
 /** A message in a batch. */
 export interface BatchedMessage extends Batchable {
-  /** Which one it is. */
+  /** Its position, from 0. */
   readonly position: number;
 }
 
 /**
- * The messages of a batch that have not gone, of those from position `from` up to, and without, `to`.
+ * The messages of a batch that were not removed, from position `from` up to but not including `to`.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the value is none, or is cut off.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the value is not a valid batch.
  */
 export function readBatch(
   value: Uint8Array,
-  gone: Uint8Array,
+  removed: Uint8Array,
   from = 0,
   to = MAX_MESSAGES,
 ): BatchedMessage[] {
-  if (value.length < TIME_BYTES) throw noBatch();
+  if (value.length < TIME_BYTES) throw notABatch();
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   const acceptedAt = view.getFloat64(0);
   const messages: BatchedMessage[] = [];
   let position = 0;
   for (let start = TIME_BYTES; start < value.length && position < to;) {
-    if (start + HEADER_BYTES > value.length) throw noBatch();
+    if (start + HEADER_BYTES > value.length) throw notABatch();
     const end = start + HEADER_BYTES + view.getUint16(start + 2);
     if (value[start] === GAP) position += view.getUint16(start + 4);
     else {
       const isMessage = value[start] === FrameType.Message &&
         value[start + 1] === MessageKind.Durable;
-      if (!isMessage || end > value.length || position >= MAX_MESSAGES) throw noBatch();
-      if (position >= from && !hasBit(gone, position)) {
+      if (!isMessage || end > value.length || position >= MAX_MESSAGES) throw notABatch();
+      if (position >= from && !hasBit(removed, position)) {
         messages.push({ position, acceptedAt, bytes: value, start, end });
       }
       position++;
@@ -165,9 +168,9 @@ export function readBatch(
   return messages;
 }
 
-/** The value of a batch without what has gone. */
-export function shrinkBatch(value: Uint8Array, gone: Uint8Array): Uint8Array {
-  const left = readBatch(value, gone);
+/** The value of a batch without its removed messages. */
+export function shrinkBatch(value: Uint8Array, removed: Uint8Array): Uint8Array {
+  const left = readBatch(value, removed);
   const shrunk = new Uint8Array(value.length);
   shrunk.set(value.subarray(0, TIME_BYTES));
   let length = TIME_BYTES;
@@ -186,20 +189,20 @@ export function shrinkBatch(value: Uint8Array, gone: Uint8Array): Uint8Array {
 }
 
 /**
- * What is left of a batch, from its value and the bits of what has gone, as both are in the database.
- * Same error as {@linkcode readBatch}.
+ * The state of a batch, from its value and the bits for its removed messages as stored in the database.
+ * Throws the error of {@linkcode readBatch}.
  */
 export function stateOf(value: Uint8Array, bits: Uint8Array | null): BatchState {
   const all = readBatch(value, NONE);
   const last = all.at(-1)?.position ?? 0;
-  const gone = new Uint8Array(Math.max(last + 8 >>> 3, bits?.length ?? 0));
-  if (bits) gone.set(bits);
-  const left = all.filter(({ position }) => !hasBit(gone, position));
+  const removed = new Uint8Array(Math.max(last + 8 >>> 3, bits?.length ?? 0));
+  if (bits) removed.set(bits);
+  const left = all.filter(({ position }) => !hasBit(removed, position));
   const leftBytes = left.reduce((sum, { start, end }) => sum + end - start, 0);
-  return { gone, left: left.length, leftBytes, bytes: value.length };
+  return { removed, left: left.length, leftBytes, bytes: value.length };
 }
 
-/** How many receipts there are, as they stand in a frame of type 6; none where they are cut off. */
+/** The number of receipts in the payload of a frame of type 6; 0 when it is damaged. */
 export function countReceipts(bytes: Uint8Array): number {
   const cursor = new ReceiptCursor().begin({ bytes, start: 0, end: bytes.length });
   let count = 0;
@@ -217,6 +220,6 @@ function hasBit(bits: Uint8Array, position: number): boolean {
   return (bits[position >>> 3]! & (1 << (position & 7))) !== 0;
 }
 
-function noBatch(): ProtocolError {
-  return new ProtocolError(ErrorCode.Malformed, "Cannot read the batch: it is none, or cut off");
+function notABatch(): ProtocolError {
+  return new ProtocolError(ErrorCode.Malformed, "Cannot read the batch: it is not valid");
 }

@@ -1,5 +1,5 @@
 /**
- * What a program says of the server that it starts.
+ * The options of a server.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Logger } from "../core/logger.ts";
 import type { MailboxLimits } from "../core/mailbox/mailbox.ts";
 import type { LinkCosts } from "../core/mesh/link_costs.ts";
 
-/** How a `P2pServer` listens, and whom it looks for. */
+/** How a `P2pServer` listens, and which servers it looks for. */
 export interface P2pServerOptions {
   /**
    * The host name or IP address to listen on.
@@ -17,50 +17,51 @@ export interface P2pServerOptions {
    */
   hostname?: string;
   /**
-   * The TCP port to listen on; 0 takes a free one.
+   * The TCP port to listen on. With 0, the system chooses a free port.
    *
    * @default {0}
    */
   port?: number;
   /**
-   * Where others reach this server, `host:port`. Needed when it listens on all addresses of a machine.
+   * The address at which others reach this server: `host:port`. Required when the server listens on all
+   * addresses of a machine.
    *
    * @default {the address it listens on}
    */
   advertise?: string;
   /**
-   * Addresses of other servers, `host:port` each. They are dialled until they answer, and so are all
-   * that they know of. Its own address among them does no harm.
+   * Addresses of other servers: `host:port` each. The server dials them, and the servers that they know,
+   * until they answer. The list may contain the server's own address.
    *
    * @default {[]}
    */
   peers?: readonly string[];
   /**
-   * The folder in which messages are written down before they are accepted, so that they survive a
-   * crash. One server at a time may use it.
+   * The folder in which durable messages are stored before they are accepted, so that they survive a crash.
+   * Only one server at a time can use a folder.
    *
-   * @default {none: messages are kept in memory}
+   * @default {none: messages are stored in memory}
    */
   data?: string;
-  /** How much is kept for users who are away, and for how long. */
+  /** How many messages are stored for absent users, and for how long. */
   limits?: MailboxLimits;
   /**
-   * Whom the server tells what it does.
+   * Receives the server's log.
    *
-   * @default {nobody}
+   * @default {none: nothing is logged}
    */
   logger?: Logger;
   /**
-   * Whether the logger hears of every message, at level debug: sender, recipient, size and next hop, never
-   * the text. It costs most of the throughput.
+   * Logs every message at level debug: sender, recipient, size and next hop, but never the text. This costs
+   * most of the throughput.
    *
    * @default {false}
    */
   logMessages?: boolean;
   /**
-   * What links to other servers cost: messages go the cheapest way.
+   * The costs of links to other servers. Messages take the route with the lowest total cost.
    *
-   * @default {one each}
+   * @default {1 for each link}
    */
   costs?: LinkCosts;
   /**

@@ -1,6 +1,6 @@
 /**
- * The sockets around a routing core: those who connect, those whom the server dials, and the clock. Owns
- * the listener, the connections and the timer; what a server decides is in `core/`.
+ * Connects a routing core to the network and the clock. Owns the listener, the connections and the timer.
+ * All decisions are made in `core/`.
  *
  * @module
  */
@@ -15,6 +15,7 @@ import {
   parseAddress,
   type ProtocolError,
 } from "@netlab/protocol";
+import { generate as generateId } from "@std/uuid/v7";
 import type { Dial } from "../core/host.ts";
 import type { Transport } from "../core/transport.ts";
 import type { Connection } from "../core/connection.ts";
@@ -23,36 +24,40 @@ import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import type { P2pServerOptions } from "./options.ts";
 
-/** How often the core is told the time: milliseconds. */
+/** The interval at which the core is told the time: milliseconds. */
 const TICK_MS = 250;
 /**
- * So many connections may wait to be accepted; systems take less if they allow less. When a server is lost,
- * its users come to the others all at once, and who finds no room tries again after a second.
+ * How many connections may wait to be accepted, if the system allows that many. When a server fails, all its
+ * users connect to other servers at once. A client that finds the queue full tries again after a second.
  */
 const BACKLOG = 4_096;
 
-/** A core that runs. */
+/** A running core with its sockets. */
 export class Sockets {
-  /** What the server decides. */
+  /** Makes all decisions of the server. */
   readonly core: RoutingCore;
   readonly #listener: Deno.TcpListener;
   readonly #logger: Logger;
-  readonly #allGone = Promise.withResolvers<void>();
+  readonly #allClosed = Promise.withResolvers<void>();
   #connections = 0;
   readonly #dials = new Set<Promise<void>>();
-  #nextTick: AbortSignal | undefined;
+  readonly #timer: ReturnType<typeof setInterval>;
   readonly #acceptor: Acceptor<Deno.TcpConn>;
-  /** Ends what is being dialled. */
+  /** Cancels connections that are being dialled. */
   readonly #end = new AbortController();
   #closed = false;
 
-  /** Listens, and looks for peers; `store` is where messages are written down. Errors as of `P2pServer.listen`. */
+  /**
+   * Starts to listen and to look for peers. Throws the errors of `P2pServer.listen`.
+   *
+   * @param store Stores durable messages; without one they are stored in memory.
+   */
   constructor(options: P2pServerOptions, store: MessageStore | undefined) {
     const hostname = options.hostname ?? DEFAULT_HOST;
     if (options.advertise !== undefined) parseAddress(options.advertise);
     else if (hostname === "0.0.0.0" || hostname === "::") {
       throw new TypeError(
-        `Cannot listen on ${hostname} without an address to advertise: say where others reach this server`,
+        `Cannot listen on ${hostname} without an address to advertise: set the option "advertise"`,
       );
     }
     for (const peer of options.peers ?? []) parseAddress(peer);
@@ -60,7 +65,7 @@ export class Sockets {
     this.#logger = options.logger ?? silentLogger;
     const address = options.advertise ?? formatAddress({ hostname, port: this.port });
     this.core = new RoutingCore({
-      id: crypto.randomUUID(),
+      id: generateId(),
       address,
       peers: options.peers ?? [],
       host: {
@@ -85,33 +90,24 @@ export class Sockets {
         this.#logger.warn("cannot accept more connections for now: {error}", { error });
       },
     });
-    this.#tick();
+    this.core.tick(now());
+    this.#timer = setInterval(() => this.core.tick(now()), TICK_MS);
   }
 
-  /** The TCP port on which it listens. */
+  /** The TCP port on which the server listens. */
   get port(): number {
     return this.#listener.addr.port;
   }
 
-  /** Has the core sign off, lets pending bytes out, and closes all connections. Once. */
+  /** Lets the core sign off, sends what is pending, and closes all connections. May be called once only. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#timer);
     this.#end.abort();
     const accepting = this.#acceptor.close();
     this.core.close();
     await Promise.all([accepting, ...this.#dials]);
-    if (this.#connections > 0) await this.#allGone.promise;
-  }
-
-  /**
-   * Tells the core the time, again and again. To set the first timer of another kind takes Deno some
-   * 20 ms, which a server that starts would spend before it takes its first message.
-   */
-  #tick(): void {
-    if (this.#closed) return;
-    this.core.tick(now());
-    this.#nextTick = AbortSignal.timeout(TICK_MS);
-    this.#nextTick.addEventListener("abort", () => this.#tick());
+    if (this.#connections > 0) await this.#allClosed.promise;
   }
 
   #accepted(conn: Deno.TcpConn): void {
@@ -143,36 +139,36 @@ export class Sockets {
 
   #run(socket: FrameConnection & Transport, connection: Connection): void {
     this.#connections++;
-    socket.start(new Conversation(this.core, connection, this.#gone));
+    socket.start(new ConnectionEvents(this.core, connection, this.#onClosed));
   }
 
-  /** Made once, for all connections. */
-  readonly #gone = (connection: Connection, error: unknown): void => {
+  /** One function for all connections, to save memory. */
+  readonly #onClosed = (connection: Connection, error: unknown): void => {
     if (error !== undefined) {
       const { remoteHost: host } = connection;
       this.#logger.debug("a connection to {host} broke: {error}", { host, error });
     }
     this.#connections--;
-    if (this.#closed && this.#connections === 0) this.#allGone.resolve();
+    if (this.#closed && this.#connections === 0) this.#allClosed.resolve();
     this.core.setTime(now());
     this.core.closed(connection);
   };
 }
 
-/** What the core hears of one connection. A class, since thousands of them may be there. */
-class Conversation implements FrameHandler {
+/** Passes the events of one connection to the core. A class, because there may be thousands of them. */
+class ConnectionEvents implements FrameHandler {
   readonly #core: RoutingCore;
   readonly #connection: Connection;
-  readonly #gone: (connection: Connection, error: unknown) => void;
+  readonly #onClosed: (connection: Connection, error: unknown) => void;
 
   constructor(
     core: RoutingCore,
     connection: Connection,
-    gone: (connection: Connection, error: unknown) => void,
+    onClosed: (connection: Connection, error: unknown) => void,
   ) {
     this.#core = core;
     this.#connection = connection;
-    this.#gone = gone;
+    this.#onClosed = onClosed;
   }
 
   run(bytes: Uint8Array, start: number, end: number): number {
@@ -201,21 +197,21 @@ class Conversation implements FrameHandler {
   }
 
   closed(error: unknown): void {
-    this.#gone(this.#connection, error);
+    this.#onClosed(this.#connection, error);
   }
 }
 
-/** Numbers that were drawn and not used: a core that starts wants hundreds of them. */
+/** Random numbers for later calls: a core needs hundreds of them when it starts. */
 const drawn = new Uint32Array(512);
 let left = 0;
 
-/** A number from 0 to below 1 that nobody can foresee: the core hashes names with such. */
+/** An unpredictable number from 0 to below 1. The core uses such numbers to hash names. */
 function random(): number {
   if (left === 0) left = crypto.getRandomValues(drawn).length;
   return drawn[--left]! / 2 ** 32;
 }
 
-/** Milliseconds since 1970, by a clock that never goes back. */
+/** The time in milliseconds since 1970, by a clock that never goes backwards. */
 function now(): number {
   return performance.timeOrigin + performance.now();
 }

@@ -1,12 +1,11 @@
 /**
- * Kept messages on disk: one SQLite file in a folder, written in one transaction for all that came
- * together. Owns the file, its schema and what happens when it is damaged; knows nothing of users.
+ * Stores durable messages in a SQLite file. Messages that arrive together are written in one transaction.
+ * Owns the rows: which batch a message is in, and which messages of a batch were removed. Must not know users.
  *
  * @module
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import {
-  ErrorCode,
   HEADER_BYTES,
   MessageFields,
   messageId,
@@ -32,25 +31,23 @@ import {
   stateWithout,
   wholeBatch,
 } from "./batch_codec.ts";
-import { migrate } from "./schema.ts";
+import { openDatabase } from "./database_file.ts";
 
-const FILE = "messages.db";
+/** How many outcomes stay on disk: the newest ones, as many as a mailbox remembers. */
+const MAX_OUTCOMES = 2 * MIN_ENDS;
 
-/** How many ends of stories stay on disk: the newest, as many as a mailbox remembers. */
-const MAX_ENDS = 2 * MIN_ENDS;
+/**
+ * The offset of a message is `batch number * OFFSETS_PER_BATCH + position in the batch`. This is one more than
+ * the messages of a batch, so that the last offset of a batch and the first of the next one are not adjacent.
+ */
+const OFFSETS_PER_BATCH = MAX_MESSAGES + 1;
 
-/** A batch has one place more than it may have messages, so that no batch's follow another's. */
-const PLACES = MAX_MESSAGES + 1;
-
-/** What is left of so many batches is remembered, as messages mostly go soon; of others it is read. */
+/** How many batch states are cached. Most messages are removed soon; the states of old batches are read again. */
 const MAX_STATES = 4_096;
 
-/** SQLite's code for a file that another process has locked. */
-const SQLITE_BUSY = 5;
-
-/** A store that survives a crash of the process and of the machine. */
+/** A message store that survives a crash of the process or the machine. */
 export class SqliteStore implements MessageStore, Disposable {
-  /** What was written survives. */
+  /** Stored messages survive the end of the process. */
   readonly durable = true;
   readonly #database: DatabaseSync;
   readonly #logger: Logger;
@@ -59,18 +56,18 @@ export class SqliteStore implements MessageStore, Disposable {
   readonly #select: StatementSync;
   readonly #shrink: StatementSync;
   readonly #delete: StatementSync;
-  readonly #insertGone: StatementSync;
-  readonly #deleteGone: StatementSync;
-  readonly #insertEnds: StatementSync;
-  readonly #forgetEnds: StatementSync;
-  /** The rows of ends, oldest first, and how many ends are in each. */
-  readonly #ends: { readonly number: number; readonly count: number }[];
-  #endCount: number;
-  /** No number comes again, whatever has gone. */
+  readonly #insertRemoved: StatementSync;
+  readonly #deleteRemoved: StatementSync;
+  readonly #insertOutcomes: StatementSync;
+  readonly #deleteOutcomes: StatementSync;
+  /** The rows of outcomes, oldest first, with the number of outcomes in each. */
+  readonly #outcomeRows: { readonly number: number; readonly count: number }[];
+  #outcomeCount: number;
+  /** The number of the next batch. While the process runs, no number is used twice. */
   #nextNumber: number;
-  /** By the numbers of batches, those first that have been there for longest. */
+  /** Batch states by batch number, the oldest entry first. */
   readonly #states = new Map<number, BatchState>();
-  /** The batch that was read last: what comes next is often in it as well. */
+  /** The batch that was read last. The next message to read is often in it as well. */
   #lastRead: { readonly number: number; readonly messages: Uint8Array } | undefined;
 
   private constructor(database: DatabaseSync, logger: Logger) {
@@ -83,56 +80,26 @@ export class SqliteStore implements MessageStore, Disposable {
     );
     this.#shrink = prepare("UPDATE batch SET messages = ? WHERE number = ?");
     this.#delete = prepare("DELETE FROM batch WHERE number = ?");
-    this.#insertGone = prepare("INSERT OR REPLACE INTO gone (batch, bits) VALUES (?, ?)");
-    this.#deleteGone = prepare("DELETE FROM gone WHERE batch = ?");
-    this.#insertEnds = prepare("INSERT INTO ends (receipts) VALUES (?)");
-    this.#forgetEnds = prepare("DELETE FROM ends WHERE number <= ?");
-    this.#ends = prepare("SELECT number, receipts FROM ends ORDER BY number").all().map((row) => ({
-      number: row.number as number,
-      count: countReceipts(row.receipts as Uint8Array),
+    this.#insertRemoved = prepare("INSERT OR REPLACE INTO gone (batch, bits) VALUES (?, ?)");
+    this.#deleteRemoved = prepare("DELETE FROM gone WHERE batch = ?");
+    this.#insertOutcomes = prepare("INSERT INTO ends (receipts) VALUES (?)");
+    this.#deleteOutcomes = prepare("DELETE FROM ends WHERE number <= ?");
+    const rows = prepare("SELECT number, receipts FROM ends ORDER BY number").all();
+    this.#outcomeRows = rows.map(({ number, receipts }) => ({
+      number: number as number,
+      count: countReceipts(receipts as Uint8Array),
     }));
-    this.#endCount = this.#ends.reduce((sum, { count }) => sum + count, 0);
+    this.#outcomeCount = this.#outcomeRows.reduce((sum, { count }) => sum + count, 0);
     const last = prepare("SELECT coalesce(max(number), 0) AS number FROM batch").get()!;
     this.#nextNumber = last.number as number + 1;
   }
 
-  /**
-   * Opens the messages in a folder, which is made if it is not there. A file of an older version is
-   * brought up to date; a damaged one is set aside under a name that is logged, and a new one begun.
-   *
-   * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the folder cannot be used, another
-   *   server uses it, or a newer version wrote it.
-   */
+  /** Opens the messages in a folder. Throws the errors of {@linkcode openDatabase}. */
   static open(folder: string, logger: Logger): SqliteStore {
-    const path = `${folder}/${FILE}`;
-    try {
-      Deno.mkdirSync(folder, { recursive: true });
-      // Of a file that may not be written SQLite says no more than that there was an error.
-      Deno.openSync(path, { write: true, create: true }).close();
-    } catch (cause) {
-      throw failed(folder, cause);
-    }
-    try {
-      return new SqliteStore(prepare(path), logger);
-    } catch (error) {
-      if (!isDamage(error)) {
-        throw failed(folder, error);
-      }
-      const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
-      for (const suffix of ["", "-wal", "-shm"]) moveAside(path + suffix, aside + suffix);
-      logger.error(
-        "{path} is damaged: set aside as {aside}; the messages in it are not delivered",
-        {
-          event: "storage.damaged",
-          path,
-          aside,
-        },
-      );
-      return new SqliteStore(prepare(path), logger);
-    }
+    return openDatabase(folder, logger, (database) => new SqliteStore(database, logger));
   }
 
-  /** What was written and not removed, oldest first. What cannot be read is logged and left out. */
+  /** The stored messages, oldest first. Skips and logs what cannot be read. */
   *load(): Iterable<StoredMessage> {
     const rows = this.#database.prepare(
       "SELECT number, messages, bits FROM batch LEFT JOIN gone ON number = batch ORDER BY number",
@@ -141,76 +108,76 @@ export class SqliteStore implements MessageStore, Disposable {
       const number = row.number as number;
       const messages = row.messages as Uint8Array;
       try {
-        const { gone } = stateOf(messages, row.bits as Uint8Array | null);
-        for (const message of readBatch(messages, gone)) yield loaded(number, message);
+        const { removed } = stateOf(messages, row.bits as Uint8Array | null);
+        for (const message of readBatch(messages, removed)) yield loaded(number, message);
       } catch (error) {
-        this.#tellOfDamage(error, `messages in batch ${number} are damaged and not delivered`);
+        this.#logDamage(error, `messages in batch ${number} are damaged and not delivered`);
       }
     }
   }
 
-  /** What is at those places, which are in one batch. What cannot be read is logged and left out. */
+  /** The messages at `count` offsets of one batch, from `offset` on. Skips and logs what cannot be read. */
   read(offset: number, count: number): StoredMessage[] {
-    const number = Math.floor(offset / PLACES);
-    const from = offset % PLACES;
+    const number = Math.floor(offset / OFFSETS_PER_BATCH);
+    const from = offset % OFFSETS_PER_BATCH;
     try {
       const messages = this.#messages(number);
       const state = this.#stateOf(number);
       if (!messages || !state) return [];
-      const some = readBatch(messages, state.gone, from, from + count);
+      const some = readBatch(messages, state.removed, from, from + count);
       return some.map((message) => loaded(number, message));
     } catch (error) {
       this.#logger.error(
-        "messages in batch {number} cannot be read and wait for the next start: {error}",
+        "messages in batch {number} cannot be read until the server restarts: {error}",
         { event: "storage.unreadable", number, error },
       );
       return [];
     }
   }
 
-  /** How stories ended, the newest of them, oldest first. */
+  /** The newest outcomes of messages, oldest first. */
   *loadOutcomes(): Iterable<Receipt> {
     const rows = this.#database.prepare("SELECT number, receipts FROM ends ORDER BY number");
     for (const { number, receipts } of rows.iterate()) {
       try {
         yield* readReceipts(receipts as Uint8Array);
       } catch (error) {
-        this.#tellOfDamage(error, `receipts in row ${number} are damaged`);
+        this.#logDamage(error, `receipts in row ${number} are damaged`);
       }
     }
   }
 
-  /** Takes out what went and writes what came, in one transaction; it is on the disk when this returns. */
+  /** Removes and adds messages in one transaction. When this returns, the changes are on the disk. */
   write(
     added: readonly StoredMessage[],
     removed: readonly StoredMessage[],
     ends: Uint8Array,
   ): void {
     this.#database.exec("BEGIN IMMEDIATE");
-    // What becomes true with the end of the transaction.
-    const afterwards: (() => void)[] = [];
+    // Changes to the state in memory, made when the transaction has succeeded.
+    const afterCommit: (() => void)[] = [];
     try {
       for (const [number, messages] of byBatch(removed)) {
-        afterwards.push(this.#remove(number, messages));
+        afterCommit.push(this.#remove(number, messages));
       }
       for (const messages of inBatches(added)) {
         const value = this.#writer.encode(messages);
         const number = this.#nextNumber++;
         this.#insert.run(number, value);
         const state = wholeBatch(messages.length, value.length);
-        afterwards.push(() => {
+        afterCommit.push(() => {
           this.#setState(number, state);
-          let offset = number * PLACES;
+          let offset = number * OFFSETS_PER_BATCH;
           for (const message of messages) message.offset = offset++;
         });
       }
-      if (ends.length > 0) afterwards.push(this.#remember(ends));
+      if (ends.length > 0) afterCommit.push(this.#addOutcomes(ends));
       this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
-    for (const becomesTrue of afterwards) becomesTrue();
+    for (const update of afterCommit) update();
   }
 
   /** Closes the file. */
@@ -218,36 +185,36 @@ export class SqliteStore implements MessageStore, Disposable {
     this.#database.close();
   }
 
-  /** What cannot be read is no reason not to start. */
-  #tellOfDamage(error: unknown, what: string): void {
+  /** Logs damaged rows. They must not keep the server from starting. */
+  #logDamage(error: unknown, what: string): void {
     if (!(error instanceof NetlabError)) throw error;
     this.#logger.error(`${what}: {error}`, { event: "storage.damaged", error });
   }
 
-  /** Removes messages of one batch; what is to be noted when that is true. */
+  /** Removes messages of one batch. Returns what to do after the commit. */
   #remove(number: number, messages: readonly StoredMessage[]): () => void {
     let before: BatchState | undefined;
     try {
       before = this.#stateOf(number);
     } catch (error) {
-      this.#tellOfDamage(error, `messages in batch ${number} are damaged and stay there`);
+      this.#logDamage(error, `messages in batch ${number} are damaged and cannot be removed`);
       return () => {};
     }
-    const state = before && stateWithout(before, messages, number * PLACES);
+    const state = before && stateWithout(before, messages, number * OFFSETS_PER_BATCH);
     if (!state) {
       this.#delete.run(number);
-      this.#deleteGone.run(number);
+      this.#deleteRemoved.run(number);
       return () => this.#states.delete(number);
     }
-    this.#insertGone.run(number, state.gone);
+    this.#insertRemoved.run(number, state.removed);
     if (!isWasteful(state)) return () => this.#setState(number, state);
     const { messages: value } = this.#select.get(number)!;
-    const shrunk = shrinkBatch(value as Uint8Array, state.gone);
+    const shrunk = shrinkBatch(value as Uint8Array, state.removed);
     this.#shrink.run(shrunk, number);
     return () => this.#setState(number, { ...state, bytes: shrunk.length });
   }
 
-  /** What is left of a batch, if anything is. */
+  /** The state of a batch; `undefined` when none of its messages is left. */
   #stateOf(number: number): BatchState | undefined {
     const known = this.#states.get(number);
     if (known) return known;
@@ -266,7 +233,7 @@ export class SqliteStore implements MessageStore, Disposable {
     this.#states.delete(oldest!);
   }
 
-  /** The value of a batch, as it is or was: what has gone since may be in it. */
+  /** The value of a batch. It may still contain messages that were removed meanwhile. */
   #messages(number: number): Uint8Array | undefined {
     if (this.#lastRead?.number === number) return this.#lastRead.messages;
     const row = this.#select.get(number);
@@ -279,40 +246,40 @@ export class SqliteStore implements MessageStore, Disposable {
     return messages;
   }
 
-  /** Writes down how stories ended, and forgets the oldest ends; what is to be noted when that is true. */
-  #remember(ends: Uint8Array): () => void {
-    const number = Number(this.#insertEnds.run(ends).lastInsertRowid);
-    const count = countReceipts(ends);
-    let remembered = this.#endCount + count;
+  /** Stores outcomes and deletes the oldest ones. Returns what to do after the commit. */
+  #addOutcomes(receipts: Uint8Array): () => void {
+    const number = Number(this.#insertOutcomes.run(receipts).lastInsertRowid);
+    const count = countReceipts(receipts);
+    let total = this.#outcomeCount + count;
     let old = 0;
-    for (const { count } of this.#ends) {
-      if (remembered - count < MAX_ENDS) break;
-      remembered -= count;
+    for (const { count } of this.#outcomeRows) {
+      if (total - count < MAX_OUTCOMES) break;
+      total -= count;
       old++;
     }
-    if (old > 0) this.#forgetEnds.run(this.#ends[old - 1]!.number);
+    if (old > 0) this.#deleteOutcomes.run(this.#outcomeRows[old - 1]!.number);
     return () => {
-      this.#ends.splice(0, old);
-      this.#ends.push({ number, count });
-      this.#endCount = remembered;
+      this.#outcomeRows.splice(0, old);
+      this.#outcomeRows.push({ number, count });
+      this.#outcomeCount = total;
     };
   }
 }
 
-/** Messages that were loaded or written, by the numbers of the batches that they are in. */
+/** Groups messages by the number of their batch. Leaves out messages that were never stored. */
 function byBatch(messages: readonly StoredMessage[]): Map<number, StoredMessage[]> {
   const batches = new Map<number, StoredMessage[]>();
   let last = 0;
-  let its: StoredMessage[] = [];
+  let batch: StoredMessage[] = [];
   for (const message of messages) {
     if (message.offset === 0) continue;
-    const number = Math.floor(message.offset / PLACES);
+    const number = Math.floor(message.offset / OFFSETS_PER_BATCH);
     if (number !== last) {
       last = number;
-      its = batches.get(number) ?? [];
-      batches.set(number, its);
+      batch = batches.get(number) ?? [];
+      batches.set(number, batch);
     }
-    its.push(message);
+    batch.push(message);
   }
   return batches;
 }
@@ -320,9 +287,9 @@ function byBatch(messages: readonly StoredMessage[]): Map<number, StoredMessage[
 const fields = new MessageFields();
 
 /**
- * A message of the batch with that number.
+ * A message of the batch with this number.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is none.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a valid message.
  */
 function loaded(number: number, message: BatchedMessage): StoredMessage {
   const { bytes, start, end, acceptedAt, position } = message;
@@ -332,60 +299,6 @@ function loaded(number: number, message: BatchedMessage): StoredMessage {
     sender: readName(bytes, fields.sender, fields.senderEnd),
     recipient: readName(bytes, fields.recipient, fields.recipientEnd),
     ...{ bytes, start, end, acceptedAt },
-    offset: number * PLACES + position,
+    offset: number * OFFSETS_PER_BATCH + position,
   };
-}
-
-function prepare(path: string): DatabaseSync {
-  const database = new DatabaseSync(path);
-  try {
-    // Of a new file; large, as most values are: half the time in SQLite goes by the number of pages.
-    database.exec("PRAGMA page_size = 16384");
-    database.exec("PRAGMA locking_mode = EXCLUSIVE");
-    database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = FULL");
-    const check = database.prepare("PRAGMA quick_check(1)").get()!;
-    if (check.quick_check !== "ok") throw new Error("file is not a database: " + check.quick_check);
-    migrate(database);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-/** SQLite's codes for a file that is none of its own, or is broken: SQLITE_NOTADB and SQLITE_CORRUPT. */
-function isDamage(error: unknown): boolean {
-  const { errcode, message } = error as { errcode?: number; message: string };
-  return errcode === 26 || errcode === 11 || /not a database|malformed/.test(message);
-}
-
-function failed(folder: string, cause: unknown): NetlabError {
-  return new NetlabError(
-    ErrorCode.StorageFailed,
-    `Cannot keep messages in ${folder}: ${explain(cause)}`,
-    { cause, fatal: true },
-  );
-}
-
-function explain(error: unknown): string {
-  if (error instanceof Deno.errors.AlreadyExists) return "it is a file; choose a folder";
-  if (error instanceof Deno.errors.NotADirectory) return "it is below a file; choose a folder";
-  if (error instanceof Deno.errors.IsADirectory) return `${FILE} in it is a folder; choose another`;
-  const { errcode, message } = error as { errcode?: number; message: string };
-  if (error instanceof Deno.errors.PermissionDenied || message.endsWith("readonly database")) {
-    return "this user may not write there; choose another folder, or permit it";
-  }
-  // Deno 2.9 gives no code with SQLite's errors, so that the text is all there is.
-  return errcode === SQLITE_BUSY || message === "database is locked"
-    ? "another server uses it; choose another folder"
-    : message;
-}
-
-function moveAside(from: string, to: string): void {
-  try {
-    Deno.renameSync(from, to);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

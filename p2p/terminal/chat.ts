@@ -1,6 +1,6 @@
 /**
- * The conversation of the client programs: what a person types, and what they see of it. Owns the
- * syntax of a line and the words of the answers; knows neither the terminal nor how messages travel.
+ * The conversation of a client program: handles the lines that a person types, and shows messages and answers.
+ * Owns the syntax of a line and the wording of the answers. Must not know the terminal or the network.
  *
  * @module
  */
@@ -20,17 +20,17 @@ import type { ClientStatus, P2pClient } from "../client.ts";
 import { complete, nearName, Recipients, typedName } from "./recipients.ts";
 import type { Completion, Screen } from "./screen.ts";
 
-/** Draws lines for a window of so many columns. */
+/** Draws lines for a window with this many columns. */
 export type Picture = (columns: number) => readonly string[];
 
-/** A command besides writing to somebody. */
+/** A command, such as `/users`. */
 export interface ChatCommand {
   /** What it does, for `/help`. */
   readonly help: string;
-  /** Runs the command. Returns the lines to show, or what draws them. */
+  /** Runs the command. Returns the lines to show, or a function that draws them. */
   run(): Promise<readonly string[] | Picture>;
-  /** Receives a function that redraws the lines in their place, as long as they are in the window. */
-  live?(again: () => void): void;
+  /** Receives a function that redraws the lines where they are, as long as they are in the window. */
+  live?(redraw: () => void): void;
 }
 
 const HELP = [
@@ -39,13 +39,13 @@ const HELP = [
   "TAB                         completes a name or a command",
   "Bob: Hello                  a message that you received",
   "→ Bob: Hello                a message that you sent; the mark at its end means:",
-  "  ✓                         the network has stored it safely",
+  "  ✓                         a server has stored it",
   "  ✓✓                        Bob has received it",
-  "  sent                      handed to a legacy program, which confirms nothing",
+  "  sent                      sent to a legacy program, which confirms nothing",
   "  ✗                         not delivered; another line says why",
 ];
 
-/** What a line asks for. */
+/** The meaning of a line. */
 type Line =
   | { kind: "nothing" }
   | { kind: "command"; name: string }
@@ -53,7 +53,7 @@ type Line =
   | { kind: "incomplete"; recipient: string }
   | { kind: "misquoted" };
 
-/** What a line asks for: a command behind a slash, or a message behind the name of its recipient. */
+/** Parses a line: a slash and a command, or the name of a recipient and a message. */
 export function parseLine(line: string): Line {
   const trimmed = line.trim();
   if (trimmed === "") return { kind: "nothing" };
@@ -66,10 +66,10 @@ export function parseLine(line: string): Line {
   return { kind: "message", recipient, text, ...match[1] !== undefined && { quoted: true } };
 }
 
-/** How long a message to an unknown user waits for the list of users: milliseconds. */
+/** How long a message to an unknown user waits for an updated list of users: milliseconds. */
 const LOOK_UP_MS = 300;
 
-/** One person's conversation. */
+/** The conversation of one person. */
 export class Chat {
   readonly #client: P2pClient;
   readonly #screen: Screen;
@@ -77,33 +77,33 @@ export class Chat {
   readonly #sending = new Set<Promise<void>>();
   readonly #recipients: Recipients;
   #failures = 0;
-  /** Why nothing can be shown any more; ends the conversation. */
-  #broken: unknown;
-  readonly #breaking = new AbortController();
+  /** Why output is no longer possible. This ends the conversation. */
+  #outputError: unknown;
+  readonly #outputFailed = new AbortController();
 
-  /** A conversation through `client` on `screen`, with commands besides the common ones. */
+  /** Creates a conversation through `client` on `screen`, with commands in addition to the common ones. */
   constructor(client: P2pClient, screen: Screen, commands: Record<string, ChatCommand> = {}) {
     this.#client = client;
     this.#screen = screen;
     this.#recipients = new Recipients(() => client.users());
     this.#commands = {
-      users: { help: "lists who can be written to", run: () => this.#users() },
-      servers: { help: "lists the servers, yours marked", run: () => this.#servers() },
+      users: { help: "lists the users you can write to", run: () => this.#users() },
+      servers: { help: "lists the servers and marks yours", run: () => this.#servers() },
       ...commands,
-      help: { help: "shows this", run: () => Promise.resolve(this.#help()) },
+      help: { help: "shows this help", run: () => Promise.resolve(this.#help()) },
     };
   }
 
   /**
-   * Talks until the input ends or `/quit`, and then until everything that was sent is answered. When `stop`
-   * aborts it waits for nothing more, and tells of every message that is not known to be safe.
+   * Handles lines until the input ends or `/quit`, then waits until everything that was sent is accepted. When
+   * `stop` aborts, it does not wait, and reports every message that was not accepted.
    *
-   * @returns How many things failed that no person has seen, or that ended the conversation.
-   * @throws {OutputError} When something cannot be shown. A message that could not is not taken: the next client
-   *   of that name gets it.
+   * @returns The number of failures that nobody saw at a terminal or that ended the conversation.
+   * @throws {OutputError} When something cannot be shown. A received message that cannot be shown is not taken,
+   *   so the next client of that name gets it.
    */
   async run(stop?: AbortSignal): Promise<number> {
-    const over = AbortSignal.any([this.#breaking.signal, ...stop ? [stop] : []]);
+    const over = AbortSignal.any([this.#outputFailed.signal, ...stop ? [stop] : []]);
     const ended = untilAborted(over).then(() => this.#screen.close());
     const receiving = this.#receive();
     if (this.#screen.interactive) {
@@ -113,7 +113,7 @@ export class Chat {
     for await (const line of this.#screen) {
       const asked = parseLine(line);
       if (over.aborted) {
-        // What was read ahead is not begun any more.
+        // Lines that were read ahead are not carried out.
         if (asked.kind === "message") this.#giveUp("send", asked.recipient, asked.text);
         continue;
       }
@@ -123,8 +123,8 @@ export class Chat {
       else if (asked.kind !== "nothing") {
         this.#complain(
           asked.kind === "misquoted"
-            ? 'Put the name between two quotation marks: "A NAME" Hello'
-            : `Type a message behind the name: ${typedName(oneLine(asked.recipient))} Hello; ` +
+            ? 'Put the name in quotation marks: "A NAME" Hello'
+            : `Type a message after the name: ${typedName(oneLine(asked.recipient))} Hello; ` +
               "/help shows more",
         );
       }
@@ -133,18 +133,18 @@ export class Chat {
     await this.#client.close();
     await Promise.all(this.#sending);
     await receiving;
-    // A terminal that has gone is a reason to stop, and no failure.
-    const gone = stop?.aborted && this.#screen.interactive;
-    if (this.#broken !== undefined && !gone) throw this.#broken;
+    // It is not a failure that a terminal was closed.
+    const isClosed = stop?.aborted && this.#screen.interactive;
+    if (this.#outputError !== undefined && !isClosed) throw this.#outputError;
     return this.#failures;
   }
 
-  /** Shows where the client stands. */
+  /** Describes the status of the client in one line. */
   static describe(status: ClientStatus): string | undefined {
     switch (status.state) {
       case "connected": {
-        const plain = status.legacy ? ", a legacy server: nothing is confirmed" : "";
-        return dim(`connected to ${status.server}${plain}`);
+        const legacy = status.legacy ? ", a legacy server: nothing is confirmed" : "";
+        return dim(`connected to ${status.server}${legacy}`);
       }
       case "reconnecting":
         return yellow(`${oneLine(status.reason)}; looking for another server`);
@@ -158,11 +158,11 @@ export class Chat {
       const messages = this.#client[Symbol.asyncIterator]();
       for (let next = await messages.next(); !next.done; next = await messages.next()) {
         const { sender, text } = next.value;
-        // To ask for the next one is to have taken this one: it has to be written first.
+        // Reading the next message takes this one, so it must be written first.
         if (!this.#show(this.#received(sender, text))) return;
       }
     } catch {
-      // The status has told why.
+      // The status line has shown the reason.
       this.#failures++;
       this.#screen.close();
     }
@@ -176,21 +176,21 @@ export class Chat {
     return `${bold(cyan(typedName(oneLine(sender))))}: ${oneLine(text)}`;
   }
 
-  /** Sends a message, unless a person has probably mistyped somebody's name. */
+  /** Sends a message, unless the person has probably mistyped the name. */
   async #message({ recipient, text, quoted }: Extract<Line, { kind: "message" }>): Promise<void> {
     const near = this.#screen.interactive && !quoted && await this.#near(recipient);
     if (!near) return this.#send(recipient, text);
     const suggested = this.#screen.suggest(`${typedName(near)} ${text}`);
-    const way = suggested
+    const how = suggested
       ? "Press Enter to send it to"
       : `Type ${typedName(near)} Hello to write to`;
     this.#show(yellow(oneLine(
       `Not sent: there is no user ${recipient}, but there is ${near}. ` +
-        `${way} ${near}, or type "${recipient}" Hello to write to ${recipient} anyway.`,
+        `${how} ${near}, or type "${recipient}" Hello to write to ${recipient} anyway.`,
     )));
   }
 
-  /** The user whom a person probably means by a name that nobody has. */
+  /** The user that a person probably means by an unknown name. */
   async #near(recipient: string): Promise<string | undefined> {
     if (this.#recipients.has(recipient)) return undefined;
     let timer;
@@ -202,7 +202,7 @@ export class Chat {
     return this.#recipients.has(recipient) ? undefined : nearName(recipient, this.#recipients);
   }
 
-  /** Completes from the last list of users or, if there is no match, from the next one. */
+  /** Completes from the last list of users or, without a match, from an updated list. */
   #complete(before: string): Completion | undefined | Promise<Completion | undefined> {
     const commands = [...Object.keys(this.#commands), "quit"];
     const completion = () => complete(before, this.#recipients, commands);
@@ -219,18 +219,18 @@ export class Chat {
     };
     const sending = this.#client.send(recipient, text).then(
       ({ delivered }) => {
-        let isOver = false;
-        const over = (is: string) => {
-          isOver = true;
-          mark(is);
+        let isSettled = false;
+        const settled = (outcome: string) => {
+          isSettled = true;
+          mark(outcome);
         };
-        // One tick: the network has stored it safely. Two: the recipient has received it.
+        // One tick: a server has stored it. Two: the recipient has received it.
         void delivered.then(
-          (how) => over(how === "sent" ? "sent" : "✓✓"),
+          (status) => settled(status === "sent" ? "sent" : "✓✓"),
           (error) => isClosed(error) || failed(error),
         );
-        // A legacy server accepts and confirms nothing, both in the same moment.
-        queueMicrotask(() => isOver || mark("✓"));
+        // With a legacy server, both promises resolve at the same moment.
+        queueMicrotask(() => isSettled || mark("✓"));
       },
       (error) => {
         if (isClosed(error)) this.#giveUp("confirm", recipient, text);
@@ -240,54 +240,54 @@ export class Chat {
     this.#sending.add(sending);
   }
 
-  /** Shows a person what they send. Returns a function that sets the mark at its end. */
+  /** Shows the message that the person sends. Returns a function that sets the mark at its end. */
   #sentLine(recipient: string, text: string): (mark: string) => void {
     if (!this.#screen.interactive) return () => {};
     const line = `→ ${typedName(oneLine(recipient))}: ${oneLine(text)}`;
     let mark = "";
     const draw = () => [dim(mark === "" ? line : `${line}  ${mark}`)];
-    // Once it has left the window, its outcome is shown in a new line.
+    // When the line has left the window, the outcome is shown in a new line.
     const remind = (columns: number) => [dim(`${clip(line, columns - mark.length - 3)}  ${mark}`)];
     const lost = () => {
-      if (mark !== "✓") again = this.#try(() => this.#screen.pin(remind, lost));
+      if (mark !== "✓") redraw = this.#try(() => this.#screen.pin(remind, lost));
     };
-    let again = this.#try(() => this.#screen.pin(draw, lost));
-    return (is) => {
-      mark = is;
-      this.#try(() => again?.());
+    let redraw = this.#try(() => this.#screen.pin(draw, lost));
+    return (changed) => {
+      mark = changed;
+      this.#try(() => redraw?.());
     };
   }
 
   async #command(name: string): Promise<void> {
     const command = this.#commands[name];
     if (!command) {
-      return this.#complain(`There is no command /${name}; /help lists those that there are`);
+      return this.#complain(`There is no command /${name}; /help lists the commands`);
     }
     if (this.#screen.interactive) this.#show(dim(`/${name}`));
     try {
       const shown = await command.run();
       const draw = typeof shown === "function" ? shown : () => shown;
-      const again = this.#try(() => this.#screen.pin(draw));
-      if (again) command.live?.(again);
+      const redraw = this.#try(() => this.#screen.pin(draw));
+      if (redraw) command.live?.(redraw);
     } catch (error) {
       this.#complain(describeError(error));
     }
   }
 
   #complain(what: string): void {
-    // A person sees it and goes on; a script has to be told by the exit status.
+    // A person sees the line; a script needs the exit status.
     if (!this.#screen.interactive) this.#failures++;
     this.#show(red(what));
   }
 
-  /** Tells of a message that was given up because the conversation is over. */
+  /** Reports a message that was given up because the conversation ended. */
   #giveUp(what: "send" | "confirm", recipient: string, text: string): void {
     this.#complain(
       `Cannot ${what} the message to ${recipient}: told to stop; it was: ${oneLine(text)}`,
     );
   }
 
-  /** Shows a line; whether that was possible. */
+  /** Shows a line. Returns whether that was possible. */
   #show(line: string): boolean {
     return this.#try(() => {
       this.#screen.print(line);
@@ -295,14 +295,14 @@ export class Chat {
     }) ?? false;
   }
 
-  /** Shows something. Where that fails, the conversation is over: nobody would see what comes. */
+  /** Shows something. When that fails, the conversation ends, because nothing can be shown any more. */
   #try<T>(show: () => T): T | undefined {
-    if (this.#broken !== undefined) return undefined;
+    if (this.#outputError !== undefined) return undefined;
     try {
       return show();
     } catch (error) {
-      this.#broken = error;
-      this.#breaking.abort();
+      this.#outputError = error;
+      this.#outputFailed.abort();
       return undefined;
     }
   }
@@ -324,13 +324,13 @@ export class Chat {
   #help(): string[] {
     const commands = Object.entries({
       ...this.#commands,
-      quit: { help: "leaves; so do ctrl-C and ctrl-D" },
+      quit: { help: "ends the program, like ctrl-C and ctrl-D" },
     });
     return [...HELP, ...commands.map(([name, { help }]) => `${`/${name}`.padEnd(27)} ${help}`)];
   }
 }
 
-/** Whether a story has no end only because the client was closed. */
+/** Whether the outcome is unknown only because the client was closed. */
 function isClosed(error: unknown): boolean {
   return error instanceof NetlabError && error.code === ErrorCode.Closed;
 }

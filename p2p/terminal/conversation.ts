@@ -1,14 +1,16 @@
 /**
- * What a client program does once its options are read: the questions for what is missing, connecting, and
- * the conversation until its input ends. Serves every client that is a `P2pClient`.
+ * What a client program does once its options are read: it asks for what is missing, connects, and runs the chat
+ * until the input ends. Works with every client that is a `P2pClient`.
  *
  * @module
  */
 import {
+  type Address,
   ADDRESS_RULE,
   ask,
   describeError,
   dim,
+  type Option,
   type Options,
   type OptionValues,
   OutputError,
@@ -19,28 +21,71 @@ import {
   UsageError,
 } from "@netlab/terminal";
 import { ErrorCode, formatAddress, invalidNameReason, NetlabError } from "@netlab/protocol";
-import { Chat } from "./chat.ts";
-import type { ClientStatus, P2pClient } from "../client.ts";
-import type { ClientOptionValues, ClientProgram } from "./client_program.ts";
-import { openScreen } from "./open_screen.ts";
+import { Chat, type ChatCommand } from "./chat.ts";
+import type { ClientStatus, P2pClient, P2pClientOptions } from "../client.ts";
 
-/** What stands for "wherever one answers" when a person is asked for a server. */
+/** The values of the options that every client program has. */
+export interface ClientOptionValues {
+  /** The user's name. */
+  readonly name: string | undefined;
+  /** The addresses of servers; empty for the default ones. */
+  readonly server: readonly Address[];
+}
+
+/** How a program connects its client, and what it adds to the conversation. */
+export interface ProgramClient<
+  C extends P2pClient,
+  O extends Options = Readonly<Record<never, Option>>,
+> {
+  /**
+   * Checks the program's own options. If they ask for something other than a conversation, does it and returns
+   * the exit status.
+   *
+   * @param given The values of the common options.
+   */
+  instead?(
+    values: OptionValues<O>,
+    given: { name: string | undefined; servers: string[] },
+    stop: AbortSignal,
+  ): Promise<number | undefined>;
+  /**
+   * Connects the client.
+   *
+   * @param print Prints a line to standard output.
+   * @param values The values of the program's own options.
+   */
+  connect(
+    options: P2pClientOptions,
+    print: (line: string) => void,
+    values: OptionValues<O>,
+  ): Promise<C>;
+  /**
+   * Returns the line to print when the client is connected.
+   *
+   * @default {a line with the server's address}
+   */
+  connected?(client: C): string;
+  /** Commands in addition to the common ones. */
+  commands?(client: C): Record<string, ChatCommand>;
+}
+
+/** The answer of a person who has no preferred server. */
 const ANY = "any";
 
-/** Talks until the input ends or `stop` aborts; the exit status. */
+/** Runs the conversation until the input ends or `stop` aborts. Returns the exit status. */
 export async function converse<C extends P2pClient, O extends Options>(
-  program: ClientProgram<C, O>,
+  program: ProgramClient<C, O>,
   options: ClientOptionValues,
   own: OptionValues<O>,
   stop: AbortSignal,
 ): Promise<number> {
-  const person = Deno.stdin.isTerminal();
+  const isInteractive = Deno.stdin.isTerminal();
   const given = options.server.map(formatAddress);
   let wanted = options.name;
   const instead = await program.instead?.(own, { name: wanted, servers: given }, stop);
   if (instead !== undefined) return instead;
-  if (wanted === undefined && !person) {
-    throw new UsageError("Option --name is needed when standard input is not a terminal");
+  if (wanted === undefined && !isInteractive) {
+    throw new UsageError("Option --name is required when standard input is not a terminal");
   }
   if (wanted !== undefined) {
     const why = invalidNameReason(wanted);
@@ -48,7 +93,7 @@ export async function converse<C extends P2pClient, O extends Options>(
       throw new UsageError(`Option --name: a name cannot be used when ${why}`);
     }
   }
-  const servers = given.length > 0 || options.name !== undefined || !person
+  const servers = given.length > 0 || options.name !== undefined || !isInteractive
     ? given
     : await askForServer(stop);
   if (servers === undefined) return 0;
@@ -63,29 +108,30 @@ export async function converse<C extends P2pClient, O extends Options>(
   }
 }
 
-/** The name is another's, and a person may choose one anew. */
+/** The name is taken, and the person can choose another one. */
 interface Taken {
-  /** The line that they were typing. */
+  /** The line that the person was typing. */
   readonly typed: string;
 }
 
-/** Connects and talks; the exit status, unless the name is taken. */
+/** Connects and runs the chat. Returns the exit status, unless the name is taken. */
 async function connect<C extends P2pClient, O extends Options>(
-  program: ClientProgram<C, O>,
+  program: ProgramClient<C, O>,
   values: OptionValues<O>,
   { name, servers, typed }: { name: string; servers: readonly string[]; typed: string },
   stop: AbortSignal,
 ): Promise<number | Taken> {
-  const person = Deno.stdin.isTerminal(); // a terminal that goes while it connects was one
+  // Read before connecting: the terminal may be closed meanwhile.
+  const isInteractive = Deno.stdin.isTerminal();
   let show: (line: string) => void = print;
   let status: ClientStatus | undefined;
   let client: C | undefined;
-  // Without a terminal standard output is for messages.
+  // Without a terminal, standard output carries only messages.
   const showStatus = () => {
     const line = status && Chat.describe(status);
-    if (line !== undefined) (person ? tell : printError)(line);
+    if (line !== undefined) (isInteractive ? tell : printError)(line);
   };
-  // The client says something in the middle of its work, which is not to fail because nobody can see that.
+  // The client calls this in the middle of its work, which must not fail because of the output.
   const tell = (line: string) => {
     try {
       show(line);
@@ -108,19 +154,21 @@ async function connect<C extends P2pClient, O extends Options>(
       values,
     );
   } catch (error) {
-    // A person who has the program stopped knows it; in a pipe there may be lines that were not sent.
-    if (stop.aborted && error === stop.reason && person) return 0;
-    if (!isTaken(error) || !person) throw error;
+    // A person who stopped the program knows why it ends. In a pipe there may be lines that were not sent.
+    if (stop.aborted && error === stop.reason && isInteractive) return 0;
+    if (!isTaken(error) || !isInteractive) throw error;
     print(red(describeError(error)));
     return { typed };
   }
   if (program.connected) show(program.connected(client));
   else showStatus();
+  // Loads the line editor.
+  const { openScreen } = await import("./open_screen.ts");
   using screen = openScreen(name, typed);
   if (screen.interactive) show = (line) => screen.print(line);
   if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));
   const failures = await new Chat(client, screen, program.commands?.(client)).run(stop);
-  // Two halves of a network that find each other may each have a user of this name.
+  // When two separated parts of a network are linked again, both may have a user of this name.
   const lost = status?.state === "closed" && isTaken(status.error);
   if (lost && screen.interactive && !stop.aborted) return { typed: screen.typed };
   return failures > 0 ? 1 : 0;
@@ -135,27 +183,27 @@ async function askForName(stop: AbortSignal): Promise<string | undefined> {
     signal: stop,
     check: (answer) => {
       const why = invalidNameReason(answer);
-      return why && `That cannot be a name: ${why}`;
+      return why && `This name cannot be used: ${why}`;
     },
   });
 }
 
-/** The servers to try; none for the default ones, `undefined` when there is no answer. */
+/** The servers to try; empty for the default ones, `undefined` when the person gave no answer. */
 async function askForServer(stop: AbortSignal): Promise<string[] | undefined> {
   const answer = await ask("Server (HOST:PORT, or a port of this machine)", {
     default: ANY,
     signal: stop,
     check: (answer) => {
-      if (answer === ANY || addressIn(answer) !== undefined) return undefined;
+      if (answer === ANY || parseTyped(answer) !== undefined) return undefined;
       return `${JSON.stringify(answer)} ${ADDRESS_RULE}`;
     },
   });
   if (answer === undefined) return undefined;
-  return answer === ANY ? [] : [addressIn(answer)!];
+  return answer === ANY ? [] : [parseTyped(answer)!];
 }
 
-/** The address that somebody typed, as `host:port`, if it is one. */
-function addressIn(answer: string): string | undefined {
+/** The address that a person typed, as `host:port`; `undefined` if it is not valid. */
+function parseTyped(answer: string): string | undefined {
   try {
     return formatAddress(readAddress(answer));
   } catch {

@@ -1,7 +1,6 @@
 /**
- * The line that a person is typing. Owns what each key does to it, and how pasted text is treated. Uses
- * `node:readline` for the editing, but not for drawing. Must not know the terminal, or how the line is
- * shown.
+ * The line that a person is typing. Owns the effect of each key, and how pasted text is inserted. Uses
+ * `node:readline` for the editing, but not for drawing. Must not know the terminal, or how the line is shown.
  *
  * @module
  */
@@ -10,7 +9,7 @@ import * as readline from "node:readline";
 import { PassThrough } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
 
-/** Told about keys that do something other than edit the line. */
+/** Receives the keys that do something other than edit the line. */
 export interface DraftEvents {
   /** Tab was pressed. */
   complete(): void;
@@ -51,7 +50,7 @@ const BESIDE: Record<string, "before" | "behind"> = {
   "^d": "behind",
 };
 
-/** The longest that a visible character is expected to be: UTF-16 units. */
+/** The longest visible character that is expected: UTF-16 units. */
 const NEAR = 64;
 
 /** A line editor without a screen. */
@@ -71,7 +70,7 @@ export class Draft {
   readonly #events: DraftEvents;
   readonly #editor: Editor;
   readonly #keys = new PassThrough();
-  /** Characters that arrived together. They are inserted with one call, so that a paste is linear. */
+  /** Characters that arrived together. Inserting them with one call makes a paste take linear time. */
   #run = "";
   #pasting = false;
   #unfinished = "";
@@ -101,12 +100,12 @@ export class Draft {
     this.#keys.on("keypress", (text, key) => this.#key(text, key));
   }
 
-  /** The text of the line; after the end of the input, what it was then. */
+  /** The text of the line. It stays after the end of the input. */
   get text(): string {
     return this.#editor.line;
   }
 
-  /** The position of the cursor: the number of UTF-16 units before it. */
+  /** The number of UTF-16 units before the cursor. */
   get cursor(): number {
     return this.#editor.cursor;
   }
@@ -121,7 +120,7 @@ export class Draft {
     this.#editor.close();
   }
 
-  /** Handles what the terminal sent: characters and escape sequences. */
+  /** Handles input from the terminal: characters and escape sequences. */
   feed(input: string): void {
     const text = this.#unfinished + input;
     this.#unfinished = UNFINISHED.exec(text)?.[0] ?? "";
@@ -154,7 +153,7 @@ export class Draft {
     this.#suggested = true;
   }
 
-  /** Replaces what is before the cursor. */
+  /** Replaces the text before the cursor. */
   replaceBefore(text: string): void {
     this.#press({ ctrl: true, name: "u" });
     this.insert(text);
@@ -186,14 +185,14 @@ export class Draft {
     this.insert(text);
   }
 
-  /** Lets readline handle a key that is not a character: no text, so that nothing is inserted. */
+  /** Lets readline handle a key that is not a character. Without a text, readline inserts nothing. */
   #press(key: readline.Key): void {
     for (let times = this.#charactersOf(key); times > 0 && this.#open; times--) {
       this.#editor.write(undefined as unknown as string, key);
     }
   }
 
-  /** How often the key has to be repeated to cover what a person sees as one character. */
+  /** How many times to repeat the key, so that it covers what a person sees as one character. */
   #charactersOf(key: readline.Key): number {
     const side = key.meta || key.shift ? undefined : BESIDE[`${key.ctrl ? "^" : ""}${key.name}`];
     if (side === undefined) return 1;

@@ -14,12 +14,12 @@ export interface VisiblePart {
   readonly behind: string;
 }
 
-/** How much text is looked at for each column: UTF-16 units. Characters with more marks are rare. */
+/** How much text is examined per column: UTF-16 units. Characters with more combining marks are rare. */
 const UNITS = 16;
 
 /**
- * The part of `text` around the cursor that fits into so many columns. At the end of the text, one of
- * them is for the cursor itself. "…" replaces what is left out.
+ * The part of `text` around the cursor that fits into so many columns. At the end of the text, the cursor takes
+ * one of them. "…" replaces what is left out.
  *
  * @param cursor The number of UTF-16 units before the cursor.
  */

@@ -1,13 +1,13 @@
 /**
- * Reads the terminal key by key. Owns the modes that this needs, and restores the terminal however the
- * program ends. Must not know what the keys mean.
+ * Reads the terminal key by key. Owns the terminal modes for this, and restores the terminal however the program
+ * ends. Must not know what the keys mean.
  *
  * @module
  */
 import { STANDARD_TERMINAL, type Terminal } from "@netlab/terminal";
 import process from "node:process";
 
-/** Told what happens at a terminal. */
+/** Receives the events of a terminal. */
 export interface KeyListener {
   /** Keys were pressed, or text was pasted. */
   input(text: string): void;
@@ -17,11 +17,11 @@ export interface KeyListener {
   ended(): void;
 }
 
-/** A terminal with a keyboard. Tests have one of their own. */
+/** A terminal with a keyboard. Tests use their own. */
 export interface KeyTerminal extends Terminal {
-  /** How long the size must stay the same before a resize counts as finished: milliseconds. */
+  /** How long the size must stay the same until a resize counts as finished: milliseconds. */
   readonly settledMs: number;
-  /** Starts to read keys; call what it returns to stop. */
+  /** Starts to read keys. Returns a function that stops it. */
   listen(listener: KeyListener): () => void;
 }
 

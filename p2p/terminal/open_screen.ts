@@ -10,10 +10,10 @@ import type { Screen } from "./screen.ts";
 import { TerminalScreen } from "./terminal_screen.ts";
 
 /**
- * Opens standard input and output, as a terminal if both are one.
+ * Opens standard input and output: with a line editor if both are a terminal, otherwise as plain lines.
  *
- * @param name The name of the user, shown before the line that is being typed.
- * @param typed Text that the person had typed before, to continue with.
+ * @param name The user's name, shown before the line that is being typed.
+ * @param typed The text with which the line begins.
  */
 export function openScreen(name: string, typed = ""): Screen {
   if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) return new TerminalScreen(name, typed);

@@ -1,5 +1,5 @@
 /**
- * The users that a person can write to, and which of them a person may mean. Owns how a name is typed.
+ * The users that a person can write to, and how their names are typed, completed and corrected.
  * Must not know the terminal or the network.
  *
  * @module
@@ -14,15 +14,15 @@ export function typedName(name: string): string {
   return /\s|^[/→(]/.test(name) ? `"${name}"` : name;
 }
 
-/** The name that was probably meant by one that nobody has: `Bob` for `bob`, `@Bob` or `Bob:`. */
+/** The existing name that was probably meant by an unknown one: `Bob` for `bob`, `@Bob` or `Bob:`. */
 export function nearName(typed: string, names: Iterable<string>): string | undefined {
   let end = typed.length;
   while (end > 0 && ":,".includes(typed[end - 1]!)) end--;
-  const bare = typed.slice(typed.startsWith("@") ? 1 : 0, end);
-  if (bare === "") return undefined;
+  const stripped = typed.slice(typed.startsWith("@") ? 1 : 0, end);
+  if (stripped === "") return undefined;
   const known = [...names];
-  if (known.includes(bare)) return bare;
-  const near = known.filter((name) => [fold(typed), fold(bare)].includes(fold(name)));
+  if (known.includes(stripped)) return stripped;
+  const near = known.filter((name) => [fold(typed), fold(stripped)].includes(fold(name)));
   return near.length === 1 ? near[0] : undefined;
 }
 
@@ -44,7 +44,7 @@ export function complete(
   const quoted = /^\s*"([^"]+)$/.exec(before)?.[1];
   const typed = quoted ?? /^\s*@?([^\s"]\S*)$/.exec(before)?.[1];
   if (typed === undefined) return undefined;
-  // There is no way to type some names that contain quotation marks.
+  // Some names with quotation marks cannot be typed.
   const possible = [...names].filter((name) =>
     !name.startsWith('"') && !(name.includes('"') && /\s/.test(name))
   );
@@ -93,14 +93,14 @@ function fold(name: string): string {
   return name.normalize().toLowerCase();
 }
 
-/** The users of the last list, and everybody in this conversation. */
+/** The users in the last list from the server, and those who took part in this conversation. */
 export class Recipients implements Iterable<string> {
   readonly #ask: () => Promise<readonly string[]>;
   readonly #met = new Set<string>();
   #listed: readonly string[] = [];
   #asking: Promise<void> | undefined;
 
-  /** Starts with nobody. `ask` requests the list of users. */
+  /** Starts without users. `ask` requests the list of users. */
   constructor(ask: () => Promise<readonly string[]>) {
     this.#ask = ask;
   }
@@ -115,12 +115,12 @@ export class Recipients implements Iterable<string> {
     return this.#met.has(name) || this.#listed.includes(name);
   }
 
-  /** Adds somebody who sent a message, or was sent one. */
+  /** Adds a user who sent or was sent a message. */
   meet(name: string): void {
     if (name !== "") this.#met.add(name);
   }
 
-  /** Requests a new list. Never rejects: when it fails, the old list stays. */
+  /** Requests a new list. When the request fails, the old list stays; the promise never rejects. */
   refresh(): Promise<void> {
     this.#asking ??= this.#ask()
       .then((names) => void (this.#listed = names), () => {})

@@ -4,11 +4,11 @@
  * @module
  */
 
-/** A place to read lines from and to print lines to. */
+/** Reads lines from a person or a script, and prints lines. */
 export interface Screen extends AsyncIterable<string>, Disposable {
-  /** Whether a person sits at it. */
+  /** Whether it is a terminal, used by a person. */
   readonly interactive: boolean;
-  /** The line that is being typed, or was when the reading ended. */
+  /** The line that is being typed, or that was being typed when the input ended. */
   readonly typed: string;
   /** Called when the person presses Tab. */
   completer?: Completer | undefined;
@@ -17,7 +17,7 @@ export interface Screen extends AsyncIterable<string>, Disposable {
   /**
    * Prints lines that may change later. Call what it returns to redraw them where they are.
    *
-   * @param draw Returns the lines for a window of so many columns.
+   * @param draw Returns the lines for a window with this many columns.
    * @param lost Called when they cannot be redrawn, because they have left the window or there is none.
    */
   pin(draw: (columns: number) => readonly string[], lost?: () => void): () => void;
@@ -27,7 +27,7 @@ export interface Screen extends AsyncIterable<string>, Disposable {
    * @returns Whether it was possible: not while the person is typing.
    */
   suggest(line: string): boolean;
-  /** Ends the reading: whoever reads lines comes to the end. */
+  /** Ends the input: loops over the lines end. */
   close(): void;
 }
 

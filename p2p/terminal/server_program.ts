@@ -1,39 +1,49 @@
 /**
- * The program around a messaging server: options, the choice of a port, log lines, signals. Serves
- * every server that listens as `P2pServer` does; knows nothing of how one works.
+ * The program around a messaging server: options, the choice of a port, the log, and signals. Works with every
+ * server that listens as `P2pServer` does. Must not know how a server works.
  *
  * @module
  */
-import { runProgram } from "@netlab/terminal/program";
-import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
+import {
+  askForPort,
+  describeError,
+  listenOn,
+  listenOnFirstFree,
+  printError,
+  runProgram,
+  terminalLogger,
+  untilAborted,
+  UsageError,
+} from "@netlab/terminal";
+import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
 import type { P2pServerOptions } from "../server.ts";
 
-/** What a program says about itself. */
+/** Describes a server program. */
 export interface ServerProgram {
   /** Its name, such as `netlab p2p server`. */
   readonly name: string;
   /** The task that starts it, such as `p2p:server`. */
   readonly task: string;
-  /** What it does, in a sentence. */
+  /** What it does, in one or two sentences. */
   readonly summary: string;
   /** The version of its package. */
   readonly version: string;
 }
 
-/** A server that runs. */
+/** A running server. */
 export interface RunningServer {
-  /** Where others reach it, `host:port`. */
+  /** The address at which others reach it: `host:port`. */
   readonly address: string;
   /** The port on which it listens. */
   readonly port: number;
   /** Its id, a UUID. */
   readonly id: string;
-  /** Sends its users to other servers, and closes. */
+  /** Moves its users to other servers and closes. */
   drain(): Promise<void>;
 }
 
 /**
- * Runs a server until a signal ends it, and then the process.
+ * Runs a server until a signal stops it. Then ends the process.
  *
  * @param listen Starts the server.
  */
@@ -49,89 +59,85 @@ export async function runServerProgram(
     options: {
       port: {
         kind: "port",
-        help: "Listen on this port. Default: asked for on a terminal, else the first free one.",
+        help:
+          "The port to listen on. Default: on a terminal the program asks; otherwise it takes " +
+          "the first free default port.",
       },
       index: {
         kind: "integer",
         max: DEFAULT_PORTS.length - 1,
-        help: "Listen on this one of the default ports: 0 is 5001, 4 is 5005.",
+        help: "The index of the default port to listen on: 0 is 5001, 4 is 5005.",
       },
-      host: { kind: "string", value: "HOST", default: DEFAULT_HOST, help: "Listen on this host." },
+      host: {
+        kind: "string",
+        value: "HOST",
+        default: DEFAULT_HOST,
+        help: "The host name or IP address to listen on.",
+      },
       advertise: {
         kind: "address",
-        help: "Where others reach this server, when that is not the host and port it listens on: " +
-          "HOST:PORT, or a port of this machine.",
+        help:
+          "The address at which others reach this server, if it differs from the host and port " +
+          "it listens on: HOST:PORT, or a port of this machine.",
       },
       peer: {
         kind: "address",
         repeat: true,
-        help:
-          "Another server: HOST:PORT, or a port of this machine. More than one may be given. Default: " +
-          "the other default ports.",
+        help: "The address of another server: HOST:PORT, or a port of this machine. Default: the " +
+          "other default ports.",
       },
       data: {
         kind: "string",
         value: "DIR",
-        help:
-          "Write messages down in this folder, so that they survive a crash. The tasks permit " +
-          "folders below ./data. Default: messages are kept in memory.",
+        help: "Store messages in this folder, so that they survive a crash. The tasks permit " +
+          "folders below ./data. Default: messages are stored in memory.",
       },
       "max-messages": {
         kind: "integer",
         min: 1,
         default: 1_000,
-        help: "Keep so many messages for a user who is away.",
+        help: "How many messages to store for an absent user.",
       },
       "max-bytes": {
         kind: "integer",
         min: 1,
         default: 16 * 1024 * 1024,
-        help: "Keep so many bytes for a user who is away.",
+        help: "How many bytes of messages to store for an absent user.",
       },
       "max-days": {
         kind: "integer",
         min: 1,
         max: 36_500,
         default: 7,
-        help: "Keep a message for so many days.",
+        help: "How many days to store a message.",
       },
-      json: { kind: "flag", help: "Log a JSON object a line." },
+      json: { kind: "flag", help: "Log one JSON object per line." },
       verbose: {
         kind: "flag",
-        help: "Log more: every connection attempt, and a line for each message (never its text).",
+        help: "Also log every connection attempt and every message (but never its text).",
       },
     },
     examples: [
-      { command: `deno task ${task}`, what: "A server on a default port" },
-      { command: `deno task ${task} --index 1`, what: "A server on port 5002, without a question" },
+      { command: `deno task ${task}`, what: "Start a server on a default port" },
+      { command: `deno task ${task} --index 1`, what: "Start a server on port 5002" },
       {
         command: `deno task ${task} --port 6001 --peer 5001`,
-        what: "A server that joins the network of another",
+        what: "Start a server that joins the network of another",
       },
       {
         command: `deno task ${task} --index 0 --data data/one`,
-        what: "A server whose messages survive a crash",
+        what: "Start a server whose messages survive a crash",
       },
-      { command: `deno task ${task} --index 0 --json`, what: "Log lines for a program to read" },
+      { command: `deno task ${task} --index 0 --json`, what: "Write log lines for programs" },
     ],
   }, async ({ port, index, host, advertise, peer, data, json, verbose, ...limits }, stop) => {
-    // Nothing of this is needed to show the help or the version.
-    const {
-      askForPort,
-      describeError,
-      listenOn,
-      listenOnFirstFree,
-      printError,
-      terminalLogger,
-      untilAborted,
-      UsageError,
-    } = await import("@netlab/terminal");
     if (port !== undefined && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
     }
     if (isEveryAddress(host) && !advertise) {
       throw new UsageError(
-        `Option --host ${host} needs --advertise HOST:PORT as well: where others reach this server`,
+        `Option --host ${host} requires --advertise HOST:PORT: the address at which others reach ` +
+          "this server",
       );
     }
     let chosen = index === undefined ? port : DEFAULT_PORTS[index];
@@ -139,14 +145,14 @@ export async function runServerProgram(
       chosen = await askForPort(host, stop);
       if (chosen === undefined) return 0;
     }
-    const unread = new AbortController();
+    const readerGone = new AbortController();
     const logger = terminalLogger({
       json,
       level: verbose ? "debug" : "info",
-      // A server whose log nobody reads any more ends, in good order; one whose disk is full serves on.
+      // When the reader of its log has gone, the server leaves the network. When the disk is full, it goes on.
       onLost: (error) =>
         error.nobodyReads
-          ? unread.abort()
+          ? readerGone.abort()
           : printError(`error: ${describeError(error)} (log lines are lost)`),
     });
     const start = (port: number) =>
@@ -168,7 +174,7 @@ export async function runServerProgram(
       ? await listenOnFirstFree(host, start)
       : await listenOn(host, chosen, start);
     const local = formatAddress({ hostname: host, port: server.port });
-    const where = server.address === local ? "{address}" : "{local}, reached at {address}";
+    const where = server.address === local ? "{address}" : "{local}, advertised as {address}";
     logger.info(`listening on ${where}`, {
       event: "listening",
       address: server.address,
@@ -177,12 +183,15 @@ export async function runServerProgram(
       pid: Deno.pid,
     });
     if (data === undefined) {
-      logger.info("messages are kept in memory: a crash loses them; --data DIR writes them down", {
-        event: "storage.memory",
-      });
-    } else logger.info("messages are written down in {data}", { event: "storage.disk", data });
-    await untilAborted(AbortSignal.any([stop, unread.signal]));
-    logger.info("signing off", { event: "closing" });
+      logger.info(
+        "messages are stored in memory and lost in a crash; --data DIR stores them on disk",
+        {
+          event: "storage.memory",
+        },
+      );
+    } else logger.info("messages are stored in {data}", { event: "storage.disk", data });
+    await untilAborted(AbortSignal.any([stop, readerGone.signal]));
+    logger.info("closing", { event: "closing" });
     await server.drain();
     return 0;
   });

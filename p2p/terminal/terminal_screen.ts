@@ -1,6 +1,6 @@
 /**
- * A conversation at a terminal: printed lines, and in one row below them the line that is being typed.
- * Owns what is in which row of the window. Must not know what messages are, or what keys do.
+ * A conversation at a terminal: printed lines, and below them one row with the line that is being typed. Owns
+ * what is in which row of the window. Must not know what messages are, or what keys do.
  *
  * @module
  */
@@ -18,19 +18,19 @@ import { visiblePart } from "./draft_view.ts";
 import { KEYBOARD, type KeyTerminal } from "./keyboard.ts";
 import type { Completer, Completion, Screen } from "./screen.ts";
 
-/** Lines that were printed together. They can be redrawn while they are in the window. */
+/** Lines that were printed together. They can be redrawn as long as they are in the window. */
 interface Block {
   /** Returns the current lines. */
   readonly draw: (columns: number) => readonly string[];
   /** Called when they cannot be redrawn. */
   readonly lost: () => void;
-  /** The lines as they are in the window. */
+  /** The lines as they were drawn last. */
   shown: readonly string[];
 }
 
-/** How many blocks are remembered: more than any window has room for. */
+/** How many blocks are remembered: more than fit into any window. */
 const MAX_BLOCKS = 500;
-/** How many choices are listed at most. */
+/** The most choices that are listed. */
 const MAX_CHOICES = 50;
 /** How long to wait for the terminal to report its cursor position: milliseconds. */
 const ANSWER_MS = 500;
@@ -53,17 +53,17 @@ export class TerminalScreen implements Screen {
   #open = true;
   /** The latest lines, from the top down. */
   readonly #blocks: Block[] = [];
-  /** Whether this terminal has been seen to wrap the cursor's row when the window became narrower. */
+  /** Whether this terminal is known to wrap the row of the cursor when the window becomes narrower. */
   #wraps = false;
-  /** The row of the typed line, counted from 0; or a lower one while that is not known. */
+  /** The row of the typed line, counted from 0; a smaller number while the row is not known. */
   #row = 0;
   /** The text before the cursor, as drawn. */
   #beforeCursor = "";
-  /** The size of the window that everything is drawn for. */
+  /** The size of the window for which everything was drawn. */
   #size: TerminalSize;
-  /** What to do once the terminal has reported its cursor position; only after a resize. */
+  /** What to do after a resize, once the terminal has reported its cursor position. */
   #waiting: (() => void)[] | undefined;
-  /** How many such reports are due. */
+  /** The number of reports that are still expected. */
   #asked = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -118,7 +118,7 @@ export class TerminalScreen implements Screen {
   close(): void {
     if (!this.#open) return;
     this.#answered();
-    // What was typed stays visible.
+    // The typed line stays visible.
     this.#write();
     this.#terminal.write(this.#draft.text === "" ? CLEAR_BELOW : "\n");
     this.#open = false;
@@ -134,7 +134,7 @@ export class TerminalScreen implements Screen {
     this.close();
   }
 
-  /** Does something now or, after a resize, once it is known again what is in which row. */
+  /** Does something now or, after a resize, when the rows of everything are known again. */
   #do(act: () => void): void {
     if (!this.#waiting && !this.#sizeIsKnown) this.#resized();
     if (this.#waiting) this.#waiting.push(act);
@@ -150,7 +150,7 @@ export class TerminalScreen implements Screen {
     this.#do(() => this.#write());
   }
 
-  /** Writes blocks, starting so many rows above the typed line, and the typed line below them. */
+  /** Writes blocks, starting `up` rows above the typed line, and then the typed line below them. */
   #write(blocks: readonly Block[] = [], up = 0): void {
     const { columns, rows } = this.#size;
     let text = up > 0 ? `\x1b[${up}A` : "";
@@ -170,7 +170,7 @@ export class TerminalScreen implements Screen {
     const { before, behind } = visiblePart(this.#draft.text, this.#draft.cursor, room);
     const typed = this.#draft.suggested ? dim(before) : before;
     this.#beforeCursor = prompt + before;
-    // Not placed by column: the terminal knows best how wide it shows each character.
+    // Does not place the cursor by column, because terminals differ in how wide they show characters.
     return WRAP_OFF + dim(prompt) + typed + SAVE_CURSOR + behind + RESTORE_CURSOR + WRAP_ON;
   }
 
@@ -181,7 +181,7 @@ export class TerminalScreen implements Screen {
     else block.lost();
   }
 
-  /** How many rows some blocks take. */
+  /** The number of rows that these blocks take. */
   #rowsOf(...blocks: readonly Block[]): number {
     const lines = blocks.flatMap(({ shown }) => shown);
     return lines.reduce((rows, line) => rows + rowsOf(line, this.#size.columns), 0);
@@ -195,10 +195,10 @@ export class TerminalScreen implements Screen {
   }
 
   /**
-   * Finds out where the cursor is after a resize, and writes nothing else until then. Terminals differ:
-   * most wrap lines that have become too wide, some cut them off, some cut off only the cursor's row, and
-   * rows may leave the window or come back. A window that is dragged has many sizes in a row, so this
-   * waits for the last one.
+   * Finds out where the cursor is after a resize, and writes nothing else until then. Terminals differ: most
+   * wrap lines that have become too wide, some cut them off, some cut off only the row of the cursor, and rows
+   * may leave the window or come back. While a window is dragged its size changes many times, so this waits
+   * for the last change.
    */
   #resized(): void {
     if (!this.#open) return;
@@ -212,10 +212,10 @@ export class TerminalScreen implements Screen {
     }, this.#terminal.settledMs);
   }
 
-  /** The terminal has reported its cursor position, or did not in time. */
+  /** Called when the terminal has reported its cursor position, or has not done so in time. */
   #answered(cursor?: { row: number; column: number }): void {
     if (!this.#waiting || (cursor && (this.#asked === 0 || --this.#asked > 0))) return;
-    // Resized again meanwhile.
+    // The window was resized again meanwhile.
     if (cursor && !this.#sizeIsKnown) return this.#resized();
     clearTimeout(this.#timer);
     this.#asked = 0;
@@ -223,7 +223,7 @@ export class TerminalScreen implements Screen {
     this.#waiting = undefined;
     if (cursor) this.#arrange(cursor.row, this.#rowsAbove(cursor.column));
     else {
-      // Nobody knows what is in which row, so what was printed stays as it is.
+      // The rows are not known, so the printed lines stay as they are.
       this.#blocks.length = 0;
       this.#row = 0;
       this.#write();
@@ -231,25 +231,25 @@ export class TerminalScreen implements Screen {
     for (const act of acts) this.#do(act);
   }
 
-  /** After a resize: how many rows of the typed line are above the cursor, now in that column. */
+  /** After a resize with the cursor now in this column: the number of rows of the typed line above the cursor. */
   #rowsAbove(column: number): number {
     const { columns } = this.#size;
     if (displayWidth(this.#beforeCursor) < columns) return 0;
-    // A cursor in the last column can mean that the row was cut off. Earlier resizes tell.
+    // A cursor in the last column may mean that the row was cut off; earlier resizes show whether it was.
     if (column < columns - 1) this.#wraps = true;
     const rows = this.#wraps ? rowsOf(`${this.#beforeCursor}_`, columns) : 1;
     return rows === Infinity ? 0 : rows - 1;
   }
 
   /**
-   * Redraws after a resize what looks different at the new size.
+   * Redraws after a resize whatever looks different at the new size.
    *
    * @param row The row of the cursor.
-   * @param above How many rows further up the typed line begins.
+   * @param above The number of rows of the typed line above the cursor.
    */
   #arrange(row: number, above: number): void {
     const { columns } = this.#size;
-    // The blocks from `at` on are in the window; the first one perhaps only with its last rows.
+    // The blocks from `at` on are in the window, the first one perhaps only in part.
     let at = this.#blocks.length;
     let rows = above;
     while (at > 0 && rows < row) {
@@ -263,7 +263,7 @@ export class TerminalScreen implements Screen {
     );
     const changed = first < 0 ? [] : this.#blocks.slice(first);
     if (first === at && rows > row) {
-      // Its first rows have left the window. If they come back, the next resize removes them.
+      // The first rows of this block have left the window. If they come back, the next resize removes them.
       const shown = start(this.#blocks[at]!.shown, rows - row, columns);
       this.#blocks.splice(at, 0, { draw: () => [], lost: () => {}, shown });
     }
@@ -293,7 +293,7 @@ export class TerminalScreen implements Screen {
   }
 }
 
-/** The text in the first rows of some lines. */
+/** The text in the first rows of these lines. */
 function start(lines: readonly string[], rows: number, columns: number): string[] {
   const started: string[] = [];
   let left = rows;

@@ -1,106 +1,133 @@
 /**
- * The program around the rtt client: its options, and the choice between taking part and watching. What
- * it says is loaded when it has something to say.
+ * The program around the rtt client: its options, and whether it takes part in the network or only watches.
  *
  * @module
  */
-import type { Options, OptionValues } from "@netlab/terminal";
-import { parseAddress } from "@netlab/protocol/address";
+import { dim, type Options, type OptionValues, UsageError } from "@netlab/terminal";
+import { parseAddress } from "@netlab/protocol";
 import { runClientProgram } from "@netlab/p2p/client-program";
 import type { RttClient, RttClientOptions } from "../client.ts";
-import config from "../deno.json" with { type: "json" };
+import type { Round, RoundsOptions } from "../client/rounds.ts";
 import { POLICY_NAMES } from "../core/policies.ts";
-import type { Round } from "../client/rounds.ts";
+import config from "../deno.json" with { type: "json" };
+import { arrivedLines, bestLines, firstLines, stayedLine, view } from "./client_lines.ts";
+import { watch } from "./watch_program.ts";
 
 const OPTIONS = {
   policy: {
     kind: "string",
     value: POLICY_NAMES.join("|"),
     default: "netlab",
-    help: "How a server is chosen: netlab's way; once, the first sample wins; window, any within " +
-      "15 ms of the best mean, as MongoDB's drivers do; home, as Tailscale's clients choose a relay.",
+    help:
+      "How to choose a server. netlab: the fastest, and move only for a clear gain. once: the " +
+      "fastest at the start. window: any within 15 ms of the lowest mean, like MongoDB's drivers. " +
+      "home: the rule by which Tailscale's clients choose a relay.",
   },
   "min-gain": {
     kind: "integer",
     value: "MS",
     default: 10,
-    help: "How many milliseconds faster another server has to be to be worth a move (netlab).",
+    help: "Move only to a server that is faster by this many milliseconds (policy netlab).",
   },
   "min-gain-percent": {
     kind: "integer",
     value: "N",
     max: 100,
-    help: "And how much of the present time that has to be. Default: a third.",
+    help: "Also require a gain of this percentage of the current round-trip time (policy " +
+      "netlab). Default: a third.",
   },
-  every: { kind: "seconds", default: 10, help: "How often all servers are measured." },
+  every: { kind: "seconds", default: 10, help: "The time between two rounds of measurements." },
   watch: {
     kind: "flag",
-    help: "Only measure, and show what is measured and decided; registers no user.",
+    help: "Only measure, and show the measurements and decisions. Registers no user.",
   },
-  json: { kind: "flag", help: "Watch, with a JSON object in a line for every round." },
+  json: { kind: "flag", help: "Like --watch, but print each round as a JSON object in one line." },
 } as const satisfies Options;
 
-/** The values of those. */
-export type RttOptionValues = OptionValues<typeof OPTIONS>;
+type RttOptionValues = OptionValues<typeof OPTIONS>;
 
-/** Runs the client, which `connect` connects, or watches. */
+/**
+ * Converts the options into those of the rounds.
+ *
+ * @throws {UsageError} When there is no such policy.
+ */
+function roundsOptions(values: RttOptionValues): RoundsOptions {
+  const policy = POLICY_NAMES.find((name) => name === values.policy);
+  if (policy === undefined) {
+    throw new UsageError(
+      `Option --policy: ${JSON.stringify(values.policy)} is none of ${POLICY_NAMES.join(", ")}`,
+    );
+  }
+  const percent = values["min-gain-percent"];
+  return {
+    policy,
+    minGainMs: values["min-gain"],
+    ...percent !== undefined && { minGainShare: percent / 100 },
+    roundMs: values.every * 1_000,
+  };
+}
+
+/**
+ * Runs the client, or only watches the servers.
+ *
+ * @param connect Connects the client.
+ */
 export async function runRttClientProgram(
   connect: (options: RttClientOptions) => Promise<RttClient>,
 ): Promise<never> {
-  let showAgain = () => {};
-  /** Where the client is, or was last. */
+  let redrawView = () => {};
+  /** The current server, or the last one. */
   let server: string | undefined;
   return await runClientProgram({
     name: "netlab rtt client",
     task: "rtt:client",
-    summary: "Writes to the users of every server, from the one that answers fastest.",
+    summary: "Sends messages to the users of all servers, through the server with the lowest " +
+      "round-trip time.",
     version: config.version,
     options: OPTIONS,
     examples: [
       {
         command: "deno task rtt:client --watch",
-        what: "How fast is each server, and which is best",
+        what: "Show how fast each server is, and which one is best",
       },
       {
         command: "deno task rtt:client --json > trace.jsonl",
-        what: "The same for programs; deno task lab flap replays it",
+        what: "Record the measurements; deno task lab flap --trace replays them",
       },
     ],
     async instead(values, { name, servers }, stop) {
-      const { choiceOf, UsageError, watch } = await import("./client_lines.ts");
-      const choice = choiceOf(values);
+      const options = roundsOptions(values);
       if (!values.watch && !values.json) return undefined;
       if (name !== undefined) {
         throw new UsageError(
           "Options --name and --watch exclude each other: watching needs no user",
         );
       }
-      return await watch({ ...choice, servers, json: values.json }, stop);
+      return await watch({ ...options, servers, json: values.json }, stop);
     },
     async connect(options, print, values) {
-      const lines = await import("./client_lines.ts");
-      // A decision is shown once it has come true.
+      // A decision is shown when the client has carried it out.
       let decided: Round | undefined;
       let measured = false;
       let connected = false;
       return await connect({
         ...options,
-        ...lines.choiceOf(values),
+        ...roundsOptions(values),
         onRound(round) {
-          if (!measured) lines.firstLines(round).forEach(print);
+          if (!measured) firstLines(round).forEach(print);
           if (!measured || round.decision.kind !== "kept") decided = round;
           measured = true;
-          showAgain();
+          redrawView();
         },
         onMoveFailed(to, reason) {
           decided = undefined;
-          print(lines.dim(lines.stayedLine(to, reason)));
+          print(dim(stayedLine(to, reason)));
         },
         onStatus(status) {
           if (status.state === "connected") {
             server = status.server;
-            if (!connected) lines.bestLines(decided!, server).forEach(print);
-            else if (decided) lines.arrivedLines(decided, server).map(lines.dim).forEach(print);
+            if (!connected) bestLines(decided!, server).forEach(print);
+            else if (decided) arrivedLines(decided, server).map(dim).forEach(print);
             connected = true;
             decided = undefined;
           }
@@ -111,12 +138,9 @@ export async function runRttClientProgram(
     connected: () => `Connected to best server on port ${parseAddress(server!).port}`,
     commands: (client) => ({
       rtt: {
-        help: "shows how fast the servers are, and why yours is used",
-        async run() {
-          const { view } = await import("./client_lines.ts");
-          return (columns) => view(client.round!, columns);
-        },
-        live: (again) => showAgain = again,
+        help: "shows the round-trip times, and why your server is used",
+        run: () => Promise.resolve((columns: number) => view(client.round!, columns)),
+        live: (redraw) => redrawView = redraw,
       },
     }),
   });

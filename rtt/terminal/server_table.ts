@@ -1,6 +1,6 @@
 /**
- * The table of servers for people: what each took, now and lately, and which one is in use. Owns how it
- * looks; what the figures mean is the estimator's.
+ * The table of servers: the round-trip times of each, now and recently, and which server is in use. Owns how
+ * the table looks. The estimator defines what the figures mean.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { Round } from "../client/rounds.ts";
 import type { ServerState } from "../core/chooser.ts";
 
 const BARS = "▁▂▃▄▅▆▇█";
-/** The picture is no longer than this: five minutes. */
-const MAX_PICTURE = 30;
-/** The title of the picture. Without room for it, there is no picture. */
-const PICTURE_TITLE = "lately";
+/** The most columns of the bar chart: one per round, which is five minutes. */
+const MAX_CHART_COLUMNS = 30;
+/** The title of the bar chart. If there is no room for the title, the chart is left out. */
+const CHART_TITLE = "lately";
 
 /**
- * The table as lines, the server in use marked.
+ * The lines of the table. The server in use is marked.
  *
- * @param columns How wide it may be.
+ * @param columns The width of the window.
  */
 export function serverTable(round: Round, columns = 80): string[] {
   const servers = round.servers.toSorted((a, b) => a.server < b.server ? -1 : 1);
@@ -25,15 +25,15 @@ export function serverTable(round: Round, columns = 80): string[] {
   const titles = ["now", "low", "mean", "p95", "loss", "users"].map(right);
   const figures = servers.map((state) => figuresOf(state, state.server === round.decision.server));
   const without = table([{ title: "" }, { title: "server" }, ...titles], figures);
-  // Two columns between, and one that stays free, so that no line wraps.
+  // Leaves two columns for the gap, and the last column free so that no line wraps.
   const room = columns - Math.max(...without.map(displayWidth)) - 3;
-  const width = room < PICTURE_TITLE.length ? 0 : Math.min(MAX_PICTURE, room);
+  const width = room < CHART_TITLE.length ? 0 : Math.min(MAX_CHART_COLUMNS, room);
   const highest = Math.max(...servers.flatMap(({ history }) => history.map((ms) => ms ?? 0)));
   return table(
-    [{ title: "" }, { title: "server" }, ...titles, { title: width > 0 ? PICTURE_TITLE : "" }],
+    [{ title: "" }, { title: "server" }, ...titles, { title: width > 0 ? CHART_TITLE : "" }],
     servers.map((state, index) => [
       ...figures[index]!,
-      width > 0 ? picture(state, highest, width) : "",
+      width > 0 ? chart(state, highest, width) : "",
     ]),
   );
 }
@@ -53,7 +53,7 @@ function figuresOf(state: ServerState, used: boolean): string[] {
   ];
 }
 
-/** A round in one line, where a table that changes cannot be shown. */
+/** A round in one line, for output that is not a terminal. */
 export function roundLine({ time, servers, decision }: Round): string {
   const clock = time.toTimeString().slice(0, 8);
   const times = servers.map(({ name, server, nowMs, times, trouble }) => {
@@ -65,7 +65,7 @@ export function roundLine({ time, servers, decision }: Round): string {
 
 function now({ nowMs, times, trouble }: ServerState): string {
   if (trouble !== undefined) return red("–");
-  // Not asked in this round, as it cannot win: what it took last stands, dimmed.
+  // A server that cannot win is not asked in every round. Its last time is shown dimmed.
   return typeof nowMs === "number" ? figure(nowMs) : dim(figure(times.lastMs));
 }
 
@@ -75,17 +75,17 @@ function figure(ms: number | undefined): string {
 }
 
 /**
- * A bar a round, as high as it took long, the last one dimmed where the server was not asked; a cross where
- * it did not answer; and what its trouble is.
+ * The bar chart: one bar per round, as high as the round-trip time. Rounds in which the server was not asked
+ * repeat the last bar, dimmed; rounds without an answer have a cross. The current trouble follows.
  */
-function picture({ history, trouble = "" }: ServerState, highest: number, width: number): string {
-  const said = trouble.slice(0, width);
-  const room = width - (said === "" ? 0 : said.length + 1);
+function chart({ history, trouble = "" }: ServerState, highest: number, width: number): string {
+  const text = trouble.slice(0, width);
+  const room = width - (text === "" ? 0 : text.length + 1);
   let last: string | undefined;
   const bars = history.map((ms) => {
     if (ms === undefined) return last ? dim(last) : " ";
     if (ms === null) return red(last = "×");
     return last = BARS[Math.min(BARS.length - 1, Math.floor(ms / highest * BARS.length))]!;
   });
-  return [room > 0 ? bars.slice(-room).join("") : "", red(said)].join(" ").trimStart();
+  return [room > 0 ? bars.slice(-room).join("") : "", red(text)].join(" ").trimStart();
 }

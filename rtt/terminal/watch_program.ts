@@ -1,6 +1,6 @@
 /**
- * Watching: what the servers take, round after round, and which one a client would use, without a user.
- * Owns what is shown; measuring and deciding are the same as a client's.
+ * The watch mode of the rtt client program: shows the round-trip times of the servers round by round, and which
+ * server a client would use, without registering a user. Owns the output. Measures and decides as a client does.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
 import { type Round, Rounds, type RoundsOptions } from "../client/rounds.ts";
 import { roundLine, serverTable } from "./server_table.ts";
 
-/** What is watched, and how it is shown. */
+/** What to watch, and how to show it. */
 export interface WatchOptions extends RoundsOptions {
-  /** The addresses to begin with; the default ones when there are none. */
+  /** The addresses of the first servers to measure; empty for the default ones. */
   readonly servers: readonly string[];
-  /** Whether each round is a JSON object in a line. */
+  /** Whether each round is printed as a JSON object in one line. */
   readonly json: boolean;
 }
 
-/** Watches until `stop` aborts. */
+/** Watches until `stop` aborts. Returns the exit status. */
 export async function watch(options: WatchOptions, stop: AbortSignal): Promise<number> {
   const given = options.servers.length > 0
     ? options.servers
@@ -53,7 +53,7 @@ function news({ time, decision }: Round): string {
   return `${dim(time.toTimeString().slice(0, 8))}  ${bold(decision.line)}`;
 }
 
-/** A round for programs: what `deno task lab flap --trace` reads, too. */
+/** A round as JSON, which `deno task lab flap --trace` can read. */
 function record({ time, servers, decision }: Round): unknown {
   const round = (ms: number | undefined) =>
     ms === undefined ? undefined : Math.round(ms * 1_000) / 1_000;

@@ -18,7 +18,7 @@ import { eventually, RawParty, socketTest as test } from "./network.ts";
 const FIRST = "0f1e2d3c-4b5a-8111-9222-3333";
 const idOf = (number: number) => FIRST + number.toString(16).padStart(8, "0");
 
-test("batches arrive in order at users of both kinds, here and at another server", async () => {
+test("batches arrive in order at netlab and legacy users, here and on another server", async () => {
   await using one = await P2pServer.listen();
   await using two = await P2pServer.listen({ peers: [one.address] });
   await using ann = await RawParty.register(one, "Ann");

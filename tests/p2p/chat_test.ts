@@ -134,7 +134,7 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
 ];
 
 Deno.test({
-  name: "chat knows what a line asks for",
+  name: "chat parses lines",
   permissions: "none",
   sanitizeOps: true,
   sanitizeResources: true,
@@ -176,7 +176,7 @@ for (const interactive of [true, false]) {
     screen.type("Bob");
     await shows("Bob Hello; /help");
     screen.type('"Bob B. Hello');
-    await shows("between two quotation marks");
+    await shows("in quotation marks");
     screen.type("/nonsense");
     await shows("no command /nonsense");
     screen.type("/extra");
@@ -206,7 +206,7 @@ for (const interactive of [true, false]) {
 const SENDERS: [sender: string, person: string, script: string][] = [
   ["Bob", "Bob: Hello", "Bob: Hello"],
   ["Bob B.", '"Bob B.": Hello', "Bob B.: Hello"],
-  // What comes from these must not look like what was sent, or like a sender who is not known.
+  // Messages from these must not look like sent messages or like messages from unknown senders.
   ["→ Bob", '"→ Bob": Hello', "→ Bob: Hello"],
   ["(unknown sender)", '"(unknown sender)": Hello', "(unknown sender): Hello"],
   ["", "(unknown sender) Hello", ": Hello"],

@@ -77,7 +77,7 @@ test("p2p client's send fails with a code and says what is wrong", async () => {
   assertStringIncludes(full.message, "Nobody");
   const long = await assertFails(alice.send("Alice", "x".repeat(65_500)), ErrorCode.TextTooLong);
   const limit = /at most (\d+)/.exec(long.message)?.[1];
-  // Between servers a kept message carries three ids of 16 bytes besides.
+  // Between servers a durable message also carries three ids of 16 bytes.
   assertEquals(Number(limit), 65_535 - 48 - 36 - 3 - 2 * "Alice".length);
   await assertFails(alice.send("A\nlice", "Hello"), ErrorCode.NameInvalid);
   await assertFails(alice.send("", "Hello"), ErrorCode.NameInvalid);
@@ -90,7 +90,7 @@ test("p2p client's send fails with a code and says what is wrong", async () => {
   await assertFails(alice.send("Alice", "Hello"), ErrorCode.Closed);
 });
 
-test("p2p client gives up a message of which it hears nothing in time", async () => {
+test("p2p client gives up a message that no server accepts in time", async () => {
   await using server = new ScriptedServer();
   await using alice = await P2pClient.connect({
     name: "Alice",
@@ -101,7 +101,7 @@ test("p2p client gives up a message of which it hears nothing in time", async ()
   assertStringIncludes(error.message, "Bob");
 });
 
-test("p2p client is refused a name that somebody on any server has, and told where", async () => {
+test("p2p client is refused a name that is taken on any server, and told where", async () => {
   await using servers = await twoServers();
   const { first, second } = servers;
   await using alice = await P2pClient.connect({ name: "Alice", servers: [first.address] });
@@ -120,7 +120,7 @@ test("p2p client is refused a name that somebody on any server has, and told whe
   await (await P2pClient.connect(there)).close();
 });
 
-test("p2p client gets the name of a connection that shows no sign of life", async () => {
+test("p2p client gets the name of a connection that does not answer", async () => {
   await using server = await P2pServer.listen();
   await using dead = await RawParty.register(server, "Alice");
   dead.pause();
@@ -131,7 +131,7 @@ test("p2p client gets the name of a connection that shows no sign of life", asyn
   await within("the dead connection's end", dead.ended);
 });
 
-test("p2p client refuses names and addresses that are none before it connects", async () => {
+test("p2p client refuses invalid names and addresses before it connects", async () => {
   const servers = ["127.0.0.1:1"];
   for (const name of ["", " Alice", "A\0", "x".repeat(256), "\ud800"]) {
     await assertFails(P2pClient.connect({ name, servers }), ErrorCode.NameInvalid);
@@ -150,14 +150,14 @@ test("p2p client says which servers it cannot reach", async () => {
   assertStringIncludes(message, two);
 });
 
-test("p2p client takes the first server that answers", async () => {
+test("p2p client registers at the first server that answers", async () => {
   await using server = await P2pServer.listen();
   const servers = [`127.0.0.1:${freePort()}`, server.address];
   await using alice = await P2pClient.connect({ name: "Alice", servers });
   assertEquals(alice.server, server.address);
 });
 
-test("p2p client's reader comes to the end when the client is closed; what it did not read is kept", async () => {
+test("p2p client's reader ends when the client is closed; unread messages stay stored", async () => {
   await using server = await P2pServer.listen();
   const join = (name: string) => P2pClient.connect({ name, servers: [server.address] });
   const alice = await join("Alice");
@@ -177,7 +177,7 @@ test("p2p client's reader comes to the end when the client is closed; what it di
   assertEquals(inbox.from("Bob"), ["2", "3"]);
 });
 
-test("p2p client that is closed still gives what nobody keeps", async () => {
+test("p2p client that is closed still delivers ephemeral messages", async () => {
   await using server = await P2pServer.listen();
   const alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
   await using bob = await RawParty.register(server, "Bob");
@@ -228,7 +228,7 @@ test("p2p client of a session that registered again elsewhere ends with the reas
   assertEquals(server.localUsers(), ["Alice"]);
 });
 
-test("p2p client keeps 20,000 messages under way in order, across two servers", async () => {
+test("p2p client delivers 20,000 messages in flight in order, across two servers", async () => {
   await using servers = await twoServers();
   const { first, second } = servers;
   await using alice = await P2pClient.connect({ name: "Alice", servers: [first.address] });
@@ -247,7 +247,7 @@ test("p2p client keeps 20,000 messages under way in order, across two servers", 
   assertEquals(inbox.from("Alice"), texts);
 });
 
-test("p2p clients that write 10,000 messages to each other and to themselves at once are not in each other's way", async () => {
+test("p2p clients that write 10,000 messages to each other and to themselves at once do not block each other", async () => {
   await using servers = await twoServers();
   const join = (name: string, { address }: P2pServer) =>
     P2pClient.connect({ name, servers: [address] });
@@ -270,7 +270,7 @@ test("p2p clients that write 10,000 messages to each other and to themselves at 
   }
 });
 
-test("p2p server refuses options that cannot be", async () => {
+test("p2p server refuses invalid options", async () => {
   await assertRejects(() => P2pServer.listen({ peers: ["nowhere"] }), TypeError, "nowhere");
   await assertRejects(() => P2pServer.listen({ advertise: "here" }), TypeError, "here");
   await assertRejects(() => P2pServer.listen({ hostname: "0.0.0.0" }), TypeError, "advertise");

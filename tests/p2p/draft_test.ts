@@ -61,7 +61,7 @@ for (const [what, input, result] of edits) {
   });
 }
 
-test("draft takes no control character, nor the rest of a key that it does not know", () => {
+test("draft ignores control characters and unknown keys", () => {
   const all = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code));
   // But those that end the input, enter the line, or begin an escape sequence.
   const others = ["\x03", "\x04", "\r", "\n", "\x1b"];
@@ -75,12 +75,12 @@ test("draft takes no control character, nor the rest of a key that it does not k
   assertEquals(typed("\x1a").open, true);
 });
 
-test("draft tells of the keys that are not its own", () => {
+test("draft reports the keys that it does not handle", () => {
   assertEquals(typed("a\tb\x0c\x1b[12;34R").told, ["complete", "clear", "cursor at 11 33"]);
   assertEquals(typed("a\x1b[Z").text, "a");
 });
 
-test("draft enters lines, and has them back", async () => {
+test("draft enters lines and recalls them from its history", async () => {
   const draft = typed("one\rtwo\r\nthree\n");
   const lines = [await draft.lines.next(), await draft.lines.next(), await draft.lines.next()];
   assertEquals(lines.map(({ value }) => value), ["one", "two", "three"]);
@@ -101,7 +101,7 @@ for (const [what, key] of [["ctrl-C", "\x03"], ["ctrl-D", "\x04"]] as const) {
   });
 }
 
-test("draft takes a paste as text: line ends are spaces, and control characters are left out", () => {
+test("draft inserts a paste as text: line ends become spaces, control characters are left out", () => {
   const pasted = "\x1b[200~Bob one\r\ntwo\nthree\rfour\tfive\x1b[31m six\x03\x1b[0m\x1b[201~!";
   const result = "Bob one two three four five six!|";
   assertEquals(shown(typed(pasted)), result);
@@ -111,10 +111,10 @@ test("draft takes a paste as text: line ends are spaces, and control characters 
   }
 });
 
-test("draft takes a long text in no time that a person would notice", () => {
+test("draft inserts a long text quickly", () => {
   const long = "0123456789".repeat(6_000);
   const start = performance.now();
-  // A terminal hands over 4 KiB at a time.
+  // A terminal delivers 4 KiB at a time.
   const pieces = long.match(/.{1,4096}/g)!;
   assertEquals(typed(...pieces).text, long);
   assertEquals(typed("\x1b[200~", ...pieces, "\x1b[201~").text, long);
@@ -124,7 +124,7 @@ test("draft takes a long text in no time that a person would notice", () => {
   assert(performance.now() - start < 10_000);
 });
 
-test("draft has a suggestion that is entered, changed, or gone with what is typed", () => {
+test("draft enters, edits or replaces a suggestion", () => {
   const suggested = (...input: string[]) => {
     const draft = typed();
     draft.suggest("Bob Hello");

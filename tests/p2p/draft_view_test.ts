@@ -28,13 +28,13 @@ const views: [marked: string, columns: number, shown: string][] = [
   ["漢字漢字|漢字", 10, "…漢字|漢字"],
   ["e\u0301e\u0301e\u0301e\u0301|", 4, "…e\u0301e\u0301|"],
 ];
-test("visible part is around the cursor, and says where something is left out", () => {
+test("visible part is around the cursor, and marks where text is left out", () => {
   for (const [marked, columns, part] of views) {
     assertEquals(shown(marked, columns), part, JSON.stringify([marked, columns]));
   }
 });
 
-test("visible part fits, holds the cursor, and shows all that there is room for", () => {
+test("visible part fits, contains the cursor, and uses all available room", () => {
   const texts = [
     "0123456789abcdefghijklmnopqrstuvwxyz",
     "漢字かな".repeat(9),
@@ -61,7 +61,7 @@ test("visible part fits, holds the cursor, and shows all that there is room for"
   }
 });
 
-test("visible part is found as soon in a long text as in a short one", () => {
+test("visible part is found as quickly in a long text as in a short one", () => {
   const long = "漢".repeat(1_000_000);
   const start = performance.now();
   for (let n = 0; n < 100; n++) visiblePart(long, 500_000 + n, 80);

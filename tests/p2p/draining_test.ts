@@ -107,7 +107,7 @@ async function drainUnderLoad(): Promise<number> {
 }
 
 processTest(
-  "p2p users of a server that drains are on another within 250 ms, and nothing is lost or comes twice",
+  "p2p users of a draining server are on another within 250 ms, and nothing is lost or repeated",
   async () => {
     let best = Infinity;
     for (let round = 0; round < ROUNDS && best >= MOVE_MS; round++) {
@@ -118,7 +118,7 @@ processTest(
 );
 
 storageTest(
-  "p2p server that drains hands over what it keeps, and does not deliver it again",
+  "p2p server that drains hands off its stored messages, and does not deliver them again",
   async () => {
     using folder = new TestFolder();
     const [one, two] = freePorts(2) as [number, number];
@@ -146,30 +146,33 @@ storageTest(
   },
 );
 
-storageTest("p2p server that drains without another ends soon, and keeps what it has", async () => {
-  using folder = new TestFolder();
-  const port = freePort();
-  await using server = await startServer(port, port, "--data", folder.path);
-  await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${port}`] });
-  const { delivered } = await alice.send("Bob", "Hello");
-  const took = await terminate(server, "SIGTERM");
-  // A server that waits for users who are to move waits for nine seconds.
-  assert(took < DRAIN_MS / 2, `took ${took} ms`);
-  await using _next = await startServer(port, port, "--data", folder.path);
-  await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${port}`] });
-  const inbox = new Inbox(bob);
-  await within("its end", delivered);
-  assertEquals(inbox.lines, ["Alice: Hello"]);
-});
+storageTest(
+  "p2p server that drains without another server ends soon, and keeps its messages",
+  async () => {
+    using folder = new TestFolder();
+    const port = freePort();
+    await using server = await startServer(port, port, "--data", folder.path);
+    await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${port}`] });
+    const { delivered } = await alice.send("Bob", "Hello");
+    const took = await terminate(server, "SIGTERM");
+    // A server waits up to nine seconds for users to move.
+    assert(took < DRAIN_MS / 2, `took ${took} ms`);
+    await using _next = await startServer(port, port, "--data", folder.path);
+    await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${port}`] });
+    const inbox = new Inbox(bob);
+    await within("its end", delivered);
+    assertEquals(inbox.lines, ["Alice: Hello"]);
+  },
+);
 
-test("p2p server that drains takes nobody new, and leaves in time though somebody stays", async () => {
+test("p2p server that drains accepts no new users, and closes in time although a user stays", async () => {
   await using stays = await P2pServer.listen();
   const leaves = await P2pServer.listen({ peers: [stays.address] });
   await eventually("both are linked", () => leaves.peers().length === 1);
   await using bare = await Deno.connect({ hostname: "127.0.0.1", port: leaves.port });
   await bare.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Bare"));
   await eventually("Bare is there", () => leaves.localUsers().length === 1);
-  // Users of bare text cannot be told where to go.
+  // Legacy users cannot be asked to move.
   const draining = leaves.drain();
   await using alice = await P2pClient.connect({
     name: "Alice",

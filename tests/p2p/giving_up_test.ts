@@ -38,7 +38,7 @@ for (const [kind, Client] of [["p2p", P2pClient], ["rtt", RttClient]] as const) 
     assertEquals(await failure(connecting), reason);
   });
 
-  test(`${kind} client does not begin to connect when it is told not to`, async () => {
+  test(`${kind} client does not connect when its signal has aborted`, async () => {
     await using server = new SilentServer();
     const signal = AbortSignal.abort(reason);
     const options = { name: "Alice", servers: [server.address], signal };
@@ -47,7 +47,7 @@ for (const [kind, Client] of [["p2p", P2pClient], ["rtt", RttClient]] as const) 
   });
 }
 
-test("p2p client gives up connecting to a server that drops what it is sent", async () => {
+test("p2p client gives up connecting to a server that ignores its frames", async () => {
   await using server = await FullServer.fill();
   const stop = new AbortController();
   const connecting = P2pClient.connect({
@@ -63,7 +63,7 @@ test("p2p client gives up connecting to a server that drops what it is sent", as
   assertEquals(await failure(connecting), reason);
 });
 
-test("p2p client gives up connecting while its servers are put in order", async () => {
+test("p2p client gives up connecting while its servers are ranked", async () => {
   const stop = new AbortController();
   const connecting = P2pClient.connect({
     name: "Alice",
@@ -87,7 +87,7 @@ test("p2p client that looks for a server closes at once", async () => {
   await within("the end", alice.close(), SOON_MS);
 });
 
-test("p2p client that is connected does not listen to the signal any more", async () => {
+test("p2p client that is connected ignores the signal", async () => {
   await using server = await P2pServer.listen();
   const stop = new AbortController();
   const { signal } = stop;

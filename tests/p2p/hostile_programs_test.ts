@@ -44,7 +44,7 @@ async function assertAllAlike(take: (text: string) => Promise<unknown>): Promise
   }
 }
 
-test("p2p server program takes an error of 65,000 characters as soon as any other, whatever they are", async () => {
+test("p2p server program handles an error of 65,000 characters as quickly as any other, whatever they are", async () => {
   const port = freePort();
   await using server = await startServer(port, port);
   await using party = await RawParty.connect({ port });
@@ -59,7 +59,7 @@ test("p2p server program takes an error of 65,000 characters as soon as any othe
   assert(server.stdout.some((line) => line.includes("says: xxx")), "the server logged nothing");
 });
 
-test("p2p client program shows a text of 65,000 characters as soon as any other, whatever they are", async () => {
+test("p2p client program shows a text of 65,000 characters as quickly as any other, whatever they are", async () => {
   await using server = await P2pServer.listen();
   await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
   await using alice = startClient("Alice", server.port);

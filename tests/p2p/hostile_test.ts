@@ -15,7 +15,7 @@ import { eventually, nextMessage, RawParty, socketTest as test, within } from ".
 
 const ID = "3f2b8c1e-9d4a-4e57-8a61-0c5d7e9f1a2b";
 
-/** A server with a user who is not to notice anything. */
+/** A server with a user who must not notice anything. */
 async function serverWithUser(): Promise<
   { server: P2pServer; check(): Promise<void> } & AsyncDisposable
 > {
@@ -125,7 +125,7 @@ for (const [what, code, bytes] of fromUsers) {
   });
 }
 
-test("rtt server signs nobody off in another name", async () => {
+test("rtt server signs off only the connection's own user", async () => {
   await using server = await RttServer.listen();
   await using _alice = await RawParty.register(server, "Alice");
   await using mallory = await RawParty.register(server, "Mallory");
@@ -137,7 +137,7 @@ test("rtt server signs nobody off in another name", async () => {
   assertEquals(server.localUsers().sort(), ["Alice", "Mallory"]);
 });
 
-test("p2p server tells a user of bare text of errors in bare text", async () => {
+test("p2p server reports errors to a legacy user as plain text", async () => {
   await using setting = await serverWithUser();
   using conn = await Deno.connect({ hostname: "127.0.0.1", port: setting.server.port });
   const message = `${ID}\0Bob\0Nobody\0Hello`;
@@ -155,7 +155,7 @@ test("p2p server tells a user of bare text of errors in bare text", async () => 
   await setting.check();
 });
 
-test("p2p server lives with any bytes, from strangers and from users", async () => {
+test("p2p server survives any bytes from unregistered connections and from users", async () => {
   await using setting = await serverWithUser();
   const { server } = setting;
   const bytes = fc.uint8Array({ minLength: 1, maxLength: 3_000 });
@@ -171,7 +171,7 @@ test("p2p server lives with any bytes, from strangers and from users", async () 
   assertEquals(server.peers(), []);
 });
 
-test("p2p server lives with frames of every type that hold any bytes", async () => {
+test("p2p server survives frames of every type with any payload", async () => {
   await using setting = await serverWithUser();
   const payload = fc.uint8Array({ maxLength: 400 });
   const frames = fc.tuple(fc.nat(11), fc.nat(4), payload);
@@ -179,7 +179,7 @@ test("p2p server lives with frames of every type that hold any bytes", async () 
   let ended = false;
   void party.ended.then(() => ended = true);
   for (const [type, subtype, content] of fc.sample(frames, { numRuns: 2_000, seed: 7 })) {
-    // Whoever registers with 2/1 reads text from then on, and would not find the answer.
+    // After a registration with 2/1 the connection carries text, in which the answer would not be found.
     if (type !== FrameType.Registration || subtype !== 1) party.out.frame(type, subtype, content);
   }
   party.send(...frame(0, 99));
@@ -190,7 +190,7 @@ test("p2p server lives with frames of every type that hold any bytes", async () 
   await setting.check();
 });
 
-test("p2p server lives with announced frames that never come", async () => {
+test("p2p server survives announced frames that never arrive", async () => {
   await using setting = await serverWithUser();
   const parties: RawParty[] = [];
   for (let count = 0; count < 50; count++) {

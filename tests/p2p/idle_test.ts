@@ -1,5 +1,5 @@
 /**
- * What users cost who are there and do nothing.
+ * The memory that idle users cost.
  *
  * @module
  */
@@ -34,7 +34,7 @@ async function memory(server: Process, users: number): Promise<number> {
 }
 
 Deno.test({
-  name: "an idle user costs a server at most 4 KiB of heap, and is forgotten on leaving",
+  name: "an idle user costs a server at most 4 KiB of heap, and nothing after leaving",
   ignore: ignoreUnless.run,
   sanitizeOps: true,
   sanitizeResources: true,
@@ -48,7 +48,7 @@ Deno.test({
     const come = () =>
       Promise.all(Array.from({ length: USERS }, (_, number) => join(port, `user ${number}`)));
     const leave = (users: Deno.TcpConn[]) => users.forEach((user) => user.close());
-    // Once, so that all code has run, and what is kept for the next ones is there.
+    // A first round, so that all code has run and all buffers for reuse exist.
     const first = await come();
     await memory(server, USERS);
     leave(first);

@@ -48,7 +48,7 @@ function test(name: string, fn: () => Promise<void>): void {
   });
 }
 
-test("inbox acknowledges a message when the next one is asked for, and not before", async () => {
+test("inbox acknowledges a message when the next one is read, and not before", async () => {
   const { inbox, acknowledged, receive } = inboxWith(1);
   const reader = inbox.reader();
   assertEquals((await reader.next()).value?.text, "1");
@@ -96,7 +96,7 @@ test("inbox counts a message as taken however a loop is left", async () => {
   assertEquals(acknowledged, [[1], [2], [3]]);
 });
 
-test("inbox that is closed acknowledges what was taken, and not what was only handed out", async () => {
+test("inbox that is closed acknowledges messages that were taken, and not those that were only read", async () => {
   const { inbox, acknowledged } = inboxWith(5);
   const reader = inbox.reader();
   for (let number = 1; number <= 3; number++) await reader.next();
@@ -108,7 +108,7 @@ test("inbox that is closed acknowledges what was taken, and not what was only ha
   assertEquals(acknowledged, [[1, 2]]);
 });
 
-test("inbox that is closed still counts the message of a loop that waits for nothing else", async () => {
+test("inbox that is closed still counts the message of a loop that does not wait for anything else", async () => {
   const { inbox, acknowledged } = inboxWith(3);
   const seen: string[] = [];
   const reading = (async () => {
@@ -121,7 +121,7 @@ test("inbox that is closed still counts the message of a loop that waits for not
   assert(seen.length > 0);
 });
 
-test("inbox hands on what a reader asked for who then left", async () => {
+test("inbox gives the message of a reader that has left to the next reader", async () => {
   const { inbox, acknowledged, receive } = inboxWith(0);
   const [gone, stays] = [inbox.reader(), inbox.reader()];
   const asked = [gone.next(), gone.next()];
@@ -135,7 +135,7 @@ test("inbox hands on what a reader asked for who then left", async () => {
   assertEquals(acknowledged, [[1]]);
 });
 
-test("inbox gives messages in order to a reader who asks for several at once", async () => {
+test("inbox gives messages in order to a reader that asks for several at once", async () => {
   const { inbox, acknowledged, receive } = inboxWith(1);
   const reader = inbox.reader();
   const asked = [reader.next(), reader.next(), reader.next()];
@@ -148,7 +148,7 @@ test("inbox gives messages in order to a reader who asks for several at once", a
   await inbox.close();
 });
 
-test("inbox acknowledges nothing of what nobody keeps", async () => {
+test("inbox does not acknowledge ephemeral messages", async () => {
   const { inbox, acknowledged } = inboxWith(3, false);
   const reader = inbox.reader();
   for (let number = 1; number <= 3; number++) await reader.next();

@@ -1,6 +1,6 @@
 /**
  * Networks of original Python servers (stand-ins) and netlab's, in every mixture and start order, with
- * users of both kinds who write to each other; and the page that says what works, held to the tests.
+ * netlab and legacy users that write to each other; and the page that names the tests for this.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { eventually, Inbox, socketTest as test } from "./network.ts";
 interface User extends AsyncDisposable {
   readonly name: string;
   send(recipient: string, text: string): void;
-  /** How often a text from somebody has come. */
+  /** How often a text from this sender has arrived. */
   count(sender: string, text: string): number;
 }
 
@@ -92,7 +92,7 @@ for (const layout of LAYOUTS) {
       const pairs = users.flatMap((from) =>
         users.filter((to) => to !== from).map((to) => ({ from, to, text: `<to ${to.name}>` }))
       );
-      // netlab servers ask legacy servers for their users every second: until then they know nobody there.
+      // netlab servers ask legacy servers for their users every second, and know none of them before.
       await eventually(
         "all users are known",
         () =>

@@ -14,7 +14,7 @@ import {
 } from "./network.ts";
 import { startServer } from "./programs.ts";
 
-test("p2p server serves legacy clients: bare text, in order", async () => {
+test("p2p server serves legacy clients: plain text, in order", async () => {
   await using server = await P2pServer.listen();
   await using olga = await LegacyClient.connect("Olga", server);
   await using otto = await LegacyClient.connect("Otto", server);
@@ -153,7 +153,7 @@ test("p2p client at a legacy server tells texts apart that arrive one after the 
   assertEquals(inbox.messages.map(({ sender, text }) => [sender, text.length]), [["Olga", 700]]);
 });
 
-test("p2p client and server take what is an address or a name in a list with other bytes", async () => {
+test("p2p client and server use the valid addresses and names in a list with other bytes", async () => {
   await using old = new LegacyServer();
   const odd = Uint8Array.of(0xff, 0xfe, 0);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -332,7 +332,7 @@ test("p2p server sends to every legacy server that lists a user", async () => {
   }
 });
 
-test("p2p client moves between servers of both generations", async () => {
+test("p2p client moves between netlab and legacy servers", async () => {
   await using old = new LegacyServer();
   await using server = await P2pServer.listen({ peers: [old.address] });
   await using olga = await LegacyClient.connect("Olga", old);
@@ -381,7 +381,7 @@ for (const dialled of [true, false]) {
     await anna.send("Bert", "8");
     await otto.sees("Bert: 7.");
 
-    // Whatever came twice would be here by now: each way is in order.
+    // A duplicate would have arrived by now: each connection keeps the order.
     await anna.send("Olga", "end.");
     await olga.sees("end.");
     olga.send("Anna", "end");

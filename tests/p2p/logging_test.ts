@@ -1,5 +1,5 @@
 /**
- * What servers tell an operator: who comes and goes, which servers there are, and each message when that is
+ * What servers log: users that join and leave, other servers, and each message when that is
  * asked for.
  *
  * @module
@@ -80,7 +80,7 @@ test("p2p server logs a line for each server that appears or disappears", async 
 });
 
 Deno.test({
-  name: "p2p server logs a line for each server that it reaches only over others",
+  name: "p2p server logs a line for each server that it reaches only through others",
   permissions: "none",
   fn() {
     const network = new VirtualNetwork();
@@ -153,7 +153,7 @@ test("p2p server logs no messages unless that is asked for", async () => {
 });
 
 processTest(
-  "p2p server that is the last one says how many messages are lost, and what helps",
+  "p2p server that is the last one logs how many messages are lost, and how to prevent it",
   async () => {
     const [port, peer] = freePorts(2) as [number, number];
     await using server = await startServer(port, peer, "--verbose");
@@ -174,7 +174,7 @@ processTest(
   },
 );
 
-test("p2p server that has nothing stored says nothing of it when it ends", async () => {
+test("p2p server that has nothing stored does not mention messages when it ends", async () => {
   const { server, log } = await listen();
   await server.close();
   assertEquals(log.lines, []);

@@ -12,7 +12,7 @@ import {
   within,
 } from "./network.ts";
 
-test("p2p client that loses its server goes on at another that it learned of", async () => {
+test("p2p client that loses its server continues at another one that it learned of", async () => {
   const first = await P2pServer.listen();
   await using second = await P2pServer.listen({ peers: [first.address] });
   await eventually("both are linked", () => first.peers().length === 1);
@@ -39,7 +39,7 @@ test("p2p client that loses its server goes on at another that it learned of", a
   await closing;
 });
 
-test("p2p messages that are under way when servers close arrive once, in order", async () => {
+test("p2p messages that are in flight when servers close arrive once, in order", async () => {
   // Servers come and go around two users, who write all the time.
   await using stays = await P2pServer.listen();
   await using alice = await P2pClient.connect({ name: "Alice", servers: [stays.address] });

@@ -7,7 +7,7 @@ import { event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
 
 const FULL = "Cannot store a message for Bob: too many wait for them already";
 
-/** What somebody is told whose message is not kept, or not for longer. */
+/** What a sender is told when a message is not stored, or expires. */
 async function told(answer: Promise<unknown>): Promise<[code: number, message: string]> {
   try {
     await within("an answer", answer);
@@ -18,7 +18,7 @@ async function told(answer: Promise<unknown>): Promise<[code: number, message: s
   throw new Error("Nothing was refused");
 }
 
-test("p2p server program keeps as many messages as it is told, and more when some were taken", async () => {
+test("p2p server program stores as many messages as it is told, and more when some were taken", async () => {
   const port = freePort();
   await using _server = await startServer(port, port, "--max-messages", "2");
   const connect = (name: string) => P2pClient.connect({ name, servers: [`127.0.0.1:${port}`] });
@@ -35,7 +35,7 @@ test("p2p server program keeps as many messages as it is told, and more when som
   assertEquals(inbox.from("Alice"), ["one", "two", "four"]);
 });
 
-test("p2p server program keeps as many bytes as it is told", async () => {
+test("p2p server program stores as many bytes as it is told", async () => {
   const port = freePort();
   await using _server = await startServer(port, port, "--max-bytes", "2500");
   await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${port}`] });
@@ -44,7 +44,7 @@ test("p2p server program keeps as many bytes as it is told", async () => {
   assertEquals(await told(alice.send("Bob", "x")), [ErrorCode.MailboxFull, FULL]);
 });
 
-test("p2p server program keeps messages for as many days as it is told", async () => {
+test("p2p server program stores messages for as many days as it is told", async () => {
   const port = freePort();
   await using server = Process.start(SERVER, [
     ...["--port", `${port}`, "--peer", `127.0.0.1:${port}`, "--max-days", "1", "--json"],

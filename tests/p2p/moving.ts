@@ -1,6 +1,5 @@
 /**
- * Users who move from server to server while everyone writes: the same trial for every kind of server
- * and client.
+ * Users that move from server to server while all write: one test for every kind of server and client.
  *
  * @module
  */
@@ -9,8 +8,8 @@ import type { P2pClient, P2pClientOptions } from "@netlab/p2p/client";
 import type { P2pServer, P2pServerOptions } from "@netlab/p2p/server";
 import { eventually, Inbox, within } from "./network.ts";
 
-/** Messages of one writer that have no receipt yet, unless it is told otherwise. */
-const UNDER_WAY = 64;
+/** Messages of one writer that are in flight, by default. */
+const IN_FLIGHT = 64;
 
 /** How to start the servers and clients of a kind. */
 export interface Kind {
@@ -27,7 +26,7 @@ export class Writer {
   #stopped = false;
   readonly #writing: Promise<unknown>;
 
-  constructor(client: P2pClient, recipient: string, inFlight: number = UNDER_WAY) {
+  constructor(client: P2pClient, recipient: string, inFlight: number = IN_FLIGHT) {
     const write = async () => {
       while (!this.#stopped) {
         await client.send(recipient, `${this.sent++}`);
@@ -102,7 +101,7 @@ export async function checkMoves(
   assert(toBob.sent > moves);
 }
 
-/** Thousands of lines of difference would help nobody. */
+/** Reports only the first differences: thousands of lines would not help. */
 function assertSame(actual: string[], expected: string[]): void {
   const at = actual.findIndex((text, index) => text !== expected[index]);
   if (at >= 0) assertEquals(actual.slice(at, at + 8), expected.slice(at, at + 8), `from ${at} on`);

@@ -11,7 +11,7 @@ const p2p: Kind = {
   connect: (options) => P2pClient.connect(options),
 };
 
-test("p2p client moves 50 times under load, and nothing is lost or comes twice", async () => {
+test("p2p client moves 50 times under load, and nothing is lost or repeated", async () => {
   await checkMoves(p2p, { moves: 50, bothMove: false });
 });
 
@@ -44,7 +44,7 @@ test("p2p client that moves to its own server under another name stays registere
   await eventually("one connection is left", () => server.localUsers().length === 1);
 });
 
-test("p2p client that is closed while it moves is nowhere", async () => {
+test("p2p client that is closed while it moves leaves both servers", async () => {
   await using server = await P2pServer.listen();
   await using other = await P2pServer.listen();
   await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });

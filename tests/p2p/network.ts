@@ -1,6 +1,6 @@
 /**
  * What the tests of messaging over real sockets share: waiting with a deadline, readers that collect
- * what a client is sent, and bare connections for parties that do not behave.
+ * the messages of a client, and raw connections for parties that misbehave.
  *
  * @module
  */
@@ -123,7 +123,7 @@ export class Inbox {
   }
 }
 
-/** A party that writes what it likes and keeps the frames that it is answered. */
+/** A party that writes any frames and collects the answers. */
 export class RawParty implements AsyncDisposable {
   /** The frames that came in and were not taken yet. */
   readonly frames: Frame[] = [];
@@ -207,7 +207,7 @@ export class RawParty implements AsyncDisposable {
   }
 }
 
-/** A listener of which the system takes connections, and on which nobody ever says a word. */
+/** A listener that accepts connections and never sends anything. */
 export class SilentServer implements AsyncDisposable {
   /** Where it listens. */
   readonly address: string;

@@ -118,7 +118,7 @@ processTest(
 );
 
 fullTest(
-  "p2p server program on a full disk serves on without its log, and says so once",
+  "p2p server program on a full disk continues without its log, and says so once",
   async () => {
     const port = freePort();
     await using server = Process.start(SERVER, ["--port", `${port}`, "--peer", `${port}`], {
@@ -139,7 +139,7 @@ fullTest(
 );
 
 processTest(
-  "p2p server program whose log nobody reads any more sends its users elsewhere",
+  "p2p server program whose log reader has gone moves its users to another server",
   async () => {
     const [one, two] = freePorts(2) as [number, number];
     await using stays = await startServer(two, one);

@@ -65,7 +65,7 @@ test("p2p client posts to users here and at another server, each message once an
   }
 });
 
-test("p2p client that posts without a pause lets others have their turn", async () => {
+test("p2p client that posts without a pause does not block other work", async () => {
   await using setting = await start();
   const { alice, bob } = setting;
   const inbox = new Inbox(bob);
@@ -88,7 +88,7 @@ test("p2p client that posts without a pause lets others have their turn", async 
 
 for (const abilities of [0, Ability.Batches]) {
   const reader = abilities ? "a slow reader of batches" : "a slow reader";
-  test(`p2p client that posts to ${reader} waits, holds little, and goes on when it reads`, async () => {
+  test(`p2p client that posts to ${reader} waits, buffers little, and continues when it reads`, async () => {
     await using setting = await start();
     const { alice, first, connect } = setting;
     await using deaf = await RawParty.register(first, "Deaf", crypto.randomUUID(), abilities);
@@ -104,7 +104,7 @@ for (const abilities of [0, Ability.Batches]) {
         await alice.post("Deaf", text);
       }
     })();
-    // The server holds Alice up when it has as much for Deaf as it keeps.
+    // The server pauses Alice when it has buffered as much for Deaf as it can.
     let before = -1;
     let resting = 0;
     await eventually("the loop waits", () => {
@@ -128,7 +128,7 @@ for (const abilities of [0, Ability.Batches]) {
   });
 }
 
-test("p2p client that posts while users move from server to server: nothing comes twice", async () => {
+test("p2p client that posts while users move from server to server: nothing is repeated", async () => {
   await using setting = await start();
   const { alice, bob, first, second } = setting;
   const servers = [first, second];
@@ -157,7 +157,7 @@ test("p2p client that posts while users move from server to server: nothing come
   assert(texts.length > posted * 0.9, `${texts.length} of ${posted}`);
 });
 
-test("p2p client that loses its server posts on at the next one", async () => {
+test("p2p client that loses its server continues to post at the next one", async () => {
   await using setting = await start();
   const { alice, bob, first, second } = setting;
   const inbox = new Inbox(bob);
@@ -172,7 +172,7 @@ test("p2p client that loses its server posts on at the next one", async () => {
   assertEquals(alice.server, second.address);
 });
 
-test("p2p client posts frame by frame to a server that takes no batches", async () => {
+test("p2p client posts frame by frame to a server that accepts no batches", async () => {
   const texts: string[] = [];
   const kinds = new Set<number>();
   await using server = new ScriptedServer((_, { type, subtype, payload }) => {
@@ -187,7 +187,7 @@ test("p2p client posts frame by frame to a server that takes no batches", async 
   assertEquals([...kinds], [MessageKind.Ephemeral]);
 });
 
-test("p2p client posts to legacy users, and by way of legacy servers", async () => {
+test("p2p client posts to legacy users, and through legacy servers", async () => {
   await using setting = await start();
   const { alice, first } = setting;
   await using olga = await LegacyClient.connect("Olga", first);
@@ -203,7 +203,7 @@ test("p2p client posts to legacy users, and by way of legacy servers", async () 
   await otto.sees("Nina: by way of an old one");
 });
 
-test("p2p client posts what is left when it is closed, and nothing after that", async () => {
+test("p2p client sends pending posts when it is closed, and nothing after that", async () => {
   await using setting = await start();
   const { alice, bob } = setting;
   const inbox = new Inbox(bob);
@@ -214,7 +214,7 @@ test("p2p client posts what is left when it is closed, and nothing after that", 
   await assertFails(alice.post("Bob", "late"), ErrorCode.Closed);
 });
 
-test("p2p client tells nobody that a post went to nobody", async () => {
+test("p2p client reports no failure for a post to an unknown user", async () => {
   await using setting = await start();
   const { alice, bob } = setting;
   const inbox = new Inbox(bob);

@@ -61,7 +61,7 @@ test("p2p programs carry messages between users on two servers, and log it", asy
   }
 });
 
-test("p2p client program in a pipe says by its exit code whether its messages are safe", async () => {
+test("p2p client program in a pipe ends with 0 only if its messages were accepted", async () => {
   await using server = await P2pServer.listen({ limits: { maxMessages: 1 } });
   await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
   await using good = startClient("Alice", server.port);
@@ -90,7 +90,7 @@ test("p2p client program in a pipe says by its exit code whether its messages ar
   }
 });
 
-test("p2p programs take a port alone for an address of this machine, in lists as well", async () => {
+test("p2p programs read a port alone as an address of this machine, in lists as well", async () => {
   const [one, two, nobody] = freePorts(3) as [number, number, number];
   const start = (port: number, ...peers: number[]) =>
     Process.start(SERVER, ["--port", `${port}`, "--peer", peers.join(), "--json"], {
@@ -106,11 +106,11 @@ test("p2p programs take a port alone for an address of this machine, in lists as
   await alice.waitForError(`connected to 127.0.0.1:${two}`);
 });
 
-test("p2p server program takes a port alone for where others reach it", async () => {
+test("p2p server program reads a port alone as the address to advertise", async () => {
   const port = freePort();
   const args = ["--host", "0.0.0.0", "--port", "0", "--advertise", `${port}`, "--peer", `${port}`];
   await using server = Process.start(SERVER, args, { permissions: ["--allow-net"] });
-  await server.waitFor(`reached at 127.0.0.1:${port}`);
+  await server.waitFor(`advertised as 127.0.0.1:${port}`);
 });
 
 test("p2p client program says in one line that its name is taken, or that nobody answers", async () => {
@@ -128,7 +128,7 @@ test("p2p client program says in one line that its name is taken, or that nobody
   assertStringIncludes(nobody.stderr[0]!, `Cannot reach 127.0.0.1:${port}`);
 });
 
-test("p2p client program goes on at another server when its own is killed", async () => {
+test("p2p client program continues at another server when its own is killed", async () => {
   const [one, two, three] = freePorts(3) as [number, number, number];
   await using first = await startServer(one, two);
   await using second = await startServer(two, one);
@@ -195,7 +195,7 @@ test("p2p server program ends at once at the second signal", async () => {
   conn.close();
 });
 
-test("p2p server program takes two signals that come together for one", async () => {
+test("p2p server program counts two signals at the same time as one", async () => {
   const port = freePort();
   await using server = await startServer(port, port);
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -237,7 +237,7 @@ for (
     assertStringIncludes(stderr[0]!, "add --allow-net=127.0.0.1:5001");
   });
 
-  test(`${program} has help and a version that need no permission, soon`, async () => {
+  test(`${program} shows help and version quickly, without permissions`, async () => {
     const help = await Process.run(program, ["--help"], { permissions: [] });
     assertEquals([help.code, help.stderr], [0, []]);
     assertEquals(help.stdout.filter((line) => line.length > 80), []);
@@ -270,14 +270,14 @@ const wrong: [program: string, args: string[], message: string][] = [
   [
     SERVER,
     ["--host", "0.0.0.0"],
-    "Option --host 0.0.0.0 needs --advertise HOST:PORT as well: where others reach this server",
+    "Option --host 0.0.0.0 requires --advertise HOST:PORT: the address at which others reach this server",
   ],
   [
     CLIENT,
     ["--nmae", "A"],
     "Unknown option --nmae: did you mean --name? (--help lists them all)",
   ],
-  [CLIENT, [], "Option --name is needed when standard input is not a terminal"],
+  [CLIENT, [], "Option --name is required when standard input is not a terminal"],
   [
     CLIENT,
     ["--name", " Alice"],

@@ -61,12 +61,12 @@ test("complete finds the recipient or the command that a line begins with", () =
   }
 });
 
-test("complete writes a name so that a message goes to it", () => {
+test("complete quotes a name where necessary", () => {
   for (const name of NAMES) {
     const completed = complete(typedName(name) === name ? name : `"${name}`, NAMES, []);
     const asked = parseLine(`${completed?.text ?? ""} Hello`);
     const recipient = asked.kind === "message" ? asked.recipient : undefined;
-    // There is no way to type that one.
+    // This name cannot be typed.
     assertEquals(recipient, name === 'a "b' ? undefined : name, name);
   }
 });
@@ -87,12 +87,12 @@ const near: [typed: string, name: string | undefined][] = [
   ["@Max", "Max"],
   ["re\u0301ne\u0301", "Réné"],
 ];
-test("nearName finds the one name that is meant", () => {
+test("nearName finds the only matching name", () => {
   const names = ["Bob", "Alice", "李雷", "Max", "MAX", "Réné"];
   for (const [typed, name] of near) assertEquals(nearName(typed, names), name, typed);
 });
 
-test("recipients are those that were listed last, and those that were met", async () => {
+test("recipients are the users of the last list and those of the conversation", async () => {
   let users: string[] | Error = ["Bob", "Carol"];
   let asked = 0;
   const recipients = new Recipients(() => {

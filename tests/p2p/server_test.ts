@@ -93,7 +93,7 @@ test("p2p server that is among its own peers has no link to itself", async () =>
   assertNotEquals(server.id, other.id);
 });
 
-test("p2p messages go over a chain of servers whose ends cannot link", async () => {
+test("p2p messages pass through a chain of servers whose ends cannot link", async () => {
   const [nowhereA, nowhereC] = freePorts(2).map((port) => `127.0.0.1:${port}`);
   await using b = await P2pServer.listen();
   await using a = await P2pServer.listen({ advertise: nowhereA!, peers: [b.address] });
@@ -133,7 +133,7 @@ test("p2p server is found again when it comes back on its port", async () => {
   assertEquals(other.peers().map(({ id }) => id), [after.id]);
 });
 
-test("p2p server forgets users as soon as their server goes", async () => {
+test("p2p server forgets users as soon as their server has gone", async () => {
   const going = await P2pServer.listen();
   await using stays = await P2pServer.listen({ peers: [going.address] });
   // A client would be back, at the other one, before anybody looks.
@@ -150,7 +150,7 @@ test("p2p server forgets users as soon as their server goes", async () => {
   await Promise.all([closing, bob.ended]);
 });
 
-test("p2p server notices within 3 s that a peer says nothing any more", async () => {
+test("p2p server notices within 3 s that a peer has become silent", async () => {
   await using server = await P2pServer.listen();
   await using peer = await RawParty.connect(server);
   const linked = performance.now();
@@ -161,7 +161,7 @@ test("p2p server notices within 3 s that a peer says nothing any more", async ()
   assert(took > 2_000, `took ${took} ms`);
 });
 
-test("p2p server keeps a link on which there is nothing but signs of life", async () => {
+test("p2p server keeps a link that carries only signs of life", async () => {
   await using server = await P2pServer.listen();
   await using peer = await RawParty.connect(server);
   writePeerRegistration(peer.out, { server: crypto.randomUUID(), address: "127.0.0.1:9" });
@@ -174,7 +174,7 @@ test("p2p server keeps a link on which there is nothing but signs of life", asyn
   }
 });
 
-test("p2p server closes within 2 s with users who do not listen", async () => {
+test("p2p server closes within 2 s although users do not react", async () => {
   const server = await P2pServer.listen();
   const peer = await P2pServer.listen({ peers: [server.address] });
   await eventually("both are linked", () => server.peers().length === 1);

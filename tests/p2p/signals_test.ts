@@ -54,7 +54,7 @@ for (const [signal, exitCode] of SIGNALS) {
     assertEquals((await alice.finished(SOON_MS)).code, 0);
   });
 
-  test(`p2p server program sends its users elsewhere at ${signal}`, async () => {
+  test(`p2p server program moves its users to another server at ${signal}`, async () => {
     const [one, two] = freePorts(2) as [number, number];
     await using stays = await startServer(two, one);
     await using leaves = await startServer(one, two);
@@ -78,7 +78,7 @@ for (const [signal, exitCode] of SIGNALS) {
   });
 }
 
-test("p2p client program that is told to stop says what is not safe, and ends with 1", async () => {
+test("p2p client program that is told to stop reports what was not accepted, and ends with 1", async () => {
   let count = 0;
   await using server = new ScriptedServer((_party, { type }) => {
     if (type === FrameType.Message) count++;
@@ -95,7 +95,7 @@ test("p2p client program that is told to stop says what is not safe, and ends wi
   ]]);
 });
 
-test("p2p client program that is told to stop sends nothing more, and says what", async () => {
+test("p2p client program that is told to stop sends nothing more, and reports what it did not send", async () => {
   let asked = false;
   let sent = 0;
   await using server = new ScriptedServer(
@@ -131,6 +131,6 @@ storageTest(
       ],
     });
     assertEquals([code, stderr], [0, []]);
-    assertStringIncludes(stdout.at(-1)!, "signing off");
+    assertStringIncludes(stdout.at(-1)!, "closing");
   },
 );

@@ -25,7 +25,7 @@ function memory(): number {
   return heapUsed + external;
 }
 
-test("p2p client that does not read holds up who writes to it, and nobody else", async () => {
+test("p2p client that does not read slows down its senders, and no other user", async () => {
   await using server = await P2pServer.listen();
   const connect = (name: string) => P2pClient.connect({ name, servers: [server.address] });
   await using slow = await connect("Slow");
@@ -34,7 +34,7 @@ test("p2p client that does not read holds up who writes to it, and nobody else",
   await using bob = await connect("Bob");
 
   let confirmed = 0;
-  const total = 4_000; // 64 MiB: four times what is kept for anybody
+  const total = 4_000; // 64 MiB: four times what is stored for one user
   const before = memory();
   const sending = Promise.all(Array.from({ length: total }, async (_, number) => {
     const { delivered } = await eager.send("Slow", `${number} ${TEXT}`);
@@ -52,7 +52,7 @@ test("p2p client that does not read holds up who writes to it, and nobody else",
     return confirmed > 0 && resting === 40;
   });
   assert(confirmed <= 1_000, `${confirmed} messages are kept`);
-  // The writer's program has all of them in its hands, and those that were written a second time.
+  // The writer's program has all of them, and those that it wrote a second time.
   const grown = memory() - before - total * TEXT.length;
   assert(grown < 64 * MIB, `${Math.round(grown / MIB)} MiB more`);
 
@@ -65,7 +65,7 @@ test("p2p client that does not read holds up who writes to it, and nobody else",
   );
 });
 
-test("p2p users of any server hear that a recipient does not keep up, and others are not in their way", async () => {
+test("p2p users of every server are told that a recipient is too slow, and other messages are not delayed", async () => {
   await using first = await P2pServer.listen();
   await using second = await P2pServer.listen({ peers: [first.address] });
   await using deaf = await RawParty.register(second, "Deaf");
@@ -96,7 +96,7 @@ test("p2p users of any server hear that a recipient does not keep up, and others
     await writer.send("Carol", "others hear me");
     assertEquals((await nextMessage(carol)).text, "others hear me");
   }
-  // Kept at both servers: all of it comes when it is read.
+  // Stored at both servers: all of it arrives when the recipient reads.
   deaf.resume();
   let read = 0;
   await eventually("all is read", () => {
@@ -111,7 +111,7 @@ test("p2p users of any server hear that a recipient does not keep up, and others
   });
 });
 
-test("p2p server keeps no more than a bound for a user who writes but never reads", async () => {
+test("p2p server buffers a limited amount for a user that writes but never reads", async () => {
   await using server = await P2pServer.listen();
   await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
   await using flood = await RawParty.register(server, "Flood");
@@ -136,13 +136,13 @@ test("p2p server keeps no more than a bound for a user who writes but never read
 
 const kinds = [["p2p", P2pServer, P2pClient], ["rtt", RttServer, RttClient]] as const;
 for (const [kind, Server, Client] of kinds) {
-  test(`${kind} client that has not read yet can move, and then reads all, once`, async () => {
+  test(`${kind} client that has not read yet can move, and then reads everything once`, async () => {
     await using first = await Server.listen();
     await using second = await Server.listen({ peers: [first.address] });
     await eventually("both are linked", () => first.peers().length === 1);
     await using slow = await Client.connect({ name: "Slow", servers: [first.address] });
     await using alice = await P2pClient.connect({ name: "Alice", servers: [first.address] });
-    // Half of them fills what is kept for anybody.
+    // Half of them fill the storage of one user.
     const texts = Array.from({ length: 2_000 }, (_, number) => `${number} ${TEXT.slice(0, 512)}`);
     const sending = texts.slice(0, 1_000).map((text) => alice.send("Slow", text));
     await within("half of them is safe", Promise.all(sending));

@@ -1,12 +1,12 @@
 /**
- * Kept messages on disk: written together or not at all, there again after a crash, and a file that is
- * damaged, in use or too new told apart.
+ * The SQLite store: transactions, what survives a crash, and files that are damaged, in use or of another
+ * version.
  *
  * @module
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { ErrorCode, HEADER_BYTES, type Receipt, ReceiptState, writeUuid } from "@netlab/protocol";
+import { ErrorCode, NetlabError, type Receipt, ReceiptState } from "@netlab/protocol";
 import { MIN_ENDS } from "../../p2p/core/mailbox/outcomes.ts";
 import { SqliteStore } from "../../p2p/server/sqlite_store.ts";
 import {
@@ -23,7 +23,7 @@ import {
 
 const encoder = new TextEncoder();
 
-onDisk("database gives back what was written, as it was and in that order", () => {
+onDisk("store loads what was written, unchanged and in order", () => {
   using at = folder();
   using database = SqliteStore.open(at.path, at.logger);
   assertEquals([...database.load()], []);
@@ -34,7 +34,7 @@ onDisk("database gives back what was written, as it was and in that order", () =
   assert(database.durable);
 });
 
-onDisk("database takes out what is removed, and knows what it has never seen", () => {
+onDisk("store removes messages, and ignores those that were never stored", () => {
   using at = folder();
   using database = SqliteStore.open(at.path, at.logger);
   const [one, two, three] = [message("1"), message("2"), message("3")];
@@ -47,7 +47,7 @@ onDisk("database takes out what is removed, and knows what it has never seen", (
   assertEquals(ids(database.load()), [two.id, three.id], "what went may have come again since");
 });
 
-onDisk("database takes out of a batch one by one, and gives back its room", () => {
+onDisk("store removes the messages of a batch one by one, and frees their space", () => {
   using at = folder();
   const written = Array.from({ length: 120 }, (_, index) => message("x".repeat(index * 7 % 200)));
   const isLeft = (index: number) => index % 20 === 0 || index === 119;
@@ -81,7 +81,7 @@ onDisk("database takes out of a batch one by one, and gives back its room", () =
   assertEquals([count("batch"), count("gone")], [0, 0], "nothing is left behind");
 });
 
-onDisk("database remembers how the newest stories ended, and forgets the oldest", () => {
+onDisk("store keeps the newest outcomes and deletes the oldest", () => {
   using at = folder();
   const end = (index: number): Receipt => ({
     id: crypto.randomUUID(),
@@ -104,7 +104,7 @@ onDisk("database remembers how the newest stories ended, and forgets the oldest"
   assertEquals([loaded[0], loaded.at(-1)], [all[3], all.at(-1)]);
 });
 
-onDisk("database has after opening it again what it had before, and goes on in order", () => {
+onDisk("store has the same messages after it is opened again, and continues in order", () => {
   using at = folder();
   const written = Array.from({ length: 5 }, (_, index) => message(`${index}`));
   for (const one of written) {
@@ -116,7 +116,7 @@ onDisk("database has after opening it again what it had before, and goes on in o
   assertEquals(at.errors, []);
 });
 
-onDisk("database has what was written when its process ended without closing it", () => {
+onDisk("store has what was written when its process ends without closing it", () => {
   using at = folder();
   const written = [message("1"), message("2")];
   {
@@ -136,7 +136,7 @@ onDisk("database has what was written when its process ended without closing it"
   assertEquals(ids(database.load()), ids(written));
 });
 
-onDisk("database writes all of a turn or nothing, and goes on after a failure", () => {
+onDisk("store writes a whole transaction or nothing, and continues after a failure", () => {
   using at = folder();
   using database = SqliteStore.open(at.path, at.logger);
   const before = message("before");
@@ -149,34 +149,37 @@ onDisk("database writes all of a turn or nothing, and goes on after a failure", 
   assertEquals(ids(database.load()), [before.id, after.id]);
 });
 
-onDisk("database that has no more room refuses, keeps what it had, and takes out again", () => {
-  using at = folder();
-  const kept = [message("1"), message("2")];
-  {
-    using database = SqliteStore.open(at.path, at.logger);
-    database.write(kept, [], NONE);
-  }
-  {
-    // A full disk ends the transaction by itself, and so does this.
-    using other = new DatabaseSync(at.file);
-    other.exec(`CREATE TRIGGER full BEFORE INSERT ON ends
+onDisk(
+  "store on a full disk refuses messages, keeps what it has, and can still remove messages",
+  () => {
+    using at = folder();
+    const stored = [message("1"), message("2")];
+    {
+      using database = SqliteStore.open(at.path, at.logger);
+      database.write(stored, [], NONE);
+    }
+    {
+      // A full disk ends the transaction by itself, and so does this.
+      using other = new DatabaseSync(at.file);
+      other.exec(`CREATE TRIGGER full BEFORE INSERT ON ends
       BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`);
-  }
-  using database = SqliteStore.open(at.path, at.logger);
-  const [first] = [...database.load()];
-  const more = [message("3"), message("4", "Cid")];
-  assertThrows(() => database.write(more, [first!], ends([endOf(first!)])), Error, "full");
-  assertEquals(ids(database.load()), ids(kept));
-  database.write([], [first!], NONE);
-  database.write([more[0]!], [], NONE);
-  assertEquals(ids(database.load()), [kept[1]!.id, more[0]!.id]);
-});
+    }
+    using database = SqliteStore.open(at.path, at.logger);
+    const [first] = [...database.load()];
+    const more = [message("3"), message("4", "Cid")];
+    assertThrows(() => database.write(more, [first!], ends([endOf(first!)])), Error, "full");
+    assertEquals(ids(database.load()), ids(stored));
+    database.write([], [first!], NONE);
+    database.write([more[0]!], [], NONE);
+    assertEquals(ids(database.load()), [stored[1]!.id, more[0]!.id]);
+  },
+);
 
-onDisk("a second server on one folder is told to choose another, and harms nothing", () => {
+onDisk("a second server with the same folder is refused and does no harm", () => {
   using at = folder();
   using database = SqliteStore.open(at.path, at.logger);
-  const kept = message("kept");
-  database.write([kept], [], NONE);
+  const stored = message("stored");
+  database.write([stored], [], NONE);
   const error = assertThrows(() => SqliteStore.open(at.path, at.logger), Error);
   assertStringIncludes(error.message, at.path);
   assertStringIncludes(error.message, "another server uses it; choose another folder");
@@ -185,7 +188,7 @@ onDisk("a second server on one folder is told to choose another, and harms nothi
   assertEquals([...database.load()].length, 2);
 });
 
-onDisk("a damaged file is set aside under a name that is logged, and a new one begun", () => {
+onDisk("a damaged file is renamed and its new name logged", () => {
   for (const damage of ["no database at all", "pages torn"] as const) {
     using at = folder();
     {
@@ -209,85 +212,101 @@ onDisk("a damaged file is set aside under a name that is logged, and a new one b
   }
 });
 
-onDisk("a file that a newer version wrote is refused with that version, and left alone", () => {
+onDisk("a file with another schema version is refused with that version, and left alone", () => {
   using at = folder();
   SqliteStore.open(at.path, at.logger)[Symbol.dispose]();
-  {
-    using newer = new DatabaseSync(at.file);
-    newer.exec("PRAGMA user_version = 99");
+  for (const version of [1, 2, 4, 99]) {
+    {
+      using other = new DatabaseSync(at.file);
+      other.exec(`PRAGMA user_version = ${version}`);
+    }
+    const before = Deno.readFileSync(at.file);
+    const error = assertThrows(() => SqliteStore.open(at.path, at.logger), NetlabError);
+    assertEquals(error.code, ErrorCode.StorageFailed);
+    assertStringIncludes(
+      error.message,
+      `has format ${version}, but this version of netlab reads only format 3`,
+    );
+    assertEquals(Deno.readFileSync(at.file), before);
   }
-  const error = assertThrows(() => SqliteStore.open(at.path, at.logger), Error);
-  assertStringIncludes(error.message, "newer version (99)");
   assertEquals([...Deno.readDirSync(at.path)].filter(({ name }) => name.includes("damaged")), []);
+  assertEquals(at.errors, []);
 });
 
-onDisk("a file without a version, as the first one left it, is brought up to date", () => {
+onDisk("an empty file gets the current schema", () => {
   using at = folder();
   {
     using empty = new DatabaseSync(at.file);
     empty.exec("PRAGMA user_version = 0");
   }
-  const kept = message("kept");
+  const stored = message("stored");
   {
     using database = SqliteStore.open(at.path, at.logger);
-    database.write([kept], [], NONE);
-    assertEquals(ids(database.load()), [kept.id]);
+    database.write([stored], [], NONE);
+    assertEquals(ids(database.load()), [stored.id]);
   }
   using database = new DatabaseSync(at.file);
   assertEquals(database.prepare("PRAGMA user_version").get()!.user_version, 3);
 });
 
-onDisk("a file with a row for each message keeps its messages, its ends and their order", () => {
+onDisk("a file whose tables are missing is refused", () => {
   using at = folder();
-  const kept = Array.from({ length: 2_500 }, (_, index) => ({
-    ...message(`${index}`),
-    acceptedAt: 1_800_000_000_000 + Math.floor(index / 7),
-  }));
-  const all = kept.slice(0, 1_200).map(({ id }, index): Receipt => ({
-    id,
-    state: index % 2 === 0 ? ReceiptState.Delivered : ReceiptState.Refused,
-    code: index % 2 === 0 ? 0 : ErrorCode.MailboxFull,
-    reason: index % 2 === 0 ? "" : "Zoë’s is full",
-  }));
   {
-    using older = new DatabaseSync(at.file);
-    older.exec(
-      `CREATE TABLE message (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
-         sender TEXT NOT NULL, recipient TEXT NOT NULL, accepted_at INTEGER NOT NULL,
-         message BLOB NOT NULL) STRICT;
-       CREATE TABLE ended (number INTEGER PRIMARY KEY, id BLOB NOT NULL, state INTEGER NOT NULL,
-         code INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
-       PRAGMA user_version = 2; BEGIN`,
-    );
-    const insert = older.prepare("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)");
-    for (const [index, { id, sender, recipient, acceptedAt, bytes }] of kept.entries()) {
-      const message = bytes.subarray(HEADER_BYTES);
-      insert.run(2 * index + 1, id, sender, recipient, acceptedAt, message);
-    }
-    const insertEnd = older.prepare("INSERT INTO ended VALUES (NULL, ?, ?, ?, ?)");
-    for (const { id, state, code, reason } of all) {
-      const bytes = new Uint8Array(16);
-      writeUuid(id, bytes, 0);
-      insertEnd.run(bytes, state, code, reason);
-    }
-    older.exec("COMMIT");
+    using other = new DatabaseSync(at.file);
+    other.exec("CREATE TABLE something (number INTEGER); PRAGMA user_version = 3");
+  }
+  const error = assertThrows(() => SqliteStore.open(at.path, at.logger), NetlabError);
+  assertStringIncludes(error.message, "no such table");
+  // The file is not locked any more.
+  using other = new DatabaseSync(at.file);
+  other.exec("INSERT INTO something VALUES (1)");
+});
+
+onDisk("a file of schema version 3 is read as it was written, byte by byte", () => {
+  using at = folder();
+  const [one, two, three] = ["a", "b", "c"].map((digit) =>
+    `${digit}0000000-0000-4000-8000-000000000001`
+  );
+  const frame = (id: string, text: string) => {
+    const payload = encoder.encode(`${id}\0Zoë\0Bob\0${text}`);
+    return new Uint8Array([3, 1, payload.length >>> 8, payload.length & 255, 0, 0, ...payload]);
+  };
+  const frames = [frame(one!, "first"), frame(two!, "second"), frame(three!, "third")];
+  {
+    using file = new DatabaseSync(at.file);
+    file.exec(`
+      CREATE TABLE batch (number INTEGER PRIMARY KEY, messages BLOB NOT NULL) STRICT;
+      CREATE TABLE gone (batch INTEGER PRIMARY KEY, bits BLOB NOT NULL) STRICT;
+      CREATE TABLE ends (number INTEGER PRIMARY KEY, receipts BLOB NOT NULL) STRICT;
+      PRAGMA user_version = 3`);
+    const time = new Uint8Array(8);
+    new DataView(time.buffer).setFloat64(0, 1_800_000_000_123);
+    const gap = [0, 0, 0, 0, 0, 2];
+    const insert = file.prepare("INSERT INTO batch VALUES (?, ?)");
+    insert.run(4, new Uint8Array([...time, ...frames[0]!, ...frames[1]!]));
+    insert.run(7, new Uint8Array([...time, ...gap, ...frames[2]!]));
+    file.prepare("INSERT INTO gone VALUES (?, ?)").run(4, Uint8Array.of(0b10));
+    file.prepare("INSERT INTO ends VALUES (?, ?)").run(1, ends([endOf({ id: two! })]));
   }
   using database = SqliteStore.open(at.path, at.logger);
-  assertEquals(contents(database.load()), contents(kept));
-  assertEquals([...database.loadOutcomes()], all);
-  const [first] = [...database.load()];
-  const next = message("next");
-  database.write([next], [first!], NONE);
-  assertEquals(ids(database.load()), ids([...kept.slice(1), next]));
+  const expected = (id: string, frame: Uint8Array) => ({
+    ...{ id, sender: "Zoë", recipient: "Bob", acceptedAt: 1_800_000_000_123 },
+    frame,
+  });
+  assertEquals(contents(database.load()), [
+    expected(one!, frames[0]!),
+    expected(three!, frames[2]!),
+  ]);
+  assertEquals([...database.loadOutcomes()], [endOf({ id: two! })]);
   assertEquals(at.errors, []);
 });
 
-onDisk("what is damaged in the file is logged, and the rest is there", () => {
+onDisk("damaged rows are logged and skipped", () => {
   using at = folder();
   const [one, two, three] = [message("1"), message("2"), message("3")];
   {
     using database = SqliteStore.open(at.path, at.logger);
-    for (const stored of [one, two, three]) database.write([stored], [], ends([endOf(stored)]));
+    for (const each of [one, two, three]) database.write([each], [], ends([endOf(each)]));
   }
   {
     using other = new DatabaseSync(at.file);
@@ -301,12 +320,12 @@ onDisk("what is damaged in the file is logged, and the rest is there", () => {
   assertEquals(at.errors.length, 2);
 });
 
-onDisk("a folder is made where there is none, and one that cannot be is named", () => {
+onDisk("a missing folder is created, and an error names one that cannot be created", () => {
   using at = folder();
   const deep = `${at.path}/a/b`;
   SqliteStore.open(deep, at.logger)[Symbol.dispose]();
   assert(Deno.statSync(`${deep}/${FILE}`).isFile);
   const error = assertThrows(() => SqliteStore.open(`${deep}/${FILE}`, at.logger), Error);
-  assertStringIncludes(error.message, `Cannot keep messages in ${deep}/${FILE}`);
-  assertThrows(() => SqliteStore.open(`${deep}/${FILE}/below`, at.logger), Error, "Cannot keep");
+  assertStringIncludes(error.message, `Cannot store messages in ${deep}/${FILE}`);
+  assertThrows(() => SqliteStore.open(`${deep}/${FILE}/below`, at.logger), Error, "Cannot store");
 });

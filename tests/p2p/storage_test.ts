@@ -24,7 +24,7 @@ function mayWrite(file: URL): boolean {
   }
 }
 
-test("p2p server that is killed while it takes messages delivers each that it accepted, once", async () => {
+test("p2p server that is killed while it accepts messages delivers each accepted one, once", async () => {
   using folder = new TestFolder();
   const port = freePort();
   const start = () => startServer(port, port, "--data", folder.path);
@@ -34,7 +34,7 @@ test("p2p server that is killed while it takes messages delivers each that it ac
   const texts = Array.from({ length: 500 }, (_, number) => `${number}`);
   const sent: Sent[] = [];
   const sending = (async () => {
-    // So many are under way at a time that the end comes in the middle of some.
+    // Enough are in flight at a time that the server is killed in the middle of some.
     for (let at = 0; at < texts.length; at += 20) {
       const some = texts.slice(at, at + 20).map((text) => alice.send("Bob", text));
       sent.push(...await Promise.all(some));
@@ -48,7 +48,7 @@ test("p2p server that is killed while it takes messages delivers each that it ac
   await using second = await start();
   await within("the rest", sending);
 
-  // What is accepted survives once more, without anybody who could send it again.
+  // Accepted messages survive once more, although no client could send them again.
   second.kill("SIGKILL");
   await second.ended;
   await using third = await start();
@@ -70,7 +70,7 @@ test("p2p server that is killed while it takes messages delivers each that it ac
   assertEquals(inbox.from("Alice").length, texts.length);
 });
 
-test("p2p server program without a folder says that a crash loses messages", async () => {
+test("p2p server program without a folder logs that a crash loses messages", async () => {
   const port = freePort();
   await using server = await startServer(port, port);
   const { message } = await event(server, "storage.memory");
@@ -84,7 +84,7 @@ test("p2p server programs do not share a folder", async () => {
   const line = await complaint(["--port", `${freePort()}`, "--data", folder.path]);
   assertEquals(
     line,
-    `error: Cannot keep messages in ${folder.path}: another server uses it; choose another folder`,
+    `error: Cannot store messages in ${folder.path}: another server uses it; choose another folder`,
   );
   first.kill("SIGKILL");
   await first.ended;
@@ -99,16 +99,19 @@ test("p2p server program says in one line why it cannot use a folder", async () 
   Deno.mkdirSync(folder.at("closed"), { mode: 0o500 });
   const cases = [
     ["file", "it is a file; choose a folder"],
-    ["file/below", "it is below a file; choose a folder"],
-    ["odd", "messages.db in it is a folder; choose another"],
-    ["closed", "this user may not write there; choose another folder, or permit it"],
+    ["file/below", "a parent of it is a file; choose another folder"],
+    ["odd", "messages.db in it is a folder; choose another folder"],
+    [
+      "closed",
+      "you do not have permission to write there; choose another folder, or change its permissions",
+    ],
   ] as const;
   for (const [name, why] of cases) {
     // Nothing is closed to a superuser.
     if (name === "closed" && mayWrite(folder.at("closed/probe"))) continue;
     assertEquals(
       await complaint(["--port", port, "--data", `${folder.path}/${name}`]),
-      `error: Cannot keep messages in ${folder.path}/${name}: ${why}`,
+      `error: Cannot store messages in ${folder.path}/${name}: ${why}`,
     );
   }
   const elsewhere = await complaint(["--port", port, "--data", "elsewhere"]);
@@ -116,7 +119,7 @@ test("p2p server program says in one line why it cannot use a folder", async () 
   assertMatch(elsewhere, /add --allow-(read|write)=/);
 });
 
-test("p2p server program sets a damaged file aside, says so, and goes on", async () => {
+test("p2p server program renames a damaged file, logs it, and continues", async () => {
   using folder = new TestFolder();
   Deno.writeTextFileSync(folder.at("messages.db"), "this is no database ".repeat(500));
   const port = freePort();
@@ -125,8 +128,8 @@ test("p2p server program sets a damaged file aside, says so, and goes on", async
   const names = [...Deno.readDirSync(folder.at(""))].map(({ name }) => `${folder.path}/${name}`);
   assert(names.includes(aside as string), `${aside} is not among ${names}`);
   await using alice = await connect("Alice", port);
-  await alice.send("Bob", "kept");
+  await alice.send("Bob", "stored");
   await using bob = await connect("Bob", port);
   const inbox = new Inbox(bob);
-  await eventually("it has come", () => inbox.lines.join() === "Alice: kept");
+  await eventually("it has come", () => inbox.lines.join() === "Alice: stored");
 });

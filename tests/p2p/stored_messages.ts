@@ -1,5 +1,5 @@
 /**
- * Messages as a database of kept messages takes and gives them, and a folder for one. For its tests.
+ * Messages and folders for the tests of the SQLite store.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { ignoreUnless } from "../permissions.ts";
 /** The database in its folder. */
 export const FILE = "messages.db";
 
-/** A folder that is gone when the test has ended, and what was logged as an error. */
+/** A folder that is deleted after the test, and the errors that were logged. */
 export function folder(): Disposable & {
   path: string;
   file: string;
@@ -42,7 +42,7 @@ export function folder(): Disposable & {
   };
 }
 
-/** A message that nobody has written down yet. */
+/** A message that has not been stored yet. */
 export function message(text: string, recipient = "Bob"): StoredMessage {
   const id = crypto.randomUUID();
   const out = new FrameWriter();
@@ -61,22 +61,22 @@ export function message(text: string, recipient = "Bob"): StoredMessage {
   };
 }
 
-/** No ends of stories. */
+/** No outcomes. */
 export const NONE = new Uint8Array(0);
 
-/** Ends of stories as they are written down. */
+/** Outcomes as they are stored. */
 export function ends(receipts: readonly Receipt[]): Uint8Array {
   const records = new ReceiptRecords();
   for (const receipt of receipts) records.addReceipt(receipt);
   return records.bytes;
 }
 
-/** It was delivered. */
-export function endOf({ id }: StoredMessage): Receipt {
+/** The outcome that a message was delivered. */
+export function endOf({ id }: { readonly id: string }): Receipt {
   return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
 }
 
-/** What messages say, wherever they lie. */
+/** The contents of messages, whatever buffer they are in. */
 export function contents(messages: Iterable<StoredMessage>) {
   return [...messages].map(({ id, sender, recipient, acceptedAt, bytes, start, end }) => ({
     ...{ id, sender, recipient, acceptedAt },

@@ -3,7 +3,7 @@ import { P2pClient, type Sent } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { eventually, Inbox, socketTest as test, within } from "./network.ts";
 
-/** What became of messages, as far as it is known. */
+/** The outcomes of messages, as far as they are known. */
 function outcomes(sent: readonly Sent[]): (string | undefined)[] {
   const known: (string | undefined)[] = sent.map(() => undefined);
   sent.forEach(({ delivered }, index) => {
@@ -12,7 +12,7 @@ function outcomes(sent: readonly Sent[]): (string | undefined)[] {
   return known;
 }
 
-/** A server, Bob who has sent messages to Alice, and what became of them. */
+/** A server, Bob, his messages to Alice, and their outcomes. */
 async function scene(count: number) {
   const server = await P2pServer.listen();
   const join = (name: string) => P2pClient.connect({ name, servers: [server.address] });
@@ -31,7 +31,7 @@ async function scene(count: number) {
   };
 }
 
-test("p2p message is delivered when the program asks for the next one", async () => {
+test("p2p message counts as delivered when the program reads the next one", async () => {
   await using it = await scene(3);
   await using alice = await it.join("Alice");
   const messages = alice[Symbol.asyncIterator]();
@@ -44,7 +44,7 @@ test("p2p message is delivered when the program asks for the next one", async ()
   assertEquals(it.outcomes, ["delivered", "delivered", undefined]);
 });
 
-test("p2p message is delivered however the program leaves its loop", async () => {
+test("p2p message counts as delivered however the program leaves its loop", async () => {
   await using it = await scene(2);
   await using alice = await it.join("Alice");
   for await (const _ of alice) break;
@@ -59,7 +59,7 @@ test("p2p message is delivered however the program leaves its loop", async () =>
   await within("its end", it.sent[1]!.delivered);
 });
 
-test("p2p message that a client was handed and has not taken goes to the next client of that name", async () => {
+test("p2p message that a client has read but not taken goes to the next client of that name", async () => {
   await using it = await scene(3);
   const alice = await it.join("Alice");
   const messages = alice[Symbol.asyncIterator]();
@@ -73,7 +73,7 @@ test("p2p message that a client was handed and has not taken goes to the next cl
   assertEquals(inbox.from("Bob"), ["1", "2"]);
 });
 
-test("p2p message that fails in a program which reads by hand stays with the network", async () => {
+test("p2p message that fails in a program that calls next() itself stays stored", async () => {
   await using it = await scene(2);
   const written: string[] = [];
   const readOn = async (client: P2pClient, fails: (text: string) => boolean) => {
@@ -96,7 +96,7 @@ test("p2p message that fails in a program which reads by hand stays with the net
   assertEquals(written, it.texts);
 });
 
-test("p2p clients of one name that close in the midst of reading see each message once", async () => {
+test("p2p clients of one name that close while reading see each message once", async () => {
   await using it = await scene(900);
   const seen: string[] = [];
   for (let client = 0; seen.length < it.texts.length; client++) {

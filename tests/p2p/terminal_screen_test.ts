@@ -26,7 +26,7 @@ async function entered(screen: TerminalScreen, count: number): Promise<string[]>
   return all;
 }
 
-test("screen keeps the line that is typed below what is printed", async () => {
+test("screen keeps the typed line below what is printed", async () => {
   await using terminal = new TestTerminal(40, 10);
   using screen = new TerminalScreen("Alice", "", terminal);
   terminal.type("Bob Hel");
@@ -55,7 +55,7 @@ test("screen shows a long line in one row, and nothing of it elsewhere", async (
   assertEquals(await terminal.rows(), ["Bob: Hello", "Alice>"]);
 });
 
-test("screen leaves no row behind when a message comes while wide characters are typed", async () => {
+test("screen leaves no row behind when a message arrives while wide characters are typed", async () => {
   for (let count = 1; count < 60; count++) {
     await using terminal = new TestTerminal(40, 10);
     using screen = new TerminalScreen("Alice", "", terminal);
@@ -69,7 +69,7 @@ test("screen leaves no row behind when a message comes while wide characters are
   }
 });
 
-test("screen has one row for the line even where characters are wider than it knows", async () => {
+test("screen uses one row for the line even when characters are wider than expected", async () => {
   await using terminal = new TestTerminal(40, 10);
   using screen = new TerminalScreen("Alice", "", terminal);
   // Two columns each, by the standard. This terminal shows four people, each for themselves.
@@ -87,7 +87,7 @@ const texts: [what: string, typed: string, shown: string][] = [
   ["flags", "🇩🇪🇫🇷\x1b[D", "Alice> 🇩🇪|🇫🇷"],
 ];
 for (const [what, typed, shown] of texts) {
-  test(`screen has the cursor where it is among ${what}`, async () => {
+  test(`screen places the cursor correctly among ${what}`, async () => {
     await using terminal = new TestTerminal(40, 10);
     using _screen = new TerminalScreen("Alice", "", terminal);
     terminal.type(typed);
@@ -110,7 +110,7 @@ test("screen works in a window of 20 columns and 5 rows", async () => {
   assertEquals((await terminal.rows()).length, 7);
 });
 
-test("screen changes what is pinned in its place, whatever came behind it", async () => {
+test("screen redraws pinned lines where they are, whatever was printed after them", async () => {
   await using terminal = new TestTerminal(20, 6);
   using screen = new TerminalScreen("Alice", "", terminal);
   let mark = "";
@@ -199,7 +199,7 @@ test("screen stops changing a table that is longer than the window", async () =>
   assertEquals(await terminal.rows(), ["a", "b", "c", "0", "Bob>"]);
 });
 
-test("screen stops changing a table that a lower window has no room for", async () => {
+test("screen stops changing a table that does not fit into a lower window", async () => {
   await using terminal = new TestTerminal(40, 10);
   using screen = new TerminalScreen("Bob", "", terminal);
   let lost = 0;
@@ -226,7 +226,7 @@ test("screen shows a line that was wrapped with the window in one row again", as
   }
 });
 
-test("screen goes on in a terminal that does not say where its cursor is", async () => {
+test("screen works in a terminal that does not report its cursor position", async () => {
   await using terminal = new TestTerminal(40, 10);
   terminal.answers = false;
   using screen = new TerminalScreen("Bob", "", terminal);
@@ -241,7 +241,7 @@ test("screen goes on in a terminal that does not say where its cursor is", async
   assertEquals(await terminal.rows(), [...table(40), "Alice: Hello", "Bob> Alice Hi"]);
 });
 
-test("screen enters no line of a paste, and each line that is typed", async () => {
+test("screen enters each typed line, and no line of a paste", async () => {
   await using terminal = new TestTerminal();
   using screen = new TerminalScreen("Alice", "", terminal);
   terminal.type(PASTE("Bob one\r\ntwo\tthree\n\x1b[31mfour\x07"));
@@ -250,7 +250,7 @@ test("screen enters no line of a paste, and each line that is typed", async () =
   assertEquals(await entered(screen, 3), ["Bob one two three four", "Bob five", "Bob six"]);
 });
 
-test("screen ends at ctrl-C, leaves what was typed to be seen, and hears no more", async () => {
+test("screen ends at ctrl-C, leaves the typed text visible, and ignores further keys", async () => {
   await using terminal = new TestTerminal();
   using screen = new TerminalScreen("Alice", "Bob Hel", terminal);
   terminal.type("lo\x03 and more");
@@ -260,7 +260,7 @@ test("screen ends at ctrl-C, leaves what was typed to be seen, and hears no more
   assertEquals(await terminal.rows(), ["Alice> Bob Hello", "the end"]);
 });
 
-test("screen leaves nothing of a line that is empty when it closes", async () => {
+test("screen leaves nothing behind when it closes with an empty line", async () => {
   await using terminal = new TestTerminal();
   const screen = new TerminalScreen("Alice", "", terminal);
   screen.print("Bob: Hello");
@@ -269,7 +269,7 @@ test("screen leaves nothing of a line that is empty when it closes", async () =>
   assertEquals(await terminal.rows(), ["Bob: Hello", "the end"]);
 });
 
-test("screen clears the window at ctrl-L, and forgets what was there", async () => {
+test("screen clears the window at ctrl-L, and forgets its lines", async () => {
   await using terminal = new TestTerminal(40, 5);
   using screen = new TerminalScreen("Alice", "", terminal);
   let lost = 0;
@@ -280,7 +280,7 @@ test("screen clears the window at ctrl-L, and forgets what was there", async () 
   assertEquals(lost, 1);
 });
 
-test("screen completes at the tab key, now or when it is known how", async () => {
+test("screen completes at the tab key, at once or later", async () => {
   await using terminal = new TestTerminal();
   using screen = new TerminalScreen("Alice", "", terminal);
   terminal.type("b\t");
@@ -303,7 +303,7 @@ test("screen completes at the tab key, now or when it is known how", async () =>
   assertEquals(screen.typed, "bx");
 });
 
-test("screen lists what there is to choose from above the line that is typed", async () => {
+test("screen lists the choices above the typed line", async () => {
   await using terminal = new TestTerminal();
   using screen = new TerminalScreen("Alice", "", terminal);
   screen.completer = (text) => ({ text, choices: ["Bob", "Bobby"] });

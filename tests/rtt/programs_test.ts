@@ -133,7 +133,7 @@ test("rtt client program measures a legacy server, takes part there, and watches
   assertEquals((await watching.finished()).code, 0);
 });
 
-test("rtt client program names the best server that takes the user, and says when another was better", async () => {
+test("rtt client program names the best server that accepts the user, and says when another was better", async () => {
   await using full = new OddServer({
     frame(party, frame) {
       if (answerQuestion(party, frame)) return;
@@ -158,7 +158,7 @@ test("rtt client program names the best server that takes the user, and says whe
   ]);
 });
 
-test("rtt client program in a pipe sends what it is given", async () => {
+test("rtt client program in a pipe sends its input", async () => {
   await using server = await RttServer.listen();
   await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
   await using alice = startClient("Alice", server.address);
@@ -170,7 +170,7 @@ test("rtt client program in a pipe sends what it is given", async () => {
 });
 
 for (const program of [SERVER, CLIENT]) {
-  test(`${program} has help and a version that need no permission, soon`, async () => {
+  test(`${program} shows help and version quickly, without permissions`, async () => {
     const help = await Process.run(program, ["--help"], { permissions: [] });
     assertEquals([help.code, help.stderr], [0, []]);
     assertStringIncludes(help.stdout.join("\n"), "deno task rtt:");
@@ -194,7 +194,7 @@ test("rtt client program stops at a signal while it waits for a server that neve
   assertEquals([ended.code, ended.stderr], [0, []]);
 });
 
-test("rtt client program watches without a user, a line a round", async () => {
+test("rtt client program watches without a user, one line per round", async () => {
   await using server = await RttServer.listen();
   const nowhere = `127.0.0.1:${freePort()}`;
   const servers = [server.address, nowhere];
@@ -239,7 +239,7 @@ test("rtt client program watches without a user, a line a round", async () => {
   assertEquals((await json.finished()).code, 0);
 });
 
-test("rtt client program says what is wrong with how it is to choose", async () => {
+test("rtt client program refuses invalid options for its choice", async () => {
   for (
     const [args, complaint] of [
       [["--policy", "best"], 'Option --policy: "best" is none of netlab, once, window, home'],

@@ -1,5 +1,5 @@
 /**
- * Kept messages that are read back from the disk one by one, by the places where they were written.
+ * Reading stored messages from the disk by their offsets.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { SqliteStore } from "../../p2p/server/sqlite_store.ts";
 import { contents, folder, ids, message, NONE, onDisk } from "./stored_messages.ts";
 
-onDisk("database reads back what is at some places, whatever else was there", () => {
+onDisk("store reads messages by their offsets, whatever else was removed", () => {
   using at = folder();
   const written = Array.from({ length: 300 }, (_, index) => message("x".repeat(index * 7 % 200)));
   {
@@ -28,7 +28,7 @@ onDisk("database reads back what is at some places, whatever else was there", ()
   const isGone = (index: number) => index % 10 !== 0;
   const part = (from: number, to: number) =>
     ids(database.read(all[from]!.offset, all[to]!.offset - all[from]!.offset + 1));
-  // Nine tenths of the first batch: it is written anew without them.
+  // Nine tenths of the first batch, so that it is rewritten without them.
   for (let i = 0; i < 100; i++) if (isGone(i)) database.write([], [all[i]!], NONE);
   database.write([], all.slice(100, 200).filter((_, index) => isGone(index)), NONE);
   for (const from of [0, 100]) {
@@ -41,7 +41,7 @@ onDisk("database reads back what is at some places, whatever else was there", ()
   assertEquals(at.errors, []);
 });
 
-onDisk("database gives no place a second time, though all that was there has gone", () => {
+onDisk("store uses no offset twice, even after messages were removed", () => {
   using at = folder();
   using database = SqliteStore.open(at.path, at.logger);
   const offsets = new Set<number>();
@@ -54,7 +54,7 @@ onDisk("database gives no place a second time, though all that was there has gon
   assertEquals(offsets.size, 6);
 });
 
-onDisk("database that cannot read back says so, leaves it where it is, and takes more", () => {
+onDisk("store that cannot read a message logs it, leaves it, and accepts more", () => {
   using at = folder();
   const [one, two, three] = [message("1"), message("2"), message("3")];
   {

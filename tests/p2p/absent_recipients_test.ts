@@ -26,7 +26,7 @@ async function isOpen(promise: Promise<unknown>): Promise<boolean> {
 }
 
 for (const where of ["the same server", "another server"]) {
-  test(`p2p messages for somebody who is away arrive when they come to ${where}`, async () => {
+  test(`p2p messages for an absent user arrive when the user registers at ${where}`, async () => {
     await using first = await P2pServer.listen();
     await using second = await P2pServer.listen({ peers: [first.address] });
     await eventually("both are linked", () => first.peers().length + second.peers().length === 2);
@@ -39,7 +39,7 @@ for (const where of ["the same server", "another server"]) {
     const ends = Promise.all(sent.map(({ delivered }) => delivered));
     assert(await isOpen(sent[0]!.delivered));
     await using bob = await connect("Bob", where === "the same server" ? first : second);
-    // To have come is not enough: the program has to take them.
+    // A message that has arrived is not delivered yet: the program must take it.
     const reading = bob[Symbol.asyncIterator]();
     assertEquals((await within("the first", reading.next())).value?.text, "0");
     assert(await isOpen(sent[0]!.delivered));
@@ -51,7 +51,7 @@ for (const where of ["the same server", "another server"]) {
     assertEquals(inbox.from("Alice"), texts(300).slice(1));
   });
 
-  test(`p2p sender who was away when a message was delivered hears of it on ${where}`, async () => {
+  test(`p2p sender who was absent when a message was delivered gets the receipt on ${where}`, async () => {
     await using first = await P2pServer.listen();
     await using second = await P2pServer.listen({ peers: [first.address] });
     await eventually("both are linked", () => first.peers().length + second.peers().length === 2);
@@ -86,7 +86,7 @@ test("p2p messages beyond a limit are refused until some are taken", async () =>
     for (let number = 0; number < 10; number++) sent.push(await alice.send("Bob", text));
     const error = await assertFails(alice.send("Bob", text), ErrorCode.MailboxFull);
     assert(error.message.includes("Bob"), error.message);
-    // That is about Bob alone.
+    // The limit concerns Bob only.
     await alice.send("Carol", text);
     {
       await using bob = await connect("Bob", server);
@@ -99,7 +99,7 @@ test("p2p messages beyond a limit are refused until some are taken", async () =>
   }
 });
 
-test("p2p message that waited for too long ends, and its sender is told", async () => {
+test("p2p message that waited for too long expires, and its sender is told", async () => {
   await using server = await P2pServer.listen({ limits: { maxAgeMs: 1 } });
   await using alice = await connect("Alice", server);
   const { delivered } = await alice.send("Bob", "Hello");

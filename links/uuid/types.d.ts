@@ -1,0 +1,2 @@
+export declare function generate(timestamp?: number): string;
+export declare function validate(id: string): boolean;
