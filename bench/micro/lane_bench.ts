@@ -13,7 +13,7 @@ import {
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol";
-import { MessageIds, numberInText } from "@netlab/p2p/core";
+import { MessageIds, readSequenceNumber } from "@netlab/p2p/core";
 
 /** Messages in one iteration. */
 const COUNT = 1_000;
@@ -35,7 +35,7 @@ const texts = new TextEncoder().encode(Array.from({ length: COUNT }, () => ids.n
 const view = new DataView(texts.buffer);
 const words = new Int32Array(4);
 Deno.bench(`read ${COUNT} ids of a known stream`, { group: "ids", baseline: true }, () => {
-  for (let at = 0; at < texts.length; at += UUID_TEXT_BYTES) numberInText(view, at);
+  for (let at = 0; at < texts.length; at += UUID_TEXT_BYTES) readSequenceNumber(view, at);
 });
 const starts = Int32Array.from({ length: COUNT }, (_, i) => i * UUID_TEXT_BYTES);
 const wordsOfAll = new Int32Array(4 * COUNT);

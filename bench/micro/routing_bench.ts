@@ -95,7 +95,7 @@ function traffic(sender: string, recipient: string, kind: number, newId: () => s
     for (let at = 0; at < COUNT;) {
       const left = texts.slice(at);
       const taken = writeBatch(out, { id: ids.next(left.length), sender, recipient, texts: left });
-      ids.giveBack(left.length - taken);
+      ids.returnUnused(left.length - taken);
       at += taken;
     }
     return { messages: out.take(), acknowledgements: new Uint8Array(0) };

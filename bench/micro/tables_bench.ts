@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MessageIds, nameFactors, NameTable, SeenTable, Stream } from "@netlab/p2p/core";
+import { MessageIds, nameFactors, NameTable, SeenTable, StreamWindow } from "@netlab/p2p/core";
 
 /** Look-ups in one iteration. */
 const COUNT = 1_000;
@@ -72,7 +72,7 @@ for (const before of [10_000, 100_000, 2_000_000]) {
 }
 
 let number = 0;
-const stream = new Stream(1, 2);
+const stream = new StreamWindow(1, 2);
 Deno.bench(`count ${COUNT} ids of a stream`, { group: "ids: counted" }, () => {
   for (let i = 0; i < COUNT; i++) stream.add(number++);
 });

@@ -15,7 +15,7 @@ import {
   readReceipts,
   type Receipt,
 } from "@netlab/protocol";
-import { MIN_ENDS } from "../core/mailbox/outcomes.ts";
+import { MIN_OUTCOMES } from "../core/mailbox/outcomes.ts";
 import type { MessageStore, StoredMessage } from "../core/mailbox/message_store.ts";
 import type { Logger } from "../core/logger.ts";
 import {
@@ -37,7 +37,7 @@ import { migrate } from "./schema.ts";
 const FILE = "messages.db";
 
 /** How many ends of stories stay on disk: the newest, as many as a mailbox remembers. */
-const MAX_ENDS = 2 * MIN_ENDS;
+const MAX_ENDS = 2 * MIN_OUTCOMES;
 
 /** A batch has one place more than it may have messages, so that no batch's follow another's. */
 const PLACES = MAX_MESSAGES + 1;

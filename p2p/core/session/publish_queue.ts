@@ -177,7 +177,7 @@ export class PublishQueue {
   #writeBatch({ out }: Outlet, recipient: string, texts: readonly string[]): number {
     const id = this.#ids.next(texts.length);
     const count = writeBatch(out, { id, sender: this.#sender, recipient, texts });
-    this.#ids.giveBack(texts.length - count);
+    this.#ids.returnUnused(texts.length - count);
     return count;
   }
 
