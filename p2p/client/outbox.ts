@@ -5,7 +5,11 @@
  * @module
  */
 import { NetlabError, readUuidOf } from "@netlab/protocol";
-import type { ClientSession, DeliveryStatus, Outcome } from "../core/session/client_session.ts";
+import type {
+  ClientSession,
+  DeliveryStatus,
+  SendListener,
+} from "../core/session/client_session.ts";
 import type { MessageIds } from "../core/dedup/sequence_ids.ts";
 
 export type { DeliveryStatus } from "../core/session/client_session.ts";
@@ -26,7 +30,7 @@ export interface Sent {
 }
 
 /** A message whose sender waits. One object does for all that becomes of it. */
-class Letter implements Sent, Outcome {
+class Letter implements Sent, SendListener {
   readonly #id0: number;
   readonly #id1: number;
   readonly #id2: number;
@@ -56,7 +60,7 @@ class Letter implements Sent, Outcome {
       this.#delivered = Promise.withResolvers();
       // Whoever does not wait for the end of the story is not to stumble over it.
       this.#delivered.promise.catch(() => {});
-      if (this.#outcome) this.ended(this.#outcome);
+      if (this.#outcome) this.settled(this.#outcome);
     }
     return this.#delivered.promise;
   }
@@ -66,7 +70,7 @@ class Letter implements Sent, Outcome {
     else this.#accept(this);
   }
 
-  ended(outcome: DeliveryStatus | NetlabError): void {
+  settled(outcome: DeliveryStatus | NetlabError): void {
     this.#outcome = outcome;
     if (outcome instanceof NetlabError) this.#delivered?.reject(outcome);
     else this.#delivered?.resolve(outcome);

@@ -29,7 +29,7 @@ import {
   writeLegacyRegistration,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import type { Outlet } from "../core/session/client_session.ts";
+import type { SessionConnection } from "../core/session/client_session.ts";
 import { LegacyTexts } from "./legacy_text.ts";
 
 /** How long a server may take to say what it can do, and then to register a user: milliseconds. */
@@ -56,7 +56,7 @@ export interface ServerConnectionEvents {
 }
 
 /** One registered connection. */
-export class ServerConnection implements Outlet {
+export class ServerConnection implements SessionConnection {
   /** The server's address, as it was dialled. */
   readonly address: string;
   /** Resolves when the connection has ended, with the reason if it was not this side's wish. */
