@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { invariant } from "@netlab/protocol/codec";
 
 /** Slots of an empty table. The number of slots is always a power of two. */
 const MIN_SLOTS = 16;
@@ -106,18 +107,15 @@ export abstract class HashTable<ElementArray extends Indexed> {
     this.#resize(MIN_SLOTS);
   }
 
-  /** Whether fewer than one slot in 16 has an entry. */
-  protected get isSparse(): boolean {
-    return 16 * this.#size < this.#hashes.length && this.#hashes.length > MIN_SLOTS;
-  }
-
-  /** Halves the number of slots until the table is not sparse any more. */
+  /** Gives up slots if fewer than one in 16 has an entry. */
   protected shrink(): void {
-    while (this.isSparse) this.#resize(this.#hashes.length / 2);
+    let { length } = this.#hashes;
+    while (16 * this.#size < length && length > MIN_SLOTS) length /= 2;
+    if (length < this.#hashes.length) this.#resize(length);
   }
 
   /**
-   * Checks the invariants of the table. Takes time for each slot, so only tests and the simulator call it.
+   * Checks the invariants of the table. Takes time for each slot: only for tests and the simulator.
    *
    * @throws {Error} When the number of entries is not the number of taken slots, or a search would not
    *   find an entry.
@@ -174,5 +172,9 @@ export abstract class HashTable<ElementArray extends Indexed> {
     for (let slot = 0; slot < hashes.length; slot++) {
       if (hashes[slot] !== 0) this.#copy(elements, slot, this.#claim(hashes[slot]!));
     }
+    invariant(() => {
+      this.check();
+      return true;
+    }, "a table that was resized is consistent");
   }
 }

@@ -140,7 +140,9 @@ class Part extends HashTable<Int32Array> {
 
   override check(): void {
     super.check();
-    if (this.isSparse) throw new Error(`${this.size} offsets take ${this.slots} slots`);
+    if (this.slots > Math.max(16, 16 * this.size)) {
+      throw new Error(`${this.size} offsets take ${this.slots} slots`);
+    }
   }
 
   /** The offset in a slot; 0 when the slot is empty. */

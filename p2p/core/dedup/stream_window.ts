@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { invariant } from "@netlab/protocol/codec";
 
 /** Numbers that a window covers above the first missing one, at first. A power of two. */
 const MIN_SPAN = 1_024;
@@ -133,6 +134,7 @@ export class StreamWindow {
 
   /** Moves the floor up to `floor`, and gives up the numbers that are missing below it. */
   #giveUpBelow(bits: Uint32Array, floor: number): void {
+    invariant(floor > this.#floor, "a window moves forward only");
     this.#exactFrom = floor;
     if (floor - this.#floor >= MAX_SPAN) {
       bits.fill(0);

@@ -8,6 +8,7 @@ import {
   ErrorCode,
   type Frame,
   type FrameWriter,
+  invariant,
   MAX_IDS_PER_QUERY,
   type Message,
   type MessageId,
@@ -354,6 +355,7 @@ export class SendQueue {
     if (this.#unsent.size > 0) this.#unsent.delete(unsettled);
     this.#inFlightBytes -= unsettled.bytes;
     unsettled.bytes = 0;
+    invariant(this.#unaccepted >= 0 && this.#inFlightBytes >= 0, "no more ends than is in flight");
     if (this.#unaccepted === 0) this.#onAllAccepted?.();
   }
 }
