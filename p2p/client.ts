@@ -282,7 +282,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     if (this.server !== undefined) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, LAST_RECEIPTS_MS);
-      this.#session.whenSettled(resolve);
+      this.#session.whenAllAccepted(resolve);
       await promise;
       clearTimeout(timer);
     }

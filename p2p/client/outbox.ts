@@ -5,7 +5,11 @@
  * @module
  */
 import { NetlabError, readUuidOf } from "@netlab/protocol";
-import type { ClientSession, DeliveryStatus, Outcome } from "../core/session/client_session.ts";
+import type {
+  ClientSession,
+  DeliveryStatus,
+  SendListener,
+} from "../core/session/client_session.ts";
 import type { MessageIds } from "../core/dedup/sequence_ids.ts";
 
 export type { DeliveryStatus } from "../core/session/client_session.ts";
@@ -25,7 +29,7 @@ export interface Sent {
 }
 
 /** A message that is not settled. One object holds its id, its promises and its outcome, to save memory. */
-class UnsettledMessage implements Sent, Outcome {
+class UnsettledMessage implements Sent, SendListener {
   readonly #id0: number;
   readonly #id1: number;
   readonly #id2: number;
@@ -55,7 +59,7 @@ class UnsettledMessage implements Sent, Outcome {
       this.#delivered = Promise.withResolvers();
       // A program that does not use this promise must not end because of its rejection.
       this.#delivered.promise.catch(() => {});
-      if (this.#outcome) this.ended(this.#outcome);
+      if (this.#outcome) this.settled(this.#outcome);
     }
     return this.#delivered.promise;
   }
@@ -65,7 +69,7 @@ class UnsettledMessage implements Sent, Outcome {
     else this.#accept(this);
   }
 
-  ended(outcome: DeliveryStatus | NetlabError): void {
+  settled(outcome: DeliveryStatus | NetlabError): void {
     this.#outcome = outcome;
     if (outcome instanceof NetlabError) this.#delivered?.reject(outcome);
     else this.#delivered?.resolve(outcome);

@@ -28,7 +28,7 @@ import {
   writeLegacyRegistration,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import type { Outlet } from "../core/session/client_session.ts";
+import type { SessionConnection } from "../core/session/client_session.ts";
 import { LegacyTexts } from "./legacy_text.ts";
 
 /** How long a server may take to answer each step of the registration: milliseconds. */
@@ -55,7 +55,7 @@ export interface ServerConnectionEvents {
 }
 
 /** A connection at which a user is registered. */
-export class ServerConnection implements Outlet {
+export class ServerConnection implements SessionConnection {
   /** The address that was dialled. */
   readonly address: string;
   /** Resolves when the connection has ended, with the reason unless this side ended it. */

@@ -14,7 +14,7 @@ import {
   readReceipts,
   type Receipt,
 } from "@netlab/protocol";
-import { MIN_ENDS } from "../core/mailbox/outcomes.ts";
+import { MIN_OUTCOMES } from "../core/mailbox/outcomes.ts";
 import type { MessageStore, StoredMessage } from "../core/mailbox/message_store.ts";
 import type { Logger } from "../core/logger.ts";
 import {
@@ -34,7 +34,7 @@ import {
 import { openDatabase } from "./database_file.ts";
 
 /** How many outcomes stay on disk: the newest ones, as many as a mailbox remembers. */
-const MAX_OUTCOMES = 2 * MIN_ENDS;
+const MAX_OUTCOMES = 2 * MIN_OUTCOMES;
 
 /**
  * The offset of a message is `batch number * OFFSETS_PER_BATCH + position in the batch`. This is one more than

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { ErrorCode, NetlabError, type Receipt, ReceiptState } from "@netlab/protocol";
-import { MIN_ENDS } from "../../p2p/core/mailbox/outcomes.ts";
+import { MIN_OUTCOMES } from "../../p2p/core/mailbox/outcomes.ts";
 import { SqliteStore } from "../../p2p/server/sqlite_store.ts";
 import {
   contents,
@@ -89,7 +89,7 @@ onDisk("store keeps the newest outcomes and deletes the oldest", () => {
     code: index % 2 === 0 ? 0 : ErrorCode.MailboxFull,
     reason: index % 2 === 0 ? "" : "Bob’s is full",
   });
-  const all = Array.from({ length: 2 * MIN_ENDS + 3 }, (_, index) => end(index));
+  const all = Array.from({ length: 2 * MIN_OUTCOMES + 3 }, (_, index) => end(index));
   {
     using database = SqliteStore.open(at.path, at.logger);
     database.write([], [], ends(all.slice(0, 3)));
@@ -100,7 +100,7 @@ onDisk("store keeps the newest outcomes and deletes the oldest", () => {
   }
   using database = SqliteStore.open(at.path, at.logger);
   const loaded = [...database.loadOutcomes()];
-  assertEquals(loaded.length, 2 * MIN_ENDS);
+  assertEquals(loaded.length, 2 * MIN_OUTCOMES);
   assertEquals([loaded[0], loaded.at(-1)], [all[3], all.at(-1)]);
 });
 

@@ -26,8 +26,8 @@ import {
   type FrameRule,
   type Incoming,
   MessageIds,
-  type Outlet,
   PublishQueue,
+  type SessionConnection,
   User,
 } from "@netlab/p2p/core";
 import type { HistoryEvent } from "../../checker/history.ts";
@@ -135,6 +135,7 @@ export class SessionClient {
     const tick = () => {
       if (this.#crashed) return;
       this.#session.tick(network.now);
+      this.#session.check();
       network.after(TICK_MS, tick);
     };
     tick();
@@ -203,7 +204,7 @@ export class SessionClient {
           this.accepted.add(id);
           this.acceptedOn.set(id, this.attached);
         },
-        ended: (outcome) =>
+        settled: (outcome) =>
           this.outcomes.set(id, outcome instanceof NetlabError ? outcome : undefined),
       },
     );
@@ -286,7 +287,7 @@ export class SessionClient {
     this.#network.after(ASK_EVERY_MS, ask);
   }
 
-  #welcome(connection: VirtualConnection, outlet: Outlet): void {
+  #welcome(connection: VirtualConnection, outlet: SessionConnection): void {
     const before = this.attached;
     this.attached = connection;
     if (this.#hasLeft) this.#onEvent({ kind: "returned", at: this.#network.now, user: this.name });

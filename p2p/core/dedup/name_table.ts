@@ -1,59 +1,47 @@
 /**
- * A map from user names to values that is asked with the bytes of a name where they lie, so that no
- * string is made of them. Owns hashing and probing; knows nothing of what the values are.
+ * A hash table of values by the name of a user. A name is looked up by its bytes in a frame, so no string
+ * is made of it. Owns the hash of a name; knows nothing of the values.
  *
  * @module
  */
+import { MAX_NAME_BYTES } from "@netlab/protocol/codec";
+import { HashTable } from "./hash_table.ts";
 
-/** Longest name in UTF-8: its length travels in one byte. */
-const MAX_NAME_BYTES = 255;
-/** Slots at first; a power of two, as all later numbers of slots are. */
-const FIRST_SLOTS = 16;
-/** Slots at most: the hash has 25 good bits. */
-const MAX_SLOTS = 2 ** 25;
-
-/** What the places in a name count for in its hash; made by {@linkcode nameFactors}. */
+/** The random factor for each position in a name, made by {@linkcode nameFactors}. */
 export type NameFactors = Int32Array;
 
-/** Factors for the tables of one process; `random` gives numbers from 0 to below 1 that nobody can foresee. */
+/** Factors for the tables of one process; `random` returns numbers from 0 to below 1 that nobody can predict. */
 export function nameFactors(random: () => number): NameFactors {
   return Int32Array.from({ length: MAX_NAME_BYTES }, () => Math.floor(random() * 2 ** 32) | 0);
 }
 
-interface Entry<Value> {
-  readonly hash: number;
+/** A name and its value. */
+export interface NameEntry<Value> {
+  /** The name, in UTF-8. */
   readonly name: Uint8Array;
+  /** The value that was last set. */
   value: Value;
 }
 
 /**
- * Open addressing with linear probing. Names are chosen by strangers, so the hash is one for which
- * nobody can look for names that collide: every place in a name has a random factor, and the top bits
- * of the sum are the hash (multilinear hashing, strongly universal in its top 25 bits; Dietzfelbinger
- * 1996, Lemire and Kaser 2014). Without a chain from byte to byte it is also the fastest one here.
+ * Strangers choose names, so the hash is one for which nobody can find names that collide: each position
+ * in a name has a random factor, and the top bits of the sum are the hash (multilinear hashing, strongly
+ * universal in its top 25 bits; Dietzfelbinger 1996, Lemire and Kaser 2014).
  */
-export class NameTable<Value> {
-  /** Where the name ends that was looked for last: at its NUL, or -1 when none came in time. */
+export class NameTable<Value> extends HashTable<(NameEntry<Value> | undefined)[]> {
+  /** Where the name ended that {@linkcode NameTable.findBeforeNul} was last asked for: at its NUL, or -1. */
   nul: number = -1;
   readonly #factors: NameFactors;
-  #hashes = new Int32Array(FIRST_SLOTS);
-  #entries: (Entry<Value> | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);
-  #shift = 32 - Math.log2(FIRST_SLOTS);
-  #size = 0;
 
   /** An empty table. */
   constructor(factors: NameFactors) {
+    super((length) => new Array(length).fill(undefined), 1);
     this.#factors = factors;
   }
 
-  /** How many names have a value. */
-  get size(): number {
-    return this.#size;
-  }
-
   /**
-   * The value of the name that begins at `start` and ends before the next NUL below `end`. Where that
-   * NUL stands is in {@linkcode NameTable.nul}.
+   * The value of the name that begins at `start` and ends before the next NUL below `end`. Sets
+   * {@linkcode NameTable.nul}.
    */
   findBeforeNul(bytes: Uint8Array, start: number, end: number): Value | undefined {
     const factors = this.#factors;
@@ -63,8 +51,8 @@ export class NameTable<Value> {
       const byte = bytes[at]!;
       if (byte === 0) {
         this.nul = at;
-        const slot = this.#find(hash | 1, bytes, start, at - start);
-        return slot < 0 ? undefined : this.#entries[slot]!.value;
+        const slot = this.#slotOf(hash | 1, bytes, start, at - start);
+        return slot < 0 ? undefined : this.elements[slot]!.value;
       }
       hash = (hash + Math.imul(factors[at - start]!, byte)) | 0;
     }
@@ -74,8 +62,8 @@ export class NameTable<Value> {
 
   /** The value of the name in `bytes` from `start` to `end`, at most 255 bytes. */
   find(bytes: Uint8Array, start: number, end: number): Value | undefined {
-    const slot = this.#find(this.#hash(bytes, start, end), bytes, start, end - start);
-    return slot < 0 ? undefined : this.#entries[slot]!.value;
+    const slot = this.#slotOf(this.#hash(bytes, start, end), bytes, start, end - start);
+    return slot < 0 ? undefined : this.elements[slot]!.value;
   }
 
   /** The value of a name. */
@@ -83,46 +71,25 @@ export class NameTable<Value> {
     return this.find(name, 0, name.length);
   }
 
-  /** Gives a name a value, in place of the one that it had. */
+  /** Sets the value of a name. */
   set(name: Uint8Array, value: Value): void {
     const hash = this.#hash(name, 0, name.length);
-    const slot = this.#find(hash, name, 0, name.length);
+    const slot = this.#slotOf(hash, name, 0, name.length);
     if (slot >= 0) {
-      this.#entries[slot]!.value = value;
+      this.elements[slot]!.value = value;
       return;
     }
-    if (2 * this.#size >= this.#entries.length && this.#entries.length < MAX_SLOTS) this.#grow();
-    this.#put({ hash, name: name.slice(), value });
-    this.#size++;
+    const free = this.insert(hash);
+    this.elements[free] = { name: name.slice(), value };
   }
 
-  /** Takes a name out, if it is in. */
+  /** Deletes a name if it is in the table. */
   delete(name: Uint8Array): void {
-    let hole = this.#find(this.#hash(name, 0, name.length), name, 0, name.length);
-    if (hole < 0) return;
-    this.#size--;
-    const mask = this.#entries.length - 1;
-    // Whoever had to go on because the slot was taken comes back, so that no search ends too early.
-    for (let slot = (hole + 1) & mask; this.#hashes[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.#hashes[slot]! >>> this.#shift;
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      this.#hashes[hole] = this.#hashes[slot]!;
-      this.#entries[hole] = this.#entries[slot];
-      hole = slot;
-    }
-    this.#hashes[hole] = 0;
-    this.#entries[hole] = undefined;
+    const slot = this.#slotOf(this.#hash(name, 0, name.length), name, 0, name.length);
+    if (slot >= 0) this.remove(slot);
   }
 
-  /** Takes all names out. */
-  clear(): void {
-    this.#hashes = new Int32Array(FIRST_SLOTS);
-    this.#entries = new Array(FIRST_SLOTS).fill(undefined);
-    this.#shift = 32 - Math.log2(FIRST_SLOTS);
-    this.#size = 0;
-  }
-
-  /** Odd, so that 0 means an empty slot; the lowest bit is none of the good ones. */
+  /** The hash is odd, so it is never 0. The lowest bit is not one of the 25 good ones. */
   #hash(bytes: Uint8Array, start: number, end: number): number {
     let hash = 0;
     for (let at = start; at < end; at++) {
@@ -131,32 +98,17 @@ export class NameTable<Value> {
     return hash | 1;
   }
 
-  /** The slot of a name, or -1. */
-  #find(hash: number, bytes: Uint8Array, start: number, length: number): number {
-    const hashes = this.#hashes;
-    const mask = hashes.length - 1;
-    for (let slot = hash >>> this.#shift; hashes[slot] !== 0; slot = (slot + 1) & mask) {
-      if (hashes[slot] === hash && isAt(this.#entries[slot]!.name, bytes, start, length)) {
-        return slot;
-      }
+  #slotOf(hash: number, bytes: Uint8Array, start: number, length: number): number {
+    for (let slot = this.firstSlot(hash); slot >= 0; slot = this.nextSlot(slot, hash)) {
+      if (isAt(this.elements[slot]!.name, bytes, start, length)) return slot;
     }
     return -1;
   }
 
-  #grow(): void {
-    const entries = this.#entries;
-    this.#hashes = new Int32Array(2 * entries.length);
-    this.#entries = new Array(2 * entries.length).fill(undefined);
-    this.#shift--;
-    for (const entry of entries) if (entry) this.#put(entry);
-  }
-
-  #put(entry: Entry<Value>): void {
-    const mask = this.#entries.length - 1;
-    let slot = entry.hash >>> this.#shift;
-    while (this.#hashes[slot] !== 0) slot = (slot + 1) & mask;
-    this.#hashes[slot] = entry.hash;
-    this.#entries[slot] = entry;
+  /** The hash of the name in a slot. */
+  protected override hashOf(slot: number): number {
+    const { name } = this.elements[slot]!;
+    return this.#hash(name, 0, name.length);
   }
 }
 

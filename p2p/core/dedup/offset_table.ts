@@ -1,161 +1,158 @@
 /**
- * Where in the store the messages are that a server keeps and does not have in memory, by their ids.
- * Numbers in a few pieces of memory, so that a million of them give the garbage collector nothing to
- * do. Owns finding them; knows nothing of what a place is.
+ * Where the spilled messages are in the store, by their ids. The table consists of typed arrays, so a
+ * million messages give the garbage collector nothing to do. Knows nothing of what an offset means.
  *
  * @module
  */
-import { hashOfId, idFactors, type MessageId } from "./id_table.ts";
+import type { MessageId } from "@netlab/protocol/codec";
+import { HashTable } from "./hash_table.ts";
+import { hashOfId, idFactors } from "./id_table.ts";
 
-/** Parts, each of which grows when it is full: so none ever takes long. A power of two. */
+/** Parts of a table. Each grows alone, so that no step takes long. A power of two. */
 const PARTS = 256;
-/** Slots of a part at first; a power of two, as all later numbers of slots are. */
-const FIRST_SLOTS = 16;
-/** A slot has four numbers of 32 bits: two hashes of the id, and the low and the high half of the place. */
-const WORDS = 4;
+/** The high half of an offset counts this much. */
 const HIGH = 2 ** 32;
 
 /**
- * A table by 64 bits of hash, made with random factors, so that nobody can choose two ids with the same
- * ones; with the ids themselves it would be half as large again. Of one id there may be several places.
+ * A table by 64 bits of hash instead of the id, which makes it a third smaller. The hashes have random
+ * factors, so that nobody can choose two ids with the same ones. One id may have several offsets.
  */
 export class OffsetTable {
-  readonly #first: Int32Array;
-  readonly #second: Int32Array;
+  readonly #firstFactors: Int32Array;
+  readonly #secondFactors: Int32Array;
   readonly #parts: (Part | undefined)[] = new Array(PARTS).fill(undefined);
   #size = 0;
 
-  /** An empty table; `factors` begins with eight numbers of 32 bits that nobody can foresee. */
+  /** An empty table; `factors` begins with eight random 32-bit numbers. */
   constructor(factors: Int32Array) {
-    this.#first = idFactors(factors);
-    this.#second = idFactors(factors.subarray(4));
+    this.#firstFactors = idFactors(factors);
+    this.#secondFactors = idFactors(factors.subarray(4));
   }
 
-  /** How many are in it. */
+  /** The number of offsets. */
   get size(): number {
     return this.#size;
   }
 
-  /** Where the message is whose id is the four numbers of 32 bits in `words`; 0 when it is not known. */
+  /** An offset of the message whose id is the four numbers in `words`; 0 when there is none. */
   find(words: Int32Array): number {
     if (this.#size === 0) return 0;
-    const first = hashOfId(this.#first, words[0]!, words[1]!, words[2]!, words[3]!);
+    const first = hashOfId(this.#firstFactors, words[0]!, words[1]!, words[2]!, words[3]!);
     const part = this.#parts[partOf(first)];
     if (!part) return 0;
-    const second = hashOfId(this.#second, words[0]!, words[1]!, words[2]!, words[3]!);
-    const slot = part.find(first, second, 0);
-    return slot < 0 ? 0 : part.offsetAt(slot);
+    const second = hashOfId(this.#secondFactors, words[0]!, words[1]!, words[2]!, words[3]!);
+    return part.find(first, second);
   }
 
-  /** A message is at `place`, which is not 0. */
+  /** Adds the offset of a message. It is not 0. */
   add({ id0, id1, id2, id3 }: MessageId, offset: number): void {
-    const first = hashOfId(this.#first, id0, id1, id2, id3);
-    const second = hashOfId(this.#second, id0, id1, id2, id3);
+    const first = hashOfId(this.#firstFactors, id0, id1, id2, id3);
+    const second = hashOfId(this.#secondFactors, id0, id1, id2, id3);
     const part = this.#parts[partOf(first)] ??= new Part();
     part.add(first, second, offset);
     this.#size++;
   }
 
-  /** The message with that id is at `place` no more; whether it was. */
+  /** Deletes this offset of a message. Returns whether it was in the table. */
   delete({ id0, id1, id2, id3 }: MessageId, offset: number): boolean {
-    const first = hashOfId(this.#first, id0, id1, id2, id3);
-    const part = this.#parts[partOf(first)];
-    const slot = part?.find(first, hashOfId(this.#second, id0, id1, id2, id3), offset) ?? -1;
-    if (slot < 0) return false;
-    part!.delete(slot);
-    this.#size--;
-    return true;
+    const first = hashOfId(this.#firstFactors, id0, id1, id2, id3);
+    const second = hashOfId(this.#secondFactors, id0, id1, id2, id3);
+    const isDeleted = this.#parts[partOf(first)]?.delete(first, second, offset) ?? false;
+    if (isDeleted) this.#size--;
+    return isDeleted;
   }
 
-  /** Nothing is at those places any more, which takes a look at all there are; how many there were. */
-  deleteAt(offset: number, count: number): number {
+  /**
+   * Deletes the offsets from `first` to before `first + count`, whatever their ids. Looks at all offsets in
+   * the table. Returns how many were deleted.
+   */
+  deleteRange(first: number, count: number): number {
     const before = this.#size;
-    for (const part of this.#parts) this.#size -= part?.deleteAt(offset, count) ?? 0;
+    for (const part of this.#parts) this.#size -= part?.deleteRange(first, count) ?? 0;
     return before - this.#size;
+  }
+
+  /**
+   * Checks the invariants of all parts; only for tests and the simulator.
+   *
+   * @throws {Error} As {@linkcode HashTable.check}.
+   */
+  check(): void {
+    let size = 0;
+    for (const part of this.#parts) {
+      part?.check();
+      size += part?.size ?? 0;
+    }
+    if (size !== this.#size) throw new Error(`The parts have ${size} offsets, not ${this.#size}`);
   }
 }
 
-/** Bits of the hash that do not say which slot it is. */
+/** The part that a hash belongs to. Home slots depend on the top bits, so these are other bits. */
 function partOf(hash: number): number {
   return (hash >>> 1) & (PARTS - 1);
 }
 
-/** Open addressing with linear probing, as {@linkcode IdTable}. */
-class Part {
-  #slots = FIRST_SLOTS;
-  #words = new Int32Array(WORDS * FIRST_SLOTS);
-  #size = 0;
+/** Elements of a slot: the second hash, then the low and the high half of the offset. */
+const WIDTH = 3;
 
-  offsetAt(slot: number): number {
-    const words = this.#words;
-    return words[WORDS * slot + 3]! * HIGH + (words[WORDS * slot + 2]! >>> 0);
+class Part extends HashTable<Int32Array> {
+  constructor() {
+    super((length) => new Int32Array(length), WIDTH);
   }
 
-  /** The slot with those hashes and that place, or, when `place` is 0, any; negative when there is none. */
-  find(first: number, second: number, offset: number): number {
-    const words = this.#words;
-    const mask = this.#slots - 1;
-    for (let slot = this.#home(first); words[WORDS * slot] !== 0; slot = (slot + 1) & mask) {
-      if (words[WORDS * slot] !== first || words[WORDS * slot + 1] !== second) continue;
-      if (offset === 0 || offset === this.offsetAt(slot)) return slot;
+  /** An offset with these hashes, or 0. */
+  find(first: number, second: number): number {
+    for (let slot = this.firstSlot(first); slot >= 0; slot = this.nextSlot(slot, first)) {
+      if (this.elements[WIDTH * slot] === second) return this.#offsetAt(slot);
     }
-    return -1;
+    return 0;
   }
 
   add(first: number, second: number, offset: number): void {
-    if (4 * this.#size >= 3 * this.#slots) this.#resize(2 * this.#slots);
-    this.#put(first, second, offset | 0, Math.floor(offset / HIGH));
-    this.#size++;
+    const at = WIDTH * this.insert(first);
+    const elements = this.elements;
+    elements[at] = second;
+    elements[at + 1] = offset | 0;
+    elements[at + 2] = Math.floor(offset / HIGH);
   }
 
-  /** Empties a slot. Whatever had to go on because it was taken comes back. */
-  delete(hole: number): void {
-    const words = this.#words;
-    const mask = this.#slots - 1;
-    for (let slot = (hole + 1) & mask; words[WORDS * slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.#home(words[WORDS * slot]!);
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      words.copyWithin(WORDS * hole, WORDS * slot, WORDS * (slot + 1));
-      hole = slot;
+  delete(first: number, second: number, offset: number): boolean {
+    for (let slot = this.firstSlot(first); slot >= 0; slot = this.nextSlot(slot, first)) {
+      if (this.elements[WIDTH * slot] !== second || this.#offsetAt(slot) !== offset) continue;
+      this.remove(slot);
+      this.shrink();
+      return true;
     }
-    words[WORDS * hole] = 0;
-    this.#size--;
-    if (16 * this.#size < this.#slots && this.#slots > FIRST_SLOTS) this.#resize(this.#slots / 2);
+    return false;
   }
 
-  deleteAt(offset: number, count: number): number {
-    const hashes: [number, number, number][] = [];
-    for (let slot = 0; slot < this.#slots; slot++) {
-      const its = this.offsetAt(slot);
-      if (this.#words[WORDS * slot] === 0 || its < offset || its >= offset + count) continue;
-      hashes.push([this.#words[WORDS * slot]!, this.#words[WORDS * slot + 1]!, its]);
+  deleteRange(first: number, count: number): number {
+    const before = this.size;
+    for (let slot = 0; slot < this.slots;) {
+      const offset = this.#offsetAt(slot);
+      // After a deletion this slot may have another entry, which is looked at next.
+      if (offset >= first && offset < first + count) this.remove(slot);
+      else slot++;
     }
-    for (const its of hashes) this.delete(this.find(...its));
-    return hashes.length;
+    this.shrink();
+    return before - this.size;
   }
 
-  #home(hash: number): number {
-    return hash >>> (Math.clz32(this.#slots) + 1);
-  }
-
-  #put(first: number, second: number, low: number, high: number): void {
-    const words = this.#words;
-    const mask = this.#slots - 1;
-    let slot = this.#home(first);
-    while (words[WORDS * slot] !== 0) slot = (slot + 1) & mask;
-    const at = WORDS * slot;
-    words[at] = first;
-    words[at + 1] = second;
-    words[at + 2] = low;
-    words[at + 3] = high;
-  }
-
-  #resize(slots: number): void {
-    const words = this.#words;
-    this.#words = new Int32Array(WORDS * slots);
-    this.#slots = slots;
-    for (let at = 0; at < words.length; at += WORDS) {
-      if (words[at] !== 0) this.#put(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+  override check(): void {
+    super.check();
+    if (this.slots > Math.max(16, 16 * this.size)) {
+      throw new Error(`${this.size} offsets take ${this.slots} slots`);
     }
+  }
+
+  /** The offset in a slot; 0 when the slot is empty. */
+  #offsetAt(slot: number): number {
+    const elements = this.elements;
+    return elements[WIDTH * slot + 2]! * HIGH + (elements[WIDTH * slot + 1]! >>> 0);
+  }
+
+  /** The id is not in the table, so its hash cannot be checked. */
+  protected override hashOf(slot: number): number {
+    return this.hashAt(slot);
   }
 }

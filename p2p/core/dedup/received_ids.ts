@@ -1,24 +1,24 @@
 /**
- * Which messages a client has received, so that a second copy is known as one: by stream and number
- * where the id has them, which most have, by the whole id otherwise. Owns the forgetting; knows no clock.
+ * Which messages a client has received, so that it drops second copies: sequence ids by stream and number,
+ * all others by the whole id. Knows no clock.
  *
  * @module
  */
 import { type BatchFields, isSequenceId, type Message } from "@netlab/protocol/codec";
-import { SenderStreams } from "./sequence_ids.ts";
+import { GenerationalCache } from "./generational_cache.ts";
 import { SeenIds } from "./seen_ids.ts";
+import { SenderStreams } from "./sender_streams.ts";
 
-/** Senders whose streams are remembered at least; twice as many at most. */
+/** How many senders' streams are remembered at least; twice as many at most. */
 const MAX_SENDERS = 10_000;
 
-/** The memory of one client. */
+/** The messages that one client has received. */
 export class ReceivedIds {
   readonly #others = new SeenIds();
-  #young = new Map<string, SenderStreams>();
-  #old = new Map<string, SenderStreams>();
+  readonly #senders = new GenerationalCache(() => new Map<string, SenderStreams>(), MAX_SENDERS);
 
   /**
-   * Remembers a message; whether it was not remembered before. `now` is the time in milliseconds.
+   * Remembers a message. Returns whether it is new. `now` is the time in milliseconds.
    *
    * @param words Its id, as four numbers of 32 bits, big-endian.
    */
@@ -32,20 +32,16 @@ export class ReceivedIds {
     return true;
   }
 
-  /** Remembers all messages of a batch, if none of them was remembered before; whether that is so. */
+  /** Remembers all messages of a batch if all of them are new. Returns whether they are. */
   addBatch(sender: string, { idWords, count }: BatchFields): boolean {
     return this.#streamsOf(sender).get(idWords, 0).addRange(idWords[3]! >>> 0, count);
   }
 
   #streamsOf(sender: string): SenderStreams {
-    let streams = this.#young.get(sender);
+    let streams = this.#senders.young.get(sender);
     if (streams) return streams;
-    if (this.#young.size >= MAX_SENDERS) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    streams = this.#old.get(sender) ?? new SenderStreams();
-    this.#young.set(sender, streams);
+    streams = this.#senders.old.get(sender) ?? new SenderStreams();
+    this.#senders.withRoom().set(sender, streams);
     return streams;
   }
 }

@@ -1,28 +1,34 @@
 /**
- * Which messages that nobody keeps were taken care of, so that a second copy is known as one: by stream
- * and number where the id has them, by the whole id otherwise. Puts the two memories together.
+ * Which messages a server has processed, so that it drops second copies: sequence ids by stream and number,
+ * all others by the whole id.
  *
  * @module
  */
-import { type Stream, Streams } from "./sequence_ids.ts";
 import { type BatchFields, isSequenceId } from "@netlab/protocol/codec";
 import type { NameFactors } from "./name_table.ts";
 import { SeenTable } from "./seen_table.ts";
+import { Streams } from "./sender_streams.ts";
+import type { StreamWindow } from "./stream_window.ts";
 
-/** The memory of one server. */
+/** The messages that one server has processed. */
 export class SeenMessages {
-  /** Ids that are looked up as a whole. */
+  /** Ids without a stream, and those whose number is too old for the window of their stream. */
   readonly table: SeenTable;
-  /** Streams of those that count. */
+  /** The streams of sequence ids. */
   readonly streams: Streams;
 
-  /** An empty memory; `random` gives numbers from 0 to below 1 that nobody can foresee. */
+  /** No messages yet; `random` returns numbers from 0 to below 1 that nobody can predict. */
   constructor(factors: NameFactors, random: () => number) {
     this.table = new SeenTable(random);
     this.streams = new Streams(factors);
   }
 
-  /** Remembers the message of a sender; whether it was not remembered before. */
+  /**
+   * Remembers a message. Returns whether it is new.
+   *
+   * @param words Its id is the four numbers from `at` on.
+   * @param bytes The name of its sender begins at `sender` and ends before the next NUL below `end`.
+   */
   add(words: Int32Array, at: number, bytes: Uint8Array, sender: number, end: number): boolean {
     const stream = isSequenceId(words, at)
       ? this.streams.get(words, at, bytes, sender, end)
@@ -30,13 +36,13 @@ export class SeenMessages {
     return stream ? this.addTo(stream, words, at) : this.table.add(words, at);
   }
 
-  /** Remembers all messages of a batch, if none of them was remembered before; whether that is so. */
+  /** Remembers all messages of a batch if all of them are new. Returns whether they are. */
   addBatch({ idWords, bytes, sender, senderEnd, count }: BatchFields): boolean {
     const stream = this.streams.getNamed(idWords, 0, bytes, sender, senderEnd);
     return stream.addRange(idWords[3]! >>> 0, count);
   }
 
-  /** Whether the message of a sender is remembered. */
+  /** Whether a message is remembered. The parameters are those of {@linkcode SeenMessages.add}. */
   has(words: Int32Array, at: number, bytes: Uint8Array, sender: number, end: number): boolean {
     const stream = isSequenceId(words, at)
       ? this.streams.get(words, at, bytes, sender, end)
@@ -44,8 +50,8 @@ export class SeenMessages {
     return stream?.includes(words[at + 3]! >>> 0) || this.table.has(words, at);
   }
 
-  /** Remembers a message by its number in a stream; by its id, when the number says nothing. */
-  addTo(stream: Stream, words: Int32Array, at: number): boolean {
+  /** Remembers a message of a known stream: by its number, or by its id when the number is too old. */
+  addTo(stream: StreamWindow, words: Int32Array, at: number): boolean {
     return stream.add(words[at + 3]! >>> 0) ?? this.table.add(words, at);
   }
 }

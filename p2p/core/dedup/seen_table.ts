@@ -1,33 +1,33 @@
 /**
- * The ids of messages that were taken care of, in memory that has a bound: a table of their keyed 64-bit
- * hashes. For ids of anybody, in any order; owns the forgetting, and knows no clock.
+ * The ids of messages that were processed, in bounded memory: a table of their 64-bit hashes. For ids without
+ * a stream, which come in any order. Owns which id is forgotten; knows no clock.
  *
  * @module
  */
 
-/** Ids that one set holds: with 8 bytes each they fill a cache line, which is one miss at most. */
+/** Ids in one set. With 8 bytes each they fill a cache line, so a set costs one cache miss at most. */
 const WAYS = 8;
-/** Numbers of 32 bits that one set takes: the low halves of its hashes, then the high ones. */
+/** 32-bit numbers in one set: the low halves of its hashes, then the high halves. */
 const SET_WORDS = 2 * WAYS;
-/** Sets at first: 64 KiB, one page. A power of two, as all later numbers of sets are. */
+/** Sets of an empty table: 64 KiB, one page. The number of sets is always a power of two. */
 const FIRST_SETS = 1_024;
-/** Sets at most: 32 MiB, in which the last million ids are all but surely. */
+/** Sets at most: 32 MiB, which almost certainly hold the last million ids. */
 const MAX_SETS = 2 ** 19;
-/** Ids for each set before the table grows: with two on average, one set in 4,000 gets more than eight. */
+/** Ids per set at which the table grows. With two on average, one set in 4,000 gets more than eight. */
 const LOAD = 2;
-/** Ids that can be prepared at one time. */
+/** How many ids can be prepared at one time. */
 const MAX_PREPARED = 64;
 /** Length of a page of `WebAssembly.Memory`: bytes. */
 const PAGE_BYTES = 2 ** 16;
-/** The bits of a high half of which the first one of a set says where the next id goes. */
+/** The top bits of the first high half of a set are its cursor: which element the next id replaces. */
 const CURSOR_BITS = 3;
 
 /**
- * A set-associative table: the top bits of an id's hash name a set of eight, in which it takes the
- * place of the oldest one. The table grows with the number of ids until it has its full size.
+ * A set-associative table: the top bits of the hash of an id name a set of eight ids, in which it replaces
+ * the oldest one. The table grows with the number of ids until it has its full size.
  *
- * Two ids are taken for one when all 64 bits of their hashes agree: with four million ids in it, that
- * happens to one of 2^42 messages. The hash is made with random numbers of this process.
+ * Two ids count as the same when all 64 bits of their hashes agree. With four million ids in the table,
+ * that happens to one message in 2^42. The hash has random factors, so nobody can choose such ids.
  */
 export class SeenTable {
   readonly #factors = new Int32Array(10);
@@ -35,37 +35,37 @@ export class SeenTable {
   #words = zeroed(FIRST_SETS);
   #shift = 32 - Math.log2(FIRST_SETS);
   #added = 0;
-  /** Keeps the reads of `warm` from being left out as of no use. */
-  #warmed = 0;
+  /** Written so that the compiler does not remove the reads in {@linkcode SeenTable.prepare}. */
+  #prefetched = 0;
   readonly #lows = new Int32Array(MAX_PREPARED);
   readonly #highs = new Int32Array(MAX_PREPARED);
 
-  /** An empty table; `random` gives numbers from 0 to below 1 that nobody can foresee. */
+  /** An empty table; `random` returns numbers from 0 to below 1 that nobody can predict. */
   constructor(random: () => number) {
     for (let i = 0; i < this.#factors.length; i++) {
       this.#factors[i] = Math.floor(random() * 2 ** 32) | 1;
     }
   }
 
-  /** Whether the id was added and is still remembered: its 16 bytes are `words` from `at` on. */
+  /** Whether the id was added and is still remembered. It is the four numbers in `words` from `at` on. */
   has(words: Int32Array, at: number): boolean {
     this.prepare(words, at, 1);
     return this.#find((this.#highs[0]! >>> this.#shift) * SET_WORDS, 0);
   }
 
-  /** Remembers an id; whether it was not remembered before. */
+  /** Remembers an id. Returns whether it is new. */
   add(words: Int32Array, at: number): boolean {
     this.prepare(words, at, 1);
     return this.addPrepared(0, 1) === 1;
   }
 
   /**
-   * Hashes `count` ids, 64 at most, that lie in `words` from `at` on, and reads a word of the set of each:
-   * the processor fetches those sets from memory side by side, and {@linkcode SeenTable.addPrepared} finds
-   * them at hand.
+   * Hashes `count` ids, at most 64, from `words[at]` on, and reads a number of the set of each. So the
+   * processor fetches all these sets from memory at the same time, and they are in its cache when
+   * {@linkcode SeenTable.addPrepared} needs them.
    */
   prepare(words: Int32Array, at: number, count: number): void {
-    // Read once, and not for each id.
+    // Read once instead of for each id.
     const f = this.#factors;
     const f0 = f[0]!, f1 = f[1]!, f2 = f[2]!, f3 = f[3]!, f4 = f[4]!;
     const f5 = f[5]!, f6 = f[6]!, f7 = f[7]!, f8 = f[8]!, f9 = f[9]!;
@@ -76,8 +76,8 @@ export class SeenTable {
       const b = words[at + 1]!;
       const c = words[at + 2]!;
       const d = words[at + 3]!;
-      // Two chains whose shifts differ: what cancels out in one, whatever the factors are, does not in the
-      // other.
+      // Two chains with different shifts: ids that collide in one chain, whatever its factors are, do not
+      // collide in the other.
       let high = Math.imul(a ^ f0, f1);
       high = Math.imul(b ^ high ^ (high >>> 15), f2);
       high = Math.imul(c ^ high ^ (high >>> 15), f3);
@@ -87,7 +87,7 @@ export class SeenTable {
       low = Math.imul(c ^ low ^ (low >>> 13), f8);
       low = Math.imul(d ^ low ^ (low >>> 13), f9);
       highs[index] = high ^ (low >>> 13);
-      // 0 is an empty place.
+      // 0 marks an empty element.
       lows[index] = low === 0 ? 1 : low;
     }
     const table = this.#words;
@@ -96,12 +96,12 @@ export class SeenTable {
     for (let index = 0; index < count; index++) {
       sum ^= table[(highs[index]! >>> shift) * SET_WORDS]!;
     }
-    this.#warmed = sum;
+    this.#prefetched = sum;
   }
 
   /**
-   * Remembers ids that were prepared, from number `first` to before `last`, until one was remembered before.
-   * Returns the number of that one, or `last`.
+   * Remembers the prepared ids from index `first` to before `last`, up to the first one that is not new.
+   * Returns the index of that one, or `last`.
    */
   addPrepared(first: number, last: number): number {
     const words = this.#words;
@@ -123,7 +123,7 @@ export class SeenTable {
   #find(set: number, index: number): boolean {
     const words = this.#words;
     const low = this.#lows[index]!;
-    // Hardly ever is one of them the same, so first it is asked whether any is.
+    // An id is nearly always new, so this asks first whether any low half matches.
     if (
       words[set] !== low && words[set + 1] !== low && words[set + 2] !== low &&
       words[set + 3] !== low && words[set + 4] !== low && words[set + 5] !== low &&
@@ -131,7 +131,7 @@ export class SeenTable {
     ) return false;
     const high = this.#highs[index]!;
     for (let way = set; way < set + WAYS; way++) {
-      // The top bits of all hashes in a set are the same, so those of the cursor need no comparing.
+      // The top bits are the same in the whole set, so those that the cursor overwrites need no comparison.
       if (words[way] === low && (words[way + WAYS]! ^ high) << CURSOR_BITS === 0) return true;
     }
     return false;
@@ -146,7 +146,7 @@ export class SeenTable {
     words[first] = (words[first]! << CURSOR_BITS >>> CURSOR_BITS) | (next << (32 - CURSOR_BITS));
   }
 
-  /** Twice as many sets: each becomes two, oldest ids first. */
+  /** Doubles the number of sets. The ids of each are spread over two, the oldest first. */
   #grow(): void {
     const before = this.#words;
     this.#words = zeroed(2 * this.#sets);
@@ -159,7 +159,7 @@ export class SeenTable {
         const way = at + (cursor + i) % WAYS;
         const low = before[way]!;
         if (low === 0) continue;
-        // The top bits, which the cursor took in one of them, are the set's number.
+        // The top bits are the number of the set. The cursor has overwritten them in one hash.
         const high = (before[way + WAYS]! & ~(-1 << top)) | (set << top);
         this.#put(this.#words, (high >>> this.#shift) * SET_WORDS, low, high);
       }
@@ -169,9 +169,8 @@ export class SeenTable {
 }
 
 /**
- * Memory for so many empty sets. It begins with a page, so each set is one line of the cache; what other
- * arrays get begins behind 16 bytes of the allocator's own, and sets that lie across two lines take a
- * seventh more of the whole lane's time.
+ * Memory for empty sets. It begins at a page boundary, so each set is one cache line. Other arrays begin 16
+ * bytes after such a boundary; with sets across two cache lines, the fast path takes a seventh longer.
  */
 function zeroed(sets: number): Int32Array {
   const pages = sets * SET_WORDS * Int32Array.BYTES_PER_ELEMENT / PAGE_BYTES;

@@ -90,7 +90,7 @@ export class Mailbox {
   readonly #words = new Int32Array(4);
   #fresh: MailboxEntry[] = [];
   #removed: MailboxEntry[] = [];
-  readonly #outcomes = new Outcomes();
+  readonly #outcomes: Outcomes;
   readonly #freshOutcomes = new ReceiptRecords();
 
   /** Begins with the messages that are in the store. They may exceed the limits. */
@@ -102,6 +102,7 @@ export class Mailbox {
     this.#queuesByBytes = new NameTable(factors);
     this.#entries = new IdTable(factors);
     this.#spilled = new OffsetTable(factors);
+    this.#outcomes = new Outcomes(factors);
     for (const { bytes, start, end, acceptedAt, offset } of store.load()) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
       const queue = this.queueOf(fields) ?? this.#open(fields, acceptedAt);
@@ -231,7 +232,7 @@ export class Mailbox {
         this.#entries.add(entry);
       }
       // What was removed meanwhile is missing, and what cannot be read.
-      if (found < count) queue.lose(this.#spilled.deleteAt(first, count));
+      if (found < count) queue.lose(this.#spilled.deleteRange(first, count));
     }
     return queue.waiting;
   }

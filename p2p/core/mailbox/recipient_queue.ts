@@ -16,7 +16,7 @@ import {
 } from "@netlab/protocol/codec";
 import type { MessageId } from "../dedup/id_table.ts";
 import type { StoredMessage } from "./message_store.ts";
-import { type OffsetRun, OffsetRuns } from "./store_ranges.ts";
+import { type OffsetRun, OffsetRuns } from "./offset_runs.ts";
 
 /** The size of the first buffer for a user's messages: bytes. Thousands of users may have one each. */
 const FIRST_CHUNK_BYTES = 512;

@@ -18,7 +18,7 @@ import {
   readUuidWords,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol/codec";
-import { numberInText, STREAM_TEXT_BYTES } from "../dedup/sequence_ids.ts";
+import { readSequenceNumber, STREAM_TEXT_BYTES } from "../dedup/sequence_ids.ts";
 import type { Connection } from "../connection.ts";
 import { MAX_HOPS } from "../mesh/mesh.ts";
 import type { NameTable } from "../dedup/name_table.ts";
@@ -238,7 +238,7 @@ export class MessageFastPath {
         view.getInt32(id) !== t0 || view.getInt32(id + 4) !== t1 || view.getInt32(id + 8) !== t2 ||
         view.getInt32(id + STREAM_TEXT_BYTES - 4) !== t3
       ) break;
-      const number = numberInText(view, id);
+      const number = readSequenceNumber(view, id);
       if (number < 0 || stream.add(number) !== true) break;
       if (isFramed) view.setUint16(at + 4, 0);
       else {

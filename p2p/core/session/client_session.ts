@@ -1,6 +1,6 @@
 /**
- * A user's side of a session, without a socket: what is sent, what to acknowledge, and that nothing is
- * seen twice. Owns no connection and no clock; it is told what happened.
+ * A user's side of a session, without a socket: sends messages, acknowledges those that the program has
+ * taken, and drops second copies. Owns no connection and no clock; it is told what happened.
  *
  * @module
  */
@@ -22,81 +22,92 @@ import {
 } from "@netlab/protocol/codec";
 import { IdTable } from "../dedup/id_table.ts";
 import { Incoming } from "./incoming.ts";
-import { type NewMessage, type Outcome, type Outlet, SendQueue } from "./send_queue.ts";
+import {
+  type NewMessage,
+  type SendListener,
+  SendQueue,
+  type SessionConnection,
+} from "./send_queue.ts";
 import type { PublishQueue } from "./publish_queue.ts";
 import { ReceivedIds } from "../dedup/received_ids.ts";
 
 export type { Incoming } from "./incoming.ts";
-export type { DeliveryStatus, NewMessage, Outcome, Outlet } from "./send_queue.ts";
+export type { DeliveryStatus, NewMessage, SendListener, SessionConnection } from "./send_queue.ts";
 
 /** The state of one user that outlives connections. */
 export class ClientSession {
   readonly #receive: (incoming: Incoming) => void;
-  readonly #outgoing: SendQueue;
-  readonly #posting: PublishQueue;
+  readonly #sendQueue: SendQueue;
+  readonly #publishQueue: PublishQueue;
   readonly #seen = new ReceivedIds();
   readonly #reader = new MessageReader();
   readonly #batches = new BatchReader();
-  /** Kept, received, and not yet taken by the program. */
+  /** Durable messages that the program has not taken. */
   readonly #untaken = new IdTable<Incoming>();
-  /** Acknowledgements of what was taken and not yet acknowledged. */
-  readonly #taken = new ReceiptRecords();
-  #takenCount = 0;
+  /** Receipts for messages that the program has taken, not yet written. */
+  readonly #acknowledgements = new ReceiptRecords();
+  #acknowledgementCount = 0;
   readonly #words = new Int32Array(4);
-  readonly #outlets = new Set<Outlet>();
+  readonly #connections = new Set<SessionConnection>();
   #now: number;
 
-  /** A session that hands what it receives to `receive`, each message once, and lets `posting` write. */
-  constructor(receive: (incoming: Incoming) => void, posting: PublishQueue, now: number) {
+  /**
+   * A session without a connection.
+   *
+   * @param receive Is called with each message that comes in, once.
+   * @param publishQueue The messages that the user posts.
+   * @param now The time in milliseconds.
+   */
+  constructor(receive: (incoming: Incoming) => void, publishQueue: PublishQueue, now: number) {
     this.#receive = receive;
-    this.#posting = posting;
-    this.#outgoing = new SendQueue(now);
+    this.#publishQueue = publishQueue;
+    this.#sendQueue = new SendQueue(now);
     this.#now = now;
   }
 
-  /** Calls `settled` as soon as every message that was sent is safe or refused. */
-  whenSettled(settled: () => void): void {
-    this.#outgoing.whenSettled(settled);
+  /** Calls `callback` as soon as every message that was sent is accepted or refused. */
+  whenAllAccepted(callback: () => void): void {
+    this.#sendQueue.whenAllAccepted(callback);
   }
 
   /**
-   * Sends a message, now or on the next connection; gives up when it is not safe `timeoutMs` milliseconds
-   * after the next tick.
+   * Sends a message, now or on the next connection. It fails if it is not accepted within `timeoutMs`
+   * milliseconds of the next tick.
    *
    * @param id A UUID as four numbers of 32 bits, big-endian.
    */
-  send(id: Int32Array, message: NewMessage, timeoutMs: number, outcome: Outcome): void {
-    this.#outgoing.send(id, message, timeoutMs, outcome);
+  send(id: Int32Array, message: NewMessage, timeoutMs: number, listener: SendListener): void {
+    this.#sendQueue.send(id, message, timeoutMs, listener);
   }
 
-  /** There is a connection to send on: what is not safe yet is sent again, in order. */
-  attach(outlet: Outlet): void {
-    this.#outlets.add(outlet);
-    this.#outgoing.attach(outlet);
-    this.#posting.attach(outlet);
+  /** There is a connection. Messages that are not accepted are sent again on it, in order. */
+  attach(connection: SessionConnection): void {
+    this.#connections.add(connection);
+    this.#sendQueue.attach(connection);
+    this.#publishQueue.attach(connection);
   }
 
-  /** A connection is gone. */
-  detach(outlet: Outlet): void {
-    this.#outlets.delete(outlet);
-    this.#outgoing.detach(outlet);
-    this.#posting.detach(outlet);
+  /** A connection has ended. */
+  detach(connection: SessionConnection): void {
+    this.#connections.delete(connection);
+    this.#sendQueue.detach(connection);
+    this.#publishQueue.detach(connection);
   }
 
-  /** A frame came in. Returns whether it was one that a session takes. */
-  received(frame: Frame, outlet: Outlet): boolean {
+  /** A frame came in. Returns whether it is of a type that a session handles. */
+  received(frame: Frame, connection: SessionConnection): boolean {
     switch (frame.type) {
       case FrameType.Message:
         if (frame.subtype === MessageKind.Batch) this.#addBatch(frame);
         else this.#addSingle(frame);
         return true;
       case FrameType.Receipt:
-        this.#outgoing.receipts(frame);
+        this.#sendQueue.receipts(frame);
         return true;
       case FrameType.InformationRequest:
-        // A sign of life: the server asks when somebody else wants this user's name.
+        // The server asks for a sign of life when another session wants this user's name.
         writeInformationResponse(
-          outlet.out,
+          connection.out,
           frame.subtype,
           frame.subtype === Information.Capabilities ? [Capability.Session] : [],
         );
@@ -105,46 +116,57 @@ export class ClientSession {
     return false;
   }
 
-  /** A message came in as bare text; `isDurable` says that somebody waits to hear of it. */
+  /** A message came in as text without a frame; `isDurable` says whether its sender waits for a receipt. */
   receive(message: Message, isDurable: boolean): void {
     this.#add(message, uuidWords(message.id, this.#words), isDurable);
   }
 
-  /** The program has taken a message: it will be acknowledged. Returns how many wait for that. */
+  /** The program has taken a message. Returns how many acknowledgements wait to be written. */
   take(incoming: Incoming): number {
-    if (incoming.isDurable && this.#untaken.delete(incoming)) this.#took(incoming);
-    return this.#takenCount;
+    if (incoming.isDurable && this.#untaken.delete(incoming)) this.#acknowledgeLater(incoming);
+    return this.#acknowledgementCount;
   }
 
-  /** Acknowledges what was taken, on every connection: any of them may have brought it. */
+  /** Writes the acknowledgements to every connection, because any of them may have brought the message. */
   acknowledge(): void {
-    if (this.#takenCount === 0 || this.#outlets.size === 0) return;
-    for (const { out } of this.#outlets) {
-      for (const part of this.#taken.parts()) writeReceipts(out, part);
+    if (this.#acknowledgementCount === 0 || this.#connections.size === 0) return;
+    for (const { out } of this.#connections) {
+      for (const part of this.#acknowledgements.parts()) writeReceipts(out, part);
     }
-    this.#taken.clear();
-    this.#takenCount = 0;
+    this.#acknowledgements.clear();
+    this.#acknowledgementCount = 0;
   }
 
-  /** Writes what may be written: called when there is room again. */
+  /** Writes as much as is allowed. Called when there is room again. */
   pump(): void {
-    this.#outgoing.pump();
-    this.#posting.pump();
+    this.#sendQueue.pump();
+    this.#publishQueue.pump();
   }
 
-  /** Time has passed: what was not safe in time is given up. */
+  /** Time has passed: messages that were not accepted in time fail. */
   tick(now: number): void {
     this.#now = now;
-    // Copies of what was taken long ago are acknowledged too, and no program asks for those.
+    // Second copies are acknowledged too, and the program does not take those.
     this.acknowledge();
-    this.#outgoing.tick(now);
+    this.#sendQueue.tick(now);
   }
 
-  /** Gives up everything whose story has not ended. */
+  /** Fails all messages that are not settled. */
   end(error: NetlabError): void {
-    this.#outlets.clear();
-    this.#outgoing.end(error);
-    this.#posting.end(error);
+    this.#connections.clear();
+    this.#sendQueue.end(error);
+    this.#publishQueue.end(error);
+  }
+
+  /**
+   * Checks the invariants of the session; only for tests and the simulator.
+   *
+   * @throws {Error} When collections and counters disagree.
+   */
+  check(): void {
+    this.#untaken.check();
+    this.#sendQueue.check();
+    this.#publishQueue.check();
   }
 
   #addSingle(frame: Frame): void {
@@ -167,13 +189,13 @@ export class ClientSession {
       if (isDurable) this.#untaken.add(incoming);
       this.#receive(incoming);
     } else if (isDurable && !this.#untaken.find(id, 0)) {
-      // It came again, so whoever keeps it did not hear that it was taken.
-      this.#took(incoming);
+      // The server that stores it has missed the acknowledgement.
+      this.#acknowledgeLater(incoming);
     }
   }
 
-  #took({ id0, id1, id2, id3 }: Incoming): void {
-    this.#taken.add(id0, id1, id2, id3, ReceiptState.Delivered);
-    this.#takenCount++;
+  #acknowledgeLater({ id0, id1, id2, id3 }: Incoming): void {
+    this.#acknowledgements.add(id0, id1, id2, id3, ReceiptState.Delivered);
+    this.#acknowledgementCount++;
   }
 }

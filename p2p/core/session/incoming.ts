@@ -1,12 +1,12 @@
 /**
- * A message that came in for a user, on its way to the program. Owns what is known of it besides what the
- * program gets to see.
+ * A message that a session has received, on its way to the program: the message and what the program does
+ * not see of it.
  *
  * @module
  */
 import type { Message, MessageId } from "@netlab/protocol/codec";
 
-/** A message and the id by which it is acknowledged, in numbers. */
+/** A message, and its id in numbers, by which it is acknowledged. */
 export class Incoming implements MessageId {
   readonly id0: number;
   readonly id1: number;
@@ -17,7 +17,7 @@ export class Incoming implements MessageId {
    * A message that has just come in.
    *
    * @param words Its id, as four numbers of 32 bits, big-endian.
-   * @param isDurable Whether a server keeps it until it hears that the program has taken it.
+   * @param isDurable Whether a server stores it until the program has taken it.
    */
   constructor(readonly message: Message, words: Int32Array, readonly isDurable: boolean) {
     this.id0 = words[0]!;

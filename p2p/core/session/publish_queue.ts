@@ -1,7 +1,6 @@
 /**
- * The half of a user's session that posts: messages that nobody keeps are gathered until the turn of the
- * event loop ends, and leave many to a frame. Owns what was posted and not written yet, and how much that
- * may be; knows no sockets and no clock.
+ * The ephemeral messages that a user posts. They are gathered until the event loop turn ends, and leave as
+ * batches. Owns what was posted and not written, and how much that may be; knows no sockets and no clock.
  *
  * @module
  */
@@ -16,180 +15,195 @@ import {
   writeMessage,
 } from "@netlab/protocol/codec";
 import type { MessageIds } from "../dedup/sequence_ids.ts";
-import type { Outlet } from "./send_queue.ts";
+import type { SessionConnection } from "./send_queue.ts";
 
-/** When so much waits to leave, whoever posts is asked to wait: bytes, as far as it is ASCII. */
-const ENOUGH_BYTES = 256 * 1024;
-/** What is posted all the same, beyond this, is refused. */
-const MOST_BYTES = 1024 * 1024;
-/** So much fills a frame, and need not wait for the end of the turn. */
+/** When this much is queued, a post waits for room: bytes, if the texts are ASCII. */
+const PAUSE_BYTES = 256 * 1024;
+/** When this much is queued, a post is refused: bytes, if the texts are ASCII. */
+const MAX_QUEUED_BYTES = 1024 * 1024;
+/** This much fills a frame, and is written before the event loop turn ends: bytes. */
 const FRAME_BYTES = 64 * 1024;
-/** What a text takes in a batch beside itself. */
+/** Bytes that a batch takes for the length of a text. */
 const LENGTH_BYTES = 2;
 
-/** There is room for more: the same promise each time, since a program may post millions. */
-const ROOM = Promise.resolve();
+/** Returned by every post that need not wait. It is always the same, as a program may post millions. */
+const RESOLVED = Promise.resolve();
 
-/** Texts for one recipient, in a row. */
-interface Row {
+/** Texts for one recipient that were posted without one for another recipient between them. */
+interface TextRun {
   readonly recipient: string;
-  /** The longest text that fits: bytes. */
-  readonly most: number;
+  /** The length of the longest text that fits into a message: bytes. */
+  readonly maxTextBytes: number;
   readonly texts: string[];
 }
 
-/** What one user posts. */
+/** The ephemeral messages that one user posts. */
 export class PublishQueue {
   readonly #sender: string;
   readonly #ids: MessageIds;
-  readonly #soon: (run: () => void) => void;
-  /** What was not written yet, in order. */
-  #rows: Row[] = [];
-  /** The one that grows. */
-  #row: Row | undefined;
-  /** How much all of that is. */
-  #waiting = 0;
-  /** Whether it will be written at the end of the turn. */
-  #due = false;
-  #outlet: Outlet | undefined;
-  /** What those wait for for whom there was no room. */
+  readonly #atTurnEnd: (run: () => void) => void;
+  /** What was not written, in order. */
+  #runs: TextRun[] = [];
+  /** The last of {@linkcode #runs}, to which texts are added. */
+  #lastRun: TextRun | undefined;
+  #queuedBytes = 0;
+  /** Whether {@linkcode #endTurn} will be called at the end of this event loop turn. */
+  #isTurnEndDue = false;
+  #connection: SessionConnection | undefined;
+  /** Resolves when there is room, for posts that wait for it. */
   #room: PromiseWithResolvers<void> | undefined;
-  /** Why nothing is posted any more. */
+  /** Why nothing can be posted any more. */
   #ended: NetlabError | undefined;
 
   /**
-   * Nothing was posted yet.
+   * An empty queue.
    *
    * @param sender The user's name.
-   * @param ids Ids of a stream that is used for nothing else: then its numbers arrive without gaps.
-   * @param soon Calls `run` once, when the turn of the event loop ends.
+   * @param ids Ids of a stream that nothing else uses, so that its numbers arrive without gaps.
+   * @param atTurnEnd Calls `run` once, when the event loop turn ends.
    */
-  constructor(sender: string, ids: MessageIds, soon: (run: () => void) => void) {
+  constructor(sender: string, ids: MessageIds, atTurnEnd: (run: () => void) => void) {
     this.#sender = sender;
     this.#ids = ids;
-    this.#soon = soon;
+    this.#atTurnEnd = atTurnEnd;
   }
 
-  /** Posts a message; resolves when there is room for the next one. Rejects as `P2pClient.post` does. */
+  /** Posts a message. Resolves when there is room for the next one; rejects as `P2pClient.post` does. */
   post(recipient: string, text: string): Promise<void> {
     try {
       if (this.#ended) throw this.#ended;
-      if (this.#waiting >= MOST_BYTES) throw tooMuch(recipient);
-      let row = this.#row;
-      if (row?.recipient !== recipient) row = this.#begin(recipient);
+      if (this.#queuedBytes >= MAX_QUEUED_BYTES) throw tooMuch(recipient);
+      let run = this.#lastRun;
+      if (run?.recipient !== recipient) run = this.#beginRun(recipient);
       // A UTF-16 unit becomes three bytes at most.
-      if (text.length * 3 > row.most) checkTextBytes(text, recipient, row.most);
-      row.texts.push(text);
+      if (text.length * 3 > run.maxTextBytes) checkTextBytes(text, recipient, run.maxTextBytes);
+      run.texts.push(text);
     } catch (error) {
-      return quietly(Promise.reject(error));
+      return withoutUnhandledRejection(Promise.reject(error));
     }
-    this.#waiting += text.length + LENGTH_BYTES;
-    if (!this.#due) {
-      this.#due = true;
-      this.#soon(this.#endTurn);
+    this.#queuedBytes += text.length + LENGTH_BYTES;
+    if (!this.#isTurnEndDue) {
+      this.#isTurnEndDue = true;
+      this.#atTurnEnd(this.#endTurn);
     }
-    if (this.#waiting >= FRAME_BYTES) this.#write(ENOUGH_BYTES);
-    if (this.#hasRoom()) return ROOM;
+    if (this.#queuedBytes >= FRAME_BYTES) this.#write(PAUSE_BYTES);
+    if (this.#hasRoom()) return RESOLVED;
     if (!this.#room) {
       this.#room = Promise.withResolvers();
-      quietly(this.#room.promise);
+      withoutUnhandledRejection(this.#room.promise);
     }
     return this.#room.promise;
   }
 
-  /** There is a connection to post on: what waits is written there. */
-  attach(outlet: Outlet): void {
-    this.#outlet = outlet;
+  /** Writes to this connection from now on. */
+  attach(connection: SessionConnection): void {
+    this.#connection = connection;
     this.pump();
   }
 
-  /** A connection is gone, and what was written to it and has not left. */
-  detach(outlet: Outlet): void {
-    if (this.#outlet === outlet) this.#outlet = undefined;
+  /** A connection has ended. What was written to it and did not leave is lost. */
+  detach(connection: SessionConnection): void {
+    if (this.#connection === connection) this.#connection = undefined;
   }
 
-  /** Writes what may be written: called when there is room again. */
+  /** Writes as much as is allowed. Called when there is room again. */
   pump(): void {
-    this.#write(ENOUGH_BYTES);
+    this.#write(PAUSE_BYTES);
     if (!this.#room || !this.#hasRoom()) return;
     this.#room.resolve();
     this.#room = undefined;
   }
 
-  /** Writes all that waits, however much it is: the last that is written. */
+  /** Writes everything, however much it is: the connection is about to be closed. */
   flush(): void {
     this.#write(Infinity);
   }
 
-  /** Gives up what was not written, and refuses all that is posted from now on. */
+  /** Drops what was not written, and refuses all further posts. */
   end(error: NetlabError): void {
     this.#ended = error;
-    this.#outlet = undefined;
-    this.#rows = [];
-    this.#row = undefined;
-    this.#waiting = 0;
+    this.#connection = undefined;
+    this.#runs = [];
+    this.#lastRun = undefined;
+    this.#queuedBytes = 0;
     this.#room?.reject(error);
     this.#room = undefined;
   }
 
+  /**
+   * Checks the invariants of the queue; only for tests and the simulator.
+   *
+   * @throws {Error} When its runs and counters disagree.
+   */
+  check(): void {
+    let bytes = 0;
+    for (const { texts } of this.#runs) {
+      for (const text of texts) bytes += text.length + LENGTH_BYTES;
+    }
+    if (bytes !== this.#queuedBytes) {
+      throw new Error(`${bytes} bytes are queued, not ${this.#queuedBytes}`);
+    }
+    if (this.#lastRun !== this.#runs.at(-1)) throw new Error("The last run is not the last one");
+  }
+
   readonly #endTurn = (): void => {
-    this.#due = false;
+    this.#isTurnEndDue = false;
     this.pump();
   };
 
   #hasRoom(): boolean {
-    const outlet = this.#outlet;
-    return outlet !== undefined && this.#waiting + outlet.out.length < ENOUGH_BYTES;
+    const connection = this.#connection;
+    return connection !== undefined && this.#queuedBytes + connection.out.length < PAUSE_BYTES;
   }
 
-  #begin(recipient: string): Row {
+  #beginRun(recipient: string): TextRun {
     checkName(recipient);
-    const most = maxTextBytes(this.#sender, recipient);
-    this.#row = { recipient, most, texts: [] };
-    this.#rows.push(this.#row);
-    return this.#row;
+    const run = { recipient, maxTextBytes: maxTextBytes(this.#sender, recipient), texts: [] };
+    this.#runs.push(run);
+    return this.#lastRun = run;
   }
 
-  /** Writes row after row while less than `enough` bytes wait on the connection. */
-  #write(enough: number): void {
-    const outlet = this.#outlet;
-    if (!outlet || this.#waiting === 0) return;
-    const { out } = outlet;
+  /** Writes while fewer than `maxBytes` wait on the connection. */
+  #write(maxBytes: number): void {
+    const connection = this.#connection;
+    if (!connection || this.#queuedBytes === 0) return;
+    const { out } = connection;
     let written = 0;
-    for (const { recipient, texts } of this.#rows) {
+    for (const { recipient, texts } of this.#runs) {
       let at = 0;
-      while (at < texts.length && out.length < enough) {
-        at += outlet.batches
-          ? this.#writeBatch(outlet, recipient, at === 0 ? texts : texts.slice(at))
-          : this.#writeSingle(outlet, recipient, texts[at]!);
+      while (at < texts.length && out.length < maxBytes) {
+        at += connection.batches
+          ? this.#writeBatch(connection, recipient, at === 0 ? texts : texts.slice(at))
+          : this.#writeSingle(connection, recipient, texts[at]!);
       }
-      for (let i = 0; i < at; i++) this.#waiting -= texts[i]!.length + LENGTH_BYTES;
+      for (let i = 0; i < at; i++) this.#queuedBytes -= texts[i]!.length + LENGTH_BYTES;
       if (at < texts.length) {
         texts.splice(0, at);
         break;
       }
       written++;
     }
-    this.#rows.splice(0, written);
-    if (this.#rows.length === 0) this.#row = undefined;
+    this.#runs.splice(0, written);
+    if (this.#runs.length === 0) this.#lastRun = undefined;
   }
 
-  #writeBatch({ out }: Outlet, recipient: string, texts: readonly string[]): number {
+  /** Writes one batch. Returns how many of the texts fit into it. */
+  #writeBatch({ out }: SessionConnection, recipient: string, texts: readonly string[]): number {
     const id = this.#ids.next(texts.length);
     const count = writeBatch(out, { id, sender: this.#sender, recipient, texts });
-    this.#ids.giveBack(texts.length - count);
+    this.#ids.returnUnused(texts.length - count);
     return count;
   }
 
-  #writeSingle({ out }: Outlet, recipient: string, text: string): number {
+  #writeSingle({ out }: SessionConnection, recipient: string, text: string): number {
     const message = { id: this.#ids.next(), sender: this.#sender, recipient, text };
     writeMessage(out, message, MessageKind.Ephemeral);
     return 1;
   }
 }
 
-/** Whoever does not wait for it is not to stumble over its failure. */
-function quietly(promise: Promise<void>): Promise<void> {
+/** The same promise. When the program does not await it, its rejection is not reported as unhandled. */
+function withoutUnhandledRejection(promise: Promise<void>): Promise<void> {
   promise.catch(() => {});
   return promise;
 }
@@ -197,7 +211,7 @@ function quietly(promise: Promise<void>): Promise<void> {
 function tooMuch(recipient: string): NetlabError {
   return new NetlabError(
     ErrorCode.TooSlow,
-    `Cannot post to ${recipient}: ${MOST_BYTES} bytes wait to leave already; ` +
-      "wait for what the last post returned",
+    `Cannot post to ${recipient}: ${MAX_QUEUED_BYTES} bytes are queued already; ` +
+      "await the promise of each post",
   );
 }

@@ -1,7 +1,6 @@
 /**
- * The sending half of a user's session: what was sent and is not safe yet, what is safe and whose story
- * has not ended, and what to send again on the next connection. Owns how much is under way; knows no
- * sockets and no clock.
+ * The sending half of a user's session: durable messages that are not settled, and what to send again on
+ * the next connection. Owns how much may be in flight; knows no sockets and no clock.
  *
  * @module
  */
@@ -9,6 +8,7 @@ import {
   ErrorCode,
   type Frame,
   type FrameWriter,
+  invariant,
   MAX_IDS_PER_QUERY,
   type Message,
   type MessageId,
@@ -23,72 +23,70 @@ import {
 } from "@netlab/protocol/codec";
 import { IdTable } from "../dedup/id_table.ts";
 
-/** Messages that are not safe yet and may be under way at one time. */
+/** How many messages may be sent and not accepted at one time. */
 const MAX_IN_FLIGHT = 4_096;
-/** Their bytes: half of what a server takes for a recipient who does not keep up. */
+/** How many bytes these may have: half of what a server stores for a recipient that does not keep up. */
 const MAX_IN_FLIGHT_BYTES = 2 * 1024 * 1024;
-/** After a move, how long messages wait for those before them that another server delivers: milliseconds. */
-const BEHIND_MS = 1_000;
-/** How long the end of a story is waited for until it is asked for; twice as long each time: milliseconds. */
-const ASK_AFTER_MS = 5_000;
-/** At most so long: milliseconds. */
-const ASK_AT_LEAST_MS = 10 * 60_000;
-/** How often it is looked for such stories: milliseconds. */
-const LOOK_EVERY_MS = 1_000;
-/** While so many bytes wait to leave, nothing is added to them. */
-const ENOUGH_BYTES = 256 * 1024;
+/** How long messages wait after a move for earlier ones that the old server still delivers: milliseconds. */
+const ORDER_AFTER_MOVE_MS = 1_000;
+/** How long after its acceptance an outcome is queried; twice as long each time: milliseconds. */
+const QUERY_AFTER_MS = 5_000;
+/** How long the time between two queries may become: milliseconds. */
+const MAX_QUERY_AFTER_MS = 10 * 60_000;
+/** How often the queue looks for outcomes to query: milliseconds. */
+const QUERY_CHECK_MS = 1_000;
+/** Nothing more is written while this many bytes wait to leave. */
+const MAX_WAITING_BYTES = 256 * 1024;
 
 /**
- * How far a message got that is settled well: `delivered`, the recipient's client has acknowledged it;
- * `sent`, it was handed to a legacy server or client, and those confirm nothing.
+ * How far a settled message got: `delivered`, the recipient's client has acknowledged it; `sent`, it was
+ * handed to a legacy server or client, which confirms nothing.
  */
 export type DeliveryStatus = "delivered" | "sent";
 
-/** What whoever sends a message hears of it. */
-export interface Outcome {
-  /** The network has it safe, or it was refused. */
+/** Is told what becomes of a message that was sent. */
+export interface SendListener {
+  /** The network has stored the message, or has refused it with this error. */
   accepted(error?: NetlabError): void;
-  /** It is settled: how far it got, or why it will never arrive. Comes after `accepted`, if that was good. */
-  ended(outcome: DeliveryStatus | NetlabError): void;
+  /** The message is settled: how far it got, or why it will never arrive. Called after `accepted`. */
+  settled(outcome: DeliveryStatus | NetlabError): void;
 }
 
-/** What a connection offers a session. */
-export interface Outlet {
+/** What a session needs of a connection to a server. */
+export interface SessionConnection {
   /** Where frames are written. */
   readonly out: FrameWriter;
-  /** Whether the server keeps messages and sends receipts; legacy servers do not. */
+  /** Whether the server stores messages and sends receipts. Legacy servers do not. */
   readonly receipts: boolean;
-  /** Whether the server takes many messages in one frame. */
+  /** Whether the server reads batches. */
   readonly batches: boolean;
 }
 
-/** A message to be sent: its id is a matter of numbers. */
+/** A message to be sent. Its id is passed as numbers. */
 export type NewMessage = Omit<Message, "id">;
 
-/** A message whose story has not ended: a link of the chain of those, in the order in which they were sent. */
-class Sending implements MessageId {
+/** A message that was passed to {@linkcode SendQueue.send} and is not settled. */
+class UnsettledMessage implements MessageId {
   readonly id0: number;
   readonly id1: number;
   readonly id2: number;
   readonly id3: number;
-  /** Whether the network has it safe. */
-  isSafe = false;
-  /** When it is given up, if it is not safe by then; known from the first tick on: milliseconds. */
+  /** Whether the network has stored it. */
+  isAccepted = false;
+  /** When it fails if it is not accepted by then; set by the first tick: milliseconds. */
   deadline: number | undefined = undefined;
-  /** What it took on the connection of now: bytes; 0 when it was not written there. */
+  /** Its size on the current connection, or 0 if it was not written there: bytes. */
   bytes = 0;
-  /** How long it is waited until it is asked how its story ended; twice as long each time: milliseconds. */
-  patienceMs = ASK_AFTER_MS;
-  /** When that was asked last, or it was accepted: milliseconds. */
-  askedAt = 0;
-  before: Sending | undefined = undefined;
-  next: Sending | undefined = undefined;
+  /** How long after {@linkcode queriedAt} its outcome is queried: milliseconds. */
+  queryAfterMs = QUERY_AFTER_MS;
+  /** When it was accepted, or its outcome was last queried: milliseconds. */
+  queriedAt = 0;
 
   constructor(
     id: Int32Array,
     readonly message: NewMessage,
     readonly timeoutMs: number,
-    readonly outcome: Outcome,
+    readonly listener: SendListener,
   ) {
     this.id0 = id[0]!;
     this.id1 = id[1]!;
@@ -97,121 +95,116 @@ class Sending implements MessageId {
   }
 }
 
-/** What one user sends. */
+/** The durable messages that one user sends. */
 export class SendQueue {
-  /** All whose story has not ended. */
-  readonly #sendings = new IdTable<Sending>();
-  #first: Sending | undefined;
-  #last: Sending | undefined;
-  /** How many are not safe yet. */
-  #open = 0;
-  /** Of those, the ones not yet written to the connection of now; in order. */
-  readonly #unsent = new Set<Sending>();
+  readonly #byId = new IdTable<UnsettledMessage>();
+  /** The same messages in the order in which they were sent. */
+  readonly #unsettled = new Set<UnsettledMessage>();
+  /** Those of them that were not written to the current connection, in order. None is accepted. */
+  readonly #unsent = new Set<UnsettledMessage>();
+  /** How many of the unsettled messages are not accepted. */
+  #unaccepted = 0;
   #inFlightBytes = 0;
-  /** Those that are safe at the server of before the last move: by recipient. */
-  readonly #elsewhere = new Map<string, Set<Sending>>();
+  /** Messages that an earlier server accepted and may still deliver, by recipient. */
+  readonly #acceptedElsewhere = new Map<string, Set<UnsettledMessage>>();
   #movedAt = 0;
-  #lookedAt = 0;
-  #outlet: Outlet | undefined;
+  #checkedAt = 0;
+  #connection: SessionConnection | undefined;
   #now: number;
-  #settled: (() => void) | undefined;
+  #onAllAccepted: (() => void) | undefined;
   readonly #cursor = new ReceiptCursor();
 
-  /** Nothing was sent yet; `now` is the time in milliseconds. */
+  /** An empty queue; `now` is the time in milliseconds. */
   constructor(now: number) {
     this.#now = now;
   }
 
-  /** Calls `settled` as soon as every message that was sent is safe or refused. */
-  whenSettled(settled: () => void): void {
-    this.#settled = settled;
-    if (this.#open === 0) settled();
+  /** Calls `callback` as soon as every message that was sent is accepted or refused. */
+  whenAllAccepted(callback: () => void): void {
+    this.#onAllAccepted = callback;
+    if (this.#unaccepted === 0) callback();
   }
 
   /**
-   * Sends a message, now or on the next connection; gives up when it is not safe `timeoutMs` milliseconds
-   * after the next tick.
+   * Sends a message, now or on the next connection. It fails if it is not accepted within `timeoutMs`
+   * milliseconds of the next tick.
    *
    * @param id A UUID as four numbers of 32 bits, big-endian.
    */
-  send(id: Int32Array, message: NewMessage, timeoutMs: number, outcome: Outcome): void {
-    const sending = new Sending(id, message, timeoutMs, outcome);
-    const atOnce = this.#unsent.size === 0 && this.#mayWrite() && !this.#isBehind(sending);
-    this.#sendings.add(sending);
-    sending.before = this.#last;
-    if (this.#last) this.#last.next = sending;
-    else this.#first = sending;
-    this.#last = sending;
-    this.#open++;
-    if (atOnce) this.#write(sending, this.#outlet!);
+  send(id: Int32Array, message: NewMessage, timeoutMs: number, listener: SendListener): void {
+    const unsettled = new UnsettledMessage(id, message, timeoutMs, listener);
+    const atOnce = this.#unsent.size === 0 && this.#mayWrite() && !this.#mustWait(unsettled);
+    this.#byId.add(unsettled);
+    this.#unsettled.add(unsettled);
+    this.#unaccepted++;
+    if (atOnce) this.#write(unsettled, this.#connection!);
     else {
-      this.#unsent.add(sending);
+      this.#unsent.add(unsettled);
       this.pump();
     }
   }
 
-  /** There is a connection to send on: what is not safe yet is sent again, in order. */
-  attach(outlet: Outlet): void {
-    if (this.#outlet) this.#moved();
-    this.#outlet = outlet;
+  /** Sends what is not accepted again on this connection, in order. It is the current one from now on. */
+  attach(connection: SessionConnection): void {
+    if (this.#connection) this.#moved();
+    this.#connection = connection;
     this.#unsent.clear();
     this.#inFlightBytes = 0;
-    for (const sending of this.#all()) {
-      sending.bytes = 0;
-      // Receipts may have been lost with the connection of before.
-      if (sending.isSafe) sending.patienceMs = 0;
-      else this.#unsent.add(sending);
+    for (const unsettled of this.#unsettled) {
+      unsettled.bytes = 0;
+      // The receipts may have been lost with the connection before.
+      if (unsettled.isAccepted) unsettled.queryAfterMs = 0;
+      else this.#unsent.add(unsettled);
     }
     this.pump();
-    this.#ask();
+    this.#queryReceipts();
   }
 
-  /** A connection is gone. */
-  detach(outlet: Outlet): void {
-    if (this.#outlet === outlet) this.#outlet = undefined;
+  /** A connection has ended. */
+  detach(connection: SessionConnection): void {
+    if (this.#connection === connection) this.#connection = undefined;
   }
 
-  /** Receipts came in. */
+  /** A frame with receipts came in. */
   receipts(frame: Frame): void {
     const cursor = this.#cursor.begin(frame);
     while (cursor.next()) {
-      const sending = this.#sendings.find(cursor.id, 0);
-      if (sending) this.#settle(sending, cursor);
+      const unsettled = this.#byId.find(cursor.id, 0);
+      if (unsettled) this.#apply(cursor, unsettled);
     }
     if (this.#unsent.size > 0) this.pump();
   }
 
-  /** Writes what may be written: called when there is room again. */
+  /** Writes as much as is allowed. Called when there is room again. */
   pump(): void {
-    const outlet = this.#outlet;
-    if (!outlet) return;
-    for (const sending of this.#unsent) {
+    const connection = this.#connection;
+    if (!connection) return;
+    for (const unsettled of this.#unsent) {
       if (!this.#mayWrite()) return;
-      // Another server still delivers what was sent before: in order, that comes first.
-      if (this.#isBehind(sending)) continue;
-      this.#unsent.delete(sending);
-      this.#write(sending, outlet);
+      if (this.#mustWait(unsettled)) continue;
+      this.#unsent.delete(unsettled);
+      this.#write(unsettled, connection);
     }
   }
 
-  /** Time has passed: what was not safe in time is given up, and what was not heard of is asked for. */
+  /** Time has passed: messages that were not accepted in time fail, and missing receipts are queried. */
   tick(now: number): void {
     this.#now = now;
-    if (this.#elsewhere.size > 0 && now - this.#movedAt >= BEHIND_MS) {
-      this.#elsewhere.clear();
+    if (this.#acceptedElsewhere.size > 0 && now - this.#movedAt >= ORDER_AFTER_MOVE_MS) {
+      this.#acceptedElsewhere.clear();
       this.pump();
     }
-    if (now - this.#lookedAt >= LOOK_EVERY_MS) {
-      this.#lookedAt = now;
-      this.#ask();
+    if (now - this.#checkedAt >= QUERY_CHECK_MS) {
+      this.#checkedAt = now;
+      this.#queryReceipts();
     }
-    for (const sending of this.#all()) {
-      if (sending.isSafe) continue;
-      sending.deadline ??= now + sending.timeoutMs;
-      if (now < sending.deadline) continue;
-      const { recipient } = sending.message;
-      this.#end(
-        sending,
+    for (const unsettled of this.#unsettled) {
+      if (unsettled.isAccepted) continue;
+      unsettled.deadline ??= now + unsettled.timeoutMs;
+      if (now < unsettled.deadline) continue;
+      const { recipient } = unsettled.message;
+      this.#settle(
+        unsettled,
         new NetlabError(
           ErrorCode.TimedOut,
           `Cannot tell whether ${recipient} will get the message: no server confirmed it in time`,
@@ -220,130 +213,149 @@ export class SendQueue {
     }
   }
 
-  /** Gives up everything whose story has not ended: first what is not safe. */
+  /** Fails all messages: first those that are not accepted. */
   end(error: NetlabError): void {
-    this.#outlet = undefined;
-    for (const isSafe of [false, true]) {
-      for (const sending of this.#all()) {
-        if (sending.isSafe === isSafe) this.#end(sending, error);
+    this.#connection = undefined;
+    for (const isAccepted of [false, true]) {
+      for (const unsettled of this.#unsettled) {
+        if (unsettled.isAccepted === isAccepted) this.#settle(unsettled, error);
       }
     }
   }
 
-  /** All whose story has not ended, in order; one that is handed out may be taken out. */
-  *#all(): Iterable<Sending> {
-    for (let sending = this.#first, next; sending; sending = next) {
-      next = sending.next;
-      yield sending;
+  /**
+   * Checks the invariants of the queue; only for tests and the simulator.
+   *
+   * @throws {Error} When its collections and counters disagree.
+   */
+  check(): void {
+    this.#byId.check();
+    let unaccepted = 0;
+    let bytes = 0;
+    for (const unsettled of this.#unsettled) {
+      if (this.#byId.get(unsettled) !== unsettled) throw new Error("An id is not in the table");
+      if (!unsettled.isAccepted) unaccepted++;
+      bytes += unsettled.bytes;
     }
+    for (const unsettled of this.#unsent) {
+      if (!this.#unsettled.has(unsettled)) throw new Error("An unsent message is settled");
+      if (unsettled.isAccepted) throw new Error("An unsent message is accepted");
+    }
+    const counted =
+      `${this.#byId.size} ids, ${this.#unaccepted} open, ${this.#inFlightBytes} bytes`;
+    const expected = `${this.#unsettled.size} ids, ${unaccepted} open, ${bytes} bytes`;
+    if (counted !== expected) throw new Error(`Counted ${counted}, expected ${expected}`);
   }
 
-  /** Whether one more may be written now. */
+  /** Whether one more message may be written now. */
   #mayWrite(): boolean {
-    return this.#outlet !== undefined && this.#open - this.#unsent.size < MAX_IN_FLIGHT &&
-      this.#inFlightBytes < MAX_IN_FLIGHT_BYTES && this.#outlet.out.length < ENOUGH_BYTES;
+    const connection = this.#connection;
+    return connection !== undefined && this.#unaccepted - this.#unsent.size < MAX_IN_FLIGHT &&
+      this.#inFlightBytes < MAX_IN_FLIGHT_BYTES && connection.out.length < MAX_WAITING_BYTES;
   }
 
-  /** Whether messages before it are delivered by the server of before the last move. */
-  #isBehind({ message }: Sending): boolean {
-    return this.#elsewhere.size > 0 && this.#elsewhere.has(message.recipient);
+  /** Whether another server may still deliver an earlier message to the same recipient. */
+  #mustWait({ message }: UnsettledMessage): boolean {
+    return this.#acceptedElsewhere.size > 0 && this.#acceptedElsewhere.has(message.recipient);
   }
 
-  #write(sending: Sending, { out, receipts }: Outlet): void {
+  #write(unsettled: UnsettledMessage, { out, receipts }: SessionConnection): void {
     const before = out.length;
     try {
       const kind = receipts ? MessageKind.Durable : MessageKind.Ephemeral;
-      writeMessageWithId(out, sending, sending.message, kind);
+      writeMessageWithId(out, unsettled, unsettled.message, kind);
     } catch (error) {
       if (!(error instanceof NetlabError)) throw error;
-      return this.#end(sending, error);
+      return this.#settle(unsettled, error);
     }
-    sending.bytes = out.length - before;
-    this.#inFlightBytes += sending.bytes;
-    // A legacy server tells nothing: what was written is all there is to know.
-    if (!receipts) this.#end(sending, "sent");
+    unsettled.bytes = out.length - before;
+    this.#inFlightBytes += unsettled.bytes;
+    // A legacy server sends no receipts, so nothing more will be known.
+    if (!receipts) this.#settle(unsettled, "sent");
   }
 
-  #settle(sending: Sending, receipt: ReceiptCursor): void {
+  #apply(receipt: ReceiptCursor, unsettled: UnsettledMessage): void {
     const { state } = receipt;
-    if (state === ReceiptState.Accepted) this.#accept(sending);
+    if (state === ReceiptState.Accepted) this.#accept(unsettled);
     else if (state === ReceiptState.Delivered) {
-      this.#end(sending, receipt.code === ErrorCode.Unconfirmed ? "sent" : "delivered");
+      this.#settle(unsettled, receipt.code === ErrorCode.Unconfirmed ? "sent" : "delivered");
     } else if (state === ReceiptState.Refused) {
-      this.#end(sending, new NetlabError(receipt.code, receipt.reason));
+      this.#settle(unsettled, new NetlabError(receipt.code, receipt.reason));
     } else if (state === ReceiptState.Expired) {
-      const { recipient } = sending.message;
-      const why = `Cannot deliver to ${recipient}: the message waited for too long`;
-      this.#end(sending, new NetlabError(ErrorCode.TimedOut, why));
+      const { recipient } = unsettled.message;
+      const reason = `Cannot deliver to ${recipient}: the message waited for too long`;
+      this.#settle(unsettled, new NetlabError(ErrorCode.TimedOut, reason));
     }
   }
 
-  #accept(sending: Sending): void {
-    if (sending.isSafe) return;
-    sending.isSafe = true;
-    sending.askedAt = this.#now;
-    this.#leave(sending);
-    sending.outcome.accepted();
+  #accept(unsettled: UnsettledMessage): void {
+    if (unsettled.isAccepted) return;
+    unsettled.isAccepted = true;
+    unsettled.queriedAt = this.#now;
+    this.#endFlight(unsettled);
+    unsettled.listener.accepted();
   }
 
-  #end(sending: Sending, outcome: DeliveryStatus | NetlabError): void {
-    const { before, next, message: { recipient } } = sending;
-    this.#sendings.delete(sending);
-    if (before) before.next = next;
-    else this.#first = next;
-    if (next) next.before = before;
-    else this.#last = before;
-    // What is collected late would keep all that came after it from being collected early.
-    sending.before = sending.next = undefined;
-    if (this.#elsewhere.size > 0) {
-      const elsewhere = this.#elsewhere.get(recipient);
-      if (elsewhere?.delete(sending) && elsewhere.size === 0) this.#elsewhere.delete(recipient);
+  #settle(unsettled: UnsettledMessage, outcome: DeliveryStatus | NetlabError): void {
+    const { listener, message: { recipient } } = unsettled;
+    this.#byId.delete(unsettled);
+    this.#unsettled.delete(unsettled);
+    if (this.#acceptedElsewhere.size > 0) {
+      const elsewhere = this.#acceptedElsewhere.get(recipient);
+      if (elsewhere?.delete(unsettled) && elsewhere.size === 0) {
+        this.#acceptedElsewhere.delete(recipient);
+      }
     }
-    if (!sending.isSafe) {
-      sending.outcome.accepted(outcome instanceof NetlabError ? outcome : undefined);
-      this.#leave(sending);
+    if (!unsettled.isAccepted) {
+      listener.accepted(outcome instanceof NetlabError ? outcome : undefined);
+      this.#endFlight(unsettled);
     }
-    sending.outcome.ended(outcome);
+    listener.settled(outcome);
   }
 
-  /** Asks how stories ended that should have by now: the receipts may be lost. */
-  #ask(): void {
-    const outlet = this.#outlet;
-    if (!outlet?.receipts) return;
+  /** Queries the outcomes of messages that should be settled by now: their receipts may be lost. */
+  #queryReceipts(): void {
+    const connection = this.#connection;
+    if (!connection?.receipts) return;
     let user = "";
     const ids: string[] = [];
-    for (const sending of this.#all()) {
-      if (!sending.isSafe || this.#now - sending.askedAt < sending.patienceMs) continue;
-      const { message, patienceMs, id0, id1, id2, id3 } = sending;
-      sending.askedAt = this.#now;
-      sending.patienceMs = Math.min(Math.max(2 * patienceMs, ASK_AFTER_MS), ASK_AT_LEAST_MS);
+    for (const unsettled of this.#unsettled) {
+      const { message, queryAfterMs, id0, id1, id2, id3 } = unsettled;
+      if (!unsettled.isAccepted || this.#now - unsettled.queriedAt < queryAfterMs) continue;
+      unsettled.queriedAt = this.#now;
+      unsettled.queryAfterMs = Math.min(
+        Math.max(2 * queryAfterMs, QUERY_AFTER_MS),
+        MAX_QUERY_AFTER_MS,
+      );
       user = message.sender;
       ids.push(readUuidOf(Int32Array.of(id0, id1, id2, id3)));
     }
     for (let at = 0; at < ids.length; at += MAX_IDS_PER_QUERY) {
       const some = ids.slice(at, at + MAX_IDS_PER_QUERY);
-      writeReceiptQuery(outlet.out, { to: NIL_UUID, user, ids: some }, 0);
+      writeReceiptQuery(connection.out, { to: NIL_UUID, user, ids: some }, 0);
     }
   }
 
+  /** There is a new connection while the one before still exists: remembers what its server may deliver. */
   #moved(): void {
     this.#movedAt = this.#now;
-    this.#elsewhere.clear();
-    for (const sending of this.#all()) {
-      if (!sending.isSafe) continue;
-      const { recipient } = sending.message;
-      const sendings = this.#elsewhere.get(recipient);
-      if (sendings) sendings.add(sending);
-      else this.#elsewhere.set(recipient, new Set([sending]));
+    this.#acceptedElsewhere.clear();
+    for (const unsettled of this.#unsettled) {
+      if (!unsettled.isAccepted) continue;
+      const { recipient } = unsettled.message;
+      const others = this.#acceptedElsewhere.get(recipient);
+      if (others) others.add(unsettled);
+      else this.#acceptedElsewhere.set(recipient, new Set([unsettled]));
     }
   }
 
-  /** A message is safe, or was refused: it is under way no more. */
-  #leave(sending: Sending): void {
-    this.#open--;
-    if (this.#unsent.size > 0) this.#unsent.delete(sending);
-    this.#inFlightBytes -= sending.bytes;
-    sending.bytes = 0;
-    if (this.#open === 0) this.#settled?.();
+  /** A message was accepted or refused, so it is not in flight any more. */
+  #endFlight(unsettled: UnsettledMessage): void {
+    this.#unaccepted--;
+    if (this.#unsent.size > 0) this.#unsent.delete(unsettled);
+    this.#inFlightBytes -= unsettled.bytes;
+    unsettled.bytes = 0;
+    invariant(this.#unaccepted >= 0 && this.#inFlightBytes >= 0, "no more ends than is in flight");
+    if (this.#unaccepted === 0) this.#onAllAccepted?.();
   }
 }

@@ -1,6 +1,5 @@
 /**
- * The receiving half of a user's session: each message once, what is acknowledged and where, and signs of
- * life.
+ * The receiving half of a user's session: each message once, acknowledgements, and signs of life.
  *
  * @module
  */
@@ -18,7 +17,7 @@ import {
 import { connection, decode, frameOf, message, start } from "./session_parts.ts";
 
 Deno.test({
-  name: "session takes each message once, whichever connections bring it",
+  name: "session receives each message once, whichever connections bring it",
   permissions: "none",
   fn() {
     const { session, received } = start();
@@ -36,18 +35,18 @@ Deno.test({
 });
 
 Deno.test({
-  name: "session acknowledges what the program took, once and on every connection it has",
+  name: "session acknowledges messages that the program took, once and on every connection",
   permissions: "none",
   fn() {
     const { session, received, incoming } = start();
     const [one, other, gone] = [connection(), connection(), connection()];
-    for (const outlet of [one, other, gone]) session.attach(outlet);
+    for (const server of [one, other, gone]) session.attach(server);
     session.detach(gone);
     const kept = Array.from({ length: 3_264 }, (_, index) => message(`${index}`));
     for (const sent of kept) {
       session.received(frameOf((out) => writeMessage(out, sent, MessageKind.Durable)), one);
     }
-    const plain = message("nobody waits to hear of it");
+    const plain = message("without a receipt");
     session.received(frameOf((out) => writeMessage(out, plain, MessageKind.Ephemeral)), one);
     session.acknowledge();
     assertEquals(one.out.length, 0, "nothing was taken yet");
@@ -68,34 +67,34 @@ Deno.test({
 });
 
 Deno.test({
-  name: "session acknowledges a copy of what was taken again, and not one of what was not",
+  name: "session acknowledges second copies of messages that were taken, and of no others",
   permissions: "none",
   fn() {
     const { session, received, incoming } = start();
-    const outlet = connection();
+    const server = connection();
     const sent = message("hello");
     session.receive(sent, true);
     session.receive(sent, true);
     session.take(incoming[0]!);
     session.acknowledge();
-    session.attach(outlet);
-    assertEquals(outlet.out.length, 0, "it waits for a connection");
+    session.attach(server);
+    assertEquals(server.out.length, 0, "the acknowledgement waits for a connection");
     session.acknowledge();
-    assertEquals(decode(outlet.out.take()).length, 1);
+    assertEquals(decode(server.out.take()).length, 1);
     session.receive(sent, true);
     session.acknowledge();
-    const [again] = decode(outlet.out.take());
+    const [again] = decode(server.out.take());
     assertEquals(readReceipts(again!.payload).map(({ id }) => id), [sent.id]);
-    // Nobody takes anything any more, and yet the next copy is acknowledged.
+    // A second copy is acknowledged although the program takes nothing.
     session.receive(sent, true);
     session.tick(1_000);
-    assertEquals(decode(outlet.out.take()).length, 1);
+    assertEquals(decode(server.out.take()).length, 1);
     assertEquals(received, [sent]);
   },
 });
 
 Deno.test({
-  name: "session answers when it is asked for a sign of life, on the connection that asked",
+  name: "session gives a sign of life on the connection that asks for it",
   permissions: "none",
   fn() {
     const { session } = start();
@@ -114,14 +113,14 @@ Deno.test({
 });
 
 Deno.test({
-  name: "session leaves frames that are not its own to others",
+  name: "session does not handle frames of other types",
   permissions: "none",
   fn() {
     const { session } = start();
-    const outlet = connection();
+    const server = connection();
     for (const type of [FrameType.Error, FrameType.Echo, FrameType.Registration, 99]) {
-      assertEquals(session.received(frameOf((out) => out.frame(type, 0)), outlet), false);
+      assertEquals(session.received(frameOf((out) => out.frame(type, 0)), server), false);
     }
-    assertEquals(outlet.out.length, 0);
+    assertEquals(server.out.length, 0);
   },
 });

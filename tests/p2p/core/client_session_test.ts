@@ -1,6 +1,6 @@
 /**
- * The sending half of a user's session: what is sent again, how much is under way, and what becomes of
- * each message.
+ * The sending half of a user's session: what is sent again, how much is in flight, and how each message is
+ * settled.
  *
  * @module
  */
@@ -25,27 +25,27 @@ import {
   written,
 } from "./session_parts.ts";
 
-/** As many messages may be under way, and as many bytes wait to leave. */
+/** The limits of messages in flight, and of bytes that wait to leave. */
 const MAX_IN_FLIGHT = 4_096;
-const ENOUGH_BYTES = 256 * 1024;
+const MAX_WAITING_BYTES = 256 * 1024;
 
 Deno.test({
-  name: "session sends at once when it has a connection, and else on the next one",
+  name: "session sends at once if it has a connection, and otherwise on the next one",
   permissions: "none",
   fn() {
     const { session, send, outcomes } = start();
     send("before");
-    const outlet = connection();
-    session.attach(outlet);
+    const server = connection();
+    session.attach(server);
     send("after");
-    assertEquals(written(outlet), ["before", "after"]);
+    assertEquals(written(server), ["before", "after"]);
     assertEquals(outcomes, []);
   },
 });
 
 Deno.test({
   name:
-    "session sends what has no receipt again on the next connection, in order and under the same ids",
+    "session sends messages without a receipt again on the next connection, in order, with the same ids",
   permissions: "none",
   fn() {
     const { session, send } = start();
@@ -69,47 +69,47 @@ Deno.test({
   permissions: "none",
   fn() {
     const { session, send, accepted, outcomes } = start();
-    const outlet = connection();
-    session.attach(outlet);
+    const server = connection();
+    session.attach(server);
     const [a, b, c, d] = ["a", "b", "c", "d"].map((text) => send(text)) as Message[];
-    session.received(receipts({ id: a!.id, state: ReceiptState.Accepted }), outlet);
-    session.received(receipts({ id: d!.id, state: 99 }), outlet);
+    session.received(receipts({ id: a!.id, state: ReceiptState.Accepted }), server);
+    session.received(receipts({ id: d!.id, state: 99 }), server);
     assertEquals(accepted, ["a ok"]);
-    assertEquals(outcomes, [], "accepted is not the end, nor is what nobody knows");
+    assertEquals(outcomes, [], "neither accepted nor an unknown state is an outcome");
     const refusal = { state: ReceiptState.Refused, code: ErrorCode.NoSuchUser, reason: "nobody" };
     session.received(
       receipts({ id: a!.id }, { id: b!.id, ...refusal }, {
         id: c!.id,
         state: ReceiptState.Expired,
       }),
-      outlet,
+      server,
     );
     assertEquals(outcomes, ["a ok", "b NoSuchUser", "c TimedOut"]);
-    session.received(receipts({ id: a!.id }, { id: message("unknown").id }), outlet);
+    session.received(receipts({ id: a!.id }, { id: message("unknown").id }), server);
     assertEquals(accepted, ["a ok", "b NoSuchUser", "c TimedOut"]);
     assertEquals(outcomes.length, 3, "each is settled once");
   },
 });
 
 Deno.test({
-  name: "session keeps at most 4,096 messages that are not safe under way",
+  name: "session has at most 4,096 messages in flight that are not accepted",
   permissions: "none",
   fn() {
     const { session, send, outcomes } = start();
-    const outlet = connection();
-    session.attach(outlet);
+    const server = connection();
+    session.attach(server);
     const sent: Message[] = [];
     let inFlight: string[] = [];
     for (let i = 0; i < MAX_IN_FLIGHT + 100; i++) {
       sent.push(send(`${i}`));
-      inFlight = inFlight.concat(written(outlet));
+      inFlight = inFlight.concat(written(server));
     }
     session.pump();
-    assertEquals(outlet.out.length, 0);
+    assertEquals(server.out.length, 0);
     assertEquals(inFlight.length, MAX_IN_FLIGHT);
-    session.received(receipts(...sent.slice(0, 60)), outlet);
+    session.received(receipts(...sent.slice(0, 60)), server);
     assertEquals(
-      written(outlet),
+      written(server),
       sent.slice(MAX_IN_FLIGHT, MAX_IN_FLIGHT + 60).map(({ text }) => text),
     );
     assertEquals(outcomes.length, 60);
@@ -117,18 +117,18 @@ Deno.test({
 });
 
 Deno.test({
-  name: "session writes no more while 256 KiB wait to leave, and goes on when there is room",
+  name: "session writes nothing while 256 KiB wait to leave, and continues when there is room",
   permissions: "none",
   fn() {
     const { session, send } = start();
-    const outlet = connection();
-    session.attach(outlet);
+    const server = connection();
+    session.attach(server);
     const texts = Array.from({ length: 100 }, (_, i) => `${i} ${"x".repeat(10_000)}`);
     for (const text of texts) send(text);
     let all: string[] = [];
-    while (outlet.out.length > 0) {
-      assert(outlet.out.length < ENOUGH_BYTES + 11_000);
-      all = all.concat(written(outlet));
+    while (server.out.length > 0) {
+      assert(server.out.length < MAX_WAITING_BYTES + 11_000);
+      all = all.concat(written(server));
       session.pump();
     }
     assertEquals(all, texts);
@@ -137,27 +137,27 @@ Deno.test({
 
 Deno.test({
   name:
-    "session waits for the end of what is safe however long that takes, and does not send it again",
+    "session waits for the outcome of an accepted message without a limit, and does not send it again",
   permissions: "none",
   fn() {
     const { session, send, accepted, outcomes } = start();
     const [first, second] = [connection(), connection()];
     session.attach(first);
-    const sent = send("safe", 500);
+    const sent = send("kept", 500);
     session.received(receipts({ id: sent.id, state: ReceiptState.Accepted }), first);
     session.detach(first);
     session.tick(100_000);
     session.attach(second);
     assertEquals(written(second), []);
-    assertEquals([accepted, outcomes], [["safe ok"], []]);
+    assertEquals([accepted, outcomes], [["kept ok"], []]);
     session.received(receipts({ id: sent.id, state: ReceiptState.Expired }), second);
-    assertEquals([accepted, outcomes], [["safe ok"], ["safe TimedOut"]]);
+    assertEquals([accepted, outcomes], [["kept ok"], ["kept TimedOut"]]);
   },
 });
 
 Deno.test({
   name:
-    "session gives up what has no receipt in time, from the next tick on, and does not send it again",
+    "session fails messages without a receipt in time, from the next tick on, and does not send them again",
   permissions: "none",
   fn() {
     const { session, send, accepted, outcomes } = start();
@@ -168,9 +168,9 @@ Deno.test({
     assertEquals(outcomes, []);
     session.tick(510);
     assertEquals(outcomes, ["soon TimedOut"]);
-    const outlet = connection();
-    session.attach(outlet);
-    assertEquals(written(outlet), ["later"]);
+    const server = connection();
+    session.attach(server);
+    assertEquals(written(server), ["later"]);
     session.tick(5_000);
     assertEquals(outcomes, ["soon TimedOut", "later TimedOut"]);
     assertEquals(accepted, outcomes);
@@ -178,14 +178,14 @@ Deno.test({
 });
 
 Deno.test({
-  name: "session takes what was written for sent where a server gives no receipts",
+  name: "session settles a message as sent when it is written to a server without receipts",
   permissions: "none",
   fn() {
     const { session, send, outcomes } = start();
-    const outlet = connection(false);
-    session.attach(outlet);
+    const server = connection(false);
+    session.attach(server);
     send("hello");
-    assertEquals(decode(outlet.out.take()).map(({ subtype }) => subtype), [MessageKind.Ephemeral]);
+    assertEquals(decode(server.out.take()).map(({ subtype }) => subtype), [MessageKind.Ephemeral]);
     assertEquals(outcomes, ["hello sent"]);
     session.attach(connection());
     session.pump();
@@ -194,100 +194,100 @@ Deno.test({
 });
 
 Deno.test({
-  name: "session refuses what cannot travel, and sends what follows",
+  name: "session refuses a message that is too long, and sends the next one",
   permissions: "none",
   fn() {
     const { session, send, outcomes } = start();
-    const outlet = connection();
-    session.attach(outlet);
+    const server = connection();
+    session.attach(server);
     send("x".repeat(70_000));
     send("fine");
     assertEquals(outcomes.map((outcome) => outcome.split(" ")[1]), ["TextTooLong"]);
-    assertEquals(written(outlet), ["fine"]);
+    assertEquals(written(server), ["fine"]);
   },
 });
 
 Deno.test({
-  name: "session tells when nothing is under way any more",
+  name: "session tells when all messages are accepted or refused",
   permissions: "none",
   fn() {
     const { session, send } = start();
     const { Accepted, Refused } = ReceiptState;
-    let settled = 0;
-    session.whenSettled(() => settled++);
-    assertEquals(settled, 1, "at once, when nothing was sent");
-    const outlet = connection();
-    session.attach(outlet);
+    let callbacks = 0;
+    session.whenAllAccepted(() => callbacks++);
+    assertEquals(callbacks, 1, "at once, when nothing was sent");
+    const server = connection();
+    session.attach(server);
     const [a, b] = [send("a"), send("b")];
-    session.received(receipts({ ...a, state: Accepted }), outlet);
-    assertEquals(settled, 1);
-    session.received(receipts({ ...b, state: Refused }), outlet);
-    assertEquals(settled, 2);
+    session.received(receipts({ ...a, state: Accepted }), server);
+    assertEquals(callbacks, 1);
+    session.received(receipts({ ...b, state: Refused }), server);
+    assertEquals(callbacks, 2);
   },
 });
 
 Deno.test({
-  name: "session that ends gives up everything with the reason, and writes nothing more",
+  name: "session that ends fails all messages with the reason, and writes nothing more",
   permissions: "none",
   fn() {
     const { session, send, outcomes } = start();
-    const outlet = connection();
-    session.attach(outlet);
+    const server = connection();
+    session.attach(server);
     send("a");
     send("b");
-    outlet.out.take();
+    server.out.take();
     session.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
     assertEquals(outcomes, ["a Closed", "b Closed"]);
     session.pump();
-    assertEquals(outlet.out.length, 0);
+    assertEquals(server.out.length, 0);
   },
 });
 
 Deno.test({
-  name: "session lets a program send more from where it hears what became of a message",
+  name: "session lets a program send messages from a listener",
   permissions: "none",
   fn() {
     const texts: string[] = [];
     const session = new ClientSession(() => {}, posting().posting, 0);
-    const outlet = connection(false);
+    const server = connection(false);
     const next = (left: number) => {
       if (left === 0) return;
       session.send(Int32Array.of(0, 0, 0, left), message(`${left}`), 1_000, {
         accepted: () => {},
-        ended: () => {
+        settled: () => {
           texts.push(`${left}`);
           next(left - 1);
         },
       });
     };
     next(5);
-    session.attach(outlet);
+    session.attach(server);
     assertEquals(texts, ["5", "4", "3", "2", "1"]);
-    assertEquals(written(outlet), ["5", "4", "3", "2", "1"]);
+    assertEquals(written(server), ["5", "4", "3", "2", "1"]);
   },
 });
 
 Deno.test({
-  name: "session asks how a story ended, less and less often, and at once on a new connection",
+  name: "session queries a missing outcome less and less often, and at once on a new connection",
   permissions: "none",
   fn() {
     const { session, send, outcomes } = start();
-    const outlet = connection();
-    session.attach(outlet);
+    const server = connection();
+    session.attach(server);
     const { id } = send("hello", 1e9);
-    session.received(receipts({ id, state: ReceiptState.Accepted }), outlet);
-    outlet.out.take();
+    session.received(receipts({ id, state: ReceiptState.Accepted }), server);
+    server.out.take();
     const times: number[] = [];
     for (let now = 0; now < 200_000; now += 250) {
       session.tick(now);
-      for (const ids of asked(outlet)) {
+      for (const ids of asked(server)) {
         assertEquals(ids, [id]);
         times.push(now);
       }
     }
     assertEquals(times, [5_000, 15_000, 35_000, 75_000, 155_000]);
     const other = connection();
-    session.detach(outlet);
+    session.detach(server);
     session.attach(other);
     assertEquals(asked(other), [[id]]);
     session.received(receipts({ id }), other);
@@ -297,14 +297,14 @@ Deno.test({
 });
 
 Deno.test({
-  name: "session asks nothing where a server gives no receipts",
+  name: "session queries nothing from a server without receipts",
   permissions: "none",
   fn() {
     const { session, send } = start();
-    const [outlet, first] = [connection(), connection(false)];
-    session.attach(outlet);
+    const [server, first] = [connection(), connection(false)];
+    session.attach(server);
     const { id } = send("hello", 1e9);
-    session.received(receipts({ id, state: ReceiptState.Accepted }), outlet);
+    session.received(receipts({ id, state: ReceiptState.Accepted }), server);
     session.attach(first);
     session.tick(60_000);
     assertEquals(first.out.length, 0);

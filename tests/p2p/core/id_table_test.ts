@@ -1,9 +1,9 @@
 /**
- * The table of ids, against a `Map` that is told the same.
+ * The table of ids against a `Map` with the same content.
  *
  * @module
  */
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { IdTable, type MessageId } from "@netlab/p2p/core";
 import { between, seeded } from "@netlab/lab/random";
 
@@ -20,7 +20,7 @@ function wordsOf({ id0, id1, id2, id3 }: MessageId): Int32Array {
 }
 
 Deno.test({
-  name: "id table finds what is in it, and nothing else, whatever came and went",
+  name: "id table finds what a map finds, whatever is added and deleted",
   permissions: "none",
   fn() {
     const random = seeded(3);
@@ -38,13 +38,29 @@ Deno.test({
           table.add(id);
           expected.set(index, id);
         }
+        if (step % 100 === 0) table.check();
         const other = between(random, 0, 999);
+        assertStrictEquals(table.get(idOf(other)), expected.get(other));
         assertStrictEquals(table.find(wordsOf(idOf(other)), 1), expected.get(other));
         assertStrictEquals(table.size, expected.size);
       }
       table.delete(idOf(1_000));
-      assertEquals(table.size, expected.size, "what is not in it cannot be taken out");
+      assertEquals(table.size, expected.size, "an id that is not in the table is not deleted");
       for (const [index, id] of expected) assertEquals(table.find(wordsOf(idOf(index)), 1), id);
     }
+  },
+});
+
+Deno.test({
+  name: "id table reports an entry that no search finds",
+  permissions: "none",
+  fn() {
+    const table = new IdTable<{ -readonly [key in keyof MessageId]: number }>();
+    const value = { ...idOf(1) };
+    table.add(idOf(0));
+    table.add(value);
+    table.check();
+    value.id3++;
+    assertThrows(() => table.check(), Error, "hash of another key");
   },
 });

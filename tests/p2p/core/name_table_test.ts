@@ -1,5 +1,5 @@
 /**
- * The table of names against a map: whatever is put in and taken out, it finds what the map finds.
+ * The table of names against a `Map` with the same content.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { seeded } from "@netlab/lab/random";
 
 const encoder = new TextEncoder();
 
-/** What the table says of a name that stands in a message. */
+/** The value of a name in a message. */
 function find<Value>(table: NameTable<Value>, name: string): Value | undefined {
   const bytes = encoder.encode(`before\0${name}\0behind`);
   const start = 7;
@@ -34,7 +34,7 @@ const aStep = fc.oneof(
   },
 );
 
-/** Does the same to a table and to a map, and compares what they say of every name. */
+/** Applies the steps to a table and to a map, and compares the values of every name. */
 function compare(random: () => number, steps: { what: string; name: string }[]): void {
   const table = new NameTable<number>(nameFactors(random));
   const map = new Map<string, number>();
@@ -50,6 +50,7 @@ function compare(random: () => number, steps: { what: string; name: string }[]):
       map.clear();
     }
     assertEquals(table.size, map.size);
+    table.check();
   }
   for (const { name } of steps) {
     if (name === "") continue;
@@ -59,7 +60,7 @@ function compare(random: () => number, steps: { what: string; name: string }[]):
 }
 
 Deno.test({
-  name: "name table finds what a map finds, whatever is put in and taken out",
+  name: "name table finds what a map finds, whatever is set and deleted",
   permissions: "none",
   fn() {
     fc.assert(
@@ -85,7 +86,7 @@ Deno.test({
   name: "name table finds what a map finds when hashes fall on few slots at the end of the table",
   permissions: "none",
   fn() {
-    // The top bits of the hash are those of the last place: names of one letter fall close together.
+    // Each position has the largest factor, so names of one letter have neighbouring home slots.
     const random = () => 0.999_999_999;
     const letter = fc.constantFrom(..."abcdefghijklmnop");
     const step = fc.record({ what: fc.constantFrom("set", "delete"), name: letter });
@@ -94,7 +95,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "name table holds 50,000 names, and none when all were taken out",
+  name: "name table holds 50,000 names, and none when all are deleted",
   permissions: "none",
   fn() {
     const table = new NameTable<number>(nameFactors(seeded(7)));
@@ -102,7 +103,9 @@ Deno.test({
     for (const [i, name] of names.entries()) table.set(name, i);
     assertEquals(table.size, names.length);
     assertEquals(names.every((name, i) => table.get(name) === i), true);
+    table.check();
     for (const name of names) table.delete(name);
+    table.check();
     assertEquals(table.size, 0);
     assertEquals(names.some((name) => table.get(name) !== undefined), false);
   },

@@ -1,5 +1,5 @@
 /**
- * The tables of places, against a `Map` and a list that are told the same.
+ * The table and the queue of offsets, against a `Map` and a list with the same content.
  *
  * @module
  */
@@ -8,8 +8,8 @@ import { type MessageId, OffsetRuns, OffsetTable } from "@netlab/p2p/core";
 import { between, seeded } from "@netlab/lab/random";
 
 const FACTORS = Int32Array.of(-5, 1 << 30, 77, 0, 8, 1_000_003, -1, 2);
-/** Places above 2^32 and 2^44 as well, as a store may have them after some years. */
-const FIRST_PLACE = 2 ** 44 - 500;
+/** Offsets above 2^32 and 2^44 as well, as a store may have them after some years. */
+const FIRST_OFFSET = 2 ** 44 - 500;
 
 /** Ids that differ in one of their numbers only. */
 function wordsOf(index: number): Int32Array {
@@ -24,13 +24,13 @@ function idOf(index: number): MessageId {
 }
 
 Deno.test({
-  name: "place table finds what is in it, and nothing else, whatever came and went",
+  name: "offset table finds what a map finds, whatever is added and deleted",
   permissions: "none",
   fn() {
     const random = seeded(3);
     const table = new OffsetTable(FACTORS);
     const expected = new Map<number, number>();
-    let offset = FIRST_PLACE;
+    let offset = FIRST_OFFSET;
     // Up to tens of thousands, and down again to a few: parts grow and shrink.
     for (const most of [40_000, 60, 9_000]) {
       for (let step = 0; step < 3 * most; step++) {
@@ -40,7 +40,7 @@ Deno.test({
           table.add(idOf(index), ++offset);
           expected.set(index, offset);
         } else if (random() < 0.5) {
-          assert(!table.delete(idOf(index), known + 1), "it is somewhere else");
+          assert(!table.delete(idOf(index), known + 1), "it has another offset");
           assert(table.delete(idOf(index), known));
           expected.delete(index);
         }
@@ -48,40 +48,42 @@ Deno.test({
         assertStrictEquals(table.find(wordsOf(other)), expected.get(other) ?? 0);
         assertStrictEquals(table.size, expected.size);
       }
+      table.check();
       for (const [index, at] of expected) assertStrictEquals(table.find(wordsOf(index)), at);
       for (const [index, at] of expected) if (index >= 30) table.delete(idOf(index), at);
       for (const index of [...expected.keys()]) if (index >= 30) expected.delete(index);
       assertStrictEquals(table.size, expected.size);
+      table.check();
     }
   },
 });
 
 Deno.test({
-  name: "place table may have one id at several places, and forgets all that are at some places",
+  name: "offset table may have several offsets of one id, and deletes a range of offsets",
   permissions: "none",
   fn() {
     const table = new OffsetTable(FACTORS);
-    for (let index = 0; index < 1_000; index++) table.add(idOf(index), FIRST_PLACE + index);
-    table.add(idOf(400), FIRST_PLACE + 2_000);
-    assertEquals(table.deleteAt(FIRST_PLACE + 300, 200), 200);
+    for (let index = 0; index < 1_000; index++) table.add(idOf(index), FIRST_OFFSET + index);
+    table.add(idOf(400), FIRST_OFFSET + 2_000);
+    assertEquals(table.deleteRange(FIRST_OFFSET + 300, 200), 200);
     assertEquals(table.size, 801);
+    table.check();
     for (let index = 0; index < 1_000; index++) {
-      const offset = index < 300 || index >= 500 ? FIRST_PLACE + index : 0;
-      assertStrictEquals(table.find(wordsOf(index)), index === 400 ? FIRST_PLACE + 2_000 : offset);
+      const offset = index < 300 || index >= 500 ? FIRST_OFFSET + index : 0;
+      assertStrictEquals(table.find(wordsOf(index)), index === 400 ? FIRST_OFFSET + 2_000 : offset);
     }
-    assertEquals(table.deleteAt(FIRST_PLACE + 300, 200), 0);
+    assertEquals(table.deleteRange(FIRST_OFFSET + 300, 200), 0);
   },
 });
 
 Deno.test({
-  name:
-    "places come off in the order in which they were put on, as many at once as follow each other",
+  name: "offset runs give offsets back in order, as many at once as follow each other",
   permissions: "none",
   fn() {
     const random = seeded(8);
     let runs = new OffsetRuns();
     const expected: number[] = [];
-    let next = FIRST_PLACE;
+    let next = FIRST_OFFSET;
     for (let step = 0; step < 5_000; step++) {
       const kind = random();
       if (kind < 0.6) {
@@ -89,7 +91,7 @@ Deno.test({
         runs.push(next);
         expected.push(next);
       } else if (kind < 0.62) {
-        // Those that wait again come in front of all others.
+        // Messages that wait again come before all others.
         const front = new OffsetRuns();
         const offsets = Array.from(
           { length: 20 },
@@ -108,7 +110,7 @@ Deno.test({
     while (expected.length > 0) {
       const { first, count } = runs.take(1_000);
       assertEquals(expected.splice(0, count).at(-1), first + count - 1);
-      assert(expected[0] !== first + count || count === 1_000, "all that follow each other");
+      assert(expected[0] !== first + count || count === 1_000, "a whole run");
     }
   },
 });

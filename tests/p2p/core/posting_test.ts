@@ -1,6 +1,6 @@
 /**
- * The posting half of a user's session: what leaves together, in which order and in which form, and how
- * much may wait. And the other end: that a session receives each message of a batch once.
+ * The ephemeral messages that a user posts: which leave together, in which order and form, and how many may
+ * be queued. Also, that a session receives each message of a batch once.
  *
  * @module
  */
@@ -17,12 +17,12 @@ import {
   writeBatch,
   writeMessage,
 } from "@netlab/protocol";
-import type { Outlet } from "@netlab/p2p/core";
+import type { SessionConnection } from "@netlab/p2p/core";
 import { connection, decode, frameOf, posting, start } from "./session_parts.ts";
 import { idsFrom } from "./test_user.ts";
 
-/** What was written since the last time, frame by frame: for whom, and the texts. */
-function frames({ out }: Outlet) {
+/** The recipients, ids and texts of the frames that were written since the last call. */
+function frames({ out }: SessionConnection) {
   return decode(out.take()).map(({ subtype, payload }) => {
     if (subtype === MessageKind.Batch) {
       const { id, recipient, texts } = readBatch(payload);
@@ -34,10 +34,10 @@ function frames({ out }: Outlet) {
   });
 }
 
-const shown = (outlet: Outlet) =>
-  frames(outlet).map(({ recipient, texts }) => `${recipient}: ${texts.join(" ")}`);
+const shown = (server: SessionConnection) =>
+  frames(server).map(({ recipient, texts }) => `${recipient}: ${texts.join(" ")}`);
 
-/** Whether a promise is settled by now. */
+/** Whether a promise is settled. */
 async function isSettled(promise: Promise<void>): Promise<boolean> {
   let settled = false;
   void promise.then(() => settled = true, () => settled = true);
@@ -47,44 +47,44 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
 
 Deno.test({
   name:
-    "what is posted in a turn leaves at its end, a frame for each row to one recipient, in order",
+    "posts of an event loop turn leave when it ends, in order, a frame for each run to one recipient",
   permissions: "none",
   fn() {
     const { posting: ann, turn } = posting();
-    const outlet = connection();
-    ann.attach(outlet);
+    const server = connection();
+    ann.attach(server);
     for (const text of ["one", "two", "three"]) void ann.post("Bob", text);
     void ann.post("Cid", "four");
     void ann.post("Bob", "five");
-    assertEquals(outlet.out.length, 0);
+    assertEquals(server.out.length, 0);
     turn();
-    assertEquals(shown(outlet), ["Bob: one two three", "Cid: four", "Bob: five"]);
+    assertEquals(shown(server), ["Bob: one two three", "Cid: four", "Bob: five"]);
     turn();
-    assertEquals(outlet.out.length, 0);
+    assertEquals(server.out.length, 0);
     void ann.post("Bob", "six");
     turn();
-    assertEquals(shown(outlet), ["Bob: six"]);
+    assertEquals(shown(server), ["Bob: six"]);
   },
 });
 
 Deno.test({
-  name: "posted messages count on from frame to frame, without a gap",
+  name: "posts have consecutive numbers across frames",
   permissions: "none",
   async fn() {
     const { posting: ann, turn } = posting();
-    const outlet = connection();
-    ann.attach(outlet);
+    const server = connection();
+    ann.attach(server);
     const ids: string[] = [];
     for (const letter of ["x", "é", "🦊"]) {
       for (let i = 0; i < 3_000; i++) {
         if (await isSettled(ann.post("Bob", letter.repeat(50)))) continue;
         turn();
-        ids.push(...frames(outlet).flatMap(({ ids }) => ids));
+        ids.push(...frames(server).flatMap(({ ids }) => ids));
         ann.pump();
       }
     }
     turn();
-    ids.push(...frames(outlet).flatMap(({ ids }) => ids));
+    ids.push(...frames(server).flatMap(({ ids }) => ids));
     assertEquals(ids.length, 9_000);
     const words = ids.map((id) => uuidWords(id, new Int32Array(4)));
     assertEquals(words.map((id) => id[3]), ids.map((_, index) => index));
@@ -93,34 +93,34 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what fills a frame leaves before the turn ends, and frames are full",
+  name: "posts that fill a frame leave before the event loop turn ends, and frames are full",
   permissions: "none",
   fn() {
     const { posting: ann, turn } = posting();
-    const outlet = connection();
-    ann.attach(outlet);
+    const server = connection();
+    ann.attach(server);
     const text = "x".repeat(1_000);
     for (let i = 0; i < 65; i++) void ann.post("Bob", text);
-    assertEquals(outlet.out.length, 0);
+    assertEquals(server.out.length, 0);
     void ann.post("Bob", text);
-    const [full, ...rest] = decode(outlet.out.take());
-    assertEquals(rest.length, 1, "what did not fit");
+    const [full, ...rest] = decode(server.out.take());
+    assertEquals(rest.length, 1, "the text that did not fit");
     assert(MAX_PAYLOAD_BYTES - full!.payload.length < 1_002);
     turn();
-    assertEquals(outlet.out.length, 0);
+    assertEquals(server.out.length, 0);
   },
 });
 
 Deno.test({
-  name: "whoever posts is asked to wait when 256 KiB wait, and goes on when there is room",
+  name: "a post waits while 256 KiB are queued, and resolves when there is room",
   permissions: "none",
   async fn() {
     const { posting: ann, turn } = posting();
-    const outlet = connection();
-    ann.attach(outlet);
+    const server = connection();
+    ann.attach(server);
     const text = "x".repeat(998);
     const room = ann.post("Bob", text);
-    assertStrictEquals(ann.post("Bob", text), room, "nothing is made for a message");
+    assertStrictEquals(ann.post("Bob", text), room, "all posts share one promise");
     let count = 2;
     let last = room;
     while (last === room) {
@@ -130,19 +130,18 @@ Deno.test({
     assert(count > 250 && count < 275, `${count} KiB`);
     assert(!await isSettled(last));
     turn();
-    assert(!await isSettled(last), "it was written, and has not left");
-    const texts = frames(outlet).flatMap(({ texts }) => texts);
+    assert(!await isSettled(last), "the texts were written, and have not left");
+    const texts = frames(server).flatMap(({ texts }) => texts);
     ann.pump();
     assert(await isSettled(last));
     turn();
-    assertEquals([...texts, ...frames(outlet).flatMap(({ texts }) => texts)].length, count);
+    assertEquals([...texts, ...frames(server).flatMap(({ texts }) => texts)].length, count);
     assertStrictEquals(ann.post("Bob", text), room);
   },
 });
 
 Deno.test({
-  name:
-    "what is posted while there is no server waits for one, up to 1 MiB, and no unhandled rejection",
+  name: "posts without a server are queued, up to 1 MiB, and cause no unhandled rejection",
   permissions: "none",
   async fn() {
     const { posting: ann, turn } = posting();
@@ -159,13 +158,13 @@ Deno.test({
       } else void ann.post("Bob", "");
     }
     assert(refused > 40 && refused < 80, `${refused} refused`);
-    const outlet = connection();
-    ann.attach(outlet);
+    const server = connection();
+    ann.attach(server);
     assert(!await isSettled(first), "there is no room yet");
     const texts: string[] = [];
-    while (outlet.out.length > 0) {
-      assert(outlet.out.length < 256 * 1024 + MAX_PAYLOAD_BYTES + 6, "no more at a time");
-      texts.push(...frames(outlet).flatMap(({ texts }) => texts));
+    while (server.out.length > 0) {
+      assert(server.out.length < 256 * 1024 + MAX_PAYLOAD_BYTES + 6, "at most this much at a time");
+      texts.push(...frames(server).flatMap(({ texts }) => texts));
       ann.pump();
     }
     assert(await isSettled(first));
@@ -175,23 +174,22 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what is posted goes as single messages to a server that takes no batches",
+  name: "posts leave as single messages to a server that does not read batches",
   permissions: "none",
   fn() {
     for (const receipts of [true, false]) {
       const { posting: ann, turn } = posting();
-      const outlet = connection(receipts, false);
-      ann.attach(outlet);
+      const server = connection(receipts, false);
+      ann.attach(server);
       for (const text of ["one", "two"]) void ann.post("Bob", text);
       turn();
-      assertEquals(shown(outlet), ["Bob: one", "Bob: two"]);
+      assertEquals(shown(server), ["Bob: one", "Bob: two"]);
     }
   },
 });
 
 Deno.test({
-  name:
-    "what was not written goes over the next connection, and what was written stays where it is",
+  name: "posts that were not written leave on the next connection, and no others",
   permissions: "none",
   fn() {
     const { posting: ann, turn } = posting();
@@ -203,7 +201,7 @@ Deno.test({
     ann.detach(one);
     turn();
     ann.attach(two);
-    // A move: the new connection is there before the old one has gone.
+    // The session moves: the new connection exists before the old one ends.
     void ann.post("Bob", "three");
     ann.detach(one);
     turn();
@@ -212,12 +210,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a post that cannot be is refused, and takes nothing else with it",
+  name: "an invalid post is refused, and does not affect others",
   permissions: "none",
   async fn() {
     const { posting: ann, turn } = posting();
-    const outlet = connection();
-    ann.attach(outlet);
+    const server = connection();
+    ann.attach(server);
     const most = MAX_PAYLOAD_BYTES - 39 - "AnnBob".length;
     const refused = async (recipient: string, text: string) =>
       (await assertRejects(() => ann.post(recipient, text), NetlabError)).code;
@@ -229,13 +227,13 @@ Deno.test({
     void ann.post("Bob", "x".repeat(most));
     void ann.post("Bob", "half \ud83e");
     turn();
-    const texts = frames(outlet).flatMap(({ texts }) => texts);
+    const texts = frames(server).flatMap(({ texts }) => texts);
     assertEquals(texts, ["before", "x".repeat(most), "half \ufffd"]);
   },
 });
 
 Deno.test({
-  name: "the end of a session refuses whoever waits for room, and all that is posted later",
+  name: "the end of a session rejects posts that wait for room, and all later ones",
   permissions: "none",
   async fn() {
     const { posting: ann } = posting();
@@ -244,32 +242,33 @@ Deno.test({
     for (const refused of [post, ann.post("Bob", "late")]) {
       assertEquals((await assertRejects(() => refused, NetlabError)).code, ErrorCode.Closed);
     }
-    void ann.post("Bob", "and nobody catches that");
-    const outlet = connection();
-    ann.attach(outlet);
-    assertEquals(outlet.out.length, 0);
+    void ann.post("Bob", "not awaited");
+    const server = connection();
+    ann.attach(server);
+    assertEquals(server.out.length, 0);
   },
 });
 
 Deno.test({
-  name: "flush writes all that waits, however much it is",
+  name: "flush writes all queued posts, however many",
   permissions: "none",
   fn() {
     const { posting: ann } = posting();
-    const outlet = connection();
+    const server = connection();
     for (let i = 0; i < 1_000; i++) void ann.post("Bob", "x".repeat(998));
-    ann.attach(outlet);
+    ann.attach(server);
     ann.flush();
-    assertEquals(frames(outlet).flatMap(({ texts }) => texts).length, 1_000);
+    assertEquals(frames(server).flatMap(({ texts }) => texts).length, 1_000);
   },
 });
 
 Deno.test({
-  name: "a session receives each message of a batch once, whatever came before in which form",
+  name:
+    "a session receives each message of a batch once, whether it came before in a batch or alone",
   permissions: "none",
   fn() {
     const { session, received } = start();
-    const outlet = connection();
+    const server = connection();
     const id = "0f1e2d3c-4b5a-8111-9222-3333fffffff0";
     const ids = idsFrom(id, 9);
     const batch = (first: number, ...texts: string[]) =>
@@ -295,11 +294,11 @@ Deno.test({
         single(8),
         batch(8, "8"),
       ]
-    ) assert(session.received(frame, outlet));
+    ) assert(session.received(frame, server));
     assertEquals(received.map(({ text }) => text), [..."013562478"]);
     for (const { id, text, sender, recipient } of received) {
       assertEquals([id, sender, recipient], [ids[Number(text)], "Cid", "Bob"]);
     }
-    assertEquals(outlet.out.length, 0);
+    assertEquals(server.out.length, 0);
   },
 });

@@ -1,5 +1,5 @@
 /**
- * What a client knows of what it has received.
+ * Which messages a client knows that it has received.
  *
  * @module
  */
@@ -22,7 +22,7 @@ function add(received: ReceivedIds, sender: string, id: string): boolean {
 }
 
 Deno.test({
-  name: "received ids are known again: counted ones of each sender, in any order, and all others",
+  name: "received ids recognize second copies: sequence ids in any order, and all others",
   permissions: "none",
   fn() {
     const received = new ReceivedIds();
@@ -37,8 +37,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "received ids of a session's two streams and of the session before it are known, and never mixed up",
+  name: "received ids distinguish the two streams of a session and those of the session before it",
   permissions: "none",
   fn() {
     const received = new ReceivedIds();

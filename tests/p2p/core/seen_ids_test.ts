@@ -1,5 +1,5 @@
 /**
- * The memory for ids of messages: how long, and how much.
+ * How long ids are remembered, and how many.
  *
  * @module
  */
@@ -11,7 +11,7 @@ const MINUTE = 60_000;
 const NOW = 1_800_000_000_000;
 
 Deno.test({
-  name: "seen ids are remembered for at least ten minutes, and not for ever",
+  name: "seen ids are remembered for at least ten minutes, and not forever",
   permissions: "none",
   fn() {
     const seen = new SeenIds();
@@ -48,7 +48,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "seen ids that come again stay remembered from then on",
+  name: "seen ids that are added again are remembered from then on",
   permissions: "none",
   fn() {
     const seen = new SeenIds();

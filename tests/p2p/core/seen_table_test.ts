@@ -1,6 +1,6 @@
 /**
- * The table of ids against a set: it knows what it was told, grows, forgets the oldest first, and takes
- * no id for another.
+ * The table of seen ids against a set: it finds what was added, grows, forgets the oldest ids first, and
+ * confuses no ids.
  *
  * @module
  */
@@ -19,14 +19,14 @@ function idOf(number: number): Int32Array {
 
 const anId = fc.oneof(
   fc.nat(200).map(idOf),
-  // Ids that hardly differ, as counters do, and such as are all but zeros.
+  // Ids that differ in a few bits only, as numbered ones do, and ids that are almost all zeros.
   fc.nat(20).map((number) => Int32Array.of(number, 0, 0, 0)),
   fc.nat(20).map((number) => Int32Array.of(0, 0, 0, number)),
   fc.nat(3).map((bit) => Int32Array.of(1 << (31 - bit), 0, 0, 1 << 31)),
 );
 
 Deno.test({
-  name: "seen table says of every id what a set says",
+  name: "seen table agrees with a set about every id",
   permissions: "none",
   fn() {
     fc.assert(
@@ -39,7 +39,7 @@ Deno.test({
           set.add(`${id}`);
           assert(table.has(id, 0));
         }
-        // And those that are prepared together, 64 at a time.
+        // The same ids prepared together, 64 at a time.
         const together = new SeenTable(seeded(seed));
         const all = Int32Array.from(ids.flatMap((id) => [...id]));
         const isNew: boolean[] = [];
@@ -62,13 +62,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "seen table takes ids that were prepared together, the same id twice among them",
+  name: "seen table adds ids that were prepared together, with duplicates among them",
   permissions: "none",
   fn() {
     const table = new SeenTable(seeded(3));
     const ids = [1, 2, 1, 3, 2].map(idOf);
     table.prepare(Int32Array.from(ids.flatMap((id) => [...id])), 0, ids.length);
-    // Each time, how far they were new.
+    // The indexes of the ids that are not new.
     const stops = [];
     for (let first = 0; first < ids.length; first = stops.at(-1)! + 1) {
       stops.push(table.addPrepared(first, ids.length));
@@ -79,7 +79,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "seen table grows without forgetting, and takes no id for another",
+  name: "seen table grows without forgetting, and confuses no ids",
   permissions: "none",
   fn() {
     const table = new SeenTable(seeded(5));
@@ -87,7 +87,7 @@ Deno.test({
     for (let i = 0; i < count; i++) if (!table.add(idOf(i), 0)) throw new Error(`${i} is new`);
     let forgotten = 0;
     for (let i = 0; i < count; i++) if (!table.has(idOf(i), 0)) forgotten++;
-    // A set may be full in a table that is a quarter full: that is chance, and rare.
+    // By chance, a set may be full although the table is not.
     assert(forgotten < count / 1_000, `${forgotten} of ${count} forgotten`);
     for (let i = count; i < 2 * count; i++) {
       if (table.has(idOf(i), 0)) throw new Error(`${i} was never there`);
@@ -99,7 +99,7 @@ Deno.test({
   name: "seen table forgets the oldest of a set first",
   permissions: "none",
   fn() {
-    // With such numbers the hash of a small one is small: all are in the first set.
+    // With these factors, small ids have small hashes: all are in the first set.
     const table = new SeenTable(() => 0);
     const ids = Array.from({ length: 12 }, (_, i) => Int32Array.of(1, 1, 1, i + 1));
     for (const id of ids) assert(table.add(id, 0));

@@ -1,6 +1,6 @@
 /**
- * What tests of a `ClientSession` want: connections that only collect, frames, and a session that tells
- * what becomes of messages.
+ * Parts of tests of a `ClientSession`: connections that collect frames, and a session that records what
+ * becomes of messages.
  *
  * @module
  */
@@ -24,27 +24,32 @@ import {
   ClientSession,
   type Incoming,
   MessageIds,
-  type Outlet,
   PublishQueue,
+  type SessionConnection,
 } from "@netlab/p2p/core";
 import { randomUuid, seeded } from "@netlab/lab/random";
 
 const random = seeded(7);
 
-export function connection(receipts = true, batches = true): Outlet & { out: FrameWriter } {
+export function connection(
+  receipts = true,
+  batches = true,
+): SessionConnection & { out: FrameWriter } {
   return { out: new FrameWriter(), receipts, batches };
 }
 
-/** What posts as Ann; `turn` ends a turn of the event loop. */
+/** The publish queue of Ann; `turn` ends an event loop turn. */
 export function posting(): { posting: PublishQueue; turn: () => void } {
   const due: (() => void)[] = [];
   const ids = new MessageIds((bytes) => {
     for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * random();
   });
+  const queue = new PublishQueue("Ann", ids, (run) => due.push(run));
   const turn = () => {
     for (const run of due.splice(0)) run();
+    queue.check();
   };
-  return { posting: new PublishQueue("Ann", ids, (run) => due.push(run)), turn };
+  return { posting: queue, turn };
 }
 
 export function decode(bytes: Uint8Array): Frame[] {
@@ -54,14 +59,14 @@ export function decode(bytes: Uint8Array): Frame[] {
 }
 
 /** The texts of the messages that were written to a connection since the last call. */
-export function written(outlet: Outlet): string[] {
-  return decode(outlet.out.take()).filter(({ type }) => type === FrameType.Message)
+export function written(server: SessionConnection): string[] {
+  return decode(server.out.take()).filter(({ type }) => type === FrameType.Message)
     .map(({ payload }) => readMessage(payload).text);
 }
 
-/** The ids that were asked for on a connection, question by question, since the last call. */
-export function asked(outlet: Outlet): (readonly string[])[] {
-  return decode(outlet.out.take())
+/** The ids in each receipt query that was written to a connection since the last call. */
+export function asked(server: SessionConnection): (readonly string[])[] {
+  return decode(server.out.take())
     .filter(({ type, subtype }) => type === FrameType.Receipt && subtype === ReceiptKind.Query)
     .map(({ payload }) => readReceiptQuery(payload).ids);
 }
@@ -86,7 +91,7 @@ export function receipts(...items: (Partial<Receipt> & { id: string })[]): Frame
   return frameOf((out) => writeReceipts(out, full));
 }
 
-/** A session, what it received, and of what it sent what is safe and how it ended: `ok`, or an error. */
+/** A session, the messages that it received, and the outcomes of those that it sent: `ok`, or an error. */
 export function start() {
   const received: Message[] = [];
   const accepted: string[] = [];
@@ -106,7 +111,7 @@ export function start() {
       Object.entries(ErrorCode).find(([, code]) => code === error.code)?.[0];
     session.send(uuidWords(sent.id, new Int32Array(4)), sent, timeoutMs, {
       accepted: (error) => accepted.push(`${text} ${error ? nameOf(error) : "ok"}`),
-      ended: (outcome) =>
+      settled: (outcome) =>
         outcomes.push(
           `${text} ${
             outcome instanceof NetlabError

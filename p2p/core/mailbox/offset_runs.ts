@@ -1,26 +1,26 @@
 /**
- * The places of messages in the store, in the order of the messages, as rows of places that follow each
- * other: what came together is one row. Owns the order.
+ * The offsets of one user's spilled messages, in the order of the messages. Offsets that follow each other
+ * are one run, so messages that came together take one entry. Owns the order.
  *
  * @module
  */
 
-/** Places that follow each other. */
+/** Offsets that follow each other. */
 export interface OffsetRun {
-  /** The first one. */
+  /** The first offset. */
   readonly first: number;
-  /** How many. */
+  /** How many there are. */
   readonly count: number;
 }
 
-/** A queue of places. */
+/** A queue of offsets. */
 export class OffsetRuns {
-  /** The first place of each row, and how many there are, in turns. */
+  /** The first offset and the number of offsets of each run, alternating. */
   #numbers: number[] = [];
-  /** Where in it the first row is that was not taken. */
+  /** The index of the first run that was not taken. */
   #head = 0;
 
-  /** One more place, behind all others. */
+  /** Adds an offset at the end. */
   push(offset: number): void {
     const numbers = this.#numbers;
     const last = numbers.length - 2;
@@ -28,14 +28,14 @@ export class OffsetRuns {
     else numbers.push(offset, 1);
   }
 
-  /** All of `others` behind these. */
+  /** Adds all offsets of `others` at the end. */
   append(others: OffsetRuns): void {
     const numbers = this.#numbers.slice(this.#head);
     this.#numbers = numbers.concat(others.#numbers.slice(others.#head));
     this.#head = 0;
   }
 
-  /** Takes out the first row, or `most` places of it; there is one. */
+  /** Takes the first run, or `most` offsets of it. The queue is not empty. */
   take(most: number): OffsetRun {
     const numbers = this.#numbers;
     const first = numbers[this.#head]!;
@@ -45,7 +45,7 @@ export class OffsetRuns {
       numbers[this.#head + 1]! -= count;
     } else {
       this.#head += 2;
-      // What was taken is given up now and then, so that each place is moved once at most.
+      // When half of the entries were taken, the rest is moved: each entry is moved once at most.
       if (2 * this.#head >= numbers.length) {
         this.#numbers = numbers.slice(this.#head);
         this.#head = 0;
