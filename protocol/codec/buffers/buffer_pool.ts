@@ -29,10 +29,7 @@ export function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
   const { length } = buffer;
   const unused = free[31 - Math.clz32(length)]!;
   invariant(length === buffer.buffer.byteLength, "a buffer is returned whole");
-  invariant(
-    () => !unused.some((other) => other.buffer === buffer.buffer),
-    "a buffer is returned once",
-  );
+  invariant(unused.at(-1)?.buffer !== buffer.buffer, "a buffer is not returned twice in a row");
   if (length > MAX_POOLED_BYTES || freeBytes + length > MAX_FREE_BYTES) return;
   freeBytes += length;
   unused.push(buffer);
