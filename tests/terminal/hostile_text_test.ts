@@ -9,7 +9,7 @@ import {
   terminalLogger,
   UsageError,
 } from "@netlab/terminal";
-import { readTrace } from "../../lab/flap/trace.ts";
+import { readTrace } from "@netlab/lab/flap";
 import { Chat, parseLine } from "../../p2p/terminal/chat.ts";
 import { complete, nearName, typedName } from "../../p2p/terminal/recipients.ts";
 import { legacyMessage } from "../../p2p/client/legacy_text.ts";
