@@ -24,8 +24,11 @@ export class User implements Party {
   readonly isPausable = true;
   /** Where frames for the user are written. */
   readonly out: FrameWriter;
+  /** The user's name. */
   readonly name: string;
+  /** The session's key, a UUID; nil for a legacy client. */
   readonly session: string;
+  /** Whether the client takes many messages in one frame. */
   readonly readsBatches: boolean;
   /** Whether the user reads plain text instead of frames, as legacy clients do, and acknowledges nothing. */
   readonly readsText: boolean;

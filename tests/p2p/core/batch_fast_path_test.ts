@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { MAX_HOPS } from "@netlab/p2p/core";
+import { MAX_HOPS } from "../../../p2p/core/mesh/mesh.ts";
 import {
   BatchFields,
   FrameType,

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { NIL_UUID, UserKind, type UserRecord } from "@netlab/protocol";
-import { Directory, isSameUser, keepsName } from "@netlab/p2p/core";
+import { Directory, isSameUser, keepsName } from "../../../p2p/core/mesh/directory.ts";
 import fc from "fast-check";
 import { randomUuid, seeded } from "@netlab/lab/random";
 

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { FrameType, Registration } from "@netlab/protocol";
-import { backoffMs } from "@netlab/p2p/core";
+import { backoffMs } from "../../../p2p/core/mesh/discovery.ts";
 import { between } from "@netlab/lab/random";
 import {
   addressOf,

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { GenerationalCache } from "@netlab/p2p/core";
+import { GenerationalCache } from "../../../p2p/core/dedup/generational_cache.ts";
 import fc from "fast-check";
 
 Deno.test({

@@ -4,7 +4,8 @@
  * @module
  */
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { IdTable, type MessageId } from "@netlab/p2p/core";
+import type { MessageId } from "@netlab/protocol/codec";
+import { IdTable } from "../../../p2p/core/dedup/id_table.ts";
 import { between, seeded } from "@netlab/lab/random";
 
 /** Ids that differ in one of their numbers only, so that many share a slot. */

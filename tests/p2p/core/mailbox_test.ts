@@ -17,7 +17,10 @@ import {
   uuidWords,
   writeMessage,
 } from "@netlab/protocol";
-import { Mailbox, type MailboxEntry, memoryStore, nameFactors } from "@netlab/p2p/core";
+import { memoryStore } from "@netlab/p2p/core";
+import { nameFactors } from "../../../p2p/core/dedup/name_table.ts";
+import { Mailbox } from "../../../p2p/core/mailbox/mailbox.ts";
+import type { MailboxEntry } from "../../../p2p/core/mailbox/recipient_queue.ts";
 import { between, pick, randomUuid, seeded } from "@netlab/lab/random";
 import { VirtualStore } from "./virtual_store.ts";
 

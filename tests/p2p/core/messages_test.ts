@@ -13,7 +13,7 @@ import {
   ReceiptState,
   UserKind,
 } from "@netlab/protocol";
-import { MAX_HOPS } from "@netlab/p2p/core";
+import { MAX_HOPS } from "../../../p2p/core/mesh/mesh.ts";
 import { between, seeded } from "@netlab/lab/random";
 import {
   chain,

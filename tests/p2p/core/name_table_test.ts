@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { nameFactors, NameTable } from "@netlab/p2p/core";
+import { nameFactors, NameTable } from "../../../p2p/core/dedup/name_table.ts";
 import fc from "fast-check";
 import { seeded } from "@netlab/lab/random";
 

@@ -4,7 +4,9 @@
  * @module
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { type MessageId, OffsetRuns, OffsetTable } from "@netlab/p2p/core";
+import type { MessageId } from "@netlab/protocol/codec";
+import { OffsetTable } from "../../../p2p/core/dedup/offset_table.ts";
+import { OffsetRuns } from "../../../p2p/core/mailbox/offset_runs.ts";
 import { between, seeded } from "@netlab/lab/random";
 
 const FACTORS = Int32Array.of(-5, 1 << 30, 77, 0, 8, 1_000_003, -1, 2);

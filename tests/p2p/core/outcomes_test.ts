@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { ErrorCode, type Receipt, ReceiptState, uuidWords } from "@netlab/protocol";
-import { MIN_OUTCOMES, Outcomes } from "@netlab/p2p/core";
+import { MIN_OUTCOMES, Outcomes } from "../../../p2p/core/mailbox/outcomes.ts";
 import { randomUuid, seeded } from "@netlab/lab/random";
 
 const random = seeded(4);

@@ -5,7 +5,8 @@
  */
 import { assertEquals } from "@std/assert";
 import { uuidWords } from "@netlab/protocol";
-import { MessageIds, ReceivedIds } from "@netlab/p2p/core";
+import { MessageIds } from "@netlab/p2p/core";
+import { ReceivedIds } from "../../../p2p/core/dedup/received_ids.ts";
 import { randomUuid, seeded } from "@netlab/lab/random";
 
 const random = seeded(11);

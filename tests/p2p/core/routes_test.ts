@@ -6,7 +6,9 @@
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { FrameType, LinkStateKind, MessageKind, readLinkState } from "@netlab/protocol";
-import { FailureDetector, type LinkCosts, SILENT_COST, UNKNOWN_COST } from "@netlab/p2p/core";
+import type { LinkCosts } from "@netlab/p2p/core";
+import { FailureDetector } from "../../../p2p/core/failure_detector.ts";
+import { SILENT_COST, UNKNOWN_COST } from "../../../p2p/core/mesh/link_states.ts";
 import {
   addressOf,
   ring,

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { SeenIds } from "@netlab/p2p/core";
+import { SeenIds } from "../../../p2p/core/dedup/seen_ids.ts";
 
 const MINUTE = 60_000;
 /** As a clock that counts from 1970 would have it. */

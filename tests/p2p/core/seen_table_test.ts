@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { SeenTable } from "@netlab/p2p/core";
+import { SeenTable } from "../../../p2p/core/dedup/seen_table.ts";
 import fc from "fast-check";
 import { seeded } from "@netlab/lab/random";
 

@@ -4,7 +4,9 @@
  * @module
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { nameFactors, Streams, type StreamWindow } from "@netlab/p2p/core";
+import { nameFactors } from "../../../p2p/core/dedup/name_table.ts";
+import { Streams } from "../../../p2p/core/dedup/sender_streams.ts";
+import type { StreamWindow } from "../../../p2p/core/dedup/stream_window.ts";
 import { seeded } from "@netlab/lab/random";
 
 const encoder = new TextEncoder();

@@ -4,7 +4,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { MessageIds, readSequenceNumber, STREAM_TEXT_BYTES, StreamWindow } from "@netlab/p2p/core";
+import { MessageIds } from "@netlab/p2p/core";
+import { readSequenceNumber, STREAM_TEXT_BYTES } from "../../../p2p/core/dedup/sequence_ids.ts";
+import { StreamWindow } from "../../../p2p/core/dedup/stream_window.ts";
 import { isSequenceId, readUuidWords } from "@netlab/protocol";
 import fc from "fast-check";
 

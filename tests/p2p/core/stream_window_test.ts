@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { StreamWindow } from "@netlab/p2p/core";
+import { StreamWindow } from "../../../p2p/core/dedup/stream_window.ts";
 import fc from "fast-check";
 
 const SPAN = 65_536;
