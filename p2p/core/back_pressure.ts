@@ -56,11 +56,6 @@ export class BackPressure {
     for (const sender of known.paused) sender.resume(now);
   }
 
-  /** How many senders are paused because that connection is slow. */
-  pausedBy(reader: Connection): number {
-    return this.#readers.get(reader)?.paused.size ?? 0;
-  }
-
   /**
    * Time has passed: whoever has been paused for long enough is read again, and messages for the slow
    * reader are refused from then on.

@@ -21,14 +21,9 @@ import { checkSender } from "../routing/router.ts";
 import type { Connection } from "../connection.ts";
 import type { Context } from "../host.ts";
 import { DeferredAccepts } from "./deferred_accepts.ts";
-import type { Handoff } from "./handoff.ts";
 import { identify, type MailboxEntry, type RecipientQueue } from "../mailbox/recipient_queue.ts";
-import type { Inbound } from "./inbound.ts";
 import { isConfirmed, refused } from "../receipt.ts";
-import type { LocalDelivery, MessageIdentity } from "../routing/local_delivery.ts";
-import type { Locations } from "../mesh/locations.ts";
-import type { Mailbox } from "../mailbox/mailbox.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { MessageIdentity } from "../routing/local_delivery.ts";
 import { OutboundSender, type OutboundSenderParts } from "./outbound_sender.ts";
 import type { Receipts } from "./receipts.ts";
 import type { User } from "../users/user.ts";
@@ -38,18 +33,6 @@ const LOOK_EVERY_MS = 500;
 
 /** What {@linkcode Outbound} works with. */
 export interface OutboundParts extends Omit<OutboundSenderParts, "onDuplicate" | "onReceipt"> {
-  /** The stored messages. */
-  readonly mailbox: Mailbox;
-  /** Where all users are. */
-  readonly locations: Locations;
-  /** The links to other servers. */
-  readonly mesh: Mesh;
-  /** Knows which messages were delivered to this server's users. */
-  readonly localDelivery: LocalDelivery;
-  /** Hears of acknowledgements for messages that other servers store. */
-  readonly inbound: Inbound;
-  /** Takes the stored messages when this server is about to leave. */
-  readonly handoff: Handoff;
   /** Takes the receipts for senders. */
   readonly receipts: Receipts;
 }
