@@ -25,7 +25,7 @@ export interface Dial {
   /**
    * Reports that the connection could not be opened.
    *
-   * @param reason The reason, as the end of a sentence.
+   * @param reason The reason, for logs and receipts.
    */
   failed(reason: string): void;
 }
