@@ -208,20 +208,12 @@ export class RoutingCore implements ServerCore {
     return words;
   }
 
-  /**
-   * Sets the current time. The time never decreases: an earlier time has no effect.
-   *
-   * @param now The current time: milliseconds since 1970.
-   */
+  /** Sets the current time: milliseconds since 1970. An earlier time than before has no effect. */
   setTime(now: number): void {
     this.#context.now = Math.max(now, this.#context.now);
   }
 
-  /**
-   * Does the work that is due. Call it every 250 ms.
-   *
-   * @param now The current time: milliseconds since 1970.
-   */
+  /** Does the work that is due at the time `now`: milliseconds since 1970. Call it every 250 ms. */
   tick(now: number): void {
     this.setTime(now);
     this.mesh.tick();
@@ -284,14 +276,10 @@ export class RoutingCore implements ServerCore {
     }
   }
 
-  /**
-   * Sends what the components have gathered. Call it after all frames that arrived together were
-   * passed to the core.
-   */
+  /** Sends what was gathered. Call it after all frames that arrived together were passed to the core. */
   flush(): void {
     this.mesh.flush();
-    // A name may now belong to a user of a legacy server, because its holder's server is
-    // unreachable.
+    // A name may now belong to a legacy server's user, because its holder's server is unreachable.
     if (this.#routesChanged) this.#legacy.reachChanged();
     if (this.#changedNames.size > 0) {
       this.#legacy.changed(this.#changedNames);
@@ -310,7 +298,7 @@ export class RoutingCore implements ServerCore {
     this.#outbound.settle();
     if (!this.#mailbox.durable) this.#outbound.commit();
     else if (this.#mailbox.dirty && !this.#isCommitting) {
-      // One transaction and one disk write cover what all connections sent in this event loop turn.
+      // One transaction covers what all connections sent in this event loop turn.
       this.#isCommitting = true;
       this.#context.host.soon(() => this.commit());
     }
@@ -331,18 +319,14 @@ export class RoutingCore implements ServerCore {
     this.#finish();
   }
 
-  /**
-   * Handles a violation of the protocol: sends the error and closes the connection if the error is
-   * fatal.
-   */
+  /** Sends the error of a protocol violation. A fatal one closes the connection. */
   violated(connection: Connection, error: ProtocolError): void {
     this.#reject(connection, error);
   }
 
   /** Handles the end of a connection, or of its reading half. A second call has no effect. */
   closed(connection: Connection): void {
-    // Most ends are reported twice: first of the reading half, then of the connection. This server
-    // dials only a few connections.
+    // Most ends are reported twice: of the reading half, and of the connection. Few are dialled.
     if (!this.#accepted.delete(connection) && connection.dialled === undefined) return;
     this.#backPressure.release(connection, this.#context.now);
     this.users.leave(connection);
@@ -368,10 +352,7 @@ export class RoutingCore implements ServerCore {
     this.#handoff.begin();
   }
 
-  /**
-   * Whether draining is complete: no session is left that could move, and no message that could be
-   * handed off.
-   */
+  /** Whether draining is complete: no session is left that could move, and no message to hand off. */
   get isDrained(): boolean {
     if (!this.users.closed) return true;
     for (const { readsText } of this.users.local()) if (!readsText) return false;

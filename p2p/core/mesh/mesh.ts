@@ -38,9 +38,7 @@ import type { Transport } from "../transport.ts";
 /** How many links between servers a frame may cross. A frame that has crossed more is in a loop. */
 export const MAX_HOPS = 32;
 
-/**
- * How often a heartbeat is sent on every link: milliseconds. Ticks are 250 ms apart, so each sends one.
- */
+/** How often a heartbeat is sent on every link: milliseconds. With a tick every 250 ms, every tick. */
 const HEARTBEAT_EVERY_MS = 200;
 /** A link is dead after this silence: milliseconds. With the tick, a failure is noticed within 3 s. */
 const SILENT_MS = 2_500;
@@ -218,7 +216,7 @@ export class Mesh {
     this.#states.look();
   }
 
-  /** Announces changes of links, and reports the changes of routes that follow. */
+  /** Announces changes of links and reports changes of routes. */
   flush(): void {
     this.#states.tell();
     const { now } = this.#context;
@@ -365,8 +363,8 @@ export class Mesh {
 
   /**
    * Keeps one of two links to a server: the newer one if one side dialled both, as the older must be
-   * dead, otherwise the one dialled by the server with the lower id. Both ends decide alike. The other
-   * link is half closed, so that data in flight still arrives.
+   * dead; otherwise the one dialled by the server with the lower id. Both ends decide alike. The other
+   * link is half closed so that data in flight still arrives.
    */
   #up(peer: Peer): void {
     const other = this.#peers.get(peer.server);
