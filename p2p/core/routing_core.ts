@@ -52,7 +52,7 @@ import { UserRegistry } from "./users/registry.ts";
 /** How long a connection may stay unregistered without sending anything: milliseconds. */
 const UNREGISTERED_MS = 60_000;
 /** How often the core looks for such connections: milliseconds. */
-const LOOK_EVERY_MS = 1_000;
+const CHECK_EVERY_MS = 1_000;
 
 const encoder = new TextEncoder();
 
@@ -84,7 +84,7 @@ export class RoutingCore implements ServerCore {
   readonly #changedNames = new Set<string>();
   #routesChanged = false;
   #isCommitting = false;
-  #lookedAt = 0;
+  #checkedAt = 0;
 
   /** Creates a server with no users and no links. */
   constructor(options: RoutingCoreOptions) {
@@ -222,8 +222,8 @@ export class RoutingCore implements ServerCore {
     this.#backPressure.tick(this.#context.now);
     this.#outbound.tick();
     this.#receipts.tick();
-    if (now - this.#lookedAt >= LOOK_EVERY_MS) {
-      this.#lookedAt = now;
+    if (now - this.#checkedAt >= CHECK_EVERY_MS) {
+      this.#checkedAt = now;
       for (const connection of this.#accepted) {
         if (connection.isUnregistered && now - connection.heardAt > UNREGISTERED_MS) {
           connection.close();
@@ -312,7 +312,7 @@ export class RoutingCore implements ServerCore {
     this.#finish();
   }
 
-  /** Handles that a connection has sent everything. */
+  /** Continues what waited for a connection. Call it when the connection has sent everything. */
   drained(connection: Connection): void {
     this.#backPressure.release(connection, this.#context.now);
     this.#outbound.drained();
@@ -326,7 +326,7 @@ export class RoutingCore implements ServerCore {
 
   /** Handles the end of a connection, or of its reading half. A second call has no effect. */
   closed(connection: Connection): void {
-    // Most ends are reported twice: of the reading half, and of the connection. Few are dialled.
+    // Most ends are reported twice. A second report for a dialled connection is harmless.
     if (!this.#accepted.delete(connection) && connection.dialled === undefined) return;
     this.#backPressure.release(connection, this.#context.now);
     this.users.leave(connection);

@@ -108,8 +108,8 @@ export class Handoff {
   }
 
   /**
-   * Handles that the successor has stored a message. If it was the last message of its queue in memory,
-   * spilled ones are read back.
+   * Continues after the successor has stored a message. If it was the last message of its queue in
+   * memory, spilled ones are read back.
    */
   accepted(queue: RecipientQueue): void {
     if (!this.#isLeaving || queue.first || !queue.hasWaiting) return;
@@ -117,7 +117,7 @@ export class Handoff {
     this.resume();
   }
 
-  /** Handles that the successor refused a message. That message and those after it are sent again. */
+  /** Sends a message again that the successor refused, and all messages after it. */
   refused(entry: MailboxEntry): void {
     if (!this.#isLeaving) return;
     this.#leaving = [];
@@ -150,7 +150,9 @@ export class Handoff {
     mailbox.add(sender, fields, this.#context.now);
   }
 
-  /** Handles that a message is safe here. If another server handed it off, that server gets a receipt. */
+  /**
+   * Sends a receipt for a message that is safe here to the server that handed it off, if there is one.
+   */
   committed(entry: MailboxEntry): void {
     if (this.#taken.size === 0) return;
     const { id } = entry;
@@ -160,7 +162,7 @@ export class Handoff {
     this.#parts.receipts.toServer(origin, accepted(id));
   }
 
-  /** Handles that a message could not be stored. Returns whether another server still stores it. */
+  /** Forgets a message that could not be stored. Returns whether another server still stores it. */
   failed(id: string): boolean {
     // Later messages must not be taken before this one arrives again.
     this.#lastTaken.clear();

@@ -89,8 +89,8 @@ export class Outbound {
   /**
    * Accepts a durable message of a user of this server.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} if its sender is not this user, {@linkcode
-   *   ErrorCode.Malformed} if the frame is no valid message.
+   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} if its sender is not this user,
+   *   {@linkcode ErrorCode.Malformed} if the frame is no valid message.
    */
   accept(user: User, frame: Frame): void {
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
@@ -164,7 +164,7 @@ export class Outbound {
     } else logger.info("messages can be stored again", { event: "storage.restored" });
   }
 
-  /** Handles that a user's location changed: unacknowledged messages are sent again in order. */
+  /** Sends unacknowledged messages for a user again in order, because the user's location changed. */
   userChanged(name: string): void {
     const queue = this.#parts.mailbox.queue(name);
     if (queue) this.#sender.sendAgain(queue);
@@ -223,7 +223,7 @@ export class Outbound {
     }
   }
 
-  /** Handles that a connection has sent everything. */
+  /** Sends messages that waited for a connection. Call it when one has sent everything. */
   drained(): void {
     this.#sender.drained();
     this.#parts.handoff.resume();
@@ -302,7 +302,7 @@ export class Outbound {
     if (entry.sentTo === from) entry.queue.wait();
   }
 
-  /** Handles that a message was delivered or sent at the server `at`. */
+  /** Settles a message that was delivered or sent at the server `at`. */
   #settled(entry: MailboxEntry, receipt: Receipt, at: string): void {
     if (isConfirmed(receipt)) return this.#delivered(entry, at);
     this.#deferred.remove(entry);

@@ -140,7 +140,7 @@ export class OutboundSender {
     }
   }
 
-  /** Handles that a connection has sent everything. */
+  /** Sends messages of the queues that waited for a connection. Call it when one has sent everything. */
   drained(): void {
     if (this.#congested.size === 0) return;
     const queues = [...this.#congested];

@@ -162,14 +162,14 @@ export class LegacyServers {
     return true;
   }
 
-  /** Handles that the locations of users changed. Publishes listed users whose names are free now. */
+  /** Publishes listed users whose names are free now. Call it when the locations of users changed. */
   changed(names: Iterable<string>): void {
     for (const name of names) if (this.has(name)) this.#publish(name);
   }
 
   /**
-   * Handles that the set of reachable servers changed. Publishes all listed users whose names are free
-   * now.
+   * Publishes all listed users whose names are free now. Call it when the set of reachable servers
+   * changed.
    */
   reachChanged(): void {
     for (const { users } of this.#servers) this.changed(users);

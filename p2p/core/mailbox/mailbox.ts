@@ -156,7 +156,7 @@ export class Mailbox {
   }
 
   /**
-   * Returns a message. A spilled message stays spilled and is read for this call only.
+   * Returns a message if it is stored. A spilled message stays spilled and is read for this call only.
    *
    * @param words The message's id: four 32-bit numbers.
    */
@@ -170,7 +170,7 @@ export class Mailbox {
   }
 
   /**
-   * Returns a message. A spilled message stays spilled.
+   * Returns a message if it is stored. A spilled message stays spilled.
    *
    * @param id The message's id, a UUID in text.
    */

@@ -162,7 +162,7 @@ export class RecipientQueue {
   #view = new DataView(this.#chunk.buffer);
   #chunkEnd = 0;
 
-  /** An empty queue. */
+  /** Creates an empty queue. */
   constructor(
     /** The name of the recipient. */
     readonly name: string,
@@ -276,8 +276,8 @@ export class RecipientQueue {
   }
 
   /**
-   * Takes up to `most` offsets of the first spilled messages. The caller must report each of these
-   * messages with {@linkcode RecipientQueue.unspill} or {@linkcode RecipientQueue.lose}.
+   * Takes up to `most` offsets of the first spilled messages. The caller must remove these messages from
+   * the counters with {@linkcode RecipientQueue.unspill} or {@linkcode RecipientQueue.lose}.
    */
   takeOffsets(most: number): OffsetRun {
     return this.#offsets.take(most);

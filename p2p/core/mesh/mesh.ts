@@ -211,7 +211,7 @@ export class Mesh {
     this.discovery.tick();
   }
 
-  /** Handles that the costs of links may have changed. */
+  /** Announces the costs of links that have changed, at the next flush. */
   costsChanged(): void {
     this.#states.look();
   }
@@ -363,7 +363,7 @@ export class Mesh {
 
   /**
    * Keeps one of two links to a server: the newer one if one side dialled both, as the older must be
-   * dead; otherwise the one dialled by the server with the lower id. Both ends decide alike. The other
+   * dead; otherwise the one dialled by the server with the lower id. Both ends choose the same. The other
    * link is half closed so that data in flight still arrives.
    */
   #up(peer: Peer): void {

@@ -170,8 +170,8 @@ export class LocalDelivery {
   }
 
   /**
-   * Records that a durable message was delivered here. For sequence ids this is faster than {@linkcode
-   * LocalDelivery.markDelivered}, because it does not format the id as text.
+   * Records that a durable message was delivered here. For sequence ids this is faster than
+   * {@linkcode LocalDelivery.markDelivered}, because it does not format the id as text.
    */
   markDeliveredFrom(identity: MessageIdentity, message: { readonly id: string }): void {
     const { idWords, bytes, sender, end } = identity;

@@ -89,8 +89,8 @@ export class Router {
    * Routes a single message from a user, a server or a legacy server.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} if its sender is not the user of the
-   *   connection, {@linkcode ErrorCode.NotRegistered} if the connection may not send, {@linkcode
-   *   ErrorCode.Malformed} if the frame is no valid message. The message is then dropped.
+   *   connection, {@linkcode ErrorCode.NotRegistered} if the connection may not send,
+   *   {@linkcode ErrorCode.Malformed} if the frame is no valid message. The message is then dropped.
    */
   message(from: Connection, frame: Frame): void {
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
@@ -197,7 +197,8 @@ export class Router {
 
   /**
    * Forwards a message for a user of legacy servers to every server next to which one of them lists the
-   * name, and sends it to those next to this server. The recipient's server drops the second copy.
+   * name, and sends it to those next to this server. A server that receives the message twice drops the
+   * second copy.
    */
   #toLegacy(
     from: Connection,

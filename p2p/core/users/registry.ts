@@ -106,13 +106,13 @@ export class UserRegistry {
   }
 
   /**
-   * Registers the user of a connection. If another user of this server holds the name, the registry first
-   * asks that user for a response. A legacy client expects no answer to its registration, and its user
-   * may have just left another server. The registry therefore waits for that server's announcement.
+   * Registers the user of a connection. If another user of this server holds the name, the registry asks
+   * that user for a response before it decides. A legacy client whose name is taken waits, because its
+   * user may have just left another server whose announcement is still in flight.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} if another user has the name, {@linkcode
-   *   ErrorCode.AlreadyRegistered} if the connection is registered, {@linkcode ErrorCode.ServerClosing}
-   *   if the server is about to leave.
+   * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} if another user has the name,
+   *   {@linkcode ErrorCode.AlreadyRegistered} if the connection is registered,
+   *   {@linkcode ErrorCode.ServerClosing} if the server is about to leave.
    */
   register(connection: Connection, registration: UserRegistration): void {
     const { name, session } = registration;

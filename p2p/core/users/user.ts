@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 export interface UserRegistration {
   /** The user's name. */
   readonly name: string;
-  /** The session's id, a UUID; nil for a legacy client. */
+  /** The session's key, a UUID; nil for a legacy client. */
   readonly session: string;
   /** Whether the client accepts batches. */
   readonly readsBatches: boolean;
@@ -27,7 +27,7 @@ export class User implements Party {
   readonly out: FrameWriter;
   /** The user's name. */
   readonly name: string;
-  /** The session's id, a UUID; nil for a legacy client. */
+  /** The session's key, a UUID; nil for a legacy client. */
   readonly session: string;
   /** Whether the client accepts batches. */
   readonly readsBatches: boolean;
