@@ -1,39 +1,51 @@
 /**
- * Back-pressure: whether one more message may be written to a connection. Owns which senders are paused
- * because a reader is slow; does not know what is written.
+ * Decides whether one more message may be written to a connection. Owns which senders are paused
+ * because a connection is read slowly. Does not know what is written.
  *
  * @module
  */
 import { invariant, writeHeartbeat } from "@netlab/protocol/codec";
 import type { Connection } from "./connection.ts";
 
-/** When more bytes than this wait for one connection, the users of this server who write to it are paused. */
+/**
+ * While more bytes than this wait to be sent on a connection, the server pauses its own users who
+ * write to that connection.
+ */
 export const PAUSE_BYTES: number = 1024 * 1024;
-/** When more wait, messages are refused: the users of other servers cannot be paused. */
+/**
+ * While more bytes than this wait to be sent on a connection, the server refuses messages for it.
+ * Users of other servers cannot be paused, so their messages must be refused.
+ */
 export const REFUSE_BYTES: number = 8 * 1024 * 1024;
-/** A slow reader pauses a sender for this long at most: milliseconds. After that its messages are refused. */
+/**
+ * The longest time that a slow reader may pause a sender: milliseconds. After that, the server
+ * refuses the sender's messages for that reader.
+ */
 export const MAX_PAUSE_MS = 3_000;
-/** How often a paused sender gets a sign of life, so that it does not take the server for dead: milliseconds. */
-const ALIVE_EVERY_MS = 1_000;
+/**
+ * How often a paused sender gets a heartbeat, so that its client does not close the connection:
+ * milliseconds.
+ */
+const HEARTBEAT_EVERY_MS = 1_000;
 
-/** A connection that is read more slowly than it is written to. */
+/** A connection that receives data more slowly than the server writes it. */
 interface SlowReader {
-  /** The senders that are paused because of it. */
+  /** The senders that are paused because of this connection. */
   readonly paused: Set<Connection>;
-  /** Whether it did not catch up while senders were paused for as long as they may be. */
+  /** Whether the connection did not catch up within {@linkcode MAX_PAUSE_MS}. */
   overdue: boolean;
 }
 
-/** The slow readers of one server, and who is paused because of them. */
+/** The slow readers of one server and the senders that they pause. */
 export class BackPressure {
   readonly #readers = new Map<Connection, SlowReader>();
 
   /**
-   * Whether a message from one connection may be written to another. A sender that can be paused is
-   * paused while more than {@linkcode PAUSE_BYTES} wait, until the reader catches up; when that takes too
-   * long, the answer is no. Messages of other senders are taken up to {@linkcode REFUSE_BYTES}.
+   * Returns whether a message from one connection may be written to another. While more than
+   * {@linkcode PAUSE_BYTES} wait, it pauses a sender that can be paused until the reader catches
+   * up. It returns false when that takes too long, or when more than {@linkcode REFUSE_BYTES} wait.
    *
-   * @param now The time: milliseconds since 1970.
+   * @param now The current time: milliseconds since 1970.
    */
   mayWrite(from: Connection, to: Connection, now: number): boolean {
     const waiting = to.out.length;
@@ -47,7 +59,12 @@ export class BackPressure {
     return waiting <= REFUSE_BYTES;
   }
 
-  /** Nothing waits on a connection any more, or it has ended: the senders that it paused are read again. */
+  /**
+   * Resumes the senders that a connection has paused. Call it when the connection has sent
+   * everything or has ended.
+   *
+   * @param now The current time: milliseconds since 1970.
+   */
   release(reader: Connection, now: number): void {
     const known = this.#readers.get(reader);
     if (!known) return;
@@ -57,14 +74,16 @@ export class BackPressure {
   }
 
   /**
-   * Time has passed: whoever has been paused for long enough is read again, and messages for the slow
-   * reader are refused from then on.
+   * Resumes senders that have been paused for {@linkcode MAX_PAUSE_MS}. From then on, messages for
+   * the slow reader are refused.
+   *
+   * @param now The current time: milliseconds since 1970.
    */
   tick(now: number): void {
     for (const reader of this.#readers.values()) {
       for (const sender of reader.paused) {
         if (sender.pausedMs(now) < MAX_PAUSE_MS) {
-          this.#showAlive(sender, now);
+          this.#sendHeartbeat(sender, now);
           continue;
         }
         reader.paused.delete(sender);
@@ -74,8 +93,8 @@ export class BackPressure {
     }
   }
 
-  #showAlive(sender: Connection, now: number): void {
-    if (!sender.isPaused || sender.readsText || now - sender.aliveAt < ALIVE_EVERY_MS) return;
+  #sendHeartbeat(sender: Connection, now: number): void {
+    if (!sender.isPaused || sender.readsText || now - sender.aliveAt < HEARTBEAT_EVERY_MS) return;
     sender.aliveAt = now;
     writeHeartbeat(sender.out);
   }

@@ -1,7 +1,7 @@
 /**
- * One connection of a server. Owns what all connections have in common: the transport, when it was heard
- * from last, whether it is paused, and how an error is sent to it. Does not know what is at the other
- * end: each kind of party is a class of its own, in the folder that decides about it.
+ * One connection of a server. Owns the state that every connection has: its transport, the time of
+ * the last frame, whether it is paused, and how it reports errors. Does not know what each kind of
+ * party does. Each kind has its own class in the folder that uses it.
  *
  * @module
  */
@@ -9,19 +9,21 @@ import { type FrameWriter, type NetlabError, writeError } from "@netlab/protocol
 import type { Transport } from "./transport.ts";
 
 /**
- * What is at the other end of a connection: a `User`, a `Peer`, a `Probe`, a `LegacyServer`, a
+ * The party at the other end of a connection: a `User`, a `Peer`, a `Probe`, a `LegacyServer`, a
  * `LegacyDelivery`, or {@linkcode Unregistered}.
  */
 export interface Party {
   /** How log lines name the party; empty when it has no name yet. */
   readonly label: string;
-  /** Whether the server may stop reading from it for a while: true for users alone. */
+  /** Whether the server may pause reading from this connection. True for users only. */
   readonly isPausable: boolean;
 }
 
-/** A party that has not registered. It may still ask questions, and legacy servers never register. */
+/**
+ * A party that has not registered. It may still request information. Legacy servers never register.
+ */
 export class Unregistered implements Party {
-  /** No name is known. */
+  /** An unregistered party has no name. */
   readonly label = "";
   readonly isPausable = false;
 }
@@ -31,26 +33,28 @@ const encoder = new TextEncoder();
 
 /** One connection, as the core sees it. */
 export class Connection {
-  /** Where frames for the other side are written. */
+  /** Writes frames to the other side. */
   readonly out: FrameWriter;
-  /** What is at the other end. */
+  /** The party at the other end. */
   party: Party = UNREGISTERED;
   /** Whether the other side reads plain text instead of frames, as legacy clients do. */
   readsText = false;
-  /** When the last frame came in: milliseconds since 1970. */
+  /** When the last frame arrived: milliseconds since 1970. */
   heardAt: number;
-  /** When the last sign of life was sent: milliseconds since 1970. */
+  /** When the last heartbeat was sent: milliseconds since 1970. */
   aliveAt = 0;
-  /** Since when nothing is read from it: milliseconds since 1970; `undefined` while it is read. */
+  /**
+   * When the connection was paused: milliseconds since 1970; `undefined` while it is not paused.
+   */
   #pausedAt: number | undefined;
 
   /**
-   * A connection to a party of which nothing is known yet.
+   * Creates a connection to a party that has not registered.
    *
-   * @param transport What carries its bytes.
-   * @param remoteHost The host at the other end, as it is written in addresses.
-   * @param dialled The address that this server dialled; `undefined` when the other side dialled.
-   * @param now The time: milliseconds since 1970.
+   * @param transport Carries the bytes of the connection.
+   * @param remoteHost The host at the other end, in the form used in addresses.
+   * @param dialled The address that this server dialled; `undefined` if the other side dialled.
+   * @param now The current time: milliseconds since 1970.
    */
   constructor(
     readonly transport: Transport,
@@ -62,62 +66,80 @@ export class Connection {
     this.heardAt = now;
   }
 
-  /** How log lines name the other side. */
+  /** The name of the other side in log lines. */
   get label(): string {
     return this.party.label || this.remoteHost;
   }
 
-  /** Whether the party has not registered. */
+  /** Whether the party has not registered yet. */
   get isUnregistered(): boolean {
     return this.party instanceof Unregistered;
   }
 
-  /** Forgets what is at the other end. */
+  /** Forgets the registered party. */
   unregister(): void {
     this.party = UNREGISTERED;
   }
 
-  /** Whether nothing is read from it: its silence means nothing then. */
+  /**
+   * Whether the connection is paused. The silence of a paused connection does not mean that its
+   * party has failed.
+   */
   get isPaused(): boolean {
     return this.#pausedAt !== undefined;
   }
 
-  /** How long nothing has been read from it: milliseconds. 0 while it is read. */
+  /**
+   * Returns how long the connection has been paused: milliseconds; 0 if it is not paused.
+   *
+   * @param now The current time: milliseconds since 1970.
+   */
   pausedMs(now: number): number {
     return this.#pausedAt === undefined ? 0 : now - this.#pausedAt;
   }
 
-  /** Stops reading from it until {@linkcode Connection.resume}. */
+  /**
+   * Stops reading from the connection until {@linkcode Connection.resume}.
+   *
+   * @param now The current time: milliseconds since 1970.
+   */
   pause(now: number): void {
     this.#pausedAt ??= now;
     this.transport.pause();
   }
 
-  /** Reads from it again. The silence until now does not count against the other side. */
+  /**
+   * Reads from the connection again. The silence during the pause does not count against the party.
+   *
+   * @param now The current time: milliseconds since 1970.
+   */
   resume(now: number): void {
     this.#pausedAt = undefined;
     this.heardAt = now;
     this.transport.resume();
   }
 
-  /** Sends an error in the form that the other side reads, and closes after a fatal one. */
+  /**
+   * Sends an error as a frame, or as text to a party that reads text. A fatal error then closes the
+   * connection.
+   */
   sendError(error: NetlabError): void {
     if (this.readsText) this.out.raw(encoder.encode(`netlab: ${error.message}`));
     else writeError(this.out, error);
     if (error.fatal) this.close();
   }
 
-  /** Sends what is pending and ends the writing half. What still comes in is read. */
+  /** Sends pending data and ends the writing half. Incoming data is still read. */
   end(): void {
     void this.transport.end();
   }
 
-  /** Sends what is pending and closes. What still comes in is dropped. */
+  /** Sends pending data and closes the connection. Incoming data is dropped. */
   close(): void {
     void this.transport.close();
   }
 
-  /** Closes at once. */
+  /** Closes the connection immediately. Pending data is lost. */
   abort(): void {
     this.transport.abort();
   }

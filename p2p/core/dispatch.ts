@@ -1,6 +1,7 @@
 /**
- * The table of frame types: from which connections each is taken, and which part handles it. A new frame
- * type gets a row here.
+ * The table of frame types. It says which connections may send each type and which component
+ * handles it. Add a row here for a new frame type. Does not know what the components do with a
+ * frame.
  *
  * @module
  */
@@ -35,34 +36,42 @@ import type { Receipts } from "./durable/receipts.ts";
 import type { Router } from "./routing/router.ts";
 import { User } from "./users/user.ts";
 
-/** How much of an error that another party sends is logged: UTF-16 units. */
+/** The longest part of another party's error message that is logged: UTF-16 code units. */
 const MAX_LOGGED = 200;
 
-/** The parts of a core that handle frames. */
+/** The components of a core that handle frames. */
 export interface DispatchParts {
   /** Handles ephemeral messages. */
   readonly router: Router;
   /** Handles durable messages that other servers store. */
   readonly inbound: Inbound;
-  /** Handles the durable messages of this server's users, their acknowledgements, and receipts of other servers. */
+  /**
+   * Handles durable messages of this server's users, their acknowledgements, and receipts from
+   * other servers.
+   */
   readonly outbound: Outbound;
   /** Handles receipts for users. */
   readonly receipts: Receipts;
   /** Handles receipt queries. */
   readonly queries: ReceiptQueries;
-  /** Handles the answers of legacy servers. */
+  /** Handles the responses of legacy servers. */
   readonly legacy: LegacyServers;
-  /** Knows who can be written to. */
+  /** Lists the users who can be reached. */
   readonly locations: Locations;
 }
 
-/** Finds the rule for a frame, and applies it. */
+/** Finds the rule for a frame and applies it. */
 export class Dispatch {
   readonly #core: ServerCore;
   readonly #parts: DispatchParts;
   readonly #rules: ReadonlyMap<number, FrameRule>;
 
-  /** The rules of a messaging server and further ones, by frame type. Those replace the server's own. */
+  /**
+   * Creates the table of the server's own rules.
+   *
+   * @param further More rules, by frame type. They replace the server's own rules for the same
+   *   types.
+   */
   constructor(core: ServerCore, parts: DispatchParts, further: ReadonlyMap<number, FrameRule>) {
     this.#core = core;
     this.#parts = parts;
@@ -93,8 +102,8 @@ export class Dispatch {
   /**
    * Handles a frame.
    *
-   * @throws {NetlabError} When there is no rule for its type, its connection may not send it, or the rule
-   *   throws one.
+   * @throws {NetlabError} If there is no rule for its type, if the connection may not send this
+   *   type, or if the rule throws.
    */
   handle(connection: Connection, frame: Frame): void {
     const rule = this.#rules.get(frame.type);
@@ -103,12 +112,16 @@ export class Dispatch {
     rule.handle(connection, frame, this.#core);
   }
 
-  /** What the rules add to the capabilities of the server: words of `Capability`. */
+  /** Lists the capabilities that the rules add to those of the server: words of `Capability`. */
   *capabilities(): Iterable<string> {
     for (const { capability } of this.#rules.values()) if (capability) yield capability;
   }
 
-  /** Tells the rules the time: milliseconds since 1970. */
+  /**
+   * Runs the periodic work of all rules.
+   *
+   * @param now The current time: milliseconds since 1970.
+   */
   tick(now: number): void {
     for (const rule of this.#rules.values()) rule.tick?.(this.#core, now);
   }
@@ -123,12 +136,12 @@ export class Dispatch {
       case Information.Capabilities:
         return writeInformationResponse(out, frame.subtype, this.#core.capabilities());
       default:
-        // As legacy servers answer what it does not know.
+        // Legacy servers answer unknown requests in the same way.
         return writeInformationResponse(out, frame.subtype, []);
     }
   }
 
-  /** An answer, or the announcement of a legacy server, which comes unasked. */
+  /** Handles a response, or the announcement of a legacy server, which nobody requested. */
   #learn(connection: Connection, frame: Frame): void {
     const { mesh } = this.#core;
     const { party } = connection;
@@ -208,12 +221,12 @@ export class Dispatch {
   }
 }
 
-/** A user who reads frames. */
+/** Returns whether a party is a user who reads frames. */
 function isSession(party: Party): party is User {
   return party instanceof User && !party.readsText;
 }
 
-/** The error for a frame of a type for which there is no rule. */
+/** Creates the error for a frame type that has no rule. */
 function unknownType(frame: Frame): NetlabError {
   return new NetlabError(
     ErrorCode.UnknownType,

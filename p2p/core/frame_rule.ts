@@ -1,6 +1,7 @@
 /**
- * What a server does with frames of one type, and what such a rule may use of the server. A package that
- * builds on this one adds rules for frame types of its own.
+ * The interface of a rule: what a server does with frames of one type. It also defines the part of
+ * the server that a rule may use. Packages that build on this one add rules for their own frame
+ * types. Knows no particular frame type.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import type { Logger } from "./logger.ts";
 import type { Mesh } from "./mesh/mesh.ts";
 import type { UserRegistry } from "./users/registry.ts";
 
-/** A server, as its rules see it. */
+/** The part of a server that rules may use. */
 export interface ServerCore {
   /** The server's id, a UUID. */
   readonly id: string;
@@ -20,23 +21,29 @@ export interface ServerCore {
   readonly users: UserRegistry;
   /** The links to other servers. */
   readonly mesh: Mesh;
-  /** The addresses of all servers within reach, this one's first: `host:port` each. */
+  /** Returns the addresses of all reachable servers, starting with this one: `host:port` each. */
   servers(): string[];
-  /** What the server says it can do: words of `Capability`. */
+  /** Returns what the server says it can do: words of `Capability`. */
   capabilities(): string[];
 }
 
-/** What a server does with frames of one type. */
+/** Handles the frames of one type. */
 export interface FrameRule {
-  /** A word of `Capability` that the server adds to its own because of this rule. */
+  /** The word of `Capability` that this rule adds to the server's capabilities. */
   readonly capability?: string;
-  /** Whether a frame of this type is taken from that connection. */
+  /** Returns whether a connection may send frames of this type. */
   allowed(connection: Connection): boolean;
   /**
-   * Takes a frame, which is valid until this returns. A `NetlabError` that it throws is sent to the other
-   * side, and closes the connection if it is fatal.
+   * Handles a frame. The frame is valid until this method returns.
+   *
+   * @throws {NetlabError} If the frame is refused. The server sends the error to the other side,
+   *   and closes the connection if the error is fatal.
    */
   handle(connection: Connection, frame: Frame, core: ServerCore): void;
-  /** Time has passed; `now` is in milliseconds since 1970. */
+  /**
+   * Does periodic work.
+   *
+   * @param now The current time: milliseconds since 1970.
+   */
   tick?(core: ServerCore, now: number): void;
 }

@@ -1,6 +1,6 @@
 /**
- * What the core needs of its surroundings: somebody who dials, and random numbers. The real server, the
- * simulator and tests each implement it.
+ * The interface between the core and its environment: dialling, random numbers and scheduling. The
+ * real server, the simulator and tests implement it. Knows nothing about messages.
  *
  * @module
  */
@@ -9,42 +9,53 @@ import type { Connection } from "./connection.ts";
 import type { Transport } from "./transport.ts";
 import type { MessageLog } from "./message_log.ts";
 
-/** Takes the outcome of one dial. */
+/** Receives the result of one dial. */
 export interface Dial {
   /**
-   * How long a close waits until the other side ends as well: milliseconds.
+   * How long a close waits for the other side to close as well: milliseconds.
    *
    * @default {the host's own}
    */
   readonly lingerMs?: number;
-  /** The connection is there. Returns what its frames are to be handed to the core with. */
+  /**
+   * Reports that the connection is open. Returns the connection with which the host passes its
+   * frames to the core.
+   */
   connected(port: Transport): Connection;
-  /** The connection could not be made; `reason` is the end of a sentence. */
+  /**
+   * Reports that the connection could not be opened.
+   *
+   * @param reason The reason, for logs and receipts.
+   */
   failed(reason: string): void;
 }
 
-/** What the core's surroundings do for it. */
+/** The environment of a core. */
 export interface Host {
-  /** Opens a connection to `address`, `host:port`, and tells `dial` the outcome later. */
+  /** Opens a connection to `address`, `host:port`, and reports the result to `dial` later. */
   dial(address: string, dial: Dial): void;
-  /** A number from 0 to below 1, for jitter. */
+  /** Returns a random number from 0 to below 1, for jitter and hash factors. */
   random(): number;
-  /** Calls `run` once, after all that came in together has been handed to the core. */
+  /**
+   * Calls `run` once, after the core has received everything that arrived in this event loop turn.
+   */
   soon(run: () => void): void;
 }
 
-/** What all parts of a core share. */
+/** What all components of a core share. */
 export interface Context {
   /** This server's id: a UUID, new at every start. */
   readonly id: string;
   /** Where other servers and clients reach this server, `host:port`. */
   readonly address: string;
-  /** The core's surroundings. */
+  /** The environment of the core. */
   readonly host: Host;
   /** The logger of the server. */
   readonly logger: Logger;
-  /** Logs every message, if that was asked for. */
+  /** Logs every message if this is enabled. */
   readonly messageLog: MessageLog;
-  /** The time as the core was told last: milliseconds since 1970. It never goes back. */
+  /**
+   * The current time, as last reported to the core: milliseconds since 1970. It never decreases.
+   */
   now: number;
 }

@@ -1,19 +1,19 @@
 /**
- * The interface of the logger that a program hands to the libraries. Nothing here prints.
+ * The interface of the logger that a program passes to the libraries. Nothing here prints.
  *
  * @module
  */
 
 /**
- * Takes log lines. `{name}` in a message stands for the property of that name. Loggers of
+ * Receives log lines. In a message, `{name}` stands for the property with that name. Loggers of
  * `@logtape/logtape` have this shape.
  */
 export interface Logger {
-  /** Logs what helps to find a fault in netlab. */
+  /** Logs details for debugging netlab. */
   debug(message: string, properties?: Record<string, unknown>): void;
-  /** Logs what an operator may want to know. */
+  /** Logs a normal event. */
   info(message: string, properties?: Record<string, unknown>): void;
-  /** Logs what an operator should look at. */
+  /** Logs a problem that an operator should look at. */
   warn(message: string, properties?: Record<string, unknown>): void;
   /** Logs a failure. */
   error(message: string, properties?: Record<string, unknown>): void;

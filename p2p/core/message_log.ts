@@ -1,14 +1,19 @@
 /**
- * One log line for each message, for people who watch a network. Owns the words. Never logs a text.
+ * Writes one log line for each message. Owns the wording. Never logs the text of a message, and
+ * does not decide where messages go.
  *
  * @module
  */
 import { type BatchFields, type MessageFields, readName } from "@netlab/protocol/codec";
 import type { Logger } from "./logger.ts";
 
-/** The next hop of a message for a user of this server. */
+/** The next hop in the log for a message to a user of this server. */
 export const HERE = "here";
-/** The next hop of a message for a user whom the legacy servers at these addresses list. */
+/**
+ * Returns the next hop in the log for a message to a user of legacy servers.
+ *
+ * @param addresses The addresses of the legacy servers that list the user.
+ */
 export function toLegacy(addresses: readonly string[]): string {
   return `legacy server ${addresses.join(" and ")}`;
 }
@@ -19,13 +24,17 @@ export class MessageLog {
   readonly enabled: boolean;
   readonly #logger: Logger;
 
-  /** A log that writes to `logger` at level debug if it is enabled. */
+  /** Creates a log that writes to `logger` at level debug if it is enabled. */
   constructor(logger: Logger, enabled: boolean) {
     this.#logger = logger;
     this.enabled = enabled;
   }
 
-  /** Logs a message that goes to `nextHop`: an address, or a few words. */
+  /**
+   * Logs a message.
+   *
+   * @param nextHop An address, or a few words.
+   */
   message(fields: MessageFields, nextHop: string): void {
     if (!this.enabled) return;
     this.#logger.debug("{sender} to {recipient}, {bytes} bytes, next hop: {nextHop}", {
@@ -36,7 +45,11 @@ export class MessageLog {
     });
   }
 
-  /** Logs all messages of a batch, in one line. */
+  /**
+   * Logs all messages of a batch in one line.
+   *
+   * @param nextHop An address, or a few words.
+   */
   batch(fields: BatchFields, nextHop: string): void {
     if (!this.enabled) return;
     const { count, end, texts } = fields;

@@ -1,6 +1,6 @@
 /**
- * The core of a messaging server and of a client session, free of sockets, timers, clocks and randomness:
- * what the real server, the simulator and other packages drive or extend.
+ * The core of a messaging server and of a client session. It does no I/O: no sockets, timers,
+ * clocks or randomness. The real server, the simulator and other packages drive or extend it.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * The routing core: everything that a messaging server decides, without a socket, timer, clock or source
- * of randomness. It is told what happened, and writes to connections. Puts the parts of the core together
- * and passes them what happens; what each part does is in its own folder, and `dispatch.ts` says which part
- * handles which frame.
+ * The routing core makes all decisions of a messaging server. It does no I/O: no sockets, timers,
+ * clocks or randomness. The host tells it what happened, and it writes to connections. This file
+ * creates the components and passes events to them. It does not know what they decide: each
+ * component is in its own folder. `dispatch.ts` says which component handles which frame.
  *
  * @module
  */
@@ -49,14 +49,14 @@ import type { Transport } from "./transport.ts";
 import { User } from "./users/user.ts";
 import { UserRegistry } from "./users/registry.ts";
 
-/** A connection that has not registered may be silent for this long: milliseconds. */
+/** How long a connection may stay unregistered without sending anything: milliseconds. */
 const UNREGISTERED_MS = 60_000;
-/** How often such connections are looked for: milliseconds. */
-const LOOK_EVERY_MS = 1_000;
+/** How often the core looks for such connections: milliseconds. */
+const CHECK_EVERY_MS = 1_000;
 
 const encoder = new TextEncoder();
 
-/** A messaging server without its sockets. Call {@linkcode RoutingCore.tick} every 250 ms or so. */
+/** A messaging server without sockets. Call {@linkcode RoutingCore.tick} every 250 ms. */
 export class RoutingCore implements ServerCore {
   /** This server's users. */
   readonly users: UserRegistry;
@@ -75,18 +75,18 @@ export class RoutingCore implements ServerCore {
   readonly #handoff: Handoff;
   readonly #messageFastPath: MessageFastPath;
   readonly #batchFastPath: BatchFastPath;
-  /** By the names of recipients: the users of this server, and the next hops to others. */
+  /** By recipient name: a user of this server, or the next hop to another server. */
   readonly #routes: NameTable<User | Peer>;
   readonly #dispatch: Dispatch;
-  /** Connections that were not dialled. */
+  /** Connections that this server did not dial. */
   readonly #accepted = new Set<Connection>();
-  /** Names about which something changed since the last flush. */
+  /** Names whose users changed since the last flush. */
   readonly #changedNames = new Set<string>();
   #routesChanged = false;
   #isCommitting = false;
-  #lookedAt = 0;
+  #checkedAt = 0;
 
-  /** A server that knows no other server and no user. */
+  /** Creates a server with no users and no links. */
   constructor(options: RoutingCoreOptions) {
     const { id, address, host, logger, now, limits = {}, store = memoryStore } = options;
     const messageLog = new MessageLog(logger, options.logMessages ?? false);
@@ -115,7 +115,7 @@ export class RoutingCore implements ServerCore {
           this.#routesChanged = true;
           routes.clear();
         },
-        // Two halves of a network that find each other may both have users of one name.
+        // When two parts of a network find each other, both may have a user with the same name.
         reachGrew: () => {
           for (const { name } of this.users.local()) this.#changedNames.add(name);
         },
@@ -181,17 +181,17 @@ export class RoutingCore implements ServerCore {
     return this.#context.id;
   }
 
-  /** Where others reach this server, `host:port`. */
+  /** The address at which others reach this server: `host:port`. */
   get address(): string {
     return this.#context.address;
   }
 
-  /** Takes the log lines of the server. */
+  /** The logger of the server. */
   get logger(): Logger {
     return this.#context.logger;
   }
 
-  /** The addresses of all servers within reach, this one's first: `host:port` each. */
+  /** Returns the addresses of all reachable servers, starting with this one: `host:port` each. */
   servers(): string[] {
     const addresses = [this.#context.address];
     for (const server of this.topology.routes().keys()) {
@@ -201,19 +201,19 @@ export class RoutingCore implements ServerCore {
     return addresses;
   }
 
-  /** What this server says it can do: words of `Capability`. */
+  /** Returns what this server says it can do: words of `Capability`. */
   capabilities(): string[] {
     const words: string[] = [Capability.Session, Capability.Peer, Capability.Batch];
     words.push(...this.#dispatch.capabilities(), formatLoad(this.users.count));
     return words;
   }
 
-  /** Sets the time: milliseconds since 1970. An earlier time than before has no effect. */
+  /** Sets the current time: milliseconds since 1970. An earlier time than before has no effect. */
   setTime(now: number): void {
     this.#context.now = Math.max(now, this.#context.now);
   }
 
-  /** Does what is due at the time `now`: milliseconds since 1970. */
+  /** Does the work that is due at the time `now`: milliseconds since 1970. Call it every 250 ms. */
   tick(now: number): void {
     this.setTime(now);
     this.mesh.tick();
@@ -222,8 +222,8 @@ export class RoutingCore implements ServerCore {
     this.#backPressure.tick(this.#context.now);
     this.#outbound.tick();
     this.#receipts.tick();
-    if (now - this.#lookedAt >= LOOK_EVERY_MS) {
-      this.#lookedAt = now;
+    if (now - this.#checkedAt >= CHECK_EVERY_MS) {
+      this.#checkedAt = now;
       for (const connection of this.#accepted) {
         if (connection.isUnregistered && now - connection.heardAt > UNREGISTERED_MS) {
           connection.close();
@@ -235,9 +235,10 @@ export class RoutingCore implements ServerCore {
   }
 
   /**
-   * A party has connected.
+   * Registers a connection that another party has opened.
    *
-   * @param remoteHost The party's host, as it is written in addresses.
+   * @param remoteHost The party's host, in the form used in addresses.
+   * @returns The connection to pass to the other methods.
    */
   accepted(transport: Transport, remoteHost: string): Connection {
     const connection = new Connection(transport, remoteHost, undefined, this.#context.now);
@@ -246,10 +247,11 @@ export class RoutingCore implements ServerCore {
   }
 
   /**
-   * Takes ephemeral messages from the buffer in which they were read, as many as nothing is unusual about.
-   * It may write where those lie. Calling it is an optimization: it makes no other difference.
+   * Routes ephemeral messages directly from the buffer in which they were read, up to the first
+   * message that needs the router. It may modify the buffer. Calling this method is optional: it
+   * changes nothing but the speed.
    *
-   * @returns Where the first frame begins that it leaves to {@linkcode RoutingCore.received}.
+   * @returns The offset of the first frame that must be passed to {@linkcode RoutingCore.received}.
    */
   run(connection: Connection, bytes: Uint8Array, start: number, end: number): number {
     if (this.#context.messageLog.enabled) return start;
@@ -263,7 +265,7 @@ export class RoutingCore implements ServerCore {
     return at;
   }
 
-  /** A frame came in. It is valid until this returns. */
+  /** Handles a frame. The frame is valid until this method returns. */
   received(connection: Connection, frame: Frame): void {
     this.#heard(connection);
     try {
@@ -274,10 +276,10 @@ export class RoutingCore implements ServerCore {
     }
   }
 
-  /** All frames that came in together have been handed to the core: what was gathered is sent. */
+  /** Sends what was gathered. Call it after all frames that arrived together were passed to the core. */
   flush(): void {
     this.mesh.flush();
-    // A name whose user was at a server that is gone may belong to a legacy server's user now.
+    // A name may now belong to a legacy server's user, because its holder's server is unreachable.
     if (this.#routesChanged) this.#legacy.reachChanged();
     if (this.#changedNames.size > 0) {
       this.#legacy.changed(this.#changedNames);
@@ -296,35 +298,35 @@ export class RoutingCore implements ServerCore {
     this.#outbound.settle();
     if (!this.#mailbox.durable) this.#outbound.commit();
     else if (this.#mailbox.dirty && !this.#isCommitting) {
-      // One transaction, and one wait for the disk, for all that came from all connections.
+      // One transaction covers what all connections sent in this event loop turn.
       this.#isCommitting = true;
       this.#context.host.soon(() => this.commit());
     }
     this.#finish();
   }
 
-  /** Writes new messages down, and tells and sends what follows from that. */
+  /** Writes new messages to the store, then sends their receipts and the messages. */
   commit(): void {
     this.#isCommitting = false;
     this.#outbound.commit();
     this.#finish();
   }
 
-  /** Nothing waits to be written on a connection any more. */
+  /** Continues what waited for a connection. Call it when the connection has sent everything. */
   drained(connection: Connection): void {
     this.#backPressure.release(connection, this.#context.now);
     this.#outbound.drained();
     this.#finish();
   }
 
-  /** The other side broke the protocol: it is told, and the connection ends. */
+  /** Sends the error of a protocol violation. A fatal one closes the connection. */
   violated(connection: Connection, error: ProtocolError): void {
     this.#reject(connection, error);
   }
 
-  /** A connection has ended, or its other side will send no more. Calling it twice does nothing. */
+  /** Handles the end of a connection, or of its reading half. A second call has no effect. */
   closed(connection: Connection): void {
-    // Most ends are reported twice: of one half, and of both. Dialled connections are few.
+    // Most ends are reported twice. A second report for a dialled connection is harmless.
     if (!this.#accepted.delete(connection) && connection.dialled === undefined) return;
     this.#backPressure.release(connection, this.#context.now);
     this.users.leave(connection);
@@ -334,8 +336,9 @@ export class RoutingCore implements ServerCore {
   }
 
   /**
-   * Prepares to leave: takes no new users, asks those that are here to move to other servers, and hands
-   * the stored messages off to one of them. Does nothing when there is no other server.
+   * Prepares the server to leave. It refuses new users, asks its users to move to other servers,
+   * and hands its stored messages off to another server. It does nothing if no other server is
+   * reachable.
    */
   drain(): void {
     const routes = [...this.topology.routes()].sort(([, a], [, b]) => a.cost - b.cost);
@@ -349,14 +352,14 @@ export class RoutingCore implements ServerCore {
     this.#handoff.begin();
   }
 
-  /** Whether no session is left that could move, and no message that could be handed off. */
+  /** Whether draining is complete: no session is left that could move, and no message to hand off. */
   get isDrained(): boolean {
     if (!this.users.closed) return true;
     for (const { readsText } of this.users.local()) if (!readsText) return false;
     return this.#mailbox.size === 0;
   }
 
-  /** Closes the server: sessions are told, links end, and all that is pending is sent. */
+  /** Closes the server: tells its sessions, ends its links and sends pending data. */
   close(): void {
     const error = new NetlabError(
       ErrorCode.ServerClosing,
@@ -373,7 +376,7 @@ export class RoutingCore implements ServerCore {
     this.#outbound.close();
   }
 
-  /** Settles what can be settled, and sends the receipts. */
+  /** Settles messages and sends the receipts. */
   #finish(): void {
     this.#outbound.settle();
     this.#receipts.flush();
@@ -397,7 +400,7 @@ export class RoutingCore implements ServerCore {
   }
 
   #reject(connection: Connection, error: NetlabError): void {
-    // A server that sends what cannot be read is not to be trusted with more.
+    // The link to a server that sends malformed frames is closed.
     const fatal = error.fatal ||
       (connection.party instanceof Peer && error instanceof ProtocolError);
     this.#context.logger.debug("refused what {from} sent: {message}", {

@@ -1,5 +1,5 @@
 /**
- * What a routing core is made from. The program part of a server fills it in, and so does the simulator.
+ * The options of a routing core. The server, the simulator and tests provide them.
  *
  * @module
  */
@@ -10,41 +10,43 @@ import type { Logger } from "./logger.ts";
 import type { MailboxLimits } from "./mailbox/mailbox.ts";
 import type { MessageStore } from "./mailbox/message_store.ts";
 
-/** What a `RoutingCore` is made from. */
+/** Options of a `RoutingCore`. */
 export interface RoutingCoreOptions {
   /** This server's id: a UUID, new at every start. */
   id: string;
   /** Where others reach this server, `host:port`. */
   address: string;
-  /** The addresses that are dialled from the start, `host:port` each. */
+  /** The addresses that the server dials from the start: `host:port` each. */
   peers: readonly string[];
-  /** What the core's surroundings do for it. */
+  /** The environment of the core. */
   host: Host;
-  /** Takes the log lines of the server. */
+  /** Receives the server's log lines. */
   logger: Logger;
   /**
-   * Whether every message is logged at level debug: sender, recipient, size and next hop, never the text.
-   * Messages take no fast path then.
+   * Whether every message is logged at level debug: sender, recipient, size and next hop, but not
+   * the text. Messages then take no fast path.
    *
    * @default {false}
    */
   logMessages?: boolean;
-  /** The time: milliseconds since 1970. */
+  /** The current time: milliseconds since 1970. */
   now: number;
   /**
-   * The store that durable messages are written to.
+   * The store for durable messages.
    *
-   * @default {none: they are in memory alone}
+   * @default {none: messages are in memory only}
    */
   store?: MessageStore;
-  /** How much is stored for a user, and for how long. */
+  /** Limits on what is stored for each user. */
   limits?: MailboxLimits;
   /**
-   * What links cost. Messages take the cheapest route.
+   * The costs of links. Messages take the cheapest route.
    *
-   * @default {one each}
+   * @default {1 for each link}
    */
   costs?: LinkCosts;
-  /** Rules for further frame types, by type. They replace the core's own rules for the same type. */
+  /**
+   * Rules for further frame types, by type. They replace the core's own rules for the same types.
+   */
   rules?: ReadonlyMap<number, FrameRule>;
 }

@@ -1,6 +1,6 @@
 /**
- * What the core needs of whatever carries a connection's bytes: TCP today. Knows nothing of who is at the
- * other end.
+ * The interface of a transport, which carries the bytes of a connection. Knows nothing about the
+ * party at the other end.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import type { FrameWriter } from "@netlab/protocol/codec";
 
 /** Carries the bytes of one connection. `FrameConnection` of `@netlab/protocol` is one. */
 export interface Transport {
-  /** Where frames for the other side are written. */
+  /** Writes frames to the other side. */
   readonly out: FrameWriter;
-  /** Reads nothing until {@linkcode Transport.resume}. */
+  /** Stops reading until {@linkcode Transport.resume}. */
   pause(): void;
-  /** Reads again. */
+  /** Starts reading again. */
   resume(): void;
-  /** Sends what is pending and ends the writing half. What still comes in is handed to the core. */
+  /** Sends pending data and ends the writing half. Incoming data is still passed to the core. */
   end(): void | Promise<void>;
-  /** Sends what is pending and closes. What still comes in is dropped. */
+  /** Sends pending data and closes the connection. Incoming data is dropped. */
   close(): void | Promise<void>;
-  /** Closes at once. */
+  /** Closes the connection immediately. Pending data is lost. */
   abort(reason?: unknown): void;
 }

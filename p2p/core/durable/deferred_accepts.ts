@@ -1,7 +1,8 @@
 /**
- * Accepted receipts that are held back: the message is stored, but its recipient is there and does not
- * keep up. A client has only so many messages in flight, so this slows the sender down; its connection is
- * still read, because acknowledgements come over it. Owns which receipts are held back, and how long.
+ * Deferred accepted receipts: the message is stored, but its recipient is connected and does not keep up.
+ * A client has a limited number of messages in flight, so deferring receipts slows the sender down. Its
+ * connection is still read, because it also carries acknowledgements. Owns which receipts are deferred
+ * and for how long. Does not know how messages are sent.
  *
  * @module
  */
@@ -9,59 +10,65 @@ import { IdTable } from "../dedup/id_table.ts";
 import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import { MAX_PAUSE_MS } from "../back_pressure.ts";
 
-/** How much one sender may have sent beyond the limit of a mailbox: bytes. Twice what a client has in flight. */
+/**
+ * The most data that one sender may have deferred beyond the limit of a mailbox: bytes. It is twice what
+ * a client has in flight.
+ */
 const MAX_DEFERRED_BYTES = 4 * 1024 * 1024;
-/** How many stale entries a list may have before it is tidied. */
+/** The number of stale entries above which a list is compacted. */
 const MAX_STALE = 100;
 
-/** The messages for one recipient whose receipts are held back. */
+/** The messages for one recipient whose receipts are deferred. */
 class Deferred {
-  /** By id: there may be another copy of a message in memory later. */
+  /** By id, because another copy of a message may be in memory later. */
   readonly byId = new IdTable<MailboxEntry>();
-  /** In the order in which they came. Some may have been taken out of `byId` since. */
+  /** In order of arrival. Entries may be stale: removed from `byId` since. */
   inOrder: MailboxEntry[] = [];
 
-  /** Removes stale entries, when there are many. */
-  tidy(): void {
+  /** Removes stale entries if there are many. */
+  compact(): void {
     if (this.inOrder.length > 2 * this.byId.size + MAX_STALE) this.inOrder = [...this.entries()];
   }
 
-  /** The messages, in order. */
+  /** Returns the messages in order. */
   *entries(): Iterable<MailboxEntry> {
     for (const entry of this.inOrder) if (this.byId.has(entry)) yield entry;
   }
 }
 
-/** The accepted receipts that one server holds back. */
+/** The deferred receipts of one server. */
 export class DeferredAccepts {
   readonly #recipients = new Map<string, Deferred>();
-  /** Bytes of these messages, by sender. */
+  /** The size of the deferred messages by sender: bytes. */
   readonly #bytes = new Map<string, number>();
-  /** Recipients that did not catch up while receipts were held back for as long as they may be. */
+  /** Recipients that did not catch up within {@linkcode MAX_PAUSE_MS}. */
   readonly #overdue = new Set<string>();
 
-  /** Whether receipts for messages to that user are held back. */
+  /** Returns whether receipts for messages to a user are deferred. */
   isFor(recipient: string): boolean {
     return this.#recipients.size > 0 && this.#recipients.has(recipient);
   }
 
-  /** Whether that user has to catch up before senders may go on. */
+  /** Returns whether a user must catch up before senders may continue. */
   isWaitingFor(recipient: string): boolean {
     return this.isFor(recipient) || this.#overdue.has(recipient);
   }
 
-  /** Whether one more message from that sender may be taken although the recipient's mailbox is full. */
+  /**
+   * Returns whether one more message from a sender may be accepted although the recipient's mailbox is
+   * full.
+   */
   mayAdd(sender: string, recipient: string): boolean {
     return !this.#overdue.has(recipient) && this.#bytesOf(sender) <= MAX_DEFERRED_BYTES;
   }
 
-  /** Whether the receipt for a message is held back. */
+  /** Returns whether the receipt for a message is deferred. */
   has(entry: MailboxEntry): boolean {
     return this.#recipients.size > 0 &&
       (this.#recipients.get(entry.recipient)?.byId.has(entry) ?? false);
   }
 
-  /** Holds the receipt for a message back. */
+  /** Defers the receipt for a message. */
   add(entry: MailboxEntry): void {
     const { recipient, sender, size } = entry;
     let deferred = this.#recipients.get(recipient);
@@ -71,30 +78,35 @@ export class DeferredAccepts {
     this.#bytes.set(sender, this.#bytesOf(sender) + size);
   }
 
-  /** The receipt for a message is not held back any more. */
+  /** Removes a message from the deferred ones. */
   remove(entry: MailboxEntry): void {
     if (this.#recipients.size === 0) return;
     const { recipient, sender, size } = entry;
     const deferred = this.#recipients.get(recipient);
     if (!deferred?.byId.delete(entry)) return;
     if (deferred.byId.size === 0) this.#recipients.delete(recipient);
-    else deferred.tidy();
+    else deferred.compact();
     const bytes = this.#bytesOf(sender) - size;
     if (bytes > 0) this.#bytes.set(sender, bytes);
     else this.#bytes.delete(sender);
   }
 
-  /** A user has caught up, or has left. Returns the messages whose receipts may go out, in order. */
+  /**
+   * Releases the messages for a recipient who has caught up or has left.
+   *
+   * @returns The messages whose receipts may now be sent, in order.
+   */
   release(recipient: string): MailboxEntry[] {
     this.#overdue.delete(recipient);
     return this.#take(recipient);
   }
 
   /**
-   * Time has passed: releases the messages for recipients that did not catch up in
-   * {@linkcode MAX_PAUSE_MS}. More messages for them are refused then.
+   * Releases the messages for recipients that did not catch up within {@linkcode MAX_PAUSE_MS}. More
+   * messages for them are then refused.
    *
-   * @param now Milliseconds since 1970.
+   * @param now The current time: milliseconds since 1970.
+   * @returns The messages whose receipts may now be sent, in order for each recipient.
    */
   expire(now: number): MailboxEntry[] {
     const expired: MailboxEntry[] = [];

@@ -1,7 +1,7 @@
 /**
- * The handoff of stored messages: a server that is about to leave gives them to another one, its
- * successor. Owns both sides of it: which server is the successor, what is in flight to it, and what is
- * taken from others. Knows nothing of users.
+ * The handoff of stored messages: a server that is about to leave hands its messages off to its
+ * successor. Owns both sides: which server is the successor, which messages are in flight to it, and
+ * which messages are taken from others. Knows nothing about users.
  *
  * @module
  */
@@ -23,10 +23,10 @@ import { accepted, refused } from "../receipt.ts";
 import { PAUSE_BYTES } from "../back_pressure.ts";
 import type { Topology } from "../mesh/topology.ts";
 
-/** A message that the successor did not answer for this long is sent again: milliseconds. */
+/** How long the successor may take to answer before a message is sent again: milliseconds. */
 const ANSWER_MS = 10_000;
 
-/** What a {@linkcode Handoff} works with. */
+/** The components that a {@linkcode Handoff} uses. */
 export interface HandoffParts {
   /** The stored messages. */
   readonly mailbox: Mailbox;
@@ -34,53 +34,56 @@ export interface HandoffParts {
   readonly mesh: Mesh;
   /** The routes to other servers. */
   readonly topology: Topology;
-  /** Takes the receipts for other servers. */
+  /** Sends receipts to other servers. */
   readonly receipts: Receipts;
 }
 
-/** A message for the successor. */
+/** A message to send to the successor. */
 interface Leaving {
   readonly entry: MailboxEntry;
-  /** The id of the message before it for the same recipient; nil for the first. */
+  /** The id of the previous message for the same recipient; nil for the first. */
   readonly previous: string;
 }
 
-/** Hands the stored messages of a server off, and takes those of others. */
+/** Hands off the stored messages of a server and takes those of others. */
 export class Handoff {
   readonly #context: Context;
   readonly #parts: HandoffParts;
-  /** Messages of other servers that are not safe here yet: by id, the server that handed them off. */
+  /**
+   * Messages from other servers that are not safe here yet: message id to the id of the server that
+   * handed it off.
+   */
   readonly #taken = new Map<string, string>();
-  /** By leaving server and recipient, the last message taken. */
+  /** The id of the last message taken, by leaving server and recipient. */
   readonly #lastTaken = new Map<string, Map<string, string>>();
   #isLeaving = false;
-  /** The id of the server that takes the messages. */
+  /** The id of the successor. */
   #successor: string | undefined;
   #leaving: Leaving[] = [];
   /** When each message was sent to the successor: milliseconds since 1970. */
   #sentAt = new WeakMap<MailboxEntry, number>();
 
-  /** No server leaves yet. */
+  /** Creates a handoff that has not begun. */
   constructor(context: Context, parts: HandoffParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
-  /** Whether this server hands its messages off. */
+  /** Whether this server is handing its messages off. */
   get isLeaving(): boolean {
     return this.#isLeaving;
   }
 
   /**
-   * Hands all stored messages off to the nearest server, and those that still come in. A message is
-   * removed here when the successor has stored it.
+   * Hands off all stored messages, and those that still arrive, to the nearest server. A message is
+   * removed here once the successor has stored it.
    */
   begin(): void {
     this.#isLeaving = true;
     this.tick();
   }
 
-  /** Time has passed: messages that were not sent yet, or not answered for too long, are sent. */
+  /** Sends messages that were not sent yet, or not answered in time. */
   tick(): void {
     for (const server of this.#lastTaken.keys()) {
       if (!this.#parts.topology.reaches(server)) this.#lastTaken.delete(server);
@@ -91,7 +94,7 @@ export class Handoff {
     this.resume();
   }
 
-  /** Sends as much as the link takes for now. */
+  /** Sends as many messages as the link takes now. */
   resume(): void {
     const successor = this.#successor;
     const out = successor === undefined ? undefined : this.#parts.mesh.nextHop(successor)?.out;
@@ -104,14 +107,17 @@ export class Handoff {
     }
   }
 
-  /** The successor has stored a message. When it was the last in memory of its queue, others are read back. */
+  /**
+   * Continues after the successor has stored a message. If it was the last message of its queue in
+   * memory, spilled ones are read back.
+   */
   accepted(queue: RecipientQueue): void {
     if (!this.#isLeaving || queue.first || !queue.hasWaiting) return;
     this.#gatherFrom(queue);
     this.resume();
   }
 
-  /** The successor refused a message: it is sent again, and so are those after it. */
+  /** Sends a message again that the successor refused, and all messages after it. */
   refused(entry: MailboxEntry): void {
     if (!this.#isLeaving) return;
     this.#leaving = [];
@@ -121,9 +127,10 @@ export class Handoff {
   }
 
   /**
-   * Takes a message that the server `origin` hands off.
+   * Takes a message that another server hands off.
    *
-   * @param previous The id of the message that has to be here before it; nil for none.
+   * @param previous The id of the message that must be here before this one; nil for none.
+   * @param origin The id of the server that hands it off.
    */
   take(fields: MessageFields, previous: string, origin: string): void {
     const { mailbox, receipts } = this.#parts;
@@ -137,13 +144,15 @@ export class Handoff {
     }
     last.set(recipient, id);
     this.#taken.set(id, origin);
-    // It has come a second time before it was safe.
+    // It arrived again before it was safe.
     if (mailbox.has(id)) return;
     const sender = readName(fields.bytes, fields.sender, fields.senderEnd);
     mailbox.add(sender, fields, this.#context.now);
   }
 
-  /** A message is safe here: if another server handed it off, that server is told. */
+  /**
+   * Sends a receipt for a message that is safe here to the server that handed it off, if there is one.
+   */
   committed(entry: MailboxEntry): void {
     if (this.#taken.size === 0) return;
     const { id } = entry;
@@ -153,14 +162,17 @@ export class Handoff {
     this.#parts.receipts.toServer(origin, accepted(id));
   }
 
-  /** A message could not be written down. Returns whether another server still stores it. */
+  /** Forgets a message that could not be stored. Returns whether another server still stores it. */
   failed(id: string): boolean {
-    // The messages after it must not be taken before it comes again.
+    // Later messages must not be taken before this one arrives again.
     this.#lastTaken.clear();
     return this.#taken.delete(id);
   }
 
-  /** Chooses the nearest server, unless the successor is still within reach. A new one has no messages yet. */
+  /**
+   * Chooses the nearest server as the successor, unless the current one is still reachable. A new
+   * successor gets all messages.
+   */
   #choose(): void {
     const { topology } = this.#parts;
     if (this.#successor !== undefined && topology.reaches(this.#successor)) return;
@@ -174,7 +186,7 @@ export class Handoff {
     for (const queue of this.#parts.mailbox.queues()) this.#gatherFrom(queue);
   }
 
-  /** Gathers the messages in memory. When there are none, some spilled ones are read back. */
+  /** Gathers the messages in memory. If there are none, reads some spilled ones back. */
   #gatherFrom(queue: RecipientQueue): void {
     if (!queue.first) this.#parts.mailbox.next(queue);
     let previous = NIL_UUID;

@@ -1,6 +1,7 @@
 /**
- * Durable messages that come from the server that stores them: to a user of this server, or on to the next
- * server. Owns what is answered to that server. Does not know how messages are stored.
+ * Inbound durable messages, which arrive from the server that stores them. Delivers them to a user of
+ * this server or forwards them to the next hop. Owns the receipts for that server. Does not know how
+ * messages are stored.
  *
  * @module
  */
@@ -30,13 +31,13 @@ import type { Router } from "../routing/router.ts";
 import type { User } from "../users/user.ts";
 import type { UserRegistry } from "../users/registry.ts";
 
-/** What {@linkcode Inbound} works with. */
+/** The components that {@linkcode Inbound} uses. */
 export interface InboundParts {
   /** This server's users. */
   readonly users: UserRegistry;
   /** The links to other servers. */
   readonly mesh: Mesh;
-  /** The messages that this server stores itself. */
+  /** The messages that this server stores. */
   readonly mailbox: Mailbox;
   /** Delivers to this server's users. */
   readonly localDelivery: LocalDelivery;
@@ -44,11 +45,11 @@ export interface InboundParts {
   readonly router: Router;
   /** The legacy servers next to this one. */
   readonly legacy: LegacyServers;
-  /** Takes the receipts for the servers that store the messages. */
+  /** Sends receipts to the servers that store the messages. */
   readonly receipts: Receipts;
-  /** Takes the messages of a server that is about to leave. */
+  /** Takes the messages of a leaving server. */
   readonly handoff: Handoff;
-  /** Is called when a receipt is due although nothing came in. */
+  /** Called when a receipt is due although no frame arrived. */
   readonly onReceipt: () => void;
 }
 
@@ -56,30 +57,30 @@ export interface InboundParts {
 export interface InboundMessage {
   /** The name of the user it is for. */
   readonly recipient: string;
-  /** Where its fields lie. */
+  /** The positions of its fields. */
   readonly fields: MessageFields;
-  /** The id of the message that must be there before it; nil for none. */
+  /** The id of the message that must be delivered before it; nil for none. */
   readonly previous: string;
-  /** The id of the server that stores it; `undefined` for this one. */
+  /** The id of the server that stores it; `undefined` if this server does. */
   readonly origin: string | undefined;
 }
 
-/** Delivers durable messages, and answers the servers that store them. */
+/** Delivers durable messages and answers the servers that store them. */
 export class Inbound {
   readonly #context: Context;
   readonly #parts: InboundParts;
   readonly #fields = new MessageFields();
 
-  /** The inbound messages of one server. */
+  /** Creates the inbound side of one server. */
   constructor(context: Context, parts: InboundParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
   /**
-   * A durable message came from another server: it is delivered here, or forwarded.
+   * Handles a durable message from another server: delivers it here or forwards it.
    *
-   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is no message.
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} if the frame is no valid message.
    */
   received(from: Connection, frame: Frame): void {
     const { mesh, handoff, receipts } = this.#parts;
@@ -93,7 +94,7 @@ export class Inbound {
     }
     const next = mesh.forward(destination, frame, from);
     if (next instanceof Peer) return this.#context.messageLog.message(fields, next.address);
-    // Otherwise the server that stores it hears that the route is gone, and sends it over another one.
+    // Otherwise the server that stores the message learns that the route is gone and uses another one.
     if (next !== "congested") return;
     const reason = "too much waits on the next link";
     receipts.toServer(origin, refused(messageId(fields), ErrorCode.RecipientBusy, reason));
@@ -102,9 +103,9 @@ export class Inbound {
   /**
    * Delivers a message to a user of this server, or of a legacy server next to it.
    *
-   * @param report Takes the receipt as soon as there is one. A session's message has one when the
-   *   session acknowledges it.
-   * @param from The connection on which it came in; `undefined` when this server stores it.
+   * @param report Called with the receipt when it is known. A session's message is reported only if it
+   *   was delivered before or is refused; otherwise its receipt follows the acknowledgement.
+   * @param from The connection on which it arrived; `undefined` if this server stores it.
    */
   deliver(
     { recipient, fields, previous, origin }: InboundMessage,
@@ -132,7 +133,7 @@ export class Inbound {
       return;
     }
     if (localDelivery.wasDelivered(fields)) {
-      // The next message may name it as the one before it.
+      // The next message may name this one as its predecessor.
       localDelivery.markDelivered(id);
       return report(localDelivery.receiptFor(id));
     }
@@ -145,7 +146,11 @@ export class Inbound {
     });
   }
 
-  /** A user of this server has acknowledged the message with that id: 16 bytes as four numbers. */
+  /**
+   * Handles the acknowledgement of a user of this server.
+   *
+   * @param idWords The message's id: 16 bytes as four numbers.
+   */
   acknowledged(user: User, idWords: Int32Array): void {
     const id = readUuidOf(idWords);
     const { localDelivery, receipts } = this.#parts;

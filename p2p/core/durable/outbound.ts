@@ -1,7 +1,7 @@
 /**
- * Durable messages at the server that stores them: accepted, sent, and settled. Owns what senders are
- * told, and when. `outbound_sender.ts` sends the messages, the mailbox stores them, and `inbound.ts` is
- * the other end, at the recipient's server.
+ * Outbound durable messages, at the server that stores them: accepted, sent and settled. Owns which
+ * receipts the senders get, and when. Does not know how messages are sent or stored: `outbound_sender.ts`
+ * sends them and the mailbox stores them. `inbound.ts` is the other end, at the recipient's server.
  *
  * @module
  */
@@ -28,16 +28,16 @@ import { OutboundSender, type OutboundSenderParts } from "./outbound_sender.ts";
 import type { Receipts } from "./receipts.ts";
 import type { User } from "../users/user.ts";
 
-/** How often messages are looked at that wait or were not answered: milliseconds. */
-const LOOK_EVERY_MS = 500;
+/** How often waiting and unanswered messages are checked: milliseconds. */
+const CHECK_EVERY_MS = 500;
 
-/** What {@linkcode Outbound} works with. */
+/** The components that {@linkcode Outbound} uses. */
 export interface OutboundParts extends Omit<OutboundSenderParts, "onDuplicate" | "onReceipt"> {
-  /** Takes the receipts for senders. */
+  /** Sends receipts to senders. */
   readonly receipts: Receipts;
 }
 
-/** Accepts durable messages, and settles them. */
+/** Accepts durable messages and settles them. */
 export class Outbound {
   readonly #context: Context;
   readonly #parts: OutboundParts;
@@ -51,14 +51,14 @@ export class Outbound {
     end: 0,
   };
   readonly #deferred = new DeferredAccepts();
-  /** Queues out of which something was taken since the last {@linkcode Outbound.settle}. */
-  readonly #lighter = new Set<RecipientQueue>();
-  /** What this server itself found out about messages that it stores, until the next settle. */
+  /** Queues from which messages were removed since the last {@linkcode Outbound.settle}. */
+  readonly #shrunk = new Set<RecipientQueue>();
+  /** Outcomes that this server itself determined for messages that it stores, until the next settle. */
   #own: Receipt[] = [];
-  #lookedAt = 0;
+  #checkedAt = 0;
   #isDiskBroken = false;
 
-  /** The outbound messages of one server: those that are in the mailbox. */
+  /** Creates the outbound side of one server, with the messages in its mailbox. */
   constructor(context: Context, parts: OutboundParts) {
     this.#context = context;
     this.#parts = parts;
@@ -70,10 +70,10 @@ export class Outbound {
   }
 
   /**
-   * A user of this server sends a durable message.
+   * Accepts a durable message of a user of this server.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} when its sender is not that user,
-   *   {@linkcode ErrorCode.Malformed} when it is no message.
+   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} if its sender is not this user,
+   *   {@linkcode ErrorCode.Malformed} if the frame is no valid message.
    */
   accept(user: User, frame: Frame): void {
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
@@ -102,11 +102,11 @@ export class Outbound {
     if (messageLog.enabled && !this.#parts.locations.locate(entry.recipient)) {
       messageLog.message(fields, "none, stored until the recipient joins");
     }
-    // In order: a sender that hears of this message has heard of those before it.
+    // Receipts stay in order: a receipt for this message follows those for earlier ones.
     if (isFull || this.#deferred.isFor(entry.recipient)) this.#deferred.add(entry);
   }
 
-  /** Writes down what came in, tells the senders of what is safe now, and sends it. */
+  /** Writes new messages to the store, sends accepted receipts for them, and sends them. */
   commit(): void {
     const { mailbox, receipts, handoff } = this.#parts;
     if (!mailbox.dirty) return;
@@ -130,33 +130,39 @@ export class Outbound {
     for (const queue of queues) this.#sender.send(queue);
   }
 
-  /** Logs once that nothing can be written, and once that it can again: the log may need that disk. */
+  /**
+   * Logs once that the store cannot be written, and once that it can again: the log may need the same
+   * disk.
+   */
   #logDisk(error: unknown): void {
     const isBroken = error !== undefined;
     if (isBroken === this.#isDiskBroken) return;
     this.#isDiskBroken = isBroken;
     const { logger } = this.#context;
     if (isBroken) {
-      logger.error("cannot write down messages, new ones are refused: {error}", {
+      logger.error("cannot store messages, new ones are refused: {error}", {
         event: "storage.failed",
         error,
       });
-    } else logger.info("messages can be written down again", { event: "storage.restored" });
+    } else logger.info("messages can be stored again", { event: "storage.restored" });
   }
 
-  /** Something changed about where a user is: what is not acknowledged is sent again, in order. */
+  /** Sends unacknowledged messages for a user again in order, because the user's location changed. */
   userChanged(name: string): void {
     const queue = this.#parts.mailbox.queue(name);
     if (queue) this.#sender.sendAgain(queue);
     this.#release(name);
   }
 
-  /** Routes changed: what was sent over a route that is gone is sent again. */
+  /** Sends messages again whose route changed. */
   routesChanged(): void {
     this.#sender.routesChanged();
   }
 
-  /** Receipts about stored messages came from another server, for this one or one further on. */
+  /**
+   * Handles receipts from another server for stored messages, or forwards them to the server that stores
+   * the messages.
+   */
   serverReceipts(connection: Connection, frame: Frame): void {
     const { to, from, receipts } = readServerReceipts(frame.payload);
     if (to !== this.#context.id) return void this.#parts.mesh.forward(to, frame, connection);
@@ -164,8 +170,8 @@ export class Outbound {
   }
 
   /**
-   * A user of this server has acknowledged messages. The senders of those that are stored here are told;
-   * of the others, the servers that store them.
+   * Handles acknowledgements of a user of this server. The senders of messages stored here get receipts.
+   * For other messages, the servers that store them do.
    */
   acknowledged(user: User, frame: Frame): void {
     const { mailbox, localDelivery, inbound } = this.#parts;
@@ -181,15 +187,18 @@ export class Outbound {
     }
   }
 
-  /** Settles what this server found out itself, and sends what there is room for now. */
+  /**
+   * Settles messages whose outcome this server determined, and sends messages for which there is room
+   * now.
+   */
   settle(): void {
     for (;;) {
       const own = this.#own;
       if (own.length > 0) this.#own = [];
       for (const receipt of own) this.#receipt(this.#context.id, receipt);
-      if (this.#lighter.size === 0) break;
-      const queues = [...this.#lighter];
-      this.#lighter.clear();
+      if (this.#shrunk.size === 0) break;
+      const queues = [...this.#shrunk];
+      this.#shrunk.clear();
       for (const queue of queues) {
         this.#release(queue.name);
         this.#sender.send(queue);
@@ -197,19 +206,19 @@ export class Outbound {
     }
   }
 
-  /** Nothing waits on some connection any more. */
+  /** Sends messages that waited for a connection. Call it when one has sent everything. */
   drained(): void {
     this.#sender.drained();
     this.#parts.handoff.resume();
   }
 
-  /** Time has passed: what is too old expires, and what nobody answered is sent again. */
+  /** Expires old messages, and sends unanswered messages again. */
   tick(): void {
     const { now } = this.#context;
     const { mailbox, receipts, handoff } = this.#parts;
     this.#accept(this.#deferred.expire(now));
-    if (now - this.#lookedAt < LOOK_EVERY_MS) return;
-    this.#lookedAt = now;
+    if (now - this.#checkedAt < CHECK_EVERY_MS) return;
+    this.#checkedAt = now;
     handoff.tick();
     for (const entry of mailbox.expire(now)) {
       const { id, sender, recipient } = entry;
@@ -220,7 +229,10 @@ export class Outbound {
     this.#sender.look();
   }
 
-  /** The server closes: writes down what came in, and logs what becomes of the messages that are stored. */
+  /**
+   * Writes new messages to the store, and logs what happens to the stored messages when the server
+   * closes.
+   */
   close(): void {
     this.commit();
     const { logger } = this.#context;
@@ -237,7 +249,7 @@ export class Outbound {
     }
     logger.warn(
       `${messages} in memory ${are} lost: no other server could take ${them}; ` +
-        `a server that is started with --data DIR keeps ${them}`,
+        `start the server with --data DIR to keep ${them}`,
       { event: "storage.lost", count },
     );
   }
@@ -246,50 +258,53 @@ export class Outbound {
     this.#parts.receipts.toUser(name, refused(messageId(fields), code, reason));
   }
 
-  /** Whether a sender may go on although the recipient's queue is full: the recipient must be there. */
+  /**
+   * Returns whether a sender may continue although the recipient's queue is full. The recipient must be
+   * reachable.
+   */
   #mayDefer({ name }: User, recipient: string): boolean {
     return this.#parts.locations.locate(recipient) !== undefined &&
       this.#deferred.mayAdd(name, recipient);
   }
 
-  /** A receipt for a stored message: another server says what became of it, or this one found out. */
+  /** Handles a receipt for a stored message, from another server or from this one. */
   #receipt(from: string, receipt: Receipt): void {
     const { mailbox, handoff } = this.#parts;
     const entry = mailbox.get(receipt.id);
     if (!entry) return;
     if (receipt.state === ReceiptState.Delivered) return this.#settled(entry, receipt, from);
     if (receipt.state === ReceiptState.Accepted) {
-      // The server that it was handed off to stores it now, and tells the sender what becomes of it.
+      // The successor stores it now and sends its receipts to the sender.
       this.#deferred.remove(entry);
       mailbox.remove(entry);
       return handoff.accepted(entry.queue);
     }
     handoff.refused(entry);
-    // Whatever else is in flight to that server has to stay behind this message. The next look, or the
-    // news of where the recipient is now, sends all of it again.
+    // Other messages in flight to that server must follow this one. They are all sent again at the next
+    // check, or when the recipient's location is known.
     if (entry.sentTo === from) entry.queue.wait();
   }
 
-  /** A message was delivered or sent at the server `at`. */
+  /** Settles a message that was delivered or sent at the server `at`. */
   #settled(entry: MailboxEntry, receipt: Receipt, at: string): void {
     if (isConfirmed(receipt)) return this.#delivered(entry, at);
     this.#deferred.remove(entry);
     this.#parts.mailbox.sent(entry);
     this.#parts.receipts.toUser(entry.sender, receipt);
-    this.#lighter.add(entry.queue);
+    this.#shrunk.add(entry.queue);
   }
 
   #delivered(entry: MailboxEntry, at: string): void {
     const { mailbox, receipts } = this.#parts;
     this.#deferred.remove(entry);
-    // Local delivery remembers what was delivered here as long as this server runs.
+    // Local delivery remembers delivered messages while this server runs.
     if (at === this.#context.id && !mailbox.durable) mailbox.remove(entry);
     else mailbox.delivered(entry);
     receipts.toSender(entry, ReceiptState.Delivered);
-    this.#lighter.add(entry.queue);
+    this.#shrunk.add(entry.queue);
   }
 
-  /** Ends the wait for a recipient, when there is room again or the recipient has left. */
+  /** Releases deferred receipts for a recipient if there is room again or the recipient has left. */
   #release(recipient: string): void {
     const { mailbox, locations } = this.#parts;
     if (!this.#deferred.isWaitingFor(recipient)) return;
@@ -298,7 +313,7 @@ export class Outbound {
     this.#accept(this.#deferred.release(recipient));
   }
 
-  /** Sends accepted receipts that were held back. */
+  /** Sends deferred accepted receipts. */
   #accept(entries: readonly MailboxEntry[]): void {
     for (const entry of entries) {
       if (entry.stored && entry.safe) {

@@ -1,7 +1,7 @@
 /**
- * Sends the durable messages of this server to where their recipients are, in order, and sends them again
- * when the route or the recipient changes. Owns what may be in flight; does not know how messages are
- * accepted or settled.
+ * Sends the durable messages of this server to their recipients in order, and sends them again when the
+ * route or the recipient's location changes. Owns how much may be in flight. Does not know how messages
+ * are accepted or settled.
  *
  * @module
  */
@@ -35,17 +35,20 @@ import type { Route, Topology } from "../mesh/topology.ts";
 import type { User } from "../users/user.ts";
 import type { UserRegistry } from "../users/registry.ts";
 
-/** How many messages for one user may be in flight. */
+/** The most messages for one user that may be in flight. */
 const MAX_IN_FLIGHT = 1_000;
-/** How many bytes of them: half of what the recipient's server takes before it refuses. */
+/**
+ * The most bytes for one user that may be in flight: half of what the recipient's server takes before it
+ * refuses.
+ */
 const MAX_IN_FLIGHT_BYTES = REFUSE_BYTES / 2;
-/** A message that nobody answered for this long is sent again: milliseconds. */
+/** How long a message may stay unanswered before it is sent again: milliseconds. */
 const ANSWER_MS = 10_000;
 
-const NOWHERE: readonly string[] = [];
-const NOTHING = new Uint8Array(0);
+const NO_SERVERS: readonly string[] = [];
+const NO_BYTES = new Uint8Array(0);
 
-/** What an {@linkcode OutboundSender} works with. */
+/** The components that an {@linkcode OutboundSender} uses. */
 export interface OutboundSenderParts {
   /** The stored messages. */
   readonly mailbox: Mailbox;
@@ -63,35 +66,35 @@ export interface OutboundSenderParts {
   readonly inbound: Inbound;
   /** Knows whether this server is about to leave. */
   readonly handoff: Handoff;
-  /** Takes the receipt for a message that was delivered here before. */
+  /** Called with the receipt for a message that was delivered here before. */
   readonly onDuplicate: (entry: MailboxEntry, receipt: Receipt) => void;
-  /** Takes the receipt for a message that a legacy program was sent, or was not. */
+  /** Called with the receipt for a message to a legacy program, sent or refused. */
   readonly onReceipt: (receipt: Receipt) => void;
 }
 
-/** Sends what the recipient queues of one server hold. */
+/** Sends the messages of one server's recipient queues. */
 export class OutboundSender {
   readonly #context: Context;
   readonly #parts: OutboundSenderParts;
   readonly #fields = new MessageFields();
-  /** Queues that wait until less is to be written on some connection. */
+  /** Queues that wait until a connection has sent more of its data. */
   readonly #congested = new Set<RecipientQueue>();
-  /** The routes as they were when they were looked at last. */
+  /** The routes at the last check. */
   #routes: ReadonlyMap<string, Route> = new Map();
 
-  /** A sender for one server. */
+  /** Creates the sender of one server. */
   constructor(context: Context, parts: OutboundSenderParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
-  /** Sends what waits for a user, in order, as far as it may be in flight. */
+  /** Sends waiting messages of a user in order, up to the limit of messages in flight. */
   send(queue: RecipientQueue): void {
     if (!queue.hasWaiting) return;
     const { users, locations, mesh, mailbox, handoff } = this.#parts;
     const location = locations.locate(queue.name);
     if (!location) {
-      // While this server leaves, its messages stay in memory until another one has them.
+      // While this server leaves, its messages stay in memory until the successor has stored them.
       if (!handoff.isLeaving) mailbox.spill(queue);
       return;
     }
@@ -102,24 +105,25 @@ export class OutboundSender {
     const next = isHere ? undefined : mesh.nextHop(server);
     if (!isHere && !next) return void this.#congested.add(queue);
     const connection = user?.connection ?? next?.connection;
-    const others = holdsName(location.user) ? NOWHERE : this.#othersListing(queue.name, server);
+    const others = holdsName(location.user) ? NO_SERVERS : this.#othersListing(queue.name, server);
     for (let entry; (entry = this.#next(queue, connection));) {
       const previous = queue.lastSentId;
       queue.sent(entry, server, this.#context.now);
       if (next) this.#toServer(entry, previous, server, next);
       else this.#toLegacy(entry, user);
-      // The first server that gives it to a legacy server settles it; what the others say changes nothing.
+      // The first server that sends it to a legacy server settles it. Receipts from the others have no
+      // effect.
       for (const other of others) this.#copyTo(entry, other);
     }
   }
 
-  /** Sends all that is not acknowledged again, in order. */
+  /** Sends all unacknowledged messages again in order. */
   sendAgain(queue: RecipientQueue): void {
     queue.wait();
     this.send(queue);
   }
 
-  /** Routes changed: what was sent over a route that is gone is sent again. */
+  /** Sends messages again whose route changed. */
   routesChanged(): void {
     const { topology, mailbox } = this.#parts;
     const routes = topology.routes();
@@ -136,7 +140,7 @@ export class OutboundSender {
     }
   }
 
-  /** Nothing waits on some connection any more. */
+  /** Sends messages of the queues that waited for a connection. Call it when one has sent everything. */
   drained(): void {
     if (this.#congested.size === 0) return;
     const queues = [...this.#congested];
@@ -144,7 +148,7 @@ export class OutboundSender {
     for (const queue of queues) this.send(queue);
   }
 
-  /** Sends what waits, and again what nobody answered for too long. */
+  /** Sends waiting messages, and sends unanswered messages again. */
   look(): void {
     const { now } = this.#context;
     for (const queue of this.#parts.mailbox.queues()) {
@@ -156,7 +160,7 @@ export class OutboundSender {
     }
   }
 
-  /** The other servers next to which a legacy server lists the name. */
+  /** Returns the other servers next to which a legacy server lists the name. */
   #othersListing(name: string, server: string): string[] {
     return [...this.#parts.locations.serversListing(name)].filter((other) => other !== server);
   }
@@ -181,7 +185,7 @@ export class OutboundSender {
     this.#parts.inbound.deliver(inbound, this.#parts.onReceipt, undefined);
   }
 
-  /** Delivers what waits to a session of this server. Messages that lie next to each other are copied at once. */
+  /** Delivers waiting messages to a session of this server. Adjacent messages are copied together. */
   #toSession(queue: RecipientQueue, user: User): void {
     const { localDelivery, onDuplicate } = this.#parts;
     const { now, id } = this.#context;
@@ -197,7 +201,7 @@ export class OutboundSender {
     stored.runs.flush();
   }
 
-  /** The first message that waits, if there is one and it may be sent now. */
+  /** Returns the first waiting message if it may be sent now. */
   #next(queue: RecipientQueue, to: Connection | undefined): MailboxEntry | undefined {
     const isFull = queue.inFlight >= MAX_IN_FLIGHT || queue.inFlightBytes >= MAX_IN_FLIGHT_BYTES;
     if (isFull || !queue.hasWaiting) return;
@@ -212,16 +216,19 @@ export class OutboundSender {
   }
 }
 
-/** Stored messages for one session, one at a time, as local delivery takes them. */
+/**
+ * A stored message for one session, in the form that local delivery takes. One object serves for many
+ * messages.
+ */
 class StoredMessage implements LocalMessage, DurableCopy, MessageIdentity {
-  /** The frames that are to be written to the session. */
+  /** The frames to write to the session. */
   readonly runs: FrameRuns;
   readonly fields: MessageIdentity = this;
   readonly durable: DurableCopy = this;
   readonly origin = undefined;
   readonly previous: string = NIL_UUID;
   readonly idWords: Int32Array = new Int32Array(4);
-  bytes: Uint8Array = NOTHING;
+  bytes: Uint8Array = NO_BYTES;
   sender = 0;
   end = 0;
   readonly #user: User;
@@ -232,7 +239,7 @@ class StoredMessage implements LocalMessage, DurableCopy, MessageIdentity {
     this.runs = new FrameRuns(user.out);
   }
 
-  /** The message that comes next. */
+  /** Makes this object stand for another message. */
   set(entry: MailboxEntry): this {
     this.#entry = entry;
     identify(entry, this);

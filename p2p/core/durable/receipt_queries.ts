@@ -1,7 +1,7 @@
 /**
- * Receipt queries: a sender's program asks what became of a message of which it got no final receipt. The
- * query goes to every server within reach, and each answers for what it knows. Owns the path of queries;
- * the mailbox and local delivery know the outcomes.
+ * Receipt queries: a sender's client asks for the outcome of a message for which it has no final receipt.
+ * The query goes to every reachable server, and each sends the outcomes it knows. Owns the path of
+ * queries. The mailbox and local delivery own the outcomes.
  *
  * @module
  */
@@ -15,32 +15,32 @@ import type { Receipts } from "./receipts.ts";
 import type { Topology } from "../mesh/topology.ts";
 import type { User } from "../users/user.ts";
 
-/** What {@linkcode ReceiptQueries} work with. */
+/** The components that {@linkcode ReceiptQueries} use. */
 export interface ReceiptQueryParts {
   /** The links to other servers. */
   readonly mesh: Mesh;
-  /** Which servers are within reach. */
+  /** The reachable servers. */
   readonly topology: Topology;
   /** The stored messages, and the outcomes of those that were stored. */
   readonly mailbox: Mailbox;
-  /** The messages that were delivered to this server's users. */
+  /** Knows the messages that were delivered to this server's users. */
   readonly localDelivery: LocalDelivery;
-  /** Takes the answers. */
+  /** Sends the receipts. */
   readonly receipts: Receipts;
 }
 
-/** Answers receipt queries, and asks other servers. */
+/** Answers receipt queries and sends them to other servers. */
 export class ReceiptQueries {
   readonly #context: Context;
   readonly #parts: ReceiptQueryParts;
 
-  /** The queries of one server. */
+  /** Creates the receipt queries of one server. */
   constructor(context: Context, parts: ReceiptQueryParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
-  /** A user of this server asks about own messages. What is not known here is asked of all servers. */
+  /** Handles a query of a user of this server. Unknown messages are queried at all reachable servers. */
   asked({ name: user }: User, frame: Frame): void {
     const { mesh, topology } = this.#parts;
     const { ids } = readReceiptQuery(frame.payload);
@@ -52,14 +52,14 @@ export class ReceiptQueries {
     }
   }
 
-  /** Another server asks for a user of its own. */
+  /** Handles a query from another server, for one of that server's users. */
   relayed(from: Connection, frame: Frame): void {
     const { to, user, ids } = readReceiptQuery(frame.payload);
     if (to === this.#context.id) this.#answer(user, ids);
     else if (to !== NIL_UUID) this.#parts.mesh.forward(to, frame, from);
   }
 
-  /** Sends the outcomes that are known here. Returns the ids of the messages that are not known. */
+  /** Sends the outcomes that are known here. Returns the ids of unknown messages. */
   #answer(user: string, ids: readonly string[]): string[] {
     const { mailbox, localDelivery, receipts } = this.#parts;
     return ids.filter((id) => {

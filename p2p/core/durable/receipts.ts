@@ -1,7 +1,7 @@
 /**
- * Sends receipts: to users of this server, to users of others, and to the servers that store messages.
- * Owns the receipts that wait for the next flush, so that many share a frame, and those for users who are
- * away. Does not know why a receipt is sent.
+ * Sends receipts to users of this server, to users of other servers, and to the servers that store
+ * messages. Owns the receipts that wait for the next flush, so that many share a frame, and those for
+ * users who are away. Does not know why a receipt is sent.
  *
  * @module
  */
@@ -28,11 +28,11 @@ import { Peer } from "../mesh/peer.ts";
 import type { User } from "../users/user.ts";
 import type { UserRegistry } from "../users/registry.ts";
 
-/** How many receipts wait for a user who is away, at most. Older ones are dropped. */
-const MAX_OWED = 10_000;
-/** How many buffers for receipts are kept for the next flush. */
+/** The most receipts that wait for a user who is away. Older ones are dropped. */
+const MAX_PENDING = 10_000;
+/** The most buffers that are reused for later flushes. */
 const MAX_SPARE = 16;
-/** The largest buffer that is kept: bytes. */
+/** The size of the largest buffer that is reused: bytes. */
 const MAX_SPARE_BYTES = 64 * 1024;
 
 /** The receipts of one server. */
@@ -43,13 +43,13 @@ export class Receipts {
   readonly #mesh: Mesh;
   readonly #toUsers = new Map<string, ReceiptRecords>();
   readonly #toServers = new Map<string, ReceiptRecords>();
-  readonly #owed = new Map<string, Receipt[]>();
+  readonly #pending = new Map<string, Receipt[]>();
   readonly #spare: ReceiptRecords[] = [];
-  /** The user of the last receipt, and all receipts for that user. */
+  /** The user of the last receipt and all pending receipts for that user. */
   #lastUser = "";
   #last: ReceiptRecords | undefined;
 
-  /** No receipts yet. */
+  /** Creates a sender without receipts. */
   constructor(context: Context, users: UserRegistry, locations: Locations, mesh: Mesh) {
     this.#context = context;
     this.#users = users;
@@ -57,26 +57,26 @@ export class Receipts {
     this.#mesh = mesh;
   }
 
-  /** Tells a user, wherever the user is, at the next flush. */
+  /** Sends a receipt to a user at any server, at the next flush. */
   toUser(user: string, receipt: Receipt): void {
     this.#of(user).addReceipt(receipt);
   }
 
-  /** Tells the sender of a message that it is accepted, or was delivered, at the next flush. */
+  /** Sends an accepted or delivered receipt to the sender of a message, at the next flush. */
   toSender({ sender, id0, id1, id2, id3 }: MailboxEntry, state: ReceiptState): void {
     this.#of(sender).add(id0, id1, id2, id3, state);
   }
 
-  /** Tells another server, which stores the message, at the next flush. */
+  /** Sends a receipt to another server, which stores the message, at the next flush. */
   toServer(server: string, receipt: Receipt): void {
     invariant(server !== this.#context.id, "a server sends no receipts to itself");
     this.#gather(this.#toServers, server).addReceipt(receipt);
   }
 
   /**
-   * Receipts for a user came from another server.
+   * Handles receipts for a user from another server: passes them to the user or forwards them.
    *
-   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when they cannot be read.
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} if they cannot be read.
    */
   relayed(from: Connection, frame: Frame): void {
     const { user, receipts } = readRelayedReceipts(frame.payload);
@@ -84,48 +84,48 @@ export class Receipts {
     if (!local) {
       const location = this.#locations.locate(user);
       const next = location && this.#mesh.forward(location.server, frame, from);
-      if (!(next instanceof Peer)) this.#owe(user, receipts);
+      if (!(next instanceof Peer)) this.#addPending(user, receipts);
       return;
     }
     const records = this.#take();
     for (const receipt of receipts) records.addReceipt(receipt);
     this.#write(local, records);
-    this.#giveBack(records);
+    this.#recycle(records);
   }
 
-  /** A user has come to some server: the receipts that wait for the user are sent. */
+  /** Sends the receipts that wait for a user who is reachable now. */
   userChanged(user: string): void {
-    const owed = this.#owed.get(user);
-    if (owed === undefined || this.#locations.locate(user) === undefined) return;
-    this.#owed.delete(user);
-    for (const receipt of owed) this.toUser(user, receipt);
+    const pending = this.#pending.get(user);
+    if (pending === undefined || this.#locations.locate(user) === undefined) return;
+    this.#pending.delete(user);
+    for (const receipt of pending) this.toUser(user, receipt);
   }
 
-  /** Time has passed: receipts that could not be sent are tried again. */
+  /** Tries again to send receipts for users who were away. */
   tick(): void {
-    for (const user of [...this.#owed.keys()]) this.userChanged(user);
+    for (const user of [...this.#pending.keys()]) this.userChanged(user);
   }
 
   /** Sends the receipts that were gathered. */
   flush(): void {
-    // Mostly there are none, and looking costs less than clearing a map.
+    // There are usually none, and a check costs less than clearing a map.
     if (this.#toUsers.size > 0) {
       this.#last = undefined;
       for (const [user, records] of this.#toUsers) {
         this.#send(user, records);
-        this.#giveBack(records);
+        this.#recycle(records);
       }
       this.#toUsers.clear();
     }
     if (this.#toServers.size === 0) return;
     for (const [server, records] of this.#toServers) {
       const next = this.#mesh.nextHop(server);
-      // Without a route, that server sends the messages again when there is one.
+      // Without a route they are dropped. That server sends its messages again when there is a route.
       for (const receipts of next ? records.parts() : []) {
         const all = { to: server, from: this.#context.id, receipts };
         writeServerReceipts(next!.out, all, 1);
       }
-      this.#giveBack(records);
+      this.#recycle(records);
     }
     this.#toServers.clear();
   }
@@ -136,10 +136,10 @@ export class Receipts {
     const location = this.#locations.locate(user);
     const next = location && this.#mesh.nextHop(location.server);
     if (next) { for (const part of records.parts()) writeRelayedReceipts(next.out, user, part, 1); }
-    else this.#owe(user, readReceipts(records.bytes));
+    else this.#addPending(user, readReceipts(records.bytes));
   }
 
-  /** Writes receipts to a user of this server. A legacy client hears of refusals alone, as text. */
+  /** Writes receipts to a user of this server. A legacy client gets only refusals, as text. */
   #write({ out, readsText, connection }: User, records: ReceiptRecords): void {
     if (!readsText) {
       for (const part of records.parts()) writeReceipts(out, part);
@@ -150,17 +150,17 @@ export class Receipts {
     }
   }
 
-  /** Keeps final receipts for a user who is away. The user asks for the others by sending again. */
-  #owe(user: string, receipts: readonly Receipt[]): void {
+  /** Stores final receipts for a user who is away. The user requests the others by sending again. */
+  #addPending(user: string, receipts: readonly Receipt[]): void {
     const final = receipts.filter(({ state, code }) =>
       state !== ReceiptState.Accepted && code !== ErrorCode.NoSuchUser
     );
     if (final.length === 0) return;
-    const owed = [...this.#owed.get(user) ?? [], ...final];
-    this.#owed.set(user, owed.slice(-MAX_OWED));
+    const pending = [...this.#pending.get(user) ?? [], ...final];
+    this.#pending.set(user, pending.slice(-MAX_PENDING));
   }
 
-  /** The receipts for a user, mostly the same user as the last time. */
+  /** Returns the pending receipts for a user, usually the same user as in the last call. */
   #of(user: string): ReceiptRecords {
     if (this.#last !== undefined && this.#lastUser === user) return this.#last;
     this.#lastUser = user;
@@ -177,7 +177,7 @@ export class Receipts {
     return this.#spare.pop() ?? new ReceiptRecords();
   }
 
-  #giveBack(records: ReceiptRecords): void {
+  #recycle(records: ReceiptRecords): void {
     if (this.#spare.length === MAX_SPARE || records.length > MAX_SPARE_BYTES) return;
     records.clear();
     this.#spare.push(records);

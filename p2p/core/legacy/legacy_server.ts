@@ -1,6 +1,7 @@
 /**
- * The two kinds of connection to a legacy server: a lasting one for questions, and one for each message.
- * Legacy servers read a message to the end of its connection, so that each needs its own.
+ * The two kinds of connection to a legacy server: a lasting one for requests, and one for each message. A
+ * legacy server reads a message until its connection ends, so each message needs its own. Does not know
+ * which messages are sent.
  *
  * @module
  */
@@ -12,34 +13,38 @@ export interface WaitingMessage {
   readonly id: string;
   /** The message as the payload of type 3 carries it. */
   readonly message: Uint8Array;
-  /** Is called when the server has taken the message, or with the reason why it did not. */
+  /** Called when the server has taken the message, or with the reason why it has not. */
   readonly done: (failure?: string) => void;
 }
 
-/** A legacy server that is asked for its users. */
+/** A legacy server, on the connection over which it is asked for its users. */
 export class LegacyServer implements Party {
   readonly isPausable = false;
-  /** The names that it listed last. */
+  /** The names that the server last listed. */
   users: ReadonlySet<string> = new Set();
-  /** The messages for its users; the first one is on its way. */
+  /** The messages for its users. The first one is in flight. */
   readonly messages: WaitingMessage[] = [];
-  /** When it was asked last: milliseconds since 1970. */
+  /** When the last request was sent: milliseconds since 1970. */
   askedAt: number;
-  /** When it answered last: milliseconds since 1970. */
+  /** When the last response arrived: milliseconds since 1970. */
   answeredAt: number;
 
-  /** A legacy server that was found at `address` at the time `now`. */
+  /**
+   * Creates a legacy server that was found at `address`.
+   *
+   * @param now The current time: milliseconds since 1970.
+   */
   constructor(readonly connection: Connection, readonly address: string, now: number) {
     this.askedAt = now;
     this.answeredAt = now;
   }
 
-  /** Its address. */
+  /** The server's address. */
   get label(): string {
     return this.address;
   }
 
-  /** Whether the message with that id waits for it. */
+  /** Returns whether the message with this id waits for the server. */
   isWaiting(id: string): boolean {
     return this.messages.some((message) => message.id === id);
   }
@@ -49,6 +54,10 @@ export class LegacyServer implements Party {
 export class LegacyDelivery implements Party {
   readonly isPausable = false;
 
-  /** A connection to the server at `label`, an address; `finish` is called when the connection has ended. */
+  /**
+   * Creates a connection to the server at the address `label`.
+   *
+   * @param finish Called when the connection has ended.
+   */
   constructor(readonly label: string, readonly finish: () => void) {}
 }

@@ -1,8 +1,9 @@
 /**
- * The legacy servers next to this one. Owns the list of their users, which it asks for every second and
- * publishes to the network, and the messages for those users: each goes to every legacy server that lists
- * the name, over a connection that carries this one frame. Such a list is a hint, as legacy servers never
- * forget a name. Knows how the legacy programs behave; knows nothing of links between netlab servers.
+ * The legacy servers next to this one. Owns the lists of their users, which it requests every second and
+ * publishes to the network, and the messages for those users. A message goes to every legacy server that
+ * lists its recipient, each time over a new connection that carries only this frame. A list is a hint,
+ * because legacy servers never forget a name. Knows how the legacy programs behave. Knows nothing about
+ * links between netlab servers.
  *
  * @module
  */
@@ -31,20 +32,21 @@ import type { Mesh } from "../mesh/mesh.ts";
 
 /** How often a legacy server is asked for its users: milliseconds. */
 const ASK_EVERY_MS = 1_000;
-/** How long it may take to answer: milliseconds. */
+/** How long a legacy server may take to answer: milliseconds. */
 const ANSWER_MS = 3_000;
-/** When the core was not told the time for this long, nobody is blamed for silence: milliseconds. */
-const STALLED_MS = 500;
-/** How many messages may wait for one legacy server. */
+/** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
+const MAX_TICK_GAP_MS = 500;
+/** The most messages that may wait for one legacy server. */
 const MAX_WAITING = 1_000;
 
 /**
- * How long a legacy server may take to end a connection that carried one frame: milliseconds. Some end none,
- * or end it when the next one comes. The next message waits for that, so that messages stay in order.
+ * How long a legacy server may take to end a connection that carried one frame: milliseconds. The next
+ * message waits for that, which keeps messages in order. Some legacy servers never end a connection, or
+ * only when the next one opens.
  */
 const LINGER_MS = 100;
 
-/** The legacy servers that this server found. */
+/** The legacy servers that this server has found. */
 export class LegacyServers {
   readonly #context: Context;
   readonly #directory: Directory;
@@ -54,7 +56,11 @@ export class LegacyServers {
   #tickedAt: number;
   readonly #servers = new Set<LegacyServer>();
 
-  /** None yet; `onChange` hears of every user whom this server begins or ceases to publish. */
+  /**
+   * Creates an empty list.
+   *
+   * @param onChange Called with the name of every user whom this server starts or stops publishing.
+   */
   constructor(
     context: Context,
     directory: Directory,
@@ -70,7 +76,7 @@ export class LegacyServers {
     this.#tickedAt = context.now;
   }
 
-  /** Takes over a connection to a legacy server, and makes this server known to it. */
+  /** Takes over a connection to a legacy server, and announces this server to it. */
   adopt(connection: Connection): void {
     const address = connection.dialled!;
     const server = new LegacyServer(connection, address, this.#context.now);
@@ -87,7 +93,7 @@ export class LegacyServers {
     writeInformationRequest(connection.out, Information.Users);
   }
 
-  /** An answer came in from a legacy server. */
+  /** Handles a response of a legacy server. */
   received(server: LegacyServer, frame: Frame): void {
     if (!this.#servers.has(server)) return;
     server.answeredAt = this.#context.now;
@@ -102,30 +108,30 @@ export class LegacyServers {
     }
   }
 
-  /** The addresses of the legacy servers next to this one. */
+  /** Returns the addresses of the legacy servers next to this one. */
   *addresses(): Iterable<string> {
     for (const { address } of this.#servers) yield address;
   }
 
-  /** Whether a legacy server next to this one lists that user. */
+  /** Returns whether a legacy server next to this one lists a user. */
   has(name: string): boolean {
     return this.#listing(name).length > 0;
   }
 
-  /** The addresses of the legacy servers next to this one that list a user. */
+  /** Returns the addresses of the legacy servers next to this one that list a user. */
   addressesOf(name: string): string[] {
     return this.#listing(name).map(({ address }) => address);
   }
 
   /**
    * Sends a message to every legacy server that lists its recipient, after the messages that already wait
-   * for that server. A copy of a message that waits is dropped.
+   * for that server. A copy of a waiting message is dropped.
    *
    * @param id The message's id, a UUID in text.
    * @param message The message as the payload of type 3 carries it.
-   * @param done Is called once: when the first server has taken the message, or with the reason why none
-   *   did. Never called for a dropped copy.
-   * @returns Whether the message was not dropped.
+   * @param done Called once: when the first server has taken the message, or with the reason why none
+   *   has. It is not called for a dropped copy.
+   * @returns False if the message is a dropped copy.
    */
   forward(
     name: string,
@@ -137,11 +143,11 @@ export class LegacyServers {
     if (servers.some((server) => server.isWaiting(id))) return false;
     if (servers.length === 0) done("the recipient has left");
     const copy = message.slice();
-    let open = servers.length;
+    let pending = servers.length;
     let isDone = false;
     const finish = (failure?: string) => {
-      open--;
-      if (isDone || (failure !== undefined && open > 0)) return;
+      pending--;
+      if (isDone || (failure !== undefined && pending > 0)) return;
       isDone = true;
       done(failure);
     };
@@ -156,23 +162,28 @@ export class LegacyServers {
     return true;
   }
 
-  /** Something changed about where these users are: those whose names are free now are published. */
+  /** Publishes listed users whose names are free now. Call it when the locations of users changed. */
   changed(names: Iterable<string>): void {
     for (const name of names) if (this.has(name)) this.#publish(name);
   }
 
-  /** Servers came into reach or went out of it: the same for all users. */
+  /**
+   * Publishes all listed users whose names are free now. Call it when the set of reachable servers
+   * changed.
+   */
   reachChanged(): void {
     for (const { users } of this.#servers) this.changed(users);
   }
 
-  /** Asks again where it is time, and gives up who does not answer. */
+  /**
+   * Requests the users of each legacy server when it is time, and gives up servers that do not answer.
+   */
   tick(): void {
     const now = this.#context.now;
-    const stalled = now - this.#tickedAt > STALLED_MS;
+    const stalled = now - this.#tickedAt > MAX_TICK_GAP_MS;
     this.#tickedAt = now;
     for (const server of this.#servers) {
-      // An answer may have come in meanwhile and not have been read yet.
+      // A response may have arrived that was not read yet.
       if (stalled && server.askedAt > server.answeredAt) server.askedAt = now;
       if (server.askedAt > server.answeredAt && now - server.askedAt > ANSWER_MS) {
         server.connection.abort();
@@ -185,7 +196,7 @@ export class LegacyServers {
     }
   }
 
-  /** A connection to a legacy server has ended. */
+  /** Handles the end of a connection to a legacy server. */
   closed({ party }: Connection): void {
     if (party instanceof LegacyDelivery) party.finish();
     if (!(party instanceof LegacyServer) || !this.#servers.delete(party)) return;
@@ -203,7 +214,7 @@ export class LegacyServers {
     for (const { connection } of this.#servers) connection.close();
   }
 
-  /** Publishes who came to a legacy server and who left it. */
+  /** Publishes which users joined or left a legacy server. */
   #update(server: LegacyServer, users: ReadonlySet<string>): void {
     const before = server.users;
     server.users = users;
@@ -230,7 +241,10 @@ export class LegacyServers {
     return [...this.#servers].filter(({ users }) => users.has(name));
   }
 
-  /** Sends the first message. The next one follows when the server has read it, so that order holds. */
+  /**
+   * Sends the first waiting message. The next one follows when the server has read it, which keeps them
+   * in order.
+   */
   #sendNext(server: LegacyServer): void {
     const first = server.messages[0];
     if (!first) return;
@@ -245,7 +259,7 @@ export class LegacyServers {
     this.#send(server.address, write, finish);
   }
 
-  /** Opens a connection for one frame, and closes it after that frame. */
+  /** Opens a connection, sends one frame and closes the connection. */
   #send(
     address: string,
     write: (transport: Transport) => void,

@@ -1,6 +1,7 @@
 /**
- * The durable messages that this server stores, each until it is settled. Owns their limits, when they are
- * written down, which of them are in memory, and the outcomes. Knows neither users nor connections.
+ * The durable messages that this server stores until they are settled. Owns the limits, when messages are
+ * written to the store, which of them are in memory, and the outcomes. Knows neither users nor
+ * connections.
  *
  * @module
  */
@@ -21,19 +22,19 @@ import { type NameFactors, NameTable } from "../dedup/name_table.ts";
 import { OffsetTable } from "../dedup/offset_table.ts";
 import { sent } from "../receipt.ts";
 
-/** How many messages are read back together, at most. */
+/** The most messages that are read back together. */
 const MAX_READ = 256;
 
-/** How much a server stores, and for how long. */
+/** Limits on what a server stores. */
 export interface MailboxLimits {
   /**
-   * How many messages are stored for one user.
+   * The most messages that are stored for one user.
    *
    * @default {1000}
    */
   maxMessages?: number;
   /**
-   * How many bytes are stored for one user.
+   * The most bytes that are stored for one user.
    *
    * @default {16777216}
    */
@@ -46,21 +47,21 @@ export interface MailboxLimits {
   maxAgeMs?: number;
 }
 
-/** What became of the messages that were to be written down. */
+/** The result of writing messages to the store. */
 export interface Committed {
-  /** Messages that are safe from now on. */
+  /** Messages that are safe now. */
   safe: MailboxEntry[];
-  /** Messages that could not be written down. They are not stored. */
+  /** Messages that could not be written. They are not stored. */
   failed: MailboxEntry[];
-  /** Why they could not be written down; `undefined` when all are safe. */
+  /** The reason; `undefined` if all messages are safe. */
   error?: unknown;
 }
 
-/** What a {@linkcode Mailbox} is made from. */
+/** Options of a {@linkcode Mailbox}. */
 export interface MailboxOptions {
-  /** The store that messages are written to. */
+  /** The store for the messages. */
   readonly store: MessageStore;
-  /** How much is stored. */
+  /** Limits on what is stored. */
   readonly limits: MailboxLimits;
   /** Random factors for the hash tables. */
   readonly factors: NameFactors;
@@ -69,9 +70,9 @@ export interface MailboxOptions {
 const encoder = new TextEncoder();
 
 /**
- * All messages that a server stores. Those for users who are away are spilled when the store is durable:
- * they are in the store alone, and the mailbox has only their ids and offsets. So as many may wait as the
- * disk takes, and none of them is work for the garbage collector.
+ * All messages that a server stores. If the store is durable, messages for users who are away are
+ * spilled: only the store has them, and the mailbox has their ids and offsets. Then only the disk limits
+ * how many may wait, and they are no work for the garbage collector.
  */
 export class Mailbox {
   readonly #store: MessageStore;
@@ -93,7 +94,7 @@ export class Mailbox {
   readonly #outcomes: Outcomes;
   readonly #freshOutcomes = new ReceiptRecords();
 
-  /** Begins with the messages that are in the store. They may exceed the limits. */
+  /** Creates a mailbox with the messages in the store. They may exceed the limits. */
   constructor({ store, limits, factors }: MailboxOptions) {
     this.#store = store;
     this.#maxMessages = limits.maxMessages ?? 1_000;
@@ -120,72 +121,89 @@ export class Mailbox {
     return this.#store.durable;
   }
 
-  /** How many messages are stored. */
+  /** The number of stored messages. */
   get size(): number {
     return this.#entries.size + this.#spilled.size;
   }
 
-  /** Whether anything has to be written down. */
+  /** Whether anything must be written to the store. */
   get dirty(): boolean {
     return this.#fresh.length > 0 || this.#removed.length > 0;
   }
 
-  /** The queue of one user. */
+  /** Returns the queue of one user. */
   queue(recipient: string): RecipientQueue | undefined {
     return this.#queues.get(recipient);
   }
 
-  /** The queue of the recipient in these fields. */
+  /** Returns the queue of the recipient in these fields. */
   queueOf({ bytes, recipient, end }: MessageFields): RecipientQueue | undefined {
     return this.#queuesByBytes.findBeforeNul(bytes, recipient, end);
   }
 
-  /** All queues that are not empty. */
+  /** Returns all queues that are not empty. */
   *queues(): Iterable<RecipientQueue> {
     for (const queue of this.#queues.values()) if (queue.size > 0) yield queue;
   }
 
-  /** The message whose id is the four numbers of 32 bits in `words`, if it is in memory. */
+  /**
+   * Returns a message if it is in memory.
+   *
+   * @param words The message's id: four 32-bit numbers.
+   */
   inMemory(words: Int32Array): MailboxEntry | undefined {
     return this.#entries.find(words, 0);
   }
 
   /**
-   * The message whose id is the four numbers of 32 bits in `words`. A spilled message stays spilled: it is
-   * read for this call alone.
+   * Returns a message if it is stored. A spilled message stays spilled and is read for this call only.
+   *
+   * @param words The message's id: four 32-bit numbers.
    */
   find(words: Int32Array): MailboxEntry | undefined {
     const entry = this.#entries.find(words, 0);
     if (entry) return entry;
     const offset = this.#spilled.find(words);
     const spilled = offset === 0 ? undefined : this.#peek(offset);
-    // Two ids with the same hash are possible, and so unlikely that nobody will see them.
+    // Two ids may have the same hash, but this is extremely unlikely.
     return spilled?.hasId(words) ? spilled : undefined;
   }
 
-  /** The message with that id, a UUID in text. A spilled message stays spilled. */
+  /**
+   * Returns a message if it is stored. A spilled message stays spilled.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   get(id: string): MailboxEntry | undefined {
     return this.find(uuidWords(id, this.#words));
   }
 
-  /** Whether the message with that id, a UUID in text, is stored or waits to be written down. */
+  /**
+   * Returns whether a message is stored or waits to be written to the store.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   has(id: string): boolean {
     const words = uuidWords(id, this.#words);
     return this.#entries.find(words, 0) !== undefined || this.#spilled.find(words) !== 0;
   }
 
-  /** Whether the message with that id, a UUID in text, is written down. */
+  /**
+   * Returns whether a message has been written to the store.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   hasSafe(id: string): boolean {
     const words = uuidWords(id, this.#words);
     return this.#entries.find(words, 0)?.safe ?? this.#spilled.find(words) !== 0;
   }
 
-  /** Whether no more may be stored for a user. */
+  /** Returns whether a user's queue is full. */
   isFull({ size, bytes }: RecipientQueue): boolean {
     return size >= this.#maxMessages || bytes >= this.#maxBytes;
   }
 
-  /** Whether so little is stored for a user that senders who wait may go on. */
+  /** Returns whether a user's queue is at most half full, so that waiting senders may continue. */
   isHalfEmpty({ size, bytes }: RecipientQueue): boolean {
     return size <= this.#maxMessages / 2 && bytes <= this.#maxBytes / 2;
   }
@@ -193,7 +211,7 @@ export class Mailbox {
   /**
    * Adds a copy of a message. It is safe after the next {@linkcode Mailbox.commit}.
    *
-   * @throws {ProtocolError} As {@linkcode readName}, when the recipient's name is none.
+   * @throws {ProtocolError} As {@linkcode readName}, if the recipient's name is invalid.
    */
   add(sender: string, fields: MessageFields, acceptedAt: number): MailboxEntry {
     const queue = this.queueOf(fields) ?? this.#open(fields, acceptedAt);
@@ -203,7 +221,7 @@ export class Mailbox {
     return entry;
   }
 
-  /** Spills all messages that wait for a user, if the store is durable. */
+  /** Spills all waiting messages of a user if the store is durable. */
   spill(queue: RecipientQueue): void {
     if (!this.durable) return;
     for (let entry = queue.waiting; entry; entry = entry.next) {
@@ -213,7 +231,7 @@ export class Mailbox {
     queue.spillWaiting();
   }
 
-  /** The first message that waits for a user. When none is in memory, spilled ones are read back. */
+  /** Returns the first waiting message of a user. If none is in memory, spilled ones are read back. */
   next(queue: RecipientQueue): MailboxEntry | undefined {
     while (!queue.waiting && queue.spilled > 0) {
       const { first, count } = queue.takeOffsets(MAX_READ);
@@ -222,7 +240,7 @@ export class Mailbox {
         const { sender, bytes, start, end, acceptedAt, offset } of this.#store.read(first, count)
       ) {
         const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
-        // It was removed while it was spilled, and the store has not been told yet.
+        // It was removed while it was spilled, and the store has not removed it yet.
         if (!this.#spilled.delete(idOf(fields), offset)) continue;
         found++;
         queue.unspill(end - fields.id);
@@ -231,13 +249,13 @@ export class Mailbox {
         queue.append(entry);
         this.#entries.add(entry);
       }
-      // What was removed meanwhile is missing, and what cannot be read.
+      // Messages that were removed meanwhile or cannot be read are missing.
       if (found < count) queue.lose(this.#spilled.deleteRange(first, count));
     }
     return queue.waiting;
   }
 
-  /** A message was delivered: it is removed, and its outcome is remembered. */
+  /** Removes a delivered message and remembers its outcome. */
   delivered(entry: MailboxEntry): void {
     this.remove(entry);
     this.#outcomes.addDelivered(entry);
@@ -246,31 +264,38 @@ export class Mailbox {
     this.#freshOutcomes.add(id0, id1, id2, id3, ReceiptState.Delivered);
   }
 
-  /** A message was sent to a legacy program, which confirms nothing. It is removed, and its outcome is remembered. */
+  /**
+   * Removes a message that was sent to a legacy program, which acknowledges nothing, and remembers its
+   * outcome.
+   */
   sent(entry: MailboxEntry): void {
     this.remove(entry);
     this.#settle(sent(entry.id));
   }
 
-  /** The outcome of a message that was stored here, if it is remembered; `id` is a UUID in text. */
+  /**
+   * Returns the outcome of a message that was stored here, if it is remembered.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   outcomeOf(id: string): Receipt | undefined {
     return this.#outcomes.get(id);
   }
 
-  /** Removes a message that another server stores now, or that was delivered here. */
+  /** Removes a message that another server stores now or that was delivered here. */
   remove(entry: MailboxEntry): void {
     this.#take(entry);
     if (entry.safe && this.durable) this.#removed.push(entry);
   }
 
-  /** Writes to the store what was added and removed: all of it or nothing. */
+  /** Writes additions and removals to the store: all of them or none. */
   commit(): Committed {
     const fresh = this.#fresh.every(isStored) ? this.#fresh : this.#fresh.filter(isStored);
     this.#fresh = [];
     try {
       this.#store.write(fresh, this.#removed, this.#freshOutcomes.bytes);
     } catch (error) {
-      // Removals are tried again next time; messages that could not be written are not stored.
+      // Removals are tried again next time. Messages that could not be written are not stored.
       for (const entry of fresh) this.#take(entry);
       return { safe: [], failed: fresh, error };
     }
@@ -284,7 +309,12 @@ export class Mailbox {
     return { safe: fresh, failed: [] };
   }
 
-  /** Removes what has waited for too long, and empty queues. Returns the messages that expired. */
+  /**
+   * Removes empty queues and messages that are too old.
+   *
+   * @param now The current time: milliseconds since 1970.
+   * @returns The messages that expired.
+   */
   expire(now: number): MailboxEntry[] {
     const expired: MailboxEntry[] = [];
     for (const [name, queue] of this.#queues) {
@@ -310,7 +340,7 @@ export class Mailbox {
     if (this.durable) this.#freshOutcomes.addReceipt(receipt);
   }
 
-  /** Spills a message that has just been written down. */
+  /** Spills a message that has just been written to the store. */
   #spill(entry: MailboxEntry): void {
     const { queue, offset, size, acceptedAt } = entry;
     entry.safe = true;
@@ -319,7 +349,7 @@ export class Mailbox {
     queue.spill(offset, size, acceptedAt);
   }
 
-  /** A spilled message, read for the moment. */
+  /** Reads a spilled message, which stays spilled. */
   #peek(at: number): MailboxEntry | undefined {
     for (const { sender, bytes, start, end, acceptedAt, offset } of this.#store.read(at, 1)) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);

@@ -1,13 +1,13 @@
 /**
- * Where durable messages are written down. Owns the interface, and the store that writes nothing. The
- * store with a database is in `p2p/server/`.
+ * The interface of the store for durable messages, and a store that stores nothing. Knows no database:
+ * the store with one is in `p2p/server/`.
  *
  * @module
  */
 
 import type { Receipt } from "@netlab/protocol/codec";
 
-/** A message that is to be written down. */
+/** A message for the store. */
 export interface StoredMessage {
   /** The message's id, a UUID in text. */
   readonly id: string;
@@ -15,18 +15,18 @@ export interface StoredMessage {
   readonly sender: string;
   /** The name of the user it is for. */
   readonly recipient: string;
-  /** The buffer in which its frame of type 3/1 lies, header included. */
+  /** The buffer that contains its frame of type 3/1, header included. */
   readonly bytes: Uint8Array;
-  /** Where that frame begins. */
+  /** The offset of that frame in the buffer. */
   readonly start: number;
-  /** Where it ends. */
+  /** The end of that frame in the buffer. */
   readonly end: number;
   /** When it was accepted: milliseconds since 1970. */
   readonly acceptedAt: number;
   /**
-   * Where the store has it: a number of the store's own, not 0, that no other message has while the process
-   * runs. The store sets it when it has written the message. Messages that are written together mostly
-   * have consecutive numbers.
+   * The position of the message in the store: a number other than 0 that identifies it while the process
+   * runs. The store sets it when it writes the message. Messages that are written together usually have
+   * consecutive offsets.
    *
    * @default {0}
    */
@@ -35,23 +35,25 @@ export interface StoredMessage {
 
 /** Stores messages and their outcomes, on disk or not at all. */
 export interface MessageStore {
-  /** Whether what was written survives the end of the process, and a crash of the machine. */
+  /** Whether written data survives the end of the process and a crash of the machine. */
   readonly durable: boolean;
-  /** What was written and not removed, oldest first. */
+  /** Returns the stored messages, oldest first. */
   load(): Iterable<StoredMessage>;
   /**
-   * What was written at those offsets and not removed, oldest first. What cannot be read is left out, and
-   * stays where it is: it may be readable at the next start.
+   * Returns the stored messages in a range of offsets, oldest first. Messages that cannot be read are
+   * left out but stay in the store: they may be readable at the next start.
    */
   read(offset: number, count: number): Iterable<StoredMessage>;
-  /** The outcomes of messages that were removed, as many as are remembered, oldest first. */
+  /** Returns the remembered outcomes of removed messages, oldest first. */
   loadOutcomes(): Iterable<Receipt>;
   /**
-   * Removes messages and adds messages: all of it, or nothing and an error. It is safe when this returns.
+   * Removes messages and adds messages: all of them, or none and an error. The data is safe when this
+   * returns.
    *
    * @param removed Messages that were loaded or written before.
-   * @param outcomes The outcomes of some removed messages, for senders who did not hear of them: receipts
-   *   as a frame of type 6 carries them.
+   * @param outcomes Outcomes of removed messages, for senders who did not get a receipt: receipts as in a
+   *   frame of type 6.
+   * @throws If nothing was written.
    */
   write(
     added: readonly StoredMessage[],
@@ -60,7 +62,7 @@ export interface MessageStore {
   ): void;
 }
 
-/** Stores nothing: messages are in memory alone. */
+/** A store that stores nothing: messages are in memory only. */
 export const memoryStore: MessageStore = {
   durable: false,
   load: () => [],

@@ -1,15 +1,15 @@
 /**
- * The offsets of one user's spilled messages, in the order of the messages. Offsets that follow each other
- * are one run, so messages that came together take one entry. Owns the order.
+ * The offsets of one user's spilled messages, in the order of the messages. Consecutive offsets form one
+ * run, so messages that arrived together need one entry. Knows nothing about the messages.
  *
  * @module
  */
 
-/** Offsets that follow each other. */
+/** Consecutive offsets. */
 export interface OffsetRun {
   /** The first offset. */
   readonly first: number;
-  /** How many there are. */
+  /** The number of offsets. */
   readonly count: number;
 }
 
@@ -35,7 +35,7 @@ export class OffsetRuns {
     this.#head = 0;
   }
 
-  /** Takes the first run, or `most` offsets of it. The queue is not empty. */
+  /** Takes the first run, or the first `most` offsets of it. The queue must not be empty. */
   take(most: number): OffsetRun {
     const numbers = this.#numbers;
     const first = numbers[this.#head]!;
@@ -45,7 +45,7 @@ export class OffsetRuns {
       numbers[this.#head + 1]! -= count;
     } else {
       this.#head += 2;
-      // When half of the entries were taken, the rest is moved: each entry is moved once at most.
+      // Once half of the entries were taken, the others are moved. So each entry is moved at most once.
       if (2 * this.#head >= numbers.length) {
         this.#numbers = numbers.slice(this.#head);
         this.#head = 0;

@@ -1,6 +1,6 @@
 /**
- * The outcomes of settled messages, for senders whose receipts were lost. Owns when an outcome is forgotten;
- * knows neither users nor connections.
+ * The outcomes of settled messages, for senders whose receipts were lost. Owns when an outcome is
+ * forgotten. Knows neither users nor connections.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import { GenerationalCache } from "../dedup/generational_cache.ts";
 import { IdTable, type MessageId } from "../dedup/id_table.ts";
 import { delivered, isConfirmed } from "../receipt.ts";
 
-/** How many outcomes are remembered at least; twice as many at most. */
+/** The number of outcomes that are remembered at least. At most twice as many are. */
 export const MIN_OUTCOMES = 50_000;
 
-/** A message that is settled. */
+/** A settled message. */
 class Settled implements MessageId {
   readonly id0: number;
   readonly id1: number;
   readonly id2: number;
   readonly id3: number;
-  /** Its receipt; `undefined` when it was delivered, as nearly all are. */
+  /** Its receipt; `undefined` if it was delivered, as nearly all are. */
   receipt: Receipt | undefined;
 
   constructor({ id0, id1, id2, id3 }: MessageId, receipt: Receipt | undefined) {
@@ -34,7 +34,11 @@ class Settled implements MessageId {
 export class Outcomes {
   readonly #settled: GenerationalCache<IdTable<Settled>>;
 
-  /** No outcomes yet; `factors` as {@linkcode IdTable} takes them. */
+  /**
+   * Creates an empty list of outcomes.
+   *
+   * @param factors The hash factors for {@linkcode IdTable}.
+   */
   constructor(factors: Int32Array) {
     this.#settled = new GenerationalCache(() => new IdTable(factors), MIN_OUTCOMES);
   }
@@ -50,7 +54,11 @@ export class Outcomes {
     this.#add(id, undefined);
   }
 
-  /** The outcome of the message with this id, if it is remembered. */
+  /**
+   * Returns the outcome of a message if it is remembered.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   get(id: string): Receipt | undefined {
     const words = idOf(id);
     const settled = this.#settled.young.get(words) ?? this.#settled.old.get(words);
@@ -60,7 +68,7 @@ export class Outcomes {
   #add(id: MessageId, receipt: Receipt | undefined): void {
     const known = this.#settled.young.get(id);
     if (!known) this.#settled.withRoom().add(new Settled(id, receipt));
-    // A message may be settled twice. Then a receipt that says more than "delivered" stays.
+    // A message may be settled twice. A receipt that says more than "delivered" then replaces the other.
     else if (receipt) known.receipt = receipt;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The stored messages for one user: their order, which of them are in flight, which are in memory, and the
- * buffers in which they lie. Knows neither limits nor disks.
+ * The stored messages for one user. Owns their order, which of them are in flight and which in memory,
+ * and their buffers. Knows neither limits nor the store.
  *
  * @module
  */
@@ -21,21 +21,21 @@ import { type OffsetRun, OffsetRuns } from "./offset_runs.ts";
 /** The size of the first buffer for a user's messages: bytes. Thousands of users may have one each. */
 const FIRST_CHUNK_BYTES = 512;
 /**
- * The size of the largest: bytes. A message keeps its whole buffer in memory, even when its neighbours are
- * gone, so that a thousand messages take 16 MiB at most.
+ * The size of the largest buffer: bytes. A message keeps its whole buffer in memory, so a thousand
+ * messages need at most 16 MiB.
  */
 const MAX_CHUNK_BYTES = 16 * 1024;
 
-/** Up to this length, a copy in words of 4 bytes is faster than `set`: bytes. */
+/** Up to this length, copying in words of 4 bytes is faster than `set`: bytes. */
 const SHORT_BYTES = 160;
 
-/** A stored message in memory. Once it is safe, it is an element of the linked list of its queue. */
+/** A stored message in memory. Once it is safe, it is in the linked list of its queue. */
 export class MailboxEntry implements StoredMessage, MessageId {
   readonly id0: number;
   readonly id1: number;
   readonly id2: number;
   readonly id3: number;
-  /** The queue it belongs to. */
+  /** The queue of the message. */
   readonly queue: RecipientQueue;
   /** The name of the user who sent it. */
   readonly sender: string;
@@ -43,21 +43,23 @@ export class MailboxEntry implements StoredMessage, MessageId {
   readonly start: number;
   /** Whether it is still stored. */
   stored = true;
-  /** Whether it is written down. Before that, nobody is told of it and it is not sent. */
+  /** Whether it was written to the store. Until then, it is not sent and its sender gets no receipt. */
   safe = false;
   /** The id of the server to which it is in flight; `undefined` while it waits. */
   sentTo: string | undefined = undefined;
-  /** How long after its acceptance it was sent: whole milliseconds, which take less memory. */
+  /**
+   * How long after its acceptance it was sent: milliseconds, an integer because that needs less memory.
+   */
   sentAfterMs = 0;
   /** The message before it in its queue. */
   before: MailboxEntry | undefined = undefined;
   /** The message after it. */
   next: MailboxEntry | undefined = undefined;
   offset = 0;
-  /** How long after its queue was opened it was accepted: whole milliseconds. */
+  /** How long after its queue was opened it was accepted: milliseconds, an integer. */
   readonly #acceptedAfterMs: number;
 
-  /** A message whose frame begins at `start` in `bytes`, and that is in no list yet. */
+  /** Creates a message that is in no list yet. Its frame begins at `start` in `bytes`. */
   constructor(
     queue: RecipientQueue,
     idWords: Int32Array,
@@ -82,7 +84,7 @@ export class MailboxEntry implements StoredMessage, MessageId {
     return readUuidText(this.bytes, this.start + HEADER_BYTES);
   }
 
-  /** Whether its id is the four numbers of 32 bits in `words`. */
+  /** Returns whether `words` is the message's id: four 32-bit numbers. */
   hasId(words: Int32Array): boolean {
     return this.id3 === words[3] && this.id2 === words[2] && this.id1 === words[1] &&
       this.id0 === words[0];
@@ -98,12 +100,12 @@ export class MailboxEntry implements StoredMessage, MessageId {
     return this.queue.openedAt + this.#acceptedAfterMs;
   }
 
-  /** Where its frame ends. */
+  /** The end of its frame. */
   get end(): number {
     return this.start + HEADER_BYTES + this.size;
   }
 
-  /** The message as the payload of type 3 carries it. */
+  /** The message as the payload of a frame of type 3. */
   get message(): Uint8Array {
     return this.bytes.subarray(this.start + HEADER_BYTES, this.end);
   }
@@ -114,7 +116,7 @@ export class MailboxEntry implements StoredMessage, MessageId {
   }
 }
 
-/** Puts the parts of a stored message by which a second copy is recognized into `to`. */
+/** Copies the parts that identify a stored message into `to`. */
 export function identify(
   { id0, id1, id2, id3, bytes, start, end }: MailboxEntry,
   to: { readonly idWords: Int32Array; bytes: Uint8Array; sender: number; end: number },
@@ -130,26 +132,26 @@ export function identify(
 
 /**
  * The messages for one user, oldest first: those in flight, then those that wait in memory, then the
- * spilled ones, which are in the store alone and of which only the offset is known. Messages in memory
- * are a linked list, so that one is added or removed without a look at the others. Their bytes lie next
- * to each other, so that many are sent in one piece.
+ * spilled ones, of which only the offsets are known. The messages in memory form a linked list, so adding
+ * or removing one does not touch the others. Their bytes are adjacent, so that many are sent in one
+ * piece.
  */
 export class RecipientQueue {
-  /** How many messages there are, with those that are not written down yet and have no place in the order. */
+  /** The number of messages. It includes those that are not safe yet and therefore not in the list. */
   size = 0;
-  /** The size of all of them: bytes. */
+  /** The size of all messages: bytes. */
   bytes = 0;
-  /** How many are spilled. */
+  /** The number of spilled messages. */
   spilled = 0;
   /** No spilled message was accepted before this time: milliseconds since 1970. */
   spilledSince = 0;
-  /** How many are in flight. */
+  /** The number of messages in flight. */
   inFlight = 0;
-  /** The size of those in flight: bytes. */
+  /** The size of the messages in flight: bytes. */
   inFlightBytes = 0;
-  /** The user, when this server delivers the messages in flight. */
+  /** The user to whom the messages in flight are delivered, if it is a user of this server. */
   deliveredTo: object | undefined = undefined;
-  /** The id of the message that was sent last, 16 bytes; nil when none is in flight. */
+  /** The id of the message that was sent last, as four numbers; nil if none is in flight. */
   readonly lastSent: Int32Array = new Int32Array(4);
   #first: MailboxEntry | undefined;
   #last: MailboxEntry | undefined;
@@ -160,11 +162,11 @@ export class RecipientQueue {
   #view = new DataView(this.#chunk.buffer);
   #chunkEnd = 0;
 
-  /** An empty queue. */
+  /** Creates an empty queue. */
   constructor(
-    /** The name of the user they are for. */
+    /** The name of the recipient. */
     readonly name: string,
-    /** When the first one came: milliseconds since 1970. */
+    /** When the queue was created: milliseconds since 1970. */
     readonly openedAt: number,
   ) {}
 
@@ -173,7 +175,7 @@ export class RecipientQueue {
     return this.#first;
   }
 
-  /** The first message in memory that waits. */
+  /** The first waiting message in memory. */
   get waiting(): MailboxEntry | undefined {
     return this.#waiting;
   }
@@ -183,17 +185,17 @@ export class RecipientQueue {
     return this.#waiting !== undefined || this.spilled > 0;
   }
 
-  /** The id of the message that was sent last, a UUID in text; nil when none is in flight. */
+  /** The id of the message that was sent last, a UUID in text; nil if none is in flight. */
   get lastSentId(): string {
     return readUuidOf(this.lastSent);
   }
 
-  /** The messages in memory, in order. */
+  /** Returns the messages in memory in order. */
   *entries(): Iterable<MailboxEntry> {
     for (let entry = this.#first; entry; entry = entry.next) yield entry;
   }
 
-  /** Copies a message into memory. It has no place in the order until it is safe. */
+  /** Copies a message into memory. It joins the list when it is safe. */
   add(fields: MessageFields, sender: string, acceptedAt: number): MailboxEntry {
     const { id, end, idWords } = fields;
     const length = HEADER_BYTES + end - id;
@@ -209,7 +211,7 @@ export class RecipientQueue {
     return new MailboxEntry(this, idWords, sender, acceptedAt, chunk, start);
   }
 
-  /** A message is safe: it comes after all others in memory, and before the spilled ones. */
+  /** Adds a message that is safe now to the end of the list. */
   append(entry: MailboxEntry): void {
     invariant(entry.queue === this && !entry.safe, "a message is appended once, to its own queue");
     entry.safe = true;
@@ -243,7 +245,10 @@ export class RecipientQueue {
     this.inFlightBytes -= entry.size;
   }
 
-  /** Adds a spilled message at the end: its offset, its size and when it was accepted. It is counted already. */
+  /**
+   * Adds a spilled message at the end: its offset, its size in bytes, and when it was accepted in
+   * milliseconds since 1970. The counters of all messages already include it.
+   */
   spill(offset: number, bytes: number, acceptedAt: number): void {
     if (this.spilled === 0) this.spilledSince = acceptedAt;
     this.#offsets.push(offset);
@@ -251,7 +256,7 @@ export class RecipientQueue {
     this.#spilledBytes += bytes;
   }
 
-  /** Spills all messages that wait in memory, in front of those that are spilled. */
+  /** Spills all waiting messages in memory. They come before those that are already spilled. */
   spillWaiting(): void {
     const first = this.#waiting;
     if (!first) return;
@@ -270,12 +275,15 @@ export class RecipientQueue {
     this.#waiting = undefined;
   }
 
-  /** Takes the first offsets of spilled messages. The caller says what became of those messages. */
+  /**
+   * Takes up to `most` offsets of the first spilled messages. The caller must remove these messages from
+   * the counters with {@linkcode RecipientQueue.unspill} or {@linkcode RecipientQueue.lose}.
+   */
   takeOffsets(most: number): OffsetRun {
     return this.#offsets.take(most);
   }
 
-  /** A message of `bytes` is not spilled any more, and not counted. */
+  /** Removes a spilled message of `bytes` bytes from the counters. */
   unspill(bytes: number): void {
     invariant(this.spilled > 0, "only a spilled message is read back");
     this.size--;
@@ -284,7 +292,7 @@ export class RecipientQueue {
     this.#spilledLess(1);
   }
 
-  /** Some spilled messages cannot be read. Which ones is not known. */
+  /** Removes spilled messages that cannot be read from the counters. Their sizes are unknown. */
   lose(count: number): void {
     this.size -= count;
     this.#spilledLess(count);
@@ -293,13 +301,16 @@ export class RecipientQueue {
   #spilledLess(count: number): void {
     this.spilled -= count;
     if (this.spilled > 0) return;
-    // What remains is the size of those that could not be read.
+    // The remainder is the size of those that could not be read.
     this.bytes -= this.#spilledBytes;
     this.#spilledBytes = 0;
     this.#offsets = new OffsetRuns();
   }
 
-  /** The first message that waits is in flight to a server. */
+  /**
+   * Records that the first waiting message is in flight to the server with the id `server` since `now`:
+   * milliseconds since 1970.
+   */
   sent(entry: MailboxEntry, server: string, now: number): void {
     invariant(entry === this.#waiting, "messages are sent in order");
     entry.sentTo = server;
@@ -313,7 +324,7 @@ export class RecipientQueue {
     this.lastSent[3] = entry.id3;
   }
 
-  /** Nothing is in flight any more: all messages wait, in order. */
+  /** Makes all messages in flight wait again, in order. */
   wait(): void {
     for (let entry = this.#first; entry && entry.sentTo !== undefined; entry = entry.next) {
       entry.sentTo = undefined;
@@ -325,13 +336,13 @@ export class RecipientQueue {
     this.lastSent.fill(0);
   }
 
-  /** Frees the buffer when no message lies in it. */
+  /** Frees the buffer if it contains no message. */
   rest(): void {
     invariant(() => this.#isConsistent(), "counters and links of a recipient queue agree");
     if (this.size === this.spilled && this.#chunk.length > 0) this.#setChunk(new Uint8Array(0));
   }
 
-  /** Whether counters and links agree. Looks at every message in memory. */
+  /** Returns whether counters and links agree. Visits every message in memory. */
   #isConsistent(): boolean {
     let count = 0;
     let inFlight = 0;
@@ -355,10 +366,10 @@ export class RecipientQueue {
       count + this.spilled <= this.size && this.bytes >= this.#spilledBytes;
   }
 
-  /** Copies a message to `to`: a short one in words of 4 bytes, which is faster than `set`. */
+  /** Copies a message to `to`. Copies a short one in words of 4 bytes, which is faster than `set`. */
   #copy({ bytes, view, id, end }: MessageFields, to: number): void {
     const length = end - id;
-    // Up to three bytes too many are copied, to where the next message goes.
+    // This copies up to three bytes too many, to where the next message goes.
     if (
       length > SHORT_BYTES || end + 4 > bytes.length ||
       to + length + 4 > this.#view.byteLength
@@ -369,7 +380,7 @@ export class RecipientQueue {
     for (let i = 0; i < length; i += 4) this.#view.setInt32(to + i, view.getInt32(id + i));
   }
 
-  /** Makes room for `bytes` more, and returns where they go. What is there stays in place. */
+  /** Reserves `bytes` and returns their offset. Existing messages do not move. */
   #room(bytes: number): number {
     let start = this.#chunkEnd;
     if (start + bytes > this.#chunk.length) {

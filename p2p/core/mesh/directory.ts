@@ -1,7 +1,6 @@
 /**
- * Who is where: the users of this server and of all others, each server's with a version. Owns the
- * merging of snapshots and changes, and who keeps a name that two asked for; knows neither
- * connections nor the way to a server.
+ * The users of this server and of all others, with a version for each server's list. Owns how snapshots
+ * and changes are merged, and which of two users keeps a name. Knows neither connections nor routes.
  *
  * @module
  */
@@ -20,16 +19,25 @@ export interface Location {
   server: string;
   /** The user there. */
   user: UserRecord;
-  /** Grows with every piece of news: of two places of one session the one with the higher is newer. */
+  /**
+   * Increases with every update. Of two locations of one session, the one with the higher number is
+   * newer.
+   */
   order: number;
 }
 
-/** A location among those of one name, which are few: a list costs less than a map for each name. */
+/**
+ * An element of the linked list of one name's locations. There are few of them, and a list needs less
+ * memory than a map.
+ */
 interface Entry extends Location {
   next: Entry | undefined;
 }
 
-/** What came of merging something in. */
+/**
+ * The result of merging an update: it was applied, it was already known, or updates before it are
+ * missing.
+ */
 export type Merge = "applied" | "old" | "gap";
 
 interface ServerUsers {
@@ -37,13 +45,13 @@ interface ServerUsers {
   readonly users: Map<string, UserRecord>;
 }
 
-/** A snapshot of which not all parts are there yet. */
+/** A snapshot that has not arrived completely. */
 interface Partial {
   version: number;
   parts: Map<number, UserRecord[]>;
 }
 
-/** The users of all servers, seen from one. */
+/** The users of all servers, as one server knows them. */
 export class Directory {
   readonly #self: string;
   readonly #onMoved: (name: string) => void;
@@ -53,9 +61,9 @@ export class Directory {
   #order = 0;
 
   /**
-   * A directory without users, of the server with the id `self`.
+   * Creates an empty directory for the server with the id `self`.
    *
-   * @param onMoved Hears of every name whose places changed, before anybody else does.
+   * @param onMoved Called with each name whose locations changed, before anything else learns of it.
    */
   constructor(self: string, onMoved: (name: string) => void = () => {}) {
     this.#self = self;
@@ -63,43 +71,46 @@ export class Directory {
     this.#servers.set(self, { version: 0, users: new Map() });
   }
 
-  /** Puts a user of this server in; the change to tell the other servers. */
+  /** Adds a user of this server. Returns the change for the other servers. */
   add(user: UserRecord): PresenceChanges {
     return this.#change(user);
   }
 
-  /** Takes a user of this server out; the change to tell, if the user was in. */
+  /**
+   * Removes a user of this server. Returns the change for the other servers, or `undefined` if there was
+   * no such user.
+   */
   remove(name: string): PresenceChanges | undefined {
     const user = this.#servers.get(this.#self)!.users.get(name);
     return user && this.#change({ ...user, kind: UserKind.Gone });
   }
 
-  /** The users of one server. */
+  /** Returns the users of one server. */
   users(server: string): Iterable<UserRecord> {
     return this.#servers.get(server)?.users.values() ?? [];
   }
 
-  /** The user of that name at one server. */
+  /** Returns the user with this name at one server. */
   at(server: string, name: string): UserRecord | undefined {
     return this.#servers.get(server)?.users.get(name);
   }
 
-  /** Every place where a user of that name is, or is said to be. */
+  /** Returns all known locations of a name. */
   *find(name: string): Iterable<Location> {
     for (let entry = this.#entries.get(name); entry; entry = entry.next) yield entry;
   }
 
-  /** The version that is known of every server's users. */
+  /** Returns the known version of every server's users. */
   versions(): PresenceVersion[] {
     return [...this.#servers].map(([server, { version }]) => ({ server, version }));
   }
 
-  /** The version that is known of one server's users; -1 when nothing is. */
+  /** Returns the known version of one server's users; -1 if the server is unknown. */
   version(server: string): number {
     return this.#servers.get(server)?.version ?? -1;
   }
 
-  /** The users of one server as a snapshot, in as many parts as frames are needed. */
+  /** Returns the users of one server as a snapshot, in as many parts as it needs frames. */
   *snapshot(server: string): Iterable<PresenceSnapshot> {
     const known = this.#servers.get(server);
     if (!known) return;
@@ -112,8 +123,9 @@ export class Directory {
   }
 
   /**
-   * Takes in changes of another server's users, the new ones of them. `gap` when changes before them
-   * are missing: a snapshot is needed then.
+   * Merges changes of another server's users. Changes that are already known have no effect.
+   *
+   * @returns `gap` if earlier changes are missing. The server must then ask for a snapshot.
    */
   applyChanges({ server, version, changes }: PresenceChanges): Merge {
     const known = this.#servers.get(server);
@@ -125,8 +137,10 @@ export class Directory {
   }
 
   /**
-   * Takes in one part of a snapshot. `applied` when it was the last part missing and the snapshot was
-   * newer than what was known; `gap` while parts are missing.
+   * Merges one part of a snapshot.
+   *
+   * @returns `applied` if this was the last missing part of a newer snapshot, `gap` while parts are
+   *   missing.
    */
   applySnapshot({ server, version, part, parts, users }: PresenceSnapshot): Merge {
     if (server === this.#self || version <= this.version(server)) return "old";
@@ -219,8 +233,8 @@ export class Directory {
 }
 
 /**
- * Whether two users of one name are one and the same: a session while it moves from server to
- * server, or a legacy user for whom several servers speak.
+ * Returns whether two users with one name are the same user: one session while it moves between servers,
+ * or a legacy user whom several servers list.
  */
 export function isSameUser(a: UserRecord, b: UserRecord): boolean {
   if (a.kind !== b.kind) return false;
@@ -229,14 +243,17 @@ export function isSameUser(a: UserRecord, b: UserRecord): boolean {
 }
 
 /**
- * Whether a user holds the name. What a legacy server lists is a hint, not a claim: it forgets nobody, so
- * the user may have been elsewhere for days.
+ * Returns whether a user holds the name. The list of a legacy server is only a hint: a legacy server
+ * never forgets a name, so the user may be elsewhere.
  */
 export function holdsName({ kind }: UserRecord): boolean {
   return kind !== UserKind.OnLegacyServer;
 }
 
-/** Whether of two users of one name `a` keeps it: the older; every server must find the same. */
+/**
+ * Returns whether `a` keeps the name that both users have. The older user keeps it. Every server must
+ * decide in the same way.
+ */
 export function keepsName(a: Omit<Location, "order">, b: Omit<Location, "order">): boolean {
   if (a.user.since !== b.user.since) return a.user.since < b.user.since;
   return a.user.session + a.server < b.user.session + b.server;

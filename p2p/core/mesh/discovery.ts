@@ -1,23 +1,28 @@
 /**
- * Which addresses there are, and when to dial them. Owns the addresses that were given and those that
- * were learned, and the waiting between two tries; knows nothing of what is spoken there.
+ * Knows the addresses of other servers and decides when to dial them. Owns the configured and the learned
+ * addresses, and the delay between two attempts. Knows nothing about the protocol that is spoken on a
+ * connection.
  *
  * @module
  */
 import type { Context } from "../host.ts";
 
-/** The first wait after a failure, doubled with each further one: milliseconds. */
+/** The delay after the first failure, doubled with each further one: milliseconds. */
 const FIRST_WAIT_MS = 250;
-/** The longest wait between two tries: milliseconds. */
+/** The longest delay between two attempts: milliseconds. */
 const LONGEST_WAIT_MS = 30_000;
-/** A learned address of which nobody speaks any more is dropped after this many failures in a row. */
+/**
+ * The number of failures in a row after which a learned address is dropped, unless another server still
+ * announces it.
+ */
 const MAX_FAILURES = 12;
 
 /**
- * How long to wait before the next try after `failures` in a row: doubling from 250 ms to 30 s, of
- * which between a half and the whole is taken, so that servers that lost each other at one time do
- * not come back at one time.
+ * Returns the delay before the next attempt. It doubles from 250 ms to 30 s. A random value between half
+ * of that and all of it is used, so that servers that lost each other at the same time do not reconnect
+ * at the same time.
  *
+ * @param failures The number of failures in a row.
  * @param random A number from 0 to below 1.
  * @returns Milliseconds.
  */
@@ -27,18 +32,21 @@ export function backoffMs(failures: number, random: number): number {
 }
 
 interface Known {
-  /** Given at start, never dropped. */
+  /** Whether the address was given at start. Such an address is never dropped. */
   readonly configured: boolean;
   state: "waiting" | "dialling" | "linked" | "self" | "legacy";
-  /** The id of the server that answered there last. */
+  /** The id of the server that last answered at the address. */
   server: string | undefined;
   failures: number;
   nextAt: number;
-  /** A server announced itself there while it was being dialled or seemed to be up: the next try is at once. */
+  /**
+   * Whether a server announced itself at the address while it was being dialled or seemed to be linked.
+   * The next attempt then follows immediately.
+   */
   announced: boolean;
 }
 
-/** The addresses that a server knows of. */
+/** The addresses that a server knows. */
 export class Discovery {
   readonly #context: Context;
   readonly #known = new Map<string, Known>();
@@ -47,12 +55,12 @@ export class Discovery {
   readonly #isAnnounced: (server: string) => boolean;
 
   /**
-   * Knows `addresses`, and dials them at the next tick.
+   * Creates a list of addresses. The next tick dials them.
    *
-   * @param addresses What to dial from the start, for good.
-   * @param probe Dials an address; the outcome comes back through the methods below.
-   * @param isLinked Whether there is a link to the server with that id.
-   * @param isAnnounced Whether that server is known to be somewhere.
+   * @param addresses The addresses to dial for as long as the server runs: `host:port` each.
+   * @param probe Dials an address. Its outcome is reported through the methods below.
+   * @param isLinked Returns whether this server has a link to the server with this id.
+   * @param isAnnounced Returns whether any server announces the server with this id.
    */
   constructor(
     context: Context,
@@ -69,7 +77,11 @@ export class Discovery {
     this.#add(context.address, true).state = "self";
   }
 
-  /** An address was heard of, with the id of the server there when that is known. */
+  /**
+   * Adds an address.
+   *
+   * @param server The id of the server there, if it is known.
+   */
   learn(address: string, server?: string): void {
     const known = this.#known.get(address) ?? this.#add(address, false);
     if (server !== undefined && known.state === "waiting") {
@@ -78,7 +90,10 @@ export class Discovery {
     }
   }
 
-  /** A legacy server at `address` says that it has started: it is dialled at once. */
+  /**
+   * Handles the announcement of a legacy server that has just started. The address is dialled
+   * immediately.
+   */
   announced(address: string): void {
     const known = this.#known.get(address) ?? this.#add(address, false);
     if (known.state === "waiting") {
@@ -88,7 +103,7 @@ export class Discovery {
     } else known.announced = true;
   }
 
-  /** The server with that id was reached at `address`, and a link to it is up. */
+  /** Records that a link to the server with this id is up and that it was reached at `address`. */
   linked(address: string, server: string): void {
     const known = this.#known.get(address) ?? this.#add(address, false);
     if (known.state === "self") return;
@@ -97,20 +112,20 @@ export class Discovery {
     known.failures = 0;
   }
 
-  /** The link to a server is gone: all its addresses are tried again soon. */
+  /** Records that the link to a server is down. All its addresses are dialled again soon. */
   unlinked(server: string): void {
     for (const known of this.#known.values()) {
       if (known.server === server && known.state === "linked") this.#wait(known);
     }
   }
 
-  /** Dialling an address led nowhere, or what was there went away. */
+  /** Records that an address could not be dialled, or that its connection ended. */
   failed(address: string): void {
     const known = this.#known.get(address);
     if (!known || known.state === "self" || known.state === "linked") return;
     const { announced } = known;
     this.#wait(known);
-    // Whoever has announced itself since then is there now.
+    // A server that has announced itself since then is running now.
     if (announced) return;
     known.failures++;
     const wanted = known.configured ||
@@ -118,13 +133,13 @@ export class Discovery {
     if (!wanted && known.failures >= MAX_FAILURES) this.#known.delete(address);
   }
 
-  /** This server itself answers at `address`. */
+  /** Records that `address` leads to this server itself. */
   isSelf(address: string): void {
     const known = this.#known.get(address);
     if (known) known.state = "self";
   }
 
-  /** A legacy server answers at `address`. */
+  /** Records that a legacy server answers at `address`. */
   isLegacy(address: string): void {
     const known = this.#known.get(address) ?? this.#add(address, false);
     known.state = "legacy";
@@ -132,7 +147,7 @@ export class Discovery {
     known.failures = 0;
   }
 
-  /** Whether a legacy server is known on that host. */
+  /** Returns whether a legacy server is known on a host. */
   hasLegacyOn(host: string): boolean {
     for (const [address, known] of this.#known) {
       if (known.state === "legacy" && address.startsWith(`${host}:`)) return true;
@@ -140,7 +155,7 @@ export class Discovery {
     return false;
   }
 
-  /** Dials what is due. */
+  /** Dials the addresses that are due. */
   tick(): void {
     for (const [address, known] of this.#known) {
       if (known.state !== "waiting" || known.nextAt > this.#context.now) continue;

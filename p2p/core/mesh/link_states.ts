@@ -1,7 +1,7 @@
 /**
- * What servers tell each other about their links: when this one says something about its own, and what
- * becomes of what others said. Owns the flooding, how much a cost must change to be news, and the ages;
- * knows nothing of how links come about, and nothing of users.
+ * The link states that servers announce to each other. Owns when this server announces its own links, how
+ * far a cost must change before it is announced, and how the announcements of others are flooded. Does
+ * not know how links are made, and knows no users.
  *
  * @module
  */
@@ -17,34 +17,37 @@ import type { LinkCosts } from "./link_costs.ts";
 import type { Peer } from "./peer.ts";
 import { MAX_AGE_MS, type Topology } from "./topology.ts";
 
-/** What a link costs whose cost is not known: more than any way of links that were measured. */
+/** The cost of a link that was not measured. It is higher than that of any route of measured links. */
 export const UNKNOWN_COST = 100_000_000;
-/** What a link costs on which nothing comes in: more than any way of links that speak. */
+/** The cost of a silent link. It is higher than that of any route of links that are not silent. */
 export const SILENT_COST = 1_000_000_000;
 
-/** A server that has nothing new to say about its links says the same again so often: milliseconds. */
+/** How often a server repeats its link state when nothing changes: milliseconds. */
 const REFRESH_MS = 60_000;
-/** After news of a link, when its cost has been measured more often: milliseconds. */
-const FIRST_REFRESH_MS = 10_000;
-/** News that can wait is told together with what follows within this time: milliseconds. */
-const TELL_EVERY_MS = 200;
-/** A cost must change by this share of itself to be news. */
-const NEWS = 1 / 5;
+/**
+ * When a server repeats its link state after a new link, whose cost is better known by then:
+ * milliseconds.
+ */
+const EARLY_REFRESH_MS = 10_000;
+/** Changes within this time are announced together, unless a link was lost: milliseconds. */
+const ANNOUNCE_EVERY_MS = 200;
+/** The share by which a cost must change before it is announced. */
+const MIN_CHANGE = 1 / 5;
 
-/** The announcements of all servers, this one's among them. */
+/** The link states of all servers, including this one. */
 export class LinkStates {
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #costs: LinkCosts;
   readonly #peers: ReadonlyMap<string, Peer>;
-  /** What was said last of each link. */
-  #said = new Map<string, number>();
+  /** The cost that was last announced for each link, by the peer's id. */
+  #announced = new Map<string, number>();
   #version = 0;
-  #untold = false;
-  #toldAt = -Infinity;
+  #isChanged = false;
+  #announcedAt = -Infinity;
   #refreshAt = -Infinity;
 
-  /** Says that there are no links. */
+  /** Starts with the announcement that this server has no links. */
   constructor(
     context: Context,
     topology: Topology,
@@ -55,47 +58,51 @@ export class LinkStates {
     this.#topology = topology;
     this.#costs = costs;
     this.#peers = peers;
-    this.#say(new Map());
+    this.#announce(new Map());
   }
 
-  /** A link came up or went down, or its cost may have changed. What was lost is told at once. */
+  /**
+   * Compares the links and their costs with the last announcement. Call it when a link came up or went
+   * down or when a cost may have changed. A lost link is announced at the next flush.
+   */
   look(): void {
     const { now } = this.#context;
     const refresh = now >= this.#refreshAt;
     const costs = new Map<string, number>();
-    let news = refresh || this.#said.size !== this.#peers.size;
-    let bad = false;
-    let fresh = false;
+    let isChanged = refresh || this.#announced.size !== this.#peers.size;
+    let isUrgent = false;
+    let isNew = false;
     for (const [server, peer] of this.#peers) {
-      const said = this.#said.get(server);
+      const announced = this.#announced.get(server);
       const cost = this.#costOf(peer);
-      const changed = said === undefined || Math.abs(cost - said) >= said * NEWS;
-      costs.set(server, changed || refresh ? cost : said);
-      news ||= changed;
-      bad ||= changed && cost === SILENT_COST;
-      fresh ||= changed && (said === undefined || said === UNKNOWN_COST);
+      const changed = announced === undefined ||
+        Math.abs(cost - announced) >= announced * MIN_CHANGE;
+      costs.set(server, changed || refresh ? cost : announced);
+      isChanged ||= changed;
+      isUrgent ||= changed && cost === SILENT_COST;
+      isNew ||= changed && (announced === undefined || announced === UNKNOWN_COST);
     }
-    for (const server of this.#said.keys()) bad ||= !costs.has(server);
-    if (!news) return;
-    this.#say(costs);
-    if (bad) this.#toldAt = -Infinity;
-    if (!fresh && !refresh) return;
-    // Servers that started together are not to speak together.
-    const ms = fresh ? FIRST_REFRESH_MS : REFRESH_MS;
+    for (const server of this.#announced.keys()) isUrgent ||= !costs.has(server);
+    if (!isChanged) return;
+    this.#announce(costs);
+    if (isUrgent) this.#announcedAt = -Infinity;
+    if (!isNew && !refresh) return;
+    // Jitter keeps servers that started together from announcing together.
+    const ms = isNew ? EARLY_REFRESH_MS : REFRESH_MS;
     this.#refreshAt = now + ms * (3 + this.#context.host.random()) / 4;
   }
 
-  /** Tells the peers what is new about this server's links, if it is time for that. */
+  /** Announces changes of this server's links to its peers, if any are due. */
   tell(): void {
     const { id, now } = this.#context;
-    if (!this.#untold || now - this.#toldAt < TELL_EVERY_MS) return;
-    this.#untold = false;
-    this.#toldAt = now;
+    if (!this.#isChanged || now - this.#announcedAt < ANNOUNCE_EVERY_MS) return;
+    this.#isChanged = false;
+    this.#announcedAt = now;
     const state = this.#topology.get(id)!;
     for (const peer of this.#peers.values()) writeLinkState(peer.out, state);
   }
 
-  /** Tells a peer all that is known. */
+  /** Sends all known link states to a new peer. */
   greet(peer: Peer): void {
     for (const { state, saidAt } of this.#topology.announcements()) {
       const ageMs = Math.max(0, this.#context.now - saidAt);
@@ -103,7 +110,11 @@ export class LinkStates {
     }
   }
 
-  /** A peer tells what a server said; what that is, if it is new. It is passed on to all other peers. */
+  /**
+   * Handles a link state that a peer has forwarded. A new one is forwarded to all other peers.
+   *
+   * @returns The link state if it is new.
+   */
   received(peer: Peer, frame: Frame): LinkState | undefined {
     const ageMs = frame.reserved * 1_000;
     const { payload } = frame;
@@ -122,11 +133,11 @@ export class LinkStates {
     return peer.failureDetector.silent ? SILENT_COST : this.#costs.of(peer) ?? UNKNOWN_COST;
   }
 
-  #say(costs: Map<string, number>): void {
+  #announce(costs: Map<string, number>): void {
     const { id, address, now } = this.#context;
-    this.#said = costs;
+    this.#announced = costs;
     const links = [...costs].map(([server, cost]) => ({ server, cost }));
     this.#topology.apply({ server: id, version: ++this.#version, address, links }, now);
-    this.#untold = true;
+    this.#isChanged = true;
   }
 }

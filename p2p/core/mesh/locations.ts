@@ -1,6 +1,6 @@
 /**
- * Where a user can be reached: what the directory says, as far as routes lead there. Owns which of several
- * places counts; knows no connection.
+ * Finds where a user can be reached: the locations in the directory that have a route. Owns which of
+ * several locations is used. Knows no connections.
  *
  * @module
  */
@@ -8,20 +8,20 @@ import { UserKind } from "@netlab/protocol/codec";
 import { type Directory, holdsName, isSameUser, type Location } from "./directory.ts";
 import type { Topology } from "./topology.ts";
 
-/** The users of all servers within reach, seen from one server. */
+/** The users of all servers that can be reached from one server. */
 export class Locations {
   readonly #self: string;
   readonly #directory: Directory;
   readonly #topology: Topology;
 
-  /** The users in `directory`, seen from the server with the id `self`. */
+  /** Creates the view of `directory` from the server with the id `self`. */
   constructor(self: string, directory: Directory, topology: Topology) {
     this.#self = self;
     this.#directory = directory;
     this.#topology = topology;
   }
 
-  /** The names of all users who can be written to, each once. */
+  /** Returns the names of all users who can be reached. */
   names(): Set<string> {
     const names = new Set<string>();
     for (const server of [this.#self, ...this.#topology.routes().keys()]) {
@@ -31,9 +31,11 @@ export class Locations {
   }
 
   /**
-   * The place where messages for a user go. A server where a user holds the name comes before servers
-   * that only list it for a legacy server. Of several places of one session the newest counts, otherwise
-   * the one with the cheapest route. `undefined` when no user of that name can be reached.
+   * Returns the location to which messages for a user are sent. A server where a user holds the name is
+   * preferred to servers that only list it for a legacy server. Of several locations of one session, the
+   * newest is used; otherwise the one with the cheapest route.
+   *
+   * @returns `undefined` if no user with this name can be reached.
    */
   locate(name: string): Location | undefined {
     let best: Location | undefined;
@@ -54,20 +56,20 @@ export class Locations {
     return best;
   }
 
-  /** The places within reach where a user holds the name. */
+  /** Returns the reachable locations where a user holds the name. */
   *holders(name: string): Iterable<Location> {
     for (const location of this.#withinReach(name)) if (holdsName(location.user)) yield location;
   }
 
-  /** Whether no user within reach holds the name. */
+  /** Returns whether no reachable user holds the name. */
   isFree(name: string): boolean {
     for (const _ of this.holders(name)) return false;
     return true;
   }
 
   /**
-   * The ids of all servers within reach next to which a legacy server lists the name, this one among
-   * them. Several legacy servers may list a name, and only the user knows which of them is right.
+   * Returns the ids of all reachable servers, including this one, next to which a legacy server lists the
+   * name. Several legacy servers may list it, and netlab cannot know which of them is right.
    */
   *serversListing(name: string): Iterable<string> {
     for (const { server, user } of this.#withinReach(name)) if (!holdsName(user)) yield server;

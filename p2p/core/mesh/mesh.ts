@@ -1,7 +1,6 @@
 /**
- * The links between servers: bringing them up, keeping one to each server, noticing that one is dead, and
- * forwarding frames over them. Owns which links there are, and the rules for forwarding. Does not know
- * users: what servers tell each other about users and links has files of its own.
+ * The links between servers. Owns which links exist, when a link is dead, and the rules for forwarding
+ * frames. Does not know users. `presence.ts` and `link_states.ts` own what servers announce.
  *
  * @module
  */
@@ -36,19 +35,19 @@ import type { Route, Topology } from "./topology.ts";
 import { RouteLog } from "./route_log.ts";
 import type { Transport } from "../transport.ts";
 
-/** How many links between servers a frame may cross. One that needs more has lost its way. */
+/** How many links between servers a frame may cross. A frame that has crossed more is in a loop. */
 export const MAX_HOPS = 32;
 
-/** How often a sign of life goes over every link: milliseconds. A tick every 250 ms makes that every 250 ms. */
-const ALIVE_EVERY_MS = 200;
-/** A link on which nothing came in for this long is dead: milliseconds. With the tick, noticed within 3 s. */
+/** How often a heartbeat is sent on every link: milliseconds. With a tick every 250 ms, every tick. */
+const HEARTBEAT_EVERY_MS = 200;
+/** A link is dead after this silence: milliseconds. With the tick, a failure is noticed within 3 s. */
 const SILENT_MS = 2_500;
-/** How long a dialled party may take to say what it is, and a link to end: milliseconds. */
+/** How long a dialled party may take to identify itself, and a replaced link to end: milliseconds. */
 const PROBE_MS = 3_000;
-/** When the core was not told the time for this long, it blames nobody for silence: milliseconds. */
-const STALLED_MS = 500;
-/** While other servers announce changes of their links, routes are computed this often: milliseconds. */
-const LOOK_EVERY_MS = 20;
+/** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
+const MAX_TICK_GAP_MS = 500;
+/** How often routes are computed while other servers announce changes: milliseconds. */
+const COMPARE_EVERY_MS = 20;
 
 /** Why a frame could not be forwarded. */
 export type Obstacle =
@@ -58,45 +57,45 @@ export type Obstacle =
   | "hop-limit"
   /** The route leads back to where the frame came from. */
   | "split-horizon"
-  /** Too much waits on the link. */
+  /** Too much data waits on the link. */
   | "congested";
 
-/** What the rest of the core wants to hear from the mesh. */
+/** Events that the mesh reports to the rest of the core. */
 export interface MeshEvents {
-  /** Users of other servers came, went or moved. */
+  /** Users of other servers joined, left or moved. */
   usersChanged(users: Iterable<UserRecord>): void;
   /** Routes to other servers may have changed. */
   routesChanged(): void;
-  /** Servers came into reach. */
+  /** More servers are reachable than before. */
   reachGrew(): void;
-  /** The party at the other end of a dialled connection turned out to be a legacy server. */
+  /** A dialled party is a legacy server. */
   foundLegacy(connection: Connection): void;
 }
 
-/** This server's place among the others. */
+/** The links of one server, and the forwarding over them. */
 export class Mesh {
-  /** Which addresses there are. */
+  /** Knows the addresses of other servers. */
   readonly discovery: Discovery;
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #events: MeshEvents;
   readonly #backPressure: BackPressure;
   readonly #peers = new Map<string, Peer>();
-  /** Connections that have to prove useful, or to end, and until when: milliseconds since 1970. */
+  /** Connections that must become links or end, and their deadlines: milliseconds since 1970. */
   readonly #deadlines = new Map<Connection, number>();
   readonly #states: LinkStates;
   readonly #presence: Presence;
   readonly #routeLog: RouteLog;
-  /** The routes as the rest of the core knows them. */
+  /** The routes that were last reported to the rest of the core. */
   #routes: ReadonlyMap<string, Route>;
-  /** A link has taken the place of another one to the same server. */
+  /** Whether a link has replaced another one to the same server since the last flush. */
   #replaced = false;
-  /** Routes are compared at the next flush: a link of this server came or went, or it is time. */
-  #lookNow = true;
-  #lookedAt = -Infinity;
+  /** Whether the next flush compares routes. */
+  #compareNow = true;
+  #comparedAt = -Infinity;
   #tickedAt: number;
 
-  /** A server without links, which dials `addresses` at the first tick. */
+  /** Creates a server without links. The first tick dials `addresses`. */
   constructor(
     context: Context,
     addresses: readonly string[],
@@ -129,23 +128,23 @@ export class Mesh {
     this.#routes = topology.routes();
   }
 
-  /** The servers to which there is a link. */
+  /** Returns the servers to which there is a link. */
   peers(): Iterable<Peer> {
     return this.#peers.values();
   }
 
-  /** The next hop on the route to a server; `undefined` when there is no route. */
+  /** Returns the next hop on the route to a server; `undefined` if there is no route. */
   nextHop(server: string): Peer | undefined {
     const route = this.#topology.route(server);
     return route && this.#peers.get(route.next);
   }
 
   /**
-   * Forwards a frame that came in on a connection to the next hop on the route to a server. All that
-   * forwards a frame goes through here: the hop limit, split horizon and back-pressure are checked in
-   * this place. Back-pressure holds for messages alone; receipts are small and must not get lost.
+   * Forwards a frame to the next hop on the route to a server. Only this method checks the hop limit,
+   * split horizon and back-pressure. Back-pressure applies to messages only: receipts must not get lost.
    *
-   * @returns The next hop, or why the frame was not forwarded.
+   * @param from The connection on which the frame arrived.
+   * @returns The next hop, or the reason why the frame was not forwarded.
    */
   forward(server: string, frame: Frame, from: Connection): Peer | Obstacle {
     const next = this.nextHop(server);
@@ -165,16 +164,16 @@ export class Mesh {
     return next;
   }
 
-  /** Tells all servers of a change among the users of this one. */
+  /** Announces a change of this server's users to all servers. */
   publish(changes: PresenceChanges): void {
     this.#presence.publish(changes);
   }
 
-  /** Dials what is due, shows signs of life, and gives up links that show none. */
+  /** Dials the addresses that are due, sends heartbeats, and ends links that are dead. */
   tick(): void {
     const now = this.#context.now;
     const sinceTick = now - this.#tickedAt;
-    const stalled = sinceTick > STALLED_MS;
+    const stalled = sinceTick > MAX_TICK_GAP_MS;
     if (stalled) this.#topology.slept(sinceTick);
     this.#tickedAt = now;
     for (const peer of this.#peers.values()) {
@@ -183,13 +182,13 @@ export class Mesh {
       const silentMs = now - connection.heardAt;
       peer.failureDetector.look(silentMs);
       if (silentMs > SILENT_MS) {
-        this.#context.logger.warn("{address} is silent, giving up the link", {
+        this.#context.logger.warn("no heartbeat from {address}: closing the link", {
           event: "link.silent",
           address: peer.address,
         });
         this.closed(connection);
         connection.abort();
-      } else if (now - connection.aliveAt >= ALIVE_EVERY_MS) {
+      } else if (now - connection.aliveAt >= HEARTBEAT_EVERY_MS) {
         connection.aliveAt = now;
         writeHeartbeat(peer.out);
       }
@@ -199,7 +198,7 @@ export class Mesh {
       this.closed(connection);
       connection.abort();
     }
-    this.#lookNow = true;
+    this.#compareNow = true;
     this.#states.look();
     for (const server of this.#topology.forget(now)) {
       this.#presence.forget(server);
@@ -212,22 +211,22 @@ export class Mesh {
     this.discovery.tick();
   }
 
-  /** What links cost may have changed. */
+  /** Announces the costs of links that have changed, at the next flush. */
   costsChanged(): void {
     this.#states.look();
   }
 
-  /** Announces what changed about links, and reports the changes of routes that follow from it. */
+  /** Announces changes of links and reports changes of routes. */
   flush(): void {
     this.#states.tell();
     const { now } = this.#context;
-    if (!this.#lookNow && now - this.#lookedAt < LOOK_EVERY_MS) return;
-    this.#lookNow = false;
+    if (!this.#compareNow && now - this.#comparedAt < COMPARE_EVERY_MS) return;
+    this.#compareNow = false;
     const before = this.#routes;
     const routes = this.#topology.routes();
     if (routes === before && !this.#replaced) return;
     this.#routes = routes;
-    this.#lookedAt = now;
+    this.#comparedAt = now;
     let changed = this.#replaced;
     this.#replaced = false;
     let grown = false;
@@ -247,7 +246,7 @@ export class Mesh {
     if (grown) this.#events.reachGrew();
   }
 
-  /** A frame of types 2/3, 8 or 9, or the answer to a probe, came in. */
+  /** Handles a frame of type 2/3, 8 or 9, or the response to a probe. */
   received(connection: Connection, frame: Frame): void {
     const { party } = connection;
     if (frame.type === FrameType.InformationResponse) {
@@ -271,7 +270,7 @@ export class Mesh {
     );
   }
 
-  /** A connection has ended. */
+  /** Handles the end of a connection. */
   closed(connection: Connection): void {
     const { party } = connection;
     if (this.#deadlines.delete(connection) && party instanceof Probe) {
@@ -279,7 +278,7 @@ export class Mesh {
     }
     if (!(party instanceof Peer) || this.#peers.get(party.server) !== party) return;
     this.#peers.delete(party.server);
-    this.#lookNow = true;
+    this.#compareNow = true;
     this.#states.look();
     this.discovery.unlinked(party.server);
     this.#context.logger.info("lost the link to {address}", {
@@ -305,13 +304,13 @@ export class Mesh {
         return connection;
       },
       failed: (reason: string) => {
-        context.logger.debug("dialled in vain: {reason}", { address, reason });
+        context.logger.debug("dial failed: {reason}", { address, reason });
         this.discovery.failed(address);
       },
     });
   }
 
-  /** Gives a connection three seconds to prove useful, or to end. */
+  /** Gives a connection three seconds to become a link or to end. */
   #setDeadline(connection: Connection): void {
     this.#deadlines.set(connection, this.#context.now + PROBE_MS);
   }
@@ -344,7 +343,7 @@ export class Mesh {
       );
     }
     this.#deadlines.delete(connection);
-    // Even when it is this server itself: the end that dialled learns so where the address leads.
+    // This server answers even itself, so that the dialling end learns where the address leads.
     if (connection.isUnregistered) writePeerRegistration(connection.out, this.#registration());
     if (server === this.#context.id) {
       if (connection.dialled !== undefined) this.discovery.isSelf(connection.dialled);
@@ -363,9 +362,9 @@ export class Mesh {
   }
 
   /**
-   * Of two links to one server the newer stays when the same side dialled both, since the older must
-   * be dead; else the one that the server with the lower id dialled. Both ends decide alike. The other
-   * link is only half closed: what is in flight on it still counts.
+   * Keeps one of two links to a server: the newer one if one side dialled both, as the older must be
+   * dead; otherwise the one dialled by the server with the lower id. Both ends choose the same. The other
+   * link is half closed so that data in flight still arrives.
    */
   #up(peer: Peer): void {
     const other = this.#peers.get(peer.server);
@@ -376,13 +375,13 @@ export class Mesh {
       const loser = sameSide || (dialled !== undefined) === iDial ? other : peer;
       if (loser === other) this.#peers.set(peer.server, peer);
       this.#replaced ||= loser === other;
-      this.#lookNow = true;
+      this.#compareNow = true;
       this.#setDeadline(loser.connection);
       loser.connection.end();
       if (loser === peer) return;
     } else {
       this.#peers.set(peer.server, peer);
-      this.#lookNow = true;
+      this.#compareNow = true;
       this.#context.logger.info("linked to {address}", { event: "link.up", address: peer.address });
       this.#states.look();
     }

@@ -1,6 +1,6 @@
 /**
- * The two kinds of connection between servers: a probe, which was dialled to learn what is there, and a
- * link to a peer.
+ * The two kinds of connection between servers: a probe of a dialled address, and a link to a peer. Knows
+ * neither routes nor frames.
  *
  * @module
  */
@@ -10,31 +10,31 @@ import { FailureDetector } from "../failure_detector.ts";
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** An address that was dialled to learn what answers there. */
+/** A connection that was dialled to find out what answers at an address. */
 export class Probe implements Party {
   readonly isPausable = false;
-  /** What the party said it can do: words of `Capability`. Empty until it has said so. */
+  /** What the party says it can do: words of `Capability`. Empty until its response arrives. */
   capabilities: ReadonlySet<string> = NONE;
 
-  /** A probe of `label`, an address `host:port`. */
+  /** Creates a probe of `label`, an address `host:port`. */
   constructor(readonly label: string) {}
 }
 
-/** A server to which this one has a link. */
+/** A server to which this server has a link. */
 export class Peer implements Party {
   readonly isPausable = false;
-  /** Where frames for the peer are written. */
+  /** Writes frames to the peer. */
   readonly out: FrameWriter;
   #capabilities = NONE;
   #readsBatches = false;
-  /** Says when the peer is silent for longer than usual. */
+  /** Detects when the peer is silent for longer than usual. */
   readonly failureDetector: FailureDetector = new FailureDetector();
 
   /**
-   * A peer whose link has just come up.
+   * Creates a peer whose link has just come up.
    *
    * @param server The peer's id, a UUID.
-   * @param address Where the peer is reached, `host:port`.
+   * @param address The address at which the peer is reached: `host:port`.
    */
   constructor(
     readonly connection: Connection,
@@ -44,23 +44,23 @@ export class Peer implements Party {
     this.out = connection.out;
   }
 
-  /** What the peer said it can do: words of `Capability`. Empty until it has said so. */
+  /** What the peer says it can do: words of `Capability`. Empty until its response arrives. */
   get capabilities(): ReadonlySet<string> {
     return this.#capabilities;
   }
 
-  /** Whether the peer takes many messages in one frame. */
+  /** Whether the peer accepts batches. */
   get readsBatches(): boolean {
     return this.#readsBatches;
   }
 
-  /** The peer has said what it can do. */
+  /** Records what the peer says it can do. */
   setCapabilities(capabilities: ReadonlySet<string>): void {
     this.#capabilities = capabilities;
     this.#readsBatches = capabilities.has(Capability.Batch);
   }
 
-  /** Its address. */
+  /** The peer's address. */
   get label(): string {
     return this.address;
   }

@@ -1,7 +1,7 @@
 /**
- * What servers tell each other about their users: changes as they come, digests of what each knows, and
- * snapshots of what one of them lacks. Owns the flooding and the asking; what came of it is the
- * directory's, and links come about elsewhere.
+ * Exchanges presence between servers: changes as they happen, digests of the versions that a server
+ * knows, and snapshots of the lists that a peer lacks. Owns the flooding and the requests. The directory
+ * owns the merged result. Does not know how links are made.
  *
  * @module
  */
@@ -23,10 +23,10 @@ import type { Directory } from "./directory.ts";
 import type { Context } from "../host.ts";
 import type { Peer } from "./peer.ts";
 
-/** How long to wait for a snapshot before it is asked for again: milliseconds. */
-const GAP_MS = 500;
+/** How long to wait for a snapshot before asking again: milliseconds. */
+const ASK_AGAIN_MS = 500;
 
-/** The users of all servers, told from link to link. */
+/** Exchanges the users of all servers with the peers. */
 export class Presence {
   readonly #context: Context;
   readonly #directory: Directory;
@@ -34,7 +34,11 @@ export class Presence {
   readonly #usersChanged: (users: Iterable<UserRecord>) => void;
   readonly #gapsAskedAt = new Map<string, number>();
 
-  /** Puts what the links in `peers` bring into the directory; `usersChanged` hears what was new. */
+  /**
+   * Creates the exchange with `peers`.
+   *
+   * @param usersChanged Called with the users that an update changed in the directory.
+   */
   constructor(
     context: Context,
     directory: Directory,
@@ -47,18 +51,18 @@ export class Presence {
     this.#usersChanged = usersChanged;
   }
 
-  /** Tells all servers of a change among the users of this one. */
+  /** Announces a change of this server's users to all servers. */
   publish(changes: PresenceChanges): void {
     this.#toPeers((peer) => writePresenceChanges(peer.out, changes));
   }
 
-  /** Tells the other side which versions are known here, so that it sends what is newer. */
+  /** Sends the versions that are known here, so that the peer sends what is newer. */
   sendDigest(peer: Peer): void {
     const versions = this.#directory.versions().slice(0, MAX_VERSIONS_PER_FRAME);
     writePresenceDigest(peer.out, versions);
   }
 
-  /** A frame of type 8 came in. */
+  /** Handles a frame of type 8. */
   received(peer: Peer, frame: Frame): void {
     switch (frame.subtype) {
       case PresenceKind.Digest:
@@ -82,35 +86,35 @@ export class Presence {
   }
 
   /**
-   * Asks for the users of a server within reach if they were forgotten here, or were not told of: nobody
-   * sends what did not change.
+   * Asks for the users of a reachable server if they are unknown here. A server sends only changes by
+   * itself.
    */
   askIfUnknown(peer: Peer, server: string): void {
     if (this.#directory.version(server) < 0) this.#askAfterGap(peer, server);
   }
 
-  /** A server has been out of reach for so long that its users are forgotten. */
+  /** Forgets the users of a server that has been unreachable for too long. */
   forget(server: string): void {
     this.#directory.forget(server);
     this.#gapsAskedAt.delete(server);
   }
 
-  /** Asks for what is missing before a change, unless the answer is under way already. */
+  /** Asks for the updates that are missing, unless they were requested a moment ago. */
   #askAfterGap(peer: Peer, server: string): void {
     const now = this.#context.now;
-    if (now - (this.#gapsAskedAt.get(server) ?? -Infinity) < GAP_MS) return;
+    if (now - (this.#gapsAskedAt.get(server) ?? -Infinity) < ASK_AGAIN_MS) return;
     this.#gapsAskedAt.set(server, now);
     this.sendDigest(peer);
   }
 
   /**
-   * Sends what the other server lacks: it said which versions it has. Also of servers out of reach:
-   * when they come back unchanged, nobody tells it.
+   * Sends the snapshots that are newer than the peer's versions. This includes unreachable servers: when
+   * they return unchanged, they announce nothing.
    */
   #sendNewer(peer: Peer, versions: readonly PresenceVersion[]): void {
-    const theirs = new Map(versions.map(({ server, version }) => [server, version]));
+    const peerVersions = new Map(versions.map(({ server, version }) => [server, version]));
     for (const { server, version } of this.#directory.versions()) {
-      if (version > (theirs.get(server) ?? -1)) this.#sendSnapshot(peer, server);
+      if (version > (peerVersions.get(server) ?? -1)) this.#sendSnapshot(peer, server);
     }
   }
 

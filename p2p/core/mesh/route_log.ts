@@ -1,6 +1,6 @@
 /**
- * Tells the operator which servers there are beyond the links, which way messages go, and why. Owns the
- * words; decides nothing.
+ * Logs which servers are reachable without a link, and which routes messages take. Owns the wording.
+ * Decides nothing.
  *
  * @module
  */
@@ -10,35 +10,38 @@ import { SILENT_COST, UNKNOWN_COST } from "./link_states.ts";
 import type { Route, Topology } from "./topology.ts";
 
 /**
- * A server that is reached over others gets a link of its own soon, as a rule, and that has a line in the
- * log. After this long it is not waited for any more: milliseconds.
+ * How long to wait for a link to a new server before logging that it is reached via others: milliseconds.
+ * Most servers get a link sooner, which has its own log line.
  */
-const LINK_MS = 3_000;
+const WAIT_FOR_LINK_MS = 3_000;
 
-/** The log of ways. */
+/** Logs changes of routes. */
 export class RouteLog {
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #costs: LinkCosts;
-  /** Servers without a link, by when they came into reach: milliseconds; `undefined` once that was told. */
-  readonly #beyond = new Map<string, number | undefined>();
+  /**
+   * When each server without a link became reachable: milliseconds since 1970; `undefined` once it was
+   * logged.
+   */
+  readonly #indirect = new Map<string, number | undefined>();
 
-  /** A log for the ways of one server. */
+  /** Creates a log of one server's routes. */
   constructor(context: Context, topology: Topology, costs: LinkCosts) {
     this.#context = context;
     this.#topology = topology;
     this.#costs = costs;
   }
 
-  /** Time has passed: servers to which no link has come up are told of. */
+  /** Logs the servers to which no link has come up in time. */
   tick(): void {
     const { logger, now } = this.#context;
-    for (const [server, since] of this.#beyond) {
-      if (since === undefined || now - since < LINK_MS) continue;
+    for (const [server, since] of this.#indirect) {
+      if (since === undefined || now - since < WAIT_FOR_LINK_MS) continue;
       const route = this.#topology.route(server);
       if (!route) continue;
-      this.#beyond.set(server, undefined);
-      logger.info("found {address}, over {over}", {
+      this.#indirect.set(server, undefined);
+      logger.info("found {address}, via {over}", {
         event: "server.found",
         address: this.#addressOf(server),
         over: this.#addressOf(route.next),
@@ -46,44 +49,51 @@ export class RouteLog {
     }
   }
 
-  /** No way leads to a server any more. */
+  /**
+   * Logs that a server is unreachable.
+   *
+   * @param before The route that was lost.
+   */
   lost(server: string, before: Route): void {
-    const wasTold = this.#beyond.has(server) && this.#beyond.get(server) === undefined;
-    this.#beyond.delete(server);
-    // The news that its link is lost says so already.
-    if (before.next === server || !wasTold) return;
+    const wasLogged = this.#indirect.has(server) && this.#indirect.get(server) === undefined;
+    this.#indirect.delete(server);
+    // The log line of the lost link says so already.
+    if (before.next === server || !wasLogged) return;
     const address = this.#topology.get(server)?.address ?? server;
     this.#context.logger.info("lost {address}", { event: "server.lost", address });
   }
 
-  /** The way to a server is another one than before. */
+  /**
+   * Logs that the route to a server changed.
+   *
+   * @param before The previous route; `undefined` if there was none.
+   * @param after The new route.
+   */
   changed(server: string, before: Route | undefined, after: Route): void {
     const { logger, id } = this.#context;
-    const isStraight = after.next === server;
-    if (isStraight) this.#beyond.delete(server);
-    else if (!this.#beyond.has(server)) {
-      // Whoever had a link was told of.
-      this.#beyond.set(server, before ? undefined : this.#context.now);
+    const isDirect = after.next === server;
+    if (isDirect) this.#indirect.delete(server);
+    else if (!this.#indirect.has(server)) {
+      // A server that had a link was logged then.
+      this.#indirect.set(server, before ? undefined : this.#context.now);
     }
-    // The news that there is a link says so already.
-    if (before?.next === after.next || (!before && isStraight)) return;
+    // The log line of the new link says so already.
+    if (before?.next === after.next || (!before && isDirect)) return;
     const cost = this.#describe(after.cost);
     const address = this.#addressOf(server);
-    if (isStraight) {
-      return logger.info("messages for {address} go straight: {cost}", {
+    if (isDirect) {
+      return logger.info("route to {address}: direct, {cost}", {
         event: "route.changed",
         address,
         cost,
       });
     }
-    const straight = this.#topology.cost(id, server);
+    const directCost = this.#topology.cost(id, server);
     const over = this.#addressOf(after.next);
-    const why = straight === undefined
-      ? "there is no link"
-      : `straight: ${this.#describe(straight)}`;
-    // Of servers to which there never was a link, only who looks for a fault wants to know.
-    const level = straight !== undefined || before?.next === server ? "info" : "debug";
-    logger[level]("messages for {address} go over {over}: {cost}; {why}", {
+    const why = directCost === undefined ? "no link" : `direct: ${this.#describe(directCost)}`;
+    // Routes to servers that never had a link are logged for debugging only.
+    const level = directCost !== undefined || before?.next === server ? "info" : "debug";
+    logger[level]("route to {address}: via {over}, {cost}; {why}", {
       event: "route.changed",
       address,
       over,

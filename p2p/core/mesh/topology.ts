@@ -1,82 +1,89 @@
 /**
- * Which servers are linked to whom, and the cheapest way to each. Owns what servers announced about
- * their links and the ways that follow from it; knows no connection, and nothing of users.
+ * The graph of servers and links, and the cheapest route to each server. Owns the announced link states
+ * and the routes that follow from them. Knows neither connections nor users.
  *
  * @module
  */
 import type { LinkState } from "@netlab/protocol/codec";
 
-/** The way from this server to another. It stays the same object as long as it has the same links. */
+/** The route from this server to another. While a route has the same links, it stays the same object. */
 export interface Route {
-  /** The id of the neighbour to which a message is handed. */
+  /** The id of the next hop. */
   readonly next: string;
-  /** The id of the server before the last: the way there, and one link more, is this way. */
+  /**
+   * The id of the last server before the destination. The route to that server, plus one link, is this
+   * route.
+   */
   readonly previous: string;
-  /** What the whole way costs. */
+  /** The cost of the whole route. */
   cost: number;
-  /** How many links it has. */
+  /** The number of links. */
   readonly hops: number;
 }
 
-/** What one server announced. */
+/** The last announcement of one server. */
 export interface Announcement {
-  /** What it said. */
+  /** The announced link state. */
   readonly state: LinkState;
-  /** When it said so: milliseconds. */
+  /** When the server announced it: milliseconds since 1970. */
   saidAt: number;
 }
 
 interface Entry extends Announcement {
-  /** The costs of its links, by the server at the other end. */
+  /** The costs of its links, by the id of the server at the other end. */
   readonly costs: ReadonlyMap<string, number>;
 }
 
-/** How long what a server announced counts when it does not announce it anew: milliseconds. */
+/** How long an announcement is valid unless it is repeated: milliseconds. */
 export const MAX_AGE_MS = 200_000;
 
-/** The map of the network, seen from one server. */
+/** The graph of the network, as one server knows it. */
 export class Topology {
   readonly #self: string;
   readonly #entries = new Map<string, Entry>();
   #routes: Map<string, Route> = new Map();
   #current = true;
 
-  /** An empty map, seen from the server with the id `self`. */
+  /** Creates an empty graph for the server with the id `self`. */
   constructor(self: string) {
     this.#self = self;
   }
 
   /**
-   * Takes in what a server announced of its links; whether it was newer than what was known.
+   * Records an announcement.
    *
-   * @param saidAt When the server said so: milliseconds.
+   * @param saidAt When the server made it: milliseconds since 1970.
+   * @returns Whether it was newer than the known one.
    */
   apply(state: LinkState, saidAt: number): boolean {
     const known = this.#entries.get(state.server);
     if (known && known.state.version >= state.version) return false;
     const costs = new Map(state.links.map(({ server, cost }) => [server, cost]));
     this.#entries.set(state.server, { state, saidAt, costs });
-    // Most announcements say that nothing has changed.
+    // Most announcements repeat known costs.
     if (!known || !isSame(known.costs, costs)) this.#current = false;
     return true;
   }
 
-  /** What a server announced last. */
+  /** Returns the last announced link state of a server. */
   get(server: string): LinkState | undefined {
     return this.#entries.get(server)?.state;
   }
 
-  /** All that is known, this server's own links among it. */
+  /** Returns all known announcements, including that of this server. */
   announcements(): Iterable<Announcement> {
     return this.#entries.values();
   }
 
-  /** The cheapest way to a server; `undefined` when none leads there, and for this server itself. */
+  /** Returns the cheapest route to a server; `undefined` if there is none, and for this server itself. */
   route(server: string): Route | undefined {
     return this.routes().get(server);
   }
 
-  /** The ids of the servers on the way to a server, that one last; empty when no way leads there. */
+  /**
+   * Returns the ids of the servers on the route to a server, which comes last. The list is empty if there
+   * is no route.
+   */
   path(server: string): string[] {
     const path: string[] = [];
     const routes = this.routes();
@@ -84,26 +91,37 @@ export class Topology {
     return path;
   }
 
-  /** Whether a server is this one or can be reached from it. */
+  /** Returns whether a server is this one or can be reached from it. */
   reaches(server: string): boolean {
     return server === this.#self || this.routes().has(server);
   }
 
-  /** The cheapest ways to all servers that can be reached; the same map as long as nothing changes. */
+  /**
+   * Returns the cheapest routes to all reachable servers, by id. While nothing changes, this is the same
+   * map.
+   */
   routes(): ReadonlyMap<string, Route> {
     if (!this.#current) this.#routes = this.#shortestPaths();
     this.#current = true;
     return this.#routes;
   }
 
-  /** What a link costs: what the end that has it dearer says. `undefined` unless both ends have it. */
+  /**
+   * Returns the cost of a link: the higher of the costs that its two ends announce; `undefined` unless
+   * both announce it.
+   */
   cost(one: string, other: string): number | undefined {
     const there = this.#entries.get(one)?.costs.get(other);
     const back = this.#entries.get(other)?.costs.get(one);
     return there === undefined || back === undefined ? undefined : Math.max(there, back);
   }
 
-  /** Forgets what others said too long ago, and returns the ids of those servers. */
+  /**
+   * Forgets announcements of other servers that are too old.
+   *
+   * @param now The current time: milliseconds since 1970.
+   * @returns The ids of the forgotten servers.
+   */
   forget(now: number): string[] {
     const forgotten: string[] = [];
     for (const [server, { saidAt }] of this.#entries) {
@@ -115,14 +133,18 @@ export class Topology {
     return forgotten;
   }
 
-  /** This server heard nothing for `ms` milliseconds by its own fault: nothing has grown older. */
+  /**
+   * Excludes a time during which this server was not running from the age of all announcements.
+   *
+   * @param ms The length of that time: milliseconds.
+   */
   slept(ms: number): void {
     for (const entry of this.#entries.values()) entry.saidAt += ms;
   }
 
   /**
-   * Dijkstra's algorithm; among ways of one cost the one with fewer links wins, then the neighbour
-   * with the lower id, so that every run gives the same. A link counts when both ends announce it.
+   * Dijkstra's algorithm. Of routes with equal cost, the one with fewer links wins, then the one with the
+   * lower next hop id, so that the result is deterministic. A link counts if both ends announce it.
    */
   #shortestPaths(): Map<string, Route> {
     const done = new Map<string, Route>();
@@ -133,7 +155,7 @@ export class Topology {
       for (const [server, oneWay] of this.#entries.get(at)?.costs ?? []) {
         if (done.has(server) || server === this.#self) continue;
         const known = open.get(server);
-        // Most links lead to where a cheaper way is known already.
+        // Most links lead to servers with a cheaper known route.
         if (known && here.cost + oneWay > known.cost) continue;
         const back = this.#entries.get(server)?.costs.get(at);
         if (back === undefined) continue;
@@ -152,13 +174,13 @@ export class Topology {
       }
       if (!nearest) return done;
       open.delete(at);
-      here = this.#asBefore(at, nearest, done);
+      here = this.#reuse(at, nearest, done);
       done.set(at, here);
     }
   }
 
-  /** The route that there was, when it has the same links. */
-  #asBefore(server: string, route: Route, done: ReadonlyMap<string, Route>): Route {
+  /** Returns the previous route object if it has the same links. */
+  #reuse(server: string, route: Route, done: ReadonlyMap<string, Route>): Route {
     const known = this.#routes.get(server);
     if (known?.previous !== route.previous) return route;
     if (this.#routes.get(route.previous) !== done.get(route.previous)) return route;

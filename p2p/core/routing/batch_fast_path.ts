@@ -1,7 +1,8 @@
 /**
- * The fast path for batches: it copies them from the buffer in which they were read to the buffer from
- * which they are written. It takes only batches about which nothing is unusual. At the first other frame
- * it stops, and the router decides about that one. A differential test compares the two.
+ * The fast path for batches. It copies them from the read buffer of one connection to the write buffer of
+ * another. It takes only batches that need nothing else. It stops at the first other frame, which the
+ * router then handles. A differential test compares the results of both. Owns no rules: they are in
+ * `router.ts`.
  *
  * @module
  */
@@ -21,23 +22,29 @@ export class BatchFastPath {
   /** The current batch. */
   readonly #fields = new BatchFields();
 
-  /** A fast path to the recipients in `routes`: users of this server, and next hops to others. */
+  /**
+   * Creates the fast path of one server.
+   *
+   * @param routes The recipients it can reach: users of this server, and next hops to others.
+   * @param seen The messages that were delivered.
+   */
   constructor(routes: NameTable<User | Peer>, seen: SeenMessages) {
     this.#routes = routes;
     this.#seen = seen;
   }
 
   /**
-   * Routes the batches from `from` that lie in `bytes` between `start` and `end`, up to the first one about
-   * which something is unusual. Writes hop counts into the frames.
+   * Routes batches from a connection, up to the first frame that needs the router. Writes hop counts into
+   * the frames.
    *
-   * @returns Where the first frame begins that it did not take.
+   * @param bytes The buffer in which they were read, from `start` to `end`.
+   * @returns The offset of the first frame that it did not take.
    */
   run(from: Connection, bytes: Uint8Array, start: number, end: number): number {
     const sender = from.party;
     if (!(sender instanceof User || sender instanceof Peer)) return start;
     let at = start;
-    // Batches in a row that go to the same place are copied together, from `first` on.
+    // Consecutive batches with one destination are copied together, starting at `first`.
     let first = start;
     let to: User | Peer | undefined;
     for (let next; (next = endOfBatch(bytes, at, end)) > 0; at = next) {
@@ -47,7 +54,7 @@ export class BatchFastPath {
         to = found;
         first = at;
       }
-      // Beyond this, the router pauses the sender.
+      // Beyond this limit, the router pauses the sender.
       if (!to || to.out.length + at - first > PAUSE_BYTES) break;
       if (!this.#take(sender, to, at)) break;
     }
@@ -55,7 +62,7 @@ export class BatchFastPath {
     return at;
   }
 
-  /** Finds where the batch from `start` to `end` goes whole; `undefined` when it does not. */
+  /** Finds the destination of the batch from `start` to `end`; `undefined` if it needs the router. */
   #find(
     from: User | Peer,
     bytes: Uint8Array,
@@ -64,7 +71,7 @@ export class BatchFastPath {
   ): User | Peer | undefined {
     const fields = this.#fields;
     if (!fields.find(bytes, start + HEADER_BYTES, end)) return undefined;
-    // A user sends in its own name. The names in a peer's messages were checked by the sender's server.
+    // A user must send in its own name. A peer's messages were checked by the sender's server.
     if (from instanceof User && !from.hasName(bytes, fields.sender, fields.senderEnd)) {
       return undefined;
     }
@@ -72,7 +79,7 @@ export class BatchFastPath {
     return to?.readsBatches ? to : undefined;
   }
 
-  /** Takes the current batch, whose header is at `at`. Returns whether it may go to `to`. */
+  /** Takes the current batch, whose header is at `at`. Returns whether it may be sent to `to`. */
   #take(from: User | Peer, to: User | Peer, at: number): boolean {
     const { view } = this.#fields;
     if (to instanceof User) {
@@ -81,14 +88,14 @@ export class BatchFastPath {
       return true;
     }
     const hops = from instanceof User ? 1 : view.getUint16(at + 4) + 1;
-    // Split horizon, and the hop limit.
+    // Split horizon and the hop limit.
     if (to === from || hops > MAX_HOPS) return false;
     view.setUint16(at + 4, hops);
     return true;
   }
 }
 
-/** Where the batch at `at` ends; 0 when there is no batch, or not all of it. */
+/** Returns the end of the batch at `at`; 0 if there is no complete batch. */
 function endOfBatch(bytes: Uint8Array, at: number, end: number): number {
   if (end - at < HEADER_BYTES) return 0;
   if (bytes[at] !== FrameType.Message || bytes[at + 1] !== MessageKind.Batch) return 0;

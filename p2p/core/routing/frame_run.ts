@@ -1,6 +1,5 @@
 /**
- * Copies whole frames that lie next to each other to a connection in one piece. Does not know what is in
- * the frames.
+ * Copies adjacent whole frames to a connection in one piece. Does not know what the frames contain.
  *
  * @module
  */
@@ -10,20 +9,20 @@ import type { FrameWriter } from "@netlab/protocol/codec";
 export interface WholeFrame {
   /** The buffer. */
   readonly bytes: Uint8Array;
-  /** Where the frame's header begins. */
+  /** The offset of the frame's header. */
   readonly start: number;
-  /** Where its payload ends. */
+  /** The end of its payload. */
   readonly end: number;
 }
 
-/** Frames for one connection. {@linkcode FrameRuns.flush} writes those that were added. */
+/** Frames for one connection. {@linkcode FrameRuns.flush} writes the frames that were added. */
 export class FrameRuns {
   readonly #out: FrameWriter;
   #bytes: Uint8Array | undefined;
   #start = 0;
   #end = 0;
 
-  /** No frames yet for `out`. */
+  /** Creates an empty list of frames for `out`. */
   constructor(out: FrameWriter) {
     this.#out = out;
   }

@@ -1,6 +1,6 @@
 /**
- * Delivers messages to the users of this server, each message once. Owns which messages were delivered
- * here; does not know where they come from.
+ * Local delivery: delivers messages to the users of this server, each message once. Owns which messages
+ * were delivered here. Does not know where messages come from.
  *
  * @module
  */
@@ -27,58 +27,67 @@ import type { User } from "../users/user.ts";
 
 const SEPARATOR = new TextEncoder().encode(": ");
 
-/** The parts of a message by which a second copy of it is recognized. */
+/** The parts of a message that identify it. */
 export type MessageIdentity = Pick<MessageFields, "idWords" | "bytes" | "sender" | "end">;
 
-/** What a durable message needs beside its fields. */
+/** The additional properties of a durable message. */
 export interface DurableCopy {
   /** The message's id, a UUID in text. */
   readonly id: string;
-  /** The id of the server that waits for the acknowledgement; `undefined` when it is this one. */
+  /** The id of the server that waits for the acknowledgement; `undefined` if it is this one. */
   readonly origin: string | undefined;
   /** The id of the message that the user must have before this one; nil for none. */
   readonly previous: string;
-  /** Whether the user's client has a copy already that another server stores. */
+  /** Whether the user's client already has a copy that another server stores. */
   readonly isThere: boolean;
 }
 
-/** A message for a user of this server, in the form in which it is here. */
+/** A message for a user of this server, in one of the forms in which it is stored or read. */
 export interface LocalMessage {
-  /** Where its parts lie. All of them, unless {@linkcode LocalMessage.write} is set. */
+  /** The positions of its parts. They are incomplete only if {@linkcode LocalMessage.write} is set. */
   readonly fields: MessageFields | BatchFields | MessageIdentity;
-  /** Set for a batch: the frame, which is delivered as it is. */
+  /** The frame of a batch, which is delivered unchanged. Set for a batch only. */
   readonly batch?: Frame;
-  /** Set for a durable message. */
+  /** Set for a durable message only. */
   readonly durable?: DurableCopy;
-  /** Writes the message for a user who reads frames, when it lies ready as one. */
+  /** Writes the message to a user who reads frames. Set if the message is available as a whole frame. */
   readonly write?: () => void;
 }
 
-/** What became of a message for a user of this server. */
+/** The result of a local delivery. */
 export type Delivery =
-  /** It was written to the user's connection, or a copy of it was before. */
+  /** The message was written to the user's connection, now or before. */
   | "written"
-  /** It was written to a client that acknowledges nothing. */
+  /** The message was written to a client that acknowledges nothing. */
   | "sent"
-  /** It was delivered before; of a batch, at least one message was. */
+  /** The message was delivered before. Of a batch, at least one message was. */
   | "duplicate"
-  /** The durable message that must come before it is not there. */
+  /** The user does not have the durable message that must come before this one. */
   | "out-of-order"
-  /** Too much waits for the user. */
+  /** Too much data waits to be sent to the user. */
   | "congested";
 
-/** Delivers to the users of one server. */
+/** Delivers messages to the users of one server. */
 export class LocalDelivery {
   readonly #context: Context;
   readonly #backPressure: BackPressure;
-  /** Durable messages that were delivered. Ephemeral ones cannot crowd them out. */
+  /**
+   * Durable messages that were delivered. They have a table of their own, so that ephemeral ones cannot
+   * evict them.
+   */
   readonly #delivered: SeenMessages;
-  /** Ephemeral messages, and durable ones of which an ephemeral copy may come. */
+  /** Ephemeral messages, and durable ones that may also arrive as ephemeral copies. */
   readonly #seen: SeenMessages;
-  /** Durable messages that were sent to legacy programs, which confirm nothing. */
+  /** Durable messages that were sent to legacy programs, which acknowledge nothing. */
   readonly #unconfirmed = new SeenIds();
 
-  /** Nothing was delivered yet except what `seen` has; `factors` and `random` are for {@linkcode SeenMessages}. */
+  /**
+   * Creates the local delivery of one server.
+   *
+   * @param seen The ephemeral messages that were delivered before, shared with the fast paths.
+   * @param factors The hash factors for {@linkcode SeenMessages}.
+   * @param random A source of random numbers for {@linkcode SeenMessages}.
+   */
   constructor(
     context: Context,
     backPressure: BackPressure,
@@ -93,10 +102,10 @@ export class LocalDelivery {
   }
 
   /**
-   * Delivers a message to a user, once: a single message, a batch or a durable message, as frames or as
-   * text. A batch is for users who read batches, and is delivered whole or not at all.
+   * Delivers a message to a user once: a single message, a batch or a durable message, as frames or as
+   * text. A batch is delivered as a whole or not at all, and only to users who accept batches.
    *
-   * @param from The connection on which it came in; `undefined` when this server stores it.
+   * @param from The connection on which it arrived; `undefined` if this server stores it.
    */
   deliver(user: User, message: LocalMessage, from: Connection | undefined): Delivery {
     const { fields, durable } = message;
@@ -104,7 +113,7 @@ export class LocalDelivery {
       !message.batch || (user.readsBatches && !durable),
       "a batch is for users who read batches",
     );
-    // A duplicate is dropped. The next durable message may name it as the one before it.
+    // A duplicate is dropped. The next durable message may name it as its predecessor.
     if (durable) {
       if (this.wasDelivered(fields as MessageIdentity)) {
         this.markDelivered(durable.id);
@@ -119,7 +128,7 @@ export class LocalDelivery {
     if (!durable) {
       if (!this.#isNew(fields)) return "duplicate";
     } else {
-      // An ephemeral copy may come over a legacy server.
+      // An ephemeral copy may arrive from a legacy server.
       if (isSequenceId(fields.idWords, 0)) this.#isNew(fields);
       if (user.readsText) this.markSent(durable.id);
       else {
@@ -132,59 +141,78 @@ export class LocalDelivery {
     return durable && user.readsText ? "sent" : "written";
   }
 
-  /** Whether a durable message was delivered here, or an ephemeral copy of it. */
+  /** Returns whether a durable message, or an ephemeral copy of it, was delivered here. */
   wasDelivered({ idWords, bytes, sender, end }: MessageIdentity): boolean {
     return this.#delivered.has(idWords, 0, bytes, sender, end) ||
       (!isSequenceId(idWords, 0) && this.#seen.table.has(idWords, 0));
   }
 
-  /** Whether the message with that id, which a user of that name sent, was delivered here. */
+  /**
+   * Returns whether a message of a user was delivered here.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   wasDeliveredFrom(sender: string, id: string): boolean {
     const bytes = encoder.encode(`${sender}\0`);
     return this.wasDelivered({ idWords: wordsOf(id), bytes, sender: 0, end: bytes.length });
   }
 
-  /** The durable message with that id was delivered here. */
+  /**
+   * Records that a durable message was delivered here.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   markDelivered(id: string): void {
     const words = wordsOf(id);
     this.#delivered.table.add(words, 0);
-    // A sequence id is known by its number.
+    // A sequence id is found by its number.
     if (!isSequenceId(words, 0)) this.#seen.table.add(words, 0);
   }
 
-  /** A durable message was delivered here. Faster for sequence ids, as no text is made of the id. */
+  /**
+   * Records that a durable message was delivered here. For sequence ids this is faster than
+   * {@linkcode LocalDelivery.markDelivered}, because it does not format the id as text.
+   */
   markDeliveredFrom(identity: MessageIdentity, message: { readonly id: string }): void {
     const { idWords, bytes, sender, end } = identity;
     if (isSequenceId(idWords, 0)) this.#delivered.add(idWords, 0, bytes, sender, end);
     else this.markDelivered(message.id);
   }
 
-  /** A legacy program was sent the durable message with that id, and confirms nothing. */
+  /**
+   * Records that a durable message was sent to a legacy program, which acknowledges nothing.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   markSent(id: string): void {
     this.markDelivered(id);
     this.#unconfirmed.add(id, this.#context.now);
   }
 
-  /** The receipt for a durable message that was delivered here. */
+  /**
+   * Returns the receipt for a durable message that was delivered here.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   receiptFor(id: string): Receipt {
     return this.#unconfirmed.has(id) ? sent(id) : delivered(id);
   }
 
-  /** Whether a user has a durable message, acknowledged or not. */
+  /** Returns whether a user has a durable message, acknowledged or not. */
   #has(user: User, id: string): boolean {
     if (user.isUnacknowledged(id)) return true;
     const words = wordsOf(id);
     return this.#delivered.table.has(words, 0) || this.#seen.table.has(words, 0);
   }
 
-  /** Remembers a message, or all messages of a batch. Returns whether none was remembered before. */
+  /** Remembers a message or all messages of a batch. Returns whether all of them are new. */
   #isNew(fields: BatchFields | MessageIdentity): boolean {
     if (fields instanceof BatchFields) return this.#seen.addBatch(fields);
     return this.#seen.add(fields.idWords, 0, fields.bytes, fields.sender, fields.end);
   }
 }
 
-/** Writes a message as the user reads it. */
+/** Writes a message in the form that the user reads. */
 function write(user: User, { fields, batch, durable, write: writeReady }: LocalMessage): void {
   const { out } = user;
   if (batch) out.forward(batch, 0);
@@ -205,7 +233,7 @@ function write(user: User, { fields, batch, durable, write: writeReady }: LocalM
 const encoder = new TextEncoder();
 const words = new Int32Array(4);
 
-/** The 16 bytes of an id as four numbers, valid until the next call. */
+/** Returns the 16 bytes of an id as four numbers, valid until the next call. */
 function wordsOf(id: string): Int32Array {
   return uuidWords(id, words);
 }

@@ -1,9 +1,9 @@
 /**
- * The fast path for single ephemeral messages: it copies them from the buffer in which they were read to
- * the buffer from which they are written. It takes only messages about which nothing is unusual. At the
- * first other frame it stops, and the router decides about that one. Both come to the same result for
- * every message: a differential test holds them to it. The rules are in `router.ts`; nothing is refused
- * here. `docs/performance.md` says what each step costs.
+ * The fast path for single ephemeral messages. It copies them from the read buffer of one connection to
+ * the write buffer of another. It takes only messages that need nothing else. It stops at the first other
+ * frame, which the router then handles. Both give the same result for every message, and a differential
+ * test verifies this. Owns no rules and refuses nothing: the rules are in `router.ts`.
+ * `docs/performance.md` says what each step costs.
  *
  * @module
  */
@@ -29,17 +29,17 @@ import { User } from "../users/user.ts";
 
 /** The first two bytes of a frame of type 3/0. */
 const EPHEMERAL = 0x0300;
-/** Where the NUL after the id is in a frame. The names follow. */
+/** The offset of the NUL after the id in a frame. The names follow it. */
 const NAMES_AT = HEADER_BYTES + UUID_TEXT_BYTES;
-/** The shortest frame that can be a message: a header, an id, three NULs, and two names of one byte. */
+/** The size of the shortest message: a header, an id, three NULs and two names of one byte. */
 const MIN_BYTES = NAMES_AT + 5;
-/** A name of 255 bytes, `": "`, and room to copy whole words. */
+/** The size of a name of 255 bytes, `": "`, and padding for copying whole words. */
 const PREFIX_BYTES = 264;
-/** What comes between a sender's name and a text. */
+/** The characters between a sender's name and a text. */
 const COLON_AND_SPACE = 0x3a20;
-/** Two names of 255 bytes, and three NULs. */
+/** The size of two names of 255 bytes and three NULs. */
 const NAMES_BYTES = 2 * MAX_NAME_BYTES + 3;
-/** How many messages go through each step together. */
+/** The most messages that each step processes together. */
 const MAX_BATCH = 64;
 
 /** Routes runs of single messages. */
@@ -50,31 +50,37 @@ export class MessageFastPath {
   readonly #prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
   #prefixBytes = 0;
   /**
-   * Both names of the current message, with the three NULs around them. The messages after it are compared
-   * with this copy, because the buffer that was read may be written to.
+   * Both names of the current message and the three NULs around them. Later messages are compared with
+   * this copy, because the read buffer may be overwritten.
    */
   readonly #names = new DataView(new ArrayBuffer(NAMES_BYTES));
   #namesBytes = 0;
-  /** Where the frames begin that are still to be copied. */
+  /** The offset of the first frame that was not copied yet. */
   #from = 0;
-  /** The current id: four numbers. */
+  /** The current id as four numbers. */
   readonly #id = new Int32Array(4);
-  /** Where the messages begin that go through a step together, and where the last one ends. */
+  /** The offsets of the messages that a step processes together, and the end of the last one. */
   readonly #starts = new Int32Array(MAX_BATCH + 1);
-  /** Their ids, four numbers each. */
+  /** The ids of these messages, four numbers each. */
   readonly #ids = new Int32Array(4 * MAX_BATCH);
 
-  /** A fast path to the recipients in `routes`: users of this server, and next hops to others. */
+  /**
+   * Creates the fast path of one server.
+   *
+   * @param routes The recipients it can reach: users of this server, and next hops to others.
+   * @param seen The messages that were delivered.
+   */
   constructor(routes: NameTable<User | Peer>, seen: SeenMessages) {
     this.#routes = routes;
     this.#seen = seen;
   }
 
   /**
-   * Routes the messages from `from` that lie in `bytes` between `start` and `end`, up to the first one about
-   * which something is unusual. Writes hop counts into the frames.
+   * Routes messages from a connection, up to the first frame that needs the router. Writes hop counts
+   * into the frames.
    *
-   * @returns Where the first frame begins that it did not take.
+   * @param bytes The buffer in which they were read, from `start` to `end`.
+   * @returns The offset of the first frame that it did not take.
    */
   run(from: Connection, bytes: Uint8Array, start: number, end: number): number {
     if (end - start < MIN_BYTES || bytes[start] !== EPHEMERAL >> 8 || bytes[start + 1] !== 0) {
@@ -95,7 +101,7 @@ export class MessageFastPath {
     }
   }
 
-  /** Finds where the message at `start` goes; `undefined` when something about its names is unusual. */
+  /** Finds the destination of the message at `start`; `undefined` if its names need the router. */
   #find(
     from: User | Peer,
     bytes: Uint8Array,
@@ -107,7 +113,7 @@ export class MessageFastPath {
     const sender = start + NAMES_AT + 1;
     let nul = sender;
     if (from instanceof User) {
-      // A user sends in its own name.
+      // A user must send in its own name.
       const { nameBytes } = from;
       nul += nameBytes.length;
       if (nul >= end || bytes[nul] !== 0) return undefined;
@@ -133,8 +139,8 @@ export class MessageFastPath {
   }
 
   /**
-   * Where the message at `at` ends, when it is complete, has the current names and its text is UTF-8;
-   * otherwise 0. Its id is not checked.
+   * Returns the end of the message at `at` if it is complete, has the current names and its text is
+   * UTF-8; otherwise 0. Does not check its id.
    */
   #next(bytes: Uint8Array, view: DataView, at: number, end: number): number {
     if (end - at < MIN_BYTES || view.getUint16(at) !== EPHEMERAL) return 0;
@@ -145,7 +151,7 @@ export class MessageFastPath {
     return isAscii(view, text, next) || isUtf8(bytes, text, next) ? next : 0;
   }
 
-  /** Forwards a row of messages to another server. Returns where it ends. */
+  /** Forwards consecutive messages to another server. Returns the end of the last one. */
   #forward(
     from: User | Peer,
     to: Peer,
@@ -171,11 +177,11 @@ export class MessageFastPath {
     return at;
   }
 
-  /** Delivers a row of messages to a user of this server. Returns where it ends. */
+  /** Delivers consecutive messages to a user of this server. Returns the end of the last one. */
   #deliver(to: User, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const { out } = to;
     const id = this.#id;
-    // Beyond this, the router pauses the sender.
+    // Beyond this limit, the router pauses the sender.
     const limit = start + PAUSE_BYTES - out.length;
     const last = Math.min(end, limit);
     let at = start;
@@ -191,12 +197,12 @@ export class MessageFastPath {
     return at;
   }
 
-  // The loops of `#inSequence` and `#gather` repeat what `#next` does: with one call less, the compiler
-  // inlines all that they call.
+  // The loops of `#inSequence` and `#gather` repeat what `#next` does. With one call less, the compiler
+  // inlines everything they call.
 
   /**
-   * Delivers the message from `start` to `next`, whose id has been read and is a sequence id, and the
-   * messages of the same stream after it. Returns where they end.
+   * Delivers the message from `start` to `next`, whose id was read and is a sequence id, and the
+   * following messages of the same stream. Returns the end of the last one.
    */
   #inSequence(
     to: User,
@@ -212,7 +218,7 @@ export class MessageFastPath {
     const namesBytes = this.#namesBytes;
     const isFramed = !to.readsText;
     const starts = this.#starts;
-    // The messages from the first of `starts` on are written as text.
+    // Messages whose offsets are in `starts` are still to be written as text.
     starts[0] = start;
     let waiting = 1;
     view.setUint16(start + 4, 0);
@@ -221,7 +227,7 @@ export class MessageFastPath {
       starts[0] = next;
       waiting = 0;
     }
-    // The first characters of the ids of this stream.
+    // The characters that all ids of this stream begin with.
     const t0 = view.getInt32(start + HEADER_BYTES);
     const t1 = view.getInt32(start + HEADER_BYTES + 4);
     const t2 = view.getInt32(start + HEADER_BYTES + 8);
@@ -257,8 +263,8 @@ export class MessageFastPath {
   }
 
   /**
-   * Delivers the message at `start`, whose id is no sequence id and is looked up as a whole, and the
-   * messages after it for which that holds as well. Returns where they end.
+   * Delivers the message at `start`, whose id is no sequence id, and the following messages of this kind.
+   * Their ids are looked up in a table. Returns the end of the last one.
    */
   #lookUp(to: User, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const { table } = this.#seen;
@@ -283,8 +289,8 @@ export class MessageFastPath {
   }
 
   /**
-   * Finds the messages from `start` on that have the current names and no sequence ids, and where they
-   * begin. Returns how many there are, at most {@linkcode MAX_BATCH}.
+   * Finds the messages from `start` on that have the current names and no sequence ids. Stores their
+   * offsets and returns how many there are, at most {@linkcode MAX_BATCH}.
    */
   #gather(bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const starts = this.#starts;
@@ -306,28 +312,28 @@ export class MessageFastPath {
     return count;
   }
 
-  /** Clears the hop counts of the frames from number `first` to before `last`. */
+  /** Clears the hop counts of the frames with index `first` up to but excluding `last`. */
   #clearHops(view: DataView, first: number, last: number): void {
     const starts = this.#starts;
     for (let i = first; i < last; i++) view.setUint16(starts[i]! + 4, 0);
   }
 
-  /** Leaves out the message from `start` to `end`. The frames before it are copied together. */
+  /** Skips the message from `start` to `end`, and copies the frames before it. */
   #leaveOut(to: User, view: DataView, start: number, end: number): void {
     if (start > this.#from) to.out.copy(view, this.#from, start);
     this.#from = end;
   }
 
-  /** Writes the messages from number `first` to before `last` of `starts` as text. */
+  /** Writes the messages with index `first` up to but excluding `last` as text. */
   #writeText(to: User, view: DataView, first: number, last: number): void {
     const skip = NAMES_AT + this.#namesBytes;
     to.out.joinEach(this.#prefix, this.#prefixBytes, view, this.#starts, first, last, skip);
   }
 }
 
-/** Whether the first `length` bytes of `names`, 4 at least, are at `at` as well. */
+/** Returns whether the first `length` bytes of `names`, at least 4, are also at `at`. */
 function isSame(names: DataView, view: DataView, at: number, length: number): boolean {
-  // Three words of 8 bytes, which overlap where there are fewer bytes.
+  // Compares three words of 8 bytes, which overlap if there are fewer than 24 bytes.
   if (length < 8 || length > 24) return isSameOfAnyLength(names, view, at, length);
   const last = length - 8;
   const middle = last >>> 1;
@@ -337,7 +343,7 @@ function isSame(names: DataView, view: DataView, at: number, length: number): bo
   return BigInt.asIntN(64, differ) === 0n;
 }
 
-/** The same for very short and for long names. */
+/** Compares bytes as {@linkcode isSame} does, for very short and for long names. */
 function isSameOfAnyLength(names: DataView, view: DataView, at: number, length: number): boolean {
   const last = length - 4;
   for (let i = 0; i < last; i += 4) {
@@ -346,7 +352,7 @@ function isSameOfAnyLength(names: DataView, view: DataView, at: number, length: 
   return names.getInt32(last) === view.getInt32(at + last);
 }
 
-/** Copies a few bytes to the beginning of `target`, and not one more: there may be none. */
+/** Copies a few bytes to the start of `target`, and none beyond `end`. */
 function copyFew(view: DataView, start: number, end: number, target: DataView): void {
   let at = start;
   for (; at + 8 <= end; at += 8) {

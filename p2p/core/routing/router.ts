@@ -1,7 +1,7 @@
 /**
  * The path of an ephemeral message through a server, from top to bottom: check the sender, find the
- * recipient, then deliver locally or forward. Duplicates are dropped where a message is delivered. Durable
- * messages are stored first and take the same last steps. Knows nothing of how they are stored.
+ * recipient, then deliver locally or forward. Local delivery drops duplicates. Durable messages are
+ * stored first and take the same last steps. Does not know how they are stored.
  *
  * @module
  */
@@ -32,31 +32,34 @@ import { SeenIds } from "../dedup/seen_ids.ts";
 import { User } from "../users/user.ts";
 import type { UserRegistry } from "../users/registry.ts";
 
-/** Tells senders that a message was refused. */
+/** Sends receipts for refused messages. */
 export interface RefusalSink {
-  /** Tells a user, wherever the user is, at the next flush. */
+  /** Sends a receipt to a user at any server, at the next flush. */
   toUser(user: string, receipt: Receipt): void;
-  /** Sends what was gathered. */
+  /** Sends the receipts that were gathered. */
   flush(): void;
 }
 
-/** What a {@linkcode Router} works with. */
+/** The components that a {@linkcode Router} uses. */
 export interface RouterParts {
   /** This server's users. */
   readonly users: UserRegistry;
-  /** Where all users are. */
+  /** Knows where all users are. */
   readonly locations: Locations;
   /** The links to other servers. */
   readonly mesh: Mesh;
   /** The legacy servers next to this one. */
   readonly legacy: LegacyServers;
-  /** Delivers to this server's users. */
+  /** Delivers messages to this server's users. */
   readonly localDelivery: LocalDelivery;
-  /** Takes the receipts for messages that were refused. */
+  /** Sends the receipts for refused messages. */
   readonly receipts: RefusalSink;
-  /** Remembers where messages for a name go until something about the name changes, for the fast paths. */
+  /**
+   * The destinations of messages by recipient name, for the fast paths. An entry is valid until something
+   * about the name changes.
+   */
   readonly routes: NameTable<User | Peer>;
-  /** Takes the single messages of a batch as if they had come in on that connection. */
+  /** Handles the single messages of a batch as if they had arrived on that connection. */
   readonly takeSingles: (from: Connection, frames: Uint8Array) => void;
 }
 
@@ -73,21 +76,21 @@ export class Router {
   readonly #fields = new MessageFields();
   readonly #batch = new BatchFields();
   readonly #singles = new FrameWriter();
-  /** Messages for users of legacy servers that were forwarded. */
+  /** Forwarded messages for users of legacy servers. */
   readonly #forwardedToLegacy = new SeenIds();
 
-  /** A router for one server. */
+  /** Creates the router of one server. */
   constructor(context: Context, parts: RouterParts) {
     this.#context = context;
     this.#parts = parts;
   }
 
   /**
-   * A single message came in, from a user, a server or a legacy server.
+   * Routes a single message from a user, a server or a legacy server.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} when its sender is not the user of the
-   *   connection, {@linkcode ErrorCode.NotRegistered} when the connection may not send,
-   *   {@linkcode ErrorCode.Malformed} when it is no message. The message is dropped then.
+   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} if its sender is not the user of the
+   *   connection, {@linkcode ErrorCode.NotRegistered} if the connection may not send,
+   *   {@linkcode ErrorCode.Malformed} if the frame is no valid message. The message is then dropped.
    */
   message(from: Connection, frame: Frame): void {
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
@@ -97,9 +100,10 @@ export class Router {
   }
 
   /**
-   * A batch came in, from a user or a server. It goes on as it is when the next party reads batches and
-   * nothing about it is unusual. Otherwise each of its messages is routed for itself. Throws as
-   * {@linkcode Router.message} does, once for all messages.
+   * Routes a batch from a user or a server. It is delivered or forwarded unchanged if the next party
+   * accepts batches and nothing else prevents it. Otherwise its messages are routed one by one.
+   *
+   * @throws {NetlabError} As {@linkcode Router.message}, once for all messages.
    */
   batch(from: Connection, frame: Frame): void {
     const fields = this.#batch.read(frame.bytes, frame.start, frame.end);
@@ -112,7 +116,7 @@ export class Router {
     this.#singles.recycle(singles);
   }
 
-  /** Finds the recipient of a message, and delivers or forwards it. Returns why not, if it cannot. */
+  /** Finds the recipient of a message, then delivers or forwards it. Returns the reason if it cannot. */
   #route(from: Connection, frame: Frame, fields: MessageFields): Refusal | undefined {
     const { users, locations } = this.#parts;
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
@@ -122,7 +126,7 @@ export class Router {
     if (!location) return noSuchUser(recipient);
     if (!holdsName(location.user)) {
       const servers = [...locations.serversListing(recipient)];
-      // A user whom one other server lists is like any other user there.
+      // A user whom only one other server lists is handled like any other user there.
       if (servers.length > 1 || servers[0] === this.#context.id) {
         return this.#toLegacy(from, frame, fields, servers);
       }
@@ -168,7 +172,7 @@ export class Router {
     this.#context.messageLog.message(fields, next.address);
   }
 
-  /** Delivers or forwards a batch as it is. Returns whether that was possible. */
+  /** Delivers or forwards a batch unchanged. Returns whether that was possible. */
   #routeWhole(from: Connection, frame: Frame, fields: BatchFields): boolean {
     const { users, locations, mesh, localDelivery } = this.#parts;
     const { messageLog } = this.#context;
@@ -193,7 +197,8 @@ export class Router {
 
   /**
    * Forwards a message for a user of legacy servers to every server next to which one of them lists the
-   * name, and sends it to those next to this server. Whoever gets it twice drops the second copy.
+   * name, and sends it to those next to this server. A server that receives the message twice drops the
+   * second copy.
    */
   #toLegacy(
     from: Connection,
@@ -202,7 +207,8 @@ export class Router {
     servers: readonly string[],
   ): undefined {
     const id = messageId(fields);
-    // A user may send again. Servers that list the same name would forward copies to each other.
+    // A user may send a message again. Servers that list the same name would forward copies to each
+    // other.
     if (from.party instanceof User || !this.#forwardedToLegacy.has(id)) {
       this.#forwardedToLegacy.add(id, this.#context.now);
       const nextHops = new Set<Peer>();
@@ -219,7 +225,7 @@ export class Router {
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const sender = senderOf(fields);
     this.sendToLegacy(recipient, fields, (failure) => {
-      // Over another server the message may have arrived.
+      // The message may have arrived through another server.
       if (failure === undefined || servers.length > 1) return;
       const { receipts } = this.#parts;
       const reason = `Cannot deliver to ${recipient}: ${failure}`;
@@ -229,10 +235,10 @@ export class Router {
   }
 
   /**
-   * Sends a message to the legacy servers next to this one that list its recipient. A copy of one that
-   * waits there is dropped.
+   * Sends a message to the legacy servers next to this one that list its recipient. A copy of a waiting
+   * message is dropped.
    *
-   * @param done Is called when one of them has taken it, or with the reason why none did.
+   * @param done Called when one of them has taken the message, or with the reason why none has.
    */
   sendToLegacy(
     recipient: string,
@@ -255,16 +261,18 @@ export class Router {
   }
 
   #refuse(from: Connection, fields: MessageFields, { code, reason }: Refusal): void {
-    // A legacy server is not told: it could not tell the sender.
+    // A legacy server gets no receipt, because it could not pass it on to the sender.
     if (from.isUnregistered) return;
     this.#context.messageLog.message(fields, `none (${reason})`);
     this.#parts.receipts.toUser(senderOf(fields), refused(messageId(fields), code, reason));
   }
 
   /**
-   * A user sends in the name of its connection; the messages of a peer were checked by the server of
-   * their sender. A connection that has not registered may be a legacy server's, with a message of one of
-   * its own users.
+   * Checks the sender of a message. A user must send in the name of its connection. The messages of a
+   * peer were checked by the sender's server. An unregistered connection may belong to a legacy server
+   * that sends a message of its own user.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} or {@linkcode ErrorCode.NotRegistered}.
    */
   #checkSender(from: Connection, fields: MessageFields): void {
     if (from.party instanceof User) return checkSender(from.party, fields);
@@ -276,7 +284,7 @@ export class Router {
   }
 }
 
-/** What a single message and a batch have in common. */
+/** The fields that single messages and batches have in common. */
 export type MessageNames = Pick<
   MessageFields & BatchFields,
   "bytes" | "sender" | "senderEnd" | "recipient" | "recipientEnd"
@@ -285,7 +293,7 @@ export type MessageNames = Pick<
 /**
  * Checks that a user sends in its own name.
  *
- * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} otherwise.
+ * @throws {NetlabError} {@linkcode ErrorCode.SenderMismatch} if it does not.
  */
 export function checkSender(user: User, { bytes, sender, senderEnd }: MessageNames): void {
   if (user.hasName(bytes, sender, senderEnd)) return;

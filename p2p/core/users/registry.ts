@@ -1,6 +1,6 @@
 /**
- * The users of this server: registering, leaving, and who keeps a name that two ask for. Owns which
- * connections are users'. Knows nothing of messages.
+ * The users of this server. Owns their registration, who keeps a name that two users ask for, and which
+ * connections belong to users. Knows nothing about messages.
  *
  * @module
  */
@@ -23,34 +23,34 @@ import type { Mesh } from "../mesh/mesh.ts";
 import type { Topology } from "../mesh/topology.ts";
 import { User, type UserRegistration } from "./user.ts";
 
-/** How long the holder of a name has to show a sign of life when another asks for it: milliseconds. */
-const SIGN_OF_LIFE_MS = 2_000;
-/** How long the news that a session moved may take from server to server: milliseconds. */
+/** How long the holder of a name has to answer when another user asks for the name: milliseconds. */
+const ANSWER_MS = 2_000;
+/** How long the announcement of a moved session may take to arrive from another server: milliseconds. */
 const MOVE_MS = 2_000;
-/** A session that sent nothing for this long is dead; its client asks something every 15 s. */
+/** A session is dead after this silence: milliseconds. Its client sends a request every 15 s. */
 const SILENT_MS = 45_000;
-/** How often silent sessions are looked for: milliseconds. */
-const LOOK_EVERY_MS = 5_000;
+/** How often the registry looks for silent sessions: milliseconds. */
+const CHECK_EVERY_MS = 5_000;
 
-/** A registration for a name that another user holds. */
+/** A registration for a name that another user of this server holds. */
 interface Claim {
   readonly connection: Connection;
   readonly registration: UserRegistration;
   readonly holder: User;
-  /** Until when the holder may show a sign of life: milliseconds since 1970. */
+  /** The deadline for the holder's answer: milliseconds since 1970. */
   readonly deadline: number;
 }
 
-/** A legacy client that waits for its name to become free. */
+/** A legacy client that waits until its name is free. */
 interface Waiting {
   readonly registration: UserRegistration;
-  /** Until when it waits: milliseconds since 1970. */
+  /** The end of the wait: milliseconds since 1970. */
   readonly deadline: number;
 }
 
 /** The users of one server. */
 export class UserRegistry {
-  /** Whether the server takes no new users: it is about to leave. */
+  /** Whether the server refuses new users because it is about to leave. */
   closed = false;
   readonly #context: Context;
   readonly #directory: Directory;
@@ -61,12 +61,19 @@ export class UserRegistry {
   readonly #users = new Map<string, User>();
   /** By name. */
   readonly #claims = new Map<string, Claim>();
-  /** Users whose session has moved to another server, and until when they stay: milliseconds since 1970. */
+  /**
+   * Users whose session is moving to another server, and when they are released at the latest:
+   * milliseconds since 1970.
+   */
   readonly #moving = new Map<User, number>();
   readonly #waiting = new Map<Connection, Waiting>();
-  #lookedAt = 0;
+  #checkedAt = 0;
 
-  /** Nobody yet; `onChange` hears of every user of this server who comes or goes. */
+  /**
+   * Creates an empty registry.
+   *
+   * @param onChange Called with the name of every user of this server who joins or leaves.
+   */
   constructor(
     context: Context,
     directory: Directory,
@@ -83,29 +90,29 @@ export class UserRegistry {
     this.#onChange = onChange;
   }
 
-  /** A user of this server. */
+  /** Returns the user of this server with this name. */
   get(name: string): User | undefined {
     return this.#users.get(name);
   }
 
-  /** How many users this server has. */
+  /** The number of users of this server. */
   get count(): number {
     return this.#users.size;
   }
 
-  /** All users of this server. */
+  /** Returns all users of this server. */
   local(): Iterable<User> {
     return this.#users.values();
   }
 
   /**
-   * Registers the user of a connection. When another user holds the name, that user is asked for a sign of
-   * life first. A legacy client expects no answer, and its user may have signed off elsewhere a moment
-   * ago: it waits for that news.
+   * Registers the user of a connection. If another user of this server holds the name, the registry asks
+   * that user for a response before it decides. A legacy client whose name is taken waits, because its
+   * user may have just left another server whose announcement is still in flight.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another user has the name,
-   *   {@linkcode ErrorCode.AlreadyRegistered} when the connection has registered,
-   *   {@linkcode ErrorCode.ServerClosing} when the server is about to leave.
+   * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} if another user has the name,
+   *   {@linkcode ErrorCode.AlreadyRegistered} if the connection is registered,
+   *   {@linkcode ErrorCode.ServerClosing} if the server is about to leave.
    */
   register(connection: Connection, registration: UserRegistration): void {
     const { name, session } = registration;
@@ -132,7 +139,7 @@ export class UserRegistry {
     this.#admit(connection, registration, record);
   }
 
-  /** A connection has ended. */
+  /** Removes the user of a connection that has ended. */
   leave(connection: Connection): void {
     for (const [name, claim] of this.#claims) {
       if (claim.connection === connection) this.#claims.delete(name);
@@ -149,8 +156,10 @@ export class UserRegistry {
   }
 
   /**
-   * A user signs off. One whose session moves stays until another server has announced the session, two
-   * seconds at most: until then, messages still reach it here.
+   * Handles a user who signs off. A user whose session is moving stays until another server announces the
+   * session, for two seconds at most. Until then, messages still reach the user here.
+   *
+   * @param moves Whether the session moves to another server.
    */
   signOff(user: User, moves: boolean): void {
     const { connection } = user;
@@ -163,7 +172,7 @@ export class UserRegistry {
     else connection.unregister();
   }
 
-  /** Something came in from a user of this server, so the user is alive. */
+  /** Records that a user of this server is alive. A claim to the user's name is then refused. */
   heard(user: User): void {
     const claim = this.#claims.get(user.name);
     if (!claim || this.#users.get(user.name) !== user) return;
@@ -172,16 +181,16 @@ export class UserRegistry {
     connection.sendError(taken(user.name, this.#context.address, connection.readsText));
   }
 
-  /** Decides claims whose time is up, and removes sessions that are silent. */
+  /** Decides expired claims and removes silent sessions. */
   tick(): void {
     const now = this.#context.now;
     for (const [name, claim] of this.#claims) {
       if (now < claim.deadline) continue;
       this.#claims.delete(name);
       const { holder } = claim;
-      // Whoever has taken the name since then was not asked yet: registering again asks.
+      // Another user may hold the name now. Registering again asks that user.
       if (this.#users.get(name) === holder && !holder.connection.isPaused) {
-        this.#evict(holder, "another session asked for its name, and it was silent");
+        this.#evict(holder, "another session asked for the name and this one did not answer");
       }
       this.#registerAgain(claim.connection, claim.registration);
     }
@@ -190,20 +199,20 @@ export class UserRegistry {
       this.#registerAgain(connection, registration);
       this.#waiting.delete(connection);
     }
-    for (const [user, deadline] of this.#moving) if (now >= deadline) this.#letGo(user);
-    if (now - this.#lookedAt < LOOK_EVERY_MS) return;
-    this.#lookedAt = now;
+    for (const [user, deadline] of this.#moving) if (now >= deadline) this.#release(user);
+    if (now - this.#checkedAt < CHECK_EVERY_MS) return;
+    this.#checkedAt = now;
     for (const user of this.#users.values()) {
       const { connection, readsText } = user;
       if (!readsText && !connection.isPaused && now - connection.heardAt > SILENT_MS) {
-        this.#evict(user, "it was silent for too long");
+        this.#evict(user, "the session was silent for too long");
       }
     }
   }
 
   /**
-   * Looks at names after servers found each other. Where two users have one name, the older keeps it, and
-   * the other is told and removed.
+   * Resolves conflicts after servers have found each other. If two users have one name, the older keeps
+   * it. The other receives an error and is removed.
    */
   resolve(names: Iterable<string>): void {
     for (const name of names) {
@@ -211,7 +220,7 @@ export class UserRegistry {
       const user = this.#users.get(name);
       const own = user && this.#directory.at(this.#context.id, name);
       if (!own) continue;
-      if (this.#moving.has(user) && this.#isElsewhere(user)) this.#letGo(user);
+      if (this.#moving.has(user) && this.#isElsewhere(user)) this.#release(user);
       const here = { server: this.#context.id, user: own };
       for (const other of this.#locations.holders(name)) {
         if (other.server === here.server) continue;
@@ -219,7 +228,7 @@ export class UserRegistry {
         this.#users.delete(name);
         this.#publishRemoval(name);
         user.connection.sendError(taken(name, this.#addressOf(other.server), true));
-        this.#context.logger.warn("{user} had to go: an older session has the name", {
+        this.#context.logger.warn("removed {user}: an older session holds the name", {
           event: "user.evicted",
           user: name,
         });
@@ -228,7 +237,7 @@ export class UserRegistry {
     }
   }
 
-  /** The name may be free: the first client that waits for it gets it. */
+  /** Registers the first client that waits for a name if the name is free. */
   #admitWaiting(name: string): void {
     for (const [connection, { registration }] of this.#waiting) {
       if (registration.name !== name || !this.#locations.isFree(name)) continue;
@@ -246,12 +255,12 @@ export class UserRegistry {
     }
   }
 
-  #letGo({ connection }: User): void {
+  #release({ connection }: User): void {
     this.leave(connection);
     connection.end();
   }
 
-  /** Whether another server has the same session. */
+  /** Returns whether another server has the same session. */
   #isElsewhere({ name, session }: User): boolean {
     for (const { server, user } of this.#directory.find(name)) {
       const elsewhere = server !== this.#context.id && user.session === session;
@@ -272,7 +281,7 @@ export class UserRegistry {
       }
       throw taken(name, this.#addressOf(other.server), readsText);
     }
-    const deadline = this.#context.now + SIGN_OF_LIFE_MS;
+    const deadline = this.#context.now + ANSWER_MS;
     this.#claims.set(name, { connection, registration, holder, deadline });
     writeInformationRequest(holder.out, Information.Capabilities);
   }
@@ -305,7 +314,7 @@ export class UserRegistry {
 
   #evict({ name, connection }: User, why: string): void {
     this.leave(connection);
-    this.#context.logger.info("{user} had to go: {why}", {
+    this.#context.logger.info("removed {user}: {why}", {
       event: "user.evicted",
       user: name,
       why,
@@ -326,7 +335,10 @@ export class UserRegistry {
   }
 }
 
-/** A session may choose another name on the same connection. A legacy client cannot: its connection ends. */
+/**
+ * Creates the error for a name that is taken. A session may choose another name on the same connection.
+ * The connection of a legacy client cannot, so it closes.
+ */
 function taken(name: string, where: string, fatal: boolean): NetlabError {
   return new NetlabError(
     ErrorCode.NameTaken,

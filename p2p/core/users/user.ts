@@ -1,6 +1,7 @@
 /**
- * A user of this server: one registration of a name on one connection. Owns what is known of how the user
- * reads messages and which durable ones are not acknowledged yet.
+ * A user of this server: one registration of a name on one connection. Owns how the user reads messages
+ * and which durable messages of other servers are unacknowledged. Does not know how messages are
+ * delivered.
  *
  * @module
  */
@@ -9,34 +10,36 @@ import type { Connection, Party } from "../connection.ts";
 
 const encoder = new TextEncoder();
 
-/** How a user registers. */
+/** The registration of a user. */
 export interface UserRegistration {
   /** The user's name. */
   readonly name: string;
   /** The session's key, a UUID; nil for a legacy client. */
   readonly session: string;
-  /** Whether the client takes many messages in one frame. */
+  /** Whether the client accepts batches. */
   readonly readsBatches: boolean;
 }
 
-/** A user whose connection this is. */
+/** A user of this server. */
 export class User implements Party {
   readonly isPausable = true;
-  /** Where frames for the user are written. */
+  /** Writes frames to the user. */
   readonly out: FrameWriter;
   /** The user's name. */
   readonly name: string;
   /** The session's key, a UUID; nil for a legacy client. */
   readonly session: string;
-  /** Whether the client takes many messages in one frame. */
+  /** Whether the client accepts batches. */
   readonly readsBatches: boolean;
-  /** Whether the user reads plain text instead of frames, as legacy clients do, and acknowledges nothing. */
+  /**
+   * Whether the user reads plain text instead of frames and acknowledges nothing, as legacy clients do.
+   */
   readonly readsText: boolean;
-  // Made when they are needed: there may be thousands of idle users.
+  // Created on first use: there may be thousands of idle users.
   #nameBytes: Uint8Array | undefined;
   #unacknowledged: Map<string, string[]> | undefined;
 
-  /** A user who has just registered. */
+  /** Creates the user of a newly registered connection. */
   constructor(readonly connection: Connection, registration: UserRegistration) {
     this.out = connection.out;
     this.name = registration.name;
@@ -50,12 +53,12 @@ export class User implements Party {
     return this.name;
   }
 
-  /** The name in UTF-8, as messages carry it. */
+  /** The name in UTF-8, as it appears in messages. */
   get nameBytes(): Uint8Array {
     return this.#nameBytes ??= encoder.encode(this.name);
   }
 
-  /** Whether the bytes from `start` to `end` are the user's name. */
+  /** Returns whether the bytes from `start` to `end` are the user's name. */
   hasName(bytes: Uint8Array, start: number, end: number): boolean {
     const name = this.nameBytes;
     if (end - start !== name.length) return false;
@@ -63,20 +66,25 @@ export class User implements Party {
     return true;
   }
 
-  /** Whether the user's client has any message of another server that it has not acknowledged. */
+  /** Whether the user's client has unacknowledged messages of other servers. */
   get hasUnacknowledged(): boolean {
     return this.#unacknowledged !== undefined && this.#unacknowledged.size > 0;
   }
 
-  /** Whether the user's client has a message of another server that it has not acknowledged. */
+  /**
+   * Returns whether the user's client has a message of another server that it has not acknowledged.
+   *
+   * @param id The message's id, a UUID in text.
+   */
   isUnacknowledged(id: string): boolean {
     return this.#unacknowledged?.has(id) ?? false;
   }
 
   /**
-   * The server `origin` waits until the user's client acknowledges a message.
+   * Records that the server `origin` waits until the user's client acknowledges a message.
    *
-   * @returns Whether no other server has waited for that.
+   * @param id The message's id, a UUID in text.
+   * @returns Whether no other server waited for this acknowledgement.
    */
   awaitAcknowledgement(id: string, origin: string): boolean {
     const waiting = this.#unacknowledged ??= new Map();
@@ -86,7 +94,12 @@ export class User implements Party {
     return origins === undefined;
   }
 
-  /** The user's client has acknowledged a message. Returns the ids of the servers that wait for that. */
+  /**
+   * Records that the user's client has acknowledged a message.
+   *
+   * @param id The message's id, a UUID in text.
+   * @returns The ids of the servers that waited for the acknowledgement.
+   */
   acknowledge(id: string): readonly string[] {
     const origins = this.#unacknowledged?.get(id);
     if (!origins) return NONE;
