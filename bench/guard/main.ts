@@ -45,7 +45,7 @@ const program = {
 } as const satisfies Program;
 
 /** The lowest ratio of messages per second of CPU time to the baseline's. */
-const BOUND = 0.8;
+const BOUND = 0.75;
 
 /**
  * The loads. `echoBound` is the lowest ratio to bytes that an echo server returns, where there is no
