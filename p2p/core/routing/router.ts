@@ -121,7 +121,7 @@ export class Router {
     const { users, locations } = this.#parts;
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
-    if (user) return this.#deliver(from, user, { fields });
+    if (user) return this.#deliver(from, user, fields);
     const location = locations.locate(recipient);
     if (!location) return noSuchUser(recipient);
     if (!holdsName(location.user)) {
@@ -134,10 +134,9 @@ export class Router {
     return this.#forward(from, frame, fields, recipient, location.server);
   }
 
-  #deliver(from: Connection, user: User, message: { fields: MessageFields }): Refusal | undefined {
-    const { fields } = message;
+  #deliver(from: Connection, user: User, fields: MessageFields): Refusal | undefined {
     this.#remember(fields, user);
-    if (this.#parts.localDelivery.deliver(user, message, from) === "congested") {
+    if (this.#parts.localDelivery.deliver(user, { fields }, from) === "congested") {
       return congested(user.name);
     }
     this.#context.messageLog.message(fields, HERE);
