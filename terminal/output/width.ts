@@ -1,30 +1,38 @@
 /**
- * Measures and shortens text by the columns and rows that it takes in a terminal. Owns what follows from
- * the widths, such as where a line wraps; the widths themselves come from `string-width`. Must not know
- * what the text says.
+ * Measures and shortens text by the columns and rows that it takes in a terminal. Owns which code points
+ * are one character and what follows from the widths, such as where a line wraps. The widths of code
+ * points come from `get-east-asian-width`. Must not know what the text says.
  *
  * @module
  */
-import stringWidth from "string-width";
+import { eastAsianWidth } from "get-east-asian-width";
 
 /** Matches the escape sequences that change colours and styles. */
 // deno-lint-ignore no-control-regex
 const STYLE = /(\x1b\[[0-9;]*m)/;
 const ASCII = /^[\x20-\x7e]*$/;
-/** Matches what makes an emoji sequence: pictures, flags, keycaps. */
-const EMOJI_PART = /[\p{Extended_Pictographic}\p{Regional_Indicator}\u20e3]/u;
+/** Matches a code point that takes no column: a mark, a control character, a vowel of a Hangul syllable. */
+const NO_WIDTH =
+  /^[\p{Nonspacing_Mark}\p{Enclosing_Mark}\p{Control}\p{Format}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\ud7b0-\ud7fb]$/u;
+/** Matches a sequence that terminals show as one picture: an emoji, a flag, a keycap. */
+const EMOJI =
+  /^(?:\p{RGI_Emoji}|\p{Regional_Indicator}{1,2}|[\d#*]\ufe0f|.*\u200d\p{Extended_Pictographic})/v;
 
-const segmenter = new Intl.Segmenter();
+/** Made when it is first used: that takes 20 ms, and most programs print ASCII only. */
+let segmenter: Intl.Segmenter | undefined;
 
 /** Splits text into what a person sees as characters. Marks and emoji sequences stay together. */
 export function clusters(text: string): string[] {
   if (ASCII.test(text)) return text.split("");
+  segmenter ??= new Intl.Segmenter();
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
 /** Returns how many columns a text takes in a terminal. Escape sequences take none. */
 export function displayWidth(text: string): number {
-  return stringWidth(text);
+  const shown = withoutStyles(text);
+  if (ASCII.test(shown)) return shown.length;
+  return clusters(shown).reduce((width, cluster) => width + clusterWidth(cluster), 0);
 }
 
 /**
@@ -42,7 +50,7 @@ export function clip(text: string, columns: number): string {
     if (full) return "";
     let kept = "";
     for (const cluster of clusters(part)) {
-      room -= displayWidth(cluster);
+      room -= clusterWidth(cluster);
       if (room < 0) {
         full = true;
         return `${kept}…`;
@@ -60,15 +68,15 @@ export function clip(text: string, columns: number): string {
  *   each of its parts.
  */
 export function rowsOf(line: string, columns: number): number {
-  const text = line.split(STYLE).filter((_, index) => index % 2 === 0).join("");
+  const text = withoutStyles(line);
   let rows = 1;
   let column = 0;
   /** The columns that the line takes in a terminal that shows each part of an emoji sequence. */
   let most = 0;
   let isDisputed = false;
   for (const cluster of clusters(text)) {
-    const width = displayWidth(cluster);
-    const parts = EMOJI_PART.test(cluster) ? widthOfParts(cluster) : width;
+    const width = clusterWidth(cluster);
+    const parts = widthOfParts(cluster);
     isDisputed ||= parts !== width;
     most += Math.max(parts, width);
     // A wide character that does not fit leaves the last column empty.
@@ -81,9 +89,23 @@ export function rowsOf(line: string, columns: number): number {
   return most <= columns ? 1 : isDisputed ? Infinity : rows;
 }
 
+function withoutStyles(text: string): string {
+  return text.split(STYLE).filter((_, index) => index % 2 === 0).join("");
+}
+
+/** Returns the columns that a character takes, whatever code points it is made of. */
+function clusterWidth(cluster: string): number {
+  if (ASCII.test(cluster)) return 1;
+  return EMOJI.test(cluster) ? 2 : widthOfParts(cluster);
+}
+
 /** Returns the columns that a cluster takes in a terminal that shows each code point on its own. */
 function widthOfParts(cluster: string): number {
-  return Array.from(cluster, displayWidth).reduce((sum, width) => sum + width, 0);
+  let width = 0;
+  for (const character of cluster) {
+    if (!NO_WIDTH.test(character)) width += eastAsianWidth(character.codePointAt(0)!);
+  }
+  return width;
 }
 
 /**
