@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type Message, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
+import { pureTest as test } from "../kinds.ts";
 import { Chat, type ChatCommand, parseLine } from "../../p2p/terminal/chat.ts";
 import type { DeliveryStatus, Sent } from "../../p2p/client/outbox.ts";
 import type { Completer, Screen } from "../../p2p/terminal/screen.ts";
@@ -100,18 +101,6 @@ function talk(client: FakeClient, screen: FakeScreen): () => Promise<number> {
   };
 }
 
-/** A test that needs no network. */
-function chatTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    permissions: "none",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
-
 const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["", { kind: "nothing" }],
   ["  \t ", { kind: "nothing" }],
@@ -133,15 +122,8 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ['"" Hello', { kind: "misquoted" }],
 ];
 
-Deno.test({
-  name: "chat parses lines",
-  permissions: "none",
-  sanitizeOps: true,
-  sanitizeResources: true,
-  sanitizeExit: true,
-  fn() {
-    for (const [line, asked] of lines) assertEquals(parseLine(line), asked, JSON.stringify(line));
-  },
+test("chat parses lines", () => {
+  for (const [line, asked] of lines) assertEquals(parseLine(line), asked, JSON.stringify(line));
 });
 
 for (const interactive of [true, false]) {
@@ -212,7 +194,7 @@ const SENDERS: [sender: string, person: string, script: string][] = [
   ["", "(unknown sender) Hello", ": Hello"],
 ];
 for (const [interactive, who] of [[true, "a person"], [false, "a script"]] as const) {
-  chatTest(`chat tells ${who} who wrote, and invents nobody`, async () => {
+  test(`chat tells ${who} who wrote, and invents nobody`, async () => {
     const client = new FakeClient();
     const screen = new FakeScreen(interactive);
     client.received.push(
@@ -225,7 +207,7 @@ for (const [interactive, who] of [[true, "a person"], [false, "a script"]] as co
   });
 }
 
-chatTest("chat shows no tick for what a program took that confirms nothing", async () => {
+test("chat shows no tick for what a program took that confirms nothing", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const outcome = Promise.withResolvers<DeliveryStatus>();
@@ -242,7 +224,7 @@ chatTest("chat shows no tick for what a program took that confirms nothing", asy
   await end();
 });
 
-chatTest("chat says once more what was sent when it is delivered long after", async () => {
+test("chat says once more what was sent when it is delivered long after", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const outcome = Promise.withResolvers<DeliveryStatus>();
@@ -259,7 +241,7 @@ chatTest("chat says once more what was sent when it is delivered long after", as
   await end();
 });
 
-chatTest("chat suggests the user who is probably meant, and sends nothing to another", async () => {
+test("chat suggests the user who is probably meant, and sends nothing to another", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const end = talk(client, screen);
@@ -290,7 +272,7 @@ chatTest("chat suggests the user who is probably meant, and sends nothing to ano
   await end();
 });
 
-chatTest("chat knows a user who came after the last list", async () => {
+test("chat knows a user who came after the last list", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const end = talk(client, screen);
@@ -310,7 +292,7 @@ for (
     ["takes for ever", () => new Promise<string[]>(() => {})],
   ] as const
 ) {
-  chatTest(`chat sends and completes while the list of users ${what}`, async () => {
+  test(`chat sends and completes while the list of users ${what}`, async () => {
     const client = new FakeClient();
     const screen = new FakeScreen(true);
     const end = talk(client, screen);
@@ -328,7 +310,7 @@ for (
   });
 }
 
-chatTest(
+test(
   "chat with a script sends to exactly the name that is given, and asks nobody",
   async () => {
     const client = new FakeClient();

@@ -1,16 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { pureTest as test } from "../kinds.ts";
 import { Draft } from "../../p2p/terminal/draft.ts";
-
-function test(name: string, fn: () => void | Promise<void>): void {
-  Deno.test({
-    name,
-    permissions: "none",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn: async () => await fn(),
-  });
-}
 
 /** A draft that was fed with that, and what it told meanwhile. */
 function typed(...input: string[]): Draft & { told: string[] } {

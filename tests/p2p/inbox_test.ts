@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Message } from "@netlab/protocol";
+import { pureTest as test } from "../kinds.ts";
 import type { ClientSession } from "../../p2p/core/session/client_session.ts";
 import { Incoming } from "../../p2p/core/session/incoming.ts";
 import { Inbox } from "../../p2p/client/inbox.ts";
@@ -35,17 +36,6 @@ function inboxWith(count: number, isDurable = true) {
 function incoming(number: number, isDurable: boolean): Incoming {
   const message = { text: `${number}` } as Message;
   return new Incoming(message, Int32Array.of(number, 0, 0, 0), isDurable);
-}
-
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    permissions: "none",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
 }
 
 test("inbox acknowledges a message when the next one is read, and not before", async () => {

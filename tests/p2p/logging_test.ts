@@ -8,6 +8,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { type Logger, P2pServer, type P2pServerOptions } from "@netlab/p2p";
 import { chain, servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
+import { pureTest } from "../kinds.ts";
 import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { freePorts } from "../processes.ts";
 import { eventually, nextMessage, processTest, socketTest as test } from "./network.ts";
@@ -79,24 +80,19 @@ test("p2p server logs a line for each server that appears or disappears", async 
   assertEquals(log.lines, []);
 });
 
-Deno.test({
-  name: "p2p server logs a line for each server that it reaches only through others",
-  permissions: "none",
-  fn() {
-    const network = new VirtualNetwork();
-    const nodes = servers(network, 3, chain(3)) as [VirtualNode, VirtualNode, VirtualNode];
-    settle(network, nodes);
-    network.run(5_000);
-    const [first, second, third] = nodes;
-    const about = ({ events }: VirtualNode) =>
-      events.filter((event) => event.startsWith("server."));
-    assertEquals(nodes.map(about), [["server.found"], [], ["server.found"]]);
-    third.crash();
-    network.run(5_000);
-    assertEquals(about(first), ["server.found", "server.lost"]);
-    // The end of its link says so.
-    assertEquals([about(second), second.events.at(-1)], [[], "link.down"]);
-  },
+pureTest("p2p server logs a line for each server that it reaches only through others", () => {
+  const network = new VirtualNetwork();
+  const nodes = servers(network, 3, chain(3)) as [VirtualNode, VirtualNode, VirtualNode];
+  settle(network, nodes);
+  network.run(5_000);
+  const [first, second, third] = nodes;
+  const about = ({ events }: VirtualNode) => events.filter((event) => event.startsWith("server."));
+  assertEquals(nodes.map(about), [["server.found"], [], ["server.found"]]);
+  third.crash();
+  network.run(5_000);
+  assertEquals(about(first), ["server.found", "server.lost"]);
+  // The end of its link says so.
+  assertEquals([about(second), second.events.at(-1)], [[], "link.down"]);
 });
 
 test("p2p server logs each message with its next hop, and never the text", async () => {

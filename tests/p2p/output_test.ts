@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
-import { ignoreUnless } from "../permissions.ts";
+import { linuxProcessTest } from "../kinds.ts";
 import { DEADLINE_MS, freePort, freePorts, Process } from "../processes.ts";
 import { eventually, Inbox, processTest, within } from "./network.ts";
 import { CLIENT, event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
@@ -10,18 +10,6 @@ const NO_SPACE =
   "error: Cannot write to standard output: no space left on device; make room, or write elsewhere";
 const FULL = ["--preload=./tests/full_output.ts", "--allow-ffi"];
 const NET = "--allow-net=127.0.0.1,localhost";
-
-/** A test that needs `/dev/full`. */
-function fullTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.run || Deno.build.os !== "linux",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 /** A program of whose standard output the test reads as much as it likes, and then no more. */
 class Piped implements AsyncDisposable {
@@ -75,7 +63,7 @@ class Piped implements AsyncDisposable {
   }
 }
 
-fullTest(
+linuxProcessTest(
   "p2p client program on a full disk does not take what it cannot write, and says so",
   async () => {
     await using server = await P2pServer.listen();
@@ -117,7 +105,7 @@ processTest(
   },
 );
 
-fullTest(
+linuxProcessTest(
   "p2p server program on a full disk continues without its log, and says so once",
   async () => {
     const port = freePort();

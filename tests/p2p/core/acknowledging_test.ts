@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { FrameType, MessageKind, ReceiptKind, ReceiptState } from "@netlab/protocol";
+import { pureTest } from "../../kinds.ts";
 import { LegacyServer } from "./legacy_parties.ts";
 import {
   chain,
@@ -30,30 +31,25 @@ function start(seed = 1) {
   return { network, nodes, ann };
 }
 
-Deno.test({
-  name: "a message is delivered when the recipient's client says so, and not before",
-  permissions: "none",
-  fn() {
-    const { network, nodes, ann } = start();
-    const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[2]);
-    network.run(50);
-    const ids = ["one", "two"].map((text) => ann.send("Bob", text));
-    network.run(60_000);
-    assertEquals(bob.textsFrom("Ann"), ["one", "two"], "handed over once, however long it takes");
-    for (const id of ids) assertEquals(ann.statesOf(id), [Accepted]);
-    bob.acknowledge(ids[1]!, network.uuid());
-    network.run(100);
-    assertEquals(ids.map((id) => ann.isDelivered(id)), [false, true]);
-    bob.acknowledge(...ids);
-    network.run(100);
-    for (const id of ids) assertEquals(ann.statesOf(id), [Accepted, Delivered]);
-  },
+pureTest("a message is delivered when the recipient's client says so, and not before", () => {
+  const { network, nodes, ann } = start();
+  const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[2]);
+  network.run(50);
+  const ids = ["one", "two"].map((text) => ann.send("Bob", text));
+  network.run(60_000);
+  assertEquals(bob.textsFrom("Ann"), ["one", "two"], "handed over once, however long it takes");
+  for (const id of ids) assertEquals(ann.statesOf(id), [Accepted]);
+  bob.acknowledge(ids[1]!, network.uuid());
+  network.run(100);
+  assertEquals(ids.map((id) => ann.isDelivered(id)), [false, true]);
+  bob.acknowledge(...ids);
+  network.run(100);
+  for (const id of ids) assertEquals(ann.statesOf(id), [Accepted, Delivered]);
 });
 
-Deno.test({
-  name: "a message that a client took and did not acknowledge before it died goes to the next one",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a message that a client took and did not acknowledge before it died goes to the next one",
+  () => {
     for (const back of [0, 1, 2]) {
       const { network, nodes, ann } = start();
       const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[2]);
@@ -70,12 +66,11 @@ Deno.test({
       for (const id of ids) assertEquals(ann.statesOf(id), [Accepted, Delivered]);
     }
   },
-});
+);
 
-Deno.test({
-  name: "a session that comes back gets what it did not acknowledge again, and sees it once",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a session that comes back gets what it did not acknowledge again, and sees it once",
+  () => {
     for (const back of [0, 2]) {
       const { network, nodes, ann } = start();
       const bob = new SessionClient(network, "Bob").moveTo(nodes[2]);
@@ -97,13 +92,11 @@ Deno.test({
       assert(ann.isDelivered(id));
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "a message that is sent again to another server is seen once, and both servers are answered",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a message that is sent again to another server is seen once, and both servers are answered",
+  () => {
     for (const forgetful of [false, true]) {
       const { network, nodes, ann } = start();
       const bob = new TestUser(network, "Bob", { forgetful }).at(nodes[1]);
@@ -126,12 +119,11 @@ Deno.test({
       assertEquals(nodes.map(({ core }) => core.isDrained), [true, true, true]);
     }
   },
-});
+);
 
-Deno.test({
-  name: "an old connection that is half dead swallows no messages of a session that is elsewhere",
-  permissions: "none",
-  fn() {
+pureTest(
+  "an old connection that is half dead swallows no messages of a session that is elsewhere",
+  () => {
     for (const back of [0, 1]) {
       const { network, nodes, ann } = start();
       const bob = new SessionClient(network, "Bob").moveTo(nodes[2]);
@@ -152,33 +144,28 @@ Deno.test({
       assertEquals(bob.messages.length, 2);
     }
   },
+);
+
+pureTest("a kept message for a user of a legacy server arrives once that user is there", () => {
+  const { network, nodes, ann } = start();
+  const old = new LegacyServer(network, "10.0.5.1:6001");
+  for (const index of [0, 1] as const) network.separate(nodes[index].address, old.address);
+  old.announceTo(nodes[2].address);
+  const ids = ["one", "two"].map((text) => ann.send("Olga", text));
+  network.run(3_000);
+  for (const id of ids) assertEquals(ann.statesOf(id), [Accepted]);
+  const olga = new TestUser(network, "Olga", { bare: true }).register(old);
+  network.until(() => ids.every((id) => ann.isDelivered(id)), 5_000);
+  assertEquals(olga.text, "Ann: oneAnn: two");
+  assertEquals(
+    old.messages().map(({ text, subtype }) => [text, subtype]),
+    [["one", MessageKind.Ephemeral], ["two", MessageKind.Ephemeral]],
+  );
 });
 
-Deno.test({
-  name: "a kept message for a user of a legacy server arrives once that user is there",
-  permissions: "none",
-  fn() {
-    const { network, nodes, ann } = start();
-    const old = new LegacyServer(network, "10.0.5.1:6001");
-    for (const index of [0, 1] as const) network.separate(nodes[index].address, old.address);
-    old.announceTo(nodes[2].address);
-    const ids = ["one", "two"].map((text) => ann.send("Olga", text));
-    network.run(3_000);
-    for (const id of ids) assertEquals(ann.statesOf(id), [Accepted]);
-    const olga = new TestUser(network, "Olga", { bare: true }).register(old);
-    network.until(() => ids.every((id) => ann.isDelivered(id)), 5_000);
-    assertEquals(olga.text, "Ann: oneAnn: two");
-    assertEquals(
-      old.messages().map(({ text, subtype }) => [text, subtype]),
-      [["one", MessageKind.Ephemeral], ["two", MessageKind.Ephemeral]],
-    );
-  },
-});
-
-Deno.test({
-  name: "a session that moves with messages under way at every moment gets each once and in order",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a session that moves with messages under way at every moment gets each once and in order",
+  () => {
     for (let seed = 1; seed <= 40; seed++) {
       const { network, nodes, ann } = start(seed);
       network.latency = () => 5 + 10 * network.random();
@@ -195,13 +182,11 @@ Deno.test({
       assertEquals(bob.textsFrom("Ann"), texts, `seed ${seed}`);
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "a session that loses its connection at any moment and comes back gets each once and in order",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a session that loses its connection at any moment and comes back gets each once and in order",
+  () => {
     for (let seed = 1; seed <= 60; seed++) {
       const { network, nodes, ann } = start(seed);
       network.latency = () => 5 + 10 * network.random();
@@ -218,4 +203,4 @@ Deno.test({
       assertEquals(bob.textsFrom("Ann"), texts, `seed ${seed}`);
     }
   },
-});
+);

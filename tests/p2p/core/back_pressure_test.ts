@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode, FrameType, MessageKind } from "@netlab/protocol";
 import { servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 import { TestUser } from "./test_user.ts";
 
 const MIB = 1024 * 1024;
@@ -29,10 +30,9 @@ function start() {
   return { network, here, there, ann, slow, bob, far, linkOf, isHeldUp };
 }
 
-Deno.test({
-  name: "a user who writes to a slow one is held up until that one has read, and nothing is lost",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a user who writes to a slow one is held up until that one has read, and nothing is lost",
+  () => {
     const { network, ann, slow, bob, linkOf, isHeldUp } = start();
     slow.connection!.pause();
     const ids = Array.from({ length: 100 }, () => ann.send("Slow", TEXT, { kind }));
@@ -51,73 +51,59 @@ Deno.test({
     assertEquals(slow.messages.length, ids.length);
     assertEquals(ids.filter((id) => ann.refusalOf(id) !== undefined), []);
   },
+);
+
+pureTest("a user who is held up by one that leaves goes on", () => {
+  const { network, ann, slow, isHeldUp } = start();
+  slow.connection!.pause();
+  for (let i = 0; i < 100; i++) ann.send("Slow", TEXT, { kind });
+  network.run(1_000);
+  assert(isHeldUp(ann));
+  slow.connection!.abort();
+  network.run(1_000);
+  assert(!isHeldUp(ann));
+  const codes = new Set(ann.receipts.map(({ code }) => code));
+  assertEquals([...codes], [ErrorCode.NoSuchUser]);
+  assert(ann.receipts.length > 50, "what came after that");
 });
 
-Deno.test({
-  name: "a user who is held up by one that leaves goes on",
-  permissions: "none",
-  fn() {
-    const { network, ann, slow, isHeldUp } = start();
-    slow.connection!.pause();
-    for (let i = 0; i < 100; i++) ann.send("Slow", TEXT, { kind });
-    network.run(1_000);
-    assert(isHeldUp(ann));
-    slow.connection!.abort();
-    network.run(1_000);
-    assert(!isHeldUp(ann));
-    const codes = new Set(ann.receipts.map(({ code }) => code));
-    assertEquals([...codes], [ErrorCode.NoSuchUser]);
-    assert(ann.receipts.length > 50, "what came after that");
-  },
+pureTest("a user who writes over a slow link between servers is held up until it has room", () => {
+  const { network, here, there, ann, far, isHeldUp } = start();
+  network.silence(here.address, there.address);
+  for (let i = 0; i < 100; i++) ann.send("Far", TEXT, { kind });
+  network.run(1_000);
+  assert(isHeldUp(ann));
+  network.join(here.address, there.address);
+  network.run(2_000);
+  assert(!isHeldUp(ann));
+  assertEquals(far.messages.length, 100);
 });
 
-Deno.test({
-  name: "a user who writes over a slow link between servers is held up until it has room",
-  permissions: "none",
-  fn() {
-    const { network, here, there, ann, far, isHeldUp } = start();
-    network.silence(here.address, there.address);
-    for (let i = 0; i < 100; i++) ann.send("Far", TEXT, { kind });
-    network.run(1_000);
-    assert(isHeldUp(ann));
-    network.join(here.address, there.address);
-    network.run(2_000);
-    assert(!isHeldUp(ann));
-    assertEquals(far.messages.length, 100);
-  },
+pureTest("messages for a user who does not read are refused when 8 MiB wait", () => {
+  const { network, ann, slow, far, linkOf } = start();
+  slow.connection!.pause();
+  // Nobody holds up users of other servers.
+  const ids = Array.from({ length: 250 }, () => far.send("Slow", TEXT, { kind }));
+  network.run(2_000);
+  const waiting = linkOf(slow).out.length;
+  assert(waiting > 8 * MIB && waiting < 8 * MIB + 70_000, `${waiting} bytes wait`);
+  const refused = ids.filter((id) => far.refusalOf(id) === ErrorCode.RecipientBusy);
+  assertEquals(far.receipts.length, refused.length);
+  assert(refused.length > 50, `${refused.length} refused`);
+
+  slow.connection!.resume();
+  network.run(2_000);
+  assertEquals(slow.messages.length, ids.length - refused.length);
+  // What was refused may be sent again.
+  far.send("Slow", TEXT, { id: refused[0]!, kind });
+  network.run(100);
+  assertEquals(slow.messages.at(-1)!.id, refused[0]);
+  assertEquals(ann.errors, []);
 });
 
-Deno.test({
-  name: "messages for a user who does not read are refused when 8 MiB wait",
-  permissions: "none",
-  fn() {
-    const { network, ann, slow, far, linkOf } = start();
-    slow.connection!.pause();
-    // Nobody holds up users of other servers.
-    const ids = Array.from({ length: 250 }, () => far.send("Slow", TEXT, { kind }));
-    network.run(2_000);
-    const waiting = linkOf(slow).out.length;
-    assert(waiting > 8 * MIB && waiting < 8 * MIB + 70_000, `${waiting} bytes wait`);
-    const refused = ids.filter((id) => far.refusalOf(id) === ErrorCode.RecipientBusy);
-    assertEquals(far.receipts.length, refused.length);
-    assert(refused.length > 50, `${refused.length} refused`);
-
-    slow.connection!.resume();
-    network.run(2_000);
-    assertEquals(slow.messages.length, ids.length - refused.length);
-    // What was refused may be sent again.
-    far.send("Slow", TEXT, { id: refused[0]!, kind });
-    network.run(100);
-    assertEquals(slow.messages.at(-1)!.id, refused[0]);
-    assertEquals(ann.errors, []);
-  },
-});
-
-Deno.test({
-  name:
-    "a user who is held up for 3 s goes on, and messages to the slow one are refused until it read",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a user who is held up for 3 s goes on, and messages to the slow one are refused until it read",
+  () => {
     const { network, ann, slow, bob, isHeldUp } = start();
     slow.connection!.pause();
     const ids = Array.from({ length: 100 }, () => ann.send("Slow", TEXT, { kind }));
@@ -138,29 +124,25 @@ Deno.test({
     network.run(100);
     assertEquals(slow.textsFrom("Bob"), ["after that"]);
   },
-});
+);
 
-Deno.test({
-  name: "a user who is held up is not taken for silent",
-  permissions: "none",
-  fn() {
-    const { network, here, ann, slow, isHeldUp } = start();
-    const alive = network.watch(({ to, frame }) =>
-      to === ann.party && frame.type === FrameType.LinkState
-    );
-    slow.connection!.pause();
-    for (let i = 0; i < 100; i++) ann.send("Slow", TEXT, { kind });
-    network.run(1_000);
-    assert(isHeldUp(ann));
-    const stranger = new TestUser(network, "Ann").register(here);
-    network.run(1_500);
-    assertEquals(stranger.errorNames(), ["NameTaken"]);
-    assert(isHeldUp(ann));
-    assertEquals(alive.length, 3, "nor does it take the server for dead: one each second");
-    network.run(60_000);
-    assert(!ann.connection!.closed);
-    slow.connection!.resume();
-    network.run(2_000);
-    assertEquals(slow.messages.length + ann.receipts.length, 100);
-  },
+pureTest("a user who is held up is not taken for silent", () => {
+  const { network, here, ann, slow, isHeldUp } = start();
+  const alive = network.watch(({ to, frame }) =>
+    to === ann.party && frame.type === FrameType.LinkState
+  );
+  slow.connection!.pause();
+  for (let i = 0; i < 100; i++) ann.send("Slow", TEXT, { kind });
+  network.run(1_000);
+  assert(isHeldUp(ann));
+  const stranger = new TestUser(network, "Ann").register(here);
+  network.run(1_500);
+  assertEquals(stranger.errorNames(), ["NameTaken"]);
+  assert(isHeldUp(ann));
+  assertEquals(alive.length, 3, "nor does it take the server for dead: one each second");
+  network.run(60_000);
+  assert(!ann.connection!.closed);
+  slow.connection!.resume();
+  network.run(2_000);
+  assertEquals(slow.messages.length + ann.receipts.length, 100);
 });

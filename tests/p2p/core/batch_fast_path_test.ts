@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { pureTest } from "../../kinds.ts";
 import { MAX_HOPS } from "../../../p2p/core/mesh/mesh.ts";
 import {
   BatchFields,
@@ -112,11 +113,9 @@ function* reads(steps: (typeof aStep extends fc.Arbitrary<infer T> ? T : never)[
   }
 }
 
-Deno.test({
-  name:
-    "a core that is offered whole reads of batches writes what one writes that gets frame by frame",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a core that is offered whole reads of batches writes what one writes that gets frame by frame",
+  () => {
     let passed = 0;
     let whole = 0;
     fc.assert(
@@ -138,29 +137,25 @@ Deno.test({
     assert(passed > 100_000, `only ${passed} bytes went through the lane`);
     assert(whole > 500, `only ${whole} batches came out whole`);
   },
-});
+);
 
-Deno.test({
-  name: "batches come out as their messages do that come one by one",
-  permissions: "none",
-  fn() {
-    let messages = 0;
-    fc.assert(
-      fc.property(fc.array(aStep, { minLength: 1, maxLength: 4 }), (steps) => {
-        const [batches, singles] = [new FastPathNetwork(true), new FastPathNetwork(true)];
-        const alike = [...reads(steps, true)];
-        for (const [index, { from, bytes }] of [...reads(steps, false)].entries()) {
-          batches.feed(from, bytes);
-          singles.feed(from, alike[index]!.bytes);
-          const written = batches.writtenApart();
-          assertEquals(written, singles.writtenApart());
-          for (const frames of Object.values(written)) messages += frames.split(" 0300").length - 1;
-        }
-      }),
-      { numRuns: 250 },
-    );
-    assert(messages > 5_000, `only ${messages} messages came out`);
-  },
+pureTest("batches come out as their messages do that come one by one", () => {
+  let messages = 0;
+  fc.assert(
+    fc.property(fc.array(aStep, { minLength: 1, maxLength: 4 }), (steps) => {
+      const [batches, singles] = [new FastPathNetwork(true), new FastPathNetwork(true)];
+      const alike = [...reads(steps, true)];
+      for (const [index, { from, bytes }] of [...reads(steps, false)].entries()) {
+        batches.feed(from, bytes);
+        singles.feed(from, alike[index]!.bytes);
+        const written = batches.writtenApart();
+        assertEquals(written, singles.writtenApart());
+        for (const frames of Object.values(written)) messages += frames.split(" 0300").length - 1;
+      }
+    }),
+    { numRuns: 250 },
+  );
+  assert(messages > 5_000, `only ${messages} messages came out`);
 });
 
 /** Batches in a row, all in order. */
@@ -176,10 +171,9 @@ function row(recipient: string, count: number, each: number, length: number): Ui
 
 for (const recipient of ["Cy", "New"]) {
   const link = recipient === "New" ? "newer" : recipient;
-  Deno.test({
-    name: `lane for batches leaves nothing of a long row to ${recipient} but the first batch`,
-    permissions: "none",
-    fn() {
+  pureTest(
+    `lane for batches leaves nothing of a long row to ${recipient} but the first batch`,
+    () => {
       const network = new FastPathNetwork(true);
       const frames = row(recipient, 300, 20, 30);
       network.feed("Ann", frames);
@@ -189,13 +183,11 @@ for (const recipient of ["Cy", "New"]) {
       network.feed("Ann", frames);
       assertEquals(out.take().length, recipient === "New" ? frames.length : 0, "no copy twice");
     },
-  });
+  );
 
-  Deno.test({
-    name:
-      `lane for batches leaves to the relay what is too much for ${recipient}, which holds up who sends it`,
-    permissions: "none",
-    fn() {
+  pureTest(
+    `lane for batches leaves to the relay what is too much for ${recipient}, which holds up who sends it`,
+    () => {
       const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
       const frames = row(recipient, 40, 500, 100);
       for (const network of [fast, slow]) network.feed("Ann", frames);
@@ -204,5 +196,5 @@ for (const recipient of ["Cy", "New"]) {
       assertEquals(fast.ports.get(link)!.out.length, frames.length, "all the same");
       assertEquals(fast.written(), slow.written());
     },
-  });
+  );
 }

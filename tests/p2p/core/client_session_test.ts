@@ -14,6 +14,7 @@ import {
   ReceiptState,
 } from "@netlab/protocol";
 import { ClientSession } from "@netlab/p2p/core";
+import { pureTest } from "../../kinds.ts";
 import {
   asked,
   connection,
@@ -29,25 +30,19 @@ import {
 const MAX_IN_FLIGHT = 4_096;
 const MAX_WAITING_BYTES = 256 * 1024;
 
-Deno.test({
-  name: "session sends at once if it has a connection, and otherwise on the next one",
-  permissions: "none",
-  fn() {
-    const { session, send, outcomes } = start();
-    send("before");
-    const server = connection();
-    session.attach(server);
-    send("after");
-    assertEquals(written(server), ["before", "after"]);
-    assertEquals(outcomes, []);
-  },
+pureTest("session sends at once if it has a connection, and otherwise on the next one", () => {
+  const { session, send, outcomes } = start();
+  send("before");
+  const server = connection();
+  session.attach(server);
+  send("after");
+  assertEquals(written(server), ["before", "after"]);
+  assertEquals(outcomes, []);
 });
 
-Deno.test({
-  name:
-    "session sends messages without a receipt again on the next connection, in order, with the same ids",
-  permissions: "none",
-  fn() {
+pureTest(
+  "session sends messages without a receipt again on the next connection, in order, with the same ids",
+  () => {
     const { session, send } = start();
     const first = connection();
     session.attach(first);
@@ -62,12 +57,11 @@ Deno.test({
     assertEquals(again.slice(0, 3), [sent[0]!, sent[2]!, sent[3]!]);
     assertEquals(written(first), ["a", "b", "c", "d"], "nothing more on the old one");
   },
-});
+);
 
-Deno.test({
-  name: "session settles a message by its receipts: delivered, refused with the reason, expired",
-  permissions: "none",
-  fn() {
+pureTest(
+  "session settles a message by its receipts: delivered, refused with the reason, expired",
+  () => {
     const { session, send, accepted, outcomes } = start();
     const server = connection();
     session.attach(server);
@@ -89,37 +83,32 @@ Deno.test({
     assertEquals(accepted, ["a ok", "b NoSuchUser", "c TimedOut"]);
     assertEquals(outcomes.length, 3, "each is settled once");
   },
+);
+
+pureTest("session has at most 4,096 messages in flight that are not accepted", () => {
+  const { session, send, outcomes } = start();
+  const server = connection();
+  session.attach(server);
+  const sent: Message[] = [];
+  let inFlight: string[] = [];
+  for (let i = 0; i < MAX_IN_FLIGHT + 100; i++) {
+    sent.push(send(`${i}`));
+    inFlight = inFlight.concat(written(server));
+  }
+  session.pump();
+  assertEquals(server.out.length, 0);
+  assertEquals(inFlight.length, MAX_IN_FLIGHT);
+  session.received(receipts(...sent.slice(0, 60)), server);
+  assertEquals(
+    written(server),
+    sent.slice(MAX_IN_FLIGHT, MAX_IN_FLIGHT + 60).map(({ text }) => text),
+  );
+  assertEquals(outcomes.length, 60);
 });
 
-Deno.test({
-  name: "session has at most 4,096 messages in flight that are not accepted",
-  permissions: "none",
-  fn() {
-    const { session, send, outcomes } = start();
-    const server = connection();
-    session.attach(server);
-    const sent: Message[] = [];
-    let inFlight: string[] = [];
-    for (let i = 0; i < MAX_IN_FLIGHT + 100; i++) {
-      sent.push(send(`${i}`));
-      inFlight = inFlight.concat(written(server));
-    }
-    session.pump();
-    assertEquals(server.out.length, 0);
-    assertEquals(inFlight.length, MAX_IN_FLIGHT);
-    session.received(receipts(...sent.slice(0, 60)), server);
-    assertEquals(
-      written(server),
-      sent.slice(MAX_IN_FLIGHT, MAX_IN_FLIGHT + 60).map(({ text }) => text),
-    );
-    assertEquals(outcomes.length, 60);
-  },
-});
-
-Deno.test({
-  name: "session writes nothing while 256 KiB wait to leave, and continues when there is room",
-  permissions: "none",
-  fn() {
+pureTest(
+  "session writes nothing while 256 KiB wait to leave, and continues when there is room",
+  () => {
     const { session, send } = start();
     const server = connection();
     session.attach(server);
@@ -133,13 +122,11 @@ Deno.test({
     }
     assertEquals(all, texts);
   },
-});
+);
 
-Deno.test({
-  name:
-    "session waits for the outcome of an accepted message without a limit, and does not send it again",
-  permissions: "none",
-  fn() {
+pureTest(
+  "session waits for the outcome of an accepted message without a limit, and does not send it again",
+  () => {
     const { session, send, accepted, outcomes } = start();
     const [first, second] = [connection(), connection()];
     session.attach(first);
@@ -153,13 +140,11 @@ Deno.test({
     session.received(receipts({ id: sent.id, state: ReceiptState.Expired }), second);
     assertEquals([accepted, outcomes], [["kept ok"], ["kept TimedOut"]]);
   },
-});
+);
 
-Deno.test({
-  name:
-    "session fails messages without a receipt in time, from the next tick on, and does not send them again",
-  permissions: "none",
-  fn() {
+pureTest(
+  "session fails messages without a receipt in time, from the next tick on, and does not send them again",
+  () => {
     const { session, send, accepted, outcomes } = start();
     send("soon", 500);
     send("later", 1_000);
@@ -175,12 +160,11 @@ Deno.test({
     assertEquals(outcomes, ["soon TimedOut", "later TimedOut"]);
     assertEquals(accepted, outcomes);
   },
-});
+);
 
-Deno.test({
-  name: "session settles a message as sent when it is written to a server without receipts",
-  permissions: "none",
-  fn() {
+pureTest(
+  "session settles a message as sent when it is written to a server without receipts",
+  () => {
     const { session, send, outcomes } = start();
     const server = connection(false);
     session.attach(server);
@@ -191,86 +175,69 @@ Deno.test({
     session.pump();
     assertEquals(outcomes.length, 1);
   },
+);
+
+pureTest("session refuses a message that is too long, and sends the next one", () => {
+  const { session, send, outcomes } = start();
+  const server = connection();
+  session.attach(server);
+  send("x".repeat(70_000));
+  send("fine");
+  assertEquals(outcomes.map((outcome) => outcome.split(" ")[1]), ["TextTooLong"]);
+  assertEquals(written(server), ["fine"]);
 });
 
-Deno.test({
-  name: "session refuses a message that is too long, and sends the next one",
-  permissions: "none",
-  fn() {
-    const { session, send, outcomes } = start();
-    const server = connection();
-    session.attach(server);
-    send("x".repeat(70_000));
-    send("fine");
-    assertEquals(outcomes.map((outcome) => outcome.split(" ")[1]), ["TextTooLong"]);
-    assertEquals(written(server), ["fine"]);
-  },
+pureTest("session tells when all messages are accepted or refused", () => {
+  const { session, send } = start();
+  const { Accepted, Refused } = ReceiptState;
+  let callbacks = 0;
+  session.whenAllAccepted(() => callbacks++);
+  assertEquals(callbacks, 1, "at once, when nothing was sent");
+  const server = connection();
+  session.attach(server);
+  const [a, b] = [send("a"), send("b")];
+  session.received(receipts({ ...a, state: Accepted }), server);
+  assertEquals(callbacks, 1);
+  session.received(receipts({ ...b, state: Refused }), server);
+  assertEquals(callbacks, 2);
 });
 
-Deno.test({
-  name: "session tells when all messages are accepted or refused",
-  permissions: "none",
-  fn() {
-    const { session, send } = start();
-    const { Accepted, Refused } = ReceiptState;
-    let callbacks = 0;
-    session.whenAllAccepted(() => callbacks++);
-    assertEquals(callbacks, 1, "at once, when nothing was sent");
-    const server = connection();
-    session.attach(server);
-    const [a, b] = [send("a"), send("b")];
-    session.received(receipts({ ...a, state: Accepted }), server);
-    assertEquals(callbacks, 1);
-    session.received(receipts({ ...b, state: Refused }), server);
-    assertEquals(callbacks, 2);
-  },
+pureTest("session that ends fails all messages with the reason, and writes nothing more", () => {
+  const { session, send, outcomes } = start();
+  const server = connection();
+  session.attach(server);
+  send("a");
+  send("b");
+  server.out.take();
+  session.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
+  assertEquals(outcomes, ["a Closed", "b Closed"]);
+  session.pump();
+  assertEquals(server.out.length, 0);
 });
 
-Deno.test({
-  name: "session that ends fails all messages with the reason, and writes nothing more",
-  permissions: "none",
-  fn() {
-    const { session, send, outcomes } = start();
-    const server = connection();
-    session.attach(server);
-    send("a");
-    send("b");
-    server.out.take();
-    session.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
-    assertEquals(outcomes, ["a Closed", "b Closed"]);
-    session.pump();
-    assertEquals(server.out.length, 0);
-  },
+pureTest("session lets a program send messages from a listener", () => {
+  const texts: string[] = [];
+  const session = new ClientSession(() => {}, posting().posting, 0);
+  const server = connection(false);
+  const next = (left: number) => {
+    if (left === 0) return;
+    session.send(Int32Array.of(0, 0, 0, left), message(`${left}`), 1_000, {
+      accepted: () => {},
+      settled: () => {
+        texts.push(`${left}`);
+        next(left - 1);
+      },
+    });
+  };
+  next(5);
+  session.attach(server);
+  assertEquals(texts, ["5", "4", "3", "2", "1"]);
+  assertEquals(written(server), ["5", "4", "3", "2", "1"]);
 });
 
-Deno.test({
-  name: "session lets a program send messages from a listener",
-  permissions: "none",
-  fn() {
-    const texts: string[] = [];
-    const session = new ClientSession(() => {}, posting().posting, 0);
-    const server = connection(false);
-    const next = (left: number) => {
-      if (left === 0) return;
-      session.send(Int32Array.of(0, 0, 0, left), message(`${left}`), 1_000, {
-        accepted: () => {},
-        settled: () => {
-          texts.push(`${left}`);
-          next(left - 1);
-        },
-      });
-    };
-    next(5);
-    session.attach(server);
-    assertEquals(texts, ["5", "4", "3", "2", "1"]);
-    assertEquals(written(server), ["5", "4", "3", "2", "1"]);
-  },
-});
-
-Deno.test({
-  name: "session queries a missing outcome less and less often, and at once on a new connection",
-  permissions: "none",
-  fn() {
+pureTest(
+  "session queries a missing outcome less and less often, and at once on a new connection",
+  () => {
     const { session, send, outcomes } = start();
     const server = connection();
     session.attach(server);
@@ -294,19 +261,15 @@ Deno.test({
     for (let now = 200_000; now < 400_000; now += 250) session.tick(now);
     assertEquals([asked(other), outcomes], [[], ["hello ok"]]);
   },
-});
+);
 
-Deno.test({
-  name: "session queries nothing from a server without receipts",
-  permissions: "none",
-  fn() {
-    const { session, send } = start();
-    const [server, first] = [connection(), connection(false)];
-    session.attach(server);
-    const { id } = send("hello", 1e9);
-    session.received(receipts({ id, state: ReceiptState.Accepted }), server);
-    session.attach(first);
-    session.tick(60_000);
-    assertEquals(first.out.length, 0);
-  },
+pureTest("session queries nothing from a server without receipts", () => {
+  const { session, send } = start();
+  const [server, first] = [connection(), connection(false)];
+  session.attach(server);
+  const { id } = send("hello", 1e9);
+  session.received(receipts({ id, state: ReceiptState.Accepted }), server);
+  session.attach(first);
+  session.tick(60_000);
+  assertEquals(first.out.length, 0);
 });

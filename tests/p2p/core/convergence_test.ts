@@ -7,58 +7,54 @@
 import { assert, assertEquals } from "@std/assert";
 import { between, pick } from "@netlab/lab/random";
 import { SessionClient } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 import { Storm } from "./storm.ts";
 
 function assertOnce(messages: readonly { id: string }[], seed: number): void {
   assertEquals(new Set(messages.map(({ id }) => id)).size, messages.length, `seed ${seed}`);
 }
 
-Deno.test({
-  name: "servers agree on all users after any storm, and everybody can write to everybody",
-  permissions: "none",
-  fn() {
-    for (let seed = 1; seed <= 40; seed++) {
-      const storm = new Storm(seed);
-      const { network, nodes, random } = storm;
-      network.run(2_000);
-      const users = nodes.map((node, index) =>
-        new SessionClient(network, `User ${index}`).moveTo(node)
-      );
-      const comeBack = () => {
-        for (const [index, user] of users.entries()) {
-          if (storm.runs(nodes[index]!) && !user.attached) user.moveTo(nodes[index]!);
-        }
-      };
-      network.run(500);
-      for (let round = between(random, 10, 40); round > 0; round--) {
-        storm.blow(true);
-        network.run(pick(random, [5, 50, 300, 2_000, 4_000]));
-        comeBack();
-        for (const user of users) user.send(pick(random, users).name, "in the storm");
+pureTest("servers agree on all users after any storm, and everybody can write to everybody", () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const storm = new Storm(seed);
+    const { network, nodes, random } = storm;
+    network.run(2_000);
+    const users = nodes.map((node, index) =>
+      new SessionClient(network, `User ${index}`).moveTo(node)
+    );
+    const comeBack = () => {
+      for (const [index, user] of users.entries()) {
+        if (storm.runs(nodes[index]!) && !user.attached) user.moveTo(nodes[index]!);
       }
-      storm.heal();
-      network.run(3_000);
+    };
+    network.run(500);
+    for (let round = between(random, 10, 40); round > 0; round--) {
+      storm.blow(true);
+      network.run(pick(random, [5, 50, 300, 2_000, 4_000]));
       comeBack();
-      storm.settle(users.map(({ name }) => name));
-      for (const user of users) assertOnce(user.messages, seed);
-
-      const sent = users.flatMap((from) =>
-        users.map((to) => ({ from, to, id: from.send(to.name, "") }))
-      );
-      network.run(3_000);
-      for (const { from, to, id } of sent) {
-        assertEquals(to.messages.filter((message) => message.id === id).length, 1, `seed ${seed}`);
-        assert(from.accepted.has(id));
-        assertEquals([...from.outcomes].filter(([key]) => key === id), [[id, undefined]]);
-      }
+      for (const user of users) user.send(pick(random, users).name, "in the storm");
     }
-  },
+    storm.heal();
+    network.run(3_000);
+    comeBack();
+    storm.settle(users.map(({ name }) => name));
+    for (const user of users) assertOnce(user.messages, seed);
+
+    const sent = users.flatMap((from) =>
+      users.map((to) => ({ from, to, id: from.send(to.name, "") }))
+    );
+    network.run(3_000);
+    for (const { from, to, id } of sent) {
+      assertEquals(to.messages.filter((message) => message.id === id).length, 1, `seed ${seed}`);
+      assert(from.accepted.has(id));
+      assertEquals([...from.outcomes].filter(([key]) => key === id), [[id, undefined]]);
+    }
+  }
 });
 
-Deno.test({
-  name: "clients that move in a storm see each message once, and each that a server has accepted",
-  permissions: "none",
-  fn() {
+pureTest(
+  "clients that move in a storm see each message once, and each that a server has accepted",
+  () => {
     for (let seed = 1; seed <= 25; seed++) {
       const storm = new Storm(seed);
       const { network, nodes, random } = storm;
@@ -90,4 +86,4 @@ Deno.test({
       }
     }
   },
-});
+);

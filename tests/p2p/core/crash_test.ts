@@ -15,6 +15,7 @@ import {
   VirtualNetwork,
   type VirtualNode,
 } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 import { TestUser } from "./test_user.ts";
 import { VirtualStore } from "./virtual_store.ts";
 
@@ -36,11 +37,9 @@ function start(seed = 1, edges: [number, number][] = chain(3), latency = () => 1
   return { network, nodes, store, ann };
 }
 
-Deno.test({
-  name:
-    "every accepted message is delivered once after its server crashed at any moment and came back",
-  permissions: "none",
-  fn() {
+pureTest(
+  "every accepted message is delivered once after its server crashed at any moment and came back",
+  () => {
     for (let moment = 0; moment <= 120; moment += 4) {
       const { network, nodes, ann } = start();
       const bob = new SessionClient(network, "Bob").moveTo(nodes[2]);
@@ -62,13 +61,11 @@ Deno.test({
       assertEquals(seen, ids.filter((id) => seen.includes(id)), `once and in order, at ${moment}`);
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "messages for somebody who is nowhere outlive their server, and its sender hears of the end",
-  permissions: "none",
-  fn() {
+pureTest(
+  "messages for somebody who is nowhere outlive their server, and its sender hears of the end",
+  () => {
     const { network, nodes, store, ann } = start();
     const ids = ["one", "two", "three"].map((text) => ann.send("Bob", text));
     network.run(100);
@@ -86,13 +83,11 @@ Deno.test({
     for (const id of ids) assertEquals(ann.statesOf(id), [Accepted, Delivered]);
     assertEquals(store.ids, []);
   },
-});
+);
 
-Deno.test({
-  name:
-    "messages that a server keeps in memory are gone with it, and arrive when they are sent again",
-  permissions: "none",
-  fn() {
+pureTest(
+  "messages that a server keeps in memory are gone with it, and arrive when they are sent again",
+  () => {
     const { network, nodes } = start();
     const ann = new TestUser(network, "Anna").at(nodes[1]);
     const id = ann.send("Bob", "hello");
@@ -108,12 +103,11 @@ Deno.test({
     network.run(500);
     assertEquals(bob.textsFrom("Anna"), ["hello"]);
   },
-});
+);
 
-Deno.test({
-  name: "messages arrive once and in order when the recipient's server crashes at any moment",
-  permissions: "none",
-  fn() {
+pureTest(
+  "messages arrive once and in order when the recipient's server crashes at any moment",
+  () => {
     for (let moment = 0; moment <= 120; moment += 6) {
       const { network, nodes, ann } = start();
       const bob = new SessionClient(network, "Bob", [nodes[1].address]).moveTo(nodes[2]);
@@ -129,37 +123,32 @@ Deno.test({
       assertEquals(ids.filter((id) => !ann.isDelivered(id)), []);
     }
   },
-});
+);
 
-Deno.test({
-  name: "a link that is cut at any moment between a message and its receipt costs nothing",
-  permissions: "none",
-  fn() {
-    for (const far of [false, true]) {
-      for (let moment = 0; moment <= 100; moment += 3) {
-        const { network, nodes, ann } = start();
-        const bob = new SessionClient(network, "Bob").moveTo(nodes[2]);
-        network.run(100);
-        const handedOver = network.watch(({ to, frame }) =>
-          to === bob.party && frame.type === FrameType.Message
-        );
-        const id = ann.send("Bob", "hello");
-        network.run(moment);
-        if (far) network.cut(nodes[1].address, nodes[2].address);
-        else network.cut(nodes[0].address, nodes[1].address);
-        network.run(5_000);
-        assertEquals(handedOver.length, 1, `at ${moment}`);
-        assertEquals(bob.textsFrom("Ann"), ["hello"]);
-        assertEquals(ann.statesOf(id), [Accepted, Delivered], `at ${moment}`);
-      }
+pureTest("a link that is cut at any moment between a message and its receipt costs nothing", () => {
+  for (const far of [false, true]) {
+    for (let moment = 0; moment <= 100; moment += 3) {
+      const { network, nodes, ann } = start();
+      const bob = new SessionClient(network, "Bob").moveTo(nodes[2]);
+      network.run(100);
+      const handedOver = network.watch(({ to, frame }) =>
+        to === bob.party && frame.type === FrameType.Message
+      );
+      const id = ann.send("Bob", "hello");
+      network.run(moment);
+      if (far) network.cut(nodes[1].address, nodes[2].address);
+      else network.cut(nodes[0].address, nodes[1].address);
+      network.run(5_000);
+      assertEquals(handedOver.length, 1, `at ${moment}`);
+      assertEquals(bob.textsFrom("Ann"), ["hello"]);
+      assertEquals(ann.statesOf(id), [Accepted, Delivered], `at ${moment}`);
     }
-  },
+  }
 });
 
-Deno.test({
-  name: "messages that were under way on a way that is gone are sent over another, in order",
-  permissions: "none",
-  fn() {
+pureTest(
+  "messages that were under way on a way that is gone are sent over another, in order",
+  () => {
     for (let moment = 0; moment <= 60; moment += 3) {
       const { network, nodes, ann } = start(moment + 1, [[0, 1], [1, 2], [0, 2]]);
       const bob = new SessionClient(network, "Bob").moveTo(nodes[2]);
@@ -174,41 +163,35 @@ Deno.test({
       assertEquals(bob.messages.map(({ id }) => id), ids, `at ${moment}`);
     }
   },
+);
+
+pureTest("a message that nobody answers is sent again after ten seconds", () => {
+  const { network, nodes, ann } = start();
+  const bob = new TestUser(network, "Bob").at(nodes[2]);
+  network.run(100);
+  const sent = network.watch(({ from, frame }) =>
+    from === nodes[0].address && frame.type === FrameType.Message &&
+    frame.subtype === MessageKind.Outbound
+  );
+  // The answer is lost, and no way has changed: the client there forgets once.
+  const forgetful = new TestUser(network, "Cid", { forgetful: true }).at(nodes[2]);
+  network.run(100);
+  const id = ann.send("Cid", "hello");
+  network.run(9_000);
+  assertEquals(sent.length, 1);
+  network.run(2_000);
+  assertEquals(sent.length, 2);
+  assertEquals(forgetful.messages.length, 1, "handed over already");
+  forgetful.acknowledge(id);
+  network.run(20_000);
+  assertEquals(sent.length, 2);
+  assert(ann.isDelivered(id));
+  assertEquals(bob.messages, []);
 });
 
-Deno.test({
-  name: "a message that nobody answers is sent again after ten seconds",
-  permissions: "none",
-  fn() {
-    const { network, nodes, ann } = start();
-    const bob = new TestUser(network, "Bob").at(nodes[2]);
-    network.run(100);
-    const sent = network.watch(({ from, frame }) =>
-      from === nodes[0].address && frame.type === FrameType.Message &&
-      frame.subtype === MessageKind.Outbound
-    );
-    // The answer is lost, and no way has changed: the client there forgets once.
-    const forgetful = new TestUser(network, "Cid", { forgetful: true }).at(nodes[2]);
-    network.run(100);
-    const id = ann.send("Cid", "hello");
-    network.run(9_000);
-    assertEquals(sent.length, 1);
-    network.run(2_000);
-    assertEquals(sent.length, 2);
-    assertEquals(forgetful.messages.length, 1, "handed over already");
-    forgetful.acknowledge(id);
-    network.run(20_000);
-    assertEquals(sent.length, 2);
-    assert(ann.isDelivered(id));
-    assertEquals(bob.messages, []);
-  },
-});
-
-Deno.test({
-  name:
-    "a recipient that leaves while messages are under way gets them in order where it comes back",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a recipient that leaves while messages are under way gets them in order where it comes back",
+  () => {
     for (let moment = 0; moment <= 90; moment += 3) {
       const { network, nodes, ann } = start();
       const bob = new SessionClient(network, "Bob").moveTo(nodes[2]);
@@ -228,4 +211,4 @@ Deno.test({
       assertEquals(bob.messages.map(({ id }) => id), ids, `at ${moment}`);
     }
   },
-});
+);

@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { between, pick } from "@netlab/lab/random";
 import type { SessionClient, VirtualConnection } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 import { Storm } from "./storm.ts";
 import { blow, clearUp, clientsIn } from "./storm_clients.ts";
 
@@ -66,10 +67,6 @@ function weather(seed: number): void {
   for (const { core } of storm.nodes) assert(core.isDrained, note("takes users"));
 }
 
-Deno.test({
-  name: "every accepted message arrives exactly once and in order after any storm",
-  permissions: "none",
-  fn() {
-    for (let seed = 1; seed <= SEEDS; seed++) weather(seed);
-  },
+pureTest("every accepted message arrives exactly once and in order after any storm", () => {
+  for (let seed = 1; seed <= SEEDS; seed++) weather(seed);
 });

@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { NIL_UUID, UserKind, type UserRecord } from "@netlab/protocol";
+import { pureTest } from "../../kinds.ts";
 import { Directory, isSameUser, keepsName } from "../../../p2p/core/mesh/directory.ts";
 import fc from "fast-check";
 import { randomUuid, seeded } from "@netlab/lab/random";
@@ -25,121 +26,96 @@ function placesOf(directory: Directory, name: string) {
   return [...directory.find(name)].map(({ server, user }) => ({ server, user }));
 }
 
-Deno.test({
-  name: "directory counts the changes of its own users",
-  permissions: "none",
-  fn() {
-    const directory = new Directory(A);
-    assertEquals(directory.versions(), [{ server: A, version: 0 }]);
-    assertEquals(directory.add(user("Ann")).version, 1);
-    assertEquals(directory.add(user("Bob")).version, 2);
-    const removal = directory.remove("Ann")!;
-    assertEquals(removal.version, 3);
-    assertEquals(removal.changes[0]!.kind, UserKind.Gone);
-    assertEquals(directory.remove("Ann"), undefined);
-    assertEquals(directory.version(A), 3);
-    assertEquals(names(directory, A), ["Bob"]);
-    assertEquals([...directory.find("Ann")], []);
-  },
+pureTest("directory counts the changes of its own users", () => {
+  const directory = new Directory(A);
+  assertEquals(directory.versions(), [{ server: A, version: 0 }]);
+  assertEquals(directory.add(user("Ann")).version, 1);
+  assertEquals(directory.add(user("Bob")).version, 2);
+  const removal = directory.remove("Ann")!;
+  assertEquals(removal.version, 3);
+  assertEquals(removal.changes[0]!.kind, UserKind.Gone);
+  assertEquals(directory.remove("Ann"), undefined);
+  assertEquals(directory.version(A), 3);
+  assertEquals(names(directory, A), ["Bob"]);
+  assertEquals([...directory.find("Ann")], []);
 });
 
-Deno.test({
-  name: "directory applies changes once, in order, and says when some are missing",
-  permissions: "none",
-  fn() {
-    const origin = new Directory(A);
-    const copy = new Directory(B);
-    const [snapshot] = origin.snapshot(A);
-    const changes = ["Ann", "Bob", "Cid"].map((name) => origin.add(user(name)));
-    assertEquals(copy.applyChanges(changes[0]!), "gap");
-    assertEquals(copy.applySnapshot(snapshot!), "applied");
-    assertEquals(copy.applyChanges(changes[0]!), "applied");
-    assertEquals(copy.applyChanges(changes[0]!), "old");
-    assertEquals(copy.applyChanges(changes[2]!), "gap");
-    assertEquals(names(copy, A), ["Ann"]);
-    const both = { server: A, version: 1, changes: changes.flatMap(({ changes }) => changes) };
-    assertEquals(copy.applyChanges(both), "applied");
-    assertEquals(names(copy, A), ["Ann", "Bob", "Cid"]);
-    assertEquals(copy.version(A), 3);
-  },
+pureTest("directory applies changes once, in order, and says when some are missing", () => {
+  const origin = new Directory(A);
+  const copy = new Directory(B);
+  const [snapshot] = origin.snapshot(A);
+  const changes = ["Ann", "Bob", "Cid"].map((name) => origin.add(user(name)));
+  assertEquals(copy.applyChanges(changes[0]!), "gap");
+  assertEquals(copy.applySnapshot(snapshot!), "applied");
+  assertEquals(copy.applyChanges(changes[0]!), "applied");
+  assertEquals(copy.applyChanges(changes[0]!), "old");
+  assertEquals(copy.applyChanges(changes[2]!), "gap");
+  assertEquals(names(copy, A), ["Ann"]);
+  const both = { server: A, version: 1, changes: changes.flatMap(({ changes }) => changes) };
+  assertEquals(copy.applyChanges(both), "applied");
+  assertEquals(names(copy, A), ["Ann", "Bob", "Cid"]);
+  assertEquals(copy.version(A), 3);
 });
 
-Deno.test({
-  name: "directory lets nobody else change its own users",
-  permissions: "none",
-  fn() {
-    const directory = new Directory(A);
-    directory.add(user("Ann"));
-    const gone = user("Ann", { kind: UserKind.Gone });
-    assertEquals(directory.applyChanges({ server: A, version: 2, changes: [gone] }), "old");
-    const snapshot = { server: A, version: 9, part: 0, parts: 1, users: [] };
-    assertEquals(directory.applySnapshot(snapshot), "old");
-    assertEquals(names(directory, A), ["Ann"]);
-  },
+pureTest("directory lets nobody else change its own users", () => {
+  const directory = new Directory(A);
+  directory.add(user("Ann"));
+  const gone = user("Ann", { kind: UserKind.Gone });
+  assertEquals(directory.applyChanges({ server: A, version: 2, changes: [gone] }), "old");
+  const snapshot = { server: A, version: 9, part: 0, parts: 1, users: [] };
+  assertEquals(directory.applySnapshot(snapshot), "old");
+  assertEquals(names(directory, A), ["Ann"]);
 });
 
-Deno.test({
-  name: "directory takes a snapshot of several parts when the last one is there",
-  permissions: "none",
-  fn() {
-    const origin = new Directory(A);
-    for (let i = 0; i < 700; i++) origin.add(user(`User ${i}`));
-    const parts = [...origin.snapshot(A)];
-    assertEquals(parts.length, 4);
-    const copy = new Directory(B);
-    for (const part of [3, 1, 1, 0]) assertEquals(copy.applySnapshot(parts[part]!), "gap");
-    assertEquals(names(copy, A), []);
-    assertEquals(copy.applySnapshot(parts[2]!), "applied");
-    assertEquals(names(copy, A), names(origin, A));
-    assertEquals(copy.applySnapshot(parts[2]!), "old");
-  },
+pureTest("directory takes a snapshot of several parts when the last one is there", () => {
+  const origin = new Directory(A);
+  for (let i = 0; i < 700; i++) origin.add(user(`User ${i}`));
+  const parts = [...origin.snapshot(A)];
+  assertEquals(parts.length, 4);
+  const copy = new Directory(B);
+  for (const part of [3, 1, 1, 0]) assertEquals(copy.applySnapshot(parts[part]!), "gap");
+  assertEquals(names(copy, A), []);
+  assertEquals(copy.applySnapshot(parts[2]!), "applied");
+  assertEquals(names(copy, A), names(origin, A));
+  assertEquals(copy.applySnapshot(parts[2]!), "old");
 });
 
-Deno.test({
-  name: "directory does not mix parts of two versions",
-  permissions: "none",
-  fn() {
-    const origin = new Directory(A);
-    for (let i = 0; i < 300; i++) origin.add(user(`User ${i}`));
-    const [first, second] = [...origin.snapshot(A)];
-    origin.remove("User 0");
-    const [newFirst, newSecond] = [...origin.snapshot(A)];
-    const copy = new Directory(B);
-    assertEquals(copy.applySnapshot(first!), "gap");
-    assertEquals(copy.applySnapshot(newSecond!), "gap");
-    assertEquals(copy.applySnapshot(second!), "old");
-    assertEquals(copy.applySnapshot(newFirst!), "applied");
-    assertEquals(names(copy, A), names(origin, A));
-    assertEquals(copy.version(A), 301);
-  },
+pureTest("directory does not mix parts of two versions", () => {
+  const origin = new Directory(A);
+  for (let i = 0; i < 300; i++) origin.add(user(`User ${i}`));
+  const [first, second] = [...origin.snapshot(A)];
+  origin.remove("User 0");
+  const [newFirst, newSecond] = [...origin.snapshot(A)];
+  const copy = new Directory(B);
+  assertEquals(copy.applySnapshot(first!), "gap");
+  assertEquals(copy.applySnapshot(newSecond!), "gap");
+  assertEquals(copy.applySnapshot(second!), "old");
+  assertEquals(copy.applySnapshot(newFirst!), "applied");
+  assertEquals(names(copy, A), names(origin, A));
+  assertEquals(copy.version(A), 301);
 });
 
-Deno.test({
-  name: "directory forgets a server with all its users, and nobody else's",
-  permissions: "none",
-  fn() {
-    const directory = new Directory(A);
-    directory.add(user("Ann"));
-    const snapshot = {
-      server: B,
-      version: 5,
-      part: 0,
-      parts: 1,
-      users: [user("Ann"), user("Bob")],
-    };
-    directory.applySnapshot(snapshot);
-    assertEquals([...directory.find("Ann")].length, 2);
-    directory.forget(B);
-    assertEquals([...directory.find("Ann")].map(({ server }) => server), [A]);
-    assertEquals([...directory.find("Bob")], []);
-    assertEquals(directory.version(B), -1);
-  },
+pureTest("directory forgets a server with all its users, and nobody else's", () => {
+  const directory = new Directory(A);
+  directory.add(user("Ann"));
+  const snapshot = {
+    server: B,
+    version: 5,
+    part: 0,
+    parts: 1,
+    users: [user("Ann"), user("Bob")],
+  };
+  directory.applySnapshot(snapshot);
+  assertEquals([...directory.find("Ann")].length, 2);
+  directory.forget(B);
+  assertEquals([...directory.find("Ann")].map(({ server }) => server), [A]);
+  assertEquals([...directory.find("Bob")], []);
+  assertEquals(directory.version(B), -1);
 });
 
-Deno.test({
-  name: "directory copies equal the original after any changes, whatever gets lost or repeated",
-  permissions: "none",
-  fn() {
+pureTest(
+  "directory copies equal the original after any changes, whatever gets lost or repeated",
+  () => {
     const step = fc.record({
       name: fc.constantFrom("a", "b", "c", "d"),
       comes: fc.boolean(),
@@ -162,40 +138,32 @@ Deno.test({
       }
     }));
   },
+);
+
+pureTest("a user is the same as one with its session, or as another behind a legacy server", () => {
+  const other = randomUuid(random);
+  const bare = user("Ann", { kind: UserKind.LegacyClient, session: NIL_UUID });
+  const behind = user("Ann", { kind: UserKind.OnLegacyServer, session: NIL_UUID });
+  assert(isSameUser(user("Ann"), user("Ann", { since: 9 })));
+  assert(!isSameUser(user("Ann"), user("Ann", { session: other })));
+  assert(!isSameUser(bare, bare));
+  assert(isSameUser(behind, behind));
+  assert(!isSameUser(bare, behind));
 });
 
-Deno.test({
-  name: "a user is the same as one with its session, or as another behind a legacy server",
-  permissions: "none",
-  fn() {
-    const other = randomUuid(random);
-    const bare = user("Ann", { kind: UserKind.LegacyClient, session: NIL_UUID });
-    const behind = user("Ann", { kind: UserKind.OnLegacyServer, session: NIL_UUID });
-    assert(isSameUser(user("Ann"), user("Ann", { since: 9 })));
-    assert(!isSameUser(user("Ann"), user("Ann", { session: other })));
-    assert(!isSameUser(bare, bare));
-    assert(isSameUser(behind, behind));
-    assert(!isSameUser(bare, behind));
-  },
-});
-
-Deno.test({
-  name: "of two users of a name every server lets the same one keep it: the older",
-  permissions: "none",
-  fn() {
-    const place = fc.record({
-      server: fc.constantFrom(A, B),
-      user: fc.record({
-        name: fc.constant("Ann"),
-        kind: fc.constantFrom(UserKind.Session, UserKind.LegacyClient),
-        session: fc.constantFrom(NIL_UUID, SESSION),
-        since: fc.nat(2),
-      }),
-    });
-    fc.assert(fc.property(place, place, (one, other) => {
-      if (one.server === other.server) return;
-      assertEquals(keepsName(one, other), !keepsName(other, one));
-      if (one.user.since < other.user.since) assert(keepsName(one, other));
-    }));
-  },
+pureTest("of two users of a name every server lets the same one keep it: the older", () => {
+  const place = fc.record({
+    server: fc.constantFrom(A, B),
+    user: fc.record({
+      name: fc.constant("Ann"),
+      kind: fc.constantFrom(UserKind.Session, UserKind.LegacyClient),
+      session: fc.constantFrom(NIL_UUID, SESSION),
+      since: fc.nat(2),
+    }),
+  });
+  fc.assert(fc.property(place, place, (one, other) => {
+    if (one.server === other.server) return;
+    assertEquals(keepsName(one, other), !keepsName(other, one));
+    if (one.user.since < other.user.since) assert(keepsName(one, other));
+  }));
 });

@@ -13,6 +13,7 @@ import {
   VirtualNetwork,
   type VirtualNode,
 } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 import { TestUser } from "./test_user.ts";
 import { VirtualStore } from "./virtual_store.ts";
 
@@ -37,10 +38,9 @@ function drain(network: VirtualNetwork, node: VirtualNode, withinMs = 10_000): n
   return took;
 }
 
-Deno.test({
-  name: "a server that leaves asks its users to move, with where to, and takes no new ones",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a server that leaves asks its users to move, with where to, and takes no new ones",
+  () => {
     const { network, nodes, leaves } = start();
     const asked = network.watch(({ from, frame }) =>
       from === leaves.address && frame.type === FrameType.Disconnect &&
@@ -64,13 +64,11 @@ Deno.test({
     assertEquals(nodes[1]!.users(), users.map(({ name }) => name));
     assertEquals(nodes[2]!.users(), users.map(({ name }) => name));
   },
-});
+);
 
-Deno.test({
-  name:
-    "a server that leaves hands over what it keeps, and the sender hears of the end from the next",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a server that leaves hands over what it keeps, and the sender hears of the end from the next",
+  () => {
     const { network, nodes, stores, leaves } = start();
     const ann = new TestUser(network, "Ann").at(nodes[2]!);
     const anna = new TestUser(network, "Anna").at(leaves);
@@ -91,104 +89,88 @@ Deno.test({
     for (const id of ids) assertEquals(anna.statesOf(id).at(-1), Delivered);
     assertEquals(ann.messages, []);
   },
+);
+
+pureTest("a server without another keeps what it has, and its users", () => {
+  const { network, stores, leaves } = start(1, 1);
+  const ann = new TestUser(network, "Ann").at(leaves);
+  const id = ann.send("Bob", "hello");
+  network.run(50);
+  leaves.core.drain();
+  assert(leaves.core.isDrained);
+  leaves.close();
+  assertEquals(stores[0]!.ids, [id]);
+  leaves.start();
+  const bob = new TestUser(network, "Bob").at(leaves);
+  network.run(100);
+  assertEquals(bob.textsFrom("Ann"), ["hello"]);
 });
 
-Deno.test({
-  name: "a server without another keeps what it has, and its users",
-  permissions: "none",
-  fn() {
-    const { network, stores, leaves } = start(1, 1);
-    const ann = new TestUser(network, "Ann").at(leaves);
-    const id = ann.send("Bob", "hello");
-    network.run(50);
+pureTest("what the next server cannot write down stays with the one that leaves", () => {
+  const { network, nodes, stores, leaves } = start(1, 2);
+  const ann = new TestUser(network, "Ann").at(leaves);
+  const id = ann.send("Bob", "hello");
+  network.run(50);
+  ann.connection!.abort();
+  stores[1]!.failing = true;
+  leaves.core.drain();
+  network.run(5_000);
+  assert(!leaves.core.isDrained);
+  leaves.close();
+  assertEquals([stores[0]!.ids, stores[1]!.ids], [[id], []]);
+  network.run(2_000);
+  stores[1]!.failing = false;
+  leaves.start();
+  settle(network, nodes, 40_000);
+  const bob = new TestUser(network, "Bob").at(nodes[1]!);
+  network.run(500);
+  assertEquals(bob.textsFrom("Ann"), ["hello"]);
+});
+
+pureTest("messages under way while a server leaves are delivered once", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const { network, nodes, leaves } = start(seed);
+    network.latency = () => 1 + 20 * network.random();
+    const addresses = nodes.map(({ address }) => address);
+    const ann = new SessionClient(network, "Ann", addresses).moveTo(leaves);
+    const bob = new SessionClient(network, "Bob", addresses).moveTo(nodes[seed % 3]!);
+    network.run(1_000);
+    const ids: string[] = [];
+    const away: string[] = [];
+    const send = () => {
+      ids.push(ann.send("Bob", `${ids.length}`));
+      away.push(ann.send("Cid", `${away.length}`));
+      network.run(3);
+    };
+    while (ids.length < 40) send();
     leaves.core.drain();
-    assert(leaves.core.isDrained);
+    while (ids.length < 80) send();
+    network.until(() => leaves.core.isDrained, 10_000);
     leaves.close();
-    assertEquals(stores[0]!.ids, [id]);
-    leaves.start();
-    const bob = new TestUser(network, "Bob").at(leaves);
-    network.run(100);
-    assertEquals(bob.textsFrom("Ann"), ["hello"]);
-  },
-});
-
-Deno.test({
-  name: "what the next server cannot write down stays with the one that leaves",
-  permissions: "none",
-  fn() {
-    const { network, nodes, stores, leaves } = start(1, 2);
-    const ann = new TestUser(network, "Ann").at(leaves);
-    const id = ann.send("Bob", "hello");
-    network.run(50);
-    ann.connection!.abort();
-    stores[1]!.failing = true;
-    leaves.core.drain();
-    network.run(5_000);
-    assert(!leaves.core.isDrained);
-    leaves.close();
-    assertEquals([stores[0]!.ids, stores[1]!.ids], [[id], []]);
-    network.run(2_000);
-    stores[1]!.failing = false;
-    leaves.start();
-    settle(network, nodes, 40_000);
-    const bob = new TestUser(network, "Bob").at(nodes[1]!);
-    network.run(500);
-    assertEquals(bob.textsFrom("Ann"), ["hello"]);
-  },
-});
-
-Deno.test({
-  name: "messages under way while a server leaves are delivered once",
-  permissions: "none",
-  fn() {
-    for (let seed = 1; seed <= 20; seed++) {
-      const { network, nodes, leaves } = start(seed);
-      network.latency = () => 1 + 20 * network.random();
-      const addresses = nodes.map(({ address }) => address);
-      const ann = new SessionClient(network, "Ann", addresses).moveTo(leaves);
-      const bob = new SessionClient(network, "Bob", addresses).moveTo(nodes[seed % 3]!);
-      network.run(1_000);
-      const ids: string[] = [];
-      const away: string[] = [];
-      const send = () => {
-        ids.push(ann.send("Bob", `${ids.length}`));
-        away.push(ann.send("Cid", `${away.length}`));
-        network.run(3);
-      };
-      while (ids.length < 40) send();
-      leaves.core.drain();
-      while (ids.length < 80) send();
-      network.until(() => leaves.core.isDrained, 10_000);
-      leaves.close();
-      network.run(3_000);
-      assertEquals(bob.messages.map(({ id }) => id).toSorted(), ids.toSorted(), `seed ${seed}`);
-      assertEquals(ids.filter((id) => !ann.accepted.has(id)), []);
-      const cid = new SessionClient(network, "Cid").moveTo(nodes[1]!);
-      network.run(3_000);
-      assertEquals(cid.messages.map(({ id }) => id).toSorted(), away.toSorted(), `seed ${seed}`);
-    }
-  },
-});
-
-Deno.test({
-  name: "messages for somebody away keep their order when their server leaves",
-  permissions: "none",
-  fn() {
-    const { network, nodes, leaves } = start();
-    const senders = ["Ann", "Dan"].map((name) => new TestUser(network, name).at(leaves));
-    const sent = senders.map(() => [] as string[]);
-    for (let round = 0; round < 50; round++) {
-      for (const [index, sender] of senders.entries()) {
-        sent[index]!.push(`${round}`);
-        sender.send("Bob", `${round}`);
-      }
-      network.run(5);
-    }
-    network.run(100);
-    for (const sender of senders) sender.connection!.abort();
-    drain(network, leaves);
-    const bob = new SessionClient(network, "Bob").moveTo(nodes[2]!);
     network.run(3_000);
-    assertEquals(senders.map(({ name }) => bob.textsFrom(name)), sent);
-  },
+    assertEquals(bob.messages.map(({ id }) => id).toSorted(), ids.toSorted(), `seed ${seed}`);
+    assertEquals(ids.filter((id) => !ann.accepted.has(id)), []);
+    const cid = new SessionClient(network, "Cid").moveTo(nodes[1]!);
+    network.run(3_000);
+    assertEquals(cid.messages.map(({ id }) => id).toSorted(), away.toSorted(), `seed ${seed}`);
+  }
+});
+
+pureTest("messages for somebody away keep their order when their server leaves", () => {
+  const { network, nodes, leaves } = start();
+  const senders = ["Ann", "Dan"].map((name) => new TestUser(network, name).at(leaves));
+  const sent = senders.map(() => [] as string[]);
+  for (let round = 0; round < 50; round++) {
+    for (const [index, sender] of senders.entries()) {
+      sent[index]!.push(`${round}`);
+      sender.send("Bob", `${round}`);
+    }
+    network.run(5);
+  }
+  network.run(100);
+  for (const sender of senders) sender.connection!.abort();
+  drain(network, leaves);
+  const bob = new SessionClient(network, "Bob").moveTo(nodes[2]!);
+  network.run(3_000);
+  assertEquals(senders.map(({ name }) => bob.textsFrom(name)), sent);
 });

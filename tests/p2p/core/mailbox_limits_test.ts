@@ -8,6 +8,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode } from "@netlab/protocol";
 import type { MailboxLimits } from "@netlab/p2p/core";
 import { servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 import { TestUser } from "./test_user.ts";
 
 const MIB = 1024 * 1024;
@@ -24,10 +25,9 @@ function start(limits?: MailboxLimits) {
   return { network, nodes, ann, isHeldUp };
 }
 
-Deno.test({
-  name: "a thousand messages are kept for one user who is away, and one more is refused by name",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a thousand messages are kept for one user who is away, and one more is refused by name",
+  () => {
     const { network, nodes, ann, isHeldUp } = start();
     const ids = Array.from({ length: 1_001 }, (_, index) => ann.send("Zoë", `${index}`));
     const other = ann.send("Bob", "there is room");
@@ -45,50 +45,40 @@ Deno.test({
     network.run(100);
     assert(ann.isDelivered(more));
   },
+);
+
+pureTest("sixteen MiB are kept for one user who is away, and not many more", () => {
+  const { network, ann } = start();
+  const text = "x".repeat(60_000);
+  const ids = Array.from({ length: 300 }, () => {
+    network.run(10);
+    return ann.send("Bob", text);
+  });
+  network.run(1_000);
+  const kept = ids.filter((id) => ann.isAccepted(id)).length;
+  assertEquals(kept, Math.ceil(16 * MIB / (60_000 + 36 + 3 + 6)));
+  assertEquals(
+    ids.filter((id) => ann.refusalOf(id) === ErrorCode.MailboxFull).length,
+    300 - kept,
+  );
 });
 
-Deno.test({
-  name: "sixteen MiB are kept for one user who is away, and not many more",
-  permissions: "none",
-  fn() {
-    const { network, ann } = start();
-    const text = "x".repeat(60_000);
-    const ids = Array.from({ length: 300 }, () => {
-      network.run(10);
-      return ann.send("Bob", text);
-    });
-    network.run(1_000);
-    const kept = ids.filter((id) => ann.isAccepted(id)).length;
-    assertEquals(kept, Math.ceil(16 * MIB / (60_000 + 36 + 3 + 6)));
-    assertEquals(
-      ids.filter((id) => ann.refusalOf(id) === ErrorCode.MailboxFull).length,
-      300 - kept,
-    );
-  },
+pureTest("limits can be set, and count for each user alone", () => {
+  const { network, nodes, ann } = start({ maxMessages: 3, maxBytes: 1_000, maxAgeMs: 5_000 });
+  const few = Array.from({ length: 5 }, () => ann.send("Bob", "x"));
+  const big = Array.from({ length: 3 }, () => ann.send("Cid", "x".repeat(600)));
+  network.run(100);
+  assertEquals(few.map((id) => ann.isAccepted(id)), [true, true, true, false, false]);
+  assertEquals(big.map((id) => ann.isAccepted(id)), [true, true, false]);
+  network.run(6_000);
+  const bob = new TestUser(network, "Bob").at(nodes[1]);
+  network.run(1_000);
+  assertEquals(bob.messages, [], "they have expired");
 });
 
-Deno.test({
-  name: "limits can be set, and count for each user alone",
-  permissions: "none",
-  fn() {
-    const { network, nodes, ann } = start({ maxMessages: 3, maxBytes: 1_000, maxAgeMs: 5_000 });
-    const few = Array.from({ length: 5 }, () => ann.send("Bob", "x"));
-    const big = Array.from({ length: 3 }, () => ann.send("Cid", "x".repeat(600)));
-    network.run(100);
-    assertEquals(few.map((id) => ann.isAccepted(id)), [true, true, true, false, false]);
-    assertEquals(big.map((id) => ann.isAccepted(id)), [true, true, false]);
-    network.run(6_000);
-    const bob = new TestUser(network, "Bob").at(nodes[1]);
-    network.run(1_000);
-    assertEquals(bob.messages, [], "they have expired");
-  },
-});
-
-Deno.test({
-  name:
-    "who writes to somebody present waits to hear of what is beyond the limit, and nothing is refused",
-  permissions: "none",
-  fn() {
+pureTest(
+  "who writes to somebody present waits to hear of what is beyond the limit, and nothing is refused",
+  () => {
     const { network, nodes, ann, isHeldUp } = start({ maxMessages: 20 });
     const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]);
     const cid = new TestUser(network, "Cid").at(nodes[0]);
@@ -113,12 +103,11 @@ Deno.test({
     assertEquals(ids.filter((id) => !ann.isDelivered(id)), []);
     assertEquals(bob.messages.map(({ id }) => id), ids);
   },
-});
+);
 
-Deno.test({
-  name: "who waits to hear of messages for somebody present hears of them when that one leaves",
-  permissions: "none",
-  fn() {
+pureTest(
+  "who waits to hear of messages for somebody present hears of them when that one leaves",
+  () => {
     const { network, nodes, ann } = start({ maxMessages: 20 });
     const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]);
     network.run(50);
@@ -135,13 +124,11 @@ Deno.test({
     network.run(500);
     assertEquals(again.messages.map(({ id }) => id), ids);
   },
-});
+);
 
-Deno.test({
-  name:
-    "who waits for 3 s for somebody who acknowledges nothing is told, and is refused until it does",
-  permissions: "none",
-  fn() {
+pureTest(
+  "who waits for 3 s for somebody who acknowledges nothing is told, and is refused until it does",
+  () => {
     const { network, nodes, ann } = start({ maxMessages: 20 });
     const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]);
     network.run(50);
@@ -160,23 +147,19 @@ Deno.test({
     network.run(100);
     assert(ann.isAccepted(id));
   },
-});
+);
 
-Deno.test({
-  name: "who sends more than 4 MiB beyond the limit without hearing of it is refused",
-  permissions: "none",
-  fn() {
-    const { network, nodes, ann } = start({ maxMessages: 1 });
-    const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]);
-    network.run(50);
-    const ids = Array.from({ length: 100 }, () => ann.send("Bob", "x".repeat(60_000)));
-    network.run(1_000);
-    const refused = ids.filter((id) => ann.refusalOf(id) === ErrorCode.MailboxFull);
-    assert(refused.length > 20 && refused.length < 40, `${refused.length} refused`);
-    for (let round = 0; round < 2; round++) {
-      bob.acknowledge(...bob.messages.map(({ id }) => id));
-      network.run(500);
-    }
-    assertEquals(ids.filter((id) => !ann.isDelivered(id)), refused);
-  },
+pureTest("who sends more than 4 MiB beyond the limit without hearing of it is refused", () => {
+  const { network, nodes, ann } = start({ maxMessages: 1 });
+  const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]);
+  network.run(50);
+  const ids = Array.from({ length: 100 }, () => ann.send("Bob", "x".repeat(60_000)));
+  network.run(1_000);
+  const refused = ids.filter((id) => ann.refusalOf(id) === ErrorCode.MailboxFull);
+  assert(refused.length > 20 && refused.length < 40, `${refused.length} refused`);
+  for (let round = 0; round < 2; round++) {
+    bob.acknowledge(...bob.messages.map(({ id }) => id));
+    network.run(500);
+  }
+  assertEquals(ids.filter((id) => !ann.isDelivered(id)), refused);
 });

@@ -18,6 +18,7 @@ import {
   writeMessage,
 } from "@netlab/protocol";
 import { memoryStore } from "@netlab/p2p/core";
+import { pureTest } from "../../kinds.ts";
 import { nameFactors } from "../../../p2p/core/dedup/name_table.ts";
 import { Mailbox } from "../../../p2p/core/mailbox/mailbox.ts";
 import type { MailboxEntry } from "../../../p2p/core/mailbox/recipient_queue.ts";
@@ -28,10 +29,9 @@ const RECIPIENTS = ["Bob", "Zoë", "a name that is somewhat longer than the othe
 /** Bytes of text: around what is copied in words, around a piece of memory, and the most. */
 const SIZES = [0, 1, 2, 3, 5, 64, 130, 150, 200, 400, 1_000, 16_000, 16_384, 60_000];
 
-Deno.test({
-  name: "mailbox gives back every message as it was and in order, while others come and go",
-  permissions: "none",
-  fn() {
+pureTest(
+  "mailbox gives back every message as it was and in order, while others come and go",
+  () => {
     const random = seeded(5);
     const mailbox = new Mailbox({
       store: memoryStore,
@@ -71,7 +71,7 @@ Deno.test({
     }
     for (const queue of mailbox.queues()) for (const entry of queue.entries()) readAsFrame(entry);
   },
-});
+);
 
 /** A mailbox that writes down what it keeps, and what should be in it: by recipient and in order. */
 class Shelves {
@@ -144,11 +144,9 @@ function sizeOf({ id, sender, recipient, text }: Message): number {
   return new TextEncoder().encode([id, sender, recipient, text].join("\0")).length;
 }
 
-Deno.test({
-  name:
-    "mailbox gives back what was on the shelf, each in its turn, whatever came and went meanwhile",
-  permissions: "none",
-  fn() {
+pureTest(
+  "mailbox gives back what was on the shelf, each in its turn, whatever came and went meanwhile",
+  () => {
     const random = seeded(11);
     const spills = new Shelves(random);
     let most = 0;
@@ -195,34 +193,28 @@ Deno.test({
     spills.mailbox.commit();
     assertEquals([spills.mailbox.size, spills.store.ids], [0, []]);
   },
+);
+
+pureTest("mailbox does not give back what went while the store could not be told", () => {
+  const spills = new Shelves(seeded(6));
+  const { mailbox, store } = spills;
+  for (let i = 0; i < 10; i++) spills.add("Bob", `${i}`);
+  mailbox.commit();
+  mailbox.spill(mailbox.queue("Bob")!);
+  store.failing = true;
+  for (const index of [9, 4, 0]) spills.remove("Bob", index);
+  assert(mailbox.commit().error);
+  spills.check();
+  spills.deliver("Bob", 7);
+  assertEquals(mailbox.next(mailbox.queue("Bob")!), undefined);
+  store.failing = false;
+  mailbox.commit();
+  assertEquals(store.ids, []);
 });
 
-Deno.test({
-  name: "mailbox does not give back what went while the store could not be told",
-  permissions: "none",
-  fn() {
-    const spills = new Shelves(seeded(6));
-    const { mailbox, store } = spills;
-    for (let i = 0; i < 10; i++) spills.add("Bob", `${i}`);
-    mailbox.commit();
-    mailbox.spill(mailbox.queue("Bob")!);
-    store.failing = true;
-    for (const index of [9, 4, 0]) spills.remove("Bob", index);
-    assert(mailbox.commit().error);
-    spills.check();
-    spills.deliver("Bob", 7);
-    assertEquals(mailbox.next(mailbox.queue("Bob")!), undefined);
-    store.failing = false;
-    mailbox.commit();
-    assertEquals(store.ids, []);
-  },
-});
-
-Deno.test({
-  name:
-    "mailbox that cannot read back goes on with what it can, and has all again when it starts anew",
-  permissions: "none",
-  fn() {
+pureTest(
+  "mailbox that cannot read back goes on with what it can, and has all again when it starts anew",
+  () => {
     const spills = new Shelves(seeded(2));
     const { mailbox, store } = spills;
     const messages = Array.from({ length: 600 }, (_, index) => spills.add("Bob", `${index}`));
@@ -244,30 +236,26 @@ Deno.test({
     spills.check();
     spills.deliver("Bob", 601);
   },
-});
+);
 
-Deno.test({
-  name: "mailbox tells of what expires on the shelf, and of no more than that",
-  permissions: "none",
-  fn() {
-    const spills = new Shelves(seeded(4));
-    const { mailbox } = spills;
-    const messages = Array.from({ length: 700 }, (_, index) => spills.add("Bob", `${index}`));
-    const takenAt = 1_800_000_000_000;
-    mailbox.commit();
-    const queue = mailbox.queue("Bob")!;
-    mailbox.spill(queue);
-    assertEquals(mailbox.expire(takenAt + 1_000), [], "the first is 999 ms old");
-    assertEquals(queue.spilled, 700, "nothing was read back");
-    const expired = mailbox.expire(takenAt + 1_300).map(({ id }) => id);
-    assertEquals(expired, messages.slice(0, 300).map(({ id }) => id));
-    mailbox.spill(queue);
-    spills.expected.set("Bob", messages.slice(300));
-    spills.check();
-    assertEquals(mailbox.expire(takenAt + 1_300), []);
-    assertEquals(queue.spilled, 400, "nothing more was read back");
-    spills.deliver("Bob", 400);
-  },
+pureTest("mailbox tells of what expires on the shelf, and of no more than that", () => {
+  const spills = new Shelves(seeded(4));
+  const { mailbox } = spills;
+  const messages = Array.from({ length: 700 }, (_, index) => spills.add("Bob", `${index}`));
+  const takenAt = 1_800_000_000_000;
+  mailbox.commit();
+  const queue = mailbox.queue("Bob")!;
+  mailbox.spill(queue);
+  assertEquals(mailbox.expire(takenAt + 1_000), [], "the first is 999 ms old");
+  assertEquals(queue.spilled, 700, "nothing was read back");
+  const expired = mailbox.expire(takenAt + 1_300).map(({ id }) => id);
+  assertEquals(expired, messages.slice(0, 300).map(({ id }) => id));
+  mailbox.spill(queue);
+  spills.expected.set("Bob", messages.slice(300));
+  spills.check();
+  assertEquals(mailbox.expire(takenAt + 1_300), []);
+  assertEquals(queue.spilled, 400, "nothing more was read back");
+  spills.deliver("Bob", 400);
 });
 
 /** It lies ready as one whole frame. */

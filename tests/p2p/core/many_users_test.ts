@@ -18,6 +18,7 @@ import {
   VirtualNetwork,
   type VirtualNode,
 } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 
 const FEW = 10;
 const MANY = 10_000;
@@ -163,34 +164,26 @@ function costs(count: number) {
   return found;
 }
 
-Deno.test({
-  name: "a user who joins, writes or leaves costs no more steps among many than among few",
-  permissions: "none",
-  fn() {
-    const few = costs(FEW);
-    assert(few.join[1] > 0 && few.leave[1] > 0, "the other server hears of it");
-    assert(few.message[0] > 0 && few.outboundMessage[0] > 0, "steps are counted");
-    assertEquals(costs(MANY), few);
-  },
+pureTest("a user who joins, writes or leaves costs no more steps among many than among few", () => {
+  const few = costs(FEW);
+  assert(few.join[1] > 0 && few.leave[1] > 0, "the other server hears of it");
+  assert(few.message[0] > 0 && few.outboundMessage[0] > 0, "steps are counted");
+  assertEquals(costs(MANY), few);
 });
 
-Deno.test({
-  name: "an end that is told twice is dealt with once",
-  permissions: "none",
-  fn() {
-    const network = new Network(FEW);
-    const { core } = network.first;
-    const ann = network.join("Ann");
-    network.costOf(() => {});
-    let turns = 0;
-    network.costOf(() => {
-      const turn = core.flush.bind(core);
-      core.flush = () => {
-        turns++;
-        turn();
-      };
-      ann.connection!.end();
-    });
-    assertEquals([core.users.count, turns], [FEW, 1]);
-  },
+pureTest("an end that is told twice is dealt with once", () => {
+  const network = new Network(FEW);
+  const { core } = network.first;
+  const ann = network.join("Ann");
+  network.costOf(() => {});
+  let turns = 0;
+  network.costOf(() => {
+    const turn = core.flush.bind(core);
+    core.flush = () => {
+      turns++;
+      turn();
+    };
+    ann.connection!.end();
+  });
+  assertEquals([core.users.count, turns], [FEW, 1]);
 });

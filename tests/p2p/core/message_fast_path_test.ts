@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { pureTest } from "../../kinds.ts";
 import { MAX_HOPS } from "../../../p2p/core/mesh/mesh.ts";
 import {
   FrameType,
@@ -81,10 +82,9 @@ function write(out: FrameWriter, from: string, message: Sent): void {
   out.end();
 }
 
-Deno.test({
-  name: "a core that is offered whole reads writes what one writes that gets frame after frame",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a core that is offered whole reads writes what one writes that gets frame after frame",
+  () => {
     let passed = 0;
     fc.assert(
       fc.property(fc.array(aStep, { minLength: 1, maxLength: 6 }), (steps) => {
@@ -119,7 +119,7 @@ Deno.test({
     );
     assert(passed > 100_000, `only ${passed} bytes went through the lane`);
   },
-});
+);
 
 const uuid = (number: number) => `${`${number}`.padStart(8, "0")}-1111-4222-8333-444455556666`;
 const hex = (number: number) => number.toString(16).padStart(8, "0");
@@ -156,10 +156,9 @@ const aRow = fc.record({
   faults: fc.array(fc.tuple(fc.nat(99), fc.constantFrom(...FAULTS)), { maxLength: 3 }),
 });
 
-Deno.test({
-  name: "a row of messages in which something is different comes out as if it came one by one",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a row of messages in which something is different comes out as if it came one by one",
+  () => {
     let passed = 0;
     let inPlace = 0;
     let rows = 0;
@@ -197,38 +196,33 @@ Deno.test({
     assert(passed > 0.7 * rows, `only ${passed} bytes of ${rows} went through the lane`);
     assert(inPlace > 0.1 * rows, `only ${inPlace} bytes of ${rows} went on in place`);
   },
-});
+);
 
-Deno.test({
-  name: "a frame that ends too early is none, whatever stands behind it",
-  permissions: "none",
-  fn() {
-    // The names of the ones before stand there as well, so that all but its length is as it should be.
-    for (const recipient of ["Ann", "Text", "Off"]) {
-      for (const isSequenceId of [true, false]) {
-        const whole = new FrameWriter();
-        for (let i = 0; i < 3; i++) {
-          const id = isSequenceId ? `a0000000-0001-8000-9000-0000${hex(i)}` : uuid(i);
-          const text = encoder.encode("text");
-          write(whole, "Ann", { id, sender: "", recipient, text, reserved: 0, kind: 0 });
-        }
-        const frames = whole.take();
-        const last = frames.length / 3 * 2;
-        for (let length = 0; length < frames.length / 3; length++) {
-          const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
-          new DataView(frames.buffer, frames.byteOffset).setUint16(last + 2, length);
-          for (const network of [fast, slow]) network.feed("Ann", frames);
-          assertEquals(fast.written(), slow.written(), `${length} bytes for ${recipient}`);
-        }
+pureTest("a frame that ends too early is none, whatever stands behind it", () => {
+  // The names of the ones before stand there as well, so that all but its length is as it should be.
+  for (const recipient of ["Ann", "Text", "Off"]) {
+    for (const isSequenceId of [true, false]) {
+      const whole = new FrameWriter();
+      for (let i = 0; i < 3; i++) {
+        const id = isSequenceId ? `a0000000-0001-8000-9000-0000${hex(i)}` : uuid(i);
+        const text = encoder.encode("text");
+        write(whole, "Ann", { id, sender: "", recipient, text, reserved: 0, kind: 0 });
+      }
+      const frames = whole.take();
+      const last = frames.length / 3 * 2;
+      for (let length = 0; length < frames.length / 3; length++) {
+        const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
+        new DataView(frames.buffer, frames.byteOffset).setUint16(last + 2, length);
+        for (const network of [fast, slow]) network.feed("Ann", frames);
+        assertEquals(fast.written(), slow.written(), `${length} bytes for ${recipient}`);
       }
     }
-  },
+  }
 });
 
-Deno.test({
-  name: "no byte of the names may differ in a row, wherever it is and however long they are",
-  permissions: "none",
-  fn() {
+pureTest(
+  "no byte of the names may differ in a row, wherever it is and however long they are",
+  () => {
     const lengths = [[1, 1], [1, 2], [2, 3], [4, 4], [7, 9], [10, 11], [11, 11], [12, 40]] as const;
     for (const [sender, recipient] of lengths) {
       const names = ["s".repeat(sender), "r".repeat(recipient)] as const;
@@ -252,12 +246,11 @@ Deno.test({
       }
     }
   },
-});
+);
 
-Deno.test({
-  name: "names are compared with those that came, not with a text that was written over them",
-  permissions: "none",
-  fn() {
+pureTest(
+  "names are compared with those that came, not with a text that was written over them",
+  () => {
     const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
     // Wherever the first message had its names, there stand others now.
     const text = encoder.encode("\0Ann\0Tex2\0".repeat(20));
@@ -279,7 +272,7 @@ Deno.test({
     assertEquals(fast.inPlace, frames.length);
     assertEquals(fast.written(), slow.written());
   },
-});
+);
 
 /** Messages in a row, all in order. */
 function row(from: string, recipient: string, count: number, length: number): Uint8Array {
@@ -293,59 +286,47 @@ function row(from: string, recipient: string, count: number, length: number): Ui
 }
 
 for (const recipient of ["Bo", "Text", "Far"]) {
-  Deno.test({
-    name: `fast lane leaves nothing of a long row to ${recipient} but the first message`,
-    permissions: "none",
-    fn() {
-      const network = new FastPathNetwork(true);
-      const frames = row("Ann", recipient, 300, 64);
-      network.feed("Ann", frames);
-      assertEquals(network.passed, frames.length - frames.length / 300);
-      const { out } = network.ports.get(recipient === "Far" ? "peer" : recipient)!;
-      const each = recipient === "Text" ? "Ann: ".length + 64 : frames.length / 300;
-      assertEquals(out.take().length, 300 * each);
-      network.feed("Ann", frames);
-      assertEquals(out.take().length, recipient === "Far" ? 300 * each : 0, "no copy twice");
-    },
+  pureTest(`fast lane leaves nothing of a long row to ${recipient} but the first message`, () => {
+    const network = new FastPathNetwork(true);
+    const frames = row("Ann", recipient, 300, 64);
+    network.feed("Ann", frames);
+    assertEquals(network.passed, frames.length - frames.length / 300);
+    const { out } = network.ports.get(recipient === "Far" ? "peer" : recipient)!;
+    const each = recipient === "Text" ? "Ann: ".length + 64 : frames.length / 300;
+    assertEquals(out.take().length, 300 * each);
+    network.feed("Ann", frames);
+    assertEquals(out.take().length, recipient === "Far" ? 300 * each : 0, "no copy twice");
   });
 
-  Deno.test({
-    name: `fast lane leaves to the relay what is too much for ${recipient} in one read`,
-    permissions: "none",
-    fn() {
-      const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
-      const frames = row("Ann", recipient, 20_000, 100);
-      for (const network of [fast, slow]) network.feed("Ann", frames);
-      assert(fast.passed > 1_000_000 && fast.passed < 2_000_000, `${fast.passed} bytes passed`);
-      assert(fast.ports.get("Ann")!.paused);
-      assertEquals(fast.written(), slow.written());
-    },
+  pureTest(`fast lane leaves to the relay what is too much for ${recipient} in one read`, () => {
+    const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
+    const frames = row("Ann", recipient, 20_000, 100);
+    for (const network of [fast, slow]) network.feed("Ann", frames);
+    assert(fast.passed > 1_000_000 && fast.passed < 2_000_000, `${fast.passed} bytes passed`);
+    assert(fast.ports.get("Ann")!.paused);
+    assertEquals(fast.written(), slow.written());
   });
 
-  Deno.test({
-    name: `fast lane holds up who writes to ${recipient} faster than is read`,
-    permissions: "none",
-    fn() {
-      const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
-      for (let read = 0; read < 40; read++) {
-        const out = new FrameWriter();
-        const text = new Uint8Array(50_000).fill(0x78);
-        const id = uuid(read);
-        write(out, "Ann", {
-          id,
-          sender: "",
-          recipient,
-          text,
-          reserved: 0,
-          kind: MessageKind.Ephemeral,
-        });
-        const frame = out.take();
-        assertEquals(frame.length > HEADER_BYTES, true);
-        for (const network of [fast, slow]) network.feed("Ann", frame);
-        assertEquals(fast.ports.get("Ann")!.paused, slow.ports.get("Ann")!.paused, `${read}`);
-      }
-      assert(fast.ports.get("Ann")!.paused);
-      assertEquals(fast.written(), slow.written());
-    },
+  pureTest(`fast lane holds up who writes to ${recipient} faster than is read`, () => {
+    const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
+    for (let read = 0; read < 40; read++) {
+      const out = new FrameWriter();
+      const text = new Uint8Array(50_000).fill(0x78);
+      const id = uuid(read);
+      write(out, "Ann", {
+        id,
+        sender: "",
+        recipient,
+        text,
+        reserved: 0,
+        kind: MessageKind.Ephemeral,
+      });
+      const frame = out.take();
+      assertEquals(frame.length > HEADER_BYTES, true);
+      for (const network of [fast, slow]) network.feed("Ann", frame);
+      assertEquals(fast.ports.get("Ann")!.paused, slow.ports.get("Ann")!.paused, `${read}`);
+    }
+    assert(fast.ports.get("Ann")!.paused);
+    assertEquals(fast.written(), slow.written());
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { pureTest } from "../../kinds.ts";
 import { nameFactors, NameTable } from "../../../p2p/core/dedup/name_table.ts";
 import fc from "fast-check";
 import { seeded } from "@netlab/lab/random";
@@ -59,77 +60,60 @@ function compare(random: () => number, steps: { what: string; name: string }[]):
   }
 }
 
-Deno.test({
-  name: "name table finds what a map finds, whatever is set and deleted",
-  permissions: "none",
-  fn() {
-    fc.assert(
-      fc.property(
-        fc.integer(),
-        fc.array(aStep, { maxLength: 300 }),
-        (seed, steps) => compare(seeded(seed), steps),
-      ),
-      { numRuns: 300 },
-    );
-  },
+pureTest("name table finds what a map finds, whatever is set and deleted", () => {
+  fc.assert(
+    fc.property(
+      fc.integer(),
+      fc.array(aStep, { maxLength: 300 }),
+      (seed, steps) => compare(seeded(seed), steps),
+    ),
+    { numRuns: 300 },
+  );
 });
 
-Deno.test({
-  name: "name table finds what a map finds when all names have one hash",
-  permissions: "none",
-  fn() {
-    fc.assert(fc.property(fc.array(aStep, { maxLength: 100 }), (steps) => compare(() => 0, steps)));
-  },
+pureTest("name table finds what a map finds when all names have one hash", () => {
+  fc.assert(fc.property(fc.array(aStep, { maxLength: 100 }), (steps) => compare(() => 0, steps)));
 });
 
-Deno.test({
-  name: "name table finds what a map finds when hashes fall on few slots at the end of the table",
-  permissions: "none",
-  fn() {
+pureTest(
+  "name table finds what a map finds when hashes fall on few slots at the end of the table",
+  () => {
     // Each position has the largest factor, so names of one letter have neighbouring home slots.
     const random = () => 0.999_999_999;
     const letter = fc.constantFrom(..."abcdefghijklmnop");
     const step = fc.record({ what: fc.constantFrom("set", "delete"), name: letter });
     fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => compare(random, steps)));
   },
+);
+
+pureTest("name table holds 50,000 names, and none when all are deleted", () => {
+  const table = new NameTable<number>(nameFactors(seeded(7)));
+  const names = Array.from({ length: 50_000 }, (_, i) => encoder.encode(`user-${i}`));
+  for (const [i, name] of names.entries()) table.set(name, i);
+  assertEquals(table.size, names.length);
+  assertEquals(names.every((name, i) => table.get(name) === i), true);
+  table.check();
+  for (const name of names) table.delete(name);
+  table.check();
+  assertEquals(table.size, 0);
+  assertEquals(names.some((name) => table.get(name) !== undefined), false);
 });
 
-Deno.test({
-  name: "name table holds 50,000 names, and none when all are deleted",
-  permissions: "none",
-  fn() {
-    const table = new NameTable<number>(nameFactors(seeded(7)));
-    const names = Array.from({ length: 50_000 }, (_, i) => encoder.encode(`user-${i}`));
-    for (const [i, name] of names.entries()) table.set(name, i);
-    assertEquals(table.size, names.length);
-    assertEquals(names.every((name, i) => table.get(name) === i), true);
-    table.check();
-    for (const name of names) table.delete(name);
-    table.check();
-    assertEquals(table.size, 0);
-    assertEquals(names.some((name) => table.get(name) !== undefined), false);
-  },
-});
-
-Deno.test({
-  name: "name table looks at one name only, and at 255 bytes of it",
-  permissions: "none",
-  fn() {
-    const table = new NameTable<string>(nameFactors(seeded(1)));
-    const long = "x".repeat(255);
-    table.set(encoder.encode(long), "long");
-    table.set(encoder.encode("Bob"), "Bob");
-    assertEquals(find(table, long), "long");
-    assertEquals(find(table, "Bob"), "Bob");
-    assertEquals(find(table, "Bo"), undefined);
-    assertEquals(find(table, "Bobb"), undefined);
-    // No NUL, a NUL that comes too late, and one behind the end.
-    for (const text of ["Bob", `${long}x\0`]) {
-      const bytes = encoder.encode(text);
-      assertEquals(table.findBeforeNul(bytes, 0, bytes.length), undefined);
-      assertEquals(table.nul, -1);
-    }
-    assertEquals(table.findBeforeNul(encoder.encode("Bob\0"), 0, 3), undefined);
+pureTest("name table looks at one name only, and at 255 bytes of it", () => {
+  const table = new NameTable<string>(nameFactors(seeded(1)));
+  const long = "x".repeat(255);
+  table.set(encoder.encode(long), "long");
+  table.set(encoder.encode("Bob"), "Bob");
+  assertEquals(find(table, long), "long");
+  assertEquals(find(table, "Bob"), "Bob");
+  assertEquals(find(table, "Bo"), undefined);
+  assertEquals(find(table, "Bobb"), undefined);
+  // No NUL, a NUL that comes too late, and one behind the end.
+  for (const text of ["Bob", `${long}x\0`]) {
+    const bytes = encoder.encode(text);
+    assertEquals(table.findBeforeNul(bytes, 0, bytes.length), undefined);
     assertEquals(table.nul, -1);
-  },
+  }
+  assertEquals(table.findBeforeNul(encoder.encode("Bob\0"), 0, 3), undefined);
+  assertEquals(table.nul, -1);
 });

@@ -19,6 +19,7 @@ import {
   writeOutboundMessage,
 } from "@netlab/protocol";
 import { servers, VirtualNetwork } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { TestUser, type TestUserOptions } from "./test_user.ts";
 
@@ -68,25 +69,20 @@ function start(options: TestUserOptions = {}) {
 
 const { Delivered, Refused, Accepted } = ReceiptState;
 
-Deno.test({
-  name: "a kept message whose predecessor did not come is refused until that has come",
-  permissions: "none",
-  fn() {
-    const { bob, send, answers } = start({ forgetful: true });
-    send(0);
-    send(2, 1);
-    assertEquals(bob.textsFrom("Ann"), ["0"]);
-    assertEquals(answers(), [[2, Refused, ErrorCode.RecipientBusy]]);
-    send(1, 0);
-    send(2, 1);
-    assertEquals(bob.textsFrom("Ann"), ["0", "1", "2"]);
-  },
+pureTest("a kept message whose predecessor did not come is refused until that has come", () => {
+  const { bob, send, answers } = start({ forgetful: true });
+  send(0);
+  send(2, 1);
+  assertEquals(bob.textsFrom("Ann"), ["0"]);
+  assertEquals(answers(), [[2, Refused, ErrorCode.RecipientBusy]]);
+  send(1, 0);
+  send(2, 1);
+  assertEquals(bob.textsFrom("Ann"), ["0", "1", "2"]);
 });
 
-Deno.test({
-  name: "a kept message follows one that was acknowledged on another connection, and no other one",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a kept message follows one that was acknowledged on another connection, and no other one",
+  () => {
     const { node, bob, send, answers } = start({ forgetful: true });
     send(0);
     bob.at(node);
@@ -99,25 +95,20 @@ Deno.test({
     assertEquals(bob.textsFrom("Ann"), ["0", "0", "1"]);
     assertEquals(answers().slice(1), [[0, Delivered, 0]]);
   },
+);
+
+pureTest("a kept message for a user of bare text waits for the one before it as well", () => {
+  const { bob, send, answers } = start({ bare: true });
+  send(1, 0);
+  assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
+  send(0);
+  send(1, 0);
+  assertEquals(bob.text, "Ann: 0Ann: 1");
 });
 
-Deno.test({
-  name: "a kept message for a user of bare text waits for the one before it as well",
-  permissions: "none",
-  fn() {
-    const { bob, send, answers } = start({ bare: true });
-    send(1, 0);
-    assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
-    send(0);
-    send(1, 0);
-    assertEquals(bob.text, "Ann: 0Ann: 1");
-  },
-});
-
-Deno.test({
-  name: "a message that two servers keep is handed over once, and both hear when it was taken",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a message that two servers keep is handed over once, and both hear when it was taken",
+  () => {
     // One by chance, and one that its sender counted.
     const ofEachKind = [
       "6f9619ff-8b86-4011-b42d-00cf4fc964ff",
@@ -153,34 +144,26 @@ Deno.test({
       }
     }
   },
+);
+
+pureTest("a message that was taken from this server is known when another server sends it", () => {
+  const { network, node, bob, ids, send, answers } = start();
+  ids[0] = "00c0ffee-00ff-8a11-b42d-000000000007";
+  const ann = new TestUser(network, "Ann 2").at(node);
+  ann.send("Bob", "0", { id: ids[0] });
+  network.run(50);
+  send(0, undefined, MessageKind.Outbound, "Ann 2");
+  send(1, 0);
+  assertEquals(bob.messages.map(({ text }) => text), ["0", "1"]);
+  assertEquals(answers(), [[0, Delivered, 0], [1, Delivered, 0]]);
 });
 
-Deno.test({
-  name: "a message that was taken from this server is known when another server sends it",
-  permissions: "none",
-  fn() {
-    const { network, node, bob, ids, send, answers } = start();
-    ids[0] = "00c0ffee-00ff-8a11-b42d-000000000007";
-    const ann = new TestUser(network, "Ann 2").at(node);
-    ann.send("Bob", "0", { id: ids[0] });
-    network.run(50);
-    send(0, undefined, MessageKind.Outbound, "Ann 2");
-    send(1, 0);
-    assertEquals(bob.messages.map(({ text }) => text), ["0", "1"]);
-    assertEquals(answers(), [[0, Delivered, 0], [1, Delivered, 0]]);
-  },
-});
-
-Deno.test({
-  name: "a server takes over messages in order, and refuses what comes before its turn",
-  permissions: "none",
-  fn() {
-    const { send, answers } = start();
-    send(1, 0, MessageKind.HandedOff);
-    assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
-    send(0, undefined, MessageKind.HandedOff);
-    send(1, 0, MessageKind.HandedOff);
-    send(2, 1, MessageKind.HandedOff);
-    assertEquals(answers().slice(1), [[0, Accepted, 0], [1, Accepted, 0], [2, Accepted, 0]]);
-  },
+pureTest("a server takes over messages in order, and refuses what comes before its turn", () => {
+  const { send, answers } = start();
+  send(1, 0, MessageKind.HandedOff);
+  assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
+  send(0, undefined, MessageKind.HandedOff);
+  send(1, 0, MessageKind.HandedOff);
+  send(2, 1, MessageKind.HandedOff);
+  assertEquals(answers().slice(1), [[0, Accepted, 0], [1, Accepted, 0], [2, Accepted, 0]]);
 });

@@ -5,6 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { ErrorCode, type Receipt, ReceiptState, uuidWords } from "@netlab/protocol";
+import { pureTest } from "../../kinds.ts";
 import { MIN_OUTCOMES, Outcomes } from "../../../p2p/core/mailbox/outcomes.ts";
 import { randomUuid, seeded } from "@netlab/lab/random";
 
@@ -25,49 +26,40 @@ function delivered(id: string): Receipt {
   return { id, state: ReceiptState.Delivered, code: 0, reason: "" };
 }
 
-Deno.test({
-  name: "outcomes are known by the ids of the messages",
-  permissions: "none",
-  fn() {
-    const outcomes = new Outcomes(factors);
-    const [a, b, c, d] = [newId(), newId(), newId(), newId()];
-    addDelivered(outcomes, a);
-    outcomes.add(delivered(b));
-    const unconfirmed = { ...delivered(c), code: ErrorCode.Unconfirmed };
-    outcomes.add(unconfirmed);
-    outcomes.add(expired(d));
-    assertEquals([a, b, c, d].map((id) => outcomes.get(id)), [
-      delivered(a),
-      delivered(b),
-      unconfirmed,
-      expired(d),
-    ]);
-    assertEquals(outcomes.get(newId()), undefined);
-  },
+pureTest("outcomes are known by the ids of the messages", () => {
+  const outcomes = new Outcomes(factors);
+  const [a, b, c, d] = [newId(), newId(), newId(), newId()];
+  addDelivered(outcomes, a);
+  outcomes.add(delivered(b));
+  const unconfirmed = { ...delivered(c), code: ErrorCode.Unconfirmed };
+  outcomes.add(unconfirmed);
+  outcomes.add(expired(d));
+  assertEquals([a, b, c, d].map((id) => outcomes.get(id)), [
+    delivered(a),
+    delivered(b),
+    unconfirmed,
+    expired(d),
+  ]);
+  assertEquals(outcomes.get(newId()), undefined);
 });
 
-Deno.test({
-  name: "outcome other than delivered stays when a message is settled twice",
-  permissions: "none",
-  fn() {
-    const outcomes = new Outcomes(factors);
-    const id = newId();
-    addDelivered(outcomes, id);
-    outcomes.add(expired(id));
-    assertEquals(outcomes.get(id), expired(id));
-    addDelivered(outcomes, id);
-    assertEquals(outcomes.get(id), expired(id));
-  },
+pureTest("outcome other than delivered stays when a message is settled twice", () => {
+  const outcomes = new Outcomes(factors);
+  const id = newId();
+  addDelivered(outcomes, id);
+  outcomes.add(expired(id));
+  assertEquals(outcomes.get(id), expired(id));
+  addDelivered(outcomes, id);
+  assertEquals(outcomes.get(id), expired(id));
 });
 
-Deno.test({
-  name: "outcomes of the last 50,000 messages are remembered, and of twice as many at most",
-  permissions: "none",
-  fn() {
+pureTest(
+  "outcomes of the last 50,000 messages are remembered, and of twice as many at most",
+  () => {
     const outcomes = new Outcomes(factors);
     const ids = Array.from({ length: 2 * MIN_OUTCOMES + 1 }, newId);
     for (const id of ids) addDelivered(outcomes, id);
     assertEquals(ids.slice(-MIN_OUTCOMES).filter((id) => !outcomes.get(id)), []);
     assertEquals(outcomes.get(ids[0]!), undefined);
   },
-});
+);

@@ -18,6 +18,7 @@ import {
   writeMessage,
 } from "@netlab/protocol";
 import type { SessionConnection } from "@netlab/p2p/core";
+import { pureTest } from "../../kinds.ts";
 import { connection, decode, frameOf, posting, start } from "./session_parts.ts";
 import { idsFrom } from "./test_user.ts";
 
@@ -45,11 +46,9 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
   return settled;
 }
 
-Deno.test({
-  name:
-    "posts of an event loop turn leave when it ends, in order, a frame for each run to one recipient",
-  permissions: "none",
-  fn() {
+pureTest(
+  "posts of an event loop turn leave when it ends, in order, a frame for each run to one recipient",
+  () => {
     const { posting: ann, turn } = posting();
     const server = connection();
     ann.attach(server);
@@ -65,37 +64,32 @@ Deno.test({
     turn();
     assertEquals(shown(server), ["Bob: six"]);
   },
-});
+);
 
-Deno.test({
-  name: "posts have consecutive numbers across frames",
-  permissions: "none",
-  async fn() {
-    const { posting: ann, turn } = posting();
-    const server = connection();
-    ann.attach(server);
-    const ids: string[] = [];
-    for (const letter of ["x", "é", "🦊"]) {
-      for (let i = 0; i < 3_000; i++) {
-        if (await isSettled(ann.post("Bob", letter.repeat(50)))) continue;
-        turn();
-        ids.push(...frames(server).flatMap(({ ids }) => ids));
-        ann.pump();
-      }
+pureTest("posts have consecutive numbers across frames", async () => {
+  const { posting: ann, turn } = posting();
+  const server = connection();
+  ann.attach(server);
+  const ids: string[] = [];
+  for (const letter of ["x", "é", "🦊"]) {
+    for (let i = 0; i < 3_000; i++) {
+      if (await isSettled(ann.post("Bob", letter.repeat(50)))) continue;
+      turn();
+      ids.push(...frames(server).flatMap(({ ids }) => ids));
+      ann.pump();
     }
-    turn();
-    ids.push(...frames(server).flatMap(({ ids }) => ids));
-    assertEquals(ids.length, 9_000);
-    const words = ids.map((id) => uuidWords(id, new Int32Array(4)));
-    assertEquals(words.map((id) => id[3]), ids.map((_, index) => index));
-    assert(words.every((id) => isSequenceId(id, 0) && id[0] === words[0]![0]));
-  },
+  }
+  turn();
+  ids.push(...frames(server).flatMap(({ ids }) => ids));
+  assertEquals(ids.length, 9_000);
+  const words = ids.map((id) => uuidWords(id, new Int32Array(4)));
+  assertEquals(words.map((id) => id[3]), ids.map((_, index) => index));
+  assert(words.every((id) => isSequenceId(id, 0) && id[0] === words[0]![0]));
 });
 
-Deno.test({
-  name: "posts that fill a frame leave before the event loop turn ends, and frames are full",
-  permissions: "none",
-  fn() {
+pureTest(
+  "posts that fill a frame leave before the event loop turn ends, and frames are full",
+  () => {
     const { posting: ann, turn } = posting();
     const server = connection();
     ann.attach(server);
@@ -109,41 +103,36 @@ Deno.test({
     turn();
     assertEquals(server.out.length, 0);
   },
+);
+
+pureTest("a post waits while 256 KiB are queued, and resolves when there is room", async () => {
+  const { posting: ann, turn } = posting();
+  const server = connection();
+  ann.attach(server);
+  const text = "x".repeat(998);
+  const room = ann.post("Bob", text);
+  assertStrictEquals(ann.post("Bob", text), room, "all posts share one promise");
+  let count = 2;
+  let last = room;
+  while (last === room) {
+    last = ann.post("Bob", text);
+    count++;
+  }
+  assert(count > 250 && count < 275, `${count} KiB`);
+  assert(!await isSettled(last));
+  turn();
+  assert(!await isSettled(last), "the texts were written, and have not left");
+  const texts = frames(server).flatMap(({ texts }) => texts);
+  ann.pump();
+  assert(await isSettled(last));
+  turn();
+  assertEquals([...texts, ...frames(server).flatMap(({ texts }) => texts)].length, count);
+  assertStrictEquals(ann.post("Bob", text), room);
 });
 
-Deno.test({
-  name: "a post waits while 256 KiB are queued, and resolves when there is room",
-  permissions: "none",
-  async fn() {
-    const { posting: ann, turn } = posting();
-    const server = connection();
-    ann.attach(server);
-    const text = "x".repeat(998);
-    const room = ann.post("Bob", text);
-    assertStrictEquals(ann.post("Bob", text), room, "all posts share one promise");
-    let count = 2;
-    let last = room;
-    while (last === room) {
-      last = ann.post("Bob", text);
-      count++;
-    }
-    assert(count > 250 && count < 275, `${count} KiB`);
-    assert(!await isSettled(last));
-    turn();
-    assert(!await isSettled(last), "the texts were written, and have not left");
-    const texts = frames(server).flatMap(({ texts }) => texts);
-    ann.pump();
-    assert(await isSettled(last));
-    turn();
-    assertEquals([...texts, ...frames(server).flatMap(({ texts }) => texts)].length, count);
-    assertStrictEquals(ann.post("Bob", text), room);
-  },
-});
-
-Deno.test({
-  name: "posts without a server are queued, up to 1 MiB, and cause no unhandled rejection",
-  permissions: "none",
-  async fn() {
+pureTest(
+  "posts without a server are queued, up to 1 MiB, and cause no unhandled rejection",
+  async () => {
     const { posting: ann, turn } = posting();
     const first = ann.post("Bob", "first");
     turn();
@@ -171,102 +160,80 @@ Deno.test({
     assertEquals(texts[0], "first");
     assertEquals(texts.filter((text) => text.length === 998).length, 1_100 - refused);
   },
-});
+);
 
-Deno.test({
-  name: "posts leave as single messages to a server that does not read batches",
-  permissions: "none",
-  fn() {
-    for (const receipts of [true, false]) {
-      const { posting: ann, turn } = posting();
-      const server = connection(receipts, false);
-      ann.attach(server);
-      for (const text of ["one", "two"]) void ann.post("Bob", text);
-      turn();
-      assertEquals(shown(server), ["Bob: one", "Bob: two"]);
-    }
-  },
-});
-
-Deno.test({
-  name: "posts that were not written leave on the next connection, and no others",
-  permissions: "none",
-  fn() {
+pureTest("posts leave as single messages to a server that does not read batches", () => {
+  for (const receipts of [true, false]) {
     const { posting: ann, turn } = posting();
-    const [one, two] = [connection(), connection()];
-    ann.attach(one);
-    void ann.post("Bob", "one");
-    turn();
-    void ann.post("Bob", "two");
-    ann.detach(one);
-    turn();
-    ann.attach(two);
-    // The session moves: the new connection exists before the old one ends.
-    void ann.post("Bob", "three");
-    ann.detach(one);
-    turn();
-    assertEquals([shown(one), shown(two)], [["Bob: one"], ["Bob: two", "Bob: three"]]);
-  },
-});
-
-Deno.test({
-  name: "an invalid post is refused, and does not affect others",
-  permissions: "none",
-  async fn() {
-    const { posting: ann, turn } = posting();
-    const server = connection();
+    const server = connection(receipts, false);
     ann.attach(server);
-    const most = MAX_PAYLOAD_BYTES - 39 - "AnnBob".length;
-    const refused = async (recipient: string, text: string) =>
-      (await assertRejects(() => ann.post(recipient, text), NetlabError)).code;
-    void ann.post("Bob", "before");
-    assertEquals(await refused("", "x"), ErrorCode.NameInvalid);
-    assertEquals(await refused("a\0b", "x"), ErrorCode.NameInvalid);
-    assertEquals(await refused("Bob", "x".repeat(most + 1)), ErrorCode.TextTooLong);
-    assertEquals(await refused("Cid", "é".repeat(most / 2 + 1)), ErrorCode.TextTooLong);
-    void ann.post("Bob", "x".repeat(most));
-    void ann.post("Bob", "half \ud83e");
+    for (const text of ["one", "two"]) void ann.post("Bob", text);
     turn();
-    const texts = frames(server).flatMap(({ texts }) => texts);
-    assertEquals(texts, ["before", "x".repeat(most), "half \ufffd"]);
-  },
+    assertEquals(shown(server), ["Bob: one", "Bob: two"]);
+  }
 });
 
-Deno.test({
-  name: "the end of a session rejects posts that wait for room, and all later ones",
-  permissions: "none",
-  async fn() {
-    const { posting: ann } = posting();
-    const post = ann.post("Bob", "hello");
-    ann.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
-    for (const refused of [post, ann.post("Bob", "late")]) {
-      assertEquals((await assertRejects(() => refused, NetlabError)).code, ErrorCode.Closed);
-    }
-    void ann.post("Bob", "not awaited");
-    const server = connection();
-    ann.attach(server);
-    assertEquals(server.out.length, 0);
-  },
+pureTest("posts that were not written leave on the next connection, and no others", () => {
+  const { posting: ann, turn } = posting();
+  const [one, two] = [connection(), connection()];
+  ann.attach(one);
+  void ann.post("Bob", "one");
+  turn();
+  void ann.post("Bob", "two");
+  ann.detach(one);
+  turn();
+  ann.attach(two);
+  // The session moves: the new connection exists before the old one ends.
+  void ann.post("Bob", "three");
+  ann.detach(one);
+  turn();
+  assertEquals([shown(one), shown(two)], [["Bob: one"], ["Bob: two", "Bob: three"]]);
 });
 
-Deno.test({
-  name: "flush writes all queued posts, however many",
-  permissions: "none",
-  fn() {
-    const { posting: ann } = posting();
-    const server = connection();
-    for (let i = 0; i < 1_000; i++) void ann.post("Bob", "x".repeat(998));
-    ann.attach(server);
-    ann.flush();
-    assertEquals(frames(server).flatMap(({ texts }) => texts).length, 1_000);
-  },
+pureTest("an invalid post is refused, and does not affect others", async () => {
+  const { posting: ann, turn } = posting();
+  const server = connection();
+  ann.attach(server);
+  const most = MAX_PAYLOAD_BYTES - 39 - "AnnBob".length;
+  const refused = async (recipient: string, text: string) =>
+    (await assertRejects(() => ann.post(recipient, text), NetlabError)).code;
+  void ann.post("Bob", "before");
+  assertEquals(await refused("", "x"), ErrorCode.NameInvalid);
+  assertEquals(await refused("a\0b", "x"), ErrorCode.NameInvalid);
+  assertEquals(await refused("Bob", "x".repeat(most + 1)), ErrorCode.TextTooLong);
+  assertEquals(await refused("Cid", "é".repeat(most / 2 + 1)), ErrorCode.TextTooLong);
+  void ann.post("Bob", "x".repeat(most));
+  void ann.post("Bob", "half \ud83e");
+  turn();
+  const texts = frames(server).flatMap(({ texts }) => texts);
+  assertEquals(texts, ["before", "x".repeat(most), "half \ufffd"]);
 });
 
-Deno.test({
-  name:
-    "a session receives each message of a batch once, whether it came before in a batch or alone",
-  permissions: "none",
-  fn() {
+pureTest("the end of a session rejects posts that wait for room, and all later ones", async () => {
+  const { posting: ann } = posting();
+  const post = ann.post("Bob", "hello");
+  ann.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
+  for (const refused of [post, ann.post("Bob", "late")]) {
+    assertEquals((await assertRejects(() => refused, NetlabError)).code, ErrorCode.Closed);
+  }
+  void ann.post("Bob", "not awaited");
+  const server = connection();
+  ann.attach(server);
+  assertEquals(server.out.length, 0);
+});
+
+pureTest("flush writes all queued posts, however many", () => {
+  const { posting: ann } = posting();
+  const server = connection();
+  for (let i = 0; i < 1_000; i++) void ann.post("Bob", "x".repeat(998));
+  ann.attach(server);
+  ann.flush();
+  assertEquals(frames(server).flatMap(({ texts }) => texts).length, 1_000);
+});
+
+pureTest(
+  "a session receives each message of a batch once, whether it came before in a batch or alone",
+  () => {
     const { session, received } = start();
     const server = connection();
     const id = "0f1e2d3c-4b5a-8111-9222-3333fffffff0";
@@ -301,4 +268,4 @@ Deno.test({
     }
     assertEquals(server.out.length, 0);
   },
-});
+);

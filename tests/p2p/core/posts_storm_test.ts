@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { between, pick } from "@netlab/lab/random";
 import type { SessionClient } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 import { Storm } from "./storm.ts";
 import { blow, clearUp, clientsIn } from "./storm_clients.ts";
 
@@ -44,16 +45,12 @@ function weather(seed: number): { posted: number; arrived: number } {
   return { posted: postedBefore, arrived: before };
 }
 
-Deno.test({
-  name: `posts are seen once at most in ${SEEDS} storms, and arrive when those are over`,
-  permissions: "none",
-  fn() {
-    let [posted, arrived] = [0, 0];
-    for (let seed = 0; seed < SEEDS; seed++) {
-      const counts = weather(seed);
-      posted += counts.posted;
-      arrived += counts.arrived;
-    }
-    assert(arrived > posted / 4 && arrived < posted, `${arrived} of ${posted} arrived`);
-  },
+pureTest(`posts are seen once at most in ${SEEDS} storms, and arrive when those are over`, () => {
+  let [posted, arrived] = [0, 0];
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const counts = weather(seed);
+    posted += counts.posted;
+    arrived += counts.arrived;
+  }
+  assert(arrived > posted / 4 && arrived < posted, `${arrived} of ${posted} arrived`);
 });

@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { FrameType, LinkStateKind, MessageKind, readLinkState } from "@netlab/protocol";
 import type { LinkCosts } from "@netlab/p2p/core";
+import { pureTest } from "../../kinds.ts";
 import { FailureDetector } from "../../../p2p/core/failure_detector.ts";
 import { SILENT_COST, UNKNOWN_COST } from "../../../p2p/core/mesh/link_states.ts";
 import {
@@ -57,31 +58,26 @@ function announcements(network: VirtualNetwork, node: VirtualNode, to: VirtualNo
   );
 }
 
-Deno.test({
-  name: "pulse takes half a second for silence, and more where silences are usual",
-  permissions: "none",
-  fn() {
-    const pulse = new FailureDetector();
-    const look = (...ms: number[]) =>
-      ms.map((silentMs) => {
-        pulse.look(silentMs);
-        return pulse.silent;
-      });
-    assertEquals(look(100, 120, 240, 250, 499), [false, false, false, false, false]);
-    assertEquals(look(50, 300, 550, 20), [false, false, false, false], "twice what was usual");
-    assertEquals(look(250, 500, 750, 1_000, 1_150), [false, false, false, false, true]);
-    // A failure says nothing about what is usual.
-    assertEquals(look(2_000, 0), [true, false]);
-    const calm = () => look(...new Array<number>(1_000).fill(100));
-    calm();
-    assertEquals(look(250, 500), [false, true]);
-  },
+pureTest("pulse takes half a second for silence, and more where silences are usual", () => {
+  const pulse = new FailureDetector();
+  const look = (...ms: number[]) =>
+    ms.map((silentMs) => {
+      pulse.look(silentMs);
+      return pulse.silent;
+    });
+  assertEquals(look(100, 120, 240, 250, 499), [false, false, false, false, false]);
+  assertEquals(look(50, 300, 550, 20), [false, false, false, false], "twice what was usual");
+  assertEquals(look(250, 500, 750, 1_000, 1_150), [false, false, false, false, true]);
+  // A failure says nothing about what is usual.
+  assertEquals(look(2_000, 0), [true, false]);
+  const calm = () => look(...new Array<number>(1_000).fill(100));
+  calm();
+  assertEquals(look(250, 500), [false, true]);
 });
 
-Deno.test({
-  name: "a link that falls silent is gone round within a second, and used again when it is heard",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a link that falls silent is gone round within a second, and used again when it is heard",
+  () => {
     for (let seed = 1; seed <= 20; seed++) {
       const network = new VirtualNetwork(seed);
       network.latency = () => 5 + 20 * network.random();
@@ -107,85 +103,68 @@ Deno.test({
       assert(!nodes[0].events.includes("link.down"), `seed ${seed}`);
     }
   },
+);
+
+pureTest("a silent link is still used when no other way is there", () => {
+  const { network, nodes, route } = priced(2);
+  network.silence(addressOf(0), addressOf(1));
+  network.run(1_000);
+  assertEquals(route(0, 1), {
+    next: nodes[1]!.core.id,
+    previous: nodes[0]!.core.id,
+    cost: SILENT_COST,
+    hops: 1,
+  });
 });
 
-Deno.test({
-  name: "a silent link is still used when no other way is there",
-  permissions: "none",
-  fn() {
-    const { network, nodes, route } = priced(2);
-    network.silence(addressOf(0), addressOf(1));
-    network.run(1_000);
-    assertEquals(route(0, 1), {
-      next: nodes[1]!.core.id,
-      previous: nodes[0]!.core.id,
-      cost: SILENT_COST,
-      hops: 1,
-    });
-  },
+pureTest("a link whose cost is not known is used when there is no other way, and no sooner", () => {
+  const { network, price, route } = priced(3);
+  price(0, 2, undefined);
+  network.run(1_000);
+  assertEquals([route(0, 2)?.hops, route(0, 2)?.cost], [2, 20]);
+  price(0, 1, undefined);
+  network.run(1_000);
+  assertEquals([route(0, 2)?.hops, route(0, 2)?.cost], [1, UNKNOWN_COST]);
 });
 
-Deno.test({
-  name: "a link whose cost is not known is used when there is no other way, and no sooner",
-  permissions: "none",
-  fn() {
-    const { network, price, route } = priced(3);
-    price(0, 2, undefined);
-    network.run(1_000);
-    assertEquals([route(0, 2)?.hops, route(0, 2)?.cost], [2, 20]);
-    price(0, 1, undefined);
-    network.run(1_000);
-    assertEquals([route(0, 2)?.hops, route(0, 2)?.cost], [1, UNKNOWN_COST]);
-  },
+pureTest("a cost that changes by less than a fifth is no news, and by a fifth it is", () => {
+  const { network, nodes, price, route } = priced(3);
+  network.run(15_000); // what was first said of new links is said again
+  price(0, 1, 100);
+  network.run(1_000);
+  const said = announcements(network, nodes[0]!, nodes[2]!);
+  for (const cost of [101, 119, 81, 100]) {
+    price(0, 1, cost);
+    network.run(500);
+  }
+  assertEquals(said.length, 0);
+  for (const cost of [120, 96, 19]) {
+    price(0, 1, cost);
+    network.run(500);
+  }
+  assertEquals(
+    said.map(({ frame }) =>
+      readLinkState(frame.payload).links.find(({ server }) => server === nodes[1]!.core.id)?.cost
+    ),
+    [120, 96, 19],
+  );
+  assertEquals(route(0, 1)?.hops, 1);
 });
 
-Deno.test({
-  name: "a cost that changes by less than a fifth is no news, and by a fifth it is",
-  permissions: "none",
-  fn() {
-    const { network, nodes, price, route } = priced(3);
-    network.run(15_000); // what was first said of new links is said again
-    price(0, 1, 100);
-    network.run(1_000);
-    const said = announcements(network, nodes[0]!, nodes[2]!);
-    for (const cost of [101, 119, 81, 100]) {
-      price(0, 1, cost);
-      network.run(500);
-    }
-    assertEquals(said.length, 0);
-    for (const cost of [120, 96, 19]) {
-      price(0, 1, cost);
-      network.run(500);
-    }
-    assertEquals(
-      said.map(({ frame }) =>
-        readLinkState(frame.payload).links.find(({ server }) => server === nodes[1]!.core.id)?.cost
-      ),
-      [120, 96, 19],
-    );
-    assertEquals(route(0, 1)?.hops, 1);
-  },
+pureTest("servers go the cheaper way round, and say why", () => {
+  const { network, nodes, price, route } = priced(3);
+  price(0, 2, 80);
+  network.run(1_000);
+  assertEquals([route(0, 2)?.cost, route(2, 0)?.cost], [20, 20]);
+  assertEquals(nodes[0]!.events.filter((event) => event === "route.changed").length, 1);
+  network.separate(addressOf(0), addressOf(1));
+  network.run(100);
+  assertEquals([route(0, 2)?.cost, route(2, 0)?.cost], [80, 80]);
 });
 
-Deno.test({
-  name: "servers go the cheaper way round, and say why",
-  permissions: "none",
-  fn() {
-    const { network, nodes, price, route } = priced(3);
-    price(0, 2, 80);
-    network.run(1_000);
-    assertEquals([route(0, 2)?.cost, route(2, 0)?.cost], [20, 20]);
-    assertEquals(nodes[0]!.events.filter((event) => event === "route.changed").length, 1);
-    network.separate(addressOf(0), addressOf(1));
-    network.run(100);
-    assertEquals([route(0, 2)?.cost, route(2, 0)?.cost], [80, 80]);
-  },
-});
-
-Deno.test({
-  name: "a server says again within a minute what it said of its links, so that others remember it",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a server says again within a minute what it said of its links, so that others remember it",
+  () => {
     const { network, nodes } = priced(3, [[0, 1], [1, 2]]);
     network.run(15_000);
     const said = announcements(network, nodes[0]!, nodes[1]!);
@@ -193,44 +172,38 @@ Deno.test({
     assert(said.length >= 10 && said.length <= 14, `${said.length} times in ten minutes`);
     assertEquals(nodes[2]!.core.topology.routes().size, 2);
   },
+);
+
+pureTest("a server passes on how old news is, and takes none that is too old", () => {
+  const { network, nodes } = priced(2);
+  const peer = new ScriptedPeer(network, nodes[0]!);
+  const [young, old] = [network.uuid(), network.uuid()];
+  const heard = network.watch(({ to, frame }) =>
+    to === nodes[1]!.address && frame.type === FrameType.LinkState &&
+    frame.subtype === LinkStateKind.Links &&
+    [young, old].includes(readLinkState(frame.payload).server)
+  );
+  const say = (server: string, ageS: number) =>
+    peer.announce({ server, version: 1, address: "10.0.9.1:5001", links: [] }, ageS);
+  say(young, 150);
+  say(old, 200);
+  network.run(500);
+  assertEquals(heard.map(({ frame }) => frame.reserved), [150]);
+  // Who links later hears of its age as well.
+  network.run(9_000);
+  const late = new ScriptedPeer(network, nodes[1]!, "10.0.9.2:5001");
+  const ages = late.got(FrameType.LinkState, LinkStateKind.Links)
+    .filter((frame) => readLinkState(frame.payload).server === young)
+    .map(({ reserved }) => reserved);
+  assertEquals(ages.length, 1);
+  assert(ages[0]! >= 159 && ages[0]! <= 162, `${ages[0]} s`);
+  network.run(45_000);
+  assertEquals(nodes[1]!.core.topology.get(young), undefined, "forgotten at 200 s");
 });
 
-Deno.test({
-  name: "a server passes on how old news is, and takes none that is too old",
-  permissions: "none",
-  fn() {
-    const { network, nodes } = priced(2);
-    const peer = new ScriptedPeer(network, nodes[0]!);
-    const [young, old] = [network.uuid(), network.uuid()];
-    const heard = network.watch(({ to, frame }) =>
-      to === nodes[1]!.address && frame.type === FrameType.LinkState &&
-      frame.subtype === LinkStateKind.Links &&
-      [young, old].includes(readLinkState(frame.payload).server)
-    );
-    const say = (server: string, ageS: number) =>
-      peer.announce({ server, version: 1, address: "10.0.9.1:5001", links: [] }, ageS);
-    say(young, 150);
-    say(old, 200);
-    network.run(500);
-    assertEquals(heard.map(({ frame }) => frame.reserved), [150]);
-    // Who links later hears of its age as well.
-    network.run(9_000);
-    const late = new ScriptedPeer(network, nodes[1]!, "10.0.9.2:5001");
-    const ages = late.got(FrameType.LinkState, LinkStateKind.Links)
-      .filter((frame) => readLinkState(frame.payload).server === young)
-      .map(({ reserved }) => reserved);
-    assertEquals(ages.length, 1);
-    assert(ages[0]! >= 159 && ages[0]! <= 162, `${ages[0]} s`);
-    network.run(45_000);
-    assertEquals(nodes[1]!.core.topology.get(young), undefined, "forgotten at 200 s");
-  },
-});
-
-Deno.test({
-  name:
-    "messages keep their order while a faster way is found, and those that nobody keeps all arrive",
-  permissions: "none",
-  fn() {
+pureTest(
+  "messages keep their order while a faster way is found, and those that nobody keeps all arrive",
+  () => {
     for (const kind of [MessageKind.Durable, MessageKind.Ephemeral]) {
       const { network, price, route, nodes } = priced(3);
       const slow = new Set([`${addressOf(0)} ${addressOf(2)}`, `${addressOf(2)} ${addressOf(0)}`]);
@@ -265,4 +238,4 @@ Deno.test({
       }
     }
   },
-});
+);

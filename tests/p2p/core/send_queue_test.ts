@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode, type Message, NetlabError, ReceiptState, uuidWords } from "@netlab/protocol";
+import { pureTest } from "../../kinds.ts";
 import { SendQueue } from "../../../p2p/core/session/send_queue.ts";
 import fc from "fast-check";
 import { connection, message, receipts } from "./session_parts.ts";
@@ -34,49 +35,45 @@ const event = fc.oneof(
   },
 );
 
-Deno.test({
-  name: "send queue settles each message once, whatever happens",
-  permissions: "none",
-  fn() {
-    fc.assert(
-      fc.property(fc.array(event, { maxLength: 150, size: "max" }), (events) => {
-        let now = 0;
-        const queue = new SendQueue(now);
-        const sent: Message[] = [];
-        const accepted: string[] = [];
-        const settled: string[] = [];
-        let server = connection();
-        for (const { kind, at, state } of events) {
-          if (kind === "send") {
-            // One in ten is too long to be written.
-            const text = state === 0 ? "x".repeat(70_000) : "x".repeat(10_000 * state);
-            const one = { ...message(text), recipient: `User ${at}` };
-            sent.push(one);
-            queue.send(uuidWords(one.id, new Int32Array(4)), one, 1_000 * state, {
-              accepted: () => accepted.push(one.id),
-              settled: () => {
-                assert(accepted.includes(one.id), "accepted comes first");
-                settled.push(one.id);
-              },
-            });
-          } else if (kind === "receipt") {
-            const one = sent[at];
-            const code = state === Refused ? ErrorCode.NoSuchUser : 0;
-            if (one) queue.receipts(receipts({ id: one.id, state, code }));
-          } else if (kind === "detach") queue.detach(server);
-          else if (kind === "pump") queue.pump();
-          else if (kind === "drain") server.out.take();
-          else if (kind === "tick") queue.tick(now += state);
-          else queue.attach(server = connection(kind === "attach"));
-          queue.check();
-        }
-        queue.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
+pureTest("send queue settles each message once, whatever happens", () => {
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 150, size: "max" }), (events) => {
+      let now = 0;
+      const queue = new SendQueue(now);
+      const sent: Message[] = [];
+      const accepted: string[] = [];
+      const settled: string[] = [];
+      let server = connection();
+      for (const { kind, at, state } of events) {
+        if (kind === "send") {
+          // One in ten is too long to be written.
+          const text = state === 0 ? "x".repeat(70_000) : "x".repeat(10_000 * state);
+          const one = { ...message(text), recipient: `User ${at}` };
+          sent.push(one);
+          queue.send(uuidWords(one.id, new Int32Array(4)), one, 1_000 * state, {
+            accepted: () => accepted.push(one.id),
+            settled: () => {
+              assert(accepted.includes(one.id), "accepted comes first");
+              settled.push(one.id);
+            },
+          });
+        } else if (kind === "receipt") {
+          const one = sent[at];
+          const code = state === Refused ? ErrorCode.NoSuchUser : 0;
+          if (one) queue.receipts(receipts({ id: one.id, state, code }));
+        } else if (kind === "detach") queue.detach(server);
+        else if (kind === "pump") queue.pump();
+        else if (kind === "drain") server.out.take();
+        else if (kind === "tick") queue.tick(now += state);
+        else queue.attach(server = connection(kind === "attach"));
         queue.check();
-        const ids = sent.map(({ id }) => id).sort();
-        assertEquals(accepted.sort(), ids);
-        assertEquals(settled.sort(), ids);
-      }),
-      { numRuns: 200 },
-    );
-  },
+      }
+      queue.end(new NetlabError(ErrorCode.Closed, "Cannot go on: closed"));
+      queue.check();
+      const ids = sent.map(({ id }) => id).sort();
+      assertEquals(accepted.sort(), ids);
+      assertEquals(settled.sort(), ids);
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -14,6 +14,7 @@ import {
   VirtualNetwork,
   type VirtualNode,
 } from "@netlab/lab/simulator";
+import { pureTest } from "../../kinds.ts";
 import { TestUser } from "./test_user.ts";
 import { VirtualStore } from "./virtual_store.ts";
 
@@ -50,36 +51,31 @@ function sendMany({ network, ann }: Started, count = MANY): string[] {
   return ids;
 }
 
-Deno.test({
-  name: "messages on the shelf come in order when their recipient does, here or elsewhere",
-  permissions: "none",
-  fn() {
-    for (const at of [0, 1]) {
-      const started = start();
-      const { network, store, user, ann } = started;
-      const ids = sendMany(started);
-      assertEquals(store.reads, 0);
-      const bob = user("Bob", at);
-      // Ann goes on while those from before are under way.
-      ids.push(...sendMany(started, 500));
-      network.run(5_000);
-      assertEquals(bob.messages.map(({ id }) => id), ids);
-      assertEquals(ids.filter((id) => !ann.isDelivered(id)), []);
-      assert(store.reads > MANY / 300, `${store.reads} reads`);
-      assertEquals(store.ids, []);
-      const { reads } = store;
-      ids.push(ann.send("Bob", "and now"));
-      network.run(100);
-      assertEquals(bob.messages.at(-1)!.id, ids.at(-1));
-      assertEquals(store.reads, reads, "who is there needs no shelf");
-    }
-  },
+pureTest("messages on the shelf come in order when their recipient does, here or elsewhere", () => {
+  for (const at of [0, 1]) {
+    const started = start();
+    const { network, store, user, ann } = started;
+    const ids = sendMany(started);
+    assertEquals(store.reads, 0);
+    const bob = user("Bob", at);
+    // Ann goes on while those from before are under way.
+    ids.push(...sendMany(started, 500));
+    network.run(5_000);
+    assertEquals(bob.messages.map(({ id }) => id), ids);
+    assertEquals(ids.filter((id) => !ann.isDelivered(id)), []);
+    assert(store.reads > MANY / 300, `${store.reads} reads`);
+    assertEquals(store.ids, []);
+    const { reads } = store;
+    ids.push(ann.send("Bob", "and now"));
+    network.run(100);
+    assertEquals(bob.messages.at(-1)!.id, ids.at(-1));
+    assertEquals(store.reads, reads, "who is there needs no shelf");
+  }
 });
 
-Deno.test({
-  name: "who comes, takes some and leaves, again and again, gets each message once and in order",
-  permissions: "none",
-  fn() {
+pureTest(
+  "who comes, takes some and leaves, again and again, gets each message once and in order",
+  () => {
     for (const at of [0, 1]) {
       const started = start();
       const { network, ann, user } = started;
@@ -101,13 +97,11 @@ Deno.test({
       assertEquals(ids.filter((id) => !ann.isDelivered(id)), []);
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "a message that is sent again while it is on the shelf is accepted again, and delivered once",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a message that is sent again while it is on the shelf is accepted again, and delivered once",
+  () => {
     const started = start();
     const { network, store, user, ann } = started;
     const ids = sendMany(started, 300);
@@ -120,30 +114,25 @@ Deno.test({
     assertEquals(bob.messages.map(({ id }) => id), ids);
     assertEquals(ann.statesOf(ids[7]!), [Accepted, Accepted, Delivered]);
   },
+);
+
+pureTest("messages on the shelf expire, their sender is told, and later ones are delivered", () => {
+  const started = start({ maxMessages: 10 * MANY, maxAgeMs: 10_000 });
+  const { network, store, user, ann } = started;
+  const old = sendMany(started, 700);
+  network.run(8_000);
+  const young = sendMany(started, 300);
+  network.run(4_000);
+  assertEquals(old.filter((id) => ann.statesOf(id)[1] !== Expired), []);
+  assertEquals(store.ids, young);
+  const bob = user("Bob", 0);
+  network.run(1_000);
+  assertEquals(bob.messages.map(({ id }) => id), young);
 });
 
-Deno.test({
-  name: "messages on the shelf expire, their sender is told, and later ones are delivered",
-  permissions: "none",
-  fn() {
-    const started = start({ maxMessages: 10 * MANY, maxAgeMs: 10_000 });
-    const { network, store, user, ann } = started;
-    const old = sendMany(started, 700);
-    network.run(8_000);
-    const young = sendMany(started, 300);
-    network.run(4_000);
-    assertEquals(old.filter((id) => ann.statesOf(id)[1] !== Expired), []);
-    assertEquals(store.ids, young);
-    const bob = user("Bob", 0);
-    network.run(1_000);
-    assertEquals(bob.messages.map(({ id }) => id), young);
-  },
-});
-
-Deno.test({
-  name: "as many as the limit says are kept on the shelf, over a crash as well, and no more",
-  permissions: "none",
-  fn() {
+pureTest(
+  "as many as the limit says are kept on the shelf, over a crash as well, and no more",
+  () => {
     const started = start({ maxMessages: 400 });
     const { network, nodes, user } = started;
     sendMany(started, 300);
@@ -158,13 +147,11 @@ Deno.test({
     network.run(2_000);
     assertEquals(bob.messages.length, 400);
   },
-});
+);
 
-Deno.test({
-  name:
-    "a server that leaves hands over all that is on the shelf, in order, and does not take long",
-  permissions: "none",
-  fn() {
+pureTest(
+  "a server that leaves hands over all that is on the shelf, in order, and does not take long",
+  () => {
     const started = start();
     const { network, nodes, stores, user, ann } = started;
     const ids = sendMany(started);
@@ -186,4 +173,4 @@ Deno.test({
     network.run(2_000);
     assertEquals(bob.messages.map(({ id }) => id), ids);
   },
-});
+);

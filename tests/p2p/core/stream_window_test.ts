@@ -5,42 +5,38 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { pureTest } from "../../kinds.ts";
 import { StreamWindow } from "../../../p2p/core/dedup/stream_window.ts";
 import fc from "fast-check";
 
 const SPAN = 65_536;
 
-Deno.test({
-  name: "stream window knows each number that was seen, in whatever order they came",
-  permissions: "none",
-  fn() {
-    fc.assert(
-      fc.property(fc.array(fc.nat(5_000), { maxLength: 400 }), fc.nat(), (numbers, from) => {
-        const stream = new StreamWindow(1, 2);
-        const seen = new Set<number>();
-        for (const number of numbers) {
-          const { floor } = stream;
-          assertEquals(stream.add(number), !seen.has(number));
-          seen.add(number);
-          stream.check();
-          assert(stream.floor >= floor, "the window moves forward only");
-        }
-        for (let number = 0; number < stream.floor; number++) assert(seen.has(number));
-        assert(!seen.has(stream.floor));
-        // Then all numbers that were left out are added.
-        for (let number = 0; number <= 5_000; number++) stream.add(number);
-        assertEquals(stream.add(from % 5_001), false);
-        assertEquals(stream.add(5_001), true);
-      }),
-      { numRuns: 200 },
-    );
-  },
+pureTest("stream window knows each number that was seen, in whatever order they came", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(5_000), { maxLength: 400 }), fc.nat(), (numbers, from) => {
+      const stream = new StreamWindow(1, 2);
+      const seen = new Set<number>();
+      for (const number of numbers) {
+        const { floor } = stream;
+        assertEquals(stream.add(number), !seen.has(number));
+        seen.add(number);
+        stream.check();
+        assert(stream.floor >= floor, "the window moves forward only");
+      }
+      for (let number = 0; number < stream.floor; number++) assert(seen.has(number));
+      assert(!seen.has(stream.floor));
+      // Then all numbers that were left out are added.
+      for (let number = 0; number <= 5_000; number++) stream.add(number);
+      assertEquals(stream.add(from % 5_001), false);
+      assertEquals(stream.add(5_001), true);
+    }),
+    { numRuns: 200 },
+  );
 });
 
-Deno.test({
-  name: "stream window agrees with a set about every number, or says that it does not know",
-  permissions: "none",
-  fn() {
+pureTest(
+  "stream window agrees with a set about every number, or says that it does not know",
+  () => {
     const jump = fc.oneof(fc.nat(3), fc.integer({ min: -500, max: 2_000 }), fc.nat(200_000));
     fc.assert(
       fc.property(fc.array(jump, { maxLength: 200 }), (jumps) => {
@@ -62,12 +58,11 @@ Deno.test({
       { numRuns: 300 },
     );
   },
-});
+);
 
-Deno.test({
-  name: "stream window adds a range if none of its numbers was seen, and nothing otherwise",
-  permissions: "none",
-  fn() {
+pureTest(
+  "stream window adds a range if none of its numbers was seen, and nothing otherwise",
+  () => {
     const step = fc.record({
       by: fc.oneof(fc.nat(3), fc.integer({ min: -300, max: 300 }), fc.nat(100_000)),
       count: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 4_096 })),
@@ -109,31 +104,23 @@ Deno.test({
     );
     assert(taken > 500, `only ${taken} ranges were taken in`);
   },
+);
+
+pureTest("stream window adds ranges up to the last number", () => {
+  const stream = new StreamWindow(1, 2);
+  assertEquals(stream.addRange(2 ** 32 - 4_096, 4_096), true);
+  assertEquals(stream.addRange(2 ** 32 - 1, 1), false);
+  assertEquals(stream.add(2 ** 32 - 4_096), false);
+  assertEquals(stream.add(2 ** 32 - 4_097), true);
 });
 
-Deno.test({
-  name: "stream window adds ranges up to the last number",
-  permissions: "none",
-  fn() {
-    const stream = new StreamWindow(1, 2);
-    assertEquals(stream.addRange(2 ** 32 - 4_096, 4_096), true);
-    assertEquals(stream.addRange(2 ** 32 - 1, 1), false);
-    assertEquals(stream.add(2 ** 32 - 4_096), false);
-    assertEquals(stream.add(2 ** 32 - 4_097), true);
-  },
-});
-
-Deno.test({
-  name: "stream window goes up to the last number",
-  permissions: "none",
-  fn() {
-    const stream = new StreamWindow(1, 2);
-    const last = 2 ** 32 - 1;
-    for (const number of [last - 1, last]) {
-      assertEquals(stream.add(number), true);
-      assertEquals(stream.add(number), false);
-    }
-    assertEquals(stream.add(last - SPAN), undefined);
-    assertEquals(stream.add(last - 2), true);
-  },
+pureTest("stream window goes up to the last number", () => {
+  const stream = new StreamWindow(1, 2);
+  const last = 2 ** 32 - 1;
+  for (const number of [last - 1, last]) {
+    assertEquals(stream.add(number), true);
+    assertEquals(stream.add(number), false);
+  }
+  assertEquals(stream.add(last - SPAN), undefined);
+  assertEquals(stream.add(last - 2), true);
 });

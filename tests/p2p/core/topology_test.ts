@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Topology } from "@netlab/p2p/core";
 import fc from "fast-check";
+import { pureTest } from "../../kinds.ts";
 
 /** Links as `a-b` or `a-b:cost`, announced by both ends; `a>b` is announced by `a` alone. */
 function map(self: string, links: string): Topology {
@@ -39,68 +40,47 @@ function routes(topology: Topology): Record<string, string> {
   );
 }
 
-Deno.test({
-  name: "topology finds the cheapest way, not the one with the fewest links",
-  permissions: "none",
-  fn() {
-    assertEquals(routes(map("a", "a-b:1 b-c:1 c-d:1 a-d:9")), {
-      b: "b 1 1",
-      c: "b 2 2",
-      d: "b 3 3",
-    });
-  },
+pureTest("topology finds the cheapest way, not the one with the fewest links", () => {
+  assertEquals(routes(map("a", "a-b:1 b-c:1 c-d:1 a-d:9")), {
+    b: "b 1 1",
+    c: "b 2 2",
+    d: "b 3 3",
+  });
 });
 
-Deno.test({
-  name: "topology takes fewer links, then the lower id, among ways of one cost",
-  permissions: "none",
-  fn() {
-    assertEquals(routes(map("a", "a-c a-b b-d c-d")).d, "b 2 2");
-    assertEquals(routes(map("a", "a-b:1 b-d:1 a-d:2")).d, "d 2 1");
-    assertEquals(routes(map("a", "a-d:2 b-d:1 a-b:1")).d, "d 2 1");
-  },
+pureTest("topology takes fewer links, then the lower id, among ways of one cost", () => {
+  assertEquals(routes(map("a", "a-c a-b b-d c-d")).d, "b 2 2");
+  assertEquals(routes(map("a", "a-b:1 b-d:1 a-d:2")).d, "d 2 1");
+  assertEquals(routes(map("a", "a-d:2 b-d:1 a-b:1")).d, "d 2 1");
 });
 
-Deno.test({
-  name: "topology counts a link only when both ends announce it",
-  permissions: "none",
-  fn() {
-    assertEquals(routes(map("a", "a>b b-c")), {});
-    assertEquals(routes(map("a", "a-b b>c")), { b: "b 1 1" });
-    assertEquals(routes(map("a", "a-b c>b")), { b: "b 1 1" });
-  },
+pureTest("topology counts a link only when both ends announce it", () => {
+  assertEquals(routes(map("a", "a>b b-c")), {});
+  assertEquals(routes(map("a", "a-b b>c")), { b: "b 1 1" });
+  assertEquals(routes(map("a", "a-b c>b")), { b: "b 1 1" });
 });
 
-Deno.test({
-  name: "topology does not lead back to the server itself, whatever others announce",
-  permissions: "none",
-  fn() {
-    const topology = map("a", "a-b b-c c-a a-a");
-    assertEquals(topology.route("a"), undefined);
-    assertEquals(topology.reaches("a"), true);
-    assertEquals([...topology.routes().keys()].sort(), ["b", "c"]);
-  },
+pureTest("topology does not lead back to the server itself, whatever others announce", () => {
+  const topology = map("a", "a-b b-c c-a a-a");
+  assertEquals(topology.route("a"), undefined);
+  assertEquals(topology.reaches("a"), true);
+  assertEquals([...topology.routes().keys()].sort(), ["b", "c"]);
 });
 
-Deno.test({
-  name: "topology takes a newer announcement and passes over an older one",
-  permissions: "none",
-  fn() {
-    const topology = map("a", "a-b b-c");
-    const older = { server: "b", version: 1, address: "b:1", links: [] };
-    assertEquals(topology.apply(older, 0), false);
-    assertEquals(topology.reaches("c"), true);
-    assertEquals(topology.apply({ ...older, version: 2 }, 0), true);
-    assertEquals(topology.reaches("c"), false);
-    assertEquals(topology.apply({ ...older, links: [{ server: "a", cost: 1 }] }, 0), false);
-    assertEquals(serversOn(topology), ["a", "b", "c"]);
-  },
+pureTest("topology takes a newer announcement and passes over an older one", () => {
+  const topology = map("a", "a-b b-c");
+  const older = { server: "b", version: 1, address: "b:1", links: [] };
+  assertEquals(topology.apply(older, 0), false);
+  assertEquals(topology.reaches("c"), true);
+  assertEquals(topology.apply({ ...older, version: 2 }, 0), true);
+  assertEquals(topology.reaches("c"), false);
+  assertEquals(topology.apply({ ...older, links: [{ server: "a", cost: 1 }] }, 0), false);
+  assertEquals(serversOn(topology), ["a", "b", "c"]);
 });
 
-Deno.test({
-  name: "topology forgets what was not said anew for 200 s, and never what the server itself said",
-  permissions: "none",
-  fn() {
+pureTest(
+  "topology forgets what was not said anew for 200 s, and never what the server itself said",
+  () => {
     const topology = map("a", "a-b b-c");
     const links = [{ server: "b", cost: 1 }];
     assertEquals(topology.forget(199_999), []);
@@ -115,24 +95,18 @@ Deno.test({
     assertEquals(topology.forget(360_000), ["c"]);
     assertEquals(serversOn(topology), ["a"]);
   },
+);
+
+pureTest("topology says that a link costs what the end says that has it dearer", () => {
+  const topology = map("a", "a>b:3 b>a:5 b-c:1 c>d:1");
+  assertEquals([topology.cost("a", "b"), topology.cost("b", "a")], [5, 5]);
+  assertEquals([topology.cost("c", "d"), topology.cost("a", "c")], [undefined, undefined]);
+  assertEquals(topology.route("c"), { next: "b", previous: "b", cost: 6, hops: 2 });
 });
 
-Deno.test({
-  name: "topology says that a link costs what the end says that has it dearer",
-  permissions: "none",
-  fn() {
-    const topology = map("a", "a>b:3 b>a:5 b-c:1 c>d:1");
-    assertEquals([topology.cost("a", "b"), topology.cost("b", "a")], [5, 5]);
-    assertEquals([topology.cost("c", "d"), topology.cost("a", "c")], [undefined, undefined]);
-    assertEquals(topology.route("c"), { next: "b", previous: "b", cost: 6, hops: 2 });
-  },
-});
-
-Deno.test({
-  name:
-    "topology keeps a route the same object as long as it has the same links, whatever they cost",
-  permissions: "none",
-  fn() {
+pureTest(
+  "topology keeps a route the same object as long as it has the same links, whatever they cost",
+  () => {
     const topology = map("a", "a-b:1 b-c:1 c-d:1 a-e:2 e-c:2");
     const before = topology.routes();
     assertEquals(topology.path("d"), ["b", "c", "d"]);
@@ -159,12 +133,11 @@ Deno.test({
     assertEquals(changed.map(([server]) => server), ["c", "d"]);
     assertEquals(topology.path("nobody"), []);
   },
-});
+);
 
-Deno.test({
-  name: "topology ways cost what the shortest ways cost, and their first links lead nearer",
-  permissions: "none",
-  fn() {
+pureTest(
+  "topology ways cost what the shortest ways cost, and their first links lead nearer",
+  () => {
     const names = ["a", "b", "c", "d", "e", "f"];
     const graph = fc.uniqueArray(
       fc.record({ from: fc.nat(5), to: fc.nat(5), cost: fc.integer({ min: 1, max: 9 }) })
@@ -197,4 +170,4 @@ Deno.test({
       }
     }));
   },
-});
+);
