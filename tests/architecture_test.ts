@@ -88,7 +88,7 @@ const ENTRIES = [
 ];
 
 Deno.test({
-  name: "rooms import only the rooms to their left",
+  name: "packages import only the packages to their left",
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
     const modules = await graph(...ENTRIES);
@@ -154,7 +154,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "no module imports itself by way of others, not even for a type",
+  name: "no module imports itself through others, not even for a type",
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
     const modules = await graph(...ENTRIES);

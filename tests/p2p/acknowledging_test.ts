@@ -59,7 +59,7 @@ test("p2p message counts as delivered however the program leaves its loop", asyn
   await within("its end", it.sent[1]!.delivered);
 });
 
-test("p2p message that a client has read but not taken goes to the next client of that name", async () => {
+test("p2p message that a client has received but not acknowledged goes to the next client of that name", async () => {
   await using it = await scene(3);
   const alice = await it.join("Alice");
   const messages = alice[Symbol.asyncIterator]();

@@ -128,7 +128,7 @@ test("chat parses lines", () => {
 
 for (const interactive of [true, false]) {
   const who = interactive ? "a person" : "a script";
-  socketTest(`chat with ${who} shows what comes and what fails`, async () => {
+  socketTest(`chat with ${who} shows messages and failures`, async () => {
     await using server = await P2pServer.listen({ limits: { maxMessages: 1 } });
     const alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
@@ -194,7 +194,7 @@ const SENDERS: [sender: string, person: string, script: string][] = [
   ["", "(unknown sender) Hello", ": Hello"],
 ];
 for (const [interactive, who] of [[true, "a person"], [false, "a script"]] as const) {
-  test(`chat tells ${who} who wrote, and invents nobody`, async () => {
+  test(`chat shows ${who} the sender, and invents none`, async () => {
     const client = new FakeClient();
     const screen = new FakeScreen(interactive);
     client.received.push(
@@ -207,7 +207,7 @@ for (const [interactive, who] of [[true, "a person"], [false, "a script"]] as co
   });
 }
 
-test("chat shows no tick for what a program took that confirms nothing", async () => {
+test("chat shows no tick for a message to a program that confirms nothing", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const outcome = Promise.withResolvers<DeliveryStatus>();
@@ -224,7 +224,7 @@ test("chat shows no tick for what a program took that confirms nothing", async (
   await end();
 });
 
-test("chat says once more what was sent when it is delivered long after", async () => {
+test("chat shows a message again when it is delivered long after it was sent", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const outcome = Promise.withResolvers<DeliveryStatus>();
@@ -241,7 +241,7 @@ test("chat says once more what was sent when it is delivered long after", async 
   await end();
 });
 
-test("chat suggests the user who is probably meant, and sends nothing to another", async () => {
+test("chat suggests the user who is probably meant, and sends nothing to that user", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const end = talk(client, screen);
@@ -272,7 +272,7 @@ test("chat suggests the user who is probably meant, and sends nothing to another
   await end();
 });
 
-test("chat knows a user who came after the last list", async () => {
+test("chat knows a user who joined after the last list", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const end = talk(client, screen);
@@ -311,7 +311,7 @@ for (
 }
 
 test(
-  "chat with a script sends to exactly the name that is given, and asks nobody",
+  "chat with a script sends to exactly the given name, and asks no questions",
   async () => {
     const client = new FakeClient();
     const screen = new FakeScreen(false);

@@ -80,7 +80,7 @@ test("draft enters lines and recalls them from its history", async () => {
 });
 
 for (const [what, key] of [["ctrl-C", "\x03"], ["ctrl-D", "\x04"]] as const) {
-  test(`draft ends at ${what}, and takes nothing after it`, async () => {
+  test(`draft ends at ${what}, and ignores all later keys`, async () => {
     const draft = typed("one\r", `${key}two\rthree`);
     assertEquals(await draft.lines.next(), { value: "one", done: false });
     assertEquals((await draft.lines.next()).done, true);

@@ -31,7 +31,7 @@ test("visible part is around the cursor, and marks where text is left out", () =
   }
 });
 
-test("visible part fits, contains the cursor, and uses all available room", () => {
+test("visible part fits, contains the cursor, and uses all available columns", () => {
   const texts = [
     "0123456789abcdefghijklmnopqrstuvwxyz",
     "漢字かな".repeat(9),

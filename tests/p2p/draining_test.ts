@@ -169,9 +169,9 @@ test("p2p server that drains accepts no new users, and closes in time although a
   await using stays = await P2pServer.listen();
   const leaves = await P2pServer.listen({ peers: [stays.address] });
   await eventually("both are linked", () => leaves.peers().length === 1);
-  await using bare = await Deno.connect({ hostname: "127.0.0.1", port: leaves.port });
-  await bare.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Bare"));
-  await eventually("Bare is there", () => leaves.localUsers().length === 1);
+  await using legacy = await Deno.connect({ hostname: "127.0.0.1", port: leaves.port });
+  await legacy.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Olga"));
+  await eventually("Olga is there", () => leaves.localUsers().length === 1);
   // Legacy users cannot be asked to move.
   const draining = leaves.drain();
   await using alice = await P2pClient.connect({
@@ -180,5 +180,5 @@ test("p2p server that drains accepts no new users, and closes in time although a
   });
   assertEquals(alice.server, stays.address);
   await within("its end", draining, 2_000);
-  assertEquals(await bare.read(new Uint8Array(1)), null);
+  assertEquals(await legacy.read(new Uint8Array(1)), null);
 });

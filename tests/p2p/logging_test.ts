@@ -139,7 +139,7 @@ test("p2p server logs each message with its next hop, and never the text", async
   for (const line of [...log.lines, ...logOfTwo.lines]) assert(!/secr/.test(line), line);
 });
 
-test("p2p server logs no messages unless that is asked for", async () => {
+test("p2p server logs no messages unless it is asked to", async () => {
   const { server, log } = await listen();
   await using _server = server;
   await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
@@ -149,7 +149,7 @@ test("p2p server logs no messages unless that is asked for", async () => {
 });
 
 processTest(
-  "p2p server that is the last one logs how many messages are lost, and how to prevent it",
+  "the last p2p server logs how many messages are lost, and how to prevent it",
   async () => {
     const [port, peer] = freePorts(2) as [number, number];
     await using server = await startServer(port, peer, "--verbose");

@@ -64,7 +64,7 @@ class Piped implements AsyncDisposable {
 }
 
 linuxProcessTest(
-  "p2p client program on a full disk does not take what it cannot write, and says so",
+  "p2p client program on a full disk acknowledges no message that it cannot write, and reports the failure",
   async () => {
     await using server = await P2pServer.listen();
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
@@ -86,7 +86,7 @@ linuxProcessTest(
 );
 
 processTest(
-  "p2p client program whose reader has gone takes what was read, and no more",
+  "p2p client program whose reader has gone acknowledges only messages that were read",
   async () => {
     await using server = await P2pServer.listen();
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
@@ -106,7 +106,7 @@ processTest(
 );
 
 linuxProcessTest(
-  "p2p server program on a full disk continues without its log, and says so once",
+  "p2p server program on a full disk continues without its log, and reports that once",
   async () => {
     const port = freePort();
     await using server = Process.start(SERVER, ["--port", `${port}`, "--peer", `${port}`], {

@@ -54,7 +54,7 @@ for (const [signal, exitCode] of SIGNALS) {
       servers: [`127.0.0.1:${one}`],
       onStatus: ({ state }) => states.push(state),
     });
-    const { delivered } = await alice.send("Bob", "kept on the way");
+    const { delivered } = await alice.send("Bob", "stored on the way");
     leaves.kill(signal);
     const { code, stderr } = await leaves.finished();
     assertEquals([code, stderr], [0, []]);
@@ -62,7 +62,7 @@ for (const [signal, exitCode] of SIGNALS) {
     await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${two}`] });
     const inbox = new Inbox(bob);
     await within("its end", delivered);
-    assertEquals(inbox.lines, ["Alice: kept on the way"]);
+    assertEquals(inbox.lines, ["Alice: stored on the way"]);
   });
 }
 

@@ -33,7 +33,7 @@ test("p2p server serves legacy clients: plain text, in order", async () => {
   await eventually("Olga has left", () => server.localUsers().length === 2);
 });
 
-test("p2p server delivers what a legacy client sent twice only once", async () => {
+test("p2p server delivers a message that a legacy client sent twice only once", async () => {
   await using server = await P2pServer.listen();
   await using other = await P2pServer.listen({ peers: [server.address] });
   await using olga = await LegacyClient.connect("Olga", server);

@@ -9,7 +9,7 @@ import { P2pServer } from "@netlab/p2p/server";
 import { LegacyClient, LegacyServer } from "../../legacy.ts";
 import { eventually, Inbox, nextMessage, socketTest as test } from "../network.ts";
 
-test("p2p server loses what it sends to a user who has left a legacy server, and does not call it delivered", async () => {
+test("p2p server loses messages to a user who has left a legacy server, and does not report them as delivered", async () => {
   await using old = new LegacyServer();
   await using server = await P2pServer.listen({ peers: [old.address] });
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
@@ -39,8 +39,8 @@ test("p2p server lets a user register whose name a legacy server lists", async (
   }
   await using olga = await LegacyClient.connect("Olga", server);
   await eventually("she is here", () => server.localUsers().includes("Olga"));
-  assertEquals(await (await nina.send("Olga", "and bare.")).delivered, "sent");
-  await olga.sees("Nina: and bare.");
+  assertEquals(await (await nina.send("Olga", "as a legacy client.")).delivered, "sent");
+  await olga.sees("Nina: as a legacy client.");
 });
 
 test("p2p server sends to every legacy server that lists a user", async () => {
@@ -60,15 +60,15 @@ test("p2p server sends to every legacy server that lists a user", async () => {
       "the server knows both lists",
       () => one.listings > before[0] + 1 && two.listings > before[1] + 1,
     );
-    const sent = await nina.send(name, "kept.");
-    await bob.sees("Nina: kept.");
+    const sent = await nina.send(name, "durable.");
+    await bob.sees("Nina: durable.");
     assertEquals(await sent.delivered, "sent");
     await nina.post(name, "posted.");
     await bob.sees("Nina: posted.");
   }
 });
 
-test("p2p server takes messages from legacy servers only for their own users", async () => {
+test("p2p server accepts messages from legacy servers only from their own users", async () => {
   await using old = new LegacyServer();
   await using server = await P2pServer.listen({ peers: [old.address] });
   await using anna = await P2pClient.connect({ name: "Anna", servers: [server.address] });

@@ -32,7 +32,7 @@ test("p2p client writes and reads at a legacy server", async () => {
   assertEquals(server.ignored, []);
 });
 
-test("p2p client at a legacy server takes what arrives together as one text, up to 64 KiB", async () => {
+test("p2p client at a legacy server reads bytes that arrive together as one text, up to 64 KiB", async () => {
   await using server = new LegacyServer();
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
   await using olga = await LegacyClient.connect("Olga", server);
@@ -41,9 +41,9 @@ test("p2p client at a legacy server takes what arrives together as one text, up 
   // Around the sizes of the client's reads, and in characters that reads cut in two.
   const lengths = [1, 500, 511, 512, 513, 1_023, 1_024, 1_025, 1_500, 5_000, 20_000, 60_000];
   for (const [index, length] of lengths.entries()) {
-    for (const letter of ["x", "é", "李"]) {
-      const many = Math.floor(length / new TextEncoder().encode(letter).length);
-      const text = `see: ${letter.repeat(many)}`;
+    for (const character of ["x", "é", "李"]) {
+      const many = Math.floor(length / new TextEncoder().encode(character).length);
+      const text = `see: ${character.repeat(many)}`;
       olga.send("Nina", text);
       await eventually(`a text of ${length} bytes`, () => inbox.messages.length > 0);
       const [{ sender, text: read }] = inbox.messages.splice(0) as [Message];
@@ -52,7 +52,7 @@ test("p2p client at a legacy server takes what arrives together as one text, up 
   }
 });
 
-test("p2p client at a legacy server tells texts apart that arrive one after the other", async () => {
+test("p2p client at a legacy server separates texts that arrive one after the other", async () => {
   await using server = new LegacyServer();
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
   await eventually("she is there", () => server.users.has("Nina"));
@@ -160,12 +160,12 @@ test("p2p client moves between netlab and legacy servers", async () => {
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
   await eventually("Olga is known", () => server.users().includes("Olga"));
   const inbox = new Inbox(nina);
-  await nina.send("Olga", "from ours.");
-  await olga.sees("Nina: from ours.");
+  await nina.send("Olga", "from a netlab server.");
+  await olga.sees("Nina: from a netlab server.");
   await nina.moveTo(old.address);
   await eventually("Nina is there", () => old.users.has("Nina"));
-  await nina.send("Olga", "from theirs.");
-  await olga.sees("Nina: from theirs.");
+  await nina.send("Olga", "from a legacy server.");
+  await olga.sees("Nina: from a legacy server.");
   olga.send("Nina", "hello there");
   await eventually("it has come", () => inbox.messages.length > 0);
   assertEquals(inbox.lines, ["Olga: hello there"]);

@@ -87,7 +87,7 @@ test("p2p client and server use the valid addresses and names in a list with oth
 
 for (const dialled of [true, false]) {
   const how = dialled ? "is dialled" : "announces itself";
-  test(`a legacy server that ${how} is part of a network of two of ours`, async () => {
+  test(`a legacy server that ${how} is part of a network of two netlab servers`, async () => {
     const port = freePort();
     const peers = dialled ? [`127.0.0.1:${port}`] : [];
     await using a = await P2pServer.listen({ peers });
@@ -101,7 +101,7 @@ for (const dialled of [true, false]) {
     const atAnna = new Inbox(anna);
     const atBert = new Inbox(bert);
     await eventually("all are known", () => [a, b].every((each) => each.users().length === 4));
-    await eventually("the old server knows ours", () => old.known.has(a.port));
+    await eventually("the legacy server knows netlab's", () => old.known.has(a.port));
 
     await Promise.all([anna.send("Olga", "1."), bert.send("Olga", "2.")]);
     otto.send("Olga", "3.");
@@ -135,7 +135,7 @@ for (const dialled of [true, false]) {
 }
 
 for (const acquainted of [true, false]) {
-  const whoKnow = acquainted ? "know each other" : "know only ours";
+  const whoKnow = acquainted ? "know each other" : "know only netlab servers";
   test(`users of two legacy servers that ${whoKnow} write to each other once`, async () => {
     await using one = new LegacyServer();
     await using two = new LegacyServer({ siblings: acquainted ? [one.port] : [] });
@@ -145,7 +145,7 @@ for (const acquainted of [true, false]) {
     await using otto = await LegacyClient.connect("Otto", two);
     await eventually("both are known", () => [a, b].every((each) => each.users().length === 2));
     await eventually(
-      "theirs know ours",
+      "legacy servers know netlab servers",
       () => [one, two].every(({ known }) => known.has(a.port) && known.has(b.port)),
     );
     olga.send("Otto", "once.");

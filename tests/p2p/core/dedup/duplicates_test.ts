@@ -1,5 +1,5 @@
 /**
- * Nobody sees a message twice, and a retry is not taken for a copy of what never arrived.
+ * No user sees a message twice, and a message that is sent again arrives if its first copy did not.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { chain, servers, settle, VirtualNetwork, type VirtualNode } from "@netla
 import { pureTest } from "../../../kinds.ts";
 import { TestUser } from "../test_user.ts";
 
-function start(bare = false) {
+function start(legacy = false) {
   const network = new VirtualNetwork();
   const nodes = servers(network, 3, chain(3)) as [VirtualNode, VirtualNode, VirtualNode];
   settle(network, nodes);
   const ann = new TestUser(network, "Ann").at(nodes[0]);
-  const bob = new TestUser(network, "Bob", { bare }).at(nodes[2]);
+  const bob = new TestUser(network, "Bob", { legacy }).at(nodes[2]);
   network.run(50);
   return { network, nodes, ann, bob };
 }
@@ -34,7 +34,7 @@ pureTest("a message that is sent again is delivered once and answered each time"
   assert(ann.receipts.length >= again + 2, "accepted and delivered once more at least");
 });
 
-pureTest("a message that is sent again to a bare user is written once", () => {
+pureTest("a message that is sent again to a legacy user is written once", () => {
   const { network, ann, bob } = start(true);
   const id = ann.send("Bob", "hello", { kind: MessageKind.Ephemeral });
   ann.send("Bob", "hello", { id });
@@ -45,7 +45,7 @@ pureTest("a message that is sent again to a bare user is written once", () => {
   assert(ann.isDelivered(id));
 });
 
-pureTest("a message that is sent again by way of another server is delivered once", () => {
+pureTest("a message that is sent again through another server is delivered once", () => {
   const { network, nodes, ann, bob } = start();
   const id = ann.send("Bob", "hello");
   network.run(50);
@@ -59,7 +59,7 @@ pureTest("a message that is sent again by way of another server is delivered onc
 });
 
 pureTest(
-  "a message that was refused for want of its recipient arrives when it is sent again",
+  "a message that was refused because its recipient was absent arrives when it is sent again",
   () => {
     const { network, nodes, ann } = start();
     const id = ann.send("Cid", "hello", { kind: MessageKind.Ephemeral });
@@ -75,7 +75,7 @@ pureTest(
 );
 
 pureTest(
-  "a message that nobody keeps and was lost with a link arrives when it is sent again",
+  "an ephemeral message that was lost with a link arrives when it is sent again",
   () => {
     const { network, nodes, ann, bob } = start();
     network.latency = () => 100;
@@ -91,31 +91,37 @@ pureTest(
   },
 );
 
-pureTest("a message that was lost with a link is sent again by the server that keeps it", () => {
-  const { network, nodes, ann, bob } = start();
-  network.latency = () => 100;
-  const id = ann.send("Bob", "hello");
-  network.run(250);
-  network.cut(nodes[1].address, nodes[2].address);
-  network.run(100);
-  assertEquals([bob.messages.length, ann.isDelivered(id)], [0, false]);
-  network.run(2_000);
-  assertEquals(bob.textsFrom("Ann"), ["hello"]);
-  assertEquals(ann.statesOf(id), [ReceiptState.Accepted, ReceiptState.Delivered]);
-});
+pureTest(
+  "a durable message that was lost with a link is sent again by the server that stores it",
+  () => {
+    const { network, nodes, ann, bob } = start();
+    network.latency = () => 100;
+    const id = ann.send("Bob", "hello");
+    network.run(250);
+    network.cut(nodes[1].address, nodes[2].address);
+    network.run(100);
+    assertEquals([bob.messages.length, ann.isDelivered(id)], [0, false]);
+    network.run(2_000);
+    assertEquals(bob.textsFrom("Ann"), ["hello"]);
+    assertEquals(ann.statesOf(id), [ReceiptState.Accepted, ReceiptState.Delivered]);
+  },
+);
 
-pureTest("a message whose receipt was lost with a link is answered, and not seen again", () => {
-  const { network, nodes, ann, bob } = start();
-  network.latency = () => 100;
-  const id = ann.send("Bob", "hello");
-  const handedOver = network.watch(({ to, frame }) =>
-    to === bob.party && frame.type === FrameType.Message
-  );
-  network.run(450);
-  network.cut(nodes[1].address, nodes[2].address);
-  network.run(100);
-  assertEquals([handedOver.length, ann.statesOf(id)], [1, [ReceiptState.Accepted]]);
-  network.run(2_000);
-  assertEquals([handedOver.length, bob.messages.length], [1, 1]);
-  assert(ann.isDelivered(id));
-});
+pureTest(
+  "a message whose receipt was lost with a link is answered again, and not delivered again",
+  () => {
+    const { network, nodes, ann, bob } = start();
+    network.latency = () => 100;
+    const id = ann.send("Bob", "hello");
+    const deliveries = network.watch(({ to, frame }) =>
+      to === bob.party && frame.type === FrameType.Message
+    );
+    network.run(450);
+    network.cut(nodes[1].address, nodes[2].address);
+    network.run(100);
+    assertEquals([deliveries.length, ann.statesOf(id)], [1, [ReceiptState.Accepted]]);
+    network.run(2_000);
+    assertEquals([deliveries.length, bob.messages.length], [1, 1]);
+    assert(ann.isDelivered(id));
+  },
+);

@@ -21,7 +21,7 @@ function wordsOf({ id0, id1, id2, id3 }: MessageId): Int32Array {
   return Int32Array.of(9, id0, id1, id2, id3);
 }
 
-pureTest("id table finds what a map finds, whatever is added and deleted", () => {
+pureTest("id table finds the same as a map after any additions and deletions", () => {
   const random = seeded(3);
   for (const factors of [Int32Array.of(1, 2, 3, 4), Int32Array.of(-5, 1 << 30, 77, 0, 8)]) {
     const table = new IdTable<MessageId>(factors);

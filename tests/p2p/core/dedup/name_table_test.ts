@@ -60,7 +60,7 @@ function compare(random: () => number, steps: { what: string; name: string }[]):
   }
 }
 
-pureTest("name table finds what a map finds, whatever is set and deleted", () => {
+pureTest("name table finds the same as a map after any changes and deletions", () => {
   fc.assert(
     fc.property(
       fc.integer(),
@@ -71,17 +71,17 @@ pureTest("name table finds what a map finds, whatever is set and deleted", () =>
   );
 });
 
-pureTest("name table finds what a map finds when all names have one hash", () => {
+pureTest("name table finds the same as a map when all names have one hash", () => {
   fc.assert(fc.property(fc.array(aStep, { maxLength: 100 }), (steps) => compare(() => 0, steps)));
 });
 
 pureTest(
-  "name table finds what a map finds when hashes fall on few slots at the end of the table",
+  "name table finds the same as a map when hashes fall on few slots at the end of the table",
   () => {
-    // Each position has the largest factor, so names of one letter have neighbouring home slots.
+    // Each position has the largest factor, so names of one character have neighbouring home slots.
     const random = () => 0.999_999_999;
-    const letter = fc.constantFrom(..."abcdefghijklmnop");
-    const step = fc.record({ what: fc.constantFrom("set", "delete"), name: letter });
+    const character = fc.constantFrom(..."abcdefghijklmnop");
+    const step = fc.record({ what: fc.constantFrom("set", "delete"), name: character });
     fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => compare(random, steps)));
   },
 );
@@ -99,7 +99,7 @@ pureTest("name table holds 50,000 names, and none when all are deleted", () => {
   assertEquals(names.some((name) => table.get(name) !== undefined), false);
 });
 
-pureTest("name table looks at one name only, and at 255 bytes of it", () => {
+pureTest("name table compares one name only, and 255 bytes of it", () => {
   const table = new NameTable<string>(nameFactors(seeded(1)));
   const long = "x".repeat(255);
   table.set(encoder.encode(long), "long");

@@ -26,7 +26,7 @@ function idOf(index: number): MessageId {
   return { id0, id1, id2, id3 };
 }
 
-pureTest("offset table finds what a map finds, whatever is added and deleted", () => {
+pureTest("offset table finds the same as a map after any additions and deletions", () => {
   const random = seeded(3);
   const table = new OffsetTable(FACTORS);
   const expected = new Map<number, number>();
@@ -57,7 +57,7 @@ pureTest("offset table finds what a map finds, whatever is added and deleted", (
   }
 });
 
-pureTest("offset table may have several offsets of one id, and deletes a range of offsets", () => {
+pureTest("offset table stores several offsets of one id, and deletes a range of offsets", () => {
   const table = new OffsetTable(FACTORS);
   for (let index = 0; index < 1_000; index++) table.add(idOf(index), FIRST_OFFSET + index);
   table.add(idOf(400), FIRST_OFFSET + 2_000);
@@ -71,7 +71,7 @@ pureTest("offset table may have several offsets of one id, and deletes a range o
   assertEquals(table.deleteRange(FIRST_OFFSET + 300, 200), 0);
 });
 
-pureTest("offset runs give offsets back in order, as many at once as follow each other", () => {
+pureTest("offset runs return offsets in order, and all consecutive ones at once", () => {
   const random = seeded(8);
   let runs = new OffsetRuns();
   const expected: number[] = [];

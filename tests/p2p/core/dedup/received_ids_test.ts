@@ -26,12 +26,12 @@ function add(received: ReceivedIds, sender: string, id: string): boolean {
 pureTest("received ids recognize second copies: sequence ids in any order, and all others", () => {
   const received = new ReceivedIds();
   const ids = stream();
-  const counted = Array.from({ length: 300 }, () => ids.next());
-  const all = [...counted.slice(100), ...counted.slice(0, 100), randomUuid(random)];
+  const sequence = Array.from({ length: 300 }, () => ids.next());
+  const all = [...sequence.slice(100), ...sequence.slice(0, 100), randomUuid(random)];
   for (const id of all) assertEquals(add(received, "Ann", id), true, id);
   for (const id of all) assertEquals(add(received, "Ann", id), false, id);
   assertEquals(add(received, "Ann", ids.next()), true, "the next one is new");
-  assertEquals(add(received, "Cid", counted[0]!), true, "as another sender's");
+  assertEquals(add(received, "Cid", sequence[0]!), true, "as another sender's");
 });
 
 pureTest(

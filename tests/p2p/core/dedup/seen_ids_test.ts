@@ -26,7 +26,7 @@ pureTest("seen ids are remembered for at least ten minutes, and not forever", ()
   assert(seen.has("later"));
 });
 
-pureTest("seen ids remember the last 50,000 and at most 100,000, however fast they come", () => {
+pureTest("seen ids remember the last 50,000 and at most 100,000, however fast they arrive", () => {
   const seen = new SeenIds();
   let remembered = 0;
   for (let i = 0; i < 250_000; i++) {

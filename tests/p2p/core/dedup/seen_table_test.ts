@@ -71,7 +71,7 @@ pureTest("seen table adds ids that were prepared together, with duplicates among
   for (const id of ids) assert(table.has(id, 0));
 });
 
-pureTest("seen table grows without forgetting, and confuses no ids", () => {
+pureTest("seen table grows without forgetting or confusing ids", () => {
   const table = new SeenTable(seeded(5));
   const count = 200_000;
   for (let i = 0; i < count; i++) if (!table.add(idOf(i), 0)) throw new Error(`${i} is new`);
@@ -84,7 +84,7 @@ pureTest("seen table grows without forgetting, and confuses no ids", () => {
   }
 });
 
-pureTest("seen table forgets the oldest of a set first", () => {
+pureTest("seen table forgets the oldest id of a set first", () => {
   // With these factors, small ids have small hashes: all are in the first set.
   const table = new SeenTable(() => 0);
   const ids = Array.from({ length: 12 }, (_, i) => Int32Array.of(1, 1, 1, i + 1));

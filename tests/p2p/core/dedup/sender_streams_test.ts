@@ -21,7 +21,7 @@ function streamOf(streams: Streams, sender: string, words: Int32Array): StreamWi
   return streams.get(words, 0, bytes, 0, bytes.length);
 }
 
-pureTest("streams with the same number belong to different senders", () => {
+pureTest("sender streams with the same number belong to different senders", () => {
   const streams = new Streams(factors);
   const ann = streamOf(streams, "Ann", id(7, 8, 1))!;
   const mallory = streamOf(streams, "Mallory", id(7, 8, 1))!;
@@ -46,7 +46,7 @@ pureTest("streams with the same number belong to different senders", () => {
   assertEquals(streams.get(id(1, 1, 1), 0, encoder.encode("no end"), 0, 6), undefined);
 });
 
-pureTest("streams of 10,000 senders are remembered, and those that are in use for longer", () => {
+pureTest("sender streams of 10,000 senders are remembered, and those in use for longer", () => {
   const streams = new Streams(factors);
   const first = streamOf(streams, "user 0", id(1, 2, 3));
   const busy = streamOf(streams, "busy", id(4, 5, 6));

@@ -11,7 +11,7 @@ import fc from "fast-check";
 
 const SPAN = 65_536;
 
-pureTest("stream window knows each number that was seen, in whatever order they came", () => {
+pureTest("stream window knows each number that was seen, in any order", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(5_000), { maxLength: 400 }), fc.nat(), (numbers, from) => {
       const stream = new StreamWindow(1, 2);
@@ -35,7 +35,7 @@ pureTest("stream window knows each number that was seen, in whatever order they 
 });
 
 pureTest(
-  "stream window agrees with a set about every number, or says that it does not know",
+  "stream window agrees with a set about every number, or reports that it does not know",
   () => {
     const jump = fc.oneof(fc.nat(3), fc.integer({ min: -500, max: 2_000 }), fc.nat(200_000));
     fc.assert(

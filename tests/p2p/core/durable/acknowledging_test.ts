@@ -1,6 +1,6 @@
 /**
- * A message is kept until the recipient's program has taken it, whatever becomes of connections: it is
- * handed over again where that is needed, and seen once.
+ * A server stores a durable message until the recipient's client acknowledges it. It delivers the
+ * message again after a connection was lost, and the program sees it once.
  *
  * @module
  */
@@ -31,24 +31,27 @@ function start(seed = 1) {
   return { network, nodes, ann };
 }
 
-pureTest("a message is delivered when the recipient's client says so, and not before", () => {
-  const { network, nodes, ann } = start();
-  const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[2]);
-  network.run(50);
-  const ids = ["one", "two"].map((text) => ann.send("Bob", text));
-  network.run(60_000);
-  assertEquals(bob.textsFrom("Ann"), ["one", "two"], "handed over once, however long it takes");
-  for (const id of ids) assertEquals(ann.statesOf(id), [Accepted]);
-  bob.acknowledge(ids[1]!, network.uuid());
-  network.run(100);
-  assertEquals(ids.map((id) => ann.isDelivered(id)), [false, true]);
-  bob.acknowledge(...ids);
-  network.run(100);
-  for (const id of ids) assertEquals(ann.statesOf(id), [Accepted, Delivered]);
-});
+pureTest(
+  "a message is delivered when the recipient's client acknowledges it, and not before",
+  () => {
+    const { network, nodes, ann } = start();
+    const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[2]);
+    network.run(50);
+    const ids = ["one", "two"].map((text) => ann.send("Bob", text));
+    network.run(60_000);
+    assertEquals(bob.textsFrom("Ann"), ["one", "two"], "delivered once, however long it takes");
+    for (const id of ids) assertEquals(ann.statesOf(id), [Accepted]);
+    bob.acknowledge(ids[1]!, network.uuid());
+    network.run(100);
+    assertEquals(ids.map((id) => ann.isDelivered(id)), [false, true]);
+    bob.acknowledge(...ids);
+    network.run(100);
+    for (const id of ids) assertEquals(ann.statesOf(id), [Accepted, Delivered]);
+  },
+);
 
 pureTest(
-  "a message that a client took and did not acknowledge before it died goes to the next one",
+  "a message that a client did not acknowledge before it died goes to the next client",
   () => {
     for (const back of [0, 1, 2]) {
       const { network, nodes, ann } = start();
@@ -69,7 +72,7 @@ pureTest(
 );
 
 pureTest(
-  "a session that comes back gets what it did not acknowledge again, and sees it once",
+  "a session that reconnects receives unacknowledged messages again, and its program sees each once",
   () => {
     for (const back of [0, 2]) {
       const { network, nodes, ann } = start();
@@ -95,7 +98,7 @@ pureTest(
 );
 
 pureTest(
-  "a message that is sent again to another server is seen once, and both servers are answered",
+  "a message that is sent again through another server is seen once, and both servers get its acknowledgement",
   () => {
     for (const forgetful of [false, true]) {
       const { network, nodes, ann } = start();
@@ -122,13 +125,13 @@ pureTest(
 );
 
 pureTest(
-  "an old connection that is half dead swallows no messages of a session that is elsewhere",
+  "a half-open old connection takes no messages from a session that is at another server",
   () => {
     for (const back of [0, 1]) {
       const { network, nodes, ann } = start();
       const bob = new SessionClient(network, "Bob").moveTo(nodes[2]);
       network.run(100);
-      // Its server does not hear that the connection is gone, and goes on writing to it.
+      // Its server does not notice that the connection is gone, and continues to write to it.
       network.silence(bob.party, nodes[2].address);
       const before = ann.send("Bob", "before it noticed");
       network.run(500);
@@ -146,7 +149,7 @@ pureTest(
   },
 );
 
-pureTest("a kept message for a user of a legacy server arrives once that user is there", () => {
+pureTest("a durable message for a user of a legacy server arrives once that user is there", () => {
   const { network, nodes, ann } = start();
   const old = new LegacyServer(network, "10.0.5.1:6001");
   for (const index of [0, 1] as const) network.separate(nodes[index].address, old.address);
@@ -154,7 +157,7 @@ pureTest("a kept message for a user of a legacy server arrives once that user is
   const ids = ["one", "two"].map((text) => ann.send("Olga", text));
   network.run(3_000);
   for (const id of ids) assertEquals(ann.statesOf(id), [Accepted]);
-  const olga = new TestUser(network, "Olga", { bare: true }).register(old);
+  const olga = new TestUser(network, "Olga", { legacy: true }).register(old);
   network.until(() => ids.every((id) => ann.isDelivered(id)), 5_000);
   assertEquals(olga.text, "Ann: oneAnn: two");
   assertEquals(
@@ -164,7 +167,7 @@ pureTest("a kept message for a user of a legacy server arrives once that user is
 });
 
 pureTest(
-  "a session that moves with messages under way at every moment gets each once and in order",
+  "a session that moves with messages in flight at any moment gets each once and in order",
   () => {
     for (let seed = 1; seed <= 40; seed++) {
       const { network, nodes, ann } = start(seed);
@@ -185,7 +188,7 @@ pureTest(
 );
 
 pureTest(
-  "a session that loses its connection at any moment and comes back gets each once and in order",
+  "a session that loses its connection at any moment and reconnects gets each message once and in order",
   () => {
     for (let seed = 1; seed <= 60; seed++) {
       const { network, nodes, ann } = start(seed);

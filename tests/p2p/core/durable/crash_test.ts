@@ -1,6 +1,6 @@
 /**
- * Servers crash and start again, links break and ways change while kept messages are under way: nothing
- * that was accepted is lost, nothing is seen twice, and order holds.
+ * Servers crash and restart, links break and routes change while durable messages are in flight. No
+ * stored message is lost, and none is seen twice.
  *
  * @module
  */
@@ -38,7 +38,7 @@ function start(seed = 1, edges: [number, number][] = chain(3), latency = () => 1
 }
 
 pureTest(
-  "every accepted message is delivered once after its server crashed at any moment and came back",
+  "every accepted message is delivered once although its server crashes at any moment and restarts",
   () => {
     for (let moment = 0; moment <= 120; moment += 4) {
       const { network, nodes, ann } = start();
@@ -64,7 +64,7 @@ pureTest(
 );
 
 pureTest(
-  "messages for somebody who is nowhere outlive their server, and its sender hears of the end",
+  "a message for an absent user survives a crash of its server, and its sender learns the outcome",
   () => {
     const { network, nodes, store, ann } = start();
     const ids = ["one", "two", "three"].map((text) => ann.send("Bob", text));
@@ -86,7 +86,7 @@ pureTest(
 );
 
 pureTest(
-  "messages that a server keeps in memory are gone with it, and arrive when they are sent again",
+  "messages stored in memory are lost with their server, and arrive when they are sent again",
   () => {
     const { network, nodes } = start();
     const ann = new TestUser(network, "Anna").at(nodes[1]);
@@ -106,7 +106,7 @@ pureTest(
 );
 
 pureTest(
-  "messages arrive once and in order when the recipient's server crashes at any moment",
+  "messages arrive once and in order although the recipient's server crashes at any moment",
   () => {
     for (let moment = 0; moment <= 120; moment += 6) {
       const { network, nodes, ann } = start();
@@ -125,13 +125,13 @@ pureTest(
   },
 );
 
-pureTest("a link that is cut at any moment between a message and its receipt costs nothing", () => {
+pureTest("a link that is cut at any moment between a message and its receipt loses nothing", () => {
   for (const far of [false, true]) {
     for (let moment = 0; moment <= 100; moment += 3) {
       const { network, nodes, ann } = start();
       const bob = new SessionClient(network, "Bob").moveTo(nodes[2]);
       network.run(100);
-      const handedOver = network.watch(({ to, frame }) =>
+      const deliveries = network.watch(({ to, frame }) =>
         to === bob.party && frame.type === FrameType.Message
       );
       const id = ann.send("Bob", "hello");
@@ -139,7 +139,7 @@ pureTest("a link that is cut at any moment between a message and its receipt cos
       if (far) network.cut(nodes[1].address, nodes[2].address);
       else network.cut(nodes[0].address, nodes[1].address);
       network.run(5_000);
-      assertEquals(handedOver.length, 1, `at ${moment}`);
+      assertEquals(deliveries.length, 1, `at ${moment}`);
       assertEquals(bob.textsFrom("Ann"), ["hello"]);
       assertEquals(ann.statesOf(id), [Accepted, Delivered], `at ${moment}`);
     }
@@ -147,7 +147,7 @@ pureTest("a link that is cut at any moment between a message and its receipt cos
 });
 
 pureTest(
-  "messages that were under way on a way that is gone are sent over another, in order",
+  "messages that were in flight on a broken route are sent over another, in order",
   () => {
     for (let moment = 0; moment <= 60; moment += 3) {
       const { network, nodes, ann } = start(moment + 1, [[0, 1], [1, 2], [0, 2]]);
@@ -165,7 +165,7 @@ pureTest(
   },
 );
 
-pureTest("a message that nobody answers is sent again after ten seconds", () => {
+pureTest("a message that gets no answer is sent again after ten seconds", () => {
   const { network, nodes, ann } = start();
   const bob = new TestUser(network, "Bob").at(nodes[2]);
   network.run(100);
@@ -173,7 +173,7 @@ pureTest("a message that nobody answers is sent again after ten seconds", () => 
     from === nodes[0].address && frame.type === FrameType.Message &&
     frame.subtype === MessageKind.Outbound
   );
-  // The answer is lost, and no way has changed: the client there forgets once.
+  // The answer is lost, and no route has changed: the client there forgets once.
   const forgetful = new TestUser(network, "Cid", { forgetful: true }).at(nodes[2]);
   network.run(100);
   const id = ann.send("Cid", "hello");
@@ -181,7 +181,7 @@ pureTest("a message that nobody answers is sent again after ten seconds", () => 
   assertEquals(sent.length, 1);
   network.run(2_000);
   assertEquals(sent.length, 2);
-  assertEquals(forgetful.messages.length, 1, "handed over already");
+  assertEquals(forgetful.messages.length, 1, "delivered already");
   forgetful.acknowledge(id);
   network.run(20_000);
   assertEquals(sent.length, 2);
@@ -190,7 +190,7 @@ pureTest("a message that nobody answers is sent again after ten seconds", () => 
 });
 
 pureTest(
-  "a recipient that leaves while messages are under way gets them in order where it comes back",
+  "a recipient that leaves while messages are in flight gets them in order where it registers next",
   () => {
     for (let moment = 0; moment <= 90; moment += 3) {
       const { network, nodes, ann } = start();

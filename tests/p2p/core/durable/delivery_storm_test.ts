@@ -1,6 +1,6 @@
 /**
- * The promises about kept messages in storms with crashes, moves and clients that come and go: what was
- * accepted arrives, once, and in order while its sender stayed connected.
+ * Durable messages in storms, while servers crash and clients move, leave and come back: every
+ * accepted message arrives exactly once and in order.
  *
  * @module
  */
@@ -50,17 +50,17 @@ function weather(seed: number): void {
   }
   for (const from of clients) {
     for (const to of clients) {
-      const places = new Map(to.messages.map(({ id }, index) => [id, index]));
-      let last: { place: number; on: VirtualConnection } | undefined;
+      const positions = new Map(to.messages.map(({ id }, index) => [id, index]));
+      let last: { position: number; on: VirtualConnection } | undefined;
       for (const message of sent) {
         if (message.from !== from || message.to !== to) continue;
         const on = from.acceptedOn.get(message.id);
         if (on === undefined || message.sentOn !== on) continue;
-        const place = places.get(message.id)!;
+        const position = positions.get(message.id)!;
         if (last?.on === on) {
-          assert(last.place < place, note(`${from.name} to ${to.name} in order`));
+          assert(last.position < position, note(`${from.name} to ${to.name} in order`));
         }
-        last = { place, on };
+        last = { position, on };
       }
     }
   }

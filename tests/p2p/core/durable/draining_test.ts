@@ -1,5 +1,5 @@
 /**
- * A server that leaves: it takes nobody, asks its users to move, and hands over what it keeps.
+ * A draining server accepts no users, asks its own to move, and hands off its stored messages.
  *
  * @module
  */
@@ -39,7 +39,7 @@ function drain(network: VirtualNetwork, node: VirtualNode, withinMs = 10_000): n
 }
 
 pureTest(
-  "a server that leaves asks its users to move, with where to, and takes no new ones",
+  "a draining server tells its users where to move, and accepts no new ones",
   () => {
     const { network, nodes, leaves } = start();
     const asked = network.watch(({ from, frame }) =>
@@ -67,7 +67,7 @@ pureTest(
 );
 
 pureTest(
-  "a server that leaves hands over what it keeps, and the sender hears of the end from the next",
+  "a draining server hands off its stored messages, and its successor reports the outcome to the sender",
   () => {
     const { network, nodes, stores, leaves } = start();
     const ann = new TestUser(network, "Ann").at(nodes[2]!);
@@ -91,7 +91,7 @@ pureTest(
   },
 );
 
-pureTest("a server without another keeps what it has, and its users", () => {
+pureTest("a draining server without a successor keeps its messages and its users", () => {
   const { network, stores, leaves } = start(1, 1);
   const ann = new TestUser(network, "Ann").at(leaves);
   const id = ann.send("Bob", "hello");
@@ -106,7 +106,7 @@ pureTest("a server without another keeps what it has, and its users", () => {
   assertEquals(bob.textsFrom("Ann"), ["hello"]);
 });
 
-pureTest("what the next server cannot write down stays with the one that leaves", () => {
+pureTest("messages that the successor cannot store stay with the draining server", () => {
   const { network, nodes, stores, leaves } = start(1, 2);
   const ann = new TestUser(network, "Ann").at(leaves);
   const id = ann.send("Bob", "hello");
@@ -127,7 +127,7 @@ pureTest("what the next server cannot write down stays with the one that leaves"
   assertEquals(bob.textsFrom("Ann"), ["hello"]);
 });
 
-pureTest("messages under way while a server leaves are delivered once", () => {
+pureTest("messages in flight while a server drains are delivered once", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const { network, nodes, leaves } = start(seed);
     network.latency = () => 1 + 20 * network.random();
@@ -156,7 +156,7 @@ pureTest("messages under way while a server leaves are delivered once", () => {
   }
 });
 
-pureTest("messages for somebody away keep their order when their server leaves", () => {
+pureTest("messages for an absent user keep their order when their server drains", () => {
   const { network, nodes, leaves } = start();
   const senders = ["Ann", "Dan"].map((name) => new TestUser(network, name).at(leaves));
   const sent = senders.map(() => [] as string[]);

@@ -1,5 +1,5 @@
 /**
- * The order of kept messages, whatever way each of them takes from the server that keeps it.
+ * Durable messages keep their order, whichever routes they take from the server that stores them.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { pureTest } from "../../../kinds.ts";
 import { ScriptedPeer } from "../scripted_peer.ts";
 import { TestUser, type TestUserOptions } from "../test_user.ts";
 
-/** A server with a user, and another one that keeps three messages for that user. */
+/** A server with a user, and another one that stores three messages for that user. */
 function start(options: TestUserOptions = {}) {
   const network = new VirtualNetwork();
   const [node] = servers(network, 1);
@@ -47,13 +47,13 @@ function start(options: TestUserOptions = {}) {
       const own = new FrameWriter();
       const message = { id: ids[number]!, sender, recipient: "Bob", text: `${number}` };
       writeMessage(own, message, MessageKind.Durable);
-      const kept = {
+      const outbound = {
         origin: peer.id,
         destination: node!.core.id,
         previous: previous === undefined ? NIL_UUID : ids[previous]!,
         message: own.take().subarray(HEADER_BYTES),
       };
-      writeOutboundMessage(peer.out, kept, subtype, 1);
+      writeOutboundMessage(peer.out, outbound, subtype, 1);
       network.run(50);
     },
     /** What the server answered, as the number of the message, the state and the code. */
@@ -69,7 +69,7 @@ function start(options: TestUserOptions = {}) {
 
 const { Delivered, Refused, Accepted } = ReceiptState;
 
-pureTest("a kept message whose predecessor did not come is refused until that has come", () => {
+pureTest("a durable message is refused until its predecessor has arrived", () => {
   const { bob, send, answers } = start({ forgetful: true });
   send(0);
   send(2, 1);
@@ -81,7 +81,7 @@ pureTest("a kept message whose predecessor did not come is refused until that ha
 });
 
 pureTest(
-  "a kept message follows one that was acknowledged on another connection, and no other one",
+  "a durable message can follow one that was acknowledged on another connection, and no other one",
   () => {
     const { node, bob, send, answers } = start({ forgetful: true });
     send(0);
@@ -97,8 +97,8 @@ pureTest(
   },
 );
 
-pureTest("a kept message for a user of bare text waits for the one before it as well", () => {
-  const { bob, send, answers } = start({ bare: true });
+pureTest("a durable message for a legacy user also waits for its predecessor", () => {
+  const { bob, send, answers } = start({ legacy: true });
   send(1, 0);
   assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
   send(0);
@@ -107,9 +107,9 @@ pureTest("a kept message for a user of bare text waits for the one before it as 
 });
 
 pureTest(
-  "a message that two servers keep is handed over once, and both hear when it was taken",
+  "a message that two servers store is delivered once, and both get its receipt",
   () => {
-    // One by chance, and one that its sender counted.
+    // A random id, and a sequence id.
     const ofEachKind = [
       "6f9619ff-8b86-4011-b42d-00cf4fc964ff",
       "00c0ffee-00ff-8a11-b42d-000000000007",
@@ -119,7 +119,7 @@ pureTest(
         const { network, node, bob, ids, send, answers } = start({ forgetful: true });
         const note = `${id}, ${ownFirst ? "its own" : "the other's"} first`;
         ids[0] = id;
-        // The sender was at the other server a moment ago, and sends again what it has not heard of.
+        // The sender was at the other server a moment ago, and sends its unsettled message again.
         const ann = new TestUser(network, "Ann 2").at(node);
         const other = () => send(0, undefined, MessageKind.Outbound, "Ann 2");
         const own = () => {
@@ -134,7 +134,7 @@ pureTest(
         network.run(50);
         assertEquals(answers(), [[0, Delivered, 0]], note);
         assertEquals(ann.statesOf(id), [Accepted, Delivered], note);
-        // Both know it from now on.
+        // Both servers recognise it from now on.
         for (const sendOne of [own, other]) sendOne();
         assertEquals(bob.textsFrom("Ann 2"), ["0"], note);
         assertEquals(answers(), [[0, Delivered, 0], [0, Delivered, 0]], note);
@@ -146,7 +146,7 @@ pureTest(
   },
 );
 
-pureTest("a message that was taken from this server is known when another server sends it", () => {
+pureTest("a message that was delivered is recognised when another server sends it", () => {
   const { network, node, bob, ids, send, answers } = start();
   ids[0] = "00c0ffee-00ff-8a11-b42d-000000000007";
   const ann = new TestUser(network, "Ann 2").at(node);
@@ -158,12 +158,15 @@ pureTest("a message that was taken from this server is known when another server
   assertEquals(answers(), [[0, Delivered, 0], [1, Delivered, 0]]);
 });
 
-pureTest("a server takes over messages in order, and refuses what comes before its turn", () => {
-  const { send, answers } = start();
-  send(1, 0, MessageKind.HandedOff);
-  assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
-  send(0, undefined, MessageKind.HandedOff);
-  send(1, 0, MessageKind.HandedOff);
-  send(2, 1, MessageKind.HandedOff);
-  assertEquals(answers().slice(1), [[0, Accepted, 0], [1, Accepted, 0], [2, Accepted, 0]]);
-});
+pureTest(
+  "a successor accepts handed-off messages in order, and refuses one without its predecessor",
+  () => {
+    const { send, answers } = start();
+    send(1, 0, MessageKind.HandedOff);
+    assertEquals(answers(), [[1, Refused, ErrorCode.RecipientBusy]]);
+    send(0, undefined, MessageKind.HandedOff);
+    send(1, 0, MessageKind.HandedOff);
+    send(2, 1, MessageKind.HandedOff);
+    assertEquals(answers().slice(1), [[0, Accepted, 0], [1, Accepted, 0], [2, Accepted, 0]]);
+  },
+);

@@ -1,6 +1,6 @@
 /**
- * What a server does with a message that is to be kept: written down first, accepted then, delivered when
- * the recipient is there, and ended with a word to its sender.
+ * A server stores a durable message, accepts it, delivers it when the recipient is there, and reports
+ * the outcome to the sender.
  *
  * @module
  */
@@ -28,7 +28,7 @@ function start({ durable = true, limits = {} as MailboxLimits } = {}) {
   return { network, nodes, store, user };
 }
 
-pureTest("a message is neither accepted nor sent before it is written down", () => {
+pureTest("a message is neither accepted nor sent before it is stored", () => {
   for (const durable of [true, false]) {
     const { network, store, user } = start({ durable });
     const [ann, bob] = [user("Ann", 0), user("Bob", 0)];
@@ -43,12 +43,12 @@ pureTest("a message is neither accepted nor sent before it is written down", () 
     assertEquals(store.writes[0], { added: [id], removed: [] });
     assertEquals(ann.statesOf(id), [Accepted, Delivered]);
     assertEquals(bob.textsFrom("Ann"), ["hello"]);
-    if (durable) assertEquals(store.ids, [], "its story has ended");
+    if (durable) assertEquals(store.ids, [], "it is settled");
   }
 });
 
 pureTest(
-  "a message that cannot be written down is refused, goes nowhere, and what was there stays",
+  "a message that cannot be stored is refused and not sent, and stored messages stay",
   () => {
     for (const durable of [true, false]) {
       const { network, nodes, store, user } = start({ durable });
@@ -78,7 +78,7 @@ pureTest(
   },
 );
 
-pureTest("what came from many connections in one turn is written down in one go", () => {
+pureTest("messages from many connections in one event loop turn are stored in one write", () => {
   const { network, store, user } = start();
   const senders = Array.from({ length: 8 }, (_, index) => user(`User ${index}`, 0));
   network.latency = () => 10;
@@ -91,7 +91,7 @@ pureTest("what came from many connections in one turn is written down in one go"
 });
 
 pureTest(
-  "what could not be taken out of the store is taken out with the next write, and not seen again",
+  "messages that could not be removed from the store are removed with the next write, and not delivered again",
   () => {
     const { network, nodes, store, user } = start();
     const [ann, bob] = [user("Ann", 0), user("Bob", 2, { forgetful: true })];
@@ -113,7 +113,7 @@ pureTest(
   },
 );
 
-pureTest("a message for somebody who is nowhere is delivered when they come to any server", () => {
+pureTest("a message for an absent user is delivered when the user registers at any server", () => {
   for (const where of [0, 1, 2]) {
     const { network, user } = start();
     const ann = user("Ann", 0);
@@ -127,19 +127,19 @@ pureTest("a message for somebody who is nowhere is delivered when they come to a
   }
 });
 
-pureTest("a user of bare text gets what was kept as text, and that counts as delivered", () => {
+pureTest("a legacy user gets stored messages as text, and they count as delivered", () => {
   const { network, user } = start();
   const ann = user("Ann", 0);
   const ids = ["one", " two"].map((text) => ann.send("Bob", text));
   network.run(1_000);
-  const bob = user("Bob", 2, { bare: true });
+  const bob = user("Bob", 2, { legacy: true });
   network.run(100);
   assertEquals(bob.text, "Ann: oneAnn:  two");
   for (const id of ids) assertEquals(ann.statesOf(id), [Accepted, Delivered]);
 });
 
 pureTest(
-  "a message that is whose recipient does not come in time expires, and its sender hears of it",
+  "a message whose recipient does not come in time expires, and its sender learns of it",
   () => {
     const { network, store, user } = start({ limits: { maxAgeMs: HOUR_MS } });
     const ann = user("Ann", 0);
@@ -157,7 +157,7 @@ pureTest(
   },
 );
 
-pureTest("a sender who is away hears how a story ended when they are back, at any server", () => {
+pureTest("an absent sender learns the outcome when it registers at any server", () => {
   for (const back of [0, 2]) {
     const { network, nodes, user } = start();
     const ann = user("Ann", 0);
@@ -176,7 +176,7 @@ pureTest("a sender who is away hears how a story ended when they are back, at an
   }
 });
 
-pureTest("a kept message too long to travel between servers is refused with the limit", () => {
+pureTest("a durable message that is too long for a link is refused with the limit", () => {
   const { network, user } = start();
   const [ann, bob] = [user("Ann", 0), user("Bob", 0)];
   const id = network.uuid();

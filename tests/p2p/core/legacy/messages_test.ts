@@ -27,7 +27,7 @@ import { TestUser } from "../test_user.ts";
 import { OLD, start } from "./one_legacy_server.ts";
 
 pureTest(
-  "messages to a user of a legacy server go one by one, each by a connection of its own",
+  "messages to a user of a legacy server are sent one by one, each on its own connection",
   () => {
     const { network, old, olga, ann, bob } = start();
     network.latency = () => 1 + 20 * network.random();
@@ -48,7 +48,7 @@ pureTest(
   },
 );
 
-pureTest("messages of a legacy server's users reach users here and further away, once", () => {
+pureTest("messages of a legacy server's users reach users of all servers, once", () => {
   const { network, olga, ann, bob } = start();
   for (const to of ["Ann", "Bob"]) olga.send(to, `to ${to}`, { kind: MessageKind.Ephemeral });
   network.run(500);
@@ -56,13 +56,13 @@ pureTest("messages of a legacy server's users reach users here and further away,
   assertEquals(bob.textsFrom("Olga"), ["to Bob"]);
 });
 
-pureTest("messages of two legacy servers' users reach each other, and end", () => {
+pureTest("messages of two legacy servers' users reach each other, and do not circulate", () => {
   const { network, nodes, old, olga } = start();
   const other = new LegacyServer(network, "10.0.6.1:6001");
   other.announceTo(nodes[0].address);
-  const otto = new TestUser(network, "Otto", { bare: true }).register(other);
+  const otto = new TestUser(network, "Otto", { legacy: true }).register(other);
   network.until(() => nodes[1].users().includes("Otto"), 3_000);
-  // They have heard of each other, or know this server alone.
+  // The two servers know each other, or only this server.
   for (const acquainted of [false, true]) {
     if (acquainted) {
       old.announceTo(other.address);
@@ -78,14 +78,14 @@ pureTest("messages of two legacy servers' users reach each other, and end", () =
   assertEquals(old.visits.length + other.visits.length, visits, "nothing goes round and round");
 });
 
-pureTest("a message that a legacy server passes on for nobody ends here", () => {
+pureTest("a message that a legacy server forwards for an unknown user is dropped", () => {
   const { network, nodes, old, olga } = start();
-  const relayed = network.watch(({ from, frame }) =>
+  const forwarded = network.watch(({ from, frame }) =>
     frame.type === FrameType.Message && nodes.some(({ address }) => address === from)
   );
   olga.send("Nobody", "hello", { kind: MessageKind.Ephemeral });
   network.run(2_000);
-  assertEquals(relayed, []);
+  assertEquals(forwarded, []);
   assertEquals(old.messages().length, 2, "from Olga, and from itself");
 });
 
@@ -101,29 +101,29 @@ pureTest("a legacy server cannot send in the name of a netlab user", () => {
   assertEquals([ann.messages, bob.messages, old.messages()], [[], [], []]);
 });
 
-pureTest("a message without registration is taken only from where a legacy server is", () => {
+pureTest("a message without registration is accepted only from the host of a legacy server", () => {
   const { network, nodes, ann } = start();
-  const stranger = new LegacyServer(network, "10.0.7.1:6001");
+  const unknown = new LegacyServer(network, "10.0.7.1:6001");
   const send = (from: LegacyServer, to: VirtualNode) => {
     const message = { id: network.uuid(), sender: "Olga", recipient: "Ann", text: from.address };
     from.say(to.address, (out) => writeMessage(out, message, MessageKind.Ephemeral));
     network.run(500);
   };
-  send(stranger, nodes[0]);
+  send(unknown, nodes[0]);
   assertEquals(ann.messages, []);
-  stranger.announceTo(nodes[0].address);
+  unknown.announceTo(nodes[0].address);
   network.run(1_000);
-  send(stranger, nodes[0]);
-  assertEquals(ann.textsFrom("Olga"), [stranger.address]);
-  send(stranger, nodes[1]);
+  send(unknown, nodes[0]);
+  assertEquals(ann.textsFrom("Olga"), [unknown.address]);
+  send(unknown, nodes[1]);
   assertEquals(ann.messages.length, 1, "the other server has not heard of it");
 });
 
 pureTest(
-  "a message that a legacy server could not be given is refused, and may be tried again",
+  "a message that cannot be written to a legacy server is refused, and can be sent again",
   () => {
     const { network, nodes, old, olga, ann } = start();
-    // Not listening for a moment: the lasting connection stays.
+    // It does not listen for a moment: the permanent connection stays.
     network.unlisten(OLD);
     const id = ann.send("Olga", "hello", { kind: MessageKind.Ephemeral });
     network.run(100);
@@ -141,10 +141,10 @@ pureTest(
 );
 
 pureTest(
-  "a message that a legacy program was handed is sent, not delivered, for whoever asks later too",
+  "a message that was given to a legacy program is reported as sent, not delivered, and later queries say so too",
   () => {
     const { network, nodes, old, ann, bob } = start();
-    const otto = new TestUser(network, "Otto", { bare: true }).at(nodes[1]);
+    const otto = new TestUser(network, "Otto", { legacy: true }).at(nodes[1]);
     for (const user of [ann, bob]) {
       for (const recipient of ["Olga", "Otto"]) {
         const id = user.send(recipient, "hello");
@@ -169,18 +169,21 @@ pureTest(
   },
 );
 
-pureTest("a legacy server beside a chain is reached over it, both ways", () => {
-  const network = new VirtualNetwork();
-  const nodes = servers(network, 3, chain(3));
-  for (const index of [1, 2]) network.separate(addressOf(index), OLD);
-  const old = new LegacyServer(network, OLD);
-  settle(network, nodes);
-  old.announceTo(nodes[0]!.address);
-  const olga = new TestUser(network, "Olga", { bare: true }).register(old);
-  const cid = new TestUser(network, "Cid", { bare: true }).at(nodes[2]!);
-  network.until(() => nodes[2]!.users().includes("Olga"), 3_000);
-  cid.send("Olga", "hello", { kind: MessageKind.Ephemeral });
-  olga.send("Cid", "hello yourself", { kind: MessageKind.Ephemeral });
-  network.run(1_000);
-  assertEquals([olga.text, cid.text], ["Cid: hello", "Olga: hello yourself"]);
-});
+pureTest(
+  "a legacy server beside a chain of netlab servers is reached through it, in both directions",
+  () => {
+    const network = new VirtualNetwork();
+    const nodes = servers(network, 3, chain(3));
+    for (const index of [1, 2]) network.separate(addressOf(index), OLD);
+    const old = new LegacyServer(network, OLD);
+    settle(network, nodes);
+    old.announceTo(nodes[0]!.address);
+    const olga = new TestUser(network, "Olga", { legacy: true }).register(old);
+    const cid = new TestUser(network, "Cid", { legacy: true }).at(nodes[2]!);
+    network.until(() => nodes[2]!.users().includes("Olga"), 3_000);
+    cid.send("Olga", "hello", { kind: MessageKind.Ephemeral });
+    olga.send("Cid", "hello yourself", { kind: MessageKind.Ephemeral });
+    network.run(1_000);
+    assertEquals([olga.text, cid.text], ["Cid: hello", "Olga: hello yourself"]);
+  },
+);

@@ -1,5 +1,5 @@
 /**
- * Which server has a user whose name legacy servers list.
+ * Names that legacy servers list, and the server that has the user.
  *
  * @module
  */
@@ -18,14 +18,14 @@ import { TestUser } from "../test_user.ts";
 import { OLD, start } from "./one_legacy_server.ts";
 
 pureTest(
-  "users of a legacy server are published as behind within 1.5 s, until they sign off",
+  "users of a legacy server are announced to other servers within 1.5 s, until they sign off",
   () => {
     const { network, nodes, old, olga } = start();
     const { server, user } = nodes[1].core.locations.locate("Olga")!;
     assertEquals([server, user.kind], [nodes[0].core.id, UserKind.OnLegacyServer]);
-    new TestUser(network, "Otto", { bare: true }).register(old);
+    new TestUser(network, "Otto", { legacy: true }).register(old);
     assertLessOrEqual(network.until(() => nodes[1].users().includes("Otto"), 1_500), 1_500);
-    // The end of her connection changes nothing, as with the originals.
+    // The end of her connection changes nothing, as on original servers.
     olga.connection!.end();
     network.run(3_000);
     assert(nodes[1].users().includes("Olga"));
@@ -36,12 +36,12 @@ pureTest(
 );
 
 pureTest(
-  "a name that a legacy server lists is free, and whoever registers gets the messages",
+  "a name that a legacy server lists is free, and the user who registers it gets the messages",
   () => {
     const { network, nodes, old, olga: before, ann } = start();
     for (const node of nodes) {
-      for (const bare of [false, true]) {
-        const olga = new TestUser(network, "Olga", { bare }).at(node);
+      for (const legacy of [false, true]) {
+        const olga = new TestUser(network, "Olga", { legacy }).at(node);
         network.run(50);
         assertEquals(olga.errors, []);
         assertEquals(
@@ -49,17 +49,19 @@ pureTest(
           1,
         );
         assertEquals(nodes[1].core.locations.locate("Olga")?.server, node.core.id);
-        const texts = ["kept", "plain"].map((kind) => `${kind} for ${node.address}, ${bare}.`);
+        const texts = ["durable", "ephemeral"].map((kind) =>
+          `${kind} for ${node.address}, ${legacy}.`
+        );
         ann.send("Olga", texts[0]!);
         ann.send("Olga", texts[1]!, { kind: MessageKind.Ephemeral });
         network.run(500);
-        if (bare) { for (const text of texts) assertStringIncludes(olga.text, `Ann: ${text}`); }
+        if (legacy) { for (const text of texts) assertStringIncludes(olga.text, `Ann: ${text}`); }
         else assertEquals(olga.textsFrom("Ann").sort(), texts);
         olga.connection!.end();
         network.run(50);
       }
     }
-    // Nobody holds the name: the legacy server gets what is for her again.
+    // The name is free again: messages go to the legacy server.
     network.run(1_500);
     ann.send("Olga", "at last");
     network.run(500);
@@ -68,16 +70,19 @@ pureTest(
   },
 );
 
-pureTest("a name that two netlab servers hold is told apart, whatever legacy servers list", () => {
-  const { network, nodes, old } = start();
-  new TestUser(network, "Bob", { bare: true }).register(old);
-  network.run(3_000);
-  assertEquals(nodes[0].core.locations.locate("Bob")?.server, nodes[1].core.id);
-  const second = new TestUser(network, "Bob").register(nodes[0]);
-  network.run(3_000);
-  assertEquals(second.errorNames(), ["NameTaken"]);
-  assert(second.errors[0]!.message.includes(nodes[1].address), second.errors[0]!.message);
-});
+pureTest(
+  "a name that is registered on a netlab server is refused on another, whatever legacy servers list",
+  () => {
+    const { network, nodes, old } = start();
+    new TestUser(network, "Bob", { legacy: true }).register(old);
+    network.run(3_000);
+    assertEquals(nodes[0].core.locations.locate("Bob")?.server, nodes[1].core.id);
+    const second = new TestUser(network, "Bob").register(nodes[0]);
+    network.run(3_000);
+    assertEquals(second.errorNames(), ["NameTaken"]);
+    assert(second.errors[0]!.message.includes(nodes[1].address), second.errors[0]!.message);
+  },
+);
 
 for (const apart of [false, true]) {
   const where = apart ? "behind different servers" : "beside one server";
@@ -89,9 +94,9 @@ for (const apart of [false, true]) {
       if (apart) network.separate(nodes[0].address, other.address);
       other.announceTo(nodes[apart ? 1 : 0].address);
       network.run(3_000);
-      // She moves without a word, and is listed by both.
+      // She moves without signing off, and both servers list her.
       olga.connection!.end();
-      const there = new TestUser(network, "Olga", { bare: true }).register(other);
+      const there = new TestUser(network, "Olga", { legacy: true }).register(other);
       network.run(2_000);
       assertEquals([old.users, other.users], [["Olga"], ["Olga"]]);
       const kinds = [MessageKind.Ephemeral, MessageKind.Durable];
@@ -114,7 +119,7 @@ for (const apart of [false, true]) {
   );
 }
 
-pureTest("copies for a legacy user whom four servers speak for do not multiply", () => {
+pureTest("copies for a legacy user behind four servers do not multiply", () => {
   const network = new VirtualNetwork();
   const nodes = servers(network, 4);
   settle(network, nodes);
@@ -127,44 +132,44 @@ pureTest("copies for a legacy user whom four servers speak for do not multiply",
     return server;
   });
   const olgas = legacy.map((server) =>
-    new TestUser(network, "Olga", { bare: true }).register(server)
+    new TestUser(network, "Olga", { legacy: true }).register(server)
   );
   const ann = new TestUser(network, "Ann").at(nodes[0]!);
   network.run(3_000);
-  const relayed = network.watch(({ frame }) => frame.type === FrameType.Message);
+  const forwarded = network.watch(({ frame }) => frame.type === FrameType.Message);
   ann.send("Olga", "hello", { kind: MessageKind.Ephemeral });
   network.run(2_000);
   assertEquals(olgas.map(({ text }) => text), Array(4).fill("Ann: hello"));
-  // From Ann, between each two servers both ways at most, and to the four legacy servers.
-  assertLessOrEqual(relayed.length, 1 + 12 + 4);
+  // From Ann, between each two servers in both directions at most, and to the four legacy servers.
+  assertLessOrEqual(forwarded.length, 1 + 12 + 4);
 });
 
 pureTest(
-  "users of a netlab server that dies are reached at once at the legacy server that has them now",
+  "a user of a netlab server that died is reached as soon as a legacy server lists the name",
   () => {
     const { network, nodes, old, ann } = start();
     const bob = () => nodes[0].core.locations.locate("Bob");
     assertEquals(bob()?.server, nodes[1].core.id);
     nodes[1].crash();
-    const moved = new TestUser(network, "Bob", { bare: true }).register(old);
+    const moved = new TestUser(network, "Bob", { legacy: true }).register(old);
     assertLessOrEqual(
       network.until(() => bob()?.user.kind === UserKind.OnLegacyServer, 1_500),
       1_500,
     );
-    const kept = ann.send("Bob", "kept.");
+    const durable = ann.send("Bob", "durable.");
     network.run(200);
-    ann.send("Bob", "plain.", { kind: MessageKind.Ephemeral });
+    ann.send("Bob", "ephemeral.", { kind: MessageKind.Ephemeral });
     network.run(200);
-    assertEquals(moved.text, "Ann: kept.Ann: plain.");
-    assert(ann.isDelivered(kept));
+    assertEquals(moved.text, "Ann: durable.Ann: ephemeral.");
+    assert(ann.isDelivered(durable));
   },
 );
 
 pureTest(
-  "users whom a legacy server listed all along are reached there as soon as their server dies",
+  "a user whom a legacy server listed all along is reached there as soon as the netlab server dies",
   () => {
     const { network, nodes, old, ann } = start();
-    const moved = new TestUser(network, "Bob", { bare: true }).register(old);
+    const moved = new TestUser(network, "Bob", { legacy: true }).register(old);
     network.run(3_000);
     nodes[1].crash();
     assertLessOrEqual(network.until(() => nodes[0].users().includes("Bob"), 300), 300);

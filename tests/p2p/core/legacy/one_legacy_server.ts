@@ -18,7 +18,7 @@ export function start() {
   const old = new LegacyServer(network, OLD);
   settle(network, nodes);
   old.announceTo(nodes[0].address);
-  const olga = new TestUser(network, "Olga", { bare: true }).register(old);
+  const olga = new TestUser(network, "Olga", { legacy: true }).register(old);
   const ann = new TestUser(network, "Ann").at(nodes[0]);
   const bob = new TestUser(network, "Bob").at(nodes[1]);
   network.until(() => nodes[1].users().includes("Olga"), 3_000);

@@ -1,6 +1,6 @@
 /**
- * How much is kept for one user, and what becomes of those who send more: who writes to somebody away is
- * refused, who writes to somebody present is held up.
+ * How much a server stores for one recipient, and what happens to more: it is refused if the recipient
+ * is absent, and accepted later if the recipient is present.
  *
  * @module
  */
@@ -21,14 +21,14 @@ function start(limits?: MailboxLimits) {
   ];
   settle(network, nodes);
   const ann = new TestUser(network, "Ann").at(nodes[0]);
-  const isHeldUp = (user: TestUser) => nodes[0].core.users.get(user.name)!.connection.isPaused;
-  return { network, nodes, ann, isHeldUp };
+  const isPaused = (user: TestUser) => nodes[0].core.users.get(user.name)!.connection.isPaused;
+  return { network, nodes, ann, isPaused };
 }
 
 pureTest(
-  "a thousand messages are kept for one user who is away, and one more is refused by name",
+  "mailbox stores a thousand messages for an absent user, and refuses one more with the user's name",
   () => {
-    const { network, nodes, ann, isHeldUp } = start();
+    const { network, nodes, ann, isPaused } = start();
     const ids = Array.from({ length: 1_001 }, (_, index) => ann.send("Zoë", `${index}`));
     const other = ann.send("Bob", "there is room");
     network.run(1_000);
@@ -37,7 +37,7 @@ pureTest(
     assertEquals(ann.refusalOf(last), ErrorCode.MailboxFull);
     assertStringIncludes(ann.receiptsFor(last)[0]!.reason, "Zoë");
     assert(ann.isAccepted(other));
-    assert(!isHeldUp(ann));
+    assert(!isPaused(ann));
     const zoë = new TestUser(network, "Zoë").at(nodes[1]);
     network.run(2_000);
     assertEquals(zoë.textsFrom("Ann"), ids.slice(0, 1_000).map((_, index) => `${index}`));
@@ -47,7 +47,7 @@ pureTest(
   },
 );
 
-pureTest("sixteen MiB are kept for one user who is away, and not many more", () => {
+pureTest("mailbox stores 16 MiB for an absent user, and not many more", () => {
   const { network, ann } = start();
   const text = "x".repeat(60_000);
   const ids = Array.from({ length: 300 }, () => {
@@ -55,15 +55,15 @@ pureTest("sixteen MiB are kept for one user who is away, and not many more", () 
     return ann.send("Bob", text);
   });
   network.run(1_000);
-  const kept = ids.filter((id) => ann.isAccepted(id)).length;
-  assertEquals(kept, Math.ceil(16 * MIB / (60_000 + 36 + 3 + 6)));
+  const stored = ids.filter((id) => ann.isAccepted(id)).length;
+  assertEquals(stored, Math.ceil(16 * MIB / (60_000 + 36 + 3 + 6)));
   assertEquals(
     ids.filter((id) => ann.refusalOf(id) === ErrorCode.MailboxFull).length,
-    300 - kept,
+    300 - stored,
   );
 });
 
-pureTest("limits can be set, and count for each user alone", () => {
+pureTest("mailbox limits can be set, and count for each recipient separately", () => {
   const { network, nodes, ann } = start({ maxMessages: 3, maxBytes: 1_000, maxAgeMs: 5_000 });
   const few = Array.from({ length: 5 }, () => ann.send("Bob", "x"));
   const big = Array.from({ length: 3 }, () => ann.send("Cid", "x".repeat(600)));
@@ -77,17 +77,17 @@ pureTest("limits can be set, and count for each user alone", () => {
 });
 
 pureTest(
-  "who writes to somebody present waits to hear of what is beyond the limit, and nothing is refused",
+  "acceptances beyond the limit are deferred while the recipient is present, and nothing is refused",
   () => {
-    const { network, nodes, ann, isHeldUp } = start({ maxMessages: 20 });
+    const { network, nodes, ann, isPaused } = start({ maxMessages: 20 });
     const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]);
     const cid = new TestUser(network, "Cid").at(nodes[0]);
     network.run(50);
     const ids = Array.from({ length: 60 }, (_, i) => ann.send("Bob", `${i} ${"x".repeat(2_000)}`));
     network.run(500);
     assertEquals(ids.filter((id) => ann.isAccepted(id)), ids.slice(0, 20));
-    // Ann is read on: whatever she acknowledges comes the same way.
-    assert(!isHeldUp(ann));
+    // The server still reads from Ann: her acknowledgements use the same connection.
+    assert(!isPaused(ann));
     const id = cid.send("Ann", "hello");
     const other = ann.send("Cid", "hello");
     network.run(100);
@@ -106,7 +106,7 @@ pureTest(
 );
 
 pureTest(
-  "who waits to hear of messages for somebody present hears of them when that one leaves",
+  "deferred acceptances are reported when the recipient leaves",
   () => {
     const { network, nodes, ann } = start({ maxMessages: 20 });
     const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]);
@@ -127,7 +127,7 @@ pureTest(
 );
 
 pureTest(
-  "who waits for 3 s for somebody who acknowledges nothing is told, and is refused until it does",
+  "acceptances are deferred for 3 s if the recipient acknowledges nothing, and then refused until it does",
   () => {
     const { network, nodes, ann } = start({ maxMessages: 20 });
     const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]);
@@ -149,7 +149,7 @@ pureTest(
   },
 );
 
-pureTest("who sends more than 4 MiB beyond the limit without hearing of it is refused", () => {
+pureTest("messages are refused when more than 4 MiB beyond the limit are deferred", () => {
   const { network, nodes, ann } = start({ maxMessages: 1 });
   const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]);
   network.run(50);

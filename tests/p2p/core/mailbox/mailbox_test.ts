@@ -1,5 +1,5 @@
 /**
- * What is kept stays as it was, in order, whatever comes and goes around it.
+ * The mailbox returns stored messages unchanged and in order.
  *
  * @module
  */
@@ -30,7 +30,7 @@ const RECIPIENTS = ["Bob", "Zoë", "a name that is somewhat longer than the othe
 const SIZES = [0, 1, 2, 3, 5, 64, 130, 150, 200, 400, 1_000, 16_000, 16_384, 60_000];
 
 pureTest(
-  "mailbox gives back every message as it was and in order, while others come and go",
+  "mailbox returns every message unchanged and in order, while others come and go",
   () => {
     const random = seeded(5);
     const mailbox = new Mailbox({
@@ -73,8 +73,8 @@ pureTest(
   },
 );
 
-/** A mailbox that writes down what it keeps, and what should be in it: by recipient and in order. */
-class Shelves {
+/** A mailbox with a store, and its expected messages by recipient, in order. */
+class SpillingMailbox {
   readonly store = new VirtualStore();
   readonly expected = new Map(RECIPIENTS.map((name) => [name, [] as Message[]]));
   mailbox!: Mailbox;
@@ -116,7 +116,7 @@ class Shelves {
     }
   }
 
-  /** A message is taken out, wherever it is. */
+  /** Removes a message, in memory or on disk. */
   remove(recipient: string, index: number): void {
     const [{ id }] = this.expected.get(recipient)!.splice(index, 1) as [Message];
     const entry = this.mailbox.get(id)!;
@@ -126,7 +126,7 @@ class Shelves {
     assertEquals(this.mailbox.get(id), undefined);
   }
 
-  /** Nothing is missing and nothing too much. */
+  /** Checks that exactly the expected messages are there. */
   check(): void {
     let size = 0;
     for (const [name, its] of this.expected) {
@@ -145,10 +145,10 @@ function sizeOf({ id, sender, recipient, text }: Message): number {
 }
 
 pureTest(
-  "mailbox gives back what was on the shelf, each in its turn, whatever came and went meanwhile",
+  "mailbox returns spilled messages in order, whatever came and went meanwhile",
   () => {
     const random = seeded(11);
-    const spills = new Shelves(random);
+    const spills = new SpillingMailbox(random);
     let most = 0;
     for (let step = 0; step < 3_000; step++) {
       const recipient = pick(random, RECIPIENTS);
@@ -166,7 +166,7 @@ pureTest(
         mailbox.commit();
         for (const one of mailbox.queues()) if (random() < 0.7) mailbox.spill(one);
       } else if (kind < 0.6 && queue) {
-        // Some are under way, the rest goes; then those wait again.
+        // Some are in flight, and the others are spilled; then those are queued again.
         for (let i = 0; i < 9; i++) {
           const entry = mailbox.next(queue);
           if (entry) queue.sent(entry, "server", 0);
@@ -187,7 +187,7 @@ pureTest(
       }
       if (step % 20 === 0) spills.check();
     }
-    assert(most > 600, `${most} on the shelf`);
+    assert(most > 600, `${most} spilled`);
     spills.mailbox.commit();
     for (const [recipient, { length }] of spills.expected) spills.deliver(recipient, length);
     spills.mailbox.commit();
@@ -195,8 +195,8 @@ pureTest(
   },
 );
 
-pureTest("mailbox does not give back what went while the store could not be told", () => {
-  const spills = new Shelves(seeded(6));
+pureTest("mailbox does not return messages that were removed while the store failed", () => {
+  const spills = new SpillingMailbox(seeded(6));
   const { mailbox, store } = spills;
   for (let i = 0; i < 10; i++) spills.add("Bob", `${i}`);
   mailbox.commit();
@@ -213,9 +213,9 @@ pureTest("mailbox does not give back what went while the store could not be told
 });
 
 pureTest(
-  "mailbox that cannot read back goes on with what it can, and has all again when it starts anew",
+  "mailbox that cannot read spilled messages continues with the others, and has all again after a restart",
   () => {
-    const spills = new Shelves(seeded(2));
+    const spills = new SpillingMailbox(seeded(2));
     const { mailbox, store } = spills;
     const messages = Array.from({ length: 600 }, (_, index) => spills.add("Bob", `${index}`));
     const other = spills.add("Zoë", "is not lost");
@@ -238,8 +238,8 @@ pureTest(
   },
 );
 
-pureTest("mailbox tells of what expires on the shelf, and of no more than that", () => {
-  const spills = new Shelves(seeded(4));
+pureTest("mailbox reports spilled messages that expire, and no others", () => {
+  const spills = new SpillingMailbox(seeded(4));
   const { mailbox } = spills;
   const messages = Array.from({ length: 700 }, (_, index) => spills.add("Bob", `${index}`));
   const takenAt = 1_800_000_000_000;

@@ -1,6 +1,5 @@
 /**
- * Messages for users who are away and that lie in the store alone: they come as if they had never been
- * away from memory.
+ * Messages for absent users that are on disk only are delivered like those in memory.
  *
  * @module
  */
@@ -19,7 +18,7 @@ import { TestUser } from "../test_user.ts";
 import { VirtualStore } from "../virtual_store.ts";
 
 const { Accepted, Delivered, Expired } = ReceiptState;
-/** More than may be under way to one user. */
+/** More than may be in flight to one user. */
 const MANY = 3_000;
 
 function start(limits: MailboxLimits = { maxMessages: 10 * MANY }) {
@@ -39,7 +38,7 @@ function start(limits: MailboxLimits = { maxMessages: 10 * MANY }) {
 
 type Started = ReturnType<typeof start>;
 
-/** Ann sends so many to Bob, in many turns, and all are accepted. */
+/** Ann sends so many to Bob, in many event loop turns, and all are accepted. */
 function sendMany({ network, ann }: Started, count = MANY): string[] {
   const ids: string[] = [];
   while (ids.length < count) {
@@ -51,30 +50,33 @@ function sendMany({ network, ann }: Started, count = MANY): string[] {
   return ids;
 }
 
-pureTest("messages on the shelf come in order when their recipient does, here or elsewhere", () => {
-  for (const at of [0, 1]) {
-    const started = start();
-    const { network, store, user, ann } = started;
-    const ids = sendMany(started);
-    assertEquals(store.reads, 0);
-    const bob = user("Bob", at);
-    // Ann goes on while those from before are under way.
-    ids.push(...sendMany(started, 500));
-    network.run(5_000);
-    assertEquals(bob.messages.map(({ id }) => id), ids);
-    assertEquals(ids.filter((id) => !ann.isDelivered(id)), []);
-    assert(store.reads > MANY / 300, `${store.reads} reads`);
-    assertEquals(store.ids, []);
-    const { reads } = store;
-    ids.push(ann.send("Bob", "and now"));
-    network.run(100);
-    assertEquals(bob.messages.at(-1)!.id, ids.at(-1));
-    assertEquals(store.reads, reads, "who is there needs no shelf");
-  }
-});
+pureTest(
+  "spilled messages arrive in order when their recipient registers, here or elsewhere",
+  () => {
+    for (const at of [0, 1]) {
+      const started = start();
+      const { network, store, user, ann } = started;
+      const ids = sendMany(started);
+      assertEquals(store.reads, 0);
+      const bob = user("Bob", at);
+      // Ann sends more while earlier messages are in flight.
+      ids.push(...sendMany(started, 500));
+      network.run(5_000);
+      assertEquals(bob.messages.map(({ id }) => id), ids);
+      assertEquals(ids.filter((id) => !ann.isDelivered(id)), []);
+      assert(store.reads > MANY / 300, `${store.reads} reads`);
+      assertEquals(store.ids, []);
+      const { reads } = store;
+      ids.push(ann.send("Bob", "and now"));
+      network.run(100);
+      assertEquals(bob.messages.at(-1)!.id, ids.at(-1));
+      assertEquals(store.reads, reads, "messages for a present user are not spilled");
+    }
+  },
+);
 
 pureTest(
-  "who comes, takes some and leaves, again and again, gets each message once and in order",
+  "a recipient that repeatedly registers, reads some messages and leaves gets each once and in order",
   () => {
     for (const at of [0, 1]) {
       const started = start();
@@ -100,7 +102,7 @@ pureTest(
 );
 
 pureTest(
-  "a message that is sent again while it is on the shelf is accepted again, and delivered once",
+  "a spilled message that is sent again is accepted again, and delivered once",
   () => {
     const started = start();
     const { network, store, user, ann } = started;
@@ -116,7 +118,7 @@ pureTest(
   },
 );
 
-pureTest("messages on the shelf expire, their sender is told, and later ones are delivered", () => {
+pureTest("spilled messages expire, their sender is told, and later ones are delivered", () => {
   const started = start({ maxMessages: 10 * MANY, maxAgeMs: 10_000 });
   const { network, store, user, ann } = started;
   const old = sendMany(started, 700);
@@ -131,7 +133,7 @@ pureTest("messages on the shelf expire, their sender is told, and later ones are
 });
 
 pureTest(
-  "as many as the limit says are kept on the shelf, over a crash as well, and no more",
+  "spilled messages count for the limit, after a crash as well",
   () => {
     const started = start({ maxMessages: 400 });
     const { network, nodes, user } = started;
@@ -150,7 +152,7 @@ pureTest(
 );
 
 pureTest(
-  "a server that leaves hands over all that is on the shelf, in order, and does not take long",
+  "a draining server hands off all spilled messages, in order and quickly",
   () => {
     const started = start();
     const { network, nodes, stores, user, ann } = started;
@@ -159,14 +161,14 @@ pureTest(
     network.run(100);
     ann.connection!.abort();
     network.latency = () => 80;
-    const handedOver = network.watch(({ from, frame }) =>
+    const deliveries = network.watch(({ from, frame }) =>
       from === nodes[0].address && frame.type === FrameType.Message
     );
     nodes[0].core.drain();
     network.until(() => nodes[0].core.isDrained, 5_000);
     nodes[0].close();
     network.run(100);
-    assertEquals(handedOver.length, ids.length + others.length, "each once");
+    assertEquals(deliveries.length, ids.length + others.length, "each once");
     assertEquals(stores[0].ids, []);
     assertEquals(new Set(stores[1].ids), new Set([...ids, ...others]));
     const bob = user("Bob", 1);

@@ -1,5 +1,5 @@
 /**
- * Who is where: the merging of snapshots and changes, without any connection.
+ * The directory merges snapshots and changes. No connection is involved.
  *
  * @module
  */
@@ -21,8 +21,8 @@ function names(directory: Directory, server: string): string[] {
   return [...directory.users(server)].map(({ name }) => name).sort();
 }
 
-/** Where a user is; in which order that was heard is each directory's own. */
-function placesOf(directory: Directory, name: string) {
+/** The locations of a user. Their order may differ between directories. */
+function locationsOf(directory: Directory, name: string) {
   return [...directory.find(name)].map(({ server, user }) => ({ server, user }));
 }
 
@@ -57,7 +57,7 @@ pureTest("directory applies changes once, in order, and says when some are missi
   assertEquals(copy.version(A), 3);
 });
 
-pureTest("directory lets nobody else change its own users", () => {
+pureTest("directory ignores changes to its own users from others", () => {
   const directory = new Directory(A);
   directory.add(user("Ann"));
   const gone = user("Ann", { kind: UserKind.Gone });
@@ -67,7 +67,7 @@ pureTest("directory lets nobody else change its own users", () => {
   assertEquals(names(directory, A), ["Ann"]);
 });
 
-pureTest("directory takes a snapshot of several parts when the last one is there", () => {
+pureTest("directory applies a snapshot of several parts when the last one has arrived", () => {
   const origin = new Directory(A);
   for (let i = 0; i < 700; i++) origin.add(user(`User ${i}`));
   const parts = [...origin.snapshot(A)];
@@ -95,7 +95,7 @@ pureTest("directory does not mix parts of two versions", () => {
   assertEquals(copy.version(A), 301);
 });
 
-pureTest("directory forgets a server with all its users, and nobody else's", () => {
+pureTest("directory forgets a server with all its users, and no users of others", () => {
   const directory = new Directory(A);
   directory.add(user("Ann"));
   const snapshot = {
@@ -114,7 +114,7 @@ pureTest("directory forgets a server with all its users, and nobody else's", () 
 });
 
 pureTest(
-  "directory copies equal the original after any changes, whatever gets lost or repeated",
+  "directory copies equal the original after any changes, although some are lost or repeated",
   () => {
     const step = fc.record({
       name: fc.constantFrom("a", "b", "c", "d"),
@@ -134,25 +134,28 @@ pureTest(
       assertEquals([...copy.users(A)], [...origin.users(A)]);
       assertEquals(copy.version(A), origin.version(A));
       for (const name of ["a", "b", "c", "d"]) {
-        assertEquals(placesOf(copy, name), placesOf(origin, name));
+        assertEquals(locationsOf(copy, name), locationsOf(origin, name));
       }
     }));
   },
 );
 
-pureTest("a user is the same as one with its session, or as another behind a legacy server", () => {
-  const other = randomUuid(random);
-  const bare = user("Ann", { kind: UserKind.LegacyClient, session: NIL_UUID });
-  const behind = user("Ann", { kind: UserKind.OnLegacyServer, session: NIL_UUID });
-  assert(isSameUser(user("Ann"), user("Ann", { since: 9 })));
-  assert(!isSameUser(user("Ann"), user("Ann", { session: other })));
-  assert(!isSameUser(bare, bare));
-  assert(isSameUser(behind, behind));
-  assert(!isSameUser(bare, behind));
-});
+pureTest(
+  "two entries are one user if they have one session, or if both are behind legacy servers",
+  () => {
+    const other = randomUuid(random);
+    const legacy = user("Ann", { kind: UserKind.LegacyClient, session: NIL_UUID });
+    const behind = user("Ann", { kind: UserKind.OnLegacyServer, session: NIL_UUID });
+    assert(isSameUser(user("Ann"), user("Ann", { since: 9 })));
+    assert(!isSameUser(user("Ann"), user("Ann", { session: other })));
+    assert(!isSameUser(legacy, legacy));
+    assert(isSameUser(behind, behind));
+    assert(!isSameUser(legacy, behind));
+  },
+);
 
-pureTest("of two users of a name every server lets the same one keep it: the older", () => {
-  const place = fc.record({
+pureTest("of two users with one name, every server lets the older one keep it", () => {
+  const anEntry = fc.record({
     server: fc.constantFrom(A, B),
     user: fc.record({
       name: fc.constant("Ann"),
@@ -161,7 +164,7 @@ pureTest("of two users of a name every server lets the same one keep it: the old
       since: fc.nat(2),
     }),
   });
-  fc.assert(fc.property(place, place, (one, other) => {
+  fc.assert(fc.property(anEntry, anEntry, (one, other) => {
     if (one.server === other.server) return;
     assertEquals(keepsName(one, other), !keepsName(other, one));
     if (one.user.since < other.user.since) assert(keepsName(one, other));

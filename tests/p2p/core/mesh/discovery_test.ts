@@ -1,5 +1,5 @@
 /**
- * Servers find each other, keep one link each, and notice who is gone.
+ * Servers find each other, keep one link each, and notice when a server is gone.
  *
  * @module
  */
@@ -32,7 +32,7 @@ pureTest("backoff doubles from 250 ms to 30 s, and takes between half and all of
   assertEquals(backoffMs(1_000_000, 0), 15_000);
 });
 
-pureTest("servers link whatever the order in which they start", () => {
+pureTest("servers link in whatever order they start", () => {
   for (let seed = 1; seed <= 8; seed++) {
     const network = new VirtualNetwork(seed);
     const peers = [0, 1, 2, 3].map(addressOf);
@@ -47,7 +47,7 @@ pureTest("servers link whatever the order in which they start", () => {
   }
 });
 
-pureTest("servers learn addresses from those that they know", () => {
+pureTest("servers learn addresses from each other", () => {
   const network = new VirtualNetwork();
   const first = new VirtualNode(network, addressOf(0));
   const rest = [1, 2, 3].map((index) =>
@@ -58,24 +58,27 @@ pureTest("servers learn addresses from those that they know", () => {
   assertEquals(first.core.servers().toSorted(), nodes.map(({ address }) => address));
 });
 
-pureTest("two servers that dial each other at once end with one link, the same for both", () => {
-  for (let seed = 1; seed <= 60; seed++) {
-    const network = new VirtualNetwork(seed);
-    // From much less to much more than the time between two ticks, and different in each direction.
-    const reach = [1, 20, 200, 600][seed % 4]!;
-    network.latency = () => 1 + reach * network.random();
-    const [a, b] = servers(network, 2) as [VirtualNode, VirtualNode];
-    network.run(10_000);
-    const near = a.linkTo(b);
-    const far = b.linkTo(a);
-    assert(near && far, `seed ${seed}: no link`);
-    assertEquals([a.connections, b.connections], [1, 1], `seed ${seed}`);
-    const isDialled = (peer: typeof near) => peer.connection.dialled !== undefined;
-    assertEquals(isDialled(near), !isDialled(far), `seed ${seed}`);
-  }
-});
+pureTest(
+  "two servers that dial each other at once keep one link, and both keep the same one",
+  () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const network = new VirtualNetwork(seed);
+      // From much less to much more than the time between two ticks, and different in each direction.
+      const reach = [1, 20, 200, 600][seed % 4]!;
+      network.latency = () => 1 + reach * network.random();
+      const [a, b] = servers(network, 2) as [VirtualNode, VirtualNode];
+      network.run(10_000);
+      const near = a.linkTo(b);
+      const far = b.linkTo(a);
+      assert(near && far, `seed ${seed}: no link`);
+      assertEquals([a.connections, b.connections], [1, 1], `seed ${seed}`);
+      const isDialled = (peer: typeof near) => peer.connection.dialled !== undefined;
+      assertEquals(isDialled(near), !isDialled(far), `seed ${seed}`);
+    }
+  },
+);
 
-pureTest("the link that two dialling servers keep was dialled by the one with the lower id", () => {
+pureTest("two servers that dial each other keep the link that the lower id dialled", () => {
   for (let seed = 1; seed <= 10; seed++) {
     const network = new VirtualNetwork(seed);
     network.latency = () => 20;
@@ -92,29 +95,32 @@ pureTest("the link that two dialling servers keep was dialled by the one with th
   }
 });
 
-pureTest("a server that dials itself under another name finds out and dials there no more", () => {
-  const network = new VirtualNetwork();
-  const alias = "chat.example:5001";
-  const node = new VirtualNode(network, addressOf(0), { peers: [alias] });
-  const asked = network.watch(({ to, frame }) =>
-    to === alias && frame.type === FrameType.InformationRequest
-  );
-  network.listen(alias, (connection) => {
-    // The name leads to the server itself: what comes in here goes to its listener.
-    const link = node.core.accepted(connection, "10.0.0.1");
-    connection.start({
-      frame: (frame) => node.core.received(link, frame),
-      ended: () => node.core.closed(link),
-      gone: () => node.core.closed(link),
+pureTest(
+  "a server that dials itself under another name notices, and does not dial that address again",
+  () => {
+    const network = new VirtualNetwork();
+    const alias = "chat.example:5001";
+    const node = new VirtualNode(network, addressOf(0), { peers: [alias] });
+    const asked = network.watch(({ to, frame }) =>
+      to === alias && frame.type === FrameType.InformationRequest
+    );
+    network.listen(alias, (connection) => {
+      // The name leads to the server itself: what comes in here goes to its listener.
+      const link = node.core.accepted(connection, "10.0.0.1");
+      connection.start({
+        frame: (frame) => node.core.received(link, frame),
+        ended: () => node.core.closed(link),
+        gone: () => node.core.closed(link),
+      });
     });
-  });
-  network.run(60_000);
-  assertEquals(node.neighbours(), []);
-  assertEquals(asked.length, 1);
-  assertEquals(node.connections, 0);
-});
+    network.run(60_000);
+    assertEquals(node.neighbours(), []);
+    assertEquals(asked.length, 1);
+    assertEquals(node.connections, 0);
+  },
+);
 
-pureTest("a server that comes back is dialled again and linked under its new id", () => {
+pureTest("a server that restarts is dialled again and linked under its new id", () => {
   const network = new VirtualNetwork();
   const [a, b] = servers(network, 2) as [VirtualNode, VirtualNode];
   settle(network, [a, b]);
@@ -131,7 +137,7 @@ pureTest("a server that comes back is dialled again and linked under its new id"
 });
 
 pureTest(
-  "a server dials an address that refuses with growing waits, and never gives up one it was given",
+  "a server backs off from an address that refuses, and never gives up a configured one",
   () => {
     const network = new VirtualNetwork();
     const dials: number[] = [];
@@ -154,7 +160,7 @@ pureTest(
   },
 );
 
-pureTest("a server whose links break links again", () => {
+pureTest("a server whose links break dials again", () => {
   const network = new VirtualNetwork();
   const [a, b] = servers(network, 2) as [VirtualNode, VirtualNode];
   settle(network, [a, b]);
@@ -167,7 +173,7 @@ pureTest("a server whose links break links again", () => {
 });
 
 pureTest(
-  "a peer that falls silent is noticed within 3 s, and its users are forgotten at once",
+  "a silent peer is detected within 3 s, and its users are forgotten at once",
   () => {
     for (let seed = 1; seed <= 10; seed++) {
       const network = new VirtualNetwork(seed);
@@ -186,7 +192,7 @@ pureTest(
   },
 );
 
-pureTest("a quiet peer that lives is not taken for dead", () => {
+pureTest("a quiet peer that is alive keeps its link", () => {
   const network = new VirtualNetwork();
   network.latency = () => 400;
   const nodes = servers(network, 3, chain(3));
@@ -211,7 +217,7 @@ pureTest("the users of a server that crashes are forgotten on every server at on
   assertEquals(a.core.servers(), [a.address, b.address]);
 });
 
-pureTest("a server that signs off is gone for the others at once", () => {
+pureTest("a server that signs off is forgotten by the others at once", () => {
   const network = new VirtualNetwork();
   const [a, b] = servers(network, 2) as [VirtualNode, VirtualNode];
   settle(network, [a, b]);
@@ -223,7 +229,7 @@ pureTest("a server that signs off is gone for the others at once", () => {
   assertEquals(bob.errorNames(), ["ServerClosing"]);
 });
 
-pureTest("a server that slept does not blame its peers for the silence", () => {
+pureTest("a server that was suspended does not count the time as silence of its peers", () => {
   const network = new VirtualNetwork();
   const [a, b] = servers(network, 2) as [VirtualNode, VirtualNode];
   settle(network, [a, b]);

@@ -36,7 +36,7 @@ function start(count: number, edges?: [number, number][], seed = 1) {
   return { network, nodes, node: (index: number) => nodes[index]! };
 }
 
-pureTest("presence of users who were there before comes when a link comes up", () => {
+pureTest("presence of earlier users arrives when a link comes up", () => {
   const network = new VirtualNetwork();
   const a = new VirtualNode(network, addressOf(0));
   for (const name of ["Ann", "Bob"]) new TestUser(network, name).at(a);
@@ -50,7 +50,7 @@ pureTest("presence of users who were there before comes when a link comes up", (
   assertEquals(snapshots.length, 1);
 });
 
-pureTest("presence changes reach every server, over others where there is no link", () => {
+pureTest("presence changes reach every server, through others where there is no link", () => {
   const { network, nodes, node } = start(5, ring(5));
   const changes = network.watch(({ frame }) => frame.type === FrameType.Presence);
   const ann = new TestUser(network, "Ann").at(node(0));
@@ -63,7 +63,7 @@ pureTest("presence changes reach every server, over others where there is no lin
   for (const each of nodes) assertEquals(each.users(), []);
 });
 
-pureTest("presence of more users than fit into a frame comes in several parts", () => {
+pureTest("presence of more users than fit into a frame is sent in several parts", () => {
   const network = new VirtualNetwork();
   const a = new VirtualNode(network, addressOf(0));
   const names = Array.from({ length: 500 }, (_, i) => `User ${String(i).padStart(3, "0")}`);
@@ -78,7 +78,7 @@ pureTest("presence of more users than fit into a frame comes in several parts", 
   assertEquals(nodes[1]!.users(), names);
 });
 
-pureTest("presence that lacks a change is asked for, and complete after the answer", () => {
+pureTest("presence that lacks a change is requested, and complete after the answer", () => {
   const { network, node } = start(2);
   const peer = new ScriptedPeer(network, node(0));
   const users = ["Ann", "Bob", "Cid"].map((name) => record(network, name));
@@ -90,7 +90,7 @@ pureTest("presence that lacks a change is asked for, and complete after the answ
   network.run(50);
   assertEquals(node(1).users(), []);
   const digests = peer.got(FrameType.Presence, PresenceKind.Digest).slice(asked);
-  assertEquals(digests.length, 1, "asked once, while the answer is under way");
+  assertEquals(digests.length, 1, "asked once, while the answer is in flight");
   const versions = readPresenceDigest(digests[0]!.payload);
   assertEquals(versions.find(({ server }) => server === peer.id)?.version, 1);
   peer.present(users, { version: 4 });
@@ -98,7 +98,7 @@ pureTest("presence that lacks a change is asked for, and complete after the answ
   assertEquals([node(0).users(), node(1).users()], Array(2).fill(["Ann", "Bob", "Cid"]));
 });
 
-pureTest("presence that is still missing after a while is asked for again", () => {
+pureTest("presence that is still missing after a while is requested again", () => {
   const { network, node } = start(1);
   const peer = new ScriptedPeer(network, node(0));
   peer.present([]);
@@ -113,7 +113,7 @@ pureTest("presence that is still missing after a while is asked for again", () =
   assertEquals(digests(), before + 3);
 });
 
-pureTest("presence of a dead server is kept by others but never used", () => {
+pureTest("presence of a dead server is remembered by others but never used", () => {
   const { network, node } = start(3, chain(3));
   new TestUser(network, "Bob").at(node(2));
   network.run(50);
@@ -126,7 +126,7 @@ pureTest("presence of a dead server is kept by others but never used", () => {
     assertEquals(each.users(), []);
     assertEquals(each.core.locations.locate("Bob"), undefined);
   }
-  const bob = new TestUser(network, "Bob", { bare: true }).at(late);
+  const bob = new TestUser(network, "Bob", { legacy: true }).at(late);
   network.run(50);
   assertEquals(bob.text, "");
   assertEquals(node(0).users(), ["Bob"]);
@@ -147,7 +147,7 @@ pureTest("presence follows a server that restarts under a new id", () => {
   assertEquals([...node(0).core.topology.announcements()].length, 3, "the old id is forgotten");
 });
 
-pureTest("presence reaches a newcomer although a link was down when it came", () => {
+pureTest("presence reaches a new server although a link was down when it started", () => {
   const { network, node } = start(3, chain(3));
   new TestUser(network, "Bob").at(node(2));
   network.run(50);
@@ -165,7 +165,7 @@ pureTest("presence reaches a newcomer although a link was down when it came", ()
 });
 
 pureTest(
-  "presence that was forgotten comes back with its server, although those between kept it",
+  "presence that was forgotten comes back with its server, although servers between remember it",
   () => {
     const { network, node } = start(3, chain(3));
     const [a, b, c] = [node(0).address, node(1).address, node(2).address];
@@ -186,7 +186,7 @@ pureTest(
   },
 );
 
-pureTest("presence of servers further away comes back too, although nothing changed there", () => {
+pureTest("presence of distant servers comes back too, although nothing changed there", () => {
   const { network, node } = start(4, chain(4));
   const [a, b, c] = [node(0).address, node(1).address, node(2).address];
   new TestUser(network, "Dan").at(node(3));
@@ -206,7 +206,7 @@ pureTest("presence of servers further away comes back too, although nothing chan
 });
 
 pureTest(
-  "presence lets the older of two users with one name stay when two halves join, and tells the other",
+  "presence keeps the older of two users with one name when two networks join, and the other is told",
   () => {
     for (const younger of [0, 3]) {
       const network = new VirtualNetwork();
@@ -233,18 +233,21 @@ pureTest(
   },
 );
 
-pureTest("presence gives a name that two took at one moment to the same one everywhere", () => {
-  for (let seed = 1; seed <= 20; seed++) {
-    const { network, nodes } = start(3, undefined, seed);
-    const users = nodes.map((node) =>
-      new TestUser(network, "Bob", { bare: seed % 2 === 0 }).dial(node)
-    );
-    for (const user of users) user.register(nodes[users.indexOf(user)]!);
-    network.run(500);
-    const holders = nodes.filter(({ core }) => core.users.get("Bob"));
-    assertEquals(holders.length, 1, `seed ${seed}`);
-    for (const { core } of nodes) {
-      assertEquals(core.locations.locate("Bob")?.server, holders[0]!.core.id);
+pureTest(
+  "presence gives a name that two users registered at one moment to the same one everywhere",
+  () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { network, nodes } = start(3, undefined, seed);
+      const users = nodes.map((node) =>
+        new TestUser(network, "Bob", { legacy: seed % 2 === 0 }).dial(node)
+      );
+      for (const user of users) user.register(nodes[users.indexOf(user)]!);
+      network.run(500);
+      const serversOfBob = nodes.filter(({ core }) => core.users.get("Bob"));
+      assertEquals(serversOfBob.length, 1, `seed ${seed}`);
+      for (const { core } of nodes) {
+        assertEquals(core.locations.locate("Bob")?.server, serversOfBob[0]!.core.id);
+      }
     }
-  }
-});
+  },
+);

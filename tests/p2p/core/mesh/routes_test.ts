@@ -1,6 +1,6 @@
 /**
- * Ways between servers while links change: how a silence is noticed, what is told of costs and when,
- * and what becomes of messages under way.
+ * Routes between servers while links change: how a silent link is noticed, when costs are announced,
+ * and what happens to messages in flight.
  *
  * @module
  */
@@ -58,25 +58,28 @@ function announcements(network: VirtualNetwork, node: VirtualNode, to: VirtualNo
   );
 }
 
-pureTest("pulse takes half a second for silence, and more where silences are usual", () => {
-  const pulse = new FailureDetector();
-  const look = (...ms: number[]) =>
-    ms.map((silentMs) => {
-      pulse.look(silentMs);
-      return pulse.silent;
-    });
-  assertEquals(look(100, 120, 240, 250, 499), [false, false, false, false, false]);
-  assertEquals(look(50, 300, 550, 20), [false, false, false, false], "twice what was usual");
-  assertEquals(look(250, 500, 750, 1_000, 1_150), [false, false, false, false, true]);
-  // A failure says nothing about what is usual.
-  assertEquals(look(2_000, 0), [true, false]);
-  const calm = () => look(...new Array<number>(1_000).fill(100));
-  calm();
-  assertEquals(look(250, 500), [false, true]);
-});
+pureTest(
+  "failure detector allows half a second of silence, and more where silences are usual",
+  () => {
+    const detector = new FailureDetector();
+    const look = (...ms: number[]) =>
+      ms.map((silentMs) => {
+        detector.look(silentMs);
+        return detector.silent;
+      });
+    assertEquals(look(100, 120, 240, 250, 499), [false, false, false, false, false]);
+    assertEquals(look(50, 300, 550, 20), [false, false, false, false], "twice what was usual");
+    assertEquals(look(250, 500, 750, 1_000, 1_150), [false, false, false, false, true]);
+    // A failure says nothing about what is usual.
+    assertEquals(look(2_000, 0), [true, false]);
+    const calm = () => look(...new Array<number>(1_000).fill(100));
+    calm();
+    assertEquals(look(250, 500), [false, true]);
+  },
+);
 
 pureTest(
-  "a link that falls silent is gone round within a second, and used again when it is heard",
+  "messages avoid a silent link within a second, and use it again when it is heard",
   () => {
     for (let seed = 1; seed <= 20; seed++) {
       const network = new VirtualNetwork(seed);
@@ -105,7 +108,7 @@ pureTest(
   },
 );
 
-pureTest("a silent link is still used when no other way is there", () => {
+pureTest("a silent link is still used when there is no other route", () => {
   const { network, nodes, route } = priced(2);
   network.silence(addressOf(0), addressOf(1));
   network.run(1_000);
@@ -117,7 +120,7 @@ pureTest("a silent link is still used when no other way is there", () => {
   });
 });
 
-pureTest("a link whose cost is not known is used when there is no other way, and no sooner", () => {
+pureTest("a link of unknown cost is used only when there is no other route", () => {
   const { network, price, route } = priced(3);
   price(0, 2, undefined);
   network.run(1_000);
@@ -127,7 +130,7 @@ pureTest("a link whose cost is not known is used when there is no other way, and
   assertEquals([route(0, 2)?.hops, route(0, 2)?.cost], [1, UNKNOWN_COST]);
 });
 
-pureTest("a cost that changes by less than a fifth is no news, and by a fifth it is", () => {
+pureTest("a cost is announced again when it changes by a fifth, and not for less", () => {
   const { network, nodes, price, route } = priced(3);
   network.run(15_000); // what was first said of new links is said again
   price(0, 1, 100);
@@ -151,7 +154,7 @@ pureTest("a cost that changes by less than a fifth is no news, and by a fifth it
   assertEquals(route(0, 1)?.hops, 1);
 });
 
-pureTest("servers go the cheaper way round, and say why", () => {
+pureTest("servers choose the cheaper route, and log why", () => {
   const { network, nodes, price, route } = priced(3);
   price(0, 2, 80);
   network.run(1_000);
@@ -163,7 +166,7 @@ pureTest("servers go the cheaper way round, and say why", () => {
 });
 
 pureTest(
-  "a server says again within a minute what it said of its links, so that others remember it",
+  "a server repeats its link state within a minute, so that others remember it",
   () => {
     const { network, nodes } = priced(3, [[0, 1], [1, 2]]);
     network.run(15_000);
@@ -174,7 +177,7 @@ pureTest(
   },
 );
 
-pureTest("a server passes on how old news is, and takes none that is too old", () => {
+pureTest("a server forwards link state with its age, and ignores what is too old", () => {
   const { network, nodes } = priced(2);
   const peer = new ScriptedPeer(network, nodes[0]!);
   const [young, old] = [network.uuid(), network.uuid()];
@@ -202,7 +205,7 @@ pureTest("a server passes on how old news is, and takes none that is too old", (
 });
 
 pureTest(
-  "messages keep their order while a faster way is found, and those that nobody keeps all arrive",
+  "messages keep their order while a faster route is found, and all ephemeral ones arrive",
   () => {
     for (const kind of [MessageKind.Durable, MessageKind.Ephemeral]) {
       const { network, price, route, nodes } = priced(3);
@@ -231,7 +234,7 @@ pureTest(
       const seen = cid.textsFrom("Ann");
       if (kind === MessageKind.Durable) assertEquals(seen, sent);
       else {
-        // The way that was faster overtakes what is still on the slow one.
+        // The faster route overtakes messages that are still on the slow one.
         assertEquals(seen.toSorted((a, b) => Number(a) - Number(b)), sent);
         const late = seen.filter((text, at) => at > 0 && Number(text) < Number(seen[at - 1]));
         assert(late.length > 0 && late.length < 100, `${late.length} were overtaken`);

@@ -1,5 +1,5 @@
 /**
- * The map of the network and the ways on it, without any connection.
+ * The map of the network and its routes, without any connection.
  *
  * @module
  */
@@ -40,7 +40,7 @@ function routes(topology: Topology): Record<string, string> {
   );
 }
 
-pureTest("topology finds the cheapest way, not the one with the fewest links", () => {
+pureTest("topology finds the cheapest route, not the one with the fewest links", () => {
   assertEquals(routes(map("a", "a-b:1 b-c:1 c-d:1 a-d:9")), {
     b: "b 1 1",
     c: "b 2 2",
@@ -48,7 +48,7 @@ pureTest("topology finds the cheapest way, not the one with the fewest links", (
   });
 });
 
-pureTest("topology takes fewer links, then the lower id, among ways of one cost", () => {
+pureTest("topology prefers fewer links, then the lower id, among routes of equal cost", () => {
   assertEquals(routes(map("a", "a-c a-b b-d c-d")).d, "b 2 2");
   assertEquals(routes(map("a", "a-b:1 b-d:1 a-d:2")).d, "d 2 1");
   assertEquals(routes(map("a", "a-d:2 b-d:1 a-b:1")).d, "d 2 1");
@@ -67,7 +67,7 @@ pureTest("topology does not lead back to the server itself, whatever others anno
   assertEquals([...topology.routes().keys()].sort(), ["b", "c"]);
 });
 
-pureTest("topology takes a newer announcement and passes over an older one", () => {
+pureTest("topology uses a newer announcement and ignores an older one", () => {
   const topology = map("a", "a-b b-c");
   const older = { server: "b", version: 1, address: "b:1", links: [] };
   assertEquals(topology.apply(older, 0), false);
@@ -79,7 +79,7 @@ pureTest("topology takes a newer announcement and passes over an older one", () 
 });
 
 pureTest(
-  "topology forgets what was not said anew for 200 s, and never what the server itself said",
+  "topology forgets an announcement that is not repeated for 200 s, but never the server's own",
   () => {
     const topology = map("a", "a-b b-c");
     const links = [{ server: "b", cost: 1 }];
@@ -97,7 +97,7 @@ pureTest(
   },
 );
 
-pureTest("topology says that a link costs what the end says that has it dearer", () => {
+pureTest("topology uses the higher of the two costs that the ends of a link announce", () => {
   const topology = map("a", "a>b:3 b>a:5 b-c:1 c>d:1");
   assertEquals([topology.cost("a", "b"), topology.cost("b", "a")], [5, 5]);
   assertEquals([topology.cost("c", "d"), topology.cost("a", "c")], [undefined, undefined]);
@@ -105,7 +105,7 @@ pureTest("topology says that a link costs what the end says that has it dearer",
 });
 
 pureTest(
-  "topology keeps a route the same object as long as it has the same links, whatever they cost",
+  "topology keeps a route as the same object while its links stay the same, whatever they cost",
   () => {
     const topology = map("a", "a-b:1 b-c:1 c-d:1 a-e:2 e-c:2");
     const before = topology.routes();
@@ -136,7 +136,7 @@ pureTest(
 );
 
 pureTest(
-  "topology ways cost what the shortest ways cost, and their first links lead nearer",
+  "topology routes cost as much as the shortest paths, and each next hop is nearer",
   () => {
     const names = ["a", "b", "c", "d", "e", "f"];
     const graph = fc.uniqueArray(

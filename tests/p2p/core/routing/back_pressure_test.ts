@@ -1,5 +1,6 @@
 /**
- * Whoever writes faster than the recipient reads is held up, then refused, and nobody else is hurt.
+ * A server pauses a sender that writes faster than the recipient reads, then refuses its messages.
+ * Other users are not affected.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { pureTest } from "../../../kinds.ts";
 import { TestUser } from "../test_user.ts";
 
 const MIB = 1024 * 1024;
-/** Nobody keeps them: what the mailbox does with others stands in `mailbox_limits_test.ts`. */
+/** Ephemeral messages: `limits_test.ts` of the mailbox has the durable ones. */
 const kind = MessageKind.Ephemeral;
 const TEXT = "x".repeat(60_000);
 
@@ -25,64 +26,64 @@ function start() {
   const far = new TestUser(network, "Far").at(there);
   network.run(50);
   const linkOf = (user: TestUser) => here.core.users.get(user.name)!;
-  const isHeldUp = (user: TestUser) =>
+  const isPaused = (user: TestUser) =>
     (linkOf(user).connection.transport as unknown as { paused: boolean }).paused;
-  return { network, here, there, ann, slow, bob, far, linkOf, isHeldUp };
+  return { network, here, there, ann, slow, bob, far, linkOf, isPaused };
 }
 
 pureTest(
-  "a user who writes to a slow one is held up until that one has read, and nothing is lost",
+  "a sender to a slow recipient is paused until the recipient has read, and nothing is lost",
   () => {
-    const { network, ann, slow, bob, linkOf, isHeldUp } = start();
+    const { network, ann, slow, bob, linkOf, isPaused } = start();
     slow.connection!.pause();
     const ids = Array.from({ length: 100 }, () => ann.send("Slow", TEXT, { kind }));
     network.run(1_000);
-    assert(isHeldUp(ann));
+    assert(isPaused(ann));
     assert(linkOf(slow).out.length < 2 * MIB, "what waits has a bound");
     assertEquals(linkOf(ann).connection.isPaused, true);
-    // Others go on.
+    // Other users are not affected.
     const id = bob.send("Far", "hello");
     network.run(100);
     assert(bob.isDelivered(id));
 
     slow.connection!.resume();
     network.run(2_000);
-    assert(!isHeldUp(ann));
+    assert(!isPaused(ann));
     assertEquals(slow.messages.length, ids.length);
     assertEquals(ids.filter((id) => ann.refusalOf(id) !== undefined), []);
   },
 );
 
-pureTest("a user who is held up by one that leaves goes on", () => {
-  const { network, ann, slow, isHeldUp } = start();
+pureTest("a sender that is paused for a slow recipient continues when the recipient leaves", () => {
+  const { network, ann, slow, isPaused } = start();
   slow.connection!.pause();
   for (let i = 0; i < 100; i++) ann.send("Slow", TEXT, { kind });
   network.run(1_000);
-  assert(isHeldUp(ann));
+  assert(isPaused(ann));
   slow.connection!.abort();
   network.run(1_000);
-  assert(!isHeldUp(ann));
+  assert(!isPaused(ann));
   const codes = new Set(ann.receipts.map(({ code }) => code));
   assertEquals([...codes], [ErrorCode.NoSuchUser]);
   assert(ann.receipts.length > 50, "what came after that");
 });
 
-pureTest("a user who writes over a slow link between servers is held up until it has room", () => {
-  const { network, here, there, ann, far, isHeldUp } = start();
+pureTest("a sender is paused while a link between servers is full", () => {
+  const { network, here, there, ann, far, isPaused } = start();
   network.silence(here.address, there.address);
   for (let i = 0; i < 100; i++) ann.send("Far", TEXT, { kind });
   network.run(1_000);
-  assert(isHeldUp(ann));
+  assert(isPaused(ann));
   network.join(here.address, there.address);
   network.run(2_000);
-  assert(!isHeldUp(ann));
+  assert(!isPaused(ann));
   assertEquals(far.messages.length, 100);
 });
 
-pureTest("messages for a user who does not read are refused when 8 MiB wait", () => {
+pureTest("messages for a user who does not read are refused when 8 MiB are queued", () => {
   const { network, ann, slow, far, linkOf } = start();
   slow.connection!.pause();
-  // Nobody holds up users of other servers.
+  // No server pauses users of other servers.
   const ids = Array.from({ length: 250 }, () => far.send("Slow", TEXT, { kind }));
   network.run(2_000);
   const waiting = linkOf(slow).out.length;
@@ -94,7 +95,7 @@ pureTest("messages for a user who does not read are refused when 8 MiB wait", ()
   slow.connection!.resume();
   network.run(2_000);
   assertEquals(slow.messages.length, ids.length - refused.length);
-  // What was refused may be sent again.
+  // A refused message can be sent again.
   far.send("Slow", TEXT, { id: refused[0]!, kind });
   network.run(100);
   assertEquals(slow.messages.at(-1)!.id, refused[0]);
@@ -102,16 +103,16 @@ pureTest("messages for a user who does not read are refused when 8 MiB wait", ()
 });
 
 pureTest(
-  "a user who is held up for 3 s goes on, and messages to the slow one are refused until it read",
+  "a sender that was paused for 3 s continues, and its messages are refused until the slow recipient has read",
   () => {
-    const { network, ann, slow, bob, isHeldUp } = start();
+    const { network, ann, slow, bob, isPaused } = start();
     slow.connection!.pause();
     const ids = Array.from({ length: 100 }, () => ann.send("Slow", TEXT, { kind }));
     network.run(2_900);
-    assert(isHeldUp(ann));
+    assert(isPaused(ann));
     assertEquals(ann.receipts, []);
     network.run(1_000);
-    assert(!isHeldUp(ann));
+    assert(!isPaused(ann));
     const refused = ids.filter((id) => ann.refusalOf(id) === ErrorCode.RecipientBusy);
     assert(refused.length > 50, `${refused.length} refused`);
     const id = ann.send("Bob", "hello");
@@ -126,19 +127,19 @@ pureTest(
   },
 );
 
-pureTest("a user who is held up is not taken for silent", () => {
-  const { network, here, ann, slow, isHeldUp } = start();
+pureTest("a paused sender does not count as silent", () => {
+  const { network, here, ann, slow, isPaused } = start();
   const alive = network.watch(({ to, frame }) =>
     to === ann.party && frame.type === FrameType.LinkState
   );
   slow.connection!.pause();
   for (let i = 0; i < 100; i++) ann.send("Slow", TEXT, { kind });
   network.run(1_000);
-  assert(isHeldUp(ann));
-  const stranger = new TestUser(network, "Ann").register(here);
+  assert(isPaused(ann));
+  const second = new TestUser(network, "Ann").register(here);
   network.run(1_500);
-  assertEquals(stranger.errorNames(), ["NameTaken"]);
-  assert(isHeldUp(ann));
+  assertEquals(second.errorNames(), ["NameTaken"]);
+  assert(isPaused(ann));
   assertEquals(alive.length, 3, "nor does it take the server for dead: one each second");
   network.run(60_000);
   assert(!ann.connection!.closed);

@@ -1,6 +1,6 @@
 /**
- * The lane for batches makes no difference but to time, and neither do batches: what comes in as batches,
- * whole reads or frame after frame, comes out as if its messages had come one by one.
+ * The fast path for batches changes no byte of the output, and neither do batches: they are written as
+ * if their messages had come one by one.
  *
  * @module
  */
@@ -39,13 +39,13 @@ const aText = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 30 }) },
 );
 /** Batches whose numbers mostly follow each other, and some that come again, or too early. */
-const aBundle = fc.record({
+const aBatch = fc.record({
   stream: fc.constantFrom("a", "a", "b"),
   step: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, {
     weight: 2,
     arbitrary: fc.integer({ min: -8, max: 40 }),
   }),
-  // Mostly whoever the connection belongs to.
+  // Mostly the user of the connection.
   sender: fc.oneof({ weight: 12, arbitrary: fc.constant("") }, {
     weight: 1,
     arbitrary: fc.constantFrom("Ann", "An", "Far", " "),
@@ -63,7 +63,7 @@ const aBundle = fc.record({
 });
 const aStep = fc.record({
   from: fc.constantFrom("Ann", "Cy", "Text", "peer", "newer"),
-  batches: fc.array(aBundle, { minLength: 5, maxLength: 30 }),
+  batches: fc.array(aBatch, { minLength: 5, maxLength: 30 }),
   /** Which of them are single messages instead, and before which something else comes. */
   singles: fc.array(fc.nat(30), { maxLength: 4 }),
   question: fc.nat(60),
@@ -100,7 +100,7 @@ function* reads(steps: (typeof aStep extends fc.Arbitrary<infer T> ? T : never)[
       next.set(stream, first + batch.texts.length);
       if (index === question) writeInformationRequest(out, 1);
       const isSound = batch.fault === "none";
-      // An error is told once for a batch, but once for each message.
+      // An error is reported once for a batch, but once for each single message.
       const mayBeApart = isSound && batch.sender === "" && batch.recipient !== "Nobody";
       write(
         out,
@@ -114,7 +114,7 @@ function* reads(steps: (typeof aStep extends fc.Arbitrary<infer T> ? T : never)[
 }
 
 pureTest(
-  "a core that is offered whole reads of batches writes what one writes that gets frame by frame",
+  "a core that gets whole reads of batches writes the same bytes as one that gets frame by frame",
   () => {
     let passed = 0;
     let whole = 0;
@@ -134,12 +134,12 @@ pureTest(
       }),
       { numRuns: 250 },
     );
-    assert(passed > 100_000, `only ${passed} bytes went through the lane`);
+    assert(passed > 100_000, `only ${passed} bytes took the fast path`);
     assert(whole > 500, `only ${whole} batches came out whole`);
   },
 );
 
-pureTest("batches come out as their messages do that come one by one", () => {
+pureTest("batches are written like their messages one by one", () => {
   let messages = 0;
   fc.assert(
     fc.property(fc.array(aStep, { minLength: 1, maxLength: 4 }), (steps) => {
@@ -158,8 +158,8 @@ pureTest("batches come out as their messages do that come one by one", () => {
   assert(messages > 5_000, `only ${messages} messages came out`);
 });
 
-/** Batches in a row, all in order. */
-function row(recipient: string, count: number, each: number, length: number): Uint8Array {
+/** A run of batches, all in order. */
+function runOf(recipient: string, count: number, each: number, length: number): Uint8Array {
   const out = new FrameWriter();
   const texts = Array.from({ length: each }, () => "x".repeat(length));
   for (let i = 0; i < count; i++) {
@@ -172,10 +172,10 @@ function row(recipient: string, count: number, each: number, length: number): Ui
 for (const recipient of ["Cy", "New"]) {
   const link = recipient === "New" ? "newer" : recipient;
   pureTest(
-    `lane for batches leaves nothing of a long row to ${recipient} but the first batch`,
+    `batch fast path handles a long run to ${recipient} except for the first batch`,
     () => {
       const network = new FastPathNetwork(true);
-      const frames = row(recipient, 300, 20, 30);
+      const frames = runOf(recipient, 300, 20, 30);
       network.feed("Ann", frames);
       assertEquals(network.passed, frames.length - frames.length / 300);
       const { out } = network.ports.get(link)!;
@@ -186,10 +186,10 @@ for (const recipient of ["Cy", "New"]) {
   );
 
   pureTest(
-    `lane for batches leaves to the relay what is too much for ${recipient}, which holds up who sends it`,
+    `batch fast path leaves batches that are too much for ${recipient} to the router, which pauses the sender`,
     () => {
       const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
-      const frames = row(recipient, 40, 500, 100);
+      const frames = runOf(recipient, 40, 500, 100);
       for (const network of [fast, slow]) network.feed("Ann", frames);
       assert(fast.passed > 1_000_000 && fast.passed < 1_200_000, `${fast.passed} bytes passed`);
       assert(fast.ports.get("Ann")!.paused);

@@ -1,6 +1,6 @@
 /**
- * Batches in a network of servers and users who read them and others who do not: everybody gets each
- * message once, in the form that they read, and who sends hears of each that nobody got.
+ * Batches between users who read batches and users who do not: each user gets each message once, in
+ * the form that it reads, and the sender learns of each message that is refused.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { chain, servers, settle, VirtualNetwork } from "@netlab/lab/simulator";
 import { pureTest } from "../../../kinds.ts";
 import { LegacyServer } from "../legacy_parties.ts";
 import { ScriptedPeer } from "../scripted_peer.ts";
-import { countedId, idsFrom, TestUser, type TestUserOptions } from "../test_user.ts";
+import { idsFrom, sequenceId, TestUser, type TestUserOptions } from "../test_user.ts";
 
 const { Ephemeral, Batch } = MessageKind;
 
@@ -28,42 +28,45 @@ function start(count: number) {
 
 const kindsOf = ({ deliveries }: TestUser) => deliveries.map(({ subtype }) => subtype);
 
-pureTest("a batch reaches whoever reads batches as one, and everybody else as its messages", () => {
-  const { network, nodes, user } = start(3);
-  const ann = user("Ann", 0);
-  const texts = ["one", "", "drei 🦊"];
-  const links = network.watch(({ to, frame }) =>
-    frame.type === FrameType.Message && nodes.some(({ address }) => address === to)
-  );
-  for (const at of [0, 1, 2]) {
-    const newer = user(`newer ${at}`, at);
-    const older = user(`older ${at}`, at, {});
-    const bare = user(`bare ${at}`, at, { bare: true });
-    links.length = 0;
-    // The second time all that can be is known of them, and the lane has its turn.
-    for (const times of [1, 2]) {
-      for (const { name } of [newer, older, bare]) {
-        const ids = ann.sendBatch(name, texts);
-        network.run(100);
-        for (const reader of [newer, older].filter((reader) => reader.name === name)) {
-          assertEquals(
-            reader.messages.slice(-3),
-            texts.map((text, i) => ({ id: ids[i]!, sender: "Ann", recipient: name, text })),
-          );
-        }
-      }
-      assertEquals(kindsOf(newer), Array(times).fill(Batch));
-      assertEquals(kindsOf(older), Array(3 * times).fill(Ephemeral));
-      assertEquals(bare.text, "Ann: oneAnn: Ann: drei 🦊".repeat(times));
-    }
-    // From Ann, and then whole over every link.
-    assertEquals(
-      links.map(({ frame: { subtype, reserved } }) => `${subtype} ${reserved}`),
-      Array(6).fill([0, 1, 2].slice(0, at + 1).map((hops) => `${Batch} ${hops}`)).flat(),
+pureTest(
+  "a batch arrives whole at users that read batches, and as single messages at all others",
+  () => {
+    const { network, nodes, user } = start(3);
+    const ann = user("Ann", 0);
+    const texts = ["one", "", "drei 🦊"];
+    const links = network.watch(({ to, frame }) =>
+      frame.type === FrameType.Message && nodes.some(({ address }) => address === to)
     );
-  }
-  assertEquals([ann.receipts, ann.errors], [[], []]);
-});
+    for (const at of [0, 1, 2]) {
+      const newer = user(`newer ${at}`, at);
+      const older = user(`older ${at}`, at, {});
+      const legacy = user(`legacy ${at}`, at, { legacy: true });
+      links.length = 0;
+      // The second time the recipients are known, and the fast path is used.
+      for (const times of [1, 2]) {
+        for (const { name } of [newer, older, legacy]) {
+          const ids = ann.sendBatch(name, texts);
+          network.run(100);
+          for (const reader of [newer, older].filter((reader) => reader.name === name)) {
+            assertEquals(
+              reader.messages.slice(-3),
+              texts.map((text, i) => ({ id: ids[i]!, sender: "Ann", recipient: name, text })),
+            );
+          }
+        }
+        assertEquals(kindsOf(newer), Array(times).fill(Batch));
+        assertEquals(kindsOf(older), Array(3 * times).fill(Ephemeral));
+        assertEquals(legacy.text, "Ann: oneAnn: Ann: drei 🦊".repeat(times));
+      }
+      // Once from Ann, and then whole over every link.
+      assertEquals(
+        links.map(({ frame: { subtype, reserved } }) => `${subtype} ${reserved}`),
+        Array(6).fill([0, 1, 2].slice(0, at + 1).map((hops) => `${Batch} ${hops}`)).flat(),
+      );
+    }
+    assertEquals([ann.receipts, ann.errors], [[], []]);
+  },
+);
 
 pureTest("a batch goes as single messages to a server that does not read batches", () => {
   const { network, nodes, user } = start(1);
@@ -84,11 +87,11 @@ pureTest("a batch goes as single messages to a server that does not read batches
   }
 });
 
-pureTest("a batch for a user of a legacy server goes there message by message", () => {
+pureTest("a batch for a user of a legacy server is sent there message by message", () => {
   const { network, nodes, user } = start(2);
   const old = new LegacyServer(network, "10.0.5.1:6001");
   old.announceTo(nodes[0]!.address);
-  const olga = new TestUser(network, "Olga", { bare: true }).register(old);
+  const olga = new TestUser(network, "Olga", { legacy: true }).register(old);
   network.until(() => nodes[1]!.users().includes("Olga"), 3_000);
   for (const [index, name] of ["Ann", "Bob"].entries()) {
     olga.text = "";
@@ -101,13 +104,13 @@ pureTest("a batch for a user of a legacy server goes there message by message", 
   assert(old.messages().every(({ frames, subtype }) => frames === 1 && subtype === Ephemeral));
 });
 
-pureTest("a message is delivered once, whether it comes in a batch, in two, or alone", () => {
+pureTest("a message is delivered once, whether it comes in one batch, in two, or alone", () => {
   for (const at of [0, 1]) {
     for (const options of [{ batches: true }, {}]) {
       const { network, user } = start(2);
       const ann = user("Ann", 0);
       const bob = user("Bob", at, options);
-      const id = countedId(network);
+      const id = sequenceId(network);
       const ids = idsFrom(id, 9);
       ann.sendBatch("Bob", ["0", "1", "2"], { id });
       ann.sendBatch("Bob", ["0", "1", "2"], { id });
@@ -125,21 +128,21 @@ pureTest("a message is delivered once, whether it comes in a batch, in two, or a
   }
 });
 
-pureTest("each message of a batch that nobody gets is refused by its id", () => {
+pureTest("a batch for an unknown user is refused message by message, each by its id", () => {
   const { network, user } = start(2);
   const ann = user("Ann", 0);
   const ids = ann.sendBatch("Nobody", ["one", "two", "three"]);
   network.run(50);
   assertEquals(ann.receipts.map(({ id }) => id), ids);
   assertEquals(ids.map((id) => ann.refusalOf(id)), Array(3).fill(ErrorCode.NoSuchUser));
-  // Once there is somebody of that name, the same batch arrives.
+  // The batch arrives when there is a user of that name.
   const nobody = user("Nobody", 1);
   ann.sendBatch("Nobody", ["one", "two", "three"], { id: ids[0]! });
   network.run(50);
   assertEquals(nobody.messages.map(({ id }) => id), ids);
 });
 
-pureTest("a batch in another name is refused as a whole, to whoever it is", () => {
+pureTest("a batch in another user's name is refused as a whole, whoever the recipient is", () => {
   const { network, user } = start(2);
   const ann = user("Ann", 0);
   const readers = [user("Bob", 0), user("Cid", 0, {}), user("Dan", 1), user("Eve", 1, {})];
@@ -153,7 +156,7 @@ pureTest("a batch in another name is refused as a whole, to whoever it is", () =
 });
 
 pureTest(
-  "batches for a user who does not read are refused when 8 MiB wait, message by message",
+  "batches for a user who does not read are refused message by message when 8 MiB are queued",
   () => {
     for (const options of [{ batches: true }, {}]) {
       const { network, user } = start(2);
@@ -174,7 +177,7 @@ pureTest(
   },
 );
 
-pureTest("a user who writes batches to a slow one is held up, and the batches stay whole", () => {
+pureTest("a sender of batches to a slow recipient is paused, and the batches stay whole", () => {
   const { network, nodes, user } = start(1);
   const [ann, slow] = [user("Ann", 0), user("Slow", 0)];
   slow.connection!.pause();

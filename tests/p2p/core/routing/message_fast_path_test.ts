@@ -1,6 +1,6 @@
 /**
- * The fast lane makes no difference but to time: whatever comes in, from whom and in whatever pieces,
- * a core that is offered whole reads writes the same bytes as one that is handed frame after frame.
+ * The message fast path changes no byte of the output: a core that gets whole reads writes the same as
+ * a core that gets frame by frame, whatever comes in.
  *
  * @module
  */
@@ -32,16 +32,17 @@ interface Sent {
 }
 
 const aRandomId = fc.nat(30).map((n) => `${`${n}`.padStart(8, "0")}-1111-4222-8333-444455556666`);
-const aCountedId = fc.tuple(fc.constantFrom("aa", "bb"), fc.nat(40), fc.constantFrom("0", "f")).map(
-  ([stream, number, rest]) => {
-    const counter = number > 38 ? "fffffff0" : number.toString(16).padStart(8, "0");
-    return `000000${stream}-0001-8${rest.repeat(3)}-9000-abcd${counter}`;
-  },
-);
+const aSequenceId = fc.tuple(fc.constantFrom("aa", "bb"), fc.nat(40), fc.constantFrom("0", "f"))
+  .map(
+    ([stream, number, rest]) => {
+      const counter = number > 38 ? "fffffff0" : number.toString(16).padStart(8, "0");
+      return `000000${stream}-0001-8${rest.repeat(3)}-9000-abcd${counter}`;
+    },
+  );
 const anId = fc.oneof(
   { weight: 4, arbitrary: aRandomId },
-  { weight: 4, arbitrary: aCountedId },
-  { weight: 1, arbitrary: fc.oneof(aRandomId, aCountedId).map((id) => id.toUpperCase()) },
+  { weight: 4, arbitrary: aSequenceId },
+  { weight: 1, arbitrary: fc.oneof(aRandomId, aSequenceId).map((id) => id.toUpperCase()) },
   { weight: 1, arbitrary: fc.constantFrom("no id", "x".repeat(36), "") },
 );
 const aText = fc.oneof(
@@ -54,7 +55,7 @@ const aText = fc.oneof(
 );
 const aMessage: fc.Arbitrary<Sent> = fc.record({
   id: anId,
-  // Mostly whoever the connection belongs to.
+  // Mostly the user of the connection.
   sender: fc.oneof(
     { weight: 9, arbitrary: fc.constant("") },
     { weight: 1, arbitrary: fc.constantFrom("Ann", "An", "Annn", "Far", " ") },
@@ -64,7 +65,7 @@ const aMessage: fc.Arbitrary<Sent> = fc.record({
   reserved: fc.constantFrom(0, 0, 0, 1, MAX_HOPS - 1, MAX_HOPS, 0xffff),
   kind: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1, 7),
 });
-/** Between messages something may come that the lane does not take, or that changes the ways. */
+/** Between messages something may come that the fast path does not handle, or that changes the routes. */
 const aStep = fc.record({
   from: fc.constantFrom("Ann", "Bo", "Text", "Тест", "peer"),
   messages: fc.array(aMessage, { minLength: 20, maxLength: 60 }),
@@ -83,7 +84,7 @@ function write(out: FrameWriter, from: string, message: Sent): void {
 }
 
 pureTest(
-  "a core that is offered whole reads writes what one writes that gets frame after frame",
+  "a core that gets whole reads writes the same bytes as one that gets frame by frame",
   () => {
     let passed = 0;
     fc.assert(
@@ -99,7 +100,7 @@ pureTest(
           }
           const reads = [out.take()];
           if (between === "move") {
-            // Far leaves and comes back: what was found out about it counts no more.
+            // Far leaves and comes back: cached results about it are no longer valid.
             for (const kind of [UserKind.Gone, UserKind.Session]) {
               const user = { name: "Far", kind, session: SESSION, since: 2 };
               const changes = { server: FAR_SERVER, version: ++version, changes: [user] };
@@ -117,13 +118,13 @@ pureTest(
       }),
       { numRuns: 250 },
     );
-    assert(passed > 100_000, `only ${passed} bytes went through the lane`);
+    assert(passed > 100_000, `only ${passed} bytes took the fast path`);
   },
 );
 
 const uuid = (number: number) => `${`${number}`.padStart(8, "0")}-1111-4222-8333-444455556666`;
 const hex = (number: number) => number.toString(16).padStart(8, "0");
-/** What may be wrong with one message of a row, or only different. */
+/** What may be wrong with one message of a run, or only different. */
 const FAULTS: readonly ((message: Sent, number: number) => Partial<Sent>)[] = [
   () => ({}),
   ({ id }, number) => ({ id: id.slice(0, 28) + hex(Math.max(0, number - 1)) }),
@@ -148,7 +149,7 @@ const FAULTS: readonly ((message: Sent, number: number) => Partial<Sent>)[] = [
   () => ({ reserved: 3 }),
   () => ({ kind: 7 }),
 ];
-const aRow = fc.record({
+const aRun = fc.record({
   from: fc.constantFrom("Ann", "Text", "peer"),
   recipient: fc.constantFrom("Ann", "Text", "Тест", "Far", "Off"),
   isSequenceId: fc.boolean(),
@@ -157,13 +158,13 @@ const aRow = fc.record({
 });
 
 pureTest(
-  "a row of messages in which something is different comes out as if it came one by one",
+  "a run of messages with one difference is written as if they came one by one",
   () => {
     let passed = 0;
     let inPlace = 0;
-    let rows = 0;
+    let bytesOfRuns = 0;
     fc.assert(
-      fc.property(fc.array(aRow, { minLength: 1, maxLength: 3 }), (some) => {
+      fc.property(fc.array(aRun, { minLength: 1, maxLength: 3 }), (some) => {
         const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
         let number = 0;
         for (const { from, recipient, isSequenceId, faults } of some) {
@@ -186,20 +187,23 @@ pureTest(
             for (const network of [fast, slow]) network.feed(from, frames);
             assertEquals(fast.written(), slow.written());
           }
-          rows += 2 * frames.length;
+          bytesOfRuns += 2 * frames.length;
         }
         passed += fast.passed;
         inPlace += fast.inPlace;
       }),
       { numRuns: 300 },
     );
-    assert(passed > 0.7 * rows, `only ${passed} bytes of ${rows} went through the lane`);
-    assert(inPlace > 0.1 * rows, `only ${inPlace} bytes of ${rows} went on in place`);
+    assert(passed > 0.7 * bytesOfRuns, `only ${passed} bytes of ${bytesOfRuns} took the fast path`);
+    assert(
+      inPlace > 0.1 * bytesOfRuns,
+      `only ${inPlace} bytes of ${bytesOfRuns} were forwarded in place`,
+    );
   },
 );
 
-pureTest("a frame that ends too early is none, whatever stands behind it", () => {
-  // The names of the ones before stand there as well, so that all but its length is as it should be.
+pureTest("an incomplete frame is not read, whatever bytes follow it", () => {
+  // The names of earlier messages follow it, so that everything but its length is valid.
   for (const recipient of ["Ann", "Text", "Off"]) {
     for (const isSequenceId of [true, false]) {
       const whole = new FrameWriter();
@@ -221,7 +225,7 @@ pureTest("a frame that ends too early is none, whatever stands behind it", () =>
 });
 
 pureTest(
-  "no byte of the names may differ in a row, wherever it is and however long they are",
+  "names in a run may differ in no byte, wherever it is and however long they are",
   () => {
     const lengths = [[1, 1], [1, 2], [2, 3], [4, 4], [7, 9], [10, 11], [11, 11], [12, 40]] as const;
     for (const [sender, recipient] of lengths) {
@@ -249,15 +253,15 @@ pureTest(
 );
 
 pureTest(
-  "names are compared with those that came, not with a text that was written over them",
+  "names are compared with those that arrived, not with a text that was written over them",
   () => {
     const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
-    // Wherever the first message had its names, there stand others now.
+    // Other names now stand where the first message had its names.
     const text = encoder.encode("\0Ann\0Tex2\0".repeat(20));
     for (const network of [fast, slow]) {
       network.joinLegacy("Tex2");
-      // The ways are known from now on.
-      for (const recipient of ["Text", "Tex2"]) network.feed("Ann", row("Ann", recipient, 1, 1));
+      // The routes are known from now on.
+      for (const recipient of ["Text", "Tex2"]) network.feed("Ann", runOf("Ann", recipient, 1, 1));
       network.written();
     }
     const out = new FrameWriter();
@@ -274,8 +278,8 @@ pureTest(
   },
 );
 
-/** Messages in a row, all in order. */
-function row(from: string, recipient: string, count: number, length: number): Uint8Array {
+/** A run of messages, all in order. */
+function runOf(from: string, recipient: string, count: number, length: number): Uint8Array {
   const out = new FrameWriter();
   const text = new Uint8Array(length).fill(0x78);
   for (let i = 0; i < count; i++) {
@@ -286,47 +290,56 @@ function row(from: string, recipient: string, count: number, length: number): Ui
 }
 
 for (const recipient of ["Bo", "Text", "Far"]) {
-  pureTest(`fast lane leaves nothing of a long row to ${recipient} but the first message`, () => {
-    const network = new FastPathNetwork(true);
-    const frames = row("Ann", recipient, 300, 64);
-    network.feed("Ann", frames);
-    assertEquals(network.passed, frames.length - frames.length / 300);
-    const { out } = network.ports.get(recipient === "Far" ? "peer" : recipient)!;
-    const each = recipient === "Text" ? "Ann: ".length + 64 : frames.length / 300;
-    assertEquals(out.take().length, 300 * each);
-    network.feed("Ann", frames);
-    assertEquals(out.take().length, recipient === "Far" ? 300 * each : 0, "no copy twice");
-  });
+  pureTest(
+    `message fast path handles a long run to ${recipient} except for the first message`,
+    () => {
+      const network = new FastPathNetwork(true);
+      const frames = runOf("Ann", recipient, 300, 64);
+      network.feed("Ann", frames);
+      assertEquals(network.passed, frames.length - frames.length / 300);
+      const { out } = network.ports.get(recipient === "Far" ? "peer" : recipient)!;
+      const each = recipient === "Text" ? "Ann: ".length + 64 : frames.length / 300;
+      assertEquals(out.take().length, 300 * each);
+      network.feed("Ann", frames);
+      assertEquals(out.take().length, recipient === "Far" ? 300 * each : 0, "no copy twice");
+    },
+  );
 
-  pureTest(`fast lane leaves to the relay what is too much for ${recipient} in one read`, () => {
-    const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
-    const frames = row("Ann", recipient, 20_000, 100);
-    for (const network of [fast, slow]) network.feed("Ann", frames);
-    assert(fast.passed > 1_000_000 && fast.passed < 2_000_000, `${fast.passed} bytes passed`);
-    assert(fast.ports.get("Ann")!.paused);
-    assertEquals(fast.written(), slow.written());
-  });
+  pureTest(
+    `message fast path leaves a read that is too much for ${recipient} to the router`,
+    () => {
+      const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
+      const frames = runOf("Ann", recipient, 20_000, 100);
+      for (const network of [fast, slow]) network.feed("Ann", frames);
+      assert(fast.passed > 1_000_000 && fast.passed < 2_000_000, `${fast.passed} bytes passed`);
+      assert(fast.ports.get("Ann")!.paused);
+      assertEquals(fast.written(), slow.written());
+    },
+  );
 
-  pureTest(`fast lane holds up who writes to ${recipient} faster than is read`, () => {
-    const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
-    for (let read = 0; read < 40; read++) {
-      const out = new FrameWriter();
-      const text = new Uint8Array(50_000).fill(0x78);
-      const id = uuid(read);
-      write(out, "Ann", {
-        id,
-        sender: "",
-        recipient,
-        text,
-        reserved: 0,
-        kind: MessageKind.Ephemeral,
-      });
-      const frame = out.take();
-      assertEquals(frame.length > HEADER_BYTES, true);
-      for (const network of [fast, slow]) network.feed("Ann", frame);
-      assertEquals(fast.ports.get("Ann")!.paused, slow.ports.get("Ann")!.paused, `${read}`);
-    }
-    assert(fast.ports.get("Ann")!.paused);
-    assertEquals(fast.written(), slow.written());
-  });
+  pureTest(
+    `message fast path pauses a sender that writes to ${recipient} faster than it reads`,
+    () => {
+      const [fast, slow] = [new FastPathNetwork(true), new FastPathNetwork(false)];
+      for (let read = 0; read < 40; read++) {
+        const out = new FrameWriter();
+        const text = new Uint8Array(50_000).fill(0x78);
+        const id = uuid(read);
+        write(out, "Ann", {
+          id,
+          sender: "",
+          recipient,
+          text,
+          reserved: 0,
+          kind: MessageKind.Ephemeral,
+        });
+        const frame = out.take();
+        assertEquals(frame.length > HEADER_BYTES, true);
+        for (const network of [fast, slow]) network.feed("Ann", frame);
+        assertEquals(fast.ports.get("Ann")!.paused, slow.ports.get("Ann")!.paused, `${read}`);
+      }
+      assert(fast.ports.get("Ann")!.paused);
+      assertEquals(fast.written(), slow.written());
+    },
+  );
 }

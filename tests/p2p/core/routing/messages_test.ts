@@ -1,5 +1,6 @@
 /**
- * Messages find their way: straight, over others, in order, and no further than the hop limit.
+ * Messages reach their recipients directly or through other servers, in order, and over no more links
+ * than the hop limit.
  *
  * @module
  */
@@ -31,8 +32,8 @@ function start(count: number, edges?: readonly (readonly [number, number])[], se
   const network = new VirtualNetwork(seed);
   const nodes = servers(network, count, edges);
   settle(network, nodes);
-  const user = (name: string, index: number, bare = false) => {
-    const user = new TestUser(network, name, { bare }).at(nodes[index]!);
+  const user = (name: string, index: number, legacy = false) => {
+    const user = new TestUser(network, name, { legacy }).at(nodes[index]!);
     network.run(50);
     return user;
   };
@@ -63,7 +64,7 @@ function hopsBetween(nodes: readonly VirtualNode[], from: number, to: number): n
   return nodes[from]!.core.topology.route(nodes[to]!.core.id)?.hops ?? 0;
 }
 
-pureTest("a message to a user of the same server never goes over a link", () => {
+pureTest("a message to a user of its own server never uses a link", () => {
   const { network, user, watch } = start(3);
   const [ann, bob] = [user("Ann", 0), user("Bob", 0)];
   const seen = watch();
@@ -74,7 +75,7 @@ pureTest("a message to a user of the same server never goes over a link", () => 
   assertEquals(seen(), []);
 });
 
-pureTest("a message goes straight to the server of its recipient, and over no other link", () => {
+pureTest("a message goes directly to the server of its recipient, and over no other link", () => {
   const { network, user, watch } = start(5);
   const [ann, bob] = [user("Ann", 0), user("Bob", 3)];
   const seen = watch();
@@ -86,7 +87,7 @@ pureTest("a message goes straight to the server of its recipient, and over no ot
 });
 
 pureTest(
-  "a message goes over the server between two that have no link, and so does its receipt",
+  "a message and its receipt go through the server between two that have no link",
   () => {
     const { network, nodes, user, watch } = start(3, chain(3));
     const [ann, cid] = [user("Ann", 0), user("Cid", 2)];
@@ -108,20 +109,20 @@ pureTest(
   },
 );
 
-pureTest("a message in a ring goes the shorter way round, both ways", () => {
+pureTest("a message in a ring takes the shorter route, in both directions", () => {
   const { network, user, watch } = start(5, ring(5));
   const users = [0, 1, 2, 3, 4].map((index) => user(`User ${index}`, index));
   const seen = watch();
-  users[0]!.send("User 2", "one way");
+  users[0]!.send("User 2", "clockwise");
   network.run(100);
   assertEquals(seen(), ["0-1 1", "1-2 2"]);
-  users[0]!.send("User 3", "the other way");
+  users[0]!.send("User 3", "anticlockwise");
   network.run(100);
   assertEquals(seen().slice(2), ["0-4 1", "4-3 2"]);
   assertEquals(users[2]!.messages.length + users[3]!.messages.length, 2);
 });
 
-pureTest("messages between all users of nine servers take the shortest ways, each once", () => {
+pureTest("messages between all users of nine servers take the shortest routes, each once", () => {
   for (const seed of [1, 2, 3]) {
     const { network, nodes, user, watch } = start(9, randomEdges(9, seed), seed);
     const users = nodes.map((_, index) => user(`User ${index}`, index));
@@ -166,37 +167,40 @@ pureTest("messages of one sender arrive in the order in which they were sent", (
   }
 });
 
-pureTest("a message's text arrives as it was, NULs, line breaks and the longest included", () => {
-  const { network, user } = start(2);
-  const [ann, bob] = [user("Ann", 0), user("Bob", 1)];
-  const bare = user("Bare", 1, true);
-  const longest = "x".repeat(65_535 - 36 - 3 - "Ann".length - "Bob".length);
-  const texts = ["", "\0", "a\0b\0\0c", "Grüße 🦊\r\n\t"];
-  const all = [...texts, longest, ...texts, longest.slice(OUTBOUND_HEADER_BYTES)];
-  for (const [index, text] of all.entries()) {
-    const kind = index < texts.length + 1 ? MessageKind.Ephemeral : MessageKind.Durable;
-    ann.send("Bob", text, { kind });
-  }
-  for (const text of texts) ann.send("Bare", text);
-  network.run(500);
-  assertEquals(bob.textsFrom("Ann"), all);
-  const ends = bob.deliveries.map(({ end }) => end - HEADER_BYTES);
-  assertEquals([ends[4], ends.at(-1)], [65_535, 65_535 - OUTBOUND_HEADER_BYTES]);
-  assertEquals(bare.text, texts.map((text) => `Ann: ${text}`).join(""));
-});
+pureTest(
+  "a message's text arrives unchanged, with NULs, with line breaks and at the maximum length",
+  () => {
+    const { network, user } = start(2);
+    const [ann, bob] = [user("Ann", 0), user("Bob", 1)];
+    const legacy = user("Bea", 1, true);
+    const longest = "x".repeat(65_535 - 36 - 3 - "Ann".length - "Bob".length);
+    const texts = ["", "\0", "a\0b\0\0c", "Grüße 🦊\r\n\t"];
+    const all = [...texts, longest, ...texts, longest.slice(OUTBOUND_HEADER_BYTES)];
+    for (const [index, text] of all.entries()) {
+      const kind = index < texts.length + 1 ? MessageKind.Ephemeral : MessageKind.Durable;
+      ann.send("Bob", text, { kind });
+    }
+    for (const text of texts) ann.send("Bea", text);
+    network.run(500);
+    assertEquals(bob.textsFrom("Ann"), all);
+    const ends = bob.deliveries.map(({ end }) => end - HEADER_BYTES);
+    assertEquals([ends[4], ends.at(-1)], [65_535, 65_535 - OUTBOUND_HEADER_BYTES]);
+    assertEquals(legacy.text, texts.map((text) => `Ann: ${text}`).join(""));
+  },
+);
 
-pureTest("a message keeps its kind, and only one that wants receipts gets one", () => {
+pureTest("a message keeps its kind, and gets a receipt only if it asks for one", () => {
   const { network, user } = start(2);
   const [ann, bob] = [user("Ann", 0), user("Bob", 1)];
-  const plain = ann.send("Bob", "plain", { kind: MessageKind.Ephemeral });
-  const kept = ann.send("Bob", "with", { kind: MessageKind.Durable });
+  const ephemeral = ann.send("Bob", "ephemeral", { kind: MessageKind.Ephemeral });
+  const durable = ann.send("Bob", "with", { kind: MessageKind.Durable });
   network.run(100);
   assertEquals(
     bob.deliveries.map(({ subtype }) => subtype),
     [MessageKind.Ephemeral, MessageKind.Durable],
   );
-  assertEquals(ann.receiptsFor(plain), []);
-  assertEquals(ann.statesOf(kept), [ReceiptState.Accepted, ReceiptState.Delivered]);
+  assertEquals(ann.receiptsFor(ephemeral), []);
+  assertEquals(ann.statesOf(durable), [ReceiptState.Accepted, ReceiptState.Delivered]);
 });
 
 pureTest("receipts for many messages share frames", () => {
@@ -211,7 +215,7 @@ pureTest("receipts for many messages share frames", () => {
   assert(frames.length < 400, `${frames.length} frames`);
 });
 
-pureTest("a bare user sends and gets messages over any number of servers", () => {
+pureTest("a legacy user sends and receives messages over any number of servers", () => {
   const { network, user } = start(3, chain(3));
   const [ann, bob] = [user("Ann", 0, true), user("Bob", 2, true)];
   ann.send("Bob", "hello", { kind: MessageKind.Ephemeral });
@@ -221,44 +225,54 @@ pureTest("a bare user sends and gets messages over any number of servers", () =>
   assertEquals(ann.text, "Bob: hello yourself");
 });
 
-pureTest("a message takes another way when a link goes, and a new link when it comes", () => {
-  const { network, nodes, user, watch } = start(3);
-  const [ann, bob] = [user("Ann", 0), user("Bob", 2)];
-  const seen = watch();
-  network.separate(nodes[0]!.address, nodes[2]!.address);
-  network.run(20);
-  ann.send("Bob", "over the third");
-  network.run(50);
-  assertEquals(seen(), ["0-1 1", "1-2 2"]);
-  network.join(nodes[0]!.address, nodes[2]!.address);
-  network.until(() => nodes[0]!.linkTo(nodes[2]!) !== undefined, 31_000);
-  network.run(50);
-  ann.send("Bob", "straight");
-  network.run(50);
-  assertEquals(seen().slice(2), ["0-2 1"]);
-  assertEquals(bob.textsFrom("Ann"), ["over the third", "straight"]);
-});
+pureTest(
+  "a message takes another route when a link breaks, and a new link when there is one",
+  () => {
+    const { network, nodes, user, watch } = start(3);
+    const [ann, bob] = [user("Ann", 0), user("Bob", 2)];
+    const seen = watch();
+    network.separate(nodes[0]!.address, nodes[2]!.address);
+    network.run(20);
+    ann.send("Bob", "over the third");
+    network.run(50);
+    assertEquals(seen(), ["0-1 1", "1-2 2"]);
+    network.join(nodes[0]!.address, nodes[2]!.address);
+    network.until(() => nodes[0]!.linkTo(nodes[2]!) !== undefined, 31_000);
+    network.run(50);
+    ann.send("Bob", "straight");
+    network.run(50);
+    assertEquals(seen().slice(2), ["0-2 1"]);
+    assertEquals(bob.textsFrom("Ann"), ["over the third", "straight"]);
+  },
+);
 
-pureTest("a message goes over as many links as the limit allows, and not over one more", () => {
+pureTest("a message goes over as many links as the hop limit allows, and no more", () => {
   const { network, user } = start(MAX_HOPS + 2, chain(MAX_HOPS + 2));
   const ann = user("Ann", 0);
   const [near, far] = [user("Near", MAX_HOPS), user("Far", MAX_HOPS + 1)];
   network.run(500);
   const kind = MessageKind.Ephemeral;
-  const [near1, far1] = [ann.send("Near", "plain", { kind }), ann.send("Far", "plain", { kind })];
-  const [near2, far2] = [ann.send("Near", "kept"), ann.send("Far", "kept")];
+  const [near1, far1] = [
+    ann.send("Near", "ephemeral", { kind }),
+    ann.send("Far", "ephemeral", { kind }),
+  ];
+  const [near2, far2] = [ann.send("Near", "durable"), ann.send("Far", "durable")];
   network.run(1_000);
-  assertEquals(near.textsFrom("Ann"), ["plain", "kept"]);
+  assertEquals(near.textsFrom("Ann"), ["ephemeral", "durable"]);
   assertEquals(far.messages, []);
   assertEquals([near1, far1].map((id) => ann.refusalOf(id)), [undefined, ErrorCode.TooManyHops]);
   assertEquals([near2, far2].map((id) => ann.isDelivered(id)), [true, false]);
-  assertEquals(ann.statesOf(far2), [ReceiptState.Accepted], "kept until there is a shorter way");
+  assertEquals(
+    ann.statesOf(far2),
+    [ReceiptState.Accepted],
+    "stored until there is a shorter route",
+  );
 });
 
-pureTest("a message in a loop is refused at the hop limit, and its sender hears of it", () => {
+pureTest("a message in a loop is refused at the hop limit, and its sender is told", () => {
   const { network, nodes, user } = start(2, chain(2));
   const ann = user("Ann", 0);
-  // A server that says that Bob's server is behind it, and sends everything back, by way of another.
+  // A server that announces a link to Bob's server, and sends everything back through another.
   const mirror = new ScriptedPeer(network, nodes[1]!);
   const other = new ScriptedPeer(network, nodes[1]!, "10.0.9.7:5001");
   const bobs = network.uuid();
@@ -281,10 +295,10 @@ pureTest("a message in a loop is refused at the hop limit, and its sender hears 
   assertEquals(ann.refusalOf(id), ErrorCode.TooManyHops);
 });
 
-pureTest("a message is never sent back where it came from", () => {
+pureTest("a message is never sent back to the server that it came from", () => {
   const { network, nodes, user } = start(2, chain(2));
   const ann = user("Ann", 0);
-  // A server that says that Bob's server is behind it, and sends everything back.
+  // A server that announces a link to Bob's server, and sends everything back.
   const mirror = new ScriptedPeer(network, nodes[1]!);
   const bobs = network.uuid();
   mirror.announceLinks(bobs);
@@ -303,9 +317,9 @@ pureTest("a message is never sent back where it came from", () => {
   assertEquals(passed, [2]);
   assertEquals(ann.receiptsFor(id).length, 1);
   assertEquals(ann.refusalOf(id), ErrorCode.TooManyHops);
-  // Who keeps a message sends it again when the way has changed: nobody needs to hear of it.
-  const kept = ann.send("Bob", "there and back");
+  // A server sends a stored message again when the route has changed: the sender is not told.
+  const durable = ann.send("Bob", "there and back");
   network.run(1_000);
   assertEquals(passed, [2, 2]);
-  assertEquals(ann.statesOf(kept), [ReceiptState.Accepted]);
+  assertEquals(ann.statesOf(durable), [ReceiptState.Accepted]);
 });

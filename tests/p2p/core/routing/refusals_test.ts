@@ -1,5 +1,5 @@
 /**
- * What is refused, with which code, and who hears of it.
+ * What is refused, with which code, and who is told.
  *
  * @module
  */
@@ -33,60 +33,60 @@ function start() {
 
 const encoder = new TextEncoder();
 
-pureTest("a message to nobody that is not to be kept is refused with the recipient's name", () => {
+pureTest("an ephemeral message to an unknown user is refused with the recipient's name", () => {
   const { network, nodes, ann } = start();
-  const bare = new TestUser(network, "Bare", { bare: true }).at(nodes[0]);
+  const legacy = new TestUser(network, "Bea", { legacy: true }).at(nodes[0]);
   const id = ann.send("Zoë", "hello", { kind: MessageKind.Ephemeral });
-  const kept = ann.send("Zoë", "hello");
-  // A bare user's is kept by nobody, whatever it says.
-  bare.send("Zoë", "hello");
+  const durable = ann.send("Zoë", "hello");
+  // A legacy user's message is never stored, whatever its kind.
+  legacy.send("Zoë", "hello");
   network.run(50);
   assertEquals(ann.receiptsFor(id).length, 1);
   assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
   assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "Zoë");
-  assertEquals(ann.statesOf(kept), [ReceiptState.Accepted]);
+  assertEquals(ann.statesOf(durable), [ReceiptState.Accepted]);
   assertEquals(
-    bare.text,
+    legacy.text,
     "netlab: Cannot deliver to Zoë: nobody of that name is on the network",
   );
   assertEquals(ann.errors, []);
 });
 
-pureTest("a message that a server far away refuses comes back as a receipt", () => {
+pureTest("a message that a distant server refuses is reported by a receipt", () => {
   const { network, nodes, ann, bob } = start();
-  // On its way when Bob leaves.
+  // In flight when Bob leaves.
   network.latency = () => 100;
   const id = ann.send("Bob", "hello", { kind: MessageKind.Ephemeral });
-  const kept = ann.send("Bob", "hello");
+  const durable = ann.send("Bob", "hello");
   network.run(50);
   bob.connection!.end();
   network.run(1_000);
   assertEquals(bob.messages, []);
-  assertEquals(ann.statesOf(kept), [ReceiptState.Accepted]);
+  assertEquals(ann.statesOf(durable), [ReceiptState.Accepted]);
   assertEquals(ann.refusalOf(id), ErrorCode.NoSuchUser);
   assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "Bob");
   assertEquals(nodes[0].users(), ["Ann"]);
 });
 
-pureTest("a message in another's name is refused and goes nowhere", () => {
+pureTest("a message in another user's name is refused and not sent", () => {
   const { network, nodes, ann, bob } = start();
   const eve = new TestUser(network, "Eve").at(nodes[0]);
-  const bare = new TestUser(network, "Bare", { bare: true }).at(nodes[0]);
+  const legacy = new TestUser(network, "Bea", { legacy: true }).at(nodes[0]);
   for (const sender of ["Ann", "Ev", "Eve ".trim() + "r", "eve"]) {
     eve.send("Bob", "hello", { sender });
     eve.send("Nobody", "hello", { sender });
   }
-  bare.send("Bob", "hello", { sender: "Ann" });
+  legacy.send("Bob", "hello", { sender: "Ann" });
   network.run(50);
   assertEquals(eve.errorNames(), Array(8).fill("SenderMismatch"));
-  assertStringIncludes(bare.text, "netlab: Cannot send in another name");
+  assertStringIncludes(legacy.text, "netlab: Cannot send in another name");
   assertEquals([bob.messages, ann.receipts, ann.errors], [[], [], []]);
   eve.send("Bob", "in my own");
   network.run(50);
   assertEquals(bob.textsFrom("Eve"), ["in my own"]);
 });
 
-pureTest("a connection that has not registered may not send, and learns so", () => {
+pureTest("a connection that has not registered cannot send, and is told so", () => {
   const { network, nodes, bob } = start();
   const eve = new TestUser(network, "Eve").dial(nodes[0]);
   eve.send("Bob", "hello");
@@ -97,14 +97,14 @@ pureTest("a connection that has not registered may not send, and learns so", () 
   assert(!eve.connection!.closed);
 });
 
-pureTest("frames between servers are not taken from users and strangers", () => {
+pureTest("frames between servers are refused from users and unregistered connections", () => {
   const { network, nodes, ann } = start();
   const eve = new TestUser(network, "Eve").dial(nodes[0]);
   for (const user of [ann, eve]) {
     const { out } = user.connection!;
     for (const type of [FrameType.Presence, FrameType.LinkState]) out.frame(type, 0);
   }
-  // A session acknowledges what it took; nobody else has anything to acknowledge.
+  // Only a session can acknowledge messages.
   for (const subtype of [ReceiptKind.Relayed, ReceiptKind.ToServer]) {
     ann.connection!.out.frame(FrameType.Receipt, subtype);
   }
@@ -121,7 +121,7 @@ pureTest("frames between servers are not taken from users and strangers", () => 
   assertEquals(nodes[0].users(), ["Ann", "Bob"]);
 });
 
-pureTest("frames of unknown types and subtypes are refused, and the connection goes on", () => {
+pureTest("frames of unknown types and subtypes are refused, and the connection stays open", () => {
   const { network, ann, bob } = start();
   for (const [type, subtype] of [[99, 0], [255, 255], [3, 2], [2, 9]] as const) {
     ann.connection!.out.frame(type, subtype, encoder.encode("what"));
@@ -132,7 +132,7 @@ pureTest("frames of unknown types and subtypes are refused, and the connection g
   assertEquals(bob.textsFrom("Ann"), ["still here"]);
 });
 
-pureTest("malformed frames of a user are refused, and the connection goes on", () => {
+pureTest("malformed frames of a user are refused, and the connection stays open", () => {
   const { network, ann, bob } = start();
   const id = network.uuid();
   const payloads = [
@@ -160,59 +160,65 @@ pureTest("malformed frames of a user are refused, and the connection goes on", (
   ]);
 });
 
-pureTest("registrations that are malformed, nameless, twice or without a key are refused", () => {
-  const { network, nodes, ann } = start();
-  const eve = new TestUser(network, "Eve").dial(nodes[0]);
-  const { out } = eve.connection!;
-  out.frame(FrameType.Registration, Registration.Session, encoder.encode("short"));
-  out.frame(FrameType.Registration, Registration.Session, new Uint8Array(17).fill(1, 0, 16));
-  writeSessionRegistration(out, { session: NIL_UUID, name: "Eve" });
-  writeSessionRegistration(out, eve);
-  writeSessionRegistration(out, { session: eve.session, name: "Eva" });
-  writeLegacyRegistration(ann.connection!.out, "Ann");
-  network.run(50);
-  assertEquals(eve.errorNames(), ["Malformed", "NameInvalid", "Malformed", "AlreadyRegistered"]);
-  assertEquals(ann.errorNames(), ["AlreadyRegistered"]);
-  assertEquals(eve.welcomes, 1);
-  assertEquals(nodes[1].users(), ["Ann", "Bob", "Eve"]);
-});
+pureTest(
+  "registrations that are malformed, without a name or a key, or repeated are refused",
+  () => {
+    const { network, nodes, ann } = start();
+    const eve = new TestUser(network, "Eve").dial(nodes[0]);
+    const { out } = eve.connection!;
+    out.frame(FrameType.Registration, Registration.Session, encoder.encode("short"));
+    out.frame(FrameType.Registration, Registration.Session, new Uint8Array(17).fill(1, 0, 16));
+    writeSessionRegistration(out, { session: NIL_UUID, name: "Eve" });
+    writeSessionRegistration(out, eve);
+    writeSessionRegistration(out, { session: eve.session, name: "Eva" });
+    writeLegacyRegistration(ann.connection!.out, "Ann");
+    network.run(50);
+    assertEquals(eve.errorNames(), ["Malformed", "NameInvalid", "Malformed", "AlreadyRegistered"]);
+    assertEquals(ann.errorNames(), ["AlreadyRegistered"]);
+    assertEquals(eve.welcomes, 1);
+    assertEquals(nodes[1].users(), ["Ann", "Bob", "Eve"]);
+  },
+);
 
 pureTest(
-  "a name that is taken is refused with the holder's server, to sessions and bare users alike",
+  "a taken name is refused with the server that has it, to sessions and legacy users",
   () => {
     const { network, nodes } = start();
-    new TestUser(network, "Bare", { bare: true }).at(nodes[1]);
+    new TestUser(network, "Bea", { legacy: true }).at(nodes[1]);
     network.run(50);
-    for (const name of ["Bob", "Bare"]) {
+    for (const name of ["Bob", "Bea"]) {
       const session = new TestUser(network, name).register(nodes[0]);
-      const bare = new TestUser(network, name, { bare: true }).register(nodes[0]);
+      const legacy = new TestUser(network, name, { legacy: true }).register(nodes[0]);
       network.run(50);
       assertEquals(session.errorNames(), ["NameTaken"]);
       assertStringIncludes(session.errors[0]!.message, nodes[1].address);
       assert(!session.connection!.closed, "it may choose another");
-      assertEquals(bare.text, "", "the holder may have signed off a moment ago");
+      assertEquals(legacy.text, "", "the other user may have signed off a moment ago");
       network.run(2_300);
-      assertStringIncludes(bare.text, `netlab: Cannot register as ${name}: the name is taken`);
-      assert(bare.connection!.closed, "it could not tell that it failed");
+      assertStringIncludes(legacy.text, `netlab: Cannot register as ${name}: the name is taken`);
+      assert(legacy.connection!.closed, "it could not tell that it failed");
       writeSessionRegistration(session.connection!.out, { ...session, name: `${name} II` });
       network.run(50);
       assertEquals(session.welcomes, 1);
     }
-    assertEquals(nodes[1].users(), ["Ann", "Bare", "Bare II", "Bob", "Bob II"]);
+    assertEquals(nodes[1].users(), ["Ann", "Bea", "Bea II", "Bob", "Bob II"]);
   },
 );
 
-pureTest("a server that sends what cannot be read loses its link, and nobody else is hurt", () => {
-  const { network, nodes, ann, bob } = start();
-  const peer = new ScriptedPeer(network, nodes[0]);
-  peer.out.frame(FrameType.Presence, 0, encoder.encode("not a snapshot"));
-  network.run(50);
-  assert(peer.connection.closed, "the link ends");
-  assertEquals(peer.got(FrameType.Error, 1).length, 1);
-  ann.send("Bob", "still here");
-  network.run(50);
-  assertEquals(bob.textsFrom("Ann"), ["still here"]);
-});
+pureTest(
+  "a server that sends unreadable frames loses its link, and no other connection is affected",
+  () => {
+    const { network, nodes, ann, bob } = start();
+    const peer = new ScriptedPeer(network, nodes[0]);
+    peer.out.frame(FrameType.Presence, 0, encoder.encode("not a snapshot"));
+    network.run(50);
+    assert(peer.connection.closed, "the link ends");
+    assertEquals(peer.got(FrameType.Error, 1).length, 1);
+    ann.send("Bob", "still here");
+    network.run(50);
+    assertEquals(bob.textsFrom("Ann"), ["still here"]);
+  },
+);
 
 pureTest("a link between servers cannot become a user's connection", () => {
   const { network, nodes } = start();

@@ -17,7 +17,7 @@ import {
 import { pureTest } from "../../../kinds.ts";
 import { connection, decode, frameOf, message, start } from "../session_parts.ts";
 
-pureTest("session receives each message once, whichever connections bring it", () => {
+pureTest("session receives each message once, over whichever connections it arrives", () => {
   const { session, received } = start();
   const [one, other] = [connection(), connection()];
   session.attach(one);
@@ -32,29 +32,29 @@ pureTest("session receives each message once, whichever connections bring it", (
 });
 
 pureTest(
-  "session acknowledges messages that the program took, once and on every connection",
+  "session acknowledges messages that the program has read, once and on every connection",
   () => {
     const { session, received, incoming } = start();
     const [one, other, gone] = [connection(), connection(), connection()];
     for (const server of [one, other, gone]) session.attach(server);
     session.detach(gone);
-    const kept = Array.from({ length: 3_264 }, (_, index) => message(`${index}`));
-    for (const sent of kept) {
+    const durable = Array.from({ length: 3_264 }, (_, index) => message(`${index}`));
+    for (const sent of durable) {
       session.received(frameOf((out) => writeMessage(out, sent, MessageKind.Durable)), one);
     }
-    const plain = message("without a receipt");
-    session.received(frameOf((out) => writeMessage(out, plain, MessageKind.Ephemeral)), one);
+    const ephemeral = message("without a receipt");
+    session.received(frameOf((out) => writeMessage(out, ephemeral, MessageKind.Ephemeral)), one);
     session.acknowledge();
     assertEquals(one.out.length, 0, "nothing was taken yet");
     session.take(incoming.at(-1)!);
-    for (const index of kept.keys()) assertEquals(session.take(incoming[index]!), index + 1);
-    assertEquals(session.take(incoming[0]!), kept.length, "taken once");
+    for (const index of durable.keys()) assertEquals(session.take(incoming[index]!), index + 1);
+    assertEquals(session.take(incoming[0]!), durable.length, "taken once");
     session.acknowledge();
     const ids = [one, other].map(({ out }) =>
       decode(out.take()).map(({ payload }) => readReceipts(payload).map(({ id }) => id))
     );
     assertEquals(ids[0]!.map(({ length }) => length), [3_263, 1], "as many as fit into a frame");
-    assertEquals(ids[0]!.flat(), kept.map(({ id }) => id));
+    assertEquals(ids[0]!.flat(), durable.map(({ id }) => id));
     assertEquals(ids[1], ids[0]);
     session.acknowledge();
     assertEquals([one, other, gone].map(({ out }) => out.length), [0, 0, 0]);
@@ -62,30 +62,33 @@ pureTest(
   },
 );
 
-pureTest("session acknowledges second copies of messages that were taken, and of no others", () => {
-  const { session, received, incoming } = start();
-  const server = connection();
-  const sent = message("hello");
-  session.receive(sent, true);
-  session.receive(sent, true);
-  session.take(incoming[0]!);
-  session.acknowledge();
-  session.attach(server);
-  assertEquals(server.out.length, 0, "the acknowledgement waits for a connection");
-  session.acknowledge();
-  assertEquals(decode(server.out.take()).length, 1);
-  session.receive(sent, true);
-  session.acknowledge();
-  const [again] = decode(server.out.take());
-  assertEquals(readReceipts(again!.payload).map(({ id }) => id), [sent.id]);
-  // A second copy is acknowledged although the program takes nothing.
-  session.receive(sent, true);
-  session.tick(1_000);
-  assertEquals(decode(server.out.take()).length, 1);
-  assertEquals(received, [sent]);
-});
+pureTest(
+  "session acknowledges second copies of messages that the program has read, and of no others",
+  () => {
+    const { session, received, incoming } = start();
+    const server = connection();
+    const sent = message("hello");
+    session.receive(sent, true);
+    session.receive(sent, true);
+    session.take(incoming[0]!);
+    session.acknowledge();
+    session.attach(server);
+    assertEquals(server.out.length, 0, "the acknowledgement waits for a connection");
+    session.acknowledge();
+    assertEquals(decode(server.out.take()).length, 1);
+    session.receive(sent, true);
+    session.acknowledge();
+    const [again] = decode(server.out.take());
+    assertEquals(readReceipts(again!.payload).map(({ id }) => id), [sent.id]);
+    // A second copy is acknowledged although the program takes nothing.
+    session.receive(sent, true);
+    session.tick(1_000);
+    assertEquals(decode(server.out.take()).length, 1);
+    assertEquals(received, [sent]);
+  },
+);
 
-pureTest("session gives a sign of life on the connection that asks for it", () => {
+pureTest("session answers a liveness probe on the connection that it came on", () => {
   const { session } = start();
   const [now, before] = [connection(), connection()];
   session.attach(now);

@@ -130,15 +130,15 @@ pureTest(
     const { session, send, accepted, outcomes } = start();
     const [first, second] = [connection(), connection()];
     session.attach(first);
-    const sent = send("kept", 500);
+    const sent = send("durable", 500);
     session.received(receipts({ id: sent.id, state: ReceiptState.Accepted }), first);
     session.detach(first);
     session.tick(100_000);
     session.attach(second);
     assertEquals(written(second), []);
-    assertEquals([accepted, outcomes], [["kept ok"], []]);
+    assertEquals([accepted, outcomes], [["durable ok"], []]);
     session.received(receipts({ id: sent.id, state: ReceiptState.Expired }), second);
-    assertEquals([accepted, outcomes], [["kept ok"], ["kept TimedOut"]]);
+    assertEquals([accepted, outcomes], [["durable ok"], ["durable TimedOut"]]);
   },
 );
 

@@ -49,37 +49,37 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
 pureTest(
   "posts of an event loop turn leave when it ends, in order, a frame for each run to one recipient",
   () => {
-    const { posting: ann, turn } = posting();
+    const { posting: ann, endTurn } = posting();
     const server = connection();
     ann.attach(server);
     for (const text of ["one", "two", "three"]) void ann.post("Bob", text);
     void ann.post("Cid", "four");
     void ann.post("Bob", "five");
     assertEquals(server.out.length, 0);
-    turn();
+    endTurn();
     assertEquals(shown(server), ["Bob: one two three", "Cid: four", "Bob: five"]);
-    turn();
+    endTurn();
     assertEquals(server.out.length, 0);
     void ann.post("Bob", "six");
-    turn();
+    endTurn();
     assertEquals(shown(server), ["Bob: six"]);
   },
 );
 
 pureTest("posts have consecutive numbers across frames", async () => {
-  const { posting: ann, turn } = posting();
+  const { posting: ann, endTurn } = posting();
   const server = connection();
   ann.attach(server);
   const ids: string[] = [];
-  for (const letter of ["x", "é", "🦊"]) {
+  for (const character of ["x", "é", "🦊"]) {
     for (let i = 0; i < 3_000; i++) {
-      if (await isSettled(ann.post("Bob", letter.repeat(50)))) continue;
-      turn();
+      if (await isSettled(ann.post("Bob", character.repeat(50)))) continue;
+      endTurn();
       ids.push(...frames(server).flatMap(({ ids }) => ids));
       ann.pump();
     }
   }
-  turn();
+  endTurn();
   ids.push(...frames(server).flatMap(({ ids }) => ids));
   assertEquals(ids.length, 9_000);
   const words = ids.map((id) => uuidWords(id, new Int32Array(4)));
@@ -90,7 +90,7 @@ pureTest("posts have consecutive numbers across frames", async () => {
 pureTest(
   "posts that fill a frame leave before the event loop turn ends, and frames are full",
   () => {
-    const { posting: ann, turn } = posting();
+    const { posting: ann, endTurn } = posting();
     const server = connection();
     ann.attach(server);
     const text = "x".repeat(1_000);
@@ -100,13 +100,13 @@ pureTest(
     const [full, ...rest] = decode(server.out.take());
     assertEquals(rest.length, 1, "the text that did not fit");
     assert(MAX_PAYLOAD_BYTES - full!.payload.length < 1_002);
-    turn();
+    endTurn();
     assertEquals(server.out.length, 0);
   },
 );
 
 pureTest("a post waits while 256 KiB are queued, and resolves when there is room", async () => {
-  const { posting: ann, turn } = posting();
+  const { posting: ann, endTurn } = posting();
   const server = connection();
   ann.attach(server);
   const text = "x".repeat(998);
@@ -120,12 +120,12 @@ pureTest("a post waits while 256 KiB are queued, and resolves when there is room
   }
   assert(count > 250 && count < 275, `${count} KiB`);
   assert(!await isSettled(last));
-  turn();
+  endTurn();
   assert(!await isSettled(last), "the texts were written, and have not left");
   const texts = frames(server).flatMap(({ texts }) => texts);
   ann.pump();
   assert(await isSettled(last));
-  turn();
+  endTurn();
   assertEquals([...texts, ...frames(server).flatMap(({ texts }) => texts)].length, count);
   assertStrictEquals(ann.post("Bob", text), room);
 });
@@ -133,9 +133,9 @@ pureTest("a post waits while 256 KiB are queued, and resolves when there is room
 pureTest(
   "posts without a server are queued, up to 1 MiB, and cause no unhandled rejection",
   async () => {
-    const { posting: ann, turn } = posting();
+    const { posting: ann, endTurn } = posting();
     const first = ann.post("Bob", "first");
-    turn();
+    endTurn();
     assert(!await isSettled(first));
     let refused = 0;
     for (let i = 0; i < 1_100; i++) {
@@ -164,34 +164,34 @@ pureTest(
 
 pureTest("posts leave as single messages to a server that does not read batches", () => {
   for (const receipts of [true, false]) {
-    const { posting: ann, turn } = posting();
+    const { posting: ann, endTurn } = posting();
     const server = connection(receipts, false);
     ann.attach(server);
     for (const text of ["one", "two"]) void ann.post("Bob", text);
-    turn();
+    endTurn();
     assertEquals(shown(server), ["Bob: one", "Bob: two"]);
   }
 });
 
 pureTest("posts that were not written leave on the next connection, and no others", () => {
-  const { posting: ann, turn } = posting();
+  const { posting: ann, endTurn } = posting();
   const [one, two] = [connection(), connection()];
   ann.attach(one);
   void ann.post("Bob", "one");
-  turn();
+  endTurn();
   void ann.post("Bob", "two");
   ann.detach(one);
-  turn();
+  endTurn();
   ann.attach(two);
   // The session moves: the new connection exists before the old one ends.
   void ann.post("Bob", "three");
   ann.detach(one);
-  turn();
+  endTurn();
   assertEquals([shown(one), shown(two)], [["Bob: one"], ["Bob: two", "Bob: three"]]);
 });
 
 pureTest("an invalid post is refused, and does not affect others", async () => {
-  const { posting: ann, turn } = posting();
+  const { posting: ann, endTurn } = posting();
   const server = connection();
   ann.attach(server);
   const most = MAX_PAYLOAD_BYTES - 39 - "AnnBob".length;
@@ -204,7 +204,7 @@ pureTest("an invalid post is refused, and does not affect others", async () => {
   assertEquals(await refused("Cid", "é".repeat(most / 2 + 1)), ErrorCode.TextTooLong);
   void ann.post("Bob", "x".repeat(most));
   void ann.post("Bob", "half \ud83e");
-  turn();
+  endTurn();
   const texts = frames(server).flatMap(({ texts }) => texts);
   assertEquals(texts, ["before", "x".repeat(most), "half \ufffd"]);
 });

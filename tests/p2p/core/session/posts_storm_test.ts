@@ -1,6 +1,6 @@
 /**
- * Posts in storms, with servers that crash and users who move and come back: nobody sees one twice, and
- * in good weather all arrive.
+ * Posts in storms, while servers crash and users move and come back. No post is seen twice, and all
+ * arrive when nothing fails.
  *
  * @module
  */
@@ -45,7 +45,7 @@ function weather(seed: number): { posted: number; arrived: number } {
   return { posted: postedBefore, arrived: before };
 }
 
-pureTest(`posts are seen once at most in ${SEEDS} storms, and arrive when those are over`, () => {
+pureTest(`posts are seen at most once in ${SEEDS} storms, and arrive after them`, () => {
   let [posted, arrived] = [0, 0];
   for (let seed = 0; seed < SEEDS; seed++) {
     const counts = weather(seed);

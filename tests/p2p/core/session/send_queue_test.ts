@@ -1,5 +1,6 @@
 /**
- * The send queue under random events: its invariants hold after each, and each message is settled once.
+ * The send queue under random events: its invariants hold after each event, and each message is
+ * settled once.
  *
  * @module
  */
@@ -35,7 +36,7 @@ const event = fc.oneof(
   },
 );
 
-pureTest("send queue settles each message once, whatever happens", () => {
+pureTest("send queue settles each message once, in any order of events", () => {
   fc.assert(
     fc.property(fc.array(event, { maxLength: 150, size: "max" }), (events) => {
       let now = 0;

@@ -1,6 +1,6 @@
 /**
- * What is done for one user does not grow with how many there are. Work is counted, not timed: every
- * step of a walk over a map, a set or a list, and every frame and byte between servers.
+ * The work for one user does not grow with the number of users. It is counted, not timed: every step
+ * of an iteration over a map, a set or a list, and every frame and byte between servers.
  *
  * @module
  */
@@ -84,7 +84,7 @@ class Network {
 
   constructor(count: number) {
     const network = this.#network;
-    // What is left to chance would be another way each time.
+    // Randomness would change the counts from run to run.
     network.latency = () => 1;
     network.pieceOf = (most) => most;
     const nodes = servers(network, 2) as [VirtualNode, VirtualNode];
@@ -164,14 +164,17 @@ function costs(count: number) {
   return found;
 }
 
-pureTest("a user who joins, writes or leaves costs no more steps among many than among few", () => {
-  const few = costs(FEW);
-  assert(few.join[1] > 0 && few.leave[1] > 0, "the other server hears of it");
-  assert(few.message[0] > 0 && few.outboundMessage[0] > 0, "steps are counted");
-  assertEquals(costs(MANY), few);
-});
+pureTest(
+  "a user who joins, writes or leaves costs no more steps among many users than among few",
+  () => {
+    const few = costs(FEW);
+    assert(few.join[1] > 0 && few.leave[1] > 0, "the other server hears of it");
+    assert(few.message[0] > 0 && few.outboundMessage[0] > 0, "steps are counted");
+    assertEquals(costs(MANY), few);
+  },
+);
 
-pureTest("an end that is told twice is dealt with once", () => {
+pureTest("an end of a connection that is reported twice is handled once", () => {
   const network = new Network(FEW);
   const { core } = network.first;
   const ann = network.join("Ann");

@@ -1,5 +1,5 @@
 /**
- * A session moves from server to server, and nothing that is on its way is lost or seen twice.
+ * A session moves from server to server, and no message in flight is lost or seen twice.
  *
  * @module
  */
@@ -27,7 +27,7 @@ function has(node: VirtualNode, name: string): boolean {
   return node.core.users.get(name) !== undefined;
 }
 
-pureTest("a session is at two servers at one time while it moves, and nobody minds", () => {
+pureTest("a session is registered at two servers while it moves, and no server refuses it", () => {
   const { network, nodes, node } = start(3);
   const bob = new TestUser(network, "Bob").at(node(0));
   network.run(1_000);
@@ -36,17 +36,17 @@ pureTest("a session is at two servers at one time while it moves, and nobody min
   assertEquals(bob.errors, []);
   assertEquals([has(node(0), "Bob"), has(node(1), "Bob")], [true, true]);
   for (const each of nodes) assertEquals(each.users(), ["Bob"]);
-  // Asked from each server, it is found at the newest place, which is as old as the session.
-  const places = nodes.map(({ core }) => core.locations.locate("Bob")!);
-  assertEquals(places.map(({ server }) => server), Array(3).fill(node(1).core.id));
+  // Each server locates it at the newest server, with the age of the session.
+  const locations = nodes.map(({ core }) => core.locations.locate("Bob")!);
+  assertEquals(locations.map(({ server }) => server), Array(3).fill(node(1).core.id));
   const first = node(1).core.locations.locate("Bob")!.user.since;
-  assertEquals(places.map(({ user }) => user.since), Array(3).fill(first));
+  assertEquals(locations.map(({ user }) => user.since), Array(3).fill(first));
   const link = [...nodes[2]!.core.locations.names()];
-  assertEquals(link, ["Bob"], "one name, though at two places");
+  assertEquals(link, ["Bob"], "one name, though at two servers");
 });
 
 pureTest(
-  "a server lets a session that moves go as soon as the other server has told that it is there",
+  "a server closes a session that moves as soon as the other server announces it",
   () => {
     const { network, node } = start(2);
     network.latency = (from, to) => from.startsWith("10.") && to.startsWith("10.") ? 300 : 1;
@@ -58,22 +58,22 @@ pureTest(
     bob.moveTo(node(1));
     network.until(() => bob.attached !== before);
     network.run(100);
-    // The other server's news is under way, and the user is still found here.
+    // The other server's announcement is in flight, and the user is still found here.
     assert(has(node(0), "Bob"));
-    ann.send("Bob", "to the old place");
+    ann.send("Bob", "to the old server");
     network.run(20);
-    assertEquals(bob.textsFrom("Ann"), ["to the old place"]);
+    assertEquals(bob.textsFrom("Ann"), ["to the old server"]);
     network.until(() => before.closed);
     assertLessOrEqual(network.now - movedAt, 330);
     assert(!has(node(0), "Bob"));
-    ann.send("Bob", "to the new place");
+    ann.send("Bob", "to the new server");
     network.run(1_000);
-    assertEquals(bob.textsFrom("Ann"), ["to the old place", "to the new place"]);
+    assertEquals(bob.textsFrom("Ann"), ["to the old server", "to the new server"]);
   },
 );
 
 pureTest(
-  "a server lets a session that moves go after 2 s when no other tells that it is there",
+  "a server closes a session that moves after 2 s if no other server announces it",
   () => {
     const { network, node } = start(2);
     const bob = new SessionClient(network, "Bob").moveTo(node(0));
@@ -90,7 +90,7 @@ pureTest(
   },
 );
 
-pureTest("a session that moves keeps its place when it comes back before it was let go", () => {
+pureTest("a session that moves stays registered when it comes back before it was closed", () => {
   const { network, node } = start(2);
   const bob = new SessionClient(network, "Bob").moveTo(node(0));
   network.run(1_000);
@@ -103,43 +103,46 @@ pureTest("a session that moves keeps its place when it comes back before it was 
   assert(!bob.attached!.closed);
 });
 
-pureTest("messages that are sent at any moment of a move arrive exactly once and in order", () => {
-  for (let seed = 1; seed <= 8; seed++) {
-    const { network, nodes, node } = start(4, seed, seed % 2 ? undefined : chain(4));
-    const speeds = new Map<string, number>();
-    network.latency = (from, to) => {
-      const way = `${from} ${to}`;
-      if (!speeds.has(way)) speeds.set(way, 1 + 40 * network.random());
-      return speeds.get(way)! + 2 * network.random();
-    };
-    const senders = nodes.map((node, index) =>
-      new SessionClient(network, `Sender ${index}`).moveTo(node)
-    );
-    const bob = new SessionClient(network, "Bob").moveTo(node(0));
-    network.run(2_000);
-    const texts = senders.map((): string[] => []);
-    for (let at = 0; at < 1_200; at += 3) {
-      if (at === 60) bob.moveTo(node(1));
-      if (at === 450) bob.moveTo(node(3));
-      if (at === 800) bob.moveTo(node(0));
-      for (const [index, sender] of senders.entries()) {
-        const text = `${index} at ${at}`;
-        texts[index]!.push(text);
-        sender.send("Bob", text);
+pureTest(
+  "messages that are sent at any moment of the recipient's move arrive exactly once and in order",
+  () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const { network, nodes, node } = start(4, seed, seed % 2 ? undefined : chain(4));
+      const speeds = new Map<string, number>();
+      network.latency = (from, to) => {
+        const route = `${from} ${to}`;
+        if (!speeds.has(route)) speeds.set(route, 1 + 40 * network.random());
+        return speeds.get(route)! + 2 * network.random();
+      };
+      const senders = nodes.map((node, index) =>
+        new SessionClient(network, `Sender ${index}`).moveTo(node)
+      );
+      const bob = new SessionClient(network, "Bob").moveTo(node(0));
+      network.run(2_000);
+      const texts = senders.map((): string[] => []);
+      for (let at = 0; at < 1_200; at += 3) {
+        if (at === 60) bob.moveTo(node(1));
+        if (at === 450) bob.moveTo(node(3));
+        if (at === 800) bob.moveTo(node(0));
+        for (const [index, sender] of senders.entries()) {
+          const text = `${index} at ${at}`;
+          texts[index]!.push(text);
+          sender.send("Bob", text);
+        }
+        network.run(3);
       }
-      network.run(3);
+      network.run(5_000);
+      for (const [index, sender] of senders.entries()) {
+        const refused = [...sender.outcomes.values()].filter((error) => error !== undefined);
+        assertEquals(refused, [], `seed ${seed}`);
+        assertEquals(sender.outcomes.size, texts[index]!.length, `seed ${seed}`);
+        assertEquals(bob.textsFrom(sender.name), texts[index], `seed ${seed}`);
+      }
     }
-    network.run(5_000);
-    for (const [index, sender] of senders.entries()) {
-      const refused = [...sender.outcomes.values()].filter((error) => error !== undefined);
-      assertEquals(refused, [], `seed ${seed}`);
-      assertEquals(sender.outcomes.size, texts[index]!.length, `seed ${seed}`);
-      assertEquals(bob.textsFrom(sender.name), texts[index], `seed ${seed}`);
-    }
-  }
-});
+  },
+);
 
-pureTest("messages of a sender that moves arrive exactly once and in order", () => {
+pureTest("messages of a sender that moves at any moment arrive exactly once and in order", () => {
   for (let seed = 1; seed <= 10; seed++) {
     const { network, node } = start(3, seed);
     network.latency = () => 1 + 20 * network.random();
@@ -176,7 +179,7 @@ pureTest("a session that registers again at its server replaces its older connec
   assertEquals(bob.textsFrom("Bob"), ["to myself"]);
 });
 
-pureTest("a user who leaves is forgotten at once, and its connection may not send any more", () => {
+pureTest("a user who leaves is forgotten at once, and its connection cannot send any more", () => {
   const { network, node } = start(2);
   const bob = new TestUser(network, "Bob").at(node(0));
   network.run(50);
@@ -184,7 +187,7 @@ pureTest("a user who leaves is forgotten at once, and its connection may not sen
   node(0).core.users.signOff(link, false);
   network.run(50);
   assertEquals([node(0).users(), node(1).users()], [[], []]);
-  bob.send("Bob", "nobody sends for me");
+  bob.send("Bob", "not registered");
   network.run(50);
   assertEquals(bob.errorNames(), ["NotRegistered"]);
   assertLess(bob.messages.length, 1);

@@ -1,5 +1,5 @@
 /**
- * Who holds a name: whoever shows a sign of life, and nobody who is dead.
+ * A user that shows a sign of life keeps its name; one that shows none loses it.
  *
  * @module
  */
@@ -16,11 +16,11 @@ function start() {
   return { network, nodes, node: nodes[0] };
 }
 
-function holder(node: VirtualNode): string | undefined {
+function sessionAt(node: VirtualNode): string | undefined {
   return node.core.users.get("Bob")?.session;
 }
 
-pureTest("a holder that shows a sign of life keeps its name, and the stranger is refused", () => {
+pureTest("a user that shows a sign of life keeps its name, and the new session is refused", () => {
   const { network, node } = start();
   const bob = new TestUser(network, "Bob").at(node);
   const asked = network.watch(({ to, frame }) =>
@@ -32,61 +32,61 @@ pureTest("a holder that shows a sign of life keeps its name, and the stranger is
   assertEquals(asked.length, 1);
   assertEquals(eve.errorNames(), ["NameTaken"]);
   network.run(5_000);
-  assertEquals(holder(node), bob.session);
+  assertEquals(sessionAt(node), bob.session);
   assertEquals([bob.errors, eve.welcomes], [[], 0]);
 });
 
-pureTest("a holder that is silent for 2 s loses its name to the stranger", () => {
-  for (const bare of [false, true]) {
+pureTest("a user that is silent for 2 s loses its name to the new session", () => {
+  for (const legacy of [false, true]) {
     const { network, nodes, node } = start();
     const bob = new TestUser(network, "Bob", { mute: true }).at(node);
-    const eve = new TestUser(network, "Bob", { bare }).register(node);
+    const eve = new TestUser(network, "Bob", { legacy }).register(node);
     network.run(1_900);
-    assertEquals(holder(node), bob.session);
+    assertEquals(sessionAt(node), bob.session);
     network.run(400);
     assert(bob.connection!.closed);
-    assertEquals(holder(node), node.core.locations.locate("Bob")!.user.session);
-    assert(holder(node) !== bob.session);
-    assertEquals([eve.errors, eve.text, eve.welcomes], [[], "", bare ? 0 : 1]);
+    assertEquals(sessionAt(node), node.core.locations.locate("Bob")!.user.session);
+    assert(sessionAt(node) !== bob.session);
+    assertEquals([eve.errors, eve.text, eve.welcomes], [[], "", legacy ? 0 : 1]);
     assertEquals(nodes[1].users(), ["Bob"]);
   }
 });
 
-pureTest("anything that a holder sends is a sign of life", () => {
+pureTest("anything that a user sends is a sign of life", () => {
   const { network, node } = start();
   const bob = new TestUser(network, "Bob", { mute: true }).at(node);
   const eve = new TestUser(network, "Bob").register(node);
   network.run(1_900);
   writeInformationRequest(bob.connection!.out, Information.Users);
   network.run(1_000);
-  assertEquals(holder(node), bob.session);
+  assertEquals(sessionAt(node), bob.session);
   assertEquals(eve.errorNames(), ["NameTaken"]);
 });
 
-pureTest("a holder at another server, and one who reads bare text, are not asked", () => {
+pureTest("a user at another server and a legacy user are not probed", () => {
   const { network, nodes, node } = start();
   const bob = new TestUser(network, "Bob", { mute: true }).at(nodes[1]);
-  new TestUser(network, "Bare", { bare: true }).at(node);
+  new TestUser(network, "Bea", { legacy: true }).at(node);
   network.run(50);
-  for (const name of ["Bob", "Bare"]) {
+  for (const name of ["Bob", "Bea"]) {
     const eve = new TestUser(network, name).register(node);
     network.run(20);
     assertEquals(eve.errorNames(), ["NameTaken"]);
   }
   network.run(5_000);
-  assertEquals(holder(nodes[1]), bob.session);
+  assertEquals(sessionAt(nodes[1]), bob.session);
 });
 
 pureTest(
-  "a user of bare text gets a name whose holder leaves within 2 s, here or elsewhere",
+  "a legacy user gets a name whose user leaves within 2 s, here or elsewhere",
   () => {
     const { network, nodes, node } = start();
     for (const [index, at] of nodes.entries()) {
       const name = `User ${index}`;
-      const before = new TestUser(network, name, { bare: true }).at(at);
+      const before = new TestUser(network, name, { legacy: true }).at(at);
       network.run(50);
-      const next = new TestUser(network, name, { bare: true }).register(node);
-      const late = new TestUser(network, name, { bare: true }).register(node);
+      const next = new TestUser(network, name, { legacy: true }).register(node);
+      const late = new TestUser(network, name, { legacy: true }).register(node);
       network.run(1_500);
       assertEquals([next.text, late.text], ["", ""]);
       before.connection!.end();
@@ -100,7 +100,7 @@ pureTest(
   },
 );
 
-pureTest("a second stranger is refused while the first one waits", () => {
+pureTest("a second new session is refused while the first one waits", () => {
   const { network, node } = start();
   new TestUser(network, "Bob", { mute: true }).at(node);
   const eve = new TestUser(network, "Bob").register(node);
@@ -109,26 +109,26 @@ pureTest("a second stranger is refused while the first one waits", () => {
   network.run(50);
   assertEquals(mallory.errorNames(), ["NameTaken"]);
   network.run(2_000);
-  assertEquals(holder(node), eve.session);
+  assertEquals(sessionAt(node), eve.session);
 });
 
-pureTest("a stranger that leaves while it waits costs the holder nothing", () => {
+pureTest("a new session that leaves while it waits does not affect the user", () => {
   const { network, node } = start();
   const bob = new TestUser(network, "Bob", { mute: true }).at(node);
   const eve = new TestUser(network, "Bob").register(node);
   network.run(1_000);
   eve.connection!.end();
   network.run(5_000);
-  assertEquals(holder(node), bob.session);
+  assertEquals(sessionAt(node), bob.session);
   assert(!bob.connection!.closed);
 });
 
 pureTest(
-  "a holder whose connection breaks while a stranger waits gets its name back when it returns first",
+  "a user whose connection breaks while a new session waits keeps its name if it returns first",
   () => {
     const { network, node } = start();
     const bob = new TestUser(network, "Bob").at(node);
-    // Its connection is dead: the question does not reach it.
+    // Its connection is dead: the probe does not reach it.
     network.silence(bob.party, node.address);
     const eve = new TestUser(network, "Bob").register(node);
     network.run(500);
@@ -137,30 +137,30 @@ pureTest(
     network.run(50);
     bob.at(node);
     network.run(5_000);
-    assertEquals(holder(node), bob.session);
+    assertEquals(sessionAt(node), bob.session);
     assert(!bob.connection!.closed);
     assertEquals(eve.errorNames(), ["NameTaken"]);
   },
 );
 
 pureTest(
-  "a session that is silent for 45 s has to go, and one that asks now and then stays",
+  "a session that is silent for 45 s is closed, and one that sends a request now and then stays",
   () => {
     const { network, nodes, node } = start();
     const bob = new TestUser(network, "Bob", { mute: true }).at(node);
     const ann = new TestUser(network, "Ann").at(node);
-    const bare = new TestUser(network, "Bare", { bare: true }).at(node);
+    const legacy = new TestUser(network, "Bea", { legacy: true }).at(node);
     network.run(44_000);
-    assertEquals(nodes[1].users(), ["Ann", "Bare", "Bob"]);
+    assertEquals(nodes[1].users(), ["Ann", "Bea", "Bob"]);
     network.run(7_000);
-    assertEquals(nodes[1].users(), ["Ann", "Bare"]);
+    assertEquals(nodes[1].users(), ["Ann", "Bea"]);
     assert(bob.connection!.closed);
     network.run(300_000);
-    assertEquals([ann.connection!.closed, bare.connection!.closed], [false, false]);
+    assertEquals([ann.connection!.closed, legacy.connection!.closed], [false, false]);
   },
 );
 
-pureTest("a connection that does not say who it is has to go after a minute", () => {
+pureTest("a connection that does not register within a minute is closed", () => {
   const { network, node } = start();
   const before = node.connections;
   const eve = new TestUser(network, "Eve", { mute: true }).dial(node);
