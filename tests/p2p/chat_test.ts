@@ -7,17 +7,17 @@ import type { DeliveryStatus, Sent } from "../../p2p/client/outbox.ts";
 import type { Completer, Screen } from "../../p2p/terminal/screen.ts";
 import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
-/** A screen whose person is the test. */
+/** A screen that the test controls. */
 class FakeScreen implements Screen {
   readonly typed = "";
   readonly shown: string[] = [];
   completer: Completer | undefined;
   suggested: string | undefined;
-  /** All that was ever shown, in the order of it. */
+  /** All lines that were shown, in order. */
   readonly drawn: string[] = [];
   /** Whether the person types at the moment. */
   busy = false;
-  /** Whether what is pinned has left the window. */
+  /** Whether the pinned lines have left the window. */
   scrolled = false;
   readonly #typing = new TransformStream<string, string>(undefined, { highWaterMark: 100 });
   readonly #writer = this.#typing.writable.getWriter();
@@ -63,7 +63,7 @@ class FakeScreen implements Screen {
   }
 }
 
-/** A client whose network is the test. */
+/** A client that the test controls. */
 class FakeClient {
   readonly name = "Alice";
   readonly sent: string[] = [];
@@ -92,7 +92,7 @@ class FakeClient {
   }
 }
 
-/** Talks through a client on a screen; what it returns ends that. */
+/** Runs a chat with a client and a screen. Returns a function that ends it. */
 function talk(client: FakeClient, screen: FakeScreen): () => Promise<number> {
   const talking = new Chat(client as unknown as P2pClient, screen).run();
   return () => {
@@ -241,7 +241,7 @@ test("chat shows a message again when it is delivered long after it was sent", a
   await end();
 });
 
-test("chat suggests the user who is probably meant, and sends nothing to that user", async () => {
+test("chat suggests the user who is probably meant, and sends nothing before Enter", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const end = talk(client, screen);

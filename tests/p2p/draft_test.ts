@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { pureTest as test } from "../kinds.ts";
 import { Draft } from "../../p2p/terminal/draft.ts";
 
-/** A draft that was fed with that, and what it told meanwhile. */
+/** A draft after this input, and the events that it reported. */
 function typed(...input: string[]): Draft & { told: string[] } {
   const told: string[] = [];
   const draft = new Draft({

@@ -14,14 +14,14 @@ import {
 } from "./network.ts";
 import { event, startServer } from "./programs.ts";
 
-/** When the last user of a server that drains is to be on another: milliseconds. */
+/** The longest time until the last user of a draining server is on another: milliseconds. */
 const MOVE_MS = 250;
 /** Other tests share the machine and can only make it slower: the best of so many rounds counts. */
 const ROUNDS = 3;
 /** How long a server may take to drain and end: milliseconds. */
 const DRAIN_MS = 10_000;
 
-/** Ends a server with a signal; how long that took. */
+/** Ends a server with a signal, and returns how long that took: milliseconds. */
 async function terminate(server: Process, signal: "SIGTERM" | "SIGINT"): Promise<number> {
   const start = performance.now();
   server.kill(signal);
@@ -31,8 +31,8 @@ async function terminate(server: Process, signal: "SIGTERM" | "SIGINT"): Promise
 }
 
 /**
- * Drains a server whose users write and read meanwhile, and sees to it that nothing is lost or comes twice.
- * How long it took until the last of them was on another server: milliseconds.
+ * Drains a server whose users write and read meanwhile, and checks that no message is lost or repeated.
+ * Returns the time until the last user was on another server: milliseconds.
  */
 async function drainUnderLoad(): Promise<number> {
   const [one, two, three] = freePorts(3) as [number, number, number];

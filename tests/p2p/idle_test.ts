@@ -8,11 +8,11 @@ import * as p from "@netlab/protocol";
 import { processTest as test } from "../kinds.ts";
 import { type Process, Process as Program } from "../processes.ts";
 
-/** Below what systems let a process open by default. */
+/** Fewer than the files that systems let a process open by default. */
 const USERS = 600;
-/** How often they come and go. */
+/** How often the users join and leave. */
 const ROUNDS = 3;
-/** The promise: bytes. */
+/** The largest memory of one idle user: bytes. */
 const LIMIT = 4 * 1024;
 
 async function join(port: number, name: string): Promise<Deno.TcpConn> {
@@ -46,7 +46,7 @@ test("an idle user costs a server at most 4 KiB of heap, and nothing after leavi
   const first = await come();
   await memory(server, USERS);
   leave(first);
-  // What the server does besides, while the machine is busy, only adds to it: the least counts.
+  // Other work of the server only adds to the memory: the lowest value counts.
   let each = Infinity;
   let left = Infinity;
   for (let round = 0; round < ROUNDS; round++) {

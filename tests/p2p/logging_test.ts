@@ -1,6 +1,5 @@
 /**
- * What servers log: users that join and leave, other servers, and each message when that is
- * asked for.
+ * What servers log: users that join and leave, other servers, and each message if it is asked for.
  *
  * @module
  */
@@ -91,7 +90,7 @@ pureTest("p2p server logs a line for each server that it reaches only through ot
   third.crash();
   network.run(5_000);
   assertEquals(about(first), ["server.found", "server.lost"]);
-  // The end of its link says so.
+  // The end of its link shows that it has gone.
   assertEquals([about(second), second.events.at(-1)], [[], "link.down"]);
 });
 

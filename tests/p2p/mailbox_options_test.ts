@@ -7,7 +7,7 @@ import { event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
 
 const FULL = "Cannot store a message for Bob: too many wait for them already";
 
-/** What a sender is told when a message is not stored, or expires. */
+/** The code and reason that a sender gets when a message is not stored, or expires. */
 async function told(answer: Promise<unknown>): Promise<[code: number, message: string]> {
   try {
     await within("an answer", answer);

@@ -11,10 +11,10 @@ const NO_SPACE =
 const FULL = ["--preload=./tests/full_output.ts", "--allow-ffi"];
 const NET = "--allow-net=127.0.0.1,localhost";
 
-/** A program of whose standard output the test reads as much as it likes, and then no more. */
+/** A program whose standard output the test reads up to a point, and then no more. */
 class Piped implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
-  /** Reads only when it is told to: what is read ahead would keep the pipe open for one write more. */
+  /** Reads only on demand: a read ahead would leave room in the pipe for one more write. */
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #read = "";
 
@@ -142,7 +142,7 @@ processTest(
     await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${one}`] });
     await leaves.until("Bob joined");
     await leaves.hangUp();
-    // It finds out when it has something to say.
+    // It notices when it writes the next line.
     await bob.close();
     assertEquals(await leaves.finished(), { code: 0, errors: "" });
     assertEquals(alice.server, `127.0.0.1:${two}`);

@@ -136,7 +136,7 @@ test("p2p server is found again when it comes back on its port", async () => {
 test("p2p server forgets users as soon as their server has gone", async () => {
   const going = await P2pServer.listen();
   await using stays = await P2pServer.listen({ peers: [going.address] });
-  // A client would be back, at the other one, before anybody looks.
+  // A client would have reconnected to the other one before the check.
   await using bob = await RawParty.register(going, "Bob");
   await eventually("Bob is known", () => stays.users().includes("Bob"));
   const closing = going.close();

@@ -42,7 +42,7 @@ test("p2p client that does not read slows down its senders, and no other user", 
     await delivered;
   }));
   sending.catch(() => {}); // when something else fails first
-  // Others write meanwhile, long enough for the flood to come to rest.
+  // Others write meanwhile, until the sender is paused.
   let resting = 0;
   await eventually("the sender is paused", async () => {
     const sofar = confirmed;

@@ -54,7 +54,7 @@ test("p2p server sends to every legacy server that lists a user", async () => {
     await using bob = await LegacyClient.connect(name, to);
     await eventually("he is known", () => server.users().includes(name));
     await eventually("both list him", () => from.users.has(name) && to.users.has(name));
-    // The server asks once a second: behind the second answer it knows both lists.
+    // The server asks once a second: after the second answer it knows both lists.
     const before = [one.listings, two.listings] as const;
     await eventually(
       "the server knows both lists",
@@ -76,7 +76,7 @@ test("p2p server accepts messages from legacy servers only from their own users"
   await using mallory = await LegacyClient.connect("Mallory", old);
   await eventually("all are known", () => server.users().length === 3);
   const inbox = new Inbox(anna);
-  // Its server passes on whatever sender a client writes.
+  // Its server forwards any sender that a client writes.
   await using forger = await LegacyClient.connect("Forger", old);
   Object.defineProperty(forger, "name", { value: "Bert" });
   forger.send("Anna", "in Bert's name");

@@ -27,7 +27,7 @@ test("p2p client writes and reads at a legacy server", async () => {
   assertEquals([sender, recipient, text], ["Olga", "Nina", "and: back"]);
   assertEquals(await nina.users(), ["Nina", "Olga"]);
   assertEquals(await nina.servers(), [server.address]);
-  // Nothing is confirmed there, so nothing can fail either.
+  // A legacy server confirms nothing, so nothing can fail either.
   assertEquals(await (await nina.send("Nobody", "Hello?")).delivered, "sent");
   assertEquals(server.ignored, []);
 });
@@ -70,7 +70,7 @@ test("p2p client at a legacy server separates texts that arrive one after the ot
     ["Otto", 2_000],
     ["Olga", 3],
   ]);
-  // A text in pieces is one, however short they are.
+  // Pieces of one text make one message, however short they are.
   inbox.messages.length = 0;
   for (const piece of [`Olga: ${"a".repeat(300)}`, "b".repeat(300), "c".repeat(100)]) {
     connection.write(piece);
@@ -106,7 +106,7 @@ test("p2p client never shows a sender that a legacy server's text does not name"
     await eventually(`"${text}"`, () => inbox.messages.length > 0);
     assertEquals(inbox.messages.splice(0).map(({ sender, text }) => [sender, text]), [["", text]]);
   }
-  // What is longer than one text comes in two, and the second has no sender.
+  // A text that is too long arrives as two messages, and the second has no sender.
   server.users.get("Nina")!.write(`Olga: ${"a: ".repeat(30_000)}`);
   await eventually(
     "all of it",
@@ -119,7 +119,7 @@ test("p2p client that was given only a legacy server learns of the others, and u
   const one = new LegacyServer();
   const two = new LegacyServer({ siblings: [one.port] });
   await using three = await P2pServer.listen({ peers: [two.address] });
-  // The first one may hear of the third at any time, from that one itself.
+  // The third may announce itself to the first one at any time.
   await eventually("all know each other", () => one.known.size >= 2 && two.known.size === 3);
   const states: ClientStatus[] = [];
   await using nina = await P2pClient.connect({

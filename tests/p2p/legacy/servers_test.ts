@@ -79,7 +79,7 @@ test("p2p client and server use the valid addresses and names in a list with oth
     try {
       conn.close();
     } catch {
-      // The other side did.
+      // The other side closed it.
     }
   }
   await serving;
@@ -215,7 +215,7 @@ for (const legacyProgram of [true, false]) {
       await using legacyBob = legacyProgram ? await LegacyClient.connect("Bob", old) : undefined;
       await eventually("Bob is at the legacy server", () => old.users.has("Bob"));
       const start = performance.now();
-      // What is sent before the first server knows where he is waits, and nothing is lost.
+      // Messages wait until the first server knows where he is, and none is lost.
       const sent = await Promise.all(
         Array.from({ length: 39 }, (_, number) => alice.send("Bob", `<${number}>`)),
       );
