@@ -1,13 +1,13 @@
 /**
- * The import rules, read from the module graph: who may know of whom. Owns the table of rooms; a change
- * to it is a change of the design.
+ * The import rules, read from the module graph. Owns the table of what each package may import; a
+ * change to it is a change of the design.
  *
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { ignoreUnless } from "./permissions.ts";
 
-/** Each package, and those that its modules may import; its own goes without saying. */
+/** Each package, and the other packages that its modules may import. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   protocol: [],
   terminal: ["protocol"],
@@ -54,13 +54,13 @@ async function graph(...entries: string[]): Promise<Map<string, Dependency[]>> {
   return modules;
 }
 
-/** The path of what is imported, when it is in the workspace. */
+/** The path of an import in the workspace. */
 function target(dependency: Dependency): string | undefined {
   const specifier = (dependency.code ?? dependency.type)?.specifier;
   return specifier?.startsWith(root) ? specifier.slice(root.length) : undefined;
 }
 
-/** What running a module loads at once: not what it may import later. */
+/** The modules that are loaded when a module runs, without dynamic imports. */
 function loadedBy(modules: Map<string, Dependency[]>, ...entries: string[]): Set<string> {
   const loaded = new Set<string>();
   const follow = (path: string) => {
@@ -75,7 +75,7 @@ function loadedBy(modules: Map<string, Dependency[]>, ...entries: string[]): Set
   return loaded;
 }
 
-const room = (path: string) => path.includes("/") ? path.slice(0, path.indexOf("/")) : "";
+const packageOf = (path: string) => path.includes("/") ? path.slice(0, path.indexOf("/")) : "";
 
 const ENTRIES = [
   "mod.ts",
@@ -88,23 +88,30 @@ const ENTRIES = [
 ];
 
 Deno.test({
-  name: "rooms import only the rooms to their left",
+  name: "packages import only the packages to their left",
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
     const modules = await graph(...ENTRIES);
     const seen = new Set<string>();
     for (const [path, dependencies] of modules) {
-      const allowed = MAY_IMPORT[room(path)];
+      const allowed = MAY_IMPORT[packageOf(path)];
       if (!allowed) continue;
-      seen.add(room(path));
+      seen.add(packageOf(path));
       for (const dependency of dependencies) {
         const to = target(dependency);
-        if (to === undefined || room(to) === room(path) || room(to) === "links") continue;
-        const fine = allowed.includes(room(to)) || (room(to) === "terminal" && isProgram(path));
+        if (to === undefined || packageOf(to) === packageOf(path) || packageOf(to) === "links") {
+          continue;
+        }
+        const fine = allowed.includes(packageOf(to)) ||
+          (packageOf(to) === "terminal" && isProgram(path));
         assert(fine, `${path} may not import ${to}`);
       }
     }
-    assertEquals([...seen].sort(), Object.keys(MAY_IMPORT).sort(), "the graph reaches every room");
+    assertEquals(
+      [...seen].sort(),
+      Object.keys(MAY_IMPORT).sort(),
+      "the graph reaches every package",
+    );
   },
 });
 
@@ -127,34 +134,34 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
 ];
 
 /** Which layer a module of the core is in, from the top down, and its folder or file there. */
-function placeInCore(path: string): { layer: number; room: string } {
-  const [room] = path.slice("p2p/core/".length).split("/") as [string];
-  return { layer: CORE_LAYERS.findIndex((rooms) => rooms.includes(room)), room };
+function locateInCore(path: string): { layer: number; folder: string } {
+  const [folder] = path.slice("p2p/core/".length).split("/") as [string];
+  return { layer: CORE_LAYERS.findIndex((folders) => folders.includes(folder)), folder };
 }
 
 Deno.test({
   name: "folders of the core import only from folders further down",
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
-    const rooms = new Set<string>();
+    const folders = new Set<string>();
     for (const [path, dependencies] of await graph("p2p/core/mod.ts")) {
       if (!path.startsWith("p2p/core/")) continue;
-      const from = placeInCore(path);
-      rooms.add(from.room);
+      const from = locateInCore(path);
+      folders.add(from.folder);
       assert(from.layer >= 0, `${path} has no place among the layers of the core`);
       for (const dependency of dependencies) {
         const to = target(dependency);
         if (!to?.startsWith("p2p/core/")) continue;
-        const { layer, room } = placeInCore(to);
-        assert(room === from.room || layer > from.layer, `${path} may not import ${to}`);
+        const { layer, folder } = locateInCore(to);
+        assert(folder === from.folder || layer > from.layer, `${path} may not import ${to}`);
       }
     }
-    assertEquals([...rooms].sort(), CORE_LAYERS.flat().sort(), "the graph reaches every layer");
+    assertEquals([...folders].sort(), CORE_LAYERS.flat().sort(), "the graph reaches every layer");
   },
 });
 
 Deno.test({
-  name: "no module imports itself by way of others, not even for a type",
+  name: "no module imports itself through others, not even for a type",
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
     const modules = await graph(...ENTRIES);
@@ -165,7 +172,7 @@ Deno.test({
       if (done.has(path)) return;
       for (const dependency of modules.get(path) ?? []) {
         const to = target(dependency);
-        // What is loaded later does not make a cycle of what has to be there first.
+        // A dynamic import makes no cycle.
         if (to !== undefined && !dependency.isDynamic) visit(to, [...way, path]);
       }
       done.add(path);
@@ -200,7 +207,7 @@ Deno.test({
     for (const entry of LIBRARIES) {
       const modules = await graph(entry);
       for (const path of loadedBy(modules, entry)) {
-        assert(room(path) !== "terminal", `${entry} loads ${path}`);
+        assert(packageOf(path) !== "terminal", `${entry} loads ${path}`);
         assert(!lazy(modules, path), `${path} loads SQLite or the line editor for ${entry}`);
       }
     }
@@ -281,7 +288,7 @@ Deno.test({
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
     for (const path of (await graph(...ENTRIES)).keys()) {
-      if (!(room(path) in MAY_IMPORT) || room(path) === "terminal") continue;
+      if (!(packageOf(path) in MAY_IMPORT) || packageOf(path) === "terminal") continue;
       const source = await Deno.readTextFile(new URL(path, root));
       assert(!/\bconsole\.|Deno\.(stdout|stderr)\.write/.test(source), `${path} prints`);
     }

@@ -24,10 +24,10 @@ type OnFrame = (type: number, subtype: number, payload: string) => void;
 /** The original client takes this much text at a time, and shows each piece as one message: bytes. */
 const CLIENT_READ_BYTES = 1_024;
 
-/** A connection of theirs: frames in, or text once `onText` takes over. */
+/** A connection of a legacy program: it reads frames, or text after `onText`. */
 class LegacyConnection {
   readonly ended: Promise<void>;
-  /** From now on, what comes in is text. */
+  /** Reads text from now on. */
   onText: ((text: string) => void) | undefined;
   readonly #conn: Deno.TcpConn;
   readonly #onFrame: OnFrame;
@@ -77,12 +77,12 @@ class LegacyConnection {
         const count = await this.#conn.read(room());
         if (count === null) break;
         const bytes = concat([rest, buffer.subarray(0, count)]);
-        // An answer to a question is a frame, and bare text never begins with a byte that low.
+        // An answer to a question is a frame, and plain text never begins with a byte that low.
         if (this.onText && bytes[0]! > 9) this.onText(text.decode(bytes, { stream: true }));
         rest = this.onText && bytes[0]! > 9 ? new Uint8Array(0) : this.#frames(bytes);
       }
     } catch {
-      // Broken is as good as ended.
+      // A broken connection counts as ended.
     }
     if (!this.#lingers) this.drop();
   }
@@ -98,9 +98,9 @@ class LegacyConnection {
   }
 }
 
-/** How an {@linkcode LegacyServer} is started. */
+/** Options of a {@linkcode LegacyServer}. */
 export interface LegacyServerOptions {
-  /** Where to listen; 0 takes a free port. */
+  /** The port to listen on; 0 is any free port. */
   port?: number;
   /** The ports to which it announces itself, once, in place of the five default ones. */
   siblings?: number[];
@@ -147,12 +147,12 @@ export class LegacyServer implements AsyncDisposable {
     for (const sibling of siblings) this.#courier(sibling, legacyFrame(1, 1, String(this.port)));
   }
 
-  /** Where it listens, `host:port`. */
+  /** Its address, `host:port`. */
   get address(): string {
     return `${HOST}:${this.port}`;
   }
 
-  /** Dies without a word. */
+  /** Closes everything without signing off. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     for (const connection of this.#open) connection.drop();
@@ -207,12 +207,12 @@ export class LegacyServer implements AsyncDisposable {
     if (this.#seen.has(id!)) return;
     this.#seen.add(id!);
     const user = this.users.get(recipient!);
-    // Nobody is told when that connection has ended.
+    // The server does not notice that this connection has ended.
     if (user) return user.write(`${sender}: ${text.join("\0")}`);
     for (const port of this.known) this.#courier(port, legacyFrame(3, 0, payload));
   }
 
-  /** Opens a connection for one frame, and closes it. Nobody is told when that fails. */
+  /** Opens a connection for one frame, and closes it. A failure is ignored. */
   #courier(port: number, frame: Uint8Array): void {
     const errand = (async () => {
       try {
@@ -220,18 +220,18 @@ export class LegacyServer implements AsyncDisposable {
         connection.write(frame);
         await connection.close();
       } catch {
-        // Nobody there.
+        // No server listens there.
       }
     })().finally(() => this.#errands.delete(errand));
     this.#errands.add(errand);
   }
 }
 
-/** A legacy client: it registers, writes messages, and reads bare text. */
+/** A legacy client: it registers, writes messages, and reads plain text. */
 export class LegacyClient implements AsyncDisposable {
-  /** All text that came in. */
+  /** All text that arrived. */
   text = "";
-  /** What each read brought, which the original client shows as one message. */
+  /** The text of each read, which the original client shows as one message. */
   readonly shown: string[] = [];
   /** Answers to its questions, and echoes: type, subtype and payload. */
   readonly answers: [type: number, subtype: number, payload: string][] = [];
@@ -249,7 +249,7 @@ export class LegacyClient implements AsyncDisposable {
   }
 
   /**
-   * What the client with round-trip times does: registers, asks for the servers, takes the time of one
+   * Does what the original RTT client does: registers, asks for the servers, takes the time of one
    * echo to each over a connection of its own, signs off, and registers at the fastest.
    */
   static async connectToFastest(
@@ -289,7 +289,7 @@ export class LegacyClient implements AsyncDisposable {
     this.#connection.write(legacyFrame(2, 1, this.name));
   }
 
-  /** Sends a message, and hears nothing of it. */
+  /** Sends a message. There is no receipt. */
   send(recipient: string, text: string, id: string = crypto.randomUUID()): void {
     this.#connection!.write(legacyFrame(3, 0, `${id}\0${this.name}\0${recipient}\0${text}`));
   }
@@ -326,9 +326,9 @@ export class LegacyClient implements AsyncDisposable {
  * anything else, and closes.
  */
 export class LegacyBasicServer implements AsyncDisposable {
-  /** Where it listens. */
+  /** Its address. */
   readonly address: { hostname: string; port: number };
-  /** What came in, a read each. */
+  /** The text of each read. */
   readonly heard: string[] = [];
   readonly #listener: Deno.TcpListener;
   readonly #accepting: Promise<void>;

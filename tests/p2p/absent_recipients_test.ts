@@ -77,7 +77,7 @@ for (const where of ["the same server", "another server"]) {
   });
 }
 
-test("p2p messages beyond a limit are refused until some are taken", async () => {
+test("p2p messages beyond a limit are refused until some are delivered", async () => {
   const text = "x".repeat(1_000);
   for (const limits of [{ maxMessages: 10 }, { maxBytes: 10_000 }]) {
     await using server = await P2pServer.listen({ limits });

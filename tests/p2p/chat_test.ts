@@ -1,22 +1,23 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type Message, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
+import { pureTest as test } from "../kinds.ts";
 import { Chat, type ChatCommand, parseLine } from "../../p2p/terminal/chat.ts";
 import type { DeliveryStatus, Sent } from "../../p2p/client/outbox.ts";
 import type { Completer, Screen } from "../../p2p/terminal/screen.ts";
 import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
-/** A screen whose person is the test. */
+/** A screen that the test controls. */
 class FakeScreen implements Screen {
   readonly typed = "";
   readonly shown: string[] = [];
   completer: Completer | undefined;
   suggested: string | undefined;
-  /** All that was ever shown, in the order of it. */
+  /** All lines that were shown, in order. */
   readonly drawn: string[] = [];
   /** Whether the person types at the moment. */
   busy = false;
-  /** Whether what is pinned has left the window. */
+  /** Whether the pinned lines have left the window. */
   scrolled = false;
   readonly #typing = new TransformStream<string, string>(undefined, { highWaterMark: 100 });
   readonly #writer = this.#typing.writable.getWriter();
@@ -62,7 +63,7 @@ class FakeScreen implements Screen {
   }
 }
 
-/** A client whose network is the test. */
+/** A client that the test controls. */
 class FakeClient {
   readonly name = "Alice";
   readonly sent: string[] = [];
@@ -91,25 +92,13 @@ class FakeClient {
   }
 }
 
-/** Talks through a client on a screen; what it returns ends that. */
+/** Runs a chat with a client and a screen. Returns a function that ends it. */
 function talk(client: FakeClient, screen: FakeScreen): () => Promise<number> {
   const talking = new Chat(client as unknown as P2pClient, screen).run();
   return () => {
     screen.type("/quit");
     return within("the end", talking);
   };
-}
-
-/** A test that needs no network. */
-function chatTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    permissions: "none",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
 }
 
 const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
@@ -133,20 +122,13 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ['"" Hello', { kind: "misquoted" }],
 ];
 
-Deno.test({
-  name: "chat parses lines",
-  permissions: "none",
-  sanitizeOps: true,
-  sanitizeResources: true,
-  sanitizeExit: true,
-  fn() {
-    for (const [line, asked] of lines) assertEquals(parseLine(line), asked, JSON.stringify(line));
-  },
+test("chat parses lines", () => {
+  for (const [line, asked] of lines) assertEquals(parseLine(line), asked, JSON.stringify(line));
 });
 
 for (const interactive of [true, false]) {
   const who = interactive ? "a person" : "a script";
-  socketTest(`chat with ${who} shows what comes and what fails`, async () => {
+  socketTest(`chat with ${who} shows messages and failures`, async () => {
     await using server = await P2pServer.listen({ limits: { maxMessages: 1 } });
     const alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
@@ -212,7 +194,7 @@ const SENDERS: [sender: string, person: string, script: string][] = [
   ["", "(unknown sender) Hello", ": Hello"],
 ];
 for (const [interactive, who] of [[true, "a person"], [false, "a script"]] as const) {
-  chatTest(`chat tells ${who} who wrote, and invents nobody`, async () => {
+  test(`chat shows ${who} the sender, and invents none`, async () => {
     const client = new FakeClient();
     const screen = new FakeScreen(interactive);
     client.received.push(
@@ -225,7 +207,7 @@ for (const [interactive, who] of [[true, "a person"], [false, "a script"]] as co
   });
 }
 
-chatTest("chat shows no tick for what a program took that confirms nothing", async () => {
+test("chat shows no tick for a message to a program that confirms nothing", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const outcome = Promise.withResolvers<DeliveryStatus>();
@@ -242,7 +224,7 @@ chatTest("chat shows no tick for what a program took that confirms nothing", asy
   await end();
 });
 
-chatTest("chat says once more what was sent when it is delivered long after", async () => {
+test("chat shows a message again when it is delivered long after it was sent", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const outcome = Promise.withResolvers<DeliveryStatus>();
@@ -259,7 +241,7 @@ chatTest("chat says once more what was sent when it is delivered long after", as
   await end();
 });
 
-chatTest("chat suggests the user who is probably meant, and sends nothing to another", async () => {
+test("chat suggests the user who is probably meant, and sends nothing before Enter", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const end = talk(client, screen);
@@ -290,7 +272,7 @@ chatTest("chat suggests the user who is probably meant, and sends nothing to ano
   await end();
 });
 
-chatTest("chat knows a user who came after the last list", async () => {
+test("chat knows a user who joined after the last list", async () => {
   const client = new FakeClient();
   const screen = new FakeScreen(true);
   const end = talk(client, screen);
@@ -310,7 +292,7 @@ for (
     ["takes for ever", () => new Promise<string[]>(() => {})],
   ] as const
 ) {
-  chatTest(`chat sends and completes while the list of users ${what}`, async () => {
+  test(`chat sends and completes while the list of users ${what}`, async () => {
     const client = new FakeClient();
     const screen = new FakeScreen(true);
     const end = talk(client, screen);
@@ -328,8 +310,8 @@ for (
   });
 }
 
-chatTest(
-  "chat with a script sends to exactly the name that is given, and asks nobody",
+test(
+  "chat with a script sends to exactly the given name, and asks no questions",
   async () => {
     const client = new FakeClient();
     const screen = new FakeScreen(false);

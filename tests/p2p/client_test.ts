@@ -68,7 +68,7 @@ test("p2p client lists users and servers of the whole network", async () => {
   assertEquals(await alice.users(), ["Alice"]);
 });
 
-test("p2p client's send fails with a code and says what is wrong", async () => {
+test("p2p client's send fails with a code and a reason", async () => {
   await using server = await P2pServer.listen({ limits: { maxMessages: 1 } });
   await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
 
@@ -140,7 +140,7 @@ test("p2p client refuses invalid names and addresses before it connects", async 
   await assertRejects(() => wrong, TypeError);
 });
 
-test("p2p client says which servers it cannot reach", async () => {
+test("p2p client names the servers that it cannot reach", async () => {
   const [one, two] = [`127.0.0.1:${freePort()}`, `127.0.0.1:${freePort()}`];
   const single = P2pClient.connect({ name: "Alice", servers: [one] });
   assertStringIncludes((await assertFails(single, ErrorCode.ConnectionLost)).message, one);

@@ -1,18 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
+import { pureTest as test } from "../kinds.ts";
 import { Draft } from "../../p2p/terminal/draft.ts";
 
-function test(name: string, fn: () => void | Promise<void>): void {
-  Deno.test({
-    name,
-    permissions: "none",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn: async () => await fn(),
-  });
-}
-
-/** A draft that was fed with that, and what it told meanwhile. */
+/** A draft after this input, and the events that it reported. */
 function typed(...input: string[]): Draft & { told: string[] } {
   const told: string[] = [];
   const draft = new Draft({
@@ -90,7 +80,7 @@ test("draft enters lines and recalls them from its history", async () => {
 });
 
 for (const [what, key] of [["ctrl-C", "\x03"], ["ctrl-D", "\x04"]] as const) {
-  test(`draft ends at ${what}, and takes nothing after it`, async () => {
+  test(`draft ends at ${what}, and ignores all later keys`, async () => {
     const draft = typed("one\r", `${key}two\rthree`);
     assertEquals(await draft.lines.next(), { value: "one", done: false });
     assertEquals((await draft.lines.next()).done, true);

@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { displayWidth } from "@netlab/terminal";
+import { pureTest as test } from "../kinds.ts";
 import { visiblePart } from "../../p2p/terminal/draft_view.ts";
-
-function test(name: string, fn: () => void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
 
 /** What is visible with the cursor at the mark. */
 function shown(marked: string, columns: number): string {
@@ -34,7 +31,7 @@ test("visible part is around the cursor, and marks where text is left out", () =
   }
 });
 
-test("visible part fits, contains the cursor, and uses all available room", () => {
+test("visible part fits, contains the cursor, and uses all available columns", () => {
   const texts = [
     "0123456789abcdefghijklmnopqrstuvwxyz",
     "漢字かな".repeat(9),

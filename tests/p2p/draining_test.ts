@@ -14,14 +14,14 @@ import {
 } from "./network.ts";
 import { event, startServer } from "./programs.ts";
 
-/** When the last user of a server that drains is to be on another: milliseconds. */
+/** The longest time until the last user of a draining server is on another: milliseconds. */
 const MOVE_MS = 250;
 /** Other tests share the machine and can only make it slower: the best of so many rounds counts. */
 const ROUNDS = 3;
 /** How long a server may take to drain and end: milliseconds. */
 const DRAIN_MS = 10_000;
 
-/** Ends a server with a signal; how long that took. */
+/** Ends a server with a signal, and returns how long that took: milliseconds. */
 async function terminate(server: Process, signal: "SIGTERM" | "SIGINT"): Promise<number> {
   const start = performance.now();
   server.kill(signal);
@@ -31,8 +31,8 @@ async function terminate(server: Process, signal: "SIGTERM" | "SIGINT"): Promise
 }
 
 /**
- * Drains a server whose users write and read meanwhile, and sees to it that nothing is lost or comes twice.
- * How long it took until the last of them was on another server: milliseconds.
+ * Drains a server whose users write and read meanwhile, and checks that no message is lost or repeated.
+ * Returns the time until the last user was on another server: milliseconds.
  */
 async function drainUnderLoad(): Promise<number> {
   const [one, two, three] = freePorts(3) as [number, number, number];
@@ -169,9 +169,9 @@ test("p2p server that drains accepts no new users, and closes in time although a
   await using stays = await P2pServer.listen();
   const leaves = await P2pServer.listen({ peers: [stays.address] });
   await eventually("both are linked", () => leaves.peers().length === 1);
-  await using bare = await Deno.connect({ hostname: "127.0.0.1", port: leaves.port });
-  await bare.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Bare"));
-  await eventually("Bare is there", () => leaves.localUsers().length === 1);
+  await using legacy = await Deno.connect({ hostname: "127.0.0.1", port: leaves.port });
+  await legacy.write(new TextEncoder().encode("\x02\x01\0\x04\0\0Olga"));
+  await eventually("Olga is there", () => leaves.localUsers().length === 1);
   // Legacy users cannot be asked to move.
   const draining = leaves.drain();
   await using alice = await P2pClient.connect({
@@ -180,5 +180,5 @@ test("p2p server that drains accepts no new users, and closes in time although a
   });
   assertEquals(alice.server, stays.address);
   await within("its end", draining, 2_000);
-  assertEquals(await bare.read(new Uint8Array(1)), null);
+  assertEquals(await legacy.read(new Uint8Array(1)), null);
 });

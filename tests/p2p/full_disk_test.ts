@@ -24,7 +24,7 @@ async function startOnSmallDisk(port: number, folder: string): Promise<Process> 
 const count = (server: Process, name: string) =>
   server.stdout.filter((line) => (JSON.parse(line) as Log).event === name).length;
 
-test("p2p server on a full disk refuses messages, loses none, and goes on when there is room", async () => {
+test("p2p server on a full disk refuses messages, loses none, and continues when there is room", async () => {
   using folder = new TestFolder();
   const port = freePort();
   await using first = await startOnSmallDisk(port, folder.path);

@@ -41,13 +41,13 @@ function frame(type: number, subtype: number, payload = ""): (number | string)[]
 /** The payload of a batch of two messages. */
 function batch(sender: string, recipient: string): string {
   const short = (text: string) => String.fromCharCode(text.length) + text;
-  // Version and variant are the second bytes of two letters.
+  // Version and variant are the second bytes of two characters.
   return `count\u0080éids\0\0\0\x07${short(sender)}${short(recipient)}\0\x02\0\x03\0\x03onetwo`;
 }
 
 type Wrong = [what: string, code: number, bytes: (number | string)[]];
 
-const fromStrangers: Wrong[] = [
+const fromUnregistered: Wrong[] = [
   ["a message", ErrorCode.NotRegistered, frame(3, 0, `${ID}\0Alice\0Alice\0Hello`)],
   ["a message that is none", ErrorCode.Malformed, frame(3, 1, "Hello")],
   ["a message of an unknown kind", ErrorCode.UnknownType, frame(3, 7, `${ID}\0A\0B\0Hello`)],
@@ -91,13 +91,17 @@ const fromUsers: Wrong[] = [
   ["receipts that are none", ErrorCode.Malformed, frame(6, 0, "x")],
   ["receipts for another user", ErrorCode.UnknownType, frame(6, 1, "x")],
   ["receipts for a server", ErrorCode.UnknownType, frame(6, 2, "x")],
-  ["a kept message", ErrorCode.UnknownType, frame(3, 2, `${"k".repeat(32)}${ID}\0A\0B\0Hello`)],
-  ["a message to take over", ErrorCode.UnknownType, frame(3, 3, `${"k".repeat(32)}${ID}\0A\0B\0`)],
+  [
+    "an outbound message",
+    ErrorCode.UnknownType,
+    frame(3, 2, `${"k".repeat(32)}${ID}\0A\0B\0Hello`),
+  ],
+  ["a handed-off message", ErrorCode.UnknownType, frame(3, 3, `${"k".repeat(32)}${ID}\0A\0B\0`)],
   ["an unknown type", ErrorCode.UnknownType, frame(10, 0, "?")],
 ];
 
-for (const [what, code, bytes] of fromStrangers) {
-  test(`p2p server answers ${what} from a stranger with error ${code}`, async () => {
+for (const [what, code, bytes] of fromUnregistered) {
+  test(`p2p server answers ${what} from an unregistered connection with error ${code}`, async () => {
     await using setting = await serverWithUser();
     await using party = await RawParty.connect(setting.server);
     party.send(...bytes);
@@ -129,11 +133,11 @@ test("rtt server signs off only the connection's own user", async () => {
   await using server = await RttServer.listen();
   await using _alice = await RawParty.register(server, "Alice");
   await using mallory = await RawParty.register(server, "Mallory");
-  await using stranger = await RawParty.connect(server);
+  await using unregistered = await RawParty.connect(server);
   mallory.send(...frame(5, 0, "Alice"));
   assertEquals((await mallory.nextError()).code, ErrorCode.SenderMismatch);
-  stranger.send(...frame(5, 0, "Alice"));
-  assertEquals((await stranger.nextError()).code, ErrorCode.NotRegistered);
+  unregistered.send(...frame(5, 0, "Alice"));
+  assertEquals((await unregistered.nextError()).code, ErrorCode.NotRegistered);
   assertEquals(server.localUsers().sort(), ["Alice", "Mallory"]);
 });
 
@@ -210,8 +214,8 @@ for (
     ["a digest", FrameType.Presence, 2],
     ["link state", FrameType.LinkState, 0],
     ["a message", FrameType.Message, 1],
-    ["a kept message", FrameType.Message, 2],
-    ["a message to take over", FrameType.Message, 3],
+    ["an outbound message", FrameType.Message, 2],
+    ["a handed-off message", FrameType.Message, 3],
     ["a batch", FrameType.Message, 4],
     ["receipts", FrameType.Receipt, 1],
     ["receipts for a server", FrameType.Receipt, 2],

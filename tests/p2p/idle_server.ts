@@ -13,7 +13,7 @@ if (import.meta.main) {
   const server = await P2pServer.listen();
   print(String(server.port));
   for await (const _line of Deno.stdin.readable) {
-    // What was let go of in one collection may hold what the next one finds.
+    // An object that one collection frees may refer to objects that the next one frees.
     for (let i = 0; i < 3; i++) gc();
     const { heapUsed, external } = Deno.memoryUsage();
     print(`${server.localUsers().length} ${heapUsed + external}`);

@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Message } from "@netlab/protocol";
+import { pureTest as test } from "../kinds.ts";
 import type { ClientSession } from "../../p2p/core/session/client_session.ts";
 import { Incoming } from "../../p2p/core/session/incoming.ts";
 import { Inbox } from "../../p2p/client/inbox.ts";
 import { eventually } from "./network.ts";
 
-/** A session that counts. */
+/** A session that records acknowledgements. */
 class FakeSession {
   /** The numbers of the messages that were acknowledged, a list for each time. */
   readonly acknowledged: number[][] = [];
@@ -37,22 +38,11 @@ function incoming(number: number, isDurable: boolean): Incoming {
   return new Incoming(message, Int32Array.of(number, 0, 0, 0), isDurable);
 }
 
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    permissions: "none",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
-
 test("inbox acknowledges a message when the next one is read, and not before", async () => {
   const { inbox, acknowledged, receive } = inboxWith(1);
   const reader = inbox.reader();
   assertEquals((await reader.next()).value?.text, "1");
-  // All that is due by now is done.
+  // Everything that is due now has run.
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
   assertEquals(acknowledged, []);
   const second = reader.next();
@@ -70,7 +60,7 @@ test("inbox acknowledges many messages at once, and a few soon", async () => {
   const reader = inbox.reader();
   for (let number = 1; number <= 206; number++) await reader.next();
   assertEquals(acknowledged.map(({ length }) => length), [100, 100]);
-  // The program does not ask for more, but it has taken five that wait for company.
+  // The program does not ask for more, but it has read five, whose acknowledgements wait for more.
   await eventually("they are acknowledged", () => acknowledged.length === 3);
   assertEquals(acknowledged[2], [201, 202, 203, 204, 205]);
   await reader.return!();

@@ -1,6 +1,6 @@
 /**
- * Networks of original Python servers (stand-ins) and netlab's, in every mixture and start order, with
- * netlab and legacy users that write to each other; and the page that names the tests for this.
+ * Networks of original Python servers (stand-ins) and netlab servers, in every mixture and start
+ * order, whose users write to each other. It also checks that docs/legacy.md names existing tests.
  *
  * @module
  */
@@ -82,7 +82,7 @@ for (const layout of LAYOUTS) {
     for (const kinds of USERS) {
       await using stack = new AsyncDisposableStack();
       const { ports, servers } = await start(stack, layout);
-      // One user of each kind on each two servers, both ways round.
+      // One user of each kind on each two servers, in both directions.
       const users: User[] = [];
       for (const [index, port] of ports.entries()) {
         for (const [which, connect] of kinds.entries()) {
@@ -120,7 +120,7 @@ for (const layout of LAYOUTS) {
 }
 
 Deno.test({
-  name: "the page about the original programs names tests that exist",
+  name: "the page about the legacy programs names tests that exist",
   ignore: ignoreUnless.read,
   async fn() {
     const root = new URL("../../", import.meta.url);

@@ -1,6 +1,5 @@
 /**
- * What servers log: users that join and leave, other servers, and each message when that is
- * asked for.
+ * What servers log: users that join and leave, other servers, and each message if it is asked for.
  *
  * @module
  */
@@ -8,6 +7,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { type Logger, P2pServer, type P2pServerOptions } from "@netlab/p2p";
 import { chain, servers, settle, VirtualNetwork, type VirtualNode } from "@netlab/lab/simulator";
+import { pureTest } from "../kinds.ts";
 import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { freePorts } from "../processes.ts";
 import { eventually, nextMessage, processTest, socketTest as test } from "./network.ts";
@@ -79,24 +79,19 @@ test("p2p server logs a line for each server that appears or disappears", async 
   assertEquals(log.lines, []);
 });
 
-Deno.test({
-  name: "p2p server logs a line for each server that it reaches only through others",
-  permissions: "none",
-  fn() {
-    const network = new VirtualNetwork();
-    const nodes = servers(network, 3, chain(3)) as [VirtualNode, VirtualNode, VirtualNode];
-    settle(network, nodes);
-    network.run(5_000);
-    const [first, second, third] = nodes;
-    const about = ({ events }: VirtualNode) =>
-      events.filter((event) => event.startsWith("server."));
-    assertEquals(nodes.map(about), [["server.found"], [], ["server.found"]]);
-    third.crash();
-    network.run(5_000);
-    assertEquals(about(first), ["server.found", "server.lost"]);
-    // The end of its link says so.
-    assertEquals([about(second), second.events.at(-1)], [[], "link.down"]);
-  },
+pureTest("p2p server logs a line for each server that it reaches only through others", () => {
+  const network = new VirtualNetwork();
+  const nodes = servers(network, 3, chain(3)) as [VirtualNode, VirtualNode, VirtualNode];
+  settle(network, nodes);
+  network.run(5_000);
+  const [first, second, third] = nodes;
+  const about = ({ events }: VirtualNode) => events.filter((event) => event.startsWith("server."));
+  assertEquals(nodes.map(about), [["server.found"], [], ["server.found"]]);
+  third.crash();
+  network.run(5_000);
+  assertEquals(about(first), ["server.found", "server.lost"]);
+  // The end of its link shows that it has gone.
+  assertEquals([about(second), second.events.at(-1)], [[], "link.down"]);
 });
 
 test("p2p server logs each message with its next hop, and never the text", async () => {
@@ -143,7 +138,7 @@ test("p2p server logs each message with its next hop, and never the text", async
   for (const line of [...log.lines, ...logOfTwo.lines]) assert(!/secr/.test(line), line);
 });
 
-test("p2p server logs no messages unless that is asked for", async () => {
+test("p2p server logs no messages unless it is asked to", async () => {
   const { server, log } = await listen();
   await using _server = server;
   await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
@@ -153,7 +148,7 @@ test("p2p server logs no messages unless that is asked for", async () => {
 });
 
 processTest(
-  "p2p server that is the last one logs how many messages are lost, and how to prevent it",
+  "the last p2p server logs how many messages are lost, and how to prevent it",
   async () => {
     const [port, peer] = freePorts(2) as [number, number];
     await using server = await startServer(port, peer, "--verbose");

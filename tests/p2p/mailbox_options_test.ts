@@ -7,7 +7,7 @@ import { event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
 
 const FULL = "Cannot store a message for Bob: too many wait for them already";
 
-/** What a sender is told when a message is not stored, or expires. */
+/** The code and reason that a sender gets when a message is not stored, or expires. */
 async function told(answer: Promise<unknown>): Promise<[code: number, message: string]> {
   try {
     await within("an answer", answer);
@@ -18,7 +18,7 @@ async function told(answer: Promise<unknown>): Promise<[code: number, message: s
   throw new Error("Nothing was refused");
 }
 
-test("p2p server program stores as many messages as it is told, and more when some were taken", async () => {
+test("p2p server program stores up to --max-messages messages, and more when some were delivered", async () => {
   const port = freePort();
   await using _server = await startServer(port, port, "--max-messages", "2");
   const connect = (name: string) => P2pClient.connect({ name, servers: [`127.0.0.1:${port}`] });
@@ -35,7 +35,7 @@ test("p2p server program stores as many messages as it is told, and more when so
   assertEquals(inbox.from("Alice"), ["one", "two", "four"]);
 });
 
-test("p2p server program stores as many bytes as it is told", async () => {
+test("p2p server program stores up to --max-bytes bytes", async () => {
   const port = freePort();
   await using _server = await startServer(port, port, "--max-bytes", "2500");
   await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${port}`] });
@@ -44,7 +44,7 @@ test("p2p server program stores as many bytes as it is told", async () => {
   assertEquals(await told(alice.send("Bob", "x")), [ErrorCode.MailboxFull, FULL]);
 });
 
-test("p2p server program stores messages for as many days as it is told", async () => {
+test("p2p server program stores messages for --max-days days", async () => {
   const port = freePort();
   await using server = Process.start(SERVER, [
     ...["--port", `${port}`, "--peer", `127.0.0.1:${port}`, "--max-days", "1", "--json"],
@@ -77,7 +77,7 @@ for (
     [["--data", ""], "Option --data needs a value: --data DIR"],
   ] as const
 ) {
-  test(`p2p server program with ${args.join(" ")} says what is wrong with it`, async () => {
+  test(`p2p server program with ${args.join(" ")} reports the invalid value`, async () => {
     const { code, stdout, stderr } = await Process.run(SERVER, [...args], { permissions: [] });
     assertEquals([code, stdout, stderr], [2, [], [`error: ${complaint}`]]);
   });

@@ -17,7 +17,7 @@ export interface Kind {
   connect(options: P2pClientOptions): Promise<P2pClient>;
 }
 
-/** Writes numbers to another user, as fast as they are taken, until it is stopped. */
+/** Writes numbers to another user, as fast as they are accepted, until it is stopped. */
 export class Writer {
   /** How many numbers were sent. */
   sent = 0;
@@ -45,7 +45,7 @@ export class Writer {
 
 /**
  * Two users on three servers write to each other while one of them, or both, move `moves` times, and a
- * third user writes to both. Nothing may be lost, come twice, or in another order.
+ * third user writes to both. No message may be lost, repeated or out of order.
  */
 export async function checkMoves(
   { listen, connect }: Kind,

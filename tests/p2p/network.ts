@@ -1,6 +1,6 @@
 /**
- * What the tests of messaging over real sockets share: waiting with a deadline, readers that collect
- * the messages of a client, and raw connections for parties that misbehave.
+ * Helpers for tests of messaging over real sockets: waiting with a deadline, readers that collect the
+ * messages of a client, and raw connections that misbehave.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export { processTest, socketTest, storageTest } from "../kinds.ts";
 
 const POLL_MS = 5;
 
-/** Looks again and again until `look` gives something true, and gives that. */
+/** Calls `look` repeatedly until it returns something true, and returns that. */
 export async function eventually<T>(
   what: string,
   look: () => T | Promise<T>,
@@ -57,7 +57,7 @@ export function onPortAgain<T extends object>(start: () => T | Promise<T>): Prom
   }) as Promise<T>;
 }
 
-/** What `promise` gives, when it gives it in time. */
+/** Waits for `promise`, up to a limit. */
 export async function within<T>(
   what: string,
   promise: Promise<T>,
@@ -75,7 +75,7 @@ export async function within<T>(
   }
 }
 
-/** Asserts that `work` fails with an error of netlab's with that code, and gives it. */
+/** Asserts that `work` fails with a netlab error with that code, and returns the error. */
 export async function assertFails(work: Promise<unknown>, code: number): Promise<NetlabError> {
   const error = await within("a failure", work.then(() => undefined, (error) => error));
   assert(error !== undefined, `It succeeded; error ${code} was expected`);
@@ -96,11 +96,11 @@ export async function nextMessage(client: P2pClient): Promise<Message> {
   }
 }
 
-/** Reads all that a client is sent until the client is closed. */
+/** Reads all messages to a client until the client is closed. */
 export class Inbox {
   /** The messages so far. */
   readonly messages: Message[] = [];
-  /** Resolves when the client is closed; fails when it was thrown out. */
+  /** Resolves when the client is closed; fails when its session was ended. */
   readonly ended: Promise<void>;
 
   constructor(client: P2pClient) {
@@ -125,7 +125,7 @@ export class Inbox {
 
 /** A party that writes any frames and collects the answers. */
 export class RawParty implements AsyncDisposable {
-  /** The frames that came in and were not taken yet. */
+  /** The frames that have arrived and were not read yet. */
   readonly frames: Frame[] = [];
   /** Resolves when the other side has ended the connection. */
   readonly ended: Promise<void>;
@@ -160,7 +160,7 @@ export class RawParty implements AsyncDisposable {
     return party;
   }
 
-  /** Where frames are written. */
+  /** The frames to the server. */
   get out(): FrameConnection["out"] {
     return this.#connection.out;
   }
@@ -183,7 +183,7 @@ export class RawParty implements AsyncDisposable {
     this.#connection.resume();
   }
 
-  /** Lets out what was written, and writes nothing more. */
+  /** Sends the written frames, and then ends its half of the connection. */
   end(): void {
     void this.#connection.end();
   }
@@ -209,7 +209,7 @@ export class RawParty implements AsyncDisposable {
 
 /** A listener that accepts connections and never sends anything. */
 export class SilentServer implements AsyncDisposable {
-  /** Where it listens. */
+  /** Its address. */
   readonly address: string;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #accepting: Promise<void>;
@@ -236,9 +236,9 @@ export class SilentServer implements AsyncDisposable {
   }
 }
 
-/** A listener whose queue is full, so that the system drops whatever else would connect to it. */
+/** A listener whose queue is full, so that the system drops further connections to it. */
 export class FullServer implements AsyncDisposable {
-  /** Where it listens. */
+  /** Its address. */
   readonly address: string;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
   readonly #end = new AbortController();
@@ -254,10 +254,10 @@ export class FullServer implements AsyncDisposable {
     );
   }
 
-  /** One whose queue has been filled. */
+  /** Fills the queue of a new listener. */
   static async fill(): Promise<FullServer> {
     const server = new FullServer();
-    // Of these at least one finds room, and by then all have asked.
+    // At least one of these is accepted, and by then all have been tried.
     await Promise.any(server.#connecting);
     return server;
   }
@@ -274,7 +274,7 @@ export class FullServer implements AsyncDisposable {
  * questions, of which it answers all others.
  */
 export class ScriptedServer implements AsyncDisposable {
-  /** Where it listens. */
+  /** Its address. */
   readonly address: string;
   readonly #listener: Deno.TcpListener;
   readonly #parties: RawParty[] = [];

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
-import { ignoreUnless } from "../permissions.ts";
+import { linuxProcessTest } from "../kinds.ts";
 import { DEADLINE_MS, freePort, freePorts, Process } from "../processes.ts";
 import { eventually, Inbox, processTest, within } from "./network.ts";
 import { CLIENT, event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
@@ -11,22 +11,10 @@ const NO_SPACE =
 const FULL = ["--preload=./tests/full_output.ts", "--allow-ffi"];
 const NET = "--allow-net=127.0.0.1,localhost";
 
-/** A test that needs `/dev/full`. */
-function fullTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.run || Deno.build.os !== "linux",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
-
-/** A program of whose standard output the test reads as much as it likes, and then no more. */
+/** A program whose standard output the test reads up to a point, and then no more. */
 class Piped implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
-  /** Reads only when it is told to: what is read ahead would keep the pipe open for one write more. */
+  /** Reads only on demand: a read ahead would leave room in the pipe for one more write. */
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #read = "";
 
@@ -75,8 +63,8 @@ class Piped implements AsyncDisposable {
   }
 }
 
-fullTest(
-  "p2p client program on a full disk does not take what it cannot write, and says so",
+linuxProcessTest(
+  "p2p client program on a full disk acknowledges no message that it cannot write, and reports the failure",
   async () => {
     await using server = await P2pServer.listen();
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
@@ -98,7 +86,7 @@ fullTest(
 );
 
 processTest(
-  "p2p client program whose reader has gone takes what was read, and no more",
+  "p2p client program whose reader has gone acknowledges only messages that were read",
   async () => {
     await using server = await P2pServer.listen();
     await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
@@ -117,8 +105,8 @@ processTest(
   },
 );
 
-fullTest(
-  "p2p server program on a full disk continues without its log, and says so once",
+linuxProcessTest(
+  "p2p server program on a full disk continues without its log, and reports that once",
   async () => {
     const port = freePort();
     await using server = Process.start(SERVER, ["--port", `${port}`, "--peer", `${port}`], {
@@ -154,7 +142,7 @@ processTest(
     await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${one}`] });
     await leaves.until("Bob joined");
     await leaves.hangUp();
-    // It finds out when it has something to say.
+    // It notices when it writes the next line.
     await bob.close();
     assertEquals(await leaves.finished(), { code: 0, errors: "" });
     assertEquals(alice.server, `127.0.0.1:${two}`);

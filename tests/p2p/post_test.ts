@@ -112,7 +112,7 @@ for (const abilities of [0, Ability.Batches]) {
       before = posted;
       return resting === 20;
     });
-    assert(posted * text.length < 32 * MIB, `${posted} KB are under way`);
+    assert(posted * text.length < 32 * MIB, `${posted} KB are in flight`);
     stopped = true;
     deaf.resume();
     await within("the loop goes on", posting, 10_000);
@@ -128,7 +128,7 @@ for (const abilities of [0, Ability.Batches]) {
   });
 }
 
-test("p2p client that posts while users move from server to server: nothing is repeated", async () => {
+test("p2p client posts while users move from server to server, and nothing is repeated", async () => {
   await using setting = await start();
   const { alice, bob, first, second } = setting;
   const servers = [first, second];
@@ -199,8 +199,8 @@ test("p2p client posts to legacy users, and through legacy servers", async () =>
   await using old = new LegacyServer();
   await using otto = await LegacyClient.connect("Otto", old);
   await using nina = await P2pClient.connect({ name: "Nina", servers: [old.address] });
-  await nina.post("Otto", "by way of an old one");
-  await otto.sees("Nina: by way of an old one");
+  await nina.post("Otto", "through an old one");
+  await otto.sees("Nina: through an old one");
 });
 
 test("p2p client sends pending posts when it is closed, and nothing after that", async () => {
@@ -221,7 +221,7 @@ test("p2p client reports no failure for a post to an unknown user", async () => 
   for (const text of numbers(1_000)) await alice.post("Nobody", text);
   await assertFails(alice.post("", "to no name"), ErrorCode.NameInvalid);
   await assertFails(alice.post("Bob", "x".repeat(70_000)), ErrorCode.TextTooLong);
-  const { delivered } = await alice.send("Bob", "kept");
+  const { delivered } = await alice.send("Bob", "durable");
   await delivered;
-  assertEquals(inbox.lines, ["Alice: kept"]);
+  assertEquals(inbox.lines, ["Alice: durable"]);
 });

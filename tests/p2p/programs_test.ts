@@ -113,7 +113,7 @@ test("p2p server program reads a port alone as the address to advertise", async 
   await server.waitFor(`advertised as 127.0.0.1:${port}`);
 });
 
-test("p2p client program says in one line that its name is taken, or that nobody answers", async () => {
+test("p2p client program says in one line that its name is taken, or that no server answers", async () => {
   await using server = await P2pServer.listen();
   await using _alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
   await using second = startClient("Alice", server.port);

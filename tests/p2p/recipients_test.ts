@@ -1,10 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { pureTest as test } from "../kinds.ts";
 import { complete, nearName, Recipients, typedName } from "../../p2p/terminal/recipients.ts";
 import { parseLine } from "../../p2p/terminal/chat.ts";
-
-function test(name: string, fn: () => void | Promise<void>): void {
-  Deno.test({ name, permissions: "none", fn: async () => await fn() });
-}
 
 const NAMES = [
   "Alice",

@@ -113,10 +113,10 @@ test("p2p messages pass through a chain of servers whose ends cannot link", asyn
 
   await b.close();
   await eventually("A has lost C", () => a.users().length === 1 && a.peers().length === 0);
-  const { delivered } = await alice.send("Carol", "when there is a way again");
+  const { delivered } = await alice.send("Carol", "when there is a route again");
   const port = Number(b.address.split(":")[1]);
   await using _back = await onPortAgain(() => P2pServer.listen({ port }));
-  assertEquals((await nextMessage(carol)).text, "when there is a way again");
+  assertEquals((await nextMessage(carol)).text, "when there is a route again");
   await within("its end", delivered);
 });
 
@@ -136,7 +136,7 @@ test("p2p server is found again when it comes back on its port", async () => {
 test("p2p server forgets users as soon as their server has gone", async () => {
   const going = await P2pServer.listen();
   await using stays = await P2pServer.listen({ peers: [going.address] });
-  // A client would be back, at the other one, before anybody looks.
+  // A client would have reconnected to the other one before the check.
   await using bob = await RawParty.register(going, "Bob");
   await eventually("Bob is known", () => stays.users().includes("Bob"));
   const closing = going.close();
@@ -182,8 +182,8 @@ test("p2p server closes within 2 s although users do not react", async () => {
   deaf.pause();
   const silent = await RawParty.connect(server);
   silent.pause();
-  const bare = await RawParty.connect(server);
-  bare.send(2, 1, 0, 4, 0, 0, "Bare");
+  const legacy = await RawParty.connect(server);
+  legacy.send(2, 1, 0, 4, 0, 0, "Olga");
   await eventually("all are there", () => server.localUsers().length === 2);
   const clients = await Promise.all(
     Array.from(
@@ -195,7 +195,7 @@ test("p2p server closes within 2 s although users do not react", async () => {
   await within("the end", Promise.all([server.close(), server.close()]), CLOSE_MS);
 
   await Promise.all(clients.map((client) => client.close()));
-  for (const party of [deaf, silent, bare]) await party[Symbol.asyncDispose]();
+  for (const party of [deaf, silent, legacy]) await party[Symbol.asyncDispose]();
   await peer.close();
 });
 

@@ -2,8 +2,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { FrameType, Information } from "@netlab/protocol";
+import { unixProcessTest as test } from "../kinds.ts";
 import { TestFolder } from "../folders.ts";
-import { ignoreUnless } from "../permissions.ts";
 import { freePort, freePorts, Process } from "../processes.ts";
 import { eventually, Inbox, ScriptedServer, SilentServer, storageTest, within } from "./network.ts";
 import { CLIENT, event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
@@ -12,18 +12,6 @@ import { CLIENT, event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
 const SIGNALS = [["SIGHUP", 129], ["SIGINT", 130], ["SIGQUIT", 131], ["SIGTERM", 143]] as const;
 /** Longer than stopping takes, and shorter than a server is waited for that does not answer: milliseconds. */
 const SOON_MS = 4_500;
-
-/** A test that sends signals to programs. */
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: ignoreUnless.run || Deno.build.os === "windows",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 /** Starts a client in a pipe. */
 function startClient(...servers: string[]): Process {
@@ -66,7 +54,7 @@ for (const [signal, exitCode] of SIGNALS) {
       servers: [`127.0.0.1:${one}`],
       onStatus: ({ state }) => states.push(state),
     });
-    const { delivered } = await alice.send("Bob", "kept on the way");
+    const { delivered } = await alice.send("Bob", "stored on the way");
     leaves.kill(signal);
     const { code, stderr } = await leaves.finished();
     assertEquals([code, stderr], [0, []]);
@@ -74,7 +62,7 @@ for (const [signal, exitCode] of SIGNALS) {
     await using bob = await P2pClient.connect({ name: "Bob", servers: [`127.0.0.1:${two}`] });
     const inbox = new Inbox(bob);
     await within("its end", delivered);
-    assertEquals(inbox.lines, ["Alice: kept on the way"]);
+    assertEquals(inbox.lines, ["Alice: stored on the way"]);
   });
 }
 

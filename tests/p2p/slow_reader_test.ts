@@ -42,16 +42,16 @@ test("p2p client that does not read slows down its senders, and no other user", 
     await delivered;
   }));
   sending.catch(() => {}); // when something else fails first
-  // Others write meanwhile, long enough for the flood to come to rest.
+  // Others write meanwhile, until the sender is paused.
   let resting = 0;
-  await eventually("the writer is held up", async () => {
+  await eventually("the sender is paused", async () => {
     const sofar = confirmed;
     await alice.send("Bob", "between");
     assertEquals((await nextMessage(bob)).text, "between");
     resting = confirmed === sofar ? resting + 1 : 0;
     return confirmed > 0 && resting === 40;
   });
-  assert(confirmed <= 1_000, `${confirmed} messages are kept`);
+  assert(confirmed <= 1_000, `${confirmed} messages are stored`);
   // The writer's program has all of them, and those that it wrote a second time.
   const grown = memory() - before - total * TEXT.length;
   assert(grown < 64 * MIB, `${Math.round(grown / MIB)} MiB more`);
@@ -89,7 +89,7 @@ test("p2p users of every server are told that a recipient is too slow, and other
   }
   for (const codes of await within("answers", Promise.all(answers))) {
     const safe = codes.filter((code) => code === 0).length;
-    assert(safe >= 1_000 && safe < 1_200, `${safe} are kept`);
+    assert(safe >= 1_000 && safe < 1_200, `${safe} are stored`);
     assertEquals([...new Set(codes)].sort(), [0, ErrorCode.MailboxFull]);
   }
   for (const writer of writers) {

@@ -1,7 +1,7 @@
 /**
  * Makes the disk of a program small, when it is loaded before the program: the first database that it
- * opens takes no more than a few pages until the word `room` comes on standard input. SQLite then says
- * what it says when a disk is full.
+ * opens takes no more than a few pages until the word `room` comes on standard input. SQLite then reports a
+ * full disk.
  *
  * @module
  */

@@ -8,7 +8,7 @@ import { event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
 const connect = (name: string, port: number) =>
   P2pClient.connect({ name, servers: [`127.0.0.1:${port}`] });
 
-/** A program that is expected to say in one line why it cannot go on. */
+/** A program that is expected to say in one line why it cannot continue. */
 async function complaint(args: string[]): Promise<string> {
   const { code, stdout, stderr } = await Process.run(SERVER, args, { permissions: PERMISSIONS });
   assertEquals([code, stdout, stderr.length], [1, [], 1], stderr.join("\n"));
@@ -107,7 +107,7 @@ test("p2p server program says in one line why it cannot use a folder", async () 
     ],
   ] as const;
   for (const [name, why] of cases) {
-    // Nothing is closed to a superuser.
+    // A superuser may open everything.
     if (name === "closed" && mayWrite(folder.at("closed/probe"))) continue;
     assertEquals(
       await complaint(["--port", port, "--data", `${folder.path}/${name}`]),

@@ -84,7 +84,7 @@ export function contents(messages: Iterable<StoredMessage>) {
   }));
 }
 
-/** Their ids, in order. */
+/** The ids of messages, in order. */
 export function ids(messages: Iterable<StoredMessage>): string[] {
   return [...messages].map(({ id }) => id);
 }

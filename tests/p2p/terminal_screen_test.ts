@@ -2,19 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { Completion } from "../../p2p/terminal/screen.ts";
 import { TerminalScreen } from "../../p2p/terminal/terminal_screen.ts";
 import { TestTerminal } from "../terminal.ts";
+import { pureTest as test } from "../kinds.ts";
 import { eventually } from "./network.ts";
-
-/** Everything happens in memory. */
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    permissions: "none",
-    sanitizeOps: true,
-    sanitizeResources: true,
-    sanitizeExit: true,
-    fn,
-  });
-}
 
 const PASTE = (text: string) => `\x1b[200~${text}\x1b[201~`;
 

@@ -12,7 +12,7 @@ let ahead: number | undefined;
 
 performance.now = () => {
   if (ahead === undefined) {
-    // Not before the program runs: it would not begin while something is awaited here.
+    // After the program has started: it would not start while this module awaits something.
     ahead = 0;
     void listen();
   }

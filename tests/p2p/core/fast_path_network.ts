@@ -1,7 +1,7 @@
 /**
- * One core and everybody around it, for tests of the lanes: four users who read frames, of whom two also
- * read batches, two users who read text, and three servers with a user each, of which one reads batches. Owns the parties and what they are written; what comes in is
- * for the tests to say.
+ * One core with its connections, for tests of the fast paths: four users who read frames, of whom two
+ * also read batches, two users who read text, and three servers with a user each, of which one reads
+ * batches. Owns the connections and their input; the tests check the output.
  *
  * @module
  */
@@ -68,9 +68,9 @@ export class FastPathNetwork {
   readonly ports = new Map<string, TestPort>();
   readonly #links = new Map<string, Connection>();
   readonly #fast: boolean;
-  /** How many bytes went through the lane. */
+  /** How many bytes the fast path handled. */
   passed = 0;
-  /** How many bytes came in reads out of which something was passed on in place. */
+  /** How many bytes came in reads from which something was forwarded in place. */
   inPlace = 0;
 
   constructor(fast: boolean) {

@@ -1,7 +1,7 @@
 /**
- * A legacy server on a {@linkcode VirtualNetwork}, exactly as strict as the original Python programs: types
- * 0 to 5, one connection for each thing said, plain text to users, empty echo replies, and names that stay
- * after their connections have ended.
+ * A legacy server on a {@linkcode VirtualNetwork}, exactly as strict as the original Python programs:
+ * types 0 to 5, one connection for each message, plain text to users, empty echo replies, and names
+ * that stay after their connections have ended.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface Visit {
   frames: Frame[];
 }
 
-/** A legacy server. It runs from the start, and knows nobody. */
+/** A legacy server. It runs from the start, and knows no other server. */
 export class LegacyServer {
   readonly address: string;
   /** Connections that were opened to it, with what they carried; in order. */
@@ -76,7 +76,7 @@ export class LegacyServer {
     );
   }
 
-  /** Is gone. */
+  /** Closes everything without a word. */
   crash(): void {
     this.#network.unlisten(this.address);
     for (const connection of this.#connections) connection.vanish();

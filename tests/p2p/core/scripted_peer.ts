@@ -1,6 +1,6 @@
 /**
- * The other end of a link between servers, played by a test: says what the test wants said, and keeps
- * what comes in. Shows signs of life by itself.
+ * The other end of a link between servers, controlled by a test. It records the frames that arrive,
+ * and sends heartbeats by itself.
  *
  * @module
  */
@@ -20,11 +20,11 @@ import {
 } from "@netlab/protocol";
 import type { VirtualConnection, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
 
-/** A server without a mind of its own. */
+/** A server that a test controls. */
 export class ScriptedPeer {
   readonly id: string;
   readonly address: string;
-  /** What came in, signs of life left out. */
+  /** The frames that arrived, without heartbeats. */
   readonly frames: Frame[] = [];
   /** Called for every message that comes in. */
   onMessage: ((frame: Frame, out: FrameWriter) => void) | undefined;
@@ -57,23 +57,23 @@ export class ScriptedPeer {
     network.until(() => node.core.topology.reaches(this.id), 1_000);
   }
 
-  /** Where frames for the server are written. */
+  /** The frames to the server. */
   get out(): FrameWriter {
     return this.connection.out;
   }
 
-  /** Says that it is linked to the server, and to whoever else. */
+  /** Announces links to the server and to `others`. */
   announceLinks(...others: string[]): void {
     const links = [this.#node.core.id, ...others].map((server) => ({ server, cost: 1 }));
     this.announce({ server: this.id, version: ++this.#version, address: this.address, links });
   }
 
-  /** Says who is linked to whom, as it was so many seconds ago. */
+  /** Announces a link state that is `ageS` seconds old. */
   announce(state: Parameters<typeof writeLinkState>[1], ageS = 0): void {
     writeLinkState(this.out, state, ageS);
   }
 
-  /** Says who its users are, or another server's. */
+  /** Announces its users, or those of another server. */
   present(users: UserRecord[], changed: Partial<PresenceSnapshot> = {}): void {
     const snapshot = { server: this.id, version: 1, part: 0, parts: 1, users, ...changed };
     writePresenceSnapshot(this.out, snapshot);

@@ -1,6 +1,6 @@
 /**
- * Parts of tests of a `ClientSession`: connections that collect frames, and a session that records what
- * becomes of messages.
+ * Parts of tests of a `ClientSession`: connections that collect frames, and a session that records the
+ * outcomes of messages.
  *
  * @module
  */
@@ -38,18 +38,18 @@ export function connection(
   return { out: new FrameWriter(), receipts, batches };
 }
 
-/** The publish queue of Ann; `turn` ends an event loop turn. */
-export function posting(): { posting: PublishQueue; turn: () => void } {
+/** The publish queue of Ann; `endTurn` ends an event loop turn. */
+export function posting(): { posting: PublishQueue; endTurn: () => void } {
   const due: (() => void)[] = [];
   const ids = new MessageIds((bytes) => {
     for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * random();
   });
   const queue = new PublishQueue("Ann", ids, (run) => due.push(run));
-  const turn = () => {
+  const endTurn = () => {
     for (const run of due.splice(0)) run();
     queue.check();
   };
-  return { posting: queue, turn };
+  return { posting: queue, endTurn };
 }
 
 export function decode(bytes: Uint8Array): Frame[] {

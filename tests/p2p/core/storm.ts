@@ -1,7 +1,7 @@
 /**
- * Storms: links break, fall silent and come back, and servers crash and start again, in an order drawn
- * from a seed, over a random connected network. Owns what goes wrong and the healing; knows nothing of
- * what users do meanwhile.
+ * Storms: links break, fall silent and come back, and servers crash and restart, in an order drawn
+ * from a seed, over a random connected network. Owns the failures and the recovery; knows nothing of
+ * users.
  *
  * @module
  */
@@ -20,17 +20,17 @@ function graph(count: number, random: () => number): [number, number][] {
   return edges;
 }
 
-/** Three to nine servers in bad weather. */
+/** Three to nine servers. */
 export class Storm {
   readonly seed: number;
   readonly network: VirtualNetwork;
   readonly nodes: VirtualNode[];
-  /** What goes wrong, and whatever else a test wants to draw from the seed. */
+  /** Random numbers from the seed, for failures and for tests. */
   readonly random: () => number;
   readonly #edges: [number, number][];
   readonly #down = new Set<VirtualNode>();
 
-  /** Good weather. With `durable`, servers write messages down, and have them after a crash. */
+  /** Starts without failures. With `durable`, servers have their messages after a crash. */
   constructor(seed: number, { durable = false } = {}) {
     this.seed = seed;
     this.network = new VirtualNetwork(seed);
@@ -45,7 +45,7 @@ export class Storm {
     }));
   }
 
-  /** One more thing goes wrong, or right again. */
+  /** Breaks or repairs one thing. */
   blow(crashes: boolean): void {
     const { network, nodes } = this;
     const edge = pick(this.random, this.#edges);
@@ -73,7 +73,7 @@ export class Storm {
     return !this.#down.has(node);
   }
 
-  /** Everything works again. */
+  /** Repairs everything. */
   heal(): void {
     for (const [a, b] of this.#edges) {
       this.network.join(this.nodes[a]!.address, this.nodes[b]!.address);
@@ -85,7 +85,7 @@ export class Storm {
   /**
    * Waits until every server has these users.
    *
-   * @throws {Error} When that does not come to pass; it says who has whom.
+   * @throws {Error} When they do not in time. The message lists the users of each server.
    */
   settle(names: readonly string[]): void {
     const wanted = names.toSorted().join();

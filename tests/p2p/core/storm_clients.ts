@@ -1,6 +1,6 @@
 /**
- * Users in a storm who move, leave and come back: one at each server. Owns that; what they send, and
- * what has to come of it, is each test's own.
+ * Users in a storm who move, leave and come back, one at each server. Each test decides what they
+ * send.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export function clientsIn({ network, nodes }: Storm): SessionClient[] {
   return clients;
 }
 
-/** The storm blows, and now and then somebody moves or leaves. */
+/** Breaks or repairs one thing; now and then a client moves or leaves. */
 export function blow(storm: Storm, clients: readonly SessionClient[]): void {
   const { nodes, random } = storm;
   storm.blow(true);
@@ -28,7 +28,7 @@ export function blow(storm: Storm, clients: readonly SessionClient[]): void {
   else if (random() < 0.2) client.leave();
 }
 
-/** The storm is over: all servers run, and all users are there. */
+/** Ends the storm, and waits until all servers and users are there. */
 export function clearUp(storm: Storm, clients: readonly SessionClient[]): void {
   storm.heal();
   for (const client of clients) client.comeBack();

@@ -1,7 +1,6 @@
 /**
- * A user on a {@linkcode VirtualNetwork} who keeps what comes in: frames as a session, or bare text. Does
- * nothing clever: what it sends twice goes out twice, what comes twice is kept twice. Acknowledges what
- * it is to acknowledge, unless it is told not to.
+ * A user on a {@linkcode VirtualNetwork} that records frames as a session, or plain text as a legacy
+ * client. It removes no duplicates, and acknowledges durable messages unless it is told not to.
  *
  * @module
  */
@@ -31,13 +30,13 @@ import {
 } from "@netlab/protocol";
 import type { VirtualConnection, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
 
-/** How often a session asks its server something, so that it is known to live: milliseconds. */
+/** How often a session sends a request, as a sign of life: milliseconds. */
 const ASK_EVERY_MS = 15_000;
 
-/** How a {@linkcode TestUser} is. */
+/** Options of a {@linkcode TestUser}. */
 export interface TestUserOptions {
-  /** Reads bare text. */
-  bare?: boolean;
+  /** Is a legacy client: reads plain text. */
+  legacy?: boolean;
   /** The session's key; a new one by default. */
   session?: string;
   /** Reads batches. */
@@ -52,17 +51,17 @@ export interface TestUserOptions {
 export class TestUser {
   readonly name: string;
   readonly session: string;
-  /** What it is to the network: an address of its own. */
+  /** Its address in the network. */
   readonly party: string;
-  /** Messages, as they came. */
+  /** The messages that arrived, in order. */
   readonly messages: Message[] = [];
   /** The frames in which they came. */
   readonly deliveries: Frame[] = [];
   readonly receipts: Receipt[] = [];
   readonly errors: NetlabError[] = [];
-  /** Bare text. */
+  /** The plain text that arrived. */
   text = "";
-  /** Whether a server has welcomed it, and how often. */
+  /** How often a server has accepted its registration. */
   welcomes = 0;
   /** The connection that was opened last. */
   connection: VirtualConnection | undefined;
@@ -94,7 +93,7 @@ export class TestUser {
   register(server: { address: string }): this {
     this.dial(server);
     const { out } = this.connection!;
-    if (this.#options.bare) writeLegacyRegistration(out, this.name);
+    if (this.#options.legacy) writeLegacyRegistration(out, this.name);
     else {
       const { name, session } = this;
       const abilities = this.#options.batches ? Ability.Batches : 0;
@@ -125,13 +124,13 @@ export class TestUser {
   sendBatch(
     recipient: string,
     texts: readonly string[],
-    { id = countedId(this.#network), sender = this.name } = {},
+    { id = sequenceId(this.#network), sender = this.name } = {},
   ): string[] {
     writeBatch(this.connection!.out, { id, sender, recipient, texts });
     return idsFrom(id, texts.length);
   }
 
-  /** Says that a message was taken. */
+  /** Acknowledges messages. */
   acknowledge(...ids: string[]): void {
     const state = ReceiptState.Delivered;
     const receipts = ids.map((id) => ({ id, state, code: 0, reason: "" }));
@@ -148,12 +147,12 @@ export class TestUser {
     return this.receipts.filter((receipt) => receipt.id === id);
   }
 
-  /** What became of a message so far, state by state. */
+  /** The states of a message so far, from its receipts. */
   statesOf(id: string): number[] {
     return this.receiptsFor(id).map(({ state }) => state);
   }
 
-  /** Whether a server keeps a message, or kept it. */
+  /** Whether a server has accepted a message. */
   isAccepted(id: string): boolean {
     return this.statesOf(id).includes(ReceiptState.Accepted);
   }
@@ -180,11 +179,11 @@ export class TestUser {
     const decoder = new TextDecoder();
     connection.start({
       frame: (frame) => this.#frame(connection, frame),
-      ...this.#options.bare && {
+      ...this.#options.legacy && {
         bytes: (bytes) => this.text += decoder.decode(bytes, { stream: true }),
       },
     });
-    if (this.#options.mute || this.#options.bare) return;
+    if (this.#options.mute || this.#options.legacy) return;
     const ask = () => {
       if (connection.closed) return;
       writeInformationRequest(connection.out, Information.Servers);
@@ -229,11 +228,11 @@ export class TestUser {
 }
 
 /** The first id of a new stream. */
-export function countedId(network: VirtualNetwork): string {
+export function sequenceId(network: VirtualNetwork): string {
   return network.uuid().replace(/^(.{14})4(.{13}).*$/, "$18$200000000");
 }
 
-/** So many ids in a row, from a counted one on. */
+/** So many consecutive sequence ids, from `id` on. */
 export function idsFrom(id: string, count: number): string[] {
   const number = Number.parseInt(id.slice(-8), 16);
   return Array.from(

@@ -1,6 +1,6 @@
 /**
- * A store of kept messages that outlives the server that writes to it, as a disk does. Each write is
- * whole or not at all; a test can let writes fail.
+ * A store of messages that survives its server, as a disk does. It writes a whole transaction or
+ * nothing; a test can make writes fail.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export class VirtualStore implements MessageStore {
   /** Called before each write: the moment at which messages are not safe yet. */
   onWrite: (() => void) | undefined;
   readonly #ends: Receipt[] = [];
-  /** By their places. */
+  /** By their offsets. */
   readonly #messages = new Map<number, StoredMessage>();
   #lastOffset = 0;
 

@@ -1,0 +1,189 @@
+/**
+ * A server stores a durable message, accepts it, delivers it when the recipient is there, and reports
+ * the outcome to the sender.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { ErrorCode, FrameType, MessageKind, ReceiptState } from "@netlab/protocol";
+import type { MailboxLimits } from "@netlab/p2p/core";
+import { chain, servers, settle, VirtualNetwork } from "@netlab/lab/simulator";
+import { pureTest } from "../../../kinds.ts";
+import { TestUser } from "../test_user.ts";
+import { VirtualStore } from "../virtual_store.ts";
+
+const { Accepted, Delivered, Expired } = ReceiptState;
+const HOUR_MS = 3_600_000;
+
+function start({ durable = true, limits = {} as MailboxLimits } = {}) {
+  const network = new VirtualNetwork();
+  const store = new VirtualStore({ durable });
+  const nodes = servers(network, 3, chain(3), (index) => index === 0 ? { store, limits } : {});
+  settle(network, nodes);
+  const user = (name: string, index: number, options = {}) => {
+    const user = new TestUser(network, name, options).at(nodes[index]!);
+    network.run(50);
+    return user;
+  };
+  return { network, nodes, store, user };
+}
+
+pureTest("a message is neither accepted nor sent before it is stored", () => {
+  for (const durable of [true, false]) {
+    const { network, store, user } = start({ durable });
+    const [ann, bob] = [user("Ann", 0), user("Bob", 0)];
+    let early: number | undefined;
+    const out = () => ann.connection!.peer.out.length + bob.connection!.peer.out.length;
+    store.onWrite = () => {
+      if (store.writes.length === 0) early = out();
+    };
+    const id = ann.send("Bob", "hello");
+    network.run(100);
+    assertEquals(early, 0);
+    assertEquals(store.writes[0], { added: [id], removed: [] });
+    assertEquals(ann.statesOf(id), [Accepted, Delivered]);
+    assertEquals(bob.textsFrom("Ann"), ["hello"]);
+    if (durable) assertEquals(store.ids, [], "it is settled");
+  }
+});
+
+pureTest(
+  "a message that cannot be stored is refused and not sent, and stored messages stay",
+  () => {
+    for (const durable of [true, false]) {
+      const { network, nodes, store, user } = start({ durable });
+      const [ann, bob] = [user("Ann", 0), user("Bob", 2)];
+      const before = ann.send("Cid", "from before");
+      network.run(50);
+      store.failing = true;
+      const ids = [ann.send("Bob", "lost"), ann.send("Cid", "lost as well")];
+      const sent = network.watch(({ frame }) => frame.type === FrameType.Message);
+      network.run(100);
+      for (const id of ids) {
+        assertEquals(ann.refusalOf(id), ErrorCode.StorageFailed);
+        assertEquals(ann.receiptsFor(id).length, 1);
+      }
+      assertStringIncludes(ann.receiptsFor(ids[0]!)[0]!.reason, "Bob");
+      assertEquals(sent.length, 2, "from Ann, and no further");
+      assertEquals([bob.messages, store.ids], [[], [before]]);
+      assert(nodes[0]!.events.includes("storage.failed"));
+      store.failing = false;
+      ann.send("Bob", "again", { id: ids[0]! });
+      const cid = user("Cid", 1);
+      network.run(100);
+      assertEquals(bob.textsFrom("Ann"), ["again"]);
+      assertEquals(cid.textsFrom("Ann"), ["from before"]);
+      assert(ann.isDelivered(ids[0]!) && ann.isDelivered(before));
+    }
+  },
+);
+
+pureTest("messages from many connections in one event loop turn are stored in one write", () => {
+  const { network, store, user } = start();
+  const senders = Array.from({ length: 8 }, (_, index) => user(`User ${index}`, 0));
+  network.latency = () => 10;
+  const writes = store.writes.length;
+  for (const sender of senders) for (let i = 0; i < 5; i++) sender.send("Bob", `${i}`);
+  network.run(200);
+  const added = store.writes.slice(writes).map(({ added }) => added.length);
+  assertEquals(added.reduce((sum, count) => sum + count), 40);
+  assert(added.length <= 3, `${added}`);
+});
+
+pureTest(
+  "messages that could not be removed from the store are removed with the next write, and not delivered again",
+  () => {
+    const { network, nodes, store, user } = start();
+    const [ann, bob] = [user("Ann", 0), user("Bob", 2, { forgetful: true })];
+    const id = ann.send("Bob", "hello");
+    network.run(100);
+    store.failing = true;
+    bob.acknowledge(id);
+    network.run(100);
+    assertEquals(ann.statesOf(id), [Accepted, Delivered]);
+    assertEquals(store.ids, [id]);
+    store.failing = false;
+    network.run(2_000);
+    assertEquals(store.ids, [], "tried again without anything else to write");
+    nodes[0]!.crash();
+    nodes[0]!.start();
+    settle(network, nodes, 30_000);
+    network.run(1_000);
+    assertEquals(bob.messages.length, 1);
+  },
+);
+
+pureTest("a message for an absent user is delivered when the user registers at any server", () => {
+  for (const where of [0, 1, 2]) {
+    const { network, user } = start();
+    const ann = user("Ann", 0);
+    const ids = ["one", "two", "three"].map((text) => ann.send("Bob", text));
+    network.run(60_000);
+    for (const id of ids) assertEquals(ann.statesOf(id), [Accepted]);
+    const bob = user("Bob", where);
+    network.run(100);
+    assertEquals(bob.textsFrom("Ann"), ["one", "two", "three"]);
+    for (const id of ids) assertEquals(ann.statesOf(id), [Accepted, Delivered]);
+  }
+});
+
+pureTest("a legacy user gets stored messages as text, and they count as delivered", () => {
+  const { network, user } = start();
+  const ann = user("Ann", 0);
+  const ids = ["one", " two"].map((text) => ann.send("Bob", text));
+  network.run(1_000);
+  const bob = user("Bob", 2, { legacy: true });
+  network.run(100);
+  assertEquals(bob.text, "Ann: oneAnn:  two");
+  for (const id of ids) assertEquals(ann.statesOf(id), [Accepted, Delivered]);
+});
+
+pureTest(
+  "a message whose recipient does not come in time expires, and its sender learns of it",
+  () => {
+    const { network, store, user } = start({ limits: { maxAgeMs: HOUR_MS } });
+    const ann = user("Ann", 0);
+    const id = ann.send("Bob", "too late");
+    network.run(HOUR_MS - 60_000);
+    const later = ann.send("Bob", "in time");
+    network.run(50_000);
+    assertEquals(ann.statesOf(id), [Accepted]);
+    network.run(12_000);
+    assertEquals(ann.statesOf(id), [Accepted, Expired]);
+    assertEquals(store.ids, [later]);
+    const bob = user("Bob", 1);
+    network.run(100);
+    assertEquals(bob.textsFrom("Ann"), ["in time"]);
+  },
+);
+
+pureTest("an absent sender learns the outcome when it registers at any server", () => {
+  for (const back of [0, 2]) {
+    const { network, nodes, user } = start();
+    const ann = user("Ann", 0);
+    const [first, second] = [ann.send("Bob", "one"), ann.send("Cid", "two")];
+    network.run(100);
+    ann.connection!.abort();
+    network.run(100);
+    const bob = user("Bob", 1);
+    network.run(500);
+    assertEquals(bob.textsFrom("Ann"), ["one"]);
+    assertEquals(ann.statesOf(first), [Accepted]);
+    ann.at(nodes[back]!);
+    network.run(500);
+    assertEquals(ann.statesOf(first), [Accepted, Delivered]);
+    assertEquals(ann.statesOf(second), [Accepted]);
+  }
+});
+
+pureTest("a durable message that is too long for a link is refused with the limit", () => {
+  const { network, user } = start();
+  const [ann, bob] = [user("Ann", 0), user("Bob", 0)];
+  const id = network.uuid();
+  const payload = new TextEncoder().encode(`${id}\0Ann\0Bob\0${"x".repeat(65_535 - 45)}`);
+  ann.connection!.out.frame(FrameType.Message, MessageKind.Durable, payload);
+  network.run(100);
+  assertEquals(ann.refusalOf(id), ErrorCode.TextTooLong);
+  assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "65487");
+  assertEquals(bob.messages, []);
+});

@@ -1,0 +1,192 @@
+/**
+ * The work for one user does not grow with the number of users. It is counted, not timed: every step
+ * of an iteration over a map, a set or a list, and every frame and byte between servers.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import {
+  HEADER_BYTES,
+  MessageKind,
+  writeMessage,
+  writeSessionRegistration,
+} from "@netlab/protocol";
+import {
+  servers,
+  settle,
+  type VirtualConnection,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
+import { pureTest } from "../../../kinds.ts";
+
+const FEW = 10;
+const MANY = 10_000;
+/** How often a server is told the time: milliseconds. */
+const TICK_MS = 250;
+
+/** All walks over a map, a set or a list end up in the `next` of one of these. */
+const ITERATORS = [new Map().values(), new Set().values(), [].values()].map((iterator) =>
+  Object.getPrototypeOf(iterator) as { next(): IteratorResult<unknown> }
+);
+/** Walks that do not. */
+const METHODS = [
+  ...[Map.prototype, Set.prototype].map((of) => [of, ["forEach"]] as const),
+  [
+    Array.prototype,
+    ["concat", "filter", "find", "forEach", "includes", "indexOf", "map", "slice", "sort", "some"],
+  ] as const,
+];
+
+/** How many steps of walks `work` takes. */
+function stepsOf(work: () => void): number {
+  let steps = 0;
+  const originals: [object, string, unknown][] = [];
+  const replace = (of: object, name: string, by: (original: () => unknown) => unknown) => {
+    const original = Reflect.get(of, name);
+    originals.push([of, name, original]);
+    Reflect.set(of, name, by(original));
+  };
+  for (const iterator of ITERATORS) {
+    replace(iterator, "next", (original) =>
+      function (this: unknown) {
+        steps++;
+        return Reflect.apply(original, this, []);
+      });
+  }
+  for (const [of, names] of METHODS) {
+    for (const name of names) {
+      replace(
+        of,
+        name,
+        (original) =>
+          function (this: { length?: number; size?: number }, ...args: []) {
+            steps += this.length ?? this.size ?? 0;
+            return Reflect.apply(original, this, args);
+          },
+      );
+    }
+  }
+  try {
+    work();
+    return steps;
+  } finally {
+    for (const [of, name, original] of originals) Reflect.set(of, name, original);
+  }
+}
+
+/** Two servers that are linked, so many users at the first one, and what is done there for one more. */
+class Network {
+  readonly #network = new VirtualNetwork();
+  readonly #nodes: [VirtualNode, VirtualNode];
+  /** Bytes from the first server to the second. */
+  #bytes = 0;
+
+  constructor(count: number) {
+    const network = this.#network;
+    // Randomness would change the counts from run to run.
+    network.latency = () => 1;
+    network.pieceOf = (most) => most;
+    const nodes = servers(network, 2) as [VirtualNode, VirtualNode];
+    this.#nodes = nodes;
+    settle(network, nodes);
+    network.watch(({ from, to, frame }) => {
+      if (from === nodes[0].address && to === nodes[1].address) {
+        this.#bytes += HEADER_BYTES + frame.payload.length;
+      }
+      return false;
+    });
+    for (let i = 0; i < count; i++) this.join(`User ${String(i).padStart(5, "0")}`);
+    network.run(100);
+    assertEquals(nodes[0].core.users.count, count);
+    assertEquals(nodes[1].users().length, count);
+  }
+
+  get first(): VirtualNode {
+    return this.#nodes[0];
+  }
+
+  /** A user comes, soon; what its connection is then. */
+  join(name: string): { connection?: VirtualConnection } {
+    const user: { connection?: VirtualConnection } = {};
+    this.#network.dial(`${name}:1`, this.first.address, {
+      connected: (connection) => {
+        user.connection = connection;
+        connection.start({ frame() {} });
+        writeSessionRegistration(connection.out, { name, session: this.#network.uuid() });
+      },
+      failed: (reason) => {
+        throw new Error(`Cannot connect ${name}: ${reason}`);
+      },
+    });
+    return user;
+  }
+
+  send(from: VirtualConnection, kind: number): void {
+    const message = { id: this.#network.uuid(), sender: "Ann", recipient: "Bob", text: "Hello" };
+    writeMessage(from.out, message, kind);
+  }
+
+  /** The steps and the bytes that something costs, in the time between two ticks. */
+  costOf(what: () => void): [steps: number, bytes: number] {
+    this.#network.run(1.5 * TICK_MS - this.#network.now % TICK_MS);
+    const before = this.#bytes;
+    const steps = stepsOf(() => {
+      what();
+      this.#network.run(TICK_MS / 4);
+    });
+    return [steps, this.#bytes - before];
+  }
+
+  /** The steps that the time alone costs between two ticks, and one of them: of many the fewest. */
+  idleSteps(): number {
+    const all = Array.from({ length: 30 }, () => stepsOf(() => this.#network.run(TICK_MS)));
+    return Math.min(...all);
+  }
+}
+
+/** What everything costs that is done for one user, while so many others are there. */
+function costs(count: number) {
+  const network = new Network(count);
+  const { users } = network.first.core;
+  const ann = network.join("Ann");
+  network.join("Bob");
+  network.costOf(() => {});
+  let carl: { connection?: VirtualConnection } = {};
+  const found = {
+    join: network.costOf(() => carl = network.join("Carl")),
+    message: network.costOf(() => network.send(ann.connection!, MessageKind.Ephemeral)),
+    outboundMessage: network.costOf(() => network.send(ann.connection!, MessageKind.Durable)),
+    leave: network.costOf(() => carl.connection!.end()),
+    tick: network.idleSteps(),
+  };
+  assertEquals(users.count, count + 2);
+  return found;
+}
+
+pureTest(
+  "a user who joins, writes or leaves costs no more steps among many users than among few",
+  () => {
+    const few = costs(FEW);
+    assert(few.join[1] > 0 && few.leave[1] > 0, "the other server hears of it");
+    assert(few.message[0] > 0 && few.outboundMessage[0] > 0, "steps are counted");
+    assertEquals(costs(MANY), few);
+  },
+);
+
+pureTest("an end of a connection that is reported twice is handled once", () => {
+  const network = new Network(FEW);
+  const { core } = network.first;
+  const ann = network.join("Ann");
+  network.costOf(() => {});
+  let turns = 0;
+  network.costOf(() => {
+    const turn = core.flush.bind(core);
+    core.flush = () => {
+      turns++;
+      turn();
+    };
+    ann.connection!.end();
+  });
+  assertEquals([core.users.count, turns], [FEW, 1]);
+});
