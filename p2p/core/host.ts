@@ -21,7 +21,7 @@ export interface Dial {
    * Reports that the connection is open. Returns the connection with which the host passes its
    * frames to the core.
    */
-  connected(port: Transport): Connection;
+  connected(transport: Transport): Connection;
   /**
    * Reports that the connection could not be opened.
    *

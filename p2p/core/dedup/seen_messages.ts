@@ -2,6 +2,19 @@
  * Which messages a server has processed, so that it drops second copies: sequence ids by stream and number,
  * all others by the whole id.
  *
+ * Everything in this folder that remembers ids, and who uses it:
+ *
+ * | memory          | remembers                                            | used by                          |
+ * | --------------- | ---------------------------------------------------- | -------------------------------- |
+ * | `SeenMessages`  | what a server delivered; made of the next two        | `LocalDelivery`, the fast paths  |
+ * | `Streams`       | sequence ids: the windows of every sender's streams  | `SeenMessages`                   |
+ * | `SeenTable`     | about a million ids of other kinds                   | `SeenMessages`                   |
+ * | `ReceivedIds`   | what a client received                               | `ClientSession`                  |
+ * | `SeenIds`       | a few ids for minutes                                | legacy messages, `ReceivedIds`   |
+ * | `IdTable`       | objects by id: stored, unsettled and settled messages | `Mailbox`, `SendQueue`, `Outcomes` |
+ * | `OffsetTable`   | where spilled messages are on disk, by id            | `Mailbox`                        |
+ * | `NameTable`     | objects by name                                      | routes, `Mailbox`, `Streams`     |
+ *
  * @module
  */
 import { type BatchFields, isSequenceId } from "@netlab/protocol/codec";

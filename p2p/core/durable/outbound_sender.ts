@@ -189,7 +189,7 @@ export class OutboundSender {
   #toSession(queue: RecipientQueue, user: User): void {
     const { localDelivery, onDuplicate } = this.#parts;
     const { now, id } = this.#context;
-    const stored = new StoredMessage(user);
+    const stored = new SessionMessage(user);
     queue.deliveredTo = user;
     for (let entry; (entry = this.#next(queue, user.connection));) {
       queue.sent(entry, id, now);
@@ -220,7 +220,7 @@ export class OutboundSender {
  * A stored message for one session, in the form that local delivery takes. One object serves for many
  * messages.
  */
-class StoredMessage implements LocalMessage, DurableCopy, MessageIdentity {
+class SessionMessage implements LocalMessage, DurableCopy, MessageIdentity {
   /** The frames to write to the session. */
   readonly runs: FrameRuns;
   readonly fields: MessageIdentity = this;
