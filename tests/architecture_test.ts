@@ -251,13 +251,12 @@ Deno.test({
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
     const modules = await graph("p2p/core/mod.ts");
-    const core = [...modules.keys()].filter((path) => path.startsWith("p2p/"));
-    assert(core.includes("p2p/core/routing_core.ts"));
-    for (const path of core) {
-      assert(
-        path.startsWith("p2p/core/") || path === "p2p/core/logger.ts",
-        `the core may not import ${path}`,
-      );
+    const loaded = [...modules.keys()];
+    assert(loaded.includes("p2p/core/routing_core.ts"));
+    assert(loaded.includes("protocol/codec/frame.ts"));
+    // All that the core loads, the codec included.
+    for (const path of loaded) {
+      assert(/^(p2p\/core|protocol\/codec)\//.test(path), `the core may not import ${path}`);
       for (const { specifier } of modules.get(path)!) {
         assert(!/^(node|npm|jsr):/.test(specifier), `${path} may not import ${specifier}`);
       }

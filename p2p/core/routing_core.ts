@@ -98,15 +98,13 @@ export class RoutingCore implements ServerCore {
     const directory = new Directory(id, (name) => routes.delete(encoder.encode(name)));
     const locations = this.locations = new Locations(id, directory, topology);
     const onChange = (name: string) => void this.#changedNames.add(name);
-    const costs = options.costs ?? everyLinkOne;
-    const backPressure = this.#backPressure;
     const mesh = this.mesh = new Mesh(
       context,
       options.peers,
       topology,
       directory,
-      costs,
-      backPressure,
+      options.costs ?? everyLinkOne,
+      this.#backPressure,
       {
         usersChanged: (users) => {
           for (const { name } of users) this.#changedNames.add(name);
@@ -129,7 +127,13 @@ export class RoutingCore implements ServerCore {
     const mailbox = this.#mailbox = new Mailbox({ store, limits, factors });
     const receipts = this.#receipts = new Receipts(context, users, locations, mesh);
     const seen = new SeenMessages(factors, host.random);
-    const localDelivery = new LocalDelivery(context, backPressure, seen, factors, host.random);
+    const localDelivery = new LocalDelivery(
+      context,
+      this.#backPressure,
+      seen,
+      factors,
+      host.random,
+    );
     const router = new Router(context, {
       users,
       locations,

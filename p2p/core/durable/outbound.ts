@@ -62,8 +62,9 @@ export class Outbound {
   constructor(context: Context, parts: OutboundParts) {
     this.#context = context;
     this.#parts = parts;
+    const { receipts: _, ...senderParts } = parts;
     this.#sender = new OutboundSender(context, {
-      ...parts,
+      ...senderParts,
       onDuplicate: (entry, receipt) => this.#settled(entry, receipt, context.id),
       onReceipt: (receipt) => void this.#own.push(receipt),
     });

@@ -10,7 +10,6 @@ import {
   type Frame,
   FrameType,
   Information,
-  invariant,
   LinkStateKind,
   NetlabError,
   type PresenceChanges,
@@ -140,8 +139,9 @@ export class Mesh {
   }
 
   /**
-   * Forwards a frame to the next hop on the route to a server. Only this method checks the hop limit,
-   * split horizon and back-pressure. Back-pressure applies to messages only: receipts must not get lost.
+   * Forwards a frame that arrived on a connection to the next hop on the route to a server. Every frame
+   * that arrives and goes on passes here: only this method checks the hop limit and split horizon, and
+   * applies back-pressure to messages. Receipts are exempt, because they must not get lost.
    *
    * @param from The connection on which the frame arrived.
    * @returns The next hop, or the reason why the frame was not forwarded.
@@ -156,10 +156,6 @@ export class Mesh {
       const { now } = this.#context;
       if (!this.#backPressure.mayWrite(from, next.connection, now)) return "congested";
     }
-    invariant(
-      hops >= 1 && hops <= MAX_HOPS,
-      "a forwarded frame has crossed a link, and not too many",
-    );
     next.out.forward(frame, hops);
     return next;
   }
