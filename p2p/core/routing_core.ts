@@ -98,13 +98,15 @@ export class RoutingCore implements ServerCore {
     const directory = new Directory(id, (name) => routes.delete(encoder.encode(name)));
     const locations = this.locations = new Locations(id, directory, topology);
     const onChange = (name: string) => void this.#changedNames.add(name);
+    const costs = options.costs ?? everyLinkOne;
+    const backPressure = this.#backPressure;
     const mesh = this.mesh = new Mesh(
       context,
       options.peers,
       topology,
       directory,
-      options.costs ?? everyLinkOne,
-      this.#backPressure,
+      costs,
+      backPressure,
       {
         usersChanged: (users) => {
           for (const { name } of users) this.#changedNames.add(name);
@@ -127,13 +129,7 @@ export class RoutingCore implements ServerCore {
     const mailbox = this.#mailbox = new Mailbox({ store, limits, factors });
     const receipts = this.#receipts = new Receipts(context, users, locations, mesh);
     const seen = new SeenMessages(factors, host.random);
-    const localDelivery = new LocalDelivery(
-      context,
-      this.#backPressure,
-      seen,
-      factors,
-      host.random,
-    );
+    const localDelivery = new LocalDelivery(context, backPressure, seen, factors, host.random);
     const router = new Router(context, {
       users,
       locations,
