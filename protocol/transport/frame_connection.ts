@@ -112,7 +112,7 @@ export class FrameConnection {
     read: (connection, isOneOfMany) => connection.#readOn(isOneOfMany),
     isLargeRead: (connection) => !connection.#closed && connection.#buffer.isNextLarge,
   });
-  /** The writer for frames to the other side. They are sent at the end of the event loop turn. */
+  /** The writer for frames to the other side. The frames are sent at the end of the event loop turn. */
   readonly out: FrameWriter;
   readonly #conn: ByteConnection;
   readonly #maxPayloadBytes: number;
