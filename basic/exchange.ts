@@ -1,41 +1,42 @@
 /**
- * One question to one server over one connection, and what came of it. Owns the connection. The caller
- * decides what to ask, how often, and for how long.
+ * Sends one greeting over one connection and returns the result. Owns the connection. The caller decides what
+ * to send, how often, and how long to wait.
  *
  * @module
  */
 import type { Address } from "@netlab/protocol/address";
 import { ANSWER, MAX_TEXT_BYTES } from "./greeting.ts";
 
-/** What came of a question. Of two results, the greater one says more about the server. */
+/** The result of an exchange. Of two results, the greater one says more about the server. */
 export const Result = {
-  /** The question was given up before anything came back. */
+  /** The caller gave up before anything arrived. */
   Silence: 0,
-  /** There was no connection. */
+  /** The connection could not be opened, or it failed. */
   NoConnection: 1,
   /** The server closed or reset the connection without a reply. */
   Closed: 2,
-  /** The server replied something else than `world`. */
+  /** The server replied something other than `world`. */
   OtherReply: 3,
   /** The server replied `world`. */
   Answer: 4,
 } as const;
-/** What came of a question. */
+/** One of the numbers in {@linkcode Result}. */
 export type Result = typeof Result[keyof typeof Result];
 
-/** A question that was asked. */
+/** A completed exchange. */
 export interface Exchange {
-  /** What came of it. */
+  /** The result of the exchange. */
   readonly result: Result;
   /** The time from opening the connection to the result: milliseconds. */
   readonly ms: number;
-  /** Why there was no answer, in a few words; `undefined` after an answer or silence. */
+  /** Why there was no answer, in a few words. `undefined` after an answer or silence. */
   readonly reason?: string;
 }
 
 /**
- * Asks a server a question over a new connection.
+ * Sends a greeting to a server over a new connection and waits for the reply.
  *
+ * @param question The greeting.
  * @param signal Gives up when it aborts.
  * @throws {Deno.errors.NotCapable} When Deno has no network permission for the address.
  */
@@ -65,9 +66,9 @@ export async function ask(
 }
 
 /**
- * Sends `question`, and returns the reply: `world`, or a line and what came with it, or all that came.
- * After a question without a line end, it ends its half of the connection, so that the server does not
- * wait for a line end.
+ * Sends `question` and returns the reply. Reads until the reply is `world`, contains a line end or is too
+ * long, or until the server closes. If `question` has no line end, closes the writing half, so that the
+ * server does not wait for one.
  */
 async function exchange(address: Address, question: string, signal: AbortSignal): Promise<string> {
   using conn = await Deno.connect({ ...address, signal });
@@ -88,7 +89,7 @@ async function exchange(address: Address, question: string, signal: AbortSignal)
   return reply;
 }
 
-/** Whether the server broke the connection. The error that Deno throws depends on the call that fails. */
+/** Returns whether the server broke the connection. Deno throws different errors for different calls. */
 function isReset(error: unknown): boolean {
   const { BrokenPipe, ConnectionReset, NotConnected } = Deno.errors;
   return [BrokenPipe, ConnectionReset, NotConnected].some((kind) => error instanceof kind);

@@ -1,6 +1,6 @@
 /**
- * Server addresses: `host:port` in text, as in options and in lists of servers. Owns their syntax and the
- * default ports. Never resolves a name.
+ * Parses and formats server addresses: `host:port` in text, as in options and in lists of servers. Owns their
+ * syntax and the default ports. Never resolves a name.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface Address {
 }
 
 /**
- * The syntax of an address. Control characters are not allowed: a terminal would interpret them. The parts
+ * The syntax of an address. It excludes control characters, which a terminal would interpret. Its parts
  * cannot overlap, so matching takes linear time.
  */
 // deno-lint-ignore no-control-regex
@@ -29,7 +29,7 @@ const ADDRESS = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:[\]\x00-\x1f\x7f-\x9f]+)):([0-9
 /**
  * Parses `host:port`. An IPv6 address needs brackets: `[::1]:5001`.
  *
- * @throws {TypeError} When the text has another form, or the port is not a number from 1 to 65,535.
+ * @throws {TypeError} When the text has another form, or when the port is not a number from 1 to 65,535.
  */
 export function parseAddress(text: string): Address {
   const match = ADDRESS.exec(text);
@@ -49,7 +49,7 @@ export function formatAddress({ hostname, port }: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** Whether {@linkcode parseAddress} accepts the text. */
+/** Returns whether {@linkcode parseAddress} accepts the text. */
 export function isAddress(text: string): boolean {
   try {
     parseAddress(text);

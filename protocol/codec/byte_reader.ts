@@ -1,6 +1,6 @@
 /**
- * Reads the fields of a payload in order. Owns the position, and the checks that every field is complete and
- * valid. Knows no layout.
+ * Reads the fields of a payload in order. Owns the position, and checks that every field is complete and
+ * valid. Does not know the layout of any payload.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { readUuid } from "./uuid.ts";
 
 /**
  * A cursor over a payload. Every method that reads throws a {@linkcode ProtocolError} when the payload ends
- * within the field, or when its value is not valid.
+ * within the field or when the value of the field is not valid.
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
@@ -24,7 +24,7 @@ export class ByteReader {
     this.#what = what;
   }
 
-  /** How many bytes have not been read. */
+  /** The number of bytes that are not read yet. */
   get left(): number {
     return this.#bytes.length - this.#at;
   }

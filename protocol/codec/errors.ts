@@ -1,6 +1,6 @@
 /**
- * The errors of netlab and their codes, which are sent in error frames and receipts. Knows nothing of
- * frames or sockets.
+ * Defines the errors of netlab and their codes, which are sent in error frames and receipts. Does not depend
+ * on frames or sockets.
  *
  * @module
  */
@@ -50,8 +50,8 @@ export const ErrorCode = {
   /** The server cannot store messages: its disk is full or not writable. */
   StorageFailed: 21,
   /**
-   * Not an error. In a receipt with the state delivered: the message was sent to a legacy server or client,
-   * which does not confirm messages.
+   * Not an error. In a receipt with the state delivered, it means that the message was sent to a legacy
+   * server or client, which does not confirm messages.
    */
   Unconfirmed: 22,
 } as const;
@@ -96,7 +96,7 @@ export class NetlabError extends Error {
   }
 }
 
-/** The other side broke the protocol. The message says how. */
+/** Thrown when the other side breaks the protocol. The message says how. */
 export class ProtocolError extends NetlabError {
   /** `ProtocolError`. */
   override name = "ProtocolError";

@@ -1,15 +1,18 @@
 /**
- * The frame: a header of six bytes and a payload. Owns the layout of the header, the registry of types,
- * and the only loop that finds frames in bytes. Knows neither what payloads mean nor any socket.
+ * Defines the frame: a header of six bytes and a payload. Owns the layout of the header, the registry of
+ * types, and the only loop that finds frames in bytes. Does not know what payloads mean, and uses no sockets.
  *
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 
-/** Length of the header of a frame: one byte of type, one of subtype, two of length, two reserved. */
+/**
+ * The size of the header of a frame: bytes. It has one byte of type, one of subtype, two of length and two
+ * reserved.
+ */
 export const HEADER_BYTES = 6;
 
-/** Length of the longest payload, in bytes: the length field has two bytes. */
+/** The size of the longest payload: bytes. The length field has two bytes. */
 export const MAX_PAYLOAD_BYTES = 65_535;
 
 /** Frame types. The list is append-only: 0 to 5 belong to the legacy programs, the others to netlab. */
@@ -22,7 +25,7 @@ export const FrameType = {
   Registration: 2,
   /** A user's message to another user. */
   Message: 3,
-  /** Returned by the server as it was sent. */
+  /** The server returns the frame unchanged. */
   Echo: 4,
   /** Signs a user off, or asks a session to move. */
   Disconnect: 5,
@@ -30,9 +33,9 @@ export const FrameType = {
   Receipt: 6,
   /** Reports an error; subtype 1 closes the connection. */
   Error: 7,
-  /** Between servers: which users are registered where. */
+  /** Tells another server which users are registered where. */
   Presence: 8,
-  /** Between servers: which servers are linked, at what cost. */
+  /** Tells another server which servers are linked, and at what cost. */
   LinkState: 9,
 } as const;
 
@@ -41,7 +44,7 @@ export type FrameType = typeof FrameType[keyof typeof FrameType];
 
 /** Subtypes of {@linkcode FrameType.InformationRequest} and {@linkcode FrameType.InformationResponse}. */
 export const Information = {
-  /** The known servers, the answering one first. */
+  /** The known servers. The answering server comes first. */
   Servers: 0,
   /** The known users. */
   Users: 1,
@@ -61,15 +64,18 @@ export const Registration = {
 
 /** Subtypes of {@linkcode FrameType.Message}. */
 export const MessageKind = {
-  /** Not stored. The sender is told only when delivery fails. */
+  /** Not stored. The sender is notified only when delivery fails. */
   Ephemeral: 0,
   /** Stored until it is settled. The sender gets receipts. */
   Durable: 1,
-  /** Between servers: a durable message, after the ids of the server that stores it and of its destination. */
+  /**
+   * A durable message between servers. It starts with the ids of the server that stores it and of its
+   * destination.
+   */
   Outbound: 2,
-  /** Between servers: an outbound message that the destination is to store from now on. */
+  /** An outbound message between servers. The destination stores it from now on. */
   HandedOff: 3,
-  /** Several ephemeral messages in one frame, only for parties that announced that they read batches. */
+  /** Several ephemeral messages in one frame. Sent only to parties that announced that they read batches. */
   Batch: 4,
 } as const;
 
@@ -79,19 +85,19 @@ export const DisconnectKind = {
   Leave: 0,
   /** The session has registered at another server and leaves this one. */
   Move: 1,
-  /** From a server that is about to leave: asks the session to move to one of the listed servers. */
+  /** A server that is about to leave asks the session to move to one of the listed servers. */
   MoveRequest: 2,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Receipt}. */
 export const ReceiptKind = {
-  /** To the sender of the messages, or from a recipient as an acknowledgement. */
+  /** Receipts for the sender of the messages, or acknowledgements from a recipient. */
   ToUser: 0,
-  /** Between servers: receipts for a user of another server, after the name of the user. */
+  /** Receipts between servers for a user of another server. They follow the name of the user. */
   Relayed: 1,
-  /** Between servers: receipts for the server that stores the messages. */
+  /** Receipts between servers for the server that stores the messages. */
   ToServer: 2,
-  /** Asks for the outcome of messages. */
+  /** A query for the outcome of messages. */
   Query: 3,
 } as const;
 
@@ -109,7 +115,7 @@ export const PresenceKind = {
   Snapshot: 0,
   /** Users who joined or left one server. */
   Changes: 1,
-  /** The versions that a server has. It asks for snapshots of newer ones. */
+  /** The versions that a server has. The server asks for snapshots of newer ones. */
   Digest: 2,
 } as const;
 
@@ -128,15 +134,18 @@ export const LinkStateKind = {
 export class Frame {
   /** One of {@linkcode FrameType}, or an unknown type: 0 to 255. */
   type = 0;
-  /** The subtype, 0 to 255; its meaning depends on the type. */
+  /** The subtype: 0 to 255. Its meaning depends on the type. */
   subtype = 0;
-  /** The last two bytes of the header: the hop count of a message between servers, usually 0 elsewhere. */
+  /**
+   * The last two bytes of the header: the hop count of a message between servers, and usually 0 in other
+   * frames.
+   */
   reserved = 0;
   /** The buffer that contains the frame. */
   bytes: Uint8Array = EMPTY;
-  /** Start of the payload in {@linkcode Frame.bytes}. The header is before it. */
+  /** The start of the payload in {@linkcode Frame.bytes}. The header is before it. */
   start = 0;
-  /** End of the payload in {@linkcode Frame.bytes}. */
+  /** The end of the payload in {@linkcode Frame.bytes}. */
   end = 0;
 
   /** A view of the payload. */
@@ -144,7 +153,7 @@ export class Frame {
     return this.bytes.subarray(this.start, this.end);
   }
 
-  /** Copies the frame, its header included, into a buffer of its own. */
+  /** Copies the frame and its header into a new buffer. */
   copy(): Frame {
     const frame = new Frame();
     frame.type = this.type;
@@ -160,20 +169,20 @@ export class Frame {
 const EMPTY = new Uint8Array(0);
 
 /**
- * Handles whole frames in `bytes` from `start` to `end`: as many as it wants, or none. It may overwrite
- * the frames that it handles. Returns the start of the first frame that it did not handle.
+ * Handles any number of whole frames in `bytes` from `start` to `end`. It may overwrite the frames that it
+ * handles. Returns the start of the first frame that it did not handle.
  */
 export type FrameRun = (bytes: Uint8Array, start: number, end: number) => number;
 
 /**
- * Passes every whole frame in `bytes` from `start` to `end` to `visit`. Copies nothing.
+ * Passes every whole frame in `bytes` from `start` to `end` to `visit`. Does not copy the frames.
  *
  * @param maxPayloadBytes The longest accepted payload: 0 to 65,535 bytes.
  * @param frame The object that is filled for each frame and passed to `visit`.
  * @param run Called before each frame. `visit` gets the frames that `run` does not handle.
- * @returns The start of the first incomplete frame, or `end` when there is none.
- * @throws {ProtocolError} {@linkcode ErrorCode.FrameTooLong} when a header announces a longer payload,
- *   even if the payload has not arrived yet.
+ * @returns The start of the first incomplete frame, or `end` if there is none.
+ * @throws {ProtocolError} {@linkcode ErrorCode.FrameTooLong} when a header announces a longer payload, even
+ *   if the payload has not arrived yet.
  */
 export function readFrames(
   bytes: Uint8Array,
@@ -210,7 +219,7 @@ export function readFrames(
   return at;
 }
 
-/** Makes the error for a payload of `bytes` bytes, which is too long for a frame. */
+/** Makes the error for a payload that is too long for a frame. `bytes` is its size. */
 export function payloadTooLong(bytes: number): NetlabError {
   return new NetlabError(
     ErrorCode.TextTooLong,

@@ -1,7 +1,7 @@
 /**
- * Decodes frames from chunks of any length, as a WebSocket, a file or a test has them. Owns the incomplete
- * frame between two chunks. Knows no socket. A {@linkcode FrameConnection} does not need it: it keeps the
- * incomplete frame in its read buffer.
+ * Decodes frames from chunks of any length, which come from a WebSocket, a file or a test. Owns the
+ * incomplete frame between two chunks. Uses no sockets. A {@linkcode FrameConnection} does not need it: it
+ * keeps the incomplete frame in its read buffer.
  *
  * @module
  */
@@ -44,16 +44,16 @@ export class FrameDecoder {
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
   }
 
-  /** How many bytes of an incomplete frame wait for the next chunk. */
+  /** The number of bytes of an incomplete frame that wait for the next chunk. */
   get pendingBytes(): number {
     return this.#restLength;
   }
 
   /**
-   * Decodes the next chunk, of any length.
+   * Decodes the next chunk, which may have any length.
    *
    * @throws {ProtocolError} When a header announces a payload that is too long. The decoder does not store
-   *   the payload, and cannot be used any more.
+   *   the payload and cannot be used after that.
    */
   push(chunk: Uint8Array): void {
     let at = 0;
@@ -63,7 +63,10 @@ export class FrameDecoder {
     if (at < chunk.length) this.#keep(chunk, at, chunk.length);
   }
 
-  /** Completes the incomplete frame: first its header, then its payload. */
+  /**
+   * Completes the header of the incomplete frame, then its payload. Returns the position after the used
+   * bytes.
+   */
   #complete(chunk: Uint8Array, at: number): number {
     const wanted = this.#restLength < HEADER_BYTES
       ? HEADER_BYTES
@@ -71,7 +74,7 @@ export class FrameDecoder {
     const until = Math.min(chunk.length, at + wanted - this.#restLength);
     this.#keep(chunk, at, until);
     const length = this.#restLength;
-    // Also rejects a payload that is too long as soon as the header is complete.
+    // Reads the frame as soon as the header is complete, which also rejects a payload that is too long.
     this.#restLength = 0;
     const used = readFrames(
       this.#rest,

@@ -1,6 +1,6 @@
 /**
- * Writes frames into one growing buffer, so that many of them are sent with one write. Owns the buffer and the
- * encoding of headers. Knows neither what payloads mean nor where they go.
+ * Writes frames into one growing buffer, so that many frames are sent with one write. Owns the buffer and the
+ * encoding of headers. Does not know what payloads mean or where they go.
  *
  * @module
  */
@@ -14,20 +14,20 @@ import { writeUuid } from "./uuid.ts";
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(EMPTY.buffer);
-/** Size of the first buffer, in bytes: most of what is written in one event loop turn fits. */
+/** The size of the first buffer: bytes. Most of what is written in one event loop turn fits. */
 const FIRST_BYTES = 1_024;
-/** Up to this length, ASCII text is written here, which is faster than calling the encoder: UTF-16 units. */
+/** Up to this length, ASCII text is written without the encoder, which is faster: UTF-16 units. */
 const SHORT_TEXT = 64;
-/** How many bytes, at least, stay in the buffer that they were read into. More may be added to them. */
+/** The fewest bytes that stay in the buffer they were read into. More may be added to them. */
 const MIN_IN_PLACE_BYTES = 4_096;
-/** How many bytes, at least, stay there when they may have to wait: fewer are not worth holding a megabyte. */
+/** The fewest bytes that stay there when they may have to wait. For fewer it is not worth keeping 1 MiB. */
 const MIN_WAITING_BYTES = 32 * 1024;
 
 /** Options of a {@linkcode FrameWriter}. */
 export interface FrameWriterOptions {
   /**
-   * How many bytes may be pending. When more are written, the writer drops all of them and calls `onOverflow`
-   * once. It ignores what is written afterwards, because the stream then has a gap.
+   * The most pending bytes. When more are written, the writer drops all of them and calls `onOverflow` once.
+   * It ignores later writes, because the stream would have a gap.
    *
    * @default {Infinity}
    */
@@ -58,17 +58,17 @@ export class FrameWriter {
   readonly #onOverflow: (() => void) | undefined;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #view: DataView = EMPTY_VIEW;
-  /** The read buffer that the pending bytes are in, when they stayed where they were read. */
+  /** The read buffer with the pending bytes, when they stayed where they were read. */
   #shared: SharedBuffer | undefined;
-  /** How many bytes fit before the buffer has to grow. 0 in a shared one: everything but copies leaves it. */
+  /** The number of bytes that fit before the buffer has to grow. 0 in a shared buffer, which only copies extend. */
   #room = 0;
   #length = 0;
-  /** How many bytes were pending when they were last taken. The next buffer gets this size. */
+  /** The number of bytes that were pending when they were last taken. The next buffer gets this size. */
   #usual = FIRST_BYTES;
-  /** Start of the frame that was begun, or -1. */
+  /** The start of the open frame, or -1. */
   #frameStart = -1;
   #overflowed = false;
-  /** Whether bytes were taken and not returned yet. What is written then may have to wait. */
+  /** Whether bytes were taken and not returned yet. Bytes written in the meantime may have to wait. */
   #isTaken = false;
 
   /** Creates an empty writer. */
@@ -78,17 +78,17 @@ export class FrameWriter {
     this.#onOverflow = options.onOverflow;
   }
 
-  /** How many bytes are pending. */
+  /** The number of pending bytes. */
   get length(): number {
     return this.#length;
   }
 
-  /** Whether `bytes` more may be written without exceeding `maxBytes`. */
+  /** Returns whether `bytes` more may be written without exceeding `maxBytes`. */
   hasRoom(bytes: number): boolean {
     return !this.#overflowed && this.#length + bytes <= this.#maxBytes;
   }
 
-  /** Begins a frame. What is written until {@linkcode FrameWriter.end} is its payload. */
+  /** Begins a frame. Everything that is written until {@linkcode FrameWriter.end} is its payload. */
   begin(type: number, subtype: number, reserved = 0): void {
     invariant(this.#isBetweenFrames, "a frame begins after the last one has ended");
     this.#frameStart = this.#length;
@@ -101,10 +101,9 @@ export class FrameWriter {
   }
 
   /**
-   * Ends the frame that was begun, and writes its length into the header.
+   * Ends the open frame and writes its length into the header.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} when the payload is longer than 65,535 bytes. The
-   *   frame is removed; earlier ones remain.
+   * @throws {NetlabError} {@linkcode ErrorCode.TextTooLong} above 65,535 bytes. The frame is then removed.
    */
   end(): void {
     if (this.#overflowed) return;
@@ -124,7 +123,7 @@ export class FrameWriter {
     if (start === 0) this.#onFirstByte?.();
   }
 
-  /** Removes the frame that was begun and not ended. */
+  /** Removes the open frame, if there is one. */
   cancel(): void {
     if (this.#frameStart >= 0) this.#length = this.#frameStart;
     this.#frameStart = -1;
@@ -137,7 +136,7 @@ export class FrameWriter {
     this.end();
   }
 
-  /** Writes a copy of a frame with another value in its reserved field. */
+  /** Writes a copy of a frame with `reserved` in its reserved field. */
   forward(frame: Frame, reserved: number): void {
     this.begin(frame.type, frame.subtype, reserved);
     this.bytes(frame.bytes, frame.start, frame.end);
@@ -169,10 +168,7 @@ export class FrameWriter {
     this.u32(value >>> 0);
   }
 
-  /**
-   * Writes `bytes` from `start` to `end` into a payload. Throws the error of {@linkcode FrameWriter.end} before it
-   * writes what is too long for a frame.
-   */
+  /** Writes a range of `bytes` to a payload. Throws as {@linkcode FrameWriter.end} does, before it writes. */
   bytes(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     if (end - start > MAX_PAYLOAD_BYTES && this.#frameStart >= 0) {
       this.cancel();
@@ -186,7 +182,7 @@ export class FrameWriter {
   /** Writes a string as UTF-8 into a payload. Throws the error of {@linkcode FrameWriter.bytes}. */
   text(text: string): void {
     if (text.length <= SHORT_TEXT && this.#ascii(text)) return;
-    // A UTF-16 unit takes at most three bytes. If so many do not fit, the exact number may.
+    // A UTF-16 unit takes at most three bytes. If that many do not fit, the exact number may.
     if (text.length > MAX_PAYLOAD_BYTES || !this.hasRoom(text.length * 3)) {
       this.bytes(encoder.encode(text));
       return;
@@ -194,7 +190,7 @@ export class FrameWriter {
     const at = this.#claim(text.length * 3);
     if (this.#overflowed) return;
     const { written } = encoder.encodeInto(text, this.#buffer.subarray(at));
-    // Makes V8 keep the length as an integer, not as a floating-point number.
+    // Makes V8 keep the length as an integer and not as a floating-point number.
     this.#length = (at + written) | 0;
   }
 
@@ -215,11 +211,7 @@ export class FrameWriter {
     return true;
   }
 
-  /**
-   * Writes a string as UTF-8 after one byte with its length.
-   *
-   * @throws {RangeError} When it has more than 255 bytes. The frame is removed.
-   */
+  /** Writes a string as UTF-8 after one byte with its length. Throws a `RangeError` above 255 bytes. */
   shortText(text: string): void {
     if (text === "") return this.u8(0);
     const at = this.#claim(1);
@@ -232,13 +224,13 @@ export class FrameWriter {
     this.#buffer[at] = length;
   }
 
-  /** Writes the 16 bytes of a UUID, which must be valid and in text. */
+  /** Writes the 16 bytes of a UUID, which must be given as valid text. */
   uuid(uuid: string): void {
     const at = this.#claim(16);
     if (!this.#overflowed) writeUuid(uuid, this.#buffer, at);
   }
 
-  /** Writes bytes outside of frames, for legacy users. */
+  /** Writes a range of bytes outside of frames, for legacy users. */
   raw(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     invariant(this.#isBetweenFrames, "raw bytes are written between frames");
     const wasEmpty = this.#length === 0;
@@ -247,19 +239,17 @@ export class FrameWriter {
   }
 
   /**
-   * Writes the bytes of `source` from `start` to `end` outside of frames: text for legacy users, or whole frames.
-   *
-   * When nothing is pending and `source` is a large read buffer, the bytes stay there, and the writer continues
-   * at its start. The caller must not use the bytes before `end` any more.
+   * Writes a range of `source` outside of frames. If nothing is pending and `source` is a large read buffer,
+   * the bytes stay there. The caller must not use the bytes before `end` any more.
    */
   copy(source: DataView, start: number, end: number): void {
     this.join(EMPTY_VIEW, 0, source, start, end);
   }
 
   /**
-   * Writes the first `headBytes` of `head`, and after them the bytes of `source` from `start` to `end`, outside of
-   * frames. `head` must be longer by {@linkcode SPARE_BYTES}. Copies each byte once: reading the result of a first
-   * copy in words of another alignment would cost more than both copies.
+   * Writes the first `headBytes` of `head` and then the bytes of `source` from `start` to `end`, outside of
+   * frames. `head` must have {@linkcode SPARE_BYTES} more bytes. Copies each byte once: copying the result
+   * again in words of another alignment would cost more than both copies.
    */
   join(head: DataView, headBytes: number, source: DataView, start: number, end: number): void {
     invariant(this.#isBetweenFrames, "bytes are copied between frames");
@@ -280,10 +270,9 @@ export class FrameWriter {
   }
 
   /**
-   * Writes adjacent pieces of `source`, each after the same head, as {@linkcode FrameWriter.join} does for one. Piece
-   * `i`, from `first` to before `last`, goes from `starts[i] + skip` to `starts[i + 1]`. The pieces stay in a large
-   * read buffer, as {@linkcode FrameWriter.copy} says, when the head is shorter than `skip` by
-   * {@linkcode SPARE_BYTES}.
+   * Writes adjacent pieces of `source`, each after the same head, as {@linkcode FrameWriter.join} does for one.
+   * Piece `i`, from `first` to before `last`, is `starts[i] + skip` to `starts[i + 1]`. The pieces stay in a large
+   * read buffer if the head is shorter than `skip` by {@linkcode SPARE_BYTES}.
    */
   joinEach(
     head: DataView,
@@ -318,10 +307,7 @@ export class FrameWriter {
     if (wasEmpty) this.#onFirstByte?.();
   }
 
-  /**
-   * Takes all pending bytes, in order. Nothing is written over them until they are returned with
-   * {@linkcode FrameWriter.recycle}.
-   */
+  /** Takes all pending bytes, in order. They are valid until {@linkcode FrameWriter.recycle} gets them. */
   take(): Uint8Array {
     invariant(this.#isBetweenFrames, "bytes are taken between frames");
     if (this.#shared && this.#length < MIN_WAITING_BYTES) this.#grow(this.#length);
@@ -343,9 +329,9 @@ export class FrameWriter {
     return this.#frameStart < 0 || this.#overflowed;
   }
 
-  /** Whether `bytes` of `source` from `start` on stay where they are. Joins a shared buffer for that. */
+  /** Returns whether `bytes` of `source` from `start` on stay where they are. Joins a shared buffer for that. */
   #isInPlace(source: DataView, start: number, bytes: number): boolean {
-    // The same condition as for a copy, so that both reach `maxBytes` at the same point.
+    // Uses the condition of a copy, so that both reach `maxBytes` at the same point.
     if (!this.hasRoom(bytes + 8)) return false;
     if (this.#shared) return source.buffer === this.#buffer.buffer && this.#length <= start;
     const minBytes = this.#isTaken ? MIN_WAITING_BYTES : MIN_IN_PLACE_BYTES;
@@ -359,7 +345,7 @@ export class FrameWriter {
     return true;
   }
 
-  /** Copies a piece to `to`, where there must be space for it and eight bytes more. */
+  /** Copies a piece to `to`. There must be space for the piece and eight more bytes. */
   #put(source: DataView, start: number, end: number, to: number): void {
     const length = end - start;
     if (length <= SHORT_BYTES && end + 8 <= source.byteLength) {

@@ -1,6 +1,6 @@
 /**
- * Assertions about the program's own state, for every package. They are off in production; tests and the
- * simulator switch them on. Knows nothing of what is asserted.
+ * Assertions about the state of the program, for every package. They are off in production; tests and the
+ * simulator switch them on. Does not know what is asserted.
  *
  * @module
  */
@@ -8,9 +8,9 @@
 let enabled = false;
 
 /**
- * Switches {@linkcode invariant} on or off, for the whole program and from this call on.
+ * Switches {@linkcode invariant} on or off for the whole program.
  *
- * @param on
+ * @param on Whether invariants are checked from now on.
  * @default {true}
  */
 export function enableInvariants(on = true): void {
@@ -18,13 +18,12 @@ export function enableInvariants(on = true): void {
 }
 
 /**
- * Asserts that something holds which only a defect of this program can break. Does nothing unless
- * {@linkcode enableInvariants} was called, so no behaviour may depend on it. What comes from a file, a
- * network or a caller is checked with an error of its own instead.
+ * Asserts a condition that only a bug can break. Does nothing unless {@linkcode enableInvariants} was called,
+ * so no behaviour may depend on it. Data from a file, a network or a caller is checked in other ways.
  *
- * @param condition What must hold: a value that costs next to nothing, such as a comparison of two numbers,
- *   or a function that computes it and that is called only while invariants are enabled.
- * @param message What must hold, in words. A constant, as it is made even when nothing is checked.
+ * @param condition The condition. Either a value that costs next to nothing, such as a comparison of two
+ *   numbers, or a function that computes it. The function is called only while invariants are enabled.
+ * @param message Describes the condition in words. Use a constant, because it is evaluated on every call.
  * @throws {Error} When invariants are enabled and the condition is false.
  */
 export function invariant(condition: boolean | (() => boolean), message: string): void {

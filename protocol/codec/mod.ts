@@ -1,6 +1,6 @@
 /**
- * The wire format: frames and their payloads, as bytes and as values. Uses no connection, clock or system
- * call, so a routing core, a simulator and a browser can load it.
+ * The wire format: frames and their payloads, as bytes and as values. Uses no connections, clocks or system
+ * calls, so a routing core, a simulator and a browser can load it.
  *
  * @module
  */

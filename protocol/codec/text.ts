@@ -1,16 +1,17 @@
 /**
- * Text on the wire: checked UTF-8 and user names. Owns the rules for user names. Knows nothing of frames.
+ * Checks and decodes text on the wire: UTF-8 and user names. Owns the rules for user names. Does not depend
+ * on frames.
  *
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** For ASCII text: a decoder that does not look for errors takes a third of the time. */
+/** The decoder for ASCII text. It does not look for errors, so it takes a third of the time. */
 const asciiDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Length of the longest user name, in bytes of UTF-8: the length field has one byte. */
+/** The size of the longest user name in UTF-8: bytes. The length field has one byte. */
 export const MAX_NAME_BYTES = 255;
 
 /**
@@ -42,10 +43,10 @@ export function readText(
 /** Up to this length, ASCII text is decoded without a decoder, which is faster: bytes. */
 const SHORT_BYTES = 64;
 
-/** One array of character codes for each length: making a string from it takes half the time of decoding. */
+/** An array of character codes for each length. Making a string from it takes half the time of decoding. */
 const codesOf: (number[] | undefined)[] = new Array(SHORT_BYTES + 1);
 
-/** Decodes a short ASCII text. Returns `undefined` for any other. */
+/** Decodes a short ASCII text. Returns `undefined` for any other text. */
 function readShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   if (end - start > SHORT_BYTES) return undefined;
   if (end === start) return "";
@@ -70,8 +71,8 @@ export function checkText(bytes: Uint8Array, start: number, end: number, what: s
 }
 
 /**
- * Whether `bytes` from `start` to `end` are valid UTF-8: no overlong forms, no surrogates, nothing above
- * U+10FFFF (Unicode, table 3-7).
+ * Returns whether `bytes` from `start` to `end` are valid UTF-8: no overlong forms, no surrogates, nothing
+ * above U+10FFFF (Unicode, table 3-7).
  */
 export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
   let at = start;
@@ -100,12 +101,12 @@ export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-/** The high bit of each of eight bytes: it is clear in ASCII. */
+/** The high bit of each of eight bytes. It is clear in ASCII. */
 const HIGH_BITS = BigInt.asIntN(64, 0x8080_8080_8080_8080n);
 
 /**
- * Whether the bytes of `view` from `start` to `end` are all ASCII. Checks 64 bytes at a time. The rest has a
- * function of its own, so that the compiler can inline this one into a loop.
+ * Returns whether the bytes of `view` from `start` to `end` are all ASCII. Checks 64 bytes at a time. A
+ * separate function checks the rest, so that the compiler can inline this one into a loop.
  */
 export function isAscii(view: DataView, start: number, end: number): boolean {
   let at = start;
@@ -119,12 +120,12 @@ export function isAscii(view: DataView, start: number, end: number): boolean {
   return at === end || isTailAscii(view, start, at, end);
 }
 
-/** Whether the bytes from `at` to `end` are all ASCII, given that those from `start` to `at` are. */
+/** Returns whether the bytes from `at` to `end` are all ASCII. The bytes from `start` to `at` must be ASCII. */
 function isTailAscii(view: DataView, start: number, at: number, end: number): boolean {
   for (; at + 8 <= end; at += 8) {
     if (BigInt.asIntN(64, view.getBigInt64(at, true) & HIGH_BITS) !== 0n) return false;
   }
-  // The last bytes, together with some that were already checked.
+  // Checks the last bytes together with some that were already checked.
   if (end - start >= 8) {
     return BigInt.asIntN(64, view.getBigInt64(end - 8, true) & HIGH_BITS) === 0n;
   }
@@ -137,11 +138,11 @@ function isTailAscii(view: DataView, start: number, at: number, end: number): bo
 const NOT_IN_NAMES = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 /**
- * Says why `name` is not a valid user name, as the end of a sentence: "it is empty". Returns `undefined` for a
- * valid name, as {@linkcode checkName} defines it.
+ * Returns why `name` is not a valid user name, as the end of a sentence: "it is empty". Returns `undefined`
+ * for a valid name, as {@linkcode checkName} defines it.
  */
 export function invalidNameReason(name: string): string | undefined {
-  // All messages of a connection have the same few names.
+  // Most messages of a connection have the same few names.
   if (name === lastName || name === previousName) return undefined;
   const reason = findFault(name);
   if (reason === undefined) {
@@ -151,7 +152,7 @@ export function invalidNameReason(name: string): string | undefined {
   return reason;
 }
 
-/** The last two different names that were found valid. */
+/** The last two different names that were valid. */
 let lastName = "netlab";
 let previousName = lastName;
 
@@ -162,7 +163,7 @@ function findFault(name: string): string | undefined {
   if (name.length * 3 > MAX_NAME_BYTES && encoder.encode(name).length > MAX_NAME_BYTES) {
     return `it is longer than ${MAX_NAME_BYTES} bytes`;
   }
-  // Encoding it would replace the half with U+FFFD, which makes another name.
+  // Encoding would replace the half with U+FFFD, which makes another name.
   if (!name.isWellFormed()) return "it contains half a surrogate pair";
   return undefined;
 }

@@ -1,11 +1,11 @@
 /**
- * UUIDs in their four forms: as a string, as text in a buffer, as 16 bytes, and as four 32-bit numbers
- * ("words"). Owns the conversions between them. Knows nothing of what an id identifies.
+ * Converts UUIDs between their four forms: a string, text in a buffer, 16 bytes, and four 32-bit numbers
+ * ("words"). Does not know what an id identifies.
  *
  * @module
  */
 
-/** The UUID of 16 zero bytes. Stands for "none" in fields that require a UUID. */
+/** The UUID of 16 zero bytes. It stands for "none" in fields that require a UUID. */
 export const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 
 const encoder = new TextEncoder();
@@ -13,7 +13,7 @@ const encoder = new TextEncoder();
 export const HEX_DIGITS: Uint8Array = encoder.encode("0123456789abcdef");
 
 /**
- * The character codes of a UUID in text, its hyphens included. Making a string from an array of codes takes
+ * The character codes of a UUID in text, including its hyphens. Making a string from an array of codes takes
  * half the time of decoding part of a buffer.
  */
 const codes: number[] = Array.from(encoder.encode(NIL_UUID));
@@ -21,7 +21,10 @@ const codes: number[] = Array.from(encoder.encode(NIL_UUID));
 /** The entry of {@linkcode HEX_TO_BYTE} for two characters that are not both hex digits. */
 export const NOT_HEX = 0x100;
 
-/** The byte that two hex digits of either case encode. The index is the first code plus 256 times the second. */
+/**
+ * The bytes that pairs of hex digits of either case encode. The index is the code of the first digit plus 256
+ * times that of the second.
+ */
 export const HEX_TO_BYTE: Uint16Array = new Uint16Array(65_536).fill(NOT_HEX);
 for (const [high, first] of digits()) {
   for (const [low, second] of digits()) HEX_TO_BYTE[first | (second << 8)] = (high << 4) | low;
@@ -33,7 +36,7 @@ function* digits(): Iterable<[value: number, code: number]> {
   }
 }
 
-/** Reads the 16 bytes of a UUID at `at`. Returns lower-case text. */
+/** Reads the 16 bytes of a UUID at index `at`. Returns lower-case text. */
 export function readUuid(bytes: Uint8Array, at: number): string {
   let to = 0;
   for (let i = 0; i < 16; i++) {
@@ -45,14 +48,14 @@ export function readUuid(bytes: Uint8Array, at: number): string {
   return String.fromCharCode.apply(null, codes);
 }
 
-/** Reads a UUID in text at `at`, which must be valid. Returns it in lower case. */
+/** Reads the UUID in text at index `at`, which must be valid. Returns it in lower case. */
 export function readUuidText(bytes: Uint8Array, at: number): string {
-  // This bit turns letters into lower case. It is set in digits and hyphens.
+  // This bit turns letters into lower case. Digits and hyphens already have it.
   for (let i = 0; i < UUID_TEXT_BYTES; i++) codes[i] = bytes[at + i]! | 0x20;
   return String.fromCharCode.apply(null, codes);
 }
 
-/** Writes the 16 bytes of `uuid`, which must be a valid UUID in text, to `bytes` at `at`. */
+/** Writes the 16 bytes of `uuid`, which must be a valid UUID in text, to `bytes` at index `at`. */
 export function writeUuid(uuid: string, bytes: Uint8Array, at: number): void {
   let from = 0;
   for (let i = 0; i < 16; i++) {
@@ -65,7 +68,7 @@ export function writeUuid(uuid: string, bytes: Uint8Array, at: number): void {
 const wordBytes = new Uint8Array(16);
 const wordView = new DataView(wordBytes.buffer);
 
-/** Formats a UUID given as four big-endian words. Returns lower-case text. */
+/** Formats a UUID that is given as four big-endian words. Returns lower-case text. */
 export function readUuidOf(words: Int32Array): string {
   for (let i = 0; i < 4; i++) wordView.setInt32(4 * i, words[i]!);
   return readUuid(wordBytes, 0);
@@ -78,13 +81,16 @@ export function uuidWords(uuid: string, words: Int32Array): Int32Array {
   return words;
 }
 
-/** The two hex digits of each byte: the code of the first plus 256 times that of the second. */
+/** The two hex digits of each byte: the code of the first digit plus 256 times that of the second. */
 const HEX_CODES = Uint16Array.from(
   { length: 256 },
   (_, byte) => HEX_DIGITS[byte >>> 4]! | (HEX_DIGITS[byte & 15]! << 8),
 );
 
-/** Writes a UUID given as four big-endian words to `view` at `at`, in lower-case text of 36 bytes. */
+/**
+ * Writes a UUID that is given as four big-endian words to `view` at index `at`, as 36 bytes of lower-case
+ * text.
+ */
 export function writeUuidText(
   id0: number,
   id1: number,
@@ -113,25 +119,28 @@ function writeHex(number: number, view: DataView, at: number): void {
   view.setUint16(at + 2, HEX_CODES[number & 0xff]!, true);
 }
 
-/** Whether the id in four words from index `at` is a sequence id: version 8, with a stream and a number. */
+/**
+ * Returns whether the id in four words from index `at` is a sequence id: version 8, with a stream and a
+ * number.
+ */
 export function isSequenceId(words: Int32Array, at: number): boolean {
   return (words[at + 1]! & 0xf000) === 0x8000 && words[at + 2]! >>> 30 === 0b10;
 }
 
-/** Whether the UUID in text at `at` in `view` is a sequence id. It must be a valid UUID. */
+/** Returns whether the UUID in text at index `at` in `view` is a sequence id. The text must be a valid UUID. */
 export function isSequenceIdText(view: DataView, at: number): boolean {
   if (view.getUint8(at + 14) !== 0x38) return false;
-  // "8", "9", "a" or "b"; the bit turns letters into lower case.
+  // The digit is "8", "9", "a" or "b". The bit turns letters into lower case.
   const variant = view.getUint8(at + 19) | 0x20;
   return variant === 0x38 || variant === 0x39 || variant === 0x61 || variant === 0x62;
 }
 
-/** Length of a UUID in text: bytes. */
+/** The length of a UUID in text: bytes. */
 export const UUID_TEXT_BYTES = 36;
 
 /**
- * Reads a UUID in text at `at` in `view`, of any version and with hex digits of either case. `view` must
- * contain 36 bytes from there on.
+ * Reads the UUID in text at index `at` in `view`, of any version and with hex digits of either case. `view`
+ * must contain 36 bytes from there on.
  *
  * @param words Receives the id as four big-endian words.
  * @returns Whether the text is a UUID. If not, the contents of `words` are undefined.
@@ -144,12 +153,12 @@ export function readUuidWords(view: DataView, at: number, words: Int32Array): bo
 const single = new Int32Array(1);
 
 /**
- * Reads UUIDs in text as {@linkcode readUuidWords} does, each `offset` bytes after its position in
- * `starts`. Takes many at once because a call for each costs more than reading it.
+ * Reads UUIDs in text as {@linkcode readUuidWords} does. Each is `offset` bytes after its position in
+ * `starts`. Reads many at once because a call for each would cost more than reading it.
  *
- * @param count How many of `starts` are used.
+ * @param count The number of elements of `starts` that are used.
  * @param words Receives four words for each id.
- * @returns How many of them are UUIDs, up to the first that is not.
+ * @returns The number of UUIDs before the first text that is not one.
  */
 export function readManyUuidWords(
   view: DataView,
@@ -161,8 +170,8 @@ export function readManyUuidWords(
   for (let index = 0; index < count; index++) {
     const at = starts[index]! + offset;
     const to = 4 * index;
-    // Few reads, because each is compared with the end of the buffer; and one word after the other, so that
-    // the intermediate values fit into the registers of the processor.
+    // Reads few times, because each read checks the end of the buffer. Computes one word after the other, so
+    // that the intermediate values fit into the registers of the processor.
     let t = view.getInt32(at, true);
     let a = HEX_TO_BYTE[t & 0xffff]!;
     let b = HEX_TO_BYTE[t >>> 16]!;

@@ -1,11 +1,14 @@
 /**
- * Accepts connections. Owns the listener and what happens when accepting fails. Knows nothing of what is sent
- * on a connection.
+ * Accepts connections. Owns the listener, and handles failures to accept. Does not know what is sent on a
+ * connection.
  *
  * @module
  */
 
-/** What an {@linkcode Acceptor} needs of a listener. `Deno.TcpListener` and `Deno.TlsListener` implement it. */
+/**
+ * The part of a listener that an {@linkcode Acceptor} uses. `Deno.TcpListener` and `Deno.TlsListener`
+ * implement it.
+ */
 export interface ConnectionListener<Conn> extends Disposable {
   /** Waits for the next connection. Rejects when the listener is disposed. */
   accept(): Promise<Conn>;
@@ -14,15 +17,15 @@ export interface ConnectionListener<Conn> extends Disposable {
 /** Handles the events of an {@linkcode Acceptor}. */
 export interface AcceptHandler<Conn> {
   /**
-   * A connection was accepted. The handler owns it from now on. When this method throws, the connection is
-   * closed and reported as lost.
+   * Called when a connection was accepted. The handler owns it from now on. If this method throws, the
+   * acceptor closes the connection and reports it as lost.
    */
   accepted(conn: Conn): void;
-  /** A connection was lost before it was accepted, for example because the client reset it. */
+  /** Called when a connection was lost before it was accepted, for example because the client reset it. */
   lost?(error: unknown): void;
   /**
-   * The system has no resources for another connection, such as file descriptors. New connections wait until
-   * it has. Reported once, and again only after ten seconds without a shortage.
+   * Called when the system has no resources for another connection, such as file descriptors. New connections
+   * then wait. Called once, and again only after ten seconds without a shortage.
    */
   exhausted?(error: unknown): void;
 }
@@ -30,7 +33,7 @@ export interface AcceptHandler<Conn> {
 /** Options of an {@linkcode Acceptor}. */
 export interface AcceptorOptions {
   /**
-   * How long to wait before the next attempt when the system has no resources: milliseconds.
+   * The time before the next attempt when the system has no resources: milliseconds.
    *
    * @default {100}
    */
@@ -39,12 +42,12 @@ export interface AcceptorOptions {
 
 /**
  * The error codes of accept(2) for a lack of resources. In Deno 2.9, ENFILE has no code, so an error without
- * one counts as well.
+ * a code counts as well.
  */
 const SHORTAGES: readonly unknown[] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", undefined];
 /**
- * A shortage that returns within this time counts as the same one: milliseconds. A server at its limit accepts
- * one connection for each that ends, and would otherwise report a new shortage each time.
+ * A shortage that returns within this time counts as the same one: milliseconds. A server at its limit
+ * accepts one connection for each one that ends, and would otherwise report a new shortage each time.
  */
 const SAME_SHORTAGE_MS = 10_000;
 
@@ -65,7 +68,7 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
   readonly #handler: AcceptHandler<Conn>;
   readonly #pauseMs: number;
   readonly #ended: Promise<void>;
-  /** When the last shortage was, by `performance.now()`. */
+  /** The time of the last shortage by `performance.now()`: milliseconds. */
   #shortAt = -Infinity;
   #endPause = () => {};
   #closed = false;
@@ -103,7 +106,7 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
       try {
         conn = await this.#listener.accept();
       } catch (error) {
-        // Somebody else has closed the listener.
+        // The listener was closed by other code.
         if (this.#closed || error instanceof Deno.errors.BadResource) return;
         if (isShortage(error)) await this.#pause(error);
         else await this.#lose(error);
@@ -125,7 +128,10 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
     }
   }
 
-  /** Continues in the next event loop turn, so that endless failures do not block the program. */
+  /**
+   * Reports a lost connection. Resolves in the next event loop turn, so that endless failures do not block
+   * the program.
+   */
   #lose(error: unknown): Promise<void> {
     this.#handler.lost?.(error);
     return new Promise((resolve) => setImmediate(resolve));

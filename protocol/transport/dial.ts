@@ -1,5 +1,5 @@
 /**
- * Opens connections to addresses, with a deadline and with errors that name the address. Knows nothing of what
+ * Opens connections to addresses, with a deadline and with errors that name the address. Does not know what
  * is sent on them.
  *
  * @module
@@ -8,7 +8,7 @@ import { parseAddress } from "../codec/address.ts";
 import { ErrorCode, NetlabError } from "../codec/errors.ts";
 import { FrameConnection, type FrameConnectionOptions } from "./frame_connection.ts";
 
-/** Time limit for opening a connection: milliseconds. */
+/** The time limit for opening a connection: milliseconds. */
 const CONNECT_MS = 5_000;
 
 /**

@@ -1,40 +1,43 @@
 /**
- * Schedules the writes and reads of all connections at the end of each event loop turn. Owns their order,
- * and how many large reads begin in one turn. Knows no sockets.
+ * Schedules the writes and reads of all connections at the end of each event loop turn. Owns their order, and
+ * the number of large reads that start in one turn. Uses no sockets.
  *
  * @module
  */
 
 /**
- * How many large reads begin in one turn. What they bring then stays in the processor's cache until it is
- * written, and takes no more memory than that. Further large reads begin in the following turns.
+ * The number of large reads that start in one turn. Their data then stays in the processor's cache until it
+ * is written, and the memory that they need is bounded. Further large reads start in the following turns.
  */
 const MAX_LARGE_READS = 8;
-/** Up to this many connections that read in one turn are few: a sender and its recipient are two. */
+/** The largest number of connections in one turn that counts as few. A sender and its recipient are two. */
 const FEW = 2;
 
-/** What a {@linkcode FlushScheduler} does with connections. */
+/** The operations on connections that a {@linkcode FlushScheduler} calls. */
 export interface FlushSteps<Connection> {
-  /** Starts the write of what is pending. */
+  /** Starts to write the pending bytes. */
   write(connection: Connection): void;
   /** Starts the next read. `isOneOfMany` tells whether more than two connections read in this turn. */
   read(connection: Connection, isOneOfMany: boolean): void;
-  /** Whether the next read of the connection is a large one. */
+  /** Returns whether the next read of the connection is a large one. */
   isLargeRead(connection: Connection): boolean;
 }
 
-/** Collects connections until the end of the event loop turn, then writes, then reads. */
+/**
+ * Collects connections until the end of the event loop turn. Then starts their writes, and after these their
+ * reads.
+ */
 export class FlushScheduler<Connection> {
   readonly #steps: FlushSteps<Connection>;
   #writers: Connection[] = [];
   #readers: Connection[] = [];
 
-  /** Creates a scheduler that does `steps`. */
+  /** Creates a scheduler that calls `steps`. */
   constructor(steps: FlushSteps<Connection>) {
     this.#steps = steps;
   }
 
-  /** Writes what is pending on a connection at the end of this turn. */
+  /** Writes the pending bytes of a connection at the end of this turn. */
   write(connection: Connection): void {
     this.#schedule();
     this.#writers.push(connection);
@@ -50,7 +53,10 @@ export class FlushScheduler<Connection> {
     if (this.#writers.length + this.#readers.length === 0) queueMicrotask(() => this.#flush());
   }
 
-  /** All data that arrived together has been handled. The writes start first, because a read delays them. */
+  /**
+   * Starts the scheduled writes and reads, when all data that arrived together has been handled. Starts with
+   * the writes, because a read would delay them.
+   */
   #flush(): void {
     const [steps, writers, readers] = [this.#steps, this.#writers, this.#readers];
     this.#writers = [];

@@ -1,6 +1,6 @@
 /**
- * A TCP or TLS connection that carries frames. Owns when it is read and written, the limit of pending bytes,
- * and how it ends. Knows nothing of what frames mean.
+ * Carries frames on a TCP or TLS connection. Owns when it is read and written, the limit of pending bytes,
+ * and how it ends. Does not know what frames mean.
  *
  * @module
  */
@@ -10,7 +10,10 @@ import { FrameWriter } from "../codec/frame_writer.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 
-/** What a {@linkcode FrameConnection} needs of a socket. `Deno.TcpConn` and `Deno.TlsConn` implement it. */
+/**
+ * The part of a socket that a {@linkcode FrameConnection} uses. `Deno.TcpConn` and `Deno.TlsConn` implement
+ * it.
+ */
 export interface ByteConnection {
   /** Reads into `buffer`. Resolves to the number of bytes read, or to `null` at the end of the stream. */
   read(buffer: Uint8Array): Promise<number | null>;
@@ -22,25 +25,28 @@ export interface ByteConnection {
   close(): void;
 }
 
-/** Handles the events of a {@linkcode FrameConnection}. An error that a method throws ends the connection. */
+/** Handles the events of a {@linkcode FrameConnection}. If a method throws, the connection ends. */
 export interface FrameHandler {
-  /** A frame arrived. It is valid until this method returns. */
+  /** Called with each frame that arrives. The frame is valid until this method returns. */
   frame(frame: Frame): void;
   /**
-   * Called before {@linkcode FrameHandler.frame}, to handle many frames in one call. `frame` gets those that it
-   * does not handle.
+   * Called before {@linkcode FrameHandler.frame} to handle many frames in one call. `frame` gets those that
+   * it does not handle.
    */
   run?: FrameRun;
-  /** All frames of one read have been handled. */
+  /** Called when all frames of one read have been handled. */
   flush?(): void;
-  /** The other side closed its writing half: no more frames arrive. Pending bytes are still written. */
+  /**
+   * Called when the other side has closed its writing half, so no more frames arrive. Pending bytes are still
+   * written.
+   */
   ended?(): void;
-  /** The other side broke the protocol. The handler may write an error frame before the connection closes. */
+  /** Called when the other side breaks the protocol. May write an error frame before the connection closes. */
   violation?(error: ProtocolError): void;
-  /** All pending bytes have been written. */
+  /** Called when all pending bytes have been written. */
   drained?(): void;
   /**
-   * The connection has ended and its socket is closed. No other method is called after this one.
+   * Called when the connection has ended and its socket is closed. No other method is called after that.
    *
    * @param error The error that {@linkcode FrameConnection.run} throws, or `undefined` after a regular end.
    */
@@ -56,22 +62,22 @@ export interface FrameConnectionOptions {
    */
   maxPayloadBytes?: number;
   /**
-   * How many bytes may wait to be written. The connection ends when more wait, because the other side does
-   * not read them.
+   * The most bytes that may wait to be written. The connection ends when more wait, because the other side
+   * does not read them.
    *
    * @default {16777216}
    */
   maxPendingBytes?: number;
   /**
-   * How long {@linkcode FrameConnection.close} waits until pending bytes are written and the other side closes:
-   * milliseconds.
+   * How long {@linkcode FrameConnection.close} waits until the pending bytes are written and the other side
+   * closes: milliseconds.
    *
    * @default {1000}
    */
   lingerMs?: number;
 }
 
-/** The frame that is passed to handlers. All connections share it. */
+/** The frame object that is passed to handlers. All connections share it. */
 const FRAME = new Frame();
 
 /**
@@ -106,7 +112,7 @@ export class FrameConnection {
     read: (connection, isOneOfMany) => connection.#readOn(isOneOfMany),
     isLargeRead: (connection) => !connection.#closed && connection.#buffer.isNextLarge,
   });
-  /** Frames for the other side are written here. They are sent at the end of the event loop turn. */
+  /** The writer for frames to the other side. The frames are sent at the end of the event loop turn. */
   readonly out: FrameWriter;
   readonly #conn: ByteConnection;
   readonly #maxPayloadBytes: number;
@@ -114,17 +120,17 @@ export class FrameConnection {
   readonly #onBytesRead: (count: number | null) => void;
   readonly #onReadFailed: (error: unknown) => void;
   readonly #buffer = new ReadBuffer();
-  /** Handles what arrives. Unset as soon as the connection is being closed. */
+  /** Handles what arrives. Unset as soon as the connection starts to close. */
   #handler: FrameHandler | undefined;
-  /** Is told of the end. Unset once it has been. */
+  /** The handler to notify when the connection has ended. Unset after that. */
   #owner: FrameHandler | undefined;
   #onBytes: ((bytes: Uint8Array) => void) | undefined;
   #paused = false;
-  /** A read is in progress, or its data is being handled, or the next read is scheduled. */
+  /** Whether a read is in progress, its data is being handled, or the next read is scheduled. */
   #reading = false;
-  /** The other side has closed its writing half. */
+  /** Whether the other side has closed its writing half. */
   #atEnd = false;
-  /** A write is scheduled for the end of the event loop turn. */
+  /** Whether a write is scheduled for the end of the event loop turn. */
   #due = false;
   #writing: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
@@ -154,7 +160,8 @@ export class FrameConnection {
           ),
         ),
     });
-    // Made once, not for each read. An async function that waits would cost an idle connection more memory.
+    // These functions are made once and not for each read. An async function that waits would cost an idle
+    // connection more memory.
     this.#onBytesRead = (count) => this.#onRead(count);
     this.#onReadFailed = (error) => {
       if (!this.#closed) this.#fail(error);
@@ -162,7 +169,7 @@ export class FrameConnection {
     };
   }
 
-  /** Whether the connection is closed: it does not read or write any more. */
+  /** Whether the connection is closed and neither reads nor writes. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -183,8 +190,8 @@ export class FrameConnection {
   }
 
   /**
-   * Reads as {@linkcode FrameConnection.run} does, without the cost of a promise: {@linkcode FrameHandler.closed}
-   * is called at the end.
+   * Reads as {@linkcode FrameConnection.run} does, without the cost of a promise. Calls
+   * {@linkcode FrameHandler.closed} at the end.
    */
   start(handler: FrameHandler): void {
     this.#owner = handler;
@@ -193,12 +200,12 @@ export class FrameConnection {
     this.#read();
   }
 
-  /** From now on, passes the bytes that arrive to `onBytes`, not frames to the handler. */
+  /** Passes the bytes that arrive from now on to `onBytes`, and no frames to the handler. */
   readBytes(onBytes: (bytes: Uint8Array) => void): void {
     this.#onBytes = onBytes;
   }
 
-  /** Stops reading until {@linkcode FrameConnection.resume}. TCP then holds the other side up. */
+  /** Stops reading until {@linkcode FrameConnection.resume}. TCP then slows the sender down. */
   pause(): void {
     this.#paused = this.#closing === undefined;
   }
@@ -210,8 +217,8 @@ export class FrameConnection {
   }
 
   /**
-   * Writes what is pending, then closes the writing half. Frames that still arrive are passed to the handler
-   * until the other side closes too. Drops what is written after this call.
+   * Writes the pending bytes, then closes the writing half. Frames that still arrive are passed to the
+   * handler until the other side closes too. Drops everything that is written after this call.
    */
   end(): Promise<void> {
     this.#ending ??= this.#endWriting();
@@ -219,19 +226,22 @@ export class FrameConnection {
   }
 
   /**
-   * Writes what is pending, then closes. Drops frames that still arrive. Waits up to the linger time for the
-   * write and for the other side to close: closing earlier would reset the connection and lose bytes that the
-   * other side has not read.
+   * Writes the pending bytes, then closes. Drops frames that still arrive. Waits up to the linger time for
+   * the write and for the other side to close. Closing earlier would reset the connection and lose bytes that
+   * the other side has not read.
    */
   close(): Promise<void> {
     this.#handler = undefined;
-    // Usually the other side has closed and nothing is pending, so there is nothing to wait for.
+    // Usually the other side has closed and nothing is pending, so there is no need to wait.
     if (this.#atEnd && !this.#writing && this.out.length === 0) this.abort();
     this.#closing ??= this.#linger();
     return this.#closing;
   }
 
-  /** Closes at once and drops what is pending. {@linkcode FrameConnection.run} throws `reason` if there is one. */
+  /**
+   * Closes at once and drops the pending bytes. {@linkcode FrameConnection.run} throws `reason` if it is
+   * given.
+   */
   abort(reason?: unknown): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -272,7 +282,7 @@ export class FrameConnection {
   #read(isOneOfMany = false): void {
     if (this.#reading || this.#paused || this.#atEnd || this.#closed) return;
     this.#reading = true;
-    // While the connection is being closed, what arrives is dropped.
+    // While the connection is being closed, data that arrives is dropped.
     if (!this.#handler) this.#buffer.start = this.#buffer.end;
     this.#conn.read(this.#buffer.room(isOneOfMany)).then(this.#onBytesRead, this.#onReadFailed);
   }
@@ -291,7 +301,7 @@ export class FrameConnection {
     this.#afterRead();
   }
 
-  /** Passes what has arrived to the handler. */
+  /** Passes the data that has arrived to the handler. */
   #handle(count: number): void {
     const buffer = this.#buffer;
     buffer.add(count);
@@ -327,7 +337,7 @@ export class FrameConnection {
     }
   }
 
-  /** A read has been handled. Schedules the next one, unless the connection has ended. */
+  /** Schedules the next read after one has been handled, unless the connection has ended. */
   #afterRead(): void {
     if (this.#atEnd || this.#closed) {
       this.#reading = false;
@@ -346,7 +356,7 @@ export class FrameConnection {
 
   #flushSoon(): void {
     if (this.#writing || this.#due) return;
-    // The writing half is closed. A write would fail and end the reading half too.
+    // Drops the bytes, because the writing half is closed. A write would fail and end the reading half too.
     if (this.#ending || this.#closed) return void this.out.take();
     this.#due = true;
     FrameConnection.#scheduler.write(this);
@@ -380,7 +390,7 @@ export class FrameConnection {
     const owner = this.#owner;
     if (!owner) return;
     this.#owner = undefined;
-    // Not at once: the caller of `abort` may be in the middle of a change.
+    // The calls are delayed because the caller of `abort` may be in the middle of a change.
     queueMicrotask(() => {
       owner.closed?.(this.#error);
       this.#onClosed?.(this.#error);

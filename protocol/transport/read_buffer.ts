@@ -1,6 +1,6 @@
 /**
- * The buffer that a connection reads into: small while little arrives, larger as more arrives, and borrowed
- * from a pool while much is waiting. Owns these sizes. Knows neither sockets nor frames.
+ * The buffer that a connection reads into. It is small while little data arrives, larger as more arrives, and
+ * borrowed from a pool while much is waiting. Owns these sizes. Uses no sockets and no frames.
  *
  * @module
  */
@@ -8,68 +8,71 @@ import { giveBuffer, takeBuffer } from "../codec/buffers/buffer_pool.ts";
 import { SharedBuffer } from "../codec/buffers/shared_buffer.ts";
 import { invariant } from "../codec/invariant.ts";
 
-/** Size of the buffer of a quiet connection: bytes. A registration fits, and so do most messages of people. */
+/**
+ * The size of the buffer of a quiet connection: bytes. A registration fits, and so do most messages of
+ * people.
+ */
 const QUIET_BYTES = 512;
-/** After a read that filled the buffer, the next buffer is larger by this factor. */
+/** The factor by which the buffer grows after a read that filled it. */
 const GROWTH = 16;
-/** Size of the largest buffer that a connection holds while it waits, 128 KiB: bytes. */
+/** The size of the largest buffer that a connection keeps while it waits: bytes. 128 KiB. */
 const OWN_BYTES = GROWTH ** 2 * QUIET_BYTES;
 /**
- * Limit of a read into a buffer of the connection's own, when few connections read together: bytes. The data is
+ * The limit of a read into the connection's own buffer when few connections read together: bytes. The data is
  * sent on before the rest is read, so both sides work at the same time. With 500 messages in flight, that
  * raises throughput by a fifth. When many connections read together, their work overlaps anyway, and the
  * additional reads would cost a fifth.
  */
 const FIRST_BYTES = 32 * 1024;
-/** How many reads in a row must fit into a quiet buffer before a larger one is returned. */
+/** The number of consecutive reads that must fit into a quiet buffer before a larger buffer is returned. */
 const QUIET_READS = 16;
 /**
- * Size of a borrowed buffer: bytes. Fewer reads wake the other side less often: with legacy users and messages
- * of 1 KiB, half of this size takes a fifth more time.
+ * The size of a borrowed buffer: bytes. Fewer reads wake the other side less often. With legacy users and
+ * messages of 1 KiB, half of this size takes a fifth more time.
  */
 const LARGE_BYTES = 1024 * 1024;
 /**
- * Size of a borrowed buffer when many connections read together: bytes. Their data should be in the processor's
- * cache until it is sent on: with fifty connections, twice the size takes a seventh more time.
+ * The size of a borrowed buffer when many connections read together: bytes. Their data should stay in the
+ * processor's cache until it is sent on. With fifty connections, twice the size takes a seventh more time.
  */
 const LARGE_BYTES_OF_MANY = 512 * 1024;
-/** How many connections may hold a borrowed buffer between two reads. */
+/** The most connections that may keep a borrowed buffer between two reads. */
 const MAX_HOLDERS = 8;
 
 /**
- * Unused quiet buffers. Thousands of idle connections hold one each, so they are parts of larger blocks: a
- * buffer of its own would cost a connection a kilobyte in addition to its bytes.
+ * The unused quiet buffers. Thousands of idle connections have one each, so the buffers are parts of larger
+ * blocks. A separate buffer would cost a connection a kilobyte in addition to its bytes.
  */
 const free: Uint8Array<ArrayBuffer>[] = [];
-/** How many quiet buffers a block has, and how many unused ones are kept when connections end. */
+/** The number of quiet buffers in a block, and the most unused ones that are kept when connections end. */
 const PER_BLOCK = 128;
 
 const EMPTY = new Uint8Array(0);
 
-/** How many connections hold a borrowed buffer between two reads. */
+/** The number of connections that keep a borrowed buffer between two reads. */
 let holders = 0;
 
 /** The read buffer of one connection. The bytes from `start` to `end` have arrived and are not used yet. */
 export class ReadBuffer {
   /** The whole buffer. The bytes after `end` may be left over from other connections. */
   bytes: Uint8Array<ArrayBuffer> = takeQuiet();
-  /** Start of the unused bytes. The caller moves it. */
+  /** The start of the unused bytes. The caller moves it. */
   start = 0;
-  /** End of the unused bytes. */
+  /** The end of the unused bytes. */
   end = 0;
-  /** The borrowed buffer, when there is one. Then `bytes` is all of it. */
+  /** The borrowed buffer, if there is one. `bytes` is then all of it. */
   #borrowed: SharedBuffer | undefined;
-  /** The connection's own buffer, which waits while there is a borrowed one. */
+  /** The connection's own buffer, which is unused while there is a borrowed one. */
   #own: Uint8Array<ArrayBuffer> | undefined;
   /** Whether this connection counts as one of the `holders`. */
   #isHolder = false;
-  /** Up to where the current read may write. */
+  /** The position up to which the current read may write. */
   #limit = 0;
-  /** Whether the last read took as much as it was allowed to. */
+  /** Whether the last read filled all the space that it was given. */
   #isFilled = false;
   #quietReads = 0;
 
-  /** Whether the next read uses a borrowed buffer: the last one filled the largest of its own. */
+  /** Whether the next read uses a borrowed buffer, because the last read filled the largest own buffer. */
   get isNextLarge(): boolean {
     return this.#own !== undefined || (this.#isFilled && this.bytes.length >= OWN_BYTES);
   }
@@ -86,7 +89,7 @@ export class ReadBuffer {
     const left = end - start;
     if (!this.#isFilled || this.#own) {
       if (this.#borrowed?.hasWriter) {
-        // A writer still sends the last data from this buffer.
+        // A writer still sends data from this buffer.
         this.#borrow(bytes.length);
       } else if (left > 0) {
         if (start > 0) bytes.copyWithin(0, start, end);
@@ -120,8 +123,8 @@ export class ReadBuffer {
   }
 
   /**
-   * Returns a borrowed buffer to the pool, unless much has arrived. Called when all but an incomplete frame has
-   * been used.
+   * Returns a borrowed buffer to the pool unless much data has arrived. Call it when all data but an
+   * incomplete frame has been used.
    */
   settle(): void {
     const own = this.#own;
@@ -133,7 +136,7 @@ export class ReadBuffer {
     this.#isHolder = true;
   }
 
-  /** Returns all buffers. Called when the connection has ended. */
+  /** Returns all buffers. Call it when the connection has ended. */
   release(): void {
     this.start = this.end;
     if (this.#own) this.#returnTo(this.#own);
@@ -142,7 +145,10 @@ export class ReadBuffer {
     this.start = this.end = 0;
   }
 
-  /** Borrows a buffer, in place of the one borrowed so far if there is one, and continues in it. */
+  /**
+   * Borrows a buffer of at least `bytes` in place of the current borrowed buffer, if any, and continues in
+   * it.
+   */
   #borrow(bytes: number): void {
     const before = this.#borrowed;
     this.#borrowed = new SharedBuffer(bytes);

@@ -1,14 +1,14 @@
 /**
- * A bounded memory that forgets the oldest first, without looking at single entries. Knows nothing of what
- * is remembered.
+ * Limits the memory of a collection: drops the oldest entries together, without looking at each of them. Does
+ * not know what the entries are.
  *
  * @module
  */
 
 /**
- * Two generations of a collection. New entries go into the young one. When that is full, the old one is
- * forgotten and the young one takes its place. So at least the last `maxSize` entries are remembered, and
- * at most twice as many.
+ * Keeps two generations of a collection. New entries go into the young generation. When it is full, the old
+ * generation is dropped and the young one becomes the old one. The cache therefore holds at least the last
+ * `maxSize` entries and at most twice as many.
  */
 export class GenerationalCache<Generation extends { readonly size: number }> {
   readonly #create: () => Generation;
@@ -16,7 +16,7 @@ export class GenerationalCache<Generation extends { readonly size: number }> {
   #young: Generation;
   #old: Generation;
 
-  /** Two empty generations made by `create`, of up to `maxSize` entries each. */
+  /** Makes two empty generations with `create`. Each holds up to `maxSize` entries. */
   constructor(create: () => Generation, maxSize: number) {
     this.#create = create;
     this.#maxSize = maxSize;
@@ -29,18 +29,18 @@ export class GenerationalCache<Generation extends { readonly size: number }> {
     return this.#young;
   }
 
-  /** The generation before that one. Nothing is added to it. */
+  /** The generation that was young before. No entries are added to it. */
   get old(): Generation {
     return this.#old;
   }
 
-  /** The young generation, with room for one more entry. */
+  /** Returns the young generation. Rotates first if it is full. */
   withRoom(): Generation {
     if (this.#young.size >= this.#maxSize) this.rotate();
     return this.#young;
   }
 
-  /** Forgets the old generation, and begins a new young one. */
+  /** Drops the old generation and starts a new young one. */
   rotate(): void {
     this.#old = this.#young;
     this.#young = this.#create();

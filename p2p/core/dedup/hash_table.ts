@@ -1,26 +1,26 @@
 /**
- * The core of the hash tables in this folder: which slot an entry takes, and which entries move when the
- * table grows or an entry is deleted. Knows hashes only; subclasses know keys and values.
+ * The core of the hash tables in this folder. Decides which slot an entry takes, and which entries move when
+ * the table grows or an entry is deleted. Works with hashes only: subclasses define the keys and values.
  *
  * @module
  */
 import { invariant } from "@netlab/protocol/codec";
 
-/** Slots of an empty table. The number of slots is always a power of two. */
+/** The number of slots in an empty table. The number of slots is always a power of two. */
 const MIN_SLOTS = 16;
 
-/** An array with the keys and values of the entries: the same number of elements for each slot. */
+/** An array for keys and values, with an equal number of elements for each slot. */
 export interface Indexed {
-  /** An element. */
+  /** One element of a slot. */
   [index: number]: unknown;
 }
 
 /**
- * Open addressing with linear probing. The top bits of a hash name the home slot of an entry; when that
- * is taken, the entry goes into the next free slot. Deletion moves later entries back, so a search ends
- * at the first empty slot and deleted entries leave nothing behind.
+ * A hash table with open addressing and linear probing. The top bits of the hash select the home slot. If it
+ * is occupied, the entry goes into the next free slot. Deletion moves later entries back, so a search can
+ * stop at the first empty slot, and deleted entries leave nothing behind.
  *
- * A subclass searches with a loop of its own, so that V8 compiles the comparison of keys into the loop:
+ * A subclass contains its own search loop, so that V8 compiles the comparison of keys into the loop:
  *
  * ```ts ignore
  * for (let slot = this.firstSlot(hash); slot >= 0; slot = this.nextSlot(slot, hash)) {
@@ -29,19 +29,19 @@ export interface Indexed {
  * ```
  */
 export abstract class HashTable<ElementArray extends Indexed> {
-  /** The keys and values. Those of a slot begin at the number of the slot times the width. */
+  /** The keys and values. The elements of a slot start at the slot number times the width. */
   protected elements: ElementArray;
   readonly #create: (length: number) => ElementArray;
   readonly #width: number;
-  /** The elements of an empty slot. */
+  /** The elements that an empty slot has. */
   readonly #empty: ElementArray;
   /** The hash of the entry in each slot; 0 marks an empty slot. */
   #hashes = new Int32Array(MIN_SLOTS);
-  /** How far a hash is shifted to the right to get its home slot. */
+  /** The number of bits by which a hash is shifted right to get its home slot. */
   #shift = 32 - Math.log2(MIN_SLOTS);
   #size = 0;
 
-  /** An empty table; `create` makes empty elements, `width` of them for each slot. */
+  /** Makes an empty table. `create` makes empty elements; each slot has `width` of them. */
   constructor(create: (length: number) => ElementArray, width: number) {
     this.#create = create;
     this.#width = width;
@@ -59,43 +59,46 @@ export abstract class HashTable<ElementArray extends Indexed> {
     return this.#hashes.length;
   }
 
-  /** The hash of the entry in a slot, or 0 when the slot is empty. */
+  /** Returns the hash of the entry in a slot, or 0 if the slot is empty. */
   protected hashAt(slot: number): number {
     return this.#hashes[slot]!;
   }
 
-  /** The first slot whose entry has this hash, or -1. */
+  /** Returns the first slot whose entry has this hash, or -1. */
   protected firstSlot(hash: number): number {
     return this.#search(hash >>> this.#shift, hash);
   }
 
-  /** The next slot after `slot` whose entry has this hash, or -1. */
+  /** Returns the next slot after `slot` whose entry has this hash, or -1. */
   protected nextSlot(slot: number, hash: number): number {
     return this.#search((slot + 1) & (this.#hashes.length - 1), hash);
   }
 
-  /** Takes a slot for a new entry with this hash, which is not 0. The caller fills its elements. */
+  /**
+   * Takes a slot for a new entry and returns its number. The hash must not be 0. The caller fills the
+   * elements.
+   */
   protected insert(hash: number): number {
     if (4 * this.#size >= 3 * this.#hashes.length) this.#resize(2 * this.#hashes.length);
     this.#size++;
     return this.#claim(hash);
   }
 
-  /** Deletes the entry in a slot. Another entry may be in that slot afterwards. */
+  /** Deletes the entry in a slot. Another entry may move into the slot. */
   protected remove(slot: number): void {
     const hashes = this.#hashes;
     const mask = hashes.length - 1;
     let hole = slot;
     for (let next = (hole + 1) & mask; hashes[next] !== 0; next = (next + 1) & mask) {
       const home = hashes[next]! >>> this.#shift;
-      // The hole is not on the way from the home slot of this entry to the entry.
+      // A search for this entry starts after the hole, so the entry can stay.
       if (((next - home) & mask) < ((next - hole) & mask)) continue;
       hashes[hole] = hashes[next]!;
       this.#copy(this.elements, next, hole);
       hole = next;
     }
     hashes[hole] = 0;
-    // An empty slot must not keep an object alive.
+    // Clears the elements, because an empty slot must not keep an object alive.
     this.#copy(this.#empty, 0, hole);
     this.#size--;
   }
@@ -107,7 +110,7 @@ export abstract class HashTable<ElementArray extends Indexed> {
     this.#resize(MIN_SLOTS);
   }
 
-  /** Gives up slots if fewer than one in 16 has an entry. */
+  /** Reduces the number of slots if fewer than one in 16 is occupied. */
   protected shrink(): void {
     let { length } = this.#hashes;
     while (16 * this.#size < length && length > MIN_SLOTS) length /= 2;
@@ -115,10 +118,9 @@ export abstract class HashTable<ElementArray extends Indexed> {
   }
 
   /**
-   * Checks the invariants of the table. Takes time for each slot: only for tests and the simulator.
+   * Checks the invariants of the table. Visits each slot, so only tests and the simulator call it.
    *
-   * @throws {Error} When the number of entries is not the number of taken slots, or a search would not
-   *   find an entry.
+   * @throws {Error} When the number of entries is wrong, or when a search would miss an entry.
    */
   check(): void {
     const hashes = this.#hashes;
@@ -136,7 +138,7 @@ export abstract class HashTable<ElementArray extends Indexed> {
     if (taken !== this.#size) throw new Error(`${taken} slots are taken, not ${this.#size}`);
   }
 
-  /** The hash of the key in a slot, as its elements say. */
+  /** Computes the hash of the key in a slot from its elements. */
   protected abstract hashOf(slot: number): number;
 
   #search(from: number, hash: number): number {

@@ -1,6 +1,6 @@
 /**
- * A hash table of values by the id of a message. An id is looked up as four numbers, so no string is made
- * of it. Owns the hash of an id; knows nothing else of the values.
+ * A hash table from message ids to values. Looks ids up as four numbers and creates no strings. Owns the hash
+ * of an id. Uses nothing else of the values.
  *
  * @module
  */
@@ -9,15 +9,18 @@ import { HashTable } from "./hash_table.ts";
 
 export type { MessageId } from "@netlab/protocol/codec";
 
-/** Factors for tables that hold few ids: any numbers that mix well. */
+/** The default factors, for tables that hold few ids. Any numbers that mix well would do. */
 const FACTORS = Int32Array.of(0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f);
 
-/** The factors of {@linkcode hashOfId}: the first four of `factors`, each made odd. */
+/** Makes the factors for {@linkcode hashOfId}: takes the first four of `factors` and makes each one odd. */
 export function idFactors(factors: Int32Array): Int32Array {
   return factors.slice(0, 4).map((factor) => factor | 1);
 }
 
-/** The hash of an id, made with {@linkcode idFactors}. It is odd, so it is never 0. */
+/**
+ * Computes the hash of an id, given as four 32-bit numbers. `f` comes from {@linkcode idFactors}. The hash is
+ * odd, so it is never 0.
+ */
 export function hashOfId(f: Int32Array, a: number, b: number, c: number, d: number): number {
   let hash = Math.imul(a ^ f[0]!, f[1]!);
   hash = Math.imul(b ^ hash ^ (hash >>> 15), f[2]!);
@@ -26,47 +29,46 @@ export function hashOfId(f: Int32Array, a: number, b: number, c: number, d: numb
   return hash | 1;
 }
 
-/** A table of values, each of which has the id of a message. */
+/** A hash table of values. The key of a value is its message id. */
 export class IdTable<Value extends MessageId> extends HashTable<(Value | undefined)[]> {
   readonly #factors: Int32Array;
 
   /**
-   * An empty table.
+   * Makes an empty table.
    *
-   * @param factors Begins with four random 32-bit numbers. Strangers choose the ids of their messages, and
-   *   without these numbers they could choose many that collide. A client does without them, because its
-   *   tables hold few ids.
+   * @param factors Starts with four random 32-bit numbers. Clients choose ids. Without random factors they
+   *   could choose ids that collide. The default is not random and suits tables that hold few ids.
    */
   constructor(factors: Int32Array = FACTORS) {
     super((length) => new Array(length).fill(undefined), 1);
     this.#factors = idFactors(factors);
   }
 
-  /** The value whose id is the four numbers in `words` from `at` on. */
+  /** Returns the value for the id in `words`, which starts at index `at` and has four 32-bit numbers. */
   find(words: Int32Array, at: number): Value | undefined {
     const slot = this.#slotOf(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
     return slot < 0 ? undefined : this.elements[slot];
   }
 
-  /** The value that has the same id as `other`. */
+  /** Returns the value for the id of `other`. */
   get({ id0, id1, id2, id3 }: MessageId): Value | undefined {
     const slot = this.#slotOf(id0, id1, id2, id3);
     return slot < 0 ? undefined : this.elements[slot];
   }
 
-  /** Whether a value has the same id as `other`. */
+  /** Returns whether the table has a value for the id of `other`. */
   has(other: MessageId): boolean {
     return this.get(other) !== undefined;
   }
 
-  /** Adds a value. No value in the table has its id. */
+  /** Adds a value. The table must not have a value with this id. */
   add(value: Value): void {
     const hash = hashOfId(this.#factors, value.id0, value.id1, value.id2, value.id3);
     const slot = this.insert(hash);
     this.elements[slot] = value;
   }
 
-  /** Deletes the value that has the same id as `other`. Returns whether there was one. */
+  /** Deletes the value for the id of `other`. Returns whether there was one. */
   delete({ id0, id1, id2, id3 }: MessageId): boolean {
     const slot = this.#slotOf(id0, id1, id2, id3);
     if (slot < 0) return false;
@@ -83,7 +85,7 @@ export class IdTable<Value extends MessageId> extends HashTable<(Value | undefin
     return -1;
   }
 
-  /** The hash of the id in a slot. */
+  /** Computes the hash of the id in a slot. */
   protected override hashOf(slot: number): number {
     const { id0, id1, id2, id3 } = this.elements[slot]!;
     return hashOfId(this.#factors, id0, id1, id2, id3);

@@ -1,46 +1,52 @@
 /**
- * A hash table of values by the name of a user. A name is looked up by its bytes in a frame, so no string
- * is made of it. Owns the hash of a name; knows nothing of the values.
+ * A hash table from user names to values. Looks names up by their bytes in a frame and creates no strings.
+ * Owns the hash of a name. Does not know what the values are.
  *
  * @module
  */
 import { MAX_NAME_BYTES } from "@netlab/protocol/codec";
 import { HashTable } from "./hash_table.ts";
 
-/** The random factor for each position in a name, made by {@linkcode nameFactors}. */
+/** Random factors, one for each position in a name. {@linkcode nameFactors} makes them. */
 export type NameFactors = Int32Array;
 
-/** Factors for the tables of one process; `random` returns numbers from 0 to below 1 that nobody can predict. */
+/** Makes the factors for the tables of one process. `random` returns unpredictable numbers from 0 to below 1. */
 export function nameFactors(random: () => number): NameFactors {
   return Int32Array.from({ length: MAX_NAME_BYTES }, () => Math.floor(random() * 2 ** 32) | 0);
 }
 
 /** A name and its value. */
 export interface NameEntry<Value> {
-  /** The name, in UTF-8. */
+  /** The name in UTF-8. */
   readonly name: Uint8Array;
-  /** The value that was last set. */
+  /** The current value. */
   value: Value;
 }
 
 /**
- * Strangers choose names, so the hash is one for which nobody can find names that collide: each position
- * in a name has a random factor, and the top bits of the sum are the hash (multilinear hashing, strongly
- * universal in its top 25 bits; Dietzfelbinger 1996, Lemire and Kaser 2014).
+ * A hash table of values. The keys are user names in UTF-8.
+ *
+ * Users choose their names, so the hash must resist chosen collisions. Each position in a name has a random
+ * factor. The factors are multiplied by the bytes, and the top bits of the sum are the hash. This is
+ * multilinear hashing, which is strongly universal in its top 25 bits (Dietzfelbinger 1996, Lemire and Kaser
+ * 2014).
  */
 export class NameTable<Value> extends HashTable<(NameEntry<Value> | undefined)[]> {
-  /** Where the name ended that {@linkcode NameTable.findBeforeNul} was last asked for: at its NUL, or -1. */
+  /**
+   * The position of the NUL that the last call of {@linkcode NameTable.findBeforeNul} found, or -1 if there
+   * was none.
+   */
   nul: number = -1;
   readonly #factors: NameFactors;
 
-  /** An empty table. */
+  /** Makes an empty table. */
   constructor(factors: NameFactors) {
     super((length) => new Array(length).fill(undefined), 1);
     this.#factors = factors;
   }
 
   /**
-   * The value of the name that begins at `start` and ends before the next NUL below `end`. Sets
+   * Returns the value for the name that starts at `start` and ends before the next NUL below `end`. Sets
    * {@linkcode NameTable.nul}.
    */
   findBeforeNul(bytes: Uint8Array, start: number, end: number): Value | undefined {
@@ -60,13 +66,13 @@ export class NameTable<Value> extends HashTable<(NameEntry<Value> | undefined)[]
     return undefined;
   }
 
-  /** The value of the name in `bytes` from `start` to `end`, at most 255 bytes. */
+  /** Returns the value for the name in `bytes` from `start` to `end`, which has at most 255 bytes. */
   find(bytes: Uint8Array, start: number, end: number): Value | undefined {
     const slot = this.#slotOf(this.#hash(bytes, start, end), bytes, start, end - start);
     return slot < 0 ? undefined : this.elements[slot]!.value;
   }
 
-  /** The value of a name. */
+  /** Returns the value for a name. */
   get(name: Uint8Array): Value | undefined {
     return this.find(name, 0, name.length);
   }
@@ -89,7 +95,10 @@ export class NameTable<Value> extends HashTable<(NameEntry<Value> | undefined)[]
     if (slot >= 0) this.remove(slot);
   }
 
-  /** The hash is odd, so it is never 0. The lowest bit is not one of the 25 good ones. */
+  /**
+   * Computes the hash of a name. Sets the lowest bit, so the hash is never 0. That bit is not among the 25
+   * good ones.
+   */
   #hash(bytes: Uint8Array, start: number, end: number): number {
     let hash = 0;
     for (let at = start; at < end; at++) {
@@ -105,7 +114,7 @@ export class NameTable<Value> extends HashTable<(NameEntry<Value> | undefined)[]
     return -1;
   }
 
-  /** The hash of the name in a slot. */
+  /** Computes the hash of the name in a slot. */
   protected override hashOf(slot: number): number {
     const { name } = this.elements[slot]!;
     return this.#hash(name, 0, name.length);

@@ -1,6 +1,6 @@
 /**
- * Where the spilled messages are in the store, by their ids. The table consists of typed arrays, so a
- * million messages give the garbage collector nothing to do. Knows nothing of what an offset means.
+ * Maps the ids of spilled messages to their offsets in the store. The table consists of typed arrays, so the
+ * garbage collector does not have to visit a million objects. Does not know what an offset means.
  *
  * @module
  */
@@ -8,14 +8,15 @@ import type { MessageId } from "@netlab/protocol/codec";
 import { HashTable } from "./hash_table.ts";
 import { hashOfId, idFactors } from "./id_table.ts";
 
-/** Parts of a table. Each grows alone, so that no step takes long. A power of two. */
+/** The number of parts of a table, a power of two. Each part grows alone, so that no step takes long. */
 const PARTS = 256;
-/** The high half of an offset counts this much. */
+/** The factor by which the high half of an offset is multiplied. */
 const HIGH = 2 ** 32;
 
 /**
- * A table by 64 bits of hash instead of the id, which makes it a third smaller. The hashes have random
- * factors, so that nobody can choose two ids with the same ones. One id may have several offsets.
+ * A hash table of offsets. It stores 64 bits of hash instead of each id, which makes it a third smaller. The
+ * hashes have random factors, so nobody can choose two ids with equal hashes. One id may have several
+ * offsets.
  */
 export class OffsetTable {
   readonly #firstFactors: Int32Array;
@@ -23,18 +24,18 @@ export class OffsetTable {
   readonly #parts: (Part | undefined)[] = new Array(PARTS).fill(undefined);
   #size = 0;
 
-  /** An empty table; `factors` begins with eight random 32-bit numbers. */
+  /** Makes an empty table. `factors` starts with eight random 32-bit numbers. */
   constructor(factors: Int32Array) {
     this.#firstFactors = idFactors(factors);
     this.#secondFactors = idFactors(factors.subarray(4));
   }
 
-  /** The number of offsets. */
+  /** The number of offsets in the table. */
   get size(): number {
     return this.#size;
   }
 
-  /** An offset of the message whose id is the four numbers in `words`; 0 when there is none. */
+  /** Returns an offset of the message whose id is the four 32-bit numbers in `words`, or 0 if there is none. */
   find(words: Int32Array): number {
     if (this.#size === 0) return 0;
     const first = hashOfId(this.#firstFactors, words[0]!, words[1]!, words[2]!, words[3]!);
@@ -44,7 +45,7 @@ export class OffsetTable {
     return part.find(first, second);
   }
 
-  /** Adds the offset of a message. It is not 0. */
+  /** Adds an offset of a message. The offset must not be 0. */
   add({ id0, id1, id2, id3 }: MessageId, offset: number): void {
     const first = hashOfId(this.#firstFactors, id0, id1, id2, id3);
     const second = hashOfId(this.#secondFactors, id0, id1, id2, id3);
@@ -53,7 +54,7 @@ export class OffsetTable {
     this.#size++;
   }
 
-  /** Deletes this offset of a message. Returns whether it was in the table. */
+  /** Deletes one offset of a message. Returns whether the table had it. */
   delete({ id0, id1, id2, id3 }: MessageId, offset: number): boolean {
     const first = hashOfId(this.#firstFactors, id0, id1, id2, id3);
     const second = hashOfId(this.#secondFactors, id0, id1, id2, id3);
@@ -63,8 +64,8 @@ export class OffsetTable {
   }
 
   /**
-   * Deletes the offsets from `first` to before `first + count`, whatever their ids. Looks at all offsets in
-   * the table. Returns how many were deleted.
+   * Deletes all offsets from `first` to before `first + count`. Visits every offset in the table. Returns how
+   * many were deleted.
    */
   deleteRange(first: number, count: number): number {
     const before = this.#size;
@@ -73,9 +74,9 @@ export class OffsetTable {
   }
 
   /**
-   * Checks the invariants of all parts; only for tests and the simulator.
+   * Checks the invariants of all parts. Only for tests and the simulator.
    *
-   * @throws {Error} As {@linkcode HashTable.check}.
+   * @throws {Error} When {@linkcode HashTable.check} throws, or when the number of offsets is wrong.
    */
   check(): void {
     let size = 0;
@@ -87,12 +88,12 @@ export class OffsetTable {
   }
 }
 
-/** The part that a hash belongs to. Home slots depend on the top bits, so these are other bits. */
+/** Returns the part that a hash belongs to. Uses low bits of the hash, because home slots use the top bits. */
 function partOf(hash: number): number {
   return (hash >>> 1) & (PARTS - 1);
 }
 
-/** Elements of a slot: the second hash, then the low and the high half of the offset. */
+/** The number of elements in a slot: the second hash, then the low half and the high half of the offset. */
 const WIDTH = 3;
 
 class Part extends HashTable<Int32Array> {
@@ -100,7 +101,7 @@ class Part extends HashTable<Int32Array> {
     super((length) => new Int32Array(length), WIDTH);
   }
 
-  /** An offset with these hashes, or 0. */
+  /** Returns an offset with these hashes, or 0 if there is none. */
   find(first: number, second: number): number {
     for (let slot = this.firstSlot(first); slot >= 0; slot = this.nextSlot(slot, first)) {
       if (this.elements[WIDTH * slot] === second) return this.#offsetAt(slot);
@@ -130,7 +131,7 @@ class Part extends HashTable<Int32Array> {
     const before = this.size;
     for (let slot = 0; slot < this.slots;) {
       const offset = this.#offsetAt(slot);
-      // After a deletion this slot may have another entry, which is looked at next.
+      // After a deletion, this slot may have another entry. Check it again.
       if (offset >= first && offset < first + count) this.remove(slot);
       else slot++;
     }
@@ -145,13 +146,13 @@ class Part extends HashTable<Int32Array> {
     }
   }
 
-  /** The offset in a slot; 0 when the slot is empty. */
+  /** Returns the offset in a slot, or 0 if the slot is empty. */
   #offsetAt(slot: number): number {
     const elements = this.elements;
     return elements[WIDTH * slot + 2]! * HIGH + (elements[WIDTH * slot + 1]! >>> 0);
   }
 
-  /** The id is not in the table, so its hash cannot be checked. */
+  /** Returns the stored hash. It cannot be computed, because the table does not contain the id. */
   protected override hashOf(slot: number): number {
     return this.hashAt(slot);
   }

@@ -1,6 +1,6 @@
 /**
- * Which messages a client has received, so that it drops second copies: sequence ids by stream and number,
- * all others by the whole id. Knows no clock.
+ * Remembers which messages a client received, so that it drops duplicates. Remembers a sequence id by its
+ * stream and number, and any other id as a whole. Gets the time as an argument.
  *
  * @module
  */
@@ -9,18 +9,19 @@ import { GenerationalCache } from "./generational_cache.ts";
 import { SeenIds } from "./seen_ids.ts";
 import { SenderStreams } from "./sender_streams.ts";
 
-/** How many senders' streams are remembered at least; twice as many at most. */
+/** The least number of senders whose streams are remembered. The most is twice this number. */
 const MAX_SENDERS = 10_000;
 
-/** The messages that one client has received. */
+/** The ids of the messages that one client received. */
 export class ReceivedIds {
   readonly #others = new SeenIds();
   readonly #senders = new GenerationalCache(() => new Map<string, SenderStreams>(), MAX_SENDERS);
 
   /**
-   * Remembers a message. Returns whether it is new. `now` is the time in milliseconds.
+   * Remembers a message. Returns whether it is new.
    *
-   * @param words Its id, as four numbers of 32 bits, big-endian.
+   * @param words The id of the message as four 32-bit numbers, big-endian.
+   * @param now The current time: milliseconds.
    */
   add({ id, sender }: Message, words: Int32Array, now: number): boolean {
     const isNew = isSequenceId(words, 0)
@@ -32,7 +33,7 @@ export class ReceivedIds {
     return true;
   }
 
-  /** Remembers all messages of a batch if all of them are new. Returns whether they are. */
+  /** Remembers all messages of a batch if every one is new. Returns whether it did. */
   addBatch(sender: string, { idWords, count }: BatchFields): boolean {
     return this.#streamsOf(sender).get(idWords, 0).addRange(idWords[3]! >>> 0, count);
   }

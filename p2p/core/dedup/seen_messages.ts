@@ -1,18 +1,18 @@
 /**
- * Which messages a server has processed, so that it drops second copies: sequence ids by stream and number,
- * all others by the whole id.
+ * Remembers which messages a server processed, so that it drops duplicates. Remembers a sequence id by its
+ * stream and number, and any other id as a whole.
  *
- * Everything in this folder that remembers ids, and who uses it:
+ * The classes of this folder that remember ids or names, and the code that uses them:
  *
- * | memory          | remembers                                            | used by                          |
+ * | class           | remembers                                            | used by                          |
  * | --------------- | ---------------------------------------------------- | -------------------------------- |
- * | `SeenMessages`  | what a server delivered; made of the next two        | `LocalDelivery`, the fast paths  |
+ * | `SeenMessages`  | the messages that a server delivered                 | `LocalDelivery`, the fast paths  |
  * | `Streams`       | sequence ids: the windows of every sender's streams  | `SeenMessages`                   |
  * | `SeenTable`     | about a million ids of other kinds                   | `SeenMessages`                   |
- * | `ReceivedIds`   | what a client received                               | `ClientSession`                  |
+ * | `ReceivedIds`   | the messages that a client received                  | `ClientSession`                  |
  * | `SeenIds`       | a few ids for minutes                                | legacy messages, `ReceivedIds`   |
  * | `IdTable`       | objects by id: stored, unsettled and settled messages | `Mailbox`, `SendQueue`, `Outcomes` |
- * | `OffsetTable`   | where spilled messages are on disk, by id            | `Mailbox`                        |
+ * | `OffsetTable`   | the offsets of spilled messages, by id               | `Mailbox`                        |
  * | `NameTable`     | objects by name                                      | routes, `Mailbox`, `Streams`     |
  *
  * @module
@@ -23,14 +23,14 @@ import { SeenTable } from "./seen_table.ts";
 import { Streams } from "./sender_streams.ts";
 import type { StreamWindow } from "./stream_window.ts";
 
-/** The messages that one server has processed. */
+/** The ids of the messages that one server processed. */
 export class SeenMessages {
-  /** Ids without a stream, and those whose number is too old for the window of their stream. */
+  /** Ids that are not sequence ids, and sequence ids whose number is too old for the window of their stream. */
   readonly table: SeenTable;
   /** The streams of sequence ids. */
   readonly streams: Streams;
 
-  /** No messages yet; `random` returns numbers from 0 to below 1 that nobody can predict. */
+  /** Makes an empty memory. `random` returns unpredictable numbers from 0 to below 1. */
   constructor(factors: NameFactors, random: () => number) {
     this.table = new SeenTable(random);
     this.streams = new Streams(factors);
@@ -39,8 +39,9 @@ export class SeenMessages {
   /**
    * Remembers a message. Returns whether it is new.
    *
-   * @param words Its id is the four numbers from `at` on.
-   * @param bytes The name of its sender begins at `sender` and ends before the next NUL below `end`.
+   * @param words Contains the id of the message: four 32-bit numbers, the first of them at index `at`.
+   * @param bytes Contains the name of the sender, which starts at `sender` and ends before the next NUL below
+   *   `end`.
    */
   add(words: Int32Array, at: number, bytes: Uint8Array, sender: number, end: number): boolean {
     const stream = isSequenceId(words, at)
@@ -49,13 +50,13 @@ export class SeenMessages {
     return stream ? this.addTo(stream, words, at) : this.table.add(words, at);
   }
 
-  /** Remembers all messages of a batch if all of them are new. Returns whether they are. */
+  /** Remembers all messages of a batch if every one is new. Returns whether it did. */
   addBatch({ idWords, bytes, sender, senderEnd, count }: BatchFields): boolean {
     const stream = this.streams.getNamed(idWords, 0, bytes, sender, senderEnd);
     return stream.addRange(idWords[3]! >>> 0, count);
   }
 
-  /** Whether a message is remembered. The parameters are those of {@linkcode SeenMessages.add}. */
+  /** Returns whether a message is remembered. Takes the parameters of {@linkcode SeenMessages.add}. */
   has(words: Int32Array, at: number, bytes: Uint8Array, sender: number, end: number): boolean {
     const stream = isSequenceId(words, at)
       ? this.streams.get(words, at, bytes, sender, end)
@@ -63,7 +64,10 @@ export class SeenMessages {
     return stream?.includes(words[at + 3]! >>> 0) || this.table.has(words, at);
   }
 
-  /** Remembers a message of a known stream: by its number, or by its id when the number is too old. */
+  /**
+   * Remembers a message of a known stream by its number, or by its whole id if the number is too old. Returns
+   * whether the message is new.
+   */
   addTo(stream: StreamWindow, words: Int32Array, at: number): boolean {
     return stream.add(words[at + 3]! >>> 0) ?? this.table.add(words, at);
   }

@@ -1,6 +1,6 @@
 /**
- * The streams of sequence ids, by the sender that uses them. Owns which senders and streams are remembered;
- * knows nothing of connections.
+ * Keeps the windows of the streams of sequence ids, by sender. Decides which senders and streams are
+ * remembered. Does not know connections.
  *
  * @module
  */
@@ -8,18 +8,21 @@ import { GenerationalCache } from "./generational_cache.ts";
 import { type NameFactors, NameTable } from "./name_table.ts";
 import { StreamWindow } from "./stream_window.ts";
 
-/** How many senders are remembered at least; twice as many at most. */
+/** The least number of senders that are remembered. The most is twice this number. */
 const MAX_SENDERS = 10_000;
 
-/** How many streams of a sender are remembered: a session uses up to two, and so did the one before it. */
+/**
+ * The number of streams that are remembered for each sender. A session uses up to two, and the previous
+ * session of the sender may have used two more.
+ */
 const STREAMS_PER_SENDER = 4;
 
 /** The newest streams of one sender. */
 export class SenderStreams {
-  /** The newest first. */
+  /** The windows of the streams, the newest stream first. */
   readonly #windows: StreamWindow[] = [];
 
-  /** The window of the stream that the id at `words[at]` belongs to. A new one replaces the oldest. */
+  /** Returns the window of the stream of the id at `words[at]`. A new stream replaces the oldest one. */
   get(words: Int32Array, at: number): StreamWindow {
     for (const window of this.#windows) if (window.has(words, at)) return window;
     if (this.#windows.length === STREAMS_PER_SENDER) this.#windows.pop();
@@ -30,22 +33,22 @@ export class SenderStreams {
 }
 
 /**
- * The streams of all senders. Each sender has streams of its own, so nobody can use up the numbers of
- * another sender's stream. The senders that have been silent for longest are forgotten.
+ * The streams of all senders. Each sender has its own streams, so nobody can use up the numbers of another
+ * sender's stream. The senders that were silent for longest are forgotten.
  */
 export class Streams {
-  /** Where the name ended that {@linkcode Streams.get} was last asked for: at its NUL, or -1. */
+  /** The position of the NUL that the last call of {@linkcode Streams.get} found, or -1 if there was none. */
   nul: number = -1;
   readonly #senders: GenerationalCache<NameTable<SenderStreams>>;
 
-  /** No streams yet. */
+  /** Makes an empty memory. */
   constructor(factors: NameFactors) {
     this.#senders = new GenerationalCache(() => new NameTable(factors), MAX_SENDERS);
   }
 
   /**
-   * The window of the stream that the id at `words[at]` belongs to. The name of the sender begins at
-   * `start` and ends before the next NUL below `end`; without a NUL the result is `undefined`.
+   * Returns the window of the stream of the id at `words[at]`. The name of the sender starts at `start` and
+   * ends before the next NUL below `end`. Returns `undefined` if there is no NUL.
    */
   get(
     words: Int32Array,
@@ -60,7 +63,10 @@ export class Streams {
     return nul < 0 ? undefined : (streams ?? this.#add(bytes.slice(start, nul))).get(words, at);
   }
 
-  /** As {@linkcode Streams.get}, for a name that ends at `end`. */
+  /**
+   * Returns the window of the stream of the id at `words[at]`. The name of the sender is in `bytes` from
+   * `start` to `end`.
+   */
   getNamed(
     words: Int32Array,
     at: number,
@@ -72,7 +78,7 @@ export class Streams {
     return (streams ?? this.#add(bytes.slice(start, end))).get(words, at);
   }
 
-  /** Adds a sender to the young generation, with the streams that it has in the old one. */
+  /** Adds a sender to the young generation. Keeps its streams if it is in the old generation. */
   #add(sender: Uint8Array): SenderStreams {
     const streams = this.#senders.old.get(sender) ?? new SenderStreams();
     this.#senders.withRoom().set(sender, streams);

@@ -1,23 +1,26 @@
 /**
- * Sequence ids: UUIDs of version 8 with a stream and a number, as `docs/protocol.md` describes them. Makes
- * them, and reads the number of one in text; knows nothing of which were seen.
+ * Makes sequence ids, and reads the number of a sequence id in text. Sequence ids are UUIDs of version 8 with
+ * a stream and a number, as `docs/protocol.md` describes them. Does not know which ids were seen.
  *
  * @module
  */
 import { HEX_TO_BYTE, NOT_HEX, readUuidOf } from "@netlab/protocol/codec";
 
-/** Random 32-bit numbers in an id: one for the 12 bits after the version, one for the 30 after the variant. */
+/**
+ * The number of random 32-bit numbers for each id: one for the 12 bits after the version, one for the 30 bits
+ * after the variant.
+ */
 const RANDOM_WORDS = 2;
 
-/** Characters at the beginning of an id that are the same in all ids of a stream: up to the version. */
+/** The number of characters at the start of an id that all ids of a stream share. They end with the version. */
 export const STREAM_TEXT_BYTES = 15;
 
 const HYPHEN = 0x2d;
 
 /**
- * The number in an id whose text begins at `at`, or -1 when the text is not a sequence id. The first
- * {@linkcode STREAM_TEXT_BYTES} characters are not read: the caller knows that they are right. This
- * function is short enough for V8 to inline it into the loop of its caller.
+ * Reads the number of the id whose text starts at `at`. Returns -1 if the text is not a sequence id. Does not
+ * read the first {@linkcode STREAM_TEXT_BYTES} characters, which the caller has checked. This function is
+ * short enough for V8 to inline it into the loop of its caller.
  */
 export function readSequenceNumber(view: DataView, at: number): number {
   const pairs = HEX_TO_BYTE;
@@ -31,7 +34,7 @@ export function readSequenceNumber(view: DataView, at: number): number {
   const second = pairs[high >>> 16]!;
   const third = pairs[low & 0xffff]!;
   const fourth = pairs[low >>> 16]!;
-  // The random digits may have any value, but must be hex digits.
+  // Random digits may have any value, but they must be hex digits.
   const any = pairs[view.getUint16(at + 15, true)]! | pairs[a & 0xffff]! | variant |
     pairs[(b >>> 8) & 0xffff]! | pairs[random & 0xffff]! | pairs[random >>> 16]! | first | second |
     third | fourth;
@@ -41,33 +44,37 @@ export function readSequenceNumber(view: DataView, at: number): number {
 }
 
 /**
- * Makes the ids of one session. They belong to a stream of its own and are numbered from 0. The other
- * bits are random, so that nobody can use the next id first.
+ * Makes the ids of one stream, numbered from 0. When the numbers run out, it starts a new stream. The other
+ * bits are random, so that nobody can use the next id first. A session has one of these objects for the
+ * messages that it sends and one for those that it posts.
  */
 export class MessageIds {
-  /** The last id, as four numbers of 32 bits, big-endian. The next id overwrites it. */
+  /** The last id as four 32-bit numbers, big-endian. The next id overwrites it. */
   readonly words: Int32Array<ArrayBuffer> = new Int32Array(4);
   readonly #fill: (bytes: Uint8Array<ArrayBuffer>) => void;
-  /** Random numbers for many ids: one call for many takes as long as one for a few. */
+  /** Random numbers for many ids. One call for many takes as long as one call for a few. */
   readonly #random = new Int32Array(64 * RANDOM_WORDS);
   #used = this.#random.length;
   #number = 0;
 
-  /** Ids of a new stream; `fill` fills bytes with random numbers that nobody can predict. */
+  /** Starts a new stream. `fill` fills bytes with unpredictable random numbers. */
   constructor(fill: (bytes: Uint8Array<ArrayBuffer>) => void) {
     this.#fill = fill;
     this.#begin();
   }
 
   /**
-   * Makes `count` ids and returns the first one, a UUID in lower-case text. The others differ from it in
-   * their numbers only, which follow its number.
+   * Makes `count` ids and returns the first one as a UUID in lower-case text. The other ids differ from it
+   * only in their numbers, which follow its number.
    */
   next(count = 1): string {
     return readUuidOf(this.nextWords(count));
   }
 
-  /** As {@linkcode MessageIds.next}, but returns {@linkcode MessageIds.words}. */
+  /**
+   * Makes `count` ids as {@linkcode MessageIds.next} does, but returns the first one in
+   * {@linkcode MessageIds.words}.
+   */
   nextWords(count = 1): Int32Array {
     const random = this.#random;
     if (this.#used === random.length) {
@@ -84,12 +91,12 @@ export class MessageIds {
     return id;
   }
 
-  /** Makes the last `count` numbers available again: their ids were not used. */
+  /** Makes the last `count` numbers available again because their ids were not used. */
   returnUnused(count: number): void {
     this.#number -= count;
   }
 
-  /** Begins a stream. */
+  /** Starts a new stream. */
   #begin(): void {
     this.#fill(new Uint8Array(this.words.buffer));
     this.#number = 0;

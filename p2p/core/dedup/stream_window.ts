@@ -1,49 +1,52 @@
 /**
- * The window of one stream: which of its numbers have been seen. All numbers up to some point have been, and
- * above it there is a bit for each. So the check is exact and forgets nothing while no number is missing for
- * long. `docs/protocol.md` describes streams.
+ * Tracks which numbers of one stream were seen. All numbers below the floor were seen; for the numbers above
+ * it, the window has one bit each. The check is exact as long as no number is missing for long.
+ * `docs/protocol.md` describes streams.
  *
  * @module
  */
 import { invariant } from "@netlab/protocol/codec";
 
-/** Numbers that a window covers above the first missing one, at first. A power of two. */
+/** The initial size of a window: numbers above the first missing one. A power of two. */
 const MIN_SPAN = 1_024;
-/** Numbers that it covers at most. Numbers that are missing for longer are given up. A power of two. */
+/**
+ * The largest size of a window: numbers above the first missing one. Missing numbers that it no longer covers
+ * are given up. A power of two.
+ */
 const MAX_SPAN = 65_536;
 
-/** The window of one stream. It moves forward only. */
+/** The window of one stream. It only moves forward. */
 export class StreamWindow {
-  /** Every number below this has been seen or given up. */
+  /** All numbers below this one were seen or given up. */
   #floor = 0;
-  /** Some numbers below this were given up, so it is not known whether they have been seen. */
+  /** The window no longer knows whether a number below this one was seen, because some of them were given up. */
   #exactFrom = 0;
-  /** How many numbers above the floor have been seen. */
+  /** The number of seen numbers above the floor. */
   #seenAbove = 0;
-  /** A bit for each number from the floor on, at the number modulo the number of bits. */
+  /** One bit for each number from the floor on. Its index is the number modulo the size of the window. */
   #bits: Uint32Array | undefined;
 
   /**
-   * A stream of which no number has been seen.
+   * Makes the window of a stream of which no number was seen.
    *
-   * @param high The first 32 bits of its ids.
-   * @param low The 16 bits after those.
+   * @param high The first 32 bits of all ids of the stream.
+   * @param low The next 16 bits of these ids.
    */
   constructor(readonly high: number, readonly low: number) {}
 
-  /** The first number that has been neither seen nor given up. */
+  /** The first number that was neither seen nor given up. */
   get floor(): number {
     return this.#floor;
   }
 
-  /** Whether the id at `words[at]` belongs to this stream. */
+  /** Returns whether the id at `words[at]` belongs to this stream. */
   has(words: Int32Array, at: number): boolean {
     return this.high === words[at] && this.low === words[at + 1]! >>> 16;
   }
 
   /**
-   * Marks a number, 0 to 2^32 - 1, as seen. Returns whether it is new, or `undefined` when it is so far
-   * behind the newest one that this is not known.
+   * Marks a number from 0 to 2^32 - 1 as seen. Returns whether it is new, or `undefined` if it is too far
+   * behind the newest number to tell.
    */
   add(number: number): boolean | undefined {
     if (number !== this.#floor || this.#seenAbove > 0) return this.#addOutOfOrder(number);
@@ -52,8 +55,8 @@ export class StreamWindow {
   }
 
   /**
-   * Marks `count` numbers from `first` on, at most 2^16, as seen if all of them are known to be new. Returns
-   * whether they are.
+   * Marks `count` numbers from `first` on, at most 2^16, as seen if every one is certainly new. Returns
+   * whether it did.
    */
   addRange(first: number, count: number): boolean {
     if (first !== this.#floor || this.#seenAbove > 0) {
@@ -63,7 +66,7 @@ export class StreamWindow {
     return true;
   }
 
-  /** Whether a number has been seen; `undefined` as {@linkcode StreamWindow.add} has it. */
+  /** Returns whether a number was seen, or `undefined` if it is too far behind the newest number to tell. */
   includes(number: number): boolean | undefined {
     if (number < this.#floor) return number < this.#exactFrom ? undefined : true;
     const bits = this.#bits;
@@ -72,7 +75,7 @@ export class StreamWindow {
   }
 
   /**
-   * Checks the invariants of the window; only for tests and the simulator.
+   * Checks the invariants of the window. Only for tests and the simulator.
    *
    * @throws {Error} When its counters and bits disagree.
    */
@@ -114,7 +117,10 @@ export class StreamWindow {
     return true;
   }
 
-  /** The bits, which cover `number` afterwards. It is not below the floor. */
+  /**
+   * Returns the bits after extending or moving the window to cover `number`, which must not be below the
+   * floor.
+   */
   #bitsFor(number: number): Uint32Array {
     let bits = this.#bits ??= new Uint32Array(MIN_SPAN / 32);
     while (number - this.#floor >= bits.length * 32) {
@@ -132,7 +138,7 @@ export class StreamWindow {
     return bits;
   }
 
-  /** Moves the floor up to `floor`, and gives up the numbers that are missing below it. */
+  /** Moves the floor up to `floor` or higher. Gives up the missing numbers below `floor`. */
   #giveUpBelow(bits: Uint32Array, floor: number): void {
     invariant(floor > this.#floor, "a window moves forward only");
     this.#exactFrom = floor;
@@ -165,7 +171,7 @@ function hasBit(bits: Uint32Array, number: number): boolean {
   return (bits[(number & (bits.length * 32 - 1)) >>> 5]! & (1 << (number & 31))) !== 0;
 }
 
-/** Whether the bit of any number from `first` to before `end` is set. */
+/** Returns whether the bit of any number from `first` to before `end` is set. */
 function hasBits(bits: Uint32Array, first: number, end: number): boolean {
   for (let number = first; number < end; number = nextWord(number)) {
     const at = number & (bits.length * 32 - 1);
@@ -182,12 +188,12 @@ function setBits(bits: Uint32Array, first: number, end: number): void {
   }
 }
 
-/** The first number whose bit is in the next word. */
+/** Returns the first number whose bit is in the next 32-bit word. */
 function nextWord(number: number): number {
   return number + 32 - (number & 31);
 }
 
-/** The bits of the numbers from `number` to before `end` that are in the word of `number`. */
+/** Returns a mask for the numbers from `number` to before `end` whose bits share a word with that of `number`. */
 function maskOf(number: number, end: number): number {
   const count = Math.min(32 - (number & 31), end - number);
   return (count === 32 ? -1 : (1 << count) - 1) << (number & 31);

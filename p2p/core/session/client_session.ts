@@ -1,6 +1,6 @@
 /**
- * A user's side of a session, without a socket: sends messages, acknowledges those that the program has
- * taken, and drops second copies. Owns no connection and no clock; it is told what happened.
+ * A user's session without sockets. Sends messages, acknowledges the messages that the program has taken, and
+ * drops duplicates. Does not open connections or read a clock: the caller reports events and passes the time.
  *
  * @module
  */
@@ -34,7 +34,7 @@ import { ReceivedIds } from "../dedup/received_ids.ts";
 export type { Incoming } from "./incoming.ts";
 export type { DeliveryStatus, NewMessage, SendListener, SessionConnection } from "./send_queue.ts";
 
-/** The state of one user that outlives connections. */
+/** The state of one user, which outlives connections. */
 export class ClientSession {
   readonly #receive: (incoming: Incoming) => void;
   readonly #sendQueue: SendQueue;
@@ -42,9 +42,9 @@ export class ClientSession {
   readonly #seen = new ReceivedIds();
   readonly #reader = new MessageReader();
   readonly #batches = new BatchReader();
-  /** Durable messages that the program has not taken. */
+  /** Durable messages that the program has not taken yet. */
   readonly #untaken = new IdTable<Incoming>();
-  /** Receipts for messages that the program has taken, not yet written. */
+  /** Receipts that are not written yet, for messages that the program has taken. */
   readonly #acknowledgements = new ReceiptRecords();
   #acknowledgementCount = 0;
   readonly #words = new Int32Array(4);
@@ -52,11 +52,11 @@ export class ClientSession {
   #now: number;
 
   /**
-   * A session without a connection.
+   * Makes a session without a connection.
    *
-   * @param receive Is called with each message that comes in, once.
-   * @param publishQueue The messages that the user posts.
-   * @param now The time in milliseconds.
+   * @param receive Called once with each message that arrives.
+   * @param publishQueue The queue of the messages that the user posts.
+   * @param now The current time: milliseconds.
    */
   constructor(receive: (incoming: Incoming) => void, publishQueue: PublishQueue, now: number) {
     this.#receive = receive;
@@ -65,36 +65,36 @@ export class ClientSession {
     this.#now = now;
   }
 
-  /** Calls `callback` as soon as every message that was sent is accepted or refused. */
+  /** Calls `callback` as soon as every sent message is accepted or refused. */
   whenAllAccepted(callback: () => void): void {
     this.#sendQueue.whenAllAccepted(callback);
   }
 
   /**
-   * Sends a message, now or on the next connection. It fails if it is not accepted within `timeoutMs`
+   * Sends a message now or on the next connection. The message fails if it is not accepted within `timeoutMs`
    * milliseconds of the next tick.
    *
-   * @param id A UUID as four numbers of 32 bits, big-endian.
+   * @param id The id of the message as four 32-bit numbers, big-endian.
    */
   send(id: Int32Array, message: NewMessage, timeoutMs: number, listener: SendListener): void {
     this.#sendQueue.send(id, message, timeoutMs, listener);
   }
 
-  /** There is a connection. Messages that are not accepted are sent again on it, in order. */
+  /** Starts to use a connection. Sends the messages that are not accepted again, in order. */
   attach(connection: SessionConnection): void {
     this.#connections.add(connection);
     this.#sendQueue.attach(connection);
     this.#publishQueue.attach(connection);
   }
 
-  /** A connection has ended. */
+  /** Handles the end of a connection. */
   detach(connection: SessionConnection): void {
     this.#connections.delete(connection);
     this.#sendQueue.detach(connection);
     this.#publishQueue.detach(connection);
   }
 
-  /** A frame came in. Returns whether it is of a type that a session handles. */
+  /** Handles a frame. Returns whether it is of a type that a session handles. */
   received(frame: Frame, connection: SessionConnection): boolean {
     switch (frame.type) {
       case FrameType.Message:
@@ -105,7 +105,7 @@ export class ClientSession {
         this.#sendQueue.receipts(frame);
         return true;
       case FrameType.InformationRequest:
-        // The server asks for a sign of life when another session wants this user's name.
+        // A server asks for a response when another session wants this user's name.
         writeInformationResponse(
           connection.out,
           frame.subtype,
@@ -116,18 +116,21 @@ export class ClientSession {
     return false;
   }
 
-  /** A message came in as text without a frame; `isDurable` says whether its sender waits for a receipt. */
+  /** Handles a message that arrived as text. `isDurable` tells whether its sender waits for a receipt. */
   receive(message: Message, isDurable: boolean): void {
     this.#add(message, uuidWords(message.id, this.#words), isDurable);
   }
 
-  /** The program has taken a message. Returns how many acknowledgements wait to be written. */
+  /**
+   * Notes that the program has taken a message. Returns the number of acknowledgements that are not written
+   * yet.
+   */
   take(incoming: Incoming): number {
     if (incoming.isDurable && this.#untaken.delete(incoming)) this.#acknowledgeLater(incoming);
     return this.#acknowledgementCount;
   }
 
-  /** Writes the acknowledgements to every connection, because any of them may have brought the message. */
+  /** Writes the acknowledgements to every connection, because the messages may have arrived on any of them. */
   acknowledge(): void {
     if (this.#acknowledgementCount === 0 || this.#connections.size === 0) return;
     for (const { out } of this.#connections) {
@@ -137,21 +140,24 @@ export class ClientSession {
     this.#acknowledgementCount = 0;
   }
 
-  /** Writes as much as is allowed. Called when there is room again. */
+  /** Writes as much as is allowed. Call it when a connection has room again. */
   pump(): void {
     this.#sendQueue.pump();
     this.#publishQueue.pump();
   }
 
-  /** Time has passed: messages that were not accepted in time fail. */
+  /**
+   * Fails messages that were not accepted in time, and writes the acknowledgements. Call it regularly. `now`
+   * is the current time in milliseconds.
+   */
   tick(now: number): void {
     this.#now = now;
-    // Second copies are acknowledged too, and the program does not take those.
+    // Duplicates are acknowledged here, because the program never takes them.
     this.acknowledge();
     this.#sendQueue.tick(now);
   }
 
-  /** Fails all messages that are not settled. */
+  /** Ends the session. Fails all messages that are not settled. */
   end(error: NetlabError): void {
     this.#connections.clear();
     this.#sendQueue.end(error);
@@ -159,9 +165,9 @@ export class ClientSession {
   }
 
   /**
-   * Checks the invariants of the session; only for tests and the simulator.
+   * Checks the invariants of the session. Only for tests and the simulator.
    *
-   * @throws {Error} When collections and counters disagree.
+   * @throws {Error} When its collections and counters disagree.
    */
   check(): void {
     this.#untaken.check();
@@ -189,7 +195,7 @@ export class ClientSession {
       if (isDurable) this.#untaken.add(incoming);
       this.#receive(incoming);
     } else if (isDurable && !this.#untaken.find(id, 0)) {
-      // The server that stores it has missed the acknowledgement.
+      // The server that stores the message did not get the acknowledgement.
       this.#acknowledgeLater(incoming);
     }
   }

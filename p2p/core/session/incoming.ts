@@ -1,12 +1,11 @@
 /**
- * A message that a session has received, on its way to the program: the message and what the program does
- * not see of it.
+ * A received message with what the session needs to acknowledge it.
  *
  * @module
  */
 import type { Message, MessageId } from "@netlab/protocol/codec";
 
-/** A message, and its id in numbers, by which it is acknowledged. */
+/** A received message and its id as four 32-bit numbers. The session acknowledges the message by this id. */
 export class Incoming implements MessageId {
   readonly id0: number;
   readonly id1: number;
@@ -14,10 +13,10 @@ export class Incoming implements MessageId {
   readonly id3: number;
 
   /**
-   * A message that has just come in.
+   * Wraps a message that has arrived.
    *
-   * @param words Its id, as four numbers of 32 bits, big-endian.
-   * @param isDurable Whether a server stores it until the program has taken it.
+   * @param words The id of the message as four 32-bit numbers, big-endian.
+   * @param isDurable Whether a server stores the message until it is acknowledged.
    */
   constructor(readonly message: Message, words: Int32Array, readonly isDurable: boolean) {
     this.id0 = words[0]!;

@@ -1,6 +1,7 @@
 /**
- * The ephemeral messages that a user posts. They are gathered until the event loop turn ends, and leave as
- * batches. Owns what was posted and not written, and how much that may be; knows no sockets and no clock.
+ * Queues the ephemeral messages that a user posts, and writes them as batches when the event loop turn ends.
+ * Owns the messages that are not written yet, and the limits on their number. Does not know sockets or
+ * clocks.
  *
  * @module
  */
@@ -17,22 +18,25 @@ import {
 import type { MessageIds } from "../dedup/sequence_ids.ts";
 import type { SessionConnection } from "./send_queue.ts";
 
-/** When this much is queued, a post waits for room: bytes, if the texts are ASCII. */
+/** The amount of queued and unsent data at which a post waits for room: bytes, if the texts are ASCII. */
 const PAUSE_BYTES = 256 * 1024;
-/** When this much is queued, a post is refused: bytes, if the texts are ASCII. */
+/** The amount of queued data at which a post is refused: bytes, if the texts are ASCII. */
 const MAX_QUEUED_BYTES = 1024 * 1024;
-/** This much fills a frame, and is written before the event loop turn ends: bytes. */
+/**
+ * The amount of queued data that fills a frame, so that it is written before the event loop turn ends: bytes,
+ * if the texts are ASCII.
+ */
 const FRAME_BYTES = 64 * 1024;
-/** Bytes that a batch takes for the length of a text. */
+/** The size of the length field that a batch has for each text: bytes. */
 const LENGTH_BYTES = 2;
 
-/** Returned by every post that need not wait. It is always the same, as a program may post millions. */
+/** Shared by all posts that need not wait, because a program may post millions. */
 const RESOLVED = Promise.resolve();
 
-/** Texts for one recipient that were posted without one for another recipient between them. */
+/** Consecutive texts for one recipient. */
 interface TextRun {
   readonly recipient: string;
-  /** The length of the longest text that fits into a message: bytes. */
+  /** The most bytes that a text may have to fit into a message. */
   readonly maxTextBytes: number;
   readonly texts: string[];
 }
@@ -42,25 +46,25 @@ export class PublishQueue {
   readonly #sender: string;
   readonly #ids: MessageIds;
   readonly #atTurnEnd: (run: () => void) => void;
-  /** What was not written, in order. */
+  /** The texts that are not written yet, in order. */
   #runs: TextRun[] = [];
   /** The last of {@linkcode #runs}, to which texts are added. */
   #lastRun: TextRun | undefined;
   #queuedBytes = 0;
-  /** Whether {@linkcode #endTurn} will be called at the end of this event loop turn. */
+  /** Whether {@linkcode #endTurn} is scheduled for the end of this event loop turn. */
   #isTurnEndDue = false;
   #connection: SessionConnection | undefined;
-  /** Resolves when there is room, for posts that wait for it. */
+  /** Resolves when there is room. Shared by all posts that wait. */
   #room: PromiseWithResolvers<void> | undefined;
-  /** Why nothing can be posted any more. */
+  /** The reason why nothing can be posted any more. */
   #ended: NetlabError | undefined;
 
   /**
-   * An empty queue.
+   * Makes an empty queue.
    *
-   * @param sender The user's name.
-   * @param ids Ids of a stream that nothing else uses, so that its numbers arrive without gaps.
-   * @param atTurnEnd Calls `run` once, when the event loop turn ends.
+   * @param sender The name of the user.
+   * @param ids Makes ids of a stream that only this queue uses, so that its numbers arrive without gaps.
+   * @param atTurnEnd Calls `run` once when the event loop turn ends.
    */
   constructor(sender: string, ids: MessageIds, atTurnEnd: (run: () => void) => void) {
     this.#sender = sender;
@@ -68,14 +72,14 @@ export class PublishQueue {
     this.#atTurnEnd = atTurnEnd;
   }
 
-  /** Posts a message. Resolves when there is room for the next one; rejects as `P2pClient.post` does. */
+  /** Posts a message. Resolves when there is room for the next one. Rejects as `P2pClient.post` does. */
   post(recipient: string, text: string): Promise<void> {
     try {
       if (this.#ended) throw this.#ended;
       if (this.#queuedBytes >= MAX_QUEUED_BYTES) throw tooMuch(recipient);
       let run = this.#lastRun;
       if (run?.recipient !== recipient) run = this.#beginRun(recipient);
-      // A UTF-16 unit becomes three bytes at most.
+      // A UTF-16 unit takes at most three bytes.
       if (text.length * 3 > run.maxTextBytes) checkTextBytes(text, recipient, run.maxTextBytes);
       run.texts.push(text);
     } catch (error) {
@@ -101,12 +105,12 @@ export class PublishQueue {
     this.pump();
   }
 
-  /** A connection has ended. What was written to it and did not leave is lost. */
+  /** Handles the end of a connection. Data that was written but not sent is lost. */
   detach(connection: SessionConnection): void {
     if (this.#connection === connection) this.#connection = undefined;
   }
 
-  /** Writes as much as is allowed. Called when there is room again. */
+  /** Writes as much as is allowed. Call it when a connection has room again. */
   pump(): void {
     this.#write(PAUSE_BYTES);
     if (!this.#room || !this.#hasRoom()) return;
@@ -114,12 +118,12 @@ export class PublishQueue {
     this.#room = undefined;
   }
 
-  /** Writes everything, however much it is: the connection is about to be closed. */
+  /** Writes everything that is queued, because the connection is about to be closed. */
   flush(): void {
     this.#write(Infinity);
   }
 
-  /** Drops what was not written, and refuses all further posts. */
+  /** Drops what is not written and refuses all further posts. */
   end(error: NetlabError): void {
     this.#ended = error;
     this.#connection = undefined;
@@ -131,7 +135,7 @@ export class PublishQueue {
   }
 
   /**
-   * Checks the invariants of the queue; only for tests and the simulator.
+   * Checks the invariants of the queue. Only for tests and the simulator.
    *
    * @throws {Error} When its runs and counters disagree.
    */
@@ -163,7 +167,7 @@ export class PublishQueue {
     return this.#lastRun = run;
   }
 
-  /** Writes while fewer than `maxBytes` wait on the connection. */
+  /** Writes queued texts while fewer than `maxBytes` bytes wait to be sent on the connection. */
   #write(maxBytes: number): void {
     const connection = this.#connection;
     if (!connection || this.#queuedBytes === 0) return;
@@ -187,7 +191,7 @@ export class PublishQueue {
     if (this.#runs.length === 0) this.#lastRun = undefined;
   }
 
-  /** Writes one batch. Returns how many of the texts fit into it. */
+  /** Writes one batch. Returns the number of texts that it contains. */
   #writeBatch({ out }: SessionConnection, recipient: string, texts: readonly string[]): number {
     const id = this.#ids.next(texts.length);
     const count = writeBatch(out, { id, sender: this.#sender, recipient, texts });
@@ -202,7 +206,7 @@ export class PublishQueue {
   }
 }
 
-/** The same promise. When the program does not await it, its rejection is not reported as unhandled. */
+/** Returns `promise` after marking its rejection as handled, in case the program does not await it. */
 function withoutUnhandledRejection(promise: Promise<void>): Promise<void> {
   promise.catch(() => {});
   return promise;

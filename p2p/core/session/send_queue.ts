@@ -1,6 +1,6 @@
 /**
- * The sending half of a user's session: durable messages that are not settled, and what to send again on
- * the next connection. Owns how much may be in flight; knows no sockets and no clock.
+ * Queues the durable messages that a user sends, until they are settled. Sends unaccepted messages again on
+ * the next connection. Owns the limits on what is in flight. Does not know sockets or clocks.
  *
  * @module
  */
@@ -23,46 +23,58 @@ import {
 } from "@netlab/protocol/codec";
 import { IdTable } from "../dedup/id_table.ts";
 
-/** How many messages may be sent and not accepted at one time. */
+/** The most messages that may be sent but not accepted. */
 const MAX_IN_FLIGHT = 4_096;
-/** How many bytes these may have: half of what a server stores for a recipient that does not keep up. */
+/**
+ * The most bytes that may be sent but not accepted. A server that waits for a slow recipient defers receipts
+ * for at most twice as many bytes of each sender.
+ */
 const MAX_IN_FLIGHT_BYTES = 2 * 1024 * 1024;
-/** How long messages wait after a move for earlier ones that the old server still delivers: milliseconds. */
+/**
+ * How long messages wait after a move for earlier messages that the old server may still deliver:
+ * milliseconds.
+ */
 const ORDER_AFTER_MOVE_MS = 1_000;
-/** How long after its acceptance an outcome is queried; twice as long each time: milliseconds. */
+/**
+ * The time from the acceptance of a message to the first query for its outcome: milliseconds. It doubles
+ * after each query.
+ */
 const QUERY_AFTER_MS = 5_000;
-/** How long the time between two queries may become: milliseconds. */
+/** The longest time between two queries for one message: milliseconds. */
 const MAX_QUERY_AFTER_MS = 10 * 60_000;
 /** How often the queue looks for outcomes to query: milliseconds. */
 const QUERY_CHECK_MS = 1_000;
-/** Nothing more is written while this many bytes wait to leave. */
+/** The number of unsent bytes on the connection at which the queue stops writing. */
 const MAX_WAITING_BYTES = 256 * 1024;
 
 /**
- * How far a settled message got: `delivered`, the recipient's client has acknowledged it; `sent`, it was
- * handed to a legacy server or client, which confirms nothing.
+ * How far a settled message got. `delivered` means that the recipient's client acknowledged it. `sent` means
+ * that it was passed to a legacy server or client, which does not confirm messages.
  */
 export type DeliveryStatus = "delivered" | "sent";
 
-/** Is told what becomes of a message that was sent. */
+/** Receives the outcome of a sent message. */
 export interface SendListener {
-  /** The network has stored the message, or has refused it with this error. */
+  /** Called when the network has stored the message, or has refused it with an error. */
   accepted(error?: NetlabError): void;
-  /** The message is settled: how far it got, or why it will never arrive. Called after `accepted`. */
+  /**
+   * Called when the message is settled, after `accepted`. `outcome` is how far it got, or the error that
+   * stopped it.
+   */
   settled(outcome: DeliveryStatus | NetlabError): void;
 }
 
-/** What a session needs of a connection to a server. */
+/** The parts of a connection to a server that a session uses. */
 export interface SessionConnection {
-  /** Where frames are written. */
+  /** The writer for frames to the server. */
   readonly out: FrameWriter;
-  /** Whether the server stores messages and sends receipts. Legacy servers do not. */
+  /** Whether the server stores messages and sends receipts. Legacy servers do neither. */
   readonly receipts: boolean;
   /** Whether the server reads batches. */
   readonly batches: boolean;
 }
 
-/** A message to be sent. Its id is passed as numbers. */
+/** A message to send, without its id, which is passed as numbers. */
 export type NewMessage = Omit<Message, "id">;
 
 /** A message that was passed to {@linkcode SendQueue.send} and is not settled. */
@@ -71,15 +83,15 @@ class UnsettledMessage implements MessageId {
   readonly id1: number;
   readonly id2: number;
   readonly id3: number;
-  /** Whether the network has stored it. */
+  /** Whether the network has stored the message. */
   isAccepted = false;
-  /** When it fails if it is not accepted by then; set by the first tick: milliseconds. */
+  /** The time at which the message fails unless it is accepted: milliseconds. The first tick sets it. */
   deadline: number | undefined = undefined;
-  /** Its size on the current connection, or 0 if it was not written there: bytes. */
+  /** The size of the message on the current connection: bytes. 0 if it was not written there. */
   bytes = 0;
-  /** How long after {@linkcode queriedAt} its outcome is queried: milliseconds. */
+  /** The time from {@linkcode queriedAt} to the next query for the outcome: milliseconds. */
   queryAfterMs = QUERY_AFTER_MS;
-  /** When it was accepted, or its outcome was last queried: milliseconds. */
+  /** The time at which the message was accepted or its outcome was last queried: milliseconds. */
   queriedAt = 0;
 
   constructor(
@@ -98,11 +110,14 @@ class UnsettledMessage implements MessageId {
 /** The durable messages that one user sends. */
 export class SendQueue {
   readonly #byId = new IdTable<UnsettledMessage>();
-  /** The same messages in the order in which they were sent. */
+  /** All unsettled messages, in the order in which they were sent. */
   readonly #unsettled = new Set<UnsettledMessage>();
-  /** Those of them that were not written to the current connection, in order. None is accepted. */
+  /**
+   * The unaccepted messages that were not written to the current connection, in the order in which they were
+   * sent.
+   */
   readonly #unsent = new Set<UnsettledMessage>();
-  /** How many of the unsettled messages are not accepted. */
+  /** The number of unaccepted messages. */
   #unaccepted = 0;
   #inFlightBytes = 0;
   /** Messages that an earlier server accepted and may still deliver, by recipient. */
@@ -114,22 +129,22 @@ export class SendQueue {
   #onAllAccepted: (() => void) | undefined;
   readonly #cursor = new ReceiptCursor();
 
-  /** An empty queue; `now` is the time in milliseconds. */
+  /** Makes an empty queue. `now` is the current time in milliseconds. */
   constructor(now: number) {
     this.#now = now;
   }
 
-  /** Calls `callback` as soon as every message that was sent is accepted or refused. */
+  /** Calls `callback` as soon as every sent message is accepted or refused. */
   whenAllAccepted(callback: () => void): void {
     this.#onAllAccepted = callback;
     if (this.#unaccepted === 0) callback();
   }
 
   /**
-   * Sends a message, now or on the next connection. It fails if it is not accepted within `timeoutMs`
+   * Sends a message now or on the next connection. The message fails if it is not accepted within `timeoutMs`
    * milliseconds of the next tick.
    *
-   * @param id A UUID as four numbers of 32 bits, big-endian.
+   * @param id The id of the message as four 32-bit numbers, big-endian.
    */
   send(id: Int32Array, message: NewMessage, timeoutMs: number, listener: SendListener): void {
     const unsettled = new UnsettledMessage(id, message, timeoutMs, listener);
@@ -144,7 +159,7 @@ export class SendQueue {
     }
   }
 
-  /** Sends what is not accepted again on this connection, in order. It is the current one from now on. */
+  /** Makes a connection the current one. Sends the messages that are not accepted again, in order. */
   attach(connection: SessionConnection): void {
     if (this.#connection) this.#moved();
     this.#connection = connection;
@@ -152,7 +167,7 @@ export class SendQueue {
     this.#inFlightBytes = 0;
     for (const unsettled of this.#unsettled) {
       unsettled.bytes = 0;
-      // The receipts may have been lost with the connection before.
+      // The receipts may have been lost with the previous connection.
       if (unsettled.isAccepted) unsettled.queryAfterMs = 0;
       else this.#unsent.add(unsettled);
     }
@@ -160,12 +175,12 @@ export class SendQueue {
     this.#queryReceipts();
   }
 
-  /** A connection has ended. */
+  /** Handles the end of a connection. */
   detach(connection: SessionConnection): void {
     if (this.#connection === connection) this.#connection = undefined;
   }
 
-  /** A frame with receipts came in. */
+  /** Handles a frame with receipts. */
   receipts(frame: Frame): void {
     const cursor = this.#cursor.begin(frame);
     while (cursor.next()) {
@@ -175,7 +190,7 @@ export class SendQueue {
     if (this.#unsent.size > 0) this.pump();
   }
 
-  /** Writes as much as is allowed. Called when there is room again. */
+  /** Writes as much as is allowed. Call it when the connection has room again. */
   pump(): void {
     const connection = this.#connection;
     if (!connection) return;
@@ -187,7 +202,10 @@ export class SendQueue {
     }
   }
 
-  /** Time has passed: messages that were not accepted in time fail, and missing receipts are queried. */
+  /**
+   * Fails messages that were not accepted in time, and queries missing receipts. Call it regularly. `now` is
+   * the current time in milliseconds.
+   */
   tick(now: number): void {
     this.#now = now;
     if (this.#acceptedElsewhere.size > 0 && now - this.#movedAt >= ORDER_AFTER_MOVE_MS) {
@@ -213,7 +231,7 @@ export class SendQueue {
     }
   }
 
-  /** Fails all messages: first those that are not accepted. */
+  /** Fails all messages, the unaccepted ones first. */
   end(error: NetlabError): void {
     this.#connection = undefined;
     for (const isAccepted of [false, true]) {
@@ -224,7 +242,7 @@ export class SendQueue {
   }
 
   /**
-   * Checks the invariants of the queue; only for tests and the simulator.
+   * Checks the invariants of the queue. Only for tests and the simulator.
    *
    * @throws {Error} When its collections and counters disagree.
    */
@@ -247,14 +265,14 @@ export class SendQueue {
     if (counted !== expected) throw new Error(`Counted ${counted}, expected ${expected}`);
   }
 
-  /** Whether one more message may be written now. */
+  /** Returns whether one more message may be written now. */
   #mayWrite(): boolean {
     const connection = this.#connection;
     return connection !== undefined && this.#unaccepted - this.#unsent.size < MAX_IN_FLIGHT &&
       this.#inFlightBytes < MAX_IN_FLIGHT_BYTES && connection.out.length < MAX_WAITING_BYTES;
   }
 
-  /** Whether another server may still deliver an earlier message to the same recipient. */
+  /** Returns whether another server may still deliver an earlier message to the recipient of this one. */
   #mustWait({ message }: UnsettledMessage): boolean {
     return this.#acceptedElsewhere.size > 0 && this.#acceptedElsewhere.has(message.recipient);
   }
@@ -270,7 +288,7 @@ export class SendQueue {
     }
     unsettled.bytes = out.length - before;
     this.#inFlightBytes += unsettled.bytes;
-    // A legacy server sends no receipts, so nothing more will be known.
+    // A legacy server sends no receipts, so the outcome will never be known.
     if (!receipts) this.#settle(unsettled, "sent");
   }
 
@@ -313,7 +331,7 @@ export class SendQueue {
     listener.settled(outcome);
   }
 
-  /** Queries the outcomes of messages that should be settled by now: their receipts may be lost. */
+  /** Queries the outcomes of messages that should be settled by now, because their receipts may be lost. */
   #queryReceipts(): void {
     const connection = this.#connection;
     if (!connection?.receipts) return;
@@ -336,7 +354,10 @@ export class SendQueue {
     }
   }
 
-  /** There is a new connection while the one before still exists: remembers what its server may deliver. */
+  /**
+   * Handles a move to a new connection before the old one has ended. Remembers which messages the old server
+   * may still deliver.
+   */
   #moved(): void {
     this.#movedAt = this.#now;
     this.#acceptedElsewhere.clear();
@@ -349,7 +370,7 @@ export class SendQueue {
     }
   }
 
-  /** A message was accepted or refused, so it is not in flight any more. */
+  /** Updates the counters after a message was accepted or refused, so that it is no longer in flight. */
   #endFlight(unsettled: UnsettledMessage): void {
     this.#unaccepted--;
     if (this.#unsent.size > 0) this.#unsent.delete(unsettled);

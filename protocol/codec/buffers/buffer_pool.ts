@@ -1,21 +1,27 @@
 /**
- * A pool of unused buffers. Reusing one is cheaper than new memory, which the system has to clear and map. Owns
- * how much unused memory is kept. Knows nothing of what the buffers contain.
+ * A pool of unused buffers. Reusing a buffer is cheaper than allocating memory, which the system has to clear
+ * and map. Owns how much unused memory is kept. Does not know what the buffers contain.
  *
  * @module
  */
 import { invariant } from "../invariant.ts";
 
-/** Size of the largest buffer that the pool keeps: bytes. */
+/** The size of the largest buffer that the pool keeps: bytes. */
 export const MAX_POOLED_BYTES: number = 1024 * 1024;
-/** Size of all buffers in the pool together, at most: bytes. */
+/** The most memory that the pool keeps in total: bytes. */
 const MAX_FREE_BYTES = 16 * MAX_POOLED_BYTES;
 
-/** The unused buffers by the logarithm of their size. The last one returned is reused first: it is in the cache. */
+/**
+ * The unused buffers by the logarithm of their size. The last one returned is reused first, because it is in
+ * the cache.
+ */
 const free: Uint8Array<ArrayBuffer>[][] = Array.from({ length: 32 }, () => []);
 let freeBytes = 0;
 
-/** Takes a buffer of at least `bytes`, 1 to 2^30, and less than twice as many. Its contents are undefined. */
+/**
+ * Takes a buffer of at least `bytes` bytes, 1 to 2^30, and less than twice as many. Its contents are
+ * undefined.
+ */
 export function takeBuffer(bytes: number): Uint8Array<ArrayBuffer> {
   const log = 32 - Math.clz32(bytes - 1);
   const buffer = free[log]!.pop();
@@ -24,7 +30,7 @@ export function takeBuffer(bytes: number): Uint8Array<ArrayBuffer> {
   return buffer;
 }
 
-/** Returns a buffer that {@linkcode takeBuffer} gave out. The caller may not use it any more. */
+/** Returns a buffer that {@linkcode takeBuffer} gave out. The caller must not use it any more. */
 export function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
   const { length } = buffer;
   const unused = free[31 - Math.clz32(length)]!;

@@ -1,21 +1,24 @@
 /**
- * The ownership of a large read buffer, so that data can be forwarded without copying it. A reader takes a
- * buffer and reads into it. A writer may join and send what was read from the same memory. The buffer returns to
- * the pool when both have left. Knows nothing of what the buffer contains.
+ * Manages the ownership of a large read buffer, so that data can be forwarded without copying it. A reader
+ * takes a buffer and reads into it. A writer may join and send the data from the same memory. The buffer
+ * returns to the pool when both have left. Does not know what the buffer contains.
  *
  * @module
  */
 import { invariant } from "../invariant.ts";
 import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
 
-/** The shared buffers that somebody uses, by their memory. Weak: a lost connection may never leave. */
+/**
+ * The shared buffers in use, by their memory. The references are weak because a lost connection may never
+ * leave.
+ */
 const inUse = new WeakMap<ArrayBufferLike, SharedBuffer>();
 
 /**
  * A buffer with one reader and at most one writer.
  *
  * - The reader may read into it only while there is no writer.
- * - The writer may change what has been handled already, and nothing after it.
+ * - The writer may change bytes that have already been handled, but no others.
  */
 export class SharedBuffer {
   /** The whole buffer. */
@@ -29,17 +32,17 @@ export class SharedBuffer {
     inUse.set(this.bytes.buffer, this);
   }
 
-  /** The shared buffer with this memory. `undefined` when the memory is not that of a shared buffer in use. */
+  /** Returns the shared buffer with this memory, or `undefined` if no shared buffer in use has it. */
   static find(memory: ArrayBufferLike): SharedBuffer | undefined {
     return inUse.get(memory);
   }
 
-  /** Whether a writer uses the buffer. The reader must then continue in another one. */
+  /** Whether a writer uses the buffer. The reader must then continue in another buffer. */
   get hasWriter(): boolean {
     return this.#hasWriter;
   }
 
-  /** Makes the caller the writer. Returns `false`, and does nothing, when there is one already. */
+  /** Makes the caller the writer. Returns `false` and does nothing if there is a writer already. */
   join(): boolean {
     if (this.#hasWriter) return false;
     invariant(this.#hasReader, "a writer joins a buffer while its reader uses it");

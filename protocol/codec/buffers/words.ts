@@ -1,19 +1,19 @@
 /**
  * Copies short ranges of bytes in words of eight. That is faster than `set`, which needs a view of the range.
- * Knows nothing of what the bytes mean.
+ * Does not know what the bytes mean.
  *
  * @module
  */
 
-/** How far a copy in words may read and write after the end of a range: bytes. */
+/** The most bytes after the end of a range that a copy in words may read and write. */
 export const SPARE_BYTES = 7;
 
-/** The length up to which a copy in words is faster than `set`: bytes. */
+/** The longest range for which a copy in words is faster than `set`: bytes. */
 export const SHORT_BYTES = 192;
 
 /**
  * Copies the bytes of `source` from `start` to `end`, and up to {@linkcode SPARE_BYTES} more, to `target` at
- * `to`. Both may be the same memory if `to` is not greater than `start`.
+ * index `to`. Both may be the same memory if `to` is not greater than `start`.
  */
 export function copyWords(
   source: DataView,

@@ -1,7 +1,7 @@
 /**
- * Payload of type 3/4: many ephemeral messages from one sender to one recipient. Two readers for one layout,
- * as for a single message: {@linkcode BatchReader} makes values for programs, {@linkcode BatchFields} finds
- * positions for a server that forwards or splits a batch.
+ * Payload of type 3/4: many ephemeral messages from one sender to one recipient. Has two readers for one
+ * layout, as for a single message: {@linkcode BatchReader} makes values for programs, and
+ * {@linkcode BatchFields} finds positions for a server that forwards or splits a batch.
  *
  * @module
  */
@@ -27,31 +27,32 @@ export interface Batch {
 }
 
 /**
- * How many messages a batch may hold. Limits what a server has to write when it splits a batch, because each
+ * The most messages in a batch. It limits what a server has to write when it splits a batch, because each
  * message then repeats the id and the names.
  */
 export const MAX_BATCH_MESSAGES = 4_096;
 
 const ID_BYTES = 16;
-/** The id, the lengths of both names, and the number of texts: bytes. */
+/** The size of the id, the lengths of both names, and the number of texts: bytes. */
 const FIXED_BYTES = ID_BYTES + 1 + 1 + 2;
-/** The length field of a text: bytes. */
+/** The size of the length field of a text: bytes. */
 const LENGTH_BYTES = 2;
-/** The shortest batch, with names of one byte and one empty text: bytes. */
+/** The size of the shortest batch, with names of one byte and one empty text: bytes. */
 const MIN_BYTES = FIXED_BYTES + 1 + 1 + LENGTH_BYTES;
-/** How many numbers a sequence id can have: 32 bits. */
+/** The number of different numbers in sequence ids, which have 32 bits. */
 const NUMBERS = 2 ** 32;
-/** How many hex digits such a number has. */
+/** The number of hex digits of the number in a sequence id. */
 const NUMBER_DIGITS = 8;
 
 const encoder = new TextEncoder();
 const words = new Int32Array(4);
 
 /**
- * Writes a batch with as many of the texts as fit into one frame, or nothing when it throws.
+ * Writes a batch with as many of the texts as fit into one frame. Writes nothing when it throws.
  *
- * @param hops How many servers have forwarded it.
- * @returns How many texts were written. The id of the first remaining text has a number higher by that.
+ * @param hops The number of servers that have forwarded the batch.
+ * @returns The number of texts written. The id of the first remaining text has a number that is higher by
+ *   this.
  * @throws {TypeError} When the id is not a sequence id or has too few numbers left, or there is no text.
  * @throws {NetlabError} {@linkcode ErrorCode.NameInvalid} when a name is not valid,
  *   {@linkcode ErrorCode.TextTooLong} when the first text is too long for a message.
@@ -88,8 +89,8 @@ export function writeBatch(
 }
 
 /**
- * Encodes as many of the texts as fit into a frame, with at most `maxBytes` each. Returns their bytes and the
- * length of each.
+ * Encodes as many of the texts as fit into a frame, with at most `maxBytes` bytes each. Returns their bytes
+ * and the length of each.
  */
 function encode(
   texts: readonly string[],
@@ -108,7 +109,7 @@ function encode(
   const units = lengths.reduce((sum, length) => sum + length, 0);
   const bytes = encoder.encode(some.join(""));
   if (bytes.length === units) return { bytes, lengths };
-  // Each text by itself: halves of a surrogate pair in adjacent texts must not become one character.
+  // Encodes each text by itself: halves of a surrogate pair in adjacent texts must not become one character.
   const all = new Uint8Array(room);
   let at = 0;
   let count = 0;
@@ -125,11 +126,11 @@ function encode(
 
 /** The positions of the fields of a batch in a buffer. */
 export class BatchFields extends Envelope {
-  /** How many messages the batch holds. */
+  /** The number of messages in the batch. */
   count = 0;
-  /** Start of the lengths of the texts, two bytes each. */
+  /** The start of the lengths of the texts, which have two bytes each. */
   lengths = 0;
-  /** Start of the texts, which end at {@linkcode Envelope.end}. */
+  /** The start of the texts, which end at {@linkcode Envelope.end}. */
   texts = 0;
   /** Why {@linkcode BatchFields.find} returned `false`, as the end of a sentence. */
   fault = "";
@@ -204,7 +205,7 @@ export class BatchFields extends Envelope {
 const CUT_OFF = "it ends in the middle of a field";
 const NUL_IN_NAME = "a name in it contains a NUL";
 
-/** The sum of `count` 16-bit numbers. Reads two at a time. */
+/** Returns the sum of `count` 16-bit numbers. Reads two at a time. */
 function sum(view: DataView, start: number, count: number): number {
   const end = start + LENGTH_BYTES * count;
   let sum = 0;
@@ -222,7 +223,7 @@ export function splitBatch(fields: BatchFields, out: FrameWriter, hops: number):
   const senderBytes = fields.senderEnd - fields.sender;
   const recipientBytes = fields.recipientEnd - fields.recipient;
   const headBytes = HEADER_BYTES + MESSAGE_OVERHEAD_BYTES + senderBytes + recipientBytes;
-  // Everything before the text. It is copied in whole words.
+  // The bytes before the text, which are copied in whole words.
   const head = new Uint8Array(headBytes + SPARE_BYTES);
   const headView = new DataView(head.buffer);
   head[0] = FrameType.Message;
@@ -282,7 +283,7 @@ export class BatchReader {
       if (i === 0 || (number & 0xffff) === 0) prefix = readUuidOf(words).slice(0, -4);
       const next = at + view.getUint16(lengths + LENGTH_BYTES * i);
       const id = prefix + (HEX[(number >>> 8) & 0xff]! + HEX[number & 0xff]!);
-      // Decoded by itself: a substring would keep the whole string in memory.
+      // Decodes each text by itself, because a substring would keep the whole string in memory.
       const text = readText(bytes, at, next, "text of a message");
       visit({ id, sender, recipient, text }, words);
       at = next;

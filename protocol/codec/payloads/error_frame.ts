@@ -8,7 +8,10 @@ import { NetlabError } from "../errors.ts";
 import { ErrorKind, type Frame, FrameType } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
 
-/** The longest error message, in UTF-16 units. It fits into a frame; the rest is cut off. */
+/**
+ * The length of the longest error message: UTF-16 units. It fits into a frame. The rest of a longer message
+ * is cut off.
+ */
 const MAX_MESSAGE_LENGTH = 2_000;
 
 /** Writes an error frame. A fatal error has subtype 1. Cuts the message after 2,000 UTF-16 units. */

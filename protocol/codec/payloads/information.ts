@@ -12,17 +12,17 @@ import { invalidNameReason, readText } from "../text.ts";
 
 /** The capabilities that a server can list in its response. */
 export const Capability = {
-  /** It registers sessions, which get frames and receipts. */
+  /** The server registers sessions, which get frames and receipts. */
   Session: "session",
-  /** It keeps links to other servers, with presence and link state. */
+  /** The server keeps links to other servers, with presence and link state. */
   Peer: "peer",
-  /** It answers echo frames. */
+  /** The server answers echo frames. */
   Echo: "echo",
-  /** It signs a user off when a disconnect frame asks for it. */
+  /** The server signs a user off when a disconnect frame asks for it. */
   Disconnect: "disconnect",
-  /** It reads messages in batches, from users and from servers. */
+  /** The server reads messages in batches, from users and from servers. */
   Batch: "bundle",
-  /** It tells how many users it has, after an equals sign: `load=17`. */
+  /** The server reports how many users it has, after an equals sign: `load=17`. */
   Load: "load",
 } as const;
 
@@ -34,8 +34,8 @@ export function writeInformationRequest(out: FrameWriter, kind: number): void {
 }
 
 /**
- * Writes an information response: items joined by NUL. A response is a single frame, so the items that do not
- * fit into it are left out.
+ * Writes an information response: items joined by NUL. A response is a single frame, so items that do not fit
+ * into it are left out.
  *
  * @param kind One of {@linkcode Information}.
  */
@@ -64,8 +64,8 @@ function readItems(payload: Uint8Array, what: string): string[] {
 }
 
 /**
- * Reads the items of an information response without checking them, as legacy servers may send anything.
- * Replaces what is not UTF-8 with U+FFFD. The caller must check that the items are addresses or names.
+ * Reads the items of an information response without checking them, because legacy servers may send anything.
+ * Replaces bytes that are not UTF-8 with U+FFFD. The caller must check that the items are addresses or names.
  */
 export function readUncheckedItems(payload: Uint8Array): string[] {
   return payload.length === 0 ? [] : new TextDecoder().decode(payload).split("\0");
@@ -110,8 +110,8 @@ export function readUsers(payload: Uint8Array): string[] {
 }
 
 /**
- * Reads a list of capabilities: those of {@linkcode Capability} and, from newer versions, others. The list of
- * a legacy server is empty.
+ * Reads a list of capabilities: those of {@linkcode Capability} and, from newer versions, others. A legacy
+ * server sends an empty list.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not UTF-8.
  */
@@ -119,14 +119,14 @@ export function readCapabilities(payload: Uint8Array): Set<string> {
   return new Set(readItems(payload, "list of capabilities"));
 }
 
-/** Formats the capability by which a server tells how many users it has: `load=17`. */
+/** Formats the capability with which a server reports how many users it has: `load=17`. */
 export function formatLoad(users: number): string {
   return `${Capability.Load}=${users}`;
 }
 
 /**
- * Finds the number of users of a server in its capabilities. Returns `undefined` when the server does not tell
- * it, or when the first value given is not a whole number.
+ * Finds the number of users of a server in its capabilities. Returns `undefined` when the server does not
+ * report it, or when the first value given is not a whole number.
  */
 export function readLoad(capabilities: Iterable<string>): number | undefined {
   for (const capability of capabilities) {

@@ -9,9 +9,9 @@ import type { FrameWriter } from "../frame_writer.ts";
 
 /** One link of a server. */
 export interface LinkCost {
-  /** The id of the server at its other end, a UUID. */
+  /** The id of the server at the other end of the link: a UUID. */
   server: string;
-  /** The cost of the link, 1 to 2^32 - 1. The cost of a route is the sum of those of its links. */
+  /** The cost of the link: 1 to 2^32 - 1. The cost of a route is the sum of the costs of its links. */
   cost: number;
 }
 
@@ -19,22 +19,25 @@ export interface LinkCost {
 export interface LinkState {
   /** The server's id, a UUID. */
   server: string;
-  /** Increases with every change: a link state replaces those of lower versions. 0 to 2^53 - 1. */
+  /**
+   * The version: 0 to 2^53 - 1. It increases with every change. A link state replaces those of lower
+   * versions.
+   */
   version: number;
-  /** The address that others reach the server at: `host:port`. */
+  /** The address at which other servers reach this server: `host:port`. */
   address: string;
   /** The links of the server. */
   links: LinkCost[];
 }
 
-/** How many links of a server fit into a frame with the longest address. */
+/** The number of links that fit into a frame with the longest address. */
 export const MAX_LINKS = 3_000;
 
 /**
  * Writes the links of one server: at most {@linkcode MAX_LINKS}.
  *
- * @param ageS How long ago that server sent them: seconds, 0 to 65,535. Written to the reserved field of the
- *   header.
+ * @param ageS The time since that server sent them: seconds, 0 to 65,535. It is written to the reserved field
+ *   of the header.
  */
 export function writeLinkState(out: FrameWriter, state: LinkState, ageS = 0): void {
   out.begin(FrameType.LinkState, LinkStateKind.Links, ageS);
@@ -49,8 +52,8 @@ export function writeLinkState(out: FrameWriter, state: LinkState, ageS = 0): vo
 }
 
 /**
- * Reads only the server and the version of a link state, to see whether it is new. Link states are flooded, so
- * most of them arrive more than once.
+ * Reads only the server and the version of a link state, to find out whether it is new. Link states are
+ * flooded, so most of them arrive more than once.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is too short.
  */

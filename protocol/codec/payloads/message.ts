@@ -1,7 +1,7 @@
 /**
  * Payload of type 3: `id NUL sender NUL recipient NUL text`, and the header in front of it between servers.
- * Two readers for one layout: {@linkcode MessageReader} makes values for programs, {@linkcode MessageFields}
- * finds positions for a server that forwards a message without decoding it.
+ * Has two readers for one layout: {@linkcode MessageReader} makes values for programs, and
+ * {@linkcode MessageFields} finds positions for a server that forwards a message without decoding it.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { Envelope, findNul } from "./envelope.ts";
 
 /** A message from one user to another. */
 export interface Message {
-  /** Identifies the message on all servers: a UUID in lower-case text. */
+  /** The id of the message, which identifies it on all servers: a UUID in lower-case text. */
   id: string;
   /** The name of the user who sent the message. */
   sender: string;
@@ -38,7 +38,7 @@ export interface MessageId {
 }
 
 /**
- * Writes a message frame, or nothing when it throws.
+ * Writes a message frame. Writes nothing when it throws.
  *
  * @param subtype `Ephemeral` or `Durable` of {@linkcode MessageKind}.
  * @throws {TypeError} When the id is not a UUID.
@@ -53,7 +53,7 @@ export function writeMessage(out: FrameWriter, message: Message, subtype: number
 
 /**
  * Writes a message frame whose id is given as words. Throws the errors of {@linkcode writeMessage}, except
- * that for the id.
+ * the error for the id.
  */
 export function writeMessageWithId(
   out: FrameWriter,
@@ -65,10 +65,13 @@ export function writeMessageWithId(
   write(out, message, subtype);
 }
 
-/** Bytes of an ephemeral message beside its names and its text: the id and three NULs. */
+/** The size of an ephemeral message without its names and its text: bytes. It has an id and three NULs. */
 export const MESSAGE_OVERHEAD_BYTES: number = UUID_TEXT_BYTES + 3;
 
-/** The length of the longest text that an ephemeral message between these users can have: bytes of UTF-8. */
+/**
+ * Returns the length of the longest text that an ephemeral message between two users can have: bytes of
+ * UTF-8.
+ */
 export function maxTextBytes(sender: string, recipient: string): number {
   return MAX_PAYLOAD_BYTES - MESSAGE_OVERHEAD_BYTES - encoder.encode(sender + recipient).length;
 }
@@ -91,7 +94,7 @@ function textTooLong(bytes: number, recipient: string, limit: number): NetlabErr
 }
 
 const encoder = new TextEncoder();
-/** The last message without its text: the next one usually has the same names. */
+/** The last message without its text. The next message usually has the same names. */
 const head = new Uint8Array(MESSAGE_OVERHEAD_BYTES + 2 * MAX_NAME_BYTES);
 const headView = new DataView(head.buffer);
 let headSender = "";
@@ -113,11 +116,12 @@ function write(
   }
   out.begin(FrameType.Message, subtype);
   out.bytes(head, 0, headBytes);
-  // A durable message must also fit with the header that it gets between servers.
+  // A durable message must also fit with the header that is added between servers.
   const limit = MAX_PAYLOAD_BYTES - (subtype === MessageKind.Ephemeral ? 0 : OUTBOUND_HEADER_BYTES);
   const room = limit - headBytes;
   const before = out.length;
-  // A text has at least as many bytes as UTF-16 units, so one with too many need not be written first.
+  // A text has at least as many bytes as UTF-16 units, so a text with too many units need not be written
+  // first.
   const fits = text.length <= room;
   if (fits) out.text(text);
   const bytes = fits ? out.length - before : encoder.encode(text).length;
@@ -128,7 +132,7 @@ function write(
   out.end();
 }
 
-/** Length of the header of a durable message between servers, in bytes: three ids. */
+/** The length of the header of a durable message between servers: bytes. It has three ids. */
 export const OUTBOUND_HEADER_BYTES = 48;
 
 /** A durable message between servers. */
@@ -138,8 +142,8 @@ export interface OutboundMessage {
   /** The id of the server that the message goes to: a UUID. */
   destination: string;
   /**
-   * The id of the message that the recipient must get before this one: a UUID, or the nil UUID when there is
-   * no unsettled one.
+   * The id of the message that the recipient must get before this one: a UUID, or the nil UUID when no
+   * earlier message is unsettled.
    */
   previous: string;
   /** The message in the layout of types 3/0 and 3/1. */
@@ -150,7 +154,7 @@ export interface OutboundMessage {
  * Writes a durable message for another server.
  *
  * @param kind `Outbound` or `HandedOff` of {@linkcode MessageKind}.
- * @param hops How many servers have forwarded it.
+ * @param hops The number of servers that have forwarded the message.
  */
 export function writeOutboundMessage(
   out: FrameWriter,
@@ -183,14 +187,14 @@ export function readOutboundMessage(payload: Uint8Array): OutboundMessage {
 
 /** The positions of the fields of a message in a buffer. */
 export class MessageFields extends Envelope {
-  /** Start of the id, which is text of 36 bytes. */
+  /** The start of the id, which is text of 36 bytes. */
   id = 0;
-  /** Start of the text, which ends at {@linkcode Envelope.end}. */
+  /** The start of the text, which ends at {@linkcode Envelope.end}. */
   text = 0;
 
   /**
-   * Finds the fields of the payload in `bytes` from `start` to `end`. Checks the id and that the text is
-   * UTF-8. Does not check the names: a caller compares them with names that it knows.
+   * Finds the fields of the payload in `bytes` from `start` to `end`. Checks that the id is a UUID and that
+   * the text is UTF-8. Does not check the names: the caller compares them with names that it knows.
    *
    * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a message.
    */
@@ -223,7 +227,7 @@ function malformed(reason: string): ProtocolError {
   return new ProtocolError(ErrorCode.Malformed, `Cannot read the message: ${reason}`);
 }
 
-/** The id of the message at `fields`, in lower-case text. */
+/** Returns the id of the message at `fields` in lower-case text. */
 export function messageId(fields: MessageFields): string {
   return readUuidText(fields.bytes, fields.id);
 }
@@ -236,7 +240,7 @@ export class MessageReader {
   /** The id of the last message as four big-endian words. */
   readonly id: Int32Array = new Int32Array(4);
   readonly #fields = new MessageFields();
-  /** The names of the last message and the NULs around them, as in its payload. */
+  /** The names of the last message and the NULs around them, as they are in its payload. */
   #names = new Uint8Array(0);
   #sender = "";
   #recipient = "";

@@ -1,6 +1,6 @@
 /**
  * Payload of type 8: which users are registered at which server. Each server counts the changes of its own
- * users, and the count is the version. Converts bytes to values and back.
+ * users. This count is the version. Converts bytes to values and back.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { ByteReader } from "../byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, PresenceKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
 
-/** How a user is registered. The list is append-only. */
+/** The ways in which a user is registered. The list is append-only. */
 export const UserKind = {
-  /** No longer registered. */
+  /** The user is no longer registered. */
   Gone: 0,
-  /** As a session. */
+  /** The user is registered as a session. */
   Session: 1,
-  /** As a legacy client, which receives text without frames. */
+  /** The user is registered as a legacy client, which receives text without frames. */
   LegacyClient: 2,
-  /** At a legacy server that this server forwards to. */
+  /** The user is registered at a legacy server that this server forwards to. */
   OnLegacyServer: 3,
 } as const;
 
@@ -31,7 +31,10 @@ export interface UserRecord {
   kind: number;
   /** The key of the session: a UUID, or the nil UUID when there is no session. */
   session: string;
-  /** When the session registered the name: milliseconds since 1970. The older of two sessions keeps it. */
+  /**
+   * The time at which the session registered the name: milliseconds since 1970. The older of two sessions
+   * keeps it.
+   */
   since: number;
 }
 
@@ -39,11 +42,11 @@ export interface UserRecord {
 export interface PresenceSnapshot {
   /** The id of the server: a UUID. */
   server: string;
-  /** How many changes the server has counted: 0 to 2^53 - 1. */
+  /** The number of changes that the server has counted: 0 to 2^53 - 1. */
   version: number;
   /** The number of this part, from 0. */
   part: number;
-  /** How many parts the snapshot has. */
+  /** The number of parts of the snapshot. */
   parts: number;
   /** The users in this part. */
   users: UserRecord[];
@@ -67,10 +70,10 @@ export interface PresenceVersion {
   version: number;
 }
 
-/** Length of the longest record of a user, in bytes: kind, session, since, length and name. */
+/** The length of the longest record of a user: bytes. It has a kind, a session, a time, a length and a name. */
 const MAX_RECORD_BYTES = 1 + 16 + 8 + 1 + 255;
 
-/** How many users fit into a frame, even with the longest names. */
+/** The number of users that fit into a frame even with the longest names. */
 export const MAX_USERS_PER_FRAME: number = Math.floor((MAX_PAYLOAD_BYTES - 32) / MAX_RECORD_BYTES);
 
 /** Writes one part of a snapshot: at most {@linkcode MAX_USERS_PER_FRAME} users. */
@@ -87,8 +90,8 @@ export function writePresenceSnapshot(out: FrameWriter, snapshot: PresenceSnapsh
 /**
  * Reads one part of a snapshot.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
- *   is not one.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the
+ *   payload is not a part of a snapshot.
  */
 export function readPresenceSnapshot(payload: Uint8Array): PresenceSnapshot {
   const reader = new ByteReader(payload, "presence snapshot");
@@ -112,15 +115,15 @@ export function writePresenceChanges(out: FrameWriter, changes: PresenceChanges)
 /**
  * Reads changes of users.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
- *   does not hold any.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the
+ *   payload does not contain changes of users.
  */
 export function readPresenceChanges(payload: Uint8Array): PresenceChanges {
   const reader = new ByteReader(payload, "presence changes");
   return { server: reader.uuid(), version: reader.u64(), changes: readRecords(reader) };
 }
 
-/** How many versions fit into a digest. */
+/** The number of versions that fit into a digest. */
 export const MAX_VERSIONS_PER_FRAME: number = Math.floor(MAX_PAYLOAD_BYTES / 24);
 
 /** Writes a digest of the versions that this server has: at most {@linkcode MAX_VERSIONS_PER_FRAME}. */
@@ -136,7 +139,7 @@ export function writePresenceDigest(out: FrameWriter, versions: readonly Presenc
 /**
  * Reads a digest: the versions that the other server has.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not one.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a digest.
  */
 export function readPresenceDigest(payload: Uint8Array): PresenceVersion[] {
   const reader = new ByteReader(payload, "presence digest");

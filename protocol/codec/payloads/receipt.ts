@@ -14,7 +14,7 @@ import { readUuidOf, writeUuid } from "../uuid.ts";
 export const ReceiptState = {
   /** A server has stored the message. */
   Accepted: 1,
-  /** The client of the recipient acknowledged the message, or was sent it and cannot acknowledge. */
+  /** The client of the recipient acknowledged the message, or got it and cannot acknowledge messages. */
   Delivered: 2,
   /** The message waited too long for its recipient. */
   Expired: 3,
@@ -31,7 +31,10 @@ export interface Receipt {
   id: string;
   /** One of {@linkcode ReceiptState}, or an unknown state from a newer version. */
   state: number;
-  /** Why the message was refused, or `Unconfirmed` for a delivered one: one of {@linkcode ErrorCode}, or 0. */
+  /**
+   * Why the message was refused: one of {@linkcode ErrorCode}, or 0. `Unconfirmed` in a receipt for a
+   * delivered message.
+   */
   code: number;
   /** Why the message was refused, as a sentence. Cut after 255 bytes of UTF-8 when it is written. */
   reason: string;
@@ -52,7 +55,7 @@ export type Receipts = readonly Receipt[] | Uint8Array;
 
 /** A query for the outcome of messages. */
 export interface ReceiptQuery {
-  /** The id of the server that is asked: a UUID, or the nil UUID from a user, who asks all servers. */
+  /** The id of the server that is queried: a UUID, or the nil UUID from a user, who queries all servers. */
   to: string;
   /** The user who sent the messages and gets the receipts. */
   user: string;
@@ -109,10 +112,13 @@ export function writeReceiptQuery(
   out.end();
 }
 
-/** How many ids fit into a receipt query with the longest name. */
+/** The number of ids that fit into a receipt query with the longest name. */
 export const MAX_IDS_PER_QUERY = 4_000;
 
-/** How many receipts fit into a frame with the longest reasons and a name: 200 times 275 bytes. */
+/**
+ * The number of receipts that fit into a frame with the longest reasons and a name: 200 receipts of 275
+ * bytes.
+ */
 export const MAX_RECEIPTS_PER_FRAME = 200;
 
 /**
@@ -154,8 +160,8 @@ export function readServerReceipts(payload: Uint8Array): ServerReceipts {
 /**
  * Reads a receipt query.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
- *   is not one.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the
+ *   payload is not a receipt query.
  */
 export function readReceiptQuery(payload: Uint8Array): ReceiptQuery {
   const reader = new ByteReader(payload, "receipt query");
@@ -166,13 +172,16 @@ export function readReceiptQuery(payload: Uint8Array): ReceiptQuery {
   return { to, user, ids };
 }
 
-/** Length of an id: bytes. */
+/** The length of an id: bytes. */
 const ID_BYTES = 16;
-/** Length of a receipt without a reason, in bytes: id, state, code, and the length of the reason. */
+/**
+ * The length of a receipt without a reason: bytes. It has an id, a state, a code, and the length of the
+ * reason.
+ */
 const RECORD_BYTES = ID_BYTES + 4;
-/** How many bytes of receipts fit into a frame with the longest name, or with two ids. */
+/** The number of bytes of receipts that fit into a frame with the longest name or with two ids. */
 const MAX_RECORDS_BYTES = MAX_PAYLOAD_BYTES - 256;
-/** Size of the first buffer of {@linkcode ReceiptRecords}: bytes. */
+/** The size of the first buffer of {@linkcode ReceiptRecords}: bytes. */
 const FIRST_BYTES = 320;
 
 /** Collects receipts in their wire format, to write many of them together. */
@@ -216,7 +225,7 @@ export class ReceiptRecords {
     this.#length = 0;
   }
 
-  /** All collected receipts, in parts that fit into a frame. Valid until more are added. */
+  /** Returns all collected receipts in parts that fit into a frame. They are valid until more are added. */
   *parts(): Iterable<Uint8Array> {
     let start = 0;
     for (let at = 0; at < this.#length;) {
@@ -279,7 +288,7 @@ export class ReceiptCursor {
    * Moves to the next receipt.
    *
    * @returns Whether there is one.
-   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload ends within it.
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload ends within the receipt.
    */
   next(): boolean {
     const at = this.#at;
@@ -317,7 +326,7 @@ const cursor = new ReceiptCursor();
 const records = new ReceiptRecords();
 const encoder = new TextEncoder();
 
-/** Cuts a text after at most 255 bytes of UTF-8, between two characters. */
+/** Cuts a text to at most 255 bytes of UTF-8, between two characters. */
 function shorten(text: string): string {
   if (text.length <= 85) return text;
   const { read } = encoder.encodeInto(text, new Uint8Array(255));

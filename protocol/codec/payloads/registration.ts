@@ -9,7 +9,7 @@ import { DisconnectKind, FrameType, Registration } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
 import { readName } from "../text.ts";
 
-/** The abilities that a session announces when it registers. Each is one bit. */
+/** The abilities that a session announces when it registers. Each ability is one bit. */
 export const Ability = {
   /** The client reads messages in batches. */
   Batches: 1,
@@ -35,7 +35,7 @@ export interface SessionWelcome {
   server: string;
   /** The address that the server advertises: `host:port`. */
   address: string;
-  /** The name that the user is registered under. */
+  /** The name under which the user is registered. */
   name: string;
 }
 
@@ -43,7 +43,7 @@ export interface SessionWelcome {
 export interface PeerRegistration {
   /** The id of the server: a UUID. */
   server: string;
-  /** The address that others reach it at: `host:port`. */
+  /** The address at which other servers reach this one: `host:port`. */
   address: string;
 }
 
@@ -79,8 +79,8 @@ export function writeSessionRegistration(
 /**
  * Reads a {@linkcode SessionRegistration}. Ignores fields that newer versions append.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
- *   is not one.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the
+ *   payload is not a session registration.
  */
 export function readSessionRegistration(payload: Uint8Array): SessionRegistration {
   const reader = new ByteReader(payload, "session registration");
@@ -104,8 +104,8 @@ export function writeSessionWelcome(
 /**
  * Reads a {@linkcode SessionWelcome}. Ignores fields that newer versions append.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the payload
- *   is not one.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the
+ *   payload is not a session welcome.
  */
 export function readSessionWelcome(payload: Uint8Array): SessionWelcome {
   const reader = new ByteReader(payload, "answer to a registration");
@@ -126,7 +126,7 @@ export function writePeerRegistration(
 /**
  * Reads a {@linkcode PeerRegistration}. Ignores fields that newer versions append.
  *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not one.
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a peer registration.
  */
 export function readPeerRegistration(payload: Uint8Array): PeerRegistration {
   const reader = new ByteReader(payload, "peer registration");
