@@ -4,7 +4,7 @@
  *
  * To learn how a netlab system is built, read the files in this order:
  *
- * 1. `greeting.ts`: the protocol, as functions of text. It knows no socket and no clock.
+ * 1. `greeting.ts`: the protocol, as functions of text. It uses no socket and no clock.
  * 2. `server.ts`: the server, which reads from sockets and replies as `greeting.ts` says.
  * 3. `exchange.ts`: one question and its answer over one connection.
  * 4. `client.ts`: the client, which asks until a server answers or its time is up.
