@@ -82,7 +82,7 @@ async function write(from: P2pClient, to: string, text: string): Promise<void> {
 await runProgram({
   name: "netlab demo",
   summary:
-    "Three servers find each other, their users exchange messages, and one server is killed.",
+    "Runs three servers that find each other. Their users exchange messages, and one server is killed.",
   version: p2p.version,
   usage: "deno task demo",
   options: {},
