@@ -266,8 +266,8 @@ export class FullServer implements AsyncDisposable {
 }
 
 /**
- * A server that takes users, and then does with their frames what a test wants; so it does with one kind of
- * questions, of which it answers all others.
+ * A server that accepts users and answers information requests. It passes all other frames to a function of
+ * the test, and also the information requests of the kind `unanswered`.
  */
 export class ScriptedServer implements AsyncDisposable {
   /** Its address. */
