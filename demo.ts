@@ -6,7 +6,7 @@
  * @module
  */
 import { bold, cyan, dim, green, print, runProgram, unlessAborted, yellow } from "@netlab/terminal";
-import { Cluster, type ClusterServer } from "@netlab/lab";
+import { Cluster, type ClusterServer, withDeadline } from "@netlab/lab";
 import { P2pClient } from "@netlab/p2p/client";
 import p2p from "./p2p/deno.json" with { type: "json" };
 
@@ -30,14 +30,11 @@ const pause = () =>
   unlessAborted(new Promise<void>((resolve) => void setTimeout(resolve, READING_MS)), stop);
 
 /** Waits for a promise, and fails when it takes too long. */
-async function within<T>(what: string, promise: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new Error(`The demo failed: ${what} took more than ${STEP_MS / 1000} s`)),
+function within<T>(what: string, promise: Promise<T>): Promise<T> {
+  return withDeadline(
+    unlessAborted(promise, stop),
     STEP_MS,
-  );
-  return await unlessAborted(Promise.race([promise, late]), stop).finally(() =>
-    clearTimeout(timer)
+    () => new Error(`The demo failed: ${what} took more than ${STEP_MS / 1000} s`),
   );
 }
 
@@ -85,7 +82,7 @@ async function write(from: P2pClient, to: string, text: string): Promise<void> {
 await runProgram({
   name: "netlab demo",
   summary:
-    "Three servers find each other, their users exchange messages, and one server is killed.",
+    "Runs three servers that find each other. Their users exchange messages, and one server is killed.",
   version: p2p.version,
   usage: "deno task demo",
   options: {},

@@ -41,6 +41,7 @@ export * from "./output/print.ts";
 export * from "./program.ts";
 export * from "./input/prompt.ts";
 export * from "./input/signals.ts";
+export * from "./output/sparkline.ts";
 export * from "./output/table.ts";
 export * from "./output/terminal.ts";
 export * from "./output/width.ts";

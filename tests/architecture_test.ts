@@ -166,14 +166,14 @@ Deno.test({
   fn: async () => {
     const modules = await graph(...ENTRIES);
     const done = new Set<string>();
-    const visit = (path: string, way: readonly string[]) => {
-      const at = way.indexOf(path);
-      assert(at < 0, `an import cycle: ${[...way.slice(at), path].join(" -> ")}`);
+    const visit = (path: string, importers: readonly string[]) => {
+      const at = importers.indexOf(path);
+      assert(at < 0, `an import cycle: ${[...importers.slice(at), path].join(" -> ")}`);
       if (done.has(path)) return;
       for (const dependency of modules.get(path) ?? []) {
         const to = target(dependency);
         // A dynamic import makes no cycle.
-        if (to !== undefined && !dependency.isDynamic) visit(to, [...way, path]);
+        if (to !== undefined && !dependency.isDynamic) visit(to, [...importers, path]);
       }
       done.add(path);
     };

@@ -3,6 +3,6 @@
  *
  * @module
  */
-import { enableInvariants } from "../protocol/codec/invariant.ts";
+import { enableInvariants } from "@netlab/protocol/codec";
 
 enableInvariants();

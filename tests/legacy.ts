@@ -132,7 +132,7 @@ export class LegacyServer implements AsyncDisposable {
   readonly #lingering = new Set<LegacyConnection>();
   readonly #seen = new Set<string>();
   readonly #open = new Set<LegacyConnection>();
-  readonly #errands = new Set<Promise<void>>();
+  readonly #sending = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
 
   constructor(
@@ -144,7 +144,7 @@ export class LegacyServer implements AsyncDisposable {
     this.known = new Set([this.port]);
     this.#echoes = echoes;
     this.#accepting = this.#accept();
-    for (const sibling of siblings) this.#courier(sibling, legacyFrame(1, 1, String(this.port)));
+    for (const sibling of siblings) this.#sendOnce(sibling, legacyFrame(1, 1, String(this.port)));
   }
 
   /** Its address, `host:port`. */
@@ -158,7 +158,7 @@ export class LegacyServer implements AsyncDisposable {
     for (const connection of this.#open) connection.drop();
     await Promise.all([...this.#open].map(({ ended }) => ended));
     this.#endLingering();
-    await Promise.all(this.#errands);
+    await Promise.all(this.#sending);
     await this.#accepting;
   }
 
@@ -188,7 +188,7 @@ export class LegacyServer implements AsyncDisposable {
       if (subtype === 1) this.listings++;
       const answers = [[...this.known].map((port) => `${HOST}:${port}`), [...this.users.keys()]];
       from.write(legacyFrame(1, subtype, (answers[subtype] ?? []).join("\0")));
-    } else if (type === 1 && subtype === 1) this.#hear(Number(payload));
+    } else if (type === 1 && subtype === 1) this.#learn(Number(payload));
     else if (type === 2 && subtype === 1) this.users.set(payload, from);
     else if (type === 3 && subtype === 0) this.#message(payload);
     else if (type === 4 && this.#echoes) from.write(legacyFrame(4, 0));
@@ -196,10 +196,10 @@ export class LegacyServer implements AsyncDisposable {
     else this.ignored.push(type);
   }
 
-  #hear(port: number): void {
+  #learn(port: number): void {
     if (this.known.has(port)) return;
     this.known.add(port);
-    for (const each of this.known) this.#courier(port, legacyFrame(1, 1, String(each)));
+    for (const each of this.known) this.#sendOnce(port, legacyFrame(1, 1, String(each)));
   }
 
   #message(payload: string): void {
@@ -209,12 +209,12 @@ export class LegacyServer implements AsyncDisposable {
     const user = this.users.get(recipient!);
     // The server does not notice that this connection has ended.
     if (user) return user.write(`${sender}: ${text.join("\0")}`);
-    for (const port of this.known) this.#courier(port, legacyFrame(3, 0, payload));
+    for (const port of this.known) this.#sendOnce(port, legacyFrame(3, 0, payload));
   }
 
   /** Opens a connection for one frame, and closes it. A failure is ignored. */
-  #courier(port: number, frame: Uint8Array): void {
-    const errand = (async () => {
+  #sendOnce(port: number, frame: Uint8Array): void {
+    const sending = (async () => {
       try {
         const connection = await LegacyConnection.open(port);
         connection.write(frame);
@@ -222,8 +222,8 @@ export class LegacyServer implements AsyncDisposable {
       } catch {
         // No server listens there.
       }
-    })().finally(() => this.#errands.delete(errand));
-    this.#errands.add(errand);
+    })().finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
   }
 }
 
@@ -322,8 +322,8 @@ export class LegacyClient implements AsyncDisposable {
 }
 
 /**
- * The basic server: it reads once, and says `world` if that was exactly `hello`. It says nothing to
- * anything else, and closes.
+ * A basic server. It reads once, answers `world` if it read exactly `hello`, and closes. It does not
+ * answer anything else.
  */
 export class LegacyBasicServer implements AsyncDisposable {
   /** Its address. */

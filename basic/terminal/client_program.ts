@@ -37,7 +37,7 @@ export async function runClientProgram(greet: typeof greetAll): Promise<never> {
       },
       watch: {
         kind: "flag",
-        help: "Greet the servers again and again until ctrl-C. The exit code is then 0.",
+        help: "Greet the servers repeatedly until ctrl-C. The exit code is then 0.",
       },
       every: {
         kind: "seconds",
@@ -46,10 +46,10 @@ export async function runClientProgram(greet: typeof greetAll): Promise<never> {
       },
     },
     examples: [
-      { command: "deno task basic:client", what: "Greets the five default servers" },
-      { command: "deno task basic:client 5002", what: "Greets the server on port 5002" },
-      { command: "deno task basic:client --watch --every 0.5", what: "Greets them twice a second" },
-      { command: "deno task basic:client --json | jq .ms", what: "Prints only the times" },
+      { command: "deno task basic:client", what: "Greet the five default servers" },
+      { command: "deno task basic:client 5002", what: "Greet the server on port 5002" },
+      { command: "deno task basic:client --watch --every 0.5", what: "Greet them twice a second" },
+      { command: "deno task basic:client --json | jq .ms", what: "Print only the times" },
     ],
   }, async ({ server, json, watch, every }, stop) => {
     if (every !== undefined && !watch) throw new UsageError("Option --every needs --watch");

@@ -47,10 +47,10 @@ export async function runServerProgram(
       host: { kind: "string", value: "HOST", default: DEFAULT_HOST, help: "Listen on this host." },
     },
     examples: [
-      { command: "deno task basic:server", what: "Starts a server on the first free default port" },
-      { command: "deno task basic:server --index 2", what: "Starts a server on port 5003" },
-      { command: "deno task basic:server --ports 5001,5002,5003", what: "Starts three servers" },
-      { command: "printf hello | nc 127.0.0.1 5001", what: "Greets a server without netlab" },
+      { command: "deno task basic:server", what: "Start a server on the first free default port" },
+      { command: "deno task basic:server --index 2", what: "Start a server on port 5003" },
+      { command: "deno task basic:server --ports 5001,5002,5003", what: "Start three servers" },
+      { command: "printf hello | nc 127.0.0.1 5001", what: "Greet a server without netlab" },
     ],
   }, async ({ host, port, index, ports }, stop) => {
     if ([port, index, ports[0]].filter((each) => each !== undefined).length > 1) {

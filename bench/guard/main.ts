@@ -39,8 +39,8 @@ const program = {
     },
   },
   examples: [
-    { command: "deno task bench:guard", what: "Checks the server, as continuous integration does" },
-    { command: "deno task bench:guard --rounds 15", what: "Checks it more precisely" },
+    { command: "deno task bench:guard", what: "Check the server, as continuous integration does" },
+    { command: "deno task bench:guard --rounds 15", what: "Check it more precisely" },
   ],
 } as const satisfies Program;
 

@@ -69,14 +69,14 @@ const program = {
     page: { kind: "string", value: "FILE", help: "Replace the results in this Markdown page." },
   },
   examples: [
-    { command: "deno task bench:peers", what: "Measures everything, in about half an hour" },
+    { command: "deno task bench:peers", what: "Measure everything, in about half an hour" },
     {
       command: "deno task bench:peers --only pair --only alone --rounds 3",
-      what: "Measures two scenarios quickly",
+      what: "Measure two scenarios quickly",
     },
     {
       command: "deno task bench:peers --product netlab --json data/bench.json",
-      what: "Measures netlab only and writes JSON",
+      what: "Measure netlab only and write JSON",
     },
   ],
 } as const satisfies Program;

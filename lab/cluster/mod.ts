@@ -5,6 +5,6 @@
  * @module
  */
 export * from "./cluster.ts";
-export { DEADLINE_MS } from "./deadline.ts";
+export { DEADLINE_MS, withDeadline } from "./deadline.ts";
 export * from "./ports.ts";
 export * from "./process.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { bold, cyan, dim, green, red, yellow } from "@netlab/terminal";
+import { bold, cyan, dim, green, red, sparkline, yellow } from "@netlab/terminal";
 import { percentile } from "../statistics.ts";
 import type { Replay } from "./replay.ts";
 import type { Trace } from "./trace.ts";
@@ -17,7 +17,6 @@ export interface Picture {
   readonly replays: readonly Replay[];
 }
 
-const BARS = "▁▂▃▄▅▆▇█";
 const INKS = [green, cyan, yellow, red];
 /** This share of all latencies fits into the picture. Higher ones are clipped. */
 const CLIP_SHARE = 0.98;
@@ -39,12 +38,8 @@ export function drawTerminal({ trace, replays }: Picture, columns: number): stri
   const servers = trace.servers.map((_, server) =>
     line(
       letter(server),
-      slices.map(([from, to]) => {
-        const ms = mean(trace, server, from, to);
-        if (ms === undefined) return red("×");
-        const bar = Math.min(BARS.length - 1, Math.floor(ms / top * BARS.length));
-        return ink(server)(BARS[bar]!);
-      }),
+      sparkline(slices.map(([from, to]) => mean(trace, server, from, to)), top)
+        .map((bar) => bar === undefined ? red("×") : ink(server)(bar)),
     )
   );
   const policies = replays.map(({ policy, used }) =>
@@ -220,5 +215,5 @@ function text(x: number, y: number, classes: string, said: string): string {
 }
 
 function escape(said: string): string {
-  return said.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  return said.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

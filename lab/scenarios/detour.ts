@@ -105,7 +105,7 @@ class RouteEvents {
   add(event: ServerEvent): void {
     if (event.event !== "route.changed") return;
     this.#events.push(event);
-    this.#tell(`A says: ${this.#named(event.message ?? "")}`);
+    this.#tell(`log of A: ${this.#named(event.message ?? "")}`);
     this.#look();
   }
 

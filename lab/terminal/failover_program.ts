@@ -43,10 +43,10 @@ export const labFailoverProgram = {
     json: { kind: "flag", help: "Print only the figures, as a JSON object." },
   },
   examples: [
-    { command: "deno task lab failover", what: "A thousand users lose their server at once" },
+    { command: "deno task lab failover", what: "Kill the server of a thousand users" },
     {
       command: "deno task lab failover --clients 30 --drain",
-      what: "A server asks thirty users to move",
+      what: "Shut down the server of thirty users gracefully",
     },
   ],
 } as const satisfies Program;

@@ -53,14 +53,14 @@ export const labFlapProgram = {
     },
   },
   examples: [
-    { command: "deno task lab flap", what: "Ten days with all kinds of trouble" },
+    { command: "deno task lab flap", what: "Replay ten days with all kinds of trouble" },
     {
       command: "deno task lab flap --kind spikes --svg data/flap.svg",
-      what: "One kind of trouble",
+      what: "Replay one kind of trouble, and draw it",
     },
     {
       command: "deno task lab flap --trace trace.jsonl",
-      what: "The latencies of your own servers",
+      what: "Replay the latencies of your own servers",
     },
   ],
   endsAtOnce: true,

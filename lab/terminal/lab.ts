@@ -24,31 +24,31 @@ const program = {
   examples: [
     {
       command: "deno task lab run",
-      what: "Runs servers under load, and shows whether they kept their guarantees",
+      what: "Run servers under load, and show whether they kept their guarantees",
     },
     {
       command: "deno task lab sim --seeds 100",
-      what: "Simulates a hundred networks, each with different faults",
+      what: "Simulate a hundred networks, each with different faults",
     },
     {
       command: "deno task lab replay --seed 42",
-      what: "Repeats one of these runs in detail",
+      what: "Repeat one of these runs in detail",
     },
     {
       command: "deno task lab failover",
-      what: "Measures how soon a thousand users of a killed server are on another",
+      what: "Measure how soon a thousand users of a killed server are on another",
     },
     {
       command: "deno task lab routes",
-      what: "Shows a detour that is faster than the direct link",
+      what: "Show a detour that is faster than the direct link",
     },
     {
       command: "deno task lab flap",
-      what: "Compares rules for moving to a faster server",
+      what: "Compare rules for moving to a faster server",
     },
     {
       command: "deno task lab proxy 5001 --latency 100",
-      what: "Makes the connections to a server slow",
+      what: "Make the connections to a server slow",
     },
   ],
 } as const satisfies Program;

@@ -51,7 +51,6 @@ export const labProxyProgram = {
   options: {
     target: {
       kind: "address",
-      repeat: true,
       positional: true,
       help: "Where to forward connections: HOST:PORT, or a port of this machine.",
     },
@@ -63,11 +62,11 @@ export const labProxyProgram = {
   examples: [
     {
       command: "deno task lab proxy 5001 --port 6001 --latency 100 --jitter 20",
-      what: "A server that seems far away",
+      what: "Make a server seem far away",
     },
     {
       command: "deno task lab proxy 5001 --slice 3 --direction to-client",
-      what: "Answers arrive in tiny pieces",
+      what: "Split answers into tiny pieces",
     },
   ],
 } as const satisfies Program;
@@ -77,11 +76,10 @@ export async function runLabProxy(
   options: OptionValues<typeof labProxyProgram.options>,
   stop: AbortSignal,
 ): Promise<number> {
-  const [target] = options.target;
-  if (target === undefined || options.target.length > 1) {
+  const { target, host: hostname, port, seed } = options;
+  if (target === undefined) {
     throw new UsageError("Name one target: deno task lab proxy [HOST:]PORT");
   }
-  const { host: hostname, port, seed } = options;
   const faults = directedFaults(options);
   await using proxy = await FaultProxy.start({
     target: formatAddress(target),
@@ -91,7 +89,7 @@ export async function runLabProxy(
   });
   proxy.set(faults);
   print(`${cyan(proxy.address)} forwards to ${cyan(formatAddress(target))}; seed ${proxy.seed}`);
-  print(dim("Type cut, partition, heal, or options such as --latency 200; Ctrl-C ends"));
+  print(dim("Type cut, partition, heal, or options such as --latency 200; press ctrl-C to stop"));
   void readCommands(proxy);
   await untilAborted(stop);
   return 0;

@@ -25,7 +25,10 @@ export const labRoutesProgram = {
   version: config.version,
   usage: "deno task lab routes",
   options: {},
-  examples: [{ command: "deno task lab routes", what: "Takes about ten seconds" }],
+  examples: [{
+    command: "deno task lab routes",
+    what: "Run the scenario, which takes about ten seconds",
+  }],
 } as const satisfies Program;
 
 /**

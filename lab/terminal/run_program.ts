@@ -75,14 +75,14 @@ export const labRunProgram = {
     json: { kind: "flag", help: "Print only the findings, as a JSON object." },
   },
   examples: [
-    { command: "deno task lab run", what: "Ten seconds without faults" },
+    { command: "deno task lab run", what: "Send messages for ten seconds without faults" },
     {
       command: "deno task lab run --kill-every 2 --faults --seconds 30",
-      what: "Half a minute of kills and faults",
+      what: "Kill servers and cause faults for half a minute",
     },
     {
       command: "deno task lab run --servers 5 --clients 100 --messages 100000 --rate 1000",
-      what: "A hundred thousand messages",
+      what: "Send a hundred thousand messages",
     },
   ],
 } as const satisfies Program;

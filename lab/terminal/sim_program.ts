@@ -54,11 +54,11 @@ export const labSimProgram = {
     },
   },
   examples: [
-    { command: "deno task lab sim --seeds 500", what: "Five hundred networks" },
-    { command: "deno task lab sim --from 1000 --seeds 1", what: "One seed" },
+    { command: "deno task lab sim --seeds 500", what: "Simulate five hundred networks" },
+    { command: "deno task lab sim --from 1000 --seeds 1", what: "Simulate one seed" },
     {
       command: "deno task lab sim --routes --seeds 10 --servers 100",
-      what: "The fastest routes between a hundred servers",
+      what: "Simulate the routes between a hundred servers",
     },
   ],
 } as const satisfies Program;
@@ -68,7 +68,7 @@ export const labReplayProgram = {
   name: "netlab lab replay",
   summary: "Repeats the simulation of one seed, byte for byte, and shows what happens in it.",
   version: config.version,
-  usage: "deno task lab replay --seed N [options]",
+  usage: "deno task lab replay [options]",
   options: {
     seed: { kind: "integer", default: 1, help: "The seed." },
     only: {
@@ -80,8 +80,11 @@ export const labReplayProgram = {
     trace: { kind: "flag", help: "Show every frame and every event." },
   },
   examples: [
-    { command: "deno task lab replay --seed 42", what: "The plan and the result" },
-    { command: "deno task lab replay --seed 42 --trace | less", what: "Frame by frame" },
+    { command: "deno task lab replay --seed 42", what: "Show the plan and the result" },
+    {
+      command: "deno task lab replay --seed 42 --trace | less",
+      what: "Show every frame and every event",
+    },
   ],
   endsAtOnce: true,
 } as const satisfies Program;

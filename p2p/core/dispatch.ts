@@ -213,7 +213,7 @@ export class Dispatch {
   #logError(connection: Connection, frame: Frame): void {
     const { code, message } = readError(frame);
     const from = connection.label;
-    this.#core.logger.warn("{from} says: {message}", {
+    this.#core.logger.warn("error from {from}: {message}", {
       from,
       message: message.length > MAX_LOGGED ? `${message.slice(0, MAX_LOGGED)} …` : message,
       code,

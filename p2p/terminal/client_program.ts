@@ -62,14 +62,14 @@ export async function runClientProgram<C extends P2pClient, const O extends Opti
       usage: `deno task ${task} [options]`,
       options: { ...OPTIONS, ...program.options },
       examples: [
-        { command: `deno task ${task}`, what: "Ask for your name, then connect" },
+        { command: `deno task ${task}`, what: "Connect; the program asks for your name" },
         {
           command: `deno task ${task} --name Alice --server 5002`,
           what: "Connect as Alice, to this server or another one that it knows",
         },
         {
           command: `echo "Bob Hello" | deno task ${task} --name Alice`,
-          what: "Send one message; the exit status is 0 if it was accepted",
+          what: "Send one message; the exit code is 0 if it was accepted",
         },
         ...program.examples ?? [],
       ],

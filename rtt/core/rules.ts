@@ -146,9 +146,9 @@ export class EchoRule implements FrameRule, LinkCosts {
     return Math.min(steps * COST_STEP_US, MAX_COST_US);
   }
 
-  /** Formats a cost for people: `20.4 ms there and back`. */
+  /** Formats a cost for people: `20.4 ms round trip`. */
   describe(cost: number): string {
-    return `${(cost / 1_000).toFixed(1)} ms there and back`;
+    return `${(cost / 1_000).toFixed(1)} ms round trip`;
   }
 
   #send(time: LinkTime, { id }: ServerCore, now: number): void {

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { bold, dim, displayWidth, green, red, table, yellow } from "@netlab/terminal";
+import { bold, dim, displayWidth, green, red, sparkline, table, yellow } from "@netlab/terminal";
 import type { Round } from "../client/rounds.ts";
 import type { ServerState } from "../core/chooser.ts";
 
-const BARS = "▁▂▃▄▅▆▇█";
 /** The most columns of the bar chart: one per round, which is five minutes. */
 const MAX_CHART_COLUMNS = 30;
 /** The title of the bar chart. If there is no room for the title, the chart is left out. */
@@ -82,10 +81,10 @@ function chart({ history, trouble = "" }: ServerState, highest: number, width: n
   const text = trouble.slice(0, width);
   const room = width - (text === "" ? 0 : text.length + 1);
   let last: string | undefined;
-  const bars = history.map((ms) => {
-    if (ms === undefined) return last ? dim(last) : " ";
-    if (ms === null) return red(last = "×");
-    return last = BARS[Math.min(BARS.length - 1, Math.floor(ms / highest * BARS.length))]!;
+  const bars = sparkline(history, highest).map((bar, round) => {
+    if (bar !== undefined) return last = bar;
+    if (history[round] === null) return red(last = "×");
+    return last ? dim(last) : " ";
   });
   return [room > 0 ? bars.slice(-room).join("") : "", red(text)].join(" ").trimStart();
 }

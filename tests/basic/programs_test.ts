@@ -65,7 +65,7 @@ test("basic server runs several servers in one process", async () => {
 
 test("basic server finds its port by index", async () => {
   await using server = Process.start(SERVER, ["--index", "4"]);
-  // Whether it gets it or not: 5005 is what it asks for.
+  // The port may be in use. Either line shows that the server tried port 5005.
   const asked = await Promise.any([
     server.waitFor("Listening on 127.0.0.1:5005"),
     server.waitForError("Cannot listen on 127.0.0.1:5005: the address is in use"),

@@ -93,7 +93,7 @@ const cases: Case[] = [
     found: { duplicated: ["1 x 3"] },
   },
   {
-    name: "a duplicate of a message that nobody vouched for is one all the same",
+    name: "a duplicate is reported even if the message was never accepted",
     events: [...fine, "sent 2 at 4", "seen 2 at 5", "seen 2 at 6"],
     exitCode: 1,
     found: { duplicated: ["2 x 2"], unknown: ["2"] },
@@ -105,7 +105,7 @@ const cases: Case[] = [
     found: { unexpected: ["7: never sent"] },
   },
   {
-    name: "a message at somebody else's is unexpected, and lost",
+    name: "a message that another user received is unexpected, and lost",
     events: [...fine, "sent 2 at 4", "accepted 2 at 5", "seen 2 at 6 Carol"],
     exitCode: 1,
     found: { unexpected: ["2: wrong recipient"], lost: ["2"] },
@@ -143,7 +143,7 @@ const cases: Case[] = [
     found: {},
   },
   {
-    name: "that its sender was cut off before or after, or another user, excuses nothing",
+    name: "a late message is out of order if its sender was not cut off in between",
     events: [...fine, "disconnected Alice at 5", "sent 2 at 10", "disconnected Bob at 11"]
       .concat("sent 3 at 12", "seen 3 at 13", "seen 2 at 14", "disconnected Alice at 15")
       .concat("accepted 2 at 16", "accepted 3 at 16"),
@@ -159,7 +159,7 @@ const cases: Case[] = [
     found: {},
   },
   {
-    name: "that its sender moved while its recipient was there excuses nothing",
+    name: "a late message is out of order if its sender moved while its recipient was connected",
     events: [...fine, "left Bob at 4", "left Alice at 5", "returned Bob at 5", "sent 2 at 10"]
       .concat("moved Alice at 11", "moved Bob at 11", "sent 3 at 12", "seen 3 at 13")
       .concat("seen 2 at 14", "left Bob at 15", "accepted 2 at 16", "accepted 3 at 16"),
@@ -173,7 +173,7 @@ const cases: Case[] = [
     found: { unknown: ["2", "3"] },
   },
   {
-    name: "of a run in which nothing was accepted nothing can be told",
+    name: "a run in which no message was accepted tells nothing",
     events: ["sent 1 at 0", "seen 1 at 1"],
     exitCode: 2,
     found: {
@@ -182,13 +182,13 @@ const cases: Case[] = [
     },
   },
   {
-    name: "of an empty run nothing can be told",
+    name: "an empty run tells nothing",
     events: [],
     exitCode: 2,
     found: { doubts: ["no message was accepted, so no guarantee was tested"] },
   },
   {
-    name: "of a history that contradicts itself nothing can be told",
+    name: "a history that contradicts itself tells nothing",
     events: [...fine, "sent 1 at 4", "refused 1 at 5", "accepted 9 at 6"],
     exitCode: 2,
     found: {
@@ -257,7 +257,7 @@ const cases: Case[] = [
     found: {},
   },
   {
-    name: "a broken promise counts more than a doubt",
+    name: "a broken guarantee counts more than a doubt",
     events: [...fine, "seen 1 at 4", "accepted 9 at 6"],
     exitCode: 1,
     found: { duplicated: ["1 x 2"], doubts: ["message 9 was accepted, but never sent"] },
@@ -365,7 +365,7 @@ Deno.test("report says in a line what became of posts", { permissions }, () => {
   ]);
 });
 
-Deno.test("report names what is wrong, not all of it", { permissions }, () => {
+Deno.test("report lists five items of each kind, and counts the others", { permissions }, () => {
   const events = Array.from(
     { length: 1_200 },
     (_, id) => history(`sent ${id} at 0`, `accepted ${id} at 4`),

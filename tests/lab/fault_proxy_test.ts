@@ -246,7 +246,7 @@ test("fault proxy closes with waiting connections, and closes twice", async () =
   await using proxied = await ProxiedTarget.start();
   const { client } = await proxied.connect();
   proxied.proxy.set({ toTarget: { latencyMs: 60_000 } });
-  await client.write("under way for a minute");
+  await client.write("delayed for a minute");
   proxied.proxy.partition();
   const hanging = await proxied.knock();
   await eventually("both are there", () => proxied.proxy.connections === 2);

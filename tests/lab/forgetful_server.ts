@@ -6,7 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { P2pServer } from "@netlab/p2p/server";
-import { runServerProgram } from "../../p2p/terminal/server_program.ts";
+import { runServerProgram } from "@netlab/p2p/server-program";
 
 /** How much later than reported a transaction is committed, with all that joined it: milliseconds. */
 const LATE_MS = 2_000;

@@ -85,7 +85,7 @@ processTest(
     }
     assertEquals(findings.exitCode, 0, log);
     assertEquals(findings.seen, findings.sent);
-    const why = /^A says: route to C: via B, [\d.]+ ms there and back; direct: /;
+    const why = /^log of A: route to C: via B, [\d.]+ ms round trip; direct: /;
     assert(told.some((line) => why.test(line)), log);
   },
 );

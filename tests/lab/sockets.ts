@@ -1,5 +1,5 @@
 /**
- * The two parties on both sides of a proxy, as bare as can be.
+ * Minimal parties on both sides of a proxy: a server and a client.
  *
  * @module
  */

@@ -1,9 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type Message, P2pClient } from "@netlab/p2p/client";
+import { type DeliveryStatus, type Message, P2pClient, type Sent } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { pureTest as test } from "../kinds.ts";
 import { Chat, type ChatCommand, parseLine } from "../../p2p/terminal/chat.ts";
-import type { DeliveryStatus, Sent } from "../../p2p/client/outbox.ts";
 import type { Completer, Screen } from "../../p2p/terminal/screen.ts";
 import { eventually, nextMessage, socketTest, within } from "./network.ts";
 

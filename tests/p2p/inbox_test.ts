@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Message } from "@netlab/protocol";
 import { pureTest as test } from "../kinds.ts";
-import type { ClientSession } from "../../p2p/core/session/client_session.ts";
-import { Incoming } from "../../p2p/core/session/incoming.ts";
+import { type ClientSession, Incoming } from "@netlab/p2p/core";
 import { Inbox } from "../../p2p/client/inbox.ts";
 import { eventually } from "./network.ts";
 

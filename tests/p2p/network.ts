@@ -20,6 +20,7 @@ import {
   writeSessionRegistration,
   writeSessionWelcome,
 } from "@netlab/protocol";
+import { withDeadline } from "@netlab/lab";
 import type { P2pClient } from "@netlab/p2p/client";
 import { DEADLINE_MS } from "../processes.ts";
 
@@ -58,21 +59,16 @@ export function onPortAgain<T extends object>(start: () => T | Promise<T>): Prom
 }
 
 /** Waits for `promise`, up to a limit. */
-export async function within<T>(
+export function within<T>(
   what: string,
   promise: Promise<T>,
   deadlineMs = DEADLINE_MS,
 ): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new Error(`Not within ${deadlineMs} ms: ${what}`)),
+  return withDeadline(
+    promise,
     deadlineMs,
+    () => new Error(`Not within ${deadlineMs} ms: ${what}`),
   );
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Asserts that `work` fails with a netlab error with that code, and returns the error. */
@@ -270,8 +266,8 @@ export class FullServer implements AsyncDisposable {
 }
 
 /**
- * A server that takes users, and then does with their frames what a test wants; so it does with one kind of
- * questions, of which it answers all others.
+ * A server that accepts users and answers information requests. It passes all other frames to a function of
+ * the test, and also the information requests of the kind `unanswered`.
  */
 export class ScriptedServer implements AsyncDisposable {
   /** Its address. */

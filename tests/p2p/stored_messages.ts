@@ -11,8 +11,7 @@ import {
   ReceiptState,
   writeMessage,
 } from "@netlab/protocol";
-import type { StoredMessage } from "../../p2p/core/mailbox/message_store.ts";
-import type { Logger } from "../../p2p/core/logger.ts";
+import type { Logger, StoredMessage } from "@netlab/p2p/core";
 import { TestFolder } from "../folders.ts";
 import { ignoreUnless } from "../permissions.ts";
 

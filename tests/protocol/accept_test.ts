@@ -178,7 +178,7 @@ test("Acceptor closes a connection that its handler cannot use, and goes on", as
   assertEquals(reports.losses, [failure]);
 });
 
-test("Acceptor hands over nothing once it is closed", async () => {
+test("Acceptor reports no connection after it was closed", async () => {
   const conn = new FakeConn();
   const reports = new Reports(0);
   const acceptor = new Acceptor(new FakeListener([conn]), reports);

@@ -136,7 +136,7 @@ Deno.test({
   fn() {
     for (const limit of [0, 1, 1_000, MAX_PAYLOAD_BYTES - 1]) {
       const visit = () => {
-        throw new Error("A refused frame was handed over");
+        throw new Error("A refused frame was visited");
       };
       const whole = new FrameDecoder(visit, { maxPayloadBytes: limit });
       assertRefused(() => whole.push(header(limit + 1)), limit + 1, limit);

@@ -98,8 +98,8 @@ export const layouts: Readonly<Record<string, Layout>> = {
     write(out, { message, ...ids }, subtype, hops) {
       const own = new p.FrameWriter();
       p.writeMessage(own, message, p.MessageKind.Durable);
-      const kept = { ...ids, message: own.take().subarray(p.HEADER_BYTES) };
-      p.writeOutboundMessage(out, kept, subtype, hops);
+      const encoded = { ...ids, message: own.take().subarray(p.HEADER_BYTES) };
+      p.writeOutboundMessage(out, encoded, subtype, hops);
     },
   },
   batch: {

@@ -49,7 +49,7 @@ function through(bytes: Uint8Array): Receipt[] {
 
 Deno.test({
   name:
-    "gathered receipts are the bytes that receipts are, and are read in place as what they were",
+    "ReceiptRecords holds the bytes that writeReceipts writes, and they are read in place unchanged",
   permissions: "none",
   fn() {
     fc.assert(fc.property(fc.array(receipt, { maxLength: 30 }), (receipts) => {

@@ -258,7 +258,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "readManyUuidWords reads a row until the first that is none, and knows in text which are counted",
+    "readManyUuidWords reads ids up to the first invalid one, and isSequenceIdText agrees with isSequenceId",
   permissions: "none",
   fn() {
     const anId = fc.oneof(

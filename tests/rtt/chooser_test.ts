@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Chooser, FIRST_PROBES, MAX_SERVERS } from "../../rtt/core/chooser.ts";
-import { NetlabPolicy } from "../../rtt/core/netlab_policy.ts";
+import { Chooser, FIRST_PROBES, MAX_SERVERS, NetlabPolicy } from "@netlab/rtt";
 import { pureTest as test } from "../kinds.ts";
 
 const A = "127.0.0.1:5001";

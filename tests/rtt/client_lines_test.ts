@@ -1,14 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { Chooser } from "../../rtt/core/chooser.ts";
+import { Chooser, createPolicy, type PolicyName, type Round } from "@netlab/rtt";
 import {
   arrivedLines,
   bestLines,
   firstLines,
   stayedLine,
 } from "../../rtt/terminal/client_lines.ts";
-import { createPolicy } from "../../rtt/core/policies.ts";
-import type { PolicyName } from "../../rtt/core/policies.ts";
-import type { Round } from "../../rtt/client/rounds.ts";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { pureTest as test } from "../kinds.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { FrameDecoder, FrameWriter } from "@netlab/protocol";
-import { EchoTimes, readEcho, writeEcho } from "../../rtt/core/echo_times.ts";
+import { EchoTimes, readEcho, writeEcho } from "@netlab/rtt";
 import { pureTest as test } from "../kinds.ts";
 
 test("readEcho reads the number that writeEcho wrote", () => {

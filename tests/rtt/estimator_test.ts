@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { Estimator, MAX_MISSES, RECENT_ROUNDS } from "../../rtt/core/estimator.ts";
+import { Estimator, MAX_MISSES, RECENT_ROUNDS } from "@netlab/rtt";
 import { pureTest as test } from "../kinds.ts";
 
 test("estimator without measurements has no times", () => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { NetlabPolicy, type NetlabPolicyOptions } from "../../rtt/core/netlab_policy.ts";
+import { NetlabPolicy, type NetlabPolicyOptions } from "@netlab/rtt";
 import { Rounds, times } from "./situations.ts";
 import { pureTest as test } from "../kinds.ts";
 

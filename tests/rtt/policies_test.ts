@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { createPolicy, POLICY_NAMES } from "../../rtt/core/policies.ts";
+import { createPolicy, POLICY_NAMES } from "@netlab/rtt";
 import { Rounds, times } from "./situations.ts";
 import { pureTest as test } from "../kinds.ts";
 

@@ -143,18 +143,18 @@ test("rtt client program names the best server that accepts the user, and says w
       }
     },
   });
-  await using way = new DelayProxy(40);
-  await using server = await RttServer.listen({ advertise: way.address });
-  way.target = server.port;
-  await using alice = startClient("Alice", full.address, way.address);
+  await using proxy = new DelayProxy(40);
+  await using server = await RttServer.listen({ advertise: proxy.address });
+  proxy.target = server.port;
+  await using alice = startClient("Alice", full.address, proxy.address);
   await alice.waitFor(/^Connected to best server on port/);
   const [nearest, far, ...lines] = alice.stdout;
   assertMatch(nearest!, new RegExp(`^Server ${full.address}: RTT 0\\.0\\d+ seconds$`));
-  const [, seconds] = new RegExp(`^Server ${way.address}: RTT (\\S+) seconds$`).exec(far!)!;
+  const [, seconds] = new RegExp(`^Server ${proxy.address}: RTT (\\S+) seconds$`).exec(far!)!;
   assertEquals(lines, [
     `Cannot connect to ${full.address}; using the next best server`,
-    `Best server: ${way.address} with RTT ${seconds} seconds`,
-    `Connected to best server on port ${way.address.split(":")[1]}`,
+    `Best server: ${proxy.address} with RTT ${seconds} seconds`,
+    `Connected to best server on port ${proxy.address.split(":")[1]}`,
   ]);
 });
 

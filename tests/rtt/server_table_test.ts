@@ -1,7 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Chooser } from "../../rtt/core/chooser.ts";
-import { createPolicy } from "../../rtt/core/policies.ts";
-import type { Round } from "../../rtt/client/rounds.ts";
+import { Chooser, createPolicy, type Round } from "@netlab/rtt";
 import { displayWidth } from "@netlab/terminal";
 import { view } from "../../rtt/terminal/client_lines.ts";
 import { roundLine, serverTable } from "../../rtt/terminal/server_table.ts";

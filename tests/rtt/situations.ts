@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Policy, ServerTimes } from "../../rtt/core/policy.ts";
+import type { Policy, ServerTimes } from "@netlab/rtt";
 
 /** Returns the times of a server, all with the same figure. */
 export function times(server: string, ms: number, load?: number): ServerTimes {

@@ -76,7 +76,7 @@ export class LegacyServer {
     );
   }
 
-  /** Closes everything without a word. */
+  /** Stops listening, and drops all connections without signing off. */
   crash(): void {
     this.#network.unlisten(this.address);
     for (const connection of this.#connections) connection.vanish();

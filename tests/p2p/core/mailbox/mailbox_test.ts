@@ -258,7 +258,7 @@ pureTest("mailbox reports spilled messages that expire, and no others", () => {
   spills.deliver("Bob", 400);
 });
 
-/** It lies ready as one whole frame. */
+/** Asserts that the bytes of an entry are one whole frame with its message. */
 function readAsFrame({ bytes, start, end, id }: MailboxEntry): void {
   const frame = new Frame();
   let count = 0;

@@ -21,7 +21,7 @@ import {
 import { ScriptedPeer } from "../scripted_peer.ts";
 import { TestUser } from "../test_user.ts";
 
-/** What links cost, as the test wants it, by the address at the other end; 10 when it says nothing. */
+/** The costs of links, which the test sets by the address at the other end. The default is 10. */
 class Costs implements LinkCosts {
   readonly byAddress = new Map<string, number | undefined>();
 
@@ -192,7 +192,7 @@ pureTest("a server forwards link state with its age, and ignores what is too old
   say(old, 200);
   network.run(500);
   assertEquals(heard.map(({ frame }) => frame.reserved), [150]);
-  // Who links later hears of its age as well.
+  // A server that links later learns the age as well.
   network.run(9_000);
   const late = new ScriptedPeer(network, nodes[1]!, "10.0.9.2:5001");
   const ages = late.got(FrameType.LinkState, LinkStateKind.Links)

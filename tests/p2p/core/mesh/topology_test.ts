@@ -87,7 +87,7 @@ pureTest(
     topology.apply({ server: "b", version: 2, address: "b:1", links }, 100_000);
     assertEquals(topology.forget(200_000), ["c"]);
     assertEquals(topology.reaches("c"), false);
-    // It was said long before it came here.
+    // The server announced it 50 s before it arrived here.
     assertEquals(topology.apply({ server: "c", version: 1, address: "c:1", links }, 150_000), true);
     topology.slept(10_000);
     assertEquals(topology.forget(309_999), []);

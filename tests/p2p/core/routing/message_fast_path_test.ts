@@ -182,7 +182,7 @@ pureTest(
             write(out, from, message);
           }
           const frames = out.take();
-          // Once more, and all is known; but a message that went to another server is not.
+          // The second time, all ids are known, except those of messages that went to another server.
           for (let time = 0; time < 2; time++) {
             for (const network of [fast, slow]) network.feed(from, frames);
             assertEquals(fast.written(), slow.written());

@@ -1,5 +1,5 @@
 /**
- * What is refused, with which code, and who is told.
+ * Refusals: which frames and messages a server refuses, with which error code, and whom it tells.
  *
  * @module
  */

@@ -75,7 +75,7 @@ function stepsOf(work: () => void): number {
   }
 }
 
-/** Two servers that are linked, so many users at the first one, and what is done there for one more. */
+/** Two linked servers with many users at the first one. Counts what one more user costs there. */
 class Network {
   readonly #network = new VirtualNetwork();
   readonly #nodes: [VirtualNode, VirtualNode];
@@ -106,7 +106,7 @@ class Network {
     return this.#nodes[0];
   }
 
-  /** A user comes, soon; what its connection is then. */
+  /** Connects a user. The result gets the connection as soon as it is open. */
   join(name: string): { connection?: VirtualConnection } {
     const user: { connection?: VirtualConnection } = {};
     this.#network.dial(`${name}:1`, this.first.address, {
@@ -138,7 +138,7 @@ class Network {
     return [steps, this.#bytes - before];
   }
 
-  /** The steps that the time alone costs between two ticks, and one of them: of many the fewest. */
+  /** Returns the steps of one tick interval in which nothing else happens: the fewest of 30 intervals. */
   idleSteps(): number {
     const all = Array.from({ length: 30 }, () => stepsOf(() => this.#network.run(TICK_MS)));
     return Math.min(...all);
