@@ -91,7 +91,7 @@ export class Mailbox {
   readonly #words = new Int32Array(4);
   #fresh: MailboxEntry[] = [];
   #removed: MailboxEntry[] = [];
-  readonly #outcomes: Outcomes;
+  readonly #outcomes = new Outcomes();
   readonly #freshOutcomes = new ReceiptRecords();
 
   /** Creates a mailbox with the messages in the store. They may exceed the limits. */
@@ -103,7 +103,6 @@ export class Mailbox {
     this.#queuesByBytes = new NameTable(factors);
     this.#entries = new IdTable(factors);
     this.#spilled = new OffsetTable(factors);
-    this.#outcomes = new Outcomes(factors);
     for (const { bytes, start, end, acceptedAt, offset } of store.load()) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
       const queue = this.queueOf(fields) ?? this.#open(fields, acceptedAt);

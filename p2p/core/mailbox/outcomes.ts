@@ -4,54 +4,32 @@
  *
  * @module
  */
-import { type Receipt, ReceiptState, uuidWords } from "@netlab/protocol/codec";
+import { readUuidOf, type Receipt, ReceiptState, uuidWords } from "@netlab/protocol/codec";
 import { GenerationalCache } from "../dedup/generational_cache.ts";
-import { IdTable, type MessageId } from "../dedup/id_table.ts";
+import type { MessageId } from "../dedup/id_table.ts";
 import { delivered, isConfirmed } from "../receipt.ts";
 
 /** The number of outcomes that are remembered at least. At most twice as many are. */
 export const MIN_OUTCOMES = 50_000;
-
-/** A settled message. */
-class Settled implements MessageId {
-  readonly id0: number;
-  readonly id1: number;
-  readonly id2: number;
-  readonly id3: number;
-  /** Its receipt; `undefined` if it was delivered, as nearly all are. */
-  receipt: Receipt | undefined;
-
-  constructor({ id0, id1, id2, id3 }: MessageId, receipt: Receipt | undefined) {
-    this.id0 = id0;
-    this.id1 = id1;
-    this.id2 = id2;
-    this.id3 = id3;
-    this.receipt = receipt;
-  }
-}
+/** The length of the first list of ids: numbers of 32 bits. */
+const FIRST_WORDS = 256;
 
 /** The outcomes of the messages that were settled last. */
 export class Outcomes {
-  readonly #settled: GenerationalCache<IdTable<Settled>>;
-
-  /**
-   * Creates an empty list of outcomes.
-   *
-   * @param factors The hash factors for {@linkcode IdTable}.
-   */
-  constructor(factors: Int32Array) {
-    this.#settled = new GenerationalCache(() => new IdTable(factors), MIN_OUTCOMES);
-  }
+  readonly #settled = new GenerationalCache(() => new SettledMessages(), MIN_OUTCOMES);
 
   /** Remembers the outcome of a message. */
   add(receipt: Receipt): void {
+    const [id0 = 0, id1 = 0, id2 = 0, id3 = 0] = uuidWords(receipt.id, words);
+    const settled = this.#settled.withRoom();
+    settled.add(id0, id1, id2, id3);
     const isPlain = receipt.state === ReceiptState.Delivered && isConfirmed(receipt);
-    this.#add(idOf(receipt.id), isPlain ? undefined : receipt);
+    if (!isPlain) settled.others.set(receipt.id, receipt);
   }
 
   /** Remembers that a message was delivered. */
-  addDelivered(id: MessageId): void {
-    this.#add(id, undefined);
+  addDelivered({ id0, id1, id2, id3 }: MessageId): void {
+    this.#settled.withRoom().add(id0, id1, id2, id3);
   }
 
   /**
@@ -60,22 +38,47 @@ export class Outcomes {
    * @param id The message's id, a UUID in text.
    */
   get(id: string): Receipt | undefined {
-    const words = idOf(id);
-    const settled = this.#settled.young.get(words) ?? this.#settled.old.get(words);
-    return settled && (settled.receipt ?? delivered(id));
-  }
-
-  #add(id: MessageId, receipt: Receipt | undefined): void {
-    const known = this.#settled.young.get(id);
-    if (!known) this.#settled.withRoom().add(new Settled(id, receipt));
-    // A message may be settled twice. A receipt that says more than "delivered" then replaces the other.
-    else if (receipt) known.receipt = receipt;
+    for (const settled of [this.#settled.young, this.#settled.old]) {
+      const other = settled.others.get(id);
+      if (other) return other;
+      if (settled.has(id)) return delivered(id);
+    }
   }
 }
 
 const words = new Int32Array(4);
 
-function idOf(id: string): MessageId {
-  const [id0 = 0, id1 = 0, id2 = 0, id3 = 0] = uuidWords(id, words);
-  return { id0, id1, id2, id3 };
+/**
+ * A list of settled messages. Each durable message is added once, and hardly any is ever queried: adding is
+ * a copy of four numbers, and a query first indexes what was added since the last one.
+ */
+class SettledMessages {
+  /** The receipts that say more than "delivered", by id. */
+  readonly others = new Map<string, Receipt>();
+  size = 0;
+  #ids = new Int32Array(FIRST_WORDS);
+  readonly #index = new Set<string>();
+  #indexed = 0;
+
+  add(id0: number, id1: number, id2: number, id3: number): void {
+    const at = 4 * this.size++;
+    if (at === this.#ids.length) {
+      const longer = new Int32Array(2 * at);
+      longer.set(this.#ids);
+      this.#ids = longer;
+    }
+    const ids = this.#ids;
+    ids[at] = id0;
+    ids[at + 1] = id1;
+    ids[at + 2] = id2;
+    ids[at + 3] = id3;
+  }
+
+  has(id: string): boolean {
+    for (; this.#indexed < this.size; this.#indexed++) {
+      const at = 4 * this.#indexed;
+      this.#index.add(readUuidOf(this.#ids.subarray(at, at + 4)));
+    }
+    return this.#index.has(id);
+  }
 }
