@@ -47,6 +47,8 @@ const ANSWER_MS = 10_000;
 
 const NO_SERVERS: readonly string[] = [];
 const NO_BYTES = new Uint8Array(0);
+/** The id of the message that is being delivered. */
+const WORDS = new Int32Array(4);
 
 /** The components that an {@linkcode OutboundSender} uses. */
 export interface OutboundSenderParts {
@@ -209,9 +211,10 @@ export class OutboundSender {
     this.#congested.add(queue);
   }
 
-  #log({ message }: MailboxEntry, nextHop: string): void {
+  #log(entry: MailboxEntry, nextHop: string): void {
     const { messageLog } = this.#context;
     if (!messageLog.enabled) return;
+    const { message } = entry;
     messageLog.message(this.#fields.read(message, 0, message.length), nextHop);
   }
 }
@@ -227,7 +230,7 @@ class SessionMessage implements LocalMessage, DurableCopy, MessageIdentity {
   readonly durable: DurableCopy = this;
   readonly origin = undefined;
   readonly previous: string = NIL_UUID;
-  readonly idWords: Int32Array = new Int32Array(4);
+  readonly idWords: Int32Array = WORDS;
   bytes: Uint8Array = NO_BYTES;
   sender = 0;
   end = 0;

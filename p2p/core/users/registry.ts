@@ -174,6 +174,7 @@ export class UserRegistry {
 
   /** Records that a user of this server is alive. A claim to the user's name is then refused. */
   heard(user: User): void {
+    if (this.#claims.size === 0) return;
     const claim = this.#claims.get(user.name);
     if (!claim || this.#users.get(user.name) !== user) return;
     this.#claims.delete(user.name);
