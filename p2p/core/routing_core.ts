@@ -162,6 +162,7 @@ export class RoutingCore implements ServerCore {
       inbound,
       handoff,
       receipts,
+      factors,
     });
     const queries = new ReceiptQueries(context, {
       mesh,

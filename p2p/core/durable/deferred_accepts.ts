@@ -7,6 +7,7 @@
  * @module
  */
 import { IdTable } from "../dedup/id_table.ts";
+import type { NameFactors } from "../dedup/name_table.ts";
 import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import { MAX_PAUSE_MS } from "../back_pressure.ts";
 
@@ -21,9 +22,13 @@ const MAX_STALE = 100;
 /** The messages for one recipient whose receipts are deferred. */
 class Deferred {
   /** By id, because another copy of a message may be in memory later. */
-  readonly byId = new IdTable<MailboxEntry>();
+  readonly byId: IdTable<MailboxEntry>;
   /** In order of arrival. Entries may be stale: removed from `byId` since. */
   inOrder: MailboxEntry[] = [];
+
+  constructor(factors: NameFactors) {
+    this.byId = new IdTable(factors);
+  }
 
   /** Removes stale entries if there are many. */
   compact(): void {
@@ -38,11 +43,21 @@ class Deferred {
 
 /** The deferred receipts of one server. */
 export class DeferredAccepts {
+  readonly #factors: NameFactors;
   readonly #recipients = new Map<string, Deferred>();
   /** The size of the deferred messages by sender: bytes. */
   readonly #bytes = new Map<string, number>();
   /** Recipients that did not catch up within {@linkcode MAX_PAUSE_MS}. */
   readonly #overdue = new Set<string>();
+
+  /**
+   * Defers nothing yet.
+   *
+   * @param factors The hash factors for {@linkcode IdTable}: senders choose the ids.
+   */
+  constructor(factors: NameFactors) {
+    this.#factors = factors;
+  }
 
   /** Returns whether receipts for messages to a user are deferred. */
   isFor(recipient: string): boolean {
@@ -72,7 +87,7 @@ export class DeferredAccepts {
   add(entry: MailboxEntry): void {
     const { recipient, sender, size } = entry;
     let deferred = this.#recipients.get(recipient);
-    if (!deferred) this.#recipients.set(recipient, deferred = new Deferred());
+    if (!deferred) this.#recipients.set(recipient, deferred = new Deferred(this.#factors));
     deferred.byId.add(entry);
     deferred.inOrder.push(entry);
     this.#bytes.set(sender, this.#bytesOf(sender) + size);

@@ -25,6 +25,7 @@ import { identify, type MailboxEntry, type RecipientQueue } from "../mailbox/rec
 import { isConfirmed, refused } from "../receipt.ts";
 import type { MessageIdentity } from "../routing/local_delivery.ts";
 import { OutboundSender, type OutboundSenderParts } from "./outbound_sender.ts";
+import type { NameFactors } from "../dedup/name_table.ts";
 import type { Receipts } from "./receipts.ts";
 import type { User } from "../users/user.ts";
 
@@ -35,6 +36,8 @@ const CHECK_EVERY_MS = 500;
 export interface OutboundParts extends Omit<OutboundSenderParts, "onDuplicate" | "onReceipt"> {
   /** Sends receipts to senders. */
   readonly receipts: Receipts;
+  /** The random factors of the hash tables. */
+  readonly factors: NameFactors;
 }
 
 /** Accepts durable messages and settles them. */
@@ -50,7 +53,7 @@ export class Outbound {
     sender: 0,
     end: 0,
   };
-  readonly #deferred = new DeferredAccepts();
+  readonly #deferred: DeferredAccepts;
   /** Queues from which messages were removed since the last {@linkcode Outbound.settle}. */
   readonly #shrunk = new Set<RecipientQueue>();
   /** Outcomes that this server itself determined for messages that it stores, until the next settle. */
@@ -62,7 +65,8 @@ export class Outbound {
   constructor(context: Context, parts: OutboundParts) {
     this.#context = context;
     this.#parts = parts;
-    const { receipts: _, ...senderParts } = parts;
+    this.#deferred = new DeferredAccepts(parts.factors);
+    const { receipts: _, factors: __, ...senderParts } = parts;
     this.#sender = new OutboundSender(context, {
       ...senderParts,
       onDuplicate: (entry, receipt) => this.#settled(entry, receipt, context.id),
