@@ -26,7 +26,7 @@ export type {
   SendListener,
   SessionConnection,
 } from "./session/send_queue.ts";
-export type { FailureDetector } from "./failure_detector.ts";
+export type { FailureDetector } from "./mesh/failure_detector.ts";
 export type { Location } from "./mesh/directory.ts";
 export type { Discovery } from "./mesh/discovery.ts";
 export type { Locations } from "./mesh/locations.ts";

@@ -6,7 +6,7 @@
  */
 import { Capability, type FrameWriter } from "@netlab/protocol/codec";
 import type { Connection, Party } from "../connection.ts";
-import { FailureDetector } from "../failure_detector.ts";
+import { FailureDetector } from "./failure_detector.ts";
 
 const NONE: ReadonlySet<string> = new Set();
 

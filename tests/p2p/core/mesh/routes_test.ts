@@ -8,7 +8,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { FrameType, LinkStateKind, MessageKind, readLinkState } from "@netlab/protocol";
 import type { LinkCosts } from "@netlab/p2p/core";
 import { pureTest } from "../../../kinds.ts";
-import { FailureDetector } from "../../../../p2p/core/failure_detector.ts";
+import { FailureDetector } from "../../../../p2p/core/mesh/failure_detector.ts";
 import { SILENT_COST, UNKNOWN_COST } from "../../../../p2p/core/mesh/link_states.ts";
 import {
   addressOf,
