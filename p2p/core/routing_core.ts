@@ -18,13 +18,13 @@ import {
   writeMoveRequest,
 } from "@netlab/protocol/codec";
 import { BackPressure } from "./back_pressure.ts";
-import { BatchFastPath } from "./routing/batch_fast_path.ts";
 import { Connection } from "./connection.ts";
 import type { Context } from "./host.ts";
 import { Directory } from "./mesh/directory.ts";
 import { Dispatch } from "./dispatch.ts";
 import { everyLinkOne } from "./mesh/link_costs.ts";
 import type { ServerCore } from "./frame_rule.ts";
+import { FastPaths } from "./routing/fast_paths.ts";
 import { Handoff } from "./durable/handoff.ts";
 import { Inbound } from "./durable/inbound.ts";
 import { LegacyServers } from "./legacy/legacy_servers.ts";
@@ -34,7 +34,6 @@ import type { Logger } from "./logger.ts";
 import { Mailbox } from "./mailbox/mailbox.ts";
 import { memoryStore } from "./mailbox/message_store.ts";
 import { Mesh } from "./mesh/mesh.ts";
-import { MessageFastPath } from "./routing/message_fast_path.ts";
 import { MessageLog } from "./message_log.ts";
 import { nameFactors, NameTable } from "./dedup/name_table.ts";
 import { Outbound } from "./durable/outbound.ts";
@@ -73,10 +72,7 @@ export class RoutingCore implements ServerCore {
   readonly #receipts: Receipts;
   readonly #outbound: Outbound;
   readonly #handoff: Handoff;
-  readonly #messageFastPath: MessageFastPath;
-  readonly #batchFastPath: BatchFastPath;
-  /** By recipient name: a user of this server, or the next hop to another server. */
-  readonly #routes: NameTable<User | Peer>;
+  readonly #fastPaths: FastPaths;
   readonly #dispatch: Dispatch;
   /** Connections that this server did not dial. */
   readonly #accepted = new Set<Connection>();
@@ -90,23 +86,21 @@ export class RoutingCore implements ServerCore {
   constructor(options: RoutingCoreOptions) {
     const { id, address, host, logger, now, limits = {}, store = memoryStore } = options;
     const messageLog = new MessageLog(logger, options.logMessages ?? false);
-    const context: Context = { id, address, host, logger, messageLog, now };
-    this.#context = context;
+    const context = this.#context = { id, address, host, logger, messageLog, now };
     const factors = nameFactors(host.random);
-    const routes = this.#routes = new NameTable(factors);
+    /** By recipient name: a user of this server, or the next hop to another server. */
+    const routes = new NameTable<User | Peer>(factors);
     const topology = this.topology = new Topology(id);
     const directory = new Directory(id, (name) => routes.delete(encoder.encode(name)));
     const locations = this.locations = new Locations(id, directory, topology);
     const onChange = (name: string) => void this.#changedNames.add(name);
-    const costs = options.costs ?? everyLinkOne;
-    const backPressure = this.#backPressure;
     const mesh = this.mesh = new Mesh(
       context,
       options.peers,
       topology,
       directory,
-      costs,
-      backPressure,
+      options.costs ?? everyLinkOne,
+      this.#backPressure,
       {
         usersChanged: (users) => {
           for (const { name } of users) this.#changedNames.add(name);
@@ -124,12 +118,11 @@ export class RoutingCore implements ServerCore {
     );
     const users = new UserRegistry(context, directory, locations, topology, mesh, onChange);
     this.users = users;
-    const legacy = new LegacyServers(context, directory, mesh, locations, onChange);
-    this.#legacy = legacy;
+    const legacy = this.#legacy = new LegacyServers(context, directory, mesh, locations, onChange);
     const mailbox = this.#mailbox = new Mailbox({ store, limits, factors });
     const receipts = this.#receipts = new Receipts(context, users, locations, mesh);
     const seen = new SeenMessages(factors, host.random);
-    const localDelivery = new LocalDelivery(context, backPressure, seen, factors, host.random);
+    const localDelivery = new LocalDelivery(context, this.#backPressure, seen, factors);
     const router = new Router(context, {
       users,
       locations,
@@ -173,8 +166,7 @@ export class RoutingCore implements ServerCore {
     });
     const parts = { router, inbound, outbound, receipts, queries, legacy, locations };
     this.#dispatch = new Dispatch(this, parts, options.rules ?? new Map());
-    this.#messageFastPath = new MessageFastPath(routes, seen);
-    this.#batchFastPath = new BatchFastPath(routes, seen);
+    this.#fastPaths = new FastPaths(routes, seen);
   }
 
   /** This server's id, a UUID. */
@@ -204,9 +196,8 @@ export class RoutingCore implements ServerCore {
 
   /** Returns what this server says it can do: words of `Capability`. */
   capabilities(): string[] {
-    const words: string[] = [Capability.Session, Capability.Peer, Capability.Batch];
-    words.push(...this.#dispatch.capabilities(), formatLoad(this.users.count));
-    return words;
+    const own = [Capability.Session, Capability.Peer, Capability.Batch];
+    return [...own, ...this.#dispatch.capabilities(), formatLoad(this.users.count)];
   }
 
   /** Sets the current time: milliseconds since 1970. An earlier time than before has no effect. */
@@ -256,12 +247,7 @@ export class RoutingCore implements ServerCore {
    */
   run(connection: Connection, bytes: Uint8Array, start: number, end: number): number {
     if (this.#context.messageLog.enabled) return start;
-    let at = start;
-    for (let before = -1; at > before;) {
-      before = at;
-      at = this.#messageFastPath.run(connection, bytes, at, end);
-      at = this.#batchFastPath.run(connection, bytes, at, end);
-    }
+    const at = this.#fastPaths.run(connection, bytes, start, end);
     if (at > start) this.#heard(connection);
     return at;
   }

@@ -86,19 +86,17 @@ export class LocalDelivery {
    *
    * @param seen The ephemeral messages that were delivered before, shared with the fast paths.
    * @param factors The hash factors for {@linkcode SeenMessages}.
-   * @param random A source of random numbers for {@linkcode SeenMessages}.
    */
   constructor(
     context: Context,
     backPressure: BackPressure,
     seen: SeenMessages,
     factors: NameFactors,
-    random: () => number,
   ) {
     this.#context = context;
     this.#backPressure = backPressure;
     this.#seen = seen;
-    this.#delivered = new SeenMessages(factors, random);
+    this.#delivered = new SeenMessages(factors, context.host.random);
   }
 
   /**
