@@ -164,35 +164,17 @@ pureTest("presence reaches a new server although a link was down when it started
   assertEquals(node(0).users(), ["Bob"]);
 });
 
-pureTest(
-  "presence that was forgotten comes back with its server, although servers between remember it",
-  () => {
-    const { network, node } = start(3, chain(3));
-    const [a, b, c] = [node(0).address, node(1).address, node(2).address];
-    new TestUser(network, "Bob").at(node(2));
-    network.run(50);
-    network.separate(a, b);
-    // Server 0 forgets the others.
-    network.run(230_000);
-    network.separate(b, c);
-    network.join(a, b);
-    network.until(() => node(0).linkTo(node(1)) !== undefined, 31_000);
-    network.run(20_000);
-    network.join(b, c);
-    network.until(() => node(0).core.topology.reaches(node(2).core.id), 31_000);
-    network.run(1_000);
-    assertEquals(node(1).users(), ["Bob"]);
-    assertEquals(node(0).users(), ["Bob"]);
-  },
-);
-
-pureTest("presence of distant servers comes back too, although nothing changed there", () => {
-  const { network, node } = start(4, chain(4));
+/**
+ * Servers in a row, with a user at the last one. The first server is cut off until it forgets the others.
+ * It then comes back to the second one before the rest does.
+ */
+function forgetAndComeBack(count: number, name: string): ReturnType<typeof start> {
+  const started = start(count, chain(count));
+  const { network, node } = started;
   const [a, b, c] = [node(0).address, node(1).address, node(2).address];
-  new TestUser(network, "Dan").at(node(3));
+  new TestUser(network, name).at(node(count - 1));
   network.run(50);
   network.separate(a, b);
-  // Server 0 forgets the others.
   network.run(230_000);
   network.separate(b, c);
   network.join(a, b);
@@ -201,6 +183,20 @@ pureTest("presence of distant servers comes back too, although nothing changed t
   network.join(b, c);
   network.until(() => node(0).core.topology.reaches(node(2).core.id), 31_000);
   network.run(1_000);
+  return started;
+}
+
+pureTest(
+  "presence that was forgotten comes back with its server, although servers between remember it",
+  () => {
+    const { node } = forgetAndComeBack(3, "Bob");
+    assertEquals(node(1).users(), ["Bob"]);
+    assertEquals(node(0).users(), ["Bob"]);
+  },
+);
+
+pureTest("presence of distant servers comes back too, although nothing changed there", () => {
+  const { node } = forgetAndComeBack(4, "Dan");
   assertEquals(node(0).core.servers().length, 4);
   assertEquals(node(0).users(), ["Dan"]);
 });

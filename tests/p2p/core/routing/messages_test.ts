@@ -269,19 +269,24 @@ pureTest("a message goes over as many links as the hop limit allows, and no more
   );
 });
 
+/** A scripted peer announces that it has a link to a server, and that Bob is there. */
+function announceServerOfBob(network: VirtualNetwork, peer: ScriptedPeer): void {
+  const server = network.uuid();
+  peer.announceLinks(server);
+  const links = [{ server: peer.id, cost: 1 }];
+  peer.announce({ server, version: 1, address: "10.0.9.8:5001", links });
+  const bob = { name: "Bob", kind: UserKind.LegacyClient, session: network.uuid(), since: 1 };
+  peer.present([bob], { server });
+  network.run(100);
+}
+
 pureTest("a message in a loop is refused at the hop limit, and its sender is told", () => {
   const { network, nodes, user } = start(2, chain(2));
   const ann = user("Ann", 0);
   // A server that announces a link to Bob's server, and sends everything back through another.
   const mirror = new ScriptedPeer(network, nodes[1]!);
   const other = new ScriptedPeer(network, nodes[1]!, "10.0.9.7:5001");
-  const bobs = network.uuid();
-  mirror.announceLinks(bobs);
-  const links = [{ server: mirror.id, cost: 1 }];
-  mirror.announce({ server: bobs, version: 1, address: "10.0.9.8:5001", links });
-  const user_ = { name: "Bob", kind: UserKind.LegacyClient, session: network.uuid(), since: 1 };
-  mirror.present([user_], { server: bobs });
-  network.run(100);
+  announceServerOfBob(network, mirror);
   const passed: number[] = [];
   mirror.onMessage = (frame) => {
     passed.push(frame.reserved);
@@ -300,13 +305,7 @@ pureTest("a message is never sent back to the server that it came from", () => {
   const ann = user("Ann", 0);
   // A server that announces a link to Bob's server, and sends everything back.
   const mirror = new ScriptedPeer(network, nodes[1]!);
-  const bobs = network.uuid();
-  mirror.announceLinks(bobs);
-  const links = [{ server: mirror.id, cost: 1 }];
-  mirror.announce({ server: bobs, version: 1, address: "10.0.9.8:5001", links });
-  const user_ = { name: "Bob", kind: UserKind.LegacyClient, session: network.uuid(), since: 1 };
-  mirror.present([user_], { server: bobs });
-  network.run(100);
+  announceServerOfBob(network, mirror);
   const passed: number[] = [];
   mirror.onMessage = (frame, out) => {
     passed.push(frame.reserved);
