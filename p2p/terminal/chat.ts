@@ -275,7 +275,7 @@ export class Chat {
   }
 
   #complain(what: string): void {
-    // A person sees the line; a script needs the exit status.
+    // A person sees the line; a script needs the exit code.
     if (!this.#screen.interactive) this.#failures++;
     this.#show(red(what));
   }

@@ -39,7 +39,7 @@ export interface ProgramClient<
 > {
   /**
    * Checks the program's own options. If they ask for something other than a conversation, does it and returns
-   * the exit status.
+   * the exit code.
    *
    * @param given The values of the common options.
    */
@@ -72,7 +72,7 @@ export interface ProgramClient<
 /** The answer of a person who has no preferred server. */
 const ANY = "any";
 
-/** Runs the conversation until the input ends or `stop` aborts. Returns the exit status. */
+/** Runs the conversation until the input ends or `stop` aborts. Returns the exit code. */
 export async function converse<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   options: ClientOptionValues,
@@ -114,7 +114,7 @@ interface Taken {
   readonly typed: string;
 }
 
-/** Connects and runs the chat. Returns the exit status, unless the name is taken. */
+/** Connects and runs the chat. Returns the exit code, unless the name is taken. */
 async function connect<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   values: OptionValues<O>,

@@ -17,7 +17,7 @@ export interface WatchOptions extends RoundsOptions {
   readonly json: boolean;
 }
 
-/** Watches until `stop` aborts. Returns the exit status. */
+/** Watches until `stop` aborts. Returns the exit code. */
 export async function watch(options: WatchOptions, stop: AbortSignal): Promise<number> {
   const given = options.servers.length > 0
     ? options.servers
