@@ -11,6 +11,7 @@ import {
   describeError,
   dim,
   oneLine,
+  OutputError,
   red,
   untilAborted,
   yellow,
@@ -135,7 +136,11 @@ export class Chat {
     await receiving;
     // It is not a failure that a terminal was closed.
     const isClosed = stop?.aborted && this.#screen.interactive;
-    if (this.#outputError !== undefined && !isClosed) throw this.#outputError;
+    // Nor is it a failure that nobody reads what a script receives. But other failures must not be hidden.
+    const isUnread = this.#outputError instanceof OutputError && this.#outputError.nobodyReads;
+    if (this.#outputError !== undefined && !isClosed && !(isUnread && this.#failures > 0)) {
+      throw this.#outputError;
+    }
     return this.#failures;
   }
 
@@ -277,7 +282,10 @@ export class Chat {
   #complain(what: string): void {
     // A person sees the line; a script needs the exit code.
     if (!this.#screen.interactive) this.#failures++;
-    this.#show(red(what));
+    const print = () => this.#screen.printError(red(what));
+    // Standard error may still be there when standard output is not.
+    if (this.#screen.interactive) this.#try(print);
+    else print();
   }
 
   /** Reports a message that was given up because the conversation ended. */

@@ -126,7 +126,7 @@ async function connect<C extends P2pClient, O extends Options>(
   let show: (line: string) => void = print;
   let status: ClientStatus | undefined;
   let client: C | undefined;
-  // Without a terminal, standard output carries only messages.
+  // Without a terminal, standard output carries only messages and the answers to commands.
   const showStatus = () => {
     const line = status && Chat.describe(status);
     if (line !== undefined) (isInteractive ? tell : printError)(line);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { print } from "@netlab/terminal";
+import { print, printError } from "@netlab/terminal";
 import process from "node:process";
 import * as readline from "node:readline";
 import type { Screen } from "./screen.ts";
@@ -23,6 +23,7 @@ export function openScreen(name: string, typed = ""): Screen {
     interactive: false,
     typed: "",
     print,
+    printError,
     pin(draw, lost) {
       draw(80).forEach((line) => print(line));
       return () => lost?.();

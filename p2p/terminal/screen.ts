@@ -14,6 +14,8 @@ export interface Screen extends AsyncIterable<string>, Disposable {
   completer?: Completer | undefined;
   /** Prints a line above the one that is being typed. */
   print(line: string): void;
+  /** Prints a line that says what went wrong: on a terminal like other lines, otherwise to standard error. */
+  printError(line: string): void;
   /**
    * Prints lines that may change later. Call what it returns to redraw them where they are.
    *

@@ -98,6 +98,10 @@ export class TerminalScreen implements Screen {
     this.pin(() => line.split("\n"));
   }
 
+  printError(line: string): void {
+    this.print(line);
+  }
+
   pin(draw: (columns: number) => readonly string[], lost: () => void = () => {}): () => void {
     const block: Block = { draw, lost, shown: [] };
     this.#do(() => {

@@ -27,6 +27,10 @@ class FakeScreen implements Screen {
     this.shown.push(line);
   }
 
+  printError(line: string): void {
+    this.shown.push(line);
+  }
+
   pin(draw: (columns: number) => readonly string[], lost = () => {}): () => void {
     const at = this.shown.length;
     let length = 0;

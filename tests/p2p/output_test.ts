@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { linuxProcessTest } from "../kinds.ts";
@@ -36,6 +36,13 @@ class Piped implements AsyncDisposable {
       if (done) throw new Error(`It ended after ${this.#read}`);
       this.#read += new TextDecoder().decode(value);
     }
+  }
+
+  /** Types a line. */
+  async write(text: string): Promise<void> {
+    const writer = this.#child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(text));
+    writer.releaseLock();
   }
 
   /** Reads no more. */
@@ -102,6 +109,22 @@ processTest(
     const inbox = new Inbox(next);
     await within("its end", second.delivered);
     assertEquals(inbox.lines, ["Bob: not read"]);
+  },
+);
+
+processTest(
+  "p2p client program whose reader has gone still ends with 1 if a line failed before",
+  async () => {
+    await using server = await P2pServer.listen();
+    await using bob = await P2pClient.connect({ name: "Bob", servers: [server.address] });
+    await using alice = new Piped(CLIENT, ["--name", "Alice", `${server.port}`], [NET]);
+    await alice.write("/nonsense\n/users\n");
+    await alice.until("Bob\n");
+    await alice.hangUp();
+    await bob.send("Alice", "not read");
+    const { code, errors } = await alice.finished();
+    assertEquals(code, 1);
+    assertStringIncludes(errors, "There is no command /nonsense");
   },
 );
 

@@ -78,15 +78,16 @@ test("p2p client program in a pipe ends with 0 only if its messages were accepte
   await bad.endInput();
   const failed = await bad.finished();
   assertEquals(failed.code, 1);
-  assertStringIncludes(failed.stdout.join("\n"), "Nobody");
+  assertStringIncludes(failed.stderr.join("\n"), "Nobody");
+  assertEquals(failed.stdout, [], "standard output carries only messages and answers");
 
   for (const [line, complaint] of [["/nonsense\n", "/nonsense"], ["Bob\n", "Bob Hello"]]) {
     await using wrong = startClient("Alice", server.port);
     await wrong.write(line!);
     await wrong.endInput();
-    const { code, stdout } = await wrong.finished();
-    assertEquals(code, 1);
-    assertStringIncludes(stdout.join("\n"), complaint!);
+    const { code, stdout, stderr } = await wrong.finished();
+    assertEquals([code, stdout], [1, []]);
+    assertStringIncludes(stderr.join("\n"), complaint!);
   }
 });
 

@@ -76,8 +76,9 @@ test("p2p client program that is told to stop reports what was not accepted, and
   await alice.endInput();
   await eventually("both are on their way", () => count === 2);
   alice.kill("SIGTERM");
-  const { code, stdout } = await alice.finished();
-  assertEquals([code, stdout], [1, [
+  const { code, stdout, stderr } = await alice.finished();
+  assertEquals([code, stdout, stderr], [1, [], [
+    `connected to ${server.address}`,
     "Cannot confirm the message to Bob: told to stop; it was: one",
     "Cannot confirm the message to Carol C.: told to stop; it was: two words",
   ]]);
@@ -98,8 +99,9 @@ test("p2p client program that is told to stop sends nothing more, and reports wh
   await alice.write("/users\nBob never sent\n\nBob\n/servers\nBob neither\n");
   await eventually("it waits for the users", () => asked);
   alice.kill("SIGTERM");
-  const { code, stdout } = await alice.finished();
-  assertEquals([code, stdout, sent], [1, [
+  const { code, stdout, stderr } = await alice.finished();
+  assertEquals([code, stdout, stderr, sent], [1, [], [
+    `connected to ${server.address}`,
     "Cannot send the message to Bob: told to stop; it was: never sent",
     "Cannot send the message to Bob: told to stop; it was: neither",
   ], 0]);
