@@ -26,10 +26,10 @@ export class SeenIds {
 
   /** Remembers an id. `now` is the current time in milliseconds. */
   add(id: string, now: number): void {
-    if (now - this.#rotatedAt >= REMEMBERED_MS) {
-      this.#ids.rotate();
-      this.#rotatedAt = now;
-    }
+    const { young } = this.#ids;
+    if (now - this.#rotatedAt >= REMEMBERED_MS) this.#ids.rotate();
     this.#ids.withRoom().add(id);
+    // For either reason: ids that were just rotated must not be dropped at once.
+    if (this.#ids.young !== young) this.#rotatedAt = now;
   }
 }

@@ -48,3 +48,15 @@ pureTest("seen ids that are added again are remembered from then on", () => {
   seen.add("another", NOW + 22 * MINUTE);
   assert(seen.has("x"));
 });
+
+pureTest(
+  "seen ids that filled their space just before ten minutes passed are not forgotten at once",
+  () => {
+    const seen = new SeenIds();
+    seen.add("first", NOW);
+    const soon = NOW + 10 * MINUTE - 2;
+    for (let i = 0; i < 50_000; i++) seen.add(`${i}`, soon);
+    seen.add("later", NOW + 10 * MINUTE);
+    assert(seen.has("49000"));
+  },
+);
