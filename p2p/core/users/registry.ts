@@ -289,10 +289,11 @@ export class UserRegistry {
 
   #admit(connection: Connection, registration: UserRegistration, record: UserRecord): void {
     const { name } = registration;
-    const before = this.#users.get(name)?.connection;
+    const before = this.#users.get(name);
     if (before) {
-      before.unregister();
-      before.sendError(
+      this.#moving.delete(before);
+      before.connection.unregister();
+      before.connection.sendError(
         new NetlabError(
           ErrorCode.Replaced,
           `Cannot go on as ${name}: the session has registered on another connection`,

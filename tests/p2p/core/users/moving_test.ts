@@ -192,3 +192,26 @@ pureTest("a user who leaves is forgotten at once, and its connection cannot send
   assertEquals(bob.errorNames(), ["NotRegistered"]);
   assertLess(bob.messages.length, 1);
 });
+
+pureTest(
+  "a session that comes back while it moves leaves nothing of its old connection behind",
+  () => {
+    const { network, node } = start(2);
+    const bob = new TestUser(network, "Bob").at(node(0));
+    network.run(50);
+    const before = node(0).core.users.get("Bob")!;
+    let ends = 0;
+    const { transport } = before.connection;
+    const end = transport.end.bind(transport);
+    transport.end = () => {
+      ends++;
+      return end();
+    };
+    node(0).core.users.signOff(before, true);
+    bob.at(node(0));
+    network.run(50);
+    assert(node(0).core.users.get("Bob") !== before);
+    network.run(60_000);
+    assertLessOrEqual(ends, 1);
+  },
+);
