@@ -187,3 +187,23 @@ pureTest(
     assertEquals([olga.text, cid.text], ["Cid: hello", "Olga: hello yourself"]);
   },
 );
+
+pureTest(
+  "more messages than may wait for a slow legacy server are sent later, and the core goes on",
+  () => {
+    const { network, nodes, old, olga, ann } = start();
+    const oscar = new TestUser(network, "Oscar", { legacy: true }).register(old);
+    network.until(() => nodes[0].users().includes("Oscar"), 3_000);
+    network.latency = () => 100;
+    for (let i = 0; i < 700; i++) {
+      ann.send("Olga", `to Olga ${i};`);
+      ann.send("Oscar", `to Oscar ${i};`);
+    }
+    network.run(1_000);
+    network.latency = () => 1;
+    const all = () => olga.text.includes("to Olga 699;") && oscar.text.includes("to Oscar 699;");
+    network.until(all, 300_000);
+    assertEquals(olga.text.split("to Olga 7;").length, 2, "each message once");
+    assertEquals(ann.receipts.filter(({ state }) => state === ReceiptState.Refused), []);
+  },
+);
