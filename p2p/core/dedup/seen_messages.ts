@@ -8,10 +8,10 @@
  * | --------------- | ---------------------------------------------------- | -------------------------------- |
  * | `SeenMessages`  | the messages that a server delivered                 | `LocalDelivery`, the fast paths  |
  * | `Streams`       | sequence ids: the windows of every sender's streams  | `SeenMessages`                   |
- * | `SeenTable`     | about a million ids of other kinds                   | `SeenMessages`                   |
+ * | `SeenTable`     | about a million ids as a whole                       | `SeenMessages`                   |
  * | `ReceivedIds`   | the messages that a client received                  | `ClientSession`                  |
  * | `SeenIds`       | a few ids for minutes                                | legacy messages, `ReceivedIds`   |
- * | `IdTable`       | objects by id: stored, unsettled and settled messages | `Mailbox`, `SendQueue`, `Outcomes` |
+ * | `IdTable`       | objects by id: stored, deferred and unsettled messages | `Mailbox`, `DeferredAccepts`, `SendQueue`, `ClientSession` |
  * | `OffsetTable`   | the offsets of spilled messages, by id               | `Mailbox`                        |
  * | `NameTable`     | objects by name                                      | routes, `Mailbox`, `Streams`     |
  *
@@ -25,7 +25,10 @@ import type { StreamWindow } from "./stream_window.ts";
 
 /** The ids of the messages that one server processed. */
 export class SeenMessages {
-  /** Ids that are not sequence ids, and sequence ids whose number is too old for the window of their stream. */
+  /**
+   * Ids as a whole: those that are not sequence ids, those whose number is too old for the window of their
+   * stream, and those of which the sender is not known.
+   */
   readonly table: SeenTable;
   /** The streams of sequence ids. */
   readonly streams: Streams;

@@ -70,7 +70,7 @@ export interface OutboundSenderParts {
   readonly handoff: Handoff;
   /** Called with the receipt for a message that was delivered here before. */
   readonly onDuplicate: (entry: MailboxEntry, receipt: Receipt) => void;
-  /** Called with the receipt for a message to a legacy program, sent or refused. */
+  /** Called with the receipt for a message to a legacy program: sent, refused, or delivered before. */
   readonly onReceipt: (receipt: Receipt) => void;
 }
 

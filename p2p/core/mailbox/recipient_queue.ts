@@ -151,7 +151,7 @@ export class RecipientQueue {
   inFlightBytes = 0;
   /** The user to whom the messages in flight are delivered, if it is a user of this server. */
   deliveredTo: object | undefined = undefined;
-  /** The id of the message that was sent last, as four numbers; nil if none is in flight. */
+  /** The id of the message that was sent last, as four numbers; nil if none was sent since all began to wait. */
   readonly lastSent: Int32Array = new Int32Array(4);
   #first: MailboxEntry | undefined;
   #last: MailboxEntry | undefined;
@@ -185,7 +185,7 @@ export class RecipientQueue {
     return this.#waiting !== undefined || this.spilled > 0;
   }
 
-  /** The id of the message that was sent last, a UUID in text; nil if none is in flight. */
+  /** The id of the message that was sent last, a UUID in text; nil if none was sent since all began to wait. */
   get lastSentId(): string {
     return readUuidOf(this.lastSent);
   }

@@ -140,8 +140,9 @@ export class Mesh {
 
   /**
    * Forwards a frame that arrived on a connection to the next hop on the route to a server. Every frame
-   * that arrives and goes on passes here: only this method checks the hop limit and split horizon, and
-   * applies back-pressure to messages. Receipts are exempt, because they must not get lost.
+   * for another server passes here, except the messages on a fast path, which keeps the same rules: the
+   * hop limit, split horizon and back-pressure. Back-pressure applies to messages only, because receipts
+   * must not get lost.
    *
    * @param from The connection on which the frame arrived.
    * @returns The next hop, or the reason why the frame was not forwarded.

@@ -38,7 +38,7 @@ export interface DurableCopy {
   readonly origin: string | undefined;
   /** The id of the message that the user must have before this one; nil for none. */
   readonly previous: string;
-  /** Whether the user's client already has a copy that another server stores. */
+  /** Whether the user's client already has a copy of it: this server may store the message as well. */
   readonly isThere: boolean;
 }
 
