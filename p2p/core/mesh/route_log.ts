@@ -90,15 +90,15 @@ export class RouteLog {
     }
     const directCost = this.#topology.cost(id, server);
     const over = this.#addressOf(after.next);
-    const why = directCost === undefined ? "no link" : `direct: ${this.#describe(directCost)}`;
+    const direct = directCost === undefined ? "no link" : this.#describe(directCost);
     // Routes to servers that never had a link are logged for debugging only.
     const level = directCost !== undefined || before?.next === server ? "info" : "debug";
-    logger[level]("route to {address}: via {over}, {cost}; {why}", {
+    logger[level]("route to {address}: via {over}, {cost}; direct: {direct}", {
       event: "route.changed",
       address,
       over,
       cost,
-      why,
+      direct,
     });
   }
 
