@@ -10,7 +10,7 @@ import { P2pServer } from "@netlab/p2p/server";
 import { LegacyClient, LegacyServer } from "../legacy.ts";
 import { ignoreUnless } from "../permissions.ts";
 import { freePorts } from "../processes.ts";
-import { eventually, Inbox, socketTest as test } from "./network.ts";
+import { eventually, Inbox, onPort, socketTest as test } from "./network.ts";
 
 /** A user of either kind. */
 interface User extends AsyncDisposable {
@@ -54,9 +54,9 @@ async function start(
     // Each looks for all the others, as on the default ports.
     const siblings = ports.filter((other) => other !== port);
     const peers = siblings.map((other) => `127.0.0.1:${other}`);
-    const server = kind === "L"
-      ? new LegacyServer({ port, siblings })
-      : await P2pServer.listen({ port, peers });
+    const server = await onPort<LegacyServer | P2pServer>(() =>
+      kind === "L" ? new LegacyServer({ port, siblings }) : P2pServer.listen({ port, peers })
+    );
     servers.push(stack.use(server));
   }
   await eventually(

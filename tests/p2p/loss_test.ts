@@ -3,14 +3,7 @@ import { ErrorCode } from "@netlab/protocol";
 import { type ClientStatus, P2pClient, type Sent } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { freePort } from "../processes.ts";
-import {
-  assertFails,
-  eventually,
-  Inbox,
-  onPortAgain,
-  socketTest as test,
-  within,
-} from "./network.ts";
+import { assertFails, eventually, Inbox, onPort, socketTest as test, within } from "./network.ts";
 
 test("p2p client that loses its server continues at another one that it learned of", async () => {
   const first = await P2pServer.listen();
@@ -67,13 +60,13 @@ test("p2p messages that are in flight when servers close arrive once, in order",
 
 test("p2p client waits for its only server to come back, and sends then", async () => {
   const port = freePort();
-  const before = await P2pServer.listen({ port });
+  const before = await onPort(() => P2pServer.listen({ port }));
   await using alice = await P2pClient.connect({ name: "Alice", servers: [before.address] });
   const inbox = new Inbox(alice);
   await before.close();
   await eventually("Alice has lost it", () => alice.server === undefined);
   const sending = alice.send("Alice", "to myself, later");
-  await using _after = await onPortAgain(() => P2pServer.listen({ port }));
+  await using _after = await onPort(() => P2pServer.listen({ port }));
   await (await within("the message", sending)).delivered;
   await eventually("it has come", () => inbox.messages.length === 1);
 });
@@ -91,7 +84,7 @@ test("p2p client that is closed while it looks for a server ends at once", async
 
 test("p2p client whose name was taken while it was away ends with that reason", async () => {
   const port = freePort();
-  const before = await P2pServer.listen({ port });
+  const before = await onPort(() => P2pServer.listen({ port }));
   const alice = await P2pClient.connect({ name: "Alice", servers: [before.address] });
   const inbox = new Inbox(alice);
   await before.close();
@@ -99,7 +92,7 @@ test("p2p client whose name was taken while it was away ends with that reason", 
   await using other = await P2pServer.listen();
   await using thief = await P2pClient.connect({ name: "Alice", servers: [other.address] });
   const peers = [other.address];
-  await using _after = await onPortAgain(() => P2pServer.listen({ port, peers }));
+  await using _after = await onPort(() => P2pServer.listen({ port, peers }));
   // It may come back before the two servers know each other: the older session keeps the name then.
   const error = await assertFails(
     Promise.race([inbox.ended, new Inbox(thief).ended]),

@@ -44,10 +44,11 @@ export async function eventually<T>(
 }
 
 /**
- * Starts something on a port that was in use until now. For a moment the system may still hold it: a
- * program that is started by another test at that time has this process's sockets until it runs.
+ * Starts something on a port that was in use until now, or that was found to be free by listening on it.
+ * For a moment the system may still hold it: a program that is started by another test at that time has
+ * this process's sockets until it runs.
  */
-export function onPortAgain<T extends object>(start: () => T | Promise<T>): Promise<T> {
+export function onPort<T extends object>(start: () => T | Promise<T>): Promise<T> {
   return eventually("the port is free", async () => {
     try {
       return await start();

@@ -17,7 +17,7 @@ import {
   assertFails,
   eventually,
   nextMessage,
-  onPortAgain,
+  onPort,
   RawParty,
   socketTest as test,
   within,
@@ -35,10 +35,9 @@ for (const order of orders) {
     const servers: P2pServer[] = [];
     for (const index of order) {
       // Each knows one other, around the circle: the third it has to learn of.
-      const server = await P2pServer.listen({
-        port: Number(addresses[index]!.split(":")[1]),
-        peers: [addresses[(index + 1) % 3]!],
-      });
+      const port = Number(addresses[index]!.split(":")[1]);
+      const peers = [addresses[(index + 1) % 3]!];
+      const server = await onPort(() => P2pServer.listen({ port, peers }));
       servers.push(stack.use(server));
       const client = { name: `User ${index}`, servers: [server.address] };
       stack.use(await P2pClient.connect(client));
@@ -68,7 +67,7 @@ test("p2p servers that dial each other at once keep one link, and it stays", asy
     };
     const logger = { debug: count, info: count, warn: count, error: count };
     const start = (own: string, peer: string) =>
-      P2pServer.listen({ port: Number(own.split(":")[1]), peers: [peer], logger });
+      onPort(() => P2pServer.listen({ port: Number(own.split(":")[1]), peers: [peer], logger }));
     const [first, second] = await Promise.all([start(a, b), start(b, a)]);
     await using _first = first;
     await using _second = second;
@@ -83,10 +82,8 @@ test("p2p servers that dial each other at once keep one link, and it stays", asy
 
 test("p2p server that is among its own peers has no link to itself", async () => {
   const [port] = freePorts(1);
-  await using server = await P2pServer.listen({
-    port: port!,
-    peers: [`127.0.0.1:${port}`, `localhost:${port}`],
-  });
+  const peers = [`127.0.0.1:${port}`, `localhost:${port}`];
+  await using server = await onPort(() => P2pServer.listen({ port: port!, peers }));
   await using other = await P2pServer.listen({ peers: [server.address] });
   await eventually("the other is linked", () => server.peers().length === 1);
   assertEquals(server.peers().map(({ id }) => id), [other.id]);
@@ -115,20 +112,20 @@ test("p2p messages pass through a chain of servers whose ends cannot link", asyn
   await eventually("A has lost C", () => a.users().length === 1 && a.peers().length === 0);
   const { delivered } = await alice.send("Carol", "when there is a route again");
   const port = Number(b.address.split(":")[1]);
-  await using _back = await onPortAgain(() => P2pServer.listen({ port }));
+  await using _back = await onPort(() => P2pServer.listen({ port }));
   assertEquals((await nextMessage(carol)).text, "when there is a route again");
   await within("its end", delivered);
 });
 
 test("p2p server is found again when it comes back on its port", async () => {
   const [port] = freePorts(1);
-  const before = await P2pServer.listen({ port: port! });
+  const before = await onPort(() => P2pServer.listen({ port: port! }));
   await using other = await P2pServer.listen({ peers: [before.address] });
   await using _alice = await P2pClient.connect({ name: "Alice", servers: [other.address] });
   await eventually("Alice is known", () => before.users().includes("Alice"));
   await before.close();
   await eventually("it is gone", () => other.peers().length === 0);
-  await using after = await onPortAgain(() => P2pServer.listen({ port: port! }));
+  await using after = await onPort(() => P2pServer.listen({ port: port! }));
   await eventually("it is found", () => after.users().includes("Alice"));
   assertEquals(other.peers().map(({ id }) => id), [after.id]);
 });

@@ -12,7 +12,7 @@ import {
   eventually,
   Inbox,
   nextMessage,
-  onPortAgain,
+  onPort,
   processTest,
   socketTest as test,
   within,
@@ -92,7 +92,8 @@ for (const dialled of [true, false]) {
     const peers = dialled ? [`127.0.0.1:${port}`] : [];
     await using a = await P2pServer.listen({ peers });
     await using b = await P2pServer.listen({ peers: [a.address] });
-    await using old = new LegacyServer({ port, siblings: dialled ? [] : [a.port, b.port] });
+    const siblings = dialled ? [] : [a.port, b.port];
+    await using old = await onPort(() => new LegacyServer({ port, siblings }));
 
     await using olga = await LegacyClient.connect("Olga", old);
     await using otto = await LegacyClient.connect("Otto", a);
@@ -160,7 +161,7 @@ for (const acquainted of [true, false]) {
 
 test("p2p server forgets the users of a legacy server that died, until it is back", async () => {
   const port = freePort();
-  const before = new LegacyServer({ port });
+  const before = await onPort(() => new LegacyServer({ port }));
   await using server = await P2pServer.listen({ peers: [before.address] });
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
   const olga = await LegacyClient.connect("Olga", before);
@@ -176,7 +177,7 @@ test("p2p server forgets the users of a legacy server that died, until it is bac
   carl.send("Olga", "Hello?");
   await carl.sees("netlab: Cannot deliver to Olga");
 
-  await using after = await onPortAgain(() => new LegacyServer({ port }));
+  await using after = await onPort(() => new LegacyServer({ port }));
   await using back = await LegacyClient.connect("Olga", after);
   await eventually("Olga is known again", () => server.users().includes("Olga"));
   await within("what waited for her", waiting.delivered);
