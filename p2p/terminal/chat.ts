@@ -18,6 +18,7 @@ import {
 } from "@netlab/terminal";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "../client.ts";
+import { manyLines } from "./text_lines.ts";
 import { complete, nearName, Recipients, typedName } from "./recipients.ts";
 import type { Completion, Screen } from "./screen.ts";
 
@@ -37,6 +38,7 @@ export interface ChatCommand {
 const HELP = [
   "RECIPIENT MESSAGE           sends the message to that user",
   '"A NAME WITH SPACES" TEXT   the same, for a name with spaces',
+  "ALT-ENTER                   begins another line of the message",
   "TAB                         completes a name or a command",
   "Bob: Hello                  a message that you received",
   "→ Bob: Hello                a message that you sent; the mark at its end means:",
@@ -46,7 +48,7 @@ const HELP = [
   "  ✗                         not delivered; another line says why",
 ];
 
-/** The meaning of a line. */
+/** The meaning of what was entered. */
 type Line =
   | { kind: "nothing" }
   | { kind: "command"; name: string }
@@ -54,7 +56,10 @@ type Line =
   | { kind: "incomplete"; recipient: string }
   | { kind: "misquoted" };
 
-/** Parses a line: a slash and a command, or the name of a recipient and a message. */
+/**
+ * Parses what was entered: a slash and a command, or the name of a recipient and a message. A message may have
+ * several lines.
+ */
 export function parseLine(line: string): Line {
   const trimmed = line.trim();
   if (trimmed === "") return { kind: "nothing" };
@@ -109,6 +114,7 @@ export class Chat {
     const receiving = this.#receive();
     if (this.#screen.interactive) {
       this.#screen.completer = (before) => this.#complete(before);
+      this.#screen.describePaste = (text) => this.#describePaste(text);
       void this.#recipients.refresh();
     }
     for await (const line of this.#screen) {
@@ -177,8 +183,8 @@ export class Chat {
     this.#recipients.meet(sender);
     if (!this.#screen.interactive) return `${oneLine(sender)}: ${oneLine(text)}`;
     // A legacy server may deliver a text that names no sender.
-    if (sender === "") return `${dim("(unknown sender)")} ${oneLine(text)}`;
-    return `${bold(cyan(typedName(oneLine(sender))))}: ${oneLine(text)}`;
+    if (sender === "") return `${dim("(unknown sender)")} ${manyLines(text)}`;
+    return `${bold(cyan(typedName(oneLine(sender))))}: ${manyLines(text)}`;
   }
 
   /** Sends a message, unless the person has probably mistyped the name. */
@@ -245,14 +251,26 @@ export class Chat {
     this.#sending.add(sending);
   }
 
+  /** Says what Enter does with a text of several lines. */
+  #describePaste(text: string): string {
+    const asked = parseLine(text);
+    if (asked.kind !== "message") return "Enter sends no message with this; ctrl-U discards it:";
+    const name = typedName(oneLine(asked.recipient));
+    const unknown = this.#recipients.has(asked.recipient) ? "" : `You see no user ${name}. `;
+    return `${unknown}Enter sends this to ${name} as one message; ctrl-U discards it:`;
+  }
+
   /** Shows the message that the person sends. Returns a function that sets the mark at its end. */
   #sentLine(recipient: string, text: string): (mark: string) => void {
     if (!this.#screen.interactive) return () => {};
-    const line = `→ ${typedName(oneLine(recipient))}: ${oneLine(text)}`;
+    const lines = `→ ${typedName(oneLine(recipient))}: ${manyLines(text)}`.split("\n");
     let mark = "";
-    const draw = () => [dim(mark === "" ? line : `${line}  ${mark}`)];
-    // When the line has left the window, the outcome is shown in a new line.
-    const remind = (columns: number) => [dim(`${clip(line, columns - mark.length - 3)}  ${mark}`)];
+    const draw = () =>
+      lines.with(-1, mark === "" ? lines.at(-1)! : `${lines.at(-1)}  ${mark}`).map(dim);
+    // When the lines have left the window, the outcome is shown in a new line.
+    const remind = (columns: number) => [
+      dim(`${clip(lines[0]!, columns - mark.length - 3)}  ${mark}`),
+    ];
     const lost = () => {
       if (mark !== "✓") redraw = this.#try(() => this.#screen.pin(remind, lost));
     };

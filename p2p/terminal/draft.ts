@@ -1,6 +1,6 @@
 /**
- * The line that a person is typing. Owns the effect of each key, and how pasted text is inserted. Uses
- * `node:readline` for the editing, but not for drawing. Must not know the terminal, or how the line is shown.
+ * The text that a person is typing. Owns the effect of each key, and how pasted text is inserted. Uses
+ * `node:readline` for the editing, but not for drawing. Must not know the terminal, or how the text is shown.
  *
  * @module
  */
@@ -11,6 +11,8 @@ import { stripVTControlCharacters } from "node:util";
 
 /** Receives the keys that do something other than edit the line. */
 export interface DraftEvents {
+  /** Text with several lines was pasted. */
+  pastedLines(): void;
   /** Tab was pressed. */
   complete(): void;
   /** Ctrl-L was pressed. */
@@ -32,10 +34,15 @@ const KEY = /^\x1b\[(?:\d{0,2}|\d;\d|\d\d;\d)[~^$A-Za-z]$/;
 const CURSOR_AT = /^\x1b\[(\d+);(\d+)R$/;
 const PASTE_BEGINS = "\x1b[200~";
 const PASTE_ENDS = "\x1b[201~";
-/** Line ends and tabs. */
-const BREAKS = /\r\n?|[\t\n\v\f\x85\u2028\u2029]/g;
+/** Alt-Enter or Shift-Enter, from terminals that report these keys in full. */
 // deno-lint-ignore no-control-regex
-const CONTROLS = /[\x00-\x1f\x7f-\x9f]/g;
+const NEW_LINE_KEY = /^\x1b\[(?:13;[23]u|27;[23];13~)$/;
+const LINE_END = /\r\n?|[\n\v\f\x85\u2028\u2029]/g;
+/** A line end in the text of readline, for which `\n` is Enter. No other text contains this character. */
+const SOFT_LINE_END = "\v";
+/** Control characters other than tabs and soft line ends. */
+// deno-lint-ignore no-control-regex
+const CONTROLS = /[\x00-\x08\x0a\x0c-\x1f\x7f-\x9f]/g;
 const CONTROL = /[\p{Control}\u2028\u2029]/u;
 
 /** Keys that move over or delete the character before or behind the cursor. `^` stands for ctrl. */
@@ -65,7 +72,7 @@ class Editor extends readline.Interface {
   }
 }
 
-/** The line that is being typed, with the history of lines before it. */
+/** The text that is being typed, with the history of texts before it. A text may have several lines. */
 export class Draft {
   readonly #events: DraftEvents;
   readonly #editor: Editor;
@@ -73,14 +80,16 @@ export class Draft {
   /** Characters that arrived together. Inserting them with one call makes a paste take linear time. */
   #run = "";
   #pasting = false;
+  /** What was pasted so far of the current paste. */
+  #pasted = "";
   #unfinished = "";
   #suggested = false;
   #open = true;
 
-  /** The lines that have been entered. Ends with the input. */
-  readonly lines: AsyncIterator<string>;
+  /** The texts that have been entered. Ends with the input. */
+  readonly entered: AsyncIterator<string>;
 
-  /** Starts with an empty line. */
+  /** Starts with an empty text. */
   constructor(events: DraftEvents) {
     this.#events = events;
     this.#editor = new Editor({
@@ -95,14 +104,14 @@ export class Draft {
       this.close();
     });
     this.#editor.on("close", () => this.#open = false);
-    this.lines = this.#editor[Symbol.asyncIterator]();
+    this.entered = textsOf(this.#editor[Symbol.asyncIterator]());
     readline.emitKeypressEvents(this.#keys);
     this.#keys.on("keypress", (text, key) => this.#key(text, key));
   }
 
-  /** The text of the line. It stays after the end of the input. */
+  /** The text, with `\n` between its lines. It stays after the end of the input. */
   get text(): string {
-    return this.#editor.line;
+    return withLineEnds(this.#editor.line);
   }
 
   /** The number of UTF-16 units before the cursor. */
@@ -128,26 +137,28 @@ export class Draft {
     for (const part of text.slice(0, end).split(SEQUENCE)) {
       const at = CURSOR_AT.exec(part);
       if (part === PASTE_BEGINS) this.#pasting = true;
-      else if (part === PASTE_ENDS) this.#pasting = false;
+      else if (part === PASTE_ENDS) this.#endPaste();
       else if (at) this.#events.cursorAt(Number(at[1]) - 1, Number(at[2]) - 1);
-      else if (this.#pasting) this.#type(part);
+      else if (this.#pasting) this.#pasted += stripVTControlCharacters(part);
+      else if (NEW_LINE_KEY.test(part)) this.#run += "\n";
       else if (!part.startsWith("\x1b[") || KEY.test(part)) this.#keys.emit("data", part);
       this.#flush();
     }
   }
 
-  /** Inserts text at the cursor. Line ends become spaces; other control characters are dropped. */
+  /** Inserts text at the cursor. Its line ends do not enter it; other control characters are dropped. */
   insert(text: string): void {
-    const line = stripVTControlCharacters(text).replace(BREAKS, " ").replace(CONTROLS, "");
-    if (this.#open) this.#editor.write(line);
+    const kept = stripVTControlCharacters(text).replace(LINE_END, SOFT_LINE_END)
+      .replace(CONTROLS, "");
+    if (this.#open) this.#editor.write(kept);
   }
 
-  /** Whether the line is a suggestion that the person has not changed. */
+  /** Whether the text is a suggestion that the person has not changed. */
   get suggested(): boolean {
     return this.#suggested;
   }
 
-  /** Suggests a line: Enter enters it, other keys edit it, and typing replaces it. */
+  /** Suggests a text: Enter enters it, other keys edit it, and typing replaces it. */
   suggest(line: string): void {
     this.replaceBefore(line);
     this.#suggested = true;
@@ -159,9 +170,22 @@ export class Draft {
     this.insert(text);
   }
 
+  /** Inserts what was pasted. A line end at its end is left out. */
+  #endPaste(): void {
+    this.#pasting = false;
+    const text = this.#pasted.replace(/(?:\r\n?|\n)$/, "");
+    this.#pasted = "";
+    this.#type(text);
+    if (text.search(LINE_END) >= 0 && this.#open) this.#events.pastedLines();
+  }
+
   #key(text: string | undefined, key: readline.Key): void {
     if (text !== undefined && !CONTROL.test(text)) {
       this.#run += text;
+      return;
+    }
+    if (key.meta && (key.name === "return" || key.name === "enter")) {
+      this.#run += "\n";
       return;
     }
     this.#flush();
@@ -202,4 +226,12 @@ export class Draft {
       : clusters(text.slice(cursor, cursor + NEAR))[0];
     return Math.max(1, Array.from(near ?? "").length);
   }
+}
+
+async function* textsOf(entered: AsyncIterableIterator<string>): AsyncGenerator<string> {
+  for await (const text of entered) yield withLineEnds(text);
+}
+
+function withLineEnds(text: string): string {
+  return text.replaceAll(SOFT_LINE_END, "\n");
 }

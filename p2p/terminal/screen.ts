@@ -4,15 +4,23 @@
  * @module
  */
 
-/** Reads lines from a person or a script, and prints lines. */
+/**
+ * Reads texts from a person or a script, and prints lines. A script enters one line at a time. What a person
+ * enters may have several lines.
+ */
 export interface Screen extends AsyncIterable<string>, Disposable {
   /** Whether it is a terminal, used by a person. */
   readonly interactive: boolean;
-  /** The line that is being typed, or that was being typed when the input ended. */
+  /** The text that is being typed, or that was being typed when the input ended. */
   readonly typed: string;
   /** Called when the person presses Tab. */
   completer?: Completer | undefined;
-  /** Prints a line above the one that is being typed. */
+  /**
+   * Describes in one line what Enter does with this text. Used when a person has pasted several lines, which
+   * are then shown below that line.
+   */
+  describePaste?: ((text: string) => string) | undefined;
+  /** Prints a line above the text that is being typed. */
   print(line: string): void;
   /** Prints a line that says what went wrong: on a terminal like other lines, otherwise to standard error. */
   printError(line: string): void;
@@ -24,12 +32,12 @@ export interface Screen extends AsyncIterable<string>, Disposable {
    */
   pin(draw: (columns: number) => readonly string[], lost?: () => void): () => void;
   /**
-   * Suggests a line: the person enters it with Enter, or replaces it by typing another one.
+   * Suggests a text: the person enters it with Enter, or replaces it by typing another one.
    *
    * @returns Whether it was possible: not while the person is typing.
    */
-  suggest(line: string): boolean;
-  /** Ends the input: loops over the lines end. */
+  suggest(text: string): boolean;
+  /** Ends the input: loops over the texts end. */
   close(): void;
 }
 

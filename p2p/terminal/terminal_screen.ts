@@ -17,6 +17,7 @@ import { Draft } from "./draft.ts";
 import { visiblePart } from "./draft_view.ts";
 import { KEYBOARD, type KeyTerminal } from "./keyboard.ts";
 import type { Completer, Completion, Screen } from "./screen.ts";
+import { CONTINUATION, untrustedLines } from "./text_lines.ts";
 
 /** Lines that were printed together. They can be redrawn as long as they are in the window. */
 interface Block {
@@ -28,12 +29,17 @@ interface Block {
   shown: readonly string[];
 }
 
+/** How many lines of a paste are shown before it is entered. */
+const MAX_PASTED_LINES = 20;
 /** How many blocks are remembered: more than fit into any window. */
 const MAX_BLOCKS = 500;
 /** The most choices that are listed. */
 const MAX_CHOICES = 50;
 /** How long to wait for the terminal to report its cursor position: milliseconds. */
 const ANSWER_MS = 500;
+
+/** Stands for a line end in the row that is being typed. */
+const LINE_END = "⏎";
 
 const ASK_CURSOR = "\x1b[6n";
 const SAVE_CURSOR = "\x1b7";
@@ -46,6 +52,7 @@ const CLEAR_ALL = "\x1b[H\x1b[2J";
 export class TerminalScreen implements Screen {
   readonly interactive = true;
   completer: Completer | undefined;
+  describePaste: ((text: string) => string) | undefined;
   readonly #name: string;
   readonly #terminal: KeyTerminal;
   readonly #draft: Draft;
@@ -73,6 +80,7 @@ export class TerminalScreen implements Screen {
     this.#terminal = terminal;
     this.#size = terminal.size();
     this.#draft = new Draft({
+      pastedLines: () => this.#showPaste(),
       complete: () => this.#complete(),
       clear: () => this.#do(() => this.#clear()),
       cursorAt: (row, column) => this.#answered({ row, column }),
@@ -131,7 +139,7 @@ export class TerminalScreen implements Screen {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<string> {
-    return this.#draft.lines;
+    return this.#draft.entered;
   }
 
   [Symbol.dispose](): void {
@@ -171,7 +179,8 @@ export class TerminalScreen implements Screen {
   #line(columns: number): string {
     const prompt = `${clip(this.#name, Math.floor(columns / 2) - 2)}> `;
     const room = Math.max(1, columns - displayWidth(prompt));
-    const { before, behind } = visiblePart(this.#draft.text, this.#draft.cursor, room);
+    const text = this.#draft.text.replaceAll("\n", LINE_END).replaceAll("\t", " ");
+    const { before, behind } = visiblePart(text, this.#draft.cursor, room);
     const typed = this.#draft.suggested ? dim(before) : before;
     this.#beforeCursor = prompt + before;
     // Does not place the cursor by column, because terminals differ in how wide they show characters.
@@ -273,6 +282,17 @@ export class TerminalScreen implements Screen {
     }
     this.#row = row;
     this.#write(changed, Math.min(row, above + this.#rowsOf(...changed)));
+  }
+
+  /** Shows all lines of the typed text, of which only one row is visible below. */
+  #showPaste(): void {
+    const { text } = this.#draft;
+    const lines = untrustedLines(text);
+    const more = lines.length - MAX_PASTED_LINES;
+    const shown = lines.slice(0, more > 0 ? MAX_PASTED_LINES - 1 : undefined);
+    if (more > 0) shown.push(`… ${more + 1} more lines`);
+    const what = this.describePaste?.(text) ?? "Press Enter to enter these lines";
+    this.print([what, ...shown.map((line) => CONTINUATION + line)].map(dim).join("\n"));
   }
 
   #complete(): void {

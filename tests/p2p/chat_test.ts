@@ -11,6 +11,7 @@ class FakeScreen implements Screen {
   readonly typed = "";
   readonly shown: string[] = [];
   completer: Completer | undefined;
+  describePaste: ((text: string) => string) | undefined;
   suggested: string | undefined;
   /** All lines that were shown, in order. */
   readonly drawn: string[] = [];
@@ -118,6 +119,10 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["李雷 你好", { kind: "message", recipient: "李雷", text: "你好" }],
   ["Bob", { kind: "incomplete", recipient: "Bob" }],
   ["Bob   ", { kind: "incomplete", recipient: "Bob" }],
+  ["Bob one\ntwo\n\n  three\n", { kind: "message", recipient: "Bob", text: "one\ntwo\n\n  three" }],
+  ["Bob\none", { kind: "message", recipient: "Bob", text: "one" }],
+  ["Bob\n\n", { kind: "incomplete", recipient: "Bob" }],
+  ["/users\nBob Hello", { kind: "command", name: "users" }],
   ['"Bob B."', { kind: "incomplete", recipient: "Bob B." }],
   ['"Bob', { kind: "misquoted" }],
   ['"Bob B. Hello', { kind: "misquoted" }],
@@ -150,7 +155,8 @@ for (const interactive of [true, false]) {
 
     await bob.send("Alice", "two\nlines \x1b[2J");
     const shown = await shows("lines");
-    assertStringIncludes(shown!, "two lines \uFFFD[2J");
+    const lines = interactive ? "two\n  │ lines" : "two lines";
+    assertStringIncludes(shown!, `${lines} \uFFFD[2J`);
     screen.type("Bob Hello");
     await eventually("Bob has it", async () => (await nextMessage(bob)).text === "Hello");
     if (interactive) await shows("→ Bob: Hello  ✓✓");
@@ -209,6 +215,45 @@ for (const [interactive, who] of [[true, "a person"], [false, "a script"]] as co
     await end();
   });
 }
+
+test("chat sends and shows a text of several lines as one message", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  client.received.push({
+    id: "",
+    sender: "Bob",
+    recipient: "Alice",
+    text: "one\r\nAlice: two\n\tthree",
+  });
+  const end = talk(client, screen);
+  await eventually("it is shown", () => screen.shown.length === 1);
+  assertEquals(screen.shown[0], "Bob: one\n  │ Alice: two\n  │     three");
+  screen.type("Bob one\n/quit\nAlice two");
+  await eventually("it is delivered", () => screen.shown.at(-1)!.endsWith("✓✓"));
+  assertEquals(client.sent, ["Bob: one\n/quit\nAlice two"]);
+  assertEquals(screen.shown.slice(1), ["→ Bob: one", "  │ /quit", "  │ Alice two  ✓✓"]);
+  await end();
+});
+
+test("chat says what Enter does with a paste", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const end = talk(client, screen);
+  await eventually("Bob is known", () => screen.completer!("Bo") instanceof Promise === false);
+  assertEquals(
+    screen.describePaste!("Bob one\ntwo"),
+    "Enter sends this to Bob as one message; ctrl-U discards it:",
+  );
+  assertEquals(
+    screen.describePaste!("Dear all,\ntwo"),
+    "You see no user Dear. Enter sends this to Dear as one message; ctrl-U discards it:",
+  );
+  const neither = "Enter sends no message with this; ctrl-U discards it:";
+  for (const text of ["/users\ntwo", '"Bob\ntwo', "\n"]) {
+    assertEquals(screen.describePaste!(text), neither, JSON.stringify(text));
+  }
+  await end();
+});
 
 test("chat shows no tick for a message to a program that confirms nothing", async () => {
   const client = new FakeClient();

@@ -6,6 +6,7 @@ import { Draft } from "../../p2p/terminal/draft.ts";
 function typed(...input: string[]): Draft & { told: string[] } {
   const told: string[] = [];
   const draft = new Draft({
+    pastedLines: () => told.push("pasted lines"),
     complete: () => told.push("complete"),
     clear: () => told.push("clear"),
     cursorAt: (row, column) => told.push(`cursor at ${row} ${column}`),
@@ -72,7 +73,11 @@ test("draft reports the keys that it does not handle", () => {
 
 test("draft enters lines and recalls them from its history", async () => {
   const draft = typed("one\rtwo\r\nthree\n");
-  const lines = [await draft.lines.next(), await draft.lines.next(), await draft.lines.next()];
+  const lines = [
+    await draft.entered.next(),
+    await draft.entered.next(),
+    await draft.entered.next(),
+  ];
   assertEquals(lines.map(({ value }) => value), ["one", "two", "three"]);
   draft.feed("\x1b[A\x1b[A");
   assertEquals(draft.text, "two");
@@ -82,8 +87,8 @@ test("draft enters lines and recalls them from its history", async () => {
 for (const [what, key] of [["ctrl-C", "\x03"], ["ctrl-D", "\x04"]] as const) {
   test(`draft ends at ${what}, and ignores all later keys`, async () => {
     const draft = typed("one\r", `${key}two\rthree`);
-    assertEquals(await draft.lines.next(), { value: "one", done: false });
-    assertEquals((await draft.lines.next()).done, true);
+    assertEquals(await draft.entered.next(), { value: "one", done: false });
+    assertEquals((await draft.entered.next()).done, true);
     assertEquals([draft.open, draft.text], [false, ""]);
     draft.insert("four");
     draft.close();
@@ -91,13 +96,32 @@ for (const [what, key] of [["ctrl-C", "\x03"], ["ctrl-D", "\x04"]] as const) {
   });
 }
 
-test("draft inserts a paste as text: line ends become spaces, control characters are left out", () => {
-  const pasted = "\x1b[200~Bob one\r\ntwo\nthree\rfour\tfive\x1b[31m six\x03\x1b[0m\x1b[201~!";
-  const result = "Bob one two three four five six!|";
-  assertEquals(shown(typed(pasted)), result);
+test("draft inserts a paste as text, with its line ends and tabs but no other control characters", async () => {
+  const pasted = "\x1b[200~Bob one\r\ntwo\nthree\rfour\tfive\x1b[31m six\x03\x1b[0m\r\n\x1b[201~!";
+  const result = "Bob one\ntwo\nthree\nfour\tfive six!";
+  assertEquals(shown(typed(pasted)), `${result}|`);
   for (let cut = 1; cut < pasted.length; cut++) {
-    const twice = typed(pasted.slice(0, cut), pasted.slice(cut));
-    assertEquals(shown(twice).replace("one  two", "one two"), result, `cut at ${cut}`);
+    const draft = typed(pasted.slice(0, cut), pasted.slice(cut));
+    assertEquals([shown(draft), draft.told], [`${result}|`, ["pasted lines"]], `cut at ${cut}`);
+  }
+  const draft = typed(pasted, "\r", "\x1b[A", "\r");
+  assertEquals((await draft.entered.next()).value, result);
+  assertEquals((await draft.entered.next()).value, result);
+});
+
+test("draft reports a paste only when it has several lines", () => {
+  const told = (pasted: string) => typed(`\x1b[200~${pasted}\x1b[201~`).told.length;
+  assertEquals(["", "one", "one\n", "one\r\n", "\n"].map(told), [0, 0, 0, 0, 0]);
+  assertEquals(["one\ntwo", "one\n\n", "\ntwo", "one\u2028two"].map(told), [1, 1, 1, 1]);
+});
+
+test("draft begins another line at alt-Enter, in each way that terminals report it", async () => {
+  for (
+    const key of ["\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[27;2;13~", "\x1b[27;3;13~"]
+  ) {
+    const draft = typed(`Bob one${key}two`, LEFT, BACKSPACE, "x\r");
+    assertEquals((await draft.entered.next()).value, "Bob one\ntxo", JSON.stringify(key));
+    assertEquals(shown(typed(..."one", key, BACKSPACE, "two")), "onetwo|");
   }
 });
 

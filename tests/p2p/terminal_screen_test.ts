@@ -230,13 +230,37 @@ test("screen works in a terminal that does not report its cursor position", asyn
   assertEquals(await terminal.rows(), [...table(40), "Alice: Hello", "Bob> Alice Hi"]);
 });
 
-test("screen enters each typed line, and no line of a paste", async () => {
+test("screen shows all lines of a paste, and enters them together", async () => {
   await using terminal = new TestTerminal();
   using screen = new TerminalScreen("Alice", "", terminal);
-  terminal.type(PASTE("Bob one\r\ntwo\tthree\n\x1b[31mfour\x07"));
-  assertEquals(await terminal.window(), ["Alice> Bob one two three four|"]);
+  screen.describePaste = (text) => `Enter sends ${JSON.stringify(text)}`;
+  terminal.type(PASTE("Bob one\r\ntwo\tthree\n\x1b[31mfour\x07\n"));
+  assertEquals(await terminal.window(), [
+    'Enter sends "Bob one\\ntwo\\tthree\\nfour"',
+    "  │ Bob one",
+    "  │ two    three",
+    "  │ four",
+    "Alice> Bob one⏎two three⏎four|",
+  ]);
   terminal.type("\rBob five\rBob six\r");
-  assertEquals(await entered(screen, 3), ["Bob one two three four", "Bob five", "Bob six"]);
+  assertEquals(await entered(screen, 3), [
+    "Bob one\ntwo\tthree\nfour",
+    "Bob five",
+    "Bob six",
+  ]);
+});
+
+test("screen says how many lines of a long paste it does not show", async () => {
+  await using terminal = new TestTerminal();
+  using _screen = new TerminalScreen("Alice", "", terminal);
+  terminal.type(PASTE(Array.from({ length: 20 }, (_, n) => `line ${n}`).join("\n")));
+  assertEquals((await terminal.rows())[20], "  │ line 19");
+  terminal.type(PASTE("\nline 20"));
+  assertEquals((await terminal.rows()).slice(-3), [
+    "  │ line 18",
+    "  │ … 2 more lines",
+    "Alice> …line 12⏎line 13⏎line 14⏎line 15⏎line 16⏎line 17⏎line 18⏎line 19⏎line 20",
+  ]);
 });
 
 test("screen ends at ctrl-C, leaves the typed text visible, and ignores further keys", async () => {
