@@ -80,7 +80,7 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
 export async function startProcess(start: ServerStart): Promise<StartedServer> {
   const { port, advertise, peers, data, onEvent } = start;
   const process = Process.start(
-    start.program ?? programOf(start.system),
+    start.program ?? programOf(start.system, "server"),
     [
       ...["--port", String(port), "--advertise", advertise, "--json"],
       // Without any peers, a server would look for others on the default ports.
@@ -118,11 +118,15 @@ export async function startProcess(start: ServerStart): Promise<StartedServer> {
   };
 }
 
-/** Returns the server program of a system: beside this module, or in the registry it was loaded from. */
-function programOf(system: ClusterSystem): string {
+/**
+ * Returns the address of a program: beside this module, or in the registry it was loaded from.
+ *
+ * @param part Which program of the system.
+ */
+export function programOf(system: "basic" | ClusterSystem, part: "server" | "client"): string {
   return import.meta.url.startsWith("file:")
-    ? new URL(`../../${system}/server.ts`, import.meta.url).href
-    : `jsr:@netlab/${system}@${config.version}/server`;
+    ? new URL(`../../${system}/${part}.ts`, import.meta.url).href
+    : `jsr:@netlab/${system}@${config.version}/${part}`;
 }
 
 function eventIn(line: string): ServerEvent | undefined {

@@ -6,6 +6,7 @@
 import { type Program, runProgram, UsageError } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
 import { labFailoverProgram, runLabFailover } from "./failover_program.ts";
+import { labFuzzProgram, runFuzz } from "./fuzz_program.ts";
 import { labFlapProgram, runLabFlap } from "./flap_program.ts";
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
@@ -47,13 +48,17 @@ const program = {
       what: "Compare rules for moving to a faster server",
     },
     {
+      command: "deno task lab fuzz",
+      what: "Send damaged frames to servers and clients, and show what they break",
+    },
+    {
       command: "deno task lab proxy 5001 --latency 100",
       what: "Make the connections to a server slow",
     },
   ],
 } as const satisfies Program;
 
-const COMMANDS = "run, failover, sim, replay, routes, flap or proxy";
+const COMMANDS = "run, failover, sim, replay, routes, flap, fuzz or proxy";
 
 if (import.meta.main) {
   const [command = "", ...args] = Deno.args;
@@ -62,6 +67,7 @@ if (import.meta.main) {
   if (command === "replay") await runProgram(labReplayProgram, runReplay, args);
   if (command === "failover") await runProgram(labFailoverProgram, runLabFailover, args);
   if (command === "flap") await runProgram(labFlapProgram, runLabFlap, args);
+  if (command === "fuzz") await runProgram(labFuzzProgram, runFuzz, args);
   if (command === "routes") await runProgram(labRoutesProgram, runLabRoutes, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");
