@@ -77,7 +77,16 @@ export function superlinearText(run: (text: string) => unknown): string | undefi
   return undefined;
 }
 
-function isLinear(run: (text: string) => unknown, short: string, long: string): boolean {
+/**
+ * Returns whether a function takes about eight times as long for a text that is eight times as long.
+ *
+ * @param run The function. Its errors are ignored.
+ */
+export function isLinear(
+  run: (text: string) => unknown,
+  short: string = repeated("0123456789", SHORT),
+  long: string = repeated("0123456789", LONG),
+): boolean {
   const times = { short: Infinity, long: Infinity, control: Infinity };
   for (let round = 0; round < ROUNDS; round++) {
     times.short = Math.min(times.short, timeOf(run, short, LONG / SHORT));

@@ -5,7 +5,7 @@
  */
 
 /** How long to wait before giving up: milliseconds. Generous, so that slow machines are in time. */
-export const DEADLINE_MS = 15_000;
+export const DEADLINE_MS = 60_000;
 
 /**
  * Waits for a promise, but no longer than a deadline. The work itself is not stopped.

@@ -8,7 +8,7 @@ import { Acceptor } from "@netlab/protocol";
 import { createServer, type Server } from "node:net";
 
 /** Longer than any answer takes, and shorter than the endless timeouts of some tests: milliseconds. */
-const READ_DEADLINE_MS = 8_000;
+const READ_DEADLINE_MS = 60_000;
 
 /** A connection that writes and reads text, as `nc` does. */
 export class TextSocket implements Disposable {
