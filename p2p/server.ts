@@ -67,7 +67,9 @@ export class P2pServer implements AsyncDisposable {
     const { SqliteStore } = await import("./server/sqlite_store.ts");
     const store = SqliteStore.open(options.data, options.logger ?? silentLogger);
     try {
-      return new P2pServer(new Sockets(options, store), store);
+      const sockets = new Sockets(options, store);
+      store.setAddress(sockets.core.address);
+      return new P2pServer(sockets, store);
     } catch (error) {
       store[Symbol.dispose]();
       throw error;

@@ -72,10 +72,10 @@ export async function runClientProgram(greet: typeof greetAll): Promise<never> {
     const everyMs = (every ?? DEFAULT_EVERY_SECONDS) * 1_000;
     try {
       for (;;) {
-        const time = new Date();
-        await round(time);
+        const started = performance.now();
+        await round(new Date());
         if (!json) print();
-        await unlessAborted(pause(everyMs - (Date.now() - time.getTime())), stop);
+        await unlessAborted(pause(everyMs - (performance.now() - started)), stop);
       }
     } catch (error) {
       // Watching has no end of its own, so being stopped is success.

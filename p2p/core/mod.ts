@@ -11,7 +11,12 @@ export type { FrameRule, ServerCore } from "./frame_rule.ts";
 export type { Context, Dial, Host } from "./host.ts";
 export type { Logger } from "./logger.ts";
 export type { MailboxLimits } from "./mailbox/mailbox.ts";
-export { memoryStore, type MessageStore, type StoredMessage } from "./mailbox/message_store.ts";
+export {
+  memoryStore,
+  type MessageStore,
+  type StoredMessage,
+  StoreGoneError,
+} from "./mailbox/message_store.ts";
 export type { LinkCosts } from "./mesh/link_costs.ts";
 export { Peer } from "./mesh/peer.ts";
 export { type Announcement, type Route, Topology } from "./mesh/topology.ts";

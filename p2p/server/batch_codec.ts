@@ -3,7 +3,8 @@
  * the database grows with the number of rows. Owns this layout and the bits for removed messages. Must not
  * know the database.
  *
- * A value begins with the time at which its first message was accepted: an `f64`, milliseconds since 1970.
+ * A value begins with the time at which its first message was accepted: an `f64`, milliseconds by the clock of
+ * the store.
  * The messages follow, each as a frame of type 3/1. A gap stands for messages that were removed when the
  * value was rewritten: a header of type 0 without a payload, with their number in `reserved`.
  *
@@ -34,7 +35,7 @@ const MIN_SHRINK_BYTES = 4_096;
 
 /** A message to be stored in a batch. */
 export interface Batchable extends WholeFrame {
-  /** When it was accepted: milliseconds since 1970. */
+  /** When it was accepted: milliseconds. */
   readonly acceptedAt: number;
 }
 
@@ -98,13 +99,17 @@ export function* inBatches<Message extends WholeFrame>(
 export class BatchWriter {
   #buffer = new Uint8Array(0);
 
-  /** The value of a batch. It is valid until the next call. */
-  encode(messages: readonly Batchable[]): Uint8Array {
+  /**
+   * The value of a batch. It is valid until the next call.
+   *
+   * @param shiftMs What to add to the time of the messages: milliseconds.
+   */
+  encode(messages: readonly Batchable[], shiftMs = 0): Uint8Array {
     let length = TIME_BYTES;
     for (const { start, end } of messages) length += end - start;
     if (this.#buffer.length < length) this.#buffer = new Uint8Array(2 * length);
     const value = this.#buffer.subarray(0, length);
-    new DataView(value.buffer).setFloat64(0, messages[0]!.acceptedAt);
+    new DataView(value.buffer).setFloat64(0, messages[0]!.acceptedAt + shiftMs);
     let at = TIME_BYTES;
     for (let i = 0; i < messages.length;) {
       const { bytes, start } = messages[i]!;
@@ -166,6 +171,12 @@ export function readBatch(
     start = end;
   }
   return messages;
+}
+
+/** When the messages of a batch were accepted: milliseconds by the clock of the store; `undefined` if damaged. */
+export function acceptedAtOf(value: Uint8Array): number | undefined {
+  if (value.length < TIME_BYTES) return undefined;
+  return new DataView(value.buffer, value.byteOffset).getFloat64(0);
 }
 
 /** The value of a batch without its removed messages. */

@@ -1,14 +1,12 @@
 /**
- * The SQLite file with a server's stored messages. Owns opening it: the folder, the settings, the schema, and
- * what happens when the file is damaged or in use. Must not know what the rows contain.
+ * The SQLite file with a server's stored messages. Owns opening it: the settings, the schema, and what happens
+ * when the file is damaged. Must not know what the rows contain.
  *
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
-import { ErrorCode, NetlabError } from "@netlab/protocol";
 import type { Logger } from "../core/logger.ts";
-
-const FILE = "messages.db";
+import { type DataFolder, explain, storageFailed } from "./data_folder.ts";
 
 /** The version of the schema. SQLite stores it in the file as `user_version`; it is 0 in a new file. */
 const SCHEMA_VERSION = 3;
@@ -23,6 +21,22 @@ const SCHEMA = `
   CREATE TABLE gone (batch INTEGER PRIMARY KEY, bits BLOB NOT NULL) STRICT;
   CREATE TABLE ends (number INTEGER PRIMARY KEY, receipts BLOB NOT NULL) STRICT;
   PRAGMA user_version = ${SCHEMA_VERSION}`;
+const TABLES = {
+  batch: ["number", "messages"],
+  gone: ["batch", "bits"],
+  ends: ["number", "receipts"],
+};
+
+/**
+ * When the messages were last in use, see `store_clock.ts`. Files of schema version 3 do not always have this
+ * table.
+ */
+const CLOCK = `
+  CREATE TABLE IF NOT EXISTS clock
+    (id INTEGER PRIMARY KEY CHECK (id = 1), stored REAL NOT NULL, wall REAL NOT NULL) STRICT`;
+
+/** A setting of a file: the space of deleted rows can be returned in steps. */
+const INCREMENTAL = 2;
 
 /** SQLite's error codes. */
 const SQLITE_BUSY = 5;
@@ -30,31 +44,23 @@ const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 
 /**
- * Opens the database in a folder. Creates the folder and the file if they do not exist. Renames a damaged
- * file, logs its new name, and creates a new file.
+ * Opens the database in a folder, and creates it if it does not exist. Renames a damaged file, logs its new
+ * name, and creates a new file.
  *
  * @param prepare Prepares the database for use. An error that it throws counts as an error of the file.
  * @returns The result of `prepare`.
- * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the folder cannot be used, another server
- *   uses it, or the file has another schema version.
+ * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the file cannot be used, or has another schema
+ *   version.
  */
 export function openDatabase<T>(
-  folder: string,
+  { path: folder, database: path }: DataFolder,
   logger: Logger,
   prepare: (database: DatabaseSync) => T,
 ): T {
-  const path = `${folder}/${FILE}`;
   try {
-    Deno.mkdirSync(folder, { recursive: true });
-    // SQLite does not say why it cannot write to a file; this call does.
-    Deno.openSync(path, { write: true, create: true }).close();
+    return open(path, logger, prepare);
   } catch (error) {
-    throw storageFailed(folder, error);
-  }
-  try {
-    return open(path, prepare);
-  } catch (error) {
-    if (!isDamage(error)) throw storageFailed(folder, error);
+    if (!isDamage(error)) throw storageFailed(folder, explainFile(path, error), error);
   }
   const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
   for (const suffix of ["", "-wal", "-shm"]) renameIfPresent(path + suffix, aside + suffix);
@@ -63,25 +69,79 @@ export function openDatabase<T>(
     path,
     aside,
   });
-  return open(path, prepare);
+  return open(path, logger, prepare);
 }
 
-function open<T>(path: string, prepare: (database: DatabaseSync) => T): T {
-  const database = new DatabaseSync(path);
+function open<T>(path: string, logger: Logger, prepare: (database: DatabaseSync) => T): T {
+  let database = new DatabaseSync(path);
   try {
-    // Applies to new files only. Most rows are large, and SQLite spends half of its time per page.
-    database.exec("PRAGMA page_size = 16384");
-    database.exec("PRAGMA locking_mode = EXCLUSIVE");
-    database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = FULL");
+    configure(database);
     const check = database.prepare("PRAGMA quick_check(1)").get()!;
     if (check.quick_check !== "ok") throw new Error("file is not a database: " + check.quick_check);
     createSchema(database);
+    if (database.prepare("PRAGMA auto_vacuum").get()!.auto_vacuum !== INCREMENTAL) {
+      database = convert(path, database, logger);
+    }
+    database.exec(CLOCK);
     return prepare(database);
   } catch (error) {
-    database.close();
+    if (database.isOpen) database.close();
     throw error;
   }
+}
+
+function configure(database: DatabaseSync): void {
+  if (database.prepare("PRAGMA page_count").get()!.page_count === 0) {
+    // Most rows are large, and SQLite spends half of its time per page.
+    database.exec("PRAGMA page_size = 16384");
+    database.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  }
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("PRAGMA synchronous = FULL");
+}
+
+/**
+ * Copies an older file, which cannot return space, into a new one that can. If that fails, for example because
+ * the disk is full, the server uses the older file.
+ */
+function convert(path: string, older: DatabaseSync, logger: Logger): DatabaseSync {
+  const next = `${path}.new`;
+  const removeNext = () => {
+    for (const suffix of ["", "-wal", "-shm"]) removeIfPresent(next + suffix);
+  };
+  try {
+    removeNext();
+    copyRows(older, next);
+    older.close();
+    // It stays if another program reads the file, and it does not belong to the new one.
+    if (isPresent(`${path}-wal`)) throw new Error("another program reads the file");
+    Deno.renameSync(next, path);
+  } catch (error) {
+    logger.warn("{path} does not return unused space to the disk: {error}", {
+      event: "storage.unconverted",
+      path,
+      error,
+    });
+    removeNext();
+    if (older.isOpen) return older;
+  }
+  const database = new DatabaseSync(path);
+  configure(database);
+  return database;
+}
+
+function copyRows(from: DatabaseSync, path: string): void {
+  using to = new DatabaseSync(path);
+  configure(to);
+  createSchema(to);
+  to.exec("BEGIN IMMEDIATE");
+  for (const [table, [key, value]] of Object.entries(TABLES)) {
+    const insert = to.prepare(`INSERT INTO ${table} VALUES (?, ?)`);
+    for (const row of from.prepare(`SELECT * FROM ${table}`).iterate()) {
+      insert.run(row[key!]!, row[value!]!);
+    }
+  }
+  to.exec("COMMIT");
 }
 
 /**
@@ -94,7 +154,7 @@ function createSchema(database: DatabaseSync): void {
   if (version === SCHEMA_VERSION) return;
   if (version !== 0) {
     throw new Error(
-      `${FILE} has format ${version}, but this version of netlab reads only format ` +
+      `messages.db has format ${version}, but this version of netlab reads only format ` +
         `${SCHEMA_VERSION}; choose another folder`,
     );
   }
@@ -113,30 +173,22 @@ function isDamage(error: unknown): boolean {
     /not a database|malformed/.test(message);
 }
 
-function storageFailed(folder: string, cause: unknown): NetlabError {
-  return new NetlabError(
-    ErrorCode.StorageFailed,
-    `Cannot store messages in ${folder}: ${explain(cause)}`,
-    { cause, fatal: true },
-  );
-}
-
-function explain(error: unknown): string {
-  if (error instanceof Deno.errors.AlreadyExists) return "it is a file; choose a folder";
-  if (error instanceof Deno.errors.NotADirectory) {
-    return "a parent of it is a file; choose another folder";
-  }
-  if (error instanceof Deno.errors.IsADirectory) {
-    return `${FILE} in it is a folder; choose another folder`;
-  }
+/** Why SQLite cannot use a file, and what to do. */
+function explainFile(path: string, error: unknown): string {
   const { errcode, message } = error as { errcode?: number; message: string };
-  if (error instanceof Deno.errors.PermissionDenied || message.endsWith("readonly database")) {
-    return "you do not have permission to write there; choose another folder, or change its permissions";
-  }
   // Deno 2.9 does not set a code on SQLite's errors, so this also compares the text.
-  return errcode === SQLITE_BUSY || message === "database is locked"
-    ? "another server uses it; choose another folder"
-    : message;
+  if (errcode === SQLITE_BUSY || message === "database is locked") {
+    return "another program uses messages.db in it; end that program, or choose another folder";
+  }
+  try {
+    // SQLite does not say why it cannot open or write a file; this call does.
+    Deno.openSync(path, { write: true }).close();
+  } catch (reason) {
+    return reason instanceof Deno.errors.IsADirectory
+      ? "messages.db in it is a folder; choose another folder"
+      : explain(reason);
+  }
+  return message;
 }
 
 function renameIfPresent(from: string, to: string): void {
@@ -144,5 +196,19 @@ function renameIfPresent(from: string, to: string): void {
     Deno.renameSync(from, to);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function removeIfPresent(path: string): void {
+  if (isPresent(path)) Deno.removeSync(path);
+}
+
+function isPresent(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }

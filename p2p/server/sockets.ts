@@ -23,6 +23,7 @@ import type { MessageStore } from "../core/mailbox/message_store.ts";
 import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import type { P2pServerOptions } from "./options.ts";
+import { processTime } from "./process_time.ts";
 
 /** The interval at which the core is told the time: milliseconds. */
 const TICK_MS = 250;
@@ -74,7 +75,7 @@ export class Sockets {
         soon: (run) => void setImmediate(run),
       },
       logger: this.#logger,
-      now: now(),
+      now: processTime(),
       logMessages: options.logMessages ?? false,
       ...store && { store },
       ...options.limits && { limits: options.limits },
@@ -90,8 +91,8 @@ export class Sockets {
         this.#logger.warn("cannot accept more connections for now: {error}", { error });
       },
     });
-    this.core.tick(now());
-    this.#timer = setInterval(() => this.core.tick(now()), TICK_MS);
+    this.core.tick(processTime());
+    this.#timer = setInterval(() => this.core.tick(processTime()), TICK_MS);
   }
 
   /** The TCP port on which the server listens. */
@@ -114,7 +115,7 @@ export class Sockets {
     conn.setNoDelay(true);
     const { hostname } = conn.remoteAddr;
     const connection = new FrameConnection(conn);
-    this.core.setTime(now());
+    this.core.setTime(processTime());
     const remoteHost = hostname.includes(":") ? `[${hostname}]` : hostname;
     this.#run(connection, this.core.accepted(connection, remoteHost));
   }
@@ -124,7 +125,7 @@ export class Sockets {
     const dialling = dial(address, this.#end.signal, options).then(
       (connection) => {
         if (this.#closed) return connection.abort();
-        this.core.setTime(now());
+        this.core.setTime(processTime());
         this.#run(connection, connected(connection));
       },
       (error) => {
@@ -150,7 +151,7 @@ export class Sockets {
     }
     this.#connections--;
     if (this.#closed && this.#connections === 0) this.#allClosed.resolve();
-    this.core.setTime(now());
+    this.core.setTime(processTime());
     this.core.closed(connection);
   };
 }
@@ -180,7 +181,7 @@ class ConnectionEvents implements FrameHandler {
   }
 
   flush(): void {
-    this.#core.setTime(now());
+    this.#core.setTime(processTime());
     this.#core.flush();
   }
 
@@ -209,9 +210,4 @@ let left = 0;
 function random(): number {
   if (left === 0) left = crypto.getRandomValues(drawn).length;
   return drawn[--left]! / 2 ** 32;
-}
-
-/** The time in milliseconds since 1970, by a clock that never goes backwards. */
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }

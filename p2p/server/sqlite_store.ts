@@ -15,9 +15,10 @@ import {
   type Receipt,
 } from "@netlab/protocol";
 import { MIN_OUTCOMES } from "../core/mailbox/outcomes.ts";
-import type { MessageStore, StoredMessage } from "../core/mailbox/message_store.ts";
+import type { MessageStore, StoredMessage, StoreGoneError } from "../core/mailbox/message_store.ts";
 import type { Logger } from "../core/logger.ts";
 import {
+  acceptedAtOf,
   type BatchedMessage,
   type BatchState,
   BatchWriter,
@@ -31,7 +32,9 @@ import {
   stateWithout,
   wholeBatch,
 } from "./batch_codec.ts";
+import { DataFolder } from "./data_folder.ts";
 import { openDatabase } from "./database_file.ts";
+import { StoreUpkeep } from "./store_upkeep.ts";
 
 /** How many outcomes stay on disk: the newest ones, as many as a mailbox remembers. */
 const MAX_OUTCOMES = 2 * MIN_OUTCOMES;
@@ -50,7 +53,9 @@ export class SqliteStore implements MessageStore, Disposable {
   /** Stored messages survive the end of the process. */
   readonly durable = true;
   readonly #database: DatabaseSync;
+  readonly #folder: DataFolder;
   readonly #logger: Logger;
+  readonly #upkeep: StoreUpkeep;
   readonly #writer = new BatchWriter();
   readonly #insert: StatementSync;
   readonly #select: StatementSync;
@@ -69,9 +74,11 @@ export class SqliteStore implements MessageStore, Disposable {
   readonly #states = new Map<number, BatchState>();
   /** The batch that was read last. The next message to read is often in it as well. */
   #lastRead: { readonly number: number; readonly messages: Uint8Array } | undefined;
+  #isUnreadable = false;
 
-  private constructor(database: DatabaseSync, logger: Logger) {
+  private constructor(database: DatabaseSync, folder: DataFolder, logger: Logger) {
     this.#database = database;
+    this.#folder = folder;
     this.#logger = logger;
     const prepare = (sql: string) => database.prepare(sql);
     this.#insert = prepare("INSERT INTO batch (number, messages) VALUES (?, ?)");
@@ -92,11 +99,34 @@ export class SqliteStore implements MessageStore, Disposable {
     this.#outcomeCount = this.#outcomeRows.reduce((sum, { count }) => sum + count, 0);
     const last = prepare("SELECT coalesce(max(number), 0) AS number FROM batch").get()!;
     this.#nextNumber = last.number as number + 1;
+    const newest = prepare("SELECT messages FROM batch ORDER BY number DESC LIMIT 1").get();
+    this.#upkeep = new StoreUpkeep({
+      database,
+      folder,
+      logger,
+      newest: newest && acceptedAtOf(newest.messages as Uint8Array),
+    });
   }
 
-  /** Opens the messages in a folder. Throws the errors of {@linkcode openDatabase}. */
-  static open(folder: string, logger: Logger): SqliteStore {
-    return openDatabase(folder, logger, (database) => new SqliteStore(database, logger));
+  /**
+   * Opens the messages in a folder.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the folder cannot be used, another server uses
+   *   it, or the file has another schema version.
+   */
+  static open(path: string, logger: Logger): SqliteStore {
+    const folder = DataFolder.take(path);
+    try {
+      return openDatabase(folder, logger, (database) => new SqliteStore(database, folder, logger));
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Notes the address of the server, for the error of another server that finds the folder in use. */
+  setAddress(address: string): void {
+    this.#folder.setAddress(address);
   }
 
   /** The stored messages, oldest first. Skips and logs what cannot be read. */
@@ -109,7 +139,7 @@ export class SqliteStore implements MessageStore, Disposable {
       const messages = row.messages as Uint8Array;
       try {
         const { removed } = stateOf(messages, row.bits as Uint8Array | null);
-        for (const message of readBatch(messages, removed)) yield loaded(number, message);
+        for (const message of readBatch(messages, removed)) yield this.#loaded(number, message);
       } catch (error) {
         this.#logDamage(error, `messages in batch ${number} are damaged and not delivered`);
       }
@@ -125,12 +155,16 @@ export class SqliteStore implements MessageStore, Disposable {
       const state = this.#stateOf(number);
       if (!messages || !state) return [];
       const some = readBatch(messages, state.removed, from, from + count);
-      return some.map((message) => loaded(number, message));
+      this.#isUnreadable = false;
+      return some.map((message) => this.#loaded(number, message));
     } catch (error) {
-      this.#logger.error(
-        "messages in batch {number} cannot be read until the server restarts: {error}",
-        { event: "storage.unreadable", number, error },
-      );
+      if (!this.#isUnreadable) {
+        this.#logger.error(
+          "messages in batch {number}, and perhaps others, cannot be read until the server restarts: {error}",
+          { event: "storage.unreadable", number, error },
+        );
+      }
+      this.#isUnreadable = true;
       return [];
     }
   }
@@ -153,6 +187,7 @@ export class SqliteStore implements MessageStore, Disposable {
     removed: readonly StoredMessage[],
     ends: Uint8Array,
   ): void {
+    this.#upkeep.beforeWrite();
     this.#database.exec("BEGIN IMMEDIATE");
     // Changes to the state in memory, made when the transaction has succeeded.
     const afterCommit: (() => void)[] = [];
@@ -161,7 +196,7 @@ export class SqliteStore implements MessageStore, Disposable {
         afterCommit.push(this.#remove(number, messages));
       }
       for (const messages of inBatches(added)) {
-        const value = this.#writer.encode(messages);
+        const value = this.#writer.encode(messages, this.#upkeep.shiftMs);
         const number = this.#nextNumber++;
         this.#insert.run(number, value);
         const state = wholeBatch(messages.length, value.length);
@@ -180,9 +215,34 @@ export class SqliteStore implements MessageStore, Disposable {
     for (const update of afterCommit) update();
   }
 
+  /** Finds out whether the files are still in the folder, and returns unused space to the disk. */
+  check(): StoreGoneError | undefined {
+    return this.#upkeep.check();
+  }
+
   /** Closes the file. */
   [Symbol.dispose](): void {
+    this.#upkeep.close();
     this.#database.close();
+    this.#folder[Symbol.dispose]();
+  }
+
+  /**
+   * A message of the batch with this number.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a valid message.
+   */
+  #loaded(number: number, message: BatchedMessage): StoredMessage {
+    const { bytes, start, end, acceptedAt, position } = message;
+    fields.read(bytes, start + HEADER_BYTES, end);
+    return {
+      id: messageId(fields),
+      sender: readName(bytes, fields.sender, fields.senderEnd),
+      recipient: readName(bytes, fields.recipient, fields.recipientEnd),
+      ...{ bytes, start, end },
+      acceptedAt: acceptedAt - this.#upkeep.shiftMs,
+      offset: number * OFFSETS_PER_BATCH + position,
+    };
   }
 
   /** Logs damaged rows. They must not keep the server from starting. */
@@ -285,20 +345,3 @@ function byBatch(messages: readonly StoredMessage[]): Map<number, StoredMessage[
 }
 
 const fields = new MessageFields();
-
-/**
- * A message of the batch with this number.
- *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a valid message.
- */
-function loaded(number: number, message: BatchedMessage): StoredMessage {
-  const { bytes, start, end, acceptedAt, position } = message;
-  fields.read(bytes, start + HEADER_BYTES, end);
-  return {
-    id: messageId(fields),
-    sender: readName(bytes, fields.sender, fields.senderEnd),
-    recipient: readName(bytes, fields.recipient, fields.recipientEnd),
-    ...{ bytes, start, end, acceptedAt },
-    offset: number * OFFSETS_PER_BATCH + position,
-  };
-}

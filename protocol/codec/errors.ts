@@ -47,7 +47,7 @@ export const ErrorCode = {
   Replaced: 19,
   /** The recipient's queue is full: no more messages are stored. */
   MailboxFull: 20,
-  /** The server cannot store messages: its disk is full or not writable. */
+  /** The server cannot store messages: its disk is full or not writable, or its data folder was removed. */
   StorageFailed: 21,
   /**
    * Not an error. In a receipt with the state delivered, it means that the message was sent to a legacy

@@ -5,6 +5,7 @@
  * @module
  */
 import { DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
+import { NetlabError } from "@netlab/protocol/errors";
 import { green, red } from "../output/colors.ts";
 import { print } from "../output/print.ts";
 import { table } from "../output/table.ts";
@@ -22,9 +23,9 @@ export async function listenOn<S>(hostname: string, port: number, listen: Listen
   try {
     return await listen(port);
   } catch (cause) {
-    // Errors of the system name no address. An error in the options, or one that has a cause, explains
-    // itself.
-    if (cause instanceof TypeError) throw cause;
+    // Errors of the system name no address. An error in the options, one of netlab, or one that has a
+    // cause, explains itself.
+    if (cause instanceof TypeError || cause instanceof NetlabError) throw cause;
     if (cause instanceof Error && cause.cause !== undefined) throw cause;
     throw new Error(`Cannot listen on ${formatAddress({ hostname, port })}`, { cause });
   }

@@ -182,7 +182,7 @@ onDisk("a second server with the same folder is refused and does no harm", () =>
   database.write([stored], [], NONE);
   const error = assertThrows(() => SqliteStore.open(at.path, at.logger), Error);
   assertStringIncludes(error.message, at.path);
-  assertStringIncludes(error.message, "another server uses it; choose another folder");
+  assertStringIncludes(error.message, `process ${Deno.pid} uses it; choose another folder`);
   assertEquals(at.errors, []);
   database.write([message("more")], [], NONE);
   assertEquals([...database.load()].length, 2);

@@ -83,8 +83,9 @@ test("p2p server programs do not share a folder", async () => {
   await using first = await startServer(port, port, "--data", folder.path);
   const line = await complaint(["--port", `${freePort()}`, "--data", folder.path]);
   assertEquals(
-    line,
-    `error: Cannot store messages in ${folder.path}: another server uses it; choose another folder`,
+    line.replace(/process \d+/, "process PID"),
+    `error: Cannot store messages in ${folder.path}: the server at 127.0.0.1:${port}, process PID, ` +
+      "uses it; choose another folder",
   );
   first.kill("SIGKILL");
   await first.ended;

@@ -26,11 +26,19 @@ import { isConfirmed, refused } from "../receipt.ts";
 import type { MessageIdentity } from "../routing/local_delivery.ts";
 import { OutboundSender, type OutboundSenderParts } from "./outbound_sender.ts";
 import type { NameFactors } from "../dedup/name_table.ts";
+import { StoreGoneError } from "../mailbox/message_store.ts";
 import type { Receipts } from "./receipts.ts";
 import type { User } from "../users/user.ts";
 
 /** How often waiting and unanswered messages are checked: milliseconds. */
 const CHECK_EVERY_MS = 500;
+
+/** Why a message could not be stored, for its sender. */
+const REASONS = {
+  disk: "the server's disk cannot be written",
+  gone:
+    "the server's data folder was removed or replaced; use another server, or tell its operator",
+} as const;
 
 /** The components that {@linkcode Outbound} uses. */
 export interface OutboundParts extends Omit<OutboundSenderParts, "onDuplicate" | "onReceipt"> {
@@ -59,7 +67,8 @@ export class Outbound {
   /** Outcomes that this server itself determined for messages that it stores, until the next settle. */
   #own: Receipt[] = [];
   #checkedAt = 0;
-  #isDiskBroken = false;
+  /** What is wrong with the store, as far as it was logged. */
+  #trouble: keyof typeof REASONS | undefined;
 
   /** Creates the outbound side of one server, with the messages in its mailbox. */
   constructor(context: Context, parts: OutboundParts) {
@@ -128,28 +137,43 @@ export class Outbound {
       this.#deferred.remove(entry);
       // The server that handed it off still stores it.
       if (handoff.failed(id)) continue;
-      const reason = `Cannot store a message for ${recipient}: the server's disk cannot be written`;
+      const reason = `Cannot store a message for ${recipient}: ${REASONS[troubleOf(error)]}`;
       receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
     }
-    this.#logDisk(error);
+    this.#logTrouble(error);
     for (const queue of queues) this.#sender.send(queue);
   }
 
+  /** Looks whether the store is still in its place. What is written after it was removed is not safe. */
+  #checkStore(): void {
+    const gone = this.#parts.mailbox.checkStore();
+    if (gone || this.#trouble === "gone") this.#logTrouble(gone);
+  }
+
   /**
-   * Logs once that the store cannot be written, and once that it can again: the log may need the same
+   * Logs once that messages cannot be stored, and once that they can again: the log may need the same
    * disk.
    */
-  #logDisk(error: unknown): void {
-    const isBroken = error !== undefined;
-    if (isBroken === this.#isDiskBroken) return;
-    this.#isDiskBroken = isBroken;
+  #logTrouble(error: unknown): void {
+    const trouble = error === undefined ? undefined : troubleOf(error);
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
     const { logger } = this.#context;
-    if (isBroken) {
+    const { size: count } = this.#parts.mailbox;
+    if (trouble === undefined) {
+      logger.info("messages can be stored again", { event: "storage.restored" });
+    } else if (trouble === "disk") {
       logger.error("cannot store messages, new ones are refused: {error}", {
         event: "storage.failed",
         error,
       });
-    } else logger.info("messages can be stored again", { event: "storage.restored" });
+    } else {
+      logger.error(
+        "cannot store messages, new ones are refused: {error}; put it back, or stop this server while another " +
+          "one is linked, which takes over the stored messages ({count})",
+        { event: "storage.gone", error, count },
+      );
+    }
   }
 
   /** Sends unacknowledged messages for a user again in order, because the user's location changed. */
@@ -224,6 +248,7 @@ export class Outbound {
     this.#accept(this.#deferred.expire(now));
     if (now - this.#checkedAt < CHECK_EVERY_MS) return;
     this.#checkedAt = now;
+    this.#checkStore();
     handoff.tick();
     for (const entry of mailbox.expire(now)) {
       const { id, sender, recipient } = entry;
@@ -243,9 +268,17 @@ export class Outbound {
     const { logger } = this.#context;
     const { durable, size: count } = this.#parts.mailbox;
     if (count === 0) return;
+    const gone = this.#parts.mailbox.checkStore();
     const [messages, are, them, stay] = count === 1
       ? ["1 message", "is", "it", "stays"]
       : [`${count} messages`, "are", "them", "stay"];
+    if (gone) {
+      return logger.error(
+        `${messages} ${are} lost, unless you put the data folder back before the next start: no other server ` +
+          `could take ${them}, and {error}`,
+        { event: "storage.lost", count, error: gone },
+      );
+    }
     if (durable) {
       return logger.info(`${messages} ${stay} in the data folder until the next start`, {
         event: "storage.left",
@@ -326,4 +359,8 @@ export class Outbound {
       }
     }
   }
+}
+
+function troubleOf(error: unknown): keyof typeof REASONS {
+  return error instanceof StoreGoneError ? "gone" : "disk";
 }

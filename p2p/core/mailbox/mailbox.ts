@@ -17,7 +17,7 @@ import {
 import { MailboxEntry, RecipientQueue } from "./recipient_queue.ts";
 import { Outcomes } from "./outcomes.ts";
 import { IdTable, type MessageId } from "../dedup/id_table.ts";
-import type { MessageStore } from "./message_store.ts";
+import type { MessageStore, StoreGoneError } from "./message_store.ts";
 import { type NameFactors, NameTable } from "../dedup/name_table.ts";
 import { OffsetTable } from "../dedup/offset_table.ts";
 import { sent } from "../receipt.ts";
@@ -128,6 +128,11 @@ export class Mailbox {
   /** Whether anything must be written to the store. */
   get dirty(): boolean {
     return this.#fresh.length > 0 || this.#removed.length > 0;
+  }
+
+  /** Checks the store, see {@linkcode MessageStore.check}. */
+  checkStore(): StoreGoneError | undefined {
+    return this.#store.check();
   }
 
   /** Returns the queue of one user. */

@@ -33,6 +33,15 @@ export interface StoredMessage {
   offset: number;
 }
 
+/**
+ * Thrown by a store whose files were removed or replaced while it runs. The message says which, as a sentence
+ * without an end.
+ */
+export class StoreGoneError extends Error {
+  /** `StoreGoneError`. */
+  override name = "StoreGoneError";
+}
+
 /** Stores messages and their outcomes, on disk or not at all. */
 export interface MessageStore {
   /** Whether written data survives the end of the process and a crash of the machine. */
@@ -53,13 +62,21 @@ export interface MessageStore {
    * @param removed Messages that were loaded or written before.
    * @param outcomes Outcomes of removed messages, for senders who did not get a receipt: receipts as in a
    *   frame of type 6.
-   * @throws If nothing was written.
+   * @throws {StoreGoneError} If nothing was written because {@linkcode MessageStore.check} found the files gone.
+   * @throws If nothing was written for another reason.
    */
   write(
     added: readonly StoredMessage[],
     removed: readonly StoredMessage[],
     outcomes: Uint8Array,
   ): void;
+  /**
+   * Finds out whether what was written is still where the next start will look for it, and does the store's
+   * regular work. Call it about twice a second.
+   *
+   * @returns The reason if it is not. {@linkcode MessageStore.write} then fails until a later check succeeds.
+   */
+  check(): StoreGoneError | undefined;
 }
 
 /** A store that stores nothing: messages are in memory only. */
@@ -69,4 +86,5 @@ export const memoryStore: MessageStore = {
   read: () => [],
   loadOutcomes: () => [],
   write: () => {},
+  check: () => undefined,
 };

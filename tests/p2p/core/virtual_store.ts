@@ -5,7 +5,7 @@
  * @module
  */
 import { readReceipts, type Receipt } from "@netlab/protocol";
-import type { MessageStore, StoredMessage } from "@netlab/p2p/core";
+import type { MessageStore, StoredMessage, StoreGoneError } from "@netlab/p2p/core";
 
 /** One write. */
 export interface Written {
@@ -20,6 +20,8 @@ export class VirtualStore implements MessageStore {
   readonly writes: Written[] = [];
   /** Whether writes fail from now on. */
   failing = false;
+  /** Why the store is no longer where it was, if it is not. */
+  gone: StoreGoneError | undefined;
   /** Whether nothing can be read back from now on. */
   unreadable = false;
   /** How often something was read back. */
@@ -61,6 +63,7 @@ export class VirtualStore implements MessageStore {
     ends: Uint8Array,
   ): void {
     this.onWrite?.();
+    if (this.gone) throw this.gone;
     if (this.failing) throw new Error("no space left on device");
     this.writes.push({ added: added.map(({ id }) => id), removed: removed.map(({ id }) => id) });
     this.#ends.push(...readReceipts(ends));
@@ -71,6 +74,10 @@ export class VirtualStore implements MessageStore {
       const offset = stored.offset = ++this.#lastOffset;
       this.#messages.set(offset, { id, sender, recipient, acceptedAt, offset, ...frame });
     }
+  }
+
+  check(): StoreGoneError | undefined {
+    return this.gone;
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode, FrameType, MessageKind, ReceiptState } from "@netlab/protocol";
-import type { MailboxLimits } from "@netlab/p2p/core";
+import { type MailboxLimits, StoreGoneError } from "@netlab/p2p/core";
 import { chain, servers, settle, VirtualNetwork } from "@netlab/lab/simulator";
 import { pureTest } from "../../../kinds.ts";
 import { TestUser } from "../test_user.ts";
@@ -75,6 +75,45 @@ pureTest(
       assertEquals(cid.textsFrom("Ann"), ["from before"]);
       assert(ann.isDelivered(ids[0]!) && ann.isDelivered(before));
     }
+  },
+);
+
+pureTest(
+  "a server whose store is gone refuses messages, delivers what it has, and logs it once",
+  () => {
+    const { network, nodes, store, user } = start();
+    const count = (event: string) => nodes[0]!.events.filter((each) => each === event).length;
+    const ann = user("Ann", 0);
+    const before = ann.send("Bob", "from before");
+    network.run(50);
+    store.gone = new StoreGoneError("messages.db was removed");
+    network.run(1_000);
+    assertEquals(count("storage.gone"), 1, "within a second, and without a message");
+    const refused = [ann.send("Bob", "1"), ann.send("Bob", "2")];
+    network.run(1_000);
+    for (const id of refused) {
+      assertEquals(ann.refusalOf(id), ErrorCode.StorageFailed);
+      assertStringIncludes(ann.receiptsFor(id)[0]!.reason, "use another server");
+    }
+    const bob = user("Bob", 2);
+    network.run(1_000);
+    assertEquals(bob.textsFrom("Ann"), ["from before"]);
+    assert(ann.isDelivered(before));
+    assertEquals([count("storage.gone"), count("storage.restored")], [1, 0]);
+
+    // It comes back on a disk that is full.
+    store.gone = undefined;
+    store.failing = true;
+    network.run(1_000);
+    ann.send("Bob", "3");
+    network.run(1_000);
+    assertEquals(count("storage.failed"), 1);
+    store.failing = false;
+    const after = ann.send("Bob", "4");
+    network.run(1_000);
+    assert(ann.isDelivered(after));
+    assertEquals(store.ids, []);
+    assertEquals([count("storage.gone"), count("storage.failed")], [1, 1]);
   },
 );
 
