@@ -13,6 +13,7 @@ import {
   table,
   UsageError,
 } from "@netlab/terminal";
+import { quote } from "@netlab/protocol";
 import { POLICY_NAMES } from "@netlab/rtt";
 import config from "../deno.json" with { type: "json" };
 import { KINDS, makeTrace } from "../flap/kinds.ts";
@@ -74,7 +75,7 @@ export function runLabFlap(options: OptionValues<typeof labFlapProgram.options>)
   const { kind = DEFAULT_KIND } = options;
   if (kind !== "all" && !Object.hasOwn(KINDS, kind)) {
     const kinds = [...Object.keys(KINDS), "all"].join(", ");
-    throw new UsageError(`Option --kind: ${JSON.stringify(kind)} is not one of ${kinds}`);
+    throw new UsageError(`Option --kind: ${quote(kind)} is not one of ${kinds}`);
   }
   const kinds = kind === "all" ? Object.keys(KINDS) : [kind];
   const sets = options.trace !== undefined

@@ -15,7 +15,7 @@ import {
   untilAborted,
   UsageError,
 } from "@netlab/terminal";
-import { formatAddress } from "@netlab/protocol";
+import { formatAddress, quote } from "@netlab/protocol";
 import config from "../deno.json" with { type: "json" };
 import { type Direction, FaultProxy } from "../proxy/fault_proxy.ts";
 import type { Faults } from "../proxy/faults.ts";
@@ -55,7 +55,7 @@ export const labProxyProgram = {
       help: "Where to forward connections: HOST:PORT, or a port of this machine.",
     },
     port: { kind: "port", default: 0, help: "Listen on this port; 0 takes a free one." },
-    host: { kind: "string", default: "127.0.0.1", help: "Listen on this host." },
+    host: { kind: "host", default: "127.0.0.1", help: "Listen on this host." },
     seed: { kind: "integer", help: "The seed of random decisions. Default: a random one, shown." },
     ...FAULT_OPTIONS,
   },
@@ -157,6 +157,6 @@ function directionOf(text: string): Direction {
   if (text === "to-client") return "toClient";
   if (text === "both") return "both";
   throw new UsageError(
-    `${JSON.stringify(text)} is not a direction: it must be to-target, to-client or both`,
+    `${quote(text)} is not a direction: it must be to-target, to-client or both`,
   );
 }

@@ -20,7 +20,7 @@ import {
   red,
   UsageError,
 } from "@netlab/terminal";
-import { ErrorCode, formatAddress, invalidNameReason, NetlabError } from "@netlab/protocol";
+import { ErrorCode, formatAddress, invalidNameReason, NetlabError, quote } from "@netlab/protocol";
 import { Chat, type ChatCommand } from "./chat.ts";
 import type { ClientStatus, P2pClient, P2pClientOptions } from "../client.ts";
 
@@ -195,7 +195,7 @@ async function askForServer(stop: AbortSignal): Promise<string[] | undefined> {
     signal: stop,
     check: (answer) => {
       if (answer === ANY || parseTyped(answer) !== undefined) return undefined;
-      return `${JSON.stringify(answer)} ${ADDRESS_RULE}`;
+      return `${quote(answer)} ${ADDRESS_RULE}`;
     },
   });
   if (answer === undefined) return undefined;

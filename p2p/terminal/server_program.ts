@@ -15,7 +15,7 @@ import {
   untilAborted,
   UsageError,
 } from "@netlab/terminal";
-import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
+import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress, isEveryAddress } from "@netlab/protocol";
 import type { P2pServerOptions } from "../server.ts";
 
 /** Describes a server program. */
@@ -69,8 +69,7 @@ export async function runServerProgram(
         help: "The index of the default port to listen on: 0 is 5001, 4 is 5005.",
       },
       host: {
-        kind: "string",
-        value: "HOST",
+        kind: "host",
         default: DEFAULT_HOST,
         help: "The host name or IP address to listen on.",
       },
@@ -200,8 +199,4 @@ export async function runServerProgram(
 function defaultPeers(host: string): { hostname: string; port: number }[] {
   const hostname = isEveryAddress(host) ? DEFAULT_HOST : host;
   return DEFAULT_PORTS.map((port) => ({ hostname, port }));
-}
-
-function isEveryAddress(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
 }

@@ -13,12 +13,11 @@ import {
   type FrameConnection,
   FrameType,
   Information,
-  isAddress,
   NetlabError,
   readCapabilities,
   readError,
+  readLegacyServers,
   readLoad,
-  readUncheckedItems,
   reasonOf,
   writeInformationRequest,
 } from "@netlab/protocol";
@@ -152,11 +151,6 @@ export function reasonIn(sentence: string): string {
 
 const NO_RTT_SERVER = "not an rtt server";
 
-/** Reads the addresses in a list of servers. Ignores anything else in the list. */
-function readAddresses(payload: Uint8Array): string[] {
-  return readUncheckedItems(payload).filter(isAddress);
-}
-
 function cannotMeasure(server: string, code: number, reason: string): NetlabError {
   return new NetlabError(code, `Cannot measure the time to ${server}: ${reason}`);
 }
@@ -215,7 +209,7 @@ class ServerProbe {
 
   /** Asks for the addresses of the servers that this one knows. */
   servers(asking: Asking): Promise<string[]> {
-    return this.#askFor(Information.Servers, readAddresses, asking);
+    return this.#askFor(Information.Servers, readLegacyServers, asking);
   }
 
   /** Sends an echo, and returns its round-trip time in milliseconds. */

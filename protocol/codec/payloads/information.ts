@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { isAddress } from "../address.ts";
+import { canonicalAddress, parsePort } from "../address.ts";
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { FrameType, Information, MAX_PAYLOAD_BYTES } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
+import { quote } from "../quote.ts";
 import { invalidNameReason, readText } from "../text.ts";
 
 /** The capabilities that a server can list in its response. */
@@ -72,21 +73,26 @@ export function readUncheckedItems(payload: Uint8Array): string[] {
 }
 
 /**
- * Reads a list of servers: addresses of the form `host:port`.
+ * Reads a list of servers: addresses of the form `host:port`, each once and in its canonical spelling.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when an item is not an address.
  */
 export function readServers(payload: Uint8Array): string[] {
-  const servers = readItems(payload, "list of servers");
-  for (const server of servers) {
-    if (!isAddress(server)) {
-      throw new ProtocolError(
-        ErrorCode.Malformed,
-        `Cannot read the list of servers: ${JSON.stringify(server)} is not HOST:PORT`,
-      );
-    }
-  }
-  return servers;
+  const servers = readItems(payload, "list of servers").map((item) => {
+    const server = canonicalAddress(item);
+    if (server !== undefined) return server;
+    throw new ProtocolError(
+      ErrorCode.Malformed,
+      `Cannot read the list of servers: ${quote(item)} is not HOST:PORT`,
+    );
+  });
+  return [...new Set(servers)];
+}
+
+/** Reads the list of servers of a legacy server, which may send anything: ignores what is no address. */
+export function readLegacyServers(payload: Uint8Array): string[] {
+  const servers = readUncheckedItems(payload).map(canonicalAddress);
+  return [...new Set(servers)].filter((server) => server !== undefined);
 }
 
 /**
@@ -102,7 +108,7 @@ export function readUsers(payload: Uint8Array): string[] {
     if (reason !== undefined) {
       throw new ProtocolError(
         ErrorCode.NameInvalid,
-        `Cannot read the list of users: ${JSON.stringify(user)} is not a valid name, ${reason}`,
+        `Cannot read the list of users: ${quote(user)} is not a valid name, ${reason}`,
       );
     }
   }
@@ -150,11 +156,11 @@ export function writeAnnouncement(out: FrameWriter, port: number): void {
  */
 export function readAnnouncement(payload: Uint8Array): number {
   const text = readText(payload, 0, payload.length, "announcement");
-  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535) {
+  const port = parsePort(text);
+  if (!port) {
     throw new ProtocolError(
       ErrorCode.Malformed,
-      `Cannot read the announcement: ${JSON.stringify(text)} is not a port`,
+      `Cannot read the announcement: ${quote(text)} is not a port`,
     );
   }
   return port;
