@@ -38,6 +38,7 @@ export * from "./output/live.ts";
 export * from "./output/log.ts";
 export * from "./input/options.ts";
 export * from "./output/print.ts";
+export * from "./input/person.ts";
 export * from "./program.ts";
 export * from "./input/prompt.ts";
 export * from "./input/signals.ts";

@@ -7,6 +7,7 @@ import {
   cyan,
   describeError,
   dim,
+  isForeground,
   type Options,
   type OptionValues,
   parseOptions,
@@ -89,8 +90,11 @@ export async function runLabProxy(
   });
   proxy.set(faults);
   print(`${cyan(proxy.address)} forwards to ${cyan(formatAddress(target))}; seed ${proxy.seed}`);
-  print(dim("Type cut, partition, heal, or options such as --latency 200; press ctrl-C to stop"));
-  void readCommands(proxy);
+  // Reading would stop a program in the background of a terminal.
+  if (!Deno.stdin.isTerminal() || isForeground() !== false) {
+    print(dim("Type cut, partition, heal, or options such as --latency 200; press ctrl-C to stop"));
+    void readCommands(proxy);
+  } else print(dim("Commands cannot be typed while the program runs in the background"));
   await untilAborted(stop);
   return 0;
 }

@@ -79,13 +79,16 @@ export async function converse<C extends P2pClient, O extends Options>(
   own: OptionValues<O>,
   stop: AbortSignal,
 ): Promise<number> {
-  const isInteractive = Deno.stdin.isTerminal();
+  // A question needs both. Otherwise nobody may see it.
+  const isInteractive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   const given = options.server.map(formatAddress);
   let wanted = options.name;
   const instead = await program.instead?.(own, { name: wanted, servers: given }, stop);
   if (instead !== undefined) return instead;
   if (wanted === undefined && !isInteractive) {
-    throw new UsageError("Option --name is required when standard input is not a terminal");
+    throw new UsageError(
+      "Option --name is required when standard input or output is not a terminal",
+    );
   }
   if (wanted !== undefined) {
     const why = invalidNameReason(wanted);
@@ -122,7 +125,7 @@ async function connect<C extends P2pClient, O extends Options>(
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
-  const isInteractive = Deno.stdin.isTerminal();
+  const isInteractive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   let show: (line: string) => void = print;
   let status: ClientStatus | undefined;
   let client: C | undefined;

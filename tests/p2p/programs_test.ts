@@ -278,7 +278,7 @@ const wrong: [program: string, args: string[], message: string][] = [
     ["--nmae", "A"],
     "Unknown option --nmae: did you mean --name? (--help lists them all)",
   ],
-  [CLIENT, [], "Option --name is required when standard input is not a terminal"],
+  [CLIENT, [], "Option --name is required when standard input or output is not a terminal"],
   [
     CLIENT,
     ["--name", " Alice"],
