@@ -45,4 +45,5 @@ export * from "./input/signals.ts";
 export * from "./output/sparkline.ts";
 export * from "./output/table.ts";
 export * from "./output/terminal.ts";
+export * from "./output/untrusted.ts";
 export * from "./output/width.ts";

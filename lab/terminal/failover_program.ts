@@ -10,6 +10,7 @@ import {
   print,
   type Program,
   red,
+  toJson,
   unlessAborted,
 } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
@@ -73,7 +74,7 @@ export async function runLabFailover(
   const share = clients / spread.length;
   const fair = share < MIN_SHARE || Math.max(...spread) <= 2 * share;
   const kept = lost === 0 && fair;
-  if (json) print(JSON.stringify({ ...found, clients, system, drain }));
+  if (json) print(toJson({ ...found, clients, system, drain }));
   else {
     const verdict = lost > 0
       ? `${count(lost)} users have no server`

@@ -14,6 +14,7 @@ import {
   print,
   type Program,
   red,
+  toJson,
   unlessAborted,
   UsageError,
   yellow,
@@ -196,7 +197,7 @@ async function run(
   const { switches, absences } = load.counts;
   if (options.json) {
     print(
-      JSON.stringify({ ...findings, seed, kills: chaos.kills, switches, absences }),
+      toJson({ ...findings, seed, kills: chaos.kills, switches, absences }),
     );
   } else printFindings(findings, load, chaos);
   return findings.exitCode;
