@@ -13,8 +13,23 @@ const MAX_LENGTH = 80;
  * beginning, and says how long it is: `"aaaa…" (65,000 characters)`.
  */
 export function quote(text: string): string {
-  if (text.length <= MAX_LENGTH) return JSON.stringify(text);
-  // Half a surrogate pair at the cut would be escaped.
-  const beginning = text.slice(0, MAX_LENGTH).replace(/[\ud800-\udbff]$/, "");
-  return `${JSON.stringify(`${beginning}…`)} (${text.length.toLocaleString("en-US")} characters)`;
+  const { shown, note } = shortened(text, MAX_LENGTH);
+  return JSON.stringify(shown) + note;
+}
+
+/**
+ * Returns the text, or the beginning of a long text and its length: `aaaa… (65,000 characters)`.
+ *
+ * @param maxLength The longest text that is returned completely: UTF-16 units; 80 by default.
+ */
+export function shorten(text: string, maxLength = MAX_LENGTH): string {
+  const { shown, note } = shortened(text, maxLength);
+  return shown + note;
+}
+
+function shortened(text: string, maxLength: number): { shown: string; note: string } {
+  if (text.length <= maxLength) return { shown: text, note: "" };
+  // No half of a surrogate pair is left at the cut.
+  const beginning = text.slice(0, maxLength).replace(/[\ud800-\udbff]$/, "");
+  return { shown: `${beginning}…`, note: ` (${text.length.toLocaleString("en-US")} characters)` };
 }

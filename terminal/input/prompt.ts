@@ -83,6 +83,8 @@ async function readLine(
 
 /** A terminal that delivers each key at once, without showing it. Tests use their own. */
 export interface KeySource {
+  /** How long a second of a countdown takes: milliseconds. */
+  readonly secondMs: number;
   /** Turns this mode on or off. Ctrl-C sends its signal in both. */
   setRaw(isRaw: boolean): void;
   /** Reads what was typed. Returns the number of bytes, or `null` at the end of the input. */
@@ -93,6 +95,7 @@ export interface KeySource {
 
 /** The terminal behind standard input and output. */
 const TERMINAL: KeySource = {
+  secondMs: 1_000,
   setRaw: (isRaw) => Deno.stdin.setRaw(isRaw, { cbreak: isRaw }),
   read: (buffer) => Deno.stdin.read(buffer),
   write: printPart,
@@ -116,7 +119,7 @@ export async function typeLine(
   question: string,
   seconds: number,
   signal: AbortSignal | undefined,
-  { setRaw, read, write }: KeySource = TERMINAL,
+  { secondMs, setRaw, read, write }: KeySource = TERMINAL,
 ): Promise<string | undefined> {
   const buffer = new Uint8Array(256);
   const decoder = new TextDecoder();
@@ -141,7 +144,7 @@ export async function typeLine(
     for (let line = "";;) {
       const wait = left > 0 ? ` (taken in ${left} s)` : "";
       write(`${CLEAR_BELOW}${question}${wait}: ${line}`);
-      const keys = await typedWithin(left > 0 ? 1_000 : Infinity);
+      const keys = await typedWithin(left > 0 ? secondMs : Infinity);
       if (keys === null) return undefined;
       if (keys === undefined && --left === 0) {
         // The answer ends the read. A read would stop a server that is later continued in the background.

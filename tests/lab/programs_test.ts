@@ -79,7 +79,7 @@ test("lab routes that is interrupted leaves no server, and ends as shells expect
   await lab.waitFor("A, B and C run");
   lab.kill("SIGHUP");
   const { code, stderr } = await lab.finished();
-  assertEquals([code, stderr], [129, ["error: Cannot go on: told to stop by SIGHUP"]]);
+  assertEquals([code, stderr], [129, ["error: Stopped by SIGHUP before the work was finished"]]);
 });
 
 test("lab flap ends at once at a signal, although it computes without a pause", async () => {

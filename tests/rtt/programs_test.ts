@@ -185,7 +185,7 @@ test("rtt client program stops at a signal while it waits for a server that neve
   await eventually("it is connected", () => server.connections === 1);
   client.kill("SIGHUP");
   const { code, stderr } = await client.finished();
-  assertEquals([code, stderr], [129, ["error: Cannot go on: told to stop by SIGHUP"]]);
+  assertEquals([code, stderr], [129, ["error: Stopped by SIGHUP before the work was finished"]]);
 
   await using watching = Process.start(CLIENT, ["--watch", server.address]);
   await eventually("it is connected", () => server.connections === 2);

@@ -107,7 +107,7 @@ test("oneLine joins lines without the white space around the breaks, and keeps o
   const lines: [text: string, line: string][] = [
     ["a\nb", "a b"],
     ["a  \r\n\t \n  b", "a b"],
-    ["  a  b \t", "  a  b \uFFFD"],
+    ["  a  b \t", "  a  b  "],
     ["\r\n", " "],
     ["a\u2028 \n\u00a0b", "a b"],
     ["a\x1b[2J\x85\x9b\x7f", "a\uFFFD[2J\uFFFD\uFFFD\uFFFD"],
