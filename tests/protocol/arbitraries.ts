@@ -110,6 +110,11 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   request: fc.constant(null),
   servers: anyAddresses,
   users: fc.array(anyName, { maxLength: 20 }),
+  allServers: fc.record({ isLast: fc.constant(true), list: anyAddresses }),
+  allUsers: fc.record({
+    isLast: fc.constant(true),
+    list: fc.array(anyName, { maxLength: 20 }),
+  }),
   capabilities: fc.uniqueArray(anyText(20).filter(nonEmpty), { maxLength: 10 }),
   announcement: port,
   legacyRegistration: anyName,

@@ -36,7 +36,7 @@ export function writeInformationRequest(out: FrameWriter, kind: number): void {
 
 /**
  * Writes an information response: items joined by NUL. A response is a single frame, so items that do not fit
- * into it are left out.
+ * into it are left out. {@linkcode writeInformationParts} leaves out none.
  *
  * @param kind One of {@linkcode Information}.
  */
@@ -57,6 +57,61 @@ export function writeInformationResponse(
     first = false;
   }
   out.end();
+}
+
+/**
+ * Writes a list of any length in as many frames as it needs. Each says whether another one follows.
+ *
+ * @param kind {@linkcode Information.AllServers} or {@linkcode Information.AllUsers}.
+ */
+export function writeInformationParts(
+  out: FrameWriter,
+  kind: number,
+  items: Iterable<string>,
+): void {
+  let part: Uint8Array[] = [];
+  let room = MAX_PAYLOAD_BYTES - 1;
+  const write = (isLast: boolean) => {
+    out.begin(FrameType.InformationResponse, kind);
+    out.u8(isLast ? 0 : 1);
+    for (const [at, bytes] of part.entries()) {
+      if (at > 0) out.u8(0);
+      out.bytes(bytes);
+    }
+    out.end();
+  };
+  for (const item of items) {
+    const bytes = encoder.encode(item);
+    if (bytes.length + 1 > room) {
+      write(false);
+      part = [];
+      room = MAX_PAYLOAD_BYTES - 1;
+    }
+    room -= bytes.length + 1;
+    part.push(bytes);
+  }
+  write(true);
+}
+
+/** One part of a list. */
+export interface InformationPart {
+  /** Whether no other part follows. */
+  isLast: boolean;
+  /** The items of this part, for {@linkcode readServers} or {@linkcode readUsers}. */
+  list: Uint8Array;
+}
+
+/**
+ * Reads one frame of a list in parts.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is empty, as the answer of a server that does
+ *   not know the request is.
+ */
+export function readInformationPart(payload: Uint8Array): InformationPart {
+  if (payload.length === 0) {
+    throw new ProtocolError(ErrorCode.Malformed, "Cannot read the part of a list: it is empty");
+  }
+  return { isLast: payload[0] === 0, list: payload.subarray(1) };
 }
 
 function readItems(payload: Uint8Array, what: string): string[] {
