@@ -16,7 +16,7 @@ import {
 import config from "../deno.json" with { type: "json" };
 import { Cluster } from "../cluster/cluster.ts";
 import { measureFailover } from "../scenarios/failover.ts";
-import { count, formatLatency } from "../checker/report.ts";
+import { count, counted, formatLatency } from "../checker/report.ts";
 import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 
 /** How long to wait for the users: milliseconds. */
@@ -77,7 +77,7 @@ export async function runLabFailover(
   if (json) print(toJson({ ...found, clients, system, drain }));
   else {
     const verdict = lost > 0
-      ? `${count(lost)} users have no server`
+      ? `${counted(lost, "user")} left without a server`
       : fair
       ? "All users are on another server"
       : "One server has too many users";

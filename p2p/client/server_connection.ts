@@ -260,9 +260,13 @@ export class ServerConnection implements SessionConnection {
       else reason = reasonOf(error);
     }
     const lost = this.#reason ??
-      new NetlabError(ErrorCode.ConnectionLost, `Cannot go on with ${this.address}: ${reason}`, {
-        fatal: true,
-      });
+      new NetlabError(
+        ErrorCode.ConnectionLost,
+        `Lost the connection to ${this.address}: ${reason}`,
+        {
+          fatal: true,
+        },
+      );
     this.#expected.promise.catch(() => {});
     this.#expected.reject(lost);
     return this.#leaving ? undefined : lost;

@@ -19,6 +19,7 @@ import {
   readLegacyServers,
   readLoad,
   reasonOf,
+  shorten,
   writeInformationRequest,
 } from "@netlab/protocol";
 import { EchoTimes, readEcho, writeEcho } from "../core/echo_times.ts";
@@ -141,12 +142,12 @@ export function whyNot(error: unknown): string {
   return reasonIn(error instanceof NetlabError ? error.message : reasonOf(error));
 }
 
-/** Returns the part of an error message behind its last colon: at most 200 characters, all printable. */
+/** Returns the part of an error message behind its last colon. A long one is shortened, and all is printable. */
 export function reasonIn(sentence: string): string {
   const reason = sentence.slice(sentence.lastIndexOf(": ") + 1);
   // The server may have written it, so it must not move the cursor or fill the screen.
-  const clean = reason.replace(/\p{C}+/gu, " ").trim().slice(0, MAX_REASON_LENGTH);
-  return clean === "" ? "it gives no reason" : clean;
+  const clean = reason.replace(/\p{C}+/gu, " ").trim();
+  return clean === "" ? "it gives no reason" : shorten(clean, MAX_REASON_LENGTH);
 }
 
 const NO_RTT_SERVER = "not an rtt server";

@@ -183,7 +183,7 @@ function readValue(name: string, option: Option, text: string): unknown {
       return parsePort(text) ?? raise(wrong("a port, a number from 0 to 65535"));
     case "integer": {
       const { min = 0, max = Number.MAX_SAFE_INTEGER } = option;
-      const range = option.max === undefined ? `from ${min} up` : `from ${min} to ${max}`;
+      const range = `from ${digits(min)} to ${digits(max)}`;
       return readInteger(text, min, max) ?? raise(wrong(`a whole number ${range}`));
     }
     case "seconds":
@@ -211,6 +211,10 @@ function readInteger(text: string, min: number, max: number): number | undefined
   const value = Number(text);
   // A minus sign of zero would be shown.
   return /^-?\d{1,16}$/.test(text) && value >= min && value <= max ? value || 0 : undefined;
+}
+
+function digits(number: number): string {
+  return number.toLocaleString("en-US");
 }
 
 function raise(error: Error): never {
