@@ -10,6 +10,7 @@ import {
   ask,
   describeError,
   dim,
+  isForeground,
   type Option,
   type Options,
   type OptionValues,
@@ -85,6 +86,12 @@ export async function converse<C extends P2pClient, O extends Options>(
   let wanted = options.name;
   const instead = await program.instead?.(own, { name: wanted, servers: given }, stop);
   if (instead !== undefined) return instead;
+  // The terminal would stop it without a word.
+  if (isInteractive && isForeground() === false) {
+    throw new UsageError(
+      "Cannot read the keyboard in the background; start the client without &, or pipe its input",
+    );
+  }
   if (wanted === undefined && !isInteractive) {
     throw new UsageError(
       "Option --name is required when standard input or output is not a terminal",

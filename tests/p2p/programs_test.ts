@@ -285,6 +285,18 @@ const wrong: [program: string, args: string[], message: string][] = [
     "Option --name: a name cannot be used when it begins or ends with a space",
   ],
 ];
+for (
+  const host of ["::", "0", "0x0", "0.0", "::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0", "000.0.0.0"]
+) {
+  const canonical = host.startsWith("::") && !host.includes("f") || host.includes("0:0:0")
+    ? "::"
+    : "0.0.0.0";
+  wrong.push([
+    SERVER,
+    ["--host", host],
+    `Option --host ${canonical} requires --advertise HOST:PORT: the address at which others reach this server`,
+  ]);
+}
 for (const [program, args, message] of wrong) {
   test(`${program} ${args.join(" ")} ends with exit code 2 and one line`, async () => {
     const { code, stdout, stderr } = await Process.run(program, args);

@@ -28,6 +28,28 @@ test("netlab policy chooses the fastest server", () => {
   ]);
 });
 
+test("netlab policy says when its server has become slow, long before it moves", () => {
+  const rounds = atA();
+  const slow = (nowMs: number) => ({ ...times("A", 50), nowMs });
+  rounds.next(slow(55), times("B", 80));
+  assertEquals(rounds.because, "its lowest time of ten rounds is the best, 50 ms");
+  rounds.next(slow(1_234), times("B", 80));
+  assertEquals(
+    rounds.because,
+    "its lowest time of ten rounds is the best, 50 ms; at the moment 1,234 ms",
+  );
+});
+
+test("netlab policy speaks of no move before there was one", () => {
+  const rounds = new Rounds(new NetlabPolicy({ minStayMs: 60_000 }));
+  rounds.next(times("A", 50), times("B", 80));
+  for (let round = 0; round < 4; round++) rounds.next(times("A", 50), times("B", 20));
+  assertEquals(
+    rounds.because,
+    "B is 30 ms faster, but a server is used for at least 60 s, and this one has been for 40 s",
+  );
+});
+
 test("netlab policy treats times as equal that measuring cannot tell apart", () => {
   const rounds = new Rounds(new NetlabPolicy({}, () => 0));
   rounds.next(times("A", 50), times("B", 80));
