@@ -226,11 +226,12 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * Moves to another server: registers there, signs off at the current server, and reads what is still
    * arriving from it. No message is lost or seen twice.
    *
+   * @throws {TypeError} When `server` is not `host:port`.
    * @throws {NetlabError} When it cannot register at the other server; it then stays at the current one.
    *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
-  moveTo(server: string): Promise<void> {
-    return this.#roaming.moveTo(formatAddress(parseAddress(server)));
+  async moveTo(server: string): Promise<void> {
+    await this.#roaming.moveTo(formatAddress(parseAddress(server)));
   }
 
   /**
