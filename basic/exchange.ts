@@ -5,6 +5,7 @@
  * @module
  */
 import type { Address } from "@netlab/protocol/address";
+import { quote } from "@netlab/protocol/quote";
 import { ANSWER, MAX_TEXT_BYTES } from "./greeting.ts";
 
 /** The result of an exchange. Of two results, the greater one says more about the server. */
@@ -56,7 +57,7 @@ export async function ask(
     if (reply === "") return ended(Result.Closed, "closed without an answer");
     const line = reply.replace(/\r?\n.*/s, "");
     if (line === ANSWER) return ended(Result.Answer);
-    return ended(Result.OtherReply, `answered ${JSON.stringify(line.slice(0, 32))}`);
+    return ended(Result.OtherReply, `answered ${quote(line)}`);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     if (signal.aborted) return ended(Result.Silence);

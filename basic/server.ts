@@ -5,7 +5,7 @@
  * @module
  */
 import { Acceptor } from "@netlab/protocol/accept";
-import { type Address, DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol/address";
+import { type Address, DEFAULT_HOST, DEFAULT_PORTS, parseHost } from "@netlab/protocol/address";
 import { finalReplyTo, MAX_TEXT_BYTES, QUESTION, replyTo } from "./greeting.ts";
 
 export type { Address } from "@netlab/protocol";
@@ -84,7 +84,10 @@ export class BasicServer implements AsyncDisposable {
   // deno-lint-ignore require-await -- an async function turns errors into rejections
   static async listen(options: BasicServerOptions = {}): Promise<BasicServer> {
     const { hostname = DEFAULT_HOST, port = DEFAULT_PORTS[0]! } = options;
-    return new BasicServer(Deno.listen({ hostname, port }), options);
+    return new BasicServer(
+      Deno.listen({ hostname: parseHost(hostname) ?? hostname, port }),
+      options,
+    );
   }
 
   /** The TCP port on which the server listens. */

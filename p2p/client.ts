@@ -11,6 +11,7 @@ import {
   DEFAULT_HOST,
   DEFAULT_PORTS,
   ErrorCode,
+  formatAddress,
   type Message,
   NetlabError,
   parseAddress,
@@ -103,7 +104,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       sendTimeoutMs = 30_000,
       rank,
     } = options;
-    for (const server of servers) parseAddress(server);
+    const addresses = servers.map((server) => formatAddress(parseAddress(server)));
     checkName(name);
     this.name = name;
     this.#options = options;
@@ -116,7 +117,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     );
     this.#outbox = new Outbox(name, newIds(), this.#session, sendTimeoutMs);
     this.#inbox = new Inbox(this.#session, (isFull) => this.#roaming.pauseReading(isFull));
-    this.#roaming = new Roaming({ name, servers, rank }, this.#session, {
+    this.#roaming = new Roaming({ name, servers: addresses, rank }, this.#session, {
       status: (status) => options.onStatus?.(status),
       failed: (reason) => {
         this.#closing ??= this.#close(reason, reason);
@@ -225,11 +226,12 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * Moves to another server: registers there, signs off at the current server, and reads what is still
    * arriving from it. No message is lost or seen twice.
    *
+   * @throws {TypeError} When `server` is not `host:port`.
    * @throws {NetlabError} When it cannot register at the other server; it then stays at the current one.
    *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
-  moveTo(server: string): Promise<void> {
-    return this.#roaming.moveTo(server);
+  async moveTo(server: string): Promise<void> {
+    await this.#roaming.moveTo(formatAddress(parseAddress(server)));
   }
 
   /**

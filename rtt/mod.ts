@@ -10,6 +10,7 @@ export * from "./core/echo_times.ts";
 export * from "./core/estimator.ts";
 export * from "./core/policies.ts";
 export type * from "./core/policy.ts";
+export { formatMs } from "./core/policy.ts";
 export {
   MEASURE_TIMEOUT_MS,
   type Measurement,

@@ -293,3 +293,50 @@ Deno.test({
     }
   },
 });
+
+/** What writes escape sequences to the terminal. All other text goes through `print`, which escapes it. */
+const WRITES_AS_IT_IS = [
+  "p2p/terminal/keyboard.ts",
+  "p2p/terminal/terminal_screen.ts",
+  "terminal/input/prompt.ts",
+  "terminal/output/live.ts",
+  "terminal/output/print.ts",
+  "terminal/output/terminal.ts",
+];
+
+Deno.test({
+  name: "only the modules that draw on the terminal write to it without escaping",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    const writing: string[] = [];
+    for (const path of (await graph(...ENTRIES)).keys()) {
+      if (!(packageOf(path) in MAY_IMPORT)) continue;
+      const source = await Deno.readTextFile(new URL(path, root));
+      const code = source.replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, "");
+      const isWriting =
+        /\bprintPart\b|\bSTANDARD_TERMINAL\.write|\bterminal\??\.write\(/.test(code) ||
+        /\bconsole\.|\bDeno\.(stdout|stderr)\b(?!\.isTerminal)|\bstdout\.write\b/.test(code);
+      if (isWriting) writing.push(path);
+      const json = /\bprint(Error)?\(\s*JSON\.stringify/.test(code);
+      assert(!json, `${path} prints JSON without escaping it: use toJson`);
+    }
+    assertEquals(writing.sort(), WRITES_AS_IT_IS);
+  },
+});
+
+Deno.test({
+  name: "no plain object is a table for names that come from others",
+  ignore: ignoreUnless.run || ignoreUnless.read,
+  fn: async () => {
+    for (const path of (await graph(...ENTRIES)).keys()) {
+      if (!(packageOf(path) in MAY_IMPORT)) continue;
+      const source = await Deno.readTextFile(new URL(path, root));
+      // A constant of this type is looked up by text: "constructor" would be found in it.
+      const table = /\bconst \w+: (Readonly<)?Record<string, .*= \{$/m.exec(source)?.[0];
+      // Filled key by key, from names that the program itself defines.
+      const isFine = path === "terminal/input/options.ts";
+      assert(table === undefined || isFine, `${path}: use a Map instead of ${table}`);
+      assert(!/\w in this\.#/.test(source), `${path} looks up a key with "in"`);
+    }
+  },
+});

@@ -5,7 +5,7 @@
  * @module
  */
 import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol/address";
-import { dim, print, runProgram, unlessAborted, UsageError } from "@netlab/terminal";
+import { dim, print, runProgram, toJson, unlessAborted, UsageError } from "@netlab/terminal";
 import type { greetAll } from "../client.ts";
 import config from "../deno.json" with { type: "json" };
 import { greetingTable } from "./greeting_table.ts";
@@ -61,7 +61,7 @@ export async function runClientProgram(greet: typeof greetAll): Promise<never> {
     const round = async (time: Date): Promise<boolean> => {
       const greetings = await greet(addresses, { signal: stop });
       const lines = json
-        ? greetings.map((greeting) => JSON.stringify({ time, ...greeting }))
+        ? greetings.map((greeting) => toJson({ time, ...greeting }))
         : greetingTable(greetings);
       if (watch && !json) lines.unshift(dim(time.toTimeString().slice(0, 8)));
       for (const line of lines) print(line);

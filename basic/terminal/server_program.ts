@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
+import {
+  DEFAULT_HOST,
+  DEFAULT_PORTS,
+  formatAddress,
+  isEveryAddress,
+} from "@netlab/protocol/address";
 import {
   listenOn,
   listenOnFirstFree,
@@ -17,9 +22,6 @@ import { greetAll } from "../client.ts";
 import config from "../deno.json" with { type: "json" };
 import type { BasicServer, BasicServerOptions } from "../server.ts";
 import { greetingTable } from "./greeting_table.ts";
-
-/** Hosts that stand for every address of this machine. A server can listen there; a client cannot connect. */
-const ANY_ADDRESS: readonly string[] = ["0.0.0.0", "::"];
 
 /** Runs the program, which starts servers with `listen`, and ends the process. */
 export async function runServerProgram(
@@ -44,7 +46,7 @@ export async function runServerProgram(
         value: "PORT,PORT",
         help: "Run several servers in one process, one on each port.",
       },
-      host: { kind: "string", value: "HOST", default: DEFAULT_HOST, help: "Listen on this host." },
+      host: { kind: "host", default: DEFAULT_HOST, help: "Listen on this host." },
     },
     examples: [
       { command: "deno task basic:server", what: "Start a server on the first free default port" },
@@ -69,7 +71,7 @@ export async function runServerProgram(
       print(`Listening on ${formatAddress(server.address)}`);
     }
 
-    const hostname = ANY_ADDRESS.includes(host) ? DEFAULT_HOST : host;
+    const hostname = isEveryAddress(host) ? DEFAULT_HOST : host;
     const siblings = DEFAULT_PORTS.filter((each) => !own.includes(each))
       .map((port) => ({ hostname, port }));
     try {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatMs } from "@netlab/rtt";
 import type { Latency } from "../statistics.ts";
 import type { Duplicated, Findings, OutOfOrder, PostFindings } from "./checker.ts";
 import type { SentEvent } from "./history.ts";
@@ -66,7 +67,10 @@ function verdict(
 }
 
 function postsLine({ posted, seen, guaranteed }: PostFindings): string {
-  return `  posted ${count(posted)}, guaranteed ${count(guaranteed)}, seen ${count(seen)}`;
+  const tested = guaranteed > 0
+    ? `guaranteed ${count(guaranteed)}`
+    : "none guaranteed, because something changed around each";
+  return `  posted ${count(posted)}, seen ${count(seen)}, ${tested}`;
 }
 
 function duplicate({ message, times }: Duplicated): string {
@@ -88,10 +92,9 @@ export function formatLatency(latency: Latency | undefined): string {
   return `p50 ${formatMs(p50)}, p90 ${formatMs(p90)}, p99 ${formatMs(p99)}, max ${formatMs(max)}`;
 }
 
-/** Formats milliseconds with a unit: `0.4 ms`, `12 ms`, `3.1 s`. */
-function formatMs(ms: number): string {
-  if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
-  return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+/** Formats a number of things: `1 kill`, `2 kills`. */
+export function counted(number: number, what: string): string {
+  return `${count(number)} ${what}${number === 1 ? "" : "s"}`;
 }
 
 /** Formats a number with separators between thousands: `12,345`. */

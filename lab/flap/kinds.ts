@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { quote } from "@netlab/protocol";
 import { FIRST_PROBES } from "@netlab/rtt";
 import { inRange, type Random, seeded } from "../random.ts";
 import type { Trace, TraceRound } from "./trace.ts";
@@ -57,7 +58,7 @@ function episodes(
 }
 
 /** The kinds of generated traces, by name. */
-export const KINDS: Readonly<Record<string, TraceKind>> = {
+export const KINDS: ReadonlyMap<string, TraceKind> = new Map(Object.entries<TraceKind>({
   day: {
     what:
       "24 hours with rush hours, spikes, slow spells and failures, at four servers of 12 to 80 ms",
@@ -156,7 +157,7 @@ export const KINDS: Readonly<Record<string, TraceKind>> = {
     },
     noise: queue(3),
   },
-};
+}));
 
 /** The shortest time to answer: milliseconds. */
 const LEAST_MS = 0.1;
@@ -165,9 +166,12 @@ const LEAST_MS = 0.1;
  * Generates a trace. The same kind and seed give the same trace.
  *
  * @param kind A name in {@linkcode KINDS}.
+ * @throws {TypeError} When there is no such kind.
  */
 export function makeTrace(kind: string, seed: number): Trace {
-  const { rounds, levels, noise } = KINDS[kind]!;
+  const found = KINDS.get(kind);
+  if (!found) throw new TypeError(`Cannot make a trace: there is no kind ${quote(kind)}`);
+  const { rounds, levels, noise } = found;
   const at = levels(seeded(seed, 5));
   const random = seeded(seed, 6);
   const measured = Array.from({ length: rounds }, (_, round): TraceRound => {

@@ -10,12 +10,13 @@ import {
   print,
   type Program,
   red,
+  toJson,
   unlessAborted,
 } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
 import { Cluster } from "../cluster/cluster.ts";
 import { measureFailover } from "../scenarios/failover.ts";
-import { count, formatLatency } from "../checker/report.ts";
+import { count, counted, formatLatency } from "../checker/report.ts";
 import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 
 /** How long to wait for the users: milliseconds. */
@@ -73,10 +74,10 @@ export async function runLabFailover(
   const share = clients / spread.length;
   const fair = share < MIN_SHARE || Math.max(...spread) <= 2 * share;
   const kept = lost === 0 && fair;
-  if (json) print(JSON.stringify({ ...found, clients, system, drain }));
+  if (json) print(toJson({ ...found, clients, system, drain }));
   else {
     const verdict = lost > 0
-      ? `${count(lost)} users have no server`
+      ? `${counted(lost, "user")} left without a server`
       : fair
       ? "All users are on another server"
       : "One server has too many users";

@@ -13,6 +13,7 @@ import {
   table,
   UsageError,
 } from "@netlab/terminal";
+import { quote } from "@netlab/protocol";
 import { POLICY_NAMES } from "@netlab/rtt";
 import config from "../deno.json" with { type: "json" };
 import { KINDS, makeTrace } from "../flap/kinds.ts";
@@ -30,7 +31,7 @@ export const labFlapProgram = {
     "Replays latency traces through every policy of the rtt client. Shows how often each policy moves, and " +
     "how many milliseconds a message loses compared with always using the best server. Exit code 0: the " +
     "netlab policy loses least of those that move no more often than home; 1: otherwise. The kinds of traces: " +
-    `${Object.entries(KINDS).map(([kind, { what }]) => `${kind} (${what})`).join(", ")}.`,
+    `${[...KINDS].map(([kind, { what }]) => `${kind} (${what})`).join(", ")}.`,
   version: config.version,
   usage: "deno task lab flap [options]",
   options: {
@@ -72,15 +73,15 @@ export function runLabFlap(options: OptionValues<typeof labFlapProgram.options>)
     throw new UsageError("Options --trace and --kind cannot be used together");
   }
   const { kind = DEFAULT_KIND } = options;
-  if (kind !== "all" && !Object.hasOwn(KINDS, kind)) {
-    const kinds = [...Object.keys(KINDS), "all"].join(", ");
-    throw new UsageError(`Option --kind: ${JSON.stringify(kind)} is not one of ${kinds}`);
+  if (kind !== "all" && !KINDS.has(kind)) {
+    const kinds = [...KINDS.keys(), "all"].join(", ");
+    throw new UsageError(`Option --kind: ${quote(kind)} is not one of ${kinds}`);
   }
-  const kinds = kind === "all" ? Object.keys(KINDS) : [kind];
+  const kinds = kind === "all" ? [...KINDS.keys()] : [kind];
   const sets = options.trace !== undefined
     ? [{ what: options.trace, traces: [read(options.trace)] }]
     : kinds.map((kind) => ({
-      what: `${kind}: ${KINDS[kind]!.what}`,
+      what: `${kind}: ${KINDS.get(kind)!.what}`,
       traces: Array.from(
         { length: options.seeds },
         (_, at) => makeTrace(kind, options.from + at),

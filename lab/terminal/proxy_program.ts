@@ -7,6 +7,7 @@ import {
   cyan,
   describeError,
   dim,
+  isForeground,
   type Options,
   type OptionValues,
   parseOptions,
@@ -15,14 +16,20 @@ import {
   untilAborted,
   UsageError,
 } from "@netlab/terminal";
-import { formatAddress } from "@netlab/protocol";
+import { formatAddress, quote } from "@netlab/protocol";
+import { counted } from "../checker/report.ts";
 import config from "../deno.json" with { type: "json" };
 import { type Direction, FaultProxy } from "../proxy/fault_proxy.ts";
 import type { Faults } from "../proxy/faults.ts";
 
 /** The options that can also be typed while the program runs. */
 const FAULT_OPTIONS = {
-  latency: { kind: "integer", value: "MS", help: "Delay bytes by this many milliseconds." },
+  latency: {
+    kind: "integer",
+    value: "MS",
+    help: "Delay bytes by this many milliseconds in each direction: 50 adds 100 ms to the round " +
+      "trip, unless --direction names one direction.",
+  },
   jitter: {
     kind: "integer",
     value: "MS",
@@ -55,14 +62,20 @@ export const labProxyProgram = {
       help: "Where to forward connections: HOST:PORT, or a port of this machine.",
     },
     port: { kind: "port", default: 0, help: "Listen on this port; 0 takes a free one." },
-    host: { kind: "string", default: "127.0.0.1", help: "Listen on this host." },
+    host: { kind: "host", default: "127.0.0.1", help: "Listen on this host." },
     seed: { kind: "integer", help: "The seed of random decisions. Default: a random one, shown." },
     ...FAULT_OPTIONS,
   },
   examples: [
     {
       command: "deno task lab proxy 5001 --port 6001 --latency 100 --jitter 20",
-      what: "Make a server seem far away",
+      what: "Make a server seem far away: 200 ms more for each round trip",
+    },
+    {
+      command: "deno task lab proxy 6122 --port 6124 --latency 10",
+      what:
+        "The same for rtt clients, who connect to the address that a server advertises: start it " +
+        "with deno task rtt:server --port 6122 --advertise 6124 --peer 5001",
     },
     {
       command: "deno task lab proxy 5001 --slice 3 --direction to-client",
@@ -89,8 +102,13 @@ export async function runLabProxy(
   });
   proxy.set(faults);
   print(`${cyan(proxy.address)} forwards to ${cyan(formatAddress(target))}; seed ${proxy.seed}`);
-  print(dim("Type cut, partition, heal, or options such as --latency 200; press ctrl-C to stop"));
-  void readCommands(proxy);
+  const latency = describeLatency(faults);
+  if (latency !== undefined) print(latency);
+  // Reading would stop a program in the background of a terminal.
+  if (!Deno.stdin.isTerminal() || isForeground() !== false) {
+    print(dim("Type cut, partition, heal, or options such as --latency 200; press ctrl-C to stop"));
+    void readCommands(proxy);
+  } else print(dim("Commands cannot be typed while the program runs in the background"));
   await untilAborted(stop);
   return 0;
 }
@@ -102,7 +120,7 @@ async function readCommands(proxy: FaultProxy): Promise<void> {
     rest = lines.pop()!;
     for (const line of lines.map((line) => line.trim()).filter((line) => line !== "")) {
       try {
-        print(dim(await runCommand(proxy, line)));
+        print(dim(runCommand(proxy, line)));
       } catch (error) {
         print(describeError(error));
       }
@@ -111,30 +129,45 @@ async function readCommands(proxy: FaultProxy): Promise<void> {
 }
 
 /** Runs a command that was typed, and returns a description of its effect. */
-async function runCommand(proxy: FaultProxy, line: string): Promise<string> {
+function runCommand(proxy: FaultProxy, line: string): string {
   const [command, ...args] = line.split(/\s+/) as [string, ...string[]];
   if (command.startsWith("--")) {
-    proxy.set(directedFaults(await parseOptions(FAULT_OPTIONS, [command, ...args])));
-    return "faults set";
+    const directed = directedFaults(parseOptions(FAULT_OPTIONS, [command, ...args]));
+    proxy.set(directed);
+    return describeLatency(directed) ?? "faults set";
   }
   const { connections } = proxy;
   switch (command) {
     case "cut":
       proxy.cut();
-      return `${connections} connections reset`;
+      return `${counted(connections, "connection")} reset`;
     case "partition":
       proxy.partition(directionOf(args[0] ?? "both"));
       return "all bytes are held until heal";
     case "heal":
       proxy.heal();
-      return `healed, ${connections} connections`;
+      return `healed; ${counted(connections, "connection")}`;
   }
   throw new UsageError(`Unknown command ${command}: it must be cut, partition, heal, or options`);
 }
 
+/** Returns what the latency does to a round trip; `undefined` when there is none. */
+function describeLatency({ toTarget, toClient }: DirectedFaults): string | undefined {
+  const [there, back] = [toTarget.latencyMs ?? 0, toClient.latencyMs ?? 0];
+  if (there + back === 0) return undefined;
+  const how = there > 0 && back > 0 ? `${there} ms in each direction` : "in one direction";
+  return `latency: ${how}, so a round trip takes ${there + back} ms longer`;
+}
+
+/** The faults in each direction. */
+interface DirectedFaults {
+  readonly toTarget: Faults;
+  readonly toClient: Faults;
+}
+
 function directedFaults(
   options: OptionValues<typeof FAULT_OPTIONS>,
-): { toTarget: Faults; toClient: Faults } {
+): DirectedFaults {
   const { latency, jitter, bandwidth, slice, limit, stall, swallow } = options;
   const faults: Faults = {
     stall,
@@ -157,6 +190,6 @@ function directionOf(text: string): Direction {
   if (text === "to-client") return "toClient";
   if (text === "both") return "both";
   throw new UsageError(
-    `${JSON.stringify(text)} is not a direction: it must be to-target, to-client or both`,
+    `${quote(text)} is not a direction: it must be to-target, to-client or both`,
   );
 }

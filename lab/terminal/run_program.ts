@@ -14,6 +14,7 @@ import {
   print,
   type Program,
   red,
+  toJson,
   unlessAborted,
   UsageError,
   yellow,
@@ -24,7 +25,7 @@ import { checkHistory, type Findings } from "../checker/checker.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { Load } from "../load/load.ts";
 import { randomSeed } from "../random.ts";
-import { count, formatFindings } from "../checker/report.ts";
+import { count, counted, formatFindings } from "../checker/report.ts";
 import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
 
 /** The name, options and help of `lab run`. */
@@ -196,7 +197,7 @@ async function run(
   const { switches, absences } = load.counts;
   if (options.json) {
     print(
-      JSON.stringify({ ...findings, seed, kills: chaos.kills, switches, absences }),
+      toJson({ ...findings, seed, kills: chaos.kills, switches, absences }),
     );
   } else printFindings(findings, load, chaos);
   return findings.exitCode;
@@ -226,8 +227,8 @@ function printFindings(findings: Findings, load: Load, chaos: Chaos): void {
   for (const line of lines) print(line);
   const { switches, absences } = load.counts;
   print(
-    `  ${count(chaos.kills)} kills, ${count(chaos.faults)} faults on links, ` +
-      `${count(switches)} switches, ${count(absences)} absences of users`,
+    `  ${counted(chaos.kills, "kill")}, ${counted(chaos.faults, "fault")} on links, ` +
+      `${counted(switches, "move")} of users, ${counted(absences, "absence")} of users`,
   );
   for (const line of load.thrownOut) print(yellow(`  disconnected for good: ${line}`));
 }
@@ -269,7 +270,7 @@ function statusLines(columns: number, { phase, rate, cluster, load, chaos }: Sce
       field("unanswered", count(counts.unanswered)),
       field("in flight", count(inFlight)),
       field("away", count(counts.away)),
-      counts.offline > 0 ? yellow(`${counts.offline} users look for a server`) : "",
+      counts.offline > 0 ? yellow(`${counted(counts.offline, "user")} without a server`) : "",
     ].join("   "),
   ];
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { quote } from "@netlab/protocol";
 import { UsageError } from "@netlab/terminal";
 import type { ClusterSystem } from "../cluster/server_start.ts";
 
@@ -21,5 +22,5 @@ export const SYSTEM_OPTION = {
  */
 export function systemOf(text: string): ClusterSystem {
   if (text === "p2p" || text === "rtt") return text;
-  throw new UsageError(`Option --system: ${JSON.stringify(text)} is not p2p or rtt`);
+  throw new UsageError(`Option --system: ${quote(text)} is not p2p or rtt`);
 }

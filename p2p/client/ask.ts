@@ -1,5 +1,5 @@
 /**
- * Sends one information request to a server, over a connection of its own. A client needs this before it is
+ * Asks a server for information, over a connection of its own. A client needs this before it is
  * connected, and at a legacy server, whose connection to a user carries text instead of frames.
  *
  * @module
@@ -11,6 +11,7 @@ import {
   Information,
   NetlabError,
   readError,
+  readInformationPart,
   readServers,
   readUsers,
   writeInformationRequest,
@@ -26,18 +27,25 @@ const ANSWER_MS = 3_000;
  *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
  */
 export async function askServers(address: string): Promise<string[]> {
-  return readServers(await ask(address, Information.Servers));
+  const lists = await ask(address, Information.AllServers, Information.Servers);
+  return [...new Set(lists.flatMap(readServers))];
 }
 
 /** The names of the users that the server at `address` knows. Throws the errors of {@linkcode askServers}. */
 export async function askUsers(address: string): Promise<string[]> {
-  return readUsers(await ask(address, Information.Users));
+  const lists = await ask(address, Information.AllUsers, Information.Users);
+  return lists.flatMap(readUsers);
 }
 
-async function ask(address: string, what: number): Promise<Uint8Array> {
+/**
+ * Asks for a list in parts, and then for as much as fits into one frame if the server does not know the first
+ * request. Returns the parts.
+ */
+async function ask(address: string, all: number, some: number): Promise<Uint8Array[]> {
   const connection = await dial(address);
-  writeInformationRequest(connection.out, what);
-  let answer: Uint8Array | undefined;
+  writeInformationRequest(connection.out, all);
+  const parts: Uint8Array[] = [];
+  let isComplete = false;
   const timer = setTimeout(() =>
     connection.abort(
       new NetlabError(ErrorCode.TimedOut, `Cannot ask ${address}: no answer`, { fatal: true }),
@@ -46,20 +54,28 @@ async function ask(address: string, what: number): Promise<Uint8Array> {
     await connection.run({
       frame(frame) {
         if (frame.type === FrameType.Error) throw readError(frame);
-        if (frame.type !== FrameType.InformationResponse || frame.subtype !== what) return;
-        answer = frame.payload.slice();
-        void connection.close();
+        if (frame.type !== FrameType.InformationResponse) return;
+        if (frame.subtype === some) {
+          parts.push(frame.payload.slice());
+          isComplete = true;
+        } else if (frame.subtype === all) {
+          if (frame.payload.length === 0) return writeInformationRequest(connection.out, some);
+          const part = readInformationPart(frame.payload.slice());
+          parts.push(part.list);
+          isComplete = part.isLast;
+        }
+        if (isComplete) void connection.close();
       },
     });
   } finally {
     clearTimeout(timer);
   }
-  if (answer === undefined) {
+  if (!isComplete) {
     throw new NetlabError(
       ErrorCode.ConnectionLost,
       `Cannot ask ${address}: it closed the connection`,
       { fatal: true },
     );
   }
-  return answer;
+  return parts;
 }

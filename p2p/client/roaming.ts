@@ -117,7 +117,7 @@ export class Roaming {
       connection.abort(
         new NetlabError(
           ErrorCode.TimedOut,
-          `Cannot go on with ${connection.address}: it is silent`,
+          `Lost the connection to ${connection.address}: it is silent`,
           { fatal: true },
         ),
       );

@@ -14,13 +14,12 @@ import {
   type FrameConnection,
   FrameType,
   Information,
-  isAddress,
   NetlabError,
   readCapabilities,
   readError,
+  readLegacyServers,
   readServers,
   readSessionWelcome,
-  readUncheckedItems,
   reasonOf,
   Registration,
   writeDisconnect,
@@ -230,7 +229,7 @@ export class ServerConnection implements SessionConnection {
     writeInformationRequest(this.out, Information.Servers);
     try {
       const { payload } = await this.#answer();
-      this.#events.servers(readUncheckedItems(payload).filter(isAddress));
+      this.#events.servers(readLegacyServers(payload));
     } catch (error) {
       // A server that does not answer this may still accept users.
       if (!(error instanceof NetlabError && error.code === ErrorCode.TimedOut)) throw error;
@@ -261,9 +260,13 @@ export class ServerConnection implements SessionConnection {
       else reason = reasonOf(error);
     }
     const lost = this.#reason ??
-      new NetlabError(ErrorCode.ConnectionLost, `Cannot go on with ${this.address}: ${reason}`, {
-        fatal: true,
-      });
+      new NetlabError(
+        ErrorCode.ConnectionLost,
+        `Lost the connection to ${this.address}: ${reason}`,
+        {
+          fatal: true,
+        },
+      );
     this.#expected.promise.catch(() => {});
     this.#expected.reject(lost);
     return this.#leaving ? undefined : lost;

@@ -21,6 +21,7 @@ import {
   readSessionRegistration,
   ReceiptKind,
   Registration,
+  writeInformationParts,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
 import type { Connection, Party } from "./connection.ts";
@@ -133,6 +134,10 @@ export class Dispatch {
         return writeInformationResponse(out, frame.subtype, this.#core.servers());
       case Information.Users:
         return writeInformationResponse(out, frame.subtype, this.#parts.locations.names());
+      case Information.AllServers:
+        return writeInformationParts(out, frame.subtype, this.#core.servers());
+      case Information.AllUsers:
+        return writeInformationParts(out, frame.subtype, this.#parts.locations.names());
       case Information.Capabilities:
         return writeInformationResponse(out, frame.subtype, this.#core.capabilities());
       default:

@@ -12,8 +12,11 @@ import {
   type Frame,
   FrameConnection,
   type FrameHandler,
+  isEveryAddress,
   parseAddress,
+  parseHost,
   type ProtocolError,
+  quote,
 } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
 import type { Dial } from "../core/host.ts";
@@ -54,21 +57,26 @@ export class Sockets {
    * @param store Stores durable messages; without one they are stored in memory.
    */
   constructor(options: P2pServerOptions, store: MessageStore | undefined) {
-    const hostname = options.hostname ?? DEFAULT_HOST;
-    if (options.advertise !== undefined) parseAddress(options.advertise);
-    else if (hostname === "0.0.0.0" || hostname === "::") {
+    const given = options.hostname ?? DEFAULT_HOST;
+    const hostname = parseHost(given);
+    if (hostname === undefined) {
+      throw new TypeError(`Cannot listen on ${quote(given)}: it is no host name or IP address`);
+    }
+    const { advertise } = options;
+    const advertised = advertise === undefined ? undefined : formatAddress(parseAddress(advertise));
+    if (advertised === undefined && isEveryAddress(hostname)) {
       throw new TypeError(
         `Cannot listen on ${hostname} without an address to advertise: set the option "advertise"`,
       );
     }
-    for (const peer of options.peers ?? []) parseAddress(peer);
+    const peers = (options.peers ?? []).map((peer) => formatAddress(parseAddress(peer)));
     this.#listener = Deno.listen({ hostname, port: options.port ?? 0, tcpBacklog: BACKLOG });
     this.#logger = options.logger ?? silentLogger;
-    const address = options.advertise ?? formatAddress({ hostname, port: this.port });
+    const address = advertised ?? formatAddress({ hostname, port: this.port });
     this.core = new RoutingCore({
       id: generateId(),
       address,
-      peers: options.peers ?? [],
+      peers,
       host: {
         dial: (address, dial) => this.#dial(address, dial),
         random,
@@ -116,7 +124,9 @@ export class Sockets {
     const { hostname } = conn.remoteAddr;
     const connection = new FrameConnection(conn);
     this.core.setTime(processTime());
-    const remoteHost = hostname.includes(":") ? `[${hostname}]` : hostname;
+    // A listener on `::` reports IPv4 addresses in IPv6 form.
+    const remote = parseHost(hostname) ?? hostname;
+    const remoteHost = remote.includes(":") ? `[${remote}]` : remote;
     this.#run(connection, this.core.accepted(connection, remoteHost));
   }
 

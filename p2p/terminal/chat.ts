@@ -16,7 +16,7 @@ import {
   untilAborted,
   yellow,
 } from "@netlab/terminal";
-import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { ErrorCode, NetlabError, shorten } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "../client.ts";
 import { manyLines } from "./text_lines.ts";
 import { complete, nearName, Recipients, typedName } from "./recipients.ts";
@@ -34,6 +34,8 @@ export interface ChatCommand {
   /** Receives a function that redraws the lines where they are, as long as they are in the window. */
   live?(redraw: () => void): void;
 }
+
+const QUIT = ["quit", "ends the program, like ctrl-C and ctrl-D"] as const;
 
 const HELP = [
   "RECIPIENT MESSAGE           sends the message to that user",
@@ -72,6 +74,9 @@ export function parseLine(line: string): Line {
   return { kind: "message", recipient, text, ...match[1] !== undefined && { quoted: true } };
 }
 
+/** The longest text of a message that was given up which is shown completely: UTF-16 units. */
+const MAX_TOLD = 1_000;
+
 /** How long a message to an unknown user waits for an updated list of users: milliseconds. */
 const LOOK_UP_MS = 300;
 
@@ -79,7 +84,7 @@ const LOOK_UP_MS = 300;
 export class Chat {
   readonly #client: P2pClient;
   readonly #screen: Screen;
-  readonly #commands: Record<string, ChatCommand>;
+  readonly #commands: ReadonlyMap<string, ChatCommand>;
   readonly #sending = new Set<Promise<void>>();
   readonly #recipients: Recipients;
   #failures = 0;
@@ -92,12 +97,12 @@ export class Chat {
     this.#client = client;
     this.#screen = screen;
     this.#recipients = new Recipients(() => client.users());
-    this.#commands = {
+    this.#commands = new Map(Object.entries({
       users: { help: "lists the users you can write to", run: () => this.#users() },
       servers: { help: "lists the servers and marks yours", run: () => this.#servers() },
       ...commands,
       help: { help: "shows this help", run: () => Promise.resolve(this.#help()) },
-    };
+    }));
   }
 
   /**
@@ -131,7 +136,9 @@ export class Chat {
         this.#complain(
           asked.kind === "misquoted"
             ? 'Put the name in quotation marks: "A NAME" Hello'
-            : `Type a message after the name: ${typedName(oneLine(asked.recipient))} Hello; ` +
+            : `Type a message after the name: ${
+              typedName(oneLine(shorten(asked.recipient)))
+            } Hello; ` +
               "/help shows more",
         );
       }
@@ -191,13 +198,14 @@ export class Chat {
   async #message({ recipient, text, quoted }: Extract<Line, { kind: "message" }>): Promise<void> {
     const near = this.#screen.interactive && !quoted && await this.#near(recipient);
     if (!near) return this.#send(recipient, text);
+    const typed = shorten(recipient);
     const suggested = this.#screen.suggest(`${typedName(near)} ${text}`);
     const how = suggested
       ? "Press Enter to send it to"
       : `Type ${typedName(near)} Hello to write to`;
     this.#show(yellow(oneLine(
-      `Not sent: there is no user ${recipient}, but there is ${near}. ` +
-        `${how} ${near}, or type "${recipient}" Hello to write to ${recipient} anyway.`,
+      `Not sent: there is no user ${typed}, but there is ${near}. ` +
+        `${how} ${near}, or type "${typed}" Hello to write to ${typed} anyway.`,
     )));
   }
 
@@ -215,7 +223,7 @@ export class Chat {
 
   /** Completes from the last list of users or, without a match, from an updated list. */
   #complete(before: string): Completion | undefined | Promise<Completion | undefined> {
-    const commands = [...Object.keys(this.#commands), "quit"];
+    const commands = [...this.#commands.keys(), "quit"];
     const completion = () => complete(before, this.#recipients, commands);
     const refreshed = this.#recipients.refresh();
     return completion() ?? refreshed.then(completion);
@@ -282,9 +290,9 @@ export class Chat {
   }
 
   async #command(name: string): Promise<void> {
-    const command = this.#commands[name];
+    const command = this.#commands.get(name);
     if (!command) {
-      return this.#complain(`There is no command /${name}; /help lists the commands`);
+      return this.#complain(`There is no command /${shorten(name)}; /help lists the commands`);
     }
     if (this.#screen.interactive) this.#show(dim(`/${name}`));
     try {
@@ -309,7 +317,10 @@ export class Chat {
   /** Reports a message that was given up because the conversation ended. */
   #giveUp(what: "send" | "confirm", recipient: string, text: string): void {
     this.#complain(
-      `Cannot ${what} the message to ${recipient}: told to stop; it was: ${oneLine(text)}`,
+      `Cannot ${what} the message to ${
+        oneLine(shorten(recipient))
+      }: the program was stopped first; ` +
+        `the text was: ${oneLine(shorten(text, MAX_TOLD))}`,
     );
   }
 
@@ -348,11 +359,8 @@ export class Chat {
   }
 
   #help(): string[] {
-    const commands = Object.entries({
-      ...this.#commands,
-      quit: { help: "ends the program, like ctrl-C and ctrl-D" },
-    });
-    return [...HELP, ...commands.map(([name, { help }]) => `${`/${name}`.padEnd(27)} ${help}`)];
+    const helps = [...this.#commands].map(([name, { help }]) => [name, help] as const);
+    return [...HELP, ...[...helps, QUIT].map(([name, help]) => `${`/${name}`.padEnd(27)} ${help}`)];
   }
 }
 

@@ -10,6 +10,7 @@ import {
   ask,
   describeError,
   dim,
+  isForeground,
   type Option,
   type Options,
   type OptionValues,
@@ -20,7 +21,7 @@ import {
   red,
   UsageError,
 } from "@netlab/terminal";
-import { ErrorCode, formatAddress, invalidNameReason, NetlabError } from "@netlab/protocol";
+import { ErrorCode, formatAddress, invalidNameReason, NetlabError, quote } from "@netlab/protocol";
 import { Chat, type ChatCommand } from "./chat.ts";
 import type { ClientStatus, P2pClient, P2pClientOptions } from "../client.ts";
 
@@ -79,13 +80,22 @@ export async function converse<C extends P2pClient, O extends Options>(
   own: OptionValues<O>,
   stop: AbortSignal,
 ): Promise<number> {
-  const isInteractive = Deno.stdin.isTerminal();
+  // A question needs both. Otherwise nobody may see it.
+  const isInteractive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   const given = options.server.map(formatAddress);
   let wanted = options.name;
   const instead = await program.instead?.(own, { name: wanted, servers: given }, stop);
   if (instead !== undefined) return instead;
+  // The terminal would stop it without a word.
+  if (isInteractive && isForeground() === false) {
+    throw new UsageError(
+      "Cannot read the keyboard in the background; start the client without &, or pipe its input",
+    );
+  }
   if (wanted === undefined && !isInteractive) {
-    throw new UsageError("Option --name is required when standard input is not a terminal");
+    throw new UsageError(
+      "Option --name is required when standard input or output is not a terminal",
+    );
   }
   if (wanted !== undefined) {
     const why = invalidNameReason(wanted);
@@ -122,7 +132,7 @@ async function connect<C extends P2pClient, O extends Options>(
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
-  const isInteractive = Deno.stdin.isTerminal();
+  const isInteractive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   let show: (line: string) => void = print;
   let status: ClientStatus | undefined;
   let client: C | undefined;
@@ -195,7 +205,7 @@ async function askForServer(stop: AbortSignal): Promise<string[] | undefined> {
     signal: stop,
     check: (answer) => {
       if (answer === ANY || parseTyped(answer) !== undefined) return undefined;
-      return `${JSON.stringify(answer)} ${ADDRESS_RULE}`;
+      return `${quote(answer)} ${ADDRESS_RULE}`;
     },
   });
   if (answer === undefined) return undefined;

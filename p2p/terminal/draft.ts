@@ -46,7 +46,7 @@ const CONTROLS = /[\x00-\x08\x0a\x0c-\x1f\x7f-\x9f]/g;
 const CONTROL = /[\p{Control}\u2028\u2029]/u;
 
 /** Keys that move over or delete the character before or behind the cursor. `^` stands for ctrl. */
-const BESIDE: Record<string, "before" | "behind"> = {
+const BESIDE = new Map<string, "before" | "behind">(Object.entries({
   left: "before",
   "^b": "before",
   backspace: "before",
@@ -55,7 +55,7 @@ const BESIDE: Record<string, "before" | "behind"> = {
   "^f": "behind",
   delete: "behind",
   "^d": "behind",
-};
+}));
 
 /** The longest visible character that is expected: UTF-16 units. */
 const NEAR = 64;
@@ -218,7 +218,9 @@ export class Draft {
 
   /** How many times to repeat the key, so that it covers what a person sees as one character. */
   #charactersOf(key: readline.Key): number {
-    const side = key.meta || key.shift ? undefined : BESIDE[`${key.ctrl ? "^" : ""}${key.name}`];
+    const side = key.meta || key.shift
+      ? undefined
+      : BESIDE.get(`${key.ctrl ? "^" : ""}${key.name}`);
     if (side === undefined) return 1;
     const { text, cursor } = this;
     const near = side === "before"

@@ -7,6 +7,7 @@
 import {
   askForPort,
   describeError,
+  isPersonThere,
   listenOn,
   listenOnFirstFree,
   printError,
@@ -15,7 +16,7 @@ import {
   untilAborted,
   UsageError,
 } from "@netlab/terminal";
-import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
+import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress, isEveryAddress } from "@netlab/protocol";
 import type { P2pServerOptions } from "../server.ts";
 
 /** Describes a server program. */
@@ -60,8 +61,8 @@ export async function runServerProgram(
       port: {
         kind: "port",
         help:
-          "The port to listen on. Default: on a terminal the program asks; otherwise it takes " +
-          "the first free default port.",
+          "The port to listen on. Default: the first free default port. If a person is at the " +
+          "terminal, the program asks first, and waits five seconds for a key.",
       },
       index: {
         kind: "integer",
@@ -69,8 +70,7 @@ export async function runServerProgram(
         help: "The index of the default port to listen on: 0 is 5001, 4 is 5005.",
       },
       host: {
-        kind: "string",
-        value: "HOST",
+        kind: "host",
         default: DEFAULT_HOST,
         help: "The host name or IP address to listen on.",
       },
@@ -140,11 +140,9 @@ export async function runServerProgram(
           "this server",
       );
     }
-    let chosen = index === undefined ? port : DEFAULT_PORTS[index];
-    if (chosen === undefined && Deno.stdin.isTerminal()) {
-      chosen = await askForPort(host, stop);
-      if (chosen === undefined) return 0;
-    }
+    const given = index === undefined ? port : DEFAULT_PORTS[index];
+    const chosen = given ?? (isPersonThere() ? await askForPort(host, stop) : "first free");
+    if (chosen === undefined) return 0;
     const readerGone = new AbortController();
     const logger = terminalLogger({
       json,
@@ -170,7 +168,7 @@ export async function runServerProgram(
           maxAgeMs: limits["max-days"] * 24 * 3_600_000,
         },
       });
-    const server = chosen === undefined
+    const server = chosen === "first free"
       ? await listenOnFirstFree(host, start)
       : await listenOn(host, chosen, start);
     const local = formatAddress({ hostname: host, port: server.port });
@@ -200,8 +198,4 @@ export async function runServerProgram(
 function defaultPeers(host: string): { hostname: string; port: number }[] {
   const hostname = isEveryAddress(host) ? DEFAULT_HOST : host;
   return DEFAULT_PORTS.map((port) => ({ hostname, port }));
-}
-
-function isEveryAddress(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
 }

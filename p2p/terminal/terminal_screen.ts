@@ -11,6 +11,7 @@ import {
   displayWidth,
   oneLine,
   rowsOf,
+  styledLine,
   type TerminalSize,
 } from "@netlab/terminal";
 import { Draft } from "./draft.ts";
@@ -76,7 +77,7 @@ export class TerminalScreen implements Screen {
 
   /** Shows the user's name and a line to type, which begins with `typed`. */
   constructor(name: string, typed = "", terminal: KeyTerminal = KEYBOARD) {
-    this.#name = name;
+    this.#name = oneLine(name);
     this.#terminal = terminal;
     this.#size = terminal.size();
     this.#draft = new Draft({
@@ -168,7 +169,7 @@ export class TerminalScreen implements Screen {
     let text = up > 0 ? `\x1b[${up}A` : "";
     if (this.#open) text += CLEAR_BELOW;
     for (const block of blocks) {
-      block.shown = block.draw(columns);
+      block.shown = drawn(block, columns);
       for (const line of block.shown) text += `${line}\n`;
     }
     this.#row = Math.min(rows - 1, this.#row - up + this.#rowsOf(...blocks));
@@ -271,8 +272,8 @@ export class TerminalScreen implements Screen {
       rows += more;
       at--;
     }
-    const first = this.#blocks.findIndex(({ draw, shown }, index) =>
-      index >= at && draw(columns).join("\n") !== shown.join("\n")
+    const first = this.#blocks.findIndex((block, index) =>
+      index >= at && drawn(block, columns).join("\n") !== block.shown.join("\n")
     );
     const changed = first < 0 ? [] : this.#blocks.slice(first);
     if (first === at && rows > row) {
@@ -315,6 +316,11 @@ export class TerminalScreen implements Screen {
       this.print(dim(oneLine(more > 0 ? `${listed}  … ${more} more` : listed)));
     }
   }
+}
+
+/** The current lines of a block, without anything that the terminal would obey. */
+function drawn(block: Block, columns: number): string[] {
+  return block.draw(columns).map(styledLine);
 }
 
 /** The text in the first rows of these lines. */

@@ -2,8 +2,12 @@
  * Parses and formats server addresses: `host:port` in text, as in options and in lists of servers. Owns their
  * syntax and the default ports. Never resolves a name.
  *
+ * One address has many spellings, such as `127.0.0.1`, `127.1` and `[::ffff:127.0.0.1]`. Parsing returns one
+ * spelling for all of them, the canonical one, so that comparing text compares addresses.
+ *
  * @module
  */
+import { quote } from "./quote.ts";
 
 /** The default host that servers listen on and clients connect to. */
 export const DEFAULT_HOST = "127.0.0.1";
@@ -19,42 +23,91 @@ export interface Address {
   port: number;
 }
 
+/** The syntax of an address. The parts cannot overlap, so matching takes linear time. */
+const ADDRESS = /^(?:\[([^[\]]+)\]|([^:[\]]+)):([0-9]+)$/;
 /**
- * The syntax of an address. It excludes control characters, which a terminal would interpret. Its parts
- * cannot overlap, so matching takes linear time.
+ * Characters with a meaning in a URL, and white space. `URL` would end the host there, decode them or drop
+ * them.
  */
-// deno-lint-ignore no-control-regex
-const ADDRESS = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:[\]\x00-\x1f\x7f-\x9f]+)):([0-9]{1,5})$/;
+const NOT_IN_HOSTS = /[\s/?#@\\%:[\]]/;
+/** An IPv6 address, which may name a network interface behind a percent sign. */
+const IPV6 = /^([0-9a-fA-F:.]+)(%[0-9A-Za-z._~-]+)?$/;
+/** An IPv4 address that `URL` has written as an IPv6 address. */
+const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
+/** A host name: labels of at most 63 characters (RFC 1035). Names in containers may have underscores. */
+const NAME = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
+/** The longest host name (RFC 1035): characters. */
+const MAX_HOST_LENGTH = 253;
 
 /**
- * Parses `host:port`. An IPv6 address needs brackets: `[::1]:5001`.
+ * Parses `host:port` and returns its canonical parts, as {@linkcode parseHost} defines them. An IPv6 address
+ * needs brackets: `[::1]:5001`.
  *
  * @throws {TypeError} When the text has another form, or when the port is not a number from 1 to 65,535.
  */
 export function parseAddress(text: string): Address {
-  const match = ADDRESS.exec(text);
-  const port = Number(match?.[3]);
-  if (!match || port < 1 || port > 65_535) {
-    throw new TypeError(
-      `Cannot read the address ${
-        JSON.stringify(text)
-      }: it must be HOST:PORT, with a port from 1 to 65535`,
-    );
+  const address = tryParse(text);
+  if (address) return address;
+  throw new TypeError(
+    `Cannot read the address ${quote(text)}: it must be HOST:PORT, with a port from 1 to 65535`,
+  );
+}
+
+/** Returns the canonical spelling of an address, `host:port`; `undefined` for text that is no address. */
+export function canonicalAddress(text: string): string | undefined {
+  const address = tryParse(text);
+  return address && formatAddress(address);
+}
+
+function tryParse(text: string): Address | undefined {
+  const [, ipv6, name, digits = ""] = ADDRESS.exec(text) ?? [];
+  const port = parsePort(digits);
+  // Only an IPv6 address has brackets.
+  if (!port || (ipv6 !== undefined && !ipv6.includes(":"))) return undefined;
+  const hostname = parseHost(ipv6 ?? name!);
+  return hostname === undefined ? undefined : { hostname, port };
+}
+
+/** Reads a port in decimal digits, from 0 to 65,535. Returns `undefined` for any other text. */
+export function parsePort(digits: string): number | undefined {
+  return /^0{0,9}[0-9]{1,5}$/.test(digits) && Number(digits) <= 65_535 ? Number(digits) : undefined;
+}
+
+/**
+ * Returns the canonical spelling of a host name or an IP address (IPv6 without brackets); `undefined` for text
+ * that is neither. It is the host of a URL, as browsers and Deno spell it, with two differences: an IPv4
+ * address in IPv6 form becomes IPv4, and the dot at the end of a name is left out.
+ *
+ * It is ASCII, in lower case, and contains no white space.
+ */
+export function parseHost(text: string): string | undefined {
+  if (text.includes(":")) {
+    const [, address, zone = ""] = IPV6.exec(text) ?? [];
+    const canonical = address && urlHost(`[${address}]`)?.slice(1, -1);
+    if (!canonical) return undefined;
+    const [, high, low] = MAPPED_IPV4.exec(canonical) ?? [];
+    return high === undefined ? canonical + zone : mappedIpv4(high, low!);
   }
-  return { hostname: match[1] ?? match[2]!, port };
+  if (NOT_IN_HOSTS.test(text)) return undefined;
+  const name = urlHost(text)?.replace(/\.$/, "");
+  return name && name.length <= MAX_HOST_LENGTH && NAME.test(name) ? name : undefined;
+}
+
+function urlHost(host: string): string | undefined {
+  return URL.parse(`http://${host}/`)?.hostname;
+}
+
+function mappedIpv4(high: string, low: string): string {
+  const [a, b] = [parseInt(high, 16), parseInt(low, 16)];
+  return [a >> 8, a & 255, b >> 8, b & 255].join(".");
+}
+
+/** Returns whether a canonical host stands for every address of a machine. Nobody can connect to it. */
+export function isEveryAddress(hostname: string): boolean {
+  return hostname === "0.0.0.0" || hostname === "::";
 }
 
 /** Formats an address as `host:port`, with brackets around an IPv6 address. */
 export function formatAddress({ hostname, port }: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-}
-
-/** Returns whether {@linkcode parseAddress} accepts the text. */
-export function isAddress(text: string): boolean {
-  try {
-    parseAddress(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

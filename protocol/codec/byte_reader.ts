@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { isAddress } from "./address.ts";
+import { canonicalAddress } from "./address.ts";
 import { ErrorCode, ProtocolError } from "./errors.ts";
+import { quote } from "./quote.ts";
 import { readName, readText } from "./text.ts";
 import { readUuid } from "./uuid.ts";
 
@@ -71,11 +72,10 @@ export class ByteReader {
     return readName(this.#bytes, at, at + length);
   }
 
-  /** Reads an address, `host:port`, after one byte with its length. */
+  /** Reads an address, `host:port`, after one byte with its length. Returns its canonical spelling. */
   address(): string {
-    const address = this.shortText();
-    if (!isAddress(address)) this.fail(`${JSON.stringify(address)} is not HOST:PORT`);
-    return address;
+    const text = this.shortText();
+    return canonicalAddress(text) ?? this.fail(`${quote(text)} is not HOST:PORT`);
   }
 
   /** Reads the rest of the payload as UTF-8 text. */

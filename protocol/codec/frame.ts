@@ -50,6 +50,10 @@ export const Information = {
   Users: 1,
   /** The capabilities of the answering server. A legacy server sends an empty answer. */
   Capabilities: 2,
+  /** All known servers, in as many frames as they need. The answering server comes first. */
+  AllServers: 3,
+  /** All known users, in as many frames as they need. */
+  AllUsers: 4,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Registration}. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
+import { quote } from "./quote.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The decoder for ASCII text. It does not look for errors, so it takes a third of the time. */
@@ -178,7 +179,7 @@ export function checkName(name: string): string {
   if (reason !== undefined) {
     throw new NetlabError(
       ErrorCode.NameInvalid,
-      `Cannot use the user name ${JSON.stringify(name)}: ${reason}`,
+      `Cannot use the user name ${quote(name)}: ${reason}`,
     );
   }
   return name;
@@ -196,7 +197,7 @@ export function readName(bytes: Uint8Array, start: number, end: number): string 
   if (reason !== undefined) {
     throw new ProtocolError(
       ErrorCode.NameInvalid,
-      `Cannot use the user name ${JSON.stringify(name)}: ${reason}`,
+      `Cannot use the user name ${quote(name)}: ${reason}`,
     );
   }
   return name;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { quote } from "./quote.ts";
 
 /** The UUID of 16 zero bytes. It stands for "none" in fields that require a UUID. */
 export const NIL_UUID = "00000000-0000-0000-0000-000000000000";
@@ -229,7 +230,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  */
 export function checkUuid(uuid: string, what: string): string {
   if (!UUID.test(uuid)) {
-    throw new TypeError(`Cannot use ${JSON.stringify(uuid)} as ${what}: it is not a UUID`);
+    throw new TypeError(`Cannot use ${quote(uuid)} as ${what}: it is not a UUID`);
   }
   return uuid.toLowerCase();
 }

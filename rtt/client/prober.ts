@@ -13,13 +13,13 @@ import {
   type FrameConnection,
   FrameType,
   Information,
-  isAddress,
   NetlabError,
   readCapabilities,
   readError,
+  readLegacyServers,
   readLoad,
-  readUncheckedItems,
   reasonOf,
+  shorten,
   writeInformationRequest,
 } from "@netlab/protocol";
 import { EchoTimes, readEcho, writeEcho } from "../core/echo_times.ts";
@@ -142,20 +142,15 @@ export function whyNot(error: unknown): string {
   return reasonIn(error instanceof NetlabError ? error.message : reasonOf(error));
 }
 
-/** Returns the part of an error message behind its last colon: at most 200 characters, all printable. */
+/** Returns the part of an error message behind its last colon. A long one is shortened, and all is printable. */
 export function reasonIn(sentence: string): string {
   const reason = sentence.slice(sentence.lastIndexOf(": ") + 1);
   // The server may have written it, so it must not move the cursor or fill the screen.
-  const clean = reason.replace(/\p{C}+/gu, " ").trim().slice(0, MAX_REASON_LENGTH);
-  return clean === "" ? "it gives no reason" : clean;
+  const clean = reason.replace(/\p{C}+/gu, " ").trim();
+  return clean === "" ? "it gives no reason" : shorten(clean, MAX_REASON_LENGTH);
 }
 
 const NO_RTT_SERVER = "not an rtt server";
-
-/** Reads the addresses in a list of servers. Ignores anything else in the list. */
-function readAddresses(payload: Uint8Array): string[] {
-  return readUncheckedItems(payload).filter(isAddress);
-}
 
 function cannotMeasure(server: string, code: number, reason: string): NetlabError {
   return new NetlabError(code, `Cannot measure the time to ${server}: ${reason}`);
@@ -215,7 +210,7 @@ class ServerProbe {
 
   /** Asks for the addresses of the servers that this one knows. */
   servers(asking: Asking): Promise<string[]> {
-    return this.#askFor(Information.Servers, readAddresses, asking);
+    return this.#askFor(Information.Servers, readLegacyServers, asking);
   }
 
   /** Sends an echo, and returns its round-trip time in milliseconds. */

@@ -53,7 +53,7 @@ export interface Decision {
   readonly kind: "chose" | "kept" | "moved" | "left" | "none";
   /** The address of the server to use from now on; `undefined` when no server answers. */
   readonly server: string | undefined;
-  /** The decision and its reason in one line: `kept 5002: it is the fastest, 0.41 ms`. */
+  /** The decision and its reason in one line: `kept 5002: its lowest time of ten rounds is the best, 0.41 ms`. */
   readonly line: string;
   /** The reason, as the end of a sentence. */
   readonly because: string;

@@ -100,11 +100,13 @@ export class NetlabPolicy implements Policy {
     this.#held = new Map(
       worth.map(({ server }) => [server, (this.#held.get(server) ?? 0) + 1]),
     );
-    const kept = (because: string) => ({ server: used.server, because });
+    const kept = (because: string) => ({ server: used.server, because: because + this.#now(used) });
     if (others.length === 0) return kept("no other server answers");
     const best = lowest(others, ({ lowMs }) => lowMs);
     const gain = used.lowMs - best.lowMs;
-    if (gain <= 0) return kept(`it is the fastest, ${formatMs(used.lowMs)}`);
+    if (gain <= 0) {
+      return kept(`its lowest time of ten rounds is the best, ${formatMs(used.lowMs)}`);
+    }
     const faster = `${name(best.server)} is ${formatMs(gain)} faster`;
     if (worth.length === 0) {
       if (gain < this.#options.minGainMs && used.lowMs <= asFastAs(best)) {
@@ -123,12 +125,19 @@ export class NetlabPolicy implements Policy {
     const stayedMs = now - this.#movedAt;
     if (stayedMs < minStayMs) {
       return kept(
-        `${faster}, but the last move was ${formatSeconds(stayedMs)} ago; ` +
-          `moves are at least ${formatSeconds(minStayMs)} apart`,
+        `${faster}, but a server is used for at least ${formatSeconds(minStayMs)}, ` +
+          `and this one has been for ${formatSeconds(stayedMs)}`,
       );
     }
     const { picked: to } = this.#pick(equalToBest(held));
     return { server: to.server, because: becauseFaster(to.lowMs, used.lowMs) };
+  }
+
+  /** Returns the present time of a server, as the end of a reason, if it is much longer than its lowest. */
+  #now({ nowMs, lowMs }: ServerTimes): string {
+    const isSlower = nowMs !== undefined &&
+      nowMs - lowMs >= Math.max(this.#options.minGainMs, EQUAL_MS);
+    return isSlower ? `; at the moment ${formatMs(nowMs)}` : "";
   }
 
   /** Returns why a move is not worth it, as the end of a sentence, or `undefined` when it is. */

@@ -81,7 +81,12 @@ export function mustGainShare(share: number, usedMs: number): string {
   return `a move must gain at least ${part} of ${formatMs(usedMs)}`;
 }
 
-/** Formats a time for people: `0.31 ms`, `6.2 ms`, `48 ms`. */
+/**
+ * Formats a time for people: `0.31 ms`, `6.2 ms`, `48 ms`, `1,300 ms`. The unit is always the same, so that times
+ * can be compared.
+ */
 export function formatMs(ms: number): string {
-  return `${ms.toFixed(ms < 1 ? 2 : ms < 10 ? 1 : 0)} ms`;
+  const digits = ms < 1 ? 2 : ms < 10 ? 1 : 0;
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return `${ms.toLocaleString("en-US", options)} ms`;
 }

@@ -6,6 +6,7 @@
 import { clip, dim } from "@netlab/terminal";
 import { whyNot } from "../client/prober.ts";
 import type { Round } from "../client/rounds.ts";
+import { formatMs } from "../core/policy.ts";
 import { serverTable } from "./server_table.ts";
 
 /** The measurements of the first round, and the reason for the choice if several servers were equally fast. */
@@ -13,7 +14,7 @@ export function firstLines({ servers, decision }: Round): string[] {
   const lines = servers.map(({ server, times: { lowMs }, trouble }) =>
     lowMs === undefined
       ? `Server ${server}: not measured (${trouble})`
-      : `Server ${server}: RTT ${formatSeconds(lowMs)} seconds`
+      : `Server ${server}: RTT ${formatTime(lowMs)}`
   );
   return decision.tie ? [...lines, decision.because] : lines;
 }
@@ -22,7 +23,7 @@ export function firstLines({ servers, decision }: Round): string[] {
 export function bestLines({ servers, decision }: Round, connected: string): string[] {
   const lines = decision.server === connected ? [] : [noConnection(decision.server)];
   const lowMs = servers.find(({ server }) => server === connected)?.times.lowMs;
-  const time = lowMs === undefined ? "" : ` with RTT ${formatSeconds(lowMs)} seconds`;
+  const time = lowMs === undefined ? "" : ` with RTT ${formatTime(lowMs)}`;
   return [...lines, `Best server: ${connected}${time}`];
 }
 
@@ -41,8 +42,9 @@ function noConnection(server: string | undefined): string {
   return `Cannot connect to ${server}; using the next best server`;
 }
 
-function formatSeconds(ms: number): string {
-  return (ms / 1_000).toFixed(6);
+/** Formats a time as the original program does, with the unit of all other lines behind it. */
+function formatTime(ms: number): string {
+  return `${(ms / 1_000).toFixed(6)} seconds (${formatMs(ms)})`;
 }
 
 /** The table of servers and the last decision, clipped to a window of so many columns. */

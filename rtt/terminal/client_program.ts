@@ -4,7 +4,7 @@
  * @module
  */
 import { dim, type Options, type OptionValues, UsageError } from "@netlab/terminal";
-import { parseAddress } from "@netlab/protocol";
+import { parseAddress, quote } from "@netlab/protocol";
 import { runClientProgram } from "@netlab/p2p/client-program";
 import type { RttClient, RttClientOptions } from "../client.ts";
 import type { Round, RoundsOptions } from "../client/rounds.ts";
@@ -55,7 +55,7 @@ function roundsOptions(values: RttOptionValues): RoundsOptions {
   const policy = POLICY_NAMES.find((name) => name === values.policy);
   if (policy === undefined) {
     throw new UsageError(
-      `Option --policy: ${JSON.stringify(values.policy)} is none of ${POLICY_NAMES.join(", ")}`,
+      `Option --policy: ${quote(values.policy)} is none of ${POLICY_NAMES.join(", ")}`,
     );
   }
   const percent = values["min-gain-percent"];

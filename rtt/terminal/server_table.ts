@@ -4,7 +4,17 @@
  *
  * @module
  */
-import { bold, dim, displayWidth, green, red, sparkline, table, yellow } from "@netlab/terminal";
+import {
+  bold,
+  clip,
+  dim,
+  displayWidth,
+  green,
+  red,
+  sparkline,
+  table,
+  yellow,
+} from "@netlab/terminal";
 import type { Round } from "../client/rounds.ts";
 import type { ServerState } from "../core/chooser.ts";
 
@@ -78,8 +88,8 @@ function figure(ms: number | undefined): string {
  * repeat the last bar, dimmed; rounds without an answer have a cross. The current trouble follows.
  */
 function chart({ history, trouble = "" }: ServerState, highest: number, width: number): string {
-  const text = trouble.slice(0, width);
-  const room = width - (text === "" ? 0 : text.length + 1);
+  const text = clip(trouble, width);
+  const room = width - (text === "" ? 0 : displayWidth(text) + 1);
   let last: string | undefined;
   const bars = sparkline(history, highest).map((bar, round) => {
     if (bar !== undefined) return last = bar;

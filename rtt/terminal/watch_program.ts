@@ -4,7 +4,16 @@
  *
  * @module
  */
-import { bold, clip, dim, Live, print, STANDARD_TERMINAL, untilAborted } from "@netlab/terminal";
+import {
+  bold,
+  clip,
+  dim,
+  Live,
+  print,
+  STANDARD_TERMINAL,
+  toJson,
+  untilAborted,
+} from "@netlab/terminal";
 import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
 import { type Round, Rounds, type RoundsOptions } from "../client/rounds.ts";
 import { roundLine, serverTable } from "./server_table.ts";
@@ -31,7 +40,7 @@ export async function watch(options: WatchOptions, stop: AbortSignal): Promise<n
     done(round) {
       const { decision } = last = round;
       if (decision.server !== undefined) rounds.chooser.use(decision.server);
-      if (options.json) print(JSON.stringify(record(round)));
+      if (options.json) print(toJson(record(round)));
       else if (!inPlace) print(roundLine(round));
       else if (decision.kind !== "kept") live.print(news(round));
     },

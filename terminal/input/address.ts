@@ -4,8 +4,15 @@
  *
  * @module
  */
-import { type Address, DEFAULT_HOST, formatAddress, parseAddress } from "@netlab/protocol/address";
+import {
+  type Address,
+  DEFAULT_HOST,
+  formatAddress,
+  parseAddress,
+  parsePort,
+} from "@netlab/protocol/address";
 
+import { quote } from "@netlab/protocol/quote";
 export type { Address } from "@netlab/protocol/address";
 
 /** The rule of {@linkcode readAddress}, as the end of a sentence that begins with the text. */
@@ -17,13 +24,13 @@ export const ADDRESS_RULE = "must be HOST:PORT, or a port of this machine (1 to 
  * @throws {TypeError} When the text is no address, or its port is not from 1 to 65,535.
  */
 export function readAddress(text: string): Address {
-  const isPort = /^[0-9]{1,5}$/.test(text);
+  const port = parsePort(text);
   try {
     return parseAddress(
-      isPort ? formatAddress({ hostname: DEFAULT_HOST, port: Number(text) }) : text,
+      port === undefined ? text : formatAddress({ hostname: DEFAULT_HOST, port }),
     );
   } catch (cause) {
-    throw new TypeError(`Cannot read the address: ${JSON.stringify(text)} ${ADDRESS_RULE}`, {
+    throw new TypeError(`Cannot read the address: ${quote(text)} ${ADDRESS_RULE}`, {
       cause,
     });
   }

@@ -44,21 +44,29 @@ export async function listenOnFirstFree<S>(hostname: string, listen: Listen<S>):
       if (!(error instanceof Error && error.cause instanceof Deno.errors.AddrInUse)) throw error;
     }
   }
-  throw new Error(
+  throw noFreePort();
+}
+
+function noFreePort(): Error {
+  return new Error(
     `Cannot find a free port: ${DEFAULT_PORTS.join(", ")} are in use; choose another with --port`,
   );
 }
 
+/** How long a question waits for the first key: seconds. */
+const ASK_SECONDS = 5;
+
 /**
- * Shows which default ports are free, and asks for the index of one. Enter takes the first free one.
- * Standard input must be a terminal.
+ * Shows which default ports are free, and asks for the index of one. Enter takes the first free one, and so does
+ * the end of a countdown, unless somebody types. A person must be at the terminal, as `isPersonThere` tells.
  *
- * @returns The port, or `undefined` when there was no answer. The program should end then.
+ * @returns The port, `"first free"`, or `undefined` when there was no answer. The program should end then.
+ * @throws {Error} When all default ports are in use, or when listening fails for another reason.
  */
 export async function askForPort(
   hostname: string,
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<number | "first free" | undefined> {
   const free = DEFAULT_PORTS.map((port) => isFree(hostname, port));
   const rows = DEFAULT_PORTS.map((port, index) => [
     String(index),
@@ -69,8 +77,10 @@ export async function askForPort(
     print(line);
   }
   const first = free.indexOf(true);
+  if (first < 0) throw noFreePort();
   const answer = await ask("Index", {
-    ...first >= 0 && { default: String(first) },
+    default: String(first),
+    seconds: ASK_SECONDS,
     signal,
     check: (text) => {
       const index = /^[0-9]$/.test(text) ? Number(text) : -1;
@@ -80,7 +90,9 @@ export async function askForPort(
       return free[index] ? undefined : `Port ${DEFAULT_PORTS[index]} is in use: choose another`;
     },
   });
-  return answer === undefined ? undefined : DEFAULT_PORTS[Number(answer)];
+  if (answer === undefined) return undefined;
+  // Another server may have taken that port during the countdown.
+  return Number(answer) === first ? "first free" : DEFAULT_PORTS[Number(answer)]!;
 }
 
 function isFree(hostname: string, port: number): boolean {

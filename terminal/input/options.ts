@@ -6,6 +6,8 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
+import { parseHost, parsePort } from "@netlab/protocol/address";
+import { quote } from "@netlab/protocol/quote";
 import { type Address, ADDRESS_RULE, readAddress } from "./address.ts";
 import { UsageError } from "../output/errors.ts";
 
@@ -21,6 +23,8 @@ export interface OptionKinds {
   seconds: number;
   /** A TCP port, 0 to 65,535. A server that listens on 0 gets a free port. */
   port: number;
+  /** A host name or an IP address, in its canonical spelling. */
+  host: string;
   /** `HOST:PORT`, or only a port of this machine. Ports are from 1 to 65,535. */
   address: Address;
 }
@@ -118,7 +122,7 @@ export function parseOptions<const O extends Options>(
   const free = valued.find((name) => all[name]!.positional);
   if (free === undefined && parsed._.length > 0) {
     throw new UsageError(
-      `Unexpected ${JSON.stringify(parsed._[0])}: this program takes options only`,
+      `Unexpected ${quote(parsed._[0]!)}: this program takes options only`,
     );
   }
   const values: Record<string, unknown> = {};
@@ -173,14 +177,13 @@ function readValue(name: string, option: Option, text: string): unknown {
   if (text === "") {
     throw new UsageError(`Option --${name} needs a value: --${name} ${valueName(option)}`);
   }
-  const wrong = (rule: string) =>
-    new UsageError(`Option --${name}: ${JSON.stringify(text)} is not ${rule}`);
+  const wrong = (rule: string) => new UsageError(`Option --${name}: ${quote(text)} is not ${rule}`);
   switch (option.kind) {
     case "port":
-      return readInteger(text, 0, 65_535) ?? raise(wrong("a port, a number from 0 to 65535"));
+      return parsePort(text) ?? raise(wrong("a port, a number from 0 to 65535"));
     case "integer": {
       const { min = 0, max = Number.MAX_SAFE_INTEGER } = option;
-      const range = option.max === undefined ? `from ${min} up` : `from ${min} to ${max}`;
+      const range = `from ${digits(min)} to ${digits(max)}`;
       return readInteger(text, min, max) ?? raise(wrong(`a whole number ${range}`));
     }
     case "seconds":
@@ -188,11 +191,13 @@ function readValue(name: string, option: Option, text: string): unknown {
         throw wrong("a number of seconds above 0, such as 2 or 0.5");
       }
       return Number(text);
+    case "host":
+      return parseHost(text) ?? raise(wrong("a host name or an IP address"));
     case "address":
       try {
         return readAddress(text);
       } catch {
-        throw new UsageError(`Option --${name}: ${JSON.stringify(text)} ${ADDRESS_RULE}`);
+        throw new UsageError(`Option --${name}: ${quote(text)} ${ADDRESS_RULE}`);
       }
     default:
       return text;
@@ -204,7 +209,12 @@ const MAX_SECONDS = 2_147_483;
 
 function readInteger(text: string, min: number, max: number): number | undefined {
   const value = Number(text);
-  return /^-?\d{1,16}$/.test(text) && value >= min && value <= max ? value : undefined;
+  // A minus sign of zero would be shown.
+  return /^-?\d{1,16}$/.test(text) && value >= min && value <= max ? value || 0 : undefined;
+}
+
+function digits(number: number): string {
+  return number.toLocaleString("en-US");
 }
 
 function raise(error: Error): never {
@@ -216,6 +226,7 @@ export function valueName(option: Option): string {
   const names = {
     flag: "",
     string: "TEXT",
+    host: "HOST",
     integer: "N",
     seconds: "SECONDS",
     port: "PORT",

@@ -1,16 +1,23 @@
 /**
- * Asks the person at the terminal, and reads the answer. Callers check that standard input is a terminal
- * (`Deno.stdin.isTerminal()`).
+ * Asks the person at the terminal, and reads the answer. Callers check that somebody is there, with
+ * `isPersonThere`.
  *
  * @module
  */
 import { OutputError, print, printPart } from "../output/print.ts";
+import { CLEAR_BELOW } from "../output/terminal.ts";
 import { untilAborted } from "./signals.ts";
 
 /** Options of {@linkcode ask}. */
 export interface AskOptions {
   /** The answer that an empty line stands for. It is shown in brackets. */
   default?: string;
+  /**
+   * How long to wait for the first key: seconds. Without one, the answer is the default.
+   *
+   * @default {Infinity}
+   */
+  seconds?: number;
   /** Returns what is wrong with an answer, or `undefined`. The question is repeated after a wrong answer. */
   check?: (answer: string) => string | undefined;
   /** Ends the question when it aborts. */
@@ -26,9 +33,12 @@ export interface AskOptions {
  */
 export async function ask(question: string, options: AskOptions = {}): Promise<string | undefined> {
   const brackets = options.default === undefined ? "" : ` [${options.default}]`;
+  let { seconds = Infinity } = options;
   for (;;) {
-    printPart(`${question}${brackets}: `);
-    const line = await readLine(options.signal);
+    const text = `${question}${brackets}`;
+    const line = seconds < Infinity
+      ? await typeLine(text, seconds, options.signal)
+      : await readLine(text, options.signal);
     if (line === undefined) {
       endLine();
       return undefined;
@@ -39,6 +49,7 @@ export async function ask(question: string, options: AskOptions = {}): Promise<s
     const complaint = options.check?.(answer);
     if (complaint === undefined) return answer;
     print(complaint);
+    seconds = Infinity;
   }
 }
 
@@ -52,7 +63,11 @@ function endLine(): void {
 }
 
 /** Reads a line. A terminal returns at most one line at a time, so nothing behind it is lost. */
-async function readLine(signal: AbortSignal | undefined): Promise<string | undefined> {
+async function readLine(
+  question: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  printPart(`${question}: `);
   const aborted = signal && untilAborted(signal).then(() => null);
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(4096);
@@ -64,4 +79,95 @@ async function readLine(signal: AbortSignal | undefined): Promise<string | undef
     line += decoder.decode(buffer.subarray(0, count), { stream: true });
   }
   return line;
+}
+
+/** A terminal that delivers each key at once, without showing it. Tests use their own. */
+export interface KeySource {
+  /** How long a second of a countdown takes: milliseconds. */
+  readonly secondMs: number;
+  /** Turns this mode on or off. Ctrl-C sends its signal in both. */
+  setRaw(isRaw: boolean): void;
+  /** Reads what was typed. Returns the number of bytes, or `null` at the end of the input. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** Writes text with escape sequences. */
+  write(text: string): void;
+}
+
+/** The terminal behind standard input and output. */
+const TERMINAL: KeySource = {
+  secondMs: 1_000,
+  setRaw: (isRaw) => Deno.stdin.setRaw(isRaw, { cbreak: isRaw }),
+  read: (buffer) => Deno.stdin.read(buffer),
+  write: printPart,
+};
+
+/** Asks the terminal for its state. It answers at once, as if somebody typed. */
+const ASK_STATE = "\x1b[5n";
+/** How long to wait for that answer: milliseconds. */
+const ANSWER_MS = 250;
+/** The longest answer to a question: characters. */
+const MAX_ANSWER = 40;
+
+/**
+ * Reads a line key by key, because a terminal that is read line by line does not show that somebody types. The
+ * question shows how long it waits for the first key.
+ *
+ * @returns The line, which is empty when nothing was typed in time; `undefined` when the input ended or the
+ *   signal aborted.
+ */
+export async function typeLine(
+  question: string,
+  seconds: number,
+  signal: AbortSignal | undefined,
+  { secondMs, setRaw, read, write }: KeySource = TERMINAL,
+): Promise<string | undefined> {
+  const buffer = new Uint8Array(256);
+  const decoder = new TextDecoder();
+  const aborted = signal && untilAborted(signal).then(() => null);
+  let reading: Promise<number | null> | undefined;
+  /** What was typed, or the end of the input. `undefined` when nothing was typed for so long. */
+  const typedWithin = async (ms: number): Promise<string | null | undefined> => {
+    reading ??= read(buffer);
+    let timer;
+    const pause = new Promise<undefined>((resolve) => {
+      if (ms < Infinity) timer = setTimeout(() => resolve(undefined), ms);
+    });
+    const count = await Promise.race([reading, pause, ...aborted ? [aborted] : []]);
+    clearTimeout(timer);
+    if (typeof count !== "number") return count;
+    reading = undefined;
+    return decoder.decode(buffer.subarray(0, count), { stream: true });
+  };
+  setRaw(true);
+  try {
+    let left = seconds;
+    for (let line = "";;) {
+      const wait = left > 0 ? ` (taken in ${left} s)` : "";
+      write(`${CLEAR_BELOW}${question}${wait}: ${line}`);
+      const keys = await typedWithin(left > 0 ? secondMs : Infinity);
+      if (keys === null) return undefined;
+      if (keys === undefined && --left === 0) {
+        // The answer ends the read. A read would stop a server that is later continued in the background.
+        write(ASK_STATE);
+        await typedWithin(ANSWER_MS);
+        write(`${CLEAR_BELOW}${question}: \n`);
+        return "";
+      }
+      if (keys === undefined) continue;
+      left = 0;
+      // Keys such as an arrow have no meaning here.
+      for (const key of keys.startsWith("\x1b") ? "" : keys) {
+        if (key === "\x04") return undefined;
+        if (key === "\r" || key === "\n") {
+          write("\n");
+          return line;
+        }
+        if (key === "\x7f" || key === "\b") line = line.slice(0, -1);
+        else if (key === "\x15") line = "";
+        else if (key >= " " && key <= "~" && line.length < MAX_ANSWER) line += key;
+      }
+    }
+  } finally {
+    setRaw(false);
+  }
 }

@@ -26,7 +26,7 @@ export class StopError extends Error {
 
   /** Creates the error for a signal, such as `SIGTERM`, with its exit code. */
   constructor(signal: string, exitCode: number) {
-    super(`Cannot go on: told to stop by ${signal}`);
+    super(`Stopped by ${signal} before the work was finished`);
     this.exitCode = exitCode;
   }
 }

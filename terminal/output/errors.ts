@@ -5,6 +5,7 @@
  * @module
  */
 import { NetlabError } from "@netlab/protocol/errors";
+import { oneLine } from "./untrusted.ts";
 
 /**
  * The command line is wrong, or its options exclude each other. `runProgram` ends the program with exit
@@ -39,11 +40,11 @@ const ADVICE: [new (message: string) => Error, what: string, advice: string][] =
 ];
 
 /** The errors of the system that have no class in Deno, by code: what is wrong, and what to do. */
-const ADVICE_BY_CODE: Record<string, string> = {
+const ADVICE_BY_CODE = new Map(Object.entries({
   ENOSPC: "no space left on device; make room, or write elsewhere",
   EDQUOT: "the quota of the disk is used up; make room, or write elsewhere",
   EIO: "input/output error; has the terminal gone?",
-};
+}));
 
 /** Matches the message for a host name that cannot be resolved. Deno has no class for that error. */
 const LOOKUP_FAILED = /^failed to lookup address information/;
@@ -65,7 +66,8 @@ function describe(error: unknown): string {
     if (error instanceof kind) return `${what}; ${advice}`;
   }
   const { code } = error as { code?: unknown };
-  if (typeof code === "string" && Object.hasOwn(ADVICE_BY_CODE, code)) return ADVICE_BY_CODE[code]!;
+  const advice = typeof code === "string" ? ADVICE_BY_CODE.get(code) : undefined;
+  if (advice !== undefined) return advice;
   if (LOOKUP_FAILED.test(error.message)) {
     return "the host name is not known; check its spelling, or use an IP address";
   }
@@ -98,21 +100,4 @@ function findCause<E extends Error>(
     }
   }
   return undefined;
-}
-
-/** No regular expression here can backtrack, because the text may be hostile. */
-const LINE_BREAK = /[\r\n]/;
-// deno-lint-ignore no-control-regex
-const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
-
-/**
- * Returns text that may come from the network as one line. A line break becomes a space, together with the
- * white space around it. Other control characters become U+FFFD. The time grows in proportion to the length
- * of the text, whatever the text is.
- */
-export function oneLine(text: string): string {
-  const joined = LINE_BREAK.test(text)
-    ? text.replace(/\s+/g, (space) => LINE_BREAK.test(space) ? " " : space)
-    : text;
-  return joined.replace(CONTROL, "\uFFFD");
 }

@@ -6,6 +6,7 @@
  */
 import { print } from "./print.ts";
 import { CLEAR_BELOW, STANDARD_TERMINAL, type Terminal, type TerminalSize } from "./terminal.ts";
+import { styledLine } from "./untrusted.ts";
 import { clip, rowsOf } from "./width.ts";
 
 /** How often the status is checked for changes: milliseconds. */
@@ -38,7 +39,7 @@ export class Live implements Disposable {
 
   /** Prints a line above the status. */
   print(line: string): void {
-    if (this.#terminal) this.#draw(`${line}\n`);
+    if (this.#terminal) this.#draw(`${styledLine(line)}\n`);
     else print(line);
   }
 
@@ -76,5 +77,5 @@ function fit(lines: readonly string[], { columns, rows }: TerminalSize): string[
   const shown = lines.length <= room || room === 0
     ? lines.slice(0, room)
     : [...lines.slice(0, room - 1), `… ${more} more lines`];
-  return shown.map((line) => clip(line, columns - 1));
+  return shown.map((line) => clip(styledLine(line), columns - 1));
 }

@@ -5,8 +5,9 @@
  * @module
  */
 import { dim, red, yellow } from "./colors.ts";
-import { describeError, oneLine } from "./errors.ts";
+import { describeError } from "./errors.ts";
 import { OutputError, print } from "./print.ts";
+import { oneLine, toJson } from "./untrusted.ts";
 
 /** The severity of a log line. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -95,7 +96,7 @@ const COLORS: Record<LogLevel, (text: string) => string> = {
 function formatJson(level: LogLevel, message: string, properties: Properties): string {
   const { time: _, level: __, message: ___, ...rest } = properties;
   const line = { time: new Date().toISOString(), level, message, ...rest };
-  return JSON.stringify(line, (_key, value) => {
+  return toJson(line, (_key, value) => {
     if (value instanceof Error) return describeError(value);
     return typeof value === "bigint" ? Number(value) : value;
   });
@@ -114,5 +115,5 @@ function fillIn(message: string, properties: Properties): string {
 function valueText(value: unknown): string {
   if (typeof value === "string") return value;
   if (value instanceof Error) return describeError(value);
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+  return typeof value === "object" && value !== null ? toJson(value) : String(value);
 }

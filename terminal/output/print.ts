@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { styledLine } from "./untrusted.ts";
 
 const encoder = new TextEncoder();
 
@@ -28,16 +29,17 @@ export class OutputError extends Error {
 }
 
 /**
- * Prints a line to standard output. The line has been written when this returns.
+ * Prints a line to standard output, or several with line ends between them. They have been written when this
+ * returns. Only the styles of `colors.ts` reach the terminal; other control characters are replaced.
  *
  * @throws {OutputError} When the line cannot be written. `runProgram` then ends the program.
  */
 export function print(line = ""): void {
-  printPart(`${line}\n`);
+  printPart(`${safeLines(line)}\n`);
 }
 
 /**
- * Prints text to standard output without ending the line, as a question needs it.
+ * Writes text to standard output as it is, with escape sequences. It must not contain text of others.
  *
  * @throws {OutputError} When the text cannot be written.
  */
@@ -49,13 +51,17 @@ export function printPart(text: string): void {
   }
 }
 
-/** Prints a line to standard error. A line that cannot be written is lost. */
+/** Prints a line to standard error, as {@linkcode print} does. A line that cannot be written is lost. */
 export function printError(line: string): void {
   try {
-    write(Deno.stderr, `${line}\n`);
+    write(Deno.stderr, `${safeLines(line)}\n`);
   } catch {
     // There is no other way to report this.
   }
+}
+
+function safeLines(lines: string): string {
+  return lines.split("\n").map(styledLine).join("\n");
 }
 
 function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {

@@ -42,7 +42,7 @@ const replies: [what: string, reason: string | undefined, (socket: TextSocket) =
     ],
     [
       "text without end",
-      `answered "${"x".repeat(32)}"`,
+      `answered "${"x".repeat(80)}…" (1,024 characters)`,
       (socket) => socket.write("x".repeat(1024)),
     ],
   ];

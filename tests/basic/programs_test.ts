@@ -182,7 +182,7 @@ test("basic client that a signal stops early ends with the exit code for the sig
     client.kill(signal);
     const { code, stdout, stderr } = await client.finished();
     assertEquals([code, stdout], [exitCode, []]);
-    assertEquals(stderr, [`error: Cannot go on: told to stop by ${signal}`]);
+    assertEquals(stderr, [`error: Stopped by ${signal} before the work was finished`]);
   }
 });
 

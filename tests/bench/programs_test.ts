@@ -134,7 +134,12 @@ for (
       'error: Option --only: "lunch" is no scenario: pair, pair-1k, ',
     ],
     [PEERS, ["--product", "x"], 2, 'error: Option --product: "x" is no product: netlab, echo, '],
-    [PEERS, ["--rounds", "0"], 2, 'error: Option --rounds: "0" is not a whole number from 1 up'],
+    [
+      PEERS,
+      ["--rounds", "0"],
+      2,
+      'error: Option --rounds: "0" is not a whole number from 1 to 9,007,199,254,740,991',
+    ],
     [PEERS, ["--svg", "nowhere/x.svg"], 1, "error: Cannot write nowhere/x.svg: "],
   ] as const
 ) {

@@ -48,7 +48,7 @@ function trace(...times: (number | null)[][]): Trace {
 }
 
 test("traces are the same for the same seed, and others for another", () => {
-  for (const kind of Object.keys(KINDS)) {
+  for (const kind of [...KINDS.keys()]) {
     assertEquals(makeTrace(kind, 7), makeTrace(kind, 7));
     assert(
       JSON.stringify(makeTrace(kind, 7).rounds) !== JSON.stringify(makeTrace(kind, 8).rounds),
@@ -79,7 +79,7 @@ test("replay leaves a server that goes away at once, and pays for none while all
 });
 
 test("netlab's policy loses least of those that move no more often than the home rule", () => {
-  const kinds = Object.keys(KINDS).map((kind) => replays(kind, 1, 10));
+  const kinds = [...KINDS.keys()].map((kind) => replays(kind, 1, 10));
   for (const days of [kinds[0]!, replays("day", 11, 10)]) {
     const totals = summarize(days);
     assert(losesLeast(totals), JSON.stringify(totals));

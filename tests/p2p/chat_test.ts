@@ -371,3 +371,16 @@ test(
     assertEquals([screen.shown, screen.completer], [[], undefined]);
   },
 );
+
+test("chat knows no command but its own, whatever every object has", async () => {
+  const screen = new FakeScreen(true);
+  const end = talk(new FakeClient(), screen);
+  const names = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"];
+  for (const name of names) screen.type(`/${name}`);
+  screen.type(`/${"x".repeat(500)}`);
+  await end();
+  const complaints = screen.shown.filter((line) => line.includes("There is no command"));
+  assertEquals(complaints.length, names.length + 1);
+  for (const [at, name] of names.entries()) assertStringIncludes(complaints[at]!, `/${name};`);
+  assertStringIncludes(complaints.at(-1)!, `/${"x".repeat(80)}… (500 characters);`);
+});

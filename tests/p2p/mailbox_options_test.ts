@@ -67,12 +67,24 @@ test("p2p server program stores messages for --max-days days", async () => {
 
 for (
   const [args, complaint] of [
-    [["--max-messages", "0"], 'Option --max-messages: "0" is not a whole number from 1 up'],
-    [["--max-messages", "many"], 'Option --max-messages: "many" is not a whole number from 1 up'],
-    [["--max-bytes", "16M"], 'Option --max-bytes: "16M" is not a whole number from 1 up'],
-    [["--max-bytes", "-1"], 'Option --max-bytes: "-1" is not a whole number from 1 up'],
-    [["--max-days", "0.5"], 'Option --max-days: "0.5" is not a whole number from 1 to 36500'],
-    [["--max-days", "99999"], 'Option --max-days: "99999" is not a whole number from 1 to 36500'],
+    [
+      ["--max-messages", "0"],
+      'Option --max-messages: "0" is not a whole number from 1 to 9,007,199,254,740,991',
+    ],
+    [
+      ["--max-messages", "many"],
+      'Option --max-messages: "many" is not a whole number from 1 to 9,007,199,254,740,991',
+    ],
+    [
+      ["--max-bytes", "16M"],
+      'Option --max-bytes: "16M" is not a whole number from 1 to 9,007,199,254,740,991',
+    ],
+    [
+      ["--max-bytes", "-1"],
+      'Option --max-bytes: "-1" is not a whole number from 1 to 9,007,199,254,740,991',
+    ],
+    [["--max-days", "0.5"], 'Option --max-days: "0.5" is not a whole number from 1 to 36,500'],
+    [["--max-days", "99999"], 'Option --max-days: "99999" is not a whole number from 1 to 36,500'],
     [["--max-days", ""], "Option --max-days needs a value: --max-days N"],
     [["--data", ""], "Option --data needs a value: --data DIR"],
   ] as const

@@ -278,13 +278,25 @@ const wrong: [program: string, args: string[], message: string][] = [
     ["--nmae", "A"],
     "Unknown option --nmae: did you mean --name? (--help lists them all)",
   ],
-  [CLIENT, [], "Option --name is required when standard input is not a terminal"],
+  [CLIENT, [], "Option --name is required when standard input or output is not a terminal"],
   [
     CLIENT,
     ["--name", " Alice"],
     "Option --name: a name cannot be used when it begins or ends with a space",
   ],
 ];
+for (
+  const host of ["::", "0", "0x0", "0.0", "::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0", "000.0.0.0"]
+) {
+  const canonical = host.startsWith("::") && !host.includes("f") || host.includes("0:0:0")
+    ? "::"
+    : "0.0.0.0";
+  wrong.push([
+    SERVER,
+    ["--host", host],
+    `Option --host ${canonical} requires --advertise HOST:PORT: the address at which others reach this server`,
+  ]);
+}
 for (const [program, args, message] of wrong) {
   test(`${program} ${args.join(" ")} ends with exit code 2 and one line`, async () => {
     const { code, stdout, stderr } = await Process.run(program, args);

@@ -27,7 +27,7 @@ for (const [signal, exitCode] of SIGNALS) {
     alice.kill(signal);
     const { code, stdout, stderr } = await alice.finished();
     assertEquals([code, stdout], [exitCode, []]);
-    assertEquals(stderr, [`error: Cannot go on: told to stop by ${signal}`]);
+    assertEquals(stderr, [`error: Stopped by ${signal} before the work was finished`]);
   });
 
   test(`p2p client program ends with 0 at ${signal} when nothing is left to do`, async () => {
@@ -79,8 +79,8 @@ test("p2p client program that is told to stop reports what was not accepted, and
   const { code, stdout, stderr } = await alice.finished();
   assertEquals([code, stdout, stderr], [1, [], [
     `connected to ${server.address}`,
-    "Cannot confirm the message to Bob: told to stop; it was: one",
-    "Cannot confirm the message to Carol C.: told to stop; it was: two words",
+    "Cannot confirm the message to Bob: the program was stopped first; the text was: one",
+    "Cannot confirm the message to Carol C.: the program was stopped first; the text was: two words",
   ]]);
 });
 
@@ -102,8 +102,8 @@ test("p2p client program that is told to stop sends nothing more, and reports wh
   const { code, stdout, stderr } = await alice.finished();
   assertEquals([code, stdout, stderr, sent], [1, [], [
     `connected to ${server.address}`,
-    "Cannot send the message to Bob: told to stop; it was: never sent",
-    "Cannot send the message to Bob: told to stop; it was: neither",
+    "Cannot send the message to Bob: the program was stopped first; the text was: never sent",
+    "Cannot send the message to Bob: the program was stopped first; the text was: neither",
   ], 0]);
 });
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Layout, layouts } from "./layouts.ts";
-import { type Batch, invalidNameReason, MAX_NAME_BYTES } from "@netlab/protocol";
+import { type Batch, canonicalAddress, invalidNameReason, MAX_NAME_BYTES } from "@netlab/protocol";
 import fc from "fast-check";
 
 const encoder = new TextEncoder();
@@ -40,12 +40,17 @@ export const anyUuid: fc.Arbitrary<string> = fc.oneof(
 
 const port = fc.integer({ min: 1, max: 65_535 });
 
-/** An address as text. */
+/** An address as text, in its canonical spelling. */
 export const anyAddress: fc.Arbitrary<string> = fc.oneof(
   fc.tuple(fc.ipV4(), port).map(([host, port]) => `${host}:${port}`),
   fc.tuple(fc.ipV6(), port).map(([host, port]) => `[${host}]:${port}`),
   fc.tuple(fc.domain({ size: "small" }), port).map(([host, port]) => `${host}:${port}`),
-).filter((address) => address.length <= 255);
+).map((address) => canonicalAddress(address) ?? "localhost:5001").filter(({ length }) =>
+  length <= 255
+);
+
+/** Addresses as text, each once. */
+const anyAddresses = fc.uniqueArray(anyAddress, { maxLength: 20 });
 
 const u16 = fc.nat(0xffff);
 const u64 = fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1));
@@ -103,8 +108,13 @@ export const batch: fc.Arbitrary<Batch> = fc.array(
 
 const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   request: fc.constant(null),
-  servers: fc.array(anyAddress, { maxLength: 20 }),
+  servers: anyAddresses,
   users: fc.array(anyName, { maxLength: 20 }),
+  allServers: fc.record({ isLast: fc.constant(true), list: anyAddresses }),
+  allUsers: fc.record({
+    isLast: fc.constant(true),
+    list: fc.array(anyName, { maxLength: 20 }),
+  }),
   capabilities: fc.uniqueArray(anyText(20).filter(nonEmpty), { maxLength: 10 }),
   announcement: port,
   legacyRegistration: anyName,
@@ -116,7 +126,7 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   batch,
   echo: fc.uint8Array({ maxLength: 300 }).map((bytes) => ({ hex: bytes.toHex() })),
   disconnect: anyName,
-  pleaseMove: fc.array(anyAddress, { maxLength: 20 }),
+  pleaseMove: anyAddresses,
   receipts,
   serverReceipts: fc.record({ to: anyUuid, from: anyUuid, receipts }),
   receiptQuery: fc.record({

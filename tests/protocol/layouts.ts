@@ -19,7 +19,7 @@ export interface Layout {
 }
 
 const { FrameType } = p;
-const { Servers, Users, Capabilities } = p.Information;
+const { Servers, Users, Capabilities, AllServers, AllUsers } = p.Information;
 
 function list(subtype: number, read: (payload: Uint8Array) => Iterable<string>): Layout {
   return {
@@ -27,6 +27,25 @@ function list(subtype: number, read: (payload: Uint8Array) => Iterable<string>):
     subtypes: [subtype],
     read: (frame) => [...read(frame.payload)],
     write: (out, items) => p.writeInformationResponse(out, subtype, items),
+  };
+}
+
+function parts(subtype: number, read: (payload: Uint8Array) => string[]): Layout {
+  return {
+    type: FrameType.InformationResponse,
+    subtypes: [subtype],
+    read(frame) {
+      const { isLast, list } = p.readInformationPart(frame.payload);
+      return { isLast, list: read(list) };
+    },
+    write(out, { isLast, list }) {
+      if (isLast) return p.writeInformationParts(out, subtype, list);
+      // All parts but the last one are full.
+      out.begin(FrameType.InformationResponse, subtype);
+      out.u8(1);
+      out.text(list.join("\0"));
+      out.end();
+    },
   };
 }
 
@@ -39,12 +58,14 @@ function empty(frame: p.Frame): null {
 export const layouts: Readonly<Record<string, Layout>> = {
   request: {
     type: FrameType.InformationRequest,
-    subtypes: [Servers, Users, Capabilities],
+    subtypes: [Servers, Users, Capabilities, AllServers, AllUsers],
     read: empty,
     write: (out, _, subtype) => p.writeInformationRequest(out, subtype),
   },
   servers: list(Servers, p.readServers),
   users: list(Users, p.readUsers),
+  allServers: parts(AllServers, p.readServers),
+  allUsers: parts(AllUsers, p.readUsers),
   capabilities: list(Capabilities, p.readCapabilities),
   announcement: {
     type: FrameType.InformationResponse,

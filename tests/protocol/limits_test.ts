@@ -10,7 +10,7 @@ import { framesIn } from "./layouts.ts";
 
 const ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
 const LONGEST_NAME = "x".repeat(p.MAX_NAME_BYTES);
-const LONGEST_ADDRESS = `${"h".repeat(249)}:65535`;
+const LONGEST_ADDRESS = `${`${"h".repeat(61)}.`.repeat(4)}x:65535`;
 
 /** The single frame that `write` writes. */
 function one(write: (out: p.FrameWriter) => void): p.Frame {
@@ -130,15 +130,16 @@ Deno.test({
 });
 
 Deno.test({
-  name: "receipt writer cuts a reason to 255 bytes between characters",
+  name: "receipt writer shortens a reason to 255 bytes between characters, and marks that",
   permissions: "none",
   fn() {
     for (
       const [reason, kept] of [
-        ["r".repeat(300), "r".repeat(255)],
-        ["é".repeat(200), "é".repeat(127)],
-        ["r" + "€".repeat(100), "r" + "€".repeat(84)],
-        ["🦊".repeat(90), "🦊".repeat(63)],
+        ["r".repeat(255), "r".repeat(255)],
+        ["r".repeat(300), "r".repeat(252) + "…"],
+        ["é".repeat(200), "é".repeat(126) + "…"],
+        ["r" + "€".repeat(100), "r" + "€".repeat(83) + "…"],
+        ["🦊".repeat(90), "🦊".repeat(63) + "…"],
       ] as const
     ) {
       const frame = one((out) => p.writeReceipts(out, [{ id: ID, state: 4, code: 9, reason }]));
@@ -148,7 +149,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "error writer cuts a message so that it fits with any characters",
+  name: "error writer shortens a message so that it fits with any characters, and marks that",
   permissions: "none",
   fn() {
     for (const letter of ["x", "€", "🦊"]) {
@@ -157,7 +158,7 @@ Deno.test({
       );
       const error = p.readError(frame);
       assert(error.fatal);
-      assertStrictEquals(error.message, letter.repeat(2_000 / letter.length));
+      assertStrictEquals(error.message, `${letter.repeat(Math.floor(1_999 / letter.length))}…`);
     }
   },
 });

@@ -25,10 +25,10 @@ function round(servers: ([ms: number, users?: number] | string)[], policy?: Poli
 test("client shows the time of each server, and the server that it is connected to", () => {
   const fastest = round([[20], [0.156, 3], "connection refused"]);
   assertEquals([...firstLines(fastest), ...bestLines(fastest, SERVERS[1])], [
-    "Server 127.0.0.1:5001: RTT 0.020000 seconds",
-    "Server 127.0.0.1:5002: RTT 0.000156 seconds",
+    "Server 127.0.0.1:5001: RTT 0.020000 seconds (20 ms)",
+    "Server 127.0.0.1:5002: RTT 0.000156 seconds (0.16 ms)",
     "Server 127.0.0.1:5003: not measured (connection refused)",
-    "Best server: 127.0.0.1:5002 with RTT 0.000156 seconds",
+    "Best server: 127.0.0.1:5002 with RTT 0.000156 seconds (0.16 ms)",
   ]);
 });
 
@@ -50,7 +50,7 @@ test("client that could not connect to the best server says so", () => {
   const fastest = round([[20], [0.156]]);
   assertEquals(bestLines(fastest, SERVERS[0]), [
     "Cannot connect to 127.0.0.1:5002; using the next best server",
-    "Best server: 127.0.0.1:5001 with RTT 0.020000 seconds",
+    "Best server: 127.0.0.1:5001 with RTT 0.020000 seconds (20 ms)",
   ]);
   assertEquals(bestLines(fastest, "127.0.0.1:5009").at(-1), "Best server: 127.0.0.1:5009");
   assertEquals(arrivedLines(fastest, SERVERS[0]), [

@@ -22,7 +22,32 @@ test("netlab policy chooses the fastest server", () => {
   rounds.next(times("A", 50), times("B", 20), times("C", 30));
   assertEquals([rounds.used, rounds.because], ["B", "it is the fastest of 3, 20 ms"]);
   rounds.next(times("B", 20), times("C", 30));
-  assertEquals([rounds.used, rounds.because], ["B", "it is the fastest, 20 ms"]);
+  assertEquals([rounds.used, rounds.because], [
+    "B",
+    "its lowest time of ten rounds is the best, 20 ms",
+  ]);
+});
+
+test("netlab policy says when its server has become slow, long before it moves", () => {
+  const rounds = atA();
+  const slow = (nowMs: number) => ({ ...times("A", 50), nowMs });
+  rounds.next(slow(55), times("B", 80));
+  assertEquals(rounds.because, "its lowest time of ten rounds is the best, 50 ms");
+  rounds.next(slow(1_234), times("B", 80));
+  assertEquals(
+    rounds.because,
+    "its lowest time of ten rounds is the best, 50 ms; at the moment 1,234 ms",
+  );
+});
+
+test("netlab policy speaks of no move before there was one", () => {
+  const rounds = new Rounds(new NetlabPolicy({ minStayMs: 60_000 }));
+  rounds.next(times("A", 50), times("B", 80));
+  for (let round = 0; round < 4; round++) rounds.next(times("A", 50), times("B", 20));
+  assertEquals(
+    rounds.because,
+    "B is 30 ms faster, but a server is used for at least 60 s, and this one has been for 40 s",
+  );
 });
 
 test("netlab policy treats times as equal that measuring cannot tell apart", () => {
@@ -119,7 +144,10 @@ test("netlab policy stays for half a minute after a move", () => {
   for (let round = 0; round < 5; round++) rounds.next(times("A", 5), times("B", 20));
   assertEquals(
     [rounds.used, rounds.because],
-    ["B", "A is 15 ms faster, but the last move was 50 s ago; moves are at least 60 s apart"],
+    [
+      "B",
+      "A is 15 ms faster, but a server is used for at least 60 s, and this one has been for 50 s",
+    ],
   );
   assertEquals(rounds.next(times("A", 5), times("B", 20)), "A");
 });

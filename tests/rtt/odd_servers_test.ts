@@ -153,7 +153,7 @@ const ODDITIES: Record<string, { trouble: string; start(): OddServer }> = {
       }),
   },
   "answers with a very long error": {
-    trouble: "x".repeat(200),
+    trouble: `${"x".repeat(200)}… (1,900 characters)`,
     start: () => oddEchoes(({ out }) => writeError(out, error("x".repeat(1_900)))),
   },
   "answers with an error that is none": {

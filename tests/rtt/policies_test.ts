@@ -87,7 +87,7 @@ test("every policy says in a sentence why it chose, and why it stays", () => {
     [
       "netlab",
       "it is the only server that answers",
-      "it is the fastest, 50 ms",
+      "its lowest time of ten rounds is the best, 50 ms",
       "it is the fastest of 2, 20 ms",
       "A and B are equally fast; A was picked at random",
     ],

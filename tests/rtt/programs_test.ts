@@ -40,8 +40,8 @@ test("rtt programs measure, choose, and carry messages", async () => {
   const connected = await alice.waitFor(/^Connected to best server on port \d+$/);
   const lines = [...alice.stdout];
   const measured = lines.flatMap((line) => {
-    const match = /^Server (127\.0\.0\.1:\d+): RTT (\d+\.\d{6}) seconds$/.exec(line);
-    return match ? [{ server: match[1]!, seconds: match[2]! }] : [];
+    const match = /^Server (127\.0\.0\.1:\d+): RTT ((\d+\.\d{6}) seconds \(\S+ ms\))$/.exec(line);
+    return match ? [{ server: match[1]!, rtt: match[2]!, seconds: match[3]! }] : [];
   });
   assertEquals(
     measured.map(({ server }) => server).sort(),
@@ -55,7 +55,7 @@ test("rtt programs measure, choose, and carry messages", async () => {
   assertEquals(lines[0], `Server ${nowhere}: not measured (connection refused)`);
   const best = measured.find(({ server }) => server === `127.0.0.1:${port}`)!;
   assertEquals(lines.slice(-2), [
-    `Best server: ${best.server} with RTT ${best.seconds} seconds`,
+    `Best server: ${best.server} with RTT ${best.rtt}`,
     connected,
   ]);
   // On a machine that is busy enough, they need not be equally fast.
@@ -112,11 +112,12 @@ test("rtt client program measures a legacy server, takes part there, and watches
   await using alice = startClient("Alice", old.address);
   await alice.waitFor(`Connected to best server on port ${old.port}`);
   const [measured, ...rest] = alice.stdout;
-  const [, seconds] = new RegExp(`^Server ${old.address}: RTT (0\\.\\d{6}) seconds$`).exec(
-    measured!,
-  )!;
+  const [, rtt] = new RegExp(`^Server ${old.address}: RTT (0\\.\\d{6} seconds \\(\\S+ ms\\))$`)
+    .exec(
+      measured!,
+    )!;
   assertEquals(rest, [
-    `Best server: ${old.address} with RTT ${seconds} seconds`,
+    `Best server: ${old.address} with RTT ${rtt}`,
     `Connected to best server on port ${old.port}`,
   ]);
   await using bob = await LegacyClient.connect("Bob", old);
@@ -149,11 +150,14 @@ test("rtt client program names the best server that accepts the user, and says w
   await using alice = startClient("Alice", full.address, proxy.address);
   await alice.waitFor(/^Connected to best server on port/);
   const [nearest, far, ...lines] = alice.stdout;
-  assertMatch(nearest!, new RegExp(`^Server ${full.address}: RTT 0\\.0\\d+ seconds$`));
-  const [, seconds] = new RegExp(`^Server ${proxy.address}: RTT (\\S+) seconds$`).exec(far!)!;
+  assertMatch(
+    nearest!,
+    new RegExp(`^Server ${full.address}: RTT 0\\.0\\d+ seconds \\(\\S+ ms\\)$`),
+  );
+  const [, rtt] = new RegExp(`^Server ${proxy.address}: RTT (.+)$`).exec(far!)!;
   assertEquals(lines, [
     `Cannot connect to ${full.address}; using the next best server`,
-    `Best server: ${proxy.address} with RTT ${seconds} seconds`,
+    `Best server: ${proxy.address} with RTT ${rtt}`,
     `Connected to best server on port ${proxy.address.split(":")[1]}`,
   ]);
 });
@@ -185,7 +189,7 @@ test("rtt client program stops at a signal while it waits for a server that neve
   await eventually("it is connected", () => server.connections === 1);
   client.kill("SIGHUP");
   const { code, stderr } = await client.finished();
-  assertEquals([code, stderr], [129, ["error: Cannot go on: told to stop by SIGHUP"]]);
+  assertEquals([code, stderr], [129, ["error: Stopped by SIGHUP before the work was finished"]]);
 
   await using watching = Process.start(CLIENT, ["--watch", server.address]);
   await eventually("it is connected", () => server.connections === 2);

@@ -77,6 +77,6 @@ test("round is one line without a terminal", () => {
   assertEquals(
     roundLine(aRound()),
     "20:15:03  *5002 0.41 ms, 5001 12.3 ms, 5003 connection refused  " +
-      "kept 5002: it is the fastest, 0.41 ms",
+      "kept 5002: its lowest time of ten rounds is the best, 0.41 ms",
   );
 });

@@ -96,7 +96,7 @@ const wrong: [args: string[], message: string][] = [
     `Option --port: ${JSON.stringify(text)} is not a port, a number from 0 to 65535`,
   ]),
   [["--index", "5"], 'Option --index: "5" is not a whole number from 0 to 4'],
-  [["--size", "9"], 'Option --size: "9" is not a whole number from 10 up'],
+  [["--size", "9"], 'Option --size: "9" is not a whole number from 10 to 9,007,199,254,740,991'],
   ...["0", "-1", "1e3", "soon", "99999999"].map((text): [string[], string] => [
     ["--every", text],
     `Option --every: ${JSON.stringify(text)} is not a number of seconds above 0, such as 2 or 0.5`,

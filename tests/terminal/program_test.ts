@@ -86,7 +86,9 @@ for (const [signal, exitCode] of Deno.build.os === "windows" ? [] : signals) {
     await sample.waitFor("waiting");
     sample.kill(signal);
     const { code, stderr } = await sample.finished();
-    assertEquals([code, stderr], [exitCode, [`error: Cannot go on: told to stop by ${signal}`]]);
+    assertEquals([code, stderr], [exitCode, [
+      `error: Stopped by ${signal} before the work was finished`,
+    ]]);
   });
 
   test(`runProgram ends at once after a second ${signal}`, async () => {

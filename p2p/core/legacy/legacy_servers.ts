@@ -12,10 +12,10 @@ import {
   FrameType,
   Information,
   invalidNameReason,
-  isAddress,
   MessageKind,
   NIL_UUID,
   parseAddress,
+  readLegacyServers,
   readUncheckedItems,
   UserKind,
   type UserRecord,
@@ -98,9 +98,7 @@ export class LegacyServers {
     if (!this.#servers.has(server)) return;
     server.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
-      for (const address of readUncheckedItems(frame.payload).filter(isAddress)) {
-        this.#mesh.discovery.learn(address);
-      }
+      for (const address of readLegacyServers(frame.payload)) this.#mesh.discovery.learn(address);
     } else if (frame.subtype === Information.Users) {
       // One invalid name must not hide the others.
       const names = readUncheckedItems(frame.payload).filter((name) => !invalidNameReason(name));

@@ -8,6 +8,7 @@
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { type Frame, FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES, MessageKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
+import { quote } from "../quote.ts";
 import { checkName, isAscii, isUtf8, readName, readText } from "../text.ts";
 import { HEX_DIGITS, isSequenceId, readUuidOf, UUID_TEXT_BYTES, uuidWords } from "../uuid.ts";
 import { SPARE_BYTES } from "../buffers/words.ts";
@@ -72,9 +73,7 @@ export function writeBatch(
   uuidWords(id, words);
   if (!isSequenceId(words, 0) || (words[3]! >>> 0) + lengths.length > NUMBERS) {
     throw new TypeError(
-      `Cannot use ${
-        JSON.stringify(id)
-      } for a batch: it is not a sequence id with enough numbers left`,
+      `Cannot use ${quote(id)} for a batch: it is not a sequence id with enough numbers left`,
     );
   }
   out.begin(FrameType.Message, MessageKind.Batch, hops);

@@ -9,16 +9,19 @@ import { ErrorKind, type Frame, FrameType } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
 
 /**
- * The length of the longest error message: UTF-16 units. It fits into a frame. The rest of a longer message
- * is cut off.
+ * The length of the longest error message: UTF-16 units. It fits into a frame. "…" replaces the rest of a
+ * longer message.
  */
 const MAX_MESSAGE_LENGTH = 2_000;
 
-/** Writes an error frame. A fatal error has subtype 1. Cuts the message after 2,000 UTF-16 units. */
+/** Writes an error frame. A fatal error has subtype 1. A longer message than 2,000 UTF-16 units ends in "…". */
 export function writeError(out: FrameWriter, error: NetlabError): void {
   out.begin(FrameType.Error, error.fatal ? ErrorKind.Fatal : ErrorKind.Recoverable);
   out.u16(error.code);
-  out.text(error.message.slice(0, MAX_MESSAGE_LENGTH));
+  const { message } = error;
+  // No half of a surrogate pair is left at the cut.
+  const beginning = message.slice(0, MAX_MESSAGE_LENGTH - 1).replace(/[\ud800-\udbff]$/, "");
+  out.text(message.length > MAX_MESSAGE_LENGTH ? `${beginning}…` : message);
   out.end();
 }
 

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { isAddress } from "../address.ts";
+import { canonicalAddress, parsePort } from "../address.ts";
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { FrameType, Information, MAX_PAYLOAD_BYTES } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
+import { quote } from "../quote.ts";
 import { invalidNameReason, readText } from "../text.ts";
 
 /** The capabilities that a server can list in its response. */
@@ -35,7 +36,7 @@ export function writeInformationRequest(out: FrameWriter, kind: number): void {
 
 /**
  * Writes an information response: items joined by NUL. A response is a single frame, so items that do not fit
- * into it are left out.
+ * into it are left out. {@linkcode writeInformationParts} leaves out none.
  *
  * @param kind One of {@linkcode Information}.
  */
@@ -58,6 +59,61 @@ export function writeInformationResponse(
   out.end();
 }
 
+/**
+ * Writes a list of any length in as many frames as it needs. Each says whether another one follows.
+ *
+ * @param kind {@linkcode Information.AllServers} or {@linkcode Information.AllUsers}.
+ */
+export function writeInformationParts(
+  out: FrameWriter,
+  kind: number,
+  items: Iterable<string>,
+): void {
+  let part: Uint8Array[] = [];
+  let room = MAX_PAYLOAD_BYTES - 1;
+  const write = (isLast: boolean) => {
+    out.begin(FrameType.InformationResponse, kind);
+    out.u8(isLast ? 0 : 1);
+    for (const [at, bytes] of part.entries()) {
+      if (at > 0) out.u8(0);
+      out.bytes(bytes);
+    }
+    out.end();
+  };
+  for (const item of items) {
+    const bytes = encoder.encode(item);
+    if (bytes.length + 1 > room) {
+      write(false);
+      part = [];
+      room = MAX_PAYLOAD_BYTES - 1;
+    }
+    room -= bytes.length + 1;
+    part.push(bytes);
+  }
+  write(true);
+}
+
+/** One part of a list. */
+export interface InformationPart {
+  /** Whether no other part follows. */
+  isLast: boolean;
+  /** The items of this part, for {@linkcode readServers} or {@linkcode readUsers}. */
+  list: Uint8Array;
+}
+
+/**
+ * Reads one frame of a list in parts.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is empty, as the answer of a server that does
+ *   not know the request is.
+ */
+export function readInformationPart(payload: Uint8Array): InformationPart {
+  if (payload.length === 0) {
+    throw new ProtocolError(ErrorCode.Malformed, "Cannot read the part of a list: it is empty");
+  }
+  return { isLast: payload[0] === 0, list: payload.subarray(1) };
+}
+
 function readItems(payload: Uint8Array, what: string): string[] {
   if (payload.length === 0) return [];
   return readText(payload, 0, payload.length, what).split("\0");
@@ -72,21 +128,26 @@ export function readUncheckedItems(payload: Uint8Array): string[] {
 }
 
 /**
- * Reads a list of servers: addresses of the form `host:port`.
+ * Reads a list of servers: addresses of the form `host:port`, each once and in its canonical spelling.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when an item is not an address.
  */
 export function readServers(payload: Uint8Array): string[] {
-  const servers = readItems(payload, "list of servers");
-  for (const server of servers) {
-    if (!isAddress(server)) {
-      throw new ProtocolError(
-        ErrorCode.Malformed,
-        `Cannot read the list of servers: ${JSON.stringify(server)} is not HOST:PORT`,
-      );
-    }
-  }
-  return servers;
+  const servers = readItems(payload, "list of servers").map((item) => {
+    const server = canonicalAddress(item);
+    if (server !== undefined) return server;
+    throw new ProtocolError(
+      ErrorCode.Malformed,
+      `Cannot read the list of servers: ${quote(item)} is not HOST:PORT`,
+    );
+  });
+  return [...new Set(servers)];
+}
+
+/** Reads the list of servers of a legacy server, which may send anything: ignores what is no address. */
+export function readLegacyServers(payload: Uint8Array): string[] {
+  const servers = readUncheckedItems(payload).map(canonicalAddress);
+  return [...new Set(servers)].filter((server) => server !== undefined);
 }
 
 /**
@@ -102,7 +163,7 @@ export function readUsers(payload: Uint8Array): string[] {
     if (reason !== undefined) {
       throw new ProtocolError(
         ErrorCode.NameInvalid,
-        `Cannot read the list of users: ${JSON.stringify(user)} is not a valid name, ${reason}`,
+        `Cannot read the list of users: ${quote(user)} is not a valid name, ${reason}`,
       );
     }
   }
@@ -150,11 +211,11 @@ export function writeAnnouncement(out: FrameWriter, port: number): void {
  */
 export function readAnnouncement(payload: Uint8Array): number {
   const text = readText(payload, 0, payload.length, "announcement");
-  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535) {
+  const port = parsePort(text);
+  if (!port) {
     throw new ProtocolError(
       ErrorCode.Malformed,
-      `Cannot read the announcement: ${JSON.stringify(text)} is not a port`,
+      `Cannot read the announcement: ${quote(text)} is not a port`,
     );
   }
   return port;

@@ -36,7 +36,7 @@ export interface Receipt {
    * delivered message.
    */
   code: number;
-  /** Why the message was refused, as a sentence. Cut after 255 bytes of UTF-8 when it is written. */
+  /** Why the message was refused, as a sentence. A longer one than 255 bytes of UTF-8 ends in "…" when it is written. */
   reason: string;
 }
 
@@ -326,9 +326,10 @@ const cursor = new ReceiptCursor();
 const records = new ReceiptRecords();
 const encoder = new TextEncoder();
 
-/** Cuts a text to at most 255 bytes of UTF-8, between two characters. */
+/** Shortens a text to at most 255 bytes of UTF-8, between two characters. "…" stands for the rest. */
 function shorten(text: string): string {
   if (text.length <= 85) return text;
-  const { read } = encoder.encodeInto(text, new Uint8Array(255));
-  return text.slice(0, read);
+  if (encoder.encodeInto(text, new Uint8Array(255)).read === text.length) return text;
+  const { read } = encoder.encodeInto(text, new Uint8Array(252));
+  return `${text.slice(0, read)}…`;
 }

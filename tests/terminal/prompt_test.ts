@@ -1,0 +1,82 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  isForeground,
+  isPersonThere,
+  type KeySource,
+  ownsTerminal,
+  typeLine,
+} from "@netlab/terminal";
+import { pureTest as test } from "../kinds.ts";
+
+/** A terminal in which a test types. */
+class Keys implements KeySource {
+  readonly secondMs = 20;
+  written = "";
+  modes: boolean[] = [];
+  /** Whether a read waits for keys. */
+  reading = false;
+  #take: ((keys: string | null) => void) | undefined;
+
+  readonly setRaw = (isRaw: boolean) => void this.modes.push(isRaw);
+  readonly write = (text: string) => {
+    this.written += text;
+    if (text === "\x1b[5n") void this.type("\x1b[0n");
+  };
+  readonly read = async (buffer: Uint8Array): Promise<number | null> => {
+    this.reading = true;
+    const keys = await new Promise<string | null>((resolve) => this.#take = resolve);
+    this.reading = false;
+    return keys === null ? null : new TextEncoder().encodeInto(keys, buffer).written;
+  };
+
+  /** Presses keys, or ends the input, and waits until that was handled. */
+  async type(keys: string | null): Promise<void> {
+    this.#take!(keys);
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  }
+}
+
+const { signal } = new AbortController();
+
+test("a question that nobody answers ends in time, and leaves no read behind", async () => {
+  const keys = new Keys();
+  assertEquals(await typeLine("Index [0]", 3, signal, keys), "");
+  for (const left of [3, 2, 1]) assert(keys.written.includes(`Index [0] (taken in ${left} s): `));
+  assertEquals([keys.reading, keys.modes], [false, [true, false]]);
+});
+
+test("a question whose countdown a key has stopped waits for the rest of the answer", async () => {
+  const keys = new Keys();
+  const asking = typeLine("Index [0]", 3, signal, keys);
+  await keys.type("1");
+  // By then, the countdown would have ended as well.
+  await typeLine("", 4, signal, new Keys());
+  assert(keys.written.endsWith("Index [0]: 1"), JSON.stringify(keys.written));
+  await keys.type("2\x7f");
+  await keys.type("\x1b[A");
+  await keys.type("\r");
+  assertEquals(await asking, "1");
+  assertEquals([keys.reading, keys.modes], [false, [true, false]]);
+});
+
+test("a question with a countdown ends with the input and with the signal", async () => {
+  for (const end of ["\x04", null]) {
+    const keys = new Keys();
+    const asking = typeLine("Index", 3, signal, keys);
+    await keys.type(end);
+    assertEquals(await asking, undefined);
+  }
+  const stop = new AbortController();
+  const asking = typeLine("Index", 3, stop.signal, new Keys());
+  stop.abort();
+  assertEquals(await asking, undefined);
+});
+
+test("nobody is there unless the terminal delivers its input to this program", () => {
+  assertEquals(ownsTerminal(" 4711  4711\n"), true);
+  assertEquals(ownsTerminal("4711 42\n"), false);
+  assertEquals(ownsTerminal("4711 -1\n"), false);
+  for (const text of ["", "?", "4711", "PGID TPGID\n"]) assertEquals(ownsTerminal(text), undefined);
+  // Without the permission to ask, and without a terminal.
+  assertEquals([isForeground(), isPersonThere()], [undefined, false]);
+});
