@@ -180,8 +180,11 @@ export class TerminalScreen implements Screen {
   #line(columns: number): string {
     const prompt = `${clip(this.#name, Math.floor(columns / 2) - 2)}> `;
     const room = Math.max(1, columns - displayWidth(prompt));
-    const text = this.#draft.text.replaceAll("\n", LINE_END).replaceAll("\t", " ");
-    const { before, behind } = visiblePart(text, this.#draft.cursor, room);
+    const { text, cursor } = this.#draft;
+    // What a person pastes may come from others.
+    const inOneRow = (part: string) => oneLine(part.replaceAll("\n", LINE_END));
+    const left = inOneRow(text.slice(0, cursor));
+    const { before, behind } = visiblePart(left + inOneRow(text.slice(cursor)), left.length, room);
     const typed = this.#draft.suggested ? dim(before) : before;
     this.#beforeCursor = prompt + before;
     // Does not place the cursor by column, because terminals differ in how wide they show characters.

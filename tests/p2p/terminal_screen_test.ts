@@ -234,17 +234,17 @@ test("screen shows all lines of a paste, and enters them together", async () => 
   await using terminal = new TestTerminal();
   using screen = new TerminalScreen("Alice", "", terminal);
   screen.describePaste = (text) => `Enter sends ${JSON.stringify(text)}`;
-  terminal.type(PASTE("Bob one\r\ntwo\tthree\n\x1b[31mfour\x07\n"));
+  terminal.type(PASTE("Bob one\r\ntwo\tthree\n\x1b[31mfour\u202e\x07\n"));
   assertEquals(await terminal.window(), [
-    'Enter sends "Bob one\\ntwo\\tthree\\nfour"',
+    'Enter sends "Bob one\\ntwo\\tthree\\nfour\uFFFD"',
     "  │ Bob one",
     "  │ two    three",
-    "  │ four",
-    "Alice> Bob one⏎two three⏎four|",
+    "  │ four\uFFFD",
+    "Alice> Bob one⏎two three⏎four\uFFFD|",
   ]);
   terminal.type("\rBob five\rBob six\r");
   assertEquals(await entered(screen, 3), [
-    "Bob one\ntwo\tthree\nfour",
+    "Bob one\ntwo\tthree\nfour\u202e",
     "Bob five",
     "Bob six",
   ]);
