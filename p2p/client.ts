@@ -40,8 +40,9 @@ export interface P2pClientOptions {
    */
   servers?: readonly string[];
   /**
-   * How long {@linkcode P2pClient.send} waits for a server to accept a message: milliseconds. The client
-   * checks once a second, so a message can wait up to two seconds longer.
+   * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
+   * the message. Time without a server does not count, nor the time that a message needs on a slow link. The
+   * client checks once a second, so it gives a message up to three seconds late.
    *
    * @default {30000}
    */
@@ -173,19 +174,40 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * Sends a durable message to a user on any server. If the user is away, the message is stored until they
    * return. Many messages can be in flight at once. Messages to one recipient arrive in order.
    *
+   * A message waits while there is no server, or while others are before it on a slow link. To send more than
+   * a few thousand messages without waiting for each, await {@linkcode P2pClient.ready} between them: what was
+   * not sent yet is in memory.
+   *
    * @returns Resolves when the server has accepted the message: it is stored and will be delivered.
    *   {@linkcode Sent.delivered} tells when it has been delivered. A legacy server sends no receipts; with
    *   one, both resolve as soon as the message was written.
    * @throws {NetlabError} {@linkcode ErrorCode.MailboxFull} when too many messages wait for the recipient,
    *   {@linkcode ErrorCode.StorageFailed} when the server cannot store the message,
    *   {@linkcode ErrorCode.TextTooLong} when it does not fit into a frame,
-   *   {@linkcode ErrorCode.TimedOut} when no server accepted it in time,
+   *   {@linkcode ErrorCode.TimedOut} when the server did not accept it in time,
    *   {@linkcode ErrorCode.NameInvalid} when the recipient is not a valid name,
    *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
     return this.#outbox.send(recipient, text);
+  }
+
+  /**
+   * Resolves when there is room for the next {@linkcode P2pClient.send}: usually at once, later when 4,096
+   * messages or 2 MiB are not accepted or 256 KiB wait to leave, or while there is no server. It also resolves
+   * when the client closes.
+   *
+   * @example To send many messages with little memory
+   * ```ts ignore
+   * for await (const line of lines) {
+   *   await client.ready();
+   *   client.send("Bob", line).catch(report); // does not wait until it is stored
+   * }
+   * ```
+   */
+  ready(): Promise<void> {
+    return this.#outbox.ready();
   }
 
   /**

@@ -123,7 +123,7 @@ export class Roaming {
       );
     } else if (now - this.#askedAt >= ASK_EVERY_MS) {
       this.#askedAt = now;
-      connection.askServers();
+      connection.ask();
     }
   }
 
@@ -187,7 +187,7 @@ export class Roaming {
     this.#connection = connection;
     if (this.#isPaused) connection.pauseReading(true);
     this.#askedAt = performance.now();
-    connection.askServers();
+    connection.ask();
     this.#session.attach(connection);
     this.#events.status({
       state: "connected",
