@@ -13,6 +13,7 @@ import {
   oneLine,
   OutputError,
   red,
+  unlessAborted,
   untilAborted,
   yellow,
 } from "@netlab/terminal";
@@ -130,8 +131,14 @@ export class Chat {
         continue;
       }
       if (asked.kind === "command" && (asked.name === "quit" || asked.name === "exit")) break;
-      if (asked.kind === "message") await this.#message(asked);
-      else if (asked.kind === "command") await Promise.race([this.#command(asked.name), ended]);
+      if (asked.kind === "message") {
+        // A script may write faster than its messages leave. Lines that are not read yet need no memory.
+        if (!this.#screen.interactive) {
+          await unlessAborted(this.#client.ready(), over).catch(() => {});
+        }
+        if (over.aborted) this.#giveUp("send", asked.recipient, asked.text);
+        else await this.#message(asked);
+      } else if (asked.kind === "command") await Promise.race([this.#command(asked.name), ended]);
       else if (asked.kind !== "nothing") {
         this.#complain(
           asked.kind === "misquoted"
