@@ -123,7 +123,7 @@ export class Roaming {
       );
     } else if (now - this.#askedAt >= ASK_EVERY_MS) {
       this.#askedAt = now;
-      connection.ask();
+      connection.askServers();
     }
   }
 
@@ -187,7 +187,7 @@ export class Roaming {
     this.#connection = connection;
     if (this.#isPaused) connection.pauseReading(true);
     this.#askedAt = performance.now();
-    connection.ask();
+    connection.askServers();
     this.#session.attach(connection);
     this.#events.status({
       state: "connected",

@@ -130,12 +130,12 @@ export class ServerConnection implements SessionConnection {
     return this.#capabilities.has(Capability.Batch);
   }
 
-  /**
-   * Asks the server which servers it knows. Request and answer are also signs of life. Calls `answered` when
-   * the answer has arrived; a legacy server is not asked.
-   */
-  ask(answered: () => void = () => {}): void {
-    if (this.legacy) return;
+  /** Asks the server which servers it knows. Request and answer are also signs of life. */
+  askServers(): void {
+    if (this.receipts) this.ask(() => {});
+  }
+
+  ask(answered: () => void): void {
     this.#asked.push(answered);
     writeInformationRequest(this.out, Information.Servers);
   }

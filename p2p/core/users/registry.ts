@@ -12,6 +12,7 @@ import {
   NIL_UUID,
   UserKind,
   type UserRecord,
+  writeHeartbeat,
   writeInformationRequest,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
@@ -31,6 +32,10 @@ const MOVE_MS = 2_000;
 const SILENT_MS = 45_000;
 /** How often the registry looks for silent sessions: milliseconds. */
 const CHECK_EVERY_MS = 5_000;
+/** How often a session that sends gets a heartbeat: milliseconds. */
+const HEARTBEAT_EVERY_MS = 1_000;
+/** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
+const MAX_TICK_GAP_MS = 500;
 
 /** A registration for a name that another user of this server holds. */
 interface Claim {
@@ -68,6 +73,8 @@ export class UserRegistry {
   readonly #moving = new Map<User, number>();
   readonly #waiting = new Map<Connection, Waiting>();
   #checkedAt = 0;
+  #beatAt = 0;
+  #tickedAt: number;
 
   /**
    * Creates an empty registry.
@@ -88,6 +95,7 @@ export class UserRegistry {
     this.#topology = topology;
     this.#mesh = mesh;
     this.#onChange = onChange;
+    this.#tickedAt = context.now;
   }
 
   /** Returns the user of this server with this name. */
@@ -182,9 +190,13 @@ export class UserRegistry {
     connection.sendError(taken(user.name, this.#context.address, connection.readsText));
   }
 
-  /** Decides expired claims and removes silent sessions. */
+  /** Decides expired claims, removes silent sessions, and sends heartbeats. */
   tick(): void {
     const now = this.#context.now;
+    const sinceTick = now - this.#tickedAt;
+    this.#tickedAt = now;
+    if (sinceTick > MAX_TICK_GAP_MS) this.#slept(sinceTick);
+    if (now - this.#beatAt >= HEARTBEAT_EVERY_MS) this.#sendHeartbeats();
     for (const [name, claim] of this.#claims) {
       if (now < claim.deadline) continue;
       this.#claims.delete(name);
@@ -235,6 +247,29 @@ export class UserRegistry {
         });
         break;
       }
+    }
+  }
+
+  /** Handles the time for which this server did not run. What users sent meanwhile has not been read yet. */
+  #slept(ms: number): void {
+    const now = this.#context.now;
+    for (const { connection } of this.#users.values()) connection.heardAt = now;
+    for (const [name, claim] of this.#claims) {
+      this.#claims.set(name, { ...claim, deadline: claim.deadline + ms });
+    }
+    for (const [user, deadline] of this.#moving) this.#moving.set(user, deadline + ms);
+  }
+
+  /**
+   * Sends a heartbeat to each session from which something has arrived since the last one. A client whose
+   * requests wait behind its own data on a slow link thus knows that the server is alive.
+   */
+  #sendHeartbeats(): void {
+    const now = this.#beatAt = this.#context.now;
+    for (const { connection, readsText, out } of this.#users.values()) {
+      if (readsText || connection.heardAt <= connection.aliveAt || out.length > 0) continue;
+      connection.aliveAt = now;
+      writeHeartbeat(out);
     }
   }
 
