@@ -17,11 +17,11 @@ import {
   parseAddress,
 } from "@netlab/protocol";
 import { askServers, askUsers } from "./client/ask.ts";
-import { Inbox } from "./client/inbox.ts";
 import { Outbox, type Sent } from "./client/outbox.ts";
 import { type ClientStatus, Roaming } from "./client/roaming.ts";
 import { MessageIds } from "./core/dedup/sequence_ids.ts";
 import { ClientSession } from "./core/session/client_session.ts";
+import { Inbox } from "./core/session/inbox.ts";
 import { PublishQueue } from "./core/session/publish_queue.ts";
 
 export type { Message } from "@netlab/protocol";
@@ -63,6 +63,8 @@ export interface P2pClientOptions {
 
 /** How often the client checks its deadlines: milliseconds. */
 const TICK_MS = 1_000;
+/** How long taken messages wait for more before they are acknowledged: milliseconds. */
+const ACKNOWLEDGE_MS = 2;
 /** How long {@linkcode P2pClient.close} waits for receipts: milliseconds. */
 const LAST_RECEIPTS_MS = 1_000;
 
@@ -78,8 +80,9 @@ const LAST_RECEIPTS_MS = 1_000;
  * await using server = await P2pServer.listen();
  * await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
  * await alice.send("Alice", "A note to myself");
- * for await (const { sender, text } of alice) {
- *   await alice.send(sender, `You wrote: ${text}`);
+ * for await (const message of alice) {
+ *   await alice.send(message.sender, `You wrote: ${message.text}`);
+ *   alice.take(message); // asking for the next message would take it, too
  *   break;
  * }
  * ```
@@ -117,7 +120,14 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       performance.now(),
     );
     this.#outbox = new Outbox(name, newIds(), this.#session, sendTimeoutMs);
-    this.#inbox = new Inbox(this.#session, (isFull) => this.#roaming.pauseReading(isFull));
+    this.#inbox = new Inbox(this.#session, {
+      full: (isFull) => this.#roaming.pauseReading(isFull),
+      soon(run) {
+        const timer = setTimeout(run, ACKNOWLEDGE_MS);
+        return () => clearTimeout(timer);
+      },
+      atTurnEnd: (run) => void setImmediate(run),
+    });
     this.#roaming = new Roaming({ name, servers: addresses, rank }, this.#session, {
       status: (status) => options.onStatus?.(status),
       failed: (reason) => {
@@ -259,20 +269,25 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /**
    * The messages to this user, in the order in which they arrived, each once.
    *
-   * A message counts as taken when the program asks for the next one or leaves the loop. The client
-   * acknowledges it within milliseconds, and the sender's {@linkcode Sent.delivered} resolves. Durable messages
-   * that were not taken when the client closes or the process ends are delivered to the next client of that
-   * name.
+   * A message counts as taken when the program asks for the next one, or calls {@linkcode P2pClient.take}. The
+   * client acknowledges it within milliseconds, and the sender's {@linkcode Sent.delivered} resolves. Durable
+   * messages that were not taken when the client closes or the process ends are delivered to the next client of
+   * that name.
    *
-   * `break`, `return` and an exception all leave the body of `for await` in the same way, so a message whose
-   * handling throws also counts as taken. To receive it again, catch the exception in the body, or call `next()`
-   * yourself, only after a message was handled.
+   * Leaving a loop does not take its message, neither by an exception nor by `break` or `return`, because a loop
+   * does not tell why it is left. Call {@linkcode P2pClient.take} before `break`.
    *
-   * @example To take a message only after it was saved
+   * With several loops, each message goes to one of them, and each loop takes its own messages. A program that
+   * reads ahead, as `ReadableStream.from` does, takes messages before it has worked on them.
+   *
+   * @example
    * ```ts ignore
-   * const messages = client[Symbol.asyncIterator]();
-   * for (let next = await messages.next(); !next.done; next = await messages.next()) {
-   *   await save(next.value); // if this throws, the network keeps the message
+   * for await (const message of client) {
+   *   await save(message); // if this throws, or the process is killed, the network keeps the message
+   *   if (message.text === "end") {
+   *     client.take(message);
+   *     break;
+   *   }
    * }
    * ```
    */
@@ -281,10 +296,18 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
+   * Takes a message: tells the network that it needs no other copy. Asking for the next message does the same, so
+   * this is for the last message before a loop is left, and for programs that work on several messages at once.
+   * It has no effect on an ephemeral message, on one that was taken before, and when the client is closed.
+   */
+  take(message: Message): void {
+    this.#inbox.take(message);
+  }
+
+  /**
    * Closes the client: waits up to a second for missing receipts, signs off, and closes the connection. Loops
    * over its messages end. Durable messages that were not taken are delivered to the next client of that name.
-   * If you close the client inside the loop, the current message is not taken; leave the loop first to take it.
-   * Further calls have no effect.
+   * If you close the client inside a loop, the current message is not taken unless you take it first. Further calls have no effect.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close(

@@ -127,6 +127,11 @@ export class ClientSession {
     this.#add(message, uuidWords(message.id, this.#words), isDurable);
   }
 
+  /** Returns a durable message that has arrived and was not taken, by its id: a UUID. */
+  untaken(id: string): Incoming | undefined {
+    return this.#untaken.find(uuidWords(id, this.#words), 0);
+  }
+
   /**
    * Notes that the program has taken a message. Returns the number of acknowledgements that are not written
    * yet.

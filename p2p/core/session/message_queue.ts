@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Incoming } from "../core/session/incoming.ts";
+import type { Incoming } from "./incoming.ts";
 
 /** The queue is full with this many messages. It stays full until half of them were read. */
 const FULL = 1_024;
