@@ -117,7 +117,7 @@ export class Chat {
   async run(stop?: AbortSignal): Promise<number> {
     const over = AbortSignal.any([this.#outputFailed.signal, ...stop ? [stop] : []]);
     const ended = untilAborted(over).then(() => this.#screen.close());
-    const receiving = this.#receive();
+    const receiving = this.#receive(over);
     if (this.#screen.interactive) {
       this.#screen.completer = (before) => this.#complete(before);
       this.#screen.describePaste = (text) => this.#describePaste(text);
@@ -178,15 +178,19 @@ export class Chat {
     }
   }
 
-  async #receive(): Promise<void> {
+  async #receive(over: AbortSignal): Promise<void> {
     try {
       const messages = this.#client[Symbol.asyncIterator]();
       for (let next = await messages.next(); !next.done; next = await messages.next()) {
         const { sender, text } = next.value;
-        // Reading the next message takes this one, so it must be written first.
+        // Asking for the next message takes this one, so it must be written first.
         if (!this.#show(this.#received(sender, text))) return;
+        const written = this.#screen.written?.();
+        if (written) await unlessAborted(written, over);
       }
     } catch {
+      // What could not be shown any more is not taken.
+      if (over.aborted) return;
       // The status line has shown the reason.
       this.#failures++;
       this.#screen.close();
