@@ -121,7 +121,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     );
     this.#outbox = new Outbox(name, newIds(), this.#session, sendTimeoutMs);
     this.#inbox = new Inbox(this.#session, {
-      full: (isFull) => this.#roaming.pauseReading(isFull),
+      pauseReading: (isPaused) => this.#roaming.pauseReading(isPaused),
       soon(run) {
         const timer = setTimeout(run, ACKNOWLEDGE_MS);
         return () => clearTimeout(timer);
@@ -194,13 +194,16 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * @throws {NetlabError} {@linkcode ErrorCode.MailboxFull} when too many messages wait for the recipient,
    *   {@linkcode ErrorCode.StorageFailed} when the server cannot store the message,
    *   {@linkcode ErrorCode.TextTooLong} when it does not fit into a frame,
-   *   {@linkcode ErrorCode.TimedOut} when the server did not accept it in time,
+   *   {@linkcode ErrorCode.TimedOut} when the server did not accept it in time, or when this program has 16,384
+   *   messages that it does not read, behind which the receipt waits,
    *   {@linkcode ErrorCode.NameInvalid} when the recipient is not a valid name,
    *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
-    return this.#outbox.send(recipient, text);
+    const sent = this.#outbox.send(recipient, text);
+    this.#inbox.look();
+    return sent;
   }
 
   /**
@@ -351,6 +354,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   #tick(): void {
     const now = performance.now();
     this.#session.tick(now);
+    this.#inbox.look();
     this.#roaming.tick(now);
   }
 }

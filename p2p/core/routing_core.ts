@@ -53,8 +53,6 @@ const UNREGISTERED_MS = 60_000;
 /** How often the core looks for such connections: milliseconds. */
 const CHECK_EVERY_MS = 1_000;
 
-const encoder = new TextEncoder();
-
 /** A messaging server without sockets. Call {@linkcode RoutingCore.tick} every 250 ms. */
 export class RoutingCore implements ServerCore {
   /** This server's users. */
@@ -91,7 +89,7 @@ export class RoutingCore implements ServerCore {
     /** By recipient name: a user of this server, or the next hop to another server. */
     const routes = new NameTable<User | Peer>(factors);
     const topology = this.topology = new Topology(id);
-    const directory = new Directory(id, (name) => routes.delete(encoder.encode(name)));
+    const directory = new Directory(id, (name) => routes.delete(new TextEncoder().encode(name)));
     const locations = this.locations = new Locations(id, directory, topology);
     const onChange = (name: string) => void this.#changedNames.add(name);
     const mesh = this.mesh = new Mesh(
@@ -344,6 +342,11 @@ export class RoutingCore implements ServerCore {
     if (!this.users.closed) return true;
     for (const { readsText } of this.users.local()) if (!readsText) return false;
     return this.#mailbox.size === 0;
+  }
+
+  /** The number of messages that are lost if the server closes now. */
+  get unsaved(): number {
+    return this.#mailbox.durable ? 0 : this.#mailbox.size;
   }
 
   /** Closes the server: tells its sessions, ends its links and sends pending data. */

@@ -7,6 +7,7 @@ import { eventually } from "./network.ts";
 
 /** A session that records acknowledgements. */
 class FakeSession {
+  isWaiting = false;
   /** The numbers of the messages that were acknowledged, a list for each time. */
   readonly acknowledged: number[][] = [];
   #taken: number[] = [];
@@ -29,8 +30,9 @@ class FakeSession {
 /** An inbox with so many messages, numbered from 1. */
 function inboxWith(count: number, isDurable = true) {
   const session = new FakeSession();
+  const pauses: boolean[] = [];
   const inbox = new Inbox(session as unknown as ClientSession, {
-    full: () => {},
+    pauseReading: (isPaused) => void pauses.push(isPaused),
     soon(run) {
       const timer = setTimeout(run, 2);
       return () => clearTimeout(timer);
@@ -40,7 +42,7 @@ function inboxWith(count: number, isDurable = true) {
   let number = 0;
   const receive = () => inbox.receive(incoming(++number, isDurable));
   for (let i = 0; i < count; i++) receive();
-  return { inbox, acknowledged: session.acknowledged, receive };
+  return { inbox, session, pauses, acknowledged: session.acknowledged, receive };
 }
 
 function incoming(number: number, isDurable: boolean): Incoming {
@@ -169,4 +171,24 @@ test("inbox takes no message that the program has asked for and not got yet", as
   void reader.next();
   assertEquals(acknowledged, [[1, 2]]);
   await reader.return!();
+});
+
+test("inbox stops the reading when it is full, and later while a sent message waits for its receipt", async () => {
+  const { inbox, session, pauses, receive } = inboxWith(1_023, false);
+  assertEquals(pauses, []);
+  receive();
+  assertEquals(pauses, [true]);
+  session.isWaiting = true;
+  inbox.look();
+  assertEquals(pauses, [true, false]);
+  for (let count = 1_025; count < 16_384; count++) receive();
+  assertEquals(pauses, [true, false]);
+  receive();
+  assertEquals(pauses, [true, false, true]);
+  session.isWaiting = false;
+  const reader = inbox.reader();
+  for (let count = 0; count < 16_384 - 513; count++) await reader.next();
+  assertEquals(pauses, [true, false, true]);
+  await reader.next();
+  assertEquals(pauses, [true, false, true, false]);
 });

@@ -253,7 +253,13 @@ export class SessionClient {
       asked.push(answered);
       writeInformationRequest(connection.out, Information.Servers);
     };
-    const outlet = { out: connection.out, receipts: true, batches: true, ask: request };
+    const outlet = {
+      out: connection.out,
+      receipts: true,
+      batches: true,
+      isPaused: false,
+      ask: request,
+    };
     this.#connections.add(connection);
     connection.start({
       frame: (frame) => {

@@ -68,6 +68,11 @@ export class ClientSession {
     this.#sendQueue.whenAllAccepted(callback);
   }
 
+  /** Whether messages wait for a server to accept them. */
+  get isWaiting(): boolean {
+    return this.#sendQueue.isWaiting;
+  }
+
   /**
    * Calls `callback` once, as soon as every message that was sent is written to a server or has failed. Replaces
    * the callback of an earlier call.

@@ -14,15 +14,21 @@
 import type { Message } from "@netlab/protocol/codec";
 import type { ClientSession } from "./client_session.ts";
 import type { Incoming } from "./incoming.ts";
-import { MessageQueue, type Waiter } from "./message_queue.ts";
+import { FULL, MessageQueue, type Waiter } from "./message_queue.ts";
 
 /** This many taken messages are acknowledged at once. */
 const MANY_TAKEN = 100;
 
+/**
+ * While a sent message waits for its receipt, this many messages that the program has not read stop the reading,
+ * and otherwise a sixteenth of them. The receipt comes on the same connection, behind such messages.
+ */
+const MAX_UNREAD = 16 * FULL;
+
 /** What an {@linkcode Inbox} needs from its surroundings. */
 export interface InboxHost {
-  /** Called when the inbox becomes full, and when there is room again. */
-  full(isFull: boolean): void;
+  /** Stops or resumes reading from the network. */
+  pauseReading(isPaused: boolean): void;
   /** Calls `run` once within a few milliseconds. Returns a function that cancels the call. */
   soon(run: () => void): () => void;
   /** Calls `run` once when the event loop turn ends. */
@@ -38,6 +44,8 @@ export class Inbox {
   readonly #queue: MessageQueue;
   /** Cancels the acknowledgement that is due soon. */
   #cancel: (() => void) | undefined;
+  #isFull = false;
+  #isPaused = false;
   #closing = false;
   #closed = false;
 
@@ -45,7 +53,20 @@ export class Inbox {
   constructor(session: ClientSession, host: InboxHost) {
     this.#session = session;
     this.#host = host;
-    this.#queue = new MessageQueue((isFull) => host.full(isFull));
+    this.#queue = new MessageQueue((isFull) => {
+      this.#isFull = isFull;
+      this.look();
+    });
+  }
+
+  /**
+   * Stops or resumes reading when messages were sent or accepted. Call it after every send, and once a second.
+   */
+  look(): void {
+    const isPaused = this.#isFull && (!this.#session.isWaiting || this.#queue.length >= MAX_UNREAD);
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    this.#host.pauseReading(isPaused);
   }
 
   /** Adds a message. While the inbox closes, durable ones are left to the next client of that name. */

@@ -90,6 +90,11 @@ export class SendQueue {
     this.#now = now;
   }
 
+  /** Whether messages wait for a server to accept them. */
+  get isWaiting(): boolean {
+    return this.#unaccepted > 0;
+  }
+
   /** Calls `callback` as soon as every sent message is accepted or refused. */
   whenAllAccepted(callback: () => void): void {
     this.#onAllAccepted = callback;
@@ -229,13 +234,15 @@ export class SendQueue {
    */
   #checkDeadlines(): void {
     let mustAsk = false;
+    const isPaused = this.#connection?.isPaused;
     for (const unsettled of this.#unsettled) {
       const { number, deadline, timeoutMs, recipient } = unsettled;
       if (unsettled.isAccepted || unsettled.bytes === 0) continue;
-      if (deadline === undefined) mustAsk ||= number <= this.#writtenBefore;
-      // A receipt for an earlier message shows that the server is working through them.
-      else if (number >= this.#answered) unsettled.deadline = this.#clockMs + timeoutMs;
-      else if (this.#clockMs >= deadline) {
+      if (deadline === undefined && !isPaused) mustAsk ||= number <= this.#writtenBefore;
+      else if (deadline === undefined || number >= this.#answered) {
+        // It got no answer while paused, or a receipt shows that the server works through the earlier ones.
+        unsettled.deadline = this.#clockMs + timeoutMs;
+      } else if (this.#clockMs >= deadline) {
         const reason = `Cannot tell whether ${recipient} will get the message: ` +
           "no server confirmed it in time";
         this.#settle(unsettled, new NetlabError(ErrorCode.TimedOut, reason));

@@ -13,6 +13,8 @@ export interface SessionConnection {
   readonly receipts: boolean;
   /** Whether the server reads batches. */
   readonly batches: boolean;
+  /** Whether nothing is read from the connection, because the program does not read its messages. */
+  readonly isPaused: boolean;
   /**
    * Asks the server for an answer. Calls `answered` when it arrives: by then the server has read everything
    * that was written before, and everything that it wrote before has arrived.

@@ -43,6 +43,7 @@ export function connection(receipts = true, batches = true): TestConnection {
     out: new FrameWriter(),
     receipts,
     batches,
+    isPaused: false,
     asked,
     ask: (answered) => void asked.push(answered),
   };
