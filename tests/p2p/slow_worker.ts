@@ -1,0 +1,13 @@
+/**
+ * A program that works on messages for a while each. Tests kill it in the middle.
+ *
+ * @module
+ */
+import { P2pClient } from "@netlab/p2p/client";
+
+const client = await P2pClient.connect({ name: "Worker", servers: [Deno.args[0]!] });
+for await (const { text } of client) {
+  console.log(`begin ${text}`);
+  await new Promise((resolve) => setTimeout(resolve, 3));
+  console.log(`end ${text}`);
+}
