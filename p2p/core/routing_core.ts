@@ -52,6 +52,8 @@ import { UserRegistry } from "./users/registry.ts";
 const UNREGISTERED_MS = 60_000;
 /** How often the core looks for such connections: milliseconds. */
 const CHECK_EVERY_MS = 1_000;
+/** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
+const MAX_TICK_GAP_MS = 500;
 
 /** A messaging server without sockets. Call {@linkcode RoutingCore.tick} every 250 ms. */
 export class RoutingCore implements ServerCore {
@@ -79,12 +81,14 @@ export class RoutingCore implements ServerCore {
   #routesChanged = false;
   #isCommitting = false;
   #checkedAt = 0;
+  #tickedAt: number;
 
   /** Creates a server with no users and no links. */
   constructor(options: RoutingCoreOptions) {
     const { id, address, host, logger, now, limits = {}, store = memoryStore } = options;
     const messageLog = new MessageLog(logger, options.logMessages ?? false);
     const context = this.#context = { id, address, host, logger, messageLog, now };
+    this.#tickedAt = now;
     const factors = nameFactors(host.random);
     /** By recipient name: a user of this server, or the next hop to another server. */
     const routes = new NameTable<User | Peer>(factors);
@@ -206,6 +210,8 @@ export class RoutingCore implements ServerCore {
   /** Does the work that is due at the time `now`: milliseconds since 1970. Call it every 250 ms. */
   tick(now: number): void {
     this.setTime(now);
+    if (now - this.#tickedAt > MAX_TICK_GAP_MS) this.#slept(now - this.#tickedAt);
+    this.#tickedAt = now;
     this.mesh.tick();
     this.#legacy.tick();
     this.users.tick();
@@ -364,6 +370,12 @@ export class RoutingCore implements ServerCore {
     this.mesh.close();
     this.#legacy.close();
     this.#outbound.close();
+  }
+
+  /** Handles the time for which this server did not run. What was sent meanwhile has not been read yet. */
+  #slept(ms: number): void {
+    for (const connection of this.#accepted) connection.heardAt = this.#context.now;
+    this.users.slept(ms);
   }
 
   /** Settles messages and sends the receipts. */

@@ -34,8 +34,6 @@ const SILENT_MS = 45_000;
 const CHECK_EVERY_MS = 5_000;
 /** How often a session that sends gets a heartbeat: milliseconds. */
 const HEARTBEAT_EVERY_MS = 1_000;
-/** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
-const MAX_TICK_GAP_MS = 500;
 
 /** A registration for a name that another user of this server holds. */
 interface Claim {
@@ -74,7 +72,6 @@ export class UserRegistry {
   readonly #waiting = new Map<Connection, Waiting>();
   #checkedAt = 0;
   #beatAt = 0;
-  #tickedAt: number;
 
   /**
    * Creates an empty registry.
@@ -95,7 +92,6 @@ export class UserRegistry {
     this.#topology = topology;
     this.#mesh = mesh;
     this.#onChange = onChange;
-    this.#tickedAt = context.now;
   }
 
   /** Returns the user of this server with this name. */
@@ -193,9 +189,6 @@ export class UserRegistry {
   /** Decides expired claims, removes silent sessions, and sends heartbeats. */
   tick(): void {
     const now = this.#context.now;
-    const sinceTick = now - this.#tickedAt;
-    this.#tickedAt = now;
-    if (sinceTick > MAX_TICK_GAP_MS) this.#slept(sinceTick);
     if (now - this.#beatAt >= HEARTBEAT_EVERY_MS) this.#sendHeartbeats();
     for (const [name, claim] of this.#claims) {
       if (now < claim.deadline) continue;
@@ -250,10 +243,8 @@ export class UserRegistry {
     }
   }
 
-  /** Handles the time for which this server did not run. What users sent meanwhile has not been read yet. */
-  #slept(ms: number): void {
-    const now = this.#context.now;
-    for (const { connection } of this.#users.values()) connection.heardAt = now;
+  /** Handles that this server did not run for so many milliseconds. */
+  slept(ms: number): void {
     for (const [name, claim] of this.#claims) {
       this.#claims.set(name, { ...claim, deadline: claim.deadline + ms });
     }
