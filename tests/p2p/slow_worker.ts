@@ -4,10 +4,11 @@
  * @module
  */
 import { P2pClient } from "@netlab/p2p/client";
+import { print } from "@netlab/terminal";
 
 const client = await P2pClient.connect({ name: "Worker", servers: [Deno.args[0]!] });
 for await (const { text } of client) {
-  console.log(`begin ${text}`);
+  print(`begin ${text}`);
   await new Promise((resolve) => setTimeout(resolve, 3));
-  console.log(`end ${text}`);
+  print(`end ${text}`);
 }

@@ -169,7 +169,6 @@ export class OutboundSender {
 
   /** Sends waiting messages, and sends unanswered messages again. */
   look(): void {
-    const { now } = this.#context;
     for (const queue of this.#parts.mailbox.queues()) {
       const { first: oldest } = queue;
       if (oldest?.sentTo !== undefined && this.#isLate(queue, oldest)) this.sendAgain(queue);
