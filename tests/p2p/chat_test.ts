@@ -130,7 +130,7 @@ test("chat with a script reads no line before there is room for it, and stops at
   stop.abort();
   assertEquals(await within("the end", talking), 49);
   assertEquals(client.sent, ["Bob: 0"]);
-  assertStringIncludes(screen.shown.at(-1)!, "it was: 49");
+  assertStringIncludes(screen.shown.at(-1)!, "49");
 });
 
 for (const interactive of [true, false]) {
