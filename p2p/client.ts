@@ -41,8 +41,9 @@ export interface P2pClientOptions {
   servers?: readonly string[];
   /**
    * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
-   * the message. Time without a server does not count, nor the time that a message needs on a slow link. The
-   * client checks once a second, so it gives a message up to three seconds late.
+   * the message. The time that a message needs on a slow link does not count. The client checks once a second,
+   * so it gives a message up to three seconds late. Messages also fail when no server could be reached for so
+   * long.
    *
    * @default {30000}
    */
@@ -184,8 +185,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * Sends a durable message to a user on any server. If the user is away, the message is stored until they
    * return. Many messages can be in flight at once. Messages to one recipient arrive in order.
    *
-   * A message waits while there is no server, or while others are before it on a slow link. To send more than
-   * a few thousand messages without waiting for each, await {@linkcode P2pClient.ready} between them: what was
+   * A message waits while the client looks for a server, or while others are before it on a slow link. To send
+   * more than a few thousand messages without waiting for each, await {@linkcode P2pClient.ready} between them: what was
    * not sent yet is in memory.
    *
    * @returns Resolves when the server has accepted the message: it is stored and will be delivered.

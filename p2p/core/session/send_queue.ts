@@ -71,8 +71,10 @@ export class SendQueue {
   #checkedAt = 0;
   #connection: SessionConnection | undefined;
   #now: number;
-  /** The clock of the deadlines: milliseconds. It stands still while there is no connection. */
+  /** The clock of the deadlines: milliseconds. It stands still while the program is suspended. */
   #clockMs = 0;
+  /** When the last connection ended: milliseconds of the clock. */
+  #lostAt = 0;
   /** How many messages were written, on all connections. */
   #written = 0;
   /** {@linkcode #written} at the last tick. */
@@ -112,7 +114,7 @@ export class SendQueue {
 
   /**
    * Sends a message now or on the next connection. The message fails if the server does not accept it within
-   * `timeoutMs` milliseconds after it has read the message.
+   * `timeoutMs` milliseconds after it has read the message, or when there has been no connection for so long.
    *
    * @param id The id of the message as four 32-bit numbers, big-endian.
    */
@@ -149,7 +151,9 @@ export class SendQueue {
 
   /** Handles the end of a connection. */
   detach(connection: SessionConnection): void {
-    if (this.#connection === connection) this.#connection = undefined;
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#lostAt = this.#clockMs;
   }
 
   /** Handles a frame with receipts. */
@@ -180,7 +184,7 @@ export class SendQueue {
    * the current time in milliseconds.
    */
   tick(now: number): void {
-    if (this.#connection) this.#clockMs += Math.min(now - this.#now, MAX_TICK_MS);
+    this.#clockMs += Math.min(now - this.#now, MAX_TICK_MS);
     this.#now = now;
     if (this.#acceptedElsewhere.size > 0 && now - this.#movedAt >= ORDER_AFTER_MOVE_MS) {
       this.#acceptedElsewhere.clear();
@@ -190,7 +194,8 @@ export class SendQueue {
       this.#checkedAt = now;
       this.#queryReceipts();
     }
-    this.#checkDeadlines();
+    if (this.#connection) this.#checkDeadlines();
+    else this.#checkAlone();
   }
 
   /** Fails all messages, the unaccepted ones first. */
@@ -251,6 +256,17 @@ export class SendQueue {
     this.#answered = Infinity;
     this.#writtenBefore = this.#written;
     if (mustAsk) this.#ask();
+  }
+
+  /** Fails messages when there has been no connection for too long. */
+  #checkAlone(): void {
+    for (const unsettled of this.#unsettled) {
+      const { isAccepted, timeoutMs, recipient } = unsettled;
+      if (isAccepted || this.#clockMs - this.#lostAt < timeoutMs) continue;
+      const reason = `Cannot tell whether ${recipient} will get the message: ` +
+        "no server could be reached in time";
+      this.#settle(unsettled, new NetlabError(ErrorCode.TimedOut, reason));
+    }
   }
 
   /** Finds out when the server has read all messages that were written so far. */

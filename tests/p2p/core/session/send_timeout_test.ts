@@ -55,17 +55,28 @@ pureTest("session gives a message up when its time is over after the server has 
   assertEquals(accepted, outcomes);
 });
 
-pureTest("session gives no message up that waits for a server", () => {
-  const { session, send, pass, outcomes } = ticking();
-  send("before", 1_000);
-  pass(3_600);
+pureTest("session gives messages up when no server could be reached in time", () => {
+  const { session, send, pass, suspend, outcomes } = ticking();
+  send("before", 10_000);
+  pass(9);
   const server = connection();
   session.attach(server);
   assertEquals(written(server), ["before"]);
-  pass(2);
+  pass(20);
   session.detach(server);
-  pass(3_600);
-  assertEquals(outcomes, []);
+  pass(7);
+  suspend(3_600);
+  assertEquals(outcomes, [], "a suspension is no time without a server");
+  send("while alone", 10_000);
+  pass(1);
+  assertEquals(outcomes, ["before TimedOut", "while alone TimedOut"]);
+  send("long after", 10_000);
+  send("with more time", 20_000);
+  pass(1);
+  assertEquals(outcomes.slice(2), ["long after TimedOut"]);
+  const next = connection();
+  session.attach(next);
+  assertEquals(written(next), ["with more time"]);
 });
 
 pureTest("session gives no message up that is behind others on a slow link", () => {
