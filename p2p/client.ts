@@ -17,11 +17,11 @@ import {
   parseAddress,
 } from "@netlab/protocol";
 import { askServers, askUsers } from "./client/ask.ts";
-import { Inbox } from "./client/inbox.ts";
 import { Outbox, type Sent } from "./client/outbox.ts";
 import { type ClientStatus, Roaming } from "./client/roaming.ts";
 import { MessageIds } from "./core/dedup/sequence_ids.ts";
 import { ClientSession } from "./core/session/client_session.ts";
+import { Inbox } from "./core/session/inbox.ts";
 import { PublishQueue } from "./core/session/publish_queue.ts";
 
 export type { Message } from "@netlab/protocol";
@@ -40,8 +40,10 @@ export interface P2pClientOptions {
    */
   servers?: readonly string[];
   /**
-   * How long {@linkcode P2pClient.send} waits for a server to accept a message: milliseconds. The client
-   * checks once a second, so a message can wait up to two seconds longer.
+   * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
+   * the message. The time that a message needs on a slow link does not count. The client checks once a second,
+   * so it gives a message up to three seconds late. Messages also fail when no server could be reached for so
+   * long.
    *
    * @default {30000}
    */
@@ -62,6 +64,8 @@ export interface P2pClientOptions {
 
 /** How often the client checks its deadlines: milliseconds. */
 const TICK_MS = 1_000;
+/** How long taken messages wait for more before they are acknowledged: milliseconds. */
+const ACKNOWLEDGE_MS = 2;
 /** How long {@linkcode P2pClient.close} waits for receipts: milliseconds. */
 const LAST_RECEIPTS_MS = 1_000;
 
@@ -77,8 +81,9 @@ const LAST_RECEIPTS_MS = 1_000;
  * await using server = await P2pServer.listen();
  * await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
  * await alice.send("Alice", "A note to myself");
- * for await (const { sender, text } of alice) {
- *   await alice.send(sender, `You wrote: ${text}`);
+ * for await (const message of alice) {
+ *   await alice.send(message.sender, `You wrote: ${message.text}`);
+ *   alice.take(message); // asking for the next message would take it, too
  *   break;
  * }
  * ```
@@ -116,7 +121,14 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       performance.now(),
     );
     this.#outbox = new Outbox(name, newIds(), this.#session, sendTimeoutMs);
-    this.#inbox = new Inbox(this.#session, (isFull) => this.#roaming.pauseReading(isFull));
+    this.#inbox = new Inbox(this.#session, {
+      pauseReading: (isPaused) => this.#roaming.pauseReading(isPaused),
+      soon(run) {
+        const timer = setTimeout(run, ACKNOWLEDGE_MS);
+        return () => clearTimeout(timer);
+      },
+      atTurnEnd: (run) => void setImmediate(run),
+    });
     this.#roaming = new Roaming({ name, servers: addresses, rank }, this.#session, {
       status: (status) => options.onStatus?.(status),
       failed: (reason) => {
@@ -173,19 +185,43 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * Sends a durable message to a user on any server. If the user is away, the message is stored until they
    * return. Many messages can be in flight at once. Messages to one recipient arrive in order.
    *
+   * A message waits while the client looks for a server, or while others are before it on a slow link. To send
+   * more than a few thousand messages without waiting for each, await {@linkcode P2pClient.ready} between them: what was
+   * not sent yet is in memory.
+   *
    * @returns Resolves when the server has accepted the message: it is stored and will be delivered.
    *   {@linkcode Sent.delivered} tells when it has been delivered. A legacy server sends no receipts; with
    *   one, both resolve as soon as the message was written.
    * @throws {NetlabError} {@linkcode ErrorCode.MailboxFull} when too many messages wait for the recipient,
    *   {@linkcode ErrorCode.StorageFailed} when the server cannot store the message,
    *   {@linkcode ErrorCode.TextTooLong} when it does not fit into a frame,
-   *   {@linkcode ErrorCode.TimedOut} when no server accepted it in time,
+   *   {@linkcode ErrorCode.TimedOut} when the server did not accept it in time, or when this program has 16,384
+   *   messages that it does not read, behind which the receipt waits,
    *   {@linkcode ErrorCode.NameInvalid} when the recipient is not a valid name,
    *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
-    return this.#outbox.send(recipient, text);
+    const sent = this.#outbox.send(recipient, text);
+    this.#inbox.look();
+    return sent;
+  }
+
+  /**
+   * Resolves when there is room for the next {@linkcode P2pClient.send}: usually at once, later when 4,096
+   * messages or 2 MiB are not accepted or 256 KiB wait to leave, or while there is no server. It also resolves
+   * when the client closes.
+   *
+   * @example To send many messages with little memory
+   * ```ts ignore
+   * for await (const line of lines) {
+   *   await client.ready();
+   *   client.send("Bob", line).catch(report); // does not wait until it is stored
+   * }
+   * ```
+   */
+  ready(): Promise<void> {
+    return this.#outbox.ready();
   }
 
   /**
@@ -237,20 +273,25 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /**
    * The messages to this user, in the order in which they arrived, each once.
    *
-   * A message counts as taken when the program asks for the next one or leaves the loop. The client
-   * acknowledges it within milliseconds, and the sender's {@linkcode Sent.delivered} resolves. Durable messages
-   * that were not taken when the client closes or the process ends are delivered to the next client of that
-   * name.
+   * A message counts as taken when the program asks for the next one, or calls {@linkcode P2pClient.take}. The
+   * client acknowledges it within milliseconds, and the sender's {@linkcode Sent.delivered} resolves. Durable
+   * messages that were not taken when the client closes or the process ends are delivered to the next client of
+   * that name.
    *
-   * `break`, `return` and an exception all leave the body of `for await` in the same way, so a message whose
-   * handling throws also counts as taken. To receive it again, catch the exception in the body, or call `next()`
-   * yourself, only after a message was handled.
+   * Leaving a loop does not take its message, neither by an exception nor by `break` or `return`, because a loop
+   * does not tell why it is left. Call {@linkcode P2pClient.take} before `break`.
    *
-   * @example To take a message only after it was saved
+   * With several loops, each message goes to one of them, and each loop takes its own messages. A program that
+   * reads ahead, as `ReadableStream.from` does, takes messages before it has worked on them.
+   *
+   * @example
    * ```ts ignore
-   * const messages = client[Symbol.asyncIterator]();
-   * for (let next = await messages.next(); !next.done; next = await messages.next()) {
-   *   await save(next.value); // if this throws, the network keeps the message
+   * for await (const message of client) {
+   *   await save(message); // if this throws, or the process is killed, the network keeps the message
+   *   if (message.text === "end") {
+   *     client.take(message);
+   *     break;
+   *   }
    * }
    * ```
    */
@@ -259,10 +300,18 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
+   * Takes a message: tells the network that it needs no other copy. Asking for the next message does the same, so
+   * this is for the last message before a loop is left, and for programs that work on several messages at once.
+   * It has no effect on an ephemeral message, on one that was taken before, and when the client is closed.
+   */
+  take(message: Message): void {
+    this.#inbox.take(message);
+  }
+
+  /**
    * Closes the client: waits up to a second for missing receipts, signs off, and closes the connection. Loops
    * over its messages end. Durable messages that were not taken are delivered to the next client of that name.
-   * If you close the client inside the loop, the current message is not taken; leave the loop first to take it.
-   * Further calls have no effect.
+   * If you close the client inside a loop, the current message is not taken unless you take it first. Further calls have no effect.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close(
@@ -306,6 +355,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   #tick(): void {
     const now = performance.now();
     this.#session.tick(now);
+    this.#inbox.look();
     this.#roaming.tick(now);
   }
 }

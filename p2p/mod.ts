@@ -13,6 +13,7 @@
  * await alice.send("Bob", "Hello");
  * for await (const message of bob) {
  *   message.text; // "Hello", from message.sender
+ *   bob.take(message); // asking for the next message would take it, too
  *   break;
  * }
  * ```

@@ -25,6 +25,10 @@ export interface PeerInfo {
 
 /** How long the users of a draining server may take to move: milliseconds. */
 const DRAIN_MS = 9_000;
+/** How long a draining server waits for another message in memory to be handed off: milliseconds. */
+const HANDOFF_MS = 3_000;
+/** The longest time that draining takes: milliseconds. Service managers often wait for 90 seconds. */
+const MAX_DRAIN_MS = 60_000;
 /** How often a draining server checks whether it has finished: milliseconds. */
 const DRAIN_CHECK_MS = 10;
 
@@ -115,13 +119,20 @@ export class P2pServer implements AsyncDisposable {
 
   /**
    * Leaves the network: accepts no new users, asks its own users to move to other servers, hands off its
-   * stored messages, and closes. This takes ten seconds at most. Without another server it closes at once.
+   * stored messages, and closes. This takes ten seconds at most, or up to a minute while messages that are only in
+   * memory leave over a slow link. Without another server it closes at once.
    */
   async drain(): Promise<void> {
-    const deadline = performance.now() + DRAIN_MS;
+    const start = performance.now();
+    let deadline = start + DRAIN_MS;
     this.#core.drain();
+    let { unsaved } = this.#core;
     while (!this.#closing && !this.#core.isDrained && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
+      if (this.#core.unsaved === unsaved) continue;
+      ({ unsaved } = this.#core);
+      const later = Math.min(performance.now() + HANDOFF_MS, start + MAX_DRAIN_MS);
+      deadline = Math.max(deadline, later);
     }
     await this.close();
   }

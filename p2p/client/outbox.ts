@@ -82,12 +82,13 @@ export class Outbox {
   readonly #ids: MessageIds;
   readonly #session: ClientSession;
   readonly #timeoutMs: number;
+  #room: Promise<void> | undefined;
 
   /**
    * Creates an outbox.
    *
    * @param sender The user's name.
-   * @param timeoutMs How long a server may take to accept a message.
+   * @param timeoutMs How long a server may take to accept a message that it has read.
    */
   constructor(sender: string, ids: MessageIds, session: ClientSession, timeoutMs: number) {
     this.#sender = sender;
@@ -103,5 +104,17 @@ export class Outbox {
     return new Promise((resolve, reject) =>
       this.#session.send(id, message, this.#timeoutMs, new UnsettledMessage(id, resolve, reject))
     );
+  }
+
+  /** Resolves when every message was written to a server or has failed. */
+  ready(): Promise<void> {
+    if (this.#room) return this.#room;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#room = promise;
+    this.#session.whenRoom(() => {
+      this.#room = undefined;
+      resolve();
+    });
+    return promise;
   }
 }

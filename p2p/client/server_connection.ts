@@ -69,6 +69,8 @@ export class ServerConnection implements SessionConnection {
   #expected = Promise.withResolvers<Frame>();
   #registered = false;
   #isPaused = false;
+  /** What to call when a request is answered, in the order of the requests. */
+  readonly #asked: (() => void)[] = [];
   #leaving = false;
   /** Why the connection ends, if that is known. */
   #reason: NetlabError | undefined;
@@ -130,7 +132,12 @@ export class ServerConnection implements SessionConnection {
 
   /** Asks the server which servers it knows. Request and answer are also signs of life. */
   askServers(): void {
-    if (this.receipts) writeInformationRequest(this.out, Information.Servers);
+    if (this.receipts) this.ask(() => {});
+  }
+
+  ask(answered: () => void): void {
+    this.#asked.push(answered);
+    writeInformationRequest(this.out, Information.Servers);
   }
 
   /** Whether reading is paused, so that nothing can be heard of the server. */
@@ -276,7 +283,10 @@ export class ServerConnection implements SessionConnection {
     if (frame.type === FrameType.Error) return this.#error(readError(frame));
     const isList = frame.type === FrameType.InformationResponse &&
       frame.subtype === Information.Servers;
-    if (isList && !this.legacy) return this.#events.servers(readServers(frame.payload));
+    if (isList && !this.legacy) {
+      this.#events.servers(readServers(frame.payload));
+      return this.#asked.shift()?.();
+    }
     if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.MoveRequest) {
       return this.#events.moveRequested(readServers(frame.payload), this);
     }

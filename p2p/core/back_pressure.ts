@@ -21,7 +21,7 @@ export const REFUSE_BYTES: number = 8 * 1024 * 1024;
  * The longest time that a slow reader may pause a sender: milliseconds. After that, the server
  * refuses the sender's messages for that reader.
  */
-export const MAX_PAUSE_MS = 3_000;
+const MAX_PAUSE_MS = 3_000;
 /**
  * How often a paused sender gets a heartbeat, so that its client does not close the connection:
  * milliseconds.

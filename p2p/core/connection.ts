@@ -39,7 +39,7 @@ export class Connection {
   party: Party = UNREGISTERED;
   /** Whether the other side reads plain text instead of frames, as legacy clients do. */
   readsText = false;
-  /** When the last frame arrived: milliseconds since 1970. */
+  /** When bytes arrived last: milliseconds since 1970. */
   heardAt: number;
   /** When the last heartbeat was sent: milliseconds since 1970. */
   aliveAt = 0;

@@ -30,7 +30,7 @@ export type {
   NewMessage,
   SendListener,
   SessionConnection,
-} from "./session/send_queue.ts";
+} from "./session/client_session.ts";
 export type { FailureDetector } from "./mesh/failure_detector.ts";
 export type { Location } from "./mesh/directory.ts";
 export type { Discovery } from "./mesh/discovery.ts";

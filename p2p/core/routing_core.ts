@@ -52,8 +52,8 @@ import { UserRegistry } from "./users/registry.ts";
 const UNREGISTERED_MS = 60_000;
 /** How often the core looks for such connections: milliseconds. */
 const CHECK_EVERY_MS = 1_000;
-
-const encoder = new TextEncoder();
+/** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
+const MAX_TICK_GAP_MS = 500;
 
 /** A messaging server without sockets. Call {@linkcode RoutingCore.tick} every 250 ms. */
 export class RoutingCore implements ServerCore {
@@ -81,17 +81,19 @@ export class RoutingCore implements ServerCore {
   #routesChanged = false;
   #isCommitting = false;
   #checkedAt = 0;
+  #tickedAt: number;
 
   /** Creates a server with no users and no links. */
   constructor(options: RoutingCoreOptions) {
     const { id, address, host, logger, now, limits = {}, store = memoryStore } = options;
     const messageLog = new MessageLog(logger, options.logMessages ?? false);
     const context = this.#context = { id, address, host, logger, messageLog, now };
+    this.#tickedAt = now;
     const factors = nameFactors(host.random);
     /** By recipient name: a user of this server, or the next hop to another server. */
     const routes = new NameTable<User | Peer>(factors);
     const topology = this.topology = new Topology(id);
-    const directory = new Directory(id, (name) => routes.delete(encoder.encode(name)));
+    const directory = new Directory(id, (name) => routes.delete(new TextEncoder().encode(name)));
     const locations = this.locations = new Locations(id, directory, topology);
     const onChange = (name: string) => void this.#changedNames.add(name);
     const mesh = this.mesh = new Mesh(
@@ -208,6 +210,8 @@ export class RoutingCore implements ServerCore {
   /** Does the work that is due at the time `now`: milliseconds since 1970. Call it every 250 ms. */
   tick(now: number): void {
     this.setTime(now);
+    if (now - this.#tickedAt > MAX_TICK_GAP_MS) this.#slept(now - this.#tickedAt);
+    this.#tickedAt = now;
     this.mesh.tick();
     this.#legacy.tick();
     this.users.tick();
@@ -346,6 +350,11 @@ export class RoutingCore implements ServerCore {
     return this.#mailbox.size === 0;
   }
 
+  /** The number of messages that are lost if the server closes now. */
+  get unsaved(): number {
+    return this.#mailbox.durable ? 0 : this.#mailbox.size;
+  }
+
   /** Closes the server: tells its sessions, ends its links and sends pending data. */
   close(): void {
     const error = new NetlabError(
@@ -361,6 +370,12 @@ export class RoutingCore implements ServerCore {
     this.mesh.close();
     this.#legacy.close();
     this.#outbound.close();
+  }
+
+  /** Handles the time for which this server did not run. What was sent meanwhile has not been read yet. */
+  #slept(ms: number): void {
+    for (const connection of this.#accepted) connection.heardAt = this.#context.now;
+    this.users.slept(ms);
   }
 
   /** Settles messages and sends the receipts. */

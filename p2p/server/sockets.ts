@@ -191,7 +191,10 @@ class ConnectionEvents implements FrameHandler {
   }
 
   flush(): void {
-    this.#core.setTime(processTime());
+    const time = processTime();
+    this.#core.setTime(time);
+    // A part of a frame is a sign of life, too: on a slow link, a long frame takes seconds.
+    this.#connection.heardAt = time;
     this.#core.flush();
   }
 

@@ -13,6 +13,7 @@ import {
   oneLine,
   OutputError,
   red,
+  unlessAborted,
   untilAborted,
   yellow,
 } from "@netlab/terminal";
@@ -116,7 +117,7 @@ export class Chat {
   async run(stop?: AbortSignal): Promise<number> {
     const over = AbortSignal.any([this.#outputFailed.signal, ...stop ? [stop] : []]);
     const ended = untilAborted(over).then(() => this.#screen.close());
-    const receiving = this.#receive();
+    const receiving = this.#receive(over);
     if (this.#screen.interactive) {
       this.#screen.completer = (before) => this.#complete(before);
       this.#screen.describePaste = (text) => this.#describePaste(text);
@@ -130,8 +131,14 @@ export class Chat {
         continue;
       }
       if (asked.kind === "command" && (asked.name === "quit" || asked.name === "exit")) break;
-      if (asked.kind === "message") await this.#message(asked);
-      else if (asked.kind === "command") await Promise.race([this.#command(asked.name), ended]);
+      if (asked.kind === "message") {
+        // A script may write faster than its messages leave. Lines that are not read yet need no memory.
+        if (!this.#screen.interactive) {
+          await unlessAborted(this.#client.ready(), over).catch(() => {});
+        }
+        if (over.aborted) this.#giveUp("send", asked.recipient, asked.text);
+        else await this.#message(asked);
+      } else if (asked.kind === "command") await Promise.race([this.#command(asked.name), ended]);
       else if (asked.kind !== "nothing") {
         this.#complain(
           asked.kind === "misquoted"
@@ -171,15 +178,19 @@ export class Chat {
     }
   }
 
-  async #receive(): Promise<void> {
+  async #receive(over: AbortSignal): Promise<void> {
     try {
       const messages = this.#client[Symbol.asyncIterator]();
       for (let next = await messages.next(); !next.done; next = await messages.next()) {
         const { sender, text } = next.value;
-        // Reading the next message takes this one, so it must be written first.
+        // Asking for the next message takes this one, so it must be written first.
         if (!this.#show(this.#received(sender, text))) return;
+        const written = this.#screen.written?.();
+        if (written) await unlessAborted(written, over);
       }
     } catch {
+      // What could not be shown any more is not taken.
+      if (over.aborted) return;
       // The status line has shown the reason.
       this.#failures++;
       this.#screen.close();

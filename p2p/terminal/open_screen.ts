@@ -4,8 +4,7 @@
  * @module
  */
 import { print, printError } from "@netlab/terminal";
-import process from "node:process";
-import * as readline from "node:readline";
+import { InputLines } from "./input_lines.ts";
 import type { Screen } from "./screen.ts";
 import { TerminalScreen } from "./terminal_screen.ts";
 
@@ -17,8 +16,7 @@ import { TerminalScreen } from "./terminal_screen.ts";
  */
 export function openScreen(name: string, typed = ""): Screen {
   if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) return new TerminalScreen(name, typed);
-  const reader = readline.createInterface({ input: process.stdin, terminal: false });
-  const lines = reader[Symbol.asyncIterator]();
+  const lines = new InputLines((buffer) => Deno.stdin.read(buffer));
   return {
     interactive: false,
     typed: "",
@@ -29,8 +27,8 @@ export function openScreen(name: string, typed = ""): Screen {
       return () => lost?.();
     },
     suggest: () => false,
-    close: () => reader.close(),
+    close: () => lines.close(),
     [Symbol.asyncIterator]: () => lines,
-    [Symbol.dispose]: () => reader.close(),
+    [Symbol.dispose]: () => lines.close(),
   };
 }

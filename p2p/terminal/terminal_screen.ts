@@ -107,6 +107,10 @@ export class TerminalScreen implements Screen {
     this.pin(() => line.split("\n"));
   }
 
+  written(): Promise<void> | undefined {
+    return this.#waiting && new Promise((resolve) => this.#do(resolve));
+  }
+
   printError(line: string): void {
     this.print(line);
   }

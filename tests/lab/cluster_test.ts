@@ -107,7 +107,11 @@ socketTest("cluster delays messages over a link", async () => {
   await using alice = await join("Alice", 0);
   await using bob = await join("Bob", 1);
   const reading = (async () => {
-    for await (const { text } of bob) if (text === "last") break;
+    for await (const message of bob) {
+      if (message.text !== "last") continue;
+      bob.take(message);
+      break;
+    }
   })();
   await eventually("Bob is known", async () => (await alice.users()).includes("Bob"));
   const send = async (text: string) => {

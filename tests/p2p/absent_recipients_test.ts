@@ -41,9 +41,12 @@ for (const where of ["the same server", "another server"]) {
     await using bob = await connect("Bob", where === "the same server" ? first : second);
     // A message that has arrived is not delivered yet: the program must take it.
     const reading = bob[Symbol.asyncIterator]();
-    assertEquals((await within("the first", reading.next())).value?.text, "0");
+    const { value: zero } = await within("the first", reading.next());
+    assertEquals(zero?.text, "0");
     assert(await isOpen(sent[0]!.delivered));
     await reading.return!();
+    assert(await isOpen(sent[0]!.delivered));
+    bob.take(zero!);
     await within("the first one's end", sent[0]!.delivered);
     assert(await isOpen(sent[1]!.delivered));
     const inbox = new Inbox(bob);

@@ -15,6 +15,9 @@ class FakeScreen implements Screen {
   suggested: string | undefined;
   /** All lines that were shown, in order. */
   readonly drawn: string[] = [];
+  /** How many lines the chat has read. */
+  taken = 0;
+  written: () => Promise<void> | undefined = () => undefined;
   /** Whether the person types at the moment. */
   busy = false;
   /** Whether the pinned lines have left the window. */
@@ -58,8 +61,11 @@ class FakeScreen implements Screen {
     this.#writer.close().catch(() => {});
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<string> {
-    return this.#typing.readable[Symbol.asyncIterator]();
+  async *[Symbol.asyncIterator](): AsyncIterator<string> {
+    for await (const line of this.#typing.readable) {
+      this.taken++;
+      yield line;
+    }
   }
 
   [Symbol.dispose](): void {
@@ -74,6 +80,7 @@ class FakeClient {
   readonly received: Message[] = [];
   list: () => Promise<string[]> = () => Promise.resolve(["Alice", "Bob"]);
   outcome: () => Promise<DeliveryStatus> = () => Promise.resolve("delivered");
+  ready: () => Promise<void> = () => Promise.resolve();
   readonly #end = Promise.withResolvers<void>();
 
   users(): Promise<string[]> {
@@ -103,6 +110,51 @@ function talk(client: FakeClient, screen: FakeScreen): () => Promise<number> {
     screen.type("/quit");
     return within("the end", talking);
   };
+}
+
+test("chat with a script reads no line before there is room for it, and stops at once when told to", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(false);
+  let room = Promise.withResolvers<void>();
+  client.ready = () => room.promise;
+  const stop = new AbortController();
+  const talking = new Chat(client as unknown as P2pClient, screen).run(stop.signal);
+  for (let number = 0; number < 50; number++) screen.type(`Bob ${number}`);
+  await eventually("it waits", () => screen.taken > 0);
+  assertEquals([screen.taken, client.sent], [1, []]);
+  const last = room;
+  room = Promise.withResolvers();
+  last.resolve();
+  await eventually("it goes on", () => screen.taken > 1);
+  assertEquals([screen.taken, client.sent], [2, ["Bob: 0"]]);
+  stop.abort();
+  assertEquals(await within("the end", talking), 49);
+  assertEquals(client.sent, ["Bob: 0"]);
+  assertStringIncludes(screen.shown.at(-1)!, "49");
+});
+
+for (const interactive of [true, false]) {
+  test(`chat takes a message when it is written, ${interactive ? "at a terminal" : "in a pipe"}`, async () => {
+    const client = new FakeClient();
+    client.received.push({ id: "", sender: "Bob", recipient: "Alice", text: "one" });
+    let asked = 0;
+    const messages = client[Symbol.asyncIterator]();
+    client[Symbol.asyncIterator] = () => ({
+      next: () => {
+        asked++;
+        return messages.next();
+      },
+    } as AsyncGenerator<Message>);
+    const screen = new FakeScreen(interactive);
+    const written = Promise.withResolvers<void>();
+    screen.written = () => written.promise;
+    const end = talk(client, screen);
+    await eventually("it is printed", () => screen.shown.some((line) => line.includes("one")));
+    assertEquals(asked, 1);
+    written.resolve();
+    await eventually("it is taken", () => asked === 2);
+    await end();
+  });
 }
 
 const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [

@@ -81,12 +81,13 @@ export async function assertFails(work: Promise<unknown>, code: number): Promise
   return error;
 }
 
-/** Takes the next message to a client. */
+/** Reads and takes the next message to a client. */
 export async function nextMessage(client: P2pClient): Promise<Message> {
   const messages = client[Symbol.asyncIterator]();
   try {
     const { value } = await within("a message", messages.next());
     assert(value, "The messages have ended");
+    client.take(value);
     return value;
   } finally {
     await messages.return!();

@@ -248,11 +248,23 @@ export class SessionClient {
   }
 
   #run(connection: VirtualConnection): void {
-    const outlet = { out: connection.out, receipts: true, batches: true };
+    const asked: (() => void)[] = [];
+    const request = (answered: () => void) => {
+      asked.push(answered);
+      writeInformationRequest(connection.out, Information.Servers);
+    };
+    const outlet = {
+      out: connection.out,
+      receipts: true,
+      batches: true,
+      isPaused: false,
+      ask: request,
+    };
     this.#connections.add(connection);
     connection.start({
       frame: (frame) => {
         if (frame.type === FrameType.Registration) return this.#welcome(connection, outlet);
+        if (frame.type === FrameType.InformationResponse) return asked.shift()?.();
         if (frame.type === FrameType.Disconnect) {
           if (connection === this.attached) {
             this.#open(pick(this.#network.random, readServers(frame.payload)));
@@ -281,7 +293,7 @@ export class SessionClient {
     writeSessionRegistration(connection.out, { session, name, abilities: Ability.Batches });
     const ask = () => {
       if (connection.closed) return;
-      writeInformationRequest(connection.out, Information.Servers);
+      request(() => {});
       this.#network.after(ASK_EVERY_MS, ask);
     };
     this.#network.after(ASK_EVERY_MS, ask);

@@ -13,6 +13,8 @@ export interface Wire {
   readonly now: number;
   /** Returns how long a packet takes from one address to another: milliseconds. */
   readonly latency: (from: string, to: string) => number;
+  /** Returns how many bytes per second a connection carries from one address to another. */
+  readonly bandwidth: (from: string, to: string) => number;
   /** Schedules a task `ms` milliseconds from now. */
   after(ms: number, run: () => void): void;
   /** Schedules a task at a time: milliseconds since 1970. */
@@ -50,6 +52,8 @@ export interface ConnectionHandler {
 /** Bytes or an event that travels in one direction. */
 type Packet = Uint8Array | "end" | "reset";
 
+/** The largest packet on a connection of limited bandwidth: bytes. */
+const PACKET_BYTES = 1_400;
 /** How many bytes fit into a pipe before its reader takes some. */
 const PIPE_BYTES = 64 * 1024;
 /** How many bytes may wait for the pipe. `FrameConnection` has the same limit. */
@@ -231,7 +235,8 @@ export class VirtualConnection implements Transport {
       const room = PIPE_BYTES - this.peer.#pipeBytes;
       // Wait for enough room, as TCP does. Otherwise bytes would travel in tiny pieces.
       if (room < Math.min(PIPE_BYTES / 2, this.#taken.length)) return;
-      const size = this.#network.pieceOf(Math.min(room, this.#taken.length));
+      const most = this.#isSlow ? PACKET_BYTES : Infinity;
+      const size = this.#network.pieceOf(Math.min(room, this.#taken.length, most));
       this.peer.#pipeBytes += size;
       this.#carry(this.#taken.subarray(0, size));
       this.#taken = this.#taken.subarray(size);
@@ -240,6 +245,10 @@ export class VirtualConnection implements Transport {
     this.#writing = false;
     this.#handler?.drained?.();
     if (this.#ended && !this.#writing) this.#sendEnd();
+  }
+
+  get #isSlow(): boolean {
+    return this.#network.bandwidth(this.party, this.peer.party) < Infinity;
   }
 
   #sendEnd(): void {
@@ -254,7 +263,10 @@ export class VirtualConnection implements Transport {
     const { peer } = this;
     const network = this.#network;
     const last = peer.#transit.at(-1)?.at ?? 0;
-    const at = Math.max(last, network.now + network.latency(this.party, peer.party));
+    let at = Math.max(last, network.now + network.latency(this.party, peer.party));
+    if (typeof packet !== "string" && this.#isSlow) {
+      at += packet.length / network.bandwidth(this.party, peer.party) * 1_000;
+    }
     peer.#transit.push({ at, packet });
     // A packet that is due together with the previous one needs no task of its own.
     if (at !== last) network.at(at, peer.#arrives);

@@ -46,6 +46,8 @@ export class VirtualNetwork implements Wire {
   readonly random: () => number;
   /** Returns how long a packet takes from one address to another: milliseconds. */
   latency: (from: string, to: string) => number;
+  /** Returns how many bytes per second a connection carries from one address to another; no limit at first. */
+  bandwidth: (from: string, to: string) => number = () => Infinity;
   readonly #clock = new VirtualClock(START);
   readonly #listeners = new Map<string, (connection: VirtualConnection) => void>();
   readonly #connections = new Set<VirtualConnection>();

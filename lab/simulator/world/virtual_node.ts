@@ -174,6 +174,7 @@ export class VirtualNode {
       frame: (frame) => core.received(link, frame),
       flush: () => {
         core.setTime(this.#network.now);
+        link.heardAt = this.#network.now;
         core.flush();
       },
       ended: () => core.closed(link),

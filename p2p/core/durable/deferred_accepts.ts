@@ -9,8 +9,12 @@
 import { IdTable } from "../dedup/id_table.ts";
 import type { NameFactors } from "../dedup/name_table.ts";
 import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
-import { MAX_PAUSE_MS } from "../back_pressure.ts";
 
+/**
+ * A recipient who has not acknowledged any message for this long does not catch up: milliseconds. On a slow
+ * link, one long message takes seconds.
+ */
+const STUCK_MS = 10_000;
 /**
  * The most data that one sender may have deferred beyond the limit of a mailbox: bytes. It is twice what
  * a client has in flight.
@@ -25,6 +29,8 @@ class Deferred {
   readonly byId: IdTable<MailboxEntry>;
   /** In order of arrival. Entries may be stale: removed from `byId` since. */
   inOrder: MailboxEntry[] = [];
+  /** When the recipient last acknowledged a message: milliseconds since 1970. */
+  advancedAt = 0;
 
   constructor(factors: NameFactors) {
     this.byId = new IdTable(factors);
@@ -47,7 +53,7 @@ export class DeferredAccepts {
   readonly #recipients = new Map<string, Deferred>();
   /** The size of the deferred messages by sender: bytes. */
   readonly #bytes = new Map<string, number>();
-  /** Recipients that did not catch up within {@linkcode MAX_PAUSE_MS}. */
+  /** Recipients that were stuck for {@linkcode STUCK_MS}. */
   readonly #overdue = new Set<string>();
 
   /**
@@ -117,8 +123,17 @@ export class DeferredAccepts {
   }
 
   /**
-   * Releases the messages for recipients that did not catch up within {@linkcode MAX_PAUSE_MS}. More
-   * messages for them are then refused.
+   * Records that a recipient has acknowledged messages.
+   *
+   * @param now The current time: milliseconds since 1970.
+   */
+  advanced(recipient: string, now: number): void {
+    const deferred = this.#recipients.get(recipient);
+    if (deferred) deferred.advancedAt = now;
+  }
+
+  /**
+   * Releases the messages for recipients that are stuck. More messages for them are then refused.
    *
    * @param now The current time: milliseconds since 1970.
    * @returns The messages whose receipts may now be sent, in order for each recipient.
@@ -127,7 +142,7 @@ export class DeferredAccepts {
     const expired: MailboxEntry[] = [];
     for (const [recipient, deferred] of this.#recipients) {
       const [oldest] = deferred.entries();
-      if (oldest!.acceptedAt > now - MAX_PAUSE_MS) continue;
+      if (Math.max(oldest!.acceptedAt, deferred.advancedAt) > now - STUCK_MS) continue;
       this.#overdue.add(recipient);
       expired.push(...this.#take(recipient));
     }

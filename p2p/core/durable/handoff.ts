@@ -23,7 +23,7 @@ import { accepted, refused } from "../receipt.ts";
 import { PAUSE_BYTES } from "../back_pressure.ts";
 import type { Topology } from "../mesh/topology.ts";
 
-/** How long the successor may take to answer before a message is sent again: milliseconds. */
+/** How long the successor may answer nothing before messages are sent again: milliseconds. */
 const ANSWER_MS = 10_000;
 
 /** The components that a {@linkcode Handoff} uses. */
@@ -62,6 +62,8 @@ export class Handoff {
   #leaving: Leaving[] = [];
   /** When each message was sent to the successor: milliseconds since 1970. */
   #sentAt = new WeakMap<MailboxEntry, number>();
+  /** When the successor last stored a message: milliseconds since 1970. */
+  #acceptedAt = -Infinity;
 
   /** Creates a handoff that has not begun. */
   constructor(context: Context, parts: HandoffParts) {
@@ -112,6 +114,7 @@ export class Handoff {
    * memory, spilled ones are read back.
    */
   accepted(queue: RecipientQueue): void {
+    this.#acceptedAt = this.#context.now;
     if (!this.#isLeaving || queue.first || !queue.hasWaiting) return;
     this.#gatherFrom(queue);
     this.resume();
@@ -191,8 +194,11 @@ export class Handoff {
     if (!queue.first) this.#parts.mailbox.next(queue);
     let previous = NIL_UUID;
     for (const entry of queue.entries()) {
-      const sentAt = this.#sentAt.get(entry) ?? -Infinity;
-      if (this.#context.now - sentAt >= ANSWER_MS) this.#leaving.push({ entry, previous });
+      const sentAt = this.#sentAt.get(entry);
+      // On a slow link, each message waits for those before it.
+      const due = sentAt === undefined || this.#context.now -
+              Math.max(sentAt, this.#acceptedAt) >= ANSWER_MS;
+      if (due) this.#leaving.push({ entry, previous });
       previous = entry.id;
     }
   }

@@ -230,7 +230,7 @@ export class Outbound {
       this.#shrunk.clear();
       for (const queue of queues) {
         this.#release(queue.name);
-        this.#sender.send(queue);
+        this.#sender.answered(queue);
       }
     }
   }
@@ -347,7 +347,9 @@ export class Outbound {
     const { mailbox, locations } = this.#parts;
     if (!this.#deferred.isWaitingFor(recipient)) return;
     const queue = mailbox.queue(recipient);
-    if (queue && locations.locate(recipient) && !mailbox.isHalfEmpty(queue)) return;
+    if (queue && locations.locate(recipient) && !mailbox.isHalfEmpty(queue)) {
+      return this.#deferred.advanced(recipient, this.#context.now);
+    }
     this.#accept(this.#deferred.release(recipient));
   }
 

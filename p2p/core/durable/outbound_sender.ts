@@ -42,8 +42,14 @@ const MAX_IN_FLIGHT = 1_000;
  * refuses.
  */
 const MAX_IN_FLIGHT_BYTES = REFUSE_BYTES / 2;
-/** How long a message may stay unanswered before it is sent again: milliseconds. */
+/**
+ * How long a recipient may answer nothing before the messages in flight are sent again: milliseconds. It doubles
+ * each time, because their program may need long for a message. Any answer starts it anew, because on a slow
+ * link each message waits for those before it.
+ */
 const ANSWER_MS = 10_000;
+/** The longest such time: milliseconds. */
+const MAX_ANSWER_MS = 160_000;
 
 const NO_SERVERS: readonly string[] = [];
 const NO_BYTES = new Uint8Array(0);
@@ -81,6 +87,11 @@ export class OutboundSender {
   readonly #fields = new MessageFields();
   /** Queues that wait until a connection has sent more of its data. */
   readonly #congested = new Set<RecipientQueue>();
+  /** When the messages in flight of each queue were last answered, and how often they were sent again since. */
+  readonly #answers = new WeakMap<
+    RecipientQueue,
+    { readonly at: number; readonly repeats: number }
+  >();
   /** The routes at the last check. */
   #routes: ReadonlyMap<string, Route> = new Map();
 
@@ -119,6 +130,12 @@ export class OutboundSender {
     }
   }
 
+  /** Sends waiting messages of a user after others were answered. */
+  answered(queue: RecipientQueue): void {
+    this.#answers.set(queue, { at: this.#context.now, repeats: 0 });
+    this.send(queue);
+  }
+
   /** Sends all unacknowledged messages again in order. */
   sendAgain(queue: RecipientQueue): void {
     queue.wait();
@@ -152,14 +169,22 @@ export class OutboundSender {
 
   /** Sends waiting messages, and sends unanswered messages again. */
   look(): void {
-    const { now } = this.#context;
     for (const queue of this.#parts.mailbox.queues()) {
       const { first: oldest } = queue;
-      const isLate = oldest?.sentTo !== undefined &&
-        now - oldest.acceptedAt - oldest.sentAfterMs >= ANSWER_MS;
-      if (isLate) this.sendAgain(queue);
+      if (oldest?.sentTo !== undefined && this.#isLate(queue, oldest)) this.sendAgain(queue);
       else this.send(queue);
     }
+  }
+
+  /** Returns whether messages in flight must be sent again, because nothing was answered for too long. */
+  #isLate(queue: RecipientQueue, { acceptedAt, sentAfterMs }: MailboxEntry): boolean {
+    const { now } = this.#context;
+    const answer = this.#answers.get(queue);
+    const since = Math.max(acceptedAt + sentAfterMs, answer?.at ?? 0);
+    const repeats = answer?.repeats ?? 0;
+    if (now - since < Math.min(ANSWER_MS * 2 ** repeats, MAX_ANSWER_MS)) return false;
+    this.#answers.set(queue, { at: answer?.at ?? 0, repeats: repeats + 1 });
+    return true;
   }
 
   /** Returns the other servers next to which a legacy server lists the name. */

@@ -22,17 +22,15 @@ import {
 } from "@netlab/protocol/codec";
 import { IdTable } from "../dedup/id_table.ts";
 import { Incoming } from "./incoming.ts";
-import {
-  type NewMessage,
-  type SendListener,
-  SendQueue,
-  type SessionConnection,
-} from "./send_queue.ts";
+import { SendQueue } from "./send_queue.ts";
+import type { SessionConnection } from "./session_connection.ts";
+import type { NewMessage, SendListener } from "./unsettled_message.ts";
 import type { PublishQueue } from "./publish_queue.ts";
 import { ReceivedIds } from "../dedup/received_ids.ts";
 
 export type { Incoming } from "./incoming.ts";
-export type { DeliveryStatus, NewMessage, SendListener, SessionConnection } from "./send_queue.ts";
+export type { SessionConnection } from "./session_connection.ts";
+export type { DeliveryStatus, NewMessage, SendListener } from "./unsettled_message.ts";
 
 /** The state of one user, which outlives connections. */
 export class ClientSession {
@@ -70,9 +68,22 @@ export class ClientSession {
     this.#sendQueue.whenAllAccepted(callback);
   }
 
+  /** Whether messages wait for a server to accept them. */
+  get isWaiting(): boolean {
+    return this.#sendQueue.isWaiting;
+  }
+
   /**
-   * Sends a message now or on the next connection. The message fails if it is not accepted within `timeoutMs`
-   * milliseconds of the next tick.
+   * Calls `callback` once, as soon as every message that was sent is written to a server or has failed. Replaces
+   * the callback of an earlier call.
+   */
+  whenRoom(callback: () => void): void {
+    this.#sendQueue.whenRoom(callback);
+  }
+
+  /**
+   * Sends a message now or on the next connection. The message fails if the server does not accept it within
+   * `timeoutMs` milliseconds after it has read the message.
    *
    * @param id The id of the message as four 32-bit numbers, big-endian.
    */
@@ -119,6 +130,11 @@ export class ClientSession {
   /** Handles a message that arrived as text. `isDurable` tells whether its sender waits for a receipt. */
   receive(message: Message, isDurable: boolean): void {
     this.#add(message, uuidWords(message.id, this.#words), isDurable);
+  }
+
+  /** Returns a durable message that has arrived and was not taken, by its id: a UUID. */
+  untaken(id: string): Incoming | undefined {
+    return this.#untaken.find(uuidWords(id, this.#words), 0);
   }
 
   /**

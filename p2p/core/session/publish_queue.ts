@@ -16,7 +16,7 @@ import {
   writeMessage,
 } from "@netlab/protocol/codec";
 import type { MessageIds } from "../dedup/sequence_ids.ts";
-import type { SessionConnection } from "./send_queue.ts";
+import type { SessionConnection } from "./session_connection.ts";
 
 /** The amount of queued and unsent data at which a post waits for room: bytes, if the texts are ASCII. */
 const PAUSE_BYTES = 256 * 1024;

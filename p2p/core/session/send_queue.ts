@@ -7,11 +7,8 @@
 import {
   ErrorCode,
   type Frame,
-  type FrameWriter,
   invariant,
   MAX_IDS_PER_QUERY,
-  type Message,
-  type MessageId,
   MessageKind,
   NetlabError,
   NIL_UUID,
@@ -22,6 +19,14 @@ import {
   writeReceiptQuery,
 } from "@netlab/protocol/codec";
 import { IdTable } from "../dedup/id_table.ts";
+import type { SessionConnection } from "./session_connection.ts";
+import {
+  type DeliveryStatus,
+  type NewMessage,
+  QUERY_AFTER_MS,
+  type SendListener,
+  UnsettledMessage,
+} from "./unsettled_message.ts";
 
 /** The most messages that may be sent but not accepted. */
 const MAX_IN_FLIGHT = 4_096;
@@ -35,77 +40,17 @@ const MAX_IN_FLIGHT_BYTES = 2 * 1024 * 1024;
  * milliseconds.
  */
 const ORDER_AFTER_MOVE_MS = 1_000;
-/**
- * The time from the acceptance of a message to the first query for its outcome: milliseconds. It doubles
- * after each query.
- */
-const QUERY_AFTER_MS = 5_000;
 /** The longest time between two queries for one message: milliseconds. */
 const MAX_QUERY_AFTER_MS = 10 * 60_000;
 /** How often the queue looks for outcomes to query: milliseconds. */
 const QUERY_CHECK_MS = 1_000;
 /** The number of unsent bytes on the connection at which the queue stops writing. */
 const MAX_WAITING_BYTES = 256 * 1024;
-
 /**
- * How far a settled message got. `delivered` means that the recipient's client acknowledged it. `sent` means
- * that it was passed to a legacy server or client, which does not confirm messages.
+ * The most time that counts between two ticks: milliseconds. A program that was suspended, or that computed
+ * for a long time, could not read any receipt meanwhile.
  */
-export type DeliveryStatus = "delivered" | "sent";
-
-/** Receives the outcome of a sent message. */
-export interface SendListener {
-  /** Called when the network has stored the message, or has refused it with an error. */
-  accepted(error?: NetlabError): void;
-  /**
-   * Called when the message is settled, after `accepted`. `outcome` is how far it got, or the error that
-   * stopped it.
-   */
-  settled(outcome: DeliveryStatus | NetlabError): void;
-}
-
-/** The parts of a connection to a server that a session uses. */
-export interface SessionConnection {
-  /** The writer for frames to the server. */
-  readonly out: FrameWriter;
-  /** Whether the server stores messages and sends receipts. Legacy servers do neither. */
-  readonly receipts: boolean;
-  /** Whether the server reads batches. */
-  readonly batches: boolean;
-}
-
-/** A message to send, without its id, which is passed as numbers. */
-export type NewMessage = Omit<Message, "id">;
-
-/** A message that was passed to {@linkcode SendQueue.send} and is not settled. */
-class UnsettledMessage implements MessageId {
-  readonly id0: number;
-  readonly id1: number;
-  readonly id2: number;
-  readonly id3: number;
-  /** Whether the network has stored the message. */
-  isAccepted = false;
-  /** The time at which the message fails unless it is accepted: milliseconds. The first tick sets it. */
-  deadline: number | undefined = undefined;
-  /** The size of the message on the current connection: bytes. 0 if it was not written there. */
-  bytes = 0;
-  /** The time from {@linkcode queriedAt} to the next query for the outcome: milliseconds. */
-  queryAfterMs = QUERY_AFTER_MS;
-  /** The time at which the message was accepted or its outcome was last queried: milliseconds. */
-  queriedAt = 0;
-
-  constructor(
-    id: Int32Array,
-    readonly message: NewMessage,
-    readonly timeoutMs: number,
-    readonly listener: SendListener,
-  ) {
-    this.id0 = id[0]!;
-    this.id1 = id[1]!;
-    this.id2 = id[2]!;
-    this.id3 = id[3]!;
-  }
-}
+const MAX_TICK_MS = 2_000;
 
 /** The durable messages that one user sends. */
 export class SendQueue {
@@ -126,12 +71,30 @@ export class SendQueue {
   #checkedAt = 0;
   #connection: SessionConnection | undefined;
   #now: number;
+  /** The clock of the deadlines: milliseconds. It stands still while the program is suspended. */
+  #clockMs = 0;
+  /** When the last connection ended: milliseconds of the clock. */
+  #lostAt = 0;
+  /** How many messages were written, on all connections. */
+  #written = 0;
+  /** {@linkcode #written} at the last tick. */
+  #writtenBefore = 0;
+  /** The lowest number of a message for which a receipt arrived since the last tick. */
+  #answered = Infinity;
+  /** Whether the server was asked for an answer that has not arrived. */
+  #isAsking = false;
   #onAllAccepted: (() => void) | undefined;
+  #onRoom: (() => void) | undefined;
   readonly #cursor = new ReceiptCursor();
 
   /** Makes an empty queue. `now` is the current time in milliseconds. */
   constructor(now: number) {
     this.#now = now;
+  }
+
+  /** Whether messages wait for a server to accept them. */
+  get isWaiting(): boolean {
+    return this.#unaccepted > 0;
   }
 
   /** Calls `callback` as soon as every sent message is accepted or refused. */
@@ -141,8 +104,17 @@ export class SendQueue {
   }
 
   /**
-   * Sends a message now or on the next connection. The message fails if it is not accepted within `timeoutMs`
-   * milliseconds of the next tick.
+   * Calls `callback` once, as soon as every message was written to a server or has failed. Replaces the
+   * callback of an earlier call.
+   */
+  whenRoom(callback: () => void): void {
+    this.#onRoom = callback;
+    this.#tellRoom();
+  }
+
+  /**
+   * Sends a message now or on the next connection. The message fails if the server does not accept it within
+   * `timeoutMs` milliseconds after it has read the message, or when there has been no connection for so long.
    *
    * @param id The id of the message as four 32-bit numbers, big-endian.
    */
@@ -163,10 +135,12 @@ export class SendQueue {
   attach(connection: SessionConnection): void {
     if (this.#connection) this.#moved();
     this.#connection = connection;
+    this.#isAsking = false;
     this.#unsent.clear();
     this.#inFlightBytes = 0;
     for (const unsettled of this.#unsettled) {
       unsettled.bytes = 0;
+      unsettled.deadline = undefined;
       // The receipts may have been lost with the previous connection.
       if (unsettled.isAccepted) unsettled.queryAfterMs = 0;
       else this.#unsent.add(unsettled);
@@ -177,7 +151,9 @@ export class SendQueue {
 
   /** Handles the end of a connection. */
   detach(connection: SessionConnection): void {
-    if (this.#connection === connection) this.#connection = undefined;
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#lostAt = this.#clockMs;
   }
 
   /** Handles a frame with receipts. */
@@ -200,6 +176,7 @@ export class SendQueue {
       this.#unsent.delete(unsettled);
       this.#write(unsettled, connection);
     }
+    this.#tellRoom();
   }
 
   /**
@@ -207,6 +184,7 @@ export class SendQueue {
    * the current time in milliseconds.
    */
   tick(now: number): void {
+    this.#clockMs += Math.min(now - this.#now, MAX_TICK_MS);
     this.#now = now;
     if (this.#acceptedElsewhere.size > 0 && now - this.#movedAt >= ORDER_AFTER_MOVE_MS) {
       this.#acceptedElsewhere.clear();
@@ -216,19 +194,8 @@ export class SendQueue {
       this.#checkedAt = now;
       this.#queryReceipts();
     }
-    for (const unsettled of this.#unsettled) {
-      if (unsettled.isAccepted) continue;
-      unsettled.deadline ??= now + unsettled.timeoutMs;
-      if (now < unsettled.deadline) continue;
-      const { recipient } = unsettled.message;
-      this.#settle(
-        unsettled,
-        new NetlabError(
-          ErrorCode.TimedOut,
-          `Cannot tell whether ${recipient} will get the message: no server confirmed it in time`,
-        ),
-      );
-    }
+    if (this.#connection) this.#checkDeadlines();
+    else this.#checkAlone();
   }
 
   /** Fails all messages, the unaccepted ones first. */
@@ -265,6 +232,67 @@ export class SendQueue {
     if (counted !== expected) throw new Error(`Counted ${counted}, expected ${expected}`);
   }
 
+  /**
+   * Fails messages that the server has read but not accepted in time. A message that the server may not have
+   * read yet, because it is behind others on a slow link, has no deadline: the server is asked for an answer,
+   * which comes when it has read everything before.
+   */
+  #checkDeadlines(): void {
+    let mustAsk = false;
+    const isPaused = this.#connection?.isPaused;
+    for (const unsettled of this.#unsettled) {
+      const { number, deadline, timeoutMs, recipient } = unsettled;
+      if (unsettled.isAccepted || unsettled.bytes === 0) continue;
+      if (deadline === undefined && !isPaused) mustAsk ||= number <= this.#writtenBefore;
+      else if (deadline === undefined || number >= this.#answered) {
+        // It got no answer while paused, or a receipt shows that the server works through the earlier ones.
+        unsettled.deadline = this.#clockMs + timeoutMs;
+      } else if (this.#clockMs >= deadline) {
+        const reason = `Cannot tell whether ${recipient} will get the message: ` +
+          "no server confirmed it in time";
+        this.#settle(unsettled, new NetlabError(ErrorCode.TimedOut, reason));
+      }
+    }
+    this.#answered = Infinity;
+    this.#writtenBefore = this.#written;
+    if (mustAsk) this.#ask();
+  }
+
+  /** Fails messages when there has been no connection for too long. */
+  #checkAlone(): void {
+    for (const unsettled of this.#unsettled) {
+      const { isAccepted, timeoutMs, recipient } = unsettled;
+      if (isAccepted || this.#clockMs - this.#lostAt < timeoutMs) continue;
+      const reason = `Cannot tell whether ${recipient} will get the message: ` +
+        "no server could be reached in time";
+      this.#settle(unsettled, new NetlabError(ErrorCode.TimedOut, reason));
+    }
+  }
+
+  /** Finds out when the server has read all messages that were written so far. */
+  #ask(): void {
+    const connection = this.#connection;
+    if (!connection || this.#isAsking) return;
+    this.#isAsking = true;
+    const asked = this.#written;
+    connection.ask(() => {
+      if (this.#connection !== connection) return;
+      this.#isAsking = false;
+      for (const unsettled of this.#unsettled) {
+        const { isAccepted, bytes, number, timeoutMs } = unsettled;
+        if (isAccepted || bytes === 0 || number > asked) continue;
+        unsettled.deadline ??= this.#clockMs + timeoutMs;
+      }
+    });
+  }
+
+  #tellRoom(): void {
+    if (this.#onRoom === undefined || this.#unsent.size > 0) return;
+    const tell = this.#onRoom;
+    this.#onRoom = undefined;
+    tell();
+  }
+
   /** Returns whether one more message may be written now. */
   #mayWrite(): boolean {
     const connection = this.#connection;
@@ -273,20 +301,21 @@ export class SendQueue {
   }
 
   /** Returns whether another server may still deliver an earlier message to the recipient of this one. */
-  #mustWait({ message }: UnsettledMessage): boolean {
-    return this.#acceptedElsewhere.size > 0 && this.#acceptedElsewhere.has(message.recipient);
+  #mustWait({ recipient }: UnsettledMessage): boolean {
+    return this.#acceptedElsewhere.size > 0 && this.#acceptedElsewhere.has(recipient);
   }
 
   #write(unsettled: UnsettledMessage, { out, receipts }: SessionConnection): void {
     const before = out.length;
     try {
       const kind = receipts ? MessageKind.Durable : MessageKind.Ephemeral;
-      writeMessageWithId(out, unsettled, unsettled.message, kind);
+      writeMessageWithId(out, unsettled, unsettled, kind);
     } catch (error) {
       if (!(error instanceof NetlabError)) throw error;
       return this.#settle(unsettled, error);
     }
     unsettled.bytes = out.length - before;
+    unsettled.number = ++this.#written;
     this.#inFlightBytes += unsettled.bytes;
     // A legacy server sends no receipts, so the outcome will never be known.
     if (!receipts) this.#settle(unsettled, "sent");
@@ -294,13 +323,14 @@ export class SendQueue {
 
   #apply(receipt: ReceiptCursor, unsettled: UnsettledMessage): void {
     const { state } = receipt;
+    this.#answered = Math.min(this.#answered, unsettled.number);
     if (state === ReceiptState.Accepted) this.#accept(unsettled);
     else if (state === ReceiptState.Delivered) {
       this.#settle(unsettled, receipt.code === ErrorCode.Unconfirmed ? "sent" : "delivered");
     } else if (state === ReceiptState.Refused) {
       this.#settle(unsettled, new NetlabError(receipt.code, receipt.reason));
     } else if (state === ReceiptState.Expired) {
-      const { recipient } = unsettled.message;
+      const { recipient } = unsettled;
       const reason = `Cannot deliver to ${recipient}: the message waited for too long`;
       this.#settle(unsettled, new NetlabError(ErrorCode.TimedOut, reason));
     }
@@ -309,13 +339,14 @@ export class SendQueue {
   #accept(unsettled: UnsettledMessage): void {
     if (unsettled.isAccepted) return;
     unsettled.isAccepted = true;
+    unsettled.text = "";
     unsettled.queriedAt = this.#now;
     this.#endFlight(unsettled);
     unsettled.listener.accepted();
   }
 
   #settle(unsettled: UnsettledMessage, outcome: DeliveryStatus | NetlabError): void {
-    const { listener, message: { recipient } } = unsettled;
+    const { listener, recipient } = unsettled;
     this.#byId.delete(unsettled);
     this.#unsettled.delete(unsettled);
     if (this.#acceptedElsewhere.size > 0) {
@@ -336,22 +367,26 @@ export class SendQueue {
     const connection = this.#connection;
     if (!connection?.receipts) return;
     let user = "";
-    const ids: string[] = [];
+    let ids: string[] = [];
+    const write = () => {
+      if (ids.length > 0) writeReceiptQuery(connection.out, { to: NIL_UUID, user, ids }, 0);
+      ids = [];
+    };
     for (const unsettled of this.#unsettled) {
-      const { message, queryAfterMs, id0, id1, id2, id3 } = unsettled;
+      const { sender, queryAfterMs, id0, id1, id2, id3 } = unsettled;
       if (!unsettled.isAccepted || this.#now - unsettled.queriedAt < queryAfterMs) continue;
+      // The others are queried later, so that queries do not hold up messages on a slow link.
+      if (connection.out.length >= MAX_WAITING_BYTES) break;
       unsettled.queriedAt = this.#now;
       unsettled.queryAfterMs = Math.min(
         Math.max(2 * queryAfterMs, QUERY_AFTER_MS),
         MAX_QUERY_AFTER_MS,
       );
-      user = message.sender;
+      user = sender;
       ids.push(readUuidOf(Int32Array.of(id0, id1, id2, id3)));
+      if (ids.length === MAX_IDS_PER_QUERY) write();
     }
-    for (let at = 0; at < ids.length; at += MAX_IDS_PER_QUERY) {
-      const some = ids.slice(at, at + MAX_IDS_PER_QUERY);
-      writeReceiptQuery(connection.out, { to: NIL_UUID, user, ids: some }, 0);
-    }
+    write();
   }
 
   /**
@@ -363,7 +398,7 @@ export class SendQueue {
     this.#acceptedElsewhere.clear();
     for (const unsettled of this.#unsettled) {
       if (!unsettled.isAccepted) continue;
-      const { recipient } = unsettled.message;
+      const { recipient } = unsettled;
       const others = this.#acceptedElsewhere.get(recipient);
       if (others) others.add(unsettled);
       else this.#acceptedElsewhere.set(recipient, new Set([unsettled]));
@@ -373,7 +408,7 @@ export class SendQueue {
   /** Updates the counters after a message was accepted or refused, so that it is no longer in flight. */
   #endFlight(unsettled: UnsettledMessage): void {
     this.#unaccepted--;
-    if (this.#unsent.size > 0) this.#unsent.delete(unsettled);
+    if (this.#unsent.size > 0 && this.#unsent.delete(unsettled)) this.#tellRoom();
     this.#inFlightBytes -= unsettled.bytes;
     unsettled.bytes = 0;
     invariant(this.#unaccepted >= 0 && this.#inFlightBytes >= 0, "no more ends than is in flight");

@@ -12,6 +12,7 @@ import {
   NIL_UUID,
   UserKind,
   type UserRecord,
+  writeHeartbeat,
   writeInformationRequest,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
@@ -31,6 +32,8 @@ const MOVE_MS = 2_000;
 const SILENT_MS = 45_000;
 /** How often the registry looks for silent sessions: milliseconds. */
 const CHECK_EVERY_MS = 5_000;
+/** How often a session that sends gets a heartbeat: milliseconds. */
+const HEARTBEAT_EVERY_MS = 1_000;
 
 /** A registration for a name that another user of this server holds. */
 interface Claim {
@@ -68,6 +71,7 @@ export class UserRegistry {
   readonly #moving = new Map<User, number>();
   readonly #waiting = new Map<Connection, Waiting>();
   #checkedAt = 0;
+  #beatAt = 0;
 
   /**
    * Creates an empty registry.
@@ -182,9 +186,10 @@ export class UserRegistry {
     connection.sendError(taken(user.name, this.#context.address, connection.readsText));
   }
 
-  /** Decides expired claims and removes silent sessions. */
+  /** Decides expired claims, removes silent sessions, and sends heartbeats. */
   tick(): void {
     const now = this.#context.now;
+    if (now - this.#beatAt >= HEARTBEAT_EVERY_MS) this.#sendHeartbeats();
     for (const [name, claim] of this.#claims) {
       if (now < claim.deadline) continue;
       this.#claims.delete(name);
@@ -235,6 +240,27 @@ export class UserRegistry {
         });
         break;
       }
+    }
+  }
+
+  /** Handles that this server did not run for so many milliseconds. */
+  slept(ms: number): void {
+    for (const [name, claim] of this.#claims) {
+      this.#claims.set(name, { ...claim, deadline: claim.deadline + ms });
+    }
+    for (const [user, deadline] of this.#moving) this.#moving.set(user, deadline + ms);
+  }
+
+  /**
+   * Sends a heartbeat to each session from which something has arrived since the last one. A client whose
+   * requests wait behind its own data on a slow link thus knows that the server is alive.
+   */
+  #sendHeartbeats(): void {
+    const now = this.#beatAt = this.#context.now;
+    for (const { connection, readsText, out } of this.#users.values()) {
+      if (readsText || connection.heardAt <= connection.aliveAt || out.length > 0) continue;
+      connection.aliveAt = now;
+      writeHeartbeat(out);
     }
   }
 

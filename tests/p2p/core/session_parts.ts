@@ -31,11 +31,22 @@ import { randomUuid, seeded } from "@netlab/lab/random";
 
 const random = seeded(7);
 
-export function connection(
-  receipts = true,
-  batches = true,
-): SessionConnection & { out: FrameWriter } {
-  return { out: new FrameWriter(), receipts, batches };
+/** A connection on which the test answers requests. */
+export interface TestConnection extends SessionConnection {
+  /** What to call when the server answers a request, in order. */
+  readonly asked: (() => void)[];
+}
+
+export function connection(receipts = true, batches = true): TestConnection {
+  const asked: (() => void)[] = [];
+  return {
+    out: new FrameWriter(),
+    receipts,
+    batches,
+    isPaused: false,
+    asked,
+    ask: (answered) => void asked.push(answered),
+  };
 }
 
 /** The publish queue of Ann; `endTurn` ends an event loop turn. */

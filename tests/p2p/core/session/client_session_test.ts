@@ -143,26 +143,6 @@ pureTest(
 );
 
 pureTest(
-  "session fails messages without a receipt in time, from the next tick on, and does not send them again",
-  () => {
-    const { session, send, accepted, outcomes } = start();
-    send("soon", 500);
-    send("later", 1_000);
-    session.tick(10);
-    session.tick(509);
-    assertEquals(outcomes, []);
-    session.tick(510);
-    assertEquals(outcomes, ["soon TimedOut"]);
-    const server = connection();
-    session.attach(server);
-    assertEquals(written(server), ["later"]);
-    session.tick(5_000);
-    assertEquals(outcomes, ["soon TimedOut", "later TimedOut"]);
-    assertEquals(accepted, outcomes);
-  },
-);
-
-pureTest(
   "session settles a message as sent when it is written to a server without receipts",
   () => {
     const { session, send, outcomes } = start();

@@ -52,6 +52,25 @@ pureTest("a user that is silent for 2 s loses its name to the new session", () =
   }
 });
 
+pureTest(
+  "a server that was suspended removes nobody and gives no name away because of that",
+  () => {
+    const { network, node } = start();
+    const bob = new TestUser(network, "Bob", { mute: true }).at(node);
+    const eve = new TestUser(network, "Bob").register(node);
+    network.run(500);
+    // As after SIGSTOP and SIGCONT: the timer fires before anything that has arrived is read.
+    node.core.tick(network.now + 60_000);
+    network.run(300);
+    assertEquals(sessionAt(node), bob.session);
+    assertEquals([bob.errors, eve.errors], [[], []]);
+    writeInformationRequest(bob.connection!.out, Information.Users);
+    network.run(50);
+    assertEquals(sessionAt(node), bob.session);
+    assertEquals(eve.errorNames(), ["NameTaken"]);
+  },
+);
+
 pureTest("anything that a user sends is a sign of life", () => {
   const { network, node } = start();
   const bob = new TestUser(network, "Bob", { mute: true }).at(node);

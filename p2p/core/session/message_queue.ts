@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { Incoming } from "../core/session/incoming.ts";
+import type { Incoming } from "./incoming.ts";
 
 /** The queue is full with this many messages. It stays full until half of them were read. */
-const FULL = 1_024;
+export const FULL = 1_024;
 
 /** A reader that waits for the next message. One of its methods is called, once. */
 export interface Waiter {
@@ -30,7 +30,8 @@ export class MessageQueue {
   /**
    * Creates an empty queue.
    *
-   * @param onFull Called when the queue becomes full, and when there is room again.
+   * @param onFull Called when the queue becomes full, with every 1,024 messages more, and when there is room
+   *   again.
    */
   constructor(onFull: (isFull: boolean) => void) {
     this.#onFull = onFull;
@@ -46,7 +47,7 @@ export class MessageQueue {
     const waiter = this.#waiters.shift();
     if (waiter) return waiter.give(incoming);
     this.#items.push(incoming);
-    if (this.length >= FULL) this.#setFull(true);
+    if (this.length >= FULL && this.length % FULL === 0) this.#setFull(true);
   }
 
   /** Removes messages. */
@@ -74,7 +75,7 @@ export class MessageQueue {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
-    if (this.length <= FULL / 2) this.#setFull(false);
+    if (this.#isFull && this.length <= FULL / 2) this.#setFull(false);
     return value;
   }
 
@@ -90,7 +91,6 @@ export class MessageQueue {
   }
 
   #setFull(isFull: boolean): void {
-    if (this.#isFull === isFull) return;
     this.#isFull = isFull;
     this.#onFull(isFull);
   }
