@@ -33,8 +33,9 @@ export interface P2pClientOptions {
   /** The user's name: 1 to 255 bytes of UTF-8, without control characters, and without spaces at its ends. */
   name: string;
   /**
-   * Addresses of servers, `host:port` each, tried in this order. Once connected, the client also knows
-   * the servers that its server knows.
+   * Addresses of servers, `host:port` each. They are tried in this order: the next one starts when one has
+   * failed, or has not answered within 250 ms, and the first one that answers is used. Once connected, the client
+   * also knows the servers that its server knows.
    *
    * @default {the five default ports on 127.0.0.1}
    */
@@ -60,8 +61,10 @@ export interface P2pClientOptions {
   onStatus?: (status: ClientStatus) => void;
 }
 
-/** How often the client checks its deadlines: milliseconds. */
-const TICK_MS = 1_000;
+/** How often the client looks whether its server is alive: milliseconds. */
+const TICK_MS = 250;
+/** How often it checks the deadlines of messages: once in so many ticks, which is once a second. */
+const TICKS_PER_CHECK = 4;
 /** How long {@linkcode P2pClient.close} waits for receipts: milliseconds. */
 const LAST_RECEIPTS_MS = 1_000;
 
@@ -93,6 +96,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #inbox: Inbox;
   readonly #roaming: Roaming;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #ticks = 0;
   #closing: Promise<void> | undefined;
   #closed: NetlabError | undefined;
 
@@ -126,7 +130,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
-   * Registers a user at the first server that can be reached.
+   * Registers a user at the first server that answers.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another session has the name,
    *   {@linkcode ErrorCode.NameInvalid} when it cannot be used as a name,
@@ -300,12 +304,12 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   #serverToAsk(): string {
-    return this.server ?? this.knownServers[0]!;
+    return this.#roaming.serverToAsk;
   }
 
   #tick(): void {
     const now = performance.now();
-    this.#session.tick(now);
+    if (++this.#ticks % TICKS_PER_CHECK === 0) this.#session.tick(now);
     this.#roaming.tick(now);
   }
 }

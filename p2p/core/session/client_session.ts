@@ -65,6 +65,11 @@ export class ClientSession {
     this.#now = now;
   }
 
+  /** Whether messages were written that the server has not accepted. */
+  get isWaiting(): boolean {
+    return this.#sendQueue.isWaiting;
+  }
+
   /** Calls `callback` as soon as every sent message is accepted or refused. */
   whenAllAccepted(callback: () => void): void {
     this.#sendQueue.whenAllAccepted(callback);

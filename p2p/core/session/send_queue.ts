@@ -134,6 +134,11 @@ export class SendQueue {
     this.#now = now;
   }
 
+  /** Whether messages were written that the server has not accepted. */
+  get isWaiting(): boolean {
+    return this.#unaccepted > this.#unsent.size;
+  }
+
   /** Calls `callback` as soon as every sent message is accepted or refused. */
   whenAllAccepted(callback: () => void): void {
     this.#onAllAccepted = callback;
