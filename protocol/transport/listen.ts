@@ -31,18 +31,33 @@ const MAX_ATTEMPTS = 20;
 
 /**
  * Listens on every address that a host name has now. `localhost`, for example, often has `127.0.0.1` and `::1`.
+ * Throws the errors of {@linkcode listenOnAddresses}.
+ */
+export async function listenOnAll(options: ListenOptions): Promise<Listening> {
+  const { hostname, port, tcpBacklog } = options;
+  return listenOnAddresses(await addressesOf(hostname), port, tcpBacklog);
+}
+
+/**
+ * Listens on several addresses with one port.
  *
+ * @param hostnames IP addresses; IPv6 without brackets.
+ * @param port A TCP port. With 0, the system chooses a port that is free on all addresses.
+ * @param tcpBacklog How many connections may wait to be accepted on each address.
  * @throws {Deno.errors.AddrInUse} When the port is in use on one of the addresses. Otherwise clients would reach
  *   one program or another by chance.
  * @throws {Error} The first error of `Deno.listen` when it is possible to listen on none of the addresses.
  */
-export async function listenOnAll(options: ListenOptions): Promise<Listening> {
-  const hostnames = await addressesOf(options.hostname);
+export function listenOnAddresses(
+  hostnames: readonly string[],
+  port: number,
+  tcpBacklog?: number,
+): Listening {
   for (let attempt = 1;; attempt++) {
     try {
-      return listen(hostnames, options);
+      return listenOnce(hostnames, port, tcpBacklog);
     } catch (error) {
-      const mayRepeat = options.port === 0 && error instanceof Deno.errors.AddrInUse;
+      const mayRepeat = port === 0 && error instanceof Deno.errors.AddrInUse;
       if (!mayRepeat || attempt === MAX_ATTEMPTS) throw error;
     }
   }
@@ -62,7 +77,7 @@ async function addressesOf(hostname: string): Promise<string[]> {
   }
 }
 
-function listen(hostnames: readonly string[], { port, tcpBacklog }: ListenOptions): Listening {
+function listenOnce(hostnames: readonly string[], port: number, tcpBacklog?: number): Listening {
   const listeners: Deno.TcpListener[] = [];
   const refused: { address: string; error: Error }[] = [];
   for (const hostname of hostnames) {

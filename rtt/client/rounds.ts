@@ -173,6 +173,7 @@ export class Rounds implements AsyncDisposable {
   async #measureServer({ server, probes }: ProbeRequest, learnUntil: number): Promise<void> {
     const { chooser } = this;
     const startedAt = performance.now();
+    chooser.asked(server);
     // Any frame is a sign of life, also one on the connection of the user.
     const isHeard = () => server === chooser.used && (this.#host.heardAt() ?? -1) >= startedAt;
     const missed = (heard: boolean) => chooser.missed(server, heard || isHeard());

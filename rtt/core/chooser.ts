@@ -36,6 +36,8 @@ export const MAX_SERVERS = 256;
 /** How many rounds the history of a server holds: ten minutes at ten seconds each. */
 const HISTORY_ROUNDS = 60;
 
+const NOT_ASKED = "not asked yet";
+
 /** A request to measure a server. */
 export interface ProbeRequest {
   /** The address of the server, `host:port`. */
@@ -181,7 +183,7 @@ export class Chooser {
         load: undefined,
         nowMs: undefined,
         history: [],
-        trouble: "no answer yet",
+        trouble: NOT_ASKED,
         rounds: 0,
         failures: 0,
         unnamedRounds: 0,
@@ -189,6 +191,12 @@ export class Chooser {
     }
     if (added.length > 0) this.#names = shortNames([...this.#entries.keys()]);
     return added.map((server) => ({ server, probes: FIRST_PROBES }));
+  }
+
+  /** Notes that a known server is being asked. */
+  asked(server: string): void {
+    const entry = this.#entries.get(server)!;
+    if (entry.trouble === NOT_ASKED) entry.trouble = "no answer yet";
   }
 
   /** Notes that a known server answered: the times of its probes in milliseconds, and its number of users. */
