@@ -16,7 +16,7 @@ import {
   FullServer,
   nextMessage,
   onPort,
-  RawParty,
+  type RawParty,
   ScriptedServer,
   SilentServer,
   socketTest as test,
