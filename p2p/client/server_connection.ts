@@ -169,9 +169,13 @@ export class ServerConnection implements SessionConnection {
     if (verdict === "ask") writeInformationRequest(this.out, Information.Capabilities);
     else if (verdict === "gone") {
       this.abort(
-        new NetlabError(ErrorCode.TimedOut, `Lost the connection to ${this.address}: it is silent`, {
-          fatal: true,
-        }),
+        new NetlabError(
+          ErrorCode.TimedOut,
+          `Lost the connection to ${this.address}: it is silent`,
+          {
+            fatal: true,
+          },
+        ),
       );
     }
     return verdict;
