@@ -33,8 +33,9 @@ export interface P2pClientOptions {
   /** The user's name: 1 to 255 bytes of UTF-8, without control characters, and without spaces at its ends. */
   name: string;
   /**
-   * Addresses of servers, `host:port` each, tried in this order. Once connected, the client also knows
-   * the servers that its server knows.
+   * Addresses of servers, `host:port` each. They are tried in this order: the next one starts when one has
+   * failed, or has not answered within 250 ms, and the first one that answers is used. Once connected, the client
+   * also knows the servers that its server knows.
    *
    * @default {the five default ports on 127.0.0.1}
    */
@@ -62,10 +63,12 @@ export interface P2pClientOptions {
   onStatus?: (status: ClientStatus) => void;
 }
 
-/** How often the client checks its deadlines: milliseconds. */
-const TICK_MS = 1_000;
 /** How long taken messages wait for more before they are acknowledged: milliseconds. */
 const ACKNOWLEDGE_MS = 2;
+/** How often the client looks whether its server is alive: milliseconds. */
+const TICK_MS = 250;
+/** How often it checks the deadlines of messages: once in so many ticks, which is once a second. */
+const TICKS_PER_CHECK = 4;
 /** How long {@linkcode P2pClient.close} waits for receipts: milliseconds. */
 const LAST_RECEIPTS_MS = 1_000;
 
@@ -98,6 +101,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #inbox: Inbox;
   readonly #roaming: Roaming;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #ticks = 0;
   #closing: Promise<void> | undefined;
   #closed: NetlabError | undefined;
 
@@ -138,7 +142,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
-   * Registers a user at the first server that can be reached.
+   * Registers a user at the first server that answers.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another session has the name,
    *   {@linkcode ErrorCode.NameInvalid} when it cannot be used as a name,
@@ -185,9 +189,9 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * Sends a durable message to a user on any server. If the user is away, the message is stored until they
    * return. Many messages can be in flight at once. Messages to one recipient arrive in order.
    *
-   * A message waits while the client looks for a server, or while others are before it on a slow link. To send
-   * more than a few thousand messages without waiting for each, await {@linkcode P2pClient.ready} between them: what was
-   * not sent yet is in memory.
+   * A message waits while the client looks for a server, or while others are before it on a slow link. What was
+   * not sent yet is in memory. To send more than a few thousand messages without waiting for each, await
+   * {@linkcode P2pClient.ready} between them.
    *
    * @returns Resolves when the server has accepted the message: it is stored and will be delivered.
    *   {@linkcode Sent.delivered} tells when it has been delivered. A legacy server sends no receipts; with
@@ -349,12 +353,12 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   #serverToAsk(): string {
-    return this.server ?? this.knownServers[0]!;
+    return this.#roaming.serverToAsk;
   }
 
   #tick(): void {
     const now = performance.now();
-    this.#session.tick(now);
+    if (++this.#ticks % TICKS_PER_CHECK === 0) this.#session.tick(now);
     this.#inbox.look();
     this.#roaming.tick(now);
   }

@@ -57,21 +57,22 @@ export class P2pServer implements AsyncDisposable {
   }
 
   /**
-   * Starts a server. When this returns, the server accepts connections and looks for its peers.
+   * Starts a server. When this returns, the server accepts connections on every address of the host name, and looks
+   * for its peers.
    *
    * @throws {TypeError} When an address is not `host:port`, or when an address to advertise is missing.
-   * @throws {Deno.errors.AddrInUse} When the port is in use. Other errors of `Deno.listen` are thrown as well.
+   * @throws {Deno.errors.AddrInUse} When the port is in use on one of the addresses. Other errors of `Deno.listen` are thrown as well.
    * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the data folder cannot be used.
    */
   static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
     if (options.data === undefined) {
-      return new P2pServer(new Sockets(options, undefined), undefined);
+      return new P2pServer(await Sockets.open(options, undefined), undefined);
     }
     // Loads SQLite, which most servers do not need.
     const { SqliteStore } = await import("./server/sqlite_store.ts");
     const store = SqliteStore.open(options.data, options.logger ?? silentLogger);
     try {
-      const sockets = new Sockets(options, store);
+      const sockets = await Sockets.open(options, store);
       store.setAddress(sockets.core.address);
       return new P2pServer(sockets, store);
     } catch (error) {

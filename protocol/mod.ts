@@ -20,3 +20,4 @@ export * from "./codec/mod.ts";
 export * from "./transport/accept.ts";
 export * from "./transport/dial.ts";
 export * from "./transport/frame_connection.ts";
+export * from "./transport/listen.ts";

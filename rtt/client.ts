@@ -53,20 +53,21 @@ export class RttClient extends P2pClient {
       heardAt: () => this.heardAt,
       done: (round) => this.#done(round),
     });
-    let lost = false;
+    let started = false;
     const onStatus = (status: ClientStatus) => {
-      if (status.state === "connected") rounds.chooser.use(status.server);
-      else if (status.state === "reconnecting") {
-        rounds.lose(status.reason);
-        lost = true;
-      }
+      if (status.state === "connected") {
+        rounds.chooser.use(status.server);
+        started = true;
+      } else if (status.state === "reconnecting") rounds.lose(status.reason);
       options.onStatus?.(status);
     };
     const rank = async () => {
-      // After a loss, the last measurements of the others are recent enough. If all fail, measure again.
-      const decided = lost ? rounds.decide().decision.server : undefined;
-      lost = false;
-      return order(decided ?? (await rounds.measure()).decision.server, rounds);
+      if (!started) return order((await rounds.choose()).decision.server, rounds);
+      // After a loss, the last measurements of the others are recent enough. A server that did not answer then
+      // may answer now.
+      const { server } = rounds.decide().decision;
+      const others = this.knownServers.toSorted(() => Math.random() - 0.5);
+      return server === undefined ? others : [...new Set([...order(server, rounds), ...others])];
     };
     super({ ...options, rank, onStatus });
     this.#rounds = rounds;

@@ -7,6 +7,8 @@
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
 import { askServers } from "./ask.ts";
+import { KnownServers } from "./known_servers.ts";
+import { Race } from "./race.ts";
 import { ServerConnection, type ServerConnectionEvents } from "./server_connection.ts";
 import type { ClientSession } from "../core/session/client_session.ts";
 import { backoffMs } from "../core/mesh/discovery.ts";
@@ -16,6 +18,11 @@ import { legacyMessage } from "./legacy_text.ts";
 export type ClientStatus =
   /** It is registered at a server. A `legacy` server sends no receipts. */
   | { state: "connected"; server: string; legacy: boolean }
+  /**
+   * Messages wait for the server to accept them, and it has been silent for about 1.5 s. The next state is
+   * `connected` when the server answers, or `reconnecting` a second later.
+   */
+  | { state: "waiting"; server: string }
   /** It has lost its server and looks for another. */
   | { state: "reconnecting"; reason: string }
   /** It has ended: the program closed it, or an error ended it. */
@@ -25,7 +32,7 @@ export type ClientStatus =
 export interface RoamingOptions {
   /** The user's name. */
   readonly name: string;
-  /** Addresses of servers, `host:port` each, tried in this order. */
+  /** Addresses of servers, `host:port` each, tried in this order, each with a start of 250 ms. */
   readonly servers: readonly string[];
   /** Returns the servers in the order in which to try them. Called at the start and after every loss. */
   readonly rank: ((servers: string[]) => Promise<string[]>) | undefined;
@@ -41,8 +48,6 @@ export interface RoamingEvents {
 
 /** The interval between requests for the servers that the server knows. They also keep the session alive. */
 const ASK_EVERY_MS = 15_000;
-/** A server that has not answered a request for this long counts as dead: milliseconds. */
-const SILENT_MS = 5_000;
 /** The limit of the wait between two attempts to reach any server, in doublings of 250 ms. */
 const MAX_DOUBLINGS = 4;
 
@@ -52,35 +57,41 @@ export class Roaming {
   readonly #events: RoamingEvents;
   readonly #session: ClientSession;
   readonly #sessionKey: string = generateId();
-  readonly #learned = new Set<string>();
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #servers: KnownServers;
+  /** Connections and attempts that are ending. */
+  readonly #ending = new Set<Promise<void>>();
   readonly #end = new AbortController();
   #connection: ServerConnection | undefined;
   #reconnecting: Promise<void> | undefined;
+  /** The attempts to move to another server. */
+  #moving: Race<ServerConnection> | undefined;
   #switching: Promise<void> | undefined;
   #started = false;
   #isPaused = false;
+  /** When the server was last asked for the servers that it knows: milliseconds. */
   #askedAt = 0;
+  /** Whether the status is `waiting`. */
+  #isWaiting = false;
 
   /** Starts without a connection. `session` reads and writes the frames. */
   constructor(options: RoamingOptions, session: ClientSession, events: RoamingEvents) {
     this.#options = options;
+    this.#servers = new KnownServers(options.servers);
     this.#session = session;
     this.#events = events;
   }
 
   /**
-   * Registers at the first server that can be reached, unless `signal` aborts first. Throws the errors of
-   * `P2pClient.connect`.
+   * Registers at a server, unless `signal` aborts first. Throws the errors of `P2pClient.connect`.
    */
   async start(signal?: AbortSignal): Promise<void> {
     const giveUp = () => this.#end.abort(signal!.reason);
     signal?.addEventListener("abort", giveUp);
     try {
       if (signal?.aborted) giveUp();
-      await this.#connectToAny(undefined);
-      this.#end.signal.throwIfAborted();
+      const connection = await this.#open(await this.#candidates(), this.#race());
       this.#started = true;
+      this.#attach(connection);
     } finally {
       signal?.removeEventListener("abort", giveUp);
     }
@@ -98,7 +109,13 @@ export class Roaming {
 
   /** The addresses of all servers that the client knows. */
   get knownServers(): string[] {
-    return [...new Set([...this.#options.servers, ...this.#learned])];
+    return this.#servers.addresses;
+  }
+
+  /** The address of a server that probably answers questions: the current one, if there is one. */
+  get serverToAsk(): string {
+    return this.server ??
+      this.#servers.recentlyFailedLast(this.knownServers, performance.now())[0]!;
   }
 
   /** Stops or resumes reading from the network, at this server and at later ones. */
@@ -107,41 +124,27 @@ export class Roaming {
     this.#connection?.pauseReading(isPaused);
   }
 
-  /** Disconnects from a silent server, and keeps the session alive. Called every second. */
+  /** Disconnects from a silent server, and keeps the session alive. Called every 250 ms. */
   tick(now: number): void {
     const connection = this.#connection;
     if (!connection) return;
-    if (connection.legacy) return this.#askLegacy(connection.address, now);
-    const silent = !connection.isPaused && connection.heardAt < this.#askedAt;
-    if (silent && now - this.#askedAt > SILENT_MS) {
-      connection.abort(
-        new NetlabError(
-          ErrorCode.TimedOut,
-          `Lost the connection to ${connection.address}: it is silent`,
-          { fatal: true },
-        ),
-      );
-    } else if (now - this.#askedAt >= ASK_EVERY_MS) {
+    if (connection.legacy) return this.#askLegacy(connection, now);
+    if (now - this.#askedAt >= ASK_EVERY_MS) {
       this.#askedAt = now;
       connection.askServers();
     }
+    const { isWaiting } = this.#session;
+    const verdict = connection.look(now, isWaiting);
+    if (verdict === "late" && isWaiting && !this.#isWaiting) {
+      this.#isWaiting = true;
+      this.#events.status({ state: "waiting", server: connection.address });
+    } else if (verdict === undefined && this.#isWaiting) this.#tellConnected(connection);
   }
 
   /** Moves to another server, as `P2pClient.moveTo` does. */
   async moveTo(server: string): Promise<void> {
     this.#end.signal.throwIfAborted();
-    if (this.#connection?.address === server) return;
-    const opening = this.#open(server);
-    // If both addresses belong to one server, it may close the old connection first.
-    this.#switching = opening.then(() => {}, () => {});
-    const next = await opening;
-    if (this.#end.signal.aborted) {
-      this.#leave(next);
-      throw this.#end.signal.reason;
-    }
-    const before = this.#connection;
-    this.#attach(next);
-    if (before) this.#leave(before, true);
+    if (this.#connection?.address !== server) await this.#moveToAny([server]);
   }
 
   /** Signs off and stops looking for servers. Pending calls fail with `reason`. */
@@ -151,36 +154,113 @@ export class Roaming {
     this.#connection = undefined;
     if (connection) this.#leave(connection);
     await Promise.all([this.#reconnecting, this.#switching]);
-    await Promise.all(this.#leaving);
+    while (this.#ending.size > 0) await Promise.all(this.#ending);
   }
 
-  async #open(server: string): Promise<ServerConnection> {
-    const events: ServerConnectionEvents = {
-      frame: (frame, from) => this.#session.received(frame, from),
-      text: (text, isRest) =>
-        this.#session.receive(legacyMessage(text, isRest, this.#options.name), false),
-      servers: (addresses) => this.#learn(addresses),
-      moveRequested: (servers, from) => {
-        if (from === this.#connection) void this.#moveToAny(servers);
+  /** The handlers of every connection. */
+  readonly #connectionEvents: ServerConnectionEvents = {
+    frame: (frame, from) => this.#session.received(frame, from),
+    text: (text, isRest) =>
+      this.#session.receive(legacyMessage(text, isRest, this.#options.name), false),
+    servers: (addresses) => this.#learn(addresses),
+    moveRequested: (servers, from) => {
+      if (from !== this.#connection) return;
+      // If none accepts the user, the client reconnects when its connection ends.
+      this.#moveToAny(this.#inRandomOrder(servers)).catch(() => {});
+    },
+    drained: (from) => {
+      if (from === this.#connection) this.#session.pump();
+    },
+  };
+
+  /** Returns a race to reach servers. It does not register the user. */
+  #race(): Race<ServerConnection> {
+    return new Race({
+      attempt: (server, stop) => {
+        const either = AbortSignal.any([stop, this.#end.signal]);
+        return ServerConnection.reach(server, this.#connectionEvents, either);
       },
-      drained: (from) => {
-        if (from === this.#connection) this.#session.pump();
-      },
-    };
+      failed: (server) => this.#servers.failed(server, performance.now()),
+      unused: (connection) => this.#untilEnded(connection.dismiss()),
+    });
+  }
+
+  /** Ends the attempts that were not needed. */
+  #endRace(race: Race<ServerConnection>): void {
+    this.#untilEnded(race.close());
+  }
+
+  #untilEnded(work: Promise<void>): void {
+    const ending = work.finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+
+  /**
+   * Connects to the first of these servers that accepts the user. The user registers at one server at a time.
+   *
+   * @param race Runs the attempts.
+   * @param forMs How long to wait, as for `Race.next`.
+   * @returns `undefined` when no server has accepted the user in that time.
+   * @throws {NetlabError} When a server refuses the user for a reason that holds for every server.
+   * @throws {unknown} The reason for closing when the client is closed first.
+   */
+  async #register(
+    servers: readonly string[],
+    race: Race<ServerConnection>,
+    forMs?: number,
+  ): Promise<ServerConnection | undefined> {
     const user = { name: this.#options.name, session: this.#sessionKey };
-    return await ServerConnection.open(server, user, events, this.#end.signal);
+    race.start(servers);
+    for (;;) {
+      const connection = await this.#unlessEnded(race.next(forMs));
+      if (!connection) return undefined;
+      try {
+        await connection.register(user, this.#end.signal);
+        this.#servers.worked(connection.address);
+        return connection;
+      } catch (error) {
+        if (this.#end.signal.aborted || isFinal(error)) throw error;
+        race.failures.push(error);
+        this.#servers.failed(connection.address, performance.now());
+      }
+    }
+  }
+
+  /**
+   * Connects to the first of these servers that accepts the user. Throws the errors of `P2pClient.connect` when
+   * none does.
+   */
+  async #open(
+    servers: readonly string[],
+    race: Race<ServerConnection>,
+  ): Promise<ServerConnection> {
+    try {
+      const connection = await this.#register(servers, race);
+      if (!connection) throw unreachable(servers, race.failures);
+      if (!this.#end.signal.aborted) return connection;
+      this.#leave(connection);
+      throw this.#end.signal.reason;
+    } finally {
+      this.#endRace(race);
+    }
   }
 
   #learn(addresses: readonly string[]): void {
-    for (const address of addresses) this.#learned.add(address);
+    this.#servers.learn(addresses, performance.now());
   }
 
-  /** Asks a legacy server for the servers that it knows. This needs a new connection; the user's carries text. */
-  #askLegacy(address: string, now: number): void {
+  /**
+   * Asks a legacy server for the servers that it knows. This needs a new connection; the user's carries text. A
+   * legacy server that accepts connections and does not answer is lost.
+   */
+  #askLegacy(connection: ServerConnection, now: number): void {
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
-    // A failure is ignored: the user's own connection shows whether the server is alive.
-    askServers(address).then((servers) => this.#learn(servers), () => {});
+    askServers(connection.address).then((servers) => this.#learn(servers), (error) => {
+      const isSilent = connection.heardAt < now && !this.#isPaused;
+      // After any other failure, the user's own connection shows whether the server is alive.
+      if (isSilent && isTimeout(error)) connection.abort(error);
+    });
   }
 
   #attach(connection: ServerConnection): void {
@@ -189,92 +269,86 @@ export class Roaming {
     this.#askedAt = performance.now();
     connection.askServers();
     this.#session.attach(connection);
-    this.#events.status({
-      state: "connected",
-      server: connection.address,
-      legacy: connection.legacy,
-    });
+    this.#tellConnected(connection);
     void connection.ended.then(async (reason) => {
+      // If both addresses belong to one server, it may close the old connection before the move is complete.
+      const isLost = connection === this.#connection && reason?.code !== ErrorCode.Replaced;
+      if (isLost && this.#moving) this.#endRace(this.#moving);
       await this.#switching;
       if (connection === this.#connection) this.#lost(connection, reason!);
     });
   }
 
-  /** Moves to one of these servers. The random order spreads the users of a leaving server. */
-  async #moveToAny(servers: string[]): Promise<void> {
-    const order = servers.map((server) => ({ server, at: Math.random() }));
-    for (const { server } of order.sort((a, b) => a.at - b.at)) {
-      try {
-        return await this.moveTo(server);
-      } catch {
-        // Try the next one. If none accepts the user, the client reconnects when its connection ends.
-      }
-    }
+  #tellConnected({ address: server, legacy }: ServerConnection): void {
+    this.#isWaiting = false;
+    this.#events.status({ state: "connected", server, legacy });
+  }
+
+  async #moveToAny(servers: readonly string[]): Promise<void> {
+    const race = this.#moving = this.#race();
+    const opening = this.#open(servers, race).finally(() => {
+      if (this.#moving === race) this.#moving = undefined;
+    });
+    this.#switching = opening.then(() => {}, () => {});
+    const next = await opening;
+    const before = this.#connection;
+    this.#attach(next);
+    if (before) this.#leave(before, true);
   }
 
   #leave(connection: ServerConnection, moves = false): void {
-    const leaving = connection.leave(this.#options.name, moves).finally(() => {
-      this.#session.detach(connection);
-      this.#leaving.delete(leaving);
-    });
-    this.#leaving.add(leaving);
+    this.#untilEnded(
+      connection.leave(this.#options.name, moves).finally(() => this.#session.detach(connection)),
+    );
   }
 
   /** The connection was lost: looks for a server until one is found or the client is closed. */
   #lost(connection: ServerConnection, reason: NetlabError): void {
     this.#connection = undefined;
+    this.#isWaiting = false;
     this.#session.detach(connection);
     if (isFinal(reason)) return this.#events.failed(reason);
+    this.#servers.failed(connection.address, performance.now());
     this.#events.status({ state: "reconnecting", reason: reason.message });
-    this.#reconnecting = this.#reconnect(connection.address).finally(() =>
-      this.#reconnecting = undefined
-    );
+    this.#reconnecting = this.#reconnect().finally(() => this.#reconnecting = undefined);
   }
 
-  async #reconnect(lost: string): Promise<void> {
-    for (let round = 0; !this.#end.signal.aborted; round++) {
-      try {
-        return await this.#connectToAny(round === 0 ? lost : undefined);
-      } catch (error) {
-        if (error instanceof NetlabError && isFinal(error)) return this.#events.failed(error);
+  async #reconnect(): Promise<void> {
+    const race = this.#race();
+    try {
+      for (let round = 0;; round++) {
+        const servers = await this.#candidates().catch(() => []);
+        const waitMs = backoffMs(Math.min(round, MAX_DOUBLINGS), Math.random());
+        const connection = await this.#register(servers, race, waitMs);
+        if (!connection) continue;
+        // The program may have moved the client meanwhile.
+        if (this.#connection || this.#end.signal.aborted) this.#leave(connection, true);
+        else this.#attach(connection);
+        return;
       }
-      await this.#pause(backoffMs(Math.min(round, MAX_DOUBLINGS), Math.random()));
+    } catch (error) {
+      if (!this.#end.signal.aborted) this.#events.failed(error as NetlabError);
+    } finally {
+      this.#endRace(race);
     }
-  }
-
-  /** Connects to the first server that accepts the user. Tries the server that was just lost last. */
-  async #connectToAny(lost: string | undefined): Promise<void> {
-    const failures: Error[] = [];
-    for (const server of await this.#candidates(lost)) {
-      if (this.#end.signal.aborted) return;
-      try {
-        const connection = await this.#open(server);
-        if (this.#end.signal.aborted) return this.#leave(connection);
-        if (this.#connection) return this.#leave(connection, true);
-        return this.#attach(connection);
-      } catch (error) {
-        if (!(error instanceof NetlabError) || isFinal(error)) throw error;
-        failures.push(error);
-      }
-    }
-    if (failures.length === 1) throw failures[0];
-    throw new NetlabError(
-      ErrorCode.ConnectionLost,
-      `Cannot reach any server: tried ${this.knownServers.join(", ")}; start one first`,
-      { cause: new AggregateError(failures), fatal: true },
-    );
   }
 
   /**
    * The servers in the order in which to try them: as given at the start, and in random order after a loss, so
-   * that the users of one server spread over the others.
+   * that the users of one server spread over the others. Those that failed a short time ago are the last.
    */
-  async #candidates(lost: string | undefined): Promise<string[]> {
+  async #candidates(): Promise<string[]> {
     const servers = this.knownServers;
-    if (this.#options.rank) return await this.#unlessEnded(this.#options.rank(servers));
-    if (!this.#started) return servers;
-    const order = servers.map((server) => ({ server, at: server === lost ? 1 : Math.random() }));
-    return order.sort((a, b) => a.at - b.at).map(({ server }) => server);
+    const { rank } = this.#options;
+    if (!rank) return this.#started ? this.#inRandomOrder(servers) : servers;
+    const ranked = await this.#unlessEnded(rank(servers));
+    return this.#servers.recentlyFailedLast(ranked, performance.now());
+  }
+
+  #inRandomOrder(servers: readonly string[]): string[] {
+    const order = servers.map((server) => ({ server, at: Math.random() }))
+      .sort((a, b) => a.at - b.at).map(({ server }) => server);
+    return this.#servers.recentlyFailedLast(order, performance.now());
   }
 
   /** The result of `work`, or the reason for closing when the client is closed first. */
@@ -288,17 +362,32 @@ export class Roaming {
       signal.removeEventListener("abort", onEnd)
     );
   }
+}
 
-  #pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    this.#end.signal.addEventListener("abort", () => resolve(), { once: true });
-    return promise.finally(() => clearTimeout(timer));
+/** The error of an attempt to connect to these servers when all have failed. */
+function unreachable(servers: readonly string[], failures: readonly unknown[]): unknown {
+  if (failures.length === 1) return failures[0];
+  const tried = servers.join(", ");
+  if (failures.length === 0) {
+    const message = `Cannot move to ${tried}: the current server was lost before`;
+    return new NetlabError(ErrorCode.ConnectionLost, message, { fatal: true });
   }
+  // A missing permission is a mistake that the person can correct.
+  const other = failures.find((error) => !(error instanceof NetlabError));
+  return other ?? new NetlabError(
+    ErrorCode.ConnectionLost,
+    `Cannot reach any server: tried ${tried}; start one first`,
+    { cause: new AggregateError(failures), fatal: true },
+  );
 }
 
 /** Whether retrying is useless: the name is taken or invalid, or another connection replaced this one. */
-function isFinal({ code }: NetlabError): boolean {
-  return code === ErrorCode.NameTaken || code === ErrorCode.NameInvalid ||
-    code === ErrorCode.Replaced;
+function isFinal(error: unknown): boolean {
+  return error instanceof NetlabError &&
+    (error.code === ErrorCode.NameTaken || error.code === ErrorCode.NameInvalid ||
+      error.code === ErrorCode.Replaced);
+}
+
+function isTimeout(error: unknown): error is NetlabError {
+  return error instanceof NetlabError && error.code === ErrorCode.TimedOut;
 }

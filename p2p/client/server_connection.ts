@@ -1,6 +1,7 @@
 /**
  * A user's connection to one server. Owns how it begins (asking for capabilities, then registering, at netlab
- * and legacy servers) and how it ends. Must not know what the session's frames mean.
+ * and legacy servers), how it notices that the server is gone, and how it ends. Must not know what the session's
+ * frames mean.
  *
  * @module
  */
@@ -18,6 +19,7 @@ import {
   readCapabilities,
   readError,
   readLegacyServers,
+  readLoad,
   readServers,
   readSessionWelcome,
   reasonOf,
@@ -28,10 +30,13 @@ import {
   writeSessionRegistration,
 } from "@netlab/protocol";
 import type { SessionConnection } from "../core/session/client_session.ts";
+import { Liveness, type Verdict } from "../core/session/liveness.ts";
 import { LegacyTexts } from "./legacy_text.ts";
 
 /** How long a server may take to answer each step of the registration: milliseconds. */
 const ANSWER_MS = 5_000;
+/** Bytes that the system takes after this time have waited for the server to read: milliseconds. */
+const BACKED_UP_MS = 100;
 /** How long to wait until other servers know of a move, if the server does not confirm it: milliseconds. */
 const MOVE_MS = 500;
 /** How long to wait for the server to close the connection when the user leaves: milliseconds. */
@@ -53,7 +58,7 @@ export interface ServerConnectionEvents {
   drained(from: ServerConnection): void;
 }
 
-/** A connection at which a user is registered. */
+/** A connection at which a user is registered, or will be. */
 export class ServerConnection implements SessionConnection {
   /** The address that was dialled. */
   readonly address: string;
@@ -72,6 +77,11 @@ export class ServerConnection implements SessionConnection {
   /** What to call when a request is answered, in the order of the requests. */
   readonly #asked: (() => void)[] = [];
   #leaving = false;
+  /** Why the connection has ended; `undefined` while it is open. */
+  #ended: NetlabError | undefined;
+  readonly #liveness = new Liveness(performance.now());
+  /** When the last look found bytes that wait for the system to take them; `undefined` when it found none. */
+  #backedUpAt: number | undefined;
   /** Why the connection ends, if that is known. */
   #reason: NetlabError | undefined;
 
@@ -87,32 +97,39 @@ export class ServerConnection implements SessionConnection {
   }
 
   /**
-   * Connects to a server and registers there.
+   * Connects to a server and asks what it can do, but does not register the user yet.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or closes the
-   *   connection, {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.NameTaken} and
-   *   other codes when it refuses the user.
-   * @throws {unknown} The reason of `stop` when it aborts before the user is registered.
+   *   connection, {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.Unsupported} when
+   *   it does not accept users.
+   * @throws {unknown} The reason of `stop` when it aborts before the server has answered.
    */
-  static async open(
+  static async reach(
     address: string,
-    user: { name: string; session: string },
     events: ServerConnectionEvents,
     stop: AbortSignal,
   ): Promise<ServerConnection> {
     const connection = new ServerConnection(address, await dial(address, stop), events);
-    const giveUp = () => connection.abort();
-    stop.addEventListener("abort", giveUp);
-    try {
-      stop.throwIfAborted();
-      await connection.#register(user);
-      return connection;
-    } catch (error) {
-      connection.abort();
-      throw stop.aborted ? stop.reason : error;
-    } finally {
-      stop.removeEventListener("abort", giveUp);
-    }
+    await connection.#orAbort(stop, () => connection.#begin());
+    return connection;
+  }
+
+  /**
+   * Registers the user.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when the connection ends,
+   *   {@linkcode ErrorCode.TimedOut} when the server does not answer, {@linkcode ErrorCode.NameTaken} and other
+   *   codes when it refuses the user. The connection is then closed.
+   * @throws {unknown} The reason of `stop` when it aborts before the user is registered.
+   */
+  register(user: { name: string; session: string }, stop: AbortSignal): Promise<void> {
+    return this.#orAbort(stop, () => this.#register(user));
+  }
+
+  /** Closes a connection that is not needed, before the user is registered. */
+  async dismiss(): Promise<void> {
+    await this.#connection.close();
+    await this.ended;
   }
 
   /** The writer for frames to the server. */
@@ -130,7 +147,7 @@ export class ServerConnection implements SessionConnection {
     return this.#capabilities.has(Capability.Batch);
   }
 
-  /** Asks the server which servers it knows. Request and answer are also signs of life. */
+  /** Asks the server which servers it knows. The request also shows the server that the user is alive. */
   askServers(): void {
     if (this.receipts) this.ask(() => {});
   }
@@ -140,7 +157,37 @@ export class ServerConnection implements SessionConnection {
     writeInformationRequest(this.out, Information.Servers);
   }
 
-  /** Whether reading is paused, so that nothing can be heard of the server. */
+  /**
+   * Asks for a sign of life when the server has been silent, and ends the connection when it does not answer.
+   * Call it every 250 ms. Legacy servers are never asked, because this connection carries text.
+   *
+   * @param now The time of `performance.now()`: milliseconds.
+   * @param isWaiting Whether messages wait for the server to accept them.
+   */
+  look(now: number, isWaiting: boolean): Verdict {
+    // Nothing can be heard while reading is paused.
+    if (this.legacy || this.#isPaused) return undefined;
+    this.#backedUpAt = this.#connection.isWriting ? this.#backedUpAt ?? now : undefined;
+    const verdict = this.#liveness.look(now, {
+      heardAt: this.heardAt,
+      isWaiting,
+      users: readLoad(this.#capabilities),
+    });
+    if (verdict === "ask") writeInformationRequest(this.out, Information.Capabilities);
+    else if (verdict === "gone") {
+      this.abort(
+        new NetlabError(
+          ErrorCode.TimedOut,
+          `Lost the connection to ${this.address}: it is silent`,
+          {
+            fatal: true,
+          },
+        ),
+      );
+    }
+    return verdict;
+  }
+
   get isPaused(): boolean {
     return this.#isPaused;
   }
@@ -190,7 +237,22 @@ export class ServerConnection implements SessionConnection {
     this.#connection.abort(reason);
   }
 
-  async #register({ name, session }: { name: string; session: string }): Promise<void> {
+  /** Does a step of the registration. Closes the connection when that fails or `stop` aborts. */
+  async #orAbort(stop: AbortSignal, step: () => Promise<void>): Promise<void> {
+    const giveUp = () => this.abort();
+    stop.addEventListener("abort", giveUp);
+    try {
+      stop.throwIfAborted();
+      await step();
+    } catch (error) {
+      this.abort();
+      throw stop.aborted ? stop.reason : error;
+    } finally {
+      stop.removeEventListener("abort", giveUp);
+    }
+  }
+
+  async #begin(): Promise<void> {
     writeInformationRequest(this.out, Information.Capabilities);
     const answer = await this.#answer();
     if (answer.type === FrameType.InformationResponse) {
@@ -199,15 +261,20 @@ export class ServerConnection implements SessionConnection {
     if (this.#capabilities.size === 0) {
       this.legacy = true;
       await this.#listServers();
-      this.#readText();
-      writeLegacyRegistration(this.out, name);
-      return;
-    }
-    if (!this.#capabilities.has(Capability.Session)) {
+    } else if (!this.#capabilities.has(Capability.Session)) {
       throw new NetlabError(
         ErrorCode.Unsupported,
         `Cannot register at ${this.address}: it does not accept users`,
       );
+    }
+  }
+
+  async #register({ name, session }: { name: string; session: string }): Promise<void> {
+    if (this.#ended) throw this.#ended;
+    if (this.legacy) {
+      this.#readText();
+      writeLegacyRegistration(this.out, name);
+      return;
     }
     this.#expected = Promise.withResolvers();
     writeSessionRegistration(this.out, { name, session, abilities: Ability.Batches });
@@ -260,7 +327,10 @@ export class ServerConnection implements SessionConnection {
       await this.#connection.run({
         frame: (frame) => this.#frame(frame),
         flush: () => this.heardAt = performance.now(),
-        drained: () => this.#events.drained(this),
+        drained: () => {
+          this.#advanced();
+          this.#events.drained(this);
+        },
       });
     } catch (error) {
       if (error instanceof NetlabError) this.#reason ??= error;
@@ -274,9 +344,18 @@ export class ServerConnection implements SessionConnection {
           fatal: true,
         },
       );
+    this.#ended = lost;
     this.#expected.promise.catch(() => {});
     this.#expected.reject(lost);
     return this.#leaving ? undefined : lost;
+  }
+
+  /** Handles that all pending bytes were written. A long wait before that shows that the server reads. */
+  #advanced(): void {
+    if (this.#backedUpAt === undefined) return;
+    const now = performance.now();
+    if (now - this.#backedUpAt >= BACKED_UP_MS) this.#liveness.advanced(now);
+    this.#backedUpAt = undefined;
   }
 
   #frame(frame: Frame): void {
@@ -290,8 +369,13 @@ export class ServerConnection implements SessionConnection {
     if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.MoveRequest) {
       return this.#events.moveRequested(readServers(frame.payload), this);
     }
-    if (!this.#registered && frame.type === FrameType.InformationResponse) {
-      return this.#expected.resolve(frame.copy());
+    if (frame.type === FrameType.InformationResponse) {
+      if (!this.#registered) this.#expected.resolve(frame.copy());
+      // The sign of life also tells how many users the server has now.
+      else if (frame.subtype === Information.Capabilities) {
+        this.#capabilities = readCapabilities(frame.payload);
+      }
+      return;
     }
     if (!this.#registered && frame.type === FrameType.Registration) {
       // All later frames are for the session, even those that arrived in the same read.

@@ -11,7 +11,8 @@ import type { LinkCosts } from "../core/mesh/link_costs.ts";
 /** How a `P2pServer` listens, and which servers it looks for. */
 export interface P2pServerOptions {
   /**
-   * The host name or IP address to listen on.
+   * The host name or IP address to listen on. The server listens on every address that a name has, on the same
+   * port, and logs those that it cannot use.
    *
    * @default {"127.0.0.1"}
    */

@@ -1,10 +1,11 @@
 /**
- * Connects a routing core to the network and the clock. Owns the listener, the connections and the timer.
+ * Connects a routing core to the network and the clock. Owns the listeners, the connections and the timer.
  * All decisions are made in `core/`.
  *
  * @module
  */
 import {
+  type AcceptHandler,
   Acceptor,
   DEFAULT_HOST,
   dial,
@@ -13,6 +14,8 @@ import {
   FrameConnection,
   type FrameHandler,
   isEveryAddress,
+  type Listening,
+  listenOnAll,
   parseAddress,
   parseHost,
   type ProtocolError,
@@ -40,13 +43,14 @@ const BACKLOG = 4_096;
 export class Sockets {
   /** Makes all decisions of the server. */
   readonly core: RoutingCore;
-  readonly #listener: Deno.TcpListener;
+  /** The TCP port on which the server listens. */
+  readonly port: number;
   readonly #logger: Logger;
   readonly #allClosed = Promise.withResolvers<void>();
   #connections = 0;
   readonly #dials = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setInterval>;
-  readonly #acceptor: Acceptor<Deno.TcpConn>;
+  readonly #acceptors: readonly Acceptor<Deno.TcpConn>[];
   /** Cancels connections that are being dialled. */
   readonly #end = new AbortController();
   #closed = false;
@@ -56,7 +60,7 @@ export class Sockets {
    *
    * @param store Stores durable messages; without one they are stored in memory.
    */
-  constructor(options: P2pServerOptions, store: MessageStore | undefined) {
+  static async open(options: P2pServerOptions, store: MessageStore | undefined): Promise<Sockets> {
     const given = options.hostname ?? DEFAULT_HOST;
     const hostname = parseHost(given);
     if (hostname === undefined) {
@@ -70,9 +74,30 @@ export class Sockets {
       );
     }
     const peers = (options.peers ?? []).map((peer) => formatAddress(parseAddress(peer)));
-    this.#listener = Deno.listen({ hostname, port: options.port ?? 0, tcpBacklog: BACKLOG });
+    const port = options.port ?? 0;
+    const listening = await listenOnAll({ hostname, port, tcpBacklog: BACKLOG });
+    const local = formatAddress({ hostname, port: listening.listeners[0]!.addr.port });
+    const address = advertised ?? local;
+    return new Sockets({ ...options, hostname, peers }, store, listening, address);
+  }
+
+  private constructor(
+    options: P2pServerOptions,
+    store: MessageStore | undefined,
+    { listeners, refused }: Listening,
+    address: string,
+  ) {
+    const { peers = [], hostname } = options;
+    this.port = listeners[0]!.addr.port;
     this.#logger = options.logger ?? silentLogger;
-    const address = advertised ?? formatAddress({ hostname, port: this.port });
+    for (const { address: refusing, error } of refused) {
+      this.#logger.warn("cannot listen on {address}, which is also {hostname}: {error}", {
+        event: "listening.partly",
+        address: refusing,
+        hostname,
+        error,
+      });
+    }
     this.core = new RoutingCore({
       id: generateId(),
       address,
@@ -90,7 +115,7 @@ export class Sockets {
       ...options.costs && { costs: options.costs },
       ...options.rules && { rules: options.rules },
     });
-    this.#acceptor = new Acceptor(this.#listener, {
+    const handler: AcceptHandler<Deno.TcpConn> = {
       accepted: (conn) => this.#accepted(conn),
       lost: (error) => {
         this.#logger.debug("a connection was lost before it was accepted: {error}", { error });
@@ -98,14 +123,10 @@ export class Sockets {
       exhausted: (error) => {
         this.#logger.warn("cannot accept more connections for now: {error}", { error });
       },
-    });
+    };
+    this.#acceptors = listeners.map((listener) => new Acceptor(listener, handler));
     this.core.tick(processTime());
     this.#timer = setInterval(() => this.core.tick(processTime()), TICK_MS);
-  }
-
-  /** The TCP port on which the server listens. */
-  get port(): number {
-    return this.#listener.addr.port;
   }
 
   /** Lets the core sign off, sends what is pending, and closes all connections. May be called once only. */
@@ -113,9 +134,9 @@ export class Sockets {
     this.#closed = true;
     clearInterval(this.#timer);
     this.#end.abort();
-    const accepting = this.#acceptor.close();
+    const accepting = this.#acceptors.map((acceptor) => acceptor.close());
     this.core.close();
-    await Promise.all([accepting, ...this.#dials]);
+    await Promise.all([...accepting, ...this.#dials]);
     if (this.#connections > 0) await this.#allClosed.promise;
   }
 

@@ -45,6 +45,7 @@ const HELP = [
   "TAB                         completes a name or a command",
   "Bob: Hello                  a message that you received",
   "→ Bob: Hello                a message that you sent; the mark at its end means:",
+  "  waiting for the server    no server has stored it yet",
   "  ✓                         a server has stored it",
   "  ✓✓                        Bob has received it",
   "  sent                      sent to a legacy program, which confirms nothing",
@@ -80,6 +81,8 @@ const MAX_TOLD = 1_000;
 
 /** How long a message to an unknown user waits for an updated list of users: milliseconds. */
 const LOOK_UP_MS = 300;
+/** A message that no server has stored after this time is marked as waiting: milliseconds. */
+const WAITING_MS = 1_000;
 
 /** The conversation of one person. */
 export class Chat {
@@ -171,6 +174,8 @@ export class Chat {
         const legacy = status.legacy ? ", a legacy server: nothing is confirmed" : "";
         return dim(`connected to ${status.server}${legacy}`);
       }
+      case "waiting":
+        return yellow(`${oneLine(status.server)} does not answer; waiting for the server`);
       case "reconnecting":
         return yellow(`${oneLine(status.reason)}; looking for another server`);
       case "closed":
@@ -247,6 +252,9 @@ export class Chat {
       mark("✗");
       this.#complain(describeError(error));
     };
+    const timer = this.#screen.interactive
+      ? setTimeout(() => mark("waiting for the server"), WAITING_MS)
+      : undefined;
     const sending = this.#client.send(recipient, text).then(
       ({ delivered }) => {
         let isSettled = false;
@@ -266,7 +274,10 @@ export class Chat {
         if (isClosed(error)) this.#giveUp("confirm", recipient, text);
         else failed(error);
       },
-    ).finally(() => this.#sending.delete(sending));
+    ).finally(() => {
+      clearTimeout(timer);
+      this.#sending.delete(sending);
+    });
     this.#sending.add(sending);
   }
 

@@ -169,6 +169,11 @@ export class FrameConnection {
     };
   }
 
+  /** Whether bytes wait until the system can take them. */
+  get isWriting(): boolean {
+    return this.#writing !== undefined || this.out.length > 0;
+  }
+
   /** Whether the connection is closed and neither reads nor writes. */
   get closed(): boolean {
     return this.#closed;

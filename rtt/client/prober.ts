@@ -37,6 +37,8 @@ const MAX_UNREQUESTED_BYTES = 1024 * 1024;
 const FRAME_COST_BYTES = 100;
 /** An answer that takes longer counts as missed: milliseconds. Its time still counts when it comes. */
 const MISS_MS = 1_000;
+/** How often a server is asked for the servers that it knows: milliseconds. */
+const LIST_EVERY_MS = 60_000;
 /** The longest reason from a server that is kept: UTF-16 units. */
 const MAX_REASON_LENGTH = 200;
 
@@ -54,7 +56,7 @@ export interface MeasureOptions {
   readonly server: string;
   /** How many echoes it gets, one after the other. */
   readonly probes: number;
-  /** Called with the addresses of the servers that it knows, only when the connection is new. */
+  /** Called with the addresses of the servers that it knows: when the connection is new, and every minute. */
   readonly learned: (servers: readonly string[]) => void;
   /**
    * Called when an answer is missing for a second. `heard` says whether the server sent anything else
@@ -93,7 +95,7 @@ export class Prober implements AsyncDisposable {
       // The first question also wakes anything on the network path that sleeps, before a time counts.
       const words = await probe.capabilities(asking);
       load = readLoad(words);
-      if (isNew) options.learned(await probe.servers(asking));
+      if (probe.isListDue) options.learned(await probe.servers(asking));
       if (words.size > 0 && !words.has(Capability.Echo)) {
         throw cannotMeasure(server, ErrorCode.Unsupported, NO_RTT_SERVER);
       }
@@ -178,6 +180,8 @@ class ServerProbe {
   readonly #echoes = new EchoTimes();
   /** When the last frame came: milliseconds. */
   #heardAt = 0;
+  /** When it was last asked for the servers that it knows: milliseconds. */
+  #listedAt = -Infinity;
   /** How much came since the last answer: bytes. */
   #unrequestedBytes = 0;
   #ended: NetlabError | undefined;
@@ -208,8 +212,14 @@ class ServerProbe {
     return this.#askFor(Information.Capabilities, readCapabilities, asking);
   }
 
+  /** Whether it is time to ask for the servers that this one knows. */
+  get isListDue(): boolean {
+    return performance.now() - this.#listedAt >= LIST_EVERY_MS;
+  }
+
   /** Asks for the addresses of the servers that this one knows. */
   servers(asking: Asking): Promise<string[]> {
+    this.#listedAt = performance.now();
     return this.#askFor(Information.Servers, readLegacyServers, asking);
   }
 

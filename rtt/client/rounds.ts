@@ -28,6 +28,12 @@ const LEARN_MS = 5_000;
  */
 export const MAX_ROUND_MS: number = LEARN_MS + MEASURE_TIMEOUT_MS;
 
+/**
+ * How long {@linkcode Rounds.choose} waits for other servers once one has been measured: milliseconds. The
+ * fastest servers are measured first, so a server that needs longer is much slower, or does not answer at all.
+ */
+const CHOOSE_MS = 1_000;
+
 /** How servers are measured and chosen. */
 export interface RoundsOptions extends NetlabPolicyOptions {
   /**
@@ -75,6 +81,8 @@ export class Rounds implements AsyncDisposable {
   #running: Promise<Round> | undefined;
   #denied: Deno.errors.NotCapable | undefined;
   #closed = false;
+  /** Called when a server has been measured. */
+  #onMeasured: () => void = () => {};
 
   /** Creates rounds that measure nothing yet. */
   constructor(options: RoundsOptions, host: RoundsHost) {
@@ -102,6 +110,22 @@ export class Rounds implements AsyncDisposable {
     return this.#running;
   }
 
+  /**
+   * Measures as {@linkcode Rounds.measure} does, but decides a second after the first server has been measured.
+   * The round goes on, and decides again at its end.
+   */
+  async choose(): Promise<Round> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    this.#onMeasured = () => timer ??= setTimeout(resolve, CHOOSE_MS);
+    try {
+      return await Promise.race([this.measure(), promise]) ?? this.decide();
+    } finally {
+      clearTimeout(timer);
+      this.#onMeasured = () => {};
+    }
+  }
+
   /** Notes that the server in use was lost. The reason is behind the last colon of `reason`. */
   lose(reason: string): void {
     this.chooser.lose(reasonIn(reason));
@@ -115,7 +139,7 @@ export class Rounds implements AsyncDisposable {
     return round;
   }
 
-  /** The last error about a missing permission to reach a server; `undefined` when there was none. */
+  /** The last error in this round about a missing permission to reach a server; `undefined` without one. */
   get denied(): Deno.errors.NotCapable | undefined {
     return this.#denied;
   }
@@ -135,6 +159,7 @@ export class Rounds implements AsyncDisposable {
 
   async #measure(): Promise<Round> {
     const learnUntil = performance.now() + LEARN_MS;
+    this.#denied = undefined;
     const requests = [...this.chooser.begin(), ...this.chooser.learn(this.#host.known())];
     await this.#measureAll(requests, learnUntil);
     return this.decide();
@@ -148,6 +173,7 @@ export class Rounds implements AsyncDisposable {
   async #measureServer({ server, probes }: ProbeRequest, learnUntil: number): Promise<void> {
     const { chooser } = this;
     const startedAt = performance.now();
+    chooser.asked(server);
     // Any frame is a sign of life, also one on the connection of the user.
     const isHeard = () => server === chooser.used && (this.#host.heardAt() ?? -1) >= startedAt;
     const missed = (heard: boolean) => chooser.missed(server, heard || isHeard());
@@ -159,6 +185,7 @@ export class Rounds implements AsyncDisposable {
     try {
       const { timesMs, load } = await this.#prober.measure({ server, probes, learned, missed });
       chooser.answered(server, timesMs, load);
+      this.#onMeasured();
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) this.#denied = error;
       if (!this.#closed && !isHeard()) chooser.failed(server, whyNot(error));

@@ -36,6 +36,8 @@ export const MAX_SERVERS = 256;
 /** How many rounds the history of a server holds: ten minutes at ten seconds each. */
 const HISTORY_ROUNDS = 60;
 
+const NOT_ASKED = "not asked yet";
+
 /** A request to measure a server. */
 export interface ProbeRequest {
   /** The address of the server, `host:port`. */
@@ -92,6 +94,8 @@ interface Entry extends Omit<ServerState, "name"> {
   rounds: number;
   /** In how many of its measured rounds in a row it could not be used. */
   failures: number;
+  /** How many rounds have begun since it was last named. */
+  unnamedRounds: number;
 }
 
 /** The servers that a client knows, and the decisions about them. */
@@ -110,7 +114,9 @@ export class Chooser {
 
   /** All known servers, in the order in which they became known. */
   get servers(): readonly ServerState[] {
-    return [...this.#entries.values()].map(({ rounds: _, failures: __, history, ...state }) => ({
+    return [...this.#entries.values()].map((
+      { rounds: _, failures: __, unnamedRounds: ___, history, ...state },
+    ) => ({
       ...state,
       name: this.#name(state.server),
       history: [...history, state.nowMs],
@@ -132,9 +138,12 @@ export class Chooser {
     return roundMs * (1 + ROUND_JITTER * (2 * chance - 1));
   }
 
-  /** Begins a round. Returns the known servers to measure in it. */
+  /**
+   * Begins a round. Forgets the servers that cannot be used and that nobody has named for as many rounds as a
+   * history holds. Returns the known servers to measure in the round.
+   */
   begin(): ProbeRequest[] {
-    if (this.#entries.size >= MAX_SERVERS) this.#forgetUnusable();
+    this.#forgetUnusable(this.#entries.size >= MAX_SERVERS ? 0 : HISTORY_ROUNDS);
     const best = Math.min(...this.#usable().map(({ lowMs }) => lowMs));
     const requests: ProbeRequest[] = [];
     for (const entry of this.#entries.values()) {
@@ -143,6 +152,7 @@ export class Chooser {
       if (entry.rounds === 0) entry.failures = entry.trouble ? entry.failures + 1 : 0;
       entry.nowMs = undefined;
       entry.rounds++;
+      entry.unnamedRounds++;
       if (entry.server !== this.#used && entry.rounds < SELDOM_ROUNDS && isHopeless(entry, best)) {
         continue;
       }
@@ -154,12 +164,17 @@ export class Chooser {
   }
 
   /**
-   * Adds servers by address. Returns those that are new, to be measured in the current round. When
+   * Adds servers by address, because they were named again or for the first time. Returns those that are new, to be measured in the current round. When
    * {@linkcode MAX_SERVERS} are known, no server is added until the next round, which forgets the servers
    * that cannot be used.
    */
   learn(servers: Iterable<string>): ProbeRequest[] {
-    const added = [...new Set(servers)].filter((server) => !this.#entries.has(server))
+    const named = new Set(servers);
+    for (const server of named) {
+      const known = this.#entries.get(server);
+      if (known) known.unnamedRounds = 0;
+    }
+    const added = [...named].filter((server) => !this.#entries.has(server))
       .slice(0, Math.max(0, MAX_SERVERS - this.#entries.size));
     for (const server of added) {
       this.#entries.set(server, {
@@ -168,13 +183,20 @@ export class Chooser {
         load: undefined,
         nowMs: undefined,
         history: [],
-        trouble: "not asked yet",
+        trouble: NOT_ASKED,
         rounds: 0,
         failures: 0,
+        unnamedRounds: 0,
       });
     }
     if (added.length > 0) this.#names = shortNames([...this.#entries.keys()]);
     return added.map((server) => ({ server, probes: FIRST_PROBES }));
+  }
+
+  /** Notes that a known server is being asked. */
+  asked(server: string): void {
+    const entry = this.#entries.get(server)!;
+    if (entry.trouble === NOT_ASKED) entry.trouble = "no answer yet";
   }
 
   /** Notes that a known server answered: the times of its probes in milliseconds, and its number of users. */
@@ -268,12 +290,17 @@ export class Chooser {
     return this.#names.get(server) ?? server;
   }
 
-  /** Makes room for other servers. Servers that still exist will be named again by their peers. */
-  #forgetUnusable(): void {
-    for (const { server, trouble } of this.#entries.values()) {
-      if (trouble !== undefined && server !== this.#used) this.#entries.delete(server);
+  /**
+   * Forgets servers that cannot be used and that nobody has named for so many rounds. Servers that still exist
+   * will be named again by their peers.
+   */
+  #forgetUnusable(unnamedRounds: number): void {
+    const before = this.#entries.size;
+    for (const [server, entry] of this.#entries) {
+      const isUsable = entry.trouble === undefined || server === this.#used;
+      if (!isUsable && entry.unnamedRounds >= unnamedRounds) this.#entries.delete(server);
     }
-    this.#names = shortNames([...this.#entries.keys()]);
+    if (this.#entries.size < before) this.#names = shortNames([...this.#entries.keys()]);
   }
 
   #usable(): ServerTimes[] {

@@ -106,6 +106,9 @@ class HomePolicy implements Policy {
   readonly #recent = new Map<string, { at: number; ms: number }[]>();
 
   decide({ servers, used, now, name }: Situation): Verdict {
+    for (const [server, recent] of this.#recent) {
+      if (recent.every(({ at }) => now - at > RECENT_MS)) this.#recent.delete(server);
+    }
     for (const { server, nowMs } of servers) {
       const recent = this.#recent.get(server) ?? [];
       if (nowMs !== undefined) recent.push({ at: now, ms: nowMs });

@@ -30,6 +30,7 @@ export function bestLines({ servers, decision }: Round, connected: string): stri
 /** The decision of a later round, once the client is connected to `connected`. */
 export function arrivedLines({ decision }: Round, connected: string): string[] {
   if (decision.server === connected) return [decision.line];
+  if (decision.server === undefined) return [];
   return decision.kind === "moved" ? [] : [noConnection(decision.server)];
 }
 

@@ -6,6 +6,7 @@
  */
 import { DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import { NetlabError } from "@netlab/protocol/errors";
+import { listenOnAll } from "@netlab/protocol/listen";
 import { green, red } from "../output/colors.ts";
 import { print } from "../output/print.ts";
 import { table } from "../output/table.ts";
@@ -67,7 +68,7 @@ export async function askForPort(
   hostname: string,
   signal: AbortSignal,
 ): Promise<number | "first free" | undefined> {
-  const free = DEFAULT_PORTS.map((port) => isFree(hostname, port));
+  const free = await Promise.all(DEFAULT_PORTS.map((port) => isFree(hostname, port)));
   const rows = DEFAULT_PORTS.map((port, index) => [
     String(index),
     String(port),
@@ -95,9 +96,10 @@ export async function askForPort(
   return Number(answer) === first ? "first free" : DEFAULT_PORTS[Number(answer)]!;
 }
 
-function isFree(hostname: string, port: number): boolean {
+async function isFree(hostname: string, port: number): Promise<boolean> {
   try {
-    Deno.listen({ hostname, port }).close();
+    const { listeners } = await listenOnAll({ hostname, port });
+    for (const listener of listeners) listener.close();
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) return false;

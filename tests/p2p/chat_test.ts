@@ -436,3 +436,21 @@ test("chat knows no command but its own, whatever every object has", async () =>
   for (const [at, name] of names.entries()) assertStringIncludes(complaints[at]!, `/${name};`);
   assertStringIncludes(complaints.at(-1)!, `/${"x".repeat(80)}… (500 characters);`);
 });
+
+test("chat says of a message that it waits for the server when none has stored it after a second", async () => {
+  const client = new FakeClient();
+  const accepted = Promise.withResolvers<void>();
+  const { send } = client;
+  client.send = async (recipient, text) => {
+    await accepted.promise;
+    return send.call(client, recipient, text);
+  };
+  const screen = new FakeScreen(true);
+  const end = talk(client, screen);
+  screen.type("Bob hello");
+  const line = () => screen.shown.find((each) => each.includes("→ Bob: hello"));
+  await eventually("it waits", () => line()?.includes("hello  waiting for the server"));
+  accepted.resolve();
+  await eventually("it is delivered", () => line()?.includes("hello  ✓✓"));
+  await end();
+});

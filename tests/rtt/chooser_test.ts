@@ -177,3 +177,22 @@ test("chooser says why it keeps a server that was never measured", () => {
   chooser.use(A);
   assertEquals(chooser.decide(0).line, `kept ${A} (not measured): no other server answers either`);
 });
+
+test("chooser forgets a server that cannot be used and that nobody has named for sixty rounds", () => {
+  const chooser = new Chooser(new NetlabPolicy({}, () => 0));
+  const rounds = (count: number, named: readonly string[]) => {
+    for (let round = 0; round < count; round++) {
+      for (const { server } of [...chooser.begin(), ...chooser.learn(named)]) {
+        if (server === A || server === C && round < 60) chooser.answered(server, [10]);
+        else chooser.failed(server, "connection refused");
+      }
+    }
+    return chooser.servers.map(({ server }) => server);
+  };
+  assertEquals(rounds(1, [A, B, C]), [A, B, C]);
+  // B cannot be used, but is still named. C answers, although nobody names it.
+  assertEquals(rounds(60, [A, B]), [A, B, C]);
+  chooser.failed(C, "connection refused");
+  assertEquals(rounds(1, [A, B]), [A, B]);
+  assertEquals(rounds(1, [A, C]), [A, B, C]);
+});

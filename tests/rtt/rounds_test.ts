@@ -5,7 +5,7 @@ import { RttServer } from "@netlab/rtt/server";
 import { FaultProxy } from "@netlab/lab";
 import { LegacyServer } from "../legacy.ts";
 import { socketTest as test } from "../kinds.ts";
-import { eventually, within } from "../p2p/network.ts";
+import { eventually, SilentServer, within } from "../p2p/network.ts";
 import { oddEchoes } from "./odd_server.ts";
 import { roundsOf, stateOf } from "./rounds_of.ts";
 
@@ -175,4 +175,24 @@ test("rounds that are closed while they measure end at once", async () => {
   // 900 ms is less than the time of a miss.
   await within("the end", Promise.all([rounds.close(), measuring]), 900);
   assertEquals(done, 1);
+});
+
+test("rounds choose a second after the first server was measured, and measure the others afterwards", async () => {
+  await using server = await RttServer.listen();
+  await using silent = new SilentServer();
+  await using proxy = await FaultProxy.start({ target: server.address, seed: 7 });
+  proxy.set({ toClient: { latencyMs: 300 } });
+  let done = 0;
+  await using rounds = new Rounds({}, {
+    known: () => [silent.address, proxy.address, server.address],
+    heardAt: () => undefined,
+    done: () => done++,
+  });
+  const { decision } = await within("a choice", rounds.choose(), 3_900);
+  assertEquals(decision.server, server.address);
+  assertEquals(stateOf(rounds, silent.address).trouble, "no answer yet");
+  assertEquals(done, 1);
+  await eventually("the round ends", () => done === 2);
+  assertEquals(stateOf(rounds, silent.address).trouble, "no answer in time");
+  assert(stateOf(rounds, proxy.address).times.lowMs! >= 300);
 });

@@ -12,6 +12,11 @@ const FIRST_WAIT_MS = 250;
 /** The longest delay between two attempts: milliseconds. */
 const LONGEST_WAIT_MS = 30_000;
 /**
+ * How long an address is known to lead to a linked server, or to this server itself: milliseconds. It may lead to
+ * another server later, for example when a name gets another IP address, so it is then dialled again.
+ */
+const RECHECK_MS = 300_000;
+/**
  * The number of failures in a row after which a learned address is dropped, unless another server still
  * announces it.
  */
@@ -38,7 +43,10 @@ interface Known {
   /** The id of the server that last answered at the address. */
   server: string | undefined;
   failures: number;
+  /** When to dial the address next, or again if it is linked or leads to this server itself. */
   nextAt: number;
+  /** Whether the address is being dialled although it is linked. */
+  isChecked: boolean;
   /**
    * Whether a server announced itself at the address while it was being dialled or seemed to be linked.
    * The next attempt then follows immediately.
@@ -74,7 +82,10 @@ export class Discovery {
     this.#isLinked = isLinked;
     this.#isAnnounced = isAnnounced;
     for (const address of addresses) this.#add(address, true);
-    this.#add(context.address, true).state = "self";
+    // Where this server is reached is no discovery, so this address is never dialled.
+    const own = this.#add(context.address, true);
+    own.state = "self";
+    own.nextAt = Infinity;
   }
 
   /**
@@ -86,7 +97,7 @@ export class Discovery {
     const known = this.#known.get(address) ?? this.#add(address, false);
     if (server !== undefined && known.state === "waiting") {
       known.server = server;
-      if (this.#isLinked(server)) known.state = "linked";
+      if (this.#isLinked(server)) this.#settle(known, "linked");
     }
   }
 
@@ -106,10 +117,18 @@ export class Discovery {
   /** Records that a link to the server with this id is up and that it was reached at `address`. */
   linked(address: string, server: string): void {
     const known = this.#known.get(address) ?? this.#add(address, false);
-    if (known.state === "self") return;
-    known.state = "linked";
+    if (known.nextAt === Infinity) return;
     known.server = server;
-    known.failures = 0;
+    this.#settle(known, "linked");
+  }
+
+  /**
+   * Returns the id of the server at an address that is being dialled although that server is linked. The caller
+   * finds out whether the address still leads there, and reports anything else as for any other address.
+   */
+  checkedServer(address: string): string | undefined {
+    const known = this.#known.get(address);
+    return known?.isChecked ? known.server : undefined;
   }
 
   /** Records that the link to a server is down. All its addresses are dialled again soon. */
@@ -122,7 +141,10 @@ export class Discovery {
   /** Records that an address could not be dialled, or that its connection ended. */
   failed(address: string): void {
     const known = this.#known.get(address);
-    if (!known || known.state === "self" || known.state === "linked") return;
+    if (!known || known.state === "self" || known.state === "linked") {
+      if (known) known.isChecked = false;
+      return;
+    }
     const { announced } = known;
     this.#wait(known);
     // A server that has announced itself since then is running now.
@@ -136,15 +158,14 @@ export class Discovery {
   /** Records that `address` leads to this server itself. */
   isSelf(address: string): void {
     const known = this.#known.get(address);
-    if (known) known.state = "self";
+    if (known) this.#settle(known, "self");
   }
 
   /** Records that a legacy server answers at `address`. */
   isLegacy(address: string): void {
     const known = this.#known.get(address) ?? this.#add(address, false);
-    known.state = "legacy";
     known.announced = false;
-    known.failures = 0;
+    this.#settle(known, "legacy");
   }
 
   /** Returns whether a legacy server is known on a host. */
@@ -158,13 +179,28 @@ export class Discovery {
   /** Dials the addresses that are due. */
   tick(): void {
     for (const [address, known] of this.#known) {
-      if (known.state !== "waiting" || known.nextAt > this.#context.now) continue;
-      if (known.server !== undefined && this.#isLinked(known.server)) {
-        known.state = "linked";
-        continue;
+      if (known.nextAt > this.#context.now) continue;
+      if (known.state === "linked") this.#check(address, known);
+      else if (known.state === "self") this.#dial(address, known);
+      else if (known.state === "waiting") {
+        if (known.server !== undefined && this.#isLinked(known.server)) {
+          this.#settle(known, "linked");
+        } else this.#dial(address, known);
       }
-      this.#dial(address, known);
     }
+  }
+
+  #settle(known: Known, state: "linked" | "self" | "legacy"): void {
+    known.state = state;
+    known.failures = 0;
+    known.isChecked = false;
+    known.nextAt = this.#context.now + RECHECK_MS;
+  }
+
+  #check(address: string, known: Known): void {
+    known.nextAt = this.#context.now + RECHECK_MS;
+    known.isChecked = true;
+    this.#probe(address);
   }
 
   #dial(address: string, known: Known): void {
@@ -180,6 +216,7 @@ export class Discovery {
       server: undefined,
       failures: 0,
       nextAt: this.#context.now,
+      isChecked: false,
       announced: false,
     };
     this.#known.set(address, known);
@@ -189,6 +226,7 @@ export class Discovery {
   #wait(known: Known): void {
     const { now, host } = this.#context;
     known.state = "waiting";
+    known.isChecked = false;
     if (known.announced) known.failures = 0;
     known.nextAt = known.announced ? now : now + backoffMs(known.failures, host.random());
     known.announced = false;

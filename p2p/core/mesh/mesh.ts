@@ -16,6 +16,7 @@ import {
   ProtocolError,
   readCapabilities,
   readPeerRegistration,
+  readServers,
   type UserRecord,
   writeHeartbeat,
   writeInformationRequest,
@@ -47,6 +48,12 @@ const PROBE_MS = 3_000;
 const MAX_TICK_GAP_MS = 500;
 /** How often routes are computed while other servers announce changes: milliseconds. */
 const COMPARE_EVERY_MS = 20;
+
+/**
+ * How often users are forgotten whose server announces no links: milliseconds. Their list may arrive from a peer
+ * after this server has forgotten theirs.
+ */
+const SWEEP_MS = 60_000;
 
 /** Why a frame could not be forwarded. */
 export type Obstacle =
@@ -93,6 +100,7 @@ export class Mesh {
   #compareNow = true;
   #comparedAt = -Infinity;
   #tickedAt: number;
+  #sweptAt: number;
 
   /** Creates a server without links. The first tick dials `addresses`. */
   constructor(
@@ -108,7 +116,7 @@ export class Mesh {
     this.#topology = topology;
     this.#backPressure = backPressure;
     this.#events = events;
-    this.#tickedAt = context.now;
+    this.#tickedAt = this.#sweptAt = context.now;
     this.discovery = new Discovery(
       context,
       addresses,
@@ -200,6 +208,10 @@ export class Mesh {
     for (const server of this.#topology.forget(now)) {
       this.#presence.forget(server);
     }
+    if (now - this.#sweptAt >= SWEEP_MS) {
+      this.#sweptAt = now;
+      this.#presence.forgetAllBut((server) => this.#topology.get(server) !== undefined);
+    }
     for (const server of this.#topology.routes().keys()) {
       const next = this.nextHop(server);
       if (next) this.#presence.askIfUnknown(next, server);
@@ -247,6 +259,7 @@ export class Mesh {
   received(connection: Connection, frame: Frame): void {
     const { party } = connection;
     if (frame.type === FrameType.InformationResponse) {
+      if (frame.subtype === Information.Servers) return this.#servers(connection, frame);
       return this.#capabilities(connection, frame);
     }
     if (frame.type === FrameType.Registration) return this.#registered(connection, frame);
@@ -323,11 +336,28 @@ export class Mesh {
       this.#events.foundLegacy(connection);
     } else if (capabilities.has(Capability.Peer)) {
       party.capabilities = capabilities;
-      writePeerRegistration(connection.out, this.#registration());
+      if (this.#checked(party)) writeInformationRequest(connection.out, Information.Servers);
+      else writePeerRegistration(connection.out, this.#registration());
     } else {
       this.closed(connection);
       connection.close();
     }
+  }
+
+  /** Returns the linked server to which the address of a probe has led so far, if the probe checks that. */
+  #checked({ label: address }: Probe): Peer | undefined {
+    const server = this.discovery.checkedServer(address);
+    return server === undefined ? undefined : this.#peers.get(server);
+  }
+
+  /** Handles the list of servers that a probe has requested. Its first address is that of the server itself. */
+  #servers(connection: Connection, frame: Frame): void {
+    const { party } = connection;
+    if (!(party instanceof Probe)) return;
+    if (readServers(frame.payload)[0] === this.#checked(party)?.address) {
+      this.closed(connection);
+      connection.close();
+    } else writePeerRegistration(connection.out, this.#registration());
   }
 
   #registered(connection: Connection, frame: Frame): void {

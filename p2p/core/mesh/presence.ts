@@ -99,6 +99,13 @@ export class Presence {
     this.#gapsAskedAt.delete(server);
   }
 
+  /** Forgets the users of all servers but this one and those that are known. */
+  forgetAllBut(isKnown: (server: string) => boolean): void {
+    for (const { server } of this.#directory.versions()) {
+      if (server !== this.#context.id && !isKnown(server)) this.forget(server);
+    }
+  }
+
   /** Asks for the updates that are missing, unless they were requested a moment ago. */
   #askAfterGap(peer: Peer, server: string): void {
     const now = this.#context.now;
