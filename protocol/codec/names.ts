@@ -6,6 +6,7 @@
  * @module
  */
 import { ErrorCode, NetlabError } from "./errors.ts";
+import { quote } from "./quote.ts";
 import { invalidNameReason } from "./text.ts";
 
 /** Printable ASCII in words, with one space between two words. Most names need no other check. */
@@ -118,7 +119,7 @@ export function checkUserName(name: string): string {
   if (reason === undefined) return name;
   throw new NetlabError(
     ErrorCode.NameInvalid,
-    `Cannot use the user name ${JSON.stringify(name)}: ${reason}`,
+    `Cannot use the user name ${quote(name)}: ${reason}`,
   );
 }
 
