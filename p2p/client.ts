@@ -7,13 +7,14 @@
  */
 import config from "./deno.json" with { type: "json" };
 import {
-  checkName,
+  checkUserName,
   DEFAULT_HOST,
   DEFAULT_PORTS,
   ErrorCode,
   formatAddress,
   type Message,
   NetlabError,
+  normalizeName,
   parseAddress,
 } from "@netlab/protocol";
 import { askServers, askUsers } from "./client/ask.ts";
@@ -30,7 +31,10 @@ export type { ClientStatus } from "./client/roaming.ts";
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
 export interface P2pClientOptions {
-  /** The user's name: 1 to 255 bytes of UTF-8, without control characters, and without spaces at its ends. */
+  /**
+   * The user's name: letters, digits and ASCII signs of one script, up to 255 bytes of UTF-8. `checkUserName`
+   * of `@netlab/protocol` has the rules. The client converts it to Unicode NFC.
+   */
   name: string;
   /**
    * Addresses of servers, `host:port` each. They are tried in this order: the next one starts when one has
@@ -92,7 +96,7 @@ const LAST_RECEIPTS_MS = 1_000;
  * ```
  */
 export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
-  /** The user's name. */
+  /** The user's name, in Unicode NFC. */
   readonly name: string;
   readonly #options: P2pClientOptions;
   readonly #session: ClientSession;
@@ -108,14 +112,12 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** For subclasses, which then call {@linkcode P2pClient.start}. Others use {@linkcode P2pClient.connect}. */
   protected constructor(options: P2pClientOptions) {
     const {
-      name,
       servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`),
       sendTimeoutMs = 30_000,
       rank,
     } = options;
     const addresses = servers.map((server) => formatAddress(parseAddress(server)));
-    checkName(name);
-    this.name = name;
+    const name = this.name = checkUserName(normalizeName(options.name));
     this.#options = options;
     const newIds = () => new MessageIds((bytes) => crypto.getRandomValues(bytes));
     this.#publishQueue = new PublishQueue(name, newIds(), (run) => void setImmediate(run));
@@ -206,7 +208,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    */
   send(recipient: string, text: string): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
-    const sent = this.#outbox.send(recipient, text);
+    const sent = this.#outbox.send(normalizeName(recipient), text);
     this.#inbox.look();
     return sent;
   }
@@ -244,7 +246,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *   was closed. An uncaught rejection of this promise is not reported.
    */
   post(recipient: string, text: string): Promise<void> {
-    return this.#publishQueue.post(recipient, text);
+    return this.#publishQueue.post(normalizeName(recipient), text);
   }
 
   /** The names of all users who can receive messages. Throws the errors of {@linkcode P2pClient.servers}. */

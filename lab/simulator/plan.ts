@@ -17,6 +17,8 @@ export type Action =
   | { at: number; kind: "post"; from: number; to: number; count: number }
   /** A user moves to a server. */
   | { at: number; kind: "move"; user: number; server: number }
+  /** The machine of a guest loses its power, and the guest registers at a server from another one. */
+  | { at: number; kind: "power"; guest: number; server: number }
   /** A user loses the network for a while. */
   | { at: number; kind: "leave"; user: number; forMs: number }
   /** The connections between two servers are reset. They may link again at once. */
@@ -38,6 +40,10 @@ export interface Plan {
   readonly links: readonly (readonly [number, number])[];
   /** The number of users. */
   readonly users: number;
+  /** The number of guests: users who hold a name and send no messages. */
+  readonly guests: number;
+  /** How far the clock of each server is ahead: milliseconds, negative if it is behind. */
+  readonly clocksAheadMs: readonly number[];
   /** The mean latency of connections, one way: milliseconds. */
   readonly latencyMs: number;
   /** The share of packets that are lost and sent again: 0 to 1. */
@@ -57,17 +63,24 @@ const LOSS = 0.2;
  */
 export const PEACE_MS = 8_000;
 
+/** How far a clock may be wrong: milliseconds. */
+const MAX_SKEW_MS = 3_600_000;
+
 /** Draws the plan of a run. The same seed gives the same plan. */
 export function makePlan(seed: number): Plan {
   const random = seeded(seed);
   const servers = between(random, 3, 25);
   const users = between(random, 2, 2 * servers);
   const stormMs = PEACE_MS + between(random, 5_000, 30_000);
+  // Drawn separately, so that the rest of the plan does not depend on it.
+  const others = seeded(seed, 3);
+  const guests = between(others, 1, 4);
   const actions = [
     ...times(between(random, 20, 200), () => message(random, stormMs, users)),
     ...times(between(random, 5, 50), () => posts(random, stormMs, users)),
     ...times(between(random, 0, users), () => userAction(random, stormMs, users, servers)),
     ...times(between(random, 1, 2 * servers), () => fault(random, stormMs, servers)),
+    ...times(between(others, 0, 2 * guests), () => power(others, stormMs, guests, servers)),
   ].sort((a, b) => a.at - b.at);
   const links = connected(random, servers, random() * 0.6);
   return {
@@ -75,6 +88,8 @@ export function makePlan(seed: number): Plan {
     servers,
     links,
     users,
+    guests,
+    clocksAheadMs: times(servers, () => between(others, -MAX_SKEW_MS, MAX_SKEW_MS)),
     latencyMs: between(random, 1, 80),
     loss: LOSS,
     stormMs,
@@ -105,6 +120,12 @@ function userAction(random: Random, stormMs: number, users: number, servers: num
   const user = Math.floor(random() * users);
   if (random() < 0.7) return { at, kind: "move", user, server: Math.floor(random() * servers) };
   return { at, kind: "leave", user, forMs: random() * 5_000 };
+}
+
+function power(random: Random, stormMs: number, guests: number, servers: number): Action {
+  const at = PEACE_MS + random() * (stormMs - PEACE_MS);
+  const guest = Math.floor(random() * guests);
+  return { at, kind: "power", guest, server: Math.floor(random() * servers) };
 }
 
 function fault(random: Random, stormMs: number, servers: number): Action {

@@ -6,10 +6,11 @@
  */
 import { checkHistory, type Findings } from "../checker/checker.ts";
 import type { HistoryEvent } from "../checker/history.ts";
-import { seeded } from "../random.ts";
+import { pick, seeded } from "../random.ts";
 import { Digest } from "./digest.ts";
 import { addressOf, servers } from "./world/networks.ts";
 import { type Action, PEACE_MS, type Plan } from "./plan.ts";
+import { Guest } from "./world/guest.ts";
 import { disconnectRules, SessionClient } from "./world/session_client.ts";
 import { LATE_SYNC_MS, VirtualDisk } from "./world/virtual_disk.ts";
 import { VirtualNetwork } from "./world/virtual_network.ts";
@@ -70,6 +71,7 @@ class Run {
   readonly #network: VirtualNetwork;
   readonly #nodes: VirtualNode[];
   readonly #users: SessionClient[] = [];
+  readonly #guests: Guest[] = [];
   readonly #history: HistoryEvent[] = [];
   readonly #sequences = new Map<string, number>();
   readonly #down = new Set<number>();
@@ -88,7 +90,8 @@ class Run {
     });
     const linkedAt = this.#network.now + LINKED_MS;
     this.#peaceUntil = this.#network.now + START_MS + PEACE_MS;
-    this.#nodes = servers(this.#network, plan.servers, plan.links, () => ({
+    this.#nodes = servers(this.#network, plan.servers, plan.links, (index) => ({
+      clockAheadMs: plan.clocksAheadMs[index]!,
       rules: disconnectRules,
       store: this.#disk(),
       // With many losses, a link may appear silent although no action concerns it.
@@ -111,6 +114,11 @@ class Run {
       });
       this.#users.push(client.moveTo(server));
     }
+    for (let guest = 0; guest < plan.guests; guest++) {
+      const client = new Guest(network, `Guest ${guest}`, addresses);
+      this.#guests.push(client);
+      client.restart(pick(random, addresses));
+    }
     network.run(START_MS);
     const storm = network.now;
     for (const [index, action] of plan.actions.entries()) {
@@ -121,6 +129,8 @@ class Run {
     this.#heal();
     const deadline = network.now + SETTLE_MS;
     while (network.now < deadline && !this.#isSettled()) network.run(1_000);
+    // In a quiet network, names are free again within the aftermath.
+    for (const guest of this.#guests) guest.restart(pick(random, addresses));
     network.run(AFTERMATH_MS);
     const findings = checkHistory(this.#history);
     const disagreements = this.#disagreements();
@@ -151,6 +161,8 @@ class Run {
           this.#users[action.user]!.moveTo(this.#nodes[action.server]!);
         }
         return;
+      case "power":
+        return this.#guests[action.guest]!.restart(addressOf(action.server));
       case "leave": {
         const user = this.#users[action.user]!;
         user.leave();
@@ -232,13 +244,19 @@ class Run {
   }
 
   #disagreements(): string[] {
-    const expected = this.#users.map(({ name }) => name).sort();
+    const expected = [...this.#users, ...this.#guests].map(({ name }) => name).sort();
     const found: string[] = [];
     for (const node of this.#nodes) {
       const users = node.users();
       const missing = expected.filter((name) => !users.includes(name));
       const extra = users.filter((name) => !expected.includes(name));
       if (missing.length > 0) found.push(`${node.address} does not know ${missing.join(", ")}`);
+      for (const { name, key } of this.#guests) {
+        const session = node.core.locations.locate(name)?.user.session;
+        if (session !== undefined && session !== key) {
+          found.push(`${node.address} has a dead session of ${name}`);
+        }
+      }
       if (extra.length > 0) found.push(`${node.address} still lists ${extra.join(", ")}`);
     }
     for (const { name, pending } of this.#users) {

@@ -14,6 +14,7 @@ import {
   MessageKind,
   NetlabError,
   NIL_UUID,
+  PresenceKind,
   ProtocolError,
   readAnnouncement,
   readError,
@@ -94,7 +95,15 @@ export class Dispatch {
         allowed: ({ party }) => party instanceof Peer || isSession(party),
         handle: (from, frame) => this.#receipt(from, frame),
       }],
-      [FrameType.Presence, fromPeers],
+      [FrameType.Presence, {
+        allowed: fromPeers.allowed,
+        handle(connection, frame) {
+          const { subtype } = frame;
+          const isClaim = subtype === PresenceKind.Claim || subtype === PresenceKind.Held;
+          if (isClaim) core.users.claimed(connection, frame);
+          else core.mesh.received(connection, frame);
+        },
+      }],
       [FrameType.LinkState, fromPeers],
       ...further,
     ]);

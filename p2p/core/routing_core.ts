@@ -93,7 +93,8 @@ export class RoutingCore implements ServerCore {
     /** By recipient name: a user of this server, or the next hop to another server. */
     const routes = new NameTable<User | Peer>(factors);
     const topology = this.topology = new Topology(id);
-    const directory = new Directory(id, (name) => routes.delete(new TextEncoder().encode(name)));
+    const forget = (name: string) => routes.delete(new TextEncoder().encode(name));
+    const directory = new Directory(id, forget, logger);
     const locations = this.locations = new Locations(id, directory, topology);
     const onChange = (name: string) => void this.#changedNames.add(name);
     const mesh = this.mesh = new Mesh(
@@ -198,7 +199,7 @@ export class RoutingCore implements ServerCore {
 
   /** Returns what this server says it can do: words of `Capability`. */
   capabilities(): string[] {
-    const own = [Capability.Session, Capability.Peer, Capability.Batch];
+    const own = [Capability.Session, Capability.Peer, Capability.Batch, Capability.Claim];
     return [...own, ...this.#dispatch.capabilities(), formatLoad(this.users.count)];
   }
 

@@ -142,6 +142,8 @@ export class Sockets {
 
   #accepted(conn: Deno.TcpConn): void {
     conn.setNoDelay(true);
+    // A legacy client sends nothing by itself. This shows in the end that its machine has gone.
+    conn.setKeepAlive(true);
     const { hostname } = conn.remoteAddr;
     const connection = new FrameConnection(conn);
     this.core.setTime(processTime());

@@ -17,7 +17,7 @@ import {
   untilAborted,
   yellow,
 } from "@netlab/terminal";
-import { ErrorCode, NetlabError, shorten } from "@netlab/protocol";
+import { ErrorCode, NetlabError, normalizeName, shorten } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "../client.ts";
 import { manyLines } from "./text_lines.ts";
 import { complete, nearName, Recipients, typedName } from "./recipients.ts";
@@ -70,7 +70,7 @@ export function parseLine(line: string): Line {
   if (trimmed.startsWith("/")) return { kind: "command", name: trimmed.slice(1).split(/\s/)[0]! };
   const match = /^\s*(?:"([^"]+)"|([^\s"]\S*))(?:\s([^]*))?$/.exec(line);
   if (!match) return { kind: "misquoted" };
-  const recipient = (match[1] ?? match[2])!;
+  const recipient = normalizeName((match[1] ?? match[2])!);
   const text = match[3]?.trim();
   if (!text) return { kind: "incomplete", recipient };
   return { kind: "message", recipient, text, ...match[1] !== undefined && { quoted: true } };

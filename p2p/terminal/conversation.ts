@@ -21,7 +21,14 @@ import {
   red,
   UsageError,
 } from "@netlab/terminal";
-import { ErrorCode, formatAddress, invalidNameReason, NetlabError, quote } from "@netlab/protocol";
+import {
+  ErrorCode,
+  formatAddress,
+  NetlabError,
+  normalizeName,
+  quote,
+  userNameFault,
+} from "@netlab/protocol";
 import { Chat, type ChatCommand } from "./chat.ts";
 import type { ClientStatus, P2pClient, P2pClientOptions } from "../client.ts";
 
@@ -98,7 +105,7 @@ export async function converse<C extends P2pClient, O extends Options>(
     );
   }
   if (wanted !== undefined) {
-    const why = invalidNameReason(wanted);
+    const why = userNameFault(normalizeName(wanted));
     if (why !== undefined) {
       throw new UsageError(`Option --name: a name cannot be used when ${why}`);
     }
@@ -174,7 +181,7 @@ async function connect<C extends P2pClient, O extends Options>(
   else showStatus();
   // Loads the line editor.
   const { openScreen } = await import("./open_screen.ts");
-  using screen = openScreen(name, typed);
+  using screen = openScreen(client.name, typed);
   if (screen.interactive) show = (line) => screen.print(line);
   if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));
   const failures = await new Chat(client, screen, program.commands?.(client)).run(stop);
@@ -192,7 +199,7 @@ async function askForName(stop: AbortSignal): Promise<string | undefined> {
   return await ask("Your name", {
     signal: stop,
     check: (answer) => {
-      const why = invalidNameReason(answer);
+      const why = userNameFault(normalizeName(answer));
       return why && `This name cannot be used: ${why}`;
     },
   });

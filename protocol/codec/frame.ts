@@ -121,6 +121,12 @@ export const PresenceKind = {
   Changes: 1,
   /** The versions that a server has. The server asks for snapshots of newer ones. */
   Digest: 2,
+  /** Asks the server of a user for a sign of life of that user, because another one asks for the name. */
+  Claim: 4,
+  /** Answers a claim: the user is alive and keeps the name. */
+  Held: 5,
+  /** The clock of the sender, with which the receiver converts times in user records. */
+  Clock: 6,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.LinkState}. */

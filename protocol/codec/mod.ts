@@ -20,5 +20,6 @@ export * from "./payloads/presence.ts";
 export * from "./payloads/receipt.ts";
 export * from "./payloads/registration.ts";
 export * from "./quote.ts";
+export * from "./names.ts";
 export * from "./text.ts";
 export * from "./uuid.ts";

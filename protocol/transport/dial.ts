@@ -34,6 +34,7 @@ export async function dial(
   try {
     const conn = await Deno.connect({ hostname, port, signal });
     conn.setNoDelay(true);
+    conn.setKeepAlive(true);
     return new FrameConnection(conn, options);
   } catch (cause) {
     if (stop?.aborted) throw stop.reason;

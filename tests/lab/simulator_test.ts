@@ -50,6 +50,7 @@ Deno.test({
       "move",
       "partition",
       "post",
+      "power",
       "refuse",
       "send",
     ]);

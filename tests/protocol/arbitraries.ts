@@ -142,6 +142,8 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   ).map(([snapshot, two]) => ({ ...snapshot, part: Math.min(...two), parts: Math.max(...two) })),
   presenceChanges: fc.record({ server: anyUuid, version: u64, changes: users }),
   presenceDigest: fc.array(version, { maxLength: 20 }),
+  nameClaim: fc.record({ to: anyUuid, from: anyUuid, name: anyName }),
+  clock: u64,
   linkState: fc.record({
     server: anyUuid,
     version: u64,

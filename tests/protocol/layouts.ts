@@ -200,6 +200,18 @@ export const layouts: Readonly<Record<string, Layout>> = {
     read: (frame) => p.readPresenceDigest(frame.payload),
     write: (out, versions) => p.writePresenceDigest(out, versions),
   },
+  nameClaim: {
+    type: FrameType.Presence,
+    subtypes: [p.PresenceKind.Claim, p.PresenceKind.Held],
+    read: (frame) => p.readNameClaim(frame.payload),
+    write: (out, value, subtype, hops) => p.writeNameClaim(out, subtype, value, hops),
+  },
+  clock: {
+    type: FrameType.Presence,
+    subtypes: [p.PresenceKind.Clock],
+    read: (frame) => p.readClock(frame.payload),
+    write: (out, value) => p.writeClock(out, value),
+  },
   linkState: {
     type: FrameType.LinkState,
     subtypes: [p.LinkStateKind.Links],

@@ -52,6 +52,12 @@ export interface VirtualNodeOptions {
    * @default {the default of the routing core}
    */
   limits?: MailboxLimits;
+  /**
+   * How far the clock of the server is ahead of the network's: milliseconds, negative if it is behind.
+   *
+   * @default {0}
+   */
+  clockAheadMs?: number;
   /** Called with the name of each event that the server logs, such as `link.up`. */
   onEvent?: (event: string) => void;
 }
@@ -98,7 +104,7 @@ export class VirtualNode {
         soon: (run) => {
           network.after(0, () => {
             if (!here()) return;
-            core.setTime(network.now);
+            core.setTime(this.#now);
             run();
           });
         },
@@ -106,7 +112,7 @@ export class VirtualNode {
           network.dial(address, to, {
             connected: (connection) => {
               if (!here()) return connection.vanish();
-              core.setTime(network.now);
+              core.setTime(this.#now);
               this.#run(connection, dial.connected(connection));
             },
             failed: (reason) => here() && dial.failed(reason),
@@ -114,19 +120,19 @@ export class VirtualNode {
         },
       },
       logger,
-      now: network.now,
+      now: this.#now,
       ...this.#options.costs && { costs: this.#options.costs },
       ...this.#options.rules && { rules: this.#options.rules },
       ...this.#options.store && { store: this.#options.store },
       ...this.#options.limits && { limits: this.#options.limits },
     });
     network.listen(address, (connection) => {
-      core.setTime(network.now);
+      core.setTime(this.#now);
       this.#run(connection, core.accepted(connection, hostOf(connection.peer.party)));
     });
     const tick = () => {
       if (!here()) return;
-      core.tick(network.now);
+      core.tick(this.#now);
       network.after(TICK_MS, tick);
     };
     tick();
@@ -167,14 +173,19 @@ export class VirtualNode {
     return this.#connections.size;
   }
 
+  /** The time by the clock of the server. */
+  get #now(): number {
+    return this.#network.now + (this.#options.clockAheadMs ?? 0);
+  }
+
   #run(connection: VirtualConnection, link: Connection): void {
     const { core } = this;
     this.#connections.add(connection);
     connection.start({
       frame: (frame) => core.received(link, frame),
       flush: () => {
-        core.setTime(this.#network.now);
-        link.heardAt = this.#network.now;
+        core.setTime(this.#now);
+        link.heardAt = this.#now;
         core.flush();
       },
       ended: () => core.closed(link),
@@ -182,7 +193,7 @@ export class VirtualNode {
       drained: () => core.drained(link),
       gone: () => {
         this.#connections.delete(connection);
-        core.setTime(this.#network.now);
+        core.setTime(this.#now);
         core.closed(link);
       },
     });

@@ -11,7 +11,6 @@ import {
   type Frame,
   FrameType,
   Information,
-  invalidNameReason,
   MessageKind,
   NIL_UUID,
   parseAddress,
@@ -101,7 +100,8 @@ export class LegacyServers {
       for (const address of readLegacyServers(frame.payload)) this.#mesh.discovery.learn(address);
     } else if (frame.subtype === Information.Users) {
       // One invalid name must not hide the others.
-      const names = readUncheckedItems(frame.payload).filter((name) => !invalidNameReason(name));
+      const items = readUncheckedItems(frame.payload);
+      const names = items.filter((name) => name !== "" && this.#directory.accepts(name));
       this.#update(server, new Set(names));
     }
   }

@@ -6,12 +6,15 @@
  */
 import {
   MAX_USERS_PER_FRAME,
+  nameSkeleton,
   type PresenceChanges,
   type PresenceSnapshot,
   type PresenceVersion,
   UserKind,
+  userNameFault,
   type UserRecord,
 } from "@netlab/protocol/codec";
+import { type Logger, silentLogger } from "../logger.ts";
 
 /** A user at one server. */
 export interface Location {
@@ -40,6 +43,9 @@ interface Entry extends Location {
  */
 export type Merge = "applied" | "old" | "gap";
 
+/** How many refused names are remembered, so that each is reported once. */
+const MAX_REPORTED = 1_000;
+
 interface ServerUsers {
   version: number;
   readonly users: Map<string, UserRecord>;
@@ -55,19 +61,30 @@ interface Partial {
 export class Directory {
   readonly #self: string;
   readonly #onMoved: (name: string) => void;
+  readonly #logger: Logger;
+  /** The names that were reported. */
+  readonly #refused = new Set<string>();
   readonly #servers = new Map<string, ServerUsers>();
   readonly #partials = new Map<string, Partial>();
   readonly #entries = new Map<string, Entry>();
+  /** The names with a skeleton that differs from them, by skeleton. There are few. */
+  readonly #bySkeleton = new Map<string, Set<string>>();
   #order = 0;
 
   /**
    * Creates an empty directory for the server with the id `self`.
    *
    * @param onMoved Called with each name whose locations changed, before anything else learns of it.
+   * @param logger Gets each name that {@linkcode Directory.accepts} refuses, once.
    */
-  constructor(self: string, onMoved: (name: string) => void = () => {}) {
+  constructor(
+    self: string,
+    onMoved: (name: string) => void = () => {},
+    logger: Logger = silentLogger,
+  ) {
     this.#self = self;
     this.#onMoved = onMoved;
+    this.#logger = logger;
     this.#servers.set(self, { version: 0, users: new Map() });
   }
 
@@ -85,6 +102,26 @@ export class Directory {
     return user && this.#change({ ...user, kind: UserKind.Gone });
   }
 
+  /**
+   * Returns whether a user with this name may be shown and found. Older servers and legacy servers also have
+   * users with names that could mislead people. Their records are passed on, but nobody can write to them
+   * from here.
+   */
+  accepts(name: string): boolean {
+    const reason = userNameFault(name);
+    if (reason === undefined) return true;
+    if (!this.#refused.has(name)) {
+      if (this.#refused.size >= MAX_REPORTED) this.#refused.clear();
+      this.#refused.add(name);
+      this.#logger.warn("ignoring {user} of another server, whose name cannot be used: {reason}", {
+        event: "user.ignored",
+        user: name,
+        reason,
+      });
+    }
+    return false;
+  }
+
   /** Returns the users of one server. */
   users(server: string): Iterable<UserRecord> {
     return this.#servers.get(server)?.users.values() ?? [];
@@ -93,6 +130,18 @@ export class Directory {
   /** Returns the user with this name at one server. */
   at(server: string, name: string): UserRecord | undefined {
     return this.#servers.get(server)?.users.get(name);
+  }
+
+  /** Returns whether any location of a name is known. */
+  isLocated(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /** Returns the other names with known locations that look like this one. */
+  *lookAlikes(name: string): Iterable<string> {
+    const skeleton = nameSkeleton(name);
+    if (skeleton !== name && this.isLocated(skeleton)) yield skeleton;
+    for (const other of this.#bySkeleton.get(skeleton) ?? []) if (other !== name) yield other;
   }
 
   /** Returns all known locations of a name. */
@@ -188,12 +237,13 @@ export class Directory {
     this.#servers.set(server, { version, users: after });
     for (const user of users) {
       const known = this.#entryAt(user.name, server);
-      const isNews = known?.user.session !== user.session || known.user.since !== user.since;
+      const isNews = known?.user.session !== user.session || !isAboutAsOld(known.user, user);
       this.#locate(user, server, isNews ? ++this.#order : known.order);
     }
   }
 
   #locate(user: UserRecord, server: string, order: number): void {
+    if (!this.accepts(user.name)) return;
     const known = this.#entryAt(user.name, server);
     if (known) {
       known.user = user;
@@ -202,7 +252,10 @@ export class Directory {
       const entry: Entry = { server, user, order, next: undefined };
       const last = this.#lastEntry(user.name);
       if (last) last.next = entry;
-      else this.#entries.set(user.name, entry);
+      else {
+        this.#entries.set(user.name, entry);
+        this.#index(user.name);
+      }
     }
     this.#onMoved(user.name);
   }
@@ -213,10 +266,27 @@ export class Directory {
       if (entry.server !== server) continue;
       if (before) before.next = entry.next;
       else if (entry.next) this.#entries.set(name, entry.next);
-      else this.#entries.delete(name);
+      else {
+        this.#entries.delete(name);
+        this.#unindex(name);
+      }
       break;
     }
     this.#onMoved(name);
+  }
+
+  #index(name: string): void {
+    const skeleton = nameSkeleton(name);
+    if (skeleton === name) return;
+    const names = this.#bySkeleton.get(skeleton);
+    if (names) names.add(name);
+    else this.#bySkeleton.set(skeleton, new Set([name]));
+  }
+
+  #unindex(name: string): void {
+    const skeleton = nameSkeleton(name);
+    const names = this.#bySkeleton.get(skeleton);
+    if (names?.delete(name) && names.size === 0) this.#bySkeleton.delete(skeleton);
   }
 
   #entryAt(name: string, server: string): Entry | undefined {
@@ -251,10 +321,28 @@ export function holdsName({ kind }: UserRecord): boolean {
 }
 
 /**
- * Returns whether `a` keeps the name that both users have. The older user keeps it. Every server must
- * decide in the same way.
+ * Users who took a name within this time count as equally old: milliseconds. Servers compare their clocks
+ * when they link, and are wrong by the time that the frame with the clock takes to arrive.
  */
-export function keepsName(a: Omit<Location, "order">, b: Omit<Location, "order">): boolean {
-  if (a.user.since !== b.user.since) return a.user.since < b.user.since;
+const SAME_TIME_MS = 5_000;
+
+/** Returns whether two servers may disagree about which of two users is older. */
+export function isAboutAsOld(a: UserRecord, b: UserRecord): boolean {
+  return Math.abs(a.since - b.since) <= SAME_TIME_MS;
+}
+
+/**
+ * Returns whether `a` keeps the name that both users have. The older user keeps it.
+ *
+ * @param byKey Whether keys decide between users who are about equally old. All servers then decide in the
+ *   same way.
+ */
+export function keepsName(
+  a: Omit<Location, "order">,
+  b: Omit<Location, "order">,
+  byKey = false,
+): boolean {
+  const ms = a.user.since - b.user.since;
+  if (ms !== 0 && !(byKey && isAboutAsOld(a.user, b.user))) return ms < 0;
   return a.user.session + a.server < b.user.session + b.server;
 }

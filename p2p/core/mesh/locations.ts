@@ -25,7 +25,9 @@ export class Locations {
   names(): Set<string> {
     const names = new Set<string>();
     for (const server of [this.#self, ...this.#topology.routes().keys()]) {
-      for (const user of this.#directory.users(server)) names.add(user.name);
+      for (const { name } of this.#directory.users(server)) {
+        if (this.#directory.isLocated(name)) names.add(name);
+      }
     }
     return names;
   }
@@ -59,6 +61,24 @@ export class Locations {
   /** Returns the reachable locations where a user holds the name. */
   *holders(name: string): Iterable<Location> {
     for (const location of this.#withinReach(name)) if (holdsName(location.user)) yield location;
+  }
+
+  /** Returns a reachable user who holds a name that looks like this one. */
+  lookAlike(name: string): Location | undefined {
+    for (const other of this.#directory.lookAlikes(name)) {
+      for (const location of this.holders(other)) return location;
+    }
+  }
+
+  /** Returns whether a server, by its id, can be reached and has a user who holds the name. */
+  isHeldAt(name: string, server: string): boolean {
+    const user = this.#directory.at(server, name);
+    return user !== undefined && holdsName(user) && this.#topology.reaches(server);
+  }
+
+  /** Returns whether a user with this name may be shown and found: see {@linkcode Directory.accepts}. */
+  accepts(name: string): boolean {
+    return this.#directory.accepts(name);
   }
 
   /** Returns whether no reachable user holds the name. */

@@ -412,6 +412,7 @@ export class Mesh {
       this.#context.logger.info("linked to {address}", { event: "link.up", address: peer.address });
       this.#states.look();
     }
+    this.#presence.sendClock(peer);
     this.#states.greet(peer);
     this.#presence.sendDigest(peer);
   }

@@ -27,6 +27,11 @@ export class Peer implements Party {
   readonly out: FrameWriter;
   #capabilities = NONE;
   #readsBatches = false;
+  /**
+   * How far the peer's clock was ahead of this server's when the link came up: milliseconds; 0 for an older
+   * server, which does not tell.
+   */
+  clockAheadMs = 0;
   /** Detects when the peer is silent for longer than usual. */
   readonly failureDetector: FailureDetector = new FailureDetector();
 

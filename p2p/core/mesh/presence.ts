@@ -11,10 +11,12 @@ import {
   type PresenceChanges,
   PresenceKind,
   type PresenceVersion,
+  readClock,
   readPresenceChanges,
   readPresenceDigest,
   readPresenceSnapshot,
   type UserRecord,
+  writeClock,
   writePresenceChanges,
   writePresenceDigest,
   writePresenceSnapshot,
@@ -51,6 +53,14 @@ export class Presence {
     this.#usersChanged = usersChanged;
   }
 
+  /**
+   * Sends the clock of this server. It must be the first frame of presence on a link, because the times in
+   * all others are converted with it.
+   */
+  sendClock(peer: Peer): void {
+    writeClock(peer.out, Math.round(this.#context.now));
+  }
+
   /** Announces a change of this server's users to all servers. */
   publish(changes: PresenceChanges): void {
     this.#toPeers((peer) => writePresenceChanges(peer.out, changes));
@@ -65,10 +75,14 @@ export class Presence {
   /** Handles a frame of type 8. */
   received(peer: Peer, frame: Frame): void {
     switch (frame.subtype) {
+      case PresenceKind.Clock:
+        peer.clockAheadMs = readClock(frame.payload) - Math.round(this.#context.now);
+        return;
       case PresenceKind.Digest:
         return this.#sendNewer(peer, readPresenceDigest(frame.payload));
       case PresenceKind.Changes: {
         const changes = readPresenceChanges(frame.payload);
+        this.#convert(changes.changes, peer);
         const merge = this.#directory.applyChanges(changes);
         if (merge === "gap") this.#askAfterGap(peer, changes.server);
         if (merge !== "applied") return;
@@ -77,6 +91,7 @@ export class Presence {
       }
       case PresenceKind.Snapshot: {
         const snapshot = readPresenceSnapshot(frame.payload);
+        this.#convert(snapshot.users, peer);
         if (this.#directory.applySnapshot(snapshot) !== "applied") return;
         this.#gapsAskedAt.delete(snapshot.server);
         this.#toPeers((peer) => this.#sendSnapshot(peer, snapshot.server), peer);
@@ -103,6 +118,14 @@ export class Presence {
   forgetAllBut(isKnown: (server: string) => boolean): void {
     for (const { server } of this.#directory.versions()) {
       if (server !== this.#context.id && !isKnown(server)) this.forget(server);
+    }
+  }
+
+  /** Converts the times of records from the clock of a peer to that of this server. */
+  #convert(users: readonly UserRecord[], { clockAheadMs }: Peer): void {
+    const latest = Math.round(this.#context.now);
+    for (const user of users) {
+      user.since = Math.min(Math.max(0, user.since - clockAheadMs), latest);
     }
   }
 

@@ -277,9 +277,13 @@ export class Router {
     if (from.party instanceof User) return checkSender(from.party, fields);
     if (from.party instanceof Peer) return;
     const { mesh, locations } = this.#parts;
-    const sender = locations.locate(senderOf(fields));
+    const name = senderOf(fields);
+    const sender = locations.locate(name);
     const mayBeLegacy = !sender || !holdsName(sender.user);
-    if (!mayBeLegacy || !mesh.discovery.hasLegacyOn(from.remoteHost)) throw mustRegister();
+    if (mayBeLegacy && mesh.discovery.hasLegacyOn(from.remoteHost) && locations.accepts(name)) {
+      return;
+    }
+    throw mustRegister();
   }
 }
 

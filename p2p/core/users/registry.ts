@@ -5,27 +5,32 @@
  * @module
  */
 import {
+  checkUserName,
   ErrorCode,
-  Information,
+  type Frame,
   invariant,
   NetlabError,
   NIL_UUID,
   UserKind,
   type UserRecord,
   writeHeartbeat,
-  writeInformationRequest,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
-import { type Directory, isSameUser, keepsName, type Location } from "../mesh/directory.ts";
+import {
+  type Directory,
+  isAboutAsOld,
+  isSameUser,
+  keepsName,
+  type Location,
+} from "../mesh/directory.ts";
 import type { Locations } from "../mesh/locations.ts";
 import type { Context } from "../host.ts";
 import type { Connection } from "../connection.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Topology } from "../mesh/topology.ts";
+import { Claims } from "./claims.ts";
 import { User, type UserRegistration } from "./user.ts";
 
-/** How long the holder of a name has to answer when another user asks for the name: milliseconds. */
-const ANSWER_MS = 2_000;
 /** How long the announcement of a moved session may take to arrive from another server: milliseconds. */
 const MOVE_MS = 2_000;
 /** A session is dead after this silence: milliseconds. Its client sends a request every 15 s. */
@@ -34,15 +39,8 @@ const SILENT_MS = 45_000;
 const CHECK_EVERY_MS = 5_000;
 /** How often a session that sends gets a heartbeat: milliseconds. */
 const HEARTBEAT_EVERY_MS = 1_000;
-
-/** A registration for a name that another user of this server holds. */
-interface Claim {
-  readonly connection: Connection;
-  readonly registration: UserRegistration;
-  readonly holder: User;
-  /** The deadline for the holder's answer: milliseconds since 1970. */
-  readonly deadline: number;
-}
+/** When a name that two users kept is decided by their keys: milliseconds. */
+const DISPUTE_MS = 2_000;
 
 /** A legacy client that waits until its name is free. */
 interface Waiting {
@@ -62,8 +60,12 @@ export class UserRegistry {
   readonly #mesh: Mesh;
   readonly #onChange: (name: string) => void;
   readonly #users = new Map<string, User>();
-  /** By name. */
-  readonly #claims = new Map<string, Claim>();
+  readonly #claims: Claims;
+  /**
+   * Names that users of several servers have, although that should have been decided, and when to decide
+   * it: milliseconds since 1970.
+   */
+  readonly #disputed = new Map<string, number>();
   /**
    * Users whose session is moving to another server, and when they are released at the latest:
    * milliseconds since 1970.
@@ -92,6 +94,13 @@ export class UserRegistry {
     this.#topology = topology;
     this.#mesh = mesh;
     this.#onChange = onChange;
+    this.#claims = new Claims(
+      context,
+      mesh,
+      (name) => this.#users.get(name),
+      (name, server) => locations.isHeldAt(name, server),
+      (user) => this.#evict(user, "another session asked for the name and this one did not answer"),
+    );
   }
 
   /** Returns the user of this server with this name. */
@@ -110,11 +119,12 @@ export class UserRegistry {
   }
 
   /**
-   * Registers the user of a connection. If another user of this server holds the name, the registry asks
-   * that user for a response before it decides. A legacy client whose name is taken waits, because its
-   * user may have just left another server whose announcement is still in flight.
+   * Registers the user of a connection. If another user holds the name, that user is asked for a sign of
+   * life first, wherever it is connected. A legacy client whose name is taken by another one waits, because
+   * its user may have just left another server whose announcement is still in flight.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} if another user has the name,
+   *   {@linkcode ErrorCode.NameInvalid} if nobody may register it,
    *   {@linkcode ErrorCode.AlreadyRegistered} if the connection is registered,
    *   {@linkcode ErrorCode.ServerClosing} if the server is about to leave.
    */
@@ -134,20 +144,32 @@ export class UserRegistry {
         `Cannot register as ${name}: the server ${this.#context.address} is leaving`,
       );
     }
+    checkUserName(name);
+    // The answer to the first request is on its way.
+    if (this.#claims.of(name)?.connection === connection) return;
+    this.#claims.withdraw(connection);
     const kind = session === NIL_UUID ? UserKind.LegacyClient : UserKind.Session;
     const record: UserRecord = { name, kind, session, since: Math.floor(this.#context.now) };
+    let holder: Location | undefined;
+    let isNew = true;
     for (const other of this.#locations.holders(name)) {
-      if (isSameUser(other.user, record)) record.since = Math.min(record.since, other.user.since);
-      else return this.#claim(connection, other, registration);
+      if (isSameUser(other.user, record)) {
+        record.since = Math.min(record.since, other.user.since);
+        isNew = false;
+      } // A session that moves is at two servers: the newer location is asked.
+      else if (!holder || other.order > holder.order) holder = other;
+    }
+    if (holder) return this.#claim(connection, holder, registration);
+    const alike = isNew ? this.#locations.lookAlike(name) : undefined;
+    if (alike) {
+      throw taken(name, this.#addressOf(alike.server), connection.readsText, "a name like it");
     }
     this.#admit(connection, registration, record);
   }
 
   /** Removes the user of a connection that has ended. */
   leave(connection: Connection): void {
-    for (const [name, claim] of this.#claims) {
-      if (claim.connection === connection) this.#claims.delete(name);
-    }
+    this.#claims.withdraw(connection);
     this.#waiting.delete(connection);
     const { party } = connection;
     if (!(party instanceof User)) return;
@@ -178,27 +200,23 @@ export class UserRegistry {
 
   /** Records that a user of this server is alive. A claim to the user's name is then refused. */
   heard(user: User): void {
-    if (this.#claims.size === 0) return;
-    const claim = this.#claims.get(user.name);
-    if (!claim || this.#users.get(user.name) !== user) return;
-    this.#claims.delete(user.name);
-    const { connection } = claim;
-    connection.sendError(taken(user.name, this.#context.address, connection.readsText));
+    this.#claims.heard(user);
   }
 
-  /** Decides expired claims, removes silent sessions, and sends heartbeats. */
+  /** Handles a frame of another server about a claim: subtype `Claim` or `Held` of type 8. */
+  claimed(from: Connection, frame: Frame): void {
+    this.#claims.received(from, frame);
+  }
+
+  /** Decides claims and disputes, removes silent sessions, and sends heartbeats. */
   tick(): void {
     const now = this.#context.now;
     if (now - this.#beatAt >= HEARTBEAT_EVERY_MS) this.#sendHeartbeats();
-    for (const [name, claim] of this.#claims) {
-      if (now < claim.deadline) continue;
-      this.#claims.delete(name);
-      const { holder } = claim;
-      // Another user may hold the name now. Registering again asks that user.
-      if (this.#users.get(name) === holder && !holder.connection.isPaused) {
-        this.#evict(holder, "another session asked for the name and this one did not answer");
-      }
-      this.#registerAgain(claim.connection, claim.registration);
+    this.#claims.tick();
+    for (const [name, deadline] of this.#disputed) {
+      if (now < deadline) continue;
+      this.#disputed.delete(name);
+      this.#resolve(name, true);
     }
     for (const [connection, { registration, deadline }] of this.#waiting) {
       if (now < deadline) continue;
@@ -218,36 +236,36 @@ export class UserRegistry {
 
   /**
    * Resolves conflicts after servers have found each other. If two users have one name, the older keeps
-   * it. The other receives an error and is removed.
+   * it, if it is alive. The other receives an error and is removed.
    */
   resolve(names: Iterable<string>): void {
     for (const name of names) {
       this.#admitWaiting(name);
-      const user = this.#users.get(name);
-      const own = user && this.#directory.at(this.#context.id, name);
-      if (!own) continue;
-      if (this.#moving.has(user) && this.#isElsewhere(user)) this.#release(user);
-      const here = { server: this.#context.id, user: own };
-      for (const other of this.#locations.holders(name)) {
-        if (other.server === here.server) continue;
-        if (isSameUser(other.user, own) || keepsName(here, other)) continue;
-        this.#users.delete(name);
-        this.#publishRemoval(name);
-        user.connection.sendError(taken(name, this.#addressOf(other.server), true));
-        this.#context.logger.warn("removed {user}: an older session holds the name", {
-          event: "user.evicted",
-          user: name,
-        });
-        break;
+      this.#resolve(name, false);
+    }
+  }
+
+  /** @param byKey Whether keys decide between users who have the name for about the same time. */
+  #resolve(name: string, byKey: boolean): void {
+    const user = this.#users.get(name);
+    const own = user && this.#directory.at(this.#context.id, name);
+    if (!own) return;
+    if (this.#moving.has(user) && this.#isElsewhere(user)) return this.#release(user);
+    const here = { server: this.#context.id, user: own };
+    for (const other of this.#locations.holders(name)) {
+      if (other.server === here.server || isSameUser(other.user, own)) continue;
+      const isYounger = !keepsName(here, other, byKey);
+      if (isYounger && !this.#claims.of(name)) return this.#yield(user, other);
+      // The other server may think so as well, if the clocks were compared inexactly.
+      if (isYounger || isAboutAsOld(own, other.user)) {
+        this.#disputed.set(name, this.#context.now + DISPUTE_MS);
       }
     }
   }
 
   /** Handles that this server did not run for so many milliseconds. */
   slept(ms: number): void {
-    for (const [name, claim] of this.#claims) {
-      this.#claims.set(name, { ...claim, deadline: claim.deadline + ms });
-    }
+    this.#claims.slept(ms);
     for (const [user, deadline] of this.#moving) this.#moving.set(user, deadline + ms);
   }
 
@@ -262,6 +280,23 @@ export class UserRegistry {
       connection.aliveAt = now;
       writeHeartbeat(out);
     }
+  }
+
+  /** Removes a user of this server whose name an older user holds, unless that one shows no sign of life. */
+  #yield(user: User, holder: Location): void {
+    const { name } = user;
+    const refused = () => {
+      if (this.#users.get(name) !== user) return;
+      this.#users.delete(name);
+      this.#publishRemoval(name);
+      user.connection.sendError(taken(name, this.#addressOf(holder.server), true));
+      this.#context.logger.warn("removed {user}: an older session holds the name", {
+        event: "user.evicted",
+        user: name,
+      });
+    };
+    const released = () => this.#resolve(name, false);
+    if (!this.#claims.make(name, holder, { refused, released })) refused();
   }
 
   /** Registers the first client that waits for a name if the name is free. */
@@ -296,27 +331,26 @@ export class UserRegistry {
     return false;
   }
 
-  #claim(connection: Connection, other: Location, registration: UserRegistration): void {
+  #claim(connection: Connection, holder: Location, registration: UserRegistration): void {
     const { name } = registration;
     const { readsText } = connection;
-    const holder = other.server === this.#context.id ? this.#users.get(name) : undefined;
-    const mayAsk = holder && !holder.readsText && !holder.connection.isPaused;
-    if (!mayAsk || this.#claims.has(name)) {
-      if (readsText && !this.#waiting.has(connection)) {
-        this.#waiting.set(connection, { registration, deadline: this.#context.now + MOVE_MS });
-        return;
-      }
-      throw taken(name, this.#addressOf(other.server), readsText);
-    }
-    const deadline = this.#context.now + ANSWER_MS;
-    this.#claims.set(name, { connection, registration, holder, deadline });
-    writeInformationRequest(holder.out, Information.Capabilities);
+    const error = taken(name, this.#addressOf(holder.server), readsText);
+    const claimant = {
+      connection,
+      refused: () => connection.sendError(error),
+      released: () => this.#registerAgain(connection, registration),
+    };
+    if (this.#claims.make(name, holder, claimant)) return;
+    if (readsText && !this.#waiting.has(connection)) {
+      this.#waiting.set(connection, { registration, deadline: this.#context.now + MOVE_MS });
+    } else throw error;
   }
 
   #admit(connection: Connection, registration: UserRegistration, record: UserRecord): void {
     const { name } = registration;
     const before = this.#users.get(name);
     if (before) {
+      this.#claims.heard(before);
       this.#moving.delete(before);
       before.connection.unregister();
       before.connection.sendError(
@@ -367,10 +401,10 @@ export class UserRegistry {
  * Creates the error for a name that is taken. A session may choose another name on the same connection.
  * The connection of a legacy client cannot, so it closes.
  */
-function taken(name: string, where: string, fatal: boolean): NetlabError {
+function taken(name: string, where: string, fatal: boolean, what = "the name"): NetlabError {
   return new NetlabError(
     ErrorCode.NameTaken,
-    `Cannot register as ${name}: the name is taken by a user on ${where}; choose another`,
+    `Cannot register as ${name}: ${what} is taken by a user on ${where}; choose another`,
     { fatal },
   );
 }

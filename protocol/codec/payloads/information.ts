@@ -25,6 +25,8 @@ export const Capability = {
   Batch: "bundle",
   /** The server reports how many users it has, after an equals sign: `load=17`. */
   Load: "load",
+  /** The server takes claims to names: it asks its user for a sign of life. */
+  Claim: "claim",
 } as const;
 
 const encoder = new TextEncoder();

@@ -32,8 +32,9 @@ export interface UserRecord {
   /** The key of the session: a UUID, or the nil UUID when there is no session. */
   session: string;
   /**
-   * The time at which the session registered the name: milliseconds since 1970. The older of two sessions
-   * keeps it.
+   * The time at which the session registered the name, by the clock of the server that holds this record:
+   * milliseconds since 1970. The older of two sessions keeps the name. A server that receives the record
+   * converts the time to its own clock.
    */
   since: number;
 }
@@ -146,6 +147,62 @@ export function readPresenceDigest(payload: Uint8Array): PresenceVersion[] {
   const versions: PresenceVersion[] = [];
   while (reader.left > 0) versions.push({ server: reader.uuid(), version: reader.u64() });
   return versions;
+}
+
+/** A claim to a name, or the answer to one. */
+export interface NameClaim {
+  /** The id of the server that the frame is for: a UUID. */
+  to: string;
+  /** The id of the server that sent it: a UUID. */
+  from: string;
+  /** The name. */
+  name: string;
+}
+
+/**
+ * Writes a claim or its answer.
+ *
+ * @param kind `Claim` or `Held` of {@linkcode PresenceKind}.
+ * @param hops The links that the frame has crossed, including the one it is written to: 0 to 65,535.
+ */
+export function writeNameClaim(
+  out: FrameWriter,
+  kind: number,
+  { to, from, name }: NameClaim,
+  hops: number,
+): void {
+  out.begin(FrameType.Presence, kind, hops);
+  out.uuid(to);
+  out.uuid(from);
+  out.shortText(name);
+  out.end();
+}
+
+/**
+ * Reads a claim or its answer. Ignores fields that newer versions append.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the
+ *   payload is neither.
+ */
+export function readNameClaim(payload: Uint8Array): NameClaim {
+  const reader = new ByteReader(payload, "claim");
+  return { to: reader.uuid(), from: reader.uuid(), name: reader.name() };
+}
+
+/** Writes the sender's clock: milliseconds since 1970. */
+export function writeClock(out: FrameWriter, now: number): void {
+  out.begin(FrameType.Presence, PresenceKind.Clock);
+  out.u64(now);
+  out.end();
+}
+
+/**
+ * Reads the sender's clock: milliseconds since 1970. Ignores fields that newer versions append.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a time.
+ */
+export function readClock(payload: Uint8Array): number {
+  return new ByteReader(payload, "clock").u64();
 }
 
 function writeRecord(out: FrameWriter, user: UserRecord): void {

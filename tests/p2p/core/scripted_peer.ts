@@ -30,11 +30,18 @@ export class ScriptedPeer {
   onMessage: ((frame: Frame, out: FrameWriter) => void) | undefined;
   connection!: VirtualConnection;
   readonly #node: VirtualNode;
+  readonly #capabilities: readonly string[];
   #version = 0;
 
-  /** Links itself to `node`. */
-  constructor(network: VirtualNetwork, node: VirtualNode, address = "10.0.9.9:5001") {
+  /** Links itself to `node`. It has the `capabilities` of every server and these. */
+  constructor(
+    network: VirtualNetwork,
+    node: VirtualNode,
+    address = "10.0.9.9:5001",
+    capabilities: readonly string[] = [],
+  ) {
     this.#node = node;
+    this.#capabilities = [Capability.Session, Capability.Peer, ...capabilities];
     this.id = network.uuid();
     this.address = address;
     network.dial(address, node.address, {
@@ -88,7 +95,7 @@ export class ScriptedPeer {
     if (frame.type === FrameType.LinkState && frame.subtype === LinkStateKind.Heartbeat) return;
     this.frames.push(frame.copy());
     if (frame.type === FrameType.InformationRequest) {
-      writeInformationResponse(this.out, frame.subtype, [Capability.Session, Capability.Peer]);
+      writeInformationResponse(this.out, frame.subtype, this.#capabilities);
     }
     if (frame.type === FrameType.Message) this.onMessage?.(frame, this.out);
   }

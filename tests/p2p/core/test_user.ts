@@ -91,7 +91,11 @@ export class TestUser {
 
   /** Opens a connection and registers. The answer comes later. */
   register(server: { address: string }): this {
-    this.dial(server);
+    return this.dial(server).claim();
+  }
+
+  /** Registers on the open connection, again if it was refused. The answer comes later. */
+  claim(): this {
     const { out } = this.connection!;
     if (this.#options.legacy) writeLegacyRegistration(out, this.name);
     else {

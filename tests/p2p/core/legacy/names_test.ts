@@ -10,6 +10,7 @@ import {
   MessageKind,
   UserKind,
   writeDisconnect,
+  writeMessage,
 } from "@netlab/protocol";
 import { pureTest } from "../../../kinds.ts";
 import { LegacyServer } from "../legacy_parties.ts";
@@ -176,5 +177,30 @@ pureTest(
     ann.send("Bob", "hello", { kind: MessageKind.Ephemeral });
     network.run(100);
     assertEquals(moved.text, "Ann: hello");
+  },
+);
+
+pureTest(
+  "deceptive names on a legacy server are ignored, reported once, and hide no other user",
+  () => {
+    const { network, nodes, old, bob } = start();
+    for (const name of ["Bоb", "An\u200bn", "Bob: hello", "Zoe\u0308"]) {
+      new TestUser(network, name, { legacy: true }).register(old);
+    }
+    network.run(5_000);
+    for (const node of nodes) assertEquals(node.users(), ["Ann", "Bob", "Olga"]);
+    assertEquals(nodes[0].events.filter((event) => event === "user.ignored").length, 4);
+
+    // They cannot write to netlab's users either.
+    for (const sender of ["Bоb", "Olga"]) {
+      network.dial(OLD, nodes[0].address, {
+        connected({ out }) {
+          writeMessage(out, { id: network.uuid(), sender, recipient: "Bob", text: sender }, 0);
+        },
+        failed: () => {},
+      });
+      network.run(100);
+    }
+    assertEquals(bob.messages.map(({ text }) => text), ["Olga"]);
   },
 );

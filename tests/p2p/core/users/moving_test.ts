@@ -39,8 +39,7 @@ pureTest("a session is registered at two servers while it moves, and no server r
   // Each server locates it at the newest server, with the age of the session.
   const locations = nodes.map(({ core }) => core.locations.locate("Bob")!);
   assertEquals(locations.map(({ server }) => server), Array(3).fill(node(1).core.id));
-  const first = node(1).core.locations.locate("Bob")!.user.since;
-  assertEquals(locations.map(({ user }) => user.since), Array(3).fill(first));
+  for (const { user } of locations) assert(network.now - user.since >= 1_990, "its age");
   const link = [...nodes[2]!.core.locations.names()];
   assertEquals(link, ["Bob"], "one name, though at two servers");
 });

@@ -1,0 +1,221 @@
+/**
+ * The claims to names that are taken. Owns the questions for a sign of life: from this server to its own
+ * users, and from server to server about the users of another. Does not know what follows from an answer.
+ *
+ * @module
+ */
+import {
+  Capability,
+  type Frame,
+  Information,
+  PresenceKind,
+  readNameClaim,
+  UserKind,
+  writeInformationRequest,
+  writeNameClaim,
+} from "@netlab/protocol/codec";
+import type { Connection } from "../connection.ts";
+import type { Location } from "../mesh/directory.ts";
+import type { Mesh } from "../mesh/mesh.ts";
+import type { Context } from "../host.ts";
+import type { User } from "./user.ts";
+
+/** How long a user has to show a sign of life: milliseconds. */
+const ANSWER_MS = 2_000;
+/** How long a user has to whom more data waits to be sent than the connection takes: milliseconds. */
+const SLOW_ANSWER_MS = 10_000;
+/**
+ * How long to wait for another server: milliseconds. It waits for its user, and a client waits five seconds
+ * for the answer to its registration.
+ */
+const SERVER_ANSWER_MS = 4_000;
+/**
+ * How long a sign of life counts for further claims: milliseconds. So claims, however many, cause two
+ * questions a second.
+ */
+const FRESH_MS = 500;
+
+/** Receives the result of a claim. One of the methods is called, once, unless the claim is withdrawn. */
+export interface Claimant {
+  /** The connection that waits to be registered, if there is one. */
+  readonly connection?: Connection;
+  /** The holder is alive, or its server has not answered: the holder keeps the name. */
+  refused(): void;
+  /** The holder is gone from the server that was asked, and has not returned within two seconds. */
+  released(): void;
+}
+
+/** A claim that waits for an answer. */
+interface Claim {
+  readonly claimant: Claimant;
+  /** The id of the server of the holder. */
+  readonly server: string;
+  /** When it was made: milliseconds since 1970. */
+  madeAt: number;
+}
+
+/** A user of this server who was asked for a sign of life. */
+interface Question {
+  readonly user: User;
+  /** The ids of the servers that wait for the answer. */
+  readonly servers: Set<string>;
+  /** When the user was asked: milliseconds since 1970. */
+  askedAt: number;
+}
+
+/** The claims at one server. */
+export class Claims {
+  readonly #context: Context;
+  readonly #mesh: Mesh;
+  readonly #userOf: (name: string) => User | undefined;
+  readonly #isAt: (name: string, server: string) => boolean;
+  readonly #onSilent: (user: User) => void;
+  /** By name. */
+  readonly #claims = new Map<string, Claim>();
+  /** By name. */
+  readonly #questions = new Map<string, Question>();
+  /** By name: until when its holder counts as alive, in milliseconds since 1970. */
+  readonly #aliveUntil = new Map<string, number>();
+
+  /**
+   * Creates an empty list.
+   *
+   * @param userOf Returns the user of this server with a name.
+   * @param isAt Returns whether a reachable server, by its id, has a user who holds a name.
+   * @param onSilent Called with a user who has shown no sign of life.
+   */
+  constructor(
+    context: Context,
+    mesh: Mesh,
+    userOf: (name: string) => User | undefined,
+    isAt: (name: string, server: string) => boolean,
+    onSilent: (user: User) => void,
+  ) {
+    this.#context = context;
+    this.#mesh = mesh;
+    this.#userOf = userOf;
+    this.#isAt = isAt;
+    this.#onSilent = onSilent;
+  }
+
+  /**
+   * Asks the holder of a name for a sign of life.
+   *
+   * @returns Whether the claimant will get an answer. If not, the holder keeps the name: it is known to be
+   *   alive, it cannot be asked, or somebody else has already asked for the name.
+   */
+  make(name: string, { server, user }: Location, claimant: Claimant): boolean {
+    if (this.#claims.has(name) || this.#isFresh(name)) return false;
+    // Text cannot be answered: only the end of a legacy client's connection shows that it has gone.
+    if (user.kind !== UserKind.Session) return false;
+    const isAsked = server === this.#context.id
+      ? this.#ask(name) !== undefined
+      : this.#send(PresenceKind.Claim, server, name);
+    if (isAsked) this.#claims.set(name, { claimant, server, madeAt: this.#context.now });
+    return isAsked;
+  }
+
+  /** Returns the claimant who waits for an answer about a name. */
+  of(name: string): Claimant | undefined {
+    return this.#claims.get(name)?.claimant;
+  }
+
+  /** Withdraws the claim of a connection, if there is one. */
+  withdraw(connection: Connection): void {
+    for (const [name, { claimant }] of this.#claims) {
+      if (claimant.connection === connection) this.#claims.delete(name);
+    }
+  }
+
+  /** Records that a user of this server is alive. */
+  heard(user: User): void {
+    if (this.#questions.size === 0) return;
+    const { name } = user;
+    const question = this.#questions.get(name);
+    if (question?.user !== user) return;
+    this.#questions.delete(name);
+    for (const server of question.servers) this.#send(PresenceKind.Held, server, name);
+    this.#alive(name, this.#context.id);
+  }
+
+  /** Handles a claim or an answer from another server. Those for other servers are forwarded. */
+  received(from: Connection, frame: Frame): void {
+    const { to, from: server, name } = readNameClaim(frame.payload);
+    if (to !== this.#context.id) return void this.#mesh.forward(to, frame, from);
+    if (frame.subtype === PresenceKind.Held) {
+      if (this.#claims.get(name)?.server === server) this.#alive(name, server);
+      // If there is no such user, the news of that is on its way to the other server.
+    } else if (this.#userOf(name)) {
+      const question = this.#isFresh(name) ? undefined : this.#ask(name);
+      if (question) question.servers.add(server);
+      else this.#send(PresenceKind.Held, server, name);
+    }
+  }
+
+  /** Reports users who have shown no sign of life, and decides the claims to their names. */
+  tick(): void {
+    const { now } = this.#context;
+    for (const [name, question] of this.#questions) {
+      const { user } = question;
+      const answerMs = user.connection.out.length > 0 ? SLOW_ANSWER_MS : ANSWER_MS;
+      if (user.connection.isPaused) this.heard(user);
+      else if (now - question.askedAt >= answerMs) {
+        this.#questions.delete(name);
+        // Claims may have been withdrawn. The user may have left, or returned on another connection.
+        const isAwaited = question.servers.size > 0 ||
+          this.#claims.get(name)?.server === this.#context.id;
+        if (isAwaited && this.#userOf(name) === user) this.#onSilent(user);
+      }
+    }
+    for (const [name, { claimant, server, madeAt }] of this.#claims) {
+      const waitedMs = now - madeAt;
+      const isHere = server === this.#context.id;
+      const isOpen = isHere ? this.#questions.has(name) : this.#isAt(name, server);
+      if (isOpen ? isHere || waitedMs < SERVER_ANSWER_MS : waitedMs < ANSWER_MS) continue;
+      this.#claims.delete(name);
+      if (isOpen) claimant.refused();
+      else claimant.released();
+    }
+    for (const [name, until] of this.#aliveUntil) if (now >= until) this.#aliveUntil.delete(name);
+  }
+
+  /** Handles that this server did not run for so many milliseconds: answers may not have been read yet. */
+  slept(ms: number): void {
+    for (const question of this.#questions.values()) question.askedAt += ms;
+    for (const claim of this.#claims.values()) claim.madeAt += ms;
+  }
+
+  /** Returns whether the holder of a name has just shown a sign of life. */
+  #isFresh(name: string): boolean {
+    return this.#context.now < (this.#aliveUntil.get(name) ?? -Infinity);
+  }
+
+  /** Asks a user of this server, unless that was done already. Returns `undefined` if it cannot answer. */
+  #ask(name: string): Question | undefined {
+    const user = this.#userOf(name);
+    if (!user || user.readsText || user.connection.isPaused) return undefined;
+    const known = this.#questions.get(name);
+    if (known?.user === user) return known;
+    const question = { user, servers: new Set<string>(), askedAt: this.#context.now };
+    this.#questions.set(name, question);
+    writeInformationRequest(user.out, Information.Capabilities);
+    return question;
+  }
+
+  /** Records that the user of this name at a server is alive. */
+  #alive(name: string, server: string): void {
+    this.#aliveUntil.set(name, this.#context.now + FRESH_MS);
+    const claim = this.#claims.get(name);
+    if (claim?.server !== server) return;
+    this.#claims.delete(name);
+    claim.claimant.refused();
+  }
+
+  /** Returns whether a server on the route takes the frame. */
+  #send(kind: number, to: string, name: string): boolean {
+    const next = this.#mesh.nextHop(to);
+    if (!next?.capabilities.has(Capability.Claim)) return false;
+    writeNameClaim(next.out, kind, { to, from: this.#context.id, name }, 1);
+    return true;
+  }
+}
