@@ -251,17 +251,18 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /** The names of all users who can receive messages. Throws the errors of {@linkcode P2pClient.servers}. */
   users(): Promise<string[]> {
-    return askUsers(this.#serverToAsk());
+    return askUsers(this.#serverToAsk(), this.#roaming.ended);
   }
 
   /**
    * The addresses of the servers that the client's server knows, including its own.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when the server cannot be reached,
-   *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
+   *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
+   *   {@linkcode ErrorCode.Closed} when the client is closed.
    */
   servers(): Promise<string[]> {
-    return askServers(this.#serverToAsk());
+    return askServers(this.#serverToAsk(), this.#roaming.ended);
   }
 
   /**

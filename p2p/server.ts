@@ -24,7 +24,8 @@ export interface PeerInfo {
 }
 
 /** How long the users of a draining server may take to move: milliseconds. */
-const DRAIN_MS = 9_000;
+/** How long the users of a draining server may take to move: milliseconds. Containers are killed after ten seconds. */
+const DRAIN_MS = 8_000;
 /** How long a draining server waits for another message in memory to be handed off: milliseconds. */
 const HANDOFF_MS = 3_000;
 /** The longest time that draining takes: milliseconds. Service managers often wait for 90 seconds. */
@@ -120,7 +121,7 @@ export class P2pServer implements AsyncDisposable {
 
   /**
    * Leaves the network: accepts no new users, asks its own users to move to other servers, hands off its
-   * stored messages, and closes. This takes ten seconds at most, or up to a minute while messages that are only in
+   * stored messages, and closes. This takes nine seconds at most, or up to a minute while messages that are only in
    * memory leave over a slow link. Without another server it closes at once.
    */
   async drain(): Promise<void> {

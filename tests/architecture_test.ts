@@ -294,12 +294,14 @@ Deno.test({
   },
 });
 
-/** What writes escape sequences to the terminal. All other text goes through `print`, which escapes it. */
+/** What writes escape sequences to the terminal. Other text goes through `print` or a logger, which escape it. */
 const WRITES_AS_IT_IS = [
   "p2p/terminal/keyboard.ts",
   "p2p/terminal/terminal_screen.ts",
   "terminal/input/prompt.ts",
   "terminal/output/live.ts",
+  "terminal/output/log.ts",
+  "terminal/output/output.ts",
   "terminal/output/print.ts",
   "terminal/output/terminal.ts",
 ];

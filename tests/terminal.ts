@@ -14,7 +14,7 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
   #listener: KeyListener | undefined;
   readonly settledMs = 0;
   /** Everything that was written to it. */
-  written = "";
+  output = "";
   /** Whether it also wraps the row with the cursor when the window becomes narrower. */
   wrapsCursorRow = false;
   /** Whether it answers questions about the position of the cursor. */
@@ -29,8 +29,14 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
     return { columns: this.#xterm.cols, rows: this.#xterm.rows };
   }
 
+  readonly busy = false;
+
+  written(): Promise<void> {
+    return Promise.resolve();
+  }
+
   write(text: string): void {
-    this.written += text;
+    this.output += text;
     this.#xterm.write(text);
   }
 
@@ -52,12 +58,12 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
   /** Resizes the window, and waits until its listener, if any, has asked for the cursor position. */
   async resize(columns: number, rows: number): Promise<void> {
     await this.#shown();
-    const seen = this.written.length;
+    const seen = this.output.length;
     if (this.wrapsCursorRow) await this.#wrapCursorRow(columns, rows);
     else this.#xterm.resize(columns, rows);
     if (!this.#listener) return;
     this.#listener.resized();
-    await eventually("the cursor position is asked for", () => this.written.length > seen);
+    await eventually("the cursor position is asked for", () => this.output.length > seen);
   }
 
   /** Wraps the row with the cursor, as some terminals do and xterm.js does not. */
@@ -102,8 +108,8 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
 
   /** Waits until everything that was written is shown, also what was written meanwhile. */
   async #shown(): Promise<void> {
-    for (let seen = -1; seen < this.written.length;) {
-      seen = this.written.length;
+    for (let seen = -1; seen < this.output.length;) {
+      seen = this.output.length;
       await new Promise<void>((resolve) => this.#xterm.write("", resolve));
     }
   }

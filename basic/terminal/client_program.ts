@@ -5,7 +5,16 @@
  * @module
  */
 import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol/address";
-import { dim, print, runProgram, toJson, unlessAborted, UsageError } from "@netlab/terminal";
+import {
+  dim,
+  pause,
+  print,
+  runProgram,
+  toJson,
+  unlessAborted,
+  UsageError,
+  written,
+} from "@netlab/terminal";
 import type { greetAll } from "../client.ts";
 import config from "../deno.json" with { type: "json" };
 import { greetingTable } from "./greeting_table.ts";
@@ -75,6 +84,7 @@ export async function runClientProgram(greet: typeof greetAll): Promise<never> {
         const started = performance.now();
         await round(new Date());
         if (!json) print();
+        await unlessAborted(written(), stop);
         await unlessAborted(pause(everyMs - (performance.now() - started)), stop);
       }
     } catch (error) {
@@ -83,8 +93,4 @@ export async function runClientProgram(greet: typeof greetAll): Promise<never> {
       throw error;
     }
   });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

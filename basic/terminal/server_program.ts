@@ -11,6 +11,7 @@ import {
   isEveryAddress,
 } from "@netlab/protocol/address";
 import {
+  findHost,
   listenOn,
   listenOnFirstFree,
   print,
@@ -54,10 +55,12 @@ export async function runServerProgram(
       { command: "deno task basic:server --ports 5001,5002,5003", what: "Start three servers" },
       { command: "printf hello | nc 127.0.0.1 5001", what: "Greet a server without netlab" },
     ],
+    outlivesOutput: true,
   }, async ({ host, port, index, ports }, stop) => {
     if ([port, index, ports[0]].filter((each) => each !== undefined).length > 1) {
       throw new UsageError("Options --port, --index and --ports exclude each other");
     }
+    if (!await findHost(host, stop)) return 0;
     const onePort = index === undefined ? port : DEFAULT_PORTS[index];
     const start = (port: number) => listen({ hostname: host, port });
     await using servers = new AsyncDisposableStack();

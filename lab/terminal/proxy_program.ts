@@ -15,6 +15,7 @@ import {
   type Program,
   untilAborted,
   UsageError,
+  written,
 } from "@netlab/terminal";
 import { formatAddress, quote } from "@netlab/protocol";
 import { counted } from "../checker/report.ts";
@@ -82,6 +83,7 @@ export const labProxyProgram = {
       what: "Split answers into tiny pieces",
     },
   ],
+  outlivesOutput: true,
 } as const satisfies Program;
 
 /** Runs `lab proxy` until `stop` aborts. Returns the exit code. */
@@ -124,6 +126,8 @@ async function readCommands(proxy: FaultProxy): Promise<void> {
       } catch (error) {
         print(describeError(error));
       }
+      // Commands are read no faster than their answers are. A proxy goes on when nobody reads them.
+      await written().catch(() => {});
     }
   }
 }

@@ -25,15 +25,16 @@ const ANSWER_MS = 3_000;
  *
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
  *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
+ * @throws {unknown} The reason of `stop` when it aborts.
  */
-export async function askServers(address: string): Promise<string[]> {
-  const lists = await ask(address, Information.AllServers, Information.Servers);
+export async function askServers(address: string, stop: AbortSignal): Promise<string[]> {
+  const lists = await ask(address, Information.AllServers, Information.Servers, stop);
   return [...new Set(lists.flatMap(readServers))];
 }
 
 /** The names of the users that the server at `address` knows. Throws the errors of {@linkcode askServers}. */
-export async function askUsers(address: string): Promise<string[]> {
-  const lists = await ask(address, Information.AllUsers, Information.Users);
+export async function askUsers(address: string, stop: AbortSignal): Promise<string[]> {
+  const lists = await ask(address, Information.AllUsers, Information.Users, stop);
   return lists.flatMap(readUsers);
 }
 
@@ -41,8 +42,15 @@ export async function askUsers(address: string): Promise<string[]> {
  * Asks for a list in parts, and then for as much as fits into one frame if the server does not know the first
  * request. Returns the parts.
  */
-async function ask(address: string, all: number, some: number): Promise<Uint8Array[]> {
-  const connection = await dial(address);
+async function ask(
+  address: string,
+  all: number,
+  some: number,
+  stop: AbortSignal,
+): Promise<Uint8Array[]> {
+  const connection = await dial(address, stop);
+  const giveUp = () => connection.abort(stop.reason);
+  stop.addEventListener("abort", giveUp);
   writeInformationRequest(connection.out, all);
   const parts: Uint8Array[] = [];
   let isComplete = false;
@@ -69,6 +77,7 @@ async function ask(address: string, all: number, some: number): Promise<Uint8Arr
     });
   } finally {
     clearTimeout(timer);
+    stop.removeEventListener("abort", giveUp);
   }
   if (!isComplete) {
     throw new NetlabError(

@@ -118,6 +118,11 @@ export class Roaming {
       this.#servers.recentlyFailedLast(this.knownServers, performance.now())[0]!;
   }
 
+  /** Aborts when the client is closed. */
+  get ended(): AbortSignal {
+    return this.#end.signal;
+  }
+
   /** Stops or resumes reading from the network, at this server and at later ones. */
   pauseReading(isPaused: boolean): void {
     this.#isPaused = isPaused;
@@ -256,7 +261,8 @@ export class Roaming {
   #askLegacy(connection: ServerConnection, now: number): void {
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
-    askServers(connection.address).then((servers) => this.#learn(servers), (error) => {
+    const answer = askServers(connection.address, this.#end.signal);
+    answer.then((servers) => this.#learn(servers), (error) => {
       const isSilent = connection.heardAt < now && !this.#isPaused;
       // After any other failure, the user's own connection shows whether the server is alive.
       if (isSilent && isTimeout(error)) connection.abort(error);

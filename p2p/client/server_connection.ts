@@ -39,8 +39,10 @@ const ANSWER_MS = 5_000;
 const BACKED_UP_MS = 100;
 /** How long to wait until other servers know of a move, if the server does not confirm it: milliseconds. */
 const MOVE_MS = 500;
-/** How long to wait for the server to close the connection when the user leaves: milliseconds. */
+/** How long to wait for the server to read what is pending and to close the connection: milliseconds. */
 const LEAVE_MS = 5_000;
+/** How long to wait for the server to close the connection when nothing is pending: milliseconds. */
+const LEAVE_IDLE_MS = 1_000;
 /** How long to wait for a legacy server, which has nothing left to deliver: milliseconds. */
 const LEAVE_LEGACY_MS = 250;
 
@@ -206,6 +208,7 @@ export class ServerConnection implements SessionConnection {
    */
   async leave(name: string, moves: boolean): Promise<void> {
     this.#leaving = true;
+    const wasIdle = !this.#connection.isWriting;
     // The end of the connection can only be read after everything before it.
     this.pauseReading(false);
     if (this.legacy) {
@@ -221,7 +224,7 @@ export class ServerConnection implements SessionConnection {
     }
     // If the server has stopped reading, the connection cannot be closed in the normal way.
     const giveUp = () => this.abort();
-    let timer = setTimeout(giveUp, LEAVE_MS);
+    let timer = setTimeout(giveUp, wasIdle && !moves ? LEAVE_IDLE_MS : LEAVE_MS);
     if (!moves || !this.#capabilities.has(Capability.Disconnect)) await this.#connection.end();
     if (this.legacy) {
       clearTimeout(timer);

@@ -1,6 +1,6 @@
 /**
  * The conversation of a client program: handles the lines that a person types, and shows messages and answers.
- * Owns the syntax of a line and the wording of the answers. Must not know the terminal or the network.
+ * Owns the wording of the answers. Must not know the terminal or the network.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import {
   describeError,
   dim,
   oneLine,
-  OutputError,
   red,
   unlessAborted,
   untilAborted,
   yellow,
 } from "@netlab/terminal";
-import { ErrorCode, NetlabError, normalizeName, shorten } from "@netlab/protocol";
+import { ErrorCode, NetlabError, shorten } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "../client.ts";
 import { manyLines } from "./text_lines.ts";
+import { type Line, parseLine } from "./chat_line.ts";
 import { complete, nearName, Recipients, typedName } from "./recipients.ts";
 import type { Completion, Screen } from "./screen.ts";
 
@@ -52,37 +52,16 @@ const HELP = [
   "  ✗                         not delivered; another line says why",
 ];
 
-/** The meaning of what was entered. */
-type Line =
-  | { kind: "nothing" }
-  | { kind: "command"; name: string }
-  | { kind: "message"; recipient: string; text: string; quoted?: true }
-  | { kind: "incomplete"; recipient: string }
-  | { kind: "misquoted" };
-
-/**
- * Parses what was entered: a slash and a command, or the name of a recipient and a message. A message may have
- * several lines.
- */
-export function parseLine(line: string): Line {
-  const trimmed = line.trim();
-  if (trimmed === "") return { kind: "nothing" };
-  if (trimmed.startsWith("/")) return { kind: "command", name: trimmed.slice(1).split(/\s/)[0]! };
-  const match = /^\s*(?:"([^"]+)"|([^\s"]\S*))(?:\s([^]*))?$/.exec(line);
-  if (!match) return { kind: "misquoted" };
-  const recipient = normalizeName((match[1] ?? match[2])!);
-  const text = match[3]?.trim();
-  if (!text) return { kind: "incomplete", recipient };
-  return { kind: "message", recipient, text, ...match[1] !== undefined && { quoted: true } };
-}
-
 /** The longest text of a message that was given up which is shown completely: UTF-16 units. */
 const MAX_TOLD = 1_000;
-
 /** How long a message to an unknown user waits for an updated list of users: milliseconds. */
 const LOOK_UP_MS = 300;
 /** A message that no server has stored after this time is marked as waiting: milliseconds. */
 const WAITING_MS = 1_000;
+/** How long to wait for the next line when nothing can be shown any more: milliseconds. */
+const LAST_LINE_MS = 2_000;
+/** How long a message may take to be shown when the program is told to stop: milliseconds. */
+const LAST_SHOWN_MS = 250;
 
 /** The conversation of one person. */
 export class Chat {
@@ -92,9 +71,15 @@ export class Chat {
   readonly #sending = new Set<Promise<void>>();
   readonly #recipients: Recipients;
   #failures = 0;
-  /** Why output is no longer possible. This ends the conversation. */
-  #outputError: unknown;
-  readonly #outputFailed = new AbortController();
+  /** Aborts when the conversation must end because nothing can be shown. */
+  readonly #unseen = new AbortController();
+  #inputEnded = false;
+  /** Ends the conversation when no line comes any more; set when nothing can be shown. */
+  #lastLine: ReturnType<typeof setTimeout> | undefined;
+  /** Resolves when the last received message is shown, or cannot be. */
+  #showing: Promise<unknown> = Promise.resolve();
+  /** Whether received messages are left to the next client of that name. */
+  #leaving = false;
 
   /** Creates a conversation through `client` on `screen`, with commands in addition to the common ones. */
   constructor(client: P2pClient, screen: Screen, commands: Record<string, ChatCommand> = {}) {
@@ -113,20 +98,21 @@ export class Chat {
    * Handles lines until the input ends or `/quit`, then waits until everything that was sent is accepted. When
    * `stop` aborts, it does not wait, and reports every message that was not accepted.
    *
+   * A received message that cannot be shown is not taken: the next client of that name gets it. At a terminal, this
+   * ends the conversation. In a pipe, the lines that come without a long pause are still handled.
    * @returns The number of failures that nobody saw at a terminal or that ended the conversation.
-   * @throws {OutputError} When something cannot be shown. A received message that cannot be shown is not taken,
-   *   so the next client of that name gets it.
    */
   async run(stop?: AbortSignal): Promise<number> {
-    const over = AbortSignal.any([this.#outputFailed.signal, ...stop ? [stop] : []]);
+    const over = AbortSignal.any([this.#unseen.signal, ...stop ? [stop] : []]);
     const ended = untilAborted(over).then(() => this.#screen.close());
-    const receiving = this.#receive(over);
+    const receiving = this.#receive();
     if (this.#screen.interactive) {
       this.#screen.completer = (before) => this.#complete(before);
       this.#screen.describePaste = (text) => this.#describePaste(text);
       void this.#recipients.refresh();
     }
     for await (const line of this.#screen) {
+      if (this.#lastLine !== undefined) this.#awaitLastLine();
       const asked = parseLine(line);
       if (over.aborted) {
         // Lines that were read ahead are not carried out.
@@ -153,17 +139,15 @@ export class Chat {
         );
       }
     }
+    this.#inputEnded = true;
+    clearTimeout(this.#lastLine);
     await Promise.race([Promise.all(this.#sending), ended]);
+    // A message that was shown must be taken, or the next client of that name would show it again.
+    this.#leaving = true;
+    await soonAfter(ended, this.#showing);
     await this.#client.close();
     await Promise.all(this.#sending);
-    await receiving;
-    // It is not a failure that a terminal was closed.
-    const isClosed = stop?.aborted && this.#screen.interactive;
-    // Nor is it a failure that nobody reads what a script receives. But other failures must not be hidden.
-    const isUnread = this.#outputError instanceof OutputError && this.#outputError.nobodyReads;
-    if (this.#outputError !== undefined && !isClosed && !(isUnread && this.#failures > 0)) {
-      throw this.#outputError;
-    }
+    await soonAfter(ended, receiving);
     return this.#failures;
   }
 
@@ -183,19 +167,20 @@ export class Chat {
     }
   }
 
-  async #receive(over: AbortSignal): Promise<void> {
+  async #receive(): Promise<void> {
     try {
       const messages = this.#client[Symbol.asyncIterator]();
-      for (let next = await messages.next(); !next.done; next = await messages.next()) {
+      let next = await messages.next();
+      while (!next.done && !this.#leaving) {
         const { sender, text } = next.value;
         // Asking for the next message takes this one, so it must be written first.
-        if (!this.#show(this.#received(sender, text))) return;
-        const written = this.#screen.written?.();
-        if (written) await unlessAborted(written, over);
+        this.#screen.print(this.#received(sender, text));
+        const showing = this.#written();
+        this.#showing = showing;
+        if (!await showing) return;
+        next = await messages.next();
       }
     } catch {
-      // What could not be shown any more is not taken.
-      if (over.aborted) return;
       // The status line has shown the reason.
       this.#failures++;
       this.#screen.close();
@@ -219,7 +204,7 @@ export class Chat {
     const how = suggested
       ? "Press Enter to send it to"
       : `Type ${typedName(near)} Hello to write to`;
-    this.#show(yellow(oneLine(
+    this.#screen.print(yellow(oneLine(
       `Not sent: there is no user ${typed}, but there is ${near}. ` +
         `${how} ${near}, or type "${typed}" Hello to write to ${typed} anyway.`,
     )));
@@ -302,12 +287,12 @@ export class Chat {
       dim(`${clip(lines[0]!, columns - mark.length - 3)}  ${mark}`),
     ];
     const lost = () => {
-      if (mark !== "✓") redraw = this.#try(() => this.#screen.pin(remind, lost));
+      if (mark !== "✓") redraw = this.#screen.pin(remind, lost);
     };
-    let redraw = this.#try(() => this.#screen.pin(draw, lost));
+    let redraw = this.#screen.pin(draw, lost);
     return (changed) => {
       mark = changed;
-      this.#try(() => redraw?.());
+      redraw();
     };
   }
 
@@ -316,24 +301,23 @@ export class Chat {
     if (!command) {
       return this.#complain(`There is no command /${shorten(name)}; /help lists the commands`);
     }
-    if (this.#screen.interactive) this.#show(dim(`/${name}`));
+    if (this.#screen.interactive) this.#screen.print(dim(`/${name}`));
     try {
       const shown = await command.run();
       const draw = typeof shown === "function" ? shown : () => shown;
-      const redraw = this.#try(() => this.#screen.pin(draw));
-      if (redraw) command.live?.(redraw);
+      const redraw = this.#screen.pin(draw);
+      command.live?.(redraw);
+      // A script counts on the answer.
+      if (!await this.#written() && !this.#screen.interactive) this.#failures++;
     } catch (error) {
-      this.#complain(describeError(error));
+      if (!isClosed(error)) this.#complain(describeError(error));
     }
   }
 
   #complain(what: string): void {
     // A person sees the line; a script needs the exit code.
     if (!this.#screen.interactive) this.#failures++;
-    const print = () => this.#screen.printError(red(what));
-    // Standard error may still be there when standard output is not.
-    if (this.#screen.interactive) this.#try(print);
-    else print();
+    this.#screen.printError(red(what));
   }
 
   /** Reports a message that was given up because the conversation ended. */
@@ -346,24 +330,36 @@ export class Chat {
     );
   }
 
-  /** Shows a line. Returns whether that was possible. */
-  #show(line: string): boolean {
-    return this.#try(() => {
-      this.#screen.print(line);
+  /** Waits until everything is shown. Returns whether that was possible. */
+  async #written(): Promise<boolean> {
+    try {
+      await this.#screen.written();
       return true;
-    }) ?? false;
+    } catch (error) {
+      this.#cannotShow(error);
+      return false;
+    }
   }
 
-  /** Shows something. When that fails, the conversation ends, because nothing can be shown any more. */
-  #try<T>(show: () => T): T | undefined {
-    if (this.#outputError !== undefined) return undefined;
-    try {
-      return show();
-    } catch (error) {
-      this.#outputError = error;
-      this.#outputFailed.abort();
-      return undefined;
-    }
+  /** Ends a conversation at a terminal. In a pipe there may be lines that can still be sent. */
+  #cannotShow(error: unknown): void {
+    if (this.#screen.interactive) return this.#unseen.abort();
+    if (this.#lastLine !== undefined) return;
+    this.#screen.printError(
+      red(`${describeError(error)}; messages to you stay on the network, and lines are still sent`),
+    );
+    this.#awaitLastLine();
+  }
+
+  /** Ends the conversation when the next line does not come soon. */
+  #awaitLastLine(): void {
+    if (this.#inputEnded) return;
+    clearTimeout(this.#lastLine);
+    this.#lastLine = setTimeout(() => {
+      if (this.#sending.size > 0) return this.#awaitLastLine();
+      this.#complain("Cannot go on: nothing can be shown, and standard input has not ended");
+      this.#unseen.abort();
+    }, LAST_LINE_MS);
   }
 
   async #users(): Promise<string[]> {
@@ -389,4 +385,16 @@ export class Chat {
 /** Whether the outcome is unknown only because the client was closed. */
 function isClosed(error: unknown): boolean {
   return error instanceof NetlabError && error.code === ErrorCode.Closed;
+}
+
+/** Waits for `work`, but not much longer than for `ended`. */
+async function soonAfter(ended: Promise<void>, work: Promise<unknown>): Promise<void> {
+  let isDone = false;
+  let timer;
+  const late = ended.then(() =>
+    new Promise<void>((resolve) => isDone || (timer = setTimeout(resolve, LAST_SHOWN_MS)))
+  );
+  await Promise.race([work, late]);
+  isDone = true;
+  clearTimeout(timer);
 }

@@ -73,6 +73,7 @@ export async function runClientProgram<C extends P2pClient, const O extends Opti
         },
         ...program.examples ?? [],
       ],
+      outlivesOutput: true,
     },
     (values, stop) =>
       converse(

@@ -14,7 +14,6 @@ import {
   type Option,
   type Options,
   type OptionValues,
-  OutputError,
   print,
   printError,
   readAddress,
@@ -146,15 +145,7 @@ async function connect<C extends P2pClient, O extends Options>(
   // Without a terminal, standard output carries only messages and the answers to commands.
   const showStatus = () => {
     const line = status && Chat.describe(status);
-    if (line !== undefined) (isInteractive ? tell : printError)(line);
-  };
-  // The client calls this in the middle of its work, which must not fail because of the output.
-  const tell = (line: string) => {
-    try {
-      show(line);
-    } catch (error) {
-      if (!(error instanceof OutputError)) throw error;
-    }
+    if (line !== undefined) (isInteractive ? show : printError)(line);
   };
   try {
     client = await program.connect(
@@ -167,7 +158,7 @@ async function connect<C extends P2pClient, O extends Options>(
           if (client) showStatus();
         },
       },
-      tell,
+      (line) => show(line),
       values,
     );
   } catch (error) {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { STANDARD_TERMINAL, type Terminal } from "@netlab/terminal";
+import { afterOutput, STANDARD_TERMINAL, type Terminal, writeLast } from "@netlab/terminal";
 import process from "node:process";
 
 /** Receives the events of a terminal. */
@@ -26,37 +26,36 @@ export interface KeyTerminal extends Terminal {
 }
 
 /** Bracketed paste mode: the terminal marks where pasted text begins and ends. */
-const PASTE_MARKS_ON = "\x1b[?2004h";
-const PASTE_MARKS_OFF = "\x1b[?2004l";
+const MARKS_ON = "\x1b[?2004h";
+const MARKS_OFF = "\x1b[?2004l";
 
 /** Standard input and output. Callers check that both are a terminal. */
 export const KEYBOARD: KeyTerminal = {
-  ...STANDARD_TERMINAL,
+  size: STANDARD_TERMINAL.size,
+  write: STANDARD_TERMINAL.write,
+  written: STANDARD_TERMINAL.written,
+  get busy() {
+    return STANDARD_TERMINAL.busy;
+  },
   // When sizes change quickly, tmux reports the new one up to 250 ms after it has applied it.
   settledMs: 300,
   listen({ input, resized, ended }) {
     const { stdin, stdout } = process;
     const decoder = new TextDecoder();
     const read = (bytes: Uint8Array) => input(decoder.decode(bytes, { stream: true }));
-    const restore = () => {
-      try {
-        stdin.setRawMode(false);
-        STANDARD_TERMINAL.write(PASTE_MARKS_OFF);
-      } catch {
-        // The terminal is gone.
-      }
-    };
-    // Runs at every exit, after an uncaught error too.
+    // Runs at every exit that comes too early, such as after an uncaught error. Raw mode ends with the process.
+    const restore = () => writeLast(MARKS_OFF);
     addEventListener("unload", restore);
     stdin.setRawMode(true);
-    STANDARD_TERMINAL.write(PASTE_MARKS_ON);
+    STANDARD_TERMINAL.write(MARKS_ON);
     stdin.on("data", read).on("end", ended).resume();
     stdout.on("resize", resized);
     return () => {
       stdin.off("data", read).off("end", ended).pause();
       stdout.off("resize", resized);
-      restore();
       removeEventListener("unload", restore);
+      STANDARD_TERMINAL.write(MARKS_OFF);
+      void afterOutput(() => stdin.setRawMode(false));
     };
   },
 };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { print, printError } from "@netlab/terminal";
+import { print, printError, written } from "@netlab/terminal";
 import { InputLines } from "./input_lines.ts";
 import type { Screen } from "./screen.ts";
 import { TerminalScreen } from "./terminal_screen.ts";
@@ -22,6 +22,7 @@ export function openScreen(name: string, typed = ""): Screen {
     typed: "",
     print,
     printError,
+    written,
     pin(draw, lost) {
       draw(80).forEach((line) => print(line));
       return () => lost?.();

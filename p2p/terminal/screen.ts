@@ -22,13 +22,14 @@ export interface Screen extends AsyncIterable<string>, Disposable {
   describePaste?: ((text: string) => string) | undefined;
   /** Prints a line above the text that is being typed. */
   print(line: string): void;
-  /**
-   * Resolves when everything that was printed is written, if something is still to be written. Without this
-   * method, everything is written when `print` returns.
-   */
-  written?(): Promise<void> | undefined;
   /** Prints a line that says what went wrong: on a terminal like other lines, otherwise to standard error. */
   printError(line: string): void;
+  /**
+   * Resolves when everything is printed.
+   *
+   * @throws {OutputError} When something could not be printed.
+   */
+  written(): Promise<void>;
   /**
    * Prints lines that may change later. Call what it returns to redraw them where they are.
    *

@@ -7,6 +7,7 @@
 import {
   askForPort,
   describeError,
+  findHost,
   isPersonThere,
   listenOn,
   listenOnFirstFree,
@@ -130,6 +131,7 @@ export async function runServerProgram(
       },
       { command: `deno task ${task} --index 0 --json`, what: "Write log lines for programs" },
     ],
+    outlivesOutput: true,
   }, async ({ port, index, host, advertise, peer, data, json, verbose, ...limits }, stop) => {
     if (port !== undefined && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
@@ -140,18 +142,17 @@ export async function runServerProgram(
           "this server",
       );
     }
+    if (!await findHost(host, stop)) return 0;
     const given = index === undefined ? port : DEFAULT_PORTS[index];
     const chosen = given ?? (isPersonThere() ? await askForPort(host, stop) : "first free");
     if (chosen === undefined) return 0;
-    const readerGone = new AbortController();
     const logger = terminalLogger({
       json,
       level: verbose ? "debug" : "info",
-      // When the reader of its log has gone, the server leaves the network. When the disk is full, it goes on.
       onLost: (error) =>
-        error.nobodyReads
-          ? readerGone.abort()
-          : printError(`error: ${describeError(error)} (log lines are lost)`),
+        printError(
+          `error: ${describeError(error)} (the server goes on, and tries again every second)`,
+        ),
     });
     const start = (port: number) =>
       listen({
@@ -188,7 +189,7 @@ export async function runServerProgram(
         },
       );
     } else logger.info("messages are stored in {data}", { event: "storage.disk", data });
-    await untilAborted(AbortSignal.any([stop, readerGone.signal]));
+    await untilAborted(stop);
     logger.info("closing", { event: "closing" });
     await server.drain();
     return 0;

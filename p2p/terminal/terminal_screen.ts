@@ -107,12 +107,13 @@ export class TerminalScreen implements Screen {
     this.pin(() => line.split("\n"));
   }
 
-  written(): Promise<void> | undefined {
-    return this.#waiting && new Promise((resolve) => this.#do(resolve));
-  }
-
   printError(line: string): void {
     this.print(line);
+  }
+
+  async written(): Promise<void> {
+    if (this.#waiting) await new Promise<void>((resolve) => this.#do(resolve));
+    await this.#terminal.written();
   }
 
   pin(draw: (columns: number) => readonly string[], lost: () => void = () => {}): () => void {

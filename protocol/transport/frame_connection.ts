@@ -62,15 +62,13 @@ export interface FrameConnectionOptions {
    */
   maxPayloadBytes?: number;
   /**
-   * The most bytes that may wait to be written. The connection ends when more wait, because the other side
-   * does not read them.
+   * The most bytes that may wait for the other side to read. The connection ends when more wait.
    *
    * @default {16777216}
    */
   maxPendingBytes?: number;
   /**
-   * How long {@linkcode FrameConnection.close} waits until the pending bytes are written and the other side
-   * closes: milliseconds.
+   * How long {@linkcode FrameConnection.close} waits for pending bytes and the other side: milliseconds.
    *
    * @default {1000}
    */
@@ -142,7 +140,7 @@ export class FrameConnection {
   #closed = false;
   #error: unknown;
 
-  /** Takes over `conn`: from now on only this object reads, writes and closes it. */
+  /** Takes over `conn`: only this object reads, writes and closes it. */
   constructor(conn: ByteConnection, options: FrameConnectionOptions = {}) {
     this.#conn = conn;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
@@ -194,10 +192,7 @@ export class FrameConnection {
     });
   }
 
-  /**
-   * Reads as {@linkcode FrameConnection.run} does, without the cost of a promise. Calls
-   * {@linkcode FrameHandler.closed} at the end.
-   */
+  /** Reads as `run` does, without a promise: calls {@linkcode FrameHandler.closed} at the end. */
   start(handler: FrameHandler): void {
     this.#owner = handler;
     if (this.#closed) return this.#tellClosed();

@@ -26,6 +26,8 @@ export interface Listening {
 
 /** What is no name that could have several addresses. */
 const IP_ADDRESS = /:|^[0-9.]+$/;
+/** What `node:dns` says of a name that is not known, and of a name server that does not answer. */
+const NOT_FOUND: readonly unknown[] = ["ENOTFOUND", "EAI_AGAIN", "ENODATA"];
 /** How many free ports of the first address are tried on the others. */
 const MAX_ATTEMPTS = 20;
 
@@ -63,16 +65,24 @@ export function listenOnAddresses(
   }
 }
 
-/** Returns the IP addresses of a host name, or the name itself when it cannot be looked up. */
-async function addressesOf(hostname: string): Promise<string[]> {
+/**
+ * Returns the IP addresses of a host name; of an address, the address itself. An answer may take the system half a
+ * minute when its name server is silent.
+ *
+ * @throws {Error} When the name is not known, with the message that `Deno.listen` would give.
+ */
+export async function addressesOf(hostname: string): Promise<string[]> {
   if (IP_ADDRESS.test(hostname)) return [hostname];
   try {
     // Few servers need this module.
     const { lookup } = await import("node:dns/promises");
     const found = await lookup(hostname, { all: true });
     return [...new Set(found.map(({ address }) => address))];
-  } catch {
-    // Deno.listen looks the name up, too, but uses only one address. It explains failures better.
+  } catch (error) {
+    if (NOT_FOUND.includes((error as { code?: unknown }).code)) {
+      throw new Error(`failed to lookup address information: ${hostname}`);
+    }
+    // Deno.listen looks the name up, too, but uses only one address. It explains other failures better.
     return [hostname];
   }
 }

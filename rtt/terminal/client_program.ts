@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { dim, type Options, type OptionValues, UsageError } from "@netlab/terminal";
+import {
+  dim,
+  type Options,
+  type OptionValues,
+  STANDARD_TERMINAL,
+  UsageError,
+} from "@netlab/terminal";
 import { parseAddress, quote } from "@netlab/protocol";
 import { runClientProgram } from "@netlab/p2p/client-program";
 import type { RttClient, RttClientOptions } from "../client.ts";
@@ -117,7 +123,8 @@ export async function runRttClientProgram(
           if (!measured) firstLines(round).forEach(print);
           if (!measured || round.decision.kind !== "kept") decided = round;
           measured = true;
-          redrawView();
+          // Otherwise a terminal that takes nothing would let the output grow.
+          if (!STANDARD_TERMINAL.busy) redrawView();
         },
         onMoveFailed(to, reason) {
           decided = undefined;

@@ -9,13 +9,17 @@ import {
   clip,
   dim,
   Live,
+  OutputError,
+  pause,
   print,
   STANDARD_TERMINAL,
   toJson,
-  untilAborted,
+  unlessAborted,
+  written,
 } from "@netlab/terminal";
 import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
 import { type Round, Rounds, type RoundsOptions } from "../client/rounds.ts";
+import { Chooser } from "../core/chooser.ts";
 import { roundLine, serverTable } from "./server_table.ts";
 
 /** What to watch, and how to show it. */
@@ -45,9 +49,19 @@ export async function watch(options: WatchOptions, stop: AbortSignal): Promise<n
       else if (decision.kind !== "kept") live.print(news(round));
     },
   });
-  rounds.start();
-  await Promise.race([rounds.measure(), untilAborted(stop)]);
-  await untilAborted(stop);
+  try {
+    // A reader who is slower than the rounds slows them down.
+    for (;;) {
+      const next = performance.now() + Chooser.nextRoundMs(Math.random(), options.roundMs);
+      await unlessAborted(rounds.measure(), stop);
+      await unlessAborted(written(), stop);
+      await unlessAborted(pause(next - performance.now()), stop);
+    }
+  } catch (error) {
+    // Watching has no end of its own, so being stopped is success, and so is a reader who has seen enough.
+    const isSeen = error instanceof OutputError && error.nobodyReads;
+    if (error !== stop.reason && !isSeen) throw error;
+  }
   live[Symbol.dispose]();
   if (inPlace && last) view(last, STANDARD_TERMINAL.size().columns).forEach((line) => print(line));
   return 0;

@@ -6,11 +6,29 @@
  */
 import { DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import { NetlabError } from "@netlab/protocol/errors";
-import { listenOnAll } from "@netlab/protocol/listen";
+import { addressesOf, listenOnAll } from "@netlab/protocol/listen";
 import { green, red } from "../output/colors.ts";
 import { print } from "../output/print.ts";
 import { table } from "../output/table.ts";
 import { ask } from "./prompt.ts";
+import { unlessAborted } from "./signals.ts";
+
+/**
+ * Waits until the system has found the addresses of a host. A server looks them up itself when it listens, but not all
+ * of that can be interrupted.
+ *
+ * @returns Whether they are found; not when `stop` aborts. The program should end then.
+ * @throws {Error} When the host name is not known.
+ */
+export async function findHost(hostname: string, stop: AbortSignal): Promise<boolean> {
+  try {
+    await unlessAborted(addressesOf(hostname), stop);
+    return true;
+  } catch (cause) {
+    if (stop.aborted && cause === stop.reason) return false;
+    throw new Error(`Cannot listen on ${hostname}`, { cause });
+  }
+}
 
 /** Starts a server on a port. */
 export type Listen<S> = (port: number) => Promise<S>;

@@ -5,7 +5,7 @@
  * @module
  */
 import { OutputError, print, printPart } from "../output/print.ts";
-import { CLEAR_BELOW } from "../output/terminal.ts";
+import { afterOutput, CLEAR_BELOW } from "../output/terminal.ts";
 import { untilAborted } from "./signals.ts";
 
 /** Options of {@linkcode ask}. */
@@ -86,7 +86,7 @@ export interface KeySource {
   /** How long a second of a countdown takes: milliseconds. */
   readonly secondMs: number;
   /** Turns this mode on or off. Ctrl-C sends its signal in both. */
-  setRaw(isRaw: boolean): void;
+  setRaw(isRaw: boolean): void | Promise<void>;
   /** Reads what was typed. Returns the number of bytes, or `null` at the end of the input. */
   read(buffer: Uint8Array): Promise<number | null>;
   /** Writes text with escape sequences. */
@@ -96,7 +96,10 @@ export interface KeySource {
 /** The terminal behind standard input and output. */
 const TERMINAL: KeySource = {
   secondMs: 1_000,
-  setRaw: (isRaw) => Deno.stdin.setRaw(isRaw, { cbreak: isRaw }),
+  setRaw: (isRaw) => {
+    if (isRaw) Deno.stdin.setRaw(true, { cbreak: true });
+    else return afterOutput(() => Deno.stdin.setRaw(false));
+  },
   read: (buffer) => Deno.stdin.read(buffer),
   write: printPart,
 };
@@ -138,7 +141,7 @@ export async function typeLine(
     reading = undefined;
     return decoder.decode(buffer.subarray(0, count), { stream: true });
   };
-  setRaw(true);
+  void setRaw(true);
   try {
     let left = seconds;
     for (let line = "";;) {
@@ -168,6 +171,6 @@ export async function typeLine(
       }
     }
   } finally {
-    setRaw(false);
+    await setRaw(false);
   }
 }

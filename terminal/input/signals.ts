@@ -96,6 +96,11 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Resolves after this many milliseconds; at once when there are none left. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
+}
+
 /**
  * Waits for `work` until `signal` aborts. The work itself continues after that, and its result is ignored.
  *

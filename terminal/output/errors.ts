@@ -5,6 +5,7 @@
  * @module
  */
 import { NetlabError } from "@netlab/protocol/errors";
+import { OutputError } from "./output.ts";
 import { oneLine } from "./untrusted.ts";
 
 /**
@@ -62,6 +63,9 @@ export function describeError(error: unknown): string {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof NetlabError) return error.message;
+  if (error instanceof OutputError && error.nobodyReads) {
+    return `${error.message}: its reader has gone`;
+  }
   for (const [kind, what, advice] of ADVICE) {
     if (error instanceof kind) return `${what}; ${advice}`;
   }

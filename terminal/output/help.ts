@@ -40,6 +40,13 @@ export interface Program<O extends Options = Options> {
    * @default {false}
    */
   readonly endsAtOnce?: boolean;
+  /**
+   * Whether the program goes on when standard output cannot be written, because it has other work to do: a server,
+   * a client that still sends. Otherwise it is asked to stop.
+   *
+   * @default {false}
+   */
+  readonly outlivesOutput?: boolean;
 }
 
 const COLUMNS = 80;

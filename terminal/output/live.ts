@@ -34,7 +34,8 @@ export class Live implements Disposable {
   ) {
     this.#status = status;
     this.#terminal = terminal;
-    if (terminal) this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
+    // While a terminal takes nothing, after ctrl-S for example, there is no point in writing more to it.
+    if (terminal) this.#timer = setInterval(() => terminal.busy || this.#draw(), REDRAW_MS);
   }
 
   /** Prints a line above the status. */

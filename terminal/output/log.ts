@@ -6,8 +6,9 @@
  */
 import { dim, red, yellow } from "./colors.ts";
 import { describeError } from "./errors.ts";
-import { OutputError, print } from "./print.ts";
-import { oneLine, toJson } from "./untrusted.ts";
+import { LogWriter } from "./log_writer.ts";
+import type { OutputError } from "./output.ts";
+import { oneLine, styledLine, toJson } from "./untrusted.ts";
 
 /** The severity of a log line. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -31,8 +32,8 @@ export interface LogOptions {
    */
   level?: LogLevel;
   /**
-   * Called when lines are lost because they cannot be written. It is called again only after a line could
-   * be written.
+   * Called when standard output cannot be written, and again only after it could be written. The logger tries
+   * again every second; 1 MiB of lines waits for that, and further ones are lost.
    *
    * @default {a function that does nothing}
    */
@@ -54,34 +55,48 @@ export interface TerminalLogger {
   error(message: string, properties?: Record<string, unknown>): void;
 }
 
+/** The writers of all loggers, for {@linkcode logged}. */
+const writers: LogWriter[] = [];
+
 /**
- * Creates a logger that writes to standard output. A line is written before the call returns, so lines keep
- * their order. The logger never throws, because a log line must not interrupt the work around it.
+ * Creates a logger that writes to standard output. It never throws and never delays the program, because a log
+ * line must not interrupt the work around it. Lines keep their order. When the reader of the log is too slow or
+ * has stopped, 1 MiB of lines waits; further ones are dropped, and a line in their place says how many. The last
+ * lines are written before `runProgram` ends the process, if that is possible.
  */
 export function terminalLogger(options: LogOptions = {}): TerminalLogger {
-  const format = options.json ? formatJson : formatText;
-  let losing = false;
-  const write = (line: string) => {
-    try {
-      print(line);
-      losing = false;
-    } catch (error) {
-      if (!(error instanceof OutputError)) throw error;
-      const first = !losing;
-      losing = true;
-      if (first) options.onLost?.(error);
-    }
-  };
+  const formatAs = options.json ? formatJson : formatText;
+  const format: typeof formatText = (...line) => styledLine(formatAs(...line));
+  const writer = new LogWriter(Deno.stdout, {
+    dropped(lines) {
+      const message = lines === 1
+        ? "1 log line was dropped: standard output was not read in time"
+        : `${lines} log lines were dropped: standard output was not read in time`;
+      return format("warn", message, { event: "log.dropped", lines });
+    },
+    failed: (error) => options.onLost?.(error),
+  });
+  writers.push(writer);
   const least = LEVELS.indexOf(options.level ?? "info");
   const logAt = (level: LogLevel) => (message: string, properties: Properties = {}) => {
     if (LEVELS.indexOf(level) < least) return;
-    write(format(level, fillIn(message, properties), properties));
+    try {
+      writer.add(format(level, fillIn(message, properties), properties));
+    } catch (error) {
+      // A property cannot be shown, such as an object that contains itself.
+      writer.add(format("error", oneLine(`Cannot log "${message}": ${describeError(error)}`), {}));
+    }
   };
   return { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") };
 }
 
+/** Resolves when all log lines are written, or when standard output cannot be written. */
+export async function logged(): Promise<void> {
+  await Promise.all(writers.map((writer) => writer.written()));
+}
+
 /** Formats a line for people: `20:15:03 linked to 127.0.0.1:5002`. */
-function formatText(level: LogLevel, message: string): string {
+function formatText(level: LogLevel, message: string, _properties: Properties): string {
   return `${dim(new Date().toTimeString().slice(0, 8))} ${COLORS[level](message)}`;
 }
 

@@ -1,78 +1,52 @@
 /**
- * Writes text to standard output and standard error, at once and in order. Owns what happens when it
- * cannot be written. Must not know what the text says.
+ * Prints lines to standard output and standard error. Must not know what they say.
  *
  * @module
  */
+import { OutputError, STDERR, STDOUT } from "./output.ts";
 import { styledLine } from "./untrusted.ts";
 
-const encoder = new TextEncoder();
-
-/** The pause before another attempt to write to a full pipe: milliseconds. */
-const FULL_PIPE_MS = 10;
-
-/** Standard output cannot be written. The cause says why: a full disk, a reader that has gone. */
-export class OutputError extends Error {
-  /** `OutputError`. */
-  override name = "OutputError";
-  /**
-   * Whether the reader of the output has gone, as after `| head -1`. A program then ends silently with
-   * exit code 0.
-   */
-  readonly nobodyReads: boolean;
-
-  /** Creates the error, with the error of the system as its cause. */
-  constructor(cause: unknown) {
-    super("Cannot write to standard output", { cause });
-    this.nobodyReads = cause instanceof Deno.errors.BrokenPipe;
-  }
-}
+export { OutputError };
 
 /**
- * Prints a line to standard output, or several with line ends between them. They have been written when this
- * returns. Only the styles of `colors.ts` reach the terminal; other control characters are replaced.
+/**
+ * Prints a line to standard output, or several with line ends between them. Only the styles of `colors.ts` reach the
+ * terminal; other control characters are replaced. Under `runProgram` the text is written later, unless the program
+ * {@linkcode Program.endsAtOnce}; the program does not end before. If it cannot be written, the program is asked to
+ * stop.
  *
- * @throws {OutputError} When the line cannot be written. `runProgram` then ends the program.
+ * @throws {OutputError} When the line cannot be written, and would have been written at once.
  */
 export function print(line = ""): void {
   printPart(`${safeLines(line)}\n`);
 }
 
-/**
- * Writes text to standard output as it is, with escape sequences. It must not contain text of others.
- *
- * @throws {OutputError} When the text cannot be written.
- */
+/** Prints text to standard output as it is, with escape sequences. It must not contain text of others. */
 export function printPart(text: string): void {
-  try {
-    write(Deno.stdout, text);
-  } catch (cause) {
-    throw new OutputError(cause);
-  }
+  STDOUT.add(text);
 }
 
 /** Prints a line to standard error, as {@linkcode print} does. A line that cannot be written is lost. */
 export function printError(line: string): void {
   try {
-    write(Deno.stderr, `${safeLines(line)}\n`);
-  } catch {
+    STDERR.add(`${safeLines(line)}\n`);
+  } catch (error) {
     // There is no other way to report this.
+    if (!(error instanceof OutputError)) throw error;
   }
+}
+
+/**
+ * Resolves when everything that was printed is written. A program that prints without end awaits this between
+ * two lines, so that a reader who is slower slows it down.
+ *
+ * @throws {OutputError} When something that was printed to standard output is lost.
+ */
+export async function written(): Promise<void> {
+  await STDERR.written().catch(() => {});
+  await STDOUT.written();
 }
 
 function safeLines(lines: string): string {
   return lines.split("\n").map(styledLine).join("\n");
-}
-
-function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = encoder.encode(text);
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += stream.writeSync(bytes.subarray(at));
-    } catch (error) {
-      // Another program has made the pipe non-blocking, and the pipe is full.
-      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS);
-    }
-  }
 }

@@ -2,7 +2,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type DeliveryStatus, type Message, P2pClient, type Sent } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { pureTest as test } from "../kinds.ts";
-import { Chat, type ChatCommand, parseLine } from "../../p2p/terminal/chat.ts";
+import { Chat, type ChatCommand } from "../../p2p/terminal/chat.ts";
+import { parseLine } from "../../p2p/terminal/chat_line.ts";
 import type { Completer, Screen } from "../../p2p/terminal/screen.ts";
 import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
@@ -17,7 +18,7 @@ class FakeScreen implements Screen {
   readonly drawn: string[] = [];
   /** How many lines the chat has read. */
   taken = 0;
-  written: () => Promise<void> | undefined = () => undefined;
+  written: () => Promise<void> = () => Promise.resolve();
   /** Whether the person types at the moment. */
   busy = false;
   /** Whether the pinned lines have left the window. */

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { pureTest as test } from "../kinds.ts";
 import { complete, nearName, Recipients, typedName } from "../../p2p/terminal/recipients.ts";
-import { parseLine } from "../../p2p/terminal/chat.ts";
+import { parseLine } from "../../p2p/terminal/chat_line.ts";
 
 const NAMES = [
   "Alice",

@@ -4,13 +4,15 @@ import {
   clip,
   describeError,
   displayWidth,
+  logged,
   oneLine,
   parseOptions,
   terminalLogger,
   UsageError,
 } from "@netlab/terminal";
 import { readTrace } from "@netlab/lab/flap";
-import { Chat, parseLine } from "../../p2p/terminal/chat.ts";
+import { Chat } from "../../p2p/terminal/chat.ts";
+import { parseLine } from "../../p2p/terminal/chat_line.ts";
 import { complete, nearName, typedName } from "../../p2p/terminal/recipients.ts";
 import { legacyMessage } from "../../p2p/client/legacy_text.ts";
 import { reasonOf } from "@netlab/protocol";
@@ -31,6 +33,7 @@ const errorFrame = (text: string) => {
 const functions: Record<string, (text: string) => unknown> = {
   oneLine,
   displayWidth,
+  logged,
   "describeError of any error": (text) => describeError(new Error(text)),
   "describeError of a cause": (text) => describeError(new Error("Cannot", { cause: text })),
   "describeError of netlab's": (text) => describeError(new NetlabError(ErrorCode.Closed, text)),
@@ -81,13 +84,14 @@ const functions: Record<string, (text: string) => unknown> = {
 async function silenced(work: () => unknown): Promise<number> {
   let bytes = 0;
   try {
-    Deno.stdout.writeSync = (part) => {
+    Deno.stdout.write = (part) => {
       bytes += part.length;
-      return part.length;
+      return Promise.resolve(part.length);
     };
     await work();
+    await logged();
   } finally {
-    Reflect.deleteProperty(Deno.stdout, "writeSync");
+    Reflect.deleteProperty(Deno.stdout, "write");
   }
   return bytes;
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { listenOn, listenOnFirstFree } from "@netlab/terminal";
+import { findHost, listenOn, listenOnFirstFree } from "@netlab/terminal";
 import { DEFAULT_PORTS } from "@netlab/protocol";
 import { pureTest as test } from "../kinds.ts";
 
@@ -48,4 +48,11 @@ test("listenOnFirstFree says that all ports are in use", async () => {
     error.message,
     `Cannot find a free port: ${DEFAULT_PORTS.join(", ")} are in use; choose another with --port`,
   );
+});
+
+test("findHost finds an address, and gives up when it is told to stop", async () => {
+  const stop = new AbortController();
+  assertEquals(await findHost("127.0.0.1", stop.signal), true);
+  stop.abort(new Error("stop"));
+  assertEquals(await findHost("127.0.0.1", stop.signal), false);
 });

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Process } from "../processes.ts";
-import { linuxProcessTest, processTest as test } from "../kinds.ts";
+import { linuxProcessTest, processTest as test, unixProcessTest } from "../kinds.ts";
+import { Piped } from "../piped.ts";
 
 const SAMPLE = "tests/terminal/sample_program.ts";
 const NO_PERMISSIONS = { permissions: [] };
@@ -108,22 +109,34 @@ test("interrupt acts like ctrl-C, the first and the second time", async () => {
   assertEquals([code, stdout], [130, ["stopping"]]);
 });
 
-for (
-  const [what, said] of [["print for ever", ""], ["print in a timer", "in good order\n"]] as const
-) {
-  test(`a program that does "${what}" ends silently when its reader has gone`, async () => {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", SAMPLE, "--do", what],
-      cwd: new URL("../..", import.meta.url),
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const reader = child.stdout.getReader();
-    assert(!(await reader.read()).done);
-    await reader.cancel();
-    const errors = await new Response(child.stderr).text();
-    assertEquals({ code: (await child.status).code, errors }, { code: 0, errors: said });
+const unread: [what: string, code: number, said: string][] = [
+  ["print for ever", 141, ""],
+  ["print in a timer", 0, "in good order\n"],
+  ["print and finish", 7, "done\n"],
+];
+for (const [what, expected, said] of unread) {
+  test(`a program that does "${what}" ends silently with ${expected} when its reader has gone`, async () => {
+    await using sample = new Piped(SAMPLE, ["--do", what], []);
+    await sample.until("\n");
+    await sample.hangUp();
+    assertEquals(await sample.finished(), { code: expected, errors: said });
+  });
+}
+
+for (const flag of ["--help", "--version"]) {
+  test(`runProgram ends with 0 when nobody reads the answer to ${flag}`, async () => {
+    await using sample = new Piped(SAMPLE, [flag], []);
+    await sample.hangUp();
+    assertEquals(await sample.finished(), { code: 0, errors: "" });
+  });
+}
+
+for (const [what, said] of [["print for ever", "waiting"], ["print and finish", "done"]] as const) {
+  unixProcessTest(`a program that does "${what}" obeys signals while nobody reads`, async () => {
+    await using sample = new Piped(SAMPLE, ["--do", what], []);
+    await sample.untilError(said);
+    sample.kill("SIGTERM");
+    assertEquals((await sample.finished()).code, 143);
   });
 }
 

@@ -10,7 +10,9 @@ import {
   printError,
   runProgram,
   terminalLogger,
+  unlessAborted,
   untilAborted,
+  written,
 } from "@netlab/terminal";
 
 await runProgram({
@@ -78,8 +80,19 @@ await runProgram({
       printError("in good order");
       return 0;
     }
-    case "print for ever":
-      for (;;) print("again and again");
+    case "print for ever": {
+      let writtenAt = performance.now();
+      setInterval(() => performance.now() - writtenAt > 300 && printError("waiting"), 50);
+      for (;;) {
+        print("again and again");
+        await unlessAborted(written(), stop);
+        writtenAt = performance.now();
+      }
+    }
+    case "print and finish":
+      for (let line = 1; line <= 10_000; line++) print(`line ${line} of a report`);
+      printError("done");
+      return 7;
     case "ask": {
       const check = (answer: string) => answer === "bad" ? "bad it is: try again" : undefined;
       const color = await ask("Color", { default: "blue", check, signal: stop });

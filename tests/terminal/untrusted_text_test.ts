@@ -349,19 +349,19 @@ pureTest("a conversation at a terminal shows no hostile text as it is", async ()
     own: { help: BRIEF, run: () => Promise.resolve([hostile("COMMAND")]) },
   });
   const running = chat.run();
-  await eventually("messages", () => terminal.written.includes("UNKNOWN"));
+  await eventually("messages", () => terminal.output.includes("UNKNOWN"));
   for (const line of ["/users", "/servers", "/own", "/help", `/x\u202e`, "Bob x\u200by", "bob x"]) {
     terminal.type(`${line}\r`);
   }
-  await eventually("answers", () => terminal.written.includes("REFUSED"));
+  await eventually("answers", () => terminal.output.includes("REFUSED"));
   terminal.type("\t");
   screen.print(Chat.describe({ state: "connected", server: BRIEF, legacy: true })!);
   screen.print(Chat.describe({ state: "reconnecting", reason: hostile("LOST") })!);
   terminal.type("\r/quit\r");
   await running;
-  const { written } = terminal;
+  const { output } = terminal;
   for (const mark of ["SENDER", "TEXT", "USER", "SERVER", "REFUSED", "COMMAND", "LOST"]) {
-    assert(written.includes(mark), mark);
+    assert(output.includes(mark), mark);
   }
-  assertHarmless(written.replaceAll(OWN, ""), "the terminal");
+  assertHarmless(output.replaceAll(OWN, ""), "the terminal");
 });
