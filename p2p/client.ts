@@ -8,6 +8,7 @@
 import config from "./deno.json" with { type: "json" };
 import {
   checkName,
+  checkNetworkName,
   DEFAULT_HOST,
   DEFAULT_PORTS,
   ErrorCode,
@@ -17,6 +18,7 @@ import {
   parseAddress,
 } from "@netlab/protocol";
 import { askServers, askUsers } from "./client/ask.ts";
+import { HomeNetwork } from "./client/home_network.ts";
 import { Outbox, type Sent } from "./client/outbox.ts";
 import { type ClientStatus, Roaming } from "./client/roaming.ts";
 import { MessageIds } from "./core/dedup/sequence_ids.ts";
@@ -27,6 +29,7 @@ import { PublishQueue } from "./core/session/publish_queue.ts";
 export type { Message } from "@netlab/protocol";
 export type { DeliveryStatus, Sent } from "./client/outbox.ts";
 export type { ClientStatus } from "./client/roaming.ts";
+export { HomeNetwork } from "./client/home_network.ts";
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
 export interface P2pClientOptions {
@@ -40,6 +43,12 @@ export interface P2pClientOptions {
    * @default {the five default ports on 127.0.0.1}
    */
   servers?: readonly string[];
+  /**
+   * The name of the network to use. Servers of other networks are not used.
+   *
+   * @default {the network of the first server at which the client registers}
+   */
+  network?: string;
   /**
    * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
    * the message. The time that a message needs on a slow link does not count. The client checks once a second,
@@ -61,6 +70,11 @@ export interface P2pClientOptions {
   rank?: (servers: string[]) => Promise<string[]>;
   /** Called with every change of the {@linkcode ClientStatus}. */
   onStatus?: (status: ClientStatus) => void;
+  /**
+   * Called with the address of a server that the client does not use because it belongs to another network, or
+   * because it cannot be told which one. Once for each server.
+   */
+  onOtherNetwork?: (server: string) => void;
 }
 
 /** How long taken messages wait for more before they are acknowledged: milliseconds. */
@@ -99,6 +113,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #outbox: Outbox;
   readonly #publishQueue: PublishQueue;
   readonly #inbox: Inbox;
+  readonly #network: HomeNetwork;
   readonly #roaming: Roaming;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
@@ -114,6 +129,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       rank,
     } = options;
     const addresses = servers.map((server) => formatAddress(parseAddress(server)));
+    if (options.network !== undefined) checkNetworkName(options.network);
     checkName(name);
     this.name = name;
     this.#options = options;
@@ -133,7 +149,12 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       },
       atTurnEnd: (run) => void setImmediate(run),
     });
-    this.#roaming = new Roaming({ name, servers: addresses, rank }, this.#session, {
+    const network = this.#network = new HomeNetwork(
+      options.network,
+      addresses,
+      options.onOtherNetwork,
+    );
+    this.#roaming = new Roaming({ name, servers: addresses, rank, network }, this.#session, {
       status: (status) => options.onStatus?.(status),
       failed: (reason) => {
         this.#closing ??= this.#close(reason, reason);
@@ -147,7 +168,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another session has the name,
    *   {@linkcode ErrorCode.NameInvalid} when it cannot be used as a name,
    *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached.
-   * @throws {TypeError} When an address is not `host:port`.
+   * @throws {TypeError} When an address is not `host:port`, or when `network` is not a name of one.
    * @throws {unknown} The reason of {@linkcode P2pClientOptions.signal}, when it aborts before the user is
    *   registered.
    */
@@ -173,6 +194,11 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** The address of the server at which the user is registered; `undefined` while there is none. */
   get server(): string | undefined {
     return this.#roaming.server;
+  }
+
+  /** The network of the user, and which servers belong to it. */
+  protected get network(): HomeNetwork {
+    return this.#network;
   }
 
   /** When the last bytes from the server arrived: milliseconds of `performance.now()`. */
@@ -249,17 +275,18 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /** The names of all users who can receive messages. Throws the errors of {@linkcode P2pClient.servers}. */
   users(): Promise<string[]> {
-    return askUsers(this.#serverToAsk());
+    return askUsers(this.#serverToAsk(), this.#network);
   }
 
   /**
    * The addresses of the servers that the client's server knows, including its own.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when the server cannot be reached,
-   *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
+   *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
+   *   {@linkcode ErrorCode.OtherNetwork} when it belongs to another network.
    */
   servers(): Promise<string[]> {
-    return askServers(this.#serverToAsk());
+    return askServers(this.#serverToAsk(), this.#network);
   }
 
   /**
@@ -268,10 +295,13 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *
    * @throws {TypeError} When `server` is not `host:port`.
    * @throws {NetlabError} When it cannot register at the other server; it then stays at the current one.
+   *   {@linkcode ErrorCode.OtherNetwork} when that belongs to another network,
    *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
   async moveTo(server: string): Promise<void> {
-    await this.#roaming.moveTo(formatAddress(parseAddress(server)));
+    const address = formatAddress(parseAddress(server));
+    this.#network.give(address);
+    await this.#roaming.moveTo(address);
   }
 
   /**

@@ -10,12 +10,15 @@ import {
   FrameType,
   Information,
   NetlabError,
+  readCapabilities,
   readError,
   readInformationPart,
+  readNetwork,
   readServers,
   readUsers,
   writeInformationRequest,
 } from "@netlab/protocol";
+import type { HomeNetwork } from "./home_network.ts";
 
 /** How long the server may take to answer: milliseconds. */
 const ANSWER_MS = 3_000;
@@ -24,16 +27,17 @@ const ANSWER_MS = 3_000;
  * The addresses of the servers that the server at `address` knows, `host:port` each, including its own.
  *
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
- *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
+ *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
+ *   {@linkcode ErrorCode.OtherNetwork} when it does not belong to `network`.
  */
-export async function askServers(address: string): Promise<string[]> {
-  const lists = await ask(address, Information.AllServers, Information.Servers);
+export async function askServers(address: string, network?: HomeNetwork): Promise<string[]> {
+  const lists = await ask(address, Information.AllServers, Information.Servers, network);
   return [...new Set(lists.flatMap(readServers))];
 }
 
 /** The names of the users that the server at `address` knows. Throws the errors of {@linkcode askServers}. */
-export async function askUsers(address: string): Promise<string[]> {
-  const lists = await ask(address, Information.AllUsers, Information.Users);
+export async function askUsers(address: string, network?: HomeNetwork): Promise<string[]> {
+  const lists = await ask(address, Information.AllUsers, Information.Users, network);
   return lists.flatMap(readUsers);
 }
 
@@ -41,8 +45,15 @@ export async function askUsers(address: string): Promise<string[]> {
  * Asks for a list in parts, and then for as much as fits into one frame if the server does not know the first
  * request. Returns the parts.
  */
-async function ask(address: string, all: number, some: number): Promise<Uint8Array[]> {
+async function ask(
+  address: string,
+  all: number,
+  some: number,
+  network: HomeNetwork | undefined,
+): Promise<Uint8Array[]> {
   const connection = await dial(address);
+  // The answers come in this order.
+  writeInformationRequest(connection.out, Information.Capabilities);
   writeInformationRequest(connection.out, all);
   const parts: Uint8Array[] = [];
   let isComplete = false;
@@ -55,7 +66,9 @@ async function ask(address: string, all: number, some: number): Promise<Uint8Arr
       frame(frame) {
         if (frame.type === FrameType.Error) throw readError(frame);
         if (frame.type !== FrameType.InformationResponse) return;
-        if (frame.subtype === some) {
+        if (frame.subtype === Information.Capabilities) {
+          network?.check(address, readNetwork(readCapabilities(frame.payload)));
+        } else if (frame.subtype === some) {
           parts.push(frame.payload.slice());
           isComplete = true;
         } else if (frame.subtype === all) {

@@ -15,6 +15,7 @@ import {
   untilAborted,
 } from "@netlab/terminal";
 import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
+import { HomeNetwork } from "@netlab/p2p/client";
 import { type Round, Rounds, type RoundsOptions } from "../client/rounds.ts";
 import { roundLine, serverTable } from "./server_table.ts";
 
@@ -22,6 +23,8 @@ import { roundLine, serverTable } from "./server_table.ts";
 export interface WatchOptions extends RoundsOptions {
   /** The addresses of the first servers to measure; empty for the default ones. */
   readonly servers: readonly string[];
+  /** The name of the network to watch; `undefined` for that of the first server that answers. */
+  readonly network: string | undefined;
   /** Whether each round is printed as a JSON object in one line. */
   readonly json: boolean;
 }
@@ -32,17 +35,22 @@ export async function watch(options: WatchOptions, stop: AbortSignal): Promise<n
     ? options.servers
     : DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`);
   const inPlace = Deno.stdout.isTerminal() && !options.json;
+  const network = new HomeNetwork(options.network, given);
   let last: Round | undefined;
   using live = new Live((columns) => inPlace && last ? view(last, columns) : []);
   await using rounds = new Rounds(options, {
     known: () => given,
     heardAt: () => undefined,
+    network: () => network,
     done(round) {
-      const { decision } = last = round;
-      if (decision.server !== undefined) rounds.chooser.use(decision.server);
+      const { server } = (last = round).decision;
+      if (server !== undefined) {
+        rounds.chooser.use(server);
+        network.enter(server, rounds.networkOf(server));
+      }
       if (options.json) print(toJson(record(round)));
       else if (!inPlace) print(roundLine(round));
-      else if (decision.kind !== "kept") live.print(news(round));
+      else if (round.decision.kind !== "kept") live.print(news(round));
     },
   });
   rounds.start();
