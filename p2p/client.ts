@@ -7,6 +7,7 @@
  */
 import config from "./deno.json" with { type: "json" };
 import {
+  checkNetworkName,
   checkUserName,
   DEFAULT_HOST,
   DEFAULT_PORTS,
@@ -18,6 +19,7 @@ import {
   parseAddress,
 } from "@netlab/protocol";
 import { askServers, askUsers } from "./client/ask.ts";
+import { HomeNetwork } from "./client/home_network.ts";
 import { Outbox, type Sent } from "./client/outbox.ts";
 import { type ClientStatus, Roaming } from "./client/roaming.ts";
 import { MessageIds } from "./core/dedup/sequence_ids.ts";
@@ -28,6 +30,7 @@ import { PublishQueue } from "./core/session/publish_queue.ts";
 export type { Message } from "@netlab/protocol";
 export type { DeliveryStatus, Sent } from "./client/outbox.ts";
 export type { ClientStatus } from "./client/roaming.ts";
+export { HomeNetwork } from "./client/home_network.ts";
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
 export interface P2pClientOptions {
@@ -44,6 +47,12 @@ export interface P2pClientOptions {
    * @default {the five default ports on 127.0.0.1}
    */
   servers?: readonly string[];
+  /**
+   * The name of the network to use. Servers of other networks are not used.
+   *
+   * @default {the network of the first server at which the client registers}
+   */
+  network?: string;
   /**
    * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
    * the message. The time that a message needs on a slow link does not count. The client checks once a second,
@@ -65,6 +74,11 @@ export interface P2pClientOptions {
   rank?: (servers: string[]) => Promise<string[]>;
   /** Called with every change of the {@linkcode ClientStatus}. */
   onStatus?: (status: ClientStatus) => void;
+  /**
+   * Called with the address of a server that the client does not use because it belongs to another network, or
+   * because it cannot be told which one. Once for each server.
+   */
+  onOtherNetwork?: (server: string) => void;
 }
 
 /** How long taken messages wait for more before they are acknowledged: milliseconds. */
@@ -103,6 +117,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #outbox: Outbox;
   readonly #publishQueue: PublishQueue;
   readonly #inbox: Inbox;
+  readonly #network: HomeNetwork;
   readonly #roaming: Roaming;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
@@ -118,6 +133,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     } = options;
     const addresses = servers.map((server) => formatAddress(parseAddress(server)));
     const name = this.name = checkUserName(normalizeName(options.name));
+    if (options.network !== undefined) checkNetworkName(options.network);
     this.#options = options;
     const newIds = () => new MessageIds((bytes) => crypto.getRandomValues(bytes));
     this.#publishQueue = new PublishQueue(name, newIds(), (run) => void setImmediate(run));
@@ -135,7 +151,12 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       },
       atTurnEnd: (run) => void setImmediate(run),
     });
-    this.#roaming = new Roaming({ name, servers: addresses, rank }, this.#session, {
+    const network = this.#network = new HomeNetwork(
+      options.network,
+      addresses,
+      options.onOtherNetwork,
+    );
+    this.#roaming = new Roaming({ name, servers: addresses, rank, network }, this.#session, {
       status: (status) => options.onStatus?.(status),
       failed: (reason) => {
         this.#closing ??= this.#close(reason, reason);
@@ -149,7 +170,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another session has the name,
    *   {@linkcode ErrorCode.NameInvalid} when it cannot be used as a name,
    *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached.
-   * @throws {TypeError} When an address is not `host:port`.
+   * @throws {TypeError} When an address is not `host:port`, or when `network` is not a name of one.
    * @throws {unknown} The reason of {@linkcode P2pClientOptions.signal}, when it aborts before the user is
    *   registered.
    */
@@ -175,6 +196,11 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** The address of the server at which the user is registered; `undefined` while there is none. */
   get server(): string | undefined {
     return this.#roaming.server;
+  }
+
+  /** The network of the user, and which servers belong to it. */
+  protected get network(): HomeNetwork {
+    return this.#network;
   }
 
   /** When the last bytes from the server arrived: milliseconds of `performance.now()`. */
@@ -251,7 +277,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /** The names of all users who can receive messages. Throws the errors of {@linkcode P2pClient.servers}. */
   users(): Promise<string[]> {
-    return askUsers(this.#serverToAsk(), this.#roaming.ended);
+    return askUsers(this.#serverToAsk(), this.#network, this.#roaming.ended);
   }
 
   /**
@@ -259,10 +285,11 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when the server cannot be reached,
    *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
-   *   {@linkcode ErrorCode.Closed} when the client is closed.
+   *   {@linkcode ErrorCode.OtherNetwork} when it belongs to another network, {@linkcode ErrorCode.Closed} when
+   *   the client is closed.
    */
   servers(): Promise<string[]> {
-    return askServers(this.#serverToAsk(), this.#roaming.ended);
+    return askServers(this.#serverToAsk(), this.#network, this.#roaming.ended);
   }
 
   /**
@@ -271,10 +298,13 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *
    * @throws {TypeError} When `server` is not `host:port`.
    * @throws {NetlabError} When it cannot register at the other server; it then stays at the current one.
+   *   {@linkcode ErrorCode.OtherNetwork} when that belongs to another network,
    *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
   async moveTo(server: string): Promise<void> {
-    await this.#roaming.moveTo(formatAddress(parseAddress(server)));
+    const address = formatAddress(parseAddress(server));
+    this.#network.give(address);
+    await this.#roaming.moveTo(address);
   }
 
   /**

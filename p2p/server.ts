@@ -4,9 +4,11 @@
  * @module
  */
 import config from "./deno.json" with { type: "json" };
+import { checkNetworkName } from "@netlab/protocol";
 import type { RoutingCore } from "./core/routing_core.ts";
 import { silentLogger } from "./core/logger.ts";
 import type { P2pServerOptions } from "./server/options.ts";
+import { NetworkFile } from "./server/network_file.ts";
 import { Sockets } from "./server/sockets.ts";
 
 export type { P2pServerOptions } from "./server/options.ts";
@@ -61,19 +63,29 @@ export class P2pServer implements AsyncDisposable {
    * Starts a server. When this returns, the server accepts connections on every address of the host name, and looks
    * for its peers.
    *
-   * @throws {TypeError} When an address is not `host:port`, or when an address to advertise is missing.
+   * @throws {TypeError} When an address is not `host:port`, when an address to advertise is missing, or when
+   *   `network` is not a name of one.
    * @throws {Deno.errors.AddrInUse} When the port is in use on one of the addresses. Other errors of `Deno.listen` are thrown as well.
    * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the data folder cannot be used.
    */
   static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
-    if (options.data === undefined) {
+    const { data, network, logger = silentLogger } = options;
+    if (network !== undefined) checkNetworkName(network);
+    if (data === undefined) {
       return new P2pServer(await Sockets.open(options, undefined), undefined);
     }
     // Loads SQLite, which most servers do not need.
     const { SqliteStore } = await import("./server/sqlite_store.ts");
-    const store = SqliteStore.open(options.data, options.logger ?? silentLogger);
+    const store = SqliteStore.open(data, logger);
     try {
-      const sockets = await Sockets.open(options, store);
+      const file = new NetworkFile(data, logger);
+      const inside = network ?? file.network;
+      const sockets = await Sockets.open(
+        { ...options, ...inside !== undefined && { network: inside } },
+        store,
+        (changed) => file.set(changed),
+      );
+      file.set(sockets.core.mesh.network.id);
       store.setAddress(sockets.core.address);
       return new P2pServer(sockets, store);
     } catch (error) {
@@ -95,6 +107,11 @@ export class P2pServer implements AsyncDisposable {
   /** The TCP port on which the server listens. */
   get port(): number {
     return this.#sockets.port;
+  }
+
+  /** The id of the server's network: its name, or a UUID if it has none. */
+  get network(): string {
+    return this.#core.mesh.network.id;
   }
 
   /** The names of all users who can receive messages, on this server and on others. */

@@ -51,6 +51,7 @@ export class RttClient extends P2pClient {
     const rounds = new Rounds(options, {
       known: () => this.knownServers,
       heardAt: () => this.heardAt,
+      network: () => this.network,
       done: (round) => this.#done(round),
     });
     let started = false;

@@ -63,6 +63,11 @@ export class RttServer implements AsyncDisposable {
     return this.#server.port;
   }
 
+  /** The id of the server's network: its name, or a UUID if it has none. */
+  get network(): string {
+    return this.#server.network;
+  }
+
   /** The names of all users who can receive messages, on this server and on others. */
   users(): string[] {
     return this.#server.users();

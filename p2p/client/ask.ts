@@ -10,12 +10,15 @@ import {
   FrameType,
   Information,
   NetlabError,
+  readCapabilities,
   readError,
   readInformationPart,
+  readNetwork,
   readServers,
   readUsers,
   writeInformationRequest,
 } from "@netlab/protocol";
+import type { HomeNetwork } from "./home_network.ts";
 
 /** How long the server may take to answer: milliseconds. */
 const ANSWER_MS = 3_000;
@@ -24,17 +27,26 @@ const ANSWER_MS = 3_000;
  * The addresses of the servers that the server at `address` knows, `host:port` each, including its own.
  *
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
- *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds.
+ *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
+ *   {@linkcode ErrorCode.OtherNetwork} when it does not belong to `network`.
  * @throws {unknown} The reason of `stop` when it aborts.
  */
-export async function askServers(address: string, stop: AbortSignal): Promise<string[]> {
-  const lists = await ask(address, Information.AllServers, Information.Servers, stop);
+export async function askServers(
+  address: string,
+  network: HomeNetwork | undefined,
+  stop: AbortSignal,
+): Promise<string[]> {
+  const lists = await ask(address, Information.AllServers, Information.Servers, network, stop);
   return [...new Set(lists.flatMap(readServers))];
 }
 
 /** The names of the users that the server at `address` knows. Throws the errors of {@linkcode askServers}. */
-export async function askUsers(address: string, stop: AbortSignal): Promise<string[]> {
-  const lists = await ask(address, Information.AllUsers, Information.Users, stop);
+export async function askUsers(
+  address: string,
+  network: HomeNetwork | undefined,
+  stop: AbortSignal,
+): Promise<string[]> {
+  const lists = await ask(address, Information.AllUsers, Information.Users, network, stop);
   return lists.flatMap(readUsers);
 }
 
@@ -46,11 +58,14 @@ async function ask(
   address: string,
   all: number,
   some: number,
+  network: HomeNetwork | undefined,
   stop: AbortSignal,
 ): Promise<Uint8Array[]> {
   const connection = await dial(address, stop);
   const giveUp = () => connection.abort(stop.reason);
   stop.addEventListener("abort", giveUp);
+  // The answers come in this order.
+  writeInformationRequest(connection.out, Information.Capabilities);
   writeInformationRequest(connection.out, all);
   const parts: Uint8Array[] = [];
   let isComplete = false;
@@ -63,7 +78,9 @@ async function ask(
       frame(frame) {
         if (frame.type === FrameType.Error) throw readError(frame);
         if (frame.type !== FrameType.InformationResponse) return;
-        if (frame.subtype === some) {
+        if (frame.subtype === Information.Capabilities) {
+          network?.check(address, readNetwork(readCapabilities(frame.payload)));
+        } else if (frame.subtype === some) {
           parts.push(frame.payload.slice());
           isComplete = true;
         } else if (frame.subtype === all) {

@@ -7,6 +7,7 @@
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
 import { askServers } from "./ask.ts";
+import type { HomeNetwork } from "./home_network.ts";
 import { KnownServers } from "./known_servers.ts";
 import { Race } from "./race.ts";
 import { ServerConnection, type ServerConnectionEvents } from "./server_connection.ts";
@@ -36,6 +37,8 @@ export interface RoamingOptions {
   readonly servers: readonly string[];
   /** Returns the servers in the order in which to try them. Called at the start and after every loss. */
   readonly rank: ((servers: string[]) => Promise<string[]>) | undefined;
+  /** Knows which servers belong to the user's network. */
+  readonly network: HomeNetwork;
 }
 
 /** Receives the events of a {@linkcode Roaming}. */
@@ -167,6 +170,10 @@ export class Roaming {
     frame: (frame, from) => this.#session.received(frame, from),
     text: (text, isRest) =>
       this.#session.receive(legacyMessage(text, isRest, this.#options.name), false),
+    admit: (server, network) => this.#options.network.check(server, network),
+    networkChanged: (from) => {
+      if (from === this.#connection) this.#options.network.enter(from.address, from.network);
+    },
     servers: (addresses) => this.#learn(addresses),
     moveRequested: (servers, from) => {
       if (from !== this.#connection) return;
@@ -261,7 +268,7 @@ export class Roaming {
   #askLegacy(connection: ServerConnection, now: number): void {
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
-    const answer = askServers(connection.address, this.#end.signal);
+    const answer = askServers(connection.address, this.#options.network, this.#end.signal);
     answer.then((servers) => this.#learn(servers), (error) => {
       const isSilent = connection.heardAt < now && !this.#isPaused;
       // After any other failure, the user's own connection shows whether the server is alive.
@@ -271,6 +278,7 @@ export class Roaming {
 
   #attach(connection: ServerConnection): void {
     this.#connection = connection;
+    this.#options.network.enter(connection.address, connection.network);
     if (this.#isPaused) connection.pauseReading(true);
     this.#askedAt = performance.now();
     connection.askServers();

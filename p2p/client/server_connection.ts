@@ -20,6 +20,7 @@ import {
   readError,
   readLegacyServers,
   readLoad,
+  readNetwork,
   readServers,
   readSessionWelcome,
   reasonOf,
@@ -48,6 +49,10 @@ const LEAVE_LEGACY_MS = 250;
 
 /** Receives the events of a {@linkcode ServerConnection}. */
 export interface ServerConnectionEvents {
+  /** The server has stated its network, or `undefined`. An exception ends the connection before the server gets a name. */
+  admit(server: string, network: string | undefined): void;
+  /** The server has stated its network again, which may have become part of another one. */
+  networkChanged(from: ServerConnection): void;
   /** A frame for the session arrived. */
   frame(frame: Frame, from: ServerConnection): void;
   /** A text from a legacy server arrived. `isRest` is set when it is the rest of the previous text. */
@@ -103,7 +108,7 @@ export class ServerConnection implements SessionConnection {
    *
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or closes the
    *   connection, {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.Unsupported} when
-   *   it does not accept users.
+   *   it does not accept users. Also the errors of {@linkcode ServerConnectionEvents.admit}.
    * @throws {unknown} The reason of `stop` when it aborts before the server has answered.
    */
   static async reach(
@@ -149,9 +154,19 @@ export class ServerConnection implements SessionConnection {
     return this.#capabilities.has(Capability.Batch);
   }
 
-  /** Asks the server which servers it knows. The request also shows the server that the user is alive. */
+  /** The id of the server's network; `undefined` if the server does not state it. */
+  get network(): string | undefined {
+    return readNetwork(this.#capabilities);
+  }
+
+  /**
+   * Asks the server which servers it knows, and which network it belongs to. The requests also show the server
+   * that the user is alive.
+   */
   askServers(): void {
-    if (this.receipts) this.ask(() => {});
+    if (!this.receipts) return;
+    writeInformationRequest(this.out, Information.Capabilities);
+    this.ask(() => {});
   }
 
   ask(answered: () => void): void {
@@ -177,15 +192,8 @@ export class ServerConnection implements SessionConnection {
     });
     if (verdict === "ask") writeInformationRequest(this.out, Information.Capabilities);
     else if (verdict === "gone") {
-      this.abort(
-        new NetlabError(
-          ErrorCode.TimedOut,
-          `Lost the connection to ${this.address}: it is silent`,
-          {
-            fatal: true,
-          },
-        ),
-      );
+      const message = `Lost the connection to ${this.address}: it is silent`;
+      this.abort(new NetlabError(ErrorCode.TimedOut, message, { fatal: true }));
     }
     return verdict;
   }
@@ -261,6 +269,7 @@ export class ServerConnection implements SessionConnection {
     if (answer.type === FrameType.InformationResponse) {
       this.#capabilities = readCapabilities(answer.payload);
     }
+    this.#events.admit(this.address, this.network);
     if (this.#capabilities.size === 0) {
       this.legacy = true;
       await this.#listServers();
@@ -339,14 +348,9 @@ export class ServerConnection implements SessionConnection {
       if (error instanceof NetlabError) this.#reason ??= error;
       else reason = reasonOf(error);
     }
+    const message = `Lost the connection to ${this.address}: ${reason}`;
     const lost = this.#reason ??
-      new NetlabError(
-        ErrorCode.ConnectionLost,
-        `Lost the connection to ${this.address}: ${reason}`,
-        {
-          fatal: true,
-        },
-      );
+      new NetlabError(ErrorCode.ConnectionLost, message, { fatal: true });
     this.#ended = lost;
     this.#expected.promise.catch(() => {});
     this.#expected.reject(lost);
@@ -377,6 +381,7 @@ export class ServerConnection implements SessionConnection {
       // The sign of life also tells how many users the server has now.
       else if (frame.subtype === Information.Capabilities) {
         this.#capabilities = readCapabilities(frame.payload);
+        this.#events.networkChanged(this);
       }
       return;
     }

@@ -5,7 +5,12 @@
  *
  * @module
  */
-import { type FrameWriter, type NetlabError, writeError } from "@netlab/protocol/codec";
+import {
+  type FrameWriter,
+  isLoopbackHost,
+  type NetlabError,
+  writeError,
+} from "@netlab/protocol/codec";
 import type { Transport } from "./transport.ts";
 
 /**
@@ -69,6 +74,11 @@ export class Connection {
   /** The name of the other side in log lines. */
   get label(): string {
     return this.party.label || this.remoteHost;
+  }
+
+  /** Whether the party is on another machine, where loopback addresses mean something else. */
+  get isElsewhere(): boolean {
+    return !isLoopbackHost(this.remoteHost);
   }
 
   /** Whether the party has not registered yet. */

@@ -7,7 +7,10 @@
  */
 import {
   Ability,
+  Capability,
   ErrorCode,
+  formatLoad,
+  formatNetwork,
   type Frame,
   FrameType,
   Information,
@@ -122,9 +125,23 @@ export class Dispatch {
     rule.handle(connection, frame, this.#core);
   }
 
-  /** Lists the capabilities that the rules add to those of the server: words of `Capability`. */
-  *capabilities(): Iterable<string> {
-    for (const { capability } of this.#rules.values()) if (capability) yield capability;
+  /** Lists what the server can do: its own capabilities and those of the rules, as words of `Capability`. */
+  capabilities(): string[] {
+    const { users, mesh } = this.#core;
+    const further = [...this.#rules.values()].flatMap(({ capability }) => capability ?? []);
+    return [
+      ...[Capability.Session, Capability.Peer, Capability.Batch, Capability.Claim, ...further],
+      ...[formatLoad(users.count), formatNetwork(mesh.network.id)],
+    ];
+  }
+
+  /** Sends the capabilities to all peers and sessions. They say which network the server belongs to. */
+  tellCapabilities(): void {
+    const words = this.capabilities();
+    const parties = [...this.#core.mesh.peers(), ...this.#core.users.local()];
+    for (const { out, connection } of parties) {
+      if (!connection.readsText) writeInformationResponse(out, Information.Capabilities, words);
+    }
   }
 
   /**
@@ -140,11 +157,11 @@ export class Dispatch {
     const { out } = connection;
     switch (frame.subtype) {
       case Information.Servers:
-        return writeInformationResponse(out, frame.subtype, this.#core.servers());
+        return writeInformationResponse(out, frame.subtype, this.#core.servers(connection));
       case Information.Users:
         return writeInformationResponse(out, frame.subtype, this.#parts.locations.names());
       case Information.AllServers:
-        return writeInformationParts(out, frame.subtype, this.#core.servers());
+        return writeInformationParts(out, frame.subtype, this.#core.servers(connection));
       case Information.AllUsers:
         return writeInformationParts(out, frame.subtype, this.#parts.locations.names());
       case Information.Capabilities:

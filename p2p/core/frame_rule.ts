@@ -21,8 +21,12 @@ export interface ServerCore {
   readonly users: UserRegistry;
   /** The links to other servers. */
   readonly mesh: Mesh;
-  /** Returns the addresses of all reachable servers, starting with this one: `host:port` each. */
-  servers(): string[];
+  /**
+   * Returns the addresses of all reachable servers, starting with this one: `host:port` each.
+   *
+   * @param asker Who gets them. Leaves out loopback addresses that would lead it somewhere else.
+   */
+  servers(asker?: Connection): string[];
   /** Returns what the server says it can do: words of `Capability`. */
   capabilities(): string[];
 }

@@ -33,9 +33,10 @@ export type {
 } from "./session/client_session.ts";
 export type { FailureDetector } from "./mesh/failure_detector.ts";
 export type { Location } from "./mesh/directory.ts";
-export type { Discovery } from "./mesh/discovery.ts";
+export type { Discovery, DiscoveryOptions } from "./mesh/discovery.ts";
 export type { Locations } from "./mesh/locations.ts";
 export type { Mesh, MeshEvents, Obstacle } from "./mesh/mesh.ts";
+export type { OwnNetwork } from "./mesh/own_network.ts";
 export type { UserRegistry } from "./users/registry.ts";
 export type { Transport } from "./transport.ts";
 export { User, type UserRegistration } from "./users/user.ts";

@@ -7,10 +7,9 @@
  * @module
  */
 import {
-  Capability,
   ErrorCode,
-  formatLoad,
   Frame,
+  isLoopback,
   MAX_PAYLOAD_BYTES,
   NetlabError,
   ProtocolError,
@@ -99,7 +98,7 @@ export class RoutingCore implements ServerCore {
     const onChange = (name: string) => void this.#changedNames.add(name);
     const mesh = this.mesh = new Mesh(
       context,
-      options.peers,
+      options,
       topology,
       directory,
       options.costs ?? everyLinkOne,
@@ -117,6 +116,10 @@ export class RoutingCore implements ServerCore {
           for (const { name } of this.users.local()) this.#changedNames.add(name);
         },
         foundLegacy: (connection) => this.#legacy.adopt(connection),
+        networkChanged: () => {
+          this.#dispatch.tellCapabilities();
+          options.onNetwork?.(this.mesh.network.id);
+        },
       },
     );
     const users = new UserRegistry(context, directory, locations, topology, mesh, onChange);
@@ -187,20 +190,15 @@ export class RoutingCore implements ServerCore {
     return this.#context.logger;
   }
 
-  /** Returns the addresses of all reachable servers, starting with this one: `host:port` each. */
-  servers(): string[] {
-    const addresses = [this.#context.address];
-    for (const server of this.topology.routes().keys()) {
-      addresses.push(this.topology.get(server)!.address);
-    }
-    addresses.push(...this.#legacy.addresses());
-    return addresses;
+  servers(asker?: Connection): string[] {
+    const others = this.mesh.addressesFor(asker);
+    const all = [this.#context.address, ...others, ...this.#legacy.addresses()];
+    return asker?.isElsewhere ? all.filter((address) => !isLoopback(address)) : all;
   }
 
   /** Returns what this server says it can do: words of `Capability`. */
   capabilities(): string[] {
-    const own = [Capability.Session, Capability.Peer, Capability.Batch, Capability.Claim];
-    return [...own, ...this.#dispatch.capabilities(), formatLoad(this.users.count)];
+    return this.#dispatch.capabilities();
   }
 
   /** Sets the current time: milliseconds since 1970. An earlier time than before has no effect. */
@@ -333,12 +331,10 @@ export class RoutingCore implements ServerCore {
    * reachable.
    */
   drain(): void {
-    const routes = [...this.topology.routes()].sort(([, a], [, b]) => a.cost - b.cost);
-    if (routes.length === 0) return;
+    if (this.topology.routes().size === 0) return;
     this.users.closed = true;
-    const servers = routes.map(([server]) => this.topology.get(server)!.address);
-    for (const { out, readsText } of this.users.local()) {
-      if (!readsText) writeMoveRequest(out, servers);
+    for (const { connection, out, readsText } of this.users.local()) {
+      if (!readsText) writeMoveRequest(out, this.mesh.addressesFor(connection));
     }
     this.#outbound.commit();
     this.#handoff.begin();

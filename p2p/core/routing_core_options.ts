@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DiscoveryOptions } from "./mesh/discovery.ts";
 import type { FrameRule } from "./frame_rule.ts";
 import type { Host } from "./host.ts";
 import type { LinkCosts } from "./mesh/link_costs.ts";
@@ -11,13 +12,13 @@ import type { MailboxLimits } from "./mailbox/mailbox.ts";
 import type { MessageStore } from "./mailbox/message_store.ts";
 
 /** Options of a `RoutingCore`. */
-export interface RoutingCoreOptions {
+export interface RoutingCoreOptions extends DiscoveryOptions {
   /** This server's id: a UUID, new at every start. */
   id: string;
   /** Where others reach this server, `host:port`. */
   address: string;
-  /** The addresses that the server dials from the start: `host:port` each. */
-  peers: readonly string[];
+  /** Called when the server's network has become part of another one, with the id of that one. */
+  onNetwork?: (network: string) => void;
   /** The environment of the core. */
   host: Host;
   /** Receives the server's log lines. */

@@ -38,12 +38,28 @@ export interface P2pServerOptions {
    */
   peers?: readonly string[];
   /**
+   * Addresses where other servers may run although nobody named them: `host:port` each. The server dials them,
+   * too. It joins another network there only in its first ten seconds, because what appears there later may be
+   * a tunnel to another machine.
+   *
+   * @default {[]}
+   */
+  defaultPeers?: readonly string[];
+  /**
    * The folder in which durable messages are stored before they are accepted, so that they survive a crash.
    * Only one server at a time can use a folder.
    *
    * @default {none: messages are stored in memory}
    */
   data?: string;
+  /**
+   * The name of the server's network: 1 to 63 letters, digits, dots, hyphens or underscores (ASCII). The server
+   * links only with servers of the same name. Servers without a name form one network with those that they are
+   * given as {@linkcode P2pServerOptions.peers}.
+   *
+   * @default {the network of the folder `data`, or a new network without a name}
+   */
+  network?: string;
   /** How many messages are stored for absent users, and for how long. */
   limits?: MailboxLimits;
   /**

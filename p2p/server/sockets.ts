@@ -38,6 +38,8 @@ const TICK_MS = 250;
  * users connect to other servers at once. A client that finds the queue full tries again after a second.
  */
 const BACKLOG = 4_096;
+/** How many addresses that must not be dialled are logged. Others could name any number of them. */
+const MAX_DENIED = 1_000;
 
 /** A running core with its sockets. */
 export class Sockets {
@@ -51,6 +53,8 @@ export class Sockets {
   readonly #dials = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #acceptors: readonly Acceptor<Deno.TcpConn>[];
+  /** The addresses that this server has no permission to dial, and that it has logged. */
+  readonly #denied = new Set<string>();
   /** Cancels connections that are being dialled. */
   readonly #end = new AbortController();
   #closed = false;
@@ -58,9 +62,15 @@ export class Sockets {
   /**
    * Starts to listen and to look for peers. Throws the errors of `P2pServer.listen`.
    *
+   * @param options Here, `network` may also be the id of a network without a name.
    * @param store Stores durable messages; without one they are stored in memory.
+   * @param onNetwork Called when the server's network has become part of another one.
    */
-  static async open(options: P2pServerOptions, store: MessageStore | undefined): Promise<Sockets> {
+  static async open(
+    options: P2pServerOptions,
+    store?: MessageStore,
+    onNetwork?: (network: string) => void,
+  ): Promise<Sockets> {
     const given = options.hostname ?? DEFAULT_HOST;
     const hostname = parseHost(given);
     if (hostname === undefined) {
@@ -73,21 +83,25 @@ export class Sockets {
         `Cannot listen on ${hostname} without an address to advertise: set the option "advertise"`,
       );
     }
-    const peers = (options.peers ?? []).map((peer) => formatAddress(parseAddress(peer)));
+    const canonical = (address: string) => formatAddress(parseAddress(address));
+    const peers = (options.peers ?? []).map(canonical);
+    const defaultPeers = (options.defaultPeers ?? []).map(canonical);
     const port = options.port ?? 0;
     const listening = await listenOnAll({ hostname, port, tcpBacklog: BACKLOG });
     const local = formatAddress({ hostname, port: listening.listeners[0]!.addr.port });
     const address = advertised ?? local;
-    return new Sockets({ ...options, hostname, peers }, store, listening, address);
+    const resolved = { ...options, hostname, peers, defaultPeers };
+    return new Sockets(resolved, store, onNetwork, listening, address);
   }
 
   private constructor(
     options: P2pServerOptions,
     store: MessageStore | undefined,
+    onNetwork: ((network: string) => void) | undefined,
     { listeners, refused }: Listening,
     address: string,
   ) {
-    const { peers = [], hostname } = options;
+    const { peers = [], defaultPeers = [], network, hostname } = options;
     this.port = listeners[0]!.addr.port;
     this.#logger = options.logger ?? silentLogger;
     for (const { address: refusing, error } of refused) {
@@ -102,6 +116,7 @@ export class Sockets {
       id: generateId(),
       address,
       peers,
+      defaultPeers,
       host: {
         dial: (address, dial) => this.#dial(address, dial),
         random,
@@ -111,6 +126,8 @@ export class Sockets {
       now: processTime(),
       logMessages: options.logMessages ?? false,
       ...store && { store },
+      ...network !== undefined && { network },
+      ...onNetwork && { onNetwork },
       ...options.limits && { limits: options.limits },
       ...options.costs && { costs: options.costs },
       ...options.rules && { rules: options.rules },
@@ -162,13 +179,22 @@ export class Sockets {
         this.#run(connection, connected(connection));
       },
       (error) => {
-        if (error instanceof Deno.errors.NotCapable) {
-          this.#logger.warn("cannot reach {address}: {error}", { address, error });
-        }
+        if (error instanceof Deno.errors.NotCapable) this.#warnOfDenied(address);
         if (!this.#closed) failed(error.message);
       },
     ).finally(() => this.#dials.delete(dialling));
     this.#dials.add(dialling);
+  }
+
+  /** Logs that Deno does not permit this server to dial an address, once. The core goes on trying. */
+  #warnOfDenied(address: string): void {
+    if (this.#denied.has(address) || this.#denied.size === MAX_DENIED) return;
+    this.#denied.add(address);
+    this.#logger.warn(
+      "no permission to connect to {address}: messages to that server can only go through others; " +
+        'add --allow-net={address} after "deno run"',
+      { event: "link.denied", address },
+    );
   }
 
   #run(socket: FrameConnection & Transport, connection: Connection): void {

@@ -28,6 +28,12 @@ const OPTIONS = {
       "tried in order. You can leave out the name of this option. Default: ports 5001 to 5005 " +
       "of this machine.",
   },
+  network: {
+    kind: "string",
+    value: "NAME",
+    help: "The name of the network: servers of other networks are not used. Default: the network " +
+      "of the first server that answers.",
+  },
 } as const satisfies Options;
 
 /** Describes a client program. */

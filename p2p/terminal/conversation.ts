@@ -23,6 +23,7 @@ import {
 import {
   ErrorCode,
   formatAddress,
+  invalidNetworkReason,
   NetlabError,
   normalizeName,
   quote,
@@ -37,6 +38,8 @@ export interface ClientOptionValues {
   readonly name: string | undefined;
   /** The addresses of servers; empty for the default ones. */
   readonly server: readonly Address[];
+  /** The name of the network; `undefined` for that of the first server. */
+  readonly network: string | undefined;
 }
 
 /** How a program connects its client, and what it adds to the conversation. */
@@ -52,7 +55,7 @@ export interface ProgramClient<
    */
   instead?(
     values: OptionValues<O>,
-    given: { name: string | undefined; servers: string[] },
+    given: { name: string | undefined; servers: string[]; network: string | undefined },
     stop: AbortSignal,
   ): Promise<number | undefined>;
   /**
@@ -90,7 +93,10 @@ export async function converse<C extends P2pClient, O extends Options>(
   const isInteractive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   const given = options.server.map(formatAddress);
   let wanted = options.name;
-  const instead = await program.instead?.(own, { name: wanted, servers: given }, stop);
+  const { network } = options;
+  const whyNot = network === undefined ? undefined : invalidNetworkReason(network);
+  if (whyNot !== undefined) throw new UsageError(`Option --network: ${whyNot}`);
+  const instead = await program.instead?.(own, { name: wanted, servers: given, network }, stop);
   if (instead !== undefined) return instead;
   // The terminal would stop it without a word.
   if (isInteractive && isForeground() === false) {
@@ -117,7 +123,7 @@ export async function converse<C extends P2pClient, O extends Options>(
   for (;;) {
     wanted ??= await askForName(stop);
     if (wanted === undefined) return 0;
-    const ended = await connect(program, own, { name: wanted, servers, typed }, stop);
+    const ended = await connect(program, own, { name: wanted, servers, network, typed }, stop);
     if (typeof ended === "number") return ended;
     wanted = undefined;
     typed = ended.typed;
@@ -130,11 +136,20 @@ interface Taken {
   readonly typed: string;
 }
 
+/** Who wants to connect to what. */
+interface Wanted {
+  readonly name: string;
+  readonly servers: readonly string[];
+  readonly network: string | undefined;
+  /** The line that the person was typing. */
+  readonly typed: string;
+}
+
 /** Connects and runs the chat. Returns the exit code, unless the name is taken. */
 async function connect<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   values: OptionValues<O>,
-  { name, servers, typed }: { name: string; servers: readonly string[]; typed: string },
+  { name, servers, network, typed }: Wanted,
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
@@ -152,11 +167,14 @@ async function connect<C extends P2pClient, O extends Options>(
       {
         name,
         ...servers.length > 0 && { servers },
+        ...network !== undefined && { network },
         signal: stop,
         onStatus: (changed) => {
           status = changed;
           if (client) showStatus();
         },
+        onOtherNetwork: (server) =>
+          (isInteractive ? show : printError)(`${server} belongs to another network: not used`),
       },
       (line) => show(line),
       values,

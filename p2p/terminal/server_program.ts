@@ -17,7 +17,15 @@ import {
   untilAborted,
   UsageError,
 } from "@netlab/terminal";
-import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress, isEveryAddress } from "@netlab/protocol";
+import {
+  DEFAULT_HOST,
+  DEFAULT_PORTS,
+  formatAddress,
+  invalidNetworkReason,
+  isCreatedNetwork,
+  isEveryAddress,
+  isLoopbackHost,
+} from "@netlab/protocol";
 import type { P2pServerOptions } from "../server.ts";
 
 /** Describes a server program. */
@@ -40,6 +48,8 @@ export interface RunningServer {
   readonly port: number;
   /** Its id, a UUID. */
   readonly id: string;
+  /** The id of its network. */
+  readonly network: string;
   /** Moves its users to other servers and closes. */
   drain(): Promise<void>;
 }
@@ -85,7 +95,15 @@ export async function runServerProgram(
         kind: "address",
         repeat: true,
         help: "The address of another server: HOST:PORT, or a port of this machine. Default: the " +
-          "other default ports.",
+          "other default ports of the host that the server listens on; none with an --advertise " +
+          "that names another host.",
+      },
+      network: {
+        kind: "string",
+        value: "NAME",
+        help: "The name of the network. Servers with different names never link. Default: the " +
+          "network of the folder in --data, or one without a name, which includes the servers " +
+          "without a name that this one is told of.",
       },
       data: {
         kind: "string",
@@ -132,7 +150,7 @@ export async function runServerProgram(
       { command: `deno task ${task} --index 0 --json`, what: "Write log lines for programs" },
     ],
     outlivesOutput: true,
-  }, async ({ port, index, host, advertise, peer, data, json, verbose, ...limits }, stop) => {
+  }, async ({ port, index, host, advertise, peer, data, json, verbose, ...rest }, stop) => {
     if (port !== undefined && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
     }
@@ -143,6 +161,11 @@ export async function runServerProgram(
       );
     }
     if (!await findHost(host, stop)) return 0;
+    const { network } = rest;
+    const why = network === undefined ? undefined : invalidNetworkReason(network);
+    if (why !== undefined) throw new UsageError(`Option --network: ${why}`);
+    const peers = peer.map(formatAddress);
+    const defaultPeers = peer.length > 0 ? [] : addressesNear(host, advertise?.hostname);
     const given = index === undefined ? port : DEFAULT_PORTS[index];
     const chosen = given ?? (isPersonThere() ? await askForPort(host, stop) : "first free");
     if (chosen === undefined) return 0;
@@ -160,13 +183,15 @@ export async function runServerProgram(
         port,
         logger,
         logMessages: verbose,
-        peers: (peer.length > 0 ? peer : defaultPeers(host)).map(formatAddress),
+        peers,
+        defaultPeers,
+        ...network !== undefined && { network },
         ...advertise && { advertise: formatAddress(advertise) },
         ...data !== undefined && { data },
         limits: {
-          maxMessages: limits["max-messages"],
-          maxBytes: limits["max-bytes"],
-          maxAgeMs: limits["max-days"] * 24 * 3_600_000,
+          maxMessages: rest["max-messages"],
+          maxBytes: rest["max-bytes"],
+          maxAgeMs: rest["max-days"] * 24 * 3_600_000,
         },
       });
     const server = chosen === "first free"
@@ -174,13 +199,20 @@ export async function runServerProgram(
       : await listenOn(host, chosen, start);
     const local = formatAddress({ hostname: host, port: server.port });
     const where = server.address === local ? "{address}" : "{local}, advertised as {address}";
-    logger.info(`listening on ${where}`, {
+    const inside = isCreatedNetwork(server.network) ? "" : ", in the network {network}";
+    logger.info(`listening on ${where}${inside}`, {
       event: "listening",
       address: server.address,
+      network: server.network,
       ...server.address !== local && { local },
       id: server.id,
       pid: Deno.pid,
     });
+    if (peers.length + defaultPeers.length === 0) {
+      logger.info("looking for no other servers; --peer HOST:PORT names one", {
+        event: "peers.none",
+      });
+    }
     if (data === undefined) {
       logger.info(
         "messages are stored in memory and lost in a crash; --data DIR stores them on disk",
@@ -196,7 +228,13 @@ export async function runServerProgram(
   });
 }
 
-function defaultPeers(host: string): { hostname: string; port: number }[] {
+/**
+ * The servers to look for when none is given: those on the default ports of the same host. There are none when
+ * the server is to be reached at another host, because those would not be.
+ */
+function addressesNear(host: string, advertised: string | undefined): string[] {
   const hostname = isEveryAddress(host) ? DEFAULT_HOST : host;
-  return DEFAULT_PORTS.map((port) => ({ hostname, port }));
+  const isHere = advertised === undefined || advertised === hostname || isLoopbackHost(advertised);
+  if (!isHere) return [];
+  return DEFAULT_PORTS.map((port) => formatAddress({ hostname, port }));
 }

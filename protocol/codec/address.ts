@@ -111,3 +111,16 @@ export function isEveryAddress(hostname: string): boolean {
 export function formatAddress({ hostname, port }: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
+
+/**
+ * Returns whether a host leads back to the machine that uses it, so that it means something else on every
+ * machine. The host is canonical, except that brackets around an IPv6 address are allowed.
+ */
+export function isLoopbackHost(host: string): boolean {
+  return /^(?:127\.[0-9.]+|(?:.*\.)?localhost|0\.0\.0\.0|\[?::1?\]?)$/i.test(host);
+}
+
+/** Returns whether the host of an address, `host:port`, is a {@link isLoopbackHost | loopback host}. */
+export function isLoopback(address: string): boolean {
+  return isLoopbackHost(address.slice(0, address.lastIndexOf(":")));
+}

@@ -54,6 +54,8 @@ export const ErrorCode = {
    * server or client, which does not confirm messages.
    */
   Unconfirmed: 22,
+  /** The other party belongs to another network. */
+  OtherNetwork: 23,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

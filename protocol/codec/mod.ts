@@ -10,6 +10,7 @@ export * from "./frame.ts";
 export * from "./frame_decoder.ts";
 export * from "./frame_writer.ts";
 export * from "./invariant.ts";
+export * from "./network.ts";
 export * from "./payloads/batch.ts";
 export { Envelope } from "./payloads/envelope.ts";
 export * from "./payloads/error_frame.ts";

@@ -18,6 +18,7 @@ import {
   readError,
   readLegacyServers,
   readLoad,
+  readNetwork,
   reasonOf,
   shorten,
   writeInformationRequest,
@@ -56,6 +57,11 @@ export interface MeasureOptions {
   readonly server: string;
   /** How many echoes it gets, one after the other. */
   readonly probes: number;
+  /**
+   * Called with the network of the server before it is measured; `undefined` when it does not state one. Throws
+   * when the server should not be measured.
+   */
+  readonly admit: (network: string | undefined) => void;
   /** Called with the addresses of the servers that it knows: when the connection is new, and every minute. */
   readonly learned: (servers: readonly string[]) => void;
   /**
@@ -95,6 +101,7 @@ export class Prober implements AsyncDisposable {
       // The first question also wakes anything on the network path that sleeps, before a time counts.
       const words = await probe.capabilities(asking);
       load = readLoad(words);
+      options.admit(readNetwork(words));
       if (probe.isListDue) options.learned(await probe.servers(asking));
       if (words.size > 0 && !words.has(Capability.Echo)) {
         throw cannotMeasure(server, ErrorCode.Unsupported, NO_RTT_SERVER);

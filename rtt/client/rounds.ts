@@ -14,6 +14,7 @@ import {
 } from "../core/chooser.ts";
 import type { NetlabPolicyOptions } from "../core/netlab_policy.ts";
 import { createPolicy, type PolicyName } from "../core/policies.ts";
+import type { HomeNetwork } from "@netlab/p2p/client";
 import { MEASURE_TIMEOUT_MS, Prober, reasonIn, whyNot } from "./prober.ts";
 
 /**
@@ -66,6 +67,8 @@ export interface RoundsHost {
   known(): Iterable<string>;
   /** Returns when the server in use last sent something: milliseconds of `performance.now()`. */
   heardAt(): number | undefined;
+  /** Returns the client's network, which knows the servers that belong to it. */
+  network(): HomeNetwork;
   /** Called at the end of a round, and after a decision without a round. */
   done(round: Round): void;
 }
@@ -77,6 +80,8 @@ export class Rounds implements AsyncDisposable {
   readonly #host: RoundsHost;
   readonly #roundMs: number;
   readonly #prober = new Prober();
+  /** The networks that servers state, by address. */
+  readonly #networks = new Map<string, string | undefined>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<Round> | undefined;
   #denied: Deno.errors.NotCapable | undefined;
@@ -133,10 +138,16 @@ export class Rounds implements AsyncDisposable {
 
   /** Decides without measuring, from what is known. */
   decide(): Round {
+    this.#keepToOneNetwork();
     const decision = this.chooser.decide(performance.now());
     const round = { time: new Date(), servers: this.chooser.servers, decision };
     if (!this.#closed) this.#host.done(round);
     return round;
+  }
+
+  /** Returns the network that a server stated when it was last measured; `undefined` when it stated none. */
+  networkOf(server: string): string | undefined {
+    return this.#networks.get(server);
   }
 
   /** The last error in this round about a missing permission to reach a server; `undefined` without one. */
@@ -165,6 +176,23 @@ export class Rounds implements AsyncDisposable {
     return this.decide();
   }
 
+  /**
+   * Gives up the servers of other networks that were measured before the client's network was known. It is then
+   * that of the first server that answers, in the order in which the client knows them.
+   */
+  #keepToOneNetwork(): void {
+    const network = this.#host.network();
+    for (const { server, trouble } of this.chooser.servers) {
+      if (trouble !== undefined) continue;
+      network.found(this.#networks.get(server));
+      try {
+        network.check(server, this.#networks.get(server));
+      } catch (error) {
+        this.chooser.failed(server, whyNot(error));
+      }
+    }
+  }
+
   async #measureAll(requests: readonly ProbeRequest[], learnUntil: number): Promise<void> {
     await Promise.all(requests.map((request) => this.#measureServer(request, learnUntil)));
   }
@@ -183,7 +211,12 @@ export class Rounds implements AsyncDisposable {
       if (performance.now() < learnUntil) others = this.#measureAll(requests, learnUntil);
     };
     try {
-      const { timesMs, load } = await this.#prober.measure({ server, probes, learned, missed });
+      const admit = (network: string | undefined) => {
+        this.#networks.set(server, network);
+        this.#host.network().check(server, network);
+      };
+      const request = { server, probes, admit, learned, missed };
+      const { timesMs, load } = await this.#prober.measure(request);
       chooser.answered(server, timesMs, load);
       this.#onMeasured();
     } catch (error) {

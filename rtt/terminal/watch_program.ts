@@ -18,6 +18,7 @@ import {
   written,
 } from "@netlab/terminal";
 import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
+import { HomeNetwork } from "@netlab/p2p/client";
 import { type Round, Rounds, type RoundsOptions } from "../client/rounds.ts";
 import { Chooser } from "../core/chooser.ts";
 import { roundLine, serverTable } from "./server_table.ts";
@@ -26,6 +27,8 @@ import { roundLine, serverTable } from "./server_table.ts";
 export interface WatchOptions extends RoundsOptions {
   /** The addresses of the first servers to measure; empty for the default ones. */
   readonly servers: readonly string[];
+  /** The name of the network to watch; `undefined` for that of the first server that answers. */
+  readonly network: string | undefined;
   /** Whether each round is printed as a JSON object in one line. */
   readonly json: boolean;
 }
@@ -36,17 +39,22 @@ export async function watch(options: WatchOptions, stop: AbortSignal): Promise<n
     ? options.servers
     : DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`);
   const inPlace = Deno.stdout.isTerminal() && !options.json;
+  const network = new HomeNetwork(options.network, given);
   let last: Round | undefined;
   using live = new Live((columns) => inPlace && last ? view(last, columns) : []);
   await using rounds = new Rounds(options, {
     known: () => given,
     heardAt: () => undefined,
+    network: () => network,
     done(round) {
-      const { decision } = last = round;
-      if (decision.server !== undefined) rounds.chooser.use(decision.server);
+      const { server } = (last = round).decision;
+      if (server !== undefined) {
+        rounds.chooser.use(server);
+        network.enter(server, rounds.networkOf(server));
+      }
       if (options.json) print(toJson(record(round)));
       else if (!inPlace) print(roundLine(round));
-      else if (decision.kind !== "kept") live.print(news(round));
+      else if (round.decision.kind !== "kept") live.print(news(round));
     },
   });
   try {

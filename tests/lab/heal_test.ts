@@ -29,7 +29,7 @@ test("servers list the same users two seconds after a partition of the network e
   const everywhere = async (expected: readonly string[]) => {
     const wanted = expected.toSorted().join();
     for (const { address } of cluster.servers) {
-      if ((await askUsers(address, NEVER)).sort().join() !== wanted) return false;
+      if ((await askUsers(address, undefined, NEVER)).sort().join() !== wanted) return false;
     }
     return true;
   };
@@ -45,7 +45,7 @@ test("servers list the same users two seconds after a partition of the network e
   for (let round = 0; round < 3 && best >= CONVERGED_MS; round++) {
     cluster.partition([0, 1], [2, 3, 4]);
     await eventually("the halves have lost each other", async () => {
-      const users = await askUsers(cluster.servers[0]!.address, NEVER);
+      const users = await askUsers(cluster.servers[0]!.address, undefined, NEVER);
       return !users.some((name) => name.startsWith("User 2"));
     });
     for (const server of [0, 4]) {

@@ -20,13 +20,16 @@ test("p2p clients that write to each other move at the same time", async () => {
 });
 
 test("p2p client stays where it is when it cannot move", async () => {
-  await using server = await P2pServer.listen();
-  await using other = await P2pServer.listen();
+  // They belong to one network, but are not linked.
+  await using server = await P2pServer.listen({ network: "one" });
+  await using other = await P2pServer.listen({ network: "one" });
+  await using elsewhere = await P2pServer.listen({ network: "two" });
   await using alice = await P2pClient.connect({ name: "Alice", servers: [server.address] });
   await using _other = await P2pClient.connect({ name: "Alice", servers: [other.address] });
   const nowhere = `127.0.0.1:${freePort()}`;
   await assertFails(alice.moveTo(nowhere), ErrorCode.ConnectionLost);
   await assertFails(alice.moveTo(other.address), ErrorCode.NameTaken);
+  await assertFails(alice.moveTo(elsewhere.address), ErrorCode.OtherNetwork);
   await assertRejects(() => alice.moveTo("nowhere"), TypeError);
   assertEquals(alice.server, server.address);
   await alice.send("Alice", "still here");

@@ -120,7 +120,14 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   legacyRegistration: anyName,
   sessionRegistration: fc.record({ session: anyUuid, name: anyName, abilities: fc.nat(255) }),
   sessionWelcome: fc.record({ server: anyUuid, address: anyAddress, name: anyName }),
-  peerRegistration: fc.record({ server: anyUuid, address: anyAddress }),
+  peerRegistration: fc.record(
+    {
+      server: anyUuid,
+      address: anyAddress,
+      network: fc.oneof(anyUuid, fc.constantFrom("office", "a", `x${"-._Z9".repeat(12)}`)),
+    },
+    { requiredKeys: ["server", "address"] },
+  ),
   message,
   outboundMessage: fc.record({ origin: anyUuid, destination: anyUuid, previous: anyUuid, message }),
   batch,

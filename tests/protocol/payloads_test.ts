@@ -168,13 +168,17 @@ Deno.test({
       }
       // The first byte after one without abilities would be the abilities.
       if ((value.payload as { abilities?: number }).abilities === 0) continue;
+      // The bytes after one without a network would be the network.
+      if (value.what === "peerRegistration" && !Object.hasOwn(value.payload as object, "network")) {
+        continue;
+      }
       const { layout } = cases.find(({ what }) => what === value.what)!;
       const longer = new Uint8Array(bytes.length - p.HEADER_BYTES + 9).fill(0xff);
       longer.set(bytes.subarray(p.HEADER_BYTES));
       assertEquals(layout.read(poisoned(layout, value.subtype, longer, 0)), value.payload);
       seen++;
     }
-    assert(seen >= 4);
+    assert(seen >= 3, `${seen} vectors`);
   },
 });
 

@@ -14,7 +14,7 @@ import { LegacyServer } from "../legacy.ts";
 import { socketTest as test } from "../kinds.ts";
 import { type RawParty, within } from "../p2p/network.ts";
 import { answerQuestion, oddEchoes, OddServer } from "./odd_server.ts";
-import { roundsOf, stateOf } from "./rounds_of.ts";
+import { anyNetwork, roundsOf, stateOf } from "./rounds_of.ts";
 
 /** The delay that a busy machine may add to a time limit: milliseconds. */
 const NOTICE_MS = 2_000;
@@ -271,6 +271,7 @@ test("server in use that sends to its user is kept although it answers no echoes
   await using rounds = new Rounds({}, {
     known: () => [server.address],
     heardAt: () => performance.now(),
+    network: anyNetwork,
     done: () => {},
   });
   await rounds.measure();
@@ -356,7 +357,7 @@ test("prober never matches a late answer without a number to a later echo", asyn
   let misses = 0;
   const missed = () => ++misses < 0;
   const measure = (probes: number) =>
-    prober.measure({ server: server.address, probes, learned, missed });
+    prober.measure({ server: server.address, probes, admit: () => {}, learned, missed });
   const { timesMs } = await measure(1);
   assert(misses >= 1);
   // The answer to the second echo comes first, and may be matched to the first echo.
@@ -385,7 +386,13 @@ test("prober ignores answers from a server that guesses the numbers of the next 
     });
   });
   await using prober = new Prober();
-  const options = { server: server.address, probes: 5, learned: () => {}, missed: () => false };
+  const options = {
+    server: server.address,
+    probes: 5,
+    admit: () => {},
+    learned: () => {},
+    missed: () => false,
+  };
   const { timesMs } = await prober.measure(options);
   assert(timesMs.every((ms) => ms >= HOLD_MS - 1), `${timesMs} ms`);
 });

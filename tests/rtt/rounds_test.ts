@@ -7,7 +7,7 @@ import { LegacyServer } from "../legacy.ts";
 import { socketTest as test } from "../kinds.ts";
 import { eventually, SilentServer, within } from "../p2p/network.ts";
 import { oddEchoes } from "./odd_server.ts";
-import { roundsOf, stateOf } from "./rounds_of.ts";
+import { anyNetwork, roundsOf, stateOf } from "./rounds_of.ts";
 
 /** Plain echoes over a socket of their own, to compare the prober with. */
 class UnnumberedEchoes implements Disposable {
@@ -114,6 +114,7 @@ test("server that is late but not silent is kept, and its late answer counts", a
     known: () => [server.address],
     // The server keeps sending to its user over another connection.
     heardAt: () => performance.now(),
+    network: anyNetwork,
     done: () => {},
   });
   await rounds.measure();
@@ -166,6 +167,7 @@ test("rounds that are closed while they measure end at once", async () => {
   const rounds = new Rounds({ roundMs: 20 }, {
     known: () => [proxy.address],
     heardAt: () => undefined,
+    network: anyNetwork,
     done: () => done++,
   });
   await rounds.measure();
@@ -186,6 +188,7 @@ test("rounds choose a second after the first server was measured, and measure th
   await using rounds = new Rounds({}, {
     known: () => [silent.address, proxy.address, server.address],
     heardAt: () => undefined,
+    network: anyNetwork,
     done: () => done++,
   });
   const { decision } = await within("a choice", rounds.choose(), 3_900);

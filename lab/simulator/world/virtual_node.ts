@@ -29,6 +29,18 @@ export interface VirtualNodeOptions {
    */
   peers?: readonly string[];
   /**
+   * More addresses to dial, which nobody named to the server.
+   *
+   * @default {[]}
+   */
+  defaultPeers?: readonly string[];
+  /**
+   * The network that the server belongs to.
+   *
+   * @default {a new one after every start}
+   */
+  network?: string;
+  /**
    * The costs of links.
    *
    * @default {the default of the routing core}
@@ -99,6 +111,7 @@ export class VirtualNode {
       id: network.uuid(),
       address,
       peers: this.#options.peers ?? [],
+      defaultPeers: this.#options.defaultPeers ?? [],
       host: {
         random: network.random,
         soon: (run) => {
@@ -121,6 +134,7 @@ export class VirtualNode {
       },
       logger,
       now: this.#now,
+      ...this.#options.network !== undefined && { network: this.#options.network },
       ...this.#options.costs && { costs: this.#options.costs },
       ...this.#options.rules && { rules: this.#options.rules },
       ...this.#options.store && { store: this.#options.store },

@@ -97,7 +97,9 @@ export class LegacyServers {
     if (!this.#servers.has(server)) return;
     server.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
-      for (const address of readLegacyServers(frame.payload)) this.#mesh.discovery.learn(address);
+      for (const address of readLegacyServers(frame.payload)) {
+        this.#mesh.discovery.learn(address, server.connection.remoteHost);
+      }
     } else if (frame.subtype === Information.Users) {
       // One invalid name must not hide the others.
       const items = readUncheckedItems(frame.payload);

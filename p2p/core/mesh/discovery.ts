@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isLoopback, isLoopbackHost } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
 
 /** The delay after the first failure, doubled with each further one: milliseconds. */
@@ -36,9 +37,49 @@ export function backoffMs(failures: number, random: number): number {
   return full * (0.5 + random / 2);
 }
 
+/** The network of a server, and where it looks for others. */
+export interface DiscoveryOptions {
+  /** The addresses that the server dials from the start: `host:port` each. */
+  peers: readonly string[];
+  /**
+   * Addresses where other servers may run although nobody named them. The server dials them, too. It joins
+   * another network there only when it has just started.
+   *
+   * @default {[]}
+   */
+  defaultPeers?: readonly string[];
+  /**
+   * The id of the server's network, as `protocol/codec/network.ts` defines it.
+   *
+   * @default {the id of the server, which founds a network}
+   */
+  network?: string;
+}
+
+/** Where an address comes from. */
+type Source =
+  /** It was given at start. Such an address is never dropped. */
+  | "configured"
+  /** Nobody named it, but servers of one machine look for each other there. Such an address is never dropped. */
+  | "default"
+  /** A legacy server announced itself there, or is listed there by another one. */
+  | "legacy"
+  /** A server of the network says that it is reached there. */
+  | "learned";
+
+/**
+ * How long after its start a server joins other networks that it finds at default addresses: milliseconds. A
+ * server that starts finds those that run already. What appears there later may be a tunnel to another machine,
+ * unless it dials this server itself.
+ */
+const JOIN_MS = 10_000;
+
 interface Known {
-  /** Whether the address was given at start. Such an address is never dropped. */
-  readonly configured: boolean;
+  source: Source;
+  /** Whether a server of this network has been reached there. */
+  reached: boolean;
+  /** The network for which a link was refused, and which was logged; "" if it states none. */
+  refused: string | undefined;
   state: "waiting" | "dialling" | "linked" | "self" | "legacy";
   /** The id of the server that last answered at the address. */
   server: string | undefined;
@@ -61,18 +102,19 @@ export class Discovery {
   readonly #probe: (address: string) => void;
   readonly #isLinked: (server: string) => boolean;
   readonly #isAnnounced: (server: string) => boolean;
+  readonly #startedAt: number;
 
   /**
    * Creates a list of addresses. The next tick dials them.
    *
-   * @param addresses The addresses to dial for as long as the server runs: `host:port` each.
+   * @param options The addresses to dial for as long as the server runs.
    * @param probe Dials an address. Its outcome is reported through the methods below.
    * @param isLinked Returns whether this server has a link to the server with this id.
    * @param isAnnounced Returns whether any server announces the server with this id.
    */
   constructor(
     context: Context,
-    addresses: readonly string[],
+    { peers, defaultPeers = [] }: DiscoveryOptions,
     probe: (address: string) => void,
     isLinked: (server: string) => boolean,
     isAnnounced: (server: string) => boolean,
@@ -81,20 +123,26 @@ export class Discovery {
     this.#probe = probe;
     this.#isLinked = isLinked;
     this.#isAnnounced = isAnnounced;
-    for (const address of addresses) this.#add(address, true);
+    this.#startedAt = context.now;
+    for (const address of defaultPeers) this.#add(address, "default");
+    for (const address of peers) this.#add(address, "configured");
     // Where this server is reached is no discovery, so this address is never dialled.
-    const own = this.#add(context.address, true);
+    const own = this.#add(context.address, "configured");
     own.state = "self";
     own.nextAt = Infinity;
   }
 
   /**
-   * Adds an address.
+   * Adds an address that another party has named. A loopback address from another host is ignored: here, it
+   * leads to this machine.
    *
-   * @param server The id of the server there, if it is known.
+   * @param host The host of that party.
+   * @param server The id of the server there; `undefined` for legacy servers.
    */
-  learn(address: string, server?: string): void {
-    const known = this.#known.get(address) ?? this.#add(address, false);
+  learn(address: string, host: string, server?: string): void {
+    if (isLoopback(address) && !isLoopbackHost(host)) return;
+    const source = server === undefined ? "legacy" : "learned";
+    const known = this.#known.get(address) ?? this.#add(address, source);
     if (server !== undefined && known.state === "waiting") {
       known.server = server;
       if (this.#isLinked(server)) this.#settle(known, "linked");
@@ -106,7 +154,8 @@ export class Discovery {
    * immediately.
    */
   announced(address: string): void {
-    const known = this.#known.get(address) ?? this.#add(address, false);
+    const known = this.#known.get(address) ?? this.#add(address, "legacy");
+    if (known.source === "learned") known.source = "legacy";
     if (known.state === "waiting") {
       known.failures = 0;
       known.nextAt = this.#context.now;
@@ -114,12 +163,50 @@ export class Discovery {
     } else known.announced = true;
   }
 
-  /** Records that a link to the server with this id is up and that it was reached at `address`. */
-  linked(address: string, server: string): void {
-    const known = this.#known.get(address) ?? this.#add(address, false);
+  /**
+   * Records that a link to the server with this id is up.
+   *
+   * @param address The address at which this server has reached it, or at which it says it is reached.
+   * @param host The host that says so; `undefined` if this server has dialled the address.
+   */
+  linked(address: string, server: string, host?: string): void {
+    if (host !== undefined && isLoopback(address) && !isLoopbackHost(host)) return;
+    const known = this.#known.get(address) ?? this.#add(address, "learned");
     if (known.nextAt === Infinity) return;
     known.server = server;
+    known.refused = undefined;
+    // Behind a tunnel, a loopback address means something else than at the other end.
+    if (host === undefined || !isLoopback(address)) known.reached = true;
     this.#settle(known, "linked");
+  }
+
+  /** Returns whether this server may join the network of a server at an address, if both have no name. */
+  isTrusted(address: string): boolean {
+    const known = this.#known.get(address);
+    if (known === undefined) return false;
+    const isStarting = this.#context.now - this.#startedAt < JOIN_MS;
+    return known.source === "configured" || known.reached ||
+      (known.source === "default" && isStarting);
+  }
+
+  /** Returns whether a legacy server may be expected at an address. */
+  mayBeLegacy(address: string): boolean {
+    const known = this.#known.get(address);
+    return known !== undefined && known.source !== "learned";
+  }
+
+  /**
+   * Records that the server at `address` belongs to another network. It is asked again later.
+   *
+   * @param network What it states; `undefined` if it states no network.
+   * @returns Whether this is new, and so worth a log line.
+   */
+  refused(address: string, network: string | undefined): boolean {
+    const known = this.#known.get(address);
+    const isNew = known !== undefined && known.refused !== (network ?? "");
+    if (known) known.refused = network ?? "";
+    this.failed(address);
+    return isNew;
   }
 
   /**
@@ -150,7 +237,7 @@ export class Discovery {
     // A server that has announced itself since then is running now.
     if (announced) return;
     known.failures++;
-    const wanted = known.configured ||
+    const wanted = known.source === "configured" || known.source === "default" ||
       (known.server !== undefined && this.#isAnnounced(known.server));
     if (!wanted && known.failures >= MAX_FAILURES) this.#known.delete(address);
   }
@@ -163,7 +250,7 @@ export class Discovery {
 
   /** Records that a legacy server answers at `address`. */
   isLegacy(address: string): void {
-    const known = this.#known.get(address) ?? this.#add(address, false);
+    const known = this.#known.get(address) ?? this.#add(address, "legacy");
     known.announced = false;
     this.#settle(known, "legacy");
   }
@@ -209,9 +296,11 @@ export class Discovery {
     this.#probe(address);
   }
 
-  #add(address: string, configured: boolean): Known {
+  #add(address: string, source: Source): Known {
     const known: Known = {
-      configured,
+      source,
+      reached: false,
+      refused: undefined,
       state: "waiting",
       server: undefined,
       failures: 0,

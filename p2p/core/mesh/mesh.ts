@@ -5,18 +5,19 @@
  * @module
  */
 import {
-  Capability,
   ErrorCode,
   type Frame,
   FrameType,
   Information,
+  isLoopback,
   LinkStateKind,
   NetlabError,
+  type PeerRegistration,
   type PresenceChanges,
   ProtocolError,
   readCapabilities,
+  readNetwork,
   readPeerRegistration,
-  readServers,
   type UserRecord,
   writeHeartbeat,
   writeInformationRequest,
@@ -24,16 +25,17 @@ import {
 } from "@netlab/protocol/codec";
 import type { BackPressure } from "../back_pressure.ts";
 import type { Directory } from "./directory.ts";
-import { Discovery } from "./discovery.ts";
+import { Discovery, type DiscoveryOptions } from "./discovery.ts";
 import type { Context } from "../host.ts";
-import { Connection } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import { LinkStates } from "./link_states.ts";
+import { OwnNetwork } from "./own_network.ts";
 import { Peer, Probe } from "./peer.ts";
 import { Presence } from "./presence.ts";
+import { Probes } from "./probes.ts";
 import type { Route, Topology } from "./topology.ts";
 import { RouteLog } from "./route_log.ts";
-import type { Transport } from "../transport.ts";
 
 /** How many links between servers a frame may cross. A frame that has crossed more is in a loop. */
 export const MAX_HOPS = 32;
@@ -42,8 +44,6 @@ export const MAX_HOPS = 32;
 const HEARTBEAT_EVERY_MS = 200;
 /** A link is dead after this silence: milliseconds. With the tick, a failure is noticed within 3 s. */
 const SILENT_MS = 2_500;
-/** How long a dialled party may take to identify itself, and a replaced link to end: milliseconds. */
-const PROBE_MS = 3_000;
 /** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
 const MAX_TICK_GAP_MS = 500;
 /** How often routes are computed while other servers announce changes: milliseconds. */
@@ -76,19 +76,22 @@ export interface MeshEvents {
   reachGrew(): void;
   /** A dialled party is a legacy server. */
   foundLegacy(connection: Connection): void;
+  /** This server's network has become part of an older one. */
+  networkChanged(): void;
 }
 
 /** The links of one server, and the forwarding over them. */
 export class Mesh {
   /** Knows the addresses of other servers. */
   readonly discovery: Discovery;
+  /** The network that this server belongs to. */
+  readonly network: OwnNetwork;
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #events: MeshEvents;
   readonly #backPressure: BackPressure;
   readonly #peers = new Map<string, Peer>();
-  /** Connections that must become links or end, and their deadlines: milliseconds since 1970. */
-  readonly #deadlines = new Map<Connection, number>();
+  readonly #probes: Probes;
   readonly #states: LinkStates;
   readonly #presence: Presence;
   readonly #routeLog: RouteLog;
@@ -102,10 +105,10 @@ export class Mesh {
   #tickedAt: number;
   #sweptAt: number;
 
-  /** Creates a server without links. The first tick dials `addresses`. */
+  /** Creates a server without links. The first tick dials the addresses in the options. */
   constructor(
     context: Context,
-    addresses: readonly string[],
+    options: DiscoveryOptions,
     topology: Topology,
     directory: Directory,
     costs: LinkCosts,
@@ -117,13 +120,18 @@ export class Mesh {
     this.#backPressure = backPressure;
     this.#events = events;
     this.#tickedAt = this.#sweptAt = context.now;
+    this.network = new OwnNetwork(options.network ?? context.id);
     this.discovery = new Discovery(
       context,
-      addresses,
-      (address) => this.#probe(address),
+      options,
+      (address) => this.#probes.dial(address),
       (server) => this.#peers.has(server),
       (server) => this.#topology.get(server) !== undefined,
     );
+    this.#probes = new Probes(context, this.network, this.discovery, {
+      peer: (server) => this.#peers.get(server),
+      foundLegacy: (connection) => events.foundLegacy(connection),
+    });
     this.#states = new LinkStates(context, topology, costs, this.#peers);
     this.#presence = new Presence(
       context,
@@ -169,6 +177,21 @@ export class Mesh {
     return next;
   }
 
+  /**
+   * Returns the addresses of all reachable servers but this one, the nearest first: `host:port` each. Leaves out
+   * loopback addresses that would lead `asker` somewhere else.
+   */
+  addressesFor(asker?: Connection): string[] {
+    const addresses: string[] = [];
+    for (const [server, { next }] of this.#topology.routes()) {
+      const { address } = this.#topology.get(server)!;
+      const hop = this.#peers.get(next)?.connection;
+      if (isLoopback(address) && (asker?.isElsewhere || hop?.isElsewhere)) continue;
+      addresses.push(address);
+    }
+    return addresses;
+  }
+
   /** Announces a change of this server's users to all servers. */
   publish(changes: PresenceChanges): void {
     this.#presence.publish(changes);
@@ -198,11 +221,7 @@ export class Mesh {
         writeHeartbeat(peer.out);
       }
     }
-    for (const [connection, deadline] of this.#deadlines) {
-      if (now <= deadline) continue;
-      this.closed(connection);
-      connection.abort();
-    }
+    this.#probes.tick();
     this.#compareNow = true;
     this.#states.look();
     for (const server of this.#topology.forget(now)) {
@@ -259,7 +278,7 @@ export class Mesh {
   received(connection: Connection, frame: Frame): void {
     const { party } = connection;
     if (frame.type === FrameType.InformationResponse) {
-      if (frame.subtype === Information.Servers) return this.#servers(connection, frame);
+      if (frame.subtype === Information.Servers) return this.#probes.listed(connection, frame);
       return this.#capabilities(connection, frame);
     }
     if (frame.type === FrameType.Registration) return this.#registered(connection, frame);
@@ -269,7 +288,7 @@ export class Mesh {
         if (frame.subtype === LinkStateKind.Heartbeat) return;
         if (frame.subtype === LinkStateKind.Links) {
           const state = this.#states.received(party, frame);
-          if (state) this.discovery.learn(state.address, state.server);
+          if (state) this.discovery.learn(state.address, connection.remoteHost, state.server);
           return;
         }
       }
@@ -283,9 +302,7 @@ export class Mesh {
   /** Handles the end of a connection. */
   closed(connection: Connection): void {
     const { party } = connection;
-    if (this.#deadlines.delete(connection) && party instanceof Probe) {
-      this.discovery.failed(party.label);
-    }
+    this.#probes.closed(connection);
     if (!(party instanceof Peer) || this.#peers.get(party.server) !== party) return;
     this.#peers.delete(party.server);
     this.#compareNow = true;
@@ -300,68 +317,25 @@ export class Mesh {
   /** Ends all links. */
   close(): void {
     for (const { connection } of this.#peers.values()) connection.close();
-    for (const connection of this.#deadlines.keys()) connection.abort();
-  }
-
-  #probe(address: string): void {
-    const context = this.#context;
-    context.host.dial(address, {
-      connected: (transport: Transport) => {
-        const connection = new Connection(transport, hostOf(address), address, context.now);
-        connection.party = new Probe(address);
-        this.#setDeadline(connection);
-        writeInformationRequest(connection.out, Information.Capabilities);
-        return connection;
-      },
-      failed: (reason: string) => {
-        context.logger.debug("dial failed: {reason}", { address, reason });
-        this.discovery.failed(address);
-      },
-    });
-  }
-
-  /** Gives a connection three seconds to become a link or to end. */
-  #setDeadline(connection: Connection): void {
-    this.#deadlines.set(connection, this.#context.now + PROBE_MS);
+    this.#probes.close();
   }
 
   #capabilities(connection: Connection, frame: Frame): void {
     if (frame.subtype !== Information.Capabilities) return;
     const { party } = connection;
     const capabilities = readCapabilities(frame.payload);
-    if (party instanceof Peer) party.setCapabilities(capabilities);
-    if (!(party instanceof Probe)) return;
-    if (capabilities.size === 0) {
-      this.#deadlines.delete(connection);
-      this.#events.foundLegacy(connection);
-    } else if (capabilities.has(Capability.Peer)) {
-      party.capabilities = capabilities;
-      if (this.#checked(party)) writeInformationRequest(connection.out, Information.Servers);
-      else writePeerRegistration(connection.out, this.#registration());
-    } else {
-      this.closed(connection);
-      connection.close();
-    }
+    if (party instanceof Probe) this.#probes.answered(connection, party, capabilities);
+    if (!(party instanceof Peer)) return;
+    party.setCapabilities(capabilities);
+    this.#adopt(readNetwork(capabilities));
   }
 
-  /** Returns the linked server to which the address of a probe has led so far, if the probe checks that. */
-  #checked({ label: address }: Probe): Peer | undefined {
-    const server = this.discovery.checkedServer(address);
-    return server === undefined ? undefined : this.#peers.get(server);
-  }
-
-  /** Handles the list of servers that a probe has requested. Its first address is that of the server itself. */
-  #servers(connection: Connection, frame: Frame): void {
-    const { party } = connection;
-    if (!(party instanceof Probe)) return;
-    if (readServers(frame.payload)[0] === this.#checked(party)?.address) {
-      this.closed(connection);
-      connection.close();
-    } else writePeerRegistration(connection.out, this.#registration());
+  #adopt(network: string | undefined): void {
+    if (this.network.adopt(network)) this.#events.networkChanged();
   }
 
   #registered(connection: Connection, frame: Frame): void {
-    const { server, address } = readPeerRegistration(frame.payload);
+    const { server, address, network } = readPeerRegistration(frame.payload);
     const { party } = connection;
     if (!(party instanceof Probe) && !connection.isUnregistered) {
       throw new ProtocolError(
@@ -369,7 +343,11 @@ export class Mesh {
         "Cannot register as a server: this connection is registered already",
       );
     }
-    this.#deadlines.delete(connection);
+    if (!this.network.accepts(network)) {
+      this.closed(connection);
+      throw this.network.refusal(this.#context.address, address, network);
+    }
+    this.#probes.linked(connection);
     // This server answers even itself, so that the dialling end learns where the address leads.
     if (connection.isUnregistered) writePeerRegistration(connection.out, this.#registration());
     if (server === this.#context.id) {
@@ -383,9 +361,10 @@ export class Mesh {
     const peer = new Peer(connection, server, address);
     if (party instanceof Probe) peer.setCapabilities(party.capabilities);
     connection.party = peer;
-    this.discovery.linked(address, server);
+    this.discovery.linked(address, server, connection.remoteHost);
     if (connection.dialled !== undefined) this.discovery.linked(connection.dialled, server);
     this.#up(peer);
+    this.#adopt(network);
   }
 
   /**
@@ -403,7 +382,7 @@ export class Mesh {
       if (loser === other) this.#peers.set(peer.server, peer);
       this.#replaced ||= loser === other;
       this.#compareNow = true;
-      this.#setDeadline(loser.connection);
+      this.#probes.limit(loser.connection);
       loser.connection.end();
       if (loser === peer) return;
     } else {
@@ -417,11 +396,8 @@ export class Mesh {
     this.#presence.sendDigest(peer);
   }
 
-  #registration(): { server: string; address: string } {
-    return { server: this.#context.id, address: this.#context.address };
+  #registration(): PeerRegistration {
+    const { id, address } = this.#context;
+    return { server: id, address, network: this.network.id };
   }
-}
-
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":"));
 }

@@ -8,6 +8,7 @@ import { canonicalAddress, parsePort } from "../address.ts";
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { FrameType, Information, MAX_PAYLOAD_BYTES } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
+import { isNetworkId } from "../network.ts";
 import { quote } from "../quote.ts";
 import { invalidNameReason, readText } from "../text.ts";
 
@@ -27,6 +28,8 @@ export const Capability = {
   Load: "load",
   /** The server takes claims to names: it asks its user for a sign of life. */
   Claim: "claim",
+  /** The server states the id of its network, after an equals sign: `network=office`. */
+  Network: "network",
 } as const;
 
 const encoder = new TextEncoder();
@@ -195,6 +198,23 @@ export function readLoad(capabilities: Iterable<string>): number | undefined {
   for (const capability of capabilities) {
     const [, digits] = /^load=(.*)$/s.exec(capability) ?? [];
     if (digits !== undefined) return /^[0-9]{1,15}$/.test(digits) ? Number(digits) : undefined;
+  }
+  return undefined;
+}
+
+/** Formats the capability with which a server states the id of its network: `network=office`. */
+export function formatNetwork(id: string): string {
+  return `${Capability.Network}=${id}`;
+}
+
+/**
+ * Finds the id of a server's network in its capabilities. Returns `undefined` when the server does not state
+ * it, or when the first value given is not an id of a network.
+ */
+export function readNetwork(capabilities: Iterable<string>): string | undefined {
+  for (const capability of capabilities) {
+    const [, id] = /^network=(.*)$/s.exec(capability) ?? [];
+    if (id !== undefined) return isNetworkId(id) ? id : undefined;
   }
   return undefined;
 }

@@ -7,6 +7,7 @@
 import { ByteReader } from "../byte_reader.ts";
 import { DisconnectKind, FrameType, Registration } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
+import { isNetworkId } from "../network.ts";
 import { readName } from "../text.ts";
 
 /** The abilities that a session announces when it registers. Each ability is one bit. */
@@ -45,6 +46,12 @@ export interface PeerRegistration {
   server: string;
   /** The address at which other servers reach this one: `host:port`. */
   address: string;
+  /**
+   * The id of the server's network.
+   *
+   * @default {none: an older server}
+   */
+  network?: string;
 }
 
 /** Writes the registration of a legacy user, who receives text without frames. */
@@ -115,11 +122,12 @@ export function readSessionWelcome(payload: Uint8Array): SessionWelcome {
 /** Writes a {@linkcode PeerRegistration}. */
 export function writePeerRegistration(
   out: FrameWriter,
-  { server, address }: PeerRegistration,
+  { server, address, network }: PeerRegistration,
 ): void {
   out.begin(FrameType.Registration, Registration.Peer);
   out.uuid(server);
   out.shortText(address);
+  if (network !== undefined) out.shortText(network);
   out.end();
 }
 
@@ -130,7 +138,11 @@ export function writePeerRegistration(
  */
 export function readPeerRegistration(payload: Uint8Array): PeerRegistration {
   const reader = new ByteReader(payload, "peer registration");
-  return { server: reader.uuid(), address: reader.address() };
+  const [server, address] = [reader.uuid(), reader.address()];
+  if (reader.left === 0) return { server, address };
+  const network = reader.shortText();
+  if (!isNetworkId(network)) reader.fail("the network is not an id of one");
+  return { server, address, network };
 }
 
 /** Writes a disconnect of a user. `kind` is `Leave` or `Move` of {@linkcode DisconnectKind}. */

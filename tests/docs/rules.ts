@@ -1,0 +1,60 @@
+/**
+ * Says for every command in the documentation how it is tested, or why it is not. A command that no rule
+ * matches fails the tests: add a rule here.
+ *
+ * @module
+ */
+
+/** How commands are tested. */
+export type Rule =
+  & { readonly matches: RegExp }
+  & (
+    /** It ends with exit code 0, once the commands in `after` show their lines on the same machine. */
+    | { readonly ends: true; readonly after?: readonly [command: string, shows: RegExp][] }
+    /** It shows a line, once those in `after` have. It does not end by itself. */
+    | { readonly shows: RegExp; readonly after?: readonly [command: string, shows: RegExp][] }
+    /** Its block runs on several machines: see `machines.ts`. */
+    | { readonly machines: true }
+    /** It is not run. Only its options are checked. */
+    | { readonly because: string }
+  );
+
+const LISTENS = /listening on/i;
+const server = (system: string, index: number): [string, RegExp] => [
+  `deno task ${system}:server --index ${index}`,
+  LISTENS,
+];
+const servers = (system: string) => [server(system, 0), server(system, 1)];
+
+/** The first rule that matches a command counts. */
+export const RULES: readonly Rule[] = [
+  { matches: /\b(FILE|DIR)\b/, because: "it names no file" },
+  { matches: /\.example\b/, machines: true },
+
+  { matches: /^deno task (p2p|rtt|basic):server\b/, shows: LISTENS },
+  { matches: /--perf-basic-prof/, because: "it leaves files here" },
+  { matches: /^deno task basic:client\b/, shows: /:5002 +yes/, after: servers("basic") },
+  { matches: /^deno task rtt:client (--watch|--json)/, shows: /./, after: servers("rtt") },
+  {
+    matches: /^deno task p2p:backup --data data\/one\b/,
+    ends: true,
+    after: [["deno task p2p:server --index 0 --data data/one", LISTENS]],
+  },
+  // Without a terminal a client needs a name.
+  { matches: /^deno task p2p:client 5002$/, because: "it asks for a name at a terminal" },
+  { matches: /\bdeno task p2p:client\b/, ends: true, after: servers("p2p") },
+  { matches: /\bdeno task rtt:client\b/, ends: true, after: servers("rtt") },
+  { matches: /^deno task lab proxy\b/, shows: /5001|6122/, after: [server("p2p", 0)] },
+  { matches: /^deno task lab$/, because: "it prints its help" },
+
+  { matches: /^deno task (demo|ok|ok:static|test)$/, because: "it is the gate itself, or a part" },
+  { matches: /^deno test\b/, because: "it runs tests" },
+  { matches: /^npx\b/, because: "it needs the npm registry; continuous integration runs it" },
+  {
+    matches: /^deno task lab (run|failover|sim|replay|routes|flap)\b/,
+    because: "tests/lab run it",
+  },
+  { matches: /^deno task fuzz\b/, because: "tests/lab/fuzz_test.ts runs it" },
+  { matches: /\bbench[:/]/, because: "it takes minutes and needs other programs" },
+  { matches: /^(apt-get|perf|git worktree)\b/, because: "it is no program of netlab" },
+];
