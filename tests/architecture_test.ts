@@ -296,8 +296,8 @@ Deno.test({
 
 /** What writes escape sequences to the terminal. Other text goes through `print` or a logger, which escape it. */
 const WRITES_AS_IT_IS = [
-  "p2p/terminal/keyboard.ts",
-  "p2p/terminal/terminal_screen.ts",
+  "p2p/terminal/screen/keyboard.ts",
+  "p2p/terminal/screen/terminal_screen.ts",
   "terminal/input/prompt.ts",
   "terminal/output/live.ts",
   "terminal/output/log.ts",

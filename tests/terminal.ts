@@ -6,7 +6,7 @@
  */
 import xterm from "@xterm/headless";
 import { eventually } from "./p2p/network.ts";
-import type { KeyListener, KeyTerminal } from "../p2p/terminal/keyboard.ts";
+import type { KeyListener, KeyTerminal } from "../p2p/terminal/screen/keyboard.ts";
 
 /** A terminal with one window. */
 export class TestTerminal implements KeyTerminal, AsyncDisposable {

@@ -18,10 +18,10 @@ import {
 } from "@netlab/terminal";
 import { ErrorCode, NetlabError, shorten } from "@netlab/protocol";
 import type { ClientStatus, P2pClient } from "../client.ts";
-import { manyLines } from "./text_lines.ts";
+import { manyLines } from "./screen/text_lines.ts";
 import { type Line, parseLine } from "./chat_line.ts";
 import { complete, nearName, Recipients, typedName } from "./recipients.ts";
-import type { Completion, Screen } from "./screen.ts";
+import type { Completion, Screen } from "./screen/screen.ts";
 
 /** Draws lines for a window with this many columns. */
 export type Picture = (columns: number) => readonly string[];

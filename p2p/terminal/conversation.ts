@@ -189,7 +189,7 @@ async function connect<C extends P2pClient, O extends Options>(
   if (program.connected) show(program.connected(client));
   else showStatus();
   // Loads the line editor.
-  const { openScreen } = await import("./open_screen.ts");
+  const { openScreen } = await import("./screen/open_screen.ts");
   using screen = openScreen(client.name, typed);
   if (screen.interactive) show = (line) => screen.print(line);
   if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Completion } from "./screen.ts";
+import type { Completion } from "./screen/screen.ts";
 
 /**
  * A name as it is typed and shown before a message: in quotation marks if it has spaces, or could be

@@ -4,7 +4,7 @@ import { P2pServer } from "@netlab/p2p/server";
 import { pureTest as test } from "../kinds.ts";
 import { Chat, type ChatCommand } from "../../p2p/terminal/chat.ts";
 import { parseLine } from "../../p2p/terminal/chat_line.ts";
-import type { Completer, Screen } from "../../p2p/terminal/screen.ts";
+import type { Completer, Screen } from "../../p2p/terminal/screen/screen.ts";
 import { eventually, nextMessage, socketTest, within } from "./network.ts";
 
 /** A screen that the test controls. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { pureTest as test } from "../kinds.ts";
 import { isLinear } from "../growth.ts";
-import { Draft } from "../../p2p/terminal/draft.ts";
+import { Draft } from "../../p2p/terminal/screen/draft.ts";
 
 /** A draft after this input, and the events that it reported. */
 function typed(...input: string[]): Draft & { told: string[] } {

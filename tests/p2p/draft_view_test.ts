@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { displayWidth } from "@netlab/terminal";
 import { pureTest as test } from "../kinds.ts";
-import { visiblePart } from "../../p2p/terminal/draft_view.ts";
+import { visiblePart } from "../../p2p/terminal/screen/draft_view.ts";
 
 /** What is visible with the cursor at the mark. */
 function shown(marked: string, columns: number): string {

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { pureTest as test } from "../kinds.ts";
-import { InputLines } from "../../p2p/terminal/input_lines.ts";
+import { InputLines } from "../../p2p/terminal/screen/input_lines.ts";
 
 /** An input that comes in these pieces, and how many of them were read. */
 function input(...pieces: (string | Uint8Array)[]): { reads: number; lines: InputLines } {

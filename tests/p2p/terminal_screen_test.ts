@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Completion } from "../../p2p/terminal/screen.ts";
-import { TerminalScreen } from "../../p2p/terminal/terminal_screen.ts";
+import type { Completion } from "../../p2p/terminal/screen/screen.ts";
+import { TerminalScreen } from "../../p2p/terminal/screen/terminal_screen.ts";
 import { TestTerminal } from "../terminal.ts";
 import { pureTest as test } from "../kinds.ts";
 import { eventually } from "./network.ts";

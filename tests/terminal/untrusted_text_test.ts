@@ -25,7 +25,7 @@ import {
 } from "@netlab/protocol";
 import { Chat } from "../../p2p/terminal/chat.ts";
 import type { P2pClient } from "../../p2p/client.ts";
-import { TerminalScreen } from "../../p2p/terminal/terminal_screen.ts";
+import { TerminalScreen } from "../../p2p/terminal/screen/terminal_screen.ts";
 import { pureTest } from "../kinds.ts";
 import { freePort, Process } from "../processes.ts";
 import { eventually, processTest, RawParty } from "../p2p/network.ts";
