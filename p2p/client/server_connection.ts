@@ -289,7 +289,11 @@ export class ServerConnection implements SessionConnection {
       return;
     }
     this.#expected = Promise.withResolvers();
-    writeSessionRegistration(this.out, { name, session, abilities: Ability.Batches });
+    writeSessionRegistration(this.out, {
+      name,
+      session,
+      abilities: Ability.Batches | Ability.Heartbeats,
+    });
     readSessionWelcome((await this.#answer()).payload);
   }
 

@@ -190,7 +190,12 @@ export class Dispatch {
       case Registration.LegacyUser: {
         connection.readsText ||= connection.isUnregistered;
         const name = readLegacyName(frame.payload);
-        return users.register(connection, { name, session: NIL_UUID, readsBatches: false });
+        return users.register(connection, {
+          name,
+          session: NIL_UUID,
+          readsBatches: false,
+          readsHeartbeats: false,
+        });
       }
       case Registration.Session: {
         const { session, name, abilities = 0 } = readSessionRegistration(frame.payload);
@@ -198,7 +203,8 @@ export class Dispatch {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
         const readsBatches = (abilities & Ability.Batches) !== 0;
-        return users.register(connection, { name, session, readsBatches });
+        const readsHeartbeats = (abilities & Ability.Heartbeats) !== 0;
+        return users.register(connection, { name, session, readsBatches, readsHeartbeats });
       }
       case Registration.Peer:
         return mesh.received(connection, frame);

@@ -290,7 +290,11 @@ export class SessionClient {
       },
     });
     const { key: session, name } = this;
-    writeSessionRegistration(connection.out, { session, name, abilities: Ability.Batches });
+    writeSessionRegistration(connection.out, {
+      session,
+      name,
+      abilities: Ability.Batches | Ability.Heartbeats,
+    });
     const ask = () => {
       if (connection.closed) return;
       request(() => {});

@@ -270,13 +270,13 @@ export class UserRegistry {
   }
 
   /**
-   * Sends a heartbeat to each session from which something has arrived since the last one. A client whose
+   * Sends a heartbeat to each session that reads them and from which something has arrived since the last one. A client whose
    * requests wait behind its own data on a slow link thus knows that the server is alive.
    */
   #sendHeartbeats(): void {
     const now = this.#beatAt = this.#context.now;
-    for (const { connection, readsText, out } of this.#users.values()) {
-      if (readsText || connection.heardAt <= connection.aliveAt || out.length > 0) continue;
+    for (const { connection, readsHeartbeats, out } of this.#users.values()) {
+      if (!readsHeartbeats || connection.heardAt <= connection.aliveAt || out.length > 0) continue;
       connection.aliveAt = now;
       writeHeartbeat(out);
     }

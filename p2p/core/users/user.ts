@@ -18,6 +18,8 @@ export interface UserRegistration {
   readonly session: string;
   /** Whether the client accepts batches. */
   readonly readsBatches: boolean;
+  /** Whether the client accepts heartbeats. */
+  readonly readsHeartbeats: boolean;
 }
 
 /** A user of this server. */
@@ -31,6 +33,8 @@ export class User implements Party {
   readonly session: string;
   /** Whether the client accepts batches. */
   readonly readsBatches: boolean;
+  /** Whether the client accepts heartbeats. */
+  readonly readsHeartbeats: boolean;
   /**
    * Whether the user reads plain text instead of frames and acknowledges nothing, as legacy clients do.
    */
@@ -45,6 +49,7 @@ export class User implements Party {
     this.name = registration.name;
     this.session = registration.session;
     this.readsBatches = registration.readsBatches;
+    this.readsHeartbeats = registration.readsHeartbeats;
     this.readsText = registration.session === NIL_UUID;
   }
 

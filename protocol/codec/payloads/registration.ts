@@ -14,6 +14,8 @@ import { readName } from "../text.ts";
 export const Ability = {
   /** The client reads messages in batches. */
   Batches: 1,
+  /** The client ignores heartbeats (9/1), and takes them as signs of life. */
+  Heartbeats: 2,
 } as const;
 
 /** The request of a user to register a session. */

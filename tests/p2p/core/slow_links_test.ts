@@ -4,7 +4,14 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { FrameType, MessageKind } from "@netlab/protocol";
+import {
+  Ability,
+  FrameType,
+  Information,
+  MessageKind,
+  writeInformationRequest,
+  writeSessionRegistration,
+} from "@netlab/protocol";
 import { pureTest } from "../../kinds.ts";
 import {
   addressOf,
@@ -88,4 +95,31 @@ pureTest("a session whose own data holds up its requests gets heartbeats", () =>
   network.run(60_000);
   assert(heard.length - idle < 6, `${heard.length - idle} heartbeats for an idle session`);
   assertEquals(nodes[0]!.users(), ["Ann", "Bob"]);
+});
+
+pureTest("a session that sends gets heartbeats only if it reads them", () => {
+  const network = new VirtualNetwork();
+  const [node] = servers(network, 1);
+  const heartbeats = [0, Ability.Batches, Ability.Heartbeats].map((abilities, number) => {
+    const party = `10.0.9.${number}:1`;
+    network.dial(party, node!.address, {
+      connected(connection) {
+        connection.start({ frame: () => {} });
+        const { out } = connection;
+        writeSessionRegistration(out, { session: network.uuid(), name: `u${number}`, abilities });
+        const send = () => {
+          writeInformationRequest(out, Information.Servers);
+          network.after(400, send);
+        };
+        send();
+      },
+      failed: (reason) => {
+        throw new Error(reason);
+      },
+    });
+    return network.watch(({ to, frame: { type } }) => to === party && type === FrameType.LinkState);
+  });
+  network.run(5_000);
+  assert(heartbeats[2]!.length > 2);
+  assertEquals(heartbeats.map(({ length }) => length > 0), [false, false, true]);
 });
