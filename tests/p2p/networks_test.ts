@@ -19,6 +19,7 @@ import { type ClientStatus, P2pClient, P2pServer } from "@netlab/p2p";
 import { HomeNetwork } from "@netlab/p2p/client";
 import { RttClient } from "@netlab/rtt/client";
 import { RttServer } from "@netlab/rtt/server";
+import { localAddress } from "../../p2p/server/sockets.ts";
 import { pureTest } from "../kinds.ts";
 import { TestFolder } from "../folders.ts";
 import { LegacyServer } from "../legacy.ts";
@@ -248,6 +249,38 @@ processTest("p2p server program that is reached elsewhere looks for nobody", asy
   server.kill("SIGTERM");
   const { code, stdout } = await server.finished();
   assertEquals([code, stdout.filter((line) => line.includes("permission"))], [0, []]);
+});
+
+processTest(
+  "p2p server program tells in one line that it may not look for servers nobody named",
+  async () => {
+    const port = freePort();
+    const args = ["--port", `${port}`, "--json"];
+    const permissions = [`--allow-net=127.0.0.1:${port},127.0.0.1:5003`];
+    await using server = Process.start(SERVER, args, { permissions });
+    const { addresses } = await event(server, "peers.denied");
+    assertEquals(addresses, "127.0.0.1:5001, 127.0.0.1:5002, 127.0.0.1:5004, 127.0.0.1:5005");
+    await event(server, "storage.memory");
+    server.kill("SIGTERM");
+    const { stdout } = await server.finished();
+    assertEquals(stdout.filter((line) => line.includes("permission")).length, 1);
+  },
+);
+
+pureTest("the address of a server is no name that leads to its own machine only", () => {
+  const listening = (...hostnames: string[]) =>
+    hostnames.map((hostname) => ({ addr: { transport: "tcp" as const, hostname, port: 7001 } }));
+  const cases = [
+    ["ip6-localhost", ["::1"], "[::1]:7001"],
+    ["host.example", ["127.0.1.1"], "127.0.1.1:7001"],
+    ["host.example", ["127.0.1.1", "10.0.0.1"], "host.example:7001"],
+    ["localhost", ["127.0.0.1", "::1"], "localhost:7001"],
+    ["127.0.0.1", ["127.0.0.1"], "127.0.0.1:7001"],
+    ["::1", ["::1"], "[::1]:7001"],
+  ] as const;
+  for (const [given, found, expected] of cases) {
+    assertEquals(localAddress(given, listening(...found)), expected);
+  }
 });
 
 processTest(
