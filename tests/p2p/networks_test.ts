@@ -126,6 +126,23 @@ pureTest("client's network follows a merger, and a restart, at addresses that it
   assert(!named.admits("a:1", newer) && !named.admits("a:1", undefined));
 });
 
+pureTest("client's network remembers a limited number of servers, those found last", () => {
+  const [own, unrelated] = [1, 2].map((n) => `0198a000-0000-7000-8000-00000000000${n}`);
+  const reports: string[] = [];
+  const home = new HomeNetwork(own, [], (server) => reports.push(server));
+  home.check("first:1", own);
+  home.check("used:1", own);
+  for (let port = 1; port <= 1_023; port++) home.check(`host:${port}`, own);
+  assert(!home.admits("first:1", unrelated) && home.admits("used:1", unrelated));
+  home.enter("used:1", own);
+  home.check("host:1024", own);
+  assert(!home.admits("host:1", unrelated) && home.admits("used:1", unrelated));
+  for (const port of [1, 1, ...Array.from({ length: 1_024 }, (_, n) => n + 2), 1]) {
+    assertThrows(() => home.check(`other:${port}`, unrelated), NetlabError);
+  }
+  assertEquals(reports.filter((server) => server === "other:1").length, 2);
+});
+
 test("rtt client without a server uses the network of the first one that it was given", async () => {
   await using mine = await RttServer.listen({ network: "mine" });
   await using other = await RttServer.listen({ network: "other" });
