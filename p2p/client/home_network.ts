@@ -13,13 +13,16 @@ import {
   NetlabError,
 } from "@netlab/protocol";
 
+/** How many servers a client remembers, so that servers that name ever new ones cannot fill its memory. */
+const MAX_SERVERS = 1_024;
+
 /** The network of one client. */
 export class HomeNetwork {
   #id: string | undefined;
   readonly #given: Set<string>;
-  /** Addresses at which a server of this network was found. */
+  /** Addresses at which a server of this network was found. The last one found is the last. */
   readonly #verified = new Set<string>();
-  /** Servers of other networks that were reported. */
+  /** Servers of other networks that were reported. The last one reported is the last. */
   readonly #reported = new Set<string>();
   readonly #onOther: (server: string) => void;
 
@@ -85,11 +88,11 @@ export class HomeNetwork {
   check(server: string, network: string | undefined): void {
     if (this.admits(server, network)) {
       this.#reported.delete(server);
-      if (network !== undefined && network === this.#id) this.#verified.add(server);
+      if (network !== undefined && network === this.#id) remember(this.#verified, server);
       return;
     }
     if (!this.#reported.has(server)) {
-      this.#reported.add(server);
+      remember(this.#reported, server);
       this.#onOther(server);
     }
     throw new NetlabError(
@@ -107,6 +110,13 @@ export class HomeNetwork {
   /** Notes that the user is registered at a server, or that the network of that server has another id now. */
   enter(server: string, network: string | undefined): void {
     this.#id = network ?? this.#id;
-    this.#verified.add(server);
+    remember(this.#verified, server);
   }
+}
+
+/** Adds a server, or moves it to the end. Forgets the first one when there are too many. */
+function remember(servers: Set<string>, server: string): void {
+  servers.delete(server);
+  servers.add(server);
+  if (servers.size > MAX_SERVERS) servers.delete(servers.values().next().value!);
 }

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { ErrorCode, type NetlabError } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
 import { askServers } from "./ask.ts";
+import { isFinal, isTimeout, unreachable } from "./failures.ts";
 import type { HomeNetwork } from "./home_network.ts";
 import { KnownServers } from "./known_servers.ts";
 import { Race } from "./race.ts";
@@ -376,32 +377,4 @@ export class Roaming {
       signal.removeEventListener("abort", onEnd)
     );
   }
-}
-
-/** The error of an attempt to connect to these servers when all have failed. */
-function unreachable(servers: readonly string[], failures: readonly unknown[]): unknown {
-  if (failures.length === 1) return failures[0];
-  const tried = servers.join(", ");
-  if (failures.length === 0) {
-    const message = `Cannot move to ${tried}: the current server was lost before`;
-    return new NetlabError(ErrorCode.ConnectionLost, message, { fatal: true });
-  }
-  // A missing permission is a mistake that the person can correct.
-  const other = failures.find((error) => !(error instanceof NetlabError));
-  return other ?? new NetlabError(
-    ErrorCode.ConnectionLost,
-    `Cannot reach any server: tried ${tried}; start one first`,
-    { cause: new AggregateError(failures), fatal: true },
-  );
-}
-
-/** Whether retrying is useless: the name is taken or invalid, or another connection replaced this one. */
-function isFinal(error: unknown): boolean {
-  return error instanceof NetlabError &&
-    (error.code === ErrorCode.NameTaken || error.code === ErrorCode.NameInvalid ||
-      error.code === ErrorCode.Replaced);
-}
-
-function isTimeout(error: unknown): error is NetlabError {
-  return error instanceof NetlabError && error.code === ErrorCode.TimedOut;
 }

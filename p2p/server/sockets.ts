@@ -14,6 +14,7 @@ import {
   FrameConnection,
   type FrameHandler,
   isEveryAddress,
+  isLoopbackHost,
   type Listening,
   listenOnAll,
   parseAddress,
@@ -88,8 +89,7 @@ export class Sockets {
     const defaultPeers = (options.defaultPeers ?? []).map(canonical);
     const port = options.port ?? 0;
     const listening = await listenOnAll({ hostname, port, tcpBacklog: BACKLOG });
-    const local = formatAddress({ hostname, port: listening.listeners[0]!.addr.port });
-    const address = advertised ?? local;
+    const address = advertised ?? localAddress(hostname, listening.listeners);
     const resolved = { ...options, hostname, peers, defaultPeers };
     return new Sockets(resolved, store, onNetwork, listening, address);
   }
@@ -112,6 +112,7 @@ export class Sockets {
         error,
       });
     }
+    this.#warnOfDeniedDefaults(defaultPeers.filter((peer) => peer !== address));
     this.core = new RoutingCore({
       id: generateId(),
       address,
@@ -197,6 +198,20 @@ export class Sockets {
     );
   }
 
+  /** Logs which addresses that nobody has named must not be dialled, in one line: there may be no server at all. */
+  #warnOfDeniedDefaults(peers: readonly string[]): void {
+    const denied = peers.filter((host) => {
+      return Deno.permissions.querySync({ name: "net", host }).state !== "granted";
+    });
+    if (denied.length === 0) return;
+    for (const address of denied) this.#denied.add(address);
+    this.#logger.warn(
+      "no permission to look for servers on {addresses}: add these to --allow-net, or name other " +
+        "servers with --peer",
+      { event: "peers.denied", addresses: denied.join(", ") },
+    );
+  }
+
   #run(socket: FrameConnection & Transport, connection: Connection): void {
     this.#connections++;
     socket.start(new ConnectionEvents(this.core, connection, this.#onClosed));
@@ -272,4 +287,21 @@ let left = 0;
 function random(): number {
   if (left === 0) left = crypto.getRandomValues(drawn).length;
   return drawn[--left]! / 2 ** 32;
+}
+
+/**
+ * Returns the address of a server that was given none to advertise: `host:port`. A host name that leads to this
+ * machine only may lead to another one elsewhere, or to none, so the loopback address stands for it.
+ *
+ * @param given The host on which the server was told to listen.
+ * @param listeners Where it listens; at least one.
+ */
+export function localAddress(
+  given: string,
+  listeners: readonly Pick<Deno.TcpListener, "addr">[],
+): string {
+  const { hostname: first, port } = listeners[0]!.addr;
+  const isHidden = !isLoopbackHost(given) &&
+    listeners.every(({ addr }) => isLoopbackHost(addr.hostname));
+  return formatAddress({ hostname: isHidden ? first : given, port });
 }

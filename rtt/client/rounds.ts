@@ -172,6 +172,10 @@ export class Rounds implements AsyncDisposable {
     const learnUntil = performance.now() + LEARN_MS;
     this.#denied = undefined;
     const requests = [...this.chooser.begin(), ...this.chooser.learn(this.#host.known())];
+    const known = new Set(this.chooser.servers.map(({ server }) => server));
+    for (const server of this.#networks.keys()) {
+      if (!known.has(server)) this.#networks.delete(server);
+    }
     await this.#measureAll(requests, learnUntil);
     return this.decide();
   }

@@ -156,7 +156,8 @@ export async function typeLine(
         write(`${CLEAR_BELOW}${question}: \n`);
         return "";
       }
-      if (keys === undefined) continue;
+      // A line end or ctrl-D from before the key by key mode arrives as NUL: nobody types that.
+      if (keys === undefined || keys === "\0") continue;
       left = 0;
       // Keys such as an arrow have no meaning here.
       for (const key of keys.startsWith("\x1b") ? "" : keys) {

@@ -19,6 +19,7 @@ import { type ClientStatus, P2pClient, P2pServer } from "@netlab/p2p";
 import { HomeNetwork } from "@netlab/p2p/client";
 import { RttClient } from "@netlab/rtt/client";
 import { RttServer } from "@netlab/rtt/server";
+import { localAddress } from "../../p2p/server/sockets.ts";
 import { pureTest } from "../kinds.ts";
 import { TestFolder } from "../folders.ts";
 import { LegacyServer } from "../legacy.ts";
@@ -123,6 +124,23 @@ pureTest("client's network follows a merger, and a restart, at addresses that it
   const named = new HomeNetwork("name", ["a:1"]);
   named.enter("a:1", "name");
   assert(!named.admits("a:1", newer) && !named.admits("a:1", undefined));
+});
+
+pureTest("client's network remembers a limited number of servers, those found last", () => {
+  const [own, unrelated] = [1, 2].map((n) => `0198a000-0000-7000-8000-00000000000${n}`);
+  const reports: string[] = [];
+  const home = new HomeNetwork(own, [], (server) => reports.push(server));
+  home.check("first:1", own);
+  home.check("used:1", own);
+  for (let port = 1; port <= 1_023; port++) home.check(`host:${port}`, own);
+  assert(!home.admits("first:1", unrelated) && home.admits("used:1", unrelated));
+  home.enter("used:1", own);
+  home.check("host:1024", own);
+  assert(!home.admits("host:1", unrelated) && home.admits("used:1", unrelated));
+  for (const port of [1, 1, ...Array.from({ length: 1_024 }, (_, n) => n + 2), 1]) {
+    assertThrows(() => home.check(`other:${port}`, unrelated), NetlabError);
+  }
+  assertEquals(reports.filter((server) => server === "other:1").length, 2);
 });
 
 test("rtt client without a server uses the network of the first one that it was given", async () => {
@@ -248,6 +266,38 @@ processTest("p2p server program that is reached elsewhere looks for nobody", asy
   server.kill("SIGTERM");
   const { code, stdout } = await server.finished();
   assertEquals([code, stdout.filter((line) => line.includes("permission"))], [0, []]);
+});
+
+processTest(
+  "p2p server program tells in one line that it may not look for servers nobody named",
+  async () => {
+    const port = freePort();
+    const args = ["--port", `${port}`, "--json"];
+    const permissions = [`--allow-net=127.0.0.1:${port},127.0.0.1:5003`];
+    await using server = Process.start(SERVER, args, { permissions });
+    const { addresses } = await event(server, "peers.denied");
+    assertEquals(addresses, "127.0.0.1:5001, 127.0.0.1:5002, 127.0.0.1:5004, 127.0.0.1:5005");
+    await event(server, "storage.memory");
+    server.kill("SIGTERM");
+    const { stdout } = await server.finished();
+    assertEquals(stdout.filter((line) => line.includes("permission")).length, 1);
+  },
+);
+
+pureTest("the address of a server is no name that leads to its own machine only", () => {
+  const listening = (...hostnames: string[]) =>
+    hostnames.map((hostname) => ({ addr: { transport: "tcp" as const, hostname, port: 7001 } }));
+  const cases = [
+    ["ip6-localhost", ["::1"], "[::1]:7001"],
+    ["host.example", ["127.0.1.1"], "127.0.1.1:7001"],
+    ["host.example", ["127.0.1.1", "10.0.0.1"], "host.example:7001"],
+    ["localhost", ["127.0.0.1", "::1"], "localhost:7001"],
+    ["127.0.0.1", ["127.0.0.1"], "127.0.0.1:7001"],
+    ["::1", ["::1"], "[::1]:7001"],
+  ] as const;
+  for (const [given, found, expected] of cases) {
+    assertEquals(localAddress(given, listening(...found)), expected);
+  }
 });
 
 processTest(

@@ -45,6 +45,13 @@ test("a question that nobody answers ends in time, and leaves no read behind", a
   assertEquals([keys.reading, keys.modes], [false, [true, false]]);
 });
 
+test("a question that gets the end of an input from before it was asked ends in time", async () => {
+  const keys = new Keys();
+  const asking = typeLine("Index [0]", 3, signal, keys);
+  await keys.type("\0");
+  assertEquals(await asking, "");
+});
+
 test("a question whose countdown a key has stopped waits for the rest of the answer", async () => {
   const keys = new Keys();
   const asking = typeLine("Index [0]", 3, signal, keys);

@@ -18,8 +18,8 @@ const LONGEST_WAIT_MS = 30_000;
  */
 const RECHECK_MS = 300_000;
 /**
- * The number of failures in a row after which a learned address is dropped, unless another server still
- * announces it.
+ * The number of failures in a row, about three minutes, after which an address may lead to anything: a learned one is
+ * dropped, unless another server still announces it.
  */
 const MAX_FAILURES = 12;
 
@@ -76,7 +76,7 @@ const JOIN_MS = 10_000;
 
 interface Known {
   source: Source;
-  /** Whether a server of this network has been reached there. */
+  /** Whether a server of this network has been reached there, and not long ago. */
   reached: boolean;
   /** The network for which a link was refused, and which was logged; "" if it states none. */
   refused: string | undefined;
@@ -239,7 +239,9 @@ export class Discovery {
     known.failures++;
     const wanted = known.source === "configured" || known.source === "default" ||
       (known.server !== undefined && this.#isAnnounced(known.server));
-    if (!wanted && known.failures >= MAX_FAILURES) this.#known.delete(address);
+    if (known.failures < MAX_FAILURES) return;
+    known.reached = false;
+    if (!wanted) this.#known.delete(address);
   }
 
   /** Records that `address` leads to this server itself. */

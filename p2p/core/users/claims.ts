@@ -29,6 +29,8 @@ const SLOW_ANSWER_MS = 10_000;
  * for the answer to its registration.
  */
 const SERVER_ANSWER_MS = 4_000;
+/** After this time without an answer, another server is asked again: milliseconds. Frames are lost while routes change. */
+const ASK_AGAIN_MS = 1_000;
 /**
  * How long a sign of life counts for further claims: milliseconds. So claims, however many, cause two
  * questions a second.
@@ -52,6 +54,8 @@ interface Claim {
   readonly server: string;
   /** When it was made: milliseconds since 1970. */
   madeAt: number;
+  /** When the server was last asked: milliseconds since 1970. */
+  askedAt: number;
 }
 
 /** A user of this server who was asked for a sign of life. */
@@ -111,7 +115,8 @@ export class Claims {
     const isAsked = server === this.#context.id
       ? this.#ask(name) !== undefined
       : this.#send(PresenceKind.Claim, server, name);
-    if (isAsked) this.#claims.set(name, { claimant, server, madeAt: this.#context.now });
+    const { now } = this.#context;
+    if (isAsked) this.#claims.set(name, { claimant, server, madeAt: now, askedAt: now });
     return isAsked;
   }
 
@@ -167,11 +172,17 @@ export class Claims {
         if (isAwaited && this.#userOf(name) === user) this.#onSilent(user);
       }
     }
-    for (const [name, { claimant, server, madeAt }] of this.#claims) {
-      const waitedMs = now - madeAt;
+    for (const [name, claim] of this.#claims) {
+      const { claimant, server } = claim;
+      const waitedMs = now - claim.madeAt;
       const isHere = server === this.#context.id;
       const isOpen = isHere ? this.#questions.has(name) : this.#isAt(name, server);
-      if (isOpen ? isHere || waitedMs < SERVER_ANSWER_MS : waitedMs < ANSWER_MS) continue;
+      if (isOpen ? isHere || waitedMs < SERVER_ANSWER_MS : waitedMs < ANSWER_MS) {
+        if (!isOpen || isHere || now - claim.askedAt < ASK_AGAIN_MS) continue;
+        claim.askedAt = now;
+        this.#send(PresenceKind.Claim, server, name);
+        continue;
+      }
       this.#claims.delete(name);
       if (isOpen) claimant.refused();
       else claimant.released();

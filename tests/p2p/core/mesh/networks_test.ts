@@ -254,3 +254,20 @@ pureTest(
     assert(first.events.includes("link.refused"));
   },
 );
+
+pureTest("a default address that was unused for long leads to no server of the network", () => {
+  const network = new VirtualNetwork();
+  const addresses = [0, 1].map(addressOf);
+  const start = (index: number) =>
+    new VirtualNode(network, addresses[index]!, { defaultPeers: addresses });
+  const first = start(0);
+  const second = start(1);
+  network.until(() => first.neighbours().length === 1, 5_000);
+  second.crash();
+  network.run(600_000);
+  // This one looks for nobody, like a server at the other end of a tunnel.
+  const tunnel = new VirtualNode(network, addresses[1]!);
+  network.run(60_000);
+  assertEquals(tunnel.neighbours(), []);
+  assert(first.events.includes("link.refused"));
+});

@@ -13,12 +13,13 @@ import {
   writeInformationRequest,
 } from "@netlab/protocol";
 import {
+  addressOf,
   chain,
   disconnectRules,
   servers,
   settle,
   VirtualNetwork,
-  type VirtualNode,
+  VirtualNode,
 } from "@netlab/lab/simulator";
 import { pureTest } from "../../../kinds.ts";
 import { ScriptedPeer } from "../scripted_peer.ts";
@@ -79,6 +80,23 @@ pureTest("a living user keeps its name on every server, and the other is told at
   }
   assertEquals(keys(nodes, "Bob"), Array(4).fill(bob.session));
   assertEquals([bob.errors, bob.connection!.closed], [[], false]);
+});
+
+pureTest("a claim that is lost while servers find each other is made again", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const network = new VirtualNetwork(seed);
+    const [first, second] = [0, 1].map((index) =>
+      new VirtualNode(network, addressOf(index), { rules: disconnectRules })
+    ) as [VirtualNode, VirtualNode];
+    const older = new TestUser(network, "Bob").at(first);
+    network.run(10_000);
+    const younger = new TestUser(network, "Bob").at(second);
+    network.run(1_000);
+    const peers = [first.address, second.address];
+    new VirtualNode(network, addressOf(2), { peers, rules: disconnectRules });
+    network.until(() => younger.errors.length > 0, 2_500);
+    assertEquals([younger.errorNames(), older.errors], [["NameTaken"], []], `seed ${seed}`);
+  }
 });
 
 pureTest("a thousand claims a second cause two questions a second", () => {
@@ -223,7 +241,7 @@ pureTest("a server that takes claims but does not answer keeps the name for its 
   // A client waits five seconds.
   network.run(1_000);
   assertEquals(eve.errorNames(), ["NameTaken"]);
-  assertEquals(peer.got(FrameType.Presence, PresenceKind.Claim).length, 1);
+  assertEquals(peer.got(FrameType.Presence, PresenceKind.Claim).length, 4);
 });
 
 const HOUR = 3_600_000;
