@@ -28,7 +28,7 @@ import { Inbox } from "./core/session/inbox.ts";
 import { PublishQueue } from "./core/session/publish_queue.ts";
 
 export type { Message } from "@netlab/protocol";
-export type { DeliveryStatus, Sent } from "./client/outbox.ts";
+export type { DeliveryStatus, Notice, Sent } from "./client/outbox.ts";
 export type { ClientStatus } from "./client/roaming.ts";
 export { HomeNetwork } from "./client/home_network.ts";
 
@@ -221,10 +221,17 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * not sent yet is in memory. To send more than a few thousand messages without waiting for each, await
    * {@linkcode P2pClient.ready} between them.
    *
-   * @returns Resolves when the server has accepted the message: it is stored and will be delivered.
+   * @returns Resolves when the server has accepted the message: it is stored and will be delivered. If the
+   *   server's storage is full and the recipient is connected, it resolves when the recipient's client has
+   *   acknowledged the message, and {@linkcode Sent.notice} says so.
    *   {@linkcode Sent.delivered} tells when it has been delivered. A legacy server sends no receipts; with
    *   one, both resolve as soon as the message was written.
    * @throws {NetlabError} {@linkcode ErrorCode.MailboxFull} when too many messages wait for the recipient,
+   *   {@linkcode ErrorCode.StorageFull}, {@linkcode ErrorCode.TooManyRecipients},
+   *   {@linkcode ErrorCode.TooManyUnknownNames} or {@linkcode ErrorCode.ShareUsedUp} when the server stores as
+   *   much as it may in all or for this sender, and the recipient is away,
+   *   {@linkcode ErrorCode.NotStored} when the message may have arrived: it was passed on without being stored and
+   *   nobody has confirmed it, or it was refused after the connection on which it was first sent was lost,
    *   {@linkcode ErrorCode.StorageFailed} when the server cannot store the message,
    *   {@linkcode ErrorCode.TextTooLong} when it does not fit into a frame,
    *   {@linkcode ErrorCode.TimedOut} when the server did not accept it in time, or when this program has 16,384

@@ -130,7 +130,7 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["mesh"],
   ["host.ts", "back_pressure.ts"],
   ["mailbox", "session", "connection.ts", "message_log.ts"],
-  ["dedup", "receipt.ts", "transport.ts", "logger.ts"],
+  ["dedup", "limits.ts", "receipt.ts", "transport.ts", "logger.ts"],
 ];
 
 /** Which layer a module of the core is in, from the top down, and its folder or file there. */

@@ -8,6 +8,7 @@ import { checkHistory, type Findings } from "../checker/checker.ts";
 import type { HistoryEvent } from "../checker/history.ts";
 import { pick, seeded } from "../random.ts";
 import { Digest } from "./digest.ts";
+import type { MailboxLimits } from "@netlab/p2p/core";
 import { addressOf, servers } from "./world/networks.ts";
 import { type Action, PEACE_MS, type Plan } from "./plan.ts";
 import { Guest } from "./world/guest.ts";
@@ -31,6 +32,12 @@ export interface SimulateOptions {
    * @default {false}
    */
   brokenDisks?: boolean;
+  /**
+   * How much the servers store. With small totals, they pass messages on without storing them.
+   *
+   * @default {the defaults of the routing core}
+   */
+  limits?: MailboxLimits;
   /** Called with a line for each frame that arrives and each event of the run. */
   trace?: (line: string) => void;
 }
@@ -93,6 +100,7 @@ class Run {
     this.#nodes = servers(this.#network, plan.servers, plan.links, (index) => ({
       clockAheadMs: plan.clocksAheadMs[index]!,
       rules: disconnectRules,
+      ...options.limits && { limits: options.limits },
       store: this.#disk(),
       // With many losses, a link may appear silent although no action concerns it.
       onEvent: (event) => {

@@ -8,16 +8,24 @@ import { NetlabError, readUuidOf } from "@netlab/protocol";
 import type {
   ClientSession,
   DeliveryStatus,
+  Notice,
   SendListener,
 } from "../core/session/client_session.ts";
 import type { MessageIds } from "../core/dedup/sequence_ids.ts";
 
-export type { DeliveryStatus } from "../core/session/client_session.ts";
+export type { DeliveryStatus, Notice } from "../core/session/client_session.ts";
 
-/** A message that a server has accepted. */
+/** A message that a server has accepted, or has delivered without storing it. */
 export interface Sent {
   /** The message's id, a UUID. */
   id: string;
+  /**
+   * What the server says about the message, if anything. With the code
+   * {@linkcode ErrorCode.UnknownRecipient} the message is stored, but nobody with that name has been on the
+   * network. With {@linkcode ErrorCode.NotStored} the server's storage is full: the recipient's client has
+   * acknowledged the message, and no server stored it.
+   */
+  notice: Notice | undefined;
   /**
    * Resolves to `"delivered"` when the recipient's client has acknowledged the message, or to `"sent"` when it
    * was sent to a legacy server or client, which confirms nothing. Rejects with a {@linkcode NetlabError} when
@@ -30,6 +38,7 @@ export interface Sent {
 
 /** A message that is not settled. One object holds its id, its promises and its outcome, to save memory. */
 class UnsettledMessage implements Sent, SendListener {
+  notice: Notice | undefined;
   readonly #id0: number;
   readonly #id1: number;
   readonly #id2: number;
@@ -64,7 +73,8 @@ class UnsettledMessage implements Sent, SendListener {
     return this.#delivered.promise;
   }
 
-  accepted(error?: NetlabError): void {
+  accepted(error?: NetlabError, notice?: Notice): void {
+    this.notice = notice;
     if (error) this.#refuse(error);
     else this.#accept(this);
   }

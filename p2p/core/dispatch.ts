@@ -130,7 +130,14 @@ export class Dispatch {
     const { users, mesh } = this.#core;
     const further = [...this.#rules.values()].flatMap(({ capability }) => capability ?? []);
     return [
-      ...[Capability.Session, Capability.Peer, Capability.Batch, Capability.Claim, ...further],
+      ...[
+        Capability.Session,
+        Capability.Peer,
+        Capability.Batch,
+        Capability.Claim,
+        Capability.Names,
+      ],
+      ...further,
       ...[formatLoad(users.count), formatNetwork(mesh.network.id)],
     ];
   }

@@ -10,7 +10,7 @@ export { MessageIds } from "./dedup/sequence_ids.ts";
 export type { FrameRule, ServerCore } from "./frame_rule.ts";
 export type { Context, Dial, Host } from "./host.ts";
 export type { Logger } from "./logger.ts";
-export type { MailboxLimits } from "./mailbox/mailbox.ts";
+export { type FlaggedLimit, type Limit, LIMITS, type MailboxLimits } from "./limits.ts";
 export {
   memoryStore,
   type MessageStore,
@@ -24,6 +24,7 @@ export { RoutingCore } from "./routing_core.ts";
 export type { RoutingCoreOptions } from "./routing_core_options.ts";
 export { ClientSession } from "./session/client_session.ts";
 export { Incoming } from "./session/incoming.ts";
+export type { Notice } from "./session/notice.ts";
 export { PublishQueue } from "./session/publish_queue.ts";
 export type {
   DeliveryStatus,

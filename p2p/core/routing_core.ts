@@ -29,6 +29,7 @@ import { Inbound } from "./durable/inbound.ts";
 import { LegacyServers } from "./legacy/legacy_servers.ts";
 import { LocalDelivery } from "./routing/local_delivery.ts";
 import { Locations } from "./mesh/locations.ts";
+import { LIMITS } from "./limits.ts";
 import type { Logger } from "./logger.ts";
 import { Mailbox } from "./mailbox/mailbox.ts";
 import { memoryStore } from "./mailbox/message_store.ts";
@@ -41,6 +42,7 @@ import { ReceiptQueries } from "./durable/receipt_queries.ts";
 import { Receipts } from "./durable/receipts.ts";
 import { Router } from "./routing/router.ts";
 import type { RoutingCoreOptions } from "./routing_core_options.ts";
+import { SeenNames } from "./dedup/seen_names.ts";
 import { SeenMessages } from "./dedup/seen_messages.ts";
 import { Topology } from "./mesh/topology.ts";
 import type { Transport } from "./transport.ts";
@@ -92,8 +94,12 @@ export class RoutingCore implements ServerCore {
     /** By recipient name: a user of this server, or the next hop to another server. */
     const routes = new NameTable<User | Peer>(factors);
     const topology = this.topology = new Topology(id);
-    const forget = (name: string) => routes.delete(new TextEncoder().encode(name));
-    const directory = new Directory(id, forget, logger);
+    const names = new SeenNames(LIMITS.seenNames.default, store.durable);
+    const moved = (name: string) => {
+      names.add(name);
+      routes.delete(new TextEncoder().encode(name));
+    };
+    const directory = new Directory(id, moved, logger);
     const locations = this.locations = new Locations(id, directory, topology);
     const onChange = (name: string) => void this.#changedNames.add(name);
     const mesh = this.mesh = new Mesh(
@@ -103,17 +109,22 @@ export class RoutingCore implements ServerCore {
       directory,
       options.costs ?? everyLinkOne,
       this.#backPressure,
+      names,
       {
-        usersChanged: (users) => {
-          for (const { name } of users) this.#changedNames.add(name);
+        usersChanged: (changed) => {
+          for (const name of changed) this.#changedNames.add(name);
         },
         routesChanged: () => {
           this.#routesChanged = true;
           routes.clear();
         },
-        // When two parts of a network find each other, both may have a user with the same name.
-        reachGrew: () => {
+        // When two parts of a network find each other, both may have a user with the same name. Messages
+        // and receipts may wait for the users of the other part.
+        reachGrew: (servers) => {
           for (const { name } of this.users.local()) this.#changedNames.add(name);
+          for (const server of servers) {
+            for (const { name } of directory.users(server)) this.#changedNames.add(name);
+          }
         },
         foundLegacy: (connection) => this.#legacy.adopt(connection),
         networkChanged: () => {
@@ -125,7 +136,7 @@ export class RoutingCore implements ServerCore {
     const users = new UserRegistry(context, directory, locations, topology, mesh, onChange);
     this.users = users;
     const legacy = this.#legacy = new LegacyServers(context, directory, mesh, locations, onChange);
-    const mailbox = this.#mailbox = new Mailbox({ store, limits, factors });
+    const mailbox = this.#mailbox = new Mailbox({ store, limits, names, factors });
     const receipts = this.#receipts = new Receipts(context, users, locations, mesh);
     const seen = new SeenMessages(factors, host.random);
     const localDelivery = new LocalDelivery(context, this.#backPressure, seen, factors);
@@ -344,12 +355,12 @@ export class RoutingCore implements ServerCore {
   get isDrained(): boolean {
     if (!this.users.closed) return true;
     for (const { readsText } of this.users.local()) if (!readsText) return false;
-    return this.#mailbox.size === 0;
+    return this.#mailbox.messages.size === 0;
   }
 
   /** The number of messages that are lost if the server closes now. */
   get unsaved(): number {
-    return this.#mailbox.durable ? 0 : this.#mailbox.size;
+    return this.#mailbox.durable ? 0 : this.#mailbox.usage.messages;
   }
 
   /** Closes the server: tells its sessions, ends its links and sends pending data. */

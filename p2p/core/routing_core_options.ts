@@ -8,7 +8,7 @@ import type { FrameRule } from "./frame_rule.ts";
 import type { Host } from "./host.ts";
 import type { LinkCosts } from "./mesh/link_costs.ts";
 import type { Logger } from "./logger.ts";
-import type { MailboxLimits } from "./mailbox/mailbox.ts";
+import type { MailboxLimits } from "./limits.ts";
 import type { MessageStore } from "./mailbox/message_store.ts";
 
 /** Options of a `RoutingCore`. */
@@ -38,7 +38,7 @@ export interface RoutingCoreOptions extends DiscoveryOptions {
    * @default {none: messages are in memory only}
    */
   store?: MessageStore;
-  /** Limits on what is stored for each user. */
+  /** Limits on what is stored. */
   limits?: MailboxLimits;
   /**
    * The costs of links. Messages take the cheapest route.

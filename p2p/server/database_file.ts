@@ -14,6 +14,7 @@ const SCHEMA_VERSION = 3;
 /**
  * - `batch`: messages that were written together, in the layout of `batch_codec.ts`.
  * - `gone`: for a batch from which messages were removed, one bit per message.
+ * - `names`: names that users have had. Files of older versions get this table when they are opened.
  * - `ends`: receipts with the outcomes of messages, in the layout of a frame of type 6.
  */
 const SCHEMA = `
@@ -34,6 +35,10 @@ const TABLES = {
 const CLOCK = `
   CREATE TABLE IF NOT EXISTS clock
     (id INTEGER PRIMARY KEY CHECK (id = 1), stored REAL NOT NULL, wall REAL NOT NULL) STRICT`;
+
+/** The names that users have had. Files of schema version 3 do not always have this table. */
+const NAMES =
+  "CREATE TABLE IF NOT EXISTS names (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT";
 
 /** A setting of a file: the space of deleted rows can be returned in steps. */
 const INCREMENTAL = 2;
@@ -83,6 +88,7 @@ function open<T>(path: string, logger: Logger, prepare: (database: DatabaseSync)
       database = convert(path, database, logger);
     }
     database.exec(CLOCK);
+    database.exec(NAMES);
     return prepare(database);
   } catch (error) {
     if (database.isOpen) database.close();

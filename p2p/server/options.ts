@@ -5,7 +5,7 @@
  */
 import type { FrameRule } from "../core/frame_rule.ts";
 import type { Logger } from "../core/logger.ts";
-import type { MailboxLimits } from "../core/mailbox/mailbox.ts";
+import type { MailboxLimits } from "../core/limits.ts";
 import type { LinkCosts } from "../core/mesh/link_costs.ts";
 
 /** How a `P2pServer` listens, and which servers it looks for. */
@@ -60,7 +60,7 @@ export interface P2pServerOptions {
    * @default {the network of the folder `data`, or a new network without a name}
    */
   network?: string;
-  /** How many messages are stored for absent users, and for how long. */
+  /** How much is stored, and for how long. */
   limits?: MailboxLimits;
   /**
    * Receives the server's log.

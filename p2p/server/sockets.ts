@@ -113,6 +113,11 @@ export class Sockets {
       });
     }
     this.#warnOfDeniedDefaults(defaultPeers.filter((peer) => peer !== address));
+    // Loading many stored messages takes seconds, in which a client that connects would get no answer. So the
+    // server listens again afterwards. Nobody knows a port that the system has chosen.
+    const isLate = store !== undefined && (options.port ?? 0) !== 0;
+    const addresses = listeners.map(({ addr }) => addr);
+    if (isLate) { for (const listener of listeners) listener.close(); }
     this.core = new RoutingCore({
       id: generateId(),
       address,
@@ -133,6 +138,9 @@ export class Sockets {
       ...options.costs && { costs: options.costs },
       ...options.rules && { rules: options.rules },
     });
+    const listening = isLate
+      ? addresses.map(({ hostname, port }) => Deno.listen({ hostname, port, tcpBacklog: BACKLOG }))
+      : listeners;
     const handler: AcceptHandler<Deno.TcpConn> = {
       accepted: (conn) => this.#accepted(conn),
       lost: (error) => {
@@ -142,7 +150,7 @@ export class Sockets {
         this.#logger.warn("cannot accept more connections for now: {error}", { error });
       },
     };
-    this.#acceptors = listeners.map((listener) => new Acceptor(listener, handler));
+    this.#acceptors = listening.map((listener) => new Acceptor(listener, handler));
     this.core.tick(processTime());
     this.#timer = setInterval(() => this.core.tick(processTime()), TICK_MS);
   }

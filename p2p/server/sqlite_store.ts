@@ -15,6 +15,7 @@ import {
   type Receipt,
 } from "@netlab/protocol";
 import { MIN_OUTCOMES } from "../core/mailbox/outcomes.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { MessageStore, StoredMessage, StoreGoneError } from "../core/mailbox/message_store.ts";
 import type { Logger } from "../core/logger.ts";
 import {
@@ -65,6 +66,8 @@ export class SqliteStore implements MessageStore, Disposable {
   readonly #deleteRemoved: StatementSync;
   readonly #insertOutcomes: StatementSync;
   readonly #deleteOutcomes: StatementSync;
+  readonly #insertName: StatementSync;
+  readonly #deleteNames: StatementSync;
   /** The rows of outcomes, oldest first, with the number of outcomes in each. */
   readonly #outcomeRows: { readonly number: number; readonly count: number }[];
   #outcomeCount: number;
@@ -91,6 +94,10 @@ export class SqliteStore implements MessageStore, Disposable {
     this.#deleteRemoved = prepare("DELETE FROM gone WHERE batch = ?");
     this.#insertOutcomes = prepare("INSERT INTO ends (receipts) VALUES (?)");
     this.#deleteOutcomes = prepare("DELETE FROM ends WHERE number <= ?");
+    this.#insertName = prepare("INSERT OR REPLACE INTO names (name) VALUES (?)");
+    this.#deleteNames = prepare(
+      "DELETE FROM names WHERE number <= (SELECT max(number) FROM names) - ?",
+    );
     const rows = prepare("SELECT number, receipts FROM ends ORDER BY number").all();
     this.#outcomeRows = rows.map(({ number, receipts }) => ({
       number: number as number,
@@ -181,11 +188,18 @@ export class SqliteStore implements MessageStore, Disposable {
     }
   }
 
+  /** The names that users have had, oldest first. */
+  *loadNames(): Iterable<string> {
+    const rows = this.#database.prepare("SELECT name FROM names ORDER BY number");
+    for (const { name } of rows.iterate()) yield name as string;
+  }
+
   /** Removes and adds messages in one transaction. When this returns, the changes are on the disk. */
   write(
     added: readonly StoredMessage[],
     removed: readonly StoredMessage[],
     ends: Uint8Array,
+    names: Iterable<string> = [],
   ): void {
     this.#upkeep.beforeWrite();
     this.#database.exec("BEGIN IMMEDIATE");
@@ -207,6 +221,7 @@ export class SqliteStore implements MessageStore, Disposable {
         });
       }
       if (ends.length > 0) afterCommit.push(this.#addOutcomes(ends));
+      this.#addNames(names);
       this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
@@ -304,6 +319,16 @@ export class SqliteStore implements MessageStore, Disposable {
     }
     this.#lastRead = { number, messages };
     return messages;
+  }
+
+  /** Stores names and deletes the oldest ones. */
+  #addNames(names: Iterable<string>): void {
+    let count = 0;
+    for (const name of names) {
+      this.#insertName.run(name);
+      count++;
+    }
+    if (count > 0) this.#deleteNames.run(LIMITS.seenNames.default);
   }
 
   /** Stores outcomes and deletes the oldest ones. Returns what to do after the commit. */

@@ -17,10 +17,11 @@ import {
   yellow,
 } from "@netlab/terminal";
 import { ErrorCode, NetlabError, shorten } from "@netlab/protocol";
-import type { ClientStatus, P2pClient } from "../client.ts";
+import type { ClientStatus, Notice, P2pClient } from "../client.ts";
 import { manyLines } from "./screen/text_lines.ts";
 import { type Line, parseLine } from "./chat_line.ts";
 import { complete, nearName, Recipients, typedName } from "./recipients.ts";
+import { Remarks } from "./remarks.ts";
 import type { Completion, Screen } from "./screen/screen.ts";
 
 /** Draws lines for a window with this many columns. */
@@ -49,6 +50,7 @@ const HELP = [
   "  ✓                         a server has stored it",
   "  ✓✓                        Bob has received it",
   "  sent                      sent to a legacy program, which confirms nothing",
+  "  not stored                Bob has received it; the server's storage is full",
   "  ✗                         not delivered; another line says why",
 ];
 
@@ -70,6 +72,7 @@ export class Chat {
   readonly #commands: ReadonlyMap<string, ChatCommand>;
   readonly #sending = new Set<Promise<void>>();
   readonly #recipients: Recipients;
+  readonly #remarks = new Remarks();
   #failures = 0;
   /** Aborts when the conversation must end because nothing can be shown. */
   readonly #unseen = new AbortController();
@@ -241,7 +244,9 @@ export class Chat {
       ? setTimeout(() => mark("waiting for the server"), WAITING_MS)
       : undefined;
     const sending = this.#client.send(recipient, text).then(
-      ({ delivered }) => {
+      ({ delivered, notice }) => {
+        if (notice) this.#remark(recipient, notice);
+        const isUnstored = notice?.code === ErrorCode.NotStored;
         let isSettled = false;
         const settled = (outcome: string) => {
           isSettled = true;
@@ -249,11 +254,11 @@ export class Chat {
         };
         // One tick: a server has stored it. Two: the recipient has received it.
         void delivered.then(
-          (status) => settled(status === "sent" ? "sent" : "✓✓"),
+          (status) => settled(status === "sent" ? "sent" : isUnstored ? "✓✓ not stored" : "✓✓"),
           (error) => isClosed(error) || failed(error),
         );
         // With a legacy server, both promises resolve at the same moment.
-        queueMicrotask(() => isSettled || mark("✓"));
+        queueMicrotask(() => isSettled || isUnstored || mark("✓"));
       },
       (error) => {
         if (isClosed(error)) this.#giveUp("confirm", recipient, text);
@@ -273,6 +278,15 @@ export class Chat {
     const name = typedName(oneLine(asked.recipient));
     const unknown = this.#recipients.has(asked.recipient) ? "" : `You see no user ${name}. `;
     return `${unknown}Enter sends this to ${name} as one message; ctrl-U discards it:`;
+  }
+
+  /** Shows what a server says about a message, once for each recipient. */
+  #remark(recipient: string, notice: Notice): void {
+    const remark = this.#remarks.line(recipient, notice, this.#recipients);
+    if (remark === undefined) return;
+    const line = yellow(oneLine(remark));
+    if (this.#screen.interactive) this.#screen.print(line);
+    else this.#screen.printError(line);
   }
 
   /** Shows the message that the person sends. Returns a function that sets the mark at its end. */

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
+import { LIMITS } from "../core/limits.ts";
 import type { Completion } from "./screen/screen.ts";
 
 /**
@@ -24,6 +26,24 @@ export function nearName(typed: string, names: Iterable<string>): string | undef
   if (known.includes(stripped)) return stripped;
   const near = known.filter((name) => [fold(typed), fold(stripped)].includes(fold(name)));
   return near.length === 1 ? near[0] : undefined;
+}
+
+/** The existing name that differs from a mistyped one in one or two characters: `Bob` for `Bbo`. */
+export function similarName(typed: string, names: Iterable<string>): string | undefined {
+  const most = typed.length > 4 ? 2 : 1;
+  const distances = [...names].filter((name) => name !== typed)
+    .map((name) => ({ name, distance: typingDistance(fold(typed), fold(name)) }))
+    .filter(({ distance }) => distance <= most)
+    .sort((a, b) => a.distance - b.distance);
+  const [nearest, next] = distances;
+  return nearest?.distance === next?.distance ? undefined : nearest!.name;
+}
+
+/** The number of typing mistakes between two names. Two characters in the wrong order are one mistake. */
+function typingDistance(one: string, other: string): number {
+  const letters = (name: string) => Array.from(name).sort().join("");
+  const distance = levenshteinDistance(one, other);
+  return distance === 2 && letters(one) === letters(other) ? 1 : distance;
 }
 
 /**
@@ -117,7 +137,11 @@ export class Recipients implements Iterable<string> {
 
   /** Adds a user who sent or was sent a message. */
   meet(name: string): void {
-    if (name !== "") this.#met.add(name);
+    if (name === "") return;
+    this.#met.delete(name);
+    this.#met.add(name);
+    const [oldest] = this.#met;
+    if (this.#met.size > LIMITS.metUsers.default) this.#met.delete(oldest!);
   }
 
   /** Requests a new list. When the request fails, the old list stays; the promise never rejects. */

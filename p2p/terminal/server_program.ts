@@ -27,6 +27,7 @@ import {
   isLoopbackHost,
 } from "@netlab/protocol";
 import type { P2pServerOptions } from "../server.ts";
+import { limitOptions, limitsOf } from "./limit_options.ts";
 
 /** Describes a server program. */
 export interface ServerProgram {
@@ -111,25 +112,7 @@ export async function runServerProgram(
         help: "Store messages in this folder, so that they survive a crash. The tasks permit " +
           "folders below ./data. Default: messages are stored in memory.",
       },
-      "max-messages": {
-        kind: "integer",
-        min: 1,
-        default: 1_000,
-        help: "How many messages to store for an absent user.",
-      },
-      "max-bytes": {
-        kind: "integer",
-        min: 1,
-        default: 16 * 1024 * 1024,
-        help: "How many bytes of messages to store for an absent user.",
-      },
-      "max-days": {
-        kind: "integer",
-        min: 1,
-        max: 36_500,
-        default: 7,
-        help: "How many days to store a message.",
-      },
+      ...limitOptions,
       json: { kind: "flag", help: "Log one JSON object per line." },
       verbose: {
         kind: "flag",
@@ -188,11 +171,7 @@ export async function runServerProgram(
         ...network !== undefined && { network },
         ...advertise && { advertise: formatAddress(advertise) },
         ...data !== undefined && { data },
-        limits: {
-          maxMessages: rest["max-messages"],
-          maxBytes: rest["max-bytes"],
-          maxAgeMs: rest["max-days"] * 24 * 3_600_000,
-        },
+        limits: limitsOf(rest),
       });
     const server = chosen === "first free"
       ? await listenOnFirstFree(host, start)

@@ -45,7 +45,7 @@ export const ErrorCode = {
   Closed: 18,
   /** Another connection of the same session replaced this one. */
   Replaced: 19,
-  /** The recipient's queue is full: no more messages are stored. */
+  /** The server stores as many messages or bytes for the recipient as it may. */
   MailboxFull: 20,
   /** The server cannot store messages: its disk is full or not writable, or its data folder was removed. */
   StorageFailed: 21,
@@ -56,6 +56,25 @@ export const ErrorCode = {
   Unconfirmed: 22,
   /** The other party belongs to another network. */
   OtherNetwork: 23,
+  /** The server stores as many messages or bytes as it may in all. */
+  StorageFull: 24,
+  /** The sender has used up one sender's share of what the server stores. */
+  ShareUsedUp: 25,
+  /** The server stores messages for as many recipients as it may. */
+  TooManyRecipients: 26,
+  /** The server stores messages for as many names that nobody has ever used as it may. */
+  TooManyUnknownNames: 27,
+  /**
+   * The message was passed on without being stored. In a receipt with the state delivered, this is not an
+   * error. Otherwise, nobody has confirmed the message: it may have arrived. A client reports the same when a
+   * message is refused that it had sent before its connection was lost.
+   */
+  NotStored: 28,
+  /**
+   * Not an error. In a receipt with the state accepted, it means that nobody with the recipient's name has
+   * been seen.
+   */
+  UnknownRecipient: 29,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

@@ -121,6 +121,8 @@ export const PresenceKind = {
   Changes: 1,
   /** The versions that a server has. The server asks for snapshots of newer ones. */
   Digest: 2,
+  /** Names that users have had. */
+  Names: 3,
   /** Asks the server of a user for a sign of life of that user, because another one asks for the name. */
   Claim: 4,
   /** Answers a claim: the user is alive and keeps the name. */

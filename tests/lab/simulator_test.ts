@@ -95,3 +95,17 @@ Deno.test({
     assertEquals(simulate(plan, { ...broken, only: new Set(places) }).exitCode, 1);
   },
 });
+
+Deno.test({
+  name: "simulator finds the guarantees kept when the servers may store hardly anything",
+  permissions: "none",
+  fn() {
+    for (const seed of [7, 12, 14]) {
+      for (const limits of [{ maxTotalMessages: 1 }, { maxMessages: 2, maxRecipients: 2 }]) {
+        const { findings, disagreements, exitCode } = simulate(makePlan(seed), { limits });
+        assertEquals([exitCode, disagreements], [0, []], `seed ${seed}`);
+        assert(findings.accepted > 0 && findings.refused > 0, `seed ${seed} tests no limit`);
+      }
+    }
+  },
+});

@@ -1,5 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type DeliveryStatus, type Message, P2pClient, type Sent } from "@netlab/p2p/client";
+import { ErrorCode } from "@netlab/protocol";
+import {
+  type DeliveryStatus,
+  type Message,
+  type Notice,
+  P2pClient,
+  type Sent,
+} from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { pureTest as test } from "../kinds.ts";
 import { Chat, type ChatCommand } from "../../p2p/terminal/chat.ts";
@@ -82,6 +89,7 @@ class FakeClient {
   list: () => Promise<string[]> = () => Promise.resolve(["Alice", "Bob"]);
   outcome: () => Promise<DeliveryStatus> = () => Promise.resolve("delivered");
   ready: () => Promise<void> = () => Promise.resolve();
+  notice: Notice | undefined;
   readonly #end = Promise.withResolvers<void>();
 
   users(): Promise<string[]> {
@@ -90,7 +98,7 @@ class FakeClient {
 
   send(recipient: string, text: string): Promise<Sent> {
     this.sent.push(`${recipient}: ${text}`);
-    return Promise.resolve({ id: "", delivered: this.outcome() });
+    return Promise.resolve({ id: "", notice: this.notice, delivered: this.outcome() });
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message> {
@@ -339,6 +347,28 @@ test("chat shows a message again when it is delivered long after it was sent", a
   await eventually("it is delivered", () => screen.shown.length === 2);
   assertEquals(screen.shown[1], `${`→ Bob: ${text}`.slice(0, 74)}…  ✓✓`);
   assertEquals(screen.shown[1]!.length, 79);
+  await end();
+});
+
+test("chat says once that nobody has used a name, and which name was probably meant", async () => {
+  const client = new FakeClient();
+  const screen = new FakeScreen(true);
+  const end = talk(client, screen);
+  client.notice = {
+    code: ErrorCode.UnknownRecipient,
+    message: "no one called Bbo has been here; kept for 7 days",
+  };
+  for (let count = 1; count <= 2; count++) {
+    screen.type("Bbo Hello");
+    await eventually("it is sent", () => client.sent.length === count);
+  }
+  await eventually("both are marked", () => screen.shown.length === 3);
+  assertEquals(screen.shown.filter((line) => !line.startsWith("→")), [
+    "no one called Bbo has been here; kept for 7 days. Did you mean Bob?",
+  ]);
+  client.notice = { code: ErrorCode.NotStored, message: "delivered without being stored" };
+  screen.type("Bob Hello");
+  await eventually("it is marked", () => screen.shown.includes("→ Bob: Hello  ✓✓ not stored"));
   await end();
 });
 

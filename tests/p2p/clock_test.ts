@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { HEADER_BYTES, MessageFields } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
+import { SeenNames } from "../../p2p/core/dedup/seen_names.ts";
 import { Mailbox } from "../../p2p/core/mailbox/mailbox.ts";
 import { nameFactors } from "../../p2p/core/dedup/name_table.ts";
 import { SqliteStore } from "../../p2p/server/sqlite_store.ts";
@@ -80,18 +81,28 @@ onDisk("messages expire after seven days of any mixture of clocks, and not befor
     const end = { wall: now.wall + ms, process: now.process + ms };
     const store = withClocks(now, () => SqliteStore.open(at.path, at.logger));
     const limits = { maxAgeMs: 7 * DAY_MS };
-    const mailbox = new Mailbox({ store, limits, factors: nameFactors(Math.random) });
+    const mailbox = new Mailbox({
+      store,
+      limits,
+      factors: nameFactors(Math.random),
+      names: new SeenNames(10, true),
+    });
     return withClocks(end, () => {
       using _ = store;
       const expired = mailbox.expire(now.process).length + mailbox.expire(end.process).length;
       mailbox.commit();
-      return [expired, mailbox.size];
+      return [expired, mailbox.messages.size];
     });
   };
   const add = (now: { wall: number; process: number }) =>
     withClocks(now, () => {
       using store = SqliteStore.open(at.path, at.logger);
-      const mailbox = new Mailbox({ store, limits: {}, factors: nameFactors(Math.random) });
+      const mailbox = new Mailbox({
+        store,
+        limits: {},
+        factors: nameFactors(Math.random),
+        names: new SeenNames(10, true),
+      });
       const { bytes, end, sender } = message("text");
       mailbox.add(sender, new MessageFields().read(bytes, HEADER_BYTES, end), now.process);
       assertEquals(mailbox.commit().failed, []);

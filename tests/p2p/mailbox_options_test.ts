@@ -5,8 +5,6 @@ import { freePort, Process } from "../processes.ts";
 import { eventually, Inbox, processTest as test, within } from "./network.ts";
 import { event, PERMISSIONS, SERVER, startServer } from "./programs.ts";
 
-const FULL = "Cannot store a message for Bob: too many wait for them already";
-
 /** The code and reason that a sender gets when a message is not stored, or expires. */
 async function told(answer: Promise<unknown>): Promise<[code: number, message: string]> {
   try {
@@ -25,7 +23,11 @@ test("p2p server program stores up to --max-messages messages, and more when som
   await using alice = await connect("Alice");
   await alice.send("Bob", "one");
   const { delivered } = await alice.send("Bob", "two");
-  assertEquals(await told(alice.send("Bob", "three")), [ErrorCode.MailboxFull, FULL]);
+  assertEquals(await told(alice.send("Bob", "three")), [
+    ErrorCode.MailboxFull,
+    "Cannot store a message for Bob: 2 messages wait for them, the server's limit; its operator can raise " +
+    "--max-messages",
+  ]);
   await alice.send("Carol", "one"); // it is so many for each
   await using bob = await connect("Bob");
   const inbox = new Inbox(bob);
@@ -41,7 +43,38 @@ test("p2p server program stores up to --max-bytes bytes", async () => {
   await using alice = await P2pClient.connect({ name: "Alice", servers: [`127.0.0.1:${port}`] });
   const text = "x".repeat(1_000);
   for (let number = 0; number < 3; number++) await alice.send("Bob", text);
-  assertEquals(await told(alice.send("Bob", "x")), [ErrorCode.MailboxFull, FULL]);
+  assertEquals(await told(alice.send("Bob", "x")), [
+    ErrorCode.MailboxFull,
+    "Cannot store a message for Bob: 2,500 bytes of messages wait for them, the server's limit; its operator " +
+    "can raise --max-bytes",
+  ]);
+});
+
+test("p2p server program stores up to --max-total-messages messages, and passes others on to connected users", async () => {
+  const port = freePort();
+  await using _server = await startServer(
+    ...([port, port, "--max-total-messages", "4", "--max-sender-percent", "50"] as const),
+  );
+  const connect = (name: string) => P2pClient.connect({ name, servers: [`127.0.0.1:${port}`] });
+  await using alice = await connect("Alice");
+  await using eve = await connect("Eve");
+  const sent = await alice.send("Bob", "one");
+  assertEquals(sent.notice, {
+    code: ErrorCode.UnknownRecipient,
+    message: "no one called Bob has been here since the server started; kept for 7 days",
+  });
+  await alice.send("Bob", "two");
+  const [share] = await told(alice.send("Bob", "three"));
+  assertEquals(share, ErrorCode.ShareUsedUp);
+  for (const text of ["one", "two"]) await eve.send("Bob", text);
+  const [total] = await told(eve.send("Bob", "three"));
+  assertEquals(total, ErrorCode.StorageFull);
+  // Both are connected. The message is taken when the program asks for the next one.
+  const inbox = new Inbox(eve);
+  const passed = await alice.send("Eve", "hello");
+  assertEquals(passed.notice?.code, ErrorCode.NotStored);
+  assertEquals(await passed.delivered, "delivered");
+  assertEquals(inbox.lines, ["Alice: hello"]);
 });
 
 test("p2p server program stores messages for --max-days days", async () => {

@@ -1,6 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { pureTest as test } from "../kinds.ts";
-import { complete, nearName, Recipients, typedName } from "../../p2p/terminal/recipients.ts";
+import {
+  complete,
+  nearName,
+  Recipients,
+  similarName,
+  typedName,
+} from "../../p2p/terminal/recipients.ts";
 import { parseLine } from "../../p2p/terminal/chat_line.ts";
 
 const NAMES = [
@@ -110,4 +116,20 @@ test("recipients are the users of the last list and those of the conversation", 
   await recipients.refresh();
   assertEquals([...recipients], ["Dave", "Zed"]);
   assertEquals(["Dave", "Zed", "Bob"].map((name) => recipients.has(name)), [true, true, false]);
+});
+
+test("similarName finds the name that was probably mistyped, if there is only one", () => {
+  const names = ["Bob", "Alice", "Rob", "Zoë", "Bbo"];
+  const cases: [string, string | undefined][] = [
+    ["Bbo", "Bob"],
+    ["bbo", "Bbo"],
+    ["Alcie", "Alice"],
+    ["Alise", "Alice"],
+    ["Zoe", "Zoë"],
+    ["Gob", undefined],
+    ["Mallory", undefined],
+    ["", undefined],
+  ];
+  for (const [typed, name] of cases) assertEquals(similarName(typed, names), name, typed);
+  assertEquals(similarName("Bob", []), undefined);
 });

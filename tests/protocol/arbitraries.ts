@@ -151,6 +151,7 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   presenceDigest: fc.array(version, { maxLength: 20 }),
   nameClaim: fc.record({ to: anyUuid, from: anyUuid, name: anyName }),
   clock: u64,
+  presenceNames: fc.array(anyName, { maxLength: 20 }),
   linkState: fc.record({
     server: anyUuid,
     version: u64,

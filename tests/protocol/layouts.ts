@@ -212,6 +212,12 @@ export const layouts: Readonly<Record<string, Layout>> = {
     read: (frame) => p.readClock(frame.payload),
     write: (out, value) => p.writeClock(out, value),
   },
+  presenceNames: {
+    type: FrameType.Presence,
+    subtypes: [p.PresenceKind.Names],
+    read: (frame) => p.readPresenceNames(frame.payload),
+    write: (out, names) => p.writePresenceNames(out, names),
+  },
   linkState: {
     type: FrameType.LinkState,
     subtypes: [p.LinkStateKind.Links],

@@ -42,6 +42,9 @@ const TRY_AGAIN_MS = 200;
 /** Errors with which a server refuses the user, although they are not fatal. */
 const REFUSED: ReadonlySet<number> = new Set([ErrorCode.NameTaken, ErrorCode.ServerClosing]);
 
+/** Errors after which a message may have arrived. All others are refusals. */
+const UNKNOWN: ReadonlySet<number> = new Set([ErrorCode.TimedOut, ErrorCode.NotStored]);
+
 /** The frame rules with which virtual servers sign users off. For `VirtualNodeOptions.rules`. */
 export const disconnectRules: ReadonlyMap<number, FrameRule> = new Map([[FrameType.Disconnect, {
   capability: Capability.Disconnect,
@@ -199,7 +202,7 @@ export class SessionClient {
       {
         accepted: (error) => {
           // After a timeout, the message may have been accepted. All other errors are refusals.
-          if (error) return error.code === ErrorCode.TimedOut ? undefined : tell("refused");
+          if (error) return UNKNOWN.has(error.code) ? undefined : tell("refused");
           tell("accepted");
           this.accepted.add(id);
           this.acceptedOn.set(id, this.attached);

@@ -15,6 +15,8 @@ interface State {
   readonly messages: Map<number, StoredMessage>;
   /** The outcomes of messages. */
   readonly ends: Receipt[];
+  /** The names of users. */
+  readonly names: Set<string>;
 }
 
 /** The disk of one server. */
@@ -22,8 +24,8 @@ export class VirtualDisk implements MessageStore {
   /** Stored messages survive a crash. */
   readonly durable = true;
   readonly #late: ((sync: () => void) => void) | undefined;
-  #synced: State = { messages: new Map(), ends: [] };
-  #written: State = { messages: new Map(), ends: [] };
+  #synced: State = { messages: new Map(), ends: [], names: new Set() };
+  #written: State = { messages: new Map(), ends: [], names: new Set() };
   #lastOffset = 0;
 
   /**
@@ -58,11 +60,17 @@ export class VirtualDisk implements MessageStore {
     return [...this.#synced.ends];
   }
 
+  /** Returns the names that survived a crash. */
+  loadNames(): Iterable<string> {
+    return [...this.#synced.names];
+  }
+
   /** Writes all changes at once, and syncs them. */
   write(
     added: readonly StoredMessage[],
     removed: readonly StoredMessage[],
     ends: Uint8Array,
+    names: Iterable<string>,
   ): void {
     const { messages } = this.#written;
     for (const { offset } of removed) messages.delete(offset);
@@ -72,6 +80,7 @@ export class VirtualDisk implements MessageStore {
       messages.set(offset, { id, sender, recipient, bytes, start, end, acceptedAt, offset });
     }
     this.#written.ends.push(...readReceipts(ends));
+    for (const name of names) this.#written.names.add(name);
     const state = copy(this.#written);
     const sync = () => this.#synced = state;
     if (this.#late) this.#late(sync);
@@ -82,6 +91,6 @@ export class VirtualDisk implements MessageStore {
   check(): undefined {}
 }
 
-function copy({ messages, ends }: State): State {
-  return { messages: new Map(messages), ends: [...ends] };
+function copy({ messages, ends, names }: State): State {
+  return { messages: new Map(messages), ends: [...ends], names: new Set(names) };
 }

@@ -17,10 +17,12 @@ import {
 import type { Context } from "../host.ts";
 import type { MailboxEntry, RecipientQueue } from "../mailbox/recipient_queue.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
+import { LIMITS } from "../limits.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Receipts } from "./receipts.ts";
 import { accepted, refused } from "../receipt.ts";
 import { PAUSE_BYTES } from "../back_pressure.ts";
+import { refusedBeyond } from "./remarks.ts";
 import type { Topology } from "../mesh/topology.ts";
 
 /** How long the successor may answer nothing before messages are sent again: milliseconds. */
@@ -59,7 +61,13 @@ export class Handoff {
   #isLeaving = false;
   /** The id of the successor. */
   #successor: string | undefined;
-  #leaving: Leaving[] = [];
+  /** The ids of servers that cannot store more now. */
+  readonly #full = new Set<string>();
+  #hasLoggedFull = false;
+  /** The messages to send next. Queues are read one by one, so that not all of them are in memory. */
+  #leaving: Generator<Leaving, void> | undefined;
+  /** Queues of which more messages were read back. */
+  readonly #more = new Set<RecipientQueue>();
   /** When each message was sent to the successor: milliseconds since 1970. */
   #sentAt = new WeakMap<MailboxEntry, number>();
   /** When the successor last stored a message: milliseconds since 1970. */
@@ -92,7 +100,7 @@ export class Handoff {
     }
     if (!this.#isLeaving) return;
     this.#choose();
-    if (this.#leaving.length === 0) this.#gather();
+    this.#leaving ??= this.#all();
     this.resume();
   }
 
@@ -100,8 +108,11 @@ export class Handoff {
   resume(): void {
     const successor = this.#successor;
     const out = successor === undefined ? undefined : this.#parts.mesh.nextHop(successor)?.out;
-    while (out && this.#leaving.length > 0 && out.length <= PAUSE_BYTES) {
-      const { entry, previous } = this.#leaving.shift()!;
+    while (out && out.length <= PAUSE_BYTES) {
+      const next = this.#leaving?.next();
+      // After the last one, the next tick begins again with those that were not answered in time.
+      if (!next || next.done) return void (this.#leaving = undefined);
+      const { entry, previous } = next.value;
       this.#sentAt.set(entry, this.#context.now);
       const { message } = entry;
       const outbound = { origin: this.#context.id, destination: successor!, previous, message };
@@ -116,17 +127,23 @@ export class Handoff {
   accepted(queue: RecipientQueue): void {
     this.#acceptedAt = this.#context.now;
     if (!this.#isLeaving || queue.first || !queue.hasWaiting) return;
-    this.#gatherFrom(queue);
+    this.#more.add(queue);
+    this.#leaving ??= this.#rest();
     this.resume();
   }
 
-  /** Sends a message again that the successor refused, and all messages after it. */
-  refused(entry: MailboxEntry): void {
+  /**
+   * Sends a message again that the successor refused, and all messages after it. If the successor cannot
+   * store more, another server becomes the successor.
+   *
+   * @param from The id of the server that refused it.
+   * @param code Why: a code of `ErrorCode`.
+   */
+  refused(entry: MailboxEntry, from: string, code: number): void {
     if (!this.#isLeaving) return;
-    this.#leaving = [];
-    for (const other of entry.queue.entries()) {
-      this.#sentAt.delete(other);
-    }
+    if (code === ErrorCode.StorageFull && from === this.#successor) this.#full.add(from);
+    this.#leaving = undefined;
+    for (const other of entry.queue.entries()) this.#sentAt.delete(other);
   }
 
   /**
@@ -138,19 +155,30 @@ export class Handoff {
   take(fields: MessageFields, previous: string, origin: string): void {
     const { mailbox, receipts } = this.#parts;
     const id = messageId(fields);
-    if (mailbox.hasSafe(id)) return receipts.toServer(origin, accepted(id));
+    if (mailbox.messages.hasSafe(id)) return receipts.toServer(origin, accepted(id));
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const last = this.#lastOf(origin);
-    if (previous !== NIL_UUID && last.get(recipient) !== previous && !mailbox.has(previous)) {
+    if (
+      previous !== NIL_UUID && last.get(recipient) !== previous && !mailbox.messages.has(previous)
+    ) {
       const reason = "one before it has to come first";
       return receipts.toServer(origin, refused(id, ErrorCode.RecipientBusy, reason));
+    }
+    const excess = mailbox.usage.excessOfAll(fields.end - fields.id);
+    if (excess && !mailbox.messages.has(id)) {
+      return receipts.toServer(origin, refusedBeyond(excess, id, recipient));
     }
     last.set(recipient, id);
     this.#taken.set(id, origin);
     // It arrived again before it was safe.
-    if (mailbox.has(id)) return;
+    if (mailbox.messages.has(id)) return;
     const sender = readName(fields.bytes, fields.sender, fields.senderEnd);
     mailbox.add(sender, fields, this.#context.now);
+  }
+
+  /** Returns whether a message from a server that hands it off is not safe here yet. */
+  isTaking({ id }: MailboxEntry): boolean {
+    return this.#taken.has(id);
   }
 
   /**
@@ -173,39 +201,68 @@ export class Handoff {
   }
 
   /**
-   * Chooses the nearest server as the successor, unless the current one is still reachable. A new
-   * successor gets all messages.
+   * Chooses the nearest server that can store more as the successor, unless the current one is such a
+   * server. A new successor gets all messages.
    */
   #choose(): void {
     const { topology } = this.#parts;
-    if (this.#successor !== undefined && topology.reaches(this.#successor)) return;
-    const [nearest] = [...topology.routes()].sort(([, a], [, b]) => a.cost - b.cost);
-    this.#successor = nearest?.[0];
-    this.#leaving = [];
+    const current = this.#successor;
+    if (current !== undefined && topology.reaches(current) && !this.#full.has(current)) return;
+    const nearest = [...topology.routes()].sort(([, a], [, b]) => a.cost - b.cost);
+    this.#successor = nearest.find(([server]) => !this.#full.has(server))?.[0];
+    this.#leaving = undefined;
     this.#sentAt = new WeakMap();
+    if (this.#successor === undefined && this.#full.size > 0) this.#allFull();
   }
 
-  #gather(): void {
-    for (const queue of this.#parts.mailbox.queues()) this.#gatherFrom(queue);
+  /** No server can store more. Each is tried again at the next tick. */
+  #allFull(): void {
+    this.#full.clear();
+    if (this.#hasLoggedFull) return;
+    this.#hasLoggedFull = true;
+    const count = this.#parts.mailbox.usage.messages;
+    this.#context.logger.warn(
+      "the other servers store as much as they may; messages that are not handed off yet: {count}",
+      { event: "handoff.full", count },
+    );
   }
 
-  /** Gathers the messages in memory. If there are none, reads some spilled ones back. */
-  #gatherFrom(queue: RecipientQueue): void {
+  /** All messages that were not sent, or not answered in time. */
+  *#all(): Generator<Leaving, void> {
+    for (const queue of this.#parts.mailbox.queues()) yield* this.#of(queue);
+    yield* this.#rest();
+  }
+
+  /** The messages of the queues of which more must be read back. */
+  *#rest(): Generator<Leaving, void> {
+    for (const queue of this.#more) {
+      this.#more.delete(queue);
+      yield* this.#of(queue);
+    }
+  }
+
+  /** The messages of a queue in memory. If there are none, reads some spilled ones back. */
+  *#of(queue: RecipientQueue): Generator<Leaving, void> {
     if (!queue.first) this.#parts.mailbox.next(queue);
     let previous = NIL_UUID;
-    for (const entry of queue.entries()) {
+    for (let entry = queue.first, next; entry; entry = next) {
       const sentAt = this.#sentAt.get(entry);
+      // The message may be settled before the next one is needed.
+      next = entry.next;
+      const leaving = { entry, previous };
       // On a slow link, each message waits for those before it.
-      const due = sentAt === undefined || this.#context.now -
-              Math.max(sentAt, this.#acceptedAt) >= ANSWER_MS;
-      if (due) this.#leaving.push({ entry, previous });
+      const due = sentAt === undefined ||
+        this.#context.now - Math.max(sentAt, this.#acceptedAt) >= ANSWER_MS;
       previous = entry.id;
+      if (due) yield leaving;
     }
   }
 
   #lastOf(origin: string): Map<string, string> {
     let last = this.#lastTaken.get(origin);
     if (!last) this.#lastTaken.set(origin, last = new Map());
+    // Without it, a message is taken only if the one before it is still here. Otherwise all come again.
+    if (last.size >= LIMITS.maxRecipients.default) last.clear();
     return last;
   }
 }

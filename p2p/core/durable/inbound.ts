@@ -118,7 +118,7 @@ export class Inbound {
     const id = messageId(fields);
     const user = users.get(recipient);
     if (user) {
-      const own = mailbox.inMemory(fields.idWords);
+      const own = mailbox.messages.inMemory(fields.idWords);
       const isThere = own?.sentTo !== undefined && own.queue.deliveredTo === user;
       const durable = { id, origin, previous, isThere };
       switch (localDelivery.deliver(user, { fields, durable }, from)) {

@@ -17,6 +17,7 @@ import {
   ReceiptCursor,
   ReceiptState,
 } from "@netlab/protocol/codec";
+import { Admission } from "./admission.ts";
 import { checkSender } from "../routing/router.ts";
 import type { Connection } from "../connection.ts";
 import type { Context } from "../host.ts";
@@ -28,6 +29,7 @@ import { OutboundSender, type OutboundSenderParts } from "./outbound_sender.ts";
 import type { NameFactors } from "../dedup/name_table.ts";
 import { StoreGoneError } from "../mailbox/message_store.ts";
 import type { Receipts } from "./receipts.ts";
+import { acceptedForUnknown, unknownOutcome } from "./remarks.ts";
 import type { User } from "../users/user.ts";
 
 /** How often waiting and unanswered messages are checked: milliseconds. */
@@ -62,10 +64,13 @@ export class Outbound {
     end: 0,
   };
   readonly #deferred: DeferredAccepts;
+  readonly #admission: Admission;
   /** Queues from which messages were removed since the last {@linkcode Outbound.settle}. */
   readonly #shrunk = new Set<RecipientQueue>();
   /** Outcomes that this server itself determined for messages that it stores, until the next settle. */
   #own: Receipt[] = [];
+  /** The recipient of the last message of this commit for a name that nobody has used. */
+  #lastUnknown: RecipientQueue | undefined;
   #checkedAt = 0;
   /** What is wrong with the store, as far as it was logged. */
   #trouble: keyof typeof REASONS | undefined;
@@ -75,6 +80,7 @@ export class Outbound {
     this.#context = context;
     this.#parts = parts;
     this.#deferred = new DeferredAccepts(parts.factors);
+    this.#admission = new Admission(parts, this.#deferred);
     const { receipts: _, factors: __, ...senderParts } = parts;
     this.#sender = new OutboundSender(context, {
       ...senderParts,
@@ -93,42 +99,42 @@ export class Outbound {
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
     checkSender(user, fields);
     const { mailbox, receipts } = this.#parts;
-    const known = mailbox.find(fields.idWords);
+    const known = mailbox.messages.find(fields.idWords);
     if (known) {
       this.#deferred.remove(known);
-      if (known.safe) receipts.toSender(known, ReceiptState.Accepted);
+      if (known.safe) this.#accept(known);
       return;
     }
     const bytes = frame.end - frame.start;
     const limit = MAX_PAYLOAD_BYTES - OUTBOUND_HEADER_BYTES;
     if (bytes > limit) {
       const reason = `Cannot store a message of ${bytes} bytes: the limit is ${limit}`;
-      return this.#refuse(user, fields, ErrorCode.TextTooLong, reason);
+      return receipts.toUser(user.name, refused(messageId(fields), ErrorCode.TextTooLong, reason));
     }
-    const queue = mailbox.queueOf(fields);
-    const isFull = queue !== undefined && mailbox.isFull(queue);
-    if (isFull && !this.#mayDefer(user, queue.name)) {
-      const reason = `Cannot store a message for ${queue.name}: too many wait for them already`;
-      return this.#refuse(user, fields, ErrorCode.MailboxFull, reason);
-    }
-    const entry = mailbox.add(user.name, fields, this.#context.now);
+    const admitted = this.#admission.admit(user.name, fields);
+    if (!admitted) return;
+    const isTransient = admitted === "transient";
+    const entry = mailbox.add(user.name, fields, this.#context.now, isTransient);
     const { messageLog } = this.#context;
     if (messageLog.enabled && !this.#parts.locations.locate(entry.recipient)) {
       messageLog.message(fields, "none, stored until the recipient joins");
     }
-    // Receipts stay in order: a receipt for this message follows those for earlier ones.
-    if (isFull || this.#deferred.isFor(entry.recipient)) this.#deferred.add(entry);
+    if (admitted === "deferred") this.#deferred.add(entry);
   }
 
   /** Writes new messages to the store, sends accepted receipts for them, and sends them. */
   commit(): void {
     const { mailbox, receipts, handoff } = this.#parts;
     if (!mailbox.dirty) return;
-    const { safe, failed, error } = mailbox.commit();
+    const { ready, failed, error } = mailbox.commit((entry) =>
+      this.#admission.isWithinReach(entry.recipient) && !handoff.isTaking(entry)
+    );
+    this.#lastUnknown = undefined;
     const queues = new Set<RecipientQueue>();
     let last: RecipientQueue | undefined;
-    for (const entry of safe) {
-      if (!this.#deferred.has(entry)) receipts.toSender(entry, ReceiptState.Accepted);
+    for (const entry of ready) {
+      if (entry.transient) this.#deferred.remove(entry);
+      else if (!this.#deferred.has(entry)) this.#accept(entry);
       handoff.committed(entry);
       if (entry.queue !== last) queues.add(last = entry.queue);
     }
@@ -141,7 +147,10 @@ export class Outbound {
       receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
     }
     this.#logTrouble(error);
-    for (const queue of queues) this.#sender.send(queue);
+    for (const queue of queues) {
+      this.#sender.send(queue);
+      if (mailbox.isMemoryFull && !handoff.isLeaving) mailbox.spill(queue);
+    }
   }
 
   /** Looks whether the store is still in its place. What is written after it was removed is not safe. */
@@ -159,11 +168,11 @@ export class Outbound {
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
     const { logger } = this.#context;
-    const { size: count } = this.#parts.mailbox;
+    const { usage: { messages: count } } = this.#parts.mailbox;
     if (trouble === undefined) {
       logger.info("messages can be stored again", { event: "storage.restored" });
     } else if (trouble === "disk") {
-      logger.error("cannot store messages, new ones are refused: {error}", {
+      logger.error("cannot store messages; new ones reach only users who are connected: {error}", {
         event: "storage.failed",
         error,
       });
@@ -178,8 +187,12 @@ export class Outbound {
 
   /** Sends unacknowledged messages for a user again in order, because the user's location changed. */
   userChanged(name: string): void {
-    const queue = this.#parts.mailbox.queue(name);
-    if (queue) this.#sender.sendAgain(queue);
+    const { mailbox } = this.#parts;
+    const queue = mailbox.queue(name);
+    if (queue) {
+      mailbox.nameSeen(queue);
+      this.#sender.sendAgain(queue);
+    }
     this.#release(name);
   }
 
@@ -208,7 +221,7 @@ export class Outbound {
     while (cursor.next()) {
       if (cursor.state !== ReceiptState.Delivered) continue;
       if (user.hasUnacknowledged) inbound.acknowledged(user, cursor.id);
-      const entry = mailbox.inMemory(cursor.id);
+      const entry = mailbox.messages.inMemory(cursor.id);
       if (entry?.sentTo !== this.#context.id || entry.queue.deliveredTo !== user) continue;
       identify(entry, this.#identity);
       localDelivery.markDeliveredFrom(this.#identity, entry);
@@ -245,7 +258,7 @@ export class Outbound {
   tick(): void {
     const { now } = this.#context;
     const { mailbox, receipts, handoff } = this.#parts;
-    this.#accept(this.#deferred.expire(now));
+    this.#acceptAll(this.#deferred.expire(now));
     if (now - this.#checkedAt < CHECK_EVERY_MS) return;
     this.#checkedAt = now;
     this.#checkStore();
@@ -256,6 +269,7 @@ export class Outbound {
       receipts.toUser(sender, { id, state: ReceiptState.Expired, code: 0, reason: "" });
       this.#release(recipient);
     }
+    for (const entry of mailbox.transients.overdue(now)) this.#giveUp(entry);
     this.#sender.look();
   }
 
@@ -266,7 +280,7 @@ export class Outbound {
   close(): void {
     this.commit();
     const { logger } = this.#context;
-    const { durable, size: count } = this.#parts.mailbox;
+    const { durable, usage: { messages: count } } = this.#parts.mailbox;
     if (count === 0) return;
     const gone = this.#parts.mailbox.checkStore();
     const [messages, are, them, stay] = count === 1
@@ -292,23 +306,10 @@ export class Outbound {
     );
   }
 
-  #refuse({ name }: User, fields: MessageFields, code: number, reason: string): void {
-    this.#parts.receipts.toUser(name, refused(messageId(fields), code, reason));
-  }
-
-  /**
-   * Returns whether a sender may continue although the recipient's queue is full. The recipient must be
-   * reachable.
-   */
-  #mayDefer({ name }: User, recipient: string): boolean {
-    return this.#parts.locations.locate(recipient) !== undefined &&
-      this.#deferred.mayAdd(name, recipient);
-  }
-
   /** Handles a receipt for a stored message, from another server or from this one. */
   #receipt(from: string, receipt: Receipt): void {
     const { mailbox, handoff } = this.#parts;
-    const entry = mailbox.get(receipt.id);
+    const entry = mailbox.messages.get(receipt.id);
     if (!entry) return;
     if (receipt.state === ReceiptState.Delivered) return this.#settled(entry, receipt, from);
     if (receipt.state === ReceiptState.Accepted) {
@@ -317,10 +318,10 @@ export class Outbound {
       mailbox.remove(entry);
       return handoff.accepted(entry.queue);
     }
-    handoff.refused(entry);
+    handoff.refused(entry, from, receipt.code);
     // Other messages in flight to that server must follow this one. They are all sent again at the next
     // check, or when the recipient's location is known.
-    if (entry.sentTo === from) entry.queue.wait();
+    if (entry.sentTo === from) this.#sender.sendLater(entry.queue);
   }
 
   /** Settles a message that was delivered or sent at the server `at`. */
@@ -338,8 +339,21 @@ export class Outbound {
     // Local delivery remembers delivered messages while this server runs.
     if (at === this.#context.id && !mailbox.durable) mailbox.remove(entry);
     else mailbox.delivered(entry);
-    receipts.toSender(entry, ReceiptState.Delivered);
+    receipts.toSender(entry, ReceiptState.Delivered, entry.transient ? ErrorCode.NotStored : 0);
     this.#shrunk.add(entry.queue);
+  }
+
+  /**
+   * Gives up a message that was not stored and that nobody has acknowledged. Tells its sender only if they
+   * are still here: elsewhere they send it again, because it was not accepted.
+   */
+  #giveUp(entry: MailboxEntry): void {
+    const { mailbox, receipts, locations } = this.#parts;
+    const { sender, id, recipient, queue } = entry;
+    mailbox.remove(entry);
+    this.#shrunk.add(queue);
+    if (locations.locate(sender)?.server !== this.#context.id) return;
+    receipts.toUser(sender, unknownOutcome(id, recipient));
   }
 
   /** Releases deferred receipts for a recipient if there is room again or the recipient has left. */
@@ -347,19 +361,31 @@ export class Outbound {
     const { mailbox, locations } = this.#parts;
     if (!this.#deferred.isWaitingFor(recipient)) return;
     const queue = mailbox.queue(recipient);
-    if (queue && locations.locate(recipient) && !mailbox.isHalfEmpty(queue)) {
+    if (queue && locations.locate(recipient) && !mailbox.usage.isHalfEmpty(queue)) {
       return this.#deferred.advanced(recipient, this.#context.now);
     }
-    this.#accept(this.#deferred.release(recipient));
+    this.#acceptAll(this.#deferred.release(recipient));
+  }
+
+  /** Sends the accepted receipt for a stored message. */
+  #accept(entry: MailboxEntry): void {
+    const { mailbox, receipts } = this.#parts;
+    const { queue } = entry;
+    if (entry.transient) return;
+    if (!queue.isUnknown) return receipts.toSender(entry, ReceiptState.Accepted);
+    // The sentence is long, so only the first of several receipts for one recipient has it.
+    if (this.#lastUnknown === queue) {
+      return receipts.toSender(entry, ReceiptState.Accepted, ErrorCode.UnknownRecipient);
+    }
+    this.#lastUnknown = queue;
+    const { limits: { maxAgeMs }, durable: remembersNames } = mailbox;
+    const receipt = acceptedForUnknown(entry.id, queue.name, { maxAgeMs, remembersNames });
+    receipts.toUser(entry.sender, receipt);
   }
 
   /** Sends deferred accepted receipts. */
-  #accept(entries: readonly MailboxEntry[]): void {
-    for (const entry of entries) {
-      if (entry.stored && entry.safe) {
-        this.#parts.receipts.toSender(entry, ReceiptState.Accepted);
-      }
-    }
+  #acceptAll(entries: readonly MailboxEntry[]): void {
+    for (const entry of entries) if (entry.stored && entry.safe) this.#accept(entry);
   }
 }
 

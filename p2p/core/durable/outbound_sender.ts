@@ -13,6 +13,7 @@ import {
   writeOutboundMessage,
 } from "@netlab/protocol/codec";
 import type { Connection } from "../connection.ts";
+import { DueTimes } from "../mailbox/due_times.ts";
 import type { Context } from "../host.ts";
 import type {
   DurableCopy,
@@ -51,6 +52,9 @@ const ANSWER_MS = 10_000;
 /** The longest such time: milliseconds. */
 const MAX_ANSWER_MS = 160_000;
 
+/** How much later than that it may be sent again: milliseconds. */
+const ANSWER_STEP_MS = 250;
+
 const NO_SERVERS: readonly string[] = [];
 const NO_BYTES = new Uint8Array(0);
 /** The id of the message that is being delivered. */
@@ -85,13 +89,15 @@ export class OutboundSender {
   readonly #context: Context;
   readonly #parts: OutboundSenderParts;
   readonly #fields = new MessageFields();
-  /** Queues that wait until a connection has sent more of its data. */
-  readonly #congested = new Set<RecipientQueue>();
+  /** Queues that wait until a connection has sent more of its data, or until the next check. */
+  readonly #later = new Set<RecipientQueue>();
   /** When the messages in flight of each queue were last answered, and how often they were sent again since. */
   readonly #answers = new WeakMap<
     RecipientQueue,
     { readonly at: number; readonly repeats: number }
   >();
+  /** When the answer to the oldest message in flight of each queue is overdue. */
+  readonly #due = new DueTimes<RecipientQueue>(ANSWER_STEP_MS);
   /** The routes at the last check. */
   #routes: ReadonlyMap<string, Route> = new Map();
 
@@ -116,7 +122,7 @@ export class OutboundSender {
     const user = isHere ? users.get(queue.name) : undefined;
     if (user && !user.readsText) return this.#toSession(queue, user);
     const next = isHere ? undefined : mesh.nextHop(server);
-    if (!isHere && !next) return void this.#congested.add(queue);
+    if (!isHere && !next) return void this.#later.add(queue);
     const connection = user?.connection ?? next?.connection;
     const others = holdsName(location.user) ? NO_SERVERS : this.#othersListing(queue.name, server);
     for (let entry; (entry = this.#next(queue, connection));) {
@@ -128,6 +134,7 @@ export class OutboundSender {
       // effect.
       for (const other of others) this.#copyTo(entry, other);
     }
+    this.#await(queue);
   }
 
   /** Sends waiting messages of a user after others were answered. */
@@ -142,13 +149,18 @@ export class OutboundSender {
     this.send(queue);
   }
 
+  /** Sends all unacknowledged messages again in order, at the next check. */
+  sendLater(queue: RecipientQueue): void {
+    queue.wait();
+    this.#later.add(queue);
+  }
+
   /** Sends messages again whose route changed. */
   routesChanged(): void {
-    const { topology, mailbox } = this.#parts;
-    const routes = topology.routes();
+    const routes = this.#parts.topology.routes();
     const before = this.#routes;
     this.#routes = routes;
-    for (const queue of mailbox.queues()) {
+    for (const queue of [...this.#due.items]) {
       for (const { sentTo } of queue.entries()) {
         if (sentTo === undefined) break;
         if (sentTo === this.#context.id) continue;
@@ -159,32 +171,42 @@ export class OutboundSender {
     }
   }
 
-  /** Sends messages of the queues that waited for a connection. Call it when one has sent everything. */
+  /** Sends messages of the queues that waited. Call it when a connection has sent everything. */
   drained(): void {
-    if (this.#congested.size === 0) return;
-    const queues = [...this.#congested];
-    this.#congested.clear();
+    if (this.#later.size === 0) return;
+    const queues = [...this.#later];
+    this.#later.clear();
     for (const queue of queues) this.send(queue);
   }
 
-  /** Sends waiting messages, and sends unanswered messages again. */
+  /** Sends messages of the queues that waited, and sends unanswered messages again. */
   look(): void {
-    for (const queue of this.#parts.mailbox.queues()) {
+    this.drained();
+    const { now } = this.#context;
+    for (const queue of this.#due.take(now)) {
       const { first: oldest } = queue;
-      if (oldest?.sentTo !== undefined && this.#isLate(queue, oldest)) this.sendAgain(queue);
-      else this.send(queue);
+      if (oldest?.sentTo === undefined) continue;
+      if (this.#dueAt(queue, oldest) <= now) {
+        const { at = 0, repeats = 0 } = this.#answers.get(queue) ?? {};
+        this.#answers.set(queue, { at, repeats: repeats + 1 });
+        this.sendAgain(queue);
+      }
+      this.#await(queue);
     }
   }
 
-  /** Returns whether messages in flight must be sent again, because nothing was answered for too long. */
-  #isLate(queue: RecipientQueue, { acceptedAt, sentAfterMs }: MailboxEntry): boolean {
-    const { now } = this.#context;
-    const answer = this.#answers.get(queue);
-    const since = Math.max(acceptedAt + sentAfterMs, answer?.at ?? 0);
-    const repeats = answer?.repeats ?? 0;
-    if (now - since < Math.min(ANSWER_MS * 2 ** repeats, MAX_ANSWER_MS)) return false;
-    this.#answers.set(queue, { at: answer?.at ?? 0, repeats: repeats + 1 });
-    return true;
+  /** Sets when the answer to the oldest message in flight is overdue, unless it is set. */
+  #await(queue: RecipientQueue): void {
+    const { first: oldest } = queue;
+    if (oldest?.sentTo === undefined || this.#due.has(queue)) return;
+    this.#due.set(queue, this.#dueAt(queue, oldest));
+  }
+
+  /** Returns when messages in flight must be sent again, unless one is answered: milliseconds since 1970. */
+  #dueAt(queue: RecipientQueue, { acceptedAt, sentAfterMs }: MailboxEntry): number {
+    const { at = 0, repeats = 0 } = this.#answers.get(queue) ?? {};
+    const waitMs = Math.min(ANSWER_MS * 2 ** repeats, MAX_ANSWER_MS);
+    return Math.max(acceptedAt + sentAfterMs, at) + waitMs;
   }
 
   /** Returns the other servers next to which a legacy server lists the name. */
@@ -226,6 +248,7 @@ export class OutboundSender {
       }
     }
     stored.runs.flush();
+    this.#await(queue);
   }
 
   /** Returns the first waiting message if it may be sent now. */
@@ -233,7 +256,7 @@ export class OutboundSender {
     const isFull = queue.inFlight >= MAX_IN_FLIGHT || queue.inFlightBytes >= MAX_IN_FLIGHT_BYTES;
     if (isFull || !queue.hasWaiting) return;
     if (!to || to.out.length <= PAUSE_BYTES) return this.#parts.mailbox.next(queue);
-    this.#congested.add(queue);
+    this.#later.add(queue);
   }
 
   #log(entry: MailboxEntry, nextHop: string): void {

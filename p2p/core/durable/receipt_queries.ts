@@ -63,7 +63,7 @@ export class ReceiptQueries {
   #answer(user: string, ids: readonly string[]): string[] {
     const { mailbox, localDelivery, receipts } = this.#parts;
     return ids.filter((id) => {
-      if (mailbox.has(id)) return false;
+      if (mailbox.messages.has(id)) return false;
       const outcome = mailbox.outcomeOf(id) ??
         (localDelivery.wasDeliveredFrom(user, id) ? localDelivery.receiptFor(id) : undefined);
       if (outcome) receipts.toUser(user, outcome);

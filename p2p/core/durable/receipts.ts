@@ -24,12 +24,11 @@ import type { Context } from "../host.ts";
 import type { Connection } from "../connection.ts";
 import type { Locations } from "../mesh/locations.ts";
 import type { Mesh } from "../mesh/mesh.ts";
+import { PendingReceipts } from "./pending_receipts.ts";
 import { Peer } from "../mesh/peer.ts";
 import type { User } from "../users/user.ts";
 import type { UserRegistry } from "../users/registry.ts";
 
-/** The most receipts that wait for a user who is away. Older ones are dropped. */
-const MAX_PENDING = 10_000;
 /** The most buffers that are reused for later flushes. */
 const MAX_SPARE = 16;
 /** The size of the largest buffer that is reused: bytes. */
@@ -43,7 +42,9 @@ export class Receipts {
   readonly #mesh: Mesh;
   readonly #toUsers = new Map<string, ReceiptRecords>();
   readonly #toServers = new Map<string, ReceiptRecords>();
-  readonly #pending = new Map<string, Receipt[]>();
+  readonly #pending = new PendingReceipts();
+  /** Users with pending receipts to whom there is no usable route at the moment. */
+  readonly #retry = new Set<string>();
   readonly #spare: ReceiptRecords[] = [];
   /** The user of the last receipt and all pending receipts for that user. */
   #lastUser = "";
@@ -62,9 +63,13 @@ export class Receipts {
     this.#of(user).addReceipt(receipt);
   }
 
-  /** Sends an accepted or delivered receipt to the sender of a message, at the next flush. */
-  toSender({ sender, id0, id1, id2, id3 }: MailboxEntry, state: ReceiptState): void {
-    this.#of(sender).add(id0, id1, id2, id3, state);
+  /**
+   * Sends an accepted or delivered receipt to the sender of a message, at the next flush.
+   *
+   * @param code A code that is a remark, or 0.
+   */
+  toSender({ sender, id0, id1, id2, id3 }: MailboxEntry, state: ReceiptState, code = 0): void {
+    this.#of(sender).add(id0, id1, id2, id3, state, code);
   }
 
   /** Sends a receipt to another server, which stores the message, at the next flush. */
@@ -95,15 +100,16 @@ export class Receipts {
 
   /** Sends the receipts that wait for a user who is reachable now. */
   userChanged(user: string): void {
-    const pending = this.#pending.get(user);
-    if (pending === undefined || this.#locations.locate(user) === undefined) return;
-    this.#pending.delete(user);
-    for (const receipt of pending) this.toUser(user, receipt);
+    if (!this.#pending.has(user) || this.#locations.locate(user) === undefined) return;
+    for (const receipt of this.#pending.take(user)) this.toUser(user, receipt);
   }
 
-  /** Tries again to send receipts for users who were away. */
+  /** Tries again to send receipts, and drops those for users who have been away for too long. */
   tick(): void {
-    for (const user of [...this.#pending.keys()]) this.userChanged(user);
+    const users = [...this.#retry];
+    this.#retry.clear();
+    for (const user of users) this.userChanged(user);
+    this.#pending.expire(this.#context.now);
   }
 
   /** Sends the receipts that were gathered. */
@@ -156,8 +162,8 @@ export class Receipts {
       state !== ReceiptState.Accepted && code !== ErrorCode.NoSuchUser
     );
     if (final.length === 0) return;
-    const pending = [...this.#pending.get(user) ?? [], ...final];
-    this.#pending.set(user, pending.slice(-MAX_PENDING));
+    this.#pending.add(user, final, this.#context.now);
+    if (this.#locations.locate(user)) this.#retry.add(user);
   }
 
   /** Returns the pending receipts for a user, usually the same user as in the last call. */

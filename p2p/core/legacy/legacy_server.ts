@@ -44,6 +44,11 @@ export class LegacyServer implements Party {
     return this.address;
   }
 
+  /** The size of the messages that wait for the server: bytes. There are at most a thousand. */
+  get waitingBytes(): number {
+    return this.messages.reduce((sum, { message }) => sum + message.length, 0);
+  }
+
   /** Returns whether the message with this id waits for the server. */
   isWaiting(id: string): boolean {
     return this.messages.some((message) => message.id === id);

@@ -26,6 +26,7 @@ import type { Context, Dial } from "../host.ts";
 import type { Transport } from "../transport.ts";
 import { Connection } from "../connection.ts";
 import { LegacyDelivery, LegacyServer } from "./legacy_server.ts";
+import { LIMITS } from "../limits.ts";
 import type { Locations } from "../mesh/locations.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 
@@ -152,7 +153,8 @@ export class LegacyServers {
       done(failure);
     };
     for (const server of servers) {
-      if (server.messages.length >= MAX_WAITING) {
+      const waitingBytes = server.waitingBytes + copy.length;
+      if (server.messages.length >= MAX_WAITING || waitingBytes > LIMITS.legacyBytes.default) {
         finish("too many messages wait for the recipient's server");
         continue;
       }

@@ -1,7 +1,7 @@
 /**
- * The durable messages that this server stores until they are settled. Owns the limits, when messages are
- * written to the store, which of them are in memory, and the outcomes. Knows neither users nor
- * connections.
+ * The durable messages that this server stores until they are settled. Owns when messages are written to the
+ * store, which of them are in memory, when they expire, and the outcomes. `usage.ts` compares with the
+ * limits. Knows neither users nor connections.
  *
  * @module
  */
@@ -12,45 +12,30 @@ import {
   type Receipt,
   ReceiptRecords,
   ReceiptState,
-  uuidWords,
 } from "@netlab/protocol/codec";
-import { MailboxEntry, RecipientQueue } from "./recipient_queue.ts";
+import { DueTimes } from "./due_times.ts";
 import { Outcomes } from "./outcomes.ts";
-import { IdTable, type MessageId } from "../dedup/id_table.ts";
+import type { MessageId } from "../dedup/id_table.ts";
+import { MessageIndex } from "./message_index.ts";
+import { type MailboxLimits, withDefaults } from "../limits.ts";
+import { MailboxEntry, RecipientQueue } from "./recipient_queue.ts";
 import type { MessageStore, StoreGoneError } from "./message_store.ts";
 import { type NameFactors, NameTable } from "../dedup/name_table.ts";
-import { OffsetTable } from "../dedup/offset_table.ts";
+import type { SeenNames } from "../dedup/seen_names.ts";
 import { sent } from "../receipt.ts";
+import { Transients } from "./transients.ts";
+import { type Excess, Usage } from "./usage.ts";
 
 /** The most messages that are read back together. */
 const MAX_READ = 256;
 
-/** Limits on what a server stores. */
-export interface MailboxLimits {
-  /**
-   * The most messages that are stored for one user.
-   *
-   * @default {1000}
-   */
-  maxMessages?: number;
-  /**
-   * The most bytes that are stored for one user.
-   *
-   * @default {16777216}
-   */
-  maxBytes?: number;
-  /**
-   * How long a message is stored before it expires: milliseconds.
-   *
-   * @default {604800000}
-   */
-  maxAgeMs?: number;
-}
+/** How much later than due a message may expire: milliseconds. At most a thousandth of its age. */
+const EXPIRY_STEP_MS = 1_000;
 
 /** The result of writing messages to the store. */
 export interface Committed {
-  /** Messages that are safe now. */
-  safe: MailboxEntry[];
+  /** Messages that may be sent now: they are safe, or transient. */
+  ready: MailboxEntry[];
   /** Messages that could not be written. They are not stored. */
   failed: MailboxEntry[];
   /** The reason; `undefined` if all messages are safe. */
@@ -63,6 +48,8 @@ export interface MailboxOptions {
   readonly store: MessageStore;
   /** Limits on what is stored. */
   readonly limits: MailboxLimits;
+  /** The names that users have had. The mailbox loads and saves them. */
+  readonly names: SeenNames;
   /** Random factors for the hash tables. */
   readonly factors: NameFactors;
 }
@@ -75,42 +62,51 @@ const encoder = new TextEncoder();
  * how many may wait, and they are no work for the garbage collector.
  */
 export class Mailbox {
+  /** The messages by id. */
+  readonly messages: MessageIndex;
+  /** The limits. */
+  readonly limits: Required<MailboxLimits>;
+  /** How much is stored, compared with the limits. */
+  readonly usage: Usage;
+  /** The messages that are only in memory because storage was full. */
+  readonly transients: Transients;
   readonly #store: MessageStore;
-  readonly #maxMessages: number;
-  readonly #maxBytes: number;
-  readonly #maxAgeMs: number;
+  readonly #names: SeenNames;
   /** By recipient. Empty queues are removed when messages expire. */
   readonly #queues = new Map<string, RecipientQueue>();
   /** By the recipient's name in UTF-8. */
   readonly #queuesByBytes: NameTable<RecipientQueue>;
-  /** The messages in memory. */
-  readonly #entries: IdTable<MailboxEntry>;
-  /** The offsets of the spilled messages. */
-  readonly #spilled: OffsetTable;
   readonly #fields = new MessageFields();
-  readonly #words = new Int32Array(4);
+  /** When the oldest message of each queue expires. */
+  readonly #expiry: DueTimes<RecipientQueue>;
+  /** Queues that may be empty or may have an empty buffer. */
+  readonly #untidy = new Set<RecipientQueue>();
   #fresh: MailboxEntry[] = [];
   #removed: MailboxEntry[] = [];
   readonly #outcomes = new Outcomes();
   readonly #freshOutcomes = new ReceiptRecords();
 
   /** Creates a mailbox with the messages in the store. They may exceed the limits. */
-  constructor({ store, limits, factors }: MailboxOptions) {
+  constructor({ store, limits, names, factors }: MailboxOptions) {
     this.#store = store;
-    this.#maxMessages = limits.maxMessages ?? 1_000;
-    this.#maxBytes = limits.maxBytes ?? 16 * 1024 * 1024;
-    this.#maxAgeMs = limits.maxAgeMs ?? 7 * 24 * 3_600_000;
+    this.limits = withDefaults(limits);
+    this.usage = new Usage(this.limits, store.durable);
+    this.transients = new Transients(this.usage);
+    this.#names = names;
     this.#queuesByBytes = new NameTable(factors);
-    this.#entries = new IdTable(factors);
-    this.#spilled = new OffsetTable(factors);
-    for (const { bytes, start, end, acceptedAt, offset } of store.load()) {
+    this.messages = new MessageIndex(factors, (offset) => this.#peek(offset));
+    const stepMs = Math.min(EXPIRY_STEP_MS, Math.max(1, this.limits.maxAgeMs / 1_000));
+    this.#expiry = new DueTimes(stepMs);
+    for (const name of store.loadNames()) names.load(name);
+    for (const { sender, bytes, start, end, acceptedAt, offset } of store.load()) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
-      const queue = this.queueOf(fields) ?? this.#open(fields, acceptedAt);
+      const queue = this.queueOf(fields) ?? this.#open(sender, fields, acceptedAt);
       const size = end - fields.id;
       queue.size++;
       queue.bytes += size;
       queue.spill(offset, size, acceptedAt);
-      this.#spilled.add(idOf(fields), offset);
+      this.messages.spilled.add(idOf(fields), offset);
+      this.usage.add(this.usage.of(sender), size);
     }
     for (const end of store.loadOutcomes()) this.#outcomes.add(end);
   }
@@ -120,14 +116,15 @@ export class Mailbox {
     return this.#store.durable;
   }
 
-  /** The number of stored messages. */
-  get size(): number {
-    return this.#entries.size + this.#spilled.size;
-  }
-
   /** Whether anything must be written to the store. */
   get dirty(): boolean {
-    return this.#fresh.length > 0 || this.#removed.length > 0;
+    return this.#fresh.length > 0 || this.#removed.length > 0 ||
+      (this.durable && this.#names.unsaved.size > 0);
+  }
+
+  /** Whether so much is in memory that waiting messages should be on disk only. */
+  get isMemoryFull(): boolean {
+    return this.durable && this.messages.memoryBytes > this.limits.maxMemoryBytes;
   }
 
   /** Checks the store, see {@linkcode MessageStore.check}. */
@@ -151,88 +148,50 @@ export class Mailbox {
   }
 
   /**
-   * Returns a message if it is in memory.
+   * Returns the limit on what is stored in all, or for this sender, that a message would exceed.
    *
-   * @param words The message's id: four 32-bit numbers.
-   */
-  inMemory(words: Int32Array): MailboxEntry | undefined {
-    return this.#entries.find(words, 0);
-  }
-
-  /**
-   * Returns a message if it is stored. A spilled message stays spilled and is read for this call only.
-   *
-   * @param words The message's id: four 32-bit numbers.
-   */
-  find(words: Int32Array): MailboxEntry | undefined {
-    const entry = this.#entries.find(words, 0);
-    if (entry) return entry;
-    const offset = this.#spilled.find(words);
-    const spilled = offset === 0 ? undefined : this.#peek(offset);
-    // Two ids may have the same hash, but this is extremely unlikely.
-    return spilled?.hasId(words) ? spilled : undefined;
-  }
-
-  /**
-   * Returns a message if it is stored. A spilled message stays spilled.
-   *
-   * @param id The message's id, a UUID in text.
-   */
-  get(id: string): MailboxEntry | undefined {
-    return this.find(uuidWords(id, this.#words));
-  }
-
-  /**
-   * Returns whether a message is stored or waits to be written to the store.
-   *
-   * @param id The message's id, a UUID in text.
-   */
-  has(id: string): boolean {
-    const words = uuidWords(id, this.#words);
-    return this.#entries.find(words, 0) !== undefined || this.#spilled.find(words) !== 0;
-  }
-
-  /**
-   * Returns whether a message has been written to the store.
-   *
-   * @param id The message's id, a UUID in text.
-   */
-  hasSafe(id: string): boolean {
-    const words = uuidWords(id, this.#words);
-    return this.#entries.find(words, 0)?.safe ?? this.#spilled.find(words) !== 0;
-  }
-
-  /** Returns whether a user's queue is full. */
-  isFull({ size, bytes }: RecipientQueue): boolean {
-    return size >= this.#maxMessages || bytes >= this.#maxBytes;
-  }
-
-  /** Returns whether a user's queue is at most half full, so that waiting senders may continue. */
-  isHalfEmpty({ size, bytes }: RecipientQueue): boolean {
-    return size <= this.#maxMessages / 2 && bytes <= this.#maxBytes / 2;
-  }
-
-  /**
-   * Adds a copy of a message. It is safe after the next {@linkcode Mailbox.commit}.
-   *
+   * @param queue The queue of its recipient, if there is one.
    * @throws {ProtocolError} As {@linkcode readName}, if the recipient's name is invalid.
    */
-  add(sender: string, fields: MessageFields, acceptedAt: number): MailboxEntry {
-    const queue = this.queueOf(fields) ?? this.#open(fields, acceptedAt);
-    const entry = queue.add(fields, sender, acceptedAt);
-    this.#entries.add(entry);
+  excess(sender: string, fields: MessageFields, queue?: RecipientQueue): Excess | undefined {
+    const excess = this.usage.excess(sender, fields.end - fields.id);
+    if (excess || queue) return excess;
+    return this.usage.excessOfRecipients(sender, !this.#names.has(recipientOf(fields)));
+  }
+
+  /**
+   * Adds a copy of a message. It is ready after the next {@linkcode Mailbox.commit}.
+   *
+   * @param transient Whether it is only in memory, because storage is full.
+   * @throws {ProtocolError} As {@linkcode readName}, if the recipient's name is invalid.
+   */
+  add(sender: string, fields: MessageFields, acceptedAt: number, transient = false): MailboxEntry {
+    const queue = this.queueOf(fields) ?? this.#open(sender, fields, acceptedAt);
+    const usage = this.usage.of(sender);
+    const entry = queue.add(fields, usage, acceptedAt);
+    const size = fields.end - fields.id;
+    this.messages.add(entry, size);
     this.#fresh.push(entry);
+    if (transient) this.transients.add(entry);
+    else this.usage.add(usage, size);
     return entry;
   }
 
-  /** Spills all waiting messages of a user if the store is durable. */
+  /** Records that somebody uses the name of a recipient now. */
+  nameSeen(queue: RecipientQueue): void {
+    if (!queue.isUnknown) return;
+    queue.isUnknown = false;
+    this.usage.addRecipients(queue.opener, 0, -1);
+  }
+
+  /** Spills all waiting messages of a user if the store is durable and has all of them. */
   spill(queue: RecipientQueue): void {
-    if (!this.durable) return;
+    if (!this.durable || queue.transient > 0) return;
     for (let entry = queue.waiting; entry; entry = entry.next) {
-      this.#entries.delete(entry);
-      this.#spilled.add(entry, entry.offset);
+      this.messages.spill(entry, entry.size);
     }
     queue.spillWaiting();
+    this.#untidy.add(queue);
   }
 
   /** Returns the first waiting message of a user. If none is in memory, spilled ones are read back. */
@@ -245,16 +204,17 @@ export class Mailbox {
       ) {
         const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
         // It was removed while it was spilled, and the store has not removed it yet.
-        if (!this.#spilled.delete(idOf(fields), offset)) continue;
+        if (!this.messages.spilled.delete(idOf(fields), offset)) continue;
         found++;
         queue.unspill(end - fields.id);
-        const entry = queue.add(fields, sender, acceptedAt);
+        const entry = queue.add(fields, this.usage.of(sender), acceptedAt);
         entry.offset = offset;
         queue.append(entry);
-        this.#entries.add(entry);
+        this.messages.add(entry, end - fields.id);
       }
-      // Messages that were removed meanwhile or cannot be read are missing.
-      if (found < count) queue.lose(this.#spilled.deleteRange(first, count));
+      // Messages that were removed meanwhile or cannot be read are missing. The latter still use the disk.
+      if (found < count) queue.lose(this.messages.spilled.deleteRange(first, count));
+      this.#untidy.add(queue);
     }
     return queue.waiting;
   }
@@ -262,6 +222,8 @@ export class Mailbox {
   /** Removes a delivered message and remembers its outcome. */
   delivered(entry: MailboxEntry): void {
     this.remove(entry);
+    // Its sender has no accepted receipt, and so sends it again rather than query its outcome.
+    if (entry.transient) return;
     this.#outcomes.addDelivered(entry);
     if (!this.durable) return;
     const { id0, id1, id2, id3 } = entry;
@@ -274,7 +236,7 @@ export class Mailbox {
    */
   sent(entry: MailboxEntry): void {
     this.remove(entry);
-    this.#settle(sent(entry.id));
+    if (!entry.transient) this.#settle(sent(entry.id));
   }
 
   /**
@@ -289,28 +251,39 @@ export class Mailbox {
   /** Removes a message that another server stores now or that was delivered here. */
   remove(entry: MailboxEntry): void {
     this.#take(entry);
-    if (entry.safe && this.durable) this.#removed.push(entry);
+    if (entry.safe && this.durable && !entry.transient) this.#removed.push(entry);
   }
 
-  /** Writes additions and removals to the store: all of them or none. */
-  commit(): Committed {
+  /**
+   * Writes additions and removals to the store: all of them or none.
+   *
+   * @param mayPass Returns whether a message that cannot be written may be passed on without being stored.
+   */
+  commit(mayPass: (entry: MailboxEntry) => boolean = () => false): Committed {
     const fresh = this.#fresh.every(isStored) ? this.#fresh : this.#fresh.filter(isStored);
     this.#fresh = [];
+    const added = this.transients.size === 0 ? fresh : fresh.filter(({ transient }) => !transient);
+    let failed: MailboxEntry[] = [];
+    let error: unknown;
     try {
-      this.#store.write(fresh, this.#removed, this.#freshOutcomes.bytes);
-    } catch (error) {
+      this.#write(added);
+    } catch (reason) {
       // Removals are tried again next time. Messages that could not be written are not stored.
-      for (const entry of fresh) this.#take(entry);
-      return { safe: [], failed: fresh, error };
+      error = reason;
+      failed = added.filter((entry) => !this.#pass(entry, mayPass));
+      for (const entry of failed) this.#take(entry);
     }
-    this.#removed = [];
-    this.#freshOutcomes.clear();
-    for (const entry of fresh) {
+    const ready = error === undefined ? fresh : fresh.filter(isStored);
+    let last: RecipientQueue | undefined;
+    for (const entry of ready) {
       const { queue } = entry;
       if (queue.spilled === 0) queue.append(entry);
-      else this.#spill(entry);
+      else {
+        this.#spill(entry);
+        if (queue !== last) this.#untidy.add(last = queue);
+      }
     }
-    return { safe: fresh, failed: [] };
+    return { ready, failed, error };
   }
 
   /**
@@ -321,8 +294,9 @@ export class Mailbox {
    */
   expire(now: number): MailboxEntry[] {
     const expired: MailboxEntry[] = [];
-    for (const [name, queue] of this.#queues) {
-      const until = now - this.#maxAgeMs;
+    const { maxAgeMs } = this.limits;
+    const until = now - maxAgeMs;
+    for (const queue of this.#expiry.take(now)) {
       for (;;) {
         const entry = queue.first ?? (queue.spilledSince <= until ? this.next(queue) : undefined);
         if (!entry || entry.acceptedAt > until) break;
@@ -331,12 +305,41 @@ export class Mailbox {
         this.#settle(outcome);
         expired.push(entry);
       }
-      queue.rest();
-      if (queue.size > 0) continue;
-      this.#queues.delete(name);
-      this.#queuesByBytes.delete(encoder.encode(name));
+      const oldest = queue.first?.acceptedAt ?? (queue.spilled > 0 ? queue.spilledSince : now);
+      this.#expiry.set(queue, oldest + maxAgeMs);
     }
+    for (const queue of this.#untidy) this.#tidy(queue);
+    this.#untidy.clear();
     return expired;
+  }
+
+  #write(added: readonly MailboxEntry[]): void {
+    const { unsaved } = this.#names;
+    const outcomes = this.#freshOutcomes;
+    if (added.length + this.#removed.length + outcomes.length + unsaved.size === 0) return;
+    this.#store.write(added, this.#removed, outcomes.bytes, unsaved);
+    this.#removed = [];
+    outcomes.clear();
+    this.#names.saved();
+  }
+
+  /** Makes a message transient that could not be written, if it may be passed on. Returns whether it may. */
+  #pass(entry: MailboxEntry, mayPass: (entry: MailboxEntry) => boolean): boolean {
+    const { usage, size, queue } = entry;
+    if (!this.usage.mayPass(usage.name, size, queue) || !mayPass(entry)) return false;
+    this.transients.add(entry);
+    this.usage.remove(usage, size);
+    return true;
+  }
+
+  /** Frees the buffer of a queue if it has no message in memory, and removes the queue if it is empty. */
+  #tidy(queue: RecipientQueue): void {
+    queue.rest();
+    if (queue.size > 0) return;
+    this.#expiry.delete(queue);
+    if (!this.#queues.delete(queue.name)) return;
+    this.#queuesByBytes.delete(encoder.encode(queue.name));
+    this.usage.addRecipients(queue.opener, -1, queue.isUnknown ? -1 : 0);
   }
 
   #settle(receipt: Receipt): void {
@@ -348,8 +351,7 @@ export class Mailbox {
   #spill(entry: MailboxEntry): void {
     const { queue, offset, size, acceptedAt } = entry;
     entry.safe = true;
-    this.#entries.delete(entry);
-    this.#spilled.add(entry, offset);
+    this.messages.spill(entry, size);
     queue.spill(offset, size, acceptedAt);
   }
 
@@ -359,27 +361,41 @@ export class Mailbox {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
       const queue = this.queueOf(fields);
       if (!queue) continue;
-      const entry = new MailboxEntry(queue, fields.idWords, sender, acceptedAt, bytes, start);
+      const usage = this.usage.of(sender);
+      const entry = new MailboxEntry(queue, fields.idWords, usage, acceptedAt, bytes, start);
       entry.safe = true;
       entry.offset = offset;
       return entry;
     }
   }
 
-  #open({ bytes, recipient, recipientEnd }: MessageFields, now: number): RecipientQueue {
-    const queue = new RecipientQueue(readName(bytes, recipient, recipientEnd), Math.floor(now));
-    this.#queues.set(queue.name, queue);
-    this.#queuesByBytes.set(bytes.subarray(recipient, recipientEnd), queue);
+  #open(sender: string, fields: MessageFields, now: number): RecipientQueue {
+    const name = recipientOf(fields);
+    const opener = this.usage.of(sender);
+    const isUnknown = !this.#names.has(name);
+    const queue = new RecipientQueue(name, Math.floor(now), opener, isUnknown);
+    this.#queues.set(name, queue);
+    this.#queuesByBytes.set(fields.bytes.subarray(fields.recipient, fields.recipientEnd), queue);
+    this.usage.addRecipients(opener, 1, isUnknown ? 1 : 0);
+    this.#expiry.set(queue, now + this.limits.maxAgeMs);
     return queue;
   }
 
   #take(entry: MailboxEntry): void {
     if (!entry.stored) return;
     entry.stored = false;
-    const { queue, offset, size } = entry;
-    if (this.#entries.delete(entry)) return queue.remove(entry);
-    if (this.#spilled.delete(entry, offset)) queue.unspill(size);
+    const { queue, offset, size, usage } = entry;
+    if (this.messages.delete(entry, size)) queue.remove(entry);
+    else if (this.messages.spilled.delete(entry, offset)) queue.unspill(size);
+    else return;
+    if (queue.size === queue.spilled) this.#untidy.add(queue);
+    if (entry.transient) this.transients.delete(entry);
+    else this.usage.remove(usage, size);
   }
+}
+
+function recipientOf({ bytes, recipient, recipientEnd }: MessageFields): string {
+  return readName(bytes, recipient, recipientEnd);
 }
 
 function idOf({ idWords }: MessageFields): MessageId {

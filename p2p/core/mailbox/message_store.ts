@@ -55,6 +55,8 @@ export interface MessageStore {
   read(offset: number, count: number): Iterable<StoredMessage>;
   /** Returns the remembered outcomes of removed messages, oldest first. */
   loadOutcomes(): Iterable<Receipt>;
+  /** Returns the stored names of users, oldest first. */
+  loadNames(): Iterable<string>;
   /**
    * Removes messages and adds messages: all of them, or none and an error. The data is safe when this
    * returns.
@@ -62,6 +64,7 @@ export interface MessageStore {
    * @param removed Messages that were loaded or written before.
    * @param outcomes Outcomes of removed messages, for senders who did not get a receipt: receipts as in a
    *   frame of type 6.
+   * @param names New names of users. The store may forget the oldest ones.
    * @throws {StoreGoneError} If nothing was written because {@linkcode MessageStore.check} found the files gone.
    * @throws If nothing was written for another reason.
    */
@@ -69,6 +72,7 @@ export interface MessageStore {
     added: readonly StoredMessage[],
     removed: readonly StoredMessage[],
     outcomes: Uint8Array,
+    names: Iterable<string>,
   ): void;
   /**
    * Finds out whether what was written is still where the next start will look for it, and does the store's
@@ -85,6 +89,7 @@ export const memoryStore: MessageStore = {
   load: () => [],
   read: () => [],
   loadOutcomes: () => [],
+  loadNames: () => [],
   write: () => {},
   check: () => undefined,
 };

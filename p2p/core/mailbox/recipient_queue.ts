@@ -1,33 +1,23 @@
 /**
- * The stored messages for one user. Owns their order, which of them are in flight and which in memory,
- * and their buffers. Knows neither limits nor the store.
+ * The stored messages for one user. Owns their order, and which of them are in flight and which in memory.
+ * Knows neither limits nor the store.
  *
  * @module
  */
 import {
-  FrameType,
   HEADER_BYTES,
   invariant,
   type MessageFields,
-  MessageKind,
+  NIL_UUID,
   readUuidOf,
   readUuidText,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol/codec";
 import type { MessageId } from "../dedup/id_table.ts";
+import { MessageBuffer } from "./message_buffer.ts";
 import type { StoredMessage } from "./message_store.ts";
 import { type OffsetRun, OffsetRuns } from "./offset_runs.ts";
-
-/** The size of the first buffer for a user's messages: bytes. Thousands of users may have one each. */
-const FIRST_CHUNK_BYTES = 512;
-/**
- * The size of the largest buffer: bytes. A message keeps its whole buffer in memory, so a thousand
- * messages need at most 16 MiB.
- */
-const MAX_CHUNK_BYTES = 16 * 1024;
-
-/** Up to this length, copying in words of 4 bytes is faster than `set`: bytes. */
-const SHORT_BYTES = 160;
+import type { SenderUsage } from "./usage.ts";
 
 /** A stored message in memory. Once it is safe, it is in the linked list of its queue. */
 export class MailboxEntry implements StoredMessage, MessageId {
@@ -37,14 +27,19 @@ export class MailboxEntry implements StoredMessage, MessageId {
   readonly id3: number;
   /** The queue of the message. */
   readonly queue: RecipientQueue;
-  /** The name of the user who sent it. */
-  readonly sender: string;
+  /** Counts what its sender uses. */
+  readonly usage: SenderUsage;
   readonly bytes: Uint8Array;
   readonly start: number;
   /** Whether it is still stored. */
   stored = true;
-  /** Whether it was written to the store. Until then, it is not sent and its sender gets no receipt. */
+  /**
+   * Whether it was written to the store, or need not be. Until then, it is not sent and its sender gets no
+   * receipt.
+   */
   safe = false;
+  /** Whether storage was full, so that it is only in memory and its sender gets no accepted receipt. */
+  transient = false;
   /** The id of the server to which it is in flight; `undefined` while it waits. */
   sentTo: string | undefined = undefined;
   /**
@@ -63,7 +58,7 @@ export class MailboxEntry implements StoredMessage, MessageId {
   constructor(
     queue: RecipientQueue,
     idWords: Int32Array,
-    sender: string,
+    usage: SenderUsage,
     acceptedAt: number,
     bytes: Uint8Array,
     start: number,
@@ -73,7 +68,7 @@ export class MailboxEntry implements StoredMessage, MessageId {
     this.id1 = idWords[1]!;
     this.id2 = idWords[2]!;
     this.id3 = idWords[3]!;
-    this.sender = sender;
+    this.usage = usage;
     this.bytes = bytes;
     this.start = start;
     this.#acceptedAfterMs = Math.round(acceptedAt - queue.openedAt);
@@ -88,6 +83,11 @@ export class MailboxEntry implements StoredMessage, MessageId {
   hasId(words: Int32Array): boolean {
     return this.id3 === words[3] && this.id2 === words[2] && this.id1 === words[1] &&
       this.id0 === words[0];
+  }
+
+  /** The name of the user who sent it. */
+  get sender(): string {
+    return this.usage.name;
   }
 
   /** The name of the user it is for. */
@@ -141,6 +141,8 @@ export class RecipientQueue {
   size = 0;
   /** The size of all messages: bytes. */
   bytes = 0;
+  /** The number of messages that are only in memory because storage was full. */
+  transient = 0;
   /** The number of spilled messages. */
   spilled = 0;
   /** No spilled message was accepted before this time: milliseconds since 1970. */
@@ -151,16 +153,14 @@ export class RecipientQueue {
   inFlightBytes = 0;
   /** The user to whom the messages in flight are delivered, if it is a user of this server. */
   deliveredTo: object | undefined = undefined;
-  /** The id of the message that was sent last, as four numbers; nil if none was sent since all began to wait. */
-  readonly lastSent: Int32Array = new Int32Array(4);
+  /** The id of the message that was sent last, as four numbers; created when one is sent. */
+  #lastSent: Int32Array | undefined;
   #first: MailboxEntry | undefined;
   #last: MailboxEntry | undefined;
   #waiting: MailboxEntry | undefined;
   #offsets = new OffsetRuns();
   #spilledBytes = 0;
-  #chunk = new Uint8Array(0);
-  #view = new DataView(this.#chunk.buffer);
-  #chunkEnd = 0;
+  readonly #buffer = new MessageBuffer();
 
   /** Creates an empty queue. */
   constructor(
@@ -168,6 +168,10 @@ export class RecipientQueue {
     readonly name: string,
     /** When the queue was created: milliseconds since 1970. */
     readonly openedAt: number,
+    /** Counts what the sender of the first message uses, for whom the queue was created. */
+    readonly opener: SenderUsage,
+    /** Whether nobody has ever used the recipient's name. */
+    public isUnknown: boolean,
   ) {}
 
   /** The oldest message in memory. */
@@ -187,7 +191,7 @@ export class RecipientQueue {
 
   /** The id of the message that was sent last, a UUID in text; nil if none was sent since all began to wait. */
   get lastSentId(): string {
-    return readUuidOf(this.lastSent);
+    return this.#lastSent ? readUuidOf(this.#lastSent) : NIL_UUID;
   }
 
   /** Returns the messages in memory in order. */
@@ -196,19 +200,12 @@ export class RecipientQueue {
   }
 
   /** Copies a message into memory. It joins the list when it is safe. */
-  add(fields: MessageFields, sender: string, acceptedAt: number): MailboxEntry {
+  add(fields: MessageFields, sender: SenderUsage, acceptedAt: number): MailboxEntry {
     const { id, end, idWords } = fields;
-    const length = HEADER_BYTES + end - id;
-    const start = this.#room(length);
-    const chunk = this.#chunk;
-    chunk[start] = FrameType.Message;
-    chunk[start + 1] = MessageKind.Durable;
-    chunk[start + 2] = (end - id) >>> 8;
-    chunk[start + 3] = end - id;
-    this.#copy(fields, start + HEADER_BYTES);
+    const start = this.#buffer.add(fields);
     this.size++;
     this.bytes += end - id;
-    return new MailboxEntry(this, idWords, sender, acceptedAt, chunk, start);
+    return new MailboxEntry(this, idWords, sender, acceptedAt, this.#buffer.chunk, start);
   }
 
   /** Adds a message that is safe now to the end of the list. */
@@ -226,6 +223,7 @@ export class RecipientQueue {
   remove(entry: MailboxEntry): void {
     this.size--;
     this.bytes -= entry.size;
+    if (entry.transient) this.transient--;
     if (!entry.safe) return;
     const { before, next } = entry;
     invariant(
@@ -318,10 +316,11 @@ export class RecipientQueue {
     this.#waiting = entry.next;
     this.inFlight++;
     this.inFlightBytes += entry.size;
-    this.lastSent[0] = entry.id0;
-    this.lastSent[1] = entry.id1;
-    this.lastSent[2] = entry.id2;
-    this.lastSent[3] = entry.id3;
+    const lastSent = this.#lastSent ??= new Int32Array(4);
+    lastSent[0] = entry.id0;
+    lastSent[1] = entry.id1;
+    lastSent[2] = entry.id2;
+    lastSent[3] = entry.id3;
   }
 
   /** Makes all messages in flight wait again, in order. */
@@ -333,13 +332,13 @@ export class RecipientQueue {
     this.#waiting = this.#first;
     this.inFlight = 0;
     this.inFlightBytes = 0;
-    this.lastSent.fill(0);
+    this.#lastSent = undefined;
   }
 
   /** Frees the buffer if it contains no message. */
   rest(): void {
     invariant(() => this.#isConsistent(), "counters and links of a recipient queue agree");
-    if (this.size === this.spilled && this.#chunk.length > 0) this.#setChunk(new Uint8Array(0));
+    if (this.size === this.spilled) this.#buffer.clear();
   }
 
   /** Returns whether counters and links agree. Visits every message in memory. */
@@ -364,37 +363,5 @@ export class RecipientQueue {
     return before === this.#last && isWaiting === (this.#waiting !== undefined) &&
       inFlight === this.inFlight && inFlightBytes === this.inFlightBytes &&
       count + this.spilled <= this.size && this.bytes >= this.#spilledBytes;
-  }
-
-  /** Copies a message to `to`. Copies a short one in words of 4 bytes, which is faster than `set`. */
-  #copy({ bytes, view, id, end }: MessageFields, to: number): void {
-    const length = end - id;
-    // This copies up to three bytes too many, to where the next message goes.
-    if (
-      length > SHORT_BYTES || end + 4 > bytes.length ||
-      to + length + 4 > this.#view.byteLength
-    ) {
-      this.#chunk.set(bytes.subarray(id, end), to);
-      return;
-    }
-    for (let i = 0; i < length; i += 4) this.#view.setInt32(to + i, view.getInt32(id + i));
-  }
-
-  /** Reserves `bytes` and returns their offset. Existing messages do not move. */
-  #room(bytes: number): number {
-    let start = this.#chunkEnd;
-    if (start + bytes > this.#chunk.length) {
-      const twice = Math.max(FIRST_CHUNK_BYTES, 2 * this.#chunk.length);
-      this.#setChunk(new Uint8Array(Math.max(bytes, Math.min(twice, MAX_CHUNK_BYTES))));
-      start = 0;
-    }
-    this.#chunkEnd = start + bytes;
-    return start;
-  }
-
-  #setChunk(chunk: Uint8Array<ArrayBuffer>): void {
-    this.#chunk = chunk;
-    this.#view = new DataView(chunk.buffer);
-    this.#chunkEnd = 0;
   }
 }

@@ -16,6 +16,8 @@ import {
 } from "@netlab/protocol/codec";
 import { type Logger, silentLogger } from "../logger.ts";
 
+import { LIMITS } from "../limits.ts";
+
 /** A user at one server. */
 export interface Location {
   /** The server's id. */
@@ -45,6 +47,8 @@ export type Merge = "applied" | "old" | "gap";
 
 /** How many refused names are remembered, so that each is reported once. */
 const MAX_REPORTED = 1_000;
+/** The most parts of a snapshot. */
+const MAX_PARTS = Math.ceil(LIMITS.presentUsers.default / MAX_USERS_PER_FRAME);
 
 interface ServerUsers {
   version: number;
@@ -180,6 +184,7 @@ export class Directory {
     const known = this.#servers.get(server);
     const expected = (known?.version ?? -1) + 1;
     if (server === this.#self || version + changes.length <= expected) return "old";
+    if (!known && !this.#hasRoom) return "old";
     if (!known || version > expected) return "gap";
     for (const user of changes.slice(expected - version)) this.#put(server, known, user);
     return "applied";
@@ -193,6 +198,7 @@ export class Directory {
    */
   applySnapshot({ server, version, part, parts, users }: PresenceSnapshot): Merge {
     if (server === this.#self || version <= this.version(server)) return "old";
+    if (parts > MAX_PARTS || (!this.#servers.has(server) && !this.#hasRoom)) return "old";
     let partial = this.#partials.get(server);
     if (!partial || partial.version < version) {
       partial = { version, parts: new Map() };
@@ -204,6 +210,11 @@ export class Directory {
     this.#partials.delete(server);
     this.#replace(server, version, [...partial.parts.values()].flat());
     return "applied";
+  }
+
+  /** Whether the users of one more server may be added. */
+  get #hasRoom(): boolean {
+    return this.#servers.size + this.#partials.size < LIMITS.servers.default;
   }
 
   /** Forgets a server and its users. */
@@ -245,6 +256,8 @@ export class Directory {
   #locate(user: UserRecord, server: string, order: number): void {
     if (!this.accepts(user.name)) return;
     const known = this.#entryAt(user.name, server);
+    const isElsewhere = server !== this.#self;
+    if (!known && isElsewhere && this.#entries.size >= LIMITS.presentUsers.default) return;
     if (known) {
       known.user = user;
       known.order = order;

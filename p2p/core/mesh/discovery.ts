@@ -7,6 +7,7 @@
  */
 import { isLoopback, isLoopbackHost } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
+import { LIMITS } from "../limits.ts";
 
 /** The delay after the first failure, doubled with each further one: milliseconds. */
 const FIRST_WAIT_MS = 250;
@@ -99,6 +100,8 @@ interface Known {
 export class Discovery {
   readonly #context: Context;
   readonly #known = new Map<string, Known>();
+  /** How many addresses were dialled since the last tick. */
+  #dialled = 0;
   readonly #probe: (address: string) => void;
   readonly #isLinked: (server: string) => boolean;
   readonly #isAnnounced: (server: string) => boolean;
@@ -140,7 +143,7 @@ export class Discovery {
    * @param server The id of the server there; `undefined` for legacy servers.
    */
   learn(address: string, host: string, server?: string): void {
-    if (isLoopback(address) && !isLoopbackHost(host)) return;
+    if (!this.#mayAdd(address) || (isLoopback(address) && !isLoopbackHost(host))) return;
     const source = server === undefined ? "legacy" : "learned";
     const known = this.#known.get(address) ?? this.#add(address, source);
     if (server !== undefined && known.state === "waiting") {
@@ -154,12 +157,13 @@ export class Discovery {
    * immediately.
    */
   announced(address: string): void {
+    if (!this.#mayAdd(address)) return;
     const known = this.#known.get(address) ?? this.#add(address, "legacy");
     if (known.source === "learned") known.source = "legacy";
     if (known.state === "waiting") {
       known.failures = 0;
       known.nextAt = this.#context.now;
-      this.#dial(address, known);
+      if (this.#mayDial(known)) this.#dial(address, known);
     } else known.announced = true;
   }
 
@@ -267,6 +271,7 @@ export class Discovery {
 
   /** Dials the addresses that are due. */
   tick(): void {
+    this.#dialled = 0;
     for (const [address, known] of this.#known) {
       if (known.nextAt > this.#context.now) continue;
       if (known.state === "linked") this.#check(address, known);
@@ -274,9 +279,19 @@ export class Discovery {
       else if (known.state === "waiting") {
         if (known.server !== undefined && this.#isLinked(known.server)) {
           this.#settle(known, "linked");
-        } else this.#dial(address, known);
+        } else if (this.#mayDial(known)) this.#dial(address, known);
       }
     }
+  }
+
+  /** Returns whether an address is known, or there is room for it. Strangers name addresses, too. */
+  #mayAdd(address: string): boolean {
+    return this.#known.has(address) || this.#known.size < LIMITS.addresses.default;
+  }
+
+  /** Returns whether an address may be dialled now. Otherwise it waits for a later tick. */
+  #mayDial({ source }: Known): boolean {
+    return source === "configured" || this.#dialled < LIMITS.dials.default;
   }
 
   #settle(known: Known, state: "linked" | "self" | "legacy"): void {
@@ -294,6 +309,7 @@ export class Discovery {
 
   #dial(address: string, known: Known): void {
     known.state = "dialling";
+    this.#dialled++;
     known.announced = false;
     this.#probe(address);
   }

@@ -13,6 +13,7 @@ import {
   writeLinkState,
 } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
+import { LIMITS } from "../limits.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import type { Peer } from "./peer.ts";
 import { MAX_AGE_MS, type Topology } from "./topology.ts";
@@ -120,7 +121,9 @@ export class LinkStates {
     const { payload } = frame;
     const { server, version } = readLinkStateVersion(payload);
     if (server === this.#context.id || ageMs >= MAX_AGE_MS) return;
-    if (version <= (this.#topology.get(server)?.version ?? -1)) return;
+    const known = this.#topology.get(server);
+    if (version <= (known?.version ?? -1)) return;
+    if (!known && this.#topology.size >= LIMITS.servers.default) return;
     const state = readLinkState(payload);
     this.#topology.apply(state, this.#context.now - ageMs);
     for (const other of this.#peers.values()) {

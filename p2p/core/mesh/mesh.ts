@@ -18,7 +18,6 @@ import {
   readCapabilities,
   readNetwork,
   readPeerRegistration,
-  type UserRecord,
   writeHeartbeat,
   writeInformationRequest,
   writePeerRegistration,
@@ -35,6 +34,7 @@ import { Peer, Probe } from "./peer.ts";
 import { Presence } from "./presence.ts";
 import { Probes } from "./probes.ts";
 import type { Route, Topology } from "./topology.ts";
+import type { SeenNames } from "../dedup/seen_names.ts";
 import { RouteLog } from "./route_log.ts";
 
 /** How many links between servers a frame may cross. A frame that has crossed more is in a loop. */
@@ -68,12 +68,12 @@ export type Obstacle =
 
 /** Events that the mesh reports to the rest of the core. */
 export interface MeshEvents {
-  /** Users of other servers joined, left or moved. */
-  usersChanged(users: Iterable<UserRecord>): void;
+  /** Users of other servers joined, left or moved, or these names are new to this server. */
+  usersChanged(names: Iterable<string>): void;
   /** Routes to other servers may have changed. */
   routesChanged(): void;
-  /** More servers are reachable than before. */
-  reachGrew(): void;
+  /** These servers are reachable and were not before. */
+  reachGrew(servers: readonly string[]): void;
   /** A dialled party is a legacy server. */
   foundLegacy(connection: Connection): void;
   /** This server's network has become part of an older one. */
@@ -113,6 +113,7 @@ export class Mesh {
     directory: Directory,
     costs: LinkCosts,
     backPressure: BackPressure,
+    names: SeenNames,
     events: MeshEvents,
   ) {
     this.#context = context;
@@ -137,7 +138,8 @@ export class Mesh {
       context,
       directory,
       this.#peers,
-      (users) => events.usersChanged(users),
+      names,
+      (changed) => events.usersChanged(changed),
     );
     this.#routeLog = new RouteLog(context, topology, costs);
     this.#routes = topology.routes();
@@ -257,7 +259,7 @@ export class Mesh {
     this.#comparedAt = now;
     let changed = this.#replaced;
     this.#replaced = false;
-    let grown = false;
+    const grown: string[] = [];
     for (const [server, route] of before) {
       if (routes.has(server)) continue;
       changed = true;
@@ -268,10 +270,10 @@ export class Mesh {
       if (known === route) continue;
       changed = true;
       this.#routeLog.changed(server, known, route);
-      grown ||= known === undefined;
+      if (known === undefined) grown.push(server);
     }
     if (changed) this.#events.routesChanged();
-    if (grown) this.#events.reachGrew();
+    if (grown.length > 0) this.#events.reachGrew(grown);
   }
 
   /** Handles a frame of type 2/3, 8 or 9, or the response to a probe. */
@@ -326,7 +328,9 @@ export class Mesh {
     const capabilities = readCapabilities(frame.payload);
     if (party instanceof Probe) this.#probes.answered(connection, party, capabilities);
     if (!(party instanceof Peer)) return;
+    const isFirst = party.capabilities.size === 0;
     party.setCapabilities(capabilities);
+    if (isFirst) this.#presence.sendNames(party);
     this.#adopt(readNetwork(capabilities));
   }
 
@@ -394,6 +398,7 @@ export class Mesh {
     this.#presence.sendClock(peer);
     this.#states.greet(peer);
     this.#presence.sendDigest(peer);
+    this.#presence.sendNames(peer);
   }
 
   #registration(): PeerRegistration {

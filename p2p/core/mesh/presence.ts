@@ -6,7 +6,9 @@
  * @module
  */
 import {
+  Capability,
   type Frame,
+  MAX_NAMES_PER_FRAME,
   MAX_VERSIONS_PER_FRAME,
   type PresenceChanges,
   PresenceKind,
@@ -14,16 +16,20 @@ import {
   readClock,
   readPresenceChanges,
   readPresenceDigest,
+  readPresenceNames,
   readPresenceSnapshot,
   type UserRecord,
   writeClock,
   writePresenceChanges,
   writePresenceDigest,
+  writePresenceNames,
   writePresenceSnapshot,
 } from "@netlab/protocol/codec";
 import type { Directory } from "./directory.ts";
 import type { Context } from "../host.ts";
+import { LIMITS } from "../limits.ts";
 import type { Peer } from "./peer.ts";
+import type { SeenNames } from "../dedup/seen_names.ts";
 
 /** How long to wait for a snapshot before asking again: milliseconds. */
 const ASK_AGAIN_MS = 500;
@@ -33,23 +39,28 @@ export class Presence {
   readonly #context: Context;
   readonly #directory: Directory;
   readonly #peers: ReadonlyMap<string, Peer>;
-  readonly #usersChanged: (users: Iterable<UserRecord>) => void;
+  readonly #names: SeenNames;
+  readonly #usersChanged: (names: Iterable<string>) => void;
   readonly #gapsAskedAt = new Map<string, number>();
 
   /**
    * Creates the exchange with `peers`.
    *
-   * @param usersChanged Called with the users that an update changed in the directory.
+   * @param names The names that users have had.
+   * @param usersChanged Called with the names of users that an update changed in the directory, and with
+   *   names that are new to this server.
    */
   constructor(
     context: Context,
     directory: Directory,
     peers: ReadonlyMap<string, Peer>,
-    usersChanged: (users: Iterable<UserRecord>) => void,
+    names: SeenNames,
+    usersChanged: (names: Iterable<string>) => void,
   ) {
     this.#context = context;
     this.#directory = directory;
     this.#peers = peers;
+    this.#names = names;
     this.#usersChanged = usersChanged;
   }
 
@@ -72,6 +83,11 @@ export class Presence {
     writePresenceDigest(peer.out, versions);
   }
 
+  /** Sends the names that users have had, if the peer reads them. */
+  sendNames(peer: Peer): void {
+    this.#writeNames(peer, this.#names.newest(LIMITS.sharedNames.default));
+  }
+
   /** Handles a frame of type 8. */
   received(peer: Peer, frame: Frame): void {
     switch (frame.subtype) {
@@ -87,7 +103,7 @@ export class Presence {
         if (merge === "gap") this.#askAfterGap(peer, changes.server);
         if (merge !== "applied") return;
         this.#toPeers((peer) => writePresenceChanges(peer.out, changes), peer);
-        return this.#usersChanged(changes.changes);
+        return this.#usersChanged(changes.changes.map(({ name }) => name));
       }
       case PresenceKind.Snapshot: {
         const snapshot = readPresenceSnapshot(frame.payload);
@@ -95,7 +111,15 @@ export class Presence {
         if (this.#directory.applySnapshot(snapshot) !== "applied") return;
         this.#gapsAskedAt.delete(snapshot.server);
         this.#toPeers((peer) => this.#sendSnapshot(peer, snapshot.server), peer);
-        return this.#usersChanged(this.#directory.users(snapshot.server));
+        return this.#usersChanged(
+          [...this.#directory.users(snapshot.server)].map(({ name }) => name),
+        );
+      }
+      case PresenceKind.Names: {
+        const names = readPresenceNames(frame.payload).filter((name) => this.#names.add(name));
+        if (names.length === 0) return;
+        this.#toPeers((other) => this.#writeNames(other, names), peer);
+        return this.#usersChanged(names);
       }
     }
   }
@@ -151,6 +175,13 @@ export class Presence {
   #sendSnapshot(peer: Peer, server: string): void {
     for (const part of this.#directory.snapshot(server)) {
       writePresenceSnapshot(peer.out, part);
+    }
+  }
+
+  #writeNames(peer: Peer, names: readonly string[]): void {
+    if (!peer.capabilities.has(Capability.Names)) return;
+    for (let at = 0; at < names.length; at += MAX_NAMES_PER_FRAME) {
+      writePresenceNames(peer.out, names.slice(at, at + MAX_NAMES_PER_FRAME));
     }
   }
 

@@ -70,6 +70,11 @@ export class Topology {
     return this.#entries.get(server)?.state;
   }
 
+  /** The number of known announcements. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Returns all known announcements, including that of this server. */
   announcements(): Iterable<Announcement> {
     return this.#entries.values();

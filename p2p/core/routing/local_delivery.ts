@@ -19,6 +19,7 @@ import {
 import type { BackPressure } from "../back_pressure.ts";
 import type { Connection } from "../connection.ts";
 import type { Context } from "../host.ts";
+import { LIMITS } from "../limits.ts";
 import type { NameFactors } from "../dedup/name_table.ts";
 import { delivered, sent } from "../receipt.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";
@@ -123,6 +124,9 @@ export class LocalDelivery {
     }
     const { now } = this.#context;
     if (from && !this.#backPressure.mayWrite(from, user.connection, now)) return "congested";
+    if (durable?.origin !== undefined && user.unacknowledged >= LIMITS.unacknowledged.default) {
+      if (!user.isUnacknowledged(durable.id)) return "congested";
+    }
     if (!durable) {
       if (!this.#isNew(fields)) return "duplicate";
     } else {

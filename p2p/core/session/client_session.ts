@@ -29,6 +29,7 @@ import type { PublishQueue } from "./publish_queue.ts";
 import { ReceivedIds } from "../dedup/received_ids.ts";
 
 export type { Incoming } from "./incoming.ts";
+export type { Notice } from "./notice.ts";
 export type { SessionConnection } from "./session_connection.ts";
 export type { DeliveryStatus, NewMessage, SendListener } from "./unsettled_message.ts";
 

@@ -19,6 +19,7 @@ import {
   writeReceiptQuery,
 } from "@netlab/protocol/codec";
 import { IdTable } from "../dedup/id_table.ts";
+import { type Notice, noticeIn, refusal } from "./notice.ts";
 import type { SessionConnection } from "./session_connection.ts";
 import {
   type DeliveryStatus,
@@ -139,6 +140,7 @@ export class SendQueue {
     this.#unsent.clear();
     this.#inFlightBytes = 0;
     for (const unsettled of this.#unsettled) {
+      unsettled.isElsewhere ||= unsettled.bytes > 0;
       unsettled.bytes = 0;
       unsettled.deadline = undefined;
       // The receipts may have been lost with the previous connection.
@@ -323,29 +325,34 @@ export class SendQueue {
 
   #apply(receipt: ReceiptCursor, unsettled: UnsettledMessage): void {
     const { state } = receipt;
+    const { recipient } = unsettled;
     this.#answered = Math.min(this.#answered, unsettled.number);
-    if (state === ReceiptState.Accepted) this.#accept(unsettled);
+    if (state === ReceiptState.Accepted) this.#accept(unsettled, noticeIn(receipt, recipient));
     else if (state === ReceiptState.Delivered) {
-      this.#settle(unsettled, receipt.code === ErrorCode.Unconfirmed ? "sent" : "delivered");
+      const isSent = receipt.code === ErrorCode.Unconfirmed;
+      this.#settle(unsettled, isSent ? "sent" : "delivered", noticeIn(receipt, recipient));
     } else if (state === ReceiptState.Refused) {
-      this.#settle(unsettled, new NetlabError(receipt.code, receipt.reason));
+      this.#settle(unsettled, refusal(receipt, unsettled));
     } else if (state === ReceiptState.Expired) {
-      const { recipient } = unsettled;
       const reason = `Cannot deliver to ${recipient}: the message waited for too long`;
       this.#settle(unsettled, new NetlabError(ErrorCode.TimedOut, reason));
     }
   }
 
-  #accept(unsettled: UnsettledMessage): void {
+  #accept(unsettled: UnsettledMessage, notice: Notice | undefined): void {
     if (unsettled.isAccepted) return;
     unsettled.isAccepted = true;
     unsettled.text = "";
     unsettled.queriedAt = this.#now;
     this.#endFlight(unsettled);
-    unsettled.listener.accepted();
+    unsettled.listener.accepted(undefined, notice);
   }
 
-  #settle(unsettled: UnsettledMessage, outcome: DeliveryStatus | NetlabError): void {
+  #settle(
+    unsettled: UnsettledMessage,
+    outcome: DeliveryStatus | NetlabError,
+    notice?: Notice,
+  ): void {
     const { listener, recipient } = unsettled;
     this.#byId.delete(unsettled);
     this.#unsettled.delete(unsettled);
@@ -356,7 +363,7 @@ export class SendQueue {
       }
     }
     if (!unsettled.isAccepted) {
-      listener.accepted(outcome instanceof NetlabError ? outcome : undefined);
+      listener.accepted(outcome instanceof NetlabError ? outcome : undefined, notice);
       this.#endFlight(unsettled);
     }
     listener.settled(outcome);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Message, MessageId, NetlabError } from "@netlab/protocol/codec";
+import type { Notice } from "./notice.ts";
 
 /**
  * The time from the acceptance of a message to the first query for its outcome: milliseconds. It doubles
@@ -20,8 +21,11 @@ export type DeliveryStatus = "delivered" | "sent";
 
 /** Receives the outcome of a sent message. */
 export interface SendListener {
-  /** Called when the network has stored the message, or has refused it with an error. */
-  accepted(error?: NetlabError): void;
+  /**
+   * Called when the network has stored the message, or has delivered it without storing it, or has refused it
+   * with an error. `notice` is set if the server has something to say about it.
+   */
+  accepted(error?: NetlabError, notice?: Notice): void;
   /**
    * Called when the message is settled, after `accepted`. `outcome` is how far it got, or the error that
    * stopped it.
@@ -40,6 +44,8 @@ export class UnsettledMessage implements MessageId {
   readonly id3: number;
   /** Whether the network has stored the message. */
   isAccepted = false;
+  /** Whether an earlier server may have taken the message, whose answer did not arrive. */
+  isElsewhere = false;
   /** How many messages the queue had written when it wrote this one last. */
   number = 0;
   /**

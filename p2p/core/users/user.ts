@@ -73,7 +73,12 @@ export class User implements Party {
 
   /** Whether the user's client has unacknowledged messages of other servers. */
   get hasUnacknowledged(): boolean {
-    return this.#unacknowledged !== undefined && this.#unacknowledged.size > 0;
+    return this.unacknowledged > 0;
+  }
+
+  /** The number of messages of other servers that the user's client has not acknowledged. */
+  get unacknowledged(): number {
+    return this.#unacknowledged?.size ?? 0;
   }
 
   /**

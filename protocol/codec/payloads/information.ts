@@ -30,6 +30,8 @@ export const Capability = {
   Claim: "claim",
   /** The server states the id of its network, after an equals sign: `network=office`. */
   Network: "network",
+  /** The server reads lists of names that users have had. */
+  Names: "names",
 } as const;
 
 const encoder = new TextEncoder();

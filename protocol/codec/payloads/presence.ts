@@ -149,6 +149,29 @@ export function readPresenceDigest(payload: Uint8Array): PresenceVersion[] {
   return versions;
 }
 
+/** The number of names that fit into a frame even if all of them are the longest. */
+export const MAX_NAMES_PER_FRAME: number = Math.floor(MAX_PAYLOAD_BYTES / 256);
+
+/** Writes names that users have had: at most {@linkcode MAX_NAMES_PER_FRAME}. */
+export function writePresenceNames(out: FrameWriter, names: readonly string[]): void {
+  out.begin(FrameType.Presence, PresenceKind.Names);
+  for (const name of names) out.shortText(name);
+  out.end();
+}
+
+/**
+ * Reads names that users have had.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} or {@linkcode ErrorCode.NameInvalid} when the
+ *   payload is not a list of names.
+ */
+export function readPresenceNames(payload: Uint8Array): string[] {
+  const reader = new ByteReader(payload, "presence names");
+  const names: string[] = [];
+  while (reader.left > 0) names.push(reader.name());
+  return names;
+}
+
 /** A claim to a name, or the answer to one. */
 export interface NameClaim {
   /** The id of the server that the frame is for: a UUID. */

@@ -200,15 +200,15 @@ export class ReceiptRecords {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Adds a receipt without code and reason. The id is given as four big-endian words. */
-  add(id0: number, id1: number, id2: number, id3: number, state: number): void {
+  /** Adds a receipt without a reason. The id is given as four big-endian words. */
+  add(id0: number, id1: number, id2: number, id3: number, state: number, code: number = 0): void {
     const at = this.#claim(RECORD_BYTES);
     const view = this.#view;
     view.setInt32(at, id0);
     view.setInt32(at + 4, id1);
     view.setInt32(at + 8, id2);
     view.setInt32(at + 12, id3);
-    view.setInt32(at + ID_BYTES, state << 24);
+    view.setInt32(at + ID_BYTES, (state << 24) | (code << 8));
   }
 
   /** Adds a receipt. */

@@ -29,6 +29,8 @@ export class VirtualStore implements MessageStore {
   /** Called before each write: the moment at which messages are not safe yet. */
   onWrite: (() => void) | undefined;
   readonly #ends: Receipt[] = [];
+  /** The names of users. */
+  readonly names: string[] = [];
   /** By their offsets. */
   readonly #messages = new Map<number, StoredMessage>();
   #lastOffset = 0;
@@ -57,16 +59,22 @@ export class VirtualStore implements MessageStore {
     return [...this.#ends];
   }
 
+  loadNames(): Iterable<string> {
+    return [...this.names];
+  }
+
   write(
     added: readonly StoredMessage[],
     removed: readonly StoredMessage[],
     ends: Uint8Array,
+    names: Iterable<string>,
   ): void {
     this.onWrite?.();
     if (this.gone) throw this.gone;
     if (this.failing) throw new Error("no space left on device");
     this.writes.push({ added: added.map(({ id }) => id), removed: removed.map(({ id }) => id) });
     this.#ends.push(...readReceipts(ends));
+    this.names.push(...names);
     for (const { offset } of removed) this.#messages.delete(offset);
     for (const stored of added) {
       const { id, sender, recipient, acceptedAt, bytes, start, end } = stored;

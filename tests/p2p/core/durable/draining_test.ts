@@ -14,17 +14,19 @@ import {
   type VirtualNode,
 } from "@netlab/lab/simulator";
 import { pureTest } from "../../../kinds.ts";
+import type { MailboxLimits } from "@netlab/p2p/core";
 import { TestUser } from "../test_user.ts";
 import { VirtualStore } from "../virtual_store.ts";
 
 const { Delivered } = ReceiptState;
 
-function start(seed = 1, count = 3) {
+function start(seed = 1, count = 3, limits: readonly MailboxLimits[] = []) {
   const network = new VirtualNetwork(seed);
   const stores = Array.from({ length: count }, () => new VirtualStore());
   const nodes = servers(network, count, undefined, (index) => ({
     rules: disconnectRules,
     store: stores[index]!,
+    ...limits[index] && { limits: limits[index] },
   }));
   settle(network, nodes, 10_000);
   return { network, nodes, stores, leaves: nodes[0]!, stays: nodes[1]! };
@@ -174,3 +176,93 @@ pureTest("messages for an absent user keep their order when their server drains"
   network.run(3_000);
   assertEquals(senders.map(({ name }) => bob.textsFrom(name)), sent);
 });
+
+pureTest("a draining server hands off to another server what its successor may not store", () => {
+  const few = { maxTotalMessages: 120, maxSenderPercent: 100 };
+  for (const seed of [1, 2]) {
+    const { network, nodes, stores, leaves } = start(seed, 3, [{}, few, few]);
+    const ann = new TestUser(network, "Ann").at(nodes[2]!);
+    const anna = new TestUser(network, "Anna").at(leaves);
+    network.run(50);
+    const names = Array.from({ length: 20 }, (_, i) => `User ${i}`);
+    const ids = names.flatMap((name) => Array.from({ length: 10 }, () => anna.send(name, "x")));
+    const before = ann.send("User 0", "from before");
+    network.run(200);
+    assertEquals(stores[0]!.ids.length, 200);
+    anna.connection!.abort();
+    drain(network, leaves);
+    assertEquals(stores[0]!.ids, []);
+    const [one, other] = [stores[1]!.ids, stores[2]!.ids];
+    assert(one.length <= 120 && other.length <= 120, `${one.length} and ${other.length}`);
+    assertEquals([...one, ...other].sort(), [before, ...ids].sort());
+    // In order for each recipient, as long as one server stores them.
+    const moved = names.filter((name) => {
+      const its = ids.slice(10 * names.indexOf(name), 10 * names.indexOf(name) + 10);
+      return its.every((id) => one.includes(id)) || its.every((id) => other.includes(id));
+    });
+    assert(moved.length >= 18, `${moved.length} stay together`);
+    const user = new TestUser(network, "User 3").at(nodes[1]!);
+    network.run(1_000);
+    assertEquals(user.messages.length, 10);
+  }
+});
+
+pureTest("a draining server keeps what no other server may store, and says so", () => {
+  const few = { maxTotalMessages: 30, maxSenderPercent: 100 };
+  const { network, stores, leaves } = start(1, 3, [{}, few, few]);
+  const anna = new TestUser(network, "Anna").at(leaves);
+  network.run(50);
+  const ids = Array.from({ length: 100 }, (_, i) => anna.send(`User ${i % 10}`, "x"));
+  network.run(200);
+  anna.connection!.abort();
+  leaves.core.drain();
+  network.run(9_000);
+  assert(!leaves.core.isDrained);
+  assert(leaves.events.includes("handoff.full"));
+  leaves.close();
+  assert(leaves.events.includes("storage.left"));
+  const all = stores.flatMap((store) => store.ids);
+  assertEquals(all.toSorted(), ids.toSorted(), "each is somewhere, once");
+  assertEquals(stores.map((store) => store.ids.length), [40, 30, 30]);
+});
+
+pureTest("a message that was not stored is accepted when the successor stores it", () => {
+  const { network, nodes, stores, leaves } = start(1, 2, [{ maxTotalMessages: 1 }]);
+  const anna = new TestUser(network, "Anna").at(leaves);
+  const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]!);
+  network.run(50);
+  anna.send("Cid", "x");
+  const id = anna.send("Bob", "hello");
+  network.run(200);
+  assertEquals(anna.statesOf(id), []);
+  leaves.core.drain();
+  network.run(1_000);
+  assert(anna.isAccepted(id));
+  assert(stores[1]!.ids.includes(id));
+  leaves.close();
+  network.run(100);
+  bob.acknowledge(id);
+  network.run(500);
+  assert(!stores[1]!.ids.includes(id));
+});
+
+pureTest(
+  "a successor whose disk fails does not take a message, although its recipient is there",
+  () => {
+    const { network, nodes, stores, leaves } = start(1, 2);
+    const anna = new TestUser(network, "Anna").at(leaves);
+    const bob = new TestUser(network, "Bob", { forgetful: true }).at(nodes[1]!);
+    network.run(50);
+    const id = anna.send("Bob", "hello");
+    network.run(200);
+    assert(anna.isAccepted(id));
+    stores[1]!.failing = true;
+    leaves.core.drain();
+    network.run(5_000);
+    assertEquals(stores[0]!.ids, [id], "it was accepted, so one server must store it");
+    stores[1]!.failing = false;
+    network.run(15_000);
+    assertEquals([stores[0]!.ids, stores[1]!.ids], [[], [id]]);
+    assertEquals(bob.messages.length, 1);
+  },
+);

@@ -23,6 +23,7 @@ import { nameFactors } from "../../../../p2p/core/dedup/name_table.ts";
 import { Mailbox } from "../../../../p2p/core/mailbox/mailbox.ts";
 import type { MailboxEntry } from "../../../../p2p/core/mailbox/recipient_queue.ts";
 import { between, pick, randomUuid, seeded } from "@netlab/lab/random";
+import { SeenNames } from "../../../../p2p/core/dedup/seen_names.ts";
 import { VirtualStore } from "../virtual_store.ts";
 
 const RECIPIENTS = ["Bob", "Zoë", "a name that is somewhat longer than the others are"];
@@ -36,6 +37,7 @@ pureTest(
     const mailbox = new Mailbox({
       store: memoryStore,
       limits: {},
+      names: new SeenNames(100, false),
       factors: nameFactors(random),
     });
     const fields = new MessageFields();
@@ -65,7 +67,7 @@ pureTest(
       for (const [name, its] of expected) {
         const entries = [...mailbox.queue(name)?.entries() ?? []];
         assertEquals(entries.map(({ message }) => readMessage(message)), its.map(([one]) => one));
-        assertEquals(entries.map(({ id }) => mailbox.get(id)), entries);
+        assertEquals(entries.map(({ id }) => mailbox.messages.get(id)), entries);
         assertEquals(mailbox.queue(name)?.size ?? 0, its.length);
       }
     }
@@ -90,7 +92,8 @@ class SpillingMailbox {
   /** As after a crash. */
   restart(): void {
     const factors = nameFactors(this.#random);
-    this.mailbox = new Mailbox({ store: this.store, limits: { maxAgeMs: 1_000 }, factors });
+    const names = new SeenNames(100, true);
+    this.mailbox = new Mailbox({ store: this.store, limits: { maxAgeMs: 1_000 }, names, factors });
   }
 
   add(recipient: string, text: string): Message {
@@ -119,11 +122,11 @@ class SpillingMailbox {
   /** Removes a message, in memory or on disk. */
   remove(recipient: string, index: number): void {
     const [{ id }] = this.expected.get(recipient)!.splice(index, 1) as [Message];
-    const entry = this.mailbox.get(id)!;
+    const entry = this.mailbox.messages.get(id)!;
     assertEquals(entry.id, id);
     this.mailbox.delivered(entry);
-    assert(!this.mailbox.has(id));
-    assertEquals(this.mailbox.get(id), undefined);
+    assert(!this.mailbox.messages.has(id));
+    assertEquals(this.mailbox.messages.get(id), undefined);
   }
 
   /** Checks that exactly the expected messages are there. */
@@ -133,10 +136,14 @@ class SpillingMailbox {
       const queue = this.mailbox.queue(name);
       assertEquals(queue?.size ?? 0, its.length);
       assertEquals(queue?.bytes ?? 0, its.reduce((sum, message) => sum + sizeOf(message), 0));
-      assert(its.every(({ id }) => this.mailbox.has(id)));
+      assert(its.every(({ id }) => this.mailbox.messages.has(id)));
       size += its.length;
     }
-    assertEquals(this.mailbox.size, size);
+    assertEquals(this.mailbox.messages.size, size);
+    const { messages, bytes, recipients } = this.mailbox.usage;
+    const all = [...this.expected.values()].flat();
+    assertEquals([messages, bytes], [size, all.reduce((sum, one) => sum + sizeOf(one), 0)]);
+    assert(recipients >= [...this.expected.values()].filter(({ length }) => length > 0).length);
   }
 }
 
@@ -191,7 +198,10 @@ pureTest(
     spills.mailbox.commit();
     for (const [recipient, { length }] of spills.expected) spills.deliver(recipient, length);
     spills.mailbox.commit();
-    assertEquals([spills.mailbox.size, spills.store.ids], [0, []]);
+    assertEquals([spills.mailbox.messages.size, spills.store.ids], [0, []]);
+    spills.mailbox.expire(0);
+    const { messages, bytes, recipients, unknownNames } = spills.mailbox.usage;
+    assertEquals([messages, bytes, recipients, unknownNames], [0, 0, 0, 0]);
   },
 );
 
@@ -224,14 +234,14 @@ pureTest(
     mailbox.spill(queue);
     assertEquals(queue.spilled, 600);
     store.unreadable = true;
-    assertEquals(mailbox.get(messages[0]!.id), undefined);
+    assertEquals(mailbox.messages.get(messages[0]!.id), undefined);
     assertEquals(mailbox.next(queue), undefined);
-    assertEquals([queue.size, queue.bytes, mailbox.size], [0, 0, 1]);
+    assertEquals([queue.size, queue.bytes, mailbox.messages.size], [0, 0, 1]);
     store.unreadable = false;
     const again = spills.add("Bob", "again");
     mailbox.commit();
     assertEquals(mailbox.next(queue)!.id, again.id);
-    assertEquals(mailbox.inMemory(uuidWords(other.id, new Int32Array(4)))!.id, other.id);
+    assertEquals(mailbox.messages.inMemory(uuidWords(other.id, new Int32Array(4)))!.id, other.id);
     spills.restart();
     spills.check();
     spills.deliver("Bob", 601);

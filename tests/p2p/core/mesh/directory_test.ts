@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { NIL_UUID, UserKind, type UserRecord } from "@netlab/protocol";
+import { LIMITS } from "@netlab/p2p/core";
 import { pureTest } from "../../../kinds.ts";
 import { Directory, isSameUser, keepsName } from "../../../../p2p/core/mesh/directory.ts";
 import fc from "fast-check";
@@ -169,4 +170,27 @@ pureTest("of two users with one name, every server lets the older one keep it", 
     assertEquals(keepsName(one, other), !keepsName(other, one));
     if (one.user.since < other.user.since) assert(keepsName(one, other));
   }));
+});
+
+pureTest("directory knows the users of a limited number of servers", () => {
+  const directory = new Directory(A);
+  const most = LIMITS.servers.default;
+  const servers = Array.from({ length: most + 100 }, () => randomUuid(random));
+  for (const server of servers) {
+    directory.applySnapshot({ server, version: 1, part: 0, parts: 1, users: [user("Ann")] });
+    directory.applyChanges({ server: randomUuid(random), version: 0, changes: [user("Bob")] });
+  }
+  assertEquals(directory.versions().length, most);
+  // Incomplete snapshots count, too, and one that claims to be endless is ignored.
+  const others = new Directory(A);
+  const part = { version: 1, part: 0, users: [user("Ann")] };
+  assertEquals(others.applySnapshot({ server: B, ...part, parts: 65_535 }), "old");
+  for (const server of servers) others.applySnapshot({ server, ...part, parts: 2 });
+  const done = servers.filter((server) =>
+    others.applySnapshot({ server, ...part, part: 1, parts: 2 }) === "applied"
+  );
+  assert(done.length < most, `${done.length}`);
+  // The others still change.
+  const [server] = servers as [string];
+  assertEquals(directory.applyChanges({ server, version: 2, changes: [user("Cid")] }), "applied");
 });

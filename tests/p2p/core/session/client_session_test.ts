@@ -85,6 +85,23 @@ pureTest(
   },
 );
 
+pureTest(
+  "session does not believe a refusal of a message that an earlier server may have taken",
+  () => {
+    const { session, send, outcomes } = start();
+    const [first, second] = [connection(), connection()];
+    session.attach(first);
+    const [a, b] = [send("a"), send("b")];
+    session.received(receipts({ id: a.id, state: ReceiptState.Accepted }), first);
+    session.detach(first);
+    session.attach(second);
+    const c = send("c");
+    const refusal = { state: ReceiptState.Refused, code: ErrorCode.StorageFull, reason: "full" };
+    session.received(receipts({ id: b.id, ...refusal }, { id: c.id, ...refusal }), second);
+    assertEquals(outcomes, ["b NotStored", "c StorageFull"]);
+  },
+);
+
 pureTest("session has at most 4,096 messages in flight that are not accepted", () => {
   const { session, send, outcomes } = start();
   const server = connection();

@@ -1,0 +1,264 @@
+/**
+ * The limits of a server and of a client, in one table: what is limited, to how much, and what happens
+ * beyond it. The server programs take their flags from it, and `docs/limits.md` shows it. Only numbers and
+ * texts: the code that enforces a limit imports its number.
+ *
+ * @module
+ */
+import { ErrorCode } from "@netlab/protocol/codec";
+
+/** One limit. */
+export interface Limit {
+  /** What is limited. */
+  readonly what: string;
+  /** The number, unless a flag changes it. */
+  readonly default: number;
+  /** What the number counts. */
+  readonly unit:
+    | "messages"
+    | "bytes"
+    | "days"
+    | "names"
+    | "addresses"
+    | "servers"
+    | "receipts"
+    | "%";
+  /** The largest number that the flag takes. */
+  readonly max?: number;
+  /** The flag of the server programs that changes it, without dashes. */
+  readonly flag?: string;
+  /** The code of the error that says that the limit was hit. */
+  readonly code?: ErrorCode;
+  /** What happens beyond the limit. */
+  readonly beyond: string;
+}
+
+const MIB = 1024 * 1024;
+const DAY_MS = 24 * 3_600_000;
+
+const NOT_STORED = "refused; passed on without being stored if the recipient is connected";
+
+/** All limits. Those with a flag have the same names in `MailboxLimits`. */
+export const LIMITS = {
+  maxMessages: {
+    what: "Messages stored for one user",
+    default: 1_000,
+    unit: "messages",
+    flag: "max-messages",
+    code: ErrorCode.MailboxFull,
+    beyond:
+      "refused; if the recipient is connected and takes messages, the sender waits for room instead",
+  },
+  maxBytes: {
+    what: "Bytes of messages stored for one user",
+    default: 16 * MIB,
+    unit: "bytes",
+    flag: "max-bytes",
+    code: ErrorCode.MailboxFull,
+    beyond:
+      "refused; if the recipient is connected and takes messages, the sender waits for room instead",
+  },
+  maxTotalMessages: {
+    what: "Messages stored for all users together",
+    default: 1_000_000,
+    unit: "messages",
+    flag: "max-total-messages",
+    code: ErrorCode.StorageFull,
+    beyond: NOT_STORED,
+  },
+  maxMemoryBytes: {
+    what: "Bytes of messages in memory",
+    default: 256 * MIB,
+    unit: "bytes",
+    flag: "max-memory-bytes",
+    code: ErrorCode.StorageFull,
+    beyond: `with --data, waiting messages are on disk only; without, ${NOT_STORED}`,
+  },
+  maxDiskBytes: {
+    what: "Bytes of messages stored in the data folder",
+    default: 4_096 * MIB,
+    unit: "bytes",
+    flag: "max-disk-bytes",
+    code: ErrorCode.StorageFull,
+    beyond: NOT_STORED,
+  },
+  maxRecipients: {
+    what: "Users for whom messages are stored",
+    default: 100_000,
+    unit: "names",
+    flag: "max-recipients",
+    code: ErrorCode.TooManyRecipients,
+    beyond: NOT_STORED,
+  },
+  maxUnknownNames: {
+    what: "Names that nobody has ever used for which messages are stored",
+    default: 1_000,
+    unit: "names",
+    flag: "max-unknown-names",
+    code: ErrorCode.TooManyUnknownNames,
+    beyond: "refused",
+  },
+  maxSenderPercent: {
+    what: "The share of each total above that one sender may use",
+    default: 25,
+    unit: "%",
+    max: 100,
+    flag: "max-sender-percent",
+    code: ErrorCode.ShareUsedUp,
+    beyond: NOT_STORED,
+  },
+  maxDays: {
+    what: "Days for which a message is stored",
+    default: 7,
+    unit: "days",
+    max: 36_500,
+    flag: "max-days",
+    beyond: "expires, and its sender is told",
+  },
+  transientBytes: {
+    what: "Bytes of messages that are passed on without being stored, at one time",
+    default: 64 * MIB,
+    unit: "bytes",
+    beyond: "refused with the code of the limit that keeps them from being stored",
+  },
+  seenNames: {
+    what: "Names that a server remembers as used",
+    default: 100_000,
+    unit: "names",
+    beyond: "the name that was not seen for longest counts as never used",
+  },
+  sharedNames: {
+    what: "Names that a server tells a new peer",
+    default: 10_000,
+    unit: "names",
+    beyond: "the newest are told",
+  },
+  unacknowledged: {
+    what: "Messages of other servers that one user has not acknowledged",
+    default: 10_000,
+    unit: "messages",
+    beyond: "wait at the server that stores them",
+  },
+  pendingReceipts: {
+    what: "Receipts for senders who are away, kept for up to a day",
+    default: 100_000,
+    unit: "receipts",
+    beyond: "those for the sender who has been away for longest are dropped; a client queries them",
+  },
+  servers: {
+    what: "Servers whose links and users a server knows",
+    default: 1_000,
+    unit: "servers",
+    beyond: "further ones are ignored",
+  },
+  presentUsers: {
+    what: "Users of other servers that a server knows",
+    default: 1_000_000,
+    unit: "names",
+    beyond: "further ones are ignored",
+  },
+  addresses: {
+    what: "Addresses of servers that a server has learned",
+    default: 1_000,
+    unit: "addresses",
+    beyond: "further ones are ignored",
+  },
+  dials: {
+    what: "Learned addresses that a server begins to dial in a quarter of a second",
+    default: 8,
+    unit: "addresses",
+    beyond: "wait for their turn",
+  },
+  legacyBytes: {
+    what: "Bytes of messages that wait for one legacy server",
+    default: 8 * MIB,
+    unit: "bytes",
+    beyond: "not delivered, and their senders are told",
+  },
+  metUsers: {
+    what: "Users whom a conversation at the terminal remembers",
+    default: 1_000,
+    unit: "names",
+    beyond: "the one who was silent for longest is forgotten",
+  },
+} as const satisfies Record<string, Limit>;
+
+/** The names of the limits in {@linkcode LIMITS} that a flag changes. */
+export type FlaggedLimit = {
+  [Name in keyof typeof LIMITS]: typeof LIMITS[Name] extends { readonly flag: string } ? Name
+    : never;
+}[keyof typeof LIMITS];
+
+/** Limits on what a server stores. */
+export interface MailboxLimits {
+  /**
+   * The most messages that are stored for one user.
+   *
+   * @default {1000}
+   */
+  maxMessages?: number;
+  /**
+   * The most bytes of messages that are stored for one user.
+   *
+   * @default {16777216}
+   */
+  maxBytes?: number;
+  /**
+   * The most messages that are stored for all users together.
+   *
+   * @default {1000000}
+   */
+  maxTotalMessages?: number;
+  /**
+   * The most bytes of messages in memory. A server with a data folder moves waiting messages to disk.
+   *
+   * @default {268435456}
+   */
+  maxMemoryBytes?: number;
+  /**
+   * The most bytes of messages in the data folder.
+   *
+   * @default {4294967296}
+   */
+  maxDiskBytes?: number;
+  /**
+   * The most users for whom messages are stored.
+   *
+   * @default {100000}
+   */
+  maxRecipients?: number;
+  /**
+   * The most names for which messages are stored although nobody has ever used them.
+   *
+   * @default {1000}
+   */
+  maxUnknownNames?: number;
+  /**
+   * The share of each total that one sender may use: percent, above 0 and at most 100.
+   *
+   * @default {25}
+   */
+  maxSenderPercent?: number;
+  /**
+   * How long a message is stored before it expires: milliseconds.
+   *
+   * @default {604800000}
+   */
+  maxAgeMs?: number;
+}
+
+/** Returns limits with the defaults of {@linkcode LIMITS} for those that are not set. */
+export function withDefaults(limits: MailboxLimits): Required<MailboxLimits> {
+  return {
+    maxMessages: LIMITS.maxMessages.default,
+    maxBytes: LIMITS.maxBytes.default,
+    maxTotalMessages: LIMITS.maxTotalMessages.default,
+    maxMemoryBytes: LIMITS.maxMemoryBytes.default,
+    maxDiskBytes: LIMITS.maxDiskBytes.default,
+    maxRecipients: LIMITS.maxRecipients.default,
+    maxUnknownNames: LIMITS.maxUnknownNames.default,
+    maxSenderPercent: LIMITS.maxSenderPercent.default,
+    maxAgeMs: LIMITS.maxDays.default * DAY_MS,
+    ...limits,
+  };
+}

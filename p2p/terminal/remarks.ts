@@ -1,0 +1,27 @@
+/**
+ * What servers say about messages, as lines for people. Owns which remarks were shown. Must not know the terminal
+ * or the network.
+ *
+ * @module
+ */
+import { ErrorCode } from "@netlab/protocol";
+import type { Notice } from "../client.ts";
+import { similarName } from "./recipients.ts";
+
+/** The remarks in one conversation. */
+export class Remarks {
+  readonly #shown = new Set<string>();
+
+  /**
+   * Returns the line for a remark; `undefined` if it was shown for this recipient before.
+   *
+   * @param names The users that the person may have meant.
+   */
+  line(recipient: string, { code, message }: Notice, names: Iterable<string>): string | undefined {
+    const key = `${code} ${recipient}`;
+    if (this.#shown.has(key)) return undefined;
+    this.#shown.add(key);
+    const near = code === ErrorCode.UnknownRecipient ? similarName(recipient, names) : undefined;
+    return near === undefined ? message : `${message}. Did you mean ${near}?`;
+  }
+}
