@@ -25,7 +25,6 @@ export interface PeerInfo {
   via: string[];
 }
 
-/** How long the users of a draining server may take to move: milliseconds. */
 /** How long the users of a draining server may take to move: milliseconds. Containers are killed after ten seconds. */
 const DRAIN_MS = 8_000;
 /** How long a draining server waits for another message in memory to be handed off: milliseconds. */
