@@ -92,6 +92,12 @@ export class DataFolder implements Disposable {
     for (const path of this.#beside()) this.#expect(path);
   }
 
+  /** Returns a path beside the folder at which there is nothing yet. */
+  beside(): string {
+    const time = new Date().toISOString().replaceAll(":", "-");
+    return `${this.path.replace(/[/\\]+$/, "")}.rescued-${time}`;
+  }
+
   /** Releases the folder. Call it after the database is closed. */
   [Symbol.dispose](): void {
     writeHolder(this.#lock, "");
