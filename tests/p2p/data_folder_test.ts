@@ -7,6 +7,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer, type P2pServerOptions } from "@netlab/p2p/server";
+import { DataFolder } from "../../p2p/server/data_folder.ts";
 import { TestFolder } from "../folders.ts";
 import { freePort, Process } from "../processes.ts";
 import { assertFails, eventually, Inbox, storageTest as test, within } from "./network.ts";
@@ -271,4 +272,16 @@ test("a data folder is free as soon as its server is killed, although a child of
   parent.kill("SIGKILL");
   await parent.ended;
   await using _ = await startServer(port, port, "--data", folder.path);
+});
+
+test("a data folder that was released can be taken at once while other programs are started", async () => {
+  using folder = new TestFolder();
+  const worker = new Worker(new URL("./starting_children.ts", import.meta.url), { type: "module" });
+  let isDone = false;
+  worker.onmessage = () => isDone = true;
+  while (!isDone) {
+    for (let times = 0; times < 100; times++) DataFolder.take(folder.path)[Symbol.dispose]();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  worker.terminate();
 });
