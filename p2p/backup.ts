@@ -7,6 +7,8 @@ import { backup, DatabaseSync } from "node:sqlite";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import config from "./deno.json" with { type: "json" };
 import { stateOf } from "./server/batch_codec.ts";
+import { explain } from "./server/data_folder.ts";
+import { NETWORK } from "./server/network_file.ts";
 
 const DATABASE = "messages.db";
 
@@ -19,9 +21,9 @@ export interface BackupResult {
 }
 
 /**
- * Copies the messages of a data folder to another folder, which a server can use as its data folder. The copy has
- * everything that was accepted before the call. A server that uses the folder goes on; the copy is made by SQLite
- * in one transaction that only reads.
+ * Copies the messages and the network of a data folder to another folder, which a server can use as its data
+ * folder. The copy has everything that was accepted before the call. A server that uses the folder goes on; the
+ * copy is made by SQLite in one transaction that only reads. If it fails, nothing of it stays.
  *
  * @param data The data folder.
  * @param to The folder for the copy. It is created if it does not exist.
@@ -47,17 +49,31 @@ export async function backUp(data: string, to: string): Promise<BackupResult> {
   const partial = `${target}.partial`;
   try {
     Deno.mkdirSync(to, { recursive: true });
-    if (isFile(partial)) Deno.removeSync(partial);
+    removePartial(partial);
     {
       using database = new DatabaseSync(source, { readOnly: true });
       await backup(database, partial, { rate: ALL_PAGES });
     }
     const messages = verify(partial);
+    // A server that starts with the copy is in the network of the clients that still wait for it.
+    if (isFile(`${data}/${NETWORK}`)) Deno.copyFileSync(`${data}/${NETWORK}`, `${to}/${NETWORK}`);
     Deno.renameSync(partial, target);
     return { messages, bytes: Deno.statSync(target).size };
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
-    throw failed(data, (error as Error).message, error);
+    try {
+      // The disk may be full.
+      removePartial(partial);
+    } catch {
+      // The first error says why.
+    }
+    throw failed(data, explain(error), error);
+  }
+}
+
+function removePartial(path: string): void {
+  for (const suffix of ["", "-journal", "-wal", "-shm"]) {
+    if (isFile(path + suffix)) Deno.removeSync(path + suffix);
   }
 }
 
@@ -89,7 +105,9 @@ function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
     throw error;
   }
 }

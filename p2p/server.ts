@@ -86,7 +86,15 @@ export class P2pServer implements AsyncDisposable {
       );
       file.set(sockets.core.mesh.network.id);
       store.setAddress(sockets.core.address);
-      return new P2pServer(sockets, store);
+      return new P2pServer(sockets, {
+        [Symbol.dispose]() {
+          const { rescuedTo } = store;
+          if (rescuedTo !== undefined) {
+            new NetworkFile(rescuedTo, logger).set(sockets.core.mesh.network.id);
+          }
+          store[Symbol.dispose]();
+        },
+      });
     } catch (error) {
       store[Symbol.dispose]();
       throw error;

@@ -34,6 +34,8 @@ export interface FuzzTarget extends AsyncDisposable {
    * Runs one round.
    *
    * @param seed Any integer. A round of a deterministic target depends on nothing else.
+   * @param stop Ends a round that takes longer than a second.
+   * @throws {unknown} The reason of `stop` when it aborts.
    */
-  round(seed: number): Promise<Round>;
+  round(seed: number, stop?: AbortSignal): Promise<Round>;
 }

@@ -166,7 +166,7 @@ const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
 
 /** The times that frames take, in this process. */
 export class TimeTarget implements FuzzTarget {
-  round(): Promise<Round> {
+  async round(_seed?: number, stop?: AbortSignal): Promise<Round> {
     const findings: Finding[] = [];
     let frames = 0;
     const check = (what: string, timeOf: (frame: Uint8Array) => number, maker: Maker) => {
@@ -185,6 +185,9 @@ export class TimeTarget implements FuzzTarget {
       }
     };
     for (const [name, maker] of MAKERS) {
+      // A round takes many seconds, and signals arrive only while it waits.
+      await new Promise<void>((resolve) => void setTimeout(resolve, 0));
+      stop?.throwIfAborted();
       for (const [reader, read] of READERS) {
         check(`The reader of ${reader} with ${name}`, (bytes) => timeToRead(read, bytes), maker);
       }
@@ -192,7 +195,7 @@ export class TimeTarget implements FuzzTarget {
         check(`A server with ${name} from a ${role}`, (bytes) => timeToServe(role, bytes), maker);
       }
     }
-    return Promise.resolve({ frames, findings });
+    return { frames, findings };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -90,13 +90,13 @@ async function fuzz(
   let frames = 0;
   do {
     stop.throwIfAborted();
-    const round = await target.round(seed);
+    const round = await target.round(seed, stop);
     frames += round.frames;
     if (round.findings.length > 0) {
       return { frames, findings: round.findings.map((finding) => ({ ...finding, seed })) };
     }
     seed++;
-    // Rounds of targets in this process never wait, and signals arrive only between them.
+    // Most rounds in this process never wait, and signals arrive only between them.
     await new Promise<void>((resolve) => void setTimeout(resolve, 0));
   } while (performance.now() < until);
   return { frames, findings: [] };

@@ -76,7 +76,7 @@ export class DataFolder implements Disposable {
     // Somebody removed the lock file alone.
     try {
       const lock = this.#take();
-      this.#lock.close();
+      release(this.#lock);
       this.#lock = lock;
     } catch (error) {
       throw new StoreGoneError((error as Error).message, { cause: error });
@@ -92,10 +92,16 @@ export class DataFolder implements Disposable {
     for (const path of this.#beside()) this.#expect(path);
   }
 
+  /** Returns a path beside the folder at which there is nothing yet. */
+  beside(): string {
+    const time = new Date().toISOString().replaceAll(":", "-");
+    return `${this.path.replace(/[/\\]+$/, "")}.rescued-${time}`;
+  }
+
   /** Releases the folder. Call it after the database is closed. */
   [Symbol.dispose](): void {
     writeHolder(this.#lock, "");
-    this.#lock.close();
+    release(this.#lock);
   }
 
   #beside(): string[] {
@@ -140,6 +146,15 @@ export function explain(error: unknown): string {
   }
   const { code, message } = error as Error & { code?: string };
   return code === "EROFS" ? "its file system is read-only; choose another folder" : message;
+}
+
+/**
+ * Releases a lock. Closing the file is not enough: a child that is just being started has a copy of the descriptor for
+ * a moment.
+ */
+function release(lock: Deno.FsFile): void {
+  lock.unlockSync();
+  lock.close();
 }
 
 function writeHolder(file: Deno.FsFile, holder: string): void {

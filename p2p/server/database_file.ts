@@ -136,7 +136,8 @@ function convert(path: string, older: DatabaseSync, logger: Logger): DatabaseSyn
   return database;
 }
 
-function copyRows(from: DatabaseSync, path: string): void {
+/** Copies everything in a database of messages, except the time, to a new file. */
+export function copyRows(from: DatabaseSync, path: string): void {
   using to = new DatabaseSync(path);
   configure(to);
   createSchema(to);

@@ -7,6 +7,9 @@
 import { isNetworkId, reasonOf } from "@netlab/protocol";
 import type { Logger } from "../core/logger.ts";
 
+/** The name of the file. */
+export const NETWORK = "network";
+
 /** The file with the network of a data folder. */
 export class NetworkFile {
   readonly #path: string;
@@ -15,7 +18,7 @@ export class NetworkFile {
 
   /** Reads the file in a folder, if there is one. */
   constructor(folder: string, logger: Logger) {
-    this.#path = `${folder}/network`;
+    this.#path = `${folder}/${NETWORK}`;
     this.#logger = logger;
     try {
       const id = Deno.readTextFileSync(this.#path).trim();

@@ -34,7 +34,7 @@ import {
   wholeBatch,
 } from "./batch_codec.ts";
 import { DataFolder } from "./data_folder.ts";
-import { openDatabase } from "./database_file.ts";
+import { copyRows, openDatabase } from "./database_file.ts";
 import { StoreUpkeep } from "./store_upkeep.ts";
 
 /** How many outcomes stay on disk: the newest ones, as many as a mailbox remembers. */
@@ -78,6 +78,7 @@ export class SqliteStore implements MessageStore, Disposable {
   /** The batch that was read last. The next message to read is often in it as well. */
   #lastRead: { readonly number: number; readonly messages: Uint8Array } | undefined;
   #isUnreadable = false;
+  #rescuedTo: string | undefined;
 
   private constructor(database: DatabaseSync, folder: DataFolder, logger: Logger) {
     this.#database = database;
@@ -233,6 +234,24 @@ export class SqliteStore implements MessageStore, Disposable {
   /** Finds out whether the files are still in the folder, and returns unused space to the disk. */
   check(): StoreGoneError | undefined {
     return this.#upkeep.check();
+  }
+
+  /** Copies the messages to a new folder beside the one that is gone. */
+  rescue(removed: readonly StoredMessage[], outcomes: Uint8Array): string {
+    const path = this.#folder.beside();
+    {
+      using folder = DataFolder.take(path);
+      copyRows(this.#database, folder.database);
+    }
+    // The numbers of the batches are the same, so the offsets are, too.
+    using copy = SqliteStore.open(path, this.#logger);
+    copy.write([], removed, outcomes);
+    return this.#rescuedTo = path;
+  }
+
+  /** The folder to which the messages were copied, if they were. */
+  get rescuedTo(): string | undefined {
+    return this.#rescuedTo;
   }
 
   /** Closes the file. */

@@ -9,7 +9,6 @@ import { styledLine } from "./untrusted.ts";
 export { OutputError };
 
 /**
-/**
  * Prints a line to standard output, or several with line ends between them. Only the styles of `colors.ts` reach the
  * terminal; other control characters are replaced. Under `runProgram` the text is written later, unless the program
  * {@linkcode Program.endsAtOnce}; the program does not end before. If it cannot be written, the program is asked to

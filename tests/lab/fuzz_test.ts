@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { failureOf, formatInputs, fuzzTargets, parseInputs } from "@netlab/lab/fuzz";
 import { RoutingCore } from "@netlab/p2p/core";
 import { FrameType } from "@netlab/protocol";
@@ -15,6 +21,13 @@ for (const name of ["codec", "core", "session"]) {
     }
   });
 }
+
+test("fuzzing the time stops in the middle of a round", async () => {
+  await using target = fuzzTargets.get("time")!();
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(new Error("stopped")), 0);
+  await assertRejects(() => target.round(1, stop.signal), Error, "stopped");
+});
 
 test("fuzzing the core finds a server that throws, and the frame that does it", async () => {
   const { received } = RoutingCore.prototype;

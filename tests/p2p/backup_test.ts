@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { backUp } from "@netlab/p2p/backup";
 import { P2pClient } from "@netlab/p2p/client";
@@ -14,6 +15,8 @@ import { assertFails, eventually, Inbox, storageTest as test } from "./network.t
 import { startServer } from "./programs.ts";
 
 const connect = (name: string, address: string) => P2pClient.connect({ name, servers: [address] });
+
+const filesOf = (path: string) => [...Deno.readDirSync(path)].map(({ name }) => name).sort();
 
 const PERMISSIONS = ["--allow-read=./data", "--allow-write=./data"];
 
@@ -48,7 +51,7 @@ test("backup of a busy server has all that was accepted before, and another serv
     isDone = true;
     await sending;
   }
-  assertEquals([...Deno.readDirSync(to)].map(({ name }) => name), ["messages.db"]);
+  assertEquals(filesOf(to), ["messages.db", "network"]);
   await using restored = await P2pServer.listen({ data: to });
   await using bob = await connect("Bob", restored.address);
   await using carol = await connect("Carol", restored.address);
@@ -75,6 +78,39 @@ test("backup of a folder without a server is the same, and the folder stays as i
     const inbox = new Inbox(bob);
     await eventually("it has come", () => inbox.lines.length === 1);
   }
+});
+
+test("a server that starts with a backup is in the network of the clients that wait for it", async () => {
+  using folder = new TestFolder();
+  const [data, to] = [`${folder.path}/data`, `${folder.path}/backup`];
+  const first = await P2pServer.listen({ data });
+  const { port, network } = first;
+  await backUp(data, to);
+  await first.close();
+  await using restored = await P2pServer.listen({ data: to, port });
+  assertEquals(restored.network, network);
+});
+
+test("backup that fails leaves nothing behind", async () => {
+  using folder = new TestFolder();
+  const [data, to] = [`${folder.path}/data`, `${folder.path}/backup`];
+  Deno.mkdirSync(data);
+  Deno.mkdirSync(to);
+  Deno.writeTextFileSync(`${to}/messages.db.partial`, "of an earlier attempt");
+  Deno.writeTextFileSync(`${data}/messages.db`, "no database ".repeat(1_000));
+  const error = await assertFails(backUp(data, to), ErrorCode.StorageFailed);
+  assertStringIncludes(error.message, `Cannot back up ${data}: `);
+  assertEquals(filesOf(to), []);
+  // A table is missing, which shows only when the copy is read back.
+  Deno.removeSync(`${data}/messages.db`);
+  {
+    using other = new DatabaseSync(`${data}/messages.db`);
+    other.exec("CREATE TABLE other (number INTEGER)");
+  }
+  await assertFails(backUp(data, to), ErrorCode.StorageFailed);
+  assertEquals(filesOf(to), []);
+  const below = await assertFails(backUp(data, `${data}/messages.db/x`), ErrorCode.StorageFailed);
+  assertStringIncludes(below.message, "a parent of it is a file");
 });
 
 test("backup says why it copies nothing, and overwrites nothing", async () => {

@@ -7,6 +7,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer, type P2pServerOptions } from "@netlab/p2p/server";
+import { DataFolder } from "../../p2p/server/data_folder.ts";
 import { TestFolder } from "../folders.ts";
 import { freePort, Process } from "../processes.ts";
 import { assertFails, eventually, Inbox, storageTest as test, within } from "./network.ts";
@@ -134,13 +135,62 @@ test("p2p server that stops without its data folder hands its messages off", asy
   await eventually("all have come", () => inbox.from("Alice").length === 20);
 });
 
-test("p2p server that stops alone without its data folder says how many messages are lost", async () => {
+for (const [when, slash] of [["at once", ""], ["later", "/"]] as const) {
+  test(`p2p server that stops alone without its data folder copies its messages (${when})`, async () => {
+    using folder = new TestFolder();
+    const port = freePort();
+    const address = `127.0.0.1:${port}`;
+    const data = `${folder.path}/data${slash}`;
+    await using server = Process.start(
+      SERVER,
+      ["--port", `${port}`, "--peer", address, "--json", "--data", data],
+      { permissions: PERMISSIONS },
+    );
+    const { network } = await event(server, "listening");
+    await using alice = await connect("Alice", address);
+    for (const text of ["1", "2", "3"]) await alice.send("Bob", text);
+    await alice.send("Carol", "delivered");
+    Deno.removeSync(`${folder.path}/data`, { recursive: true });
+    if (when === "later") {
+      await event(server, "storage.gone");
+      await using carol = await connect("Carol", address);
+      const inbox = new Inbox(carol);
+      await eventually("it has come", () => inbox.lines.length === 1);
+      await carol.close();
+    }
+    await alice.close();
+    server.kill("SIGTERM");
+    const { count, place, message } = await event(server, "storage.rescued");
+    assertEquals(count, when === "later" ? 3 : 4);
+    assertStringIncludes(message as string, "messages.db was removed");
+    assertEquals((await server.finished()).code, 0);
+    const { server: next } = await listen({ data: place as string });
+    await using _ = next;
+    assertEquals(next.network, network);
+    await using bob = await connect("Bob", next.address);
+    await using carol = await connect("Carol", next.address);
+    const [inbox, other] = [new Inbox(bob), new Inbox(carol)];
+    const left = when === "later" ? [] : ["delivered"];
+    await eventually("all have come", () => inbox.from("Alice").length === 3);
+    assertEquals(inbox.from("Alice"), ["1", "2", "3"]);
+    await eventually("all others, too", () => other.from("Alice").length === left.length);
+  });
+}
+
+test("p2p server that can copy its messages nowhere says how many are lost", async () => {
   using folder = new TestFolder();
   const port = freePort();
-  await using server = await startServer(port, port, "--data", `${folder.path}/data`);
-  await using alice = await connect("Alice", `127.0.0.1:${port}`);
+  const address = `127.0.0.1:${port}`;
+  const data = `${folder.path}/data`;
+  await using server = Process.start(
+    SERVER,
+    ["--port", `${port}`, "--peer", address, "--json", "--data", data],
+    { permissions: ["--allow-net=127.0.0.1", `--allow-read=${data}`, `--allow-write=${data}`] },
+  );
+  await event(server, "listening");
+  await using alice = await connect("Alice", address);
   for (const text of ["1", "2"]) await alice.send("Bob", text);
-  Deno.removeSync(`${folder.path}/data`, { recursive: true });
+  Deno.removeSync(data, { recursive: true });
   // At once: the server has not noticed yet.
   server.kill("SIGTERM");
   const { count, message } = await event(server, "storage.lost");
@@ -222,4 +272,16 @@ test("a data folder is free as soon as its server is killed, although a child of
   parent.kill("SIGKILL");
   await parent.ended;
   await using _ = await startServer(port, port, "--data", folder.path);
+});
+
+test("a data folder that was released can be taken at once while other programs are started", async () => {
+  using folder = new TestFolder();
+  const worker = new Worker(new URL("./starting_children.ts", import.meta.url), { type: "module" });
+  let isDone = false;
+  worker.onmessage = () => isDone = true;
+  while (!isDone) {
+    for (let times = 0; times < 100; times++) DataFolder.take(folder.path)[Symbol.dispose]();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  worker.terminate();
 });

@@ -178,8 +178,8 @@ export class Outbound {
       });
     } else {
       logger.error(
-        "cannot store messages, new ones are refused: {error}; put it back, or stop this server while another " +
-          "one is linked, which takes over the stored messages ({count})",
+        "cannot store messages, new ones are refused: {error}; put it back, or stop this server: it then gives " +
+          "its stored messages ({count}) to another server, or copies them to a folder beside this one",
         { event: "storage.gone", error, count },
       );
     }
@@ -283,10 +283,25 @@ export class Outbound {
     const { durable, usage: { messages: count } } = this.#parts.mailbox;
     if (count === 0) return;
     const gone = this.#parts.mailbox.checkStore();
-    const [messages, are, them, stay] = count === 1
-      ? ["1 message", "is", "it", "stays"]
-      : [`${count} messages`, "are", "them", "stay"];
+    const [messages, are, were, them, stay] = count === 1
+      ? ["1 message", "is", "was", "it", "stays"]
+      : [`${count} messages`, "are", "were", "them", "stay"];
     if (gone) {
+      try {
+        const place = this.#parts.mailbox.rescue();
+        if (place !== undefined) {
+          return logger.error(
+            `${messages} ${were} copied to {place}, because no other server could take ${them} and {error}; ` +
+              `start a server with that data folder to deliver ${them}`,
+            { event: "storage.rescued", count, place, error: gone },
+          );
+        }
+      } catch (cause) {
+        logger.error("cannot copy the stored messages to another folder: {error}", {
+          event: "storage.unrescued",
+          error: cause,
+        });
+      }
       return logger.error(
         `${messages} ${are} lost, unless you put the data folder back before the next start: no other server ` +
           `could take ${them}, and {error}`,

@@ -132,6 +132,15 @@ export class Mailbox {
     return this.#store.check();
   }
 
+  /**
+   * Copies the messages to another place, see {@linkcode MessageStore.rescue}.
+   *
+   * @returns The place; `undefined` if the store cannot do that.
+   */
+  rescue(): string | undefined {
+    return this.#store.rescue?.(this.#removed, this.#freshOutcomes.bytes);
+  }
+
   /** Returns the queue of one user. */
   queue(recipient: string): RecipientQueue | undefined {
     return this.#queues.get(recipient);

@@ -81,6 +81,16 @@ export interface MessageStore {
    * @returns The reason if it is not. {@linkcode MessageStore.write} then fails until a later check succeeds.
    */
   check(): StoreGoneError | undefined;
+  /**
+   * Copies what is stored to a new place, because {@linkcode MessageStore.check} found the files gone and the server
+   * closes. Stores without files lack this.
+   *
+   * @param removed Messages that are not copied.
+   * @param outcomes Outcomes to add to the copy, as for {@linkcode MessageStore.write}.
+   * @returns The place, for people.
+   * @throws If the copy is not complete.
+   */
+  rescue?(removed: readonly StoredMessage[], outcomes: Uint8Array): string;
 }
 
 /** A store that stores nothing: messages are in memory only. */
