@@ -79,6 +79,9 @@ export class Sockets {
     }
     const { advertise } = options;
     const advertised = advertise === undefined ? undefined : formatAddress(parseAddress(advertise));
+    if (advertise !== undefined && isEveryAddress(parseAddress(advertise).hostname)) {
+      throw new TypeError(`Cannot advertise ${advertised}: nobody can connect to that address`);
+    }
     if (advertised === undefined && isEveryAddress(hostname)) {
       throw new TypeError(
         `Cannot listen on ${hostname} without an address to advertise: set the option "advertise"`,

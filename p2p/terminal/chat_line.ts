@@ -22,7 +22,7 @@ export function parseLine(line: string): Line {
   const trimmed = line.trim();
   if (trimmed === "") return { kind: "nothing" };
   if (trimmed.startsWith("/")) return { kind: "command", name: trimmed.slice(1).split(/\s/)[0]! };
-  const match = /^\s*(?:"([^"]+)"|([^\s"]\S*))(?:\s([^]*))?$/.exec(line);
+  const match = /^\s*(?:"([^"\n]+)"|([^\s"]\S*))(?:\s([^]*))?$/.exec(line);
   if (!match) return { kind: "misquoted" };
   const recipient = normalizeName((match[1] ?? match[2])!);
   const text = match[3]?.trim();

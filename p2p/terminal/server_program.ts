@@ -137,6 +137,12 @@ export async function runServerProgram(
     if (port !== undefined && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
     }
+    if (advertise && isEveryAddress(advertise.hostname)) {
+      throw new UsageError(
+        `Option --advertise: others cannot connect to ${formatAddress(advertise)}; ` +
+          "name the address at which they reach this server",
+      );
+    }
     if (isEveryAddress(host) && !advertise) {
       throw new UsageError(
         `Option --host ${host} requires --advertise HOST:PORT: the address at which others reach ` +

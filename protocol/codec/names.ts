@@ -30,11 +30,11 @@ const OUT_OF_CONTEXT =
   /(?<!l)\u00b7|\u00b7(?!l)|(?<!\p{sc=Hebrew})[\u05f3\u05f4]|^[^\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Han}]*\u30fb[^\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Han}]*$/u;
 
 /**
- * Latin letters for phonetics and transcription, and modifier letters. Most look like common letters or like
+ * Latin letters for phonetics and transcription, letters out of use, and modifier letters. Most look like common letters or like
  * punctuation. Letters of the alphabets in use, such as those of Hausa, Ewe and Azerbaijani, are allowed.
  */
 const TECHNICAL =
-  /[\u01c0-\u01c3\u0250-\u0252\u0255\u0258\u025a\u025c-\u0262\u0264-\u0267\u026a-\u0271\u0273-\u0288\u028a\u028c-\u0291\u0293-\u02ff\u1d00-\u1dbf\u2c60-\u2c7f\ua720-\ua7ff\uab30-\uab6f]/;
+  /[\u0184\u0185\u018d\u01a6-\u01a8\u01aa\u01ba-\u01c3\u0250-\u0252\u0255\u0258\u025a\u025c-\u0262\u0264-\u0267\u026a-\u0271\u0273-\u0288\u028a\u028c-\u0291\u0293-\u02ff\u1d00-\u1dbf\u2c60-\u2c7f\ua720-\ua7ff\uab30-\uab6f]/;
 
 /** Marks that hide: without a letter, too many, one twice, a dot on a letter that has one, or strokes. */
 const MISPLACED_MARK =
@@ -125,8 +125,10 @@ export function checkUserName(name: string): string {
 
 /** Cyrillic, Greek and Armenian letters, each followed by the Latin letter that looks the same. */
 const LOOK_ALIKES = new Map(
-  ("АAВBСCЕEНHІIЈJКKМMОOРPЅSТTХXҮYԚQԜWаaеeоoрpсcуyхxіiјjѕsһhԁdԛqԝwӀlӏlΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧX" +
-    "αaγyιiνvοoρpυuՏSՕOոnօoսuհhցgզq").match(/../gu)!.map(([letter, latin]) => [letter!, latin!]),
+  ("АAВBСCЕEНHІIЈJКKМMОOРPЅSТTХXҮYԚQԜWаaеeоoрpсcуyхxіiјjѕsһhԁdԛqԝwӀlӏlЬbЗ3гrѴVѵvԌGΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧXͿJ" +
+    "αaγyιiνvοoρpυuσoϳjՏSՕOոnօoսuհhցgզqգqռnքfԼL").match(/../gu)!.map((
+      [letter, latin],
+    ) => [letter!, latin!]),
 );
 
 /**

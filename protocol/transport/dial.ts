@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { parseAddress } from "../codec/address.ts";
+import { type Address, formatAddress, parseAddress } from "../codec/address.ts";
 import { ErrorCode, NetlabError } from "../codec/errors.ts";
 import { FrameConnection, type FrameConnectionOptions } from "./frame_connection.ts";
 
@@ -29,6 +29,7 @@ export async function dial(
   options?: FrameConnectionOptions,
 ): Promise<FrameConnection> {
   const { hostname, port } = parseAddress(address);
+  requirePermission({ hostname, port });
   const deadline = AbortSignal.timeout(CONNECT_MS);
   const signal = stop ? AbortSignal.any([deadline, stop]) : deadline;
   try {
@@ -46,6 +47,18 @@ export async function dial(
       { cause, fatal: true },
     );
   }
+}
+
+/**
+ * Throws where Deno would ask the person at the terminal for permission. Its question stops the whole program,
+ * and anybody on the network can cause it by naming an address.
+ */
+function requirePermission(address: Address): void {
+  const host = formatAddress(address);
+  if (Deno.permissions.querySync({ name: "net", host }).state === "granted") return;
+  throw new Deno.errors.NotCapable(
+    `Requires net access to "${host}", run again with the --allow-net flag`,
+  );
 }
 
 /** Describes an error of the system as the end of a sentence: "connection refused". */

@@ -7,7 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { parseHost, parsePort } from "@netlab/protocol/address";
-import { quote } from "@netlab/protocol/quote";
+import { quote, shorten } from "@netlab/protocol/quote";
 import { type Address, ADDRESS_RULE, readAddress } from "./address.ts";
 import { UsageError } from "../output/errors.ts";
 
@@ -161,7 +161,7 @@ function unknownOption(arg: string, names: string[]): UsageError {
   const hint = name.length > 1 && near
     ? `did you mean --${nearest}? (--help lists them all)`
     : "--help lists them all";
-  return new UsageError(`Unknown option ${arg}: ${hint}`);
+  return new UsageError(`Unknown option ${shorten(arg)}: ${hint}`);
 }
 
 function readValues(name: string, option: Option, texts: string[]): unknown {
@@ -192,7 +192,9 @@ function readValue(name: string, option: Option, text: string): unknown {
       }
       return Number(text);
     case "host":
-      return parseHost(text) ?? raise(wrong("a host name or an IP address"));
+      // People know IPv6 addresses in brackets from URLs.
+      return parseHost(text.replace(/^\[(.*:.*)\]$/, "$1")) ??
+        raise(wrong("a host name or an IP address"));
     case "address":
       try {
         return readAddress(text);

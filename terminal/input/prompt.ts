@@ -163,7 +163,8 @@ export async function typeLine(
       for (const key of keys.startsWith("\x1b") ? "" : keys) {
         if (key === "\x04") return undefined;
         if (key === "\r" || key === "\n") {
-          write("\n");
+          // Keys that arrived together are not shown yet.
+          write(`${CLEAR_BELOW}${question}: ${line}\n`);
           return line;
         }
         if (key === "\x7f" || key === "\b") line = line.slice(0, -1);

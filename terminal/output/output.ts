@@ -76,6 +76,8 @@ export class Output {
    */
   add(text: string): void {
     if (this.blocking) return this.writeNow(text);
+    // Without text, nothing would be written, and nothing would say that it is.
+    if (text === "") return;
     this.#waiting += text;
     this.#writing ??= this.#write();
   }

@@ -189,6 +189,7 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ['"Bob B. Hello', { kind: "misquoted" }],
   ['"Bob"B. Hello', { kind: "misquoted" }],
   ['"" Hello', { kind: "misquoted" }],
+  ['"Bob\nsaid" Hello', { kind: "misquoted" }],
 ];
 
 test("chat parses lines", () => {

@@ -110,6 +110,16 @@ test("draft inserts a paste as text, with its line ends and tabs but no other co
   assertEquals((await draft.entered.next()).value, result);
 });
 
+test("draft takes nothing in a paste for keys, even if it contains the mark of its end", () => {
+  const END = "\x1b[201~";
+  for (const inside of [END, `${END}${END}`, `\x1b[20${END}1~`]) {
+    const draft = typed(`\x1b[200~Bob a${inside}\nCarol b\n${END}!\x1b[200~c\nd${END}`);
+    const { text } = draft;
+    assert(text.startsWith("Bob a") && text.endsWith("\nCarol b!c\nd"), JSON.stringify(text));
+    assertEquals(draft.told.length, 2);
+  }
+});
+
 test("draft reports a paste only when it has several lines", () => {
   const told = (pasted: string) => typed(`\x1b[200~${pasted}\x1b[201~`).told.length;
   assertEquals(["", "one", "one\n", "one\r\n", "\n"].map(told), [0, 0, 0, 0, 0]);

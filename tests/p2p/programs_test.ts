@@ -286,15 +286,33 @@ const wrong: [program: string, args: string[], message: string][] = [
   ],
 ];
 for (
-  const host of ["::", "0", "0x0", "0.0", "::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0", "000.0.0.0"]
+  const host of [
+    "::",
+    "0",
+    "0x0",
+    "0.0",
+    "::0",
+    "0:0:0:0:0:0:0:0",
+    "::ffff:0.0.0.0",
+    "000.0.0.0",
+    "[::]",
+  ]
 ) {
-  const canonical = host.startsWith("::") && !host.includes("f") || host.includes("0:0:0")
+  const canonical = /^\[?::/.test(host) && !host.includes("f") || host.includes("0:0:0")
     ? "::"
     : "0.0.0.0";
   wrong.push([
     SERVER,
     ["--host", host],
     `Option --host ${canonical} requires --advertise HOST:PORT: the address at which others reach this server`,
+  ]);
+}
+for (const address of ["0.0.0.0:5001", "0:5001", "[::]:5001", "[::ffff:0:0]:5001"]) {
+  const canonical = address.includes("::]") ? "[::]:5001" : "0.0.0.0:5001";
+  wrong.push([
+    SERVER,
+    ["--host", "0.0.0.0", "--advertise", address],
+    `Option --advertise: others cannot connect to ${canonical}; name the address at which they reach this server`,
   ]);
 }
 for (const [program, args, message] of wrong) {

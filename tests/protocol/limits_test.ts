@@ -149,7 +149,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "error writer shortens a message so that it fits with any characters, and marks that",
+  name: "error writer and reader shorten a long message, whatever its characters, and mark that",
   permissions: "none",
   fn() {
     for (const letter of ["x", "€", "🦊"]) {
@@ -158,7 +158,17 @@ Deno.test({
       );
       const error = p.readError(frame);
       assert(error.fatal);
-      assertStrictEquals(error.message, `${letter.repeat(Math.floor(1_999 / letter.length))}…`);
+      const shortened = `${letter.repeat(Math.floor(1_999 / letter.length))}…`;
+      assertStrictEquals(error.message, shortened);
+
+      // Another writer may send more.
+      const long = one((out) => {
+        out.begin(p.FrameType.Error, p.ErrorKind.Recoverable);
+        out.u16(1);
+        out.text(letter.repeat(9_000));
+        out.end();
+      });
+      assertStrictEquals(p.readError(long).message, shortened);
     }
   },
 });

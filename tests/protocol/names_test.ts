@@ -95,6 +95,7 @@ pureTest("userNameFault refuses names that could be taken for another one, and s
       "j\u0307",
       "a\u0336",
     ],
+    "it contains a variant": ["Boƅ", "Roƿ", "ƽƨ", "ɑ", "ʀ"],
     "it mixes scripts": ["Bоb", "Воb", "Alicе", "Iλ", "אa", "B٥b", "кk", "a\u0967", "ᎪᏞ", "Αlice"],
     "it mixes kinds of digits": ["محمد1١", "१2", "۱١"],
     "from right to left": ["5שלום", "שלום!", "!שלום"],
@@ -108,6 +109,15 @@ pureTest("userNameFault refuses names that could be taken for another one, and s
       assertStrictEquals(error.code, p.ErrorCode.NameInvalid);
     }
   }
+});
+
+pureTest("nameSkeleton is equal for names that look the same in different scripts", () => {
+  const pairs = [["ВОВ", "BOB"], ["Вера", "Bepa"], ["σοσ", "ooo"], ["Ѵоѵ", "Vov"], ["Ьг", "br"]];
+  for (const [name, latin] of [...pairs, ["ЗХ", "3X"], ["ϳ", "j"], ["ռօք", "nof"]]) {
+    assertStrictEquals(p.nameSkeleton(name!), latin);
+    assertStrictEquals(p.nameSkeleton(latin!), latin);
+  }
+  assertStrictEquals(p.nameSkeleton("Жанна"), "Жaннa");
 });
 
 pureTest(

@@ -97,6 +97,10 @@ const wrong: [args: string[], message: string][] = [
   ]),
   [["--index", "5"], 'Option --index: "5" is not a whole number from 0 to 4'],
   [["--size", "9"], 'Option --size: "9" is not a whole number from 10 to 9,007,199,254,740,991'],
+  [
+    [`--${"o".repeat(500)}`],
+    `Unknown option --${"o".repeat(78)}… (502 characters): --help lists them all`,
+  ],
   ...["0", "-1", "1e3", "soon", "99999999"].map((text): [string[], string] => [
     ["--every", text],
     `Option --every: ${JSON.stringify(text)} is not a number of seconds above 0, such as 2 or 0.5`,

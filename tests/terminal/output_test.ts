@@ -100,6 +100,16 @@ test("Output reports text that cannot be written, and goes on", async () => {
   assertEquals(stream.text, "not lost\n");
 });
 
+test("Output writes what follows an empty text", async () => {
+  const stream = new SlowStream(true);
+  const output = outputTo(stream);
+  output.add("");
+  assertEquals(output.busy, false);
+  output.add("now\n");
+  await output.written();
+  assertEquals([stream.text, output.busy], ["now\n", false]);
+});
+
 test("Output that blocks has written the text when add returns, or throws", () => {
   const stream = new SlowStream(false);
   const output = new Output(stream);

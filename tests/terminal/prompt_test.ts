@@ -66,6 +66,14 @@ test("a question whose countdown a key has stopped waits for the rest of the ans
   assertEquals([keys.reading, keys.modes], [false, [true, false]]);
 });
 
+test("a question shows an answer that arrives together with Enter", async () => {
+  const keys = new Keys();
+  const asking = typeLine("Index [0]", 3, signal, keys);
+  await keys.type("12\r");
+  assertEquals(await asking, "12");
+  assert(keys.written.endsWith("Index [0]: 12\n"), JSON.stringify(keys.written));
+});
+
 test("a question with a countdown ends with the input and with the signal", async () => {
   for (const end of ["\x04", null]) {
     const keys = new Keys();

@@ -134,7 +134,7 @@ export class Draft {
     const text = this.#unfinished + input;
     this.#unfinished = UNFINISHED.exec(text)?.[0] ?? "";
     const end = text.length - this.#unfinished.length;
-    for (const part of text.slice(0, end).split(SEQUENCE)) {
+    for (const part of withoutFalseEnds(text.slice(0, end)).split(SEQUENCE)) {
       const at = CURSOR_AT.exec(part);
       if (part === PASTE_BEGINS) this.#pasting = true;
       else if (part === PASTE_ENDS) this.#endPaste();
@@ -228,6 +228,17 @@ export class Draft {
       : clusters(text.slice(cursor, cursor + NEAR))[0];
     return Math.max(1, Array.from(near ?? "").length);
   }
+}
+
+/**
+ * Keeps only the last of several marks that would end one paste. Most terminals remove the mark from what they
+ * paste; otherwise the rest of the paste would count as typed.
+ */
+function withoutFalseEnds(input: string): string {
+  return input.split(PASTE_BEGINS).map((part) => {
+    const end = Math.max(0, part.lastIndexOf(PASTE_ENDS));
+    return part.slice(0, end).replaceAll(PASTE_ENDS, "\0") + part.slice(end);
+  }).join(PASTE_BEGINS);
 }
 
 async function* textsOf(entered: AsyncIterableIterator<string>): AsyncGenerator<string> {

@@ -18,20 +18,23 @@ const MAX_MESSAGE_LENGTH = 2_000;
 export function writeError(out: FrameWriter, error: NetlabError): void {
   out.begin(FrameType.Error, error.fatal ? ErrorKind.Fatal : ErrorKind.Recoverable);
   out.u16(error.code);
-  const { message } = error;
-  // No half of a surrogate pair is left at the cut.
-  const beginning = message.slice(0, MAX_MESSAGE_LENGTH - 1).replace(/[\ud800-\udbff]$/, "");
-  out.text(message.length > MAX_MESSAGE_LENGTH ? `${beginning}…` : message);
+  out.text(cut(error.message));
   out.end();
 }
 
 /**
- * Reads the error in a frame of type 7.
+ * Reads the error in a frame of type 7. A longer message than writers send is cut off in the same way.
  *
  * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when the payload is not a code and UTF-8 text.
  */
 export function readError(frame: Frame): NetlabError {
   const reader = new ByteReader(frame.payload, "error");
   const code = reader.u16();
-  return new NetlabError(code, reader.rest(), { fatal: frame.subtype === ErrorKind.Fatal });
+  return new NetlabError(code, cut(reader.rest()), { fatal: frame.subtype === ErrorKind.Fatal });
+}
+
+function cut(message: string): string {
+  if (message.length <= MAX_MESSAGE_LENGTH) return message;
+  // No half of a surrogate pair is left at the cut.
+  return `${message.slice(0, MAX_MESSAGE_LENGTH - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
