@@ -18,7 +18,6 @@ import {
   NetlabError,
   readCapabilities,
   readError,
-  readLegacyServers,
   readLoad,
   readNetwork,
   readServers,
@@ -319,7 +318,7 @@ export class ServerConnection implements SessionConnection {
     writeInformationRequest(this.out, Information.Servers);
     try {
       const { payload } = await this.#answer();
-      this.#events.servers(readLegacyServers(payload));
+      this.#events.servers(readServers(payload));
     } catch (error) {
       // A server that does not answer this may still accept users.
       if (!(error instanceof NetlabError && error.code === ErrorCode.TimedOut)) throw error;

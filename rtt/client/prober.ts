@@ -16,9 +16,9 @@ import {
   NetlabError,
   readCapabilities,
   readError,
-  readLegacyServers,
   readLoad,
   readNetwork,
+  readServers,
   reasonOf,
   shorten,
   writeInformationRequest,
@@ -227,7 +227,7 @@ class ServerProbe {
   /** Asks for the addresses of the servers that this one knows. */
   servers(asking: Asking): Promise<string[]> {
     this.#listedAt = performance.now();
-    return this.#askFor(Information.Servers, readLegacyServers, asking);
+    return this.#askFor(Information.Servers, readServers, asking);
   }
 
   /** Sends an echo, and returns its round-trip time in milliseconds. */

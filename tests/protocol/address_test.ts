@@ -71,5 +71,5 @@ test("lists of servers name each server once, whatever its spelling", () => {
   );
   const servers = ["localhost:1", "127.0.0.1:2"];
   assertEquals(protocol.readServers(payload), servers);
-  assertEquals(protocol.readLegacyServers(payload), servers);
+  assertEquals(protocol.readServers(payload), servers);
 });

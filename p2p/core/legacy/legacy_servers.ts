@@ -14,7 +14,7 @@ import {
   MessageKind,
   NIL_UUID,
   parseAddress,
-  readLegacyServers,
+  readServers,
   readUncheckedItems,
   UserKind,
   type UserRecord,
@@ -98,7 +98,7 @@ export class LegacyServers {
     if (!this.#servers.has(server)) return;
     server.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
-      for (const address of readLegacyServers(frame.payload)) {
+      for (const address of readServers(frame.payload)) {
         this.#mesh.discovery.learn(address, server.connection.remoteHost);
       }
     } else if (frame.subtype === Information.Users) {

@@ -135,46 +135,19 @@ export function readUncheckedItems(payload: Uint8Array): string[] {
 }
 
 /**
- * Reads a list of servers: addresses of the form `host:port`, each once and in its canonical spelling.
- *
- * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when an item is not an address.
+ * Reads a list of servers: addresses of the form `host:port`, each once and in its canonical spelling. Ignores
+ * what is no address, because legacy servers may send anything, and newer ones other kinds of addresses.
  */
 export function readServers(payload: Uint8Array): string[] {
-  const servers = readItems(payload, "list of servers").map((item) => {
-    const server = canonicalAddress(item);
-    if (server !== undefined) return server;
-    throw new ProtocolError(
-      ErrorCode.Malformed,
-      `Cannot read the list of servers: ${quote(item)} is not HOST:PORT`,
-    );
-  });
-  return [...new Set(servers)];
-}
-
-/** Reads the list of servers of a legacy server, which may send anything: ignores what is no address. */
-export function readLegacyServers(payload: Uint8Array): string[] {
   const servers = readUncheckedItems(payload).map(canonicalAddress);
   return [...new Set(servers)].filter((server) => server !== undefined);
 }
 
-/**
- * Reads a list of users: their names.
- *
- * @throws {ProtocolError} {@linkcode ErrorCode.NameInvalid} when an item is not a valid name,
- *   {@linkcode ErrorCode.Malformed} when the payload is not UTF-8.
- */
+/** Reads a list of users: their names. Ignores what cannot be a name. */
 export function readUsers(payload: Uint8Array): string[] {
-  const users = readItems(payload, "list of users");
-  for (const user of users) {
-    const reason = invalidNameReason(user);
-    if (reason !== undefined) {
-      throw new ProtocolError(
-        ErrorCode.NameInvalid,
-        `Cannot read the list of users: ${quote(user)} is not a valid name, ${reason}`,
-      );
-    }
-  }
-  return users;
+  return readUncheckedItems(payload).filter((name) =>
+    invalidNameReason(name) === undefined && !name.includes("\uFFFD")
+  );
 }
 
 /**
