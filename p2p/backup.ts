@@ -6,7 +6,8 @@
 import { backup, DatabaseSync } from "node:sqlite";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import config from "./deno.json" with { type: "json" };
-import { stateOf } from "./server/batch_codec.ts";
+import { allRows } from "./server/tables/all_rows.ts";
+import { readBatch } from "./server/batches/mod.ts";
 import { explain } from "./server/data_folder.ts";
 import { NETWORK } from "./server/network_file.ts";
 
@@ -89,11 +90,15 @@ function verify(path: string): number {
     database.exec("PRAGMA journal_mode = DELETE");
     const { integrity_check: result } = database.prepare("PRAGMA integrity_check(1)").get()!;
     if (result !== "ok") throw new Error(`the copy is damaged: ${result}`);
-    const rows = database.prepare(
-      "SELECT messages, bits FROM batch LEFT JOIN gone ON number = batch",
-    );
-    for (const { messages, bits } of rows.iterate()) {
-      count += stateOf(messages as Uint8Array, bits as Uint8Array | null).left;
+    const select = "SELECT number, messages, bits FROM batch LEFT JOIN gone ON number = batch";
+    for (const { number, messages, bits } of allRows(database, select, "number")) {
+      const contents = readBatch(
+        number as number,
+        messages as Uint8Array,
+        bits as Uint8Array | null ?? undefined,
+      );
+      if (contents.damaged > 0) throw new Error(`the copy is damaged: batch ${number}`);
+      count += contents.messages.length;
     }
   }
   using file = Deno.openSync(path, { write: true });

@@ -10,6 +10,7 @@ import { StoreGoneError } from "../core/mailbox/message_store.ts";
 const DATABASE = "messages.db";
 /** Stays in the folder when no server runs: removing it could remove the lock of the next server. */
 const LOCK = "server.lock";
+const RESERVE = "messages.reserve";
 /** SQLite's files beside the database, while it is open. */
 const BESIDE = ["-wal", "-shm"] as const;
 /** What a lock file may say about its server. */
@@ -24,6 +25,8 @@ export class DataFolder implements Disposable {
   readonly path: string;
   /** The path of the database in it. */
   readonly database: string;
+  /** The path of the file that keeps space for a full disk. */
+  readonly reserve: string;
   #lock: Deno.FsFile;
   #holder = `process ${Deno.pid}`;
   /** Which files were opened, by path. */
@@ -32,6 +35,7 @@ export class DataFolder implements Disposable {
   private constructor(path: string) {
     this.path = path;
     this.database = `${path}/${DATABASE}`;
+    this.reserve = `${path}/${RESERVE}`;
     this.#lock = this.#take();
   }
 

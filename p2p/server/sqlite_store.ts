@@ -5,46 +5,31 @@
  * @module
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import {
-  HEADER_BYTES,
-  MessageFields,
-  messageId,
-  NetlabError,
-  readName,
-  readReceipts,
-  type Receipt,
-} from "@netlab/protocol";
-import { MIN_OUTCOMES } from "../core/mailbox/outcomes.ts";
+import { HEADER_BYTES, MessageFields, messageId, readName, type Receipt } from "@netlab/protocol";
 import { LIMITS } from "../core/limits.ts";
 import type { MessageStore, StoredMessage, StoreGoneError } from "../core/mailbox/message_store.ts";
 import type { Logger } from "../core/logger.ts";
 import {
-  acceptedAtOf,
-  type BatchedMessage,
+  type BatchContents,
   type BatchState,
   BatchWriter,
-  countReceipts,
+  codeOfBits,
   inBatches,
   isWasteful,
-  MAX_MESSAGES,
   readBatch,
   shrinkBatch,
   stateOf,
   stateWithout,
   wholeBatch,
-} from "./batch_codec.ts";
+} from "./batches/mod.ts";
+import { byBatch, OFFSETS_PER_BATCH } from "./batches/offsets.ts";
+import { allRows } from "./tables/all_rows.ts";
 import { DataFolder } from "./data_folder.ts";
-import { copyRows, openDatabase } from "./database_file.ts";
+import { copyRows, DamageError, isFull, openDatabase } from "./database_file.ts";
+import { OutcomeRows } from "./tables/outcome_rows.ts";
 import { StoreUpkeep } from "./store_upkeep.ts";
 
-/** How many outcomes stay on disk: the newest ones, as many as a mailbox remembers. */
-const MAX_OUTCOMES = 2 * MIN_OUTCOMES;
-
-/**
- * The offset of a message is `batch number * OFFSETS_PER_BATCH + position in the batch`. This is one more than
- * the messages of a batch, so that the last offset of a batch and the first of the next one are not adjacent.
- */
-const OFFSETS_PER_BATCH = MAX_MESSAGES + 1;
+const SELECT_ALL = "SELECT number, messages, bits, sum FROM batch LEFT JOIN gone ON number = batch";
 
 /** How many batch states are cached. Most messages are removed soon; the states of old batches are read again. */
 const MAX_STATES = 4_096;
@@ -64,13 +49,9 @@ export class SqliteStore implements MessageStore, Disposable {
   readonly #delete: StatementSync;
   readonly #insertRemoved: StatementSync;
   readonly #deleteRemoved: StatementSync;
-  readonly #insertOutcomes: StatementSync;
-  readonly #deleteOutcomes: StatementSync;
+  readonly #outcomes: OutcomeRows;
   readonly #insertName: StatementSync;
   readonly #deleteNames: StatementSync;
-  /** The rows of outcomes, oldest first, with the number of outcomes in each. */
-  readonly #outcomeRows: { readonly number: number; readonly count: number }[];
-  #outcomeCount: number;
   /** The number of the next batch. While the process runs, no number is used twice. */
   #nextNumber: number;
   /** Batch states by batch number, the oldest entry first. */
@@ -79,6 +60,9 @@ export class SqliteStore implements MessageStore, Disposable {
   #lastRead: { readonly number: number; readonly messages: Uint8Array } | undefined;
   #isUnreadable = false;
   #rescuedTo: string | undefined;
+  /** What a write on a full disk has removed although it failed, and the size of the outcomes it has stored. */
+  readonly #early = new Set<StoredMessage>();
+  #earlyEndsBytes = 0;
 
   private constructor(database: DatabaseSync, folder: DataFolder, logger: Logger) {
     this.#database = database;
@@ -91,29 +75,18 @@ export class SqliteStore implements MessageStore, Disposable {
     );
     this.#shrink = prepare("UPDATE batch SET messages = ? WHERE number = ?");
     this.#delete = prepare("DELETE FROM batch WHERE number = ?");
-    this.#insertRemoved = prepare("INSERT OR REPLACE INTO gone (batch, bits) VALUES (?, ?)");
+    this.#insertRemoved = prepare(
+      "INSERT OR REPLACE INTO gone (batch, bits, sum) VALUES (?, ?, ?)",
+    );
     this.#deleteRemoved = prepare("DELETE FROM gone WHERE batch = ?");
-    this.#insertOutcomes = prepare("INSERT INTO ends (receipts) VALUES (?)");
-    this.#deleteOutcomes = prepare("DELETE FROM ends WHERE number <= ?");
+    this.#outcomes = new OutcomeRows(database);
     this.#insertName = prepare("INSERT OR REPLACE INTO names (name) VALUES (?)");
     this.#deleteNames = prepare(
       "DELETE FROM names WHERE number <= (SELECT max(number) FROM names) - ?",
     );
-    const rows = prepare("SELECT number, receipts FROM ends ORDER BY number").all();
-    this.#outcomeRows = rows.map(({ number, receipts }) => ({
-      number: number as number,
-      count: countReceipts(receipts as Uint8Array),
-    }));
-    this.#outcomeCount = this.#outcomeRows.reduce((sum, { count }) => sum + count, 0);
     const last = prepare("SELECT coalesce(max(number), 0) AS number FROM batch").get()!;
     this.#nextNumber = last.number as number + 1;
-    const newest = prepare("SELECT messages FROM batch ORDER BY number DESC LIMIT 1").get();
-    this.#upkeep = new StoreUpkeep({
-      database,
-      folder,
-      logger,
-      newest: newest && acceptedAtOf(newest.messages as Uint8Array),
-    });
+    this.#upkeep = new StoreUpkeep({ database, folder, logger, newest: this.#verify() });
   }
 
   /**
@@ -137,20 +110,12 @@ export class SqliteStore implements MessageStore, Disposable {
     this.#folder.setAddress(address);
   }
 
-  /** The stored messages, oldest first. Skips and logs what cannot be read. */
+  /** The stored messages, oldest first. */
   *load(): Iterable<StoredMessage> {
-    const rows = this.#database.prepare(
-      "SELECT number, messages, bits FROM batch LEFT JOIN gone ON number = batch ORDER BY number",
-    );
-    for (const row of rows.iterate()) {
+    for (const row of allRows(this.#database, SELECT_ALL, "number")) {
       const number = row.number as number;
-      const messages = row.messages as Uint8Array;
-      try {
-        const { removed } = stateOf(messages, row.bits as Uint8Array | null);
-        for (const message of readBatch(messages, removed)) yield this.#loaded(number, message);
-      } catch (error) {
-        this.#logDamage(error, `messages in batch ${number} are damaged and not delivered`);
-      }
+      const contents = readBatch(number, row.messages as Uint8Array, bitsIn(row));
+      yield* this.#loaded(number, contents);
     }
   }
 
@@ -162,40 +127,32 @@ export class SqliteStore implements MessageStore, Disposable {
       const messages = this.#messages(number);
       const state = this.#stateOf(number);
       if (!messages || !state) return [];
-      const some = readBatch(messages, state.removed, from, from + count);
+      const contents = readBatch(number, messages, state.removed);
+      if (contents.damaged > 0) throw new DamageError(`${contents.damaged} messages are damaged`);
       this.#isUnreadable = false;
-      return some.map((message) => this.#loaded(number, message));
+      return this.#loaded(number, contents, from, from + count);
     } catch (error) {
-      if (!this.#isUnreadable) {
-        this.#logger.error(
-          "messages in batch {number}, and perhaps others, cannot be read until the server restarts: {error}",
-          { event: "storage.unreadable", number, error },
-        );
-      }
-      this.#isUnreadable = true;
+      this.#logUnreadable(number, error);
       return [];
     }
   }
 
   /** The newest outcomes of messages, oldest first. */
-  *loadOutcomes(): Iterable<Receipt> {
-    const rows = this.#database.prepare("SELECT number, receipts FROM ends ORDER BY number");
-    for (const { number, receipts } of rows.iterate()) {
-      try {
-        yield* readReceipts(receipts as Uint8Array);
-      } catch (error) {
-        this.#logDamage(error, `receipts in row ${number} are damaged`);
-      }
-    }
+  loadOutcomes(): Iterable<Receipt> {
+    return this.#outcomes.load();
   }
 
   /** The names that users have had, oldest first. */
   *loadNames(): Iterable<string> {
-    const rows = this.#database.prepare("SELECT name FROM names ORDER BY number");
-    for (const { name } of rows.iterate()) yield name as string;
+    for (const { name } of allRows(this.#database, "SELECT number, name FROM names", "number")) {
+      yield name as string;
+    }
   }
 
-  /** Removes and adds messages in one transaction. When this returns, the changes are on the disk. */
+  /**
+   * Removes and adds messages in one transaction. When this returns, the changes are on the disk. On a full disk, it
+   * removes messages and throws if there are messages to add.
+   */
   write(
     added: readonly StoredMessage[],
     removed: readonly StoredMessage[],
@@ -203,6 +160,49 @@ export class SqliteStore implements MessageStore, Disposable {
     names: Iterable<string> = [],
   ): void {
     this.#upkeep.beforeWrite();
+    const early = this.#early;
+    const rest = early.size === 0 ? removed : removed.filter((message) => !early.has(message));
+    const restOfEnds = ends.subarray(this.#earlyEndsBytes);
+    const newNames = [...names];
+    try {
+      if (this.#upkeep.isFull) throw new Error("the disk is full");
+      this.#transact(added, rest, restOfEnds, newNames);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#upkeep.full();
+      this.#removeInSteps(rest, restOfEnds);
+      this.#earlyEndsBytes = ends.length;
+      this.#upkeep.makeRoom();
+      // If this fails, the caller will ask again for the removals.
+      if (added.length + newNames.length > 0 && this.#upkeep.isFull) throw error;
+      this.#transact(added, [], NONE, newNames);
+    }
+    early.clear();
+    this.#earlyEndsBytes = 0;
+  }
+
+  /** Removes messages on a full disk: a transaction of all of them may need more space than there is. */
+  #removeInSteps(removed: readonly StoredMessage[], ends: Uint8Array): void {
+    const steps = [...byBatch(removed).values()].map((messages) => ({ messages, ends: NONE }));
+    for (const { messages, ends: some } of [...steps, { messages: [], ends }]) {
+      try {
+        this.#transact([], messages, some, []);
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        this.#upkeep.makeRoom();
+        this.#upkeep.full();
+        this.#transact([], messages, some, []);
+      }
+      for (const message of messages) this.#early.add(message);
+    }
+  }
+
+  #transact(
+    added: readonly StoredMessage[],
+    removed: readonly StoredMessage[],
+    ends: Uint8Array,
+    names: readonly string[],
+  ): void {
     this.#database.exec("BEGIN IMMEDIATE");
     // Changes to the state in memory, made when the transaction has succeeded.
     const afterCommit: (() => void)[] = [];
@@ -211,8 +211,8 @@ export class SqliteStore implements MessageStore, Disposable {
         afterCommit.push(this.#remove(number, messages));
       }
       for (const messages of inBatches(added)) {
-        const value = this.#writer.encode(messages, this.#upkeep.shiftMs);
         const number = this.#nextNumber++;
+        const value = this.#writer.encode(number, messages, this.#upkeep.shiftMs);
         this.#insert.run(number, value);
         const state = wholeBatch(messages.length, value.length);
         afterCommit.push(() => {
@@ -221,7 +221,7 @@ export class SqliteStore implements MessageStore, Disposable {
           for (const message of messages) message.offset = offset++;
         });
       }
-      if (ends.length > 0) afterCommit.push(this.#addOutcomes(ends));
+      if (ends.length > 0) afterCommit.push(this.#outcomes.add(ends));
       this.#addNames(names);
       this.#database.exec("COMMIT");
     } catch (error) {
@@ -262,48 +262,74 @@ export class SqliteStore implements MessageStore, Disposable {
   }
 
   /**
-   * A message of the batch with this number.
+   * Reads everything once, because SQLite does not notice damaged values. Returns when the newest batch was
+   * accepted: milliseconds.
    *
-   * @throws {ProtocolError} {@linkcode ErrorCode.Malformed} when it is not a valid message.
+   * @throws {DamageError} When something is damaged.
    */
-  #loaded(number: number, message: BatchedMessage): StoredMessage {
-    const { bytes, start, end, acceptedAt, position } = message;
-    fields.read(bytes, start + HEADER_BYTES, end);
-    return {
-      id: messageId(fields),
-      sender: readName(bytes, fields.sender, fields.senderEnd),
-      recipient: readName(bytes, fields.recipient, fields.recipientEnd),
-      ...{ bytes, start, end },
-      acceptedAt: acceptedAt - this.#upkeep.shiftMs,
-      offset: number * OFFSETS_PER_BATCH + position,
-    };
+  #verify(): number | undefined {
+    let newest: number | undefined;
+    for (const row of allRows(this.#database, SELECT_ALL, "number")) {
+      const number = row.number as number;
+      const bits = bitsIn(row);
+      const { acceptedAt, damaged } = readBatch(number, row.messages as Uint8Array, bits);
+      const isSumGood = row.sum === null || row.sum === codeOfBits(number, bits);
+      if (damaged > 0 || acceptedAt === undefined || !isSumGood) {
+        throw new DamageError(`batch ${number} is damaged`);
+      }
+      newest = acceptedAt;
+    }
+    const unreadable = this.#outcomes.unreadable;
+    if (unreadable !== undefined) {
+      throw new DamageError(`the receipts in row ${unreadable} are damaged`);
+    }
+    return newest;
   }
 
-  /** Logs damaged rows. They must not keep the server from starting. */
-  #logDamage(error: unknown, what: string): void {
-    if (!(error instanceof NetlabError)) throw error;
-    this.#logger.error(`${what}: {error}`, { event: "storage.damaged", error });
+  /** The messages of the batch with this number, from position `from` up to but not including `to`. */
+  #loaded(
+    number: number,
+    { acceptedAt = this.#upkeep.shiftMs, messages }: BatchContents,
+    from = 0,
+    to = OFFSETS_PER_BATCH,
+  ): StoredMessage[] {
+    const some = messages.filter(({ position }) => position >= from && position < to);
+    return some.map(({ bytes, start, end, position }) => {
+      fields.read(bytes, start + HEADER_BYTES, end);
+      return {
+        id: messageId(fields),
+        sender: readName(bytes, fields.sender, fields.senderEnd),
+        recipient: readName(bytes, fields.recipient, fields.recipientEnd),
+        ...{ bytes, start, end },
+        acceptedAt: acceptedAt - this.#upkeep.shiftMs,
+        offset: number * OFFSETS_PER_BATCH + position,
+      };
+    });
+  }
+
+  #logUnreadable(number: number, error: unknown): void {
+    if (!this.#isUnreadable) {
+      this.#logger.error(
+        "messages in batch {number}, and perhaps others, cannot be read until the server restarts: {error}",
+        { event: "storage.unreadable", number, error },
+      );
+    }
+    this.#isUnreadable = true;
   }
 
   /** Removes messages of one batch. Returns what to do after the commit. */
   #remove(number: number, messages: readonly StoredMessage[]): () => void {
-    let before: BatchState | undefined;
-    try {
-      before = this.#stateOf(number);
-    } catch (error) {
-      this.#logDamage(error, `messages in batch ${number} are damaged and cannot be removed`);
-      return () => {};
-    }
+    const before = this.#stateOf(number);
     const state = before && stateWithout(before, messages, number * OFFSETS_PER_BATCH);
     if (!state) {
       this.#delete.run(number);
       this.#deleteRemoved.run(number);
       return () => this.#states.delete(number);
     }
-    this.#insertRemoved.run(number, state.removed);
+    this.#insertRemoved.run(number, state.removed, codeOfBits(number, state.removed));
     if (!isWasteful(state)) return () => this.#setState(number, state);
     const { messages: value } = this.#select.get(number)!;
-    const shrunk = shrinkBatch(value as Uint8Array, state.removed);
+    const shrunk = shrinkBatch(number, value as Uint8Array, state.removed);
     this.#shrink.run(shrunk, number);
     return () => this.#setState(number, { ...state, bytes: shrunk.length });
   }
@@ -314,7 +340,7 @@ export class SqliteStore implements MessageStore, Disposable {
     if (known) return known;
     const row = this.#select.get(number);
     if (!row) return undefined;
-    const state = stateOf(row.messages as Uint8Array, row.bits as Uint8Array | null);
+    const state = stateOf(number, row.messages as Uint8Array, bitsIn(row));
     this.#setState(number, state);
     return state;
   }
@@ -334,7 +360,7 @@ export class SqliteStore implements MessageStore, Disposable {
     if (!row) return undefined;
     const messages = row.messages as Uint8Array;
     if (!this.#states.has(number)) {
-      this.#setState(number, stateOf(messages, row.bits as Uint8Array | null));
+      this.#setState(number, stateOf(number, messages, bitsIn(row)));
     }
     this.#lastRead = { number, messages };
     return messages;
@@ -349,43 +375,12 @@ export class SqliteStore implements MessageStore, Disposable {
     }
     if (count > 0) this.#deleteNames.run(LIMITS.seenNames.default);
   }
-
-  /** Stores outcomes and deletes the oldest ones. Returns what to do after the commit. */
-  #addOutcomes(receipts: Uint8Array): () => void {
-    const number = Number(this.#insertOutcomes.run(receipts).lastInsertRowid);
-    const count = countReceipts(receipts);
-    let total = this.#outcomeCount + count;
-    let old = 0;
-    for (const { count } of this.#outcomeRows) {
-      if (total - count < MAX_OUTCOMES) break;
-      total -= count;
-      old++;
-    }
-    if (old > 0) this.#deleteOutcomes.run(this.#outcomeRows[old - 1]!.number);
-    return () => {
-      this.#outcomeRows.splice(0, old);
-      this.#outcomeRows.push({ number, count });
-      this.#outcomeCount = total;
-    };
-  }
 }
 
-/** Groups messages by the number of their batch. Leaves out messages that were never stored. */
-function byBatch(messages: readonly StoredMessage[]): Map<number, StoredMessage[]> {
-  const batches = new Map<number, StoredMessage[]>();
-  let last = 0;
-  let batch: StoredMessage[] = [];
-  for (const message of messages) {
-    if (message.offset === 0) continue;
-    const number = Math.floor(message.offset / OFFSETS_PER_BATCH);
-    if (number !== last) {
-      last = number;
-      batch = batches.get(number) ?? [];
-      batches.set(number, batch);
-    }
-    batch.push(message);
-  }
-  return batches;
+/** The bits for the removed messages in a row; none if none was removed. */
+function bitsIn({ bits }: Record<string, unknown>): Uint8Array {
+  return bits instanceof Uint8Array ? bits : NONE;
 }
 
+const NONE = new Uint8Array(0);
 const fields = new MessageFields();

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { checkCode } from "./batches/check_code.ts";
+
 /**
  * The longest time between two runs that counts: milliseconds, half of the shortest `--max-days`. A clock that is
  * wrong by more makes no message expire.
@@ -66,6 +68,14 @@ export class StoreClock {
   record({ wall, process }: Clocks): ClockRecord {
     return { stored: process + this.shiftMs, wall };
   }
+}
+
+/** Returns the check code of a {@linkcode ClockRecord}: an integer. */
+export function codeOfTimes({ stored, wall }: ClockRecord): number {
+  const view = new DataView(new ArrayBuffer(16));
+  view.setFloat64(0, stored);
+  view.setFloat64(8, wall);
+  return checkCode(view, 0, 16, 0);
 }
 
 function reported(ms: number): number {

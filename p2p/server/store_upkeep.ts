@@ -8,8 +8,15 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { StoreGoneError } from "../core/mailbox/message_store.ts";
 import type { Logger } from "../core/logger.ts";
 import type { DataFolder } from "./data_folder.ts";
+import { DiskReserve } from "./disk_reserve.ts";
 import { processTime } from "./process_time.ts";
-import { type ClockRecord, type Clocks, describeMove, StoreClock } from "./store_clock.ts";
+import {
+  type ClockRecord,
+  type Clocks,
+  codeOfTimes,
+  describeMove,
+  StoreClock,
+} from "./store_clock.ts";
 
 /** How many unused pages a file keeps: 1 MiB. */
 const MIN_FREE_PAGES = 64;
@@ -38,6 +45,7 @@ export class StoreUpkeep {
   readonly #clock: StoreClock;
   readonly #record: StatementSync;
   readonly #pages: StatementSync;
+  readonly #reserve: DiskReserve;
   #gone: StoreGoneError | undefined;
   /** How many checks found nothing written since the check before. */
   #idleChecks = 0;
@@ -47,10 +55,13 @@ export class StoreUpkeep {
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
     const prepare = (sql: string) => parts.database.prepare(sql);
-    this.#record = prepare("INSERT OR REPLACE INTO clock (id, stored, wall) VALUES (1, ?, ?)");
+    this.#record = prepare(
+      "INSERT OR REPLACE INTO clock (id, stored, wall, sum) VALUES (1, ?, ?, ?)",
+    );
     this.#pages = prepare(
       "SELECT page_count AS pages, freelist_count AS free FROM pragma_page_count, pragma_freelist_count",
     );
+    this.#reserve = new DiskReserve(parts.folder.reserve);
     this.#clock = this.#startClock();
     this.#attempt(() => this.#recordTime(clocks()));
     parts.folder.noteFiles();
@@ -71,6 +82,29 @@ export class StoreUpkeep {
     this.#idleChecks = 0;
   }
 
+  /** Whether the disk is full, so that nothing new may be stored. */
+  get isFull(): boolean {
+    return !this.#reserve.isThere;
+  }
+
+  /** Gives up the reserve, because the disk is full. */
+  full(): void {
+    this.#reserve.release();
+  }
+
+  /** Makes the files as small as possible on a full disk. If there is room then, it is full no more. */
+  makeRoom(): void {
+    const { database } = this.#parts;
+    const shorten = () => void database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#attempt(shorten);
+    this.#attempt(() => {
+      const { free } = this.#pages.get() as { free: number };
+      if (free > 0) database.prepare(`PRAGMA incremental_vacuum(${free})`).all();
+    });
+    this.#attempt(shorten);
+    this.#reserve.restore();
+  }
+
   /** Does what is due. Returns why nothing can be stored, if the files are gone. */
   check(): StoreGoneError | undefined {
     try {
@@ -81,6 +115,7 @@ export class StoreUpkeep {
       if (!(error instanceof StoreGoneError)) throw error;
       return this.#gone = error;
     }
+    this.#reserve.restore();
     this.#attempt(() => {
       this.#watchClock();
       this.#returnSpace();
@@ -89,7 +124,9 @@ export class StoreUpkeep {
 
   /** Records the time for the next run. */
   close(): void {
-    if (!this.#gone) this.#attempt(() => this.#recordTime(clocks()));
+    if (this.#gone) return;
+    this.#reserve[Symbol.dispose]();
+    this.#attempt(() => this.#recordTime(clocks()));
   }
 
   /** Does work that may fail, for example on a full disk: the next message that is stored reports that. */
@@ -141,9 +178,11 @@ export class StoreUpkeep {
   #startClock(): StoreClock {
     const { database, logger, newest } = this.#parts;
     const now = clocks();
-    const recorded = database.prepare("SELECT stored, wall FROM clock").get() as
-      | ClockRecord
+    const row = database.prepare("SELECT stored, wall, sum FROM clock").get() as
+      | ClockRecord & { sum: number | null }
       | undefined;
+    // Earlier versions wrote no sum.
+    const recorded = row && (row.sum === null || row.sum === codeOfTimes(row)) ? row : undefined;
     const guess = newest !== undefined && newest <= now.wall
       ? { stored: newest, wall: newest }
       : undefined;
@@ -176,7 +215,7 @@ export class StoreUpkeep {
     const { stored, wall } = this.#clock.record(now);
     this.#recordedAt = now.process;
     this.#idleChecks = 0;
-    this.#record.run(stored, wall);
+    this.#record.run(stored, wall, codeOfTimes({ stored, wall }));
   }
 }
 

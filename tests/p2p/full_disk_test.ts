@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
 import { TestFolder } from "../folders.ts";
+import { ignoreUnless } from "../permissions.ts";
 import { freePort, Process } from "../processes.ts";
 import { assertFails, eventually, Inbox, storageTest as test } from "./network.ts";
 import { event, type Log, PERMISSIONS, SERVER, startServer } from "./programs.ts";
@@ -75,4 +76,25 @@ test("p2p server on a full disk refuses messages, loses none, and continues when
   const inbox = new Inbox(bob);
   await eventually("the last has come", () => inbox.from("Alice").includes("the last"));
   assertEquals(inbox.from("Alice"), accepted);
+});
+
+const enter = (...args: string[]) =>
+  Process.run("tests/docs/enter.ts", args, { permissions: ["-A"], deadlineMs: 60_000 });
+const canEnter = !ignoreUnless.run && Deno.build.os === "linux" && (await enter()).code === 0;
+if (!canEnter && !ignoreUnless.run) {
+  // deno-lint-ignore no-console -- says why a test is ignored
+  console.log(
+    "No disk is really filled: this needs Linux, unshare and ip, and root or a system that lets users create " +
+      "namespaces.",
+  );
+}
+
+Deno.test({
+  name:
+    "p2p server on a disk without a free byte has room again once messages are delivered, and repeats none",
+  ignore: !canEnter,
+  async fn() {
+    const { code, stdout, stderr } = await enter("tests/p2p/tiny_disk.ts");
+    assertEquals(code, 0, [...stdout, ...stderr].join("\n"));
+  },
 });

@@ -14,9 +14,9 @@ import { contents, folder, message, NONE, onDisk } from "./stored_messages.ts";
 
 const MIB = 1024 * 1024;
 
-/** The size of everything in a folder: bytes. */
+/** The size of everything in a folder but the reserve for a full disk: bytes. */
 const sizeOf = (path: string) =>
-  [...Deno.readDirSync(path)].reduce(
+  [...Deno.readDirSync(path)].filter(({ name }) => name !== "messages.reserve").reduce(
     (sum, { name }) => sum + Deno.statSync(`${path}/${name}`).size,
     0,
   );
@@ -70,7 +70,7 @@ function writeOlder(
     for (const table of tables) {
       rows.set(table, file.prepare(`SELECT * FROM ${table}`).all() as never);
       const sql = file.prepare("SELECT sql FROM sqlite_schema WHERE name = ?").get(table)!.sql;
-      schema.push(sql as string);
+      schema.push((sql as string).replace(", sum INTEGER", ""));
     }
   }
   Deno.removeSync(at.file);
@@ -78,7 +78,7 @@ function writeOlder(
   older.exec(`PRAGMA journal_mode = WAL; ${schema.join(";")}; PRAGMA user_version = 3`);
   for (const [table, values] of rows) {
     const insert = older.prepare(`INSERT INTO ${table} VALUES (?, ?)`);
-    for (const row of values) insert.run(...Object.values(row));
+    for (const row of values) insert.run(...Object.values(row).slice(0, 2));
   }
   return messages.slice(10);
 }
