@@ -45,8 +45,10 @@ export interface Findings {
   readonly seen: number;
   /** How many were sent while their recipients were away. */
   readonly waited: number;
-  /** Messages that were accepted and not seen by the end. */
+  /** Messages that were accepted and not seen by the end, without those that a disk damaged. */
   readonly lost: readonly SentEvent[];
+  /** How many accepted messages were damaged on a disk and not seen. */
+  readonly damaged: number;
   /** Messages that were seen more than once. */
   readonly duplicated: readonly Duplicated[];
   /** Messages that were seen and should not have been, ephemeral ones included. */
@@ -90,10 +92,15 @@ export function checkHistory(history: Iterable<HistoryEvent>): Findings {
   const users = new Map<string, UserEvent[]>();
   const doubts: string[] = [];
   const unexpected: Unexpected[] = [];
+  const damaged = new Set<string>();
   let changedAt = Infinity;
   for (const event of history) {
     if (event.kind === "changed") {
       changedAt = Math.min(changedAt, event.at);
+      continue;
+    }
+    if (event.kind === "damaged") {
+      damaged.add(event.id);
       continue;
     }
     if ("user" in event) {
@@ -125,7 +132,7 @@ export function checkHistory(history: Iterable<HistoryEvent>): Findings {
     (outcome.sent.kind === "sent" ? durable : posted).push(outcome);
   }
   const posts = checkPosts(posted, timeline, changedAt);
-  return conclude(durable, posts, timeline, unexpected, doubts);
+  return conclude(durable, posts, timeline, unexpected, doubts, damaged);
 }
 
 function whyUnexpected(
@@ -144,11 +151,13 @@ function conclude(
   timeline: UserTimeline,
   unexpected: Unexpected[],
   doubts: string[],
+  damaged: ReadonlySet<string>,
 ): Findings {
   const accepted = outcomes.filter(({ answer }) => answer === "accepted");
   const refused = outcomes.filter(({ answer }) => answer === "refused");
   const seen = outcomes.filter(isSeen);
-  const lost = accepted.filter((outcome) => !isSeen(outcome)).map(({ sent }) => sent);
+  const unseen = accepted.filter((outcome) => !isSeen(outcome)).map(({ sent }) => sent);
+  const lost = unseen.filter(({ id }) => !damaged.has(id));
   const duplicated = findDuplicated(outcomes);
   for (const { sent, seenAt: [at] } of refused) {
     if (at !== undefined) unexpected.push({ ...sent, kind: "seen", at, why: "refused" });
@@ -167,6 +176,7 @@ function conclude(
     seen: seen.length,
     waited: outcomes.filter(({ sent }) => timeline.isAway(sent.recipient, sent.at)).length,
     lost,
+    damaged: unseen.length - lost.length,
     duplicated,
     unexpected,
     outOfOrder,

@@ -69,5 +69,21 @@ export interface ChangeEvent {
   readonly at: number;
 }
 
+/** A disk damaged a message, perhaps the only copy. It need not be seen any more. */
+export interface DamagedEvent {
+  /** The kind of this event. */
+  readonly kind: "damaged";
+  /** When: milliseconds on the clock of the run. */
+  readonly at: number;
+  /** The id of the message. */
+  readonly id: string;
+}
+
 /** Something that happened in a run. */
-export type HistoryEvent = SentEvent | AnsweredEvent | SeenEvent | UserEvent | ChangeEvent;
+export type HistoryEvent =
+  | SentEvent
+  | AnsweredEvent
+  | SeenEvent
+  | UserEvent
+  | ChangeEvent
+  | DamagedEvent;

@@ -18,6 +18,7 @@ export function formatFindings(findings: Findings): string[] {
     verdict(findings),
     `  sent ${count(sent)}, accepted ${count(accepted)}, refused ${count(refused)}, ` +
     `seen ${count(seen)}, unknown ${count(unknown.length)}`,
+    ...findings.damaged === 0 ? [] : [`  damaged on a disk ${count(findings.damaged)}`],
     ...waited === 0 ? [] : [`  sent to users who were away ${count(waited)}`],
     ...posts.posted === 0 ? [] : [postsLine(posts)],
     `  accepted after ${formatLatency(findings.acceptedMs)}`,

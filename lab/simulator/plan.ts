@@ -28,7 +28,13 @@ export type Action =
   /** All bytes between two groups of servers are silently held for a while. */
   | { at: number; kind: "partition"; side: readonly number[]; forMs: number }
   /** A server crashes, and starts again later with what is on its disk. */
-  | { at: number; kind: "crash"; server: number; forMs: number };
+  | { at: number; kind: "crash"; server: number; forMs: number }
+  /** A server crashes in the middle of its next write, or soon. The write is torn. */
+  | { at: number; kind: "tear"; server: number; forMs: number }
+  /** The disk of a server flips bits and loses sectors. Lost messages that only it had need not arrive. */
+  | { at: number; kind: "damage"; server: number; places: number }
+  /** A server leaves the network gracefully, and starts again later. */
+  | { at: number; kind: "drain"; server: number; forMs: number };
 
 /** The plan of a run. */
 export interface Plan {
@@ -52,6 +58,8 @@ export interface Plan {
   readonly stormMs: number;
   /** The actions, in order of time. */
   readonly actions: readonly Action[];
+  /** Whether others try to take the name of a user at the end. */
+  readonly impostors: boolean;
 }
 
 /** The share of packets that are lost and sent again. */
@@ -69,6 +77,7 @@ const MAX_SKEW_MS = 3_600_000;
 /** Draws the plan of a run. The same seed gives the same plan. */
 export function makePlan(seed: number): Plan {
   const random = seeded(seed);
+  const more = seeded(seed, 8);
   const servers = between(random, 3, 25);
   const users = between(random, 2, 2 * servers);
   const stormMs = PEACE_MS + between(random, 5_000, 30_000);
@@ -81,6 +90,8 @@ export function makePlan(seed: number): Plan {
     ...times(between(random, 0, users), () => userAction(random, stormMs, users, servers)),
     ...times(between(random, 1, 2 * servers), () => fault(random, stormMs, servers)),
     ...times(between(others, 0, 2 * guests), () => power(others, stormMs, guests, servers)),
+    ...times(between(more, 0, 3), () => diskFault(more, stormMs, servers)),
+    ...times(between(more, 0, 1), () => drain(more, stormMs, servers)),
   ].sort((a, b) => a.at - b.at);
   const links = connected(random, servers, random() * 0.6);
   return {
@@ -94,6 +105,7 @@ export function makePlan(seed: number): Plan {
     loss: LOSS,
     stormMs,
     actions,
+    impostors: more() < 0.5,
   };
 }
 
@@ -146,6 +158,18 @@ function fault(random: Random, stormMs: number, servers: number): Action {
       return { at, kind: "partition", side, forMs };
     }
   }
+}
+
+function diskFault(random: Random, stormMs: number, servers: number): Action {
+  const at = PEACE_MS + random() * (stormMs - PEACE_MS);
+  const server = Math.floor(random() * servers);
+  if (random() < 0.3) return { at, kind: "damage", server, places: between(random, 1, 3) };
+  return { at, kind: "tear", server, forMs: pick(random, [50, 500, 3_000]) };
+}
+
+function drain(random: Random, stormMs: number, servers: number): Action {
+  const at = PEACE_MS + random() * (stormMs - PEACE_MS);
+  return { at, kind: "drain", server: Math.floor(random() * servers), forMs: 500 };
 }
 
 /** Draws a random tree, and adds a share of all other pairs. */

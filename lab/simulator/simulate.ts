@@ -4,11 +4,14 @@
  *
  * @module
  */
+import { FrameType } from "@netlab/protocol";
 import { checkHistory, type Findings } from "../checker/checker.ts";
 import type { HistoryEvent } from "../checker/history.ts";
 import { pick, seeded } from "../random.ts";
+import { findDisagreements } from "./agreement.ts";
 import { Digest } from "./digest.ts";
 import type { MailboxLimits } from "@netlab/p2p/core";
+import { DRAIN_MS, Finale } from "./finale.ts";
 import { addressOf, servers } from "./world/networks.ts";
 import { type Action, PEACE_MS, type Plan } from "./plan.ts";
 import { Guest } from "./world/guest.ts";
@@ -46,7 +49,7 @@ export interface SimulateOptions {
 export interface SimulationResult {
   /** What the checker found. */
   readonly findings: Findings;
-  /** On what servers disagree at the end, and which outcomes users did not learn. Empty if all is well. */
+  /** What else is wrong at the end: on what the parties do not agree, and what should not happen. */
   readonly disagreements: readonly string[];
   /** A hash of all frames and events of the run. The same plan gives the same hash. */
   readonly digest: string;
@@ -62,10 +65,15 @@ const START_MS = 8_000;
 const LINKED_MS = 3_000;
 /** How long servers may take to agree after the actions: milliseconds. */
 const SETTLE_MS = 120_000;
-/** How long to watch for duplicates at the end: milliseconds. Longer than retransmissions take. */
-const AFTERMATH_MS = 12_000;
+/** How long a crash in the middle of a write waits for a write: milliseconds. */
+const TEAR_MS = 2_000;
+/** How many links a message may cross. */
+const MAX_HOPS = 32;
 /** When a lost packet is sent again: milliseconds. */
 const RETRANSMIT_MS = 200;
+
+/** An event without its time. */
+type Undated<Event> = Event extends HistoryEvent ? Omit<Event, "at"> : never;
 
 /** Runs a plan to its end. The same plan and options give the same run, byte for byte. */
 export function simulate(plan: Plan, options: SimulateOptions = {}): SimulationResult {
@@ -77,6 +85,13 @@ class Run {
   readonly #options: SimulateOptions;
   readonly #network: VirtualNetwork;
   readonly #nodes: VirtualNode[];
+  readonly #disks: VirtualDisk[] = [];
+  /** The ids of messages that a disk damaged. */
+  readonly #damaged = new Set<string>();
+  /** What should not have happened. */
+  readonly #faults = new Set<string>();
+  /** Whether no packet is lost. */
+  #isCalm = false;
   readonly #users: SessionClient[] = [];
   readonly #guests: Guest[] = [];
   readonly #history: HistoryEvent[] = [];
@@ -93,6 +108,11 @@ class Run {
     this.#network.watch(({ at, from, to, frame }) => {
       options.trace?.(`${at.toFixed(3)} ${from} > ${to} ${frame.type}/${frame.subtype}`);
       this.#digest.addFrame(at, from, to, frame);
+      if (frame.type === FrameType.Message) {
+        if (frame.reserved > MAX_HOPS) {
+          this.#faults.add(`a message crossed ${frame.reserved} links`);
+        }
+      }
       return false;
     });
     const linkedAt = this.#network.now + LINKED_MS;
@@ -101,7 +121,8 @@ class Run {
       clockAheadMs: plan.clocksAheadMs[index]!,
       rules: disconnectRules,
       ...options.limits && { limits: options.limits },
-      store: this.#disk(),
+      store: this.#newDisk(),
+      storeDelayMs: () => this.#network.random() < 0.5 ? 0 : this.#network.random(),
       // With many losses, a link may appear silent although no action concerns it.
       onEvent: (event) => {
         if (event === "route.changed" && this.#network.now > linkedAt) this.#changed();
@@ -116,10 +137,8 @@ class Run {
     const addresses = this.#nodes.map(({ address }) => address);
     for (let user = 0; user < plan.users; user++) {
       const server = this.#nodes[Math.floor(random() * plan.servers)]!;
-      const client = new SessionClient(network, `User ${user}`, addresses, (event) => {
-        this.#history.push(event);
-        this.#record(JSON.stringify(event));
-      });
+      const onEvent = (event: HistoryEvent) => this.#event(event);
+      const client = new SessionClient(network, `User ${user}`, addresses, onEvent);
       this.#users.push(client.moveTo(server));
     }
     for (let guest = 0; guest < plan.guests; guest++) {
@@ -135,13 +154,20 @@ class Run {
     }
     network.run(plan.stormMs + 10_000);
     this.#heal();
-    const deadline = network.now + SETTLE_MS;
-    while (network.now < deadline && !this.#isSettled()) network.run(1_000);
-    // In a quiet network, names are free again within the aftermath.
-    for (const guest of this.#guests) guest.restart(pick(random, addresses));
-    network.run(AFTERMATH_MS);
+    this.#settle();
+    // A run that is broken already needs no finale.
+    if (!this.#isBroken()) {
+      this.#isCalm = true;
+      for (const guest of this.#guests) guest.restart(pick(random, addresses));
+      const finale = this.#finale();
+      finale.sayLastWords();
+      // In a quiet network, names of guests are free again by now.
+      for (const disagreement of this.#disagreements()) this.#faults.add(disagreement);
+      finale.tryOne();
+      this.#settle();
+    }
     const findings = checkHistory(this.#history);
-    const disagreements = this.#disagreements();
+    const disagreements = [...this.#faults, ...this.#disagreements()];
     const broken = findings.exitCode === 1 || disagreements.length > 0;
     return {
       findings,
@@ -152,8 +178,33 @@ class Run {
     };
   }
 
-  #isSettled(): boolean {
-    return this.#users.every((user) => user.attached) && this.#disagreements().length === 0;
+  #isBroken(): boolean {
+    return checkHistory(this.#history).exitCode === 1 || this.#disagreements().length > 0;
+  }
+
+  /** Waits until all users are connected and all parties agree, up to a limit. */
+  #settle(): void {
+    const network = this.#network;
+    const deadline = network.now + SETTLE_MS;
+    const isSettled = () =>
+      this.#users.every((user) => user.attached) && this.#disagreements().length === 0;
+    while (network.now < deadline && !isSettled()) network.run(1_000);
+  }
+
+  #finale(): Finale {
+    return new Finale({
+      plan: this.#plan,
+      network: this.#network,
+      nodes: this.#nodes,
+      disks: this.#disks,
+      users: this.#users,
+      history: this.#history,
+      send: (from, to) => this.#send(from, to),
+      post: (from, to, count) => this.#post(from, to, count),
+      drain: (server, forMs) => this.#drain(server, forMs),
+      joinAll: () => this.#joinAll(),
+      fault: (what) => this.#faults.add(what),
+    });
   }
 
   #act(action: Action): void {
@@ -188,17 +239,61 @@ class Run {
         return this.#between(action.side, other, action.forMs, "silence");
       }
       case "crash":
-        if (this.#down.has(action.server)) return;
-        this.#down.add(action.server);
-        this.#changed();
-        this.#nodes[action.server]!.crash();
-        return network.after(action.forMs, () => this.#restart(action.server));
+        return this.#crash(action.server, action.forMs);
+      case "tear": {
+        const { server, forMs } = action;
+        const disk = this.#disks[server]!;
+        if (this.#down.has(server) || disk.tears) return;
+        disk.tearNextWrite(seeded(this.#plan.seed, 6, server), () => this.#crash(server, forMs));
+        return network.after(TEAR_MS, () => {
+          if (disk.tears) this.#crash(server, forMs);
+        });
+      }
+      case "damage": {
+        const random = seeded(this.#plan.seed, 7, action.server);
+        return this.#disks[action.server]!.damage(random, action.places);
+      }
+      case "drain":
+        return this.#drain(action.server, action.forMs);
     }
+  }
+
+  #crash(server: number, forMs: number): void {
+    if (this.#down.has(server)) return;
+    this.#down.add(server);
+    this.#changed();
+    this.#nodes[server]!.crash();
+    this.#network.after(forMs, () => this.#restart(server));
+  }
+
+  /** Lets a server leave as `P2pServer.drain` does. */
+  #drain(server: number, forMs: number): void {
+    if (this.#down.has(server)) return;
+    const network = this.#network;
+    const node = this.#nodes[server]!;
+    const { core } = node;
+    this.#changed();
+    core.drain();
+    const deadline = network.now + DRAIN_MS;
+    const look = () => {
+      // It may crash meanwhile.
+      if (!node.isRunning || node.core !== core) return;
+      if (!core.isDrained && network.now < deadline) return network.after(10, look);
+      this.#down.add(server);
+      this.#changed();
+      node.close();
+      network.after(forMs, () => this.#restart(server));
+    };
+    look();
   }
 
   #send(from: number, to: number): void {
     const sequence = this.#number(`${from} sends ${to}`);
-    this.#users[from]!.send(this.#users[to]!.name, String(sequence), sequence);
+    const user = this.#users[from]!;
+    user.send(this.#users[to]!.name, String(sequence), sequence);
+    const server = this.#nodes.find(({ address }) => address === user.attached?.peer.party);
+    // Earlier messages may be on their way to its successor. This one goes straight to the recipient.
+    if (server?.core.users.closed) this.#event({ kind: "disconnected", user: user.name });
   }
 
   #post(from: number, to: number, count: number): void {
@@ -218,7 +313,11 @@ class Run {
 
   /** Records that a server, link or route changed. */
   #changed(): void {
-    const event = { kind: "changed", at: this.#network.now } as const;
+    this.#event({ kind: "changed" });
+  }
+
+  #event(what: Undated<HistoryEvent>): void {
+    const event = { ...what, at: this.#network.now } as HistoryEvent;
     this.#history.push(event);
     this.#record(JSON.stringify(event));
   }
@@ -245,32 +344,25 @@ class Run {
     this.#nodes[server]!.start();
   }
 
-  #heal(): void {
+  #joinAll(): void {
     for (const [a, b] of this.#plan.links) this.#network.join(addressOf(a), addressOf(b));
+  }
+
+  #heal(): void {
+    this.#joinAll();
     for (const server of [...this.#down]) this.#restart(server);
     for (const user of this.#users) user.comeBack();
   }
 
   #disagreements(): string[] {
-    const expected = [...this.#users, ...this.#guests].map(({ name }) => name).sort();
-    const found: string[] = [];
-    for (const node of this.#nodes) {
-      const users = node.users();
-      const missing = expected.filter((name) => !users.includes(name));
-      const extra = users.filter((name) => !expected.includes(name));
-      if (missing.length > 0) found.push(`${node.address} does not know ${missing.join(", ")}`);
-      for (const { name, key } of this.#guests) {
-        const session = node.core.locations.locate(name)?.user.session;
-        if (session !== undefined && session !== key) {
-          found.push(`${node.address} has a dead session of ${name}`);
-        }
-      }
-      if (extra.length > 0) found.push(`${node.address} still lists ${extra.join(", ")}`);
-    }
-    for (const { name, pending } of this.#users) {
-      if (pending > 0) found.push(`${name} did not learn the outcome of ${pending} messages`);
-    }
-    return found;
+    return findDisagreements({
+      nodes: this.#nodes,
+      disks: this.#disks,
+      links: this.#plan.links,
+      users: this.#users,
+      guests: this.#guests,
+      damaged: this.#damaged,
+    });
   }
 
   /** Gives each pair of parties its own latency. Lost packets are late. In peace, none is lost. */
@@ -281,16 +373,23 @@ class Run {
       const pair = from < to ? `${from} ${to}` : `${to} ${from}`;
       let ms = base.get(pair);
       if (ms === undefined) base.set(pair, ms = 0.1 + random() * 2 * this.#plan.latencyMs);
-      const isPeace = this.#network.now < this.#peaceUntil;
+      const isPeace = this.#isCalm || this.#network.now < this.#peaceUntil;
       let tries = 0;
       while (!isPeace && random() < this.#plan.loss && tries < 5) tries++;
       return ms * (1 + random() / 4) + tries * RETRANSMIT_MS;
     };
   }
 
-  #disk(): VirtualDisk {
-    if (!this.#options.brokenDisks) return new VirtualDisk();
-    return new VirtualDisk((sync) => this.#network.after(LATE_SYNC_MS, sync));
+  #newDisk(): VirtualDisk {
+    const disk = this.#options.brokenDisks
+      ? new VirtualDisk((sync) => this.#network.after(LATE_SYNC_MS, sync))
+      : new VirtualDisk();
+    disk.onDamage = (id) => {
+      this.#damaged.add(id);
+      this.#event({ kind: "damaged", id });
+    };
+    this.#disks.push(disk);
+    return disk;
   }
 
   #record(line: string): void {

@@ -46,6 +46,8 @@ Deno.test({
     assertEquals([...kinds].sort(), [
       "crash",
       "cut",
+      "damage",
+      "drain",
       "leave",
       "move",
       "partition",
@@ -53,6 +55,7 @@ Deno.test({
       "power",
       "refuse",
       "send",
+      "tear",
     ]);
   },
 });

@@ -38,6 +38,8 @@ import type { VirtualNetwork } from "./virtual_network.ts";
 const TICK_MS = 250;
 const ASK_EVERY_MS = 15_000;
 const TRY_AGAIN_MS = 200;
+/** How long a move may take before another server is tried: milliseconds. */
+const MOVE_AGAIN_MS = 2_000;
 
 /** Errors with which a server refuses the user, although they are not fatal. */
 const REFUSED: ReadonlySet<number> = new Set([ErrorCode.NameTaken, ErrorCode.ServerClosing]);
@@ -85,7 +87,7 @@ export class SessionClient {
   readonly #onEvent: (event: HistoryEvent) => void;
   readonly #untaken: Incoming[] = [];
   readonly #connections = new Set<VirtualConnection>();
-  #sent = 0;
+  readonly #sent = new Set<string>();
   #crashed = false;
   /** Whether the user left, and must not look for a server. */
   #away = false;
@@ -178,7 +180,12 @@ export class SessionClient {
 
   /** The number of durable messages that have no outcome yet. */
   get pending(): number {
-    return this.#sent - this.outcomes.size;
+    return this.#sent.size - this.outcomes.size;
+  }
+
+  /** The ids of the durable messages that have no outcome yet. */
+  get pendingIds(): string[] {
+    return [...this.#sent].filter((id) => !this.outcomes.has(id));
   }
 
   /**
@@ -190,7 +197,7 @@ export class SessionClient {
    */
   send(recipient: string, text: string, sequence = 0, timeoutMs = 30_000): string {
     const id = this.#network.uuid();
-    this.#sent++;
+    this.#sent.add(id);
     const { name: sender } = this;
     const tell = (kind: "accepted" | "refused") =>
       this.#onEvent({ kind, at: this.#network.now, id });
@@ -241,6 +248,13 @@ export class SessionClient {
     });
   }
 
+  /** Moves to one of the servers. Tries others as long as none takes the user. */
+  #moveAway(from: VirtualConnection, servers: readonly string[]): void {
+    if (from !== this.attached || this.#crashed || this.#away) return;
+    this.#open(pick(this.#network.random, servers));
+    this.#network.after(MOVE_AGAIN_MS, () => this.#moveAway(from, servers));
+  }
+
   #lookAround(): void {
     if (this.#servers.length === 0) return;
     this.#network.after(TRY_AGAIN_MS, () => {
@@ -269,10 +283,7 @@ export class SessionClient {
         if (frame.type === FrameType.Registration) return this.#welcome(connection, outlet);
         if (frame.type === FrameType.InformationResponse) return asked.shift()?.();
         if (frame.type === FrameType.Disconnect) {
-          if (connection === this.attached) {
-            this.#open(pick(this.#network.random, readServers(frame.payload)));
-          }
-          return;
+          return this.#moveAway(connection, readServers(frame.payload));
         }
         if (frame.type !== FrameType.Error) return void this.#session.received(frame, outlet);
         const error = readError(frame);

@@ -70,6 +70,13 @@ export interface VirtualNodeOptions {
    * @default {0}
    */
   clockAheadMs?: number;
+  /**
+   * Returns how long it takes until the server begins to store new messages: milliseconds. What it has written to
+   * connections may have left by then.
+   *
+   * @default {0}
+   */
+  storeDelayMs?: () => number;
   /** Called with the name of each event that the server logs, such as `link.up`. */
   onEvent?: (event: string) => void;
 }
@@ -115,7 +122,7 @@ export class VirtualNode {
       host: {
         random: network.random,
         soon: (run) => {
-          network.after(0, () => {
+          network.after(this.#options.storeDelayMs?.() ?? 0, () => {
             if (!here()) return;
             core.setTime(this.#now);
             run();
@@ -160,6 +167,11 @@ export class VirtualNode {
     this.#connections = new Set();
   }
 
+  /** Whether the server runs. */
+  get isRunning(): boolean {
+    return this.#running;
+  }
+
   /** Shuts the server down gracefully. */
   close(): void {
     this.#running = false;
@@ -196,6 +208,7 @@ export class VirtualNode {
     const { core } = this;
     this.#connections.add(connection);
     connection.start({
+      run: (bytes, start, end) => core.run(link, bytes, start, end),
       frame: (frame) => core.received(link, frame),
       flush: () => {
         core.setTime(this.#now);
