@@ -5,6 +5,7 @@
  */
 import { type Program, runProgram, UsageError } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
+import { labDamageProgram, runLabDamage } from "./damage_program.ts";
 import { labFailoverProgram, runLabFailover } from "./failover_program.ts";
 import { labFuzzProgram, runFuzz } from "./fuzz_program.ts";
 import { labFlapProgram, runLabFlap } from "./flap_program.ts";
@@ -52,13 +53,17 @@ const program = {
       what: "Send damaged frames to servers and clients, and show what they break",
     },
     {
+      command: "deno task lab damage",
+      what: "Damage stored messages, and show what servers make of them",
+    },
+    {
       command: "deno task lab proxy 5001 --latency 100",
       what: "Make the connections to a server slow",
     },
   ],
 } as const satisfies Program;
 
-const COMMANDS = "run, failover, sim, replay, routes, flap, fuzz or proxy";
+const COMMANDS = "run, failover, sim, replay, routes, flap, fuzz, damage or proxy";
 
 if (import.meta.main) {
   const [command = "", ...args] = Deno.args;
@@ -68,6 +73,7 @@ if (import.meta.main) {
   if (command === "failover") await runProgram(labFailoverProgram, runLabFailover, args);
   if (command === "flap") await runProgram(labFlapProgram, runLabFlap, args);
   if (command === "fuzz") await runProgram(labFuzzProgram, runFuzz, args);
+  if (command === "damage") await runProgram(labDamageProgram, runLabDamage, args);
   if (command === "routes") await runProgram(labRoutesProgram, runLabRoutes, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");

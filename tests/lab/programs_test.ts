@@ -193,11 +193,15 @@ for (
     [["--help"], 0, "netlab lab 0.1.0"],
     [["run", "--help"], 0, "netlab lab run 0.1.0"],
     [["proxy", "--help"], 0, "netlab lab proxy 0.1.0"],
-    [[], 2, "error: Name a command: run, failover, sim, replay, routes, flap, fuzz or proxy"],
+    [
+      [],
+      2,
+      "error: Name a command: run, failover, sim, replay, routes, flap, fuzz, damage or proxy",
+    ],
     [
       ["fly"],
       2,
-      "error: Unknown command fly: it must be run, failover, sim, replay, routes, flap, fuzz or proxy",
+      "error: Unknown command fly: it must be run, failover, sim, replay, routes, flap, fuzz, damage or proxy",
     ],
     [["--fly"], 2, "error: Unknown option --fly: --help lists them all"],
     [["proxy"], 2, "error: Name one target: deno task lab proxy [HOST:]PORT"],
