@@ -51,8 +51,12 @@ export const RULES: readonly Rule[] = [
   { matches: /^deno test\b/, because: "it runs tests" },
   { matches: /^npx\b/, because: "it needs the npm registry; continuous integration runs it" },
   {
-    matches: /^deno task lab (run|failover|sim|replay|routes|flap)\b/,
+    matches: /^deno task lab (run|failover|sim|replay|routes|flap|damage)\b/,
     because: "tests/lab run it",
+  },
+  {
+    matches: /^deno task lab:bugs$/,
+    because: "tests/lab/planted_bugs_test.ts runs its last results",
   },
   { matches: /^deno task fuzz\b/, because: "tests/lab/fuzz_test.ts runs it" },
   { matches: /\bbench[:/]/, because: "it takes minutes and needs other programs" },
