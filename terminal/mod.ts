@@ -31,10 +31,10 @@
  * @module
  */
 export * from "./input/address.ts";
-export * from "./output/colors.ts";
+export * from "./output/screen/colors.ts";
 export * from "./output/errors.ts";
 export * from "./input/listening.ts";
-export * from "./output/live.ts";
+export * from "./output/screen/live.ts";
 export * from "./output/log.ts";
 export * from "./input/options.ts";
 export * from "./output/print.ts";
@@ -42,8 +42,8 @@ export * from "./input/person.ts";
 export * from "./program.ts";
 export * from "./input/prompt.ts";
 export * from "./input/signals.ts";
-export * from "./output/sparkline.ts";
-export * from "./output/table.ts";
-export * from "./output/terminal.ts";
+export * from "./output/screen/sparkline.ts";
+export * from "./output/screen/table.ts";
+export * from "./output/screen/terminal.ts";
 export * from "./output/untrusted.ts";
-export * from "./output/width.ts";
+export * from "./output/screen/width.ts";

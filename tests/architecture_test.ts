@@ -128,9 +128,10 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["routing"],
   ["users", "legacy"],
   ["mesh"],
-  ["host.ts", "back_pressure.ts"],
-  ["mailbox", "session", "connection.ts", "message_log.ts"],
-  ["dedup", "limits.ts", "receipt.ts", "transport.ts", "logger.ts"],
+  ["host.ts"],
+  ["connection"],
+  ["mailbox", "session", "message_log.ts"],
+  ["dedup", "limits.ts", "receipt.ts", "logger.ts"],
 ];
 
 /** Which layer a module of the core is in, from the top down, and its folder or file there. */
@@ -299,11 +300,11 @@ const WRITES_AS_IT_IS = [
   "p2p/terminal/screen/keyboard.ts",
   "p2p/terminal/screen/terminal_screen.ts",
   "terminal/input/prompt.ts",
-  "terminal/output/live.ts",
   "terminal/output/log.ts",
   "terminal/output/output.ts",
   "terminal/output/print.ts",
-  "terminal/output/terminal.ts",
+  "terminal/output/screen/live.ts",
+  "terminal/output/screen/terminal.ts",
 ];
 
 Deno.test({

@@ -28,7 +28,7 @@ import {
   writeInformationParts,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
-import type { Connection, Party } from "./connection.ts";
+import type { Connection, Party } from "./connection/connection.ts";
 import type { FrameRule, ServerCore } from "./frame_rule.ts";
 import type { Inbound } from "./durable/inbound.ts";
 import { LegacyServer } from "./legacy/legacy_server.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Frame } from "@netlab/protocol/codec";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connection/connection.ts";
 import type { Logger } from "./logger.ts";
 import type { Mesh } from "./mesh/mesh.ts";
 import type { UserRegistry } from "./users/registry.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 import type { Logger } from "./logger.ts";
-import type { Connection } from "./connection.ts";
-import type { Transport } from "./transport.ts";
+import type { Connection } from "./connection/connection.ts";
+import type { Transport } from "./connection/transport.ts";
 import type { MessageLog } from "./message_log.ts";
 
 /** Receives the result of one dial. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { Connection, type Party } from "./connection.ts";
+export { Connection, type Party } from "./connection/connection.ts";
 export type { MessageLog } from "./message_log.ts";
 export { MessageIds } from "./dedup/sequence_ids.ts";
 export type { FrameRule, ServerCore } from "./frame_rule.ts";
@@ -17,9 +17,9 @@ export {
   type StoredMessage,
   StoreGoneError,
 } from "./mailbox/message_store.ts";
-export type { LinkCosts } from "./mesh/link_costs.ts";
+export type { LinkCosts } from "./mesh/topology/link_costs.ts";
 export { Peer } from "./mesh/peer.ts";
-export { type Announcement, type Route, Topology } from "./mesh/topology.ts";
+export { type Announcement, type Route, Topology } from "./mesh/topology/topology.ts";
 export { RoutingCore } from "./routing_core.ts";
 export type { RoutingCoreOptions } from "./routing_core_options.ts";
 export { ClientSession } from "./session/client_session.ts";
@@ -39,5 +39,5 @@ export type { Locations } from "./mesh/locations.ts";
 export type { Mesh, MeshEvents, Obstacle } from "./mesh/mesh.ts";
 export type { OwnNetwork } from "./mesh/own_network.ts";
 export type { UserRegistry } from "./users/registry.ts";
-export type { Transport } from "./transport.ts";
+export type { Transport } from "./connection/transport.ts";
 export { User, type UserRegistration } from "./users/user.ts";

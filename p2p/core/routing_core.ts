@@ -16,12 +16,12 @@ import {
   readFrames,
   writeMoveRequest,
 } from "@netlab/protocol/codec";
-import { BackPressure } from "./back_pressure.ts";
-import { Connection } from "./connection.ts";
+import { BackPressure } from "./connection/back_pressure.ts";
+import { Connection } from "./connection/connection.ts";
 import type { Context } from "./host.ts";
 import { Directory } from "./mesh/directory.ts";
 import { Dispatch } from "./dispatch.ts";
-import { everyLinkOne } from "./mesh/link_costs.ts";
+import { everyLinkOne } from "./mesh/topology/link_costs.ts";
 import type { ServerCore } from "./frame_rule.ts";
 import { FastPaths } from "./routing/fast_paths.ts";
 import { Handoff } from "./durable/handoff.ts";
@@ -35,7 +35,7 @@ import { Mailbox } from "./mailbox/mailbox.ts";
 import { memoryStore } from "./mailbox/message_store.ts";
 import { Mesh } from "./mesh/mesh.ts";
 import { MessageLog } from "./message_log.ts";
-import { nameFactors, NameTable } from "./dedup/name_table.ts";
+import { nameFactors, NameTable } from "./dedup/tables/name_table.ts";
 import { Outbound } from "./durable/outbound.ts";
 import { Peer } from "./mesh/peer.ts";
 import { ReceiptQueries } from "./durable/receipt_queries.ts";
@@ -44,8 +44,8 @@ import { Router } from "./routing/router.ts";
 import type { RoutingCoreOptions } from "./routing_core_options.ts";
 import { SeenNames } from "./dedup/seen_names.ts";
 import { SeenMessages } from "./dedup/seen_messages.ts";
-import { Topology } from "./mesh/topology.ts";
-import type { Transport } from "./transport.ts";
+import { Topology } from "./mesh/topology/topology.ts";
+import type { Transport } from "./connection/transport.ts";
 import { User } from "./users/user.ts";
 import { UserRegistry } from "./users/registry.ts";
 

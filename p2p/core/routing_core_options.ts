@@ -6,7 +6,7 @@
 import type { DiscoveryOptions } from "./mesh/discovery.ts";
 import type { FrameRule } from "./frame_rule.ts";
 import type { Host } from "./host.ts";
-import type { LinkCosts } from "./mesh/link_costs.ts";
+import type { LinkCosts } from "./mesh/topology/link_costs.ts";
 import type { Logger } from "./logger.ts";
 import type { MailboxLimits } from "./limits.ts";
 import type { MessageStore } from "./mailbox/message_store.ts";

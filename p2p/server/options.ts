@@ -6,7 +6,7 @@
 import type { FrameRule } from "../core/frame_rule.ts";
 import type { Logger } from "../core/logger.ts";
 import type { MailboxLimits } from "../core/limits.ts";
-import type { LinkCosts } from "../core/mesh/link_costs.ts";
+import type { LinkCosts } from "../core/mesh/topology/link_costs.ts";
 
 /** How a `P2pServer` listens, and which servers it looks for. */
 export interface P2pServerOptions {

@@ -24,8 +24,8 @@ import {
 } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
 import type { Dial } from "../core/host.ts";
-import type { Transport } from "../core/transport.ts";
-import type { Connection } from "../core/connection.ts";
+import type { Transport } from "../core/connection/transport.ts";
+import type { Connection } from "../core/connection/connection.ts";
 import type { MessageStore } from "../core/mailbox/message_store.ts";
 import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";

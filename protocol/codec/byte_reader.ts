@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { canonicalAddress } from "./address.ts";
+import { canonicalAddress } from "./names/address.ts";
 import { ErrorCode, ProtocolError } from "./errors.ts";
-import { quote } from "./quote.ts";
+import { quote } from "./names/quote.ts";
 import { readName, readText } from "./text.ts";
 import { readUuid } from "./uuid.ts";
 

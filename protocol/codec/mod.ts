@@ -4,13 +4,13 @@
  *
  * @module
  */
-export * from "./address.ts";
+export * from "./names/address.ts";
 export * from "./errors.ts";
 export * from "./frame.ts";
 export * from "./frame_decoder.ts";
 export * from "./frame_writer.ts";
 export * from "./invariant.ts";
-export * from "./network.ts";
+export * from "./names/network.ts";
 export * from "./payloads/batch.ts";
 export { Envelope } from "./payloads/envelope.ts";
 export * from "./payloads/error_frame.ts";
@@ -20,7 +20,7 @@ export * from "./payloads/message.ts";
 export * from "./payloads/presence.ts";
 export * from "./payloads/receipt.ts";
 export * from "./payloads/registration.ts";
-export * from "./quote.ts";
-export * from "./names.ts";
+export * from "./names/quote.ts";
+export * from "./names/names.ts";
 export * from "./text.ts";
 export * from "./uuid.ts";

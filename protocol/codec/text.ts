@@ -5,7 +5,7 @@
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "./errors.ts";
-import { quote } from "./quote.ts";
+import { quote } from "./names/quote.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The decoder for ASCII text. It does not look for errors, so it takes a third of the time. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { quote } from "./quote.ts";
+import { quote } from "./names/quote.ts";
 
 /** The UUID of 16 zero bytes. It stands for "none" in fields that require a UUID. */
 export const NIL_UUID = "00000000-0000-0000-0000-000000000000";

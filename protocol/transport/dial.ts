@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Address, formatAddress, parseAddress } from "../codec/address.ts";
+import { type Address, formatAddress, parseAddress } from "../codec/names/address.ts";
 import { ErrorCode, NetlabError } from "../codec/errors.ts";
 import { FrameConnection, type FrameConnectionOptions } from "./frame_connection.ts";
 

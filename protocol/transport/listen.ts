@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { formatAddress } from "../codec/address.ts";
+import { formatAddress } from "../codec/names/address.ts";
 
 /** Where to listen. */
 export interface ListenOptions {

@@ -7,9 +7,9 @@
 import { DEFAULT_PORTS, formatAddress } from "@netlab/protocol/address";
 import { NetlabError } from "@netlab/protocol/errors";
 import { addressesOf, listenOnAll } from "@netlab/protocol/listen";
-import { green, red } from "../output/colors.ts";
+import { green, red } from "../output/screen/colors.ts";
 import { print } from "../output/print.ts";
-import { table } from "../output/table.ts";
+import { table } from "../output/screen/table.ts";
 import { ask } from "./prompt.ts";
 import { unlessAborted } from "./signals.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { OutputError, print, printPart } from "../output/print.ts";
-import { afterOutput, CLEAR_BELOW } from "../output/terminal.ts";
+import { afterOutput, CLEAR_BELOW } from "../output/screen/terminal.ts";
 import { untilAborted } from "./signals.ts";
 
 /** Options of {@linkcode ask}. */

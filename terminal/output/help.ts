@@ -11,8 +11,8 @@ import {
   SHORT_NAMES,
   valueName,
 } from "../input/options.ts";
-import { bold } from "./colors.ts";
-import { wrap } from "./width.ts";
+import { bold } from "./screen/colors.ts";
+import { wrap } from "./screen/width.ts";
 
 /** A program, as `--help` describes it. */
 export interface Program<O extends Options = Options> {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { dim, red, yellow } from "./colors.ts";
+import { dim, red, yellow } from "./screen/colors.ts";
 import { describeError } from "./errors.ts";
 import { LogWriter } from "./log_writer.ts";
 import type { OutputError } from "./output.ts";

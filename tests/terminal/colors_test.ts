@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type * as colors from "../../terminal/output/colors.ts";
+import type * as colors from "../../terminal/output/screen/colors.ts";
 import { pureTest as test } from "../kinds.ts";
 
 /** Returns a word in each style. */
@@ -14,7 +14,7 @@ test("styles are escape sequences in a terminal, unless NO_COLOR is set", async 
   try {
     Deno.stdout.isTerminal = () => true;
     Object.defineProperty(Deno, "noColor", { ...noColor, get: () => false });
-    assertEquals(styled(await import("../../terminal/output/colors.ts?terminal")), [
+    assertEquals(styled(await import("../../terminal/output/screen/colors.ts?terminal")), [
       "\x1b[1mword\x1b[22m",
       "\x1b[2mword\x1b[22m",
       "\x1b[31mword\x1b[39m",
@@ -25,7 +25,7 @@ test("styles are escape sequences in a terminal, unless NO_COLOR is set", async 
     ]);
     Object.defineProperty(Deno, "noColor", { ...noColor, get: () => true });
     assertEquals(
-      styled(await import("../../terminal/output/colors.ts?plain")),
+      styled(await import("../../terminal/output/screen/colors.ts?plain")),
       Array(7).fill("word"),
     );
   } finally {
@@ -39,7 +39,7 @@ test("styles do not change text in a pipe or a file", async () => {
   try {
     Object.assign(Deno.stdout, { isTerminal });
     assertEquals(
-      styled(await import("../../terminal/output/colors.ts?pipe")),
+      styled(await import("../../terminal/output/screen/colors.ts?pipe")),
       Array(7).fill("word"),
     );
   } finally {

@@ -5,7 +5,7 @@
  * @module
  */
 import { type BatchFields, isSequenceId, type Message } from "@netlab/protocol/codec";
-import { GenerationalCache } from "./generational_cache.ts";
+import { GenerationalCache } from "./tables/generational_cache.ts";
 import { SeenIds } from "./seen_ids.ts";
 import { SenderStreams } from "./sender_streams.ts";
 

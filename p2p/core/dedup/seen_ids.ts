@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { GenerationalCache } from "./generational_cache.ts";
+import { GenerationalCache } from "./tables/generational_cache.ts";
 
 /**
  * How long an id is remembered at least, unless too many newer ids arrive: milliseconds. No program retries

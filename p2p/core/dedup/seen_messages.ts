@@ -18,8 +18,8 @@
  * @module
  */
 import { type BatchFields, isSequenceId } from "@netlab/protocol/codec";
-import type { NameFactors } from "./name_table.ts";
-import { SeenTable } from "./seen_table.ts";
+import type { NameFactors } from "./tables/name_table.ts";
+import { SeenTable } from "./tables/seen_table.ts";
 import { Streams } from "./sender_streams.ts";
 import type { StreamWindow } from "./stream_window.ts";
 

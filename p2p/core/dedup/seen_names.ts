@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { GenerationalCache } from "./generational_cache.ts";
+import { GenerationalCache } from "./tables/generational_cache.ts";
 
 /** The names that users have had. */
 export class SeenNames {

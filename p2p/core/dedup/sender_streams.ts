@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { GenerationalCache } from "./generational_cache.ts";
-import { type NameFactors, NameTable } from "./name_table.ts";
+import { GenerationalCache } from "./tables/generational_cache.ts";
+import { type NameFactors, NameTable } from "./tables/name_table.ts";
 import { StreamWindow } from "./stream_window.ts";
 
 /** The least number of senders that are remembered. The most is twice this number. */

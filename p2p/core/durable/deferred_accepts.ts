@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { IdTable } from "../dedup/id_table.ts";
-import type { NameFactors } from "../dedup/name_table.ts";
+import { IdTable } from "../dedup/tables/id_table.ts";
+import type { NameFactors } from "../dedup/tables/name_table.ts";
 import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 
 /**

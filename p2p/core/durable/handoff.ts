@@ -21,9 +21,9 @@ import { LIMITS } from "../limits.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Receipts } from "./receipts.ts";
 import { accepted, refused } from "../receipt.ts";
-import { PAUSE_BYTES } from "../back_pressure.ts";
+import { PAUSE_BYTES } from "../connection/back_pressure.ts";
 import { refusedBeyond } from "./remarks.ts";
-import type { Topology } from "../mesh/topology.ts";
+import type { Topology } from "../mesh/topology/topology.ts";
 
 /** How long the successor may answer nothing before messages are sent again: milliseconds. */
 const ANSWER_MS = 10_000;

@@ -16,7 +16,7 @@ import {
   readUuidOf,
   type Receipt,
 } from "@netlab/protocol/codec";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { Handoff } from "./handoff.ts";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";

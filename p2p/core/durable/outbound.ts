@@ -19,14 +19,14 @@ import {
 } from "@netlab/protocol/codec";
 import { Admission } from "./admission.ts";
 import { checkSender } from "../routing/router.ts";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import { DeferredAccepts } from "./deferred_accepts.ts";
 import { identify, type MailboxEntry, type RecipientQueue } from "../mailbox/recipient_queue.ts";
 import { isConfirmed, refused } from "../receipt.ts";
 import type { MessageIdentity } from "../routing/local_delivery.ts";
 import { OutboundSender, type OutboundSenderParts } from "./outbound_sender.ts";
-import type { NameFactors } from "../dedup/name_table.ts";
+import type { NameFactors } from "../dedup/tables/name_table.ts";
 import { StoreGoneError } from "../mailbox/message_store.ts";
 import type { Receipts } from "./receipts.ts";
 import { acceptedForUnknown, unknownOutcome } from "./remarks.ts";

@@ -12,7 +12,7 @@ import {
   type Receipt,
   writeOutboundMessage,
 } from "@netlab/protocol/codec";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import { DueTimes } from "../mailbox/due_times.ts";
 import type { Context } from "../host.ts";
 import type {
@@ -31,8 +31,8 @@ import type { Mailbox } from "../mailbox/mailbox.ts";
 import { identify, type MailboxEntry, type RecipientQueue } from "../mailbox/recipient_queue.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Peer } from "../mesh/peer.ts";
-import { PAUSE_BYTES, REFUSE_BYTES } from "../back_pressure.ts";
-import type { Route, Topology } from "../mesh/topology.ts";
+import { PAUSE_BYTES, REFUSE_BYTES } from "../connection/back_pressure.ts";
+import type { Route, Topology } from "../mesh/topology/topology.ts";
 import type { User } from "../users/user.ts";
 import type { UserRegistry } from "../users/registry.ts";
 

@@ -6,13 +6,13 @@
  * @module
  */
 import { type Frame, NIL_UUID, readReceiptQuery, writeReceiptQuery } from "@netlab/protocol/codec";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { LocalDelivery } from "../routing/local_delivery.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Receipts } from "./receipts.ts";
-import type { Topology } from "../mesh/topology.ts";
+import type { Topology } from "../mesh/topology/topology.ts";
 import type { User } from "../users/user.ts";
 
 /** The components that {@linkcode ReceiptQueries} use. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Connection, Party } from "../connection.ts";
+import type { Connection, Party } from "../connection/connection.ts";
 
 /** A message that waits for a legacy server. */
 export interface WaitingMessage {

@@ -23,8 +23,8 @@ import {
 } from "@netlab/protocol/codec";
 import { type Directory, holdsName } from "../mesh/directory.ts";
 import type { Context, Dial } from "../host.ts";
-import type { Transport } from "../transport.ts";
-import { Connection } from "../connection.ts";
+import type { Transport } from "../connection/transport.ts";
+import { Connection } from "../connection/connection.ts";
 import { LegacyDelivery, LegacyServer } from "./legacy_server.ts";
 import { LIMITS } from "../limits.ts";
 import type { Locations } from "../mesh/locations.ts";

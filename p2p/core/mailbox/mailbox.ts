@@ -15,12 +15,12 @@ import {
 } from "@netlab/protocol/codec";
 import { DueTimes } from "./due_times.ts";
 import { Outcomes } from "./outcomes.ts";
-import type { MessageId } from "../dedup/id_table.ts";
+import type { MessageId } from "../dedup/tables/id_table.ts";
 import { MessageIndex } from "./message_index.ts";
 import { type MailboxLimits, withDefaults } from "../limits.ts";
 import { MailboxEntry, RecipientQueue } from "./recipient_queue.ts";
 import type { MessageStore, StoreGoneError } from "./message_store.ts";
-import { type NameFactors, NameTable } from "../dedup/name_table.ts";
+import { type NameFactors, NameTable } from "../dedup/tables/name_table.ts";
 import type { SeenNames } from "../dedup/seen_names.ts";
 import { sent } from "../receipt.ts";
 import { Transients } from "./transients.ts";

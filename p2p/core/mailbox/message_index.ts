@@ -5,9 +5,9 @@
  * @module
  */
 import { uuidWords } from "@netlab/protocol/codec";
-import { IdTable } from "../dedup/id_table.ts";
-import type { NameFactors } from "../dedup/name_table.ts";
-import { OffsetTable } from "../dedup/offset_table.ts";
+import { IdTable } from "../dedup/tables/id_table.ts";
+import type { NameFactors } from "../dedup/tables/name_table.ts";
+import { OffsetTable } from "../dedup/tables/offset_table.ts";
 import type { MailboxEntry } from "./recipient_queue.ts";
 
 /** Finds messages by their ids. */

@@ -5,8 +5,8 @@
  * @module
  */
 import { readUuidOf, type Receipt, ReceiptState, uuidWords } from "@netlab/protocol/codec";
-import { GenerationalCache } from "../dedup/generational_cache.ts";
-import type { MessageId } from "../dedup/id_table.ts";
+import { GenerationalCache } from "../dedup/tables/generational_cache.ts";
+import type { MessageId } from "../dedup/tables/id_table.ts";
 import { delivered, isConfirmed } from "../receipt.ts";
 
 /** The number of outcomes that are remembered at least. At most twice as many are. */

@@ -13,7 +13,7 @@ import {
   readUuidText,
   UUID_TEXT_BYTES,
 } from "@netlab/protocol/codec";
-import type { MessageId } from "../dedup/id_table.ts";
+import type { MessageId } from "../dedup/tables/id_table.ts";
 import { MessageBuffer } from "./message_buffer.ts";
 import type { StoredMessage } from "./message_store.ts";
 import { type OffsetRun, OffsetRuns } from "./offset_runs.ts";

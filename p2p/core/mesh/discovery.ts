@@ -50,7 +50,7 @@ export interface DiscoveryOptions {
    */
   defaultPeers?: readonly string[];
   /**
-   * The id of the server's network, as `protocol/codec/network.ts` defines it.
+   * The id of the server's network, as `protocol/codec/names/network.ts` defines it.
    *
    * @default {the id of the server, which founds a network}
    */

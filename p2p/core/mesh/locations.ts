@@ -6,7 +6,7 @@
  */
 import { UserKind } from "@netlab/protocol/codec";
 import { type Directory, holdsName, isSameUser, type Location } from "./directory.ts";
-import type { Topology } from "./topology.ts";
+import type { Topology } from "./topology/topology.ts";
 
 /** The users of all servers that can be reached from one server. */
 export class Locations {

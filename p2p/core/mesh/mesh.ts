@@ -22,20 +22,20 @@ import {
   writeInformationRequest,
   writePeerRegistration,
 } from "@netlab/protocol/codec";
-import type { BackPressure } from "../back_pressure.ts";
+import type { BackPressure } from "../connection/back_pressure.ts";
 import type { Directory } from "./directory.ts";
 import { Discovery, type DiscoveryOptions } from "./discovery.ts";
 import type { Context } from "../host.ts";
-import type { Connection } from "../connection.ts";
-import type { LinkCosts } from "./link_costs.ts";
-import { LinkStates } from "./link_states.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { LinkCosts } from "./topology/link_costs.ts";
+import { LinkStates } from "./topology/link_states.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { Peer, Probe } from "./peer.ts";
 import { Presence } from "./presence.ts";
 import { Probes } from "./probes.ts";
-import type { Route, Topology } from "./topology.ts";
+import type { Route, Topology } from "./topology/topology.ts";
 import type { SeenNames } from "../dedup/seen_names.ts";
-import { RouteLog } from "./route_log.ts";
+import { RouteLog } from "./topology/route_log.ts";
 
 /** How many links between servers a frame may cross. A frame that has crossed more is in a loop. */
 export const MAX_HOPS = 32;

@@ -5,7 +5,7 @@
  * @module
  */
 import { Capability, type FrameWriter } from "@netlab/protocol/codec";
-import type { Connection, Party } from "../connection.ts";
+import type { Connection, Party } from "../connection/connection.ts";
 import { FailureDetector } from "./failure_detector.ts";
 
 const NONE: ReadonlySet<string> = new Set();

@@ -14,9 +14,9 @@ import {
   writeInformationRequest,
   writePeerRegistration,
 } from "@netlab/protocol/codec";
-import { Connection } from "../connection.ts";
+import { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
-import type { Transport } from "../transport.ts";
+import type { Transport } from "../connection/transport.ts";
 import type { Discovery } from "./discovery.ts";
 import type { OwnNetwork } from "./own_network.ts";
 import { type Peer, Probe } from "./peer.ts";

@@ -5,9 +5,9 @@
  * @module
  */
 import { BatchFastPath } from "./batch_fast_path.ts";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import { MessageFastPath } from "./message_fast_path.ts";
-import type { NameTable } from "../dedup/name_table.ts";
+import type { NameTable } from "../dedup/tables/name_table.ts";
 import type { Peer } from "../mesh/peer.ts";
 import type { SeenMessages } from "../dedup/seen_messages.ts";
 import type { User } from "../users/user.ts";

@@ -16,11 +16,11 @@ import {
   type Receipt,
   uuidWords,
 } from "@netlab/protocol/codec";
-import type { BackPressure } from "../back_pressure.ts";
-import type { Connection } from "../connection.ts";
+import type { BackPressure } from "../connection/back_pressure.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import { LIMITS } from "../limits.ts";
-import type { NameFactors } from "../dedup/name_table.ts";
+import type { NameFactors } from "../dedup/tables/name_table.ts";
 import { delivered, sent } from "../receipt.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";
 import { SeenMessages } from "../dedup/seen_messages.ts";

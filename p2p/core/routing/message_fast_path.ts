@@ -19,10 +19,10 @@ import {
   UUID_TEXT_BYTES,
 } from "@netlab/protocol/codec";
 import { readSequenceNumber, STREAM_TEXT_BYTES } from "../dedup/sequence_ids.ts";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import { MAX_HOPS } from "../mesh/mesh.ts";
-import type { NameTable } from "../dedup/name_table.ts";
-import { PAUSE_BYTES } from "../back_pressure.ts";
+import type { NameTable } from "../dedup/tables/name_table.ts";
+import { PAUSE_BYTES } from "../connection/back_pressure.ts";
 import { Peer } from "../mesh/peer.ts";
 import type { SeenMessages } from "../dedup/seen_messages.ts";
 import { User } from "../users/user.ts";

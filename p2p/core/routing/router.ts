@@ -17,7 +17,7 @@ import {
   type Receipt,
   splitBatch,
 } from "@netlab/protocol/codec";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";
 import type { LocalDelivery } from "./local_delivery.ts";
@@ -25,7 +25,7 @@ import { holdsName } from "../mesh/directory.ts";
 import type { Locations } from "../mesh/locations.ts";
 import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
 import { HERE, toLegacy } from "../message_log.ts";
-import type { NameTable } from "../dedup/name_table.ts";
+import type { NameTable } from "../dedup/tables/name_table.ts";
 import { Peer } from "../mesh/peer.ts";
 import { refused } from "../receipt.ts";
 import { SeenIds } from "../dedup/seen_ids.ts";

@@ -20,7 +20,7 @@ import {
   writeInformationResponse,
   writeReceipts,
 } from "@netlab/protocol/codec";
-import { IdTable } from "../dedup/id_table.ts";
+import { IdTable } from "../dedup/tables/id_table.ts";
 import { Incoming } from "./incoming.ts";
 import { SendQueue } from "./send_queue.ts";
 import type { SessionConnection } from "./session_connection.ts";

@@ -18,7 +18,7 @@ import {
   writeMessageWithId,
   writeReceiptQuery,
 } from "@netlab/protocol/codec";
-import { IdTable } from "../dedup/id_table.ts";
+import { IdTable } from "../dedup/tables/id_table.ts";
 import { type Notice, noticeIn, refusal } from "./notice.ts";
 import type { SessionConnection } from "./session_connection.ts";
 import {

@@ -14,7 +14,7 @@ import {
   writeInformationRequest,
   writeNameClaim,
 } from "@netlab/protocol/codec";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { Location } from "../mesh/directory.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Context } from "../host.ts";

@@ -25,9 +25,9 @@ import {
 } from "../mesh/directory.ts";
 import type { Locations } from "../mesh/locations.ts";
 import type { Context } from "../host.ts";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { Mesh } from "../mesh/mesh.ts";
-import type { Topology } from "../mesh/topology.ts";
+import type { Topology } from "../mesh/topology/topology.ts";
 import { Claims } from "./claims.ts";
 import { User, type UserRegistration } from "./user.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { type FrameWriter, NIL_UUID } from "@netlab/protocol/codec";
-import type { Connection, Party } from "../connection.ts";
+import type { Connection, Party } from "../connection/connection.ts";
 
 const encoder = new TextEncoder();
 

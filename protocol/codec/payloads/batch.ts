@@ -8,7 +8,7 @@
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { type Frame, FrameType, HEADER_BYTES, MAX_PAYLOAD_BYTES, MessageKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
-import { quote } from "../quote.ts";
+import { quote } from "../names/quote.ts";
 import { checkName, isAscii, isUtf8, readName, readText } from "../text.ts";
 import { HEX_DIGITS, isSequenceId, readUuidOf, UUID_TEXT_BYTES, uuidWords } from "../uuid.ts";
 import { SPARE_BYTES } from "../buffers/words.ts";

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { canonicalAddress, parsePort } from "../address.ts";
+import { canonicalAddress, parsePort } from "../names/address.ts";
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { FrameType, Information, MAX_PAYLOAD_BYTES } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
-import { isNetworkId } from "../network.ts";
-import { quote } from "../quote.ts";
+import { isNetworkId } from "../names/network.ts";
+import { quote } from "../names/quote.ts";
 import { invalidNameReason, readText } from "../text.ts";
 
 /** The capabilities that a server can list in its response. */

@@ -7,7 +7,7 @@
 import { ByteReader } from "../byte_reader.ts";
 import { DisconnectKind, FrameType, Registration } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
-import { isNetworkId } from "../network.ts";
+import { isNetworkId } from "../names/network.ts";
 import { readName } from "../text.ts";
 
 /** The abilities that a session announces when it registers. Each ability is one bit. */

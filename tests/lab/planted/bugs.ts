@@ -232,7 +232,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "link state version compared the wrong way",
     what: "A newer announcement of links is taken for an older one.",
-    file: "p2p/core/mesh/topology.ts",
+    file: "p2p/core/mesh/topology/topology.ts",
     change: ["known.state.version >= state.version", "known.state.version < state.version"],
   },
   {
@@ -271,7 +271,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "link state stays with one neighbour",
     what: "A server passes on no announcements of links.",
-    file: "p2p/core/mesh/link_states.ts",
+    file: "p2p/core/mesh/topology/link_states.ts",
     change: [
       "      if (other !== peer) other.out.forward",
       "      if (other === peer) other.out.forward",

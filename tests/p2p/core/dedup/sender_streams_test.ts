@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { pureTest } from "../../../kinds.ts";
-import { nameFactors } from "../../../../p2p/core/dedup/name_table.ts";
+import { nameFactors } from "../../../../p2p/core/dedup/tables/name_table.ts";
 import { Streams } from "../../../../p2p/core/dedup/sender_streams.ts";
 import type { StreamWindow } from "../../../../p2p/core/dedup/stream_window.ts";
 import { seeded } from "@netlab/lab/random";

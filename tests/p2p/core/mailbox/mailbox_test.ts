@@ -19,7 +19,7 @@ import {
 } from "@netlab/protocol";
 import { memoryStore } from "@netlab/p2p/core";
 import { pureTest } from "../../../kinds.ts";
-import { nameFactors } from "../../../../p2p/core/dedup/name_table.ts";
+import { nameFactors } from "../../../../p2p/core/dedup/tables/name_table.ts";
 import { Mailbox } from "../../../../p2p/core/mailbox/mailbox.ts";
 import type { MailboxEntry } from "../../../../p2p/core/mailbox/recipient_queue.ts";
 import { between, pick, randomUuid, seeded } from "@netlab/lab/random";

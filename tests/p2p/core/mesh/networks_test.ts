@@ -17,7 +17,7 @@ import {
 } from "@netlab/protocol";
 import { pureTest } from "../../../kinds.ts";
 import { compareNetworks, invalidNetworkReason, isNetworkId } from "@netlab/protocol/codec";
-import { Connection } from "../../../../p2p/core/connection.ts";
+import { Connection } from "../../../../p2p/core/connection/connection.ts";
 import { between } from "@netlab/lab/random";
 import { addressOf, servers, settle, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
 import { ScriptedPeer } from "../scripted_peer.ts";

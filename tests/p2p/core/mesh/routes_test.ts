@@ -9,7 +9,7 @@ import { FrameType, LinkStateKind, MessageKind, readLinkState } from "@netlab/pr
 import type { LinkCosts } from "@netlab/p2p/core";
 import { pureTest } from "../../../kinds.ts";
 import { FailureDetector } from "../../../../p2p/core/mesh/failure_detector.ts";
-import { SILENT_COST, UNKNOWN_COST } from "../../../../p2p/core/mesh/link_states.ts";
+import { SILENT_COST, UNKNOWN_COST } from "../../../../p2p/core/mesh/topology/link_states.ts";
 import {
   addressOf,
   ring,

@@ -1,0 +1,146 @@
+/**
+ * The link states that servers announce to each other. Owns when this server announces its own links, how
+ * far a cost must change before it is announced, and how the announcements of others are flooded. Does
+ * not know how links are made, and knows no users.
+ *
+ * @module
+ */
+import {
+  type Frame,
+  type LinkState,
+  readLinkState,
+  readLinkStateVersion,
+  writeLinkState,
+} from "@netlab/protocol/codec";
+import type { Context } from "../../host.ts";
+import { LIMITS } from "../../limits.ts";
+import type { LinkCosts } from "./link_costs.ts";
+import type { Peer } from "../peer.ts";
+import { MAX_AGE_MS, type Topology } from "./topology.ts";
+
+/** The cost of a link that was not measured. It is higher than that of any route of measured links. */
+export const UNKNOWN_COST = 100_000_000;
+/** The cost of a silent link. It is higher than that of any route of links that are not silent. */
+export const SILENT_COST = 1_000_000_000;
+
+/** How often a server repeats its link state when nothing changes: milliseconds. */
+const REFRESH_MS = 60_000;
+/**
+ * When a server repeats its link state after a new link, whose cost is better known by then:
+ * milliseconds.
+ */
+const EARLY_REFRESH_MS = 10_000;
+/** Changes within this time are announced together, unless a link was lost: milliseconds. */
+const ANNOUNCE_EVERY_MS = 200;
+/** The share by which a cost must change before it is announced. */
+const MIN_CHANGE = 1 / 5;
+
+/** The link states of all servers, including this one. */
+export class LinkStates {
+  readonly #context: Context;
+  readonly #topology: Topology;
+  readonly #costs: LinkCosts;
+  readonly #peers: ReadonlyMap<string, Peer>;
+  /** The cost that was last announced for each link, by the peer's id. */
+  #announced = new Map<string, number>();
+  #version = 0;
+  #isChanged = false;
+  #announcedAt = -Infinity;
+  #refreshAt = -Infinity;
+
+  /** Starts with the announcement that this server has no links. */
+  constructor(
+    context: Context,
+    topology: Topology,
+    costs: LinkCosts,
+    peers: ReadonlyMap<string, Peer>,
+  ) {
+    this.#context = context;
+    this.#topology = topology;
+    this.#costs = costs;
+    this.#peers = peers;
+    this.#announce(new Map());
+  }
+
+  /**
+   * Compares the links and their costs with the last announcement. Call it when a link came up or went
+   * down or when a cost may have changed. A lost link is announced at the next flush.
+   */
+  look(): void {
+    const { now } = this.#context;
+    const refresh = now >= this.#refreshAt;
+    const costs = new Map<string, number>();
+    let isChanged = refresh || this.#announced.size !== this.#peers.size;
+    let isUrgent = false;
+    let isNew = false;
+    for (const [server, peer] of this.#peers) {
+      const announced = this.#announced.get(server);
+      const cost = this.#costOf(peer);
+      const changed = announced === undefined ||
+        Math.abs(cost - announced) >= announced * MIN_CHANGE;
+      costs.set(server, changed || refresh ? cost : announced);
+      isChanged ||= changed;
+      isUrgent ||= changed && cost === SILENT_COST;
+      isNew ||= changed && (announced === undefined || announced === UNKNOWN_COST);
+    }
+    for (const server of this.#announced.keys()) isUrgent ||= !costs.has(server);
+    if (!isChanged) return;
+    this.#announce(costs);
+    if (isUrgent) this.#announcedAt = -Infinity;
+    if (!isNew && !refresh) return;
+    // Jitter keeps servers that started together from announcing together.
+    const ms = isNew ? EARLY_REFRESH_MS : REFRESH_MS;
+    this.#refreshAt = now + ms * (3 + this.#context.host.random()) / 4;
+  }
+
+  /** Announces changes of this server's links to its peers, if any are due. */
+  tell(): void {
+    const { id, now } = this.#context;
+    if (!this.#isChanged || now - this.#announcedAt < ANNOUNCE_EVERY_MS) return;
+    this.#isChanged = false;
+    this.#announcedAt = now;
+    const state = this.#topology.get(id)!;
+    for (const peer of this.#peers.values()) writeLinkState(peer.out, state);
+  }
+
+  /** Sends all known link states to a new peer. */
+  greet(peer: Peer): void {
+    for (const { state, saidAt } of this.#topology.announcements()) {
+      const ageMs = Math.max(0, this.#context.now - saidAt);
+      writeLinkState(peer.out, state, Math.ceil(ageMs / 1_000));
+    }
+  }
+
+  /**
+   * Handles a link state that a peer has forwarded. A new one is forwarded to all other peers.
+   *
+   * @returns The link state if it is new.
+   */
+  received(peer: Peer, frame: Frame): LinkState | undefined {
+    const ageMs = frame.reserved * 1_000;
+    const { payload } = frame;
+    const { server, version } = readLinkStateVersion(payload);
+    if (server === this.#context.id || ageMs >= MAX_AGE_MS) return;
+    const known = this.#topology.get(server);
+    if (version <= (known?.version ?? -1)) return;
+    if (!known && this.#topology.size >= LIMITS.servers.default) return;
+    const state = readLinkState(payload);
+    this.#topology.apply(state, this.#context.now - ageMs);
+    for (const other of this.#peers.values()) {
+      if (other !== peer) other.out.forward(frame, frame.reserved);
+    }
+    return state;
+  }
+
+  #costOf(peer: Peer): number {
+    return peer.failureDetector.silent ? SILENT_COST : this.#costs.of(peer) ?? UNKNOWN_COST;
+  }
+
+  #announce(costs: Map<string, number>): void {
+    const { id, address, now } = this.#context;
+    this.#announced = costs;
+    const links = [...costs].map(([server, cost]) => ({ server, cost }));
+    this.#topology.apply({ server: id, version: ++this.#version, address, links }, now);
+    this.#isChanged = true;
+  }
+}
