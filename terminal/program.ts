@@ -108,7 +108,8 @@ async function exit(exitCode: number, stop: AbortSignal, hadTerminal: boolean): 
   if (failure && !failure.nobodyReads && !(hadTerminal && stop.aborted)) {
     if (exitCode === 0) exitCode = 1;
     printError(`error: ${describeError(failure)}`);
-    await Promise.race([STDERR.written().catch(() => {}), pause(LAST_OUTPUT_MS)]);
   }
+  // Loggers may have reported what they could not write.
+  await Promise.race([STDERR.written().catch(() => {}), pause(LAST_OUTPUT_MS)]);
   Deno.exit(exitCode);
 }
