@@ -34,6 +34,9 @@ const SHARE_REACHED: typeof REACHED = {
   maxUnknownNames: "names that nobody has used have stored messages from you",
 };
 
+/** Shows numbers to people. Creating a formatter takes a hundred times as long as using it. */
+const NUMBERS = new Intl.NumberFormat("en");
+
 /** Creates the refusal of a message that would exceed a limit. It names the limit and its flag. */
 export function refusedBeyond(
   { limit, value, isShare }: Excess,
@@ -46,7 +49,7 @@ export function refusedBeyond(
   const reached = (isShare ? SHARE_REACHED : REACHED)[limit];
   const whose = isShare ? "your share" : "the server's limit";
   const reason = `Cannot store a message for ${clipped(recipient)}: ` +
-    `${value.toLocaleString("en")} ${reached}, ${whose}; its operator can raise --${flag}`;
+    `${NUMBERS.format(value)} ${reached}, ${whose}; its operator can raise --${flag}`;
   return refused(
     id,
     code,
