@@ -40,7 +40,7 @@ storageTest(
       ...only.flatMap((id) => ["--only", id]),
       ...["--product", "netlab", "--rounds", "1", "--seconds", "0.4", "--users", "20"],
       ...["--json", file("all.json"), "--svg", file("chart.svg"), "--page", file("page.md")],
-    ], { permissions, deadlineMs: 120_000 });
+    ], { permissions, deadlineMs: 300_000 });
     assertEquals([code, stderr], [0, []], stdout.join("\n"));
     const read = (name: string) => Deno.readTextFileSync(folder.at(name));
     const { scenarios } = JSON.parse(read("all.json")) as Measured;
@@ -62,7 +62,7 @@ storageTest("bench:guard finds a server whose core takes twice as long", async (
   const { code, stdout, stderr } = await Process.run(GUARD, [
     ...["--server", "tests/bench/slow_server.ts", "--baseline", "p2p/server.ts"],
     ...["--rounds", "1", "--seconds", "0.3"],
-  ], { permissions, deadlineMs: 60_000, env: { NO_COLOR: "1" } });
+  ], { permissions, deadlineMs: 300_000, env: { NO_COLOR: "1" } });
   assertEquals([code, stderr], [1, []], stdout.join("\n"));
   assert(stdout.some((line) => line.endsWith("slower")), stdout.join("\n"));
 });

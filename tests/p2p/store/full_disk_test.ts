@@ -79,7 +79,7 @@ test("p2p server on a full disk refuses messages, loses none, and continues when
 });
 
 const enter = (...args: string[]) =>
-  Process.run("tests/docs/enter.ts", args, { permissions: ["-A"], deadlineMs: 60_000 });
+  Process.run("tests/docs/enter.ts", args, { permissions: ["-A"], deadlineMs: 300_000 });
 const canEnter = !ignoreUnless.run && Deno.build.os === "linux" && (await enter()).code === 0;
 if (!canEnter && !ignoreUnless.run) {
   // deno-lint-ignore no-console -- says why a test is ignored
