@@ -1,53 +1,32 @@
 /**
- * The users of this server. Owns their registration, who keeps a name that two users ask for, and which
- * connections belong to users. Knows nothing about messages.
+ * The users of this server. Owns their registration, and which connections belong to users. Knows nothing about
+ * messages. `claims.ts` and `conflicts.ts` own who keeps a name that two users ask for.
  *
  * @module
  */
 import {
   checkUserName,
-  ErrorCode,
   type Frame,
   invariant,
-  NetlabError,
+  type NetlabError,
   NIL_UUID,
   UserKind,
   type UserRecord,
-  writeHeartbeat,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
-import {
-  type Directory,
-  isAboutAsOld,
-  isSameUser,
-  keepsName,
-  type Location,
-} from "../mesh/directory.ts";
+import { type Directory, isSameUser, type Location } from "../mesh/directory.ts";
 import type { Locations } from "../mesh/locations.ts";
 import type { Context } from "../host.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type { Topology } from "../mesh/topology/topology.ts";
 import { Claims } from "./claims.ts";
+import { Conflicts } from "./conflicts.ts";
+import { Moves } from "./moves.ts";
+import { leaving, registeredAlready, replaced, taken } from "./refusals.ts";
+import { SessionWatch } from "./session_watch.ts";
 import { User, type UserRegistration } from "./user.ts";
-
-/** How long the announcement of a moved session may take to arrive from another server: milliseconds. */
-const MOVE_MS = 2_000;
-/** A session is dead after this silence: milliseconds. Its client sends a request every 15 s. */
-const SILENT_MS = 45_000;
-/** How often the registry looks for silent sessions: milliseconds. */
-const CHECK_EVERY_MS = 5_000;
-/** How often a session that sends gets a heartbeat: milliseconds. */
-const HEARTBEAT_EVERY_MS = 1_000;
-/** When a name that two users kept is decided by their keys: milliseconds. */
-const DISPUTE_MS = 2_000;
-
-/** A legacy client that waits until its name is free. */
-interface Waiting {
-  readonly registration: UserRegistration;
-  /** The end of the wait: milliseconds since 1970. */
-  readonly deadline: number;
-}
+import { WaitingClients } from "./waiting_clients.ts";
 
 /** The users of one server. */
 export class UserRegistry {
@@ -61,19 +40,10 @@ export class UserRegistry {
   readonly #onChange: (name: string) => void;
   readonly #users = new Map<string, User>();
   readonly #claims: Claims;
-  /**
-   * Names that users of several servers have, although that should have been decided, and when to decide
-   * it: milliseconds since 1970.
-   */
-  readonly #disputed = new Map<string, number>();
-  /**
-   * Users whose session is moving to another server, and when they are released at the latest:
-   * milliseconds since 1970.
-   */
-  readonly #moving = new Map<User, number>();
-  readonly #waiting = new Map<Connection, Waiting>();
-  #checkedAt = 0;
-  #beatAt = 0;
+  readonly #conflicts: Conflicts;
+  readonly #moves: Moves;
+  readonly #waiting: WaitingClients;
+  readonly #watch: SessionWatch;
 
   /**
    * Creates an empty registry.
@@ -100,6 +70,25 @@ export class UserRegistry {
       (name) => this.#users.get(name),
       (name, server) => locations.isHeldAt(name, server),
       (user) => this.#evict(user, "another session asked for the name and this one did not answer"),
+    );
+    this.#moves = new Moves(context, directory, topology, (user) => this.#release(user));
+    this.#conflicts = new Conflicts(context, {
+      directory,
+      locations,
+      claims: this.#claims,
+      moves: this.#moves,
+      userOf: (name) => this.#users.get(name),
+      remove: (user, holder) => this.#yield(user, holder),
+    });
+    this.#waiting = new WaitingClients(
+      context,
+      locations,
+      (connection, registration) => this.#registerAgain(connection, registration),
+    );
+    this.#watch = new SessionWatch(
+      context,
+      this.#users,
+      (user) => this.#evict(user, "the session was silent for too long"),
     );
   }
 
@@ -133,17 +122,9 @@ export class UserRegistry {
     if (!connection.isUnregistered) {
       const { party } = connection;
       const as = party instanceof User ? party.name : "a server";
-      throw new NetlabError(
-        ErrorCode.AlreadyRegistered,
-        `Cannot register as ${name}: this connection is registered as ${as}`,
-      );
+      throw registeredAlready(name, as);
     }
-    if (this.closed) {
-      throw new NetlabError(
-        ErrorCode.ServerClosing,
-        `Cannot register as ${name}: the server ${this.#context.address} is leaving`,
-      );
-    }
+    if (this.closed) throw leaving(name, this.#context.address);
     checkUserName(name);
     // The answer to the first request is on its way.
     if (this.#claims.of(name)?.connection === connection) return;
@@ -173,12 +154,12 @@ export class UserRegistry {
     this.#waiting.delete(connection);
     const { party } = connection;
     if (!(party instanceof User)) return;
-    this.#moving.delete(party);
+    this.#moves.end(party);
     if (this.#users.get(party.name) !== party) return;
     this.#users.delete(party.name);
     this.#context.logger.info("{user} left", { event: "user.left", user: party.name });
     this.#publishRemoval(party.name);
-    this.#admitWaiting(party.name);
+    this.#waiting.admit(party.name);
   }
 
   /**
@@ -189,10 +170,7 @@ export class UserRegistry {
    */
   signOff(user: User, moves: boolean): void {
     const { connection } = user;
-    if (moves && !this.#isElsewhere(user)) {
-      this.#moving.set(user, this.#context.now + MOVE_MS);
-      return;
-    }
+    if (moves && this.#moves.begin(user)) return;
     this.leave(connection);
     if (moves) connection.end();
     else connection.unregister();
@@ -210,28 +188,12 @@ export class UserRegistry {
 
   /** Decides claims and disputes, removes silent sessions, and sends heartbeats. */
   tick(): void {
-    const now = this.#context.now;
-    if (now - this.#beatAt >= HEARTBEAT_EVERY_MS) this.#sendHeartbeats();
+    this.#watch.sendHeartbeats();
     this.#claims.tick();
-    for (const [name, deadline] of this.#disputed) {
-      if (now < deadline) continue;
-      this.#disputed.delete(name);
-      this.#resolve(name, true);
-    }
-    for (const [connection, { registration, deadline }] of this.#waiting) {
-      if (now < deadline) continue;
-      this.#registerAgain(connection, registration);
-      this.#waiting.delete(connection);
-    }
-    for (const [user, deadline] of this.#moving) if (now >= deadline) this.#release(user);
-    if (now - this.#checkedAt < CHECK_EVERY_MS) return;
-    this.#checkedAt = now;
-    for (const user of this.#users.values()) {
-      const { connection, readsText } = user;
-      if (!readsText && !connection.isPaused && now - connection.heardAt > SILENT_MS) {
-        this.#evict(user, "the session was silent for too long");
-      }
-    }
+    this.#conflicts.tick();
+    this.#waiting.tick();
+    this.#moves.tick();
+    this.#watch.findSilent();
   }
 
   /**
@@ -240,73 +202,26 @@ export class UserRegistry {
    */
   resolve(names: Iterable<string>): void {
     for (const name of names) {
-      this.#admitWaiting(name);
-      this.#resolve(name, false);
-    }
-  }
-
-  /** @param byKey Whether keys decide between users who have the name for about the same time. */
-  #resolve(name: string, byKey: boolean): void {
-    const user = this.#users.get(name);
-    const own = user && this.#directory.at(this.#context.id, name);
-    if (!own) return;
-    if (this.#moving.has(user) && this.#isElsewhere(user)) return this.#release(user);
-    const here = { server: this.#context.id, user: own };
-    for (const other of this.#locations.holders(name)) {
-      if (other.server === here.server || isSameUser(other.user, own)) continue;
-      const isYounger = !keepsName(here, other, byKey);
-      if (isYounger && !this.#claims.of(name)) return this.#yield(user, other);
-      // The other server may think so as well, if the clocks were compared inexactly.
-      if (isYounger || isAboutAsOld(own, other.user)) {
-        this.#disputed.set(name, this.#context.now + DISPUTE_MS);
-      }
+      this.#waiting.admit(name);
+      this.#conflicts.resolve(name);
     }
   }
 
   /** Handles that this server did not run for so many milliseconds. */
   slept(ms: number): void {
     this.#claims.slept(ms);
-    for (const [user, deadline] of this.#moving) this.#moving.set(user, deadline + ms);
+    this.#moves.slept(ms);
   }
 
-  /**
-   * Sends a heartbeat to each session that reads them and from which something has arrived since the last one. A client whose
-   * requests wait behind its own data on a slow link thus knows that the server is alive.
-   */
-  #sendHeartbeats(): void {
-    const now = this.#beatAt = this.#context.now;
-    for (const { connection, readsHeartbeats, out } of this.#users.values()) {
-      if (!readsHeartbeats || connection.heardAt <= connection.aliveAt || out.length > 0) continue;
-      connection.aliveAt = now;
-      writeHeartbeat(out);
-    }
-  }
-
-  /** Removes a user of this server whose name an older user holds, unless that one shows no sign of life. */
-  #yield(user: User, holder: Location): void {
-    const { name } = user;
-    const refused = () => {
-      if (this.#users.get(name) !== user) return;
-      this.#users.delete(name);
-      this.#publishRemoval(name);
-      user.connection.sendError(taken(name, this.#addressOf(holder.server), true));
-      this.#context.logger.warn("removed {user}: an older session holds the name", {
-        event: "user.evicted",
-        user: name,
-      });
-    };
-    const released = () => this.#resolve(name, false);
-    if (!this.#claims.make(name, holder, { refused, released })) refused();
-  }
-
-  /** Registers the first client that waits for a name if the name is free. */
-  #admitWaiting(name: string): void {
-    for (const [connection, { registration }] of this.#waiting) {
-      if (registration.name !== name || !this.#locations.isFree(name)) continue;
-      this.#waiting.delete(connection);
-      this.#registerAgain(connection, registration);
-      return;
-    }
+  /** Removes a user of this server whose name an older user holds. */
+  #yield({ name, connection }: User, holder: Location): void {
+    this.#users.delete(name);
+    this.#publishRemoval(name);
+    connection.sendError(taken(name, this.#addressOf(holder.server), true));
+    this.#context.logger.warn("removed {user}: an older session holds the name", {
+      event: "user.evicted",
+      user: name,
+    });
   }
 
   #registerAgain(connection: Connection, registration: UserRegistration): void {
@@ -322,15 +237,6 @@ export class UserRegistry {
     connection.end();
   }
 
-  /** Returns whether another server has the same session. */
-  #isElsewhere({ name, session }: User): boolean {
-    for (const { server, user } of this.#directory.find(name)) {
-      const elsewhere = server !== this.#context.id && user.session === session;
-      if (elsewhere && this.#topology.reaches(server)) return true;
-    }
-    return false;
-  }
-
   #claim(connection: Connection, holder: Location, registration: UserRegistration): void {
     const { name } = registration;
     const { readsText } = connection;
@@ -341,9 +247,7 @@ export class UserRegistry {
       released: () => this.#registerAgain(connection, registration),
     };
     if (this.#claims.make(name, holder, claimant)) return;
-    if (readsText && !this.#waiting.has(connection)) {
-      this.#waiting.set(connection, { registration, deadline: this.#context.now + MOVE_MS });
-    } else throw error;
+    if (!readsText || !this.#waiting.add(connection, registration)) throw error;
   }
 
   #admit(connection: Connection, registration: UserRegistration, record: UserRecord): void {
@@ -351,15 +255,9 @@ export class UserRegistry {
     const before = this.#users.get(name);
     if (before) {
       this.#claims.heard(before);
-      this.#moving.delete(before);
+      this.#moves.end(before);
       before.connection.unregister();
-      before.connection.sendError(
-        new NetlabError(
-          ErrorCode.Replaced,
-          `Cannot go on as ${name}: the session has registered on another connection`,
-          { fatal: true },
-        ),
-      );
+      before.connection.sendError(replaced(name));
     }
     invariant(connection.isUnregistered, "a connection has one user");
     const user = new User(connection, registration);
@@ -395,16 +293,4 @@ export class UserRegistry {
       ? this.#context.address
       : this.#topology.get(server)?.address ?? "another server";
   }
-}
-
-/**
- * Creates the error for a name that is taken. A session may choose another name on the same connection.
- * The connection of a legacy client cannot, so it closes.
- */
-function taken(name: string, where: string, fatal: boolean, what = "the name"): NetlabError {
-  return new NetlabError(
-    ErrorCode.NameTaken,
-    `Cannot register as ${name}: ${what} is taken by a user on ${where}; choose another`,
-    { fatal },
-  );
 }

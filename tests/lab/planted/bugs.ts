@@ -299,7 +299,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "a conflict of names lets both stay",
     what: "When two servers that have a user with the same name find each other, both users stay.",
-    file: "p2p/core/users/registry.ts",
+    file: "p2p/core/users/conflicts.ts",
     change: [
       "      const isYounger = !keepsName(here, other, byKey);",
       "      const isYounger = false;",
