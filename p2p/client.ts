@@ -1,16 +1,11 @@
 /**
  * The messaging client as a program uses it, and the program that runs one. Owns the order of starting and
- * closing; the parts do the rest: roaming finds and keeps a server, the outbox and the publish queue send, the
- * inbox receives.
+ * closing; the parts do the rest. `client/parts.ts` creates them.
  *
  * @module
  */
 import config from "./deno.json" with { type: "json" };
 import {
-  checkNetworkName,
-  checkUserName,
-  DEFAULT_HOST,
-  DEFAULT_PORTS,
   ErrorCode,
   formatAddress,
   type Message,
@@ -19,70 +14,21 @@ import {
   parseAddress,
 } from "@netlab/protocol";
 import { askServers, askUsers } from "./client/ask.ts";
-import { HomeNetwork } from "./client/home_network.ts";
-import { Outbox, type Sent } from "./client/outbox.ts";
-import { type ClientStatus, Roaming } from "./client/roaming.ts";
-import { MessageIds } from "./core/dedup/sequence_ids.ts";
-import { ClientSession } from "./core/session/client_session.ts";
-import { Inbox } from "./core/session/inbox.ts";
-import { PublishQueue } from "./core/session/publish_queue.ts";
+import type { HomeNetwork } from "./client/home_network.ts";
+import type { P2pClientOptions } from "./client/options.ts";
+import type { Outbox, Sent } from "./client/outbox.ts";
+import { createParts } from "./client/parts.ts";
+import type { Roaming } from "./client/roaming.ts";
+import type { ClientSession } from "./core/session/client_session.ts";
+import type { Inbox } from "./core/session/inbox.ts";
+import type { PublishQueue } from "./core/session/publish_queue.ts";
 
 export type { Message } from "@netlab/protocol";
+export type { P2pClientOptions } from "./client/options.ts";
 export type { DeliveryStatus, Notice, Sent } from "./client/outbox.ts";
 export type { ClientStatus } from "./client/roaming.ts";
 export { HomeNetwork } from "./client/home_network.ts";
 
-/** Who a {@linkcode P2pClient} is, and where it looks for a server. */
-export interface P2pClientOptions {
-  /**
-   * The user's name: letters, digits and ASCII signs of one script, up to 255 bytes of UTF-8. `checkUserName`
-   * of `@netlab/protocol` has the rules. The client converts it to Unicode NFC.
-   */
-  name: string;
-  /**
-   * Addresses of servers, `host:port` each. They are tried in this order: the next one starts when one has
-   * failed, or has not answered within 250 ms, and the first one that answers is used. Once connected, the client
-   * also knows the servers that its server knows.
-   *
-   * @default {the five default ports on 127.0.0.1}
-   */
-  servers?: readonly string[];
-  /**
-   * The name of the network to use. Servers of other networks are not used.
-   *
-   * @default {the network of the first server at which the client registers}
-   */
-  network?: string;
-  /**
-   * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
-   * the message. The time that a message needs on a slow link does not count. The client checks once a second,
-   * so it gives a message up to three seconds late. Messages also fail when no server could be reached for so
-   * long.
-   *
-   * @default {30000}
-   */
-  sendTimeoutMs?: number;
-  /**
-   * Cancels connecting when it aborts. It has no effect on a connected client; close that with
-   * {@linkcode P2pClient.close}.
-   */
-  signal?: AbortSignal;
-  /**
-   * Returns the servers in the order in which the client tries them. Called at the start and after the
-   * loss of a server.
-   */
-  rank?: (servers: string[]) => Promise<string[]>;
-  /** Called with every change of the {@linkcode ClientStatus}. */
-  onStatus?: (status: ClientStatus) => void;
-  /**
-   * Called with the address of a server that the client does not use because it belongs to another network, or
-   * because it cannot be told which one. Once for each server.
-   */
-  onOtherNetwork?: (server: string) => void;
-}
-
-/** How long taken messages wait for more before they are acknowledged: milliseconds. */
-const ACKNOWLEDGE_MS = 2;
 /** How often the client looks whether its server is alive: milliseconds. */
 const TICK_MS = 250;
 /** How often it checks the deadlines of messages: once in so many ticks, which is once a second. */
@@ -126,42 +72,17 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /** For subclasses, which then call {@linkcode P2pClient.start}. Others use {@linkcode P2pClient.connect}. */
   protected constructor(options: P2pClientOptions) {
-    const {
-      servers = DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`),
-      sendTimeoutMs = 30_000,
-      rank,
-    } = options;
-    const addresses = servers.map((server) => formatAddress(parseAddress(server)));
-    const name = this.name = checkUserName(normalizeName(options.name));
-    if (options.network !== undefined) checkNetworkName(options.network);
     this.#options = options;
-    const newIds = () => new MessageIds((bytes) => crypto.getRandomValues(bytes));
-    this.#publishQueue = new PublishQueue(name, newIds(), (run) => void setImmediate(run));
-    this.#session = new ClientSession(
-      (incoming) => this.#inbox.receive(incoming),
-      this.#publishQueue,
-      performance.now(),
-    );
-    this.#outbox = new Outbox(name, newIds(), this.#session, sendTimeoutMs);
-    this.#inbox = new Inbox(this.#session, {
-      pauseReading: (isPaused) => this.#roaming.pauseReading(isPaused),
-      soon(run) {
-        const timer = setTimeout(run, ACKNOWLEDGE_MS);
-        return () => clearTimeout(timer);
-      },
-      atTurnEnd: (run) => void setImmediate(run),
+    const parts = createParts(options, (reason) => {
+      this.#closing ??= this.#close(reason, reason);
     });
-    const network = this.#network = new HomeNetwork(
-      options.network,
-      addresses,
-      options.onOtherNetwork,
-    );
-    this.#roaming = new Roaming({ name, servers: addresses, rank, network }, this.#session, {
-      status: (status) => options.onStatus?.(status),
-      failed: (reason) => {
-        this.#closing ??= this.#close(reason, reason);
-      },
-    });
+    this.name = parts.name;
+    this.#session = parts.session;
+    this.#outbox = parts.outbox;
+    this.#publishQueue = parts.publishQueue;
+    this.#inbox = parts.inbox;
+    this.#network = parts.network;
+    this.#roaming = parts.roaming;
   }
 
   /**

@@ -1,0 +1,55 @@
+/**
+ * What a program says about a client when it connects.
+ *
+ * @module
+ */
+import type { ClientStatus } from "./roaming.ts";
+
+/** Who a {@linkcode P2pClient} is, and where it looks for a server. */
+export interface P2pClientOptions {
+  /**
+   * The user's name: letters, digits and ASCII signs of one script, up to 255 bytes of UTF-8. `checkUserName`
+   * of `@netlab/protocol` has the rules. The client converts it to Unicode NFC.
+   */
+  name: string;
+  /**
+   * Addresses of servers, `host:port` each. They are tried in this order: the next one starts when one has
+   * failed, or has not answered within 250 ms, and the first one that answers is used. Once connected, the client
+   * also knows the servers that its server knows.
+   *
+   * @default {the five default ports on 127.0.0.1}
+   */
+  servers?: readonly string[];
+  /**
+   * The name of the network to use. Servers of other networks are not used.
+   *
+   * @default {the network of the first server at which the client registers}
+   */
+  network?: string;
+  /**
+   * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
+   * the message. The time that a message needs on a slow link does not count. The client checks once a second,
+   * so it gives a message up to three seconds late. Messages also fail when no server could be reached for so
+   * long.
+   *
+   * @default {30000}
+   */
+  sendTimeoutMs?: number;
+  /**
+   * Cancels connecting when it aborts. It has no effect on a connected client; close that with
+   * {@linkcode P2pClient.close}.
+   */
+  signal?: AbortSignal;
+  /**
+   * Returns the servers in the order in which the client tries them. Called at the start and after the
+   * loss of a server.
+   */
+  rank?: (servers: string[]) => Promise<string[]>;
+  /** Called with every change of the {@linkcode ClientStatus}. */
+  onStatus?: (status: ClientStatus) => void;
+  /**
+   * Called with the address of a server that the client does not use because it belongs to another network, or
+   * because it cannot be told which one. Once for each server.
+   */
+  onOtherNetwork?: (server: string) => void;
+}
