@@ -11,10 +11,10 @@ import { isFinal, isTimeout, unreachable } from "./failures.ts";
 import type { HomeNetwork } from "./home_network.ts";
 import { KnownServers } from "./known_servers.ts";
 import { Race } from "./race.ts";
-import { ServerConnection, type ServerConnectionEvents } from "./server_connection.ts";
+import { ServerConnection, type ServerConnectionEvents } from "./connection/server_connection.ts";
 import type { ClientSession } from "../core/session/client_session.ts";
 import { backoffMs } from "../core/mesh/discovery.ts";
-import { legacyMessage } from "./legacy_text.ts";
+import { legacyMessage } from "./connection/legacy_text.ts";
 
 /** The state of a client's connection. */
 export type ClientStatus =

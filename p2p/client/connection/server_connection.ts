@@ -1,12 +1,11 @@
 /**
- * A user's connection to one server. Owns how it begins (asking for capabilities, then registering, at netlab
- * and legacy servers), how it notices that the server is gone, and how it ends. Must not know what the session's
- * frames mean.
+ * A user's connection to one server, netlab or legacy. Owns how it notices that the server is gone, and which
+ * frames are for whom. `handshake.ts` owns how it begins, `sign_off.ts` how it ends. Must not know what the
+ * session's frames mean.
  *
  * @module
  */
 import {
-  Ability,
   Capability,
   dial,
   DisconnectKind,
@@ -21,30 +20,19 @@ import {
   readLoad,
   readNetwork,
   readServers,
-  readSessionWelcome,
   reasonOf,
   Registration,
-  writeDisconnect,
   writeInformationRequest,
   writeLegacyRegistration,
-  writeSessionRegistration,
 } from "@netlab/protocol";
-import type { SessionConnection } from "../core/session/client_session.ts";
-import { Liveness, type Verdict } from "../core/session/liveness.ts";
+import type { SessionConnection } from "../../core/session/client_session.ts";
+import { Liveness, type Verdict } from "../../core/session/liveness.ts";
+import { Handshake } from "./handshake.ts";
 import { LegacyTexts } from "./legacy_text.ts";
+import { signOff } from "./sign_off.ts";
 
-/** How long a server may take to answer each step of the registration: milliseconds. */
-const ANSWER_MS = 5_000;
 /** Bytes that the system takes after this time have waited for the server to read: milliseconds. */
 const BACKED_UP_MS = 100;
-/** How long to wait until other servers know of a move, if the server does not confirm it: milliseconds. */
-const MOVE_MS = 500;
-/** How long to wait for the server to read what is pending and to close the connection: milliseconds. */
-const LEAVE_MS = 5_000;
-/** How long to wait for the server to close the connection when nothing is pending: milliseconds. */
-const LEAVE_IDLE_MS = 1_000;
-/** How long to wait for a legacy server, which has nothing left to deliver: milliseconds. */
-const LEAVE_LEGACY_MS = 250;
 
 /** Receives the events of a {@linkcode ServerConnection}. */
 export interface ServerConnectionEvents {
@@ -77,7 +65,7 @@ export class ServerConnection implements SessionConnection {
   readonly #connection: FrameConnection;
   readonly #events: ServerConnectionEvents;
   #capabilities: ReadonlySet<string> = new Set();
-  #expected = Promise.withResolvers<Frame>();
+  readonly #handshake: Handshake;
   #registered = false;
   #isPaused = false;
   /** What to call when a request is answered, in the order of the requests. */
@@ -99,6 +87,7 @@ export class ServerConnection implements SessionConnection {
     this.address = address;
     this.#connection = connection;
     this.#events = events;
+    this.#handshake = new Handshake(address, connection.out);
     this.ended = this.#run();
   }
 
@@ -215,30 +204,16 @@ export class ServerConnection implements SessionConnection {
    */
   async leave(name: string, moves: boolean): Promise<void> {
     this.#leaving = true;
-    const wasIdle = !this.#connection.isWriting;
     // The end of the connection can only be read after everything before it.
     this.pauseReading(false);
-    if (this.legacy) {
-      // The legacy RTT server needs this to forget the user; the legacy p2p server ignores it.
-      writeDisconnect(this.out, name, DisconnectKind.Leave);
-    } else if (this.#capabilities.has(Capability.Disconnect)) {
-      writeDisconnect(this.out, name, moves ? DisconnectKind.Move : DisconnectKind.Leave);
-    } else if (moves && this.receipts) {
-      const timer = Promise.withResolvers<void>();
-      const id = setTimeout(timer.resolve, MOVE_MS);
-      await Promise.race([timer.promise, this.ended]);
-      clearTimeout(id);
-    }
-    // If the server has stopped reading, the connection cannot be closed in the normal way.
-    const giveUp = () => this.abort();
-    let timer = setTimeout(giveUp, wasIdle && !moves ? LEAVE_IDLE_MS : LEAVE_MS);
-    if (!moves || !this.#capabilities.has(Capability.Disconnect)) await this.#connection.end();
-    if (this.legacy) {
-      clearTimeout(timer);
-      timer = setTimeout(giveUp, LEAVE_LEGACY_MS);
-    }
-    await this.ended;
-    clearTimeout(timer);
+    await signOff(this.#connection, {
+      name,
+      moves,
+      legacy: this.legacy,
+      readsDisconnect: this.#capabilities.has(Capability.Disconnect),
+      ended: this.ended,
+      giveUp: () => this.abort(),
+    });
   }
 
   /** Ends the connection at once. {@linkcode ServerConnection.ended} resolves to the reason, if there is one. */
@@ -263,15 +238,12 @@ export class ServerConnection implements SessionConnection {
   }
 
   async #begin(): Promise<void> {
-    writeInformationRequest(this.out, Information.Capabilities);
-    const answer = await this.#answer();
-    if (answer.type === FrameType.InformationResponse) {
-      this.#capabilities = readCapabilities(answer.payload);
-    }
+    this.#capabilities = await this.#handshake.capabilities();
     this.#events.admit(this.address, this.network);
     if (this.#capabilities.size === 0) {
       this.legacy = true;
-      await this.#listServers();
+      const servers = await this.#handshake.legacyServers();
+      if (servers) this.#events.servers(servers);
     } else if (!this.#capabilities.has(Capability.Session)) {
       throw new NetlabError(
         ErrorCode.Unsupported,
@@ -280,49 +252,11 @@ export class ServerConnection implements SessionConnection {
     }
   }
 
-  async #register({ name, session }: { name: string; session: string }): Promise<void> {
+  async #register(user: { name: string; session: string }): Promise<void> {
     if (this.#ended) throw this.#ended;
-    if (this.legacy) {
-      this.#readText();
-      writeLegacyRegistration(this.out, name);
-      return;
-    }
-    this.#expected = Promise.withResolvers();
-    writeSessionRegistration(this.out, {
-      name,
-      session,
-      abilities: Ability.Batches | Ability.Heartbeats,
-    });
-    readSessionWelcome((await this.#answer()).payload);
-  }
-
-  /** The next frame that answers a request. */
-  async #answer(): Promise<Frame> {
-    const timer = setTimeout(() =>
-      this.#expected.reject(
-        new NetlabError(
-          ErrorCode.TimedOut,
-          `Cannot register at ${this.address}: it does not answer`,
-        ),
-      ), ANSWER_MS);
-    try {
-      return await this.#expected.promise;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Asks which servers a legacy server knows. After the registration only text arrives. */
-  async #listServers(): Promise<void> {
-    this.#expected = Promise.withResolvers();
-    writeInformationRequest(this.out, Information.Servers);
-    try {
-      const { payload } = await this.#answer();
-      this.#events.servers(readServers(payload));
-    } catch (error) {
-      // A server that does not answer this may still accept users.
-      if (!(error instanceof NetlabError && error.code === ErrorCode.TimedOut)) throw error;
-    }
+    if (!this.legacy) return await this.#handshake.register(user);
+    this.#readText();
+    writeLegacyRegistration(this.out, user.name);
   }
 
   #readText(): void {
@@ -336,8 +270,6 @@ export class ServerConnection implements SessionConnection {
 
   async #run(): Promise<NetlabError | undefined> {
     let reason = "the server closed the connection";
-    // When the connection ends, there may be no pending request.
-    this.#expected.promise.catch(() => {});
     try {
       await this.#connection.run({
         frame: (frame) => this.#frame(frame),
@@ -355,8 +287,7 @@ export class ServerConnection implements SessionConnection {
     const lost = this.#reason ??
       new NetlabError(ErrorCode.ConnectionLost, message, { fatal: true });
     this.#ended = lost;
-    this.#expected.promise.catch(() => {});
-    this.#expected.reject(lost);
+    this.#handshake.failed(lost);
     return this.#leaving ? undefined : lost;
   }
 
@@ -380,7 +311,7 @@ export class ServerConnection implements SessionConnection {
       return this.#events.moveRequested(readServers(frame.payload), this);
     }
     if (frame.type === FrameType.InformationResponse) {
-      if (!this.#registered) this.#expected.resolve(frame.copy());
+      if (!this.#registered) this.#handshake.answered(frame);
       // The sign of life also tells how many users the server has now.
       else if (frame.subtype === Information.Capabilities) {
         this.#capabilities = readCapabilities(frame.payload);
@@ -391,14 +322,14 @@ export class ServerConnection implements SessionConnection {
     if (!this.#registered && frame.type === FrameType.Registration) {
       // All later frames are for the session, even those that arrived in the same read.
       this.#registered = frame.subtype === Registration.Session;
-      this.#expected.resolve(frame.copy());
+      this.#handshake.answered(frame);
     } else {
       this.#events.frame(frame, this);
     }
   }
 
   #error(error: NetlabError): void {
-    if (!this.#registered) this.#expected.reject(error);
+    if (!this.#registered) this.#handshake.failed(error);
     if (!error.fatal) return;
     this.#reason ??= error;
     void this.#connection.close();
