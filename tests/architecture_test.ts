@@ -122,7 +122,7 @@ Deno.test({
 const CORE_LAYERS: readonly (readonly string[])[] = [
   ["mod.ts"],
   ["routing_core.ts"],
-  ["dispatch.ts", "routing_core_options.ts"],
+  ["dispatch.ts", "assembly"],
   ["frame_rule.ts"],
   ["durable"],
   ["routing"],

@@ -21,7 +21,7 @@ export type { LinkCosts } from "./mesh/topology/link_costs.ts";
 export { Peer } from "./mesh/peer.ts";
 export { type Announcement, type Route, Topology } from "./mesh/topology/topology.ts";
 export { RoutingCore } from "./routing_core.ts";
-export type { RoutingCoreOptions } from "./routing_core_options.ts";
+export type { RoutingCoreOptions } from "./assembly/routing_core_options.ts";
 export { ClientSession } from "./session/client_session.ts";
 export { Incoming } from "./session/incoming.ts";
 export type { Notice } from "./session/notice.ts";

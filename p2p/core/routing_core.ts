@@ -1,8 +1,8 @@
 /**
  * The routing core makes all decisions of a messaging server. It does no I/O: no sockets, timers,
  * clocks or randomness. The host tells it what happened, and it writes to connections. This file
- * creates the components and passes events to them. It does not know what they decide: each
- * component is in its own folder. `dispatch.ts` says which component handles which frame.
+ * passes events to the components. It does not know what they decide: each component is in its own
+ * folder. `assembly/` creates the components, and `dispatch.ts` says which one handles which frame.
  *
  * @module
  */
@@ -16,43 +16,30 @@ import {
   readFrames,
   writeMoveRequest,
 } from "@netlab/protocol/codec";
+import { type CoreChanges, createParts } from "./assembly/core_parts.ts";
+import type { RoutingCoreOptions } from "./assembly/routing_core_options.ts";
+import { AcceptedConnections } from "./connection/accepted_connections.ts";
 import { BackPressure } from "./connection/back_pressure.ts";
 import { Connection } from "./connection/connection.ts";
-import type { Context } from "./host.ts";
-import { Directory } from "./mesh/directory.ts";
-import { Dispatch } from "./dispatch.ts";
-import { everyLinkOne } from "./mesh/topology/link_costs.ts";
-import type { ServerCore } from "./frame_rule.ts";
-import { FastPaths } from "./routing/fast_paths.ts";
-import { Handoff } from "./durable/handoff.ts";
-import { Inbound } from "./durable/inbound.ts";
-import { LegacyServers } from "./legacy/legacy_servers.ts";
-import { LocalDelivery } from "./routing/local_delivery.ts";
-import { Locations } from "./mesh/locations.ts";
-import { LIMITS } from "./limits.ts";
-import type { Logger } from "./logger.ts";
-import { Mailbox } from "./mailbox/mailbox.ts";
-import { memoryStore } from "./mailbox/message_store.ts";
-import { Mesh } from "./mesh/mesh.ts";
-import { MessageLog } from "./message_log.ts";
-import { nameFactors, NameTable } from "./dedup/tables/name_table.ts";
-import { Outbound } from "./durable/outbound.ts";
-import { Peer } from "./mesh/peer.ts";
-import { ReceiptQueries } from "./durable/receipt_queries.ts";
-import { Receipts } from "./durable/receipts.ts";
-import { Router } from "./routing/router.ts";
-import type { RoutingCoreOptions } from "./routing_core_options.ts";
-import { SeenNames } from "./dedup/seen_names.ts";
-import { SeenMessages } from "./dedup/seen_messages.ts";
-import { Topology } from "./mesh/topology/topology.ts";
 import type { Transport } from "./connection/transport.ts";
+import { Dispatch } from "./dispatch.ts";
+import type { Handoff } from "./durable/handoff.ts";
+import type { Outbound } from "./durable/outbound.ts";
+import type { Receipts } from "./durable/receipts.ts";
+import type { ServerCore } from "./frame_rule.ts";
+import type { Context } from "./host.ts";
+import type { LegacyServers } from "./legacy/legacy_servers.ts";
+import type { Logger } from "./logger.ts";
+import type { Mailbox } from "./mailbox/mailbox.ts";
+import type { Locations } from "./mesh/locations.ts";
+import type { Mesh } from "./mesh/mesh.ts";
+import { Peer } from "./mesh/peer.ts";
+import type { Topology } from "./mesh/topology/topology.ts";
+import { MessageLog } from "./message_log.ts";
+import type { FastPaths } from "./routing/fast_paths.ts";
+import type { UserRegistry } from "./users/registry.ts";
 import { User } from "./users/user.ts";
-import { UserRegistry } from "./users/registry.ts";
 
-/** How long a connection may stay unregistered without sending anything: milliseconds. */
-const UNREGISTERED_MS = 60_000;
-/** How often the core looks for such connections: milliseconds. */
-const CHECK_EVERY_MS = 1_000;
 /** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
 const MAX_TICK_GAP_MS = 500;
 
@@ -76,114 +63,34 @@ export class RoutingCore implements ServerCore {
   readonly #fastPaths: FastPaths;
   readonly #dispatch: Dispatch;
   /** Connections that this server did not dial. */
-  readonly #accepted = new Set<Connection>();
-  /** Names whose users changed since the last flush. */
-  readonly #changedNames = new Set<string>();
-  #routesChanged = false;
+  readonly #accepted = new AcceptedConnections();
+  /** What changed since the last flush. */
+  readonly #changes: CoreChanges = { names: new Set(), routes: false };
   #isCommitting = false;
-  #checkedAt = 0;
   #tickedAt: number;
 
   /** Creates a server with no users and no links. */
   constructor(options: RoutingCoreOptions) {
-    const { id, address, host, logger, now, limits = {}, store = memoryStore } = options;
+    const { id, address, host, logger, now } = options;
     const messageLog = new MessageLog(logger, options.logMessages ?? false);
     const context = this.#context = { id, address, host, logger, messageLog, now };
     this.#tickedAt = now;
-    const factors = nameFactors(host.random);
-    /** By recipient name: a user of this server, or the next hop to another server. */
-    const routes = new NameTable<User | Peer>(factors);
-    const topology = this.topology = new Topology(id);
-    const names = new SeenNames(LIMITS.seenNames.default, store.durable);
-    const moved = (name: string) => {
-      names.add(name);
-      routes.delete(new TextEncoder().encode(name));
-    };
-    const directory = new Directory(id, moved, logger);
-    const locations = this.locations = new Locations(id, directory, topology);
-    const onChange = (name: string) => void this.#changedNames.add(name);
-    const mesh = this.mesh = new Mesh(
-      context,
-      options,
-      topology,
-      directory,
-      options.costs ?? everyLinkOne,
-      this.#backPressure,
-      names,
-      {
-        usersChanged: (changed) => {
-          for (const name of changed) this.#changedNames.add(name);
-        },
-        routesChanged: () => {
-          this.#routesChanged = true;
-          routes.clear();
-        },
-        // When two parts of a network find each other, both may have a user with the same name. Messages
-        // and receipts may wait for the users of the other part.
-        reachGrew: (servers) => {
-          for (const { name } of this.users.local()) this.#changedNames.add(name);
-          for (const server of servers) {
-            for (const { name } of directory.users(server)) this.#changedNames.add(name);
-          }
-        },
-        foundLegacy: (connection) => this.#legacy.adopt(connection),
-        networkChanged: () => {
-          this.#dispatch.tellCapabilities();
-          options.onNetwork?.(this.mesh.network.id);
-        },
-      },
-    );
-    const users = new UserRegistry(context, directory, locations, topology, mesh, onChange);
-    this.users = users;
-    const legacy = this.#legacy = new LegacyServers(context, directory, mesh, locations, onChange);
-    const mailbox = this.#mailbox = new Mailbox({ store, limits, names, factors });
-    const receipts = this.#receipts = new Receipts(context, users, locations, mesh);
-    const seen = new SeenMessages(factors, host.random);
-    const localDelivery = new LocalDelivery(context, this.#backPressure, seen, factors);
-    const router = new Router(context, {
-      users,
-      locations,
-      mesh,
-      legacy,
-      localDelivery,
-      receipts,
-      routes,
+    const parts = createParts(context, options, this.#changes, this.#backPressure, {
       takeSingles: (connection, frames) => this.#takeSingles(connection, frames),
+      finish: () => this.#finish(),
+      tellCapabilities: () => this.#dispatch.tellCapabilities(),
     });
-    const handoff = this.#handoff = new Handoff(context, { mailbox, mesh, topology, receipts });
-    const inbound = new Inbound(context, {
-      users,
-      mesh,
-      mailbox,
-      localDelivery,
-      router,
-      legacy,
-      receipts,
-      handoff,
-      onReceipt: () => this.#finish(),
-    });
-    const outbound = this.#outbound = new Outbound(context, {
-      mailbox,
-      users,
-      locations,
-      mesh,
-      topology,
-      localDelivery,
-      inbound,
-      handoff,
-      receipts,
-      factors,
-    });
-    const queries = new ReceiptQueries(context, {
-      mesh,
-      topology,
-      mailbox,
-      localDelivery,
-      receipts,
-    });
-    const parts = { router, inbound, outbound, receipts, queries, legacy, locations };
+    this.users = parts.users;
+    this.locations = parts.locations;
+    this.mesh = parts.mesh;
+    this.topology = parts.topology;
+    this.#mailbox = parts.mailbox;
+    this.#receipts = parts.receipts;
+    this.#outbound = parts.outbound;
+    this.#handoff = parts.handoff;
+    this.#legacy = parts.legacy;
+    this.#fastPaths = parts.fastPaths;
     this.#dispatch = new Dispatch(this, parts, options.rules ?? new Map());
-    this.#fastPaths = new FastPaths(routes, seen);
   }
 
   /** This server's id, a UUID. */
@@ -228,14 +135,7 @@ export class RoutingCore implements ServerCore {
     this.#backPressure.tick(this.#context.now);
     this.#outbound.tick();
     this.#receipts.tick();
-    if (now - this.#checkedAt >= CHECK_EVERY_MS) {
-      this.#checkedAt = now;
-      for (const connection of this.#accepted) {
-        if (connection.isUnregistered && now - connection.heardAt > UNREGISTERED_MS) {
-          connection.close();
-        }
-      }
-    }
+    this.#accepted.tick(now);
     this.#dispatch.tick(this.#context.now);
     this.flush();
   }
@@ -281,19 +181,20 @@ export class RoutingCore implements ServerCore {
   flush(): void {
     this.mesh.flush();
     // A name may now belong to a legacy server's user, because its holder's server is unreachable.
-    if (this.#routesChanged) this.#legacy.reachChanged();
-    if (this.#changedNames.size > 0) {
-      this.#legacy.changed(this.#changedNames);
-      const names = [...this.#changedNames];
-      this.#changedNames.clear();
+    const changes = this.#changes;
+    if (changes.routes) this.#legacy.reachChanged();
+    if (changes.names.size > 0) {
+      this.#legacy.changed(changes.names);
+      const names = [...changes.names];
+      changes.names.clear();
       this.users.resolve(names);
       for (const name of names) {
         this.#outbound.userChanged(name);
         this.#receipts.userChanged(name);
       }
     }
-    if (this.#routesChanged) {
-      this.#routesChanged = false;
+    if (changes.routes) {
+      changes.routes = false;
       this.#outbound.routesChanged();
     }
     this.#outbound.settle();
@@ -382,7 +283,7 @@ export class RoutingCore implements ServerCore {
 
   /** Handles the time for which this server did not run. What was sent meanwhile has not been read yet. */
   #slept(ms: number): void {
-    for (const connection of this.#accepted) connection.heardAt = this.#context.now;
+    this.#accepted.slept(this.#context.now);
     this.users.slept(ms);
   }
 

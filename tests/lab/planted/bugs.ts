@@ -238,17 +238,17 @@ export const bugs: readonly Bug[] = [
   {
     name: "stale route in the fast path",
     what: "The fast path goes on with its next hops after routes have changed.",
-    file: "p2p/core/routing_core.ts",
+    file: "p2p/core/assembly/core_parts.ts",
     change: [
-      "          this.#routesChanged = true;\n          routes.clear();",
-      "          this.#routesChanged = true;",
+      "        changes.routes = true;\n        routes.clear();",
+      "        changes.routes = true;",
     ],
   },
   {
     name: "fast path looks for users where they were",
     what: "The fast path does not learn that a user has moved.",
-    file: "p2p/core/routing_core.ts",
-    change: ["      routes.delete(new TextEncoder().encode(name));", ""],
+    file: "p2p/core/assembly/core_parts.ts",
+    change: ["    routes.delete(new TextEncoder().encode(name));", ""],
   },
   {
     name: "lost links stay lost",

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { DiscoveryOptions } from "./mesh/discovery.ts";
-import type { FrameRule } from "./frame_rule.ts";
-import type { Host } from "./host.ts";
-import type { LinkCosts } from "./mesh/topology/link_costs.ts";
-import type { Logger } from "./logger.ts";
-import type { MailboxLimits } from "./limits.ts";
-import type { MessageStore } from "./mailbox/message_store.ts";
+import type { DiscoveryOptions } from "../mesh/discovery.ts";
+import type { FrameRule } from "../frame_rule.ts";
+import type { Host } from "../host.ts";
+import type { LinkCosts } from "../mesh/topology/link_costs.ts";
+import type { Logger } from "../logger.ts";
+import type { MailboxLimits } from "../limits.ts";
+import type { MessageStore } from "../mailbox/message_store.ts";
 
 /** Options of a `RoutingCore`. */
 export interface RoutingCoreOptions extends DiscoveryOptions {

@@ -1,0 +1,204 @@
+/**
+ * Creates the components of a core and connects them. Owns which component knows which others. Does not know
+ * the events that reach a core.
+ *
+ * @module
+ */
+import type { BackPressure } from "../connection/back_pressure.ts";
+import type { Connection } from "../connection/connection.ts";
+import { SeenMessages } from "../dedup/seen_messages.ts";
+import { SeenNames } from "../dedup/seen_names.ts";
+import { nameFactors, NameTable } from "../dedup/tables/name_table.ts";
+import { Handoff } from "../durable/handoff.ts";
+import { Inbound } from "../durable/inbound.ts";
+import { Outbound } from "../durable/outbound.ts";
+import { ReceiptQueries } from "../durable/receipt_queries.ts";
+import { Receipts } from "../durable/receipts.ts";
+import type { Context } from "../host.ts";
+import { LegacyServers } from "../legacy/legacy_servers.ts";
+import { LIMITS } from "../limits.ts";
+import { Mailbox } from "../mailbox/mailbox.ts";
+import { memoryStore } from "../mailbox/message_store.ts";
+import { Directory } from "../mesh/directory.ts";
+import { Locations } from "../mesh/locations.ts";
+import { Mesh } from "../mesh/mesh.ts";
+import type { Peer } from "../mesh/peer.ts";
+import { everyLinkOne } from "../mesh/topology/link_costs.ts";
+import { Topology } from "../mesh/topology/topology.ts";
+import { FastPaths } from "../routing/fast_paths.ts";
+import { LocalDelivery } from "../routing/local_delivery.ts";
+import { Router } from "../routing/router.ts";
+import { UserRegistry } from "../users/registry.ts";
+import type { User } from "../users/user.ts";
+import type { RoutingCoreOptions } from "./routing_core_options.ts";
+
+/** The components of one core. */
+export interface CoreParts {
+  /** This server's users. */
+  readonly users: UserRegistry;
+  /** Where the users of all servers are. */
+  readonly locations: Locations;
+  /** The links to other servers. */
+  readonly mesh: Mesh;
+  /** The routes to other servers. */
+  readonly topology: Topology;
+  /** The links to legacy servers. */
+  readonly legacy: LegacyServers;
+  /** Stores durable messages. */
+  readonly mailbox: Mailbox;
+  /** Sends receipts to users and servers. */
+  readonly receipts: Receipts;
+  /** Handles ephemeral messages. */
+  readonly router: Router;
+  /** Handles durable messages that other servers store. */
+  readonly inbound: Inbound;
+  /** Handles durable messages of this server's users. */
+  readonly outbound: Outbound;
+  /** Hands stored messages off when the server leaves. */
+  readonly handoff: Handoff;
+  /** Answers receipt queries. */
+  readonly queries: ReceiptQueries;
+  /** Routes ephemeral messages directly from the buffer in which they were read. */
+  readonly fastPaths: FastPaths;
+}
+
+/** What the components found out since the last flush of the core. */
+export interface CoreChanges {
+  /** Names whose users changed. */
+  readonly names: Set<string>;
+  /** Whether routes to other servers may have changed. */
+  routes: boolean;
+}
+
+/** What the components ask of the core. */
+export interface CoreEvents {
+  /** Handles frames that were in a batch, one by one. */
+  takeSingles(connection: Connection, frames: Uint8Array): void;
+  /** Settles messages and sends receipts. */
+  finish(): void;
+  /** Sends the server's capabilities, which have changed. */
+  tellCapabilities(): void;
+}
+
+/** Creates the components of a server with no users and no links. They add what they find out to `changes`. */
+export function createParts(
+  context: Context,
+  options: RoutingCoreOptions,
+  changes: CoreChanges,
+  backPressure: BackPressure,
+  events: CoreEvents,
+): CoreParts {
+  const { host, limits = {}, store = memoryStore } = options;
+  const factors = nameFactors(host.random);
+  /** By recipient name: a user of this server, or the next hop to another server. */
+  const routes = new NameTable<User | Peer>(factors);
+  const topology = new Topology(context.id);
+  const names = new SeenNames(LIMITS.seenNames.default, store.durable);
+  const moved = (name: string) => {
+    names.add(name);
+    routes.delete(new TextEncoder().encode(name));
+  };
+  const directory = new Directory(context.id, moved, context.logger);
+  const locations = new Locations(context.id, directory, topology);
+  const onChange = (name: string) => void changes.names.add(name);
+  const mesh: Mesh = new Mesh(
+    context,
+    options,
+    topology,
+    directory,
+    options.costs ?? everyLinkOne,
+    backPressure,
+    names,
+    {
+      usersChanged: (changed) => {
+        for (const name of changed) changes.names.add(name);
+      },
+      routesChanged: () => {
+        changes.routes = true;
+        routes.clear();
+      },
+      // When two parts of a network find each other, both may have a user with the same name. Messages
+      // and receipts may wait for the users of the other part.
+      reachGrew: (servers) => {
+        for (const { name } of users.local()) changes.names.add(name);
+        for (const server of servers) {
+          for (const { name } of directory.users(server)) changes.names.add(name);
+        }
+      },
+      foundLegacy: (connection) => legacy.adopt(connection),
+      networkChanged: () => {
+        events.tellCapabilities();
+        options.onNetwork?.(mesh.network.id);
+      },
+    },
+  );
+  const users: UserRegistry = new UserRegistry(
+    context,
+    directory,
+    locations,
+    topology,
+    mesh,
+    onChange,
+  );
+  const legacy: LegacyServers = new LegacyServers(context, directory, mesh, locations, onChange);
+  const mailbox = new Mailbox({ store, limits, names, factors });
+  const receipts = new Receipts(context, users, locations, mesh);
+  const seen = new SeenMessages(factors, host.random);
+  const localDelivery = new LocalDelivery(context, backPressure, seen, factors);
+  const router = new Router(context, {
+    users,
+    locations,
+    mesh,
+    legacy,
+    localDelivery,
+    receipts,
+    routes,
+    takeSingles: events.takeSingles,
+  });
+  const handoff = new Handoff(context, { mailbox, mesh, topology, receipts });
+  const inbound = new Inbound(context, {
+    users,
+    mesh,
+    mailbox,
+    localDelivery,
+    router,
+    legacy,
+    receipts,
+    handoff,
+    onReceipt: events.finish,
+  });
+  const outbound = new Outbound(context, {
+    mailbox,
+    users,
+    locations,
+    mesh,
+    topology,
+    localDelivery,
+    inbound,
+    handoff,
+    receipts,
+    factors,
+  });
+  const queries = new ReceiptQueries(context, {
+    mesh,
+    topology,
+    mailbox,
+    localDelivery,
+    receipts,
+  });
+  return {
+    users,
+    locations,
+    mesh,
+    topology,
+    legacy,
+    mailbox,
+    receipts,
+    router,
+    inbound,
+    outbound,
+    handoff,
+    queries,
+    fastPaths: new FastPaths(routes, seen),
+  };
+}
