@@ -37,6 +37,7 @@ export type { Location } from "./mesh/directory.ts";
 export type { Discovery, DiscoveryOptions } from "./mesh/discovery.ts";
 export type { Locations } from "./mesh/locations.ts";
 export type { Mesh, MeshEvents, Obstacle } from "./mesh/mesh.ts";
+export type { RouteEvents } from "./mesh/topology/route_changes.ts";
 export type { OwnNetwork } from "./mesh/own_network.ts";
 export type { UserRegistry } from "./users/registry.ts";
 export type { Transport } from "./connection/transport.ts";

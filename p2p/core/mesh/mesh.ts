@@ -1,6 +1,6 @@
 /**
- * The links between servers. Owns which links exist, when a link is dead, and the rules for forwarding
- * frames. Does not know users. `presence.ts` and `link_states.ts` own what servers announce.
+ * The links between servers. Owns when a link is dead, and the rules for forwarding frames. Does not know
+ * users. `link_setup.ts` owns which links exist, `presence.ts` and `link_states.ts` what servers announce.
  *
  * @module
  */
@@ -12,15 +12,8 @@ import {
   isLoopback,
   LinkStateKind,
   NetlabError,
-  type PeerRegistration,
   type PresenceChanges,
-  ProtocolError,
-  readCapabilities,
-  readNetwork,
-  readPeerRegistration,
   writeHeartbeat,
-  writeInformationRequest,
-  writePeerRegistration,
 } from "@netlab/protocol/codec";
 import type { BackPressure } from "../connection/back_pressure.ts";
 import type { Directory } from "./directory.ts";
@@ -30,12 +23,13 @@ import type { Connection } from "../connection/connection.ts";
 import type { LinkCosts } from "./topology/link_costs.ts";
 import { LinkStates } from "./topology/link_states.ts";
 import { OwnNetwork } from "./own_network.ts";
-import { Peer, Probe } from "./peer.ts";
+import { LinkSetup } from "./link_setup.ts";
+import { Peer } from "./peer.ts";
 import { Presence } from "./presence.ts";
 import { Probes } from "./probes.ts";
-import type { Route, Topology } from "./topology/topology.ts";
+import { RouteChanges, type RouteEvents } from "./topology/route_changes.ts";
+import type { Topology } from "./topology/topology.ts";
 import type { SeenNames } from "../dedup/seen_names.ts";
-import { RouteLog } from "./topology/route_log.ts";
 
 /** How many links between servers a frame may cross. A frame that has crossed more is in a loop. */
 export const MAX_HOPS = 32;
@@ -46,8 +40,6 @@ const HEARTBEAT_EVERY_MS = 200;
 const SILENT_MS = 2_500;
 /** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
 const MAX_TICK_GAP_MS = 500;
-/** How often routes are computed while other servers announce changes: milliseconds. */
-const COMPARE_EVERY_MS = 20;
 
 /**
  * How often users are forgotten whose server announces no links: milliseconds. Their list may arrive from a peer
@@ -67,13 +59,9 @@ export type Obstacle =
   | "congested";
 
 /** Events that the mesh reports to the rest of the core. */
-export interface MeshEvents {
+export interface MeshEvents extends RouteEvents {
   /** Users of other servers joined, left or moved, or these names are new to this server. */
   usersChanged(names: Iterable<string>): void;
-  /** Routes to other servers may have changed. */
-  routesChanged(): void;
-  /** These servers are reachable and were not before. */
-  reachGrew(servers: readonly string[]): void;
   /** A dialled party is a legacy server. */
   foundLegacy(connection: Connection): void;
   /** This server's network has become part of an older one. */
@@ -88,20 +76,13 @@ export class Mesh {
   readonly network: OwnNetwork;
   readonly #context: Context;
   readonly #topology: Topology;
-  readonly #events: MeshEvents;
   readonly #backPressure: BackPressure;
   readonly #peers = new Map<string, Peer>();
   readonly #probes: Probes;
   readonly #states: LinkStates;
   readonly #presence: Presence;
-  readonly #routeLog: RouteLog;
-  /** The routes that were last reported to the rest of the core. */
-  #routes: ReadonlyMap<string, Route>;
-  /** Whether a link has replaced another one to the same server since the last flush. */
-  #replaced = false;
-  /** Whether the next flush compares routes. */
-  #compareNow = true;
-  #comparedAt = -Infinity;
+  readonly #routeChanges: RouteChanges;
+  readonly #setup: LinkSetup;
   #tickedAt: number;
   #sweptAt: number;
 
@@ -119,7 +100,6 @@ export class Mesh {
     this.#context = context;
     this.#topology = topology;
     this.#backPressure = backPressure;
-    this.#events = events;
     this.#tickedAt = this.#sweptAt = context.now;
     this.network = new OwnNetwork(options.network ?? context.id);
     this.discovery = new Discovery(
@@ -141,8 +121,17 @@ export class Mesh {
       names,
       (changed) => events.usersChanged(changed),
     );
-    this.#routeLog = new RouteLog(context, topology, costs);
-    this.#routes = topology.routes();
+    this.#routeChanges = new RouteChanges(context, topology, costs, events);
+    this.#setup = new LinkSetup(context, {
+      network: this.network,
+      discovery: this.discovery,
+      probes: this.#probes,
+      peers: this.#peers,
+      states: this.#states,
+      presence: this.#presence,
+      routeChanges: this.#routeChanges,
+      networkChanged: () => events.networkChanged(),
+    });
   }
 
   /** Returns the servers to which there is a link. */
@@ -224,7 +213,6 @@ export class Mesh {
       }
     }
     this.#probes.tick();
-    this.#compareNow = true;
     this.#states.look();
     for (const server of this.#topology.forget(now)) {
       this.#presence.forget(server);
@@ -237,7 +225,7 @@ export class Mesh {
       const next = this.nextHop(server);
       if (next) this.#presence.askIfUnknown(next, server);
     }
-    this.#routeLog.tick();
+    this.#routeChanges.tick();
     this.discovery.tick();
   }
 
@@ -249,31 +237,7 @@ export class Mesh {
   /** Announces changes of links and reports changes of routes. */
   flush(): void {
     this.#states.tell();
-    const { now } = this.#context;
-    if (!this.#compareNow && now - this.#comparedAt < COMPARE_EVERY_MS) return;
-    this.#compareNow = false;
-    const before = this.#routes;
-    const routes = this.#topology.routes();
-    if (routes === before && !this.#replaced) return;
-    this.#routes = routes;
-    this.#comparedAt = now;
-    let changed = this.#replaced;
-    this.#replaced = false;
-    const grown: string[] = [];
-    for (const [server, route] of before) {
-      if (routes.has(server)) continue;
-      changed = true;
-      this.#routeLog.lost(server, route);
-    }
-    for (const [server, route] of routes) {
-      const known = before.get(server);
-      if (known === route) continue;
-      changed = true;
-      this.#routeLog.changed(server, known, route);
-      if (known === undefined) grown.push(server);
-    }
-    if (changed) this.#events.routesChanged();
-    if (grown.length > 0) this.#events.reachGrew(grown);
+    this.#routeChanges.flush();
   }
 
   /** Handles a frame of type 2/3, 8 or 9, or the response to a probe. */
@@ -281,9 +245,9 @@ export class Mesh {
     const { party } = connection;
     if (frame.type === FrameType.InformationResponse) {
       if (frame.subtype === Information.Servers) return this.#probes.listed(connection, frame);
-      return this.#capabilities(connection, frame);
+      return this.#setup.capabilities(connection, frame);
     }
-    if (frame.type === FrameType.Registration) return this.#registered(connection, frame);
+    if (frame.type === FrameType.Registration) return this.#setup.registered(connection, frame);
     if (party instanceof Peer) {
       if (frame.type === FrameType.Presence) return this.#presence.received(party, frame);
       if (frame.type === FrameType.LinkState) {
@@ -307,7 +271,7 @@ export class Mesh {
     this.#probes.closed(connection);
     if (!(party instanceof Peer) || this.#peers.get(party.server) !== party) return;
     this.#peers.delete(party.server);
-    this.#compareNow = true;
+    this.#routeChanges.compareSoon();
     this.#states.look();
     this.discovery.unlinked(party.server);
     this.#context.logger.info("lost the link to {address}", {
@@ -320,89 +284,5 @@ export class Mesh {
   close(): void {
     for (const { connection } of this.#peers.values()) connection.close();
     this.#probes.close();
-  }
-
-  #capabilities(connection: Connection, frame: Frame): void {
-    if (frame.subtype !== Information.Capabilities) return;
-    const { party } = connection;
-    const capabilities = readCapabilities(frame.payload);
-    if (party instanceof Probe) this.#probes.answered(connection, party, capabilities);
-    if (!(party instanceof Peer)) return;
-    const isFirst = party.capabilities.size === 0;
-    party.setCapabilities(capabilities);
-    if (isFirst) this.#presence.sendNames(party);
-    this.#adopt(readNetwork(capabilities));
-  }
-
-  #adopt(network: string | undefined): void {
-    if (this.network.adopt(network)) this.#events.networkChanged();
-  }
-
-  #registered(connection: Connection, frame: Frame): void {
-    const { server, address, network } = readPeerRegistration(frame.payload);
-    const { party } = connection;
-    if (!(party instanceof Probe) && !connection.isUnregistered) {
-      throw new ProtocolError(
-        ErrorCode.AlreadyRegistered,
-        "Cannot register as a server: this connection is registered already",
-      );
-    }
-    if (!this.network.accepts(network)) {
-      this.closed(connection);
-      throw this.network.refusal(this.#context.address, address, network);
-    }
-    this.#probes.linked(connection);
-    // This server answers even itself, so that the dialling end learns where the address leads.
-    if (connection.isUnregistered) writePeerRegistration(connection.out, this.#registration());
-    if (server === this.#context.id) {
-      if (connection.dialled !== undefined) this.discovery.isSelf(connection.dialled);
-      connection.close();
-      return;
-    }
-    if (connection.isUnregistered) {
-      writeInformationRequest(connection.out, Information.Capabilities);
-    }
-    const peer = new Peer(connection, server, address);
-    if (party instanceof Probe) peer.setCapabilities(party.capabilities);
-    connection.party = peer;
-    this.discovery.linked(address, server, connection.remoteHost);
-    if (connection.dialled !== undefined) this.discovery.linked(connection.dialled, server);
-    this.#up(peer);
-    this.#adopt(network);
-  }
-
-  /**
-   * Keeps one of two links to a server: the newer one if one side dialled both, as the older must be
-   * dead; otherwise the one dialled by the server with the lower id. Both ends choose the same. The other
-   * link is half closed so that data in flight still arrives.
-   */
-  #up(peer: Peer): void {
-    const other = this.#peers.get(peer.server);
-    if (other) {
-      const iDial = this.#context.id < peer.server;
-      const { dialled } = peer.connection;
-      const sameSide = (other.connection.dialled === undefined) === (dialled === undefined);
-      const loser = sameSide || (dialled !== undefined) === iDial ? other : peer;
-      if (loser === other) this.#peers.set(peer.server, peer);
-      this.#replaced ||= loser === other;
-      this.#compareNow = true;
-      this.#probes.limit(loser.connection);
-      loser.connection.end();
-      if (loser === peer) return;
-    } else {
-      this.#peers.set(peer.server, peer);
-      this.#compareNow = true;
-      this.#context.logger.info("linked to {address}", { event: "link.up", address: peer.address });
-      this.#states.look();
-    }
-    this.#presence.sendClock(peer);
-    this.#states.greet(peer);
-    this.#presence.sendDigest(peer);
-    this.#presence.sendNames(peer);
-  }
-
-  #registration(): PeerRegistration {
-    const { id, address } = this.#context;
-    return { server: id, address, network: this.network.id };
   }
 }

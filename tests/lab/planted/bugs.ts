@@ -262,7 +262,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "ends keep different links",
     what: "When two servers dial each other, each end keeps another of the two links.",
-    file: "p2p/core/mesh/mesh.ts",
+    file: "p2p/core/mesh/link_setup.ts",
     change: [
       "(dialled !== undefined) === iDial ? other : peer",
       "dialled !== undefined ? other : peer",

@@ -1,0 +1,154 @@
+/**
+ * How links between servers begin: registrations of servers, and what they can do. Owns which links exist, and
+ * which one of two links to a server is kept. Does not know when a link is dead.
+ *
+ * @module
+ */
+import {
+  ErrorCode,
+  type Frame,
+  Information,
+  type PeerRegistration,
+  ProtocolError,
+  readCapabilities,
+  readNetwork,
+  readPeerRegistration,
+  writeInformationRequest,
+  writePeerRegistration,
+} from "@netlab/protocol/codec";
+import type { Connection } from "../connection/connection.ts";
+import type { Context } from "../host.ts";
+import type { Discovery } from "./discovery.ts";
+import type { OwnNetwork } from "./own_network.ts";
+import { Peer, Probe } from "./peer.ts";
+import type { Presence } from "./presence.ts";
+import type { Probes } from "./probes.ts";
+import type { LinkStates } from "./topology/link_states.ts";
+import type { RouteChanges } from "./topology/route_changes.ts";
+
+/** What {@linkcode LinkSetup} uses. */
+export interface LinkSetupParts {
+  /** The network that this server belongs to. */
+  readonly network: OwnNetwork;
+  /** Knows the addresses of other servers. */
+  readonly discovery: Discovery;
+  /** The connections that are not links yet, or not any more. */
+  readonly probes: Probes;
+  /** The servers to which there is a link, by id. New ones are added. */
+  readonly peers: Map<string, Peer>;
+  /** Announces links. */
+  readonly states: LinkStates;
+  /** Announces users. */
+  readonly presence: Presence;
+  /** Reports changes of routes. */
+  readonly routeChanges: RouteChanges;
+  /** This server's network has become part of an older one. */
+  networkChanged(): void;
+}
+
+/** Sets up the links of one server. */
+export class LinkSetup {
+  readonly #context: Context;
+  readonly #parts: LinkSetupParts;
+
+  /** Creates the setup of one server's links. */
+  constructor(context: Context, parts: LinkSetupParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** Handles the capabilities of a server or of a dialled party. */
+  capabilities(connection: Connection, frame: Frame): void {
+    if (frame.subtype !== Information.Capabilities) return;
+    const { party } = connection;
+    const capabilities = readCapabilities(frame.payload);
+    if (party instanceof Probe) this.#parts.probes.answered(connection, party, capabilities);
+    if (!(party instanceof Peer)) return;
+    const isFirst = party.capabilities.size === 0;
+    party.setCapabilities(capabilities);
+    if (isFirst) this.#parts.presence.sendNames(party);
+    this.#adopt(readNetwork(capabilities));
+  }
+
+  #adopt(network: string | undefined): void {
+    if (this.#parts.network.adopt(network)) this.#parts.networkChanged();
+  }
+
+  /**
+   * Handles a server that registers: links to it.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.OtherNetwork} if it belongs to another network,
+   *   {@linkcode ErrorCode.AlreadyRegistered} if the connection is registered.
+   */
+  registered(connection: Connection, frame: Frame): void {
+    const { server, address, network } = readPeerRegistration(frame.payload);
+    const { party } = connection;
+    const { discovery, probes, network: own } = this.#parts;
+    if (!(party instanceof Probe) && !connection.isUnregistered) {
+      throw new ProtocolError(
+        ErrorCode.AlreadyRegistered,
+        "Cannot register as a server: this connection is registered already",
+      );
+    }
+    if (!own.accepts(network)) {
+      probes.closed(connection);
+      throw own.refusal(this.#context.address, address, network);
+    }
+    probes.linked(connection);
+    // This server answers even itself, so that the dialling end learns where the address leads.
+    if (connection.isUnregistered) writePeerRegistration(connection.out, this.#registration());
+    if (server === this.#context.id) {
+      if (connection.dialled !== undefined) discovery.isSelf(connection.dialled);
+      connection.close();
+      return;
+    }
+    if (connection.isUnregistered) {
+      writeInformationRequest(connection.out, Information.Capabilities);
+    }
+    const peer = new Peer(connection, server, address);
+    if (party instanceof Probe) peer.setCapabilities(party.capabilities);
+    connection.party = peer;
+    discovery.linked(address, server, connection.remoteHost);
+    if (connection.dialled !== undefined) discovery.linked(connection.dialled, server);
+    this.#up(peer);
+    this.#adopt(network);
+  }
+
+  /**
+   * Keeps one of two links to a server: the newer one if one side dialled both, as the older must be
+   * dead; otherwise the one dialled by the server with the lower id. Both ends choose the same. The other
+   * link is half closed so that data in flight still arrives.
+   */
+  #up(peer: Peer): void {
+    const { peers, probes, presence, states, routeChanges } = this.#parts;
+    const other = peers.get(peer.server);
+    if (other) {
+      const iDial = this.#context.id < peer.server;
+      const { dialled } = peer.connection;
+      const sameSide = (other.connection.dialled === undefined) === (dialled === undefined);
+      const loser = sameSide || (dialled !== undefined) === iDial ? other : peer;
+      if (loser === other) {
+        peers.set(peer.server, peer);
+        routeChanges.replaced();
+      }
+      routeChanges.compareSoon();
+      probes.limit(loser.connection);
+      loser.connection.end();
+      if (loser === peer) return;
+    } else {
+      peers.set(peer.server, peer);
+      routeChanges.compareSoon();
+      this.#context.logger.info("linked to {address}", { event: "link.up", address: peer.address });
+      states.look();
+    }
+    presence.sendClock(peer);
+    states.greet(peer);
+    presence.sendDigest(peer);
+    presence.sendNames(peer);
+  }
+
+  #registration(): PeerRegistration {
+    const { id, address } = this.#context;
+    return { server: id, address, network: this.#parts.network.id };
+  }
+}
