@@ -22,16 +22,16 @@ import {
 } from "@netlab/protocol/codec";
 import { IdTable } from "../dedup/tables/id_table.ts";
 import { Incoming } from "./incoming.ts";
-import { SendQueue } from "./send_queue.ts";
+import { SendQueue } from "./sending/send_queue.ts";
 import type { SessionConnection } from "./session_connection.ts";
-import type { NewMessage, SendListener } from "./unsettled_message.ts";
+import type { NewMessage, SendListener } from "./sending/unsettled_message.ts";
 import type { PublishQueue } from "./publish_queue.ts";
 import { ReceivedIds } from "../dedup/received_ids.ts";
 
 export type { Incoming } from "./incoming.ts";
 export type { Notice } from "./notice.ts";
 export type { SessionConnection } from "./session_connection.ts";
-export type { DeliveryStatus, NewMessage, SendListener } from "./unsettled_message.ts";
+export type { DeliveryStatus, NewMessage, SendListener } from "./sending/unsettled_message.ts";
 
 /** The state of one user, which outlives connections. */
 export class ClientSession {

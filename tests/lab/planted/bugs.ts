@@ -316,7 +316,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "a retry has a new id",
     what: "A client that sends a message again gives it another id.",
-    file: "p2p/core/session/send_queue.ts",
+    file: "p2p/core/session/sending/send_queue.ts",
     change: [
       "      else this.#unsent.add(unsettled);\n    }\n    this.pump();",
       "      else {\n        this.#byId.delete(unsettled);\n        unsettled.id3 ^= 1;\n" +
@@ -335,7 +335,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "unaccepted messages are not sent again",
     what: "A client does not send messages again whose receipt it did not get.",
-    file: "p2p/core/session/send_queue.ts",
+    file: "p2p/core/session/sending/send_queue.ts",
     change: [
       "      else this.#unsent.add(unsettled);\n    }\n    this.pump();",
       "    }\n    this.pump();",

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode, type Message, NetlabError, ReceiptState, uuidWords } from "@netlab/protocol";
 import { pureTest } from "../../../kinds.ts";
-import { SendQueue } from "../../../../p2p/core/session/send_queue.ts";
+import { SendQueue } from "../../../../p2p/core/session/sending/send_queue.ts";
 import fc from "fast-check";
 import { connection, message, receipts } from "../session_parts.ts";
 

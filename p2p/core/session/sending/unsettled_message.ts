@@ -5,7 +5,7 @@
  * @module
  */
 import type { Message, MessageId, NetlabError } from "@netlab/protocol/codec";
-import type { Notice } from "./notice.ts";
+import type { Notice } from "../notice.ts";
 
 /**
  * The time from the acceptance of a message to the first query for its outcome: milliseconds. It doubles

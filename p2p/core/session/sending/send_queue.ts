@@ -1,6 +1,7 @@
 /**
  * Queues the durable messages that a user sends, until they are settled. Sends unaccepted messages again on
- * the next connection. Owns the limits on what is in flight. Does not know sockets or clocks.
+ * the next connection. Owns the limits on what is in flight, and the order. `send_deadlines.ts` owns when a message
+ * fails because nobody answers. Does not know sockets or clocks.
  *
  * @module
  */
@@ -8,23 +9,20 @@ import {
   ErrorCode,
   type Frame,
   invariant,
-  MAX_IDS_PER_QUERY,
   MessageKind,
   NetlabError,
-  NIL_UUID,
-  readUuidOf,
   ReceiptCursor,
   ReceiptState,
   writeMessageWithId,
-  writeReceiptQuery,
 } from "@netlab/protocol/codec";
-import { IdTable } from "../dedup/tables/id_table.ts";
-import { type Notice, noticeIn, refusal } from "./notice.ts";
-import type { SessionConnection } from "./session_connection.ts";
+import { IdTable } from "../../dedup/tables/id_table.ts";
+import { type Notice, noticeIn, refusal } from "../notice.ts";
+import { SendDeadlines } from "./send_deadlines.ts";
+import { queryOutcomes } from "./outcome_queries.ts";
+import type { SessionConnection } from "../session_connection.ts";
 import {
   type DeliveryStatus,
   type NewMessage,
-  QUERY_AFTER_MS,
   type SendListener,
   UnsettledMessage,
 } from "./unsettled_message.ts";
@@ -41,18 +39,10 @@ const MAX_IN_FLIGHT_BYTES = 2 * 1024 * 1024;
  * milliseconds.
  */
 const ORDER_AFTER_MOVE_MS = 1_000;
-/** The longest time between two queries for one message: milliseconds. */
-const MAX_QUERY_AFTER_MS = 10 * 60_000;
 /** How often the queue looks for outcomes to query: milliseconds. */
 const QUERY_CHECK_MS = 1_000;
 /** The number of unsent bytes on the connection at which the queue stops writing. */
 const MAX_WAITING_BYTES = 256 * 1024;
-/**
- * The most time that counts between two ticks: milliseconds. A program that was suspended, or that computed
- * for a long time, could not read any receipt meanwhile.
- */
-const MAX_TICK_MS = 2_000;
-
 /** The durable messages that one user sends. */
 export class SendQueue {
   readonly #byId = new IdTable<UnsettledMessage>();
@@ -72,21 +62,17 @@ export class SendQueue {
   #checkedAt = 0;
   #connection: SessionConnection | undefined;
   #now: number;
-  /** The clock of the deadlines: milliseconds. It stands still while the program is suspended. */
-  #clockMs = 0;
-  /** When the last connection ended: milliseconds of the clock. */
-  #lostAt = 0;
   /** How many messages were written, on all connections. */
   #written = 0;
-  /** {@linkcode #written} at the last tick. */
-  #writtenBefore = 0;
   /** The lowest number of a message for which a receipt arrived since the last tick. */
   #answered = Infinity;
-  /** Whether the server was asked for an answer that has not arrived. */
-  #isAsking = false;
   #onAllAccepted: (() => void) | undefined;
   #onRoom: (() => void) | undefined;
   readonly #cursor = new ReceiptCursor();
+  readonly #deadlines = new SendDeadlines(
+    this.#unsettled,
+    (unsettled, error) => this.#settle(unsettled, error),
+  );
 
   /** Makes an empty queue. `now` is the current time in milliseconds. */
   constructor(now: number) {
@@ -136,7 +122,7 @@ export class SendQueue {
   attach(connection: SessionConnection): void {
     if (this.#connection) this.#moved();
     this.#connection = connection;
-    this.#isAsking = false;
+    this.#deadlines.attach(connection);
     this.#unsent.clear();
     this.#inFlightBytes = 0;
     for (const unsettled of this.#unsettled) {
@@ -148,14 +134,14 @@ export class SendQueue {
       else this.#unsent.add(unsettled);
     }
     this.pump();
-    this.#queryReceipts();
+    this.#queryOutcomes();
   }
 
   /** Handles the end of a connection. */
   detach(connection: SessionConnection): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
-    this.#lostAt = this.#clockMs;
+    this.#deadlines.detach();
   }
 
   /** Handles a frame with receipts. */
@@ -186,7 +172,7 @@ export class SendQueue {
    * the current time in milliseconds.
    */
   tick(now: number): void {
-    this.#clockMs += Math.min(now - this.#now, MAX_TICK_MS);
+    this.#deadlines.passed(now - this.#now);
     this.#now = now;
     if (this.#acceptedElsewhere.size > 0 && now - this.#movedAt >= ORDER_AFTER_MOVE_MS) {
       this.#acceptedElsewhere.clear();
@@ -194,10 +180,12 @@ export class SendQueue {
     }
     if (now - this.#checkedAt >= QUERY_CHECK_MS) {
       this.#checkedAt = now;
-      this.#queryReceipts();
+      this.#queryOutcomes();
     }
-    if (this.#connection) this.#checkDeadlines();
-    else this.#checkAlone();
+    if (this.#connection) {
+      this.#deadlines.check(this.#written, this.#answered);
+      this.#answered = Infinity;
+    } else this.#deadlines.checkAlone();
   }
 
   /** Fails all messages, the unaccepted ones first. */
@@ -232,60 +220,6 @@ export class SendQueue {
       `${this.#byId.size} ids, ${this.#unaccepted} open, ${this.#inFlightBytes} bytes`;
     const expected = `${this.#unsettled.size} ids, ${unaccepted} open, ${bytes} bytes`;
     if (counted !== expected) throw new Error(`Counted ${counted}, expected ${expected}`);
-  }
-
-  /**
-   * Fails messages that the server has read but not accepted in time. A message that the server may not have
-   * read yet, because it is behind others on a slow link, has no deadline: the server is asked for an answer,
-   * which comes when it has read everything before.
-   */
-  #checkDeadlines(): void {
-    let mustAsk = false;
-    const isPaused = this.#connection?.isPaused;
-    for (const unsettled of this.#unsettled) {
-      const { number, deadline, timeoutMs, recipient } = unsettled;
-      if (unsettled.isAccepted || unsettled.bytes === 0) continue;
-      if (deadline === undefined && !isPaused) mustAsk ||= number <= this.#writtenBefore;
-      else if (deadline === undefined || number >= this.#answered) {
-        // It got no answer while paused, or a receipt shows that the server works through the earlier ones.
-        unsettled.deadline = this.#clockMs + timeoutMs;
-      } else if (this.#clockMs >= deadline) {
-        const reason = `Cannot tell whether ${recipient} will get the message: ` +
-          "no server confirmed it in time";
-        this.#settle(unsettled, new NetlabError(ErrorCode.TimedOut, reason));
-      }
-    }
-    this.#answered = Infinity;
-    this.#writtenBefore = this.#written;
-    if (mustAsk) this.#ask();
-  }
-
-  /** Fails messages when there has been no connection for too long. */
-  #checkAlone(): void {
-    for (const unsettled of this.#unsettled) {
-      const { isAccepted, timeoutMs, recipient } = unsettled;
-      if (isAccepted || this.#clockMs - this.#lostAt < timeoutMs) continue;
-      const reason = `Cannot tell whether ${recipient} will get the message: ` +
-        "no server could be reached in time";
-      this.#settle(unsettled, new NetlabError(ErrorCode.TimedOut, reason));
-    }
-  }
-
-  /** Finds out when the server has read all messages that were written so far. */
-  #ask(): void {
-    const connection = this.#connection;
-    if (!connection || this.#isAsking) return;
-    this.#isAsking = true;
-    const asked = this.#written;
-    connection.ask(() => {
-      if (this.#connection !== connection) return;
-      this.#isAsking = false;
-      for (const unsettled of this.#unsettled) {
-        const { isAccepted, bytes, number, timeoutMs } = unsettled;
-        if (isAccepted || bytes === 0 || number > asked) continue;
-        unsettled.deadline ??= this.#clockMs + timeoutMs;
-      }
-    });
   }
 
   #tellRoom(): void {
@@ -369,31 +303,11 @@ export class SendQueue {
     listener.settled(outcome);
   }
 
-  /** Queries the outcomes of messages that should be settled by now, because their receipts may be lost. */
-  #queryReceipts(): void {
+  /** Queries the outcomes that are missing, because their receipts may be lost. */
+  #queryOutcomes(): void {
     const connection = this.#connection;
     if (!connection?.receipts) return;
-    let user = "";
-    let ids: string[] = [];
-    const write = () => {
-      if (ids.length > 0) writeReceiptQuery(connection.out, { to: NIL_UUID, user, ids }, 0);
-      ids = [];
-    };
-    for (const unsettled of this.#unsettled) {
-      const { sender, queryAfterMs, id0, id1, id2, id3 } = unsettled;
-      if (!unsettled.isAccepted || this.#now - unsettled.queriedAt < queryAfterMs) continue;
-      // The others are queried later, so that queries do not hold up messages on a slow link.
-      if (connection.out.length >= MAX_WAITING_BYTES) break;
-      unsettled.queriedAt = this.#now;
-      unsettled.queryAfterMs = Math.min(
-        Math.max(2 * queryAfterMs, QUERY_AFTER_MS),
-        MAX_QUERY_AFTER_MS,
-      );
-      user = sender;
-      ids.push(readUuidOf(Int32Array.of(id0, id1, id2, id3)));
-      if (ids.length === MAX_IDS_PER_QUERY) write();
-    }
-    write();
+    queryOutcomes(this.#unsettled, connection.out, this.#now, MAX_WAITING_BYTES);
   }
 
   /**
