@@ -54,7 +54,7 @@ export class Admission {
    */
   admit(sender: string, fields: MessageFields): Admitted | undefined {
     const { mailbox, receipts } = this.#parts;
-    const queue = mailbox.queueOf(fields);
+    const queue = mailbox.queues.of(fields);
     const total = mailbox.excess(sender, fields, queue);
     if (total && this.#mayPass(sender, fields, queue)) return "transient";
     const excess = total ?? (queue && mailbox.usage.excessOf(queue));

@@ -229,7 +229,7 @@ export class Handoff {
 
   /** All messages that were not sent, or not answered in time. */
   *#all(): Generator<Leaving, void> {
-    for (const queue of this.#parts.mailbox.queues()) yield* this.#of(queue);
+    for (const queue of this.#parts.mailbox.queues) yield* this.#of(queue);
     yield* this.#rest();
   }
 

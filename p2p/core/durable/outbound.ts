@@ -188,7 +188,7 @@ export class Outbound {
   /** Sends unacknowledged messages for a user again in order, because the user's location changed. */
   userChanged(name: string): void {
     const { mailbox } = this.#parts;
-    const queue = mailbox.queue(name);
+    const queue = mailbox.queues.get(name);
     if (queue) {
       mailbox.nameSeen(queue);
       this.#sender.sendAgain(queue);
@@ -375,7 +375,7 @@ export class Outbound {
   #release(recipient: string): void {
     const { mailbox, locations } = this.#parts;
     if (!this.#deferred.isWaitingFor(recipient)) return;
-    const queue = mailbox.queue(recipient);
+    const queue = mailbox.queues.get(recipient);
     if (queue && locations.locate(recipient) && !mailbox.usage.isHalfEmpty(queue)) {
       return this.#deferred.advanced(recipient, this.#context.now);
     }

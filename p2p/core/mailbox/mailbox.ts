@@ -19,8 +19,9 @@ import type { MessageId } from "../dedup/tables/id_table.ts";
 import { MessageIndex } from "./message_index.ts";
 import { type MailboxLimits, withDefaults } from "../limits.ts";
 import { MailboxEntry, RecipientQueue } from "./recipient_queue.ts";
+import { RecipientQueues } from "./recipient_queues.ts";
 import type { MessageStore, StoreGoneError } from "./message_store.ts";
-import { type NameFactors, NameTable } from "../dedup/tables/name_table.ts";
+import type { NameFactors } from "../dedup/tables/name_table.ts";
 import type { SeenNames } from "../dedup/seen_names.ts";
 import { sent } from "../receipt.ts";
 import { Transients } from "./transients.ts";
@@ -54,8 +55,6 @@ export interface MailboxOptions {
   readonly factors: NameFactors;
 }
 
-const encoder = new TextEncoder();
-
 /**
  * All messages that a server stores. If the store is durable, messages for users who are away are
  * spilled: only the store has them, and the mailbox has their ids and offsets. Then only the disk limits
@@ -70,12 +69,10 @@ export class Mailbox {
   readonly usage: Usage;
   /** The messages that are only in memory because storage was full. */
   readonly transients: Transients;
+  /** The queues by recipient. Empty ones are removed when messages expire. */
+  readonly queues: RecipientQueues;
   readonly #store: MessageStore;
   readonly #names: SeenNames;
-  /** By recipient. Empty queues are removed when messages expire. */
-  readonly #queues = new Map<string, RecipientQueue>();
-  /** By the recipient's name in UTF-8. */
-  readonly #queuesByBytes: NameTable<RecipientQueue>;
   readonly #fields = new MessageFields();
   /** When the oldest message of each queue expires. */
   readonly #expiry: DueTimes<RecipientQueue>;
@@ -93,14 +90,14 @@ export class Mailbox {
     this.usage = new Usage(this.limits, store.durable);
     this.transients = new Transients(this.usage);
     this.#names = names;
-    this.#queuesByBytes = new NameTable(factors);
+    this.queues = new RecipientQueues(factors);
     this.messages = new MessageIndex(factors, (offset) => this.#peek(offset));
     const stepMs = Math.min(EXPIRY_STEP_MS, Math.max(1, this.limits.maxAgeMs / 1_000));
     this.#expiry = new DueTimes(stepMs);
     for (const name of store.loadNames()) names.load(name);
     for (const { sender, bytes, start, end, acceptedAt, offset } of store.load()) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
-      const queue = this.queueOf(fields) ?? this.#open(sender, fields, acceptedAt);
+      const queue = this.queues.of(fields) ?? this.#open(sender, fields, acceptedAt);
       const size = end - fields.id;
       queue.size++;
       queue.bytes += size;
@@ -141,21 +138,6 @@ export class Mailbox {
     return this.#store.rescue?.(this.#removed, this.#freshOutcomes.bytes);
   }
 
-  /** Returns the queue of one user. */
-  queue(recipient: string): RecipientQueue | undefined {
-    return this.#queues.get(recipient);
-  }
-
-  /** Returns the queue of the recipient in these fields. */
-  queueOf({ bytes, recipient, end }: MessageFields): RecipientQueue | undefined {
-    return this.#queuesByBytes.findBeforeNul(bytes, recipient, end);
-  }
-
-  /** Returns all queues that are not empty. */
-  *queues(): Iterable<RecipientQueue> {
-    for (const queue of this.#queues.values()) if (queue.size > 0) yield queue;
-  }
-
   /**
    * Returns the limit on what is stored in all, or for this sender, that a message would exceed.
    *
@@ -175,7 +157,7 @@ export class Mailbox {
    * @throws {ProtocolError} As {@linkcode readName}, if the recipient's name is invalid.
    */
   add(sender: string, fields: MessageFields, acceptedAt: number, transient = false): MailboxEntry {
-    const queue = this.queueOf(fields) ?? this.#open(sender, fields, acceptedAt);
+    const queue = this.queues.of(fields) ?? this.#open(sender, fields, acceptedAt);
     const usage = this.usage.of(sender);
     const entry = queue.add(fields, usage, acceptedAt);
     const size = fields.end - fields.id;
@@ -346,8 +328,7 @@ export class Mailbox {
     queue.rest();
     if (queue.size > 0) return;
     this.#expiry.delete(queue);
-    if (!this.#queues.delete(queue.name)) return;
-    this.#queuesByBytes.delete(encoder.encode(queue.name));
+    if (!this.queues.delete(queue)) return;
     this.usage.addRecipients(queue.opener, -1, queue.isUnknown ? -1 : 0);
   }
 
@@ -368,7 +349,7 @@ export class Mailbox {
   #peek(at: number): MailboxEntry | undefined {
     for (const { sender, bytes, start, end, acceptedAt, offset } of this.#store.read(at, 1)) {
       const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
-      const queue = this.queueOf(fields);
+      const queue = this.queues.of(fields);
       if (!queue) continue;
       const usage = this.usage.of(sender);
       const entry = new MailboxEntry(queue, fields.idWords, usage, acceptedAt, bytes, start);
@@ -383,8 +364,7 @@ export class Mailbox {
     const opener = this.usage.of(sender);
     const isUnknown = !this.#names.has(name);
     const queue = new RecipientQueue(name, Math.floor(now), opener, isUnknown);
-    this.#queues.set(name, queue);
-    this.#queuesByBytes.set(fields.bytes.subarray(fields.recipient, fields.recipientEnd), queue);
+    this.queues.add(queue, fields);
     this.usage.addRecipients(opener, 1, isUnknown ? 1 : 0);
     this.#expiry.set(queue, now + this.limits.maxAgeMs);
     return queue;

@@ -65,13 +65,13 @@ pureTest(
       mailbox.commit();
       mailbox.expire(1_800_000_000_000 + step);
       for (const [name, its] of expected) {
-        const entries = [...mailbox.queue(name)?.entries() ?? []];
+        const entries = [...mailbox.queues.get(name)?.entries() ?? []];
         assertEquals(entries.map(({ message }) => readMessage(message)), its.map(([one]) => one));
         assertEquals(entries.map(({ id }) => mailbox.messages.get(id)), entries);
-        assertEquals(mailbox.queue(name)?.size ?? 0, its.length);
+        assertEquals(mailbox.queues.get(name)?.size ?? 0, its.length);
       }
     }
-    for (const queue of mailbox.queues()) for (const entry of queue.entries()) readAsFrame(entry);
+    for (const queue of mailbox.queues) for (const entry of queue.entries()) readAsFrame(entry);
   },
 );
 
@@ -108,7 +108,7 @@ class SpillingMailbox {
 
   /** The oldest for a user, as many as there are up to `most`, go out and are delivered. */
   deliver(recipient: string, most: number): void {
-    const queue = this.mailbox.queue(recipient);
+    const queue = this.mailbox.queues.get(recipient);
     const its = this.expected.get(recipient)!;
     queue?.wait();
     for (const message of its.splice(0, most)) {
@@ -133,7 +133,7 @@ class SpillingMailbox {
   check(): void {
     let size = 0;
     for (const [name, its] of this.expected) {
-      const queue = this.mailbox.queue(name);
+      const queue = this.mailbox.queues.get(name);
       assertEquals(queue?.size ?? 0, its.length);
       assertEquals(queue?.bytes ?? 0, its.reduce((sum, message) => sum + sizeOf(message), 0));
       assert(its.every(({ id }) => this.mailbox.messages.has(id)));
@@ -160,7 +160,7 @@ pureTest(
     for (let step = 0; step < 3_000; step++) {
       const recipient = pick(random, RECIPIENTS);
       const { mailbox } = spills;
-      const queue = mailbox.queue(recipient);
+      const queue = mailbox.queues.get(recipient);
       const { length } = spills.expected.get(recipient)!;
       most = Math.max(most, queue?.spilled ?? 0);
       const kind = random();
@@ -171,7 +171,7 @@ pureTest(
         }
       } else if (kind < 0.55) {
         mailbox.commit();
-        for (const one of mailbox.queues()) if (random() < 0.7) mailbox.spill(one);
+        for (const one of mailbox.queues) if (random() < 0.7) mailbox.spill(one);
       } else if (kind < 0.6 && queue) {
         // Some are in flight, and the others are spilled; then those are queued again.
         for (let i = 0; i < 9; i++) {
@@ -210,13 +210,13 @@ pureTest("mailbox does not return messages that were removed while the store fai
   const { mailbox, store } = spills;
   for (let i = 0; i < 10; i++) spills.add("Bob", `${i}`);
   mailbox.commit();
-  mailbox.spill(mailbox.queue("Bob")!);
+  mailbox.spill(mailbox.queues.get("Bob")!);
   store.failing = true;
   for (const index of [9, 4, 0]) spills.remove("Bob", index);
   assert(mailbox.commit().error);
   spills.check();
   spills.deliver("Bob", 7);
-  assertEquals(mailbox.next(mailbox.queue("Bob")!), undefined);
+  assertEquals(mailbox.next(mailbox.queues.get("Bob")!), undefined);
   store.failing = false;
   mailbox.commit();
   assertEquals(store.ids, []);
@@ -230,7 +230,7 @@ pureTest(
     const messages = Array.from({ length: 600 }, (_, index) => spills.add("Bob", `${index}`));
     const other = spills.add("Zoë", "is not lost");
     mailbox.commit();
-    const queue = mailbox.queue("Bob")!;
+    const queue = mailbox.queues.get("Bob")!;
     mailbox.spill(queue);
     assertEquals(queue.spilled, 600);
     store.unreadable = true;
@@ -254,7 +254,7 @@ pureTest("mailbox reports spilled messages that expire, and no others", () => {
   const messages = Array.from({ length: 700 }, (_, index) => spills.add("Bob", `${index}`));
   const takenAt = 1_800_000_000_000;
   mailbox.commit();
-  const queue = mailbox.queue("Bob")!;
+  const queue = mailbox.queues.get("Bob")!;
   mailbox.spill(queue);
   assertEquals(mailbox.expire(takenAt + 1_000), [], "the first is 999 ms old");
   assertEquals(queue.spilled, 700, "nothing was read back");
