@@ -1,7 +1,7 @@
 /**
  * Outbound durable messages, at the server that stores them: accepted, sent and settled. Owns which
  * receipts the senders get, and when. Does not know how messages are sent or stored: `outbound_sender.ts`
- * sends them and the mailbox stores them. `inbound.ts` is the other end, at the recipient's server.
+ * sends them and the mailbox stores them. `store_trouble.ts` logs when it cannot. `inbound.ts` is the other end, at the recipient's server.
  *
  * @module
  */
@@ -17,30 +17,23 @@ import {
   ReceiptCursor,
   ReceiptState,
 } from "@netlab/protocol/codec";
-import { Admission } from "./admission.ts";
+import { Admission } from "./admission/admission.ts";
 import { checkSender } from "../routing/router.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
-import { DeferredAccepts } from "./deferred_accepts.ts";
+import { DeferredAccepts } from "./admission/deferred_accepts.ts";
 import { identify, type MailboxEntry, type RecipientQueue } from "../mailbox/recipient_queue.ts";
 import { isConfirmed, refused } from "../receipt.ts";
 import type { MessageIdentity } from "../routing/local_delivery.ts";
 import { OutboundSender, type OutboundSenderParts } from "./outbound_sender.ts";
 import type { NameFactors } from "../dedup/tables/name_table.ts";
-import { StoreGoneError } from "../mailbox/message_store.ts";
 import type { Receipts } from "./receipts.ts";
 import { acceptedForUnknown, unknownOutcome } from "./remarks.ts";
+import { StoreTrouble, whyNotStored } from "./store_trouble.ts";
 import type { User } from "../users/user.ts";
 
 /** How often waiting and unanswered messages are checked: milliseconds. */
 const CHECK_EVERY_MS = 500;
-
-/** Why a message could not be stored, for its sender. */
-const REASONS = {
-  disk: "the server's disk cannot be written",
-  gone:
-    "the server's data folder was removed or replaced; use another server, or tell its operator",
-} as const;
 
 /** The components that {@linkcode Outbound} uses. */
 export interface OutboundParts extends Omit<OutboundSenderParts, "onDuplicate" | "onReceipt"> {
@@ -72,13 +65,13 @@ export class Outbound {
   /** The recipient of the last message of this commit for a name that nobody has used. */
   #lastUnknown: RecipientQueue | undefined;
   #checkedAt = 0;
-  /** What is wrong with the store, as far as it was logged. */
-  #trouble: keyof typeof REASONS | undefined;
+  readonly #trouble: StoreTrouble;
 
   /** Creates the outbound side of one server, with the messages in its mailbox. */
   constructor(context: Context, parts: OutboundParts) {
     this.#context = context;
     this.#parts = parts;
+    this.#trouble = new StoreTrouble(context, parts.mailbox);
     this.#deferred = new DeferredAccepts(parts.factors);
     this.#admission = new Admission(parts, this.#deferred);
     const { receipts: _, factors: __, ...senderParts } = parts;
@@ -143,45 +136,13 @@ export class Outbound {
       this.#deferred.remove(entry);
       // The server that handed it off still stores it.
       if (handoff.failed(id)) continue;
-      const reason = `Cannot store a message for ${recipient}: ${REASONS[troubleOf(error)]}`;
+      const reason = `Cannot store a message for ${recipient}: ${whyNotStored(error)}`;
       receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
     }
-    this.#logTrouble(error);
+    this.#trouble.committed(error);
     for (const queue of queues) {
       this.#sender.send(queue);
       if (mailbox.isMemoryFull && !handoff.isLeaving) mailbox.spill(queue);
-    }
-  }
-
-  /** Looks whether the store is still in its place. What is written after it was removed is not safe. */
-  #checkStore(): void {
-    const gone = this.#parts.mailbox.checkStore();
-    if (gone || this.#trouble === "gone") this.#logTrouble(gone);
-  }
-
-  /**
-   * Logs once that messages cannot be stored, and once that they can again: the log may need the same
-   * disk.
-   */
-  #logTrouble(error: unknown): void {
-    const trouble = error === undefined ? undefined : troubleOf(error);
-    if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
-    const { logger } = this.#context;
-    const { usage: { messages: count } } = this.#parts.mailbox;
-    if (trouble === undefined) {
-      logger.info("messages can be stored again", { event: "storage.restored" });
-    } else if (trouble === "disk") {
-      logger.error("cannot store messages; new ones reach only users who are connected: {error}", {
-        event: "storage.failed",
-        error,
-      });
-    } else {
-      logger.error(
-        "cannot store messages, new ones are refused: {error}; put it back, or stop this server: it then gives " +
-          "its stored messages ({count}) to another server, or copies them to a folder beside this one",
-        { event: "storage.gone", error, count },
-      );
     }
   }
 
@@ -261,7 +222,7 @@ export class Outbound {
     this.#acceptAll(this.#deferred.expire(now));
     if (now - this.#checkedAt < CHECK_EVERY_MS) return;
     this.#checkedAt = now;
-    this.#checkStore();
+    this.#trouble.look();
     handoff.tick();
     for (const entry of mailbox.expire(now)) {
       const { id, sender, recipient } = entry;
@@ -279,46 +240,7 @@ export class Outbound {
    */
   close(): void {
     this.commit();
-    const { logger } = this.#context;
-    const { durable, usage: { messages: count } } = this.#parts.mailbox;
-    if (count === 0) return;
-    const gone = this.#parts.mailbox.checkStore();
-    const [messages, are, were, them, stay] = count === 1
-      ? ["1 message", "is", "was", "it", "stays"]
-      : [`${count} messages`, "are", "were", "them", "stay"];
-    if (gone) {
-      try {
-        const place = this.#parts.mailbox.rescue();
-        if (place !== undefined) {
-          return logger.error(
-            `${messages} ${were} copied to {place}, because no other server could take ${them} and {error}; ` +
-              `start a server with that data folder to deliver ${them}`,
-            { event: "storage.rescued", count, place, error: gone },
-          );
-        }
-      } catch (cause) {
-        logger.error("cannot copy the stored messages to another folder: {error}", {
-          event: "storage.unrescued",
-          error: cause,
-        });
-      }
-      return logger.error(
-        `${messages} ${are} lost, unless you put the data folder back before the next start: no other server ` +
-          `could take ${them}, and {error}`,
-        { event: "storage.lost", count, error: gone },
-      );
-    }
-    if (durable) {
-      return logger.info(`${messages} ${stay} in the data folder until the next start`, {
-        event: "storage.left",
-        count,
-      });
-    }
-    logger.warn(
-      `${messages} in memory ${are} lost: no other server could take ${them}; ` +
-        `start the server with --data DIR to keep ${them}`,
-      { event: "storage.lost", count },
-    );
+    this.#trouble.closed();
   }
 
   /** Handles a receipt for a stored message, from another server or from this one. */
@@ -402,8 +324,4 @@ export class Outbound {
   #acceptAll(entries: readonly MailboxEntry[]): void {
     for (const entry of entries) if (entry.stored && entry.safe) this.#accept(entry);
   }
-}
-
-function troubleOf(error: unknown): keyof typeof REASONS {
-  return error instanceof StoreGoneError ? "gone" : "disk";
 }

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { IdTable } from "../dedup/tables/id_table.ts";
-import type { NameFactors } from "../dedup/tables/name_table.ts";
-import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
+import { IdTable } from "../../dedup/tables/id_table.ts";
+import type { NameFactors } from "../../dedup/tables/name_table.ts";
+import type { MailboxEntry } from "../../mailbox/recipient_queue.ts";
 
 /**
  * A recipient who has not acknowledged any message for this long does not catch up: milliseconds. On a slow

@@ -6,11 +6,11 @@
  */
 import { type MessageFields, messageId, readName } from "@netlab/protocol/codec";
 import type { DeferredAccepts } from "./deferred_accepts.ts";
-import type { Locations } from "../mesh/locations.ts";
-import type { Mailbox } from "../mailbox/mailbox.ts";
-import type { Receipts } from "./receipts.ts";
-import { refusedBeyond } from "./remarks.ts";
-import type { RecipientQueue } from "../mailbox/recipient_queue.ts";
+import type { Locations } from "../../mesh/locations.ts";
+import type { Mailbox } from "../../mailbox/mailbox.ts";
+import type { Receipts } from "../receipts.ts";
+import { refusedBeyond } from "../remarks.ts";
+import type { RecipientQueue } from "../../mailbox/recipient_queue.ts";
 
 /** The components that an {@linkcode Admission} uses. */
 export interface AdmissionParts {
