@@ -1,12 +1,11 @@
 /**
  * The conversation of a client program: handles the lines that a person types, and shows messages and answers.
- * Owns the wording of the answers. Must not know the terminal or the network.
+ * Owns the wording of the answers, except those of the commands. Must not know the terminal or the network.
  *
  * @module
  */
 import {
   bold,
-  clip,
   cyan,
   describeError,
   dim,
@@ -19,40 +18,12 @@ import {
 import { ErrorCode, NetlabError, shorten } from "@netlab/protocol";
 import type { ClientStatus, Notice, P2pClient } from "../client.ts";
 import { manyLines } from "./screen/text_lines.ts";
+import { type ChatCommand, chatCommands } from "./chat_commands.ts";
 import { type Line, parseLine } from "./chat_line.ts";
 import { complete, nearName, Recipients, typedName } from "./recipients.ts";
 import { Remarks } from "./remarks.ts";
+import { showSent } from "./sent_line.ts";
 import type { Completion, Screen } from "./screen/screen.ts";
-
-/** Draws lines for a window with this many columns. */
-export type Picture = (columns: number) => readonly string[];
-
-/** A command, such as `/users`. */
-export interface ChatCommand {
-  /** What it does, for `/help`. */
-  readonly help: string;
-  /** Runs the command. Returns the lines to show, or a function that draws them. */
-  run(): Promise<readonly string[] | Picture>;
-  /** Receives a function that redraws the lines where they are, as long as they are in the window. */
-  live?(redraw: () => void): void;
-}
-
-const QUIT = ["quit", "ends the program, like ctrl-C and ctrl-D"] as const;
-
-const HELP = [
-  "RECIPIENT MESSAGE           sends the message to that user",
-  '"A NAME WITH SPACES" TEXT   the same, for a name with spaces',
-  "ALT-ENTER                   begins another line of the message",
-  "TAB                         completes a name or a command",
-  "Bob: Hello                  a message that you received",
-  "→ Bob: Hello                a message that you sent; the mark at its end means:",
-  "  waiting for the server    no server has stored it yet",
-  "  ✓                         a server has stored it",
-  "  ✓✓                        Bob has received it",
-  "  sent                      sent to a legacy program, which confirms nothing",
-  "  not stored                Bob has received it; the server's storage is full",
-  "  ✗                         not delivered; another line says why",
-];
 
 /** The longest text of a message that was given up which is shown completely: UTF-16 units. */
 const MAX_TOLD = 1_000;
@@ -89,12 +60,7 @@ export class Chat {
     this.#client = client;
     this.#screen = screen;
     this.#recipients = new Recipients(() => client.users());
-    this.#commands = new Map(Object.entries({
-      users: { help: "lists the users you can write to", run: () => this.#users() },
-      servers: { help: "lists the servers and marks yours", run: () => this.#servers() },
-      ...commands,
-      help: { help: "shows this help", run: () => Promise.resolve(this.#help()) },
-    }));
+    this.#commands = chatCommands(client, commands);
   }
 
   /**
@@ -235,7 +201,7 @@ export class Chat {
 
   #send(recipient: string, text: string): void {
     this.#recipients.meet(recipient);
-    const mark = this.#sentLine(recipient, text);
+    const mark = this.#screen.interactive ? showSent(this.#screen, recipient, text) : () => {};
     const failed = (error: unknown) => {
       mark("✗");
       this.#complain(describeError(error));
@@ -287,27 +253,6 @@ export class Chat {
     const line = yellow(oneLine(remark));
     if (this.#screen.interactive) this.#screen.print(line);
     else this.#screen.printError(line);
-  }
-
-  /** Shows the message that the person sends. Returns a function that sets the mark at its end. */
-  #sentLine(recipient: string, text: string): (mark: string) => void {
-    if (!this.#screen.interactive) return () => {};
-    const lines = `→ ${typedName(oneLine(recipient))}: ${manyLines(text)}`.split("\n");
-    let mark = "";
-    const draw = () =>
-      lines.with(-1, mark === "" ? lines.at(-1)! : `${lines.at(-1)}  ${mark}`).map(dim);
-    // When the lines have left the window, the outcome is shown in a new line.
-    const remind = (columns: number) => [
-      dim(`${clip(lines[0]!, columns - mark.length - 3)}  ${mark}`),
-    ];
-    const lost = () => {
-      if (mark !== "✓") redraw = this.#screen.pin(remind, lost);
-    };
-    let redraw = this.#screen.pin(draw, lost);
-    return (changed) => {
-      mark = changed;
-      redraw();
-    };
   }
 
   async #command(name: string): Promise<void> {
@@ -374,25 +319,6 @@ export class Chat {
       this.#complain("Cannot go on: nothing can be shown, and standard input has not ended");
       this.#unseen.abort();
     }, LAST_LINE_MS);
-  }
-
-  async #users(): Promise<string[]> {
-    const users = (await this.#client.users()).sort();
-    return users.map((user) =>
-      user === this.#client.name ? `${user} ${dim("(you)")}` : oneLine(user)
-    );
-  }
-
-  async #servers(): Promise<string[]> {
-    const servers = (await this.#client.servers()).sort();
-    return servers.map((server) =>
-      server === this.#client.server ? `${server} ${dim("(yours)")}` : server
-    );
-  }
-
-  #help(): string[] {
-    const helps = [...this.#commands].map(([name, { help }]) => [name, help] as const);
-    return [...HELP, ...[...helps, QUIT].map(([name, help]) => `${`/${name}`.padEnd(27)} ${help}`)];
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import type { P2pClient } from "../client.ts";
 import { type ClientOptionValues, converse, type ProgramClient } from "./conversation.ts";
 
-export type { ChatCommand, Picture } from "./chat.ts";
+export type { ChatCommand, Picture } from "./chat_commands.ts";
 export type { ProgramClient } from "./conversation.ts";
 
 /** The options of every client program. */

@@ -29,7 +29,8 @@ import {
   quote,
   userNameFault,
 } from "@netlab/protocol";
-import { Chat, type ChatCommand } from "./chat.ts";
+import { Chat } from "./chat.ts";
+import type { ChatCommand } from "./chat_commands.ts";
 import type { ClientStatus, P2pClient, P2pClientOptions } from "../client.ts";
 
 /** The values of the options that every client program has. */
