@@ -6,9 +6,9 @@
 import { backup, DatabaseSync } from "node:sqlite";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import config from "./deno.json" with { type: "json" };
-import { allRows } from "./server/tables/all_rows.ts";
-import { readBatch } from "./server/batches/mod.ts";
-import { explain } from "./server/data_folder.ts";
+import { allRows } from "./server/store/tables/all_rows.ts";
+import { readBatch } from "./server/store/batches/mod.ts";
+import { explain } from "./server/store/data_folder.ts";
 import { NETWORK } from "./server/network_file.ts";
 
 const DATABASE = "messages.db";

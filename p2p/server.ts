@@ -74,7 +74,7 @@ export class P2pServer implements AsyncDisposable {
       return new P2pServer(await Sockets.open(options, undefined), undefined);
     }
     // Loads SQLite, which most servers do not need.
-    const { SqliteStore } = await import("./server/sqlite_store.ts");
+    const { SqliteStore } = await import("./server/store/sqlite_store.ts");
     const store = SqliteStore.open(data, logger);
     try {
       const file = new NetworkFile(data, logger);

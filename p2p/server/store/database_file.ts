@@ -1,0 +1,320 @@
+/**
+ * The SQLite file with a server's stored messages. Owns opening it: the settings, the schema, and what happens
+ * when the file is damaged. Must not know what the rows contain.
+ *
+ * @module
+ */
+import { DatabaseSync } from "node:sqlite";
+import type { Logger } from "../../core/logger.ts";
+import { allRows } from "./tables/all_rows.ts";
+import { type DataFolder, explain, storageFailed } from "./data_folder.ts";
+import { isPresent, removeIfPresent, renameIfPresent } from "./files.ts";
+import { PageFile } from "./salvage/page_file.ts";
+import { Salvage, type SalvagedRow } from "./salvage/salvage.ts";
+
+/** The version of the schema. SQLite stores it in the file as `user_version`; it is 0 in a new file. */
+const SCHEMA_VERSION = 3;
+
+/** No version will ever be higher. */
+const MAX_VERSION = 999;
+
+/**
+ * - `batch`: messages that were written together, in the layout of `batches/batch_codec.ts`.
+ * - `gone`: for a batch from which messages were removed, one bit per message.
+ * - `names`: names that users have had. Files of older versions get this table when they are opened.
+ * - `ends`: receipts with the outcomes of messages, in the layout of a frame of type 6.
+ */
+const SCHEMA = `
+  CREATE TABLE batch (number INTEGER PRIMARY KEY, messages BLOB NOT NULL) STRICT;
+  CREATE TABLE gone (batch INTEGER PRIMARY KEY, bits BLOB NOT NULL) STRICT;
+  CREATE TABLE ends (number INTEGER PRIMARY KEY, receipts BLOB NOT NULL) STRICT;
+  PRAGMA user_version = ${SCHEMA_VERSION}`;
+const TABLES = {
+  batch: { key: "number", columns: 2 },
+  gone: { key: "batch", columns: 3 },
+  ends: { key: "number", columns: 2 },
+  clock: { key: "id", columns: 4 },
+  names: { key: "number", columns: 2 },
+};
+type Table = keyof typeof TABLES;
+
+/**
+ * What files of schema version 3 do not always have. `clock` says when the messages were last in use, see
+ * `store_clock.ts`. A `sum` is a check code of the other values of its row.
+ */
+const ADDITIONS = [
+  ["clock", "sum"],
+  ["gone", "sum"],
+] as const;
+const CLOCK = `
+  CREATE TABLE IF NOT EXISTS clock
+    (id INTEGER PRIMARY KEY CHECK (id = 1), stored REAL NOT NULL, wall REAL NOT NULL) STRICT`;
+
+/** The names that users have had. Files of schema version 3 do not always have this table. */
+const NAMES =
+  "CREATE TABLE IF NOT EXISTS names (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT";
+
+/** A setting of a file: the space of deleted rows can be returned in steps. */
+const INCREMENTAL = 2;
+
+/** SQLite's error codes. */
+const SQLITE_ERROR = 1;
+const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
+const SQLITE_NOTADB = 26;
+/** A page is missing at the end of the file. */
+const SQLITE_IOERR_SHORT_READ = 522;
+/** The part of an error code that does not say more. */
+const PRIMARY = 0xff;
+
+/** Thrown when the rows of a database are damaged. */
+export class DamageError extends Error {
+  /** `DamageError`. */
+  override name = "DamageError";
+}
+
+/**
+ * Opens the database in a folder, and creates it if it does not exist. If the file is damaged, it copies what is
+ * not into a new file, renames the damaged one, and logs the new name and what is lost.
+ *
+ * @param prepare Prepares the database for use. An error that it throws counts as an error of the file.
+ * @returns The result of `prepare`.
+ * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the file cannot be used, or has another schema
+ *   version.
+ */
+export function openDatabase<T>(
+  { path: folder, database: path }: DataFolder,
+  logger: Logger,
+  prepare: (database: DatabaseSync) => T,
+): T {
+  // An earlier start was interrupted after it had set a damaged file aside.
+  if (!isPresent(path)) renameIfPresent(`${path}.salvaged`, path);
+  try {
+    checkLog(path);
+    return open(path, logger, prepare);
+  } catch (error) {
+    if (!isDamage(error) && !(isUnclear(error) && hasMessages(path))) {
+      throw storageFailed(folder, explainFile(path, error), error);
+    }
+  }
+  try {
+    salvage(path, logger);
+    return open(path, logger, prepare);
+  } catch (error) {
+    const why = `messages.db in it is damaged and cannot be repaired: ${(error as Error).message}`;
+    throw storageFailed(folder, why, error);
+  }
+}
+
+/**
+ * Looks for damage at which SQLite would silently forget what follows.
+ *
+ * @throws {DamageError} When there is some.
+ */
+function checkLog(path: string): void {
+  if (!isPresent(path) || !Deno.statSync(path).isFile) return;
+  using pages = new PageFile(path);
+  if (pages.isDamaged) throw new DamageError("the log is damaged");
+}
+
+/** Copies what is not damaged into a new file, which takes the place of the damaged one. */
+function salvage(path: string, logger: Logger): void {
+  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
+  const [next, complete] = [`${path}.new`, `${path}.salvaged`];
+  using damaged = new Salvage(path);
+  for (const file of [next, complete]) removeDatabase(file);
+  writeRows(next, damaged.rows());
+  Deno.renameSync(next, complete);
+  for (const suffix of ["", "-wal", "-shm"]) renameIfPresent(path + suffix, aside + suffix);
+  Deno.renameSync(complete, path);
+  const { messages, damaged: lost, recipients, pages } = damaged;
+  logger.error(
+    `{path} is damaged and was renamed to {aside}: ${
+      plural(messages, "message")
+    } in it can be read and will be ` +
+      `delivered, ${describeLoss(damaged)}`,
+    { event: "storage.damaged", path, aside, messages, lost, recipients, pages },
+  );
+}
+
+function describeLoss({ damaged, recipients, pages }: Salvage): string {
+  const losses: string[] = [];
+  if (damaged > 0) {
+    const whom = recipients.length > 0 ? ` (for ${recipients.join(", ")})` : "";
+    losses.push(`${plural(damaged, "message")}${whom} cannot`);
+  }
+  if (pages > 0) losses.push(`${plural(pages, "page")} with perhaps more messages cannot`);
+  return losses.join(", ") || "and none is missing";
+}
+
+function plural(count: number, what: string): string {
+  return count === 1 ? `1 ${what}` : `${count} ${what}s`;
+}
+
+function open<T>(path: string, logger: Logger, prepare: (database: DatabaseSync) => T): T {
+  let database = new DatabaseSync(path);
+  try {
+    configure(database);
+    const check = database.prepare("PRAGMA quick_check(1)").get()!;
+    if (check.quick_check !== "ok") throw new DamageError(String(check.quick_check));
+    createSchema(database);
+    if (database.prepare("PRAGMA auto_vacuum").get()!.auto_vacuum !== INCREMENTAL) {
+      database = convert(path, database, logger);
+    }
+    return prepare(database);
+  } catch (error) {
+    if (database.isOpen) database.close();
+    throw error;
+  }
+}
+
+function configure(database: DatabaseSync): void {
+  if (database.prepare("PRAGMA page_count").get()!.page_count === 0) {
+    // Most rows are large, and SQLite spends half of its time per page.
+    database.exec("PRAGMA page_size = 16384");
+    database.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  }
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("PRAGMA synchronous = FULL");
+}
+
+/**
+ * Copies an older file, which cannot return space, into a new one that can. If that fails, for example because
+ * the disk is full, the server uses the older file.
+ */
+function convert(path: string, older: DatabaseSync, logger: Logger): DatabaseSync {
+  const next = `${path}.new`;
+  try {
+    removeDatabase(next);
+    writeRows(next, rowsOf(older, Object.keys(TABLES) as Table[]));
+    older.close();
+    // It stays if another program reads the file, and it does not belong to the new one.
+    if (isPresent(`${path}-wal`)) throw new Error("another program reads the file");
+    Deno.renameSync(next, path);
+  } catch (error) {
+    logger.warn("{path} does not return unused space to the disk: {error}", {
+      event: "storage.unconverted",
+      path,
+      error,
+    });
+    removeDatabase(next);
+    if (older.isOpen) return older;
+  }
+  const database = new DatabaseSync(path);
+  configure(database);
+  return database;
+}
+
+function* rowsOf(database: DatabaseSync, tables: readonly Table[]): Iterable<SalvagedRow> {
+  for (const table of tables) {
+    for (const row of allRows(database, `SELECT * FROM ${table}`, TABLES[table].key)) {
+      yield { table, values: Object.values(row) as SalvagedRow["values"] };
+    }
+  }
+}
+
+/** Copies everything in a database of messages, except the time, to a new file. */
+export function copyRows(from: DatabaseSync, path: string): void {
+  writeRows(path, rowsOf(from, ["batch", "gone", "ends", "names"]));
+}
+
+/** Writes rows into a new database. */
+function writeRows(path: string, rows: Iterable<SalvagedRow>): void {
+  using to = new DatabaseSync(path);
+  configure(to);
+  createSchema(to);
+  to.exec("BEGIN IMMEDIATE");
+  const inserts = new Map(
+    Object.entries(TABLES).map(([table, { columns }]) => {
+      const values = Array(columns).fill("?").join(", ");
+      return [table, to.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${values})`)];
+    }),
+  );
+  for (const { table, values } of rows) inserts.get(table)!.run(...values);
+  to.exec("COMMIT");
+}
+
+/**
+ * Creates the tables in a new file, and what an older file lacks.
+ *
+ * @throws {Error} When the file has another schema version.
+ */
+function createSchema(database: DatabaseSync): void {
+  const version = database.prepare("PRAGMA user_version").get()!.user_version;
+  if (version === SCHEMA_VERSION) return addMissing(database);
+  if (!(version as number >= 0 && version as number <= MAX_VERSION)) {
+    throw new DamageError(`there is no format ${version}`);
+  }
+  if (version !== 0) {
+    throw new Error(
+      `messages.db has format ${version}, but this version of netlab reads only format ` +
+        `${SCHEMA_VERSION}; choose another folder`,
+    );
+  }
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    database.exec(`${SCHEMA}; COMMIT`);
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+  addMissing(database);
+}
+
+function addMissing(database: DatabaseSync): void {
+  database.exec(CLOCK);
+  database.exec(NAMES);
+  const find = database.prepare("SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
+  for (const [table, column] of ADDITIONS) {
+    if (!find.get(table, column)) {
+      database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} INTEGER`);
+    }
+  }
+}
+
+/** Whether an error says that the disk is full. */
+export function isFull(error: unknown): boolean {
+  const { errcode = 0, message } = error as { errcode?: number; message: string };
+  return (errcode & PRIMARY) === SQLITE_FULL || /disk is full/.test(message);
+}
+
+function isDamage(error: unknown): boolean {
+  const { errcode = 0, message } = error as { errcode?: number; message: string };
+  return error instanceof DamageError || errcode === SQLITE_IOERR_SHORT_READ ||
+    (errcode & PRIMARY) === SQLITE_NOTADB || (errcode & PRIMARY) === SQLITE_CORRUPT ||
+    /not a database|malformed/.test(message);
+}
+
+/** Whether the schema is damaged or another one. */
+function isUnclear(error: unknown): boolean {
+  return (error as { errcode?: number }).errcode === SQLITE_ERROR;
+}
+
+function hasMessages(path: string): boolean {
+  using file = new Salvage(path);
+  for (const { table } of file.rows()) if (table === "batch") return true;
+  return false;
+}
+
+/** Why SQLite cannot use a file, and what to do. */
+function explainFile(path: string, error: unknown): string {
+  const { errcode, message } = error as { errcode?: number; message: string };
+  // Deno 2.9 does not set a code on SQLite's errors, so this also compares the text.
+  if (errcode === SQLITE_BUSY || message === "database is locked") {
+    return "another program uses messages.db in it; end that program, or choose another folder";
+  }
+  try {
+    // SQLite does not say why it cannot open or write a file; this call does.
+    Deno.openSync(path, { write: true }).close();
+  } catch (reason) {
+    return reason instanceof Deno.errors.IsADirectory
+      ? "messages.db in it is a folder; choose another folder"
+      : explain(reason);
+  }
+  return message;
+}
+
+function removeDatabase(path: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) removeIfPresent(path + suffix);
+}

@@ -1,0 +1,390 @@
+/**
+ * Stores durable messages in a SQLite file. Messages that arrive together are written in one transaction.
+ * Owns the rows: which batch a message is in, and which messages of a batch were removed. Must not know users.
+ *
+ * @module
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { HEADER_BYTES, MessageFields, messageId, readName, type Receipt } from "@netlab/protocol";
+import { LIMITS } from "../../core/limits.ts";
+import type {
+  MessageStore,
+  StoredMessage,
+  StoreGoneError,
+} from "../../core/mailbox/message_store.ts";
+import type { Logger } from "../../core/logger.ts";
+import {
+  type BatchContents,
+  type BatchState,
+  BatchWriter,
+  codeOfBits,
+  inBatches,
+  isWasteful,
+  readBatch,
+  shrinkBatch,
+  stateOf,
+  stateWithout,
+  wholeBatch,
+} from "./batches/mod.ts";
+import { byBatch, OFFSETS_PER_BATCH } from "./batches/offsets.ts";
+import { allRows } from "./tables/all_rows.ts";
+import { DataFolder } from "./data_folder.ts";
+import { copyRows, DamageError, isFull, openDatabase } from "./database_file.ts";
+import { OutcomeRows } from "./tables/outcome_rows.ts";
+import { StoreUpkeep } from "./upkeep/store_upkeep.ts";
+
+const SELECT_ALL = "SELECT number, messages, bits, sum FROM batch LEFT JOIN gone ON number = batch";
+
+/** How many batch states are cached. Most messages are removed soon; the states of old batches are read again. */
+const MAX_STATES = 4_096;
+
+/** A message store that survives a crash of the process or the machine. */
+export class SqliteStore implements MessageStore, Disposable {
+  /** Stored messages survive the end of the process. */
+  readonly durable = true;
+  readonly #database: DatabaseSync;
+  readonly #folder: DataFolder;
+  readonly #logger: Logger;
+  readonly #upkeep: StoreUpkeep;
+  readonly #writer = new BatchWriter();
+  readonly #insert: StatementSync;
+  readonly #select: StatementSync;
+  readonly #shrink: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #insertRemoved: StatementSync;
+  readonly #deleteRemoved: StatementSync;
+  readonly #outcomes: OutcomeRows;
+  readonly #insertName: StatementSync;
+  readonly #deleteNames: StatementSync;
+  /** The number of the next batch. While the process runs, no number is used twice. */
+  #nextNumber: number;
+  /** Batch states by batch number, the oldest entry first. */
+  readonly #states = new Map<number, BatchState>();
+  /** The batch that was read last. The next message to read is often in it as well. */
+  #lastRead: { readonly number: number; readonly messages: Uint8Array } | undefined;
+  #isUnreadable = false;
+  #rescuedTo: string | undefined;
+  /** What a write on a full disk has removed although it failed, and the size of the outcomes it has stored. */
+  readonly #early = new Set<StoredMessage>();
+  #earlyEndsBytes = 0;
+
+  private constructor(database: DatabaseSync, folder: DataFolder, logger: Logger) {
+    this.#database = database;
+    this.#folder = folder;
+    this.#logger = logger;
+    const prepare = (sql: string) => database.prepare(sql);
+    this.#insert = prepare("INSERT INTO batch (number, messages) VALUES (?, ?)");
+    this.#select = prepare(
+      "SELECT messages, bits FROM batch LEFT JOIN gone ON number = batch WHERE number = ?",
+    );
+    this.#shrink = prepare("UPDATE batch SET messages = ? WHERE number = ?");
+    this.#delete = prepare("DELETE FROM batch WHERE number = ?");
+    this.#insertRemoved = prepare(
+      "INSERT OR REPLACE INTO gone (batch, bits, sum) VALUES (?, ?, ?)",
+    );
+    this.#deleteRemoved = prepare("DELETE FROM gone WHERE batch = ?");
+    this.#outcomes = new OutcomeRows(database);
+    this.#insertName = prepare("INSERT OR REPLACE INTO names (name) VALUES (?)");
+    this.#deleteNames = prepare(
+      "DELETE FROM names WHERE number <= (SELECT max(number) FROM names) - ?",
+    );
+    const last = prepare("SELECT coalesce(max(number), 0) AS number FROM batch").get()!;
+    this.#nextNumber = last.number as number + 1;
+    this.#upkeep = new StoreUpkeep({ database, folder, logger, newest: this.#verify() });
+  }
+
+  /**
+   * Opens the messages in a folder.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the folder cannot be used, another server uses
+   *   it, or the file has another schema version.
+   */
+  static open(path: string, logger: Logger): SqliteStore {
+    const folder = DataFolder.take(path);
+    try {
+      return openDatabase(folder, logger, (database) => new SqliteStore(database, folder, logger));
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Notes the address of the server, for the error of another server that finds the folder in use. */
+  setAddress(address: string): void {
+    this.#folder.setAddress(address);
+  }
+
+  /** The stored messages, oldest first. */
+  *load(): Iterable<StoredMessage> {
+    for (const row of allRows(this.#database, SELECT_ALL, "number")) {
+      const number = row.number as number;
+      const contents = readBatch(number, row.messages as Uint8Array, bitsIn(row));
+      yield* this.#loaded(number, contents);
+    }
+  }
+
+  /** The messages at `count` offsets of one batch, from `offset` on. Skips and logs what cannot be read. */
+  read(offset: number, count: number): StoredMessage[] {
+    const number = Math.floor(offset / OFFSETS_PER_BATCH);
+    const from = offset % OFFSETS_PER_BATCH;
+    try {
+      const messages = this.#messages(number);
+      const state = this.#stateOf(number);
+      if (!messages || !state) return [];
+      const contents = readBatch(number, messages, state.removed);
+      if (contents.damaged > 0) throw new DamageError(`${contents.damaged} messages are damaged`);
+      this.#isUnreadable = false;
+      return this.#loaded(number, contents, from, from + count);
+    } catch (error) {
+      this.#logUnreadable(number, error);
+      return [];
+    }
+  }
+
+  /** The newest outcomes of messages, oldest first. */
+  loadOutcomes(): Iterable<Receipt> {
+    return this.#outcomes.load();
+  }
+
+  /** The names that users have had, oldest first. */
+  *loadNames(): Iterable<string> {
+    for (const { name } of allRows(this.#database, "SELECT number, name FROM names", "number")) {
+      yield name as string;
+    }
+  }
+
+  /**
+   * Removes and adds messages in one transaction. When this returns, the changes are on the disk. On a full disk, it
+   * removes messages and throws if there are messages to add.
+   */
+  write(
+    added: readonly StoredMessage[],
+    removed: readonly StoredMessage[],
+    ends: Uint8Array,
+    names: Iterable<string> = [],
+  ): void {
+    this.#upkeep.beforeWrite();
+    const early = this.#early;
+    const rest = early.size === 0 ? removed : removed.filter((message) => !early.has(message));
+    const restOfEnds = ends.subarray(this.#earlyEndsBytes);
+    const newNames = [...names];
+    try {
+      if (this.#upkeep.isFull) throw new Error("the disk is full");
+      this.#transact(added, rest, restOfEnds, newNames);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#upkeep.full();
+      this.#removeInSteps(rest, restOfEnds);
+      this.#earlyEndsBytes = ends.length;
+      this.#upkeep.makeRoom();
+      // If this fails, the caller will ask again for the removals.
+      if (added.length + newNames.length > 0 && this.#upkeep.isFull) throw error;
+      this.#transact(added, [], NONE, newNames);
+    }
+    early.clear();
+    this.#earlyEndsBytes = 0;
+  }
+
+  /** Removes messages on a full disk: a transaction of all of them may need more space than there is. */
+  #removeInSteps(removed: readonly StoredMessage[], ends: Uint8Array): void {
+    const steps = [...byBatch(removed).values()].map((messages) => ({ messages, ends: NONE }));
+    for (const { messages, ends: some } of [...steps, { messages: [], ends }]) {
+      try {
+        this.#transact([], messages, some, []);
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        this.#upkeep.makeRoom();
+        this.#upkeep.full();
+        this.#transact([], messages, some, []);
+      }
+      for (const message of messages) this.#early.add(message);
+    }
+  }
+
+  #transact(
+    added: readonly StoredMessage[],
+    removed: readonly StoredMessage[],
+    ends: Uint8Array,
+    names: readonly string[],
+  ): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    // Changes to the state in memory, made when the transaction has succeeded.
+    const afterCommit: (() => void)[] = [];
+    try {
+      for (const [number, messages] of byBatch(removed)) {
+        afterCommit.push(this.#remove(number, messages));
+      }
+      for (const messages of inBatches(added)) {
+        const number = this.#nextNumber++;
+        const value = this.#writer.encode(number, messages, this.#upkeep.shiftMs);
+        this.#insert.run(number, value);
+        const state = wholeBatch(messages.length, value.length);
+        afterCommit.push(() => {
+          this.#setState(number, state);
+          let offset = number * OFFSETS_PER_BATCH;
+          for (const message of messages) message.offset = offset++;
+        });
+      }
+      if (ends.length > 0) afterCommit.push(this.#outcomes.add(ends));
+      this.#addNames(names);
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+    for (const update of afterCommit) update();
+  }
+
+  /** Finds out whether the files are still in the folder, and returns unused space to the disk. */
+  check(): StoreGoneError | undefined {
+    return this.#upkeep.check();
+  }
+
+  /** Copies the messages to a new folder beside the one that is gone. */
+  rescue(removed: readonly StoredMessage[], outcomes: Uint8Array): string {
+    const path = this.#folder.beside();
+    {
+      using folder = DataFolder.take(path);
+      copyRows(this.#database, folder.database);
+    }
+    // The numbers of the batches are the same, so the offsets are, too.
+    using copy = SqliteStore.open(path, this.#logger);
+    copy.write([], removed, outcomes);
+    return this.#rescuedTo = path;
+  }
+
+  /** The folder to which the messages were copied, if they were. */
+  get rescuedTo(): string | undefined {
+    return this.#rescuedTo;
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#upkeep.close();
+    this.#database.close();
+    this.#folder[Symbol.dispose]();
+  }
+
+  /**
+   * Reads everything once, because SQLite does not notice damaged values. Returns when the newest batch was
+   * accepted: milliseconds.
+   *
+   * @throws {DamageError} When something is damaged.
+   */
+  #verify(): number | undefined {
+    let newest: number | undefined;
+    for (const row of allRows(this.#database, SELECT_ALL, "number")) {
+      const number = row.number as number;
+      const bits = bitsIn(row);
+      const { acceptedAt, damaged } = readBatch(number, row.messages as Uint8Array, bits);
+      const isSumGood = row.sum === null || row.sum === codeOfBits(number, bits);
+      if (damaged > 0 || acceptedAt === undefined || !isSumGood) {
+        throw new DamageError(`batch ${number} is damaged`);
+      }
+      newest = acceptedAt;
+    }
+    const unreadable = this.#outcomes.unreadable;
+    if (unreadable !== undefined) {
+      throw new DamageError(`the receipts in row ${unreadable} are damaged`);
+    }
+    return newest;
+  }
+
+  /** The messages of the batch with this number, from position `from` up to but not including `to`. */
+  #loaded(
+    number: number,
+    { acceptedAt = this.#upkeep.shiftMs, messages }: BatchContents,
+    from = 0,
+    to = OFFSETS_PER_BATCH,
+  ): StoredMessage[] {
+    const some = messages.filter(({ position }) => position >= from && position < to);
+    return some.map(({ bytes, start, end, position }) => {
+      fields.read(bytes, start + HEADER_BYTES, end);
+      return {
+        id: messageId(fields),
+        sender: readName(bytes, fields.sender, fields.senderEnd),
+        recipient: readName(bytes, fields.recipient, fields.recipientEnd),
+        ...{ bytes, start, end },
+        acceptedAt: acceptedAt - this.#upkeep.shiftMs,
+        offset: number * OFFSETS_PER_BATCH + position,
+      };
+    });
+  }
+
+  #logUnreadable(number: number, error: unknown): void {
+    if (!this.#isUnreadable) {
+      this.#logger.error(
+        "messages in batch {number}, and perhaps others, cannot be read until the server restarts: {error}",
+        { event: "storage.unreadable", number, error },
+      );
+    }
+    this.#isUnreadable = true;
+  }
+
+  /** Removes messages of one batch. Returns what to do after the commit. */
+  #remove(number: number, messages: readonly StoredMessage[]): () => void {
+    const before = this.#stateOf(number);
+    const state = before && stateWithout(before, messages, number * OFFSETS_PER_BATCH);
+    if (!state) {
+      this.#delete.run(number);
+      this.#deleteRemoved.run(number);
+      return () => this.#states.delete(number);
+    }
+    this.#insertRemoved.run(number, state.removed, codeOfBits(number, state.removed));
+    if (!isWasteful(state)) return () => this.#setState(number, state);
+    const { messages: value } = this.#select.get(number)!;
+    const shrunk = shrinkBatch(number, value as Uint8Array, state.removed);
+    this.#shrink.run(shrunk, number);
+    return () => this.#setState(number, { ...state, bytes: shrunk.length });
+  }
+
+  /** The state of a batch; `undefined` when none of its messages is left. */
+  #stateOf(number: number): BatchState | undefined {
+    const known = this.#states.get(number);
+    if (known) return known;
+    const row = this.#select.get(number);
+    if (!row) return undefined;
+    const state = stateOf(number, row.messages as Uint8Array, bitsIn(row));
+    this.#setState(number, state);
+    return state;
+  }
+
+  #setState(number: number, state: BatchState): void {
+    this.#states.delete(number);
+    this.#states.set(number, state);
+    if (this.#states.size <= MAX_STATES) return;
+    const [oldest] = this.#states.keys();
+    this.#states.delete(oldest!);
+  }
+
+  /** The value of a batch. It may still contain messages that were removed meanwhile. */
+  #messages(number: number): Uint8Array | undefined {
+    if (this.#lastRead?.number === number) return this.#lastRead.messages;
+    const row = this.#select.get(number);
+    if (!row) return undefined;
+    const messages = row.messages as Uint8Array;
+    if (!this.#states.has(number)) {
+      this.#setState(number, stateOf(number, messages, bitsIn(row)));
+    }
+    this.#lastRead = { number, messages };
+    return messages;
+  }
+
+  /** Stores names and deletes the oldest ones. */
+  #addNames(names: Iterable<string>): void {
+    let count = 0;
+    for (const name of names) {
+      this.#insertName.run(name);
+      count++;
+    }
+    if (count > 0) this.#deleteNames.run(LIMITS.seenNames.default);
+  }
+}
+
+/** The bits for the removed messages in a row; none if none was removed. */
+function bitsIn({ bits }: Record<string, unknown>): Uint8Array {
+  return bits instanceof Uint8Array ? bits : NONE;
+}
+
+const NONE = new Uint8Array(0);
+const fields = new MessageFields();
