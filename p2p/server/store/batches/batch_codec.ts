@@ -4,10 +4,10 @@
  * from good ones, and the bits for removed messages. Must not know the database.
  *
  * A value begins with the time at which its first message was accepted: an `f64`, milliseconds by the clock of
- * the store. A check follows, which also tells how many messages there were, and then the messages, each as a frame of type 3/1 with a check of its own. A check
- * is a frame of type 0 whose payload is a position (`u16`) and a code (`u32`). A gap stands for messages that
- * were removed when the value was rewritten: a header of type 0 without a payload, with their number in
- * `reserved`. Earlier versions wrote no checks, and skip them.
+ * the store. A check follows, which also tells how many messages there were, and then the messages, each as a frame of
+ * type 3/1 with a check of its own. A check is a frame of type 0 whose payload is a position (`u16`) and a code
+ * (`u32`). A gap stands for messages that were removed when the value was rewritten: a header of type 0 without a
+ * payload, with their number in `reserved`. Earlier versions wrote no checks, and skip them.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import {
   UUID_TEXT_BYTES,
 } from "@netlab/protocol/codec";
 import type { WholeFrame } from "../../../core/routing/frame_run.ts";
-import { checkCode } from "./check_code.ts";
+import { checkCode, numberIn, withNumber } from "./check_code.ts";
 
 /** The size of the time at the start of a value. */
 export const TIME_BYTES = 8;
@@ -166,8 +166,8 @@ export function* findMessages(bytes: Uint8Array, most: number): Iterable<FoundMe
     const end = endOfMessage(view, at);
     if (end === 0 || end + CHECK_BYTES > bytes.length) continue;
     const position = view.getUint16(end + HEADER_BYTES);
-    const code = view.getInt32(end + HEADER_BYTES + 2);
-    const batch = (code ^ codeOf(view, at, end, 0, position)) >>> 0;
+    const sum = view.getInt32(end + HEADER_BYTES + 2);
+    const batch = numberIn(sum, checkCode(view, at, end, position));
     if (position >= MAX_MESSAGES || batch === 0 || batch > most) continue;
     yield { batch, position, bytes, start: at, end };
     at = end + CHECK_BYTES - 1;
@@ -334,7 +334,7 @@ function codeOf(
   number: number,
   position: number,
 ): number {
-  return checkCode(view, from, to, position) ^ number;
+  return withNumber(checkCode(view, from, to, position), number);
 }
 
 /** Returns the recipient in the damaged message between `start` and `end`, if it can still be read. */

@@ -5,6 +5,8 @@
  */
 
 const FACTOR = 0x9e3779b1;
+/** The product of both is 1, modulo 2^32. */
+const INVERSE = 0x0e8b2f51;
 
 /**
  * Computes the check code of the bytes from `from` to `to`: a signed integer of 32 bits. It changes whenever up to
@@ -32,6 +34,20 @@ export function checkCode(view: DataView, from: number, to: number, seed: number
   for (; at + 4 <= to; at += 4) a = mix(a, view.getInt32(at));
   for (; at < to; at++) a = mix(a, view.getUint8(at));
   return mix(mix(mix(a, b), c), d);
+}
+
+/** Adds a number to a check code: its lower 32 bits. {@linkcode numberIn} computes them from the result. */
+export function withNumber(code: number, number: number): number {
+  return mix(code, number);
+}
+
+/**
+ * Returns the number, from 0 to 2^32 - 1, that was added to a check code. If `sum` or what the code was computed from
+ * is damaged, that is any number and hardly ever one near the right one.
+ */
+export function numberIn(sum: number, code: number): number {
+  const product = sum ^ (sum >>> 15) ^ (sum >>> 30);
+  return (Math.imul(product, INVERSE) ^ code) >>> 0;
 }
 
 function mix(code: number, word: number): number {
