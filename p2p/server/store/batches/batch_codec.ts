@@ -136,7 +136,9 @@ export function readBatch(
   const found = new Found(value, removed, total);
   const first = TIME_BYTES + CHECK_BYTES;
   if (value.length <= TIME_BYTES) found.lose(0, value.length, undefined);
-  else if (isTimeGood || findChecked(view, number, first) < value.length) {
+  else if (
+    isTimeGood || isCheck(view, TIME_BYTES) || findChecked(view, number, first) < value.length
+  ) {
     readChecked(view, number, first, found);
   } else readUnchecked(view, found);
   return {
@@ -318,6 +320,11 @@ function isChecked(
   if (to + CHECK_BYTES > view.byteLength) return false;
   return view.getUint16(to + HEADER_BYTES) === position &&
     view.getInt32(to + HEADER_BYTES + 2) === codeOf(view, from, to, number, position);
+}
+
+/** Whether there is a check at `at`, whatever its code. */
+function isCheck(view: DataView, at: number): boolean {
+  return at + CHECK_BYTES <= view.byteLength && view.getUint32(at) === CHECK_PAYLOAD_BYTES;
 }
 
 /** Whether there is a gap at `at`, and not a place where everything is lost. */

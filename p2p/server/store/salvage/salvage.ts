@@ -7,6 +7,7 @@
 import { HEADER_BYTES, readReceipts, UUID_TEXT_BYTES } from "@netlab/protocol/codec";
 import {
   type Batchable,
+  type BatchContents,
   type BatchedMessage,
   BatchWriter,
   codeOfBits,
@@ -68,6 +69,18 @@ class PartialBatch implements Batch {
     this.#messages.set(message.position, message);
     this.damaged = Math.max(0, this.damaged - 1);
   }
+}
+
+/** Adds what is good in one copy of a batch. */
+function addPart(
+  batches: Map<number, PartialBatch>,
+  number: number,
+  acceptedAt: number,
+  { messages, damaged, recipients }: BatchContents,
+): void {
+  const known = batches.get(number);
+  if (known) { for (const message of messages) known.add(message); }
+  else batches.set(number, new PartialBatch(acceptedAt, messages, damaged, recipients));
 }
 
 const NONE = new Uint8Array(0);
@@ -142,27 +155,29 @@ export class Salvage implements Disposable {
   *#batches(removed: ReadonlyMap<number, Uint8Array>): Iterable<[number, Batch]> {
     const whole = new Set<number>();
     const partial = new Map<number, PartialBatch>();
+    const unclear: [number, Uint8Array][] = [];
     let acceptedAt = this.#now;
     for (const { key, values: [, value] } of this.#read("batch")) {
-      if (!(value instanceof Uint8Array) || whole.has(key)) continue;
-      const { damaged, recipients, messages, ...contents } = readBatch(
-        key,
-        value,
-        removed.get(key),
-      );
+      if (!(value instanceof Uint8Array)) continue;
+      const contents = readBatch(key, value, removed.get(key));
       acceptedAt = contents.acceptedAt ?? acceptedAt;
-      if (damaged === 0) {
+      if (contents.damaged === 0) {
+        if (whole.has(key)) continue;
         whole.add(key);
-        partial.delete(key);
-        yield [key, { acceptedAt, messages }];
-        continue;
-      }
-      const known = partial.get(key);
-      if (known) { for (const message of messages) known.add(message); }
-      else partial.set(key, new PartialBatch(acceptedAt, messages, damaged, recipients));
+        yield [key, { acceptedAt, messages: contents.messages }];
+      } else if (contents.messages.length === 0) unclear.push([key, value]);
+      else addPart(partial, key, acceptedAt, contents);
     }
     const most = [...whole, ...partial.keys()].reduce((most, n) => Math.max(most, n), 0) +
       UNKNOWN_BATCHES;
+    for (const [key, value] of unclear) {
+      // If the key is damaged and not the messages, they tell their number.
+      const [first] = findMessages(value, most);
+      const number = first?.batch ?? key;
+      const contents = readBatch(number, value, removed.get(number));
+      addPart(partial, number, contents.acceptedAt ?? acceptedAt, contents);
+    }
+    for (const number of whole) partial.delete(number);
     for (const part of this.#reader.parts()) {
       for (const message of findMessages(part, most)) {
         const { batch: number, position } = message;

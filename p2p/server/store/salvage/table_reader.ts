@@ -54,20 +54,18 @@ export class TableReader {
   }
 
   /**
-   * Returns the rows of the table whose tree begins at the page `root`, in any order. A row may come again from an
-   * older copy of a damaged page.
+   * Returns the rows of the table whose tree begins at the page `root`, in any order. A row may come again from a
+   * damaged page or an older copy of one, and two rows may have the same key because one of the keys is damaged.
    */
   *rows(root: number): Iterable<Row> {
-    const keys = new Set<number>();
-    const isNew = ({ key }: Row) => !keys.has(key) && keys.add(key);
     const damaged: number[] = [];
     for (const number of this.#leaves(root)) {
-      const isGood = yield* filter(this.#rowsOn(number), isNew);
+      const isGood = yield* this.#rowsOn(number);
       if (!isGood) damaged.push(number);
     }
     // What is found on a damaged page may be older than what is on others.
     for (const number of damaged) {
-      yield* filter(this.#rowsFoundOn(number), isNew);
+      yield* this.#rowsFoundOn(number);
       const older = this.#pages.olderPage(number);
       if (older) yield* this.#rowsOn(number, older);
     }
@@ -259,17 +257,6 @@ export class TableReader {
     const owner = this.#pages.ownerOf(next);
     if (owner?.kind === PageKind.Overflow && owner.parent === from) return next;
     return this.#next.get(from) ?? next;
-  }
-}
-
-function* filter<Result>(
-  rows: Generator<Row, Result>,
-  isWanted: (row: Row) => unknown,
-): Generator<Row, Result> {
-  for (;;) {
-    const next = rows.next();
-    if (next.done) return next.value;
-    if (isWanted(next.value)) yield next.value;
   }
 }
 

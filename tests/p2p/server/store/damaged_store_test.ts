@@ -116,6 +116,38 @@ onDisk("store notices a flipped bit in a message, and names its recipient", () =
   );
 });
 
+onDisk(
+  "store knows the messages of a row whose key is damaged, also if another row has that key",
+  () => {
+    using at = folder();
+    const batches = Array.from(
+      { length: 60 },
+      (_, batch) => many(5, 90).map((each) => ({ ...each, batch })),
+    );
+    {
+      using open = SqliteStore.open(at.path, reporter().logger);
+      for (const batch of batches) {
+        open.write(batch, [], NONE);
+      }
+    }
+    const bytes = Deno.readFileSync(at.file);
+    // Before the values of a record there are its size, its key, the size of its types and the type of the key.
+    const first = new TextDecoder("latin1").decode(bytes).indexOf(batches[49]![0]!.id);
+    let key = first;
+    while (!(bytes[key] === 50 && bytes[key + 2] === 0)) key--;
+    for (const bit of [1, 2, 4, 8, 16, 32, 64]) {
+      using damaged = folder();
+      const copy = bytes.slice();
+      copy[key]! ^= bit;
+      Deno.writeFileSync(damaged.file, copy);
+      const { reports, logger } = reporter();
+      using opened = SqliteStore.open(damaged.path, logger);
+      assertEquals(ids(opened.load()), ids(batches.flat()), `bit ${bit}`);
+      assertEquals(reports.map(({ messages, lost }) => [messages, lost]), [[300, 0]]);
+    }
+  },
+);
+
 /** Stores messages, each alone, and returns the folder of a server that was killed then. */
 function killed(path: string, messages: readonly StoredMessage[]): string {
   const folder = `${path}/killed`;
