@@ -54,6 +54,8 @@ const CLOCK = `
 const NAMES =
   "CREATE TABLE IF NOT EXISTS names (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT";
 
+/** What SQLite appends to the name of a database for its files. */
+const SUFFIXES = ["", "-wal", "-shm"];
 /** A setting of a file: the space of deleted rows can be returned in steps. */
 const INCREMENTAL = 2;
 
@@ -88,9 +90,9 @@ export function openDatabase<T>(
   logger: Logger,
   prepare: (database: DatabaseSync) => T,
 ): T {
-  // An earlier start was interrupted after it had set a damaged file aside.
-  if (!isPresent(path)) renameIfPresent(`${path}.salvaged`, path);
   try {
+    // An earlier start was interrupted while it set damaged files aside.
+    if (!isPresent(path) && isPresent(salvagedPath(path))) replaceBySalvaged(path);
     checkLog(path);
     return open(path, logger, prepare);
   } catch (error) {
@@ -113,21 +115,21 @@ export function openDatabase<T>(
  * @throws {DamageError} When there is some.
  */
 function checkLog(path: string): void {
-  if (!isPresent(path) || !Deno.statSync(path).isFile) return;
+  // SQLite would remove a log whose database is missing.
+  if (isPresent(`${path}-wal`)) Deno.openSync(path, { append: true, create: true }).close();
+  if (!isPresent(path)) return;
   using pages = new PageFile(path);
   if (pages.isDamaged) throw new DamageError("the log is damaged");
 }
 
 /** Copies what is not damaged into a new file, which takes the place of the damaged one. */
 function salvage(path: string, logger: Logger): void {
-  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
-  const [next, complete] = [`${path}.new`, `${path}.salvaged`];
+  const [next, complete] = [`${path}.new`, salvagedPath(path)];
   using damaged = new Salvage(path);
   for (const file of [next, complete]) removeDatabase(file);
   writeRows(next, damaged.rows());
   Deno.renameSync(next, complete);
-  for (const suffix of ["", "-wal", "-shm"]) renameIfPresent(path + suffix, aside + suffix);
-  Deno.renameSync(complete, path);
+  const aside = replaceBySalvaged(path);
   const { messages, damaged: lost, recipients, pages } = damaged;
   logger.error(
     `{path} is damaged and was renamed to {aside}: ${
@@ -136,6 +138,19 @@ function salvage(path: string, logger: Logger): void {
       `delivered, ${describeLoss(damaged)}`,
     { event: "storage.damaged", path, aside, messages, lost, recipients, pages },
   );
+}
+
+/** Where the rows that could be read are, once they are complete. */
+function salvagedPath(path: string): string {
+  return `${path}.salvaged`;
+}
+
+/** Renames the damaged files that are still there, and puts the new one in their place. Returns their new name. */
+function replaceBySalvaged(path: string): string {
+  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
+  for (const suffix of SUFFIXES) renameIfPresent(path + suffix, aside + suffix);
+  Deno.renameSync(salvagedPath(path), path);
+  return aside;
 }
 
 function describeLoss({ damaged, recipients, pages }: Salvage): string {
@@ -308,13 +323,11 @@ function explainFile(path: string, error: unknown): string {
     // SQLite does not say why it cannot open or write a file; this call does.
     Deno.openSync(path, { write: true }).close();
   } catch (reason) {
-    return reason instanceof Deno.errors.IsADirectory
-      ? "messages.db in it is a folder; choose another folder"
-      : explain(reason);
+    return explain(reason);
   }
   return message;
 }
 
 function removeDatabase(path: string): void {
-  for (const suffix of ["", "-wal", "-shm"]) removeIfPresent(path + suffix);
+  for (const suffix of SUFFIXES) removeIfPresent(path + suffix);
 }

@@ -68,7 +68,8 @@ export class PageFile implements Disposable {
     // A file with a wild number has a damaged header.
     const lacking = announced < MAX_PAGES ? Math.max(0, announced - this.count) : 0;
     this.missing = missing + lacking;
-    this.isDamaged = log.isDamaged || lacking > 0 || (size === 0 && pages.size > 0);
+    // SQLite takes a file of one byte for an empty one, and ignores the log of an empty one.
+    this.isDamaged = log.isDamaged || lacking > 0 || (size <= 1 && pages.size > 0);
     this.hasMap = header ? header.getUint32(52) > 0 : this.#looksLikeMap();
   }
 

@@ -120,10 +120,7 @@ onDisk(
   "store knows the messages of a row whose key is damaged, also if another row has that key",
   () => {
     using at = folder();
-    const batches = Array.from(
-      { length: 60 },
-      (_, batch) => many(5, 90).map((each) => ({ ...each, batch })),
-    );
+    const batches = Array.from({ length: 60 }, () => many(5, 90));
     {
       using open = SqliteStore.open(at.path, reporter().logger);
       for (const batch of batches) {
@@ -203,6 +200,21 @@ onDisk("store notices that the end of the log is missing", () => {
   assert(reports[0]!.pages > 0, "the rest is reported");
 });
 
+onDisk(
+  "store reads a log whose database is missing or almost empty, which SQLite would remove",
+  () => {
+    for (const size of [undefined, 0, 1, 2, 99, 100, 4_096, PAGE - 1]) {
+      using at = folder();
+      const stored = many(20, 3_000);
+      const path = killed(at.path, stored);
+      if (size === undefined) Deno.removeSync(`${path}/${FILE}`);
+      else change(`${path}/${FILE}`, (bytes) => bytes.slice(0, size));
+      using opened = SqliteStore.open(path, reporter().logger);
+      assertEquals(ids(opened.load()), ids(stored), `${size} bytes`);
+    }
+  },
+);
+
 onDisk("store of a killed server without damage reports none", () => {
   using at = folder();
   const stored = many(20, 3_000);
@@ -263,10 +275,15 @@ onDisk("a start that was interrupted while it set a damaged file aside is comple
   using at = folder();
   const stored = [message("1")];
   store(at.path, stored);
-  // The damaged file has its new name, and the good one has not.
+  // The damaged file has its new name. Its log and the good file have not.
   Deno.renameSync(at.file, `${at.file}.salvaged`);
+  using other = folder();
+  const log = `${killed(other.path, many(5, 900))}/${FILE}-wal`;
+  Deno.copyFileSync(log, `${at.file}-wal`);
   using opened = SqliteStore.open(at.path, reporter().logger);
   assertEquals(ids(opened.load()), ids(stored));
+  const [aside] = [...Deno.readDirSync(at.path)].filter(({ name }) => /damaged-.*-wal$/.test(name));
+  assertEquals(Deno.readFileSync(`${at.path}/${aside!.name}`), Deno.readFileSync(log));
 });
 
 onDisk("a damaged file that cannot be copied stays as it is, and the server does not start", () => {
