@@ -6,6 +6,7 @@
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import { StoreGoneError } from "../../core/mailbox/message_store.ts";
+import { isPresent } from "./files.ts";
 
 const DATABASE = "messages.db";
 /** Stays in the folder when no server runs: removing it could remove the lock of the next server. */
@@ -47,6 +48,10 @@ export class DataFolder implements Disposable {
   static take(path: string): DataFolder {
     try {
       Deno.mkdirSync(path, { recursive: true });
+      for (const name of [DATABASE, ...BESIDE.map((suffix) => DATABASE + suffix), LOCK, RESERVE]) {
+        if (!isFolder(`${path}/${name}`)) continue;
+        throw storageFailed(path, `${name} in it is a folder; choose another folder`);
+      }
       const folder = new DataFolder(path);
       // Two folders could lead to one database, and SQLite has its other files where the link leads.
       if (!isLink(folder.database)) return folder;
@@ -194,12 +199,11 @@ function identify(path: string): string | undefined {
 }
 
 function isLink(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isSymlink;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return isPresent(path) && Deno.lstatSync(path).isSymlink;
+}
+
+function isFolder(path: string): boolean {
+  return isPresent(path) && Deno.lstatSync(path).isDirectory;
 }
 
 function identityOf({ dev, ino }: Deno.FileInfo): string {

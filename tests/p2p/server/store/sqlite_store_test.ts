@@ -286,3 +286,13 @@ onDisk("a missing folder is created, and an error names one that cannot be creat
   assertStringIncludes(error.message, `Cannot store messages in ${deep}/${FILE}`);
   assertThrows(() => SqliteStore.open(`${deep}/${FILE}/below`, at.logger), Error, "Cannot store");
 });
+
+onDisk("a folder in the place of a file is named", () => {
+  for (const name of [FILE, `${FILE}-wal`, `${FILE}-shm`, "server.lock", "messages.reserve"]) {
+    using at = folder();
+    Deno.mkdirSync(`${at.path}/${name}`);
+    const error = assertThrows(() => SqliteStore.open(at.path, at.logger), Error);
+    const why = `${name} in it is a folder; choose another folder`;
+    assertEquals(error.message, `Cannot store messages in ${at.path}: ${why}`);
+  }
+});
