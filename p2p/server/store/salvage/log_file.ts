@@ -3,14 +3,14 @@
  * damaged place. Owns the layout of the log and of the file beside it. Must not know what pages contain.
  * https://www.sqlite.org/fileformat2.html#the_write_ahead_log and https://www.sqlite.org/walformat.html
  *
+ * SQLite writes its checksums and the index in the byte order of the machine. Deno runs on little-endian ones only.
+ *
  * @module
  */
 import { readIfPresent } from "../files.ts";
 
 const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
-/** The first bytes of a log whose checksums are little-endian. In a big-endian one, the last bit is set. */
-const MAGIC = 0x377f0682;
 /** The version of both files. */
 const VERSION = 3_007_000;
 /** The size of one of the two equal headers of the index: bytes. */
@@ -54,11 +54,10 @@ function committedFrames(path: string, log: Log): number | undefined {
   if (!bytes || bytes.length < 2 * INDEX_HEADER_BYTES) return undefined;
   const [one, other] = [0, INDEX_HEADER_BYTES].map((at) => bytes.subarray(at, at + 40).join());
   const view = new DataView(bytes.buffer);
-  const isLittle = view.getUint32(0, true) === VERSION;
-  if (one !== other || (!isLittle && view.getUint32(0) !== VERSION)) return undefined;
+  if (one !== other || view.getUint32(0, true) !== VERSION) return undefined;
   // The index has the salt as it is in the log.
   const isSame = log.isEmpty || log.hasSalt(view.getUint32(32), view.getUint32(36));
-  return isSame ? view.getUint32(16, isLittle) : undefined;
+  return isSame ? view.getUint32(16, true) : undefined;
 }
 
 class Log {
@@ -67,7 +66,6 @@ class Log {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #pageSize: number;
-  readonly #isBigEndian: boolean;
   readonly #isHeaderGood: boolean;
   readonly #salt: Sums;
   /** How many frames SQLite can read: up to the first whose checksum is wrong. */
@@ -77,9 +75,8 @@ class Log {
     this.#bytes = bytes;
     const view = this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#pageSize = pageSize;
-    const has = bytes.length >= HEADER_BYTES;
-    this.#isBigEndian = has && view.getUint32(0) === MAGIC + 1;
-    this.#isHeaderGood = has && view.getUint32(4) === VERSION && view.getUint32(8) === pageSize &&
+    this.#isHeaderGood = bytes.length >= HEADER_BYTES &&
+      view.getUint32(4) === VERSION && view.getUint32(8) === pageSize &&
       isSame(this.#sum([0, 0], 0, HEADER_BYTES - 8), this.#sumsAt(HEADER_BYTES - 8));
     // The last frame may be incomplete.
     const rest = bytes.length - HEADER_BYTES - FRAME_HEADER_BYTES;
@@ -211,11 +208,10 @@ class Log {
 
   #sum([first, second]: Sums, at: number, length: number): Sums {
     const view = this.#view;
-    const isLittle = !this.#isBigEndian;
     let [one, other] = [first | 0, second | 0];
     for (const end = at + length; at + 8 <= end && end <= this.#bytes.length; at += 8) {
-      one = one + view.getInt32(at, isLittle) + other | 0;
-      other = other + view.getInt32(at + 4, isLittle) + one | 0;
+      one = one + view.getInt32(at, true) + other | 0;
+      other = other + view.getInt32(at + 4, true) + one | 0;
     }
     return [one >>> 0, other >>> 0];
   }

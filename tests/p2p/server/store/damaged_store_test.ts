@@ -162,6 +162,7 @@ onDisk("store reads what follows a damaged place in the log, which SQLite would 
   const frame = 24 + PAGE;
   const places: [string, number, number, number][] = [
     ["the header", 0, 32, 40],
+    ["the first bytes", 0, 4, 40],
     ["the numbers of a page and of all pages", 32, 40, 40],
     ["the salt of a frame", 32 + 8 + 20 * frame, 32 + 12 + 20 * frame, 40],
     ["a checksum", 48, 49, 40],
