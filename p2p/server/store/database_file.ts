@@ -1,80 +1,29 @@
 /**
- * The SQLite file with a server's stored messages. Owns opening it: the settings, the schema, and what happens
- * when the file is damaged. Must not know what the rows contain.
+ * The SQLite file with a server's stored messages. Owns opening it: the settings, and what happens when the file is
+ * damaged. Must not know what the rows contain.
  *
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../../core/logger.ts";
-import { allRows } from "./tables/all_rows.ts";
 import { type DataFolder, explain, storageFailed } from "./data_folder.ts";
 import { isPresent, removeIfPresent, renameIfPresent } from "./files.ts";
 import { PageFile } from "./salvage/page_file.ts";
-import { Salvage, type SalvagedRow } from "./salvage/salvage.ts";
-
-/** The version of the schema. SQLite stores it in the file as `user_version`; it is 0 in a new file. */
-const SCHEMA_VERSION = 3;
-
-/** No version will ever be higher. */
-const MAX_VERSION = 999;
-
-/**
- * - `batch`: messages that were written together, in the layout of `batches/batch_codec.ts`.
- * - `gone`: for a batch from which messages were removed, one bit per message.
- * - `names`: names that users have had. Files of older versions get this table when they are opened.
- * - `ends`: receipts with the outcomes of messages, in the layout of a frame of type 6.
- */
-const SCHEMA = `
-  CREATE TABLE batch (number INTEGER PRIMARY KEY, messages BLOB NOT NULL) STRICT;
-  CREATE TABLE gone (batch INTEGER PRIMARY KEY, bits BLOB NOT NULL) STRICT;
-  CREATE TABLE ends (number INTEGER PRIMARY KEY, receipts BLOB NOT NULL) STRICT;
-  PRAGMA user_version = ${SCHEMA_VERSION}`;
-const TABLES = {
-  batch: { key: "number", columns: 2 },
-  gone: { key: "batch", columns: 3 },
-  ends: { key: "number", columns: 2 },
-  clock: { key: "id", columns: 4 },
-  names: { key: "number", columns: 2 },
-};
-type Table = keyof typeof TABLES;
-
-/**
- * What files of schema version 3 do not always have. `clock` says when the messages were last in use, see
- * `store_clock.ts`. A `sum` is a check code of the other values of its row.
- */
-const ADDITIONS = [
-  ["clock", "sum"],
-  ["gone", "sum"],
-] as const;
-const CLOCK = `
-  CREATE TABLE IF NOT EXISTS clock
-    (id INTEGER PRIMARY KEY CHECK (id = 1), stored REAL NOT NULL, wall REAL NOT NULL) STRICT`;
-
-/** The names that users have had. Files of schema version 3 do not always have this table. */
-const NAMES =
-  "CREATE TABLE IF NOT EXISTS names (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT";
+import { Salvage } from "./salvage/salvage.ts";
+import { DamageError, isBusy, isDamage, isUnclear } from "./sqlite_errors.ts";
+import { allRows } from "./tables/all_rows.ts";
+import {
+  createSchema,
+  TABLE_NAMES,
+  type TableName,
+  type TableRow,
+  TABLES,
+} from "./tables/schema.ts";
 
 /** What SQLite appends to the name of a database for its files. */
 const SUFFIXES = ["", "-wal", "-shm"];
 /** A setting of a file: the space of deleted rows can be returned in steps. */
 const INCREMENTAL = 2;
-
-/** SQLite's error codes. */
-const SQLITE_ERROR = 1;
-const SQLITE_BUSY = 5;
-const SQLITE_CORRUPT = 11;
-const SQLITE_FULL = 13;
-const SQLITE_NOTADB = 26;
-/** A page is missing at the end of the file. */
-const SQLITE_IOERR_SHORT_READ = 522;
-/** The part of an error code that does not say more. */
-const PRIMARY = 0xff;
-
-/** Thrown when the rows of a database are damaged. */
-export class DamageError extends Error {
-  /** `DamageError`. */
-  override name = "DamageError";
-}
 
 /**
  * Opens the database in a folder, and creates it if it does not exist. If the file is damaged, it copies what is
@@ -202,7 +151,7 @@ function convert(path: string, older: DatabaseSync, logger: Logger): DatabaseSyn
   const next = `${path}.new`;
   try {
     removeDatabase(next);
-    writeRows(next, rowsOf(older, Object.keys(TABLES) as Table[]));
+    writeRows(next, rowsOf(older, TABLE_NAMES));
     older.close();
     // It stays if another program reads the file, and it does not belong to the new one.
     if (isPresent(`${path}-wal`)) throw new Error("another program reads the file");
@@ -221,10 +170,10 @@ function convert(path: string, older: DatabaseSync, logger: Logger): DatabaseSyn
   return database;
 }
 
-function* rowsOf(database: DatabaseSync, tables: readonly Table[]): Iterable<SalvagedRow> {
+function* rowsOf(database: DatabaseSync, tables: readonly TableName[]): Iterable<TableRow> {
   for (const table of tables) {
     for (const row of allRows(database, `SELECT * FROM ${table}`, TABLES[table].key)) {
-      yield { table, values: Object.values(row) as SalvagedRow["values"] };
+      yield { table, values: Object.values(row) as TableRow["values"] };
     }
   }
 }
@@ -235,7 +184,7 @@ export function copyRows(from: DatabaseSync, path: string): void {
 }
 
 /** Writes rows into a new database. */
-function writeRows(path: string, rows: Iterable<SalvagedRow>): void {
+function writeRows(path: string, rows: Iterable<TableRow>): void {
   using to = new DatabaseSync(path);
   configure(to);
   createSchema(to);
@@ -250,62 +199,6 @@ function writeRows(path: string, rows: Iterable<SalvagedRow>): void {
   to.exec("COMMIT");
 }
 
-/**
- * Creates the tables in a new file, and what an older file lacks.
- *
- * @throws {Error} When the file has another schema version.
- */
-function createSchema(database: DatabaseSync): void {
-  const version = database.prepare("PRAGMA user_version").get()!.user_version;
-  if (version === SCHEMA_VERSION) return addMissing(database);
-  if (!(version as number >= 0 && version as number <= MAX_VERSION)) {
-    throw new DamageError(`there is no format ${version}`);
-  }
-  if (version !== 0) {
-    throw new Error(
-      `messages.db has format ${version}, but this version of netlab reads only format ` +
-        `${SCHEMA_VERSION}; choose another folder`,
-    );
-  }
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    database.exec(`${SCHEMA}; COMMIT`);
-  } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK");
-    throw error;
-  }
-  addMissing(database);
-}
-
-function addMissing(database: DatabaseSync): void {
-  database.exec(CLOCK);
-  database.exec(NAMES);
-  const find = database.prepare("SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
-  for (const [table, column] of ADDITIONS) {
-    if (!find.get(table, column)) {
-      database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} INTEGER`);
-    }
-  }
-}
-
-/** Whether an error says that the disk is full. */
-export function isFull(error: unknown): boolean {
-  const { errcode = 0, message } = error as { errcode?: number; message: string };
-  return (errcode & PRIMARY) === SQLITE_FULL || /disk is full/.test(message);
-}
-
-function isDamage(error: unknown): boolean {
-  const { errcode = 0, message } = error as { errcode?: number; message: string };
-  return error instanceof DamageError || errcode === SQLITE_IOERR_SHORT_READ ||
-    (errcode & PRIMARY) === SQLITE_NOTADB || (errcode & PRIMARY) === SQLITE_CORRUPT ||
-    /not a database|malformed/.test(message);
-}
-
-/** Whether the schema is damaged or another one. */
-function isUnclear(error: unknown): boolean {
-  return (error as { errcode?: number }).errcode === SQLITE_ERROR;
-}
-
 function hasMessages(path: string): boolean {
   using file = new Salvage(path);
   for (const { table } of file.rows()) if (table === "batch") return true;
@@ -314,9 +207,7 @@ function hasMessages(path: string): boolean {
 
 /** Why SQLite cannot use a file, and what to do. */
 function explainFile(path: string, error: unknown): string {
-  const { errcode, message } = error as { errcode?: number; message: string };
-  // Deno 2.9 does not set a code on SQLite's errors, so this also compares the text.
-  if (errcode === SQLITE_BUSY || message === "database is locked") {
+  if (isBusy(error)) {
     return "another program uses messages.db in it; end that program, or choose another folder";
   }
   try {
@@ -325,7 +216,7 @@ function explainFile(path: string, error: unknown): string {
   } catch (reason) {
     return explain(reason);
   }
-  return message;
+  return (error as Error).message;
 }
 
 function removeDatabase(path: string): void {

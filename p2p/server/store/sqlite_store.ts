@@ -27,9 +27,10 @@ import {
   wholeBatch,
 } from "./batches/mod.ts";
 import { byBatch, OFFSETS_PER_BATCH } from "./batches/offsets.ts";
-import { allRows } from "./tables/all_rows.ts";
 import { DataFolder } from "./data_folder.ts";
-import { copyRows, DamageError, isFull, openDatabase } from "./database_file.ts";
+import { copyRows, openDatabase } from "./database_file.ts";
+import { DamageError, isFull } from "./sqlite_errors.ts";
+import { allRows } from "./tables/all_rows.ts";
 import { OutcomeRows } from "./tables/outcome_rows.ts";
 import { StoreUpkeep } from "./upkeep/store_upkeep.ts";
 

@@ -17,11 +17,10 @@ import {
   readBatch,
 } from "../batches/mod.ts";
 import { codeOfTimes } from "../upkeep/store_clock.ts";
+import { TABLE_NAMES, type TableName, type TableRow, TABLES } from "../tables/schema.ts";
 import { PageFile } from "./page_file.ts";
 import { type Row, TableReader } from "./table_reader.ts";
 
-/** The tables in the order in which they were created, so that their trees begin at consecutive pages. */
-const TABLES = ["batch", "gone", "ends", "clock", "names"] as const;
 /** Where the tree of the first table begins, without and with a pointer map. */
 const FIRST_ROOT = 2;
 const FIRST_ROOT_WITH_MAP = 3;
@@ -29,14 +28,6 @@ const FIRST_ROOT_WITH_MAP = 3;
 const UNKNOWN_BATCHES = 10_000;
 /** How many recipients of lost messages are named. */
 const MAX_NAMED = 10;
-
-/** A row to store in the new database. */
-export interface SalvagedRow {
-  /** Its table. */
-  readonly table: (typeof TABLES)[number];
-  /** Its values in the order of the columns. */
-  readonly values: readonly (number | string | Uint8Array | null)[];
-}
 
 /** What is good in a batch. */
 interface Batch {
@@ -114,7 +105,7 @@ export class Salvage implements Disposable {
   }
 
   /** Reads the rows without what is damaged and what was removed. The counters are complete after that. */
-  *rows(): Iterable<SalvagedRow> {
+  *rows(): Iterable<TableRow> {
     const settled = new Set<string>();
     for (const { key, receipts } of this.#outcomes()) {
       for (const { id } of readReceipts(receipts)) settled.add(id);
@@ -147,8 +138,9 @@ export class Salvage implements Disposable {
     this.#file[Symbol.dispose]();
   }
 
-  #read(table: (typeof TABLES)[number]): Iterable<Row> {
-    return this.#reader.rows(this.#roots.get(table)!);
+  #read(table: TableName): Iterable<Row> {
+    const root = this.#roots.get(table);
+    return root === undefined ? [] : this.#reader.rows(root);
   }
 
   /** Returns what is good in each batch, by its number. */
@@ -211,13 +203,20 @@ export class Salvage implements Disposable {
     return gone;
   }
 
-  /** Reads from the schema where the trees of the tables begin. If it is damaged, they are where they always are. */
+  /**
+   * Reads from the schema where the trees of the tables begin. Those that it does not name are where they always are,
+   * because they were created in order, unless the database is of an earlier version.
+   */
   #findRoots(): Map<string, number> {
-    const first = this.#file.hasMap ? FIRST_ROOT_WITH_MAP : FIRST_ROOT;
-    const roots = new Map<string, number>(TABLES.map((table, i) => [table, first + i]));
+    const roots = new Map<string, number>();
     for (const { values: [, name, , root] } of this.#reader.rows(1)) {
-      if (typeof name !== "string" || !roots.has(name)) continue;
+      if (typeof name !== "string" || !Object.hasOwn(TABLES, name)) continue;
       if (typeof root === "number" && root > 1 && root <= this.#file.count) roots.set(name, root);
+    }
+    const isComplete = roots.size > 0 && this.#reader.unreadable === 0;
+    const first = this.#file.hasMap ? FIRST_ROOT_WITH_MAP : FIRST_ROOT;
+    for (const [i, table] of TABLE_NAMES.entries()) {
+      if (!roots.has(table) && !(isComplete && TABLES[table].isAdded)) roots.set(table, first + i);
     }
     return roots;
   }
