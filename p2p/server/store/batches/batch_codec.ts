@@ -124,11 +124,13 @@ export interface BatchContents {
  *
  * @param number The number of the batch. Messages of another batch count as damaged.
  * @param removed The bits for the removed messages.
+ * @param isTrusted Whether messages without checks count as good, if they can be read.
  */
 export function readBatch(
   number: number,
   value: Uint8Array,
   removed: Uint8Array = NONE,
+  isTrusted = true,
 ): BatchContents {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   const total = totalIn(view, number);
@@ -140,7 +142,8 @@ export function readBatch(
     isTimeGood || isCheck(view, TIME_BYTES) || findChecked(view, number, first) < value.length
   ) {
     readChecked(view, number, first, found);
-  } else readUnchecked(view, found);
+  } else if (isTrusted) readUnchecked(view, found);
+  else found.lose(TIME_BYTES, value.length, undefined);
   return {
     acceptedAt: isTimeGood || found.isUnchecked && value.length >= TIME_BYTES
       ? view.getFloat64(0)

@@ -126,7 +126,9 @@ class Log {
       }
       pages.set(page, content);
     }
-    const missing = Math.max(0, (committed ?? 0) - good.length);
+    // Nobody knows how many frames followed an incomplete header.
+    const isCut = this.#bytes.length > 0 && this.#bytes.length < HEADER_BYTES;
+    const missing = Math.max(isCut ? 1 : 0, (committed ?? 0) - good.length);
     const isReadable = end === 0 ||
       this.#isHeaderGood && this.#readable >= end &&
         good.slice(0, end).every((_, i) => this.#hasSalt(i));

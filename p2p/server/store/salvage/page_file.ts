@@ -58,7 +58,9 @@ export class PageFile implements Disposable {
     const here = Math.ceil(size / this.pageSize);
     const log = readLog(path, this.pageSize, here);
     const { pages, missing } = log;
-    this.lost = log.lost;
+    // The last page of the file may be incomplete.
+    const isCut = size % this.pageSize > 0 && !pages.has(here);
+    this.lost = isCut ? new Set([...log.lost, here]) : log.lost;
     this.#newer = pages;
     this.#older = log.older;
     this.damaged = log.damaged;

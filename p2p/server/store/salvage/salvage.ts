@@ -149,9 +149,9 @@ export class Salvage implements Disposable {
     const partial = new Map<number, PartialBatch>();
     const unclear: [number, Uint8Array][] = [];
     let acceptedAt = this.#now;
-    for (const { key, values: [, value] } of this.#read("batch")) {
+    for (const { key, values: [, value], isWhole } of this.#read("batch")) {
       if (!(value instanceof Uint8Array)) continue;
-      const contents = readBatch(key, value, removed.get(key));
+      const contents = readBatch(key, value, removed.get(key), isWhole);
       acceptedAt = contents.acceptedAt ?? acceptedAt;
       if (contents.damaged === 0) {
         if (whole.has(key)) continue;
@@ -166,7 +166,7 @@ export class Salvage implements Disposable {
       // If the key is damaged and not the messages, they tell their number.
       const [first] = findMessages(value, most);
       const number = first?.batch ?? key;
-      const contents = readBatch(number, value, removed.get(number));
+      const contents = readBatch(number, value, removed.get(number), false);
       addPart(partial, number, contents.acceptedAt ?? acceptedAt, contents);
     }
     for (const number of whole) partial.delete(number);

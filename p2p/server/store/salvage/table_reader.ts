@@ -22,6 +22,8 @@ export interface Row {
   readonly key: number;
   /** Its values. The first is `null`: the key stands for it. */
   readonly values: readonly Value[];
+  /** Whether none of the pages that it is on is known to be damaged. */
+  readonly isWhole: boolean;
 }
 
 /** Reads the tables of one database. */
@@ -149,25 +151,27 @@ export class TableReader {
     }
   }
 
-  /** Returns the rows in the list of a page. Its result tells whether the page is good. */
-  *#rowsOn(number: number, bytes = this.#pages.page(number)!): Generator<Row, boolean> {
+  /** Returns the rows in the list of a page, or of an older copy. Its result tells whether the page is good. */
+  *#rowsOn(number: number, older?: Uint8Array): Generator<Row, boolean> {
+    const bytes = older ?? this.#pages.page(number)!;
+    const isLost = !older && this.#pages.lost.has(number);
     const view = viewOf(bytes);
     const at = number === 1 ? FILE_HEADER_BYTES : 0;
     const count = view.getUint16(at + 3);
     if (bytes[at] !== LEAF || at + 8 + 2 * count > bytes.length) return false;
-    let isGood = !this.#pages.lost.has(number);
+    let isGood = !isLost;
     const torn: number[] = [];
     for (let i = 0; i < count; i++) {
       const cell = view.getUint16(at + 8 + 2 * i);
       const row = this.#rowAt(number, bytes, cell);
       if (row === "torn") torn.push(cell);
-      else if (row) yield row;
+      else if (row) yield isLost ? { ...row, isWhole: false } : row;
       else isGood = false;
     }
     // Now it is known which pages belong to other rows.
     for (const cell of torn) {
       const row = this.#rowAt(number, bytes, cell, true);
-      if (row && row !== "torn") yield row;
+      if (row && row !== "torn") yield { ...row, isWhole: false };
     }
     return isGood;
   }
@@ -177,7 +181,7 @@ export class TableReader {
     const bytes = this.#pages.page(number)!;
     for (let cell = number === 1 ? FILE_HEADER_BYTES : 0; cell < bytes.length; cell++) {
       const row = this.#rowAt(number, bytes, cell, true);
-      if (row && row !== "torn") yield row;
+      if (row && row !== "torn") yield { ...row, isWhole: false };
     }
   }
 
@@ -195,7 +199,7 @@ export class TableReader {
     if (!types || (number !== 1 && types[0] !== 0)) return;
     const record = this.#record(number, bytes, key.end, size.value, guess);
     if (!record) return "torn";
-    return { key: key.value, values: readValues(record, types) };
+    return { key: key.value, values: readValues(record.bytes, types), isWhole: record.isWhole };
   }
 
   /** Reads a record that begins on a page and may continue on others. Missing parts are filled with zeros. */
@@ -205,10 +209,10 @@ export class TableReader {
     at: number,
     size: number,
     guess: boolean,
-  ): Uint8Array | undefined {
+  ): { bytes: Uint8Array; isWhole: boolean } | undefined {
     const usable = bytes.length;
     const most = usable - 35;
-    if (size <= most) return bytes.slice(at, at + size);
+    if (size <= most) return { bytes: bytes.slice(at, at + size), isWhole: true };
     const least = Math.floor((usable - 12) * 32 / 255) - 23;
     const fitting = least + (size - least) % (usable - 4);
     const here = fitting <= most ? fitting : least;
@@ -217,6 +221,7 @@ export class TableReader {
     let next = at + here + 4 <= usable ? viewOf(bytes).getUint32(at + here) : 0;
     let from = page;
     let isGuess = false;
+    let isWhole = true;
     for (let length = here; length < size;) {
       if (from !== page) next = this.#continuation(from, next);
       else if (!this.#belongs(next, page)) {
@@ -228,18 +233,22 @@ export class TableReader {
       const rest = this.#pages.page(next);
       if (!rest) {
         this.unreadable++;
+        isWhole = false;
         break;
       }
       // A guess may be wrong. Then these pages have parts of another row.
       if (!isGuess) this.#visited.add(next);
-      if (this.#pages.lost.has(next)) this.unreadable++;
+      if (this.#pages.lost.has(next)) {
+        this.unreadable++;
+        isWhole = false;
+      }
       const part = rest.subarray(4, 4 + Math.min(usable - 4, size - length));
       record.set(part, length);
       length += part.length;
       from = next;
       next = viewOf(rest).getUint32(0);
     }
-    return record;
+    return { bytes: record, isWhole };
   }
 
   /** Whether a page may have the rest of a row of the page `parent`. */

@@ -8,7 +8,17 @@ import { DatabaseSync } from "node:sqlite";
 import type { Logger, StoredMessage } from "@netlab/p2p/core";
 import { NetlabError } from "@netlab/protocol";
 import { SqliteStore } from "../../../../p2p/server/store/sqlite_store.ts";
-import { endOf, ends, FILE, folder, ids, message, NONE, onDisk } from "./stored_messages.ts";
+import {
+  contents,
+  endOf,
+  ends,
+  FILE,
+  folder,
+  ids,
+  message,
+  NONE,
+  onDisk,
+} from "./stored_messages.ts";
 
 /** The size of a page: bytes. */
 const PAGE = 16_384;
@@ -212,6 +222,46 @@ onDisk(
       else change(`${path}/${FILE}`, (bytes) => bytes.slice(0, size));
       using opened = SqliteStore.open(path, reporter().logger);
       assertEquals(ids(opened.load()), ids(stored), `${size} bytes`);
+    }
+  },
+);
+
+onDisk(
+  "store reads no text that nobody sent from the cut log of an earlier version, which wrote no checks",
+  () => {
+    using at = folder();
+    const stored = many(12, 3_000);
+    const files = new Map<string, Uint8Array>();
+    {
+      using older = new DatabaseSync(at.file);
+      older.exec(`PRAGMA journal_mode = WAL;
+      CREATE TABLE batch (number INTEGER PRIMARY KEY, messages BLOB NOT NULL) STRICT;
+      CREATE TABLE gone (batch INTEGER PRIMARY KEY, bits BLOB NOT NULL) STRICT;
+      CREATE TABLE ends (number INTEGER PRIMARY KEY, receipts BLOB NOT NULL) STRICT;
+      PRAGMA user_version = 3`);
+      const insert = older.prepare("INSERT INTO batch VALUES (?, ?)");
+      for (const [index, { bytes }] of stored.entries()) {
+        insert.run(index + 1, new Uint8Array([...new Uint8Array(8), ...bytes]));
+      }
+      for (const suffix of ["", "-wal"]) {
+        files.set(FILE + suffix, Deno.readFileSync(at.file + suffix));
+      }
+    }
+    const frames = new Set(stored.map(({ bytes }) => bytes.toHex()));
+    const log = files.get(`${FILE}-wal`)!;
+    for (let length = log.length - 1; length > 0; length -= 12_101) {
+      using cut = folder();
+      for (const [name, bytes] of files) Deno.writeFileSync(`${cut.path}/${name}`, bytes);
+      Deno.writeFileSync(`${cut.file}-wal`, log.subarray(0, length));
+      const { reports, logger } = reporter();
+      using opened = SqliteStore.open(cut.path, logger);
+      const left = contents([...opened.load()]).map(({ frame }) => frame.toHex());
+      assert(
+        left.every((frame) => frames.has(frame)),
+        `a text that nobody sent, at ${length} bytes`,
+      );
+      const [report] = reports;
+      assert(report!.lost + report!.pages > 0, `no report at ${length} bytes`);
     }
   },
 );
