@@ -6,9 +6,9 @@
 import { backup, DatabaseSync } from "node:sqlite";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import config from "./deno.json" with { type: "json" };
-import { allRows } from "./server/store/tables/all_rows.ts";
 import { readBatch } from "./server/store/batches/mod.ts";
 import { explain } from "./server/store/data_folder.ts";
+import { batchRows } from "./server/store/tables/batch_rows.ts";
 import { NETWORK } from "./server/network_file.ts";
 
 const DATABASE = "messages.db";
@@ -90,15 +90,10 @@ function verify(path: string): number {
     database.exec("PRAGMA journal_mode = DELETE");
     const { integrity_check: result } = database.prepare("PRAGMA integrity_check(1)").get()!;
     if (result !== "ok") throw new Error(`the copy is damaged: ${result}`);
-    const select = "SELECT number, messages, bits FROM batch LEFT JOIN gone ON number = batch";
-    for (const { number, messages, bits } of allRows(database, select, "number")) {
-      const contents = readBatch(
-        number as number,
-        messages as Uint8Array,
-        bits as Uint8Array | null ?? undefined,
-      );
-      if (contents.damaged > 0) throw new Error(`the copy is damaged: batch ${number}`);
-      count += contents.messages.length;
+    for (const { number, value, removed, isDamaged } of batchRows(database)) {
+      const { damaged, messages } = readBatch(number, value, removed);
+      if (damaged > 0 || isDamaged) throw new Error(`the copy is damaged: batch ${number}`);
+      count += messages.length;
     }
   }
   using file = Deno.openSync(path, { write: true });

@@ -31,10 +31,9 @@ import { DataFolder } from "./data_folder.ts";
 import { copyRows, openDatabase } from "./database_file.ts";
 import { DamageError, isFull } from "./sqlite_errors.ts";
 import { allRows } from "./tables/all_rows.ts";
+import { batchRows } from "./tables/batch_rows.ts";
 import { OutcomeRows } from "./tables/outcome_rows.ts";
 import { StoreUpkeep } from "./upkeep/store_upkeep.ts";
-
-const SELECT_ALL = "SELECT number, messages, bits, sum FROM batch LEFT JOIN gone ON number = batch";
 
 /** How many batch states are cached. Most messages are removed soon; the states of old batches are read again. */
 const MAX_STATES = 4_096;
@@ -117,10 +116,8 @@ export class SqliteStore implements MessageStore, Disposable {
 
   /** The stored messages, oldest first. */
   *load(): Iterable<StoredMessage> {
-    for (const row of allRows(this.#database, SELECT_ALL, "number")) {
-      const number = row.number as number;
-      const contents = readBatch(number, row.messages as Uint8Array, bitsIn(row));
-      yield* this.#loaded(number, contents);
+    for (const { number, value, removed } of batchRows(this.#database)) {
+      yield* this.#loaded(number, readBatch(number, value, removed));
     }
   }
 
@@ -274,12 +271,9 @@ export class SqliteStore implements MessageStore, Disposable {
    */
   #verify(): number | undefined {
     let newest: number | undefined;
-    for (const row of allRows(this.#database, SELECT_ALL, "number")) {
-      const number = row.number as number;
-      const bits = bitsIn(row);
-      const { acceptedAt, damaged } = readBatch(number, row.messages as Uint8Array, bits);
-      const isSumGood = row.sum === null || row.sum === codeOfBits(number, bits);
-      if (damaged > 0 || acceptedAt === undefined || !isSumGood) {
+    for (const { number, value, removed, isDamaged } of batchRows(this.#database)) {
+      const { acceptedAt, damaged } = readBatch(number, value, removed);
+      if (damaged > 0 || acceptedAt === undefined || isDamaged) {
         throw new DamageError(`batch ${number} is damaged`);
       }
       newest = acceptedAt;
