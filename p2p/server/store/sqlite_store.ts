@@ -1,6 +1,6 @@
 /**
- * Stores durable messages in a SQLite file. Messages that arrive together are written in one transaction.
- * Owns the rows: which batch a message is in, and which messages of a batch were removed. Must not know users.
+ * Stores durable messages in a SQLite file. Owns the transactions: messages that arrive together are written in one,
+ * unless the disk is full. Must not know users.
  *
  * @module
  */
@@ -13,30 +13,15 @@ import type {
   StoreGoneError,
 } from "../../core/mailbox/message_store.ts";
 import type { Logger } from "../../core/logger.ts";
-import {
-  type BatchContents,
-  type BatchState,
-  BatchWriter,
-  codeOfBits,
-  inBatches,
-  isWasteful,
-  readBatch,
-  shrinkBatch,
-  stateOf,
-  stateWithout,
-  wholeBatch,
-} from "./batches/mod.ts";
+import { type BatchContents, readBatch } from "./batches/mod.ts";
 import { byBatch, OFFSETS_PER_BATCH } from "./batches/offsets.ts";
 import { DataFolder } from "./data_folder.ts";
 import { copyRows, openDatabase } from "./database_file.ts";
 import { DamageError, isFull } from "./sqlite_errors.ts";
 import { allRows } from "./tables/all_rows.ts";
-import { batchRows } from "./tables/batch_rows.ts";
+import { BatchRows, batchRows } from "./tables/batch_rows.ts";
 import { OutcomeRows } from "./tables/outcome_rows.ts";
 import { StoreUpkeep } from "./upkeep/store_upkeep.ts";
-
-/** How many batch states are cached. Most messages are removed soon; the states of old batches are read again. */
-const MAX_STATES = 4_096;
 
 /** A message store that survives a crash of the process or the machine. */
 export class SqliteStore implements MessageStore, Disposable {
@@ -46,22 +31,10 @@ export class SqliteStore implements MessageStore, Disposable {
   readonly #folder: DataFolder;
   readonly #logger: Logger;
   readonly #upkeep: StoreUpkeep;
-  readonly #writer = new BatchWriter();
-  readonly #insert: StatementSync;
-  readonly #select: StatementSync;
-  readonly #shrink: StatementSync;
-  readonly #delete: StatementSync;
-  readonly #insertRemoved: StatementSync;
-  readonly #deleteRemoved: StatementSync;
+  readonly #batches: BatchRows;
   readonly #outcomes: OutcomeRows;
   readonly #insertName: StatementSync;
   readonly #deleteNames: StatementSync;
-  /** The number of the next batch. While the process runs, no number is used twice. */
-  #nextNumber: number;
-  /** Batch states by batch number, the oldest entry first. */
-  readonly #states = new Map<number, BatchState>();
-  /** The batch that was read last. The next message to read is often in it as well. */
-  #lastRead: { readonly number: number; readonly messages: Uint8Array } | undefined;
   #isUnreadable = false;
   #rescuedTo: string | undefined;
   /** What a write on a full disk has removed although it failed, and the size of the outcomes it has stored. */
@@ -73,23 +46,12 @@ export class SqliteStore implements MessageStore, Disposable {
     this.#folder = folder;
     this.#logger = logger;
     const prepare = (sql: string) => database.prepare(sql);
-    this.#insert = prepare("INSERT INTO batch (number, messages) VALUES (?, ?)");
-    this.#select = prepare(
-      "SELECT messages, bits FROM batch LEFT JOIN gone ON number = batch WHERE number = ?",
-    );
-    this.#shrink = prepare("UPDATE batch SET messages = ? WHERE number = ?");
-    this.#delete = prepare("DELETE FROM batch WHERE number = ?");
-    this.#insertRemoved = prepare(
-      "INSERT OR REPLACE INTO gone (batch, bits, sum) VALUES (?, ?, ?)",
-    );
-    this.#deleteRemoved = prepare("DELETE FROM gone WHERE batch = ?");
+    this.#batches = new BatchRows(database);
     this.#outcomes = new OutcomeRows(database);
     this.#insertName = prepare("INSERT OR REPLACE INTO names (name) VALUES (?)");
     this.#deleteNames = prepare(
       "DELETE FROM names WHERE number <= (SELECT max(number) FROM names) - ?",
     );
-    const last = prepare("SELECT coalesce(max(number), 0) AS number FROM batch").get()!;
-    this.#nextNumber = last.number as number + 1;
     this.#upkeep = new StoreUpkeep({ database, folder, logger, newest: this.#verify() });
   }
 
@@ -126,10 +88,8 @@ export class SqliteStore implements MessageStore, Disposable {
     const number = Math.floor(offset / OFFSETS_PER_BATCH);
     const from = offset % OFFSETS_PER_BATCH;
     try {
-      const messages = this.#messages(number);
-      const state = this.#stateOf(number);
-      if (!messages || !state) return [];
-      const contents = readBatch(number, messages, state.removed);
+      const contents = this.#batches.read(number);
+      if (!contents) return [];
       if (contents.damaged > 0) throw new DamageError(`${contents.damaged} messages are damaged`);
       this.#isUnreadable = false;
       return this.#loaded(number, contents, from, from + count);
@@ -209,20 +169,8 @@ export class SqliteStore implements MessageStore, Disposable {
     // Changes to the state in memory, made when the transaction has succeeded.
     const afterCommit: (() => void)[] = [];
     try {
-      for (const [number, messages] of byBatch(removed)) {
-        afterCommit.push(this.#remove(number, messages));
-      }
-      for (const messages of inBatches(added)) {
-        const number = this.#nextNumber++;
-        const value = this.#writer.encode(number, messages, this.#upkeep.shiftMs);
-        this.#insert.run(number, value);
-        const state = wholeBatch(messages.length, value.length);
-        afterCommit.push(() => {
-          this.#setState(number, state);
-          let offset = number * OFFSETS_PER_BATCH;
-          for (const message of messages) message.offset = offset++;
-        });
-      }
+      afterCommit.push(this.#batches.remove(removed));
+      afterCommit.push(this.#batches.add(added, this.#upkeep.shiftMs));
       if (ends.length > 0) afterCommit.push(this.#outcomes.add(ends));
       this.#addNames(names);
       this.#database.exec("COMMIT");
@@ -316,55 +264,6 @@ export class SqliteStore implements MessageStore, Disposable {
     this.#isUnreadable = true;
   }
 
-  /** Removes messages of one batch. Returns what to do after the commit. */
-  #remove(number: number, messages: readonly StoredMessage[]): () => void {
-    const before = this.#stateOf(number);
-    const state = before && stateWithout(before, messages, number * OFFSETS_PER_BATCH);
-    if (!state) {
-      this.#delete.run(number);
-      this.#deleteRemoved.run(number);
-      return () => this.#states.delete(number);
-    }
-    this.#insertRemoved.run(number, state.removed, codeOfBits(number, state.removed));
-    if (!isWasteful(state)) return () => this.#setState(number, state);
-    const { messages: value } = this.#select.get(number)!;
-    const shrunk = shrinkBatch(number, value as Uint8Array, state.removed);
-    this.#shrink.run(shrunk, number);
-    return () => this.#setState(number, { ...state, bytes: shrunk.length });
-  }
-
-  /** The state of a batch; `undefined` when none of its messages is left. */
-  #stateOf(number: number): BatchState | undefined {
-    const known = this.#states.get(number);
-    if (known) return known;
-    const row = this.#select.get(number);
-    if (!row) return undefined;
-    const state = stateOf(number, row.messages as Uint8Array, bitsIn(row));
-    this.#setState(number, state);
-    return state;
-  }
-
-  #setState(number: number, state: BatchState): void {
-    this.#states.delete(number);
-    this.#states.set(number, state);
-    if (this.#states.size <= MAX_STATES) return;
-    const [oldest] = this.#states.keys();
-    this.#states.delete(oldest!);
-  }
-
-  /** The value of a batch. It may still contain messages that were removed meanwhile. */
-  #messages(number: number): Uint8Array | undefined {
-    if (this.#lastRead?.number === number) return this.#lastRead.messages;
-    const row = this.#select.get(number);
-    if (!row) return undefined;
-    const messages = row.messages as Uint8Array;
-    if (!this.#states.has(number)) {
-      this.#setState(number, stateOf(number, messages, bitsIn(row)));
-    }
-    this.#lastRead = { number, messages };
-    return messages;
-  }
-
   /** Stores names and deletes the oldest ones. */
   #addNames(names: Iterable<string>): void {
     let count = 0;
@@ -374,11 +273,6 @@ export class SqliteStore implements MessageStore, Disposable {
     }
     if (count > 0) this.#deleteNames.run(LIMITS.seenNames.default);
   }
-}
-
-/** The bits for the removed messages in a row; none if none was removed. */
-function bitsIn({ bits }: Record<string, unknown>): Uint8Array {
-  return bits instanceof Uint8Array ? bits : NONE;
 }
 
 const NONE = new Uint8Array(0);
