@@ -5,10 +5,9 @@
  *
  * @module
  */
-import { readReceipts, type Receipt } from "@netlab/protocol";
+import { HEADER_BYTES, readReceipts, type Receipt } from "@netlab/protocol";
 import type { MessageStore, StoredMessage } from "@netlab/p2p/core";
-import { BatchWriter, CHECK_BYTES, readBatch } from "@netlab/p2p/batches";
-import { HEADER_BYTES, MessageFields, messageId, readName } from "@netlab/protocol/codec";
+import { BatchWriter, CHECK_BYTES, readBatch, storedMessage } from "@netlab/p2p/batches";
 import { between, pick, type Random } from "../../random.ts";
 
 /** How long a broken disk takes to sync messages that it reported as stored: milliseconds. */
@@ -230,17 +229,9 @@ export class VirtualDisk implements MessageStore {
     if (contents.damaged > 0 !== lost > 0) {
       this.faults.push(`${lost} messages are damaged, but ${contents.damaged} were reported`);
     }
-    return contents.messages.map(({ position, bytes, start, end }) => {
-      fields.read(bytes, start + HEADER_BYTES, end);
-      return {
-        id: messageId(fields),
-        sender: readName(bytes, fields.sender, fields.senderEnd),
-        recipient: readName(bytes, fields.recipient, fields.recipientEnd),
-        ...{ bytes, start, end },
-        acceptedAt: contents.acceptedAt ?? row.acceptedAt,
-        offset: number * OFFSETS_PER_ROW + position,
-      };
-    });
+    const { acceptedAt = row.acceptedAt, messages } = contents;
+    const first = number * OFFSETS_PER_ROW;
+    return messages.map((message) => storedMessage(message, acceptedAt, first + message.position));
   }
 }
 
@@ -260,4 +251,3 @@ function copy({ rows, ends, names }: State): State {
 }
 
 const NONE: ReadonlySet<number> = new Set();
-const fields = new MessageFields();

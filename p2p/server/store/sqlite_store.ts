@@ -5,7 +5,7 @@
  * @module
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { HEADER_BYTES, MessageFields, messageId, readName, type Receipt } from "@netlab/protocol";
+import type { Receipt } from "@netlab/protocol";
 import { LIMITS } from "../../core/limits.ts";
 import type {
   MessageStore,
@@ -13,7 +13,7 @@ import type {
   StoreGoneError,
 } from "../../core/mailbox/message_store.ts";
 import type { Logger } from "../../core/logger.ts";
-import { type BatchContents, readBatch } from "./batches/mod.ts";
+import { type BatchContents, readBatch, storedMessage } from "./batches/mod.ts";
 import { byBatch, OFFSETS_PER_BATCH } from "./batches/offsets.ts";
 import { DataFolder } from "./data_folder.ts";
 import { copyRows, openDatabase } from "./database_file.ts";
@@ -241,17 +241,9 @@ export class SqliteStore implements MessageStore, Disposable {
     to = OFFSETS_PER_BATCH,
   ): StoredMessage[] {
     const some = messages.filter(({ position }) => position >= from && position < to);
-    return some.map(({ bytes, start, end, position }) => {
-      fields.read(bytes, start + HEADER_BYTES, end);
-      return {
-        id: messageId(fields),
-        sender: readName(bytes, fields.sender, fields.senderEnd),
-        recipient: readName(bytes, fields.recipient, fields.recipientEnd),
-        ...{ bytes, start, end },
-        acceptedAt: acceptedAt - this.#upkeep.shiftMs,
-        offset: number * OFFSETS_PER_BATCH + position,
-      };
-    });
+    const accepted = acceptedAt - this.#upkeep.shiftMs;
+    const first = number * OFFSETS_PER_BATCH;
+    return some.map((message) => storedMessage(message, accepted, first + message.position));
   }
 
   #logUnreadable(number: number, error: unknown): void {
@@ -276,4 +268,3 @@ export class SqliteStore implements MessageStore, Disposable {
 }
 
 const NONE = new Uint8Array(0);
-const fields = new MessageFields();

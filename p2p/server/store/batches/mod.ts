@@ -18,7 +18,9 @@
  *
  * @module
  */
+export type { StoredMessage } from "../../../core/mailbox/message_store.ts";
 export type { WholeFrame } from "../../../core/routing/frame_run.ts";
 export * from "./batch_codec.ts";
 export * from "./batch_state.ts";
 export * from "./check_code.ts";
+export * from "./stored_message.ts";
