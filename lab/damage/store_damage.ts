@@ -24,6 +24,10 @@ const RESERVE = "messages.reserve";
 const LAST = "the last";
 /** How far around the text of a message damage may hit what belongs to it: bytes. */
 const AROUND_BYTES = 128;
+/** Where the pages of a database and the frames of its log begin, and their size: bytes. */
+const PAGES = [0, 16_384] as const;
+const LOG_FRAMES = [32, 24 + 16_384] as const;
+const latin = new TextDecoder("latin1");
 
 /** What became of the messages in a damaged folder. */
 export interface DamageResult {
@@ -179,21 +183,16 @@ class Run {
  * Returns the texts of the messages that the damage may have hit: those that are there, the messages next to them,
  * of which a part may be there, and those of which a part is on the same page and another on another page.
  */
-function excuse({ files, waiting }: Template, { file, start, end }: Damage): Set<string> {
-  const bytes = files.get(file)!;
-  const wordsIn = (from: number, to: number) =>
-    [...latin.decode(bytes.subarray(Math.max(0, from), to)).matchAll(/<waiting (\d+)>/g)]
+function excuse({ files, waiting }: Template, damage: Damage): Set<string> {
+  const all = latin.decode(files.get(damage.file)!);
+  const textsIn = (start: number, end: number) =>
+    [...all.slice(Math.max(0, start), end).matchAll(/<waiting (\d+)>/g)]
       .map(([, index]) => Number(index));
   const excused = new Set<string>();
-  for (const index of wordsIn(start - AROUND_BYTES, end + AROUND_BYTES)) {
+  for (const index of textsIn(damage.start - AROUND_BYTES, damage.end + AROUND_BYTES)) {
     for (const { text } of waiting.slice(Math.max(0, index - 1), index + 2)) excused.add(text);
   }
-  const [first, size] = file.endsWith("-wal") ? LOG_FRAMES : PAGES;
-  const all = latin.decode(bytes);
-  const from = start - Math.max(0, start - first) % size;
-  for (
-    const index of new Set(wordsIn(from, end - 1 + size - Math.max(0, end - 1 - first) % size))
-  ) {
+  for (const index of new Set(textsIn(...pagesWith(damage)))) {
     const { text } = waiting[index]!;
     if (!all.includes(text)) excused.add(text);
   }
@@ -201,18 +200,18 @@ function excuse({ files, waiting }: Template, { file, start, end }: Damage): Set
 }
 
 /** Whether the record that a message was delivered is on a damaged page. */
-function mayHideOutcome({ files }: Template, { file, start, end }: Damage, id: string): boolean {
-  const [first, size] = file.endsWith("-wal") ? LOG_FRAMES : PAGES;
-  const from = start - Math.max(0, start - first) % size;
-  const to = end - 1 + size - Math.max(0, end - 1 - first) % size;
+function mayHideOutcome({ files }: Template, damage: Damage, id: string): boolean {
   const bytes = Uint8Array.fromHex(id.replaceAll("-", ""));
-  return latin.decode(files.get(file)!.subarray(from, to)).includes(latin.decode(bytes));
+  const pages = files.get(damage.file)!.subarray(...pagesWith(damage));
+  return latin.decode(pages).includes(latin.decode(bytes));
 }
 
-/** Where the pages of a database and the frames of its log begin, and their size: bytes. */
-const PAGES = [0, 16_384] as const;
-const LOG_FRAMES = [32, 24 + 16_384] as const;
-const latin = new TextDecoder("latin1");
+/** Returns where the damaged pages begin and end. */
+function pagesWith({ file, start, end }: Damage): [start: number, end: number] {
+  const [first, size] = file.endsWith("-wal") ? LOG_FRAMES : PAGES;
+  const inPage = (at: number) => Math.max(0, at - first) % size;
+  return [start - inPage(start), end - 1 + size - inPage(end - 1)];
+}
 
 function brief(text: string): string {
   return text.length > 40 ? `${text.slice(0, 40)}… (${text.length})` : text;
