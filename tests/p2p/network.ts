@@ -20,7 +20,6 @@ import {
   writeSessionRegistration,
   writeSessionWelcome,
 } from "@netlab/protocol";
-import { withDeadline } from "@netlab/lab";
 import type { P2pClient } from "@netlab/p2p/client";
 import { DEADLINE_MS } from "../processes.ts";
 
@@ -30,6 +29,26 @@ const POLL_MS = 5;
 
 /** The longest time between two looks that counts: milliseconds. A busy machine does not run the process meanwhile. */
 const MAX_COUNTED_MS = 50;
+
+/** A limit on waiting. Only time in which this process runs counts. */
+class Deadline {
+  #leftMs: number;
+  #before = performance.now();
+  readonly #error: Error;
+
+  constructor(what: string, ms: number) {
+    this.#leftMs = ms;
+    this.#error = new Error(`Not within ${ms} ms: ${what}`);
+  }
+
+  /** Throws when the time is over. Called every few milliseconds. */
+  check(): void {
+    const now = performance.now();
+    this.#leftMs -= Math.min(now - this.#before, MAX_COUNTED_MS);
+    this.#before = now;
+    if (this.#leftMs < 0) throw this.#error;
+  }
+}
 
 /**
  * Calls `look` repeatedly until it returns something true, and returns that.
@@ -41,14 +60,10 @@ export async function eventually<T>(
   look: () => T | Promise<T>,
   deadlineMs = DEADLINE_MS,
 ): Promise<T> {
-  let leftMs = deadlineMs;
-  for (let before = performance.now();;) {
+  for (const deadline = new Deadline(what, deadlineMs);;) {
     const seen = await look();
     if (seen) return seen;
-    const now = performance.now();
-    leftMs -= Math.min(now - before, MAX_COUNTED_MS);
-    before = now;
-    if (leftMs < 0) throw new Error(`Not within ${deadlineMs} ms: ${what}`);
+    deadline.check();
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
@@ -69,17 +84,30 @@ export function onPort<T extends object>(start: () => T | Promise<T>): Promise<T
   }) as Promise<T>;
 }
 
-/** Waits for `promise`, up to a limit. */
-export function within<T>(
+/**
+ * Waits for `promise`, up to a limit.
+ *
+ * @param deadlineMs How long to wait: milliseconds in which this process runs.
+ */
+export async function within<T>(
   what: string,
   promise: Promise<T>,
   deadlineMs = DEADLINE_MS,
 ): Promise<T> {
-  return withDeadline(
-    promise,
-    deadlineMs,
-    () => new Error(`Not within ${deadlineMs} ms: ${what}`),
-  );
+  const deadline = new Deadline(what, deadlineMs);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setInterval(() => {
+    try {
+      deadline.check();
+    } catch (error) {
+      reject(error);
+    }
+  }, POLL_MS);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** Asserts that `work` fails with a netlab error with that code, and returns the error. */
