@@ -64,6 +64,11 @@ export class ClusterServer {
     return this.#started?.pid;
   }
 
+  /** How much the process has written since its start: bytes. 0 without a process. */
+  get outputBytes(): number {
+    return this.#started?.outputBytes ?? 0;
+  }
+
   /** The number of other servers with which this one is linked. */
   get links(): number {
     return [...this.#links.values()].filter((count) => count > 0).length;

@@ -8,3 +8,4 @@ export * from "./cluster.ts";
 export { DEADLINE_MS, withDeadline } from "./deadline.ts";
 export * from "./ports.ts";
 export * from "./process.ts";
+export * from "./resources.ts";

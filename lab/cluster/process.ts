@@ -6,6 +6,11 @@
  */
 import { DEADLINE_MS, withDeadline } from "./deadline.ts";
 
+/** How many lines of each output are kept at most: a program under attack may write without end. */
+const MAX_LINES = 20_000;
+/** How many of them an error shows: the latest. */
+const MAX_SHOWN_LINES = 200;
+
 /** How to start a {@linkcode Process}. */
 export interface ProcessOptions {
   /**
@@ -128,12 +133,17 @@ export class Process implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** The lines on standard output so far. */
+  /** How much the program has written so far, to standard output and standard error: bytes. */
+  get outputBytes(): number {
+    return this.#stdout.bytes + this.#stderr.bytes;
+  }
+
+  /** The lines on standard output so far, or the latest 10,000 to 20,000 of them. */
   get stdout(): readonly string[] {
     return this.#stdout.lines;
   }
 
-  /** The lines on standard error so far. */
+  /** The lines on standard error so far, or the latest 10,000 to 20,000 of them. */
   get stderr(): readonly string[] {
     return this.#stderr.lines;
   }
@@ -220,7 +230,9 @@ export class Process implements AsyncDisposable {
 
   #failure(what: string): Error {
     const show = (name: string, lines: readonly string[]) =>
-      lines.length === 0 ? `${name}: nothing` : `${name}:\n    ${lines.join("\n    ")}`;
+      lines.length === 0
+        ? `${name}: nothing`
+        : `${name}:\n    ${lines.slice(-MAX_SHOWN_LINES).join("\n    ")}`;
     return new Error(
       `${this.command}\n  ${what}\n  ${show("stdout", this.stdout)}\n  ${
         show("stderr", this.stderr)
@@ -229,11 +241,14 @@ export class Process implements AsyncDisposable {
   }
 }
 
-/** Collects the lines of a stream, and lets callers wait for one. */
+/** Collects the latest lines of a stream, and lets callers wait for one. */
 class Lines {
   readonly lines: string[] = [];
   readonly ended: Promise<void>;
-  readonly #taken = new Set<number>();
+  /** The number of bytes so far. */
+  bytes = 0;
+  /** The taken ones among {@linkcode Lines.lines}. */
+  #taken = new Set<number>();
   readonly #waiting = new Set<() => void>();
   #open = true;
 
@@ -264,16 +279,29 @@ class Lines {
     onLine: (line: string) => void,
   ): Promise<void> {
     let rest = "";
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
+    const decoder = new TextDecoder();
+    for await (const bytes of stream) {
+      this.bytes += bytes.length;
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = lines.pop()!;
       this.lines.push(...lines);
       lines.forEach(onLine);
       for (const look of [...this.#waiting]) look();
+      this.#forget();
     }
     if (rest !== "") this.lines.push(rest);
     this.#open = false;
     for (const look of [...this.#waiting]) look();
+  }
+
+  /** Drops the oldest lines if there are too many. */
+  #forget(): void {
+    const excess = this.lines.length - MAX_LINES;
+    if (excess <= 0) return;
+    const dropped = excess + MAX_LINES / 2;
+    this.lines.splice(0, dropped);
+    const left = [...this.#taken].filter((index) => index >= dropped);
+    this.#taken = new Set(left.map((index) => index - dropped));
   }
 }
 

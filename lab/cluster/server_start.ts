@@ -47,6 +47,8 @@ export interface ServerStart {
 export interface StartedServer {
   /** The process id. `undefined` if the server has no process of its own. */
   readonly pid: number | undefined;
+  /** How much the process has written so far: bytes. 0 if the server has no process of its own. */
+  readonly outputBytes: number;
   /** Resolves when the server has ended, for whatever reason. */
   readonly ended: Promise<void>;
   /** Ends the server: at once, or gracefully. */
@@ -71,6 +73,7 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   return {
     pid: undefined,
+    outputBytes: 0,
     ended,
     stop: () => server.close().then(resolve),
   };
@@ -106,6 +109,9 @@ export async function startProcess(start: ServerStart): Promise<StartedServer> {
   }
   return {
     pid: process.pid,
+    get outputBytes() {
+      return process.outputBytes;
+    },
     ended: process.ended,
     async stop(how) {
       process.kill(how === "kill" ? "SIGKILL" : "SIGTERM");

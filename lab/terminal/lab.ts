@@ -5,6 +5,7 @@
  */
 import { type Program, runProgram, UsageError } from "@netlab/terminal";
 import config from "../deno.json" with { type: "json" };
+import { labAttackProgram, runLabAttack } from "./attack_program.ts";
 import { labDamageProgram, runLabDamage } from "./damage_program.ts";
 import { labFailoverProgram, runLabFailover } from "./failover_program.ts";
 import { labFuzzProgram, runFuzz } from "./fuzz_program.ts";
@@ -53,6 +54,10 @@ const program = {
       what: "Send damaged frames to servers and clients, and show what they break",
     },
     {
+      command: "deno task lab attack",
+      what: "Attack servers and clients, and show what honest users notice",
+    },
+    {
       command: "deno task lab damage",
       what: "Damage stored messages, and show what servers make of them",
     },
@@ -63,7 +68,7 @@ const program = {
   ],
 } as const satisfies Program;
 
-const COMMANDS = "run, failover, sim, replay, routes, flap, fuzz, damage or proxy";
+const COMMANDS = "run, failover, sim, replay, routes, flap, fuzz, attack, damage or proxy";
 
 if (import.meta.main) {
   const [command = "", ...args] = Deno.args;
@@ -73,6 +78,7 @@ if (import.meta.main) {
   if (command === "failover") await runProgram(labFailoverProgram, runLabFailover, args);
   if (command === "flap") await runProgram(labFlapProgram, runLabFlap, args);
   if (command === "fuzz") await runProgram(labFuzzProgram, runFuzz, args);
+  if (command === "attack") await runProgram(labAttackProgram, runLabAttack, args);
   if (command === "damage") await runProgram(labDamageProgram, runLabDamage, args);
   if (command === "routes") await runProgram(labRoutesProgram, runLabRoutes, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
