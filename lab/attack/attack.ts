@@ -23,6 +23,8 @@ export interface AttackContext {
   readonly servers: readonly string[];
   /** A free port for attacks that listen. */
   readonly port: number;
+  /** How long an attack that begins like an honest server remains one: milliseconds. */
+  readonly delayMs: number;
   /** The time and the bytes that the attack may use. */
   readonly allowance: Allowance;
   /** Whether to attack with the numbers that a real attacker would use, instead of a tenth of them. */

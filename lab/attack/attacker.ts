@@ -15,7 +15,9 @@ export interface AttackOrder {
   readonly servers: readonly string[];
   /** A free port for attacks that listen. */
   readonly port: number;
-  /** How long to attack: milliseconds. */
+  /** How long an attack that begins like an honest server remains one: milliseconds. */
+  readonly delayMs: number;
+  /** How long to attack, with that delay: milliseconds. */
   readonly ms: number;
   /** How much to send at most: bytes. */
   readonly maxBytes: number;

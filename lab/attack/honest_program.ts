@@ -17,6 +17,8 @@ import { inputLines } from "./input_lines.ts";
 
 /** The interval at which samples are printed: milliseconds. */
 const SAMPLE_MS = 200;
+/** How long to wait for messages that were accepted: milliseconds. */
+const SETTLE_MS = 200_000;
 /** How long a user of the basic system waits for an answer: milliseconds. */
 const GREETING_MS = 5_000;
 /** How many greetings are under way at most. */
@@ -41,7 +43,10 @@ async function writeAll(options: HonestOptions, stop: AbortSignal): Promise<Hone
   print("ready");
   await load.run({}, stop);
   clearInterval(timer);
-  await load.settle(new AbortController().signal);
+  // After an attack, a server may try a message again only after minutes.
+  const late = AbortSignal.timeout(SETTLE_MS);
+  const { counts } = load;
+  do await load.settle(late); while (!late.aborted && counts.seen < counts.accepted);
   print(toJson(follower.sample()));
   const findings = checkHistory(load.history);
   return {

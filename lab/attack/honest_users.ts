@@ -87,7 +87,7 @@ export class HonestUsers implements AsyncDisposable {
   /** Lets the users stop, waits until all accepted messages were seen, and returns the verdict. */
   async finish(): Promise<HonestEnd> {
     await this.#process.write("stop\n");
-    return JSON.parse(await this.#process.waitFor('{"sent"', 2 * DEADLINE_MS));
+    return JSON.parse(await this.#process.waitFor('{"sent"', 5 * DEADLINE_MS));
   }
 
   /** Ends the process. */

@@ -39,6 +39,8 @@ const SERVERS = 3;
 /** How many honest users there are, and how many messages they send per second, all together. */
 const USERS = 10;
 const PER_SECOND = 100;
+/** How long a client that is attacked has to start: milliseconds. */
+const VICTIM_MS = 4_000;
 /** The interval at which processes are looked at: milliseconds. */
 const WATCH_MS = 250;
 /** How long users write before anything is measured: programs are slower at first. Milliseconds. */
@@ -77,6 +79,19 @@ export async function runScenario(
     await HonestUsers.start({ system, servers, users: USERS, perSecond: PER_SECOND, seed }),
   );
   const attacker = stack.use(await Attacker.start());
+  const burner = stack.use(await Attacker.start());
+  const warmMs = Math.min(WARM_MS, 2 * ms);
+  const order: Omit<AttackOrder, "attack"> = {
+    ...{ servers, port: port!, ms, seed, share: 0, delayMs: 0 },
+    ...{ full: options.full, maxBytes: options.maxBytes },
+  };
+  // A client that is attacked must be connected before.
+  const delayMs = scenario.victim ? VICTIM_MS + warmMs + ms : 0;
+  const attack = () =>
+    attacker.attack({ ...order, attack: scenario.attack, ms: ms + delayMs, delayMs });
+  const early = scenario.victim ? attack() : undefined;
+  early?.catch(() => {}); // awaited below
+  const earlyEnd = performance.now() + delayMs;
   const victim = scenario.victim && system !== "basic"
     ? stack.use(startVictim(system, port!))
     : undefined;
@@ -90,12 +105,7 @@ export async function runScenario(
     await pause(ms, stop);
     return [from, now()];
   };
-  const order: Omit<AttackOrder, "attack"> = {
-    ...{ servers, port: port!, ms, seed, share: 0 },
-    ...{ full: options.full, maxBytes: options.maxBytes },
-  };
-
-  await period("warming up", WARM_MS);
+  await period("warming up", warmMs);
   const before = await period("before", ms);
   // Messages that are slow because of the attack must not count.
   const normal = latencyOf(honest.between(...before));
@@ -105,13 +115,16 @@ export async function runScenario(
   const descriptorsBefore = usual(({ descriptors }) => descriptors);
   const loggedBefore = target.outputBytes;
 
+  if (early) await pause(Math.max(0, earlyEnd - performance.now()), stop);
   onPeriod("attack");
   const from = now();
   const cpuBefore = watch.of(attacker.pid).at(-1)!;
-  const use = await attacker.attack({ ...order, attack: scenario.attack });
+  const use = await (early ?? attack());
   stop.throwIfAborted();
   const end = now();
   await pause(WATCH_MS, stop);
+  // Its connections end at the latest with the process.
+  await attacker[Symbol.asyncDispose]();
   const cpuAfter = watch.of(attacker.pid).at(-1)!;
   const attackerShare = (cpuAfter.cpuMs - cpuBefore.cpuMs) / (cpuAfter.at - cpuBefore.at);
 
@@ -145,7 +158,7 @@ export async function runScenario(
   const share = Math.min(1, attackerShare);
   onPeriod("control");
   const controlFrom = now();
-  await attacker.attack({ ...order, share, attack: "burn" });
+  await burner.attack({ ...order, share, attack: "burn" });
   const control = [controlFrom, now()] as const;
   stop.throwIfAborted();
   onPeriod("waiting for messages in flight");

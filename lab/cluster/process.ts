@@ -282,7 +282,13 @@ class Lines {
     const decoder = new TextDecoder();
     for await (const bytes of stream) {
       this.bytes += bytes.length;
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      const lines = decoder.decode(bytes, { stream: true }).split("\n");
+      // A long line comes in many pieces. Only the last piece is searched.
+      if (lines.length === 1) {
+        rest += lines[0];
+        continue;
+      }
+      lines[0] = rest + lines[0];
       rest = lines.pop()!;
       this.lines.push(...lines);
       lines.forEach(onLine);

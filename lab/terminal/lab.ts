@@ -13,6 +13,7 @@ import { labFlapProgram, runLabFlap } from "./flap_program.ts";
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
 import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim_program.ts";
+import { labSoakProgram, runLabSoak } from "./soak_program.ts";
 import { labRoutesProgram, runLabRoutes } from "./routes_program.ts";
 
 const program = {
@@ -58,6 +59,10 @@ const program = {
       what: "Attack servers and clients, and show what honest users notice",
     },
     {
+      command: "deno task lab soak",
+      what: "Load, break and attack servers for an hour, and show whether they keep memory",
+    },
+    {
       command: "deno task lab damage",
       what: "Damage stored messages, and show what servers make of them",
     },
@@ -68,7 +73,7 @@ const program = {
   ],
 } as const satisfies Program;
 
-const COMMANDS = "run, failover, sim, replay, routes, flap, fuzz, attack, damage or proxy";
+const COMMANDS = "run, failover, sim, replay, routes, flap, fuzz, attack, soak, damage or proxy";
 
 if (import.meta.main) {
   const [command = "", ...args] = Deno.args;
@@ -79,6 +84,7 @@ if (import.meta.main) {
   if (command === "flap") await runProgram(labFlapProgram, runLabFlap, args);
   if (command === "fuzz") await runProgram(labFuzzProgram, runFuzz, args);
   if (command === "attack") await runProgram(labAttackProgram, runLabAttack, args);
+  if (command === "soak") await runProgram(labSoakProgram, runLabSoak, args);
   if (command === "damage") await runProgram(labDamageProgram, runLabDamage, args);
   if (command === "routes") await runProgram(labRoutesProgram, runLabRoutes, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);

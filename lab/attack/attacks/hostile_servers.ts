@@ -41,7 +41,8 @@ const LISTED = 3_000;
 
 /** A server that clients and servers learn of, and that floods whoever connects. */
 export const hostileServer: Attack = async (context) => {
-  const { allowance, servers, port, random } = context;
+  const { allowance, servers, port, random, delayMs } = context;
+  const floodAt = performance.now() + delayMs;
   using listener = Deno.listen({ hostname: DEFAULT_HOST, port });
   const close = () => {
     try {
@@ -71,7 +72,7 @@ export const hostileServer: Attack = async (context) => {
     for await (const conn of listener) {
       const connection = RawConnection.accepted(conn, allowance);
       const server = { id, address: `${DEFAULT_HOST}:${port}`, network };
-      serving.push(serve(context, connection, server, count++).catch(() => {}));
+      serving.push(serve(context, connection, { ...server, floodAt }, count++).catch(() => {}));
     }
   } catch {
     // The attack is over.
@@ -92,12 +93,12 @@ async function networkOf({ servers, allowance }: AttackContext): Promise<string 
 async function serve(
   context: AttackContext,
   connection: RawConnection,
-  server: { id: string; address: string; network: string | undefined },
+  server: { id: string; address: string; network: string | undefined; floodAt: number },
   number: number,
 ): Promise<void> {
   using _ = connection;
   const invented = (n: number) => inventedAddress(n + Math.floor(1e6 * context.random()));
-  const { id, address, network } = server;
+  const { id, address, network, floodAt } = server;
   for (;;) {
     const frame = await connection.readFrame();
     const [type, subtype] = frame;
@@ -129,6 +130,8 @@ async function serve(
       await connection.send(
         bytesOf((out) => writeSessionWelcome(out, { server: id, address, name })),
       );
+      void connection.drain();
+      await context.allowance.pause(Math.max(0, floodAt - performance.now()));
       return await flood(context, connection, name, number);
     }
   }

@@ -9,6 +9,7 @@ import {
   Information,
   MessageKind,
   ReceiptState,
+  Registration,
   writeDisconnect,
   writeHeartbeat,
   writeInformationRequest,
@@ -29,17 +30,22 @@ import {
 } from "../attack.ts";
 import { RawConnection } from "../raw_connection.ts";
 
-/** Registers names for a moment, so that they are known and messages for them are stored. */
+/** Registers names for a moment, one after another on one connection, so that messages for them are stored. */
 async function useNames(
   context: AttackContext,
   names: readonly string[],
   server = context.servers[0]!,
 ): Promise<void> {
-  for (const name of names) {
-    if (context.allowance.over.aborted) return;
-    using user = await connectUser(context, name, server);
-    await user.readFrameOf(FrameType.Registration, 2);
-    await user.send(bytesOf((out) => writeDisconnect(out, name, DisconnectKind.Leave)));
+  const session = randomUuid(context.random);
+  using connection = await RawConnection.connect(server, context.allowance);
+  await connection.send(bytesOf((out) => {
+    for (const name of names) {
+      writeSessionRegistration(out, { session, name });
+      writeDisconnect(out, name, DisconnectKind.Leave);
+    }
+  }));
+  for (let n = 0; n < names.length; n++) {
+    await connection.readFrameOf(FrameType.Registration, Registration.Session);
   }
 }
 
@@ -80,24 +86,27 @@ export const storedByMany: Attack = async (context) => {
   await together(context, 20, (n) => store(context, `mallory-${n}`, recipients, 60_000));
 };
 
-/** A short message for each of very many names: some were used before, the others never. */
+/** A short message for each of very many names: half of them were used before, the others never. */
 export const names: Attack = async (context) => {
-  const count = context.full ? 1_000_000 : 20_000;
-  const used = Array.from({ length: Math.min(count, 500) }, (_, n) => `used-${n}`);
-  await useNames(context, used);
-  const recipients = [...used, ...Array.from({ length: count }, (_, n) => `unused-${n}`)];
-  await together(context, 10, (n) => {
-    const share = recipients.filter((_, index) => index % 10 === n);
-    return store(context, `mallory-${n}`, share, 10);
+  const perAttacker = context.full ? 100_000 : 5_000;
+  await together(context, 10, async (n) => {
+    const recipients = Array.from({ length: perAttacker }, (_, index) => `name-${n}-${index}`);
+    await useNames(context, recipients.slice(0, perAttacker / 2));
+    await store(context, `mallory-${n}`, recipients, 10);
   });
 };
 
-/** Names that are registered and left again, as many as possible. */
+/** Names that are registered and left again, as many as possible. They begin anew after a while. */
 export const churn: Attack = async (context) => {
+  const next = Array.from({ length: 20 }, () => 0);
   await together(context, 20, async (attacker) => {
     const server = context.servers[attacker % context.servers.length]!;
-    const name = `churn-${attacker}-${Math.floor(1e9 * context.random())}`;
-    await useNames(context, [name], server);
+    // Half of them register one name for each connection.
+    const count = attacker % 2 === 0 ? 1 : 50;
+    const first = next[attacker]! % 1_000;
+    next[attacker]! += count;
+    const names = Array.from({ length: count }, (_, n) => `churn-${attacker}-${first + n}`);
+    await useNames(context, names, server);
   });
 };
 
@@ -126,7 +135,7 @@ export const silentReaders: Attack = async (context) => {
   await together(context, count, async (attacker) => {
     const name = `silent-${attacker}`;
     using reader = await connectUser(context, name, servers[attacker % servers.length]);
-    await reader.readFrameOf(FrameType.Registration, 2);
+    await reader.readFrameOf(FrameType.Registration, Registration.Session);
     // Registered as another user of this attack, who reads nothing either.
     using writer = await connectUser(context, `writer-${attacker}`, servers[0]);
     const text = "x".repeat(attacker % 2 === 0 ? 10 : 30_000);
