@@ -9,6 +9,7 @@ import { DEFAULT_HOST } from "@netlab/protocol";
 import { P2pClient } from "@netlab/p2p/client";
 import { freePorts } from "../cluster/ports.ts";
 import { Process } from "../cluster/process.ts";
+import { ResourceWatch } from "../cluster/resources.ts";
 import { programOf } from "../cluster/server_start.ts";
 import { between, seeded } from "../random.ts";
 import { FrameSource } from "./frame_source.ts";
@@ -29,8 +30,10 @@ const MESSAGES = 5;
 const ANSWER_MS = 10_000;
 /** How long a server may take to stop: milliseconds. */
 const STOP_MS = 10_000;
-/** The most memory that a server may use after a round: bytes. An idle one uses about 100 MB. */
-const MAX_MEMORY_BYTES = 400_000_000;
+/** The interval at which its memory is looked at: milliseconds. */
+const WATCH_MS = 250;
+/** The most memory that a server may use after a round: bytes. An idle one uses about 30 MB. */
+const MAX_MEMORY_BYTES = 200_000_000;
 
 /** A server process. */
 export class ServersTarget implements FuzzTarget {
@@ -38,6 +41,8 @@ export class ServersTarget implements FuzzTarget {
   readonly #port: number;
   readonly #others: readonly string[];
   #server: Process | undefined;
+  /** Watches the memory of the server. `undefined` where the system does not show it. */
+  #watch: ResourceWatch | undefined;
 
   /** Creates a target. The first round starts the server. */
   constructor(system: FuzzedSystem) {
@@ -64,7 +69,7 @@ export class ServersTarget implements FuzzTarget {
       while (next < STRANGERS) await stranger(next++);
     });
     const [trouble] = await Promise.all([this.#honest(seed, asServer), ...strangers]);
-    const memory = memoryOf(server.pid);
+    const memory = this.#watch?.of(server.pid).at(-1)?.memoryBytes ?? 0;
     const findings: Finding[] = [];
     const found = (what: string) =>
       findings.push({ what: `${this.#system} server: ${what}`, inputs });
@@ -80,6 +85,7 @@ export class ServersTarget implements FuzzTarget {
     const server = this.#server;
     if (!server) return;
     this.#server = undefined;
+    await this.#watch?.[Symbol.asyncDispose]();
     server.kill("SIGTERM");
     try {
       const { code, stderr } = await server.finished(STOP_MS);
@@ -100,6 +106,7 @@ export class ServersTarget implements FuzzTarget {
       ...isBasic ? [] : ["--peer", this.#address, "--json"],
     ]);
     await server.waitFor(/listening/i);
+    if (Deno.build.os === "linux") this.#watch = await ResourceWatch.start([server.pid], WATCH_MS);
     return server;
   }
 
@@ -163,15 +170,4 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`nothing came in ${ANSWER_MS} ms`)), ANSWER_MS);
   return await Promise.race([work, promise]).finally(() => clearTimeout(timer));
-}
-
-/** Returns the memory that a process uses: bytes; 0 where the system does not tell. */
-function memoryOf(pid: number): number {
-  try {
-    const [, kilobytes] = /VmRSS:\s*(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/status`)) ??
-      [];
-    return 1_024 * Number(kilobytes ?? 0);
-  } catch {
-    return 0;
-  }
 }

@@ -4,13 +4,11 @@
  * @module
  */
 import {
-  DisconnectKind,
   FrameType,
   Information,
   MessageKind,
   ReceiptState,
   Registration,
-  writeDisconnect,
   writeHeartbeat,
   writeInformationRequest,
   writeLegacyRegistration,
@@ -30,23 +28,16 @@ import {
 } from "../attack.ts";
 import { RawConnection } from "../raw_connection.ts";
 
-/** Registers names for a moment, one after another on one connection, so that messages for them are stored. */
+/** Registers names for a moment, so that they are known and messages for them are stored. */
 async function useNames(
   context: AttackContext,
   names: readonly string[],
   server = context.servers[0]!,
 ): Promise<void> {
-  const session = randomUuid(context.random);
-  using connection = await RawConnection.connect(server, context.allowance);
-  await connection.send(bytesOf((out) => {
-    for (const name of names) {
-      writeSessionRegistration(out, { session, name });
-      writeDisconnect(out, name, DisconnectKind.Leave);
-    }
+  await Promise.all(names.map(async (name) => {
+    using user = await connectUser(context, name, server);
+    await user.readFrameOf(FrameType.Registration, Registration.Session);
   }));
-  for (let n = 0; n < names.length; n++) {
-    await connection.readFrameOf(FrameType.Registration, Registration.Session);
-  }
 }
 
 /** Durable messages of one size from one user to absent users, without end. */
@@ -74,24 +65,24 @@ async function store(
 
 /** One user stores long messages for users who have left. */
 export const stored: Attack = async (context) => {
-  const recipients = Array.from({ length: 100 }, (_, n) => `absent-${n}`);
+  const recipients = Array.from({ length: 20 }, (_, n) => `absent-${n}`);
   await useNames(context, recipients);
   await together(context, 1, () => store(context, "mallory", recipients, 60_000));
 };
 
 /** Many users store long messages, so that the share of a single one does not stop them. */
 export const storedByMany: Attack = async (context) => {
-  const recipients = Array.from({ length: 100 }, (_, n) => `absent-${n}`);
+  const recipients = Array.from({ length: 20 }, (_, n) => `absent-${n}`);
   await useNames(context, recipients);
   await together(context, 20, (n) => store(context, `mallory-${n}`, recipients, 60_000));
 };
 
-/** A short message for each of very many names: half of them were used before, the others never. */
+/** A short message for each of very many names: some of them were used before, the others never. */
 export const names: Attack = async (context) => {
   const perAttacker = context.full ? 100_000 : 5_000;
   await together(context, 10, async (n) => {
     const recipients = Array.from({ length: perAttacker }, (_, index) => `name-${n}-${index}`);
-    await useNames(context, recipients.slice(0, perAttacker / 2));
+    await useNames(context, recipients.slice(0, 50));
     await store(context, `mallory-${n}`, recipients, 10);
   });
 };
@@ -101,8 +92,7 @@ export const churn: Attack = async (context) => {
   const next = Array.from({ length: 20 }, () => 0);
   await together(context, 20, async (attacker) => {
     const server = context.servers[attacker % context.servers.length]!;
-    // Half of them register one name for each connection.
-    const count = attacker % 2 === 0 ? 1 : 50;
+    const count = attacker % 2 === 0 ? 1 : 10;
     const first = next[attacker]! % 1_000;
     next[attacker]! += count;
     const names = Array.from({ length: count }, (_, n) => `churn-${attacker}-${first + n}`);
