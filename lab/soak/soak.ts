@@ -25,7 +25,7 @@ export interface SoakOptions {
   readonly ms: number;
   /** The folder in which servers store messages. It must not exist yet. */
   readonly data: string;
-  /** The program of the servers: a path or URL. `undefined` for the program of the system. */
+  /** The program of the servers: a path or URL. `undefined` for one of the system that collects its garbage often. */
   readonly program?: string | undefined;
   /** The seed of random decisions. */
   readonly seed: number;
@@ -73,7 +73,8 @@ const ATTACKS: readonly AttackName[] = [
  * @throws {unknown} The reason of `stop` when it aborts.
  */
 export async function runSoak(options: SoakOptions, stop: AbortSignal): Promise<Soak> {
-  const { system, ms, data, program, seed, tell, onRest } = options;
+  const { system, ms, data, seed, tell, onRest } = options;
+  const program = options.program ?? import.meta.resolve(`./${system}_server.ts`);
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(data, { recursive: true }).catch(() => {}));
   let crashed = 0;
@@ -86,7 +87,7 @@ export async function runSoak(options: SoakOptions, stop: AbortSignal): Promise<
       proxies: true,
       data,
       seed,
-      ...program !== undefined && { program },
+      program,
       onEvent: (server, { event }) => {
         if (event === "crashed") tell(`server ${server} crashed by itself (${++crashed})`);
         if (event === "route.changed") changes.load?.changed();

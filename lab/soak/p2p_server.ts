@@ -1,0 +1,20 @@
+/**
+ * The p2p server of a soak: it collects its garbage often.
+ *
+ * @module
+ */
+import { runServerProgram } from "@netlab/p2p/server-program";
+import { P2pServer } from "@netlab/p2p/server";
+import config from "../deno.json" with { type: "json" };
+import { collectOften } from "./collect.ts";
+
+collectOften();
+await runServerProgram(
+  {
+    name: "netlab lab p2p server",
+    task: "lab soak",
+    summary: "A server that collects its garbage often.",
+    version: config.version,
+  },
+  (options) => P2pServer.listen(options),
+);
