@@ -9,7 +9,7 @@ import { seeded } from "../random.ts";
 import type { AttackOrder, AttackUse } from "./attacker.ts";
 import { ATTACKS } from "./attacks/mod.ts";
 import { inputLines } from "./input_lines.ts";
-import { Allowance } from "./raw_connection.ts";
+import { Allowance } from "./attacks/raw_connection.ts";
 
 /** How long an attack may take to end. A write to a server that does not read may never end. Milliseconds. */
 const END_MS = 300;

@@ -33,8 +33,8 @@ import {
   bytesOf,
   connectPeer,
   inventedAddress,
-} from "../attack.ts";
-import { RawConnection } from "../raw_connection.ts";
+} from "./attack.ts";
+import { RawConnection } from "./raw_connection.ts";
 
 /** How many invented addresses are in a list. */
 const LISTED = 3_000;

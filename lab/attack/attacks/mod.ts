@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Attack } from "../attack.ts";
+import type { Attack } from "./attack.ts";
 import { hostileServer } from "./hostile_servers.ts";
 import * as peers from "./peers.ts";
 import * as strangers from "./strangers.ts";

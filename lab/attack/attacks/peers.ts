@@ -21,8 +21,8 @@ import {
   connectPeer,
   inventedAddress,
   together,
-} from "../attack.ts";
-import type { RawConnection } from "../raw_connection.ts";
+} from "./attack.ts";
+import type { RawConnection } from "./raw_connection.ts";
 
 /** A user who does not exist. */
 function inventedUser(context: AttackContext, name: string) {

@@ -16,8 +16,8 @@ import {
   writeMessage,
 } from "@netlab/protocol";
 import { randomUuid } from "../../random.ts";
-import { type Attack, bytesOf, connectUser, repeated, together } from "../attack.ts";
-import { RawConnection } from "../raw_connection.ts";
+import { type Attack, bytesOf, connectUser, repeated, together } from "./attack.ts";
+import { RawConnection } from "./raw_connection.ts";
 
 /** How many requests of six bytes are sent with one write. */
 const BURST = 2_000;

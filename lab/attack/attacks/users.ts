@@ -25,8 +25,8 @@ import {
   connectUser,
   repeated,
   together,
-} from "../attack.ts";
-import { RawConnection } from "../raw_connection.ts";
+} from "./attack.ts";
+import { RawConnection } from "./raw_connection.ts";
 
 /** Registers names for a moment, so that they are known and messages for them are stored. */
 async function useNames(

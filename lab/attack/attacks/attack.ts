@@ -14,7 +14,7 @@ import {
   writePeerRegistration,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import { type Random, randomUuid } from "../random.ts";
+import { type Random, randomUuid } from "../../random.ts";
 import { type Allowance, RawConnection } from "./raw_connection.ts";
 
 /** What an attack gets. */
