@@ -21,8 +21,39 @@ const burn: Attack = async ({ allowance, share }) => {
   }
 };
 
-/** All attacks. */
-export const ATTACKS = { ...strangers, ...users, ...peers, hostileServer, burn } as const;
+/** The name of an attack: the function of that name. `burn` is none; others are compared with it. */
+export type AttackName =
+  | "requests"
+  | "unread"
+  | "announcements"
+  | "logs"
+  | "halfOpen"
+  | "slow"
+  | "connects"
+  | "echoes"
+  | "greetings"
+  | "stored"
+  | "storedByMany"
+  | "names"
+  | "churn"
+  | "claims"
+  | "silentReaders"
+  | "receipts"
+  | "legacyUsers"
+  | "refusals"
+  | "linkStates"
+  | "presence"
+  | "presenceChanges"
+  | "flappingPeers"
+  | "silentPeers"
+  | "hostileServer"
+  | "burn";
 
-/** The name of an attack. */
-export type AttackName = keyof typeof ATTACKS;
+/** All attacks. */
+export const ATTACKS: Readonly<Record<AttackName, Attack>> = {
+  ...strangers,
+  ...users,
+  ...peers,
+  hostileServer,
+  burn,
+};
