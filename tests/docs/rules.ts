@@ -51,9 +51,10 @@ export const RULES: readonly Rule[] = [
   { matches: /^deno test\b/, because: "it runs tests" },
   { matches: /^npx\b/, because: "it needs the npm registry; continuous integration runs it" },
   {
-    matches: /^deno task lab (run|failover|sim|replay|routes|flap|damage)\b/,
+    matches: /^deno task lab (run|failover|sim|replay|routes|flap|damage|attack)\b/,
     because: "tests/lab run it",
   },
+  { matches: /^deno task lab soak\b/, because: "it takes an hour" },
   {
     matches: /^deno task lab:bugs$/,
     because: "tests/lab/planted_bugs_test.ts runs its last results",
