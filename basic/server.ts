@@ -42,7 +42,7 @@ export interface BasicServerOptions {
 
 /** How long the server waits for a client to end the connection after the reply: milliseconds. */
 const LINGER_MS = 1_000;
-/** How many clients are served at once. Further connections are closed. */
+/** How many clients are served at once. With one more, the one that was connected first is closed. */
 const MAX_CLIENTS = 1_000;
 
 /**
@@ -65,6 +65,8 @@ export class BasicServer implements AsyncDisposable {
   readonly #lineEndMs: number;
   /** The open connections, each with the work on it. */
   readonly #clients = new Map<Deno.TcpConn, Promise<void>>();
+  /** Those of them that are not being closed, the oldest first. */
+  readonly #served = new Set<Deno.TcpConn>();
 
   private constructor(listener: Deno.TcpListener, options: BasicServerOptions) {
     this.address = { hostname: listener.addr.hostname, port: listener.addr.port };
@@ -109,8 +111,14 @@ export class BasicServer implements AsyncDisposable {
   }
 
   #accepted(conn: Deno.TcpConn): void {
-    if (this.#clients.size >= MAX_CLIENTS) conn.close();
-    else this.#clients.set(conn, this.#serve(conn));
+    this.#clients.set(conn, this.#serve(conn));
+    this.#served.add(conn);
+    if (this.#served.size <= MAX_CLIENTS) return;
+    // A client needs milliseconds. Those that were connected first are slow, or do nothing.
+    for (const oldest of this.#served) {
+      this.#served.delete(oldest);
+      return closeQuietly(oldest);
+    }
   }
 
   async #serve(conn: Deno.TcpConn): Promise<void> {
@@ -124,6 +132,7 @@ export class BasicServer implements AsyncDisposable {
     } finally {
       closeQuietly(conn);
       this.#clients.delete(conn);
+      this.#served.delete(conn);
     }
   }
 

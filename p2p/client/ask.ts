@@ -20,6 +20,10 @@ import {
 } from "@netlab/protocol";
 import type { HomeNetwork } from "./home_network.ts";
 
+/** The longest list that is read: bytes. The names of a million users need less. */
+const MAX_LIST_BYTES = 64 * 1024 * 1024;
+/** How many bytes of requests may wait for a server that asks for a lot and reads nothing. */
+const MAX_REPLY_BYTES = 64 * 1024;
 /** How long the server may take to answer: milliseconds. */
 const ANSWER_MS = 3_000;
 
@@ -68,6 +72,7 @@ async function ask(
   writeInformationRequest(connection.out, Information.Capabilities);
   writeInformationRequest(connection.out, all);
   const parts: Uint8Array[] = [];
+  let bytes = 0;
   let isComplete = false;
   const timer = setTimeout(() =>
     connection.abort(
@@ -75,7 +80,13 @@ async function ask(
     ), ANSWER_MS);
   try {
     await connection.run({
+      maxReplyBytes: () => MAX_REPLY_BYTES,
       frame(frame) {
+        bytes += frame.end - frame.start;
+        if (bytes > MAX_LIST_BYTES) {
+          const message = `Cannot ask ${address}: the list is longer than ${MAX_LIST_BYTES} bytes`;
+          throw new NetlabError(ErrorCode.FrameTooLong, message, { fatal: true });
+        }
         if (frame.type === FrameType.Error) throw readError(frame);
         if (frame.type !== FrameType.InformationResponse) return;
         if (frame.subtype === Information.Capabilities) {

@@ -52,6 +52,8 @@ export interface RoamingEvents {
 
 /** The interval between requests for the servers that the server knows. They also keep the session alive. */
 const ASK_EVERY_MS = 15_000;
+/** How many of the servers that a leaving server proposes are tried. */
+const MAX_PROPOSED = 64;
 /** The limit of the wait between two attempts to reach any server, in doublings of 250 ms. */
 const MAX_DOUBLINGS = 4;
 
@@ -177,9 +179,10 @@ export class Roaming {
     },
     servers: (addresses) => this.#learn(addresses),
     moveRequested: (servers, from) => {
-      if (from !== this.#connection) return;
+      // A server that asks again and again would make this client dial without end.
+      if (from !== this.#connection || this.#moving) return;
       // If none accepts the user, the client reconnects when its connection ends.
-      this.#moveToAny(this.#inRandomOrder(servers)).catch(() => {});
+      this.#moveToAny(this.#inRandomOrder(servers.slice(0, MAX_PROPOSED))).catch(() => {});
     },
     drained: (from) => {
       if (from === this.#connection) this.#session.pump();

@@ -25,12 +25,12 @@ import {
   readSessionRegistration,
   ReceiptKind,
   Registration,
-  writeInformationParts,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
 import type { Connection, Party } from "./connection/connection.ts";
 import type { FrameRule, ServerCore } from "./frame_rule.ts";
 import type { Inbound } from "./durable/inbound.ts";
+import { List, ListReplies } from "./connection/list_replies.ts";
 import { LegacyServer } from "./legacy/legacy_server.ts";
 import type { LegacyServers } from "./legacy/legacy_servers.ts";
 import type { Locations } from "./mesh/locations.ts";
@@ -63,6 +63,8 @@ export interface DispatchParts {
   readonly legacy: LegacyServers;
   /** Lists the users who can be reached. */
   readonly locations: Locations;
+  /** Returns the routes to all servers, and the current time in milliseconds since 1970. */
+  readonly state: () => { readonly routes: ReadonlyMap<string, unknown>; readonly now: number };
 }
 
 /** Finds the rule for a frame and applies it. */
@@ -70,6 +72,14 @@ export class Dispatch {
   readonly #core: ServerCore;
   readonly #parts: DispatchParts;
   readonly #rules: ReadonlyMap<number, FrameRule>;
+  readonly #lists = new ListReplies();
+  readonly #users = lists(Information.Users, Information.AllUsers);
+  readonly #servers = lists(Information.Servers, Information.AllServers);
+  /** The servers without loopback addresses, for parties on other machines. */
+  readonly #serversElsewhere = lists(Information.Servers, Information.AllServers);
+  readonly #capabilities = lists(Information.Capabilities);
+  /** The routes when the lists of servers and users were last made. */
+  #routes: unknown;
 
   /**
    * Creates the table of the server's own rules.
@@ -160,23 +170,46 @@ export class Dispatch {
     for (const rule of this.#rules.values()) rule.tick?.(this.#core, now);
   }
 
-  #answer(connection: Connection, frame: Frame): void {
-    const { out } = connection;
-    switch (frame.subtype) {
-      case Information.Servers:
-        return writeInformationResponse(out, frame.subtype, this.#core.servers(connection));
-      case Information.Users:
-        return writeInformationResponse(out, frame.subtype, this.#parts.locations.names());
-      case Information.AllServers:
-        return writeInformationParts(out, frame.subtype, this.#core.servers(connection));
-      case Information.AllUsers:
-        return writeInformationParts(out, frame.subtype, this.#parts.locations.names());
-      case Information.Capabilities:
-        return writeInformationResponse(out, frame.subtype, this.#core.capabilities());
-      default:
-        // Legacy servers answer unknown requests in the same way.
-        return writeInformationResponse(out, frame.subtype, []);
+  /** Records that users joined, left or moved. */
+  usersChanged(): void {
+    for (const list of [...this.#users.values(), ...this.#capabilities.values()]) list.changed();
+  }
+
+  /** Records that other servers can be reached. */
+  serversChanged(): void {
+    for (const lists of [this.#users, this.#servers, this.#serversElsewhere]) {
+      for (const list of lists.values()) list.changed();
     }
+  }
+
+  /** Sends the rest of a list. Call it when a connection has sent everything. */
+  drained(connection: Connection): void {
+    this.#lists.drained(connection);
+  }
+
+  /** Forgets a connection that has ended. */
+  closed(connection: Connection): void {
+    this.#lists.closed(connection);
+  }
+
+  #answer(connection: Connection, { subtype }: Frame): void {
+    const { routes, now } = this.#parts.state();
+    if (routes !== this.#routes) {
+      this.#routes = routes;
+      this.serversChanged();
+    }
+    const servers = connection.isElsewhere ? this.#serversElsewhere : this.#servers;
+    const list = servers.get(subtype) ?? this.#users.get(subtype) ??
+      this.#capabilities.get(subtype);
+    // Legacy servers answer unknown requests in the same way.
+    if (!list) return writeInformationResponse(connection.out, subtype, []);
+    const items = () => {
+      if (servers.has(subtype)) return this.#core.servers(connection);
+      return this.#users.has(subtype)
+        ? this.#parts.locations.eachName()
+        : this.#core.capabilities();
+    };
+    this.#lists.send(connection, list.frames(items, now));
   }
 
   /** Handles a response, or the announcement of a legacy server, which nobody requested. */
@@ -263,6 +296,10 @@ export class Dispatch {
       code,
     });
   }
+}
+
+function lists(...kinds: readonly number[]): ReadonlyMap<number, List> {
+  return new Map(kinds.map((kind) => [kind, new List(kind)]));
 }
 
 /** Returns whether a party is a user who reads frames. */

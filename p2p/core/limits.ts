@@ -22,6 +22,8 @@ export interface Limit {
     | "addresses"
     | "servers"
     | "receipts"
+    | "connections"
+    | "seconds"
     | "%";
   /** The largest number that the flag takes. */
   readonly max?: number;
@@ -33,12 +35,13 @@ export interface Limit {
   readonly beyond: string;
 }
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 const DAY_MS = 24 * 3_600_000;
 
 const NOT_STORED = "refused; passed on without being stored if the recipient is connected";
 
-/** All limits. Those with a flag have the same names in `MailboxLimits`. */
+/** All limits. Those with a flag have the same names in `ServerLimits`. */
 export const LIMITS = {
   maxMessages: {
     what: "Messages stored for one user",
@@ -175,6 +178,64 @@ export const LIMITS = {
     unit: "bytes",
     beyond: "not delivered, and their senders are told",
   },
+  maxConnectionsPerHost: {
+    what: "Connections from one other host",
+    default: 1_000,
+    unit: "connections",
+    flag: "max-connections-per-host",
+    code: ErrorCode.TooManyConnections,
+    beyond: "refused; programs on the server's own machine are not limited",
+  },
+  maxUnregistered: {
+    what: "Connections that have not registered",
+    default: 10_000,
+    unit: "connections",
+    flag: "max-unregistered",
+    code: ErrorCode.TooManyConnections,
+    beyond:
+      "the one that was silent for longest is closed, or the new one if none was for a second",
+  },
+  maxOutgoingBytes: {
+    what: "Bytes of memory for what waits to be sent on all connections",
+    default: 256 * MIB,
+    unit: "bytes",
+    flag: "max-outgoing-bytes",
+    code: ErrorCode.TooSlow,
+    beyond:
+      "connections are closed, those first for which most waits, and links between servers last",
+  },
+  outgoing: {
+    what: "Bytes that wait to be sent on one connection",
+    default: 16 * MIB,
+    unit: "bytes",
+    code: ErrorCode.TooSlow,
+    beyond: "the connection is closed",
+  },
+  unregisteredReplies: {
+    what: "Bytes of replies that wait for a connection that has not registered",
+    default: 64 * KIB,
+    unit: "bytes",
+    beyond: "nothing more is read from it until it has read them",
+  },
+  userReplies: {
+    what: "Bytes of replies and receipts that wait for a user who asked for them",
+    default: MIB,
+    unit: "bytes",
+    beyond: "nothing more is read from the user until they have read them",
+  },
+  unreadSeconds: {
+    what: "Seconds for which a connection from which nothing more is read may read nothing",
+    default: 30,
+    unit: "seconds",
+    code: ErrorCode.TooSlow,
+    beyond: "the connection is closed",
+  },
+  unregisteredSeconds: {
+    what: "Seconds between two requests of a connection that has not registered",
+    default: 60,
+    unit: "seconds",
+    beyond: "the connection is closed",
+  },
   metUsers: {
     what: "Users whom a conversation at the terminal remembers",
     default: 1_000,
@@ -247,8 +308,30 @@ export interface MailboxLimits {
   maxAgeMs?: number;
 }
 
+/** Limits on what a server stores, and on its connections. */
+export interface ServerLimits extends MailboxLimits {
+  /**
+   * The most connections from one host. Those from the machine of the server are not limited.
+   *
+   * @default {1000}
+   */
+  maxConnectionsPerHost?: number;
+  /**
+   * The most connections that have not registered.
+   *
+   * @default {10000}
+   */
+  maxUnregistered?: number;
+  /**
+   * The most bytes of memory for what waits to be sent on all connections.
+   *
+   * @default {268435456}
+   */
+  maxOutgoingBytes?: number;
+}
+
 /** Returns limits with the defaults of {@linkcode LIMITS} for those that are not set. */
-export function withDefaults(limits: MailboxLimits): Required<MailboxLimits> {
+export function withDefaults(limits: ServerLimits): Required<ServerLimits> {
   return {
     maxMessages: LIMITS.maxMessages.default,
     maxBytes: LIMITS.maxBytes.default,
@@ -259,6 +342,9 @@ export function withDefaults(limits: MailboxLimits): Required<MailboxLimits> {
     maxUnknownNames: LIMITS.maxUnknownNames.default,
     maxSenderPercent: LIMITS.maxSenderPercent.default,
     maxAgeMs: LIMITS.maxDays.default * DAY_MS,
+    maxConnectionsPerHost: LIMITS.maxConnectionsPerHost.default,
+    maxUnregistered: LIMITS.maxUnregistered.default,
+    maxOutgoingBytes: LIMITS.maxOutgoingBytes.default,
     ...limits,
   };
 }

@@ -10,7 +10,13 @@ export { MessageIds } from "./dedup/sequence_ids.ts";
 export type { FrameRule, ServerCore } from "./frame_rule.ts";
 export type { Context, Dial, Host } from "./host.ts";
 export type { Logger } from "./logger.ts";
-export { type FlaggedLimit, type Limit, LIMITS, type MailboxLimits } from "./limits.ts";
+export {
+  type FlaggedLimit,
+  type Limit,
+  LIMITS,
+  type MailboxLimits,
+  type ServerLimits,
+} from "./limits.ts";
 export {
   memoryStore,
   type MessageStore,

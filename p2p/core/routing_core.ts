@@ -35,6 +35,7 @@ import type { Locations } from "./mesh/locations.ts";
 import type { Mesh } from "./mesh/mesh.ts";
 import { Peer } from "./mesh/peer.ts";
 import type { Topology } from "./mesh/topology/topology.ts";
+import { withDefaults } from "./limits.ts";
 import { MessageLog } from "./message_log.ts";
 import type { FastPaths } from "./routing/fast_paths.ts";
 import type { UserRegistry } from "./users/registry.ts";
@@ -63,7 +64,7 @@ export class RoutingCore implements ServerCore {
   readonly #fastPaths: FastPaths;
   readonly #dispatch: Dispatch;
   /** Connections that this server did not dial. */
-  readonly #accepted = new AcceptedConnections();
+  readonly #accepted: AcceptedConnections;
   /** What changed since the last flush. */
   readonly #changes: CoreChanges = { names: new Set(), routes: false };
   #isCommitting = false;
@@ -73,12 +74,15 @@ export class RoutingCore implements ServerCore {
   constructor(options: RoutingCoreOptions) {
     const { id, address, host, logger, now } = options;
     const messageLog = new MessageLog(logger, options.logMessages ?? false);
+    this.#accepted = new AcceptedConnections(withDefaults(options.limits ?? {}));
     const context = this.#context = { id, address, host, logger, messageLog, now };
     this.#tickedAt = now;
     const parts = createParts(context, options, this.#changes, this.#backPressure, {
       takeSingles: (connection, frames) => this.#takeSingles(connection, frames),
       finish: () => this.#finish(),
       tellCapabilities: () => this.#dispatch.tellCapabilities(),
+      usersChanged: () => this.#dispatch.usersChanged(),
+      serversChanged: () => this.#dispatch.serversChanged(),
     });
     this.users = parts.users;
     this.locations = parts.locations;
@@ -90,7 +94,8 @@ export class RoutingCore implements ServerCore {
     this.#handoff = parts.handoff;
     this.#legacy = parts.legacy;
     this.#fastPaths = parts.fastPaths;
-    this.#dispatch = new Dispatch(this, parts, options.rules ?? new Map());
+    const state = () => ({ routes: this.topology.routes(), now: context.now });
+    this.#dispatch = new Dispatch(this, { ...parts, state }, options.rules ?? new Map());
   }
 
   /** This server's id, a UUID. */
@@ -148,7 +153,7 @@ export class RoutingCore implements ServerCore {
    */
   accepted(transport: Transport, remoteHost: string): Connection {
     const connection = new Connection(transport, remoteHost, undefined, this.#context.now);
-    this.#accepted.add(connection);
+    this.#accepted.add(connection, this.#context.now);
     return connection;
   }
 
@@ -217,7 +222,9 @@ export class RoutingCore implements ServerCore {
   /** Continues what waited for a connection. Call it when the connection has sent everything. */
   drained(connection: Connection): void {
     this.#backPressure.release(connection, this.#context.now);
-    this.#outbound.drained();
+    this.#dispatch.drained(connection);
+    this.mesh.drained(connection);
+    this.#outbound.drained(connection);
     this.#finish();
   }
 
@@ -230,6 +237,7 @@ export class RoutingCore implements ServerCore {
   closed(connection: Connection): void {
     // Most ends are reported twice. A second report for a dialled connection is harmless.
     if (!this.#accepted.delete(connection) && connection.dialled === undefined) return;
+    this.#dispatch.closed(connection);
     this.#backPressure.release(connection, this.#context.now);
     this.users.leave(connection);
     this.mesh.closed(connection);
@@ -305,9 +313,16 @@ export class RoutingCore implements ServerCore {
     );
   }
 
+  /** Records that at least a part of a frame has arrived. On a slow link, a long one takes seconds. */
+  arrived(connection: Connection): void {
+    connection.heardAt = this.#context.now;
+    if (connection.party instanceof User) this.users.arrived(connection.party);
+  }
+
   #heard(connection: Connection): void {
     connection.heardAt = this.#context.now;
     if (connection.party instanceof User) this.users.heard(connection.party);
+    else if (connection.isUnregistered) this.#accepted.heard(connection, this.#context.now);
   }
 
   #reject(connection: Connection, error: NetlabError): void {

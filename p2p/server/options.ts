@@ -5,7 +5,7 @@
  */
 import type { FrameRule } from "../core/frame_rule.ts";
 import type { Logger } from "../core/logger.ts";
-import type { MailboxLimits } from "../core/limits.ts";
+import type { ServerLimits } from "../core/limits.ts";
 import type { LinkCosts } from "../core/mesh/topology/link_costs.ts";
 
 /** How a `P2pServer` listens, and which servers it looks for. */
@@ -60,8 +60,8 @@ export interface P2pServerOptions {
    * @default {the network of the folder `data`, or a new network without a name}
    */
   network?: string;
-  /** How much is stored, and for how long. */
-  limits?: MailboxLimits;
+  /** How much is stored, for how long, and how many connections there may be. */
+  limits?: ServerLimits;
   /**
    * Receives the server's log.
    *

@@ -7,16 +7,20 @@
 import {
   type AcceptHandler,
   Acceptor,
+  BufferTotal,
   DEFAULT_HOST,
   dial,
+  ErrorCode,
   formatAddress,
   type Frame,
   FrameConnection,
+  type FrameConnectionOptions,
   type FrameHandler,
   isEveryAddress,
   isLoopbackHost,
   type Listening,
   listenOnAll,
+  NetlabError,
   parseAddress,
   parseHost,
   type ProtocolError,
@@ -27,6 +31,7 @@ import type { Dial } from "../core/host.ts";
 import type { Transport } from "../core/connection/transport.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import type { MessageStore } from "../core/mailbox/message_store.ts";
+import { LIMITS, withDefaults } from "../core/limits.ts";
 import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import type { P2pServerOptions } from "./options.ts";
@@ -50,7 +55,12 @@ export class Sockets {
   readonly port: number;
   readonly #logger: Logger;
   readonly #allClosed = Promise.withResolvers<void>();
-  #connections = 0;
+  /** All connections, with their sockets. */
+  readonly #connections = new Map<Connection, FrameConnection>();
+  /** Counts what waits to be sent on all connections. */
+  readonly #outgoing: BufferTotal;
+  readonly #maxOutgoingBytes: number;
+  #isShedding = false;
   readonly #dials = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #acceptors: readonly Acceptor<Deno.TcpConn>[];
@@ -107,6 +117,8 @@ export class Sockets {
     const { peers = [], defaultPeers = [], network, hostname } = options;
     this.port = listeners[0]!.addr.port;
     this.#logger = options.logger ?? silentLogger;
+    this.#maxOutgoingBytes = withDefaults(options.limits ?? {}).maxOutgoingBytes;
+    this.#outgoing = new BufferTotal(this.#maxOutgoingBytes, () => this.#shedSoon());
     for (const { address: refusing, error } of refused) {
       this.#logger.warn("cannot listen on {address}, which is also {hostname}: {error}", {
         event: "listening.partly",
@@ -166,7 +178,7 @@ export class Sockets {
     const accepting = this.#acceptors.map((acceptor) => acceptor.close());
     this.core.close();
     await Promise.all([...accepting, ...this.#dials]);
-    if (this.#connections > 0) await this.#allClosed.promise;
+    if (this.#connections.size > 0) await this.#allClosed.promise;
   }
 
   #accepted(conn: Deno.TcpConn): void {
@@ -174,7 +186,7 @@ export class Sockets {
     // A legacy client sends nothing by itself. This shows in the end that its machine has gone.
     conn.setKeepAlive(true);
     const { hostname } = conn.remoteAddr;
-    const connection = new FrameConnection(conn);
+    const connection = new FrameConnection(conn, this.#socketOptions);
     this.core.setTime(processTime());
     // A listener on `::` reports IPv4 addresses in IPv6 form.
     const remote = parseHost(hostname) ?? hostname;
@@ -183,7 +195,7 @@ export class Sockets {
   }
 
   #dial(address: string, { lingerMs, connected, failed }: Dial): void {
-    const options = lingerMs === undefined ? {} : { lingerMs };
+    const options = { ...this.#socketOptions, ...lingerMs !== undefined && { lingerMs } };
     const dialling = dial(address, this.#end.signal, options).then(
       (connection) => {
         if (this.#closed) return connection.abort();
@@ -223,8 +235,55 @@ export class Sockets {
     );
   }
 
+  get #socketOptions(): FrameConnectionOptions {
+    return {
+      total: this.#outgoing,
+      maxPendingBytes: LIMITS.outgoing.default,
+      maxUnreadMs: LIMITS.unreadSeconds.default * 1_000,
+    };
+  }
+
+  /** Closes connections when everything that arrived together was handled. */
+  #shedSoon(): void {
+    if (this.#isShedding) return;
+    this.#isShedding = true;
+    queueMicrotask(() => this.#shed());
+  }
+
+  /**
+   * Closes the connections for which most waits, until a quarter of the memory is free. Those of strangers are the
+   * first, and links are the last, because others depend on them.
+   */
+  #shed(): void {
+    this.#isShedding = false;
+    const order = [...this.#connections].map(([connection, socket]) => {
+      const { bufferBytes } = socket.out;
+      const rank = connection.isUnregistered ? 0 : connection.party.isLink ? 2 : 1;
+      return { connection, socket, bufferBytes, rank };
+    }).sort((a, b) => a.rank - b.rank || b.bufferBytes - a.bufferBytes);
+    let count = 0;
+    for (const { socket, bufferBytes } of order) {
+      if (this.#outgoing.bytes <= this.#maxOutgoingBytes * 3 / 4) break;
+      if (bufferBytes === 0) continue;
+      count++;
+      socket.abort(
+        new NetlabError(
+          ErrorCode.TooSlow,
+          `Cannot keep the connection: ${bufferBytes} bytes wait for the other side to read`,
+          { fatal: true },
+        ),
+      );
+    }
+    const bytes = this.#maxOutgoingBytes;
+    this.#logger.warn(
+      "closed connections whose other side reads too slowly: {count}; together, more than {bytes} bytes waited " +
+        "(--max-outgoing-bytes)",
+      { event: "connections.shed", count, bytes, code: ErrorCode.TooSlow },
+    );
+  }
+
   #run(socket: FrameConnection & Transport, connection: Connection): void {
-    this.#connections++;
+    this.#connections.set(connection, socket);
     socket.start(new ConnectionEvents(this.core, connection, this.#onClosed));
   }
 
@@ -234,8 +293,8 @@ export class Sockets {
       const { remoteHost: host } = connection;
       this.#logger.debug("a connection to {host} broke: {error}", { host, error });
     }
-    this.#connections--;
-    if (this.#closed && this.#connections === 0) this.#allClosed.resolve();
+    this.#connections.delete(connection);
+    if (this.#closed && this.#connections.size === 0) this.#allClosed.resolve();
     this.core.setTime(processTime());
     this.core.closed(connection);
   };
@@ -266,11 +325,21 @@ class ConnectionEvents implements FrameHandler {
   }
 
   flush(): void {
-    const time = processTime();
-    this.#core.setTime(time);
-    // A part of a frame is a sign of life, too: on a slow link, a long frame takes seconds.
-    this.#connection.heardAt = time;
+    this.#core.setTime(processTime());
+    this.#core.arrived(this.#connection);
     this.#core.flush();
+  }
+
+  maxReplyBytes(): number {
+    return this.#connection.maxReplyBytes;
+  }
+
+  isStranger(): boolean {
+    return this.#connection.isUnregistered;
+  }
+
+  isReplying(): boolean {
+    return this.#connection.isReplying && !this.#connection.party.isLink;
   }
 
   ended(): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type FlaggedLimit, type Limit, LIMITS, type MailboxLimits } from "../core/limits.ts";
+import { type FlaggedLimit, type Limit, LIMITS, type ServerLimits } from "../core/limits.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -31,7 +31,7 @@ export const limitOptions = Object.fromEntries(flagged.map(([, limit]) => [limit
 }])) as Record<Flag, LimitOption>;
 
 /** The limits that the values of the options set. */
-export function limitsOf(values: Readonly<Record<Flag, number>>): MailboxLimits {
+export function limitsOf(values: Readonly<Record<Flag, number>>): ServerLimits {
   const { maxDays, ...limits } = Object.fromEntries(
     flagged.map(([name, { flag }]) => [name, values[flag as Flag]]),
   ) as Record<FlaggedLimit, number>;

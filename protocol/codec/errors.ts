@@ -75,6 +75,8 @@ export const ErrorCode = {
    * been seen.
    */
   UnknownRecipient: 29,
+  /** The server has as many connections of this kind, or from this host, as it may. */
+  TooManyConnections: 38,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

@@ -191,8 +191,9 @@ export type FrameRun = (bytes: Uint8Array, start: number, end: number) => number
  *
  * @param maxPayloadBytes The longest accepted payload: 0 to 65,535 bytes.
  * @param frame The object that is filled for each frame and passed to `visit`.
+ * @param visit Returns `true` to stop after this frame.
  * @param run Called before each frame. `visit` gets the frames that `run` does not handle.
- * @returns The start of the first incomplete frame, or `end` if there is none.
+ * @returns The start of the first frame that is incomplete or comes after a stop; `end` if there is none.
  * @throws {ProtocolError} {@linkcode ErrorCode.FrameTooLong} when a header announces a longer payload, even
  *   if the payload has not arrived yet.
  */
@@ -202,7 +203,7 @@ export function readFrames(
   end: number,
   maxPayloadBytes: number,
   frame: Frame,
-  visit: (frame: Frame) => void,
+  visit: (frame: Frame) => boolean | void,
   run?: FrameRun,
 ): number {
   let at = start;
@@ -226,7 +227,7 @@ export function readFrames(
     frame.start = at + HEADER_BYTES;
     frame.end = next;
     at = next;
-    visit(frame);
+    if (visit(frame) === true) break;
   }
   return at;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { giveBuffer, MAX_POOLED_BYTES, takeBuffer } from "./buffers/buffer_pool.ts";
+import type { BufferTotal } from "./buffers/buffer_total.ts";
 import { SharedBuffer } from "./buffers/shared_buffer.ts";
 import { copyWords, SHORT_BYTES, SPARE_BYTES } from "./buffers/words.ts";
 import { type Frame, HEADER_BYTES, MAX_PAYLOAD_BYTES, payloadTooLong } from "./frame.ts";
@@ -36,6 +37,12 @@ export interface FrameWriterOptions {
   onFirstByte?: () => void;
   /** Called when `maxBytes` is exceeded. */
   onOverflow?: () => void;
+  /**
+   * Counts the buffers of many writers.
+   *
+   * @default {none: they are not counted}
+   */
+  total?: BufferTotal | undefined;
 }
 
 /**
@@ -56,6 +63,7 @@ export class FrameWriter {
   readonly #maxBytes: number;
   readonly #onFirstByte: (() => void) | undefined;
   readonly #onOverflow: (() => void) | undefined;
+  readonly #total: BufferTotal | undefined;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #view: DataView = EMPTY_VIEW;
   /** The read buffer with the pending bytes, when they stayed where they were read. */
@@ -70,17 +78,25 @@ export class FrameWriter {
   #overflowed = false;
   /** Whether bytes were taken and not returned yet. Bytes written in the meantime may have to wait. */
   #isTaken = false;
+  /** The size of the buffers that are in use: bytes. They hold what is pending and what was taken. */
+  #bufferBytes = 0;
 
   /** Creates an empty writer. */
   constructor(options: FrameWriterOptions = {}) {
     this.#maxBytes = options.maxBytes ?? Infinity;
     this.#onFirstByte = options.onFirstByte;
     this.#onOverflow = options.onOverflow;
+    this.#total = options.total;
   }
 
   /** The number of pending bytes. */
   get length(): number {
     return this.#length;
+  }
+
+  /** The size of the buffers that hold pending and taken bytes: bytes. */
+  get bufferBytes(): number {
+    return this.#bufferBytes;
   }
 
   /** Returns whether `bytes` more may be written without exceeding `maxBytes`. */
@@ -325,6 +341,11 @@ export class FrameWriter {
     this.#giveBack(new Uint8Array(taken.buffer as ArrayBuffer));
   }
 
+  /** Stops to count the buffers. Call it when the connection has ended, and nothing is written any more. */
+  leave(): void {
+    this.#count(-this.#bufferBytes);
+  }
+
   get #isBetweenFrames(): boolean {
     return this.#frameStart < 0 || this.#overflowed;
   }
@@ -340,6 +361,7 @@ export class FrameWriter {
     if (!shared?.join()) return false;
     this.#giveBack(this.#buffer);
     this.#use(shared.bytes);
+    this.#count(shared.bytes.length);
     this.#shared = shared;
     this.#room = 0;
     return true;
@@ -382,9 +404,16 @@ export class FrameWriter {
     if (this.#length > 0) larger.set(before.subarray(0, this.#length));
     this.#use(larger);
     this.#giveBack(before);
+    this.#count(larger.length);
+  }
+
+  #count(bytes: number): void {
+    this.#bufferBytes += bytes;
+    this.#total?.add(bytes);
   }
 
   #giveBack(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#count(-Math.min(buffer.length, this.#bufferBytes));
     const shared = SharedBuffer.find(buffer.buffer);
     if (shared) shared.leaveWriter();
     else if (buffer.length > 0) giveBuffer(buffer);

@@ -5,6 +5,7 @@
  * @module
  */
 export * from "./names/address.ts";
+export * from "./buffers/buffer_total.ts";
 export * from "./errors.ts";
 export * from "./frame.ts";
 export * from "./frame_decoder.ts";

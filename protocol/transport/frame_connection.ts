@@ -5,75 +5,15 @@
  * @module
  */
 import { ErrorCode, NetlabError, ProtocolError } from "../codec/errors.ts";
-import { Frame, type FrameRun, MAX_PAYLOAD_BYTES, readFrames } from "../codec/frame.ts";
+import { Frame, MAX_PAYLOAD_BYTES, readFrames } from "../codec/frame.ts";
 import { FrameWriter } from "../codec/frame_writer.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
+import type { ByteConnection, FrameConnectionOptions, FrameHandler } from "./frame_handler.ts";
 import { ReadBuffer } from "./read_buffer.ts";
+import { readLimit, ReplyGate } from "./reply_gate.ts";
+import { Effort, PIECE_UNITS, Turns, type Worker } from "./turns.ts";
 
-/**
- * The part of a socket that a {@linkcode FrameConnection} uses. `Deno.TcpConn` and `Deno.TlsConn` implement
- * it.
- */
-export interface ByteConnection {
-  /** Reads into `buffer`. Resolves to the number of bytes read, or to `null` at the end of the stream. */
-  read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes the beginning of `bytes`. Resolves to the number of bytes written. */
-  write(bytes: Uint8Array): Promise<number>;
-  /** Closes the writing half. */
-  closeWrite(): Promise<void>;
-  /** Closes the connection. */
-  close(): void;
-}
-
-/** Handles the events of a {@linkcode FrameConnection}. If a method throws, the connection ends. */
-export interface FrameHandler {
-  /** Called with each frame that arrives. The frame is valid until this method returns. */
-  frame(frame: Frame): void;
-  /**
-   * Called before {@linkcode FrameHandler.frame} to handle many frames in one call. `frame` gets those that
-   * it does not handle.
-   */
-  run?: FrameRun;
-  /** Called when all frames of one read have been handled. */
-  flush?(): void;
-  /**
-   * Called when the other side has closed its writing half, so no more frames arrive. Pending bytes are still
-   * written.
-   */
-  ended?(): void;
-  /** Called when the other side breaks the protocol. May write an error frame before the connection closes. */
-  violation?(error: ProtocolError): void;
-  /** Called when all pending bytes have been written. */
-  drained?(): void;
-  /**
-   * Called when the connection has ended and its socket is closed. No other method is called after that.
-   *
-   * @param error The error that {@linkcode FrameConnection.run} throws, or `undefined` after a regular end.
-   */
-  closed?(error: unknown): void;
-}
-
-/** Options of a {@linkcode FrameConnection}. */
-export interface FrameConnectionOptions {
-  /**
-   * The longest accepted payload: 0 to 65,535 bytes.
-   *
-   * @default {65535}
-   */
-  maxPayloadBytes?: number;
-  /**
-   * The most bytes that may wait for the other side to read. The connection ends when more wait.
-   *
-   * @default {16777216}
-   */
-  maxPendingBytes?: number;
-  /**
-   * How long {@linkcode FrameConnection.close} waits for pending bytes and the other side: milliseconds.
-   *
-   * @default {1000}
-   */
-  lingerMs?: number;
-}
+export type * from "./frame_handler.ts";
 
 /** The frame object that is passed to handlers. All connections share it. */
 const FRAME = new Frame();
@@ -104,7 +44,8 @@ const FRAME = new Frame();
  * await answering;
  * ```
  */
-export class FrameConnection {
+export class FrameConnection implements Worker {
+  static readonly #turns = new Turns();
   static readonly #scheduler = new FlushScheduler<FrameConnection>({
     write: (connection) => connection.#flush(),
     read: (connection, isOneOfMany) => connection.#readOn(isOneOfMany),
@@ -112,6 +53,7 @@ export class FrameConnection {
   });
   /** The writer for frames to the other side. The frames are sent at the end of the event loop turn. */
   readonly out: FrameWriter;
+  readonly effort: Effort = new Effort();
   readonly #conn: ByteConnection;
   readonly #maxPayloadBytes: number;
   readonly #lingerMs: number;
@@ -124,6 +66,11 @@ export class FrameConnection {
   #owner: FrameHandler | undefined;
   #onBytes: ((bytes: Uint8Array) => void) | undefined;
   #paused = false;
+  /** Whether whole frames may be in the buffer. No read is in progress then. */
+  #hasFrames = false;
+  readonly #replies: ReplyGate;
+  /** Additional work of the frame that is being handled: units. */
+  #charged = 0;
   /** Whether a read is in progress, its data is being handled, or the next read is scheduled. */
   #reading = false;
   /** Whether the other side has closed its writing half. */
@@ -145,9 +92,11 @@ export class FrameConnection {
     this.#conn = conn;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
     this.#lingerMs = options.lingerMs ?? 1_000;
+    this.#replies = new ReplyGate(options.maxUnreadMs ?? 30_000, (error) => this.abort(error));
     const maxBytes = options.maxPendingBytes ?? 16 * 1024 * 1024;
     this.out = new FrameWriter({
       maxBytes,
+      total: options.total,
       onFirstByte: () => this.#flushSoon(),
       onOverflow: () =>
         this.abort(
@@ -170,6 +119,16 @@ export class FrameConnection {
   /** Whether bytes wait until the system can take them. */
   get isWriting(): boolean {
     return this.#writing !== undefined || this.out.length > 0;
+  }
+
+  /** Whether nothing is read because the other side does not read its replies. */
+  get isHeld(): boolean {
+    return this.#replies.isShut;
+  }
+
+  /** Whether the handler does not know the other side. */
+  get isStranger(): boolean {
+    return this.#handler?.isStranger?.() ?? false;
   }
 
   /** Whether the connection is closed and neither reads nor writes. */
@@ -203,6 +162,11 @@ export class FrameConnection {
   /** Passes the bytes that arrive from now on to `onBytes`, and no frames to the handler. */
   readBytes(onBytes: (bytes: Uint8Array) => void): void {
     this.#onBytes = onBytes;
+  }
+
+  /** Counts more work for the frame that is being handled: as many units as small frames take as long. */
+  charge(units: number): void {
+    this.#charged += units;
   }
 
   /** Stops reading until {@linkcode FrameConnection.resume}. TCP then slows the sender down. */
@@ -248,6 +212,9 @@ export class FrameConnection {
     this.#handler = undefined;
     this.#error ??= reason;
     this.#conn.close();
+    this.out.leave();
+    FrameConnection.#turns.leave(this);
+    this.#replies.open();
     this.#onEnd?.();
     if (!this.#reading) this.#tellClosed();
   }
@@ -278,12 +245,19 @@ export class FrameConnection {
     this.abort();
   }
 
-  /** Starts a read, unless one is in progress. */
+  /** Starts a read, unless one is in progress or frames wait. */
   #read(isOneOfMany = false): void {
     if (this.#reading || this.#paused || this.#atEnd || this.#closed) return;
-    this.#reading = true;
     // While the connection is being closed, data that arrives is dropped.
-    if (!this.#handler) this.#buffer.start = this.#buffer.end;
+    if (!this.#handler) {
+      this.#buffer.start = this.#buffer.end;
+      this.#hasFrames = false;
+    }
+    if (this.#hasFrames) {
+      if (!this.isHeld) FrameConnection.#turns.wait(this);
+      return;
+    }
+    this.#reading = true;
     this.#conn.read(this.#buffer.room(isOneOfMany)).then(this.#onBytesRead, this.#onReadFailed);
   }
 
@@ -301,28 +275,76 @@ export class FrameConnection {
     this.#afterRead();
   }
 
-  /** Passes the data that has arrived to the handler. */
+  /** Passes the data that has arrived to the handler, now or when it is the turn of this connection. */
   #handle(count: number): void {
     const buffer = this.#buffer;
     buffer.add(count);
-    const handler = this.#handler;
-    if (!handler) return;
+    if (!this.#handler) return;
     if (this.#onBytes) {
       this.#onBytes(buffer.bytes.subarray(buffer.start, buffer.end));
       buffer.start = buffer.end;
       return buffer.settle();
     }
+    this.#hasFrames = true;
+    if (FrameConnection.#turns.mayWork(this)) this.#work();
+  }
+
+  /** Does a piece of the work that waits. Only for the connections that take turns. */
+  work(): boolean {
+    if (this.#reading || this.#paused || this.isHeld || !this.#hasFrames) return false;
+    if (this.#handler) {
+      try {
+        this.#work();
+      } catch (error) {
+        this.#fail(error);
+      }
+      if (this.#hasFrames && this.#handler && !this.#paused) return !this.isHeld;
+    }
+    // The next read waits for the writes, as after any other.
+    this.#reading = !this.#closed;
+    if (this.#reading) this.#afterRead();
+    return false;
+  }
+
+  /**
+   * Passes frames in the buffer to the handler, until they are a piece of work, or replies wait. What the fast path
+   * of the handler takes does not count: it is limited by what one read takes.
+   */
+  #work(): void {
+    const buffer = this.#buffer;
+    const handler = this.#handler!;
+    const { out } = this;
+    const before = out.length;
+    let units = 0;
+    let isCut = false;
     buffer.start = readFrames(
       buffer.bytes,
       buffer.start,
       buffer.end,
       this.#maxPayloadBytes,
       FRAME,
-      (frame) => this.#handler?.frame(frame),
+      (frame) => {
+        units += 1 + ((frame.end - frame.start) >> 10);
+        this.#charged = 0;
+        this.#handler?.frame(frame);
+        units += this.#charged;
+        const replied = out.length - before;
+        return isCut = units + (replied >> 10) >= PIECE_UNITS || this.#paused ||
+          this.#replies.mustShut(handler, replied);
+      },
       handler.run && ((bytes, start, end) => this.#handler?.run?.(bytes, start, end) ?? start),
     );
-    buffer.settle();
+    this.#hasFrames = isCut;
+    buffer.limit(isCut ? readLimit(handler) : Infinity);
+    if (!isCut) buffer.settle();
     this.#handler?.flush?.();
+    if (units === 0) return;
+    const replied = Math.max(0, out.length - before);
+    this.#replies.add(replied);
+    FrameConnection.#turns.spent(units + (replied >> 10), this);
+    if (this.#closed || !this.#replies.mustShut(handler, 0)) return;
+    this.#hasFrames = true;
+    this.#replies.shut();
   }
 
   /** Ends the connection after an error of the handler, the socket or the other side. */
@@ -357,7 +379,7 @@ export class FrameConnection {
   #flushSoon(): void {
     if (this.#writing || this.#due) return;
     // Drops the bytes, because the writing half is closed. A write would fail and end the reading half too.
-    if (this.#ending || this.#closed) return void this.out.take();
+    if (this.#ending || this.#closed) return this.out.recycle(this.out.take());
     this.#due = true;
     FrameConnection.#scheduler.write(this);
   }
@@ -374,15 +396,28 @@ export class FrameConnection {
       while (out.length > 0 && !this.#closed) {
         const taken = out.take();
         let at = await this.#conn.write(taken);
-        while (at < taken.length) at += await this.#conn.write(taken.subarray(at));
+        while (at < taken.length) {
+          this.#replies.progressed();
+          at += await this.#conn.write(taken.subarray(at));
+        }
         out.recycle(taken);
+        if (this.#replies.isUsed && this.#replies.written(out.length, this.#replier)) this.#read();
       }
       this.#writing = undefined;
       this.#handler?.drained?.();
+      if (!this.isHeld) return;
+      // What was written just now is the rest of a reply.
+      this.#replies.add(out.length);
+      if (this.#replies.written(out.length, this.#replier)) this.#read();
     } catch (error) {
       this.#writing = undefined;
       this.abort(error);
     }
+  }
+
+  /** What may write replies; `undefined` when they are dropped. */
+  get #replier(): FrameHandler | undefined {
+    return this.#ending ? undefined : this.#handler;
   }
 
   #tellClosed(): void {

@@ -71,10 +71,22 @@ export class ReadBuffer {
   /** Whether the last read filled all the space that it was given. */
   #isFilled = false;
   #quietReads = 0;
+  /** The largest buffer that the connection may have, unless a longer frame needs more: bytes. */
+  #maxBytes = Infinity;
 
   /** Whether the next read uses a borrowed buffer, because the last read filled the largest own buffer. */
   get isNextLarge(): boolean {
-    return this.#own !== undefined || (this.#isFilled && this.bytes.length >= OWN_BYTES);
+    return this.#own !== undefined || (this.#mayGrow && this.bytes.length >= OWN_BYTES);
+  }
+
+  /** Limits the size from the next read on: bytes. For a connection whose data waits to be handled. */
+  limit(bytes: number): void {
+    this.#maxBytes = bytes;
+  }
+
+  get #mayGrow(): boolean {
+    if (!this.#isFilled) return false;
+    return this.bytes.length < this.#maxBytes || this.end - this.start === this.bytes.length;
   }
 
   /**
@@ -87,7 +99,7 @@ export class ReadBuffer {
     invariant(bytes.length > 0, "a read buffer is not used after its release");
     invariant(start <= end && end <= bytes.length, "unused bytes are within the read buffer");
     const left = end - start;
-    if (!this.#isFilled || this.#own) {
+    if (!this.#mayGrow || this.#own) {
       if (this.#borrowed?.hasWriter) {
         // A writer still sends data from this buffer.
         this.#borrow(bytes.length);
@@ -129,7 +141,8 @@ export class ReadBuffer {
   settle(): void {
     const own = this.#own;
     if (!own) return;
-    if (this.end <= OWN_BYTES || (!this.#isHolder && holders === MAX_HOLDERS)) {
+    const isKept = this.#isHolder || holders < MAX_HOLDERS;
+    if (this.end <= OWN_BYTES || !isKept || this.#maxBytes < Infinity) {
       return this.#returnTo(own);
     }
     if (!this.#isHolder) holders++;

@@ -31,6 +31,8 @@ import { Handshake } from "./handshake.ts";
 import { LegacyTexts } from "./legacy_text.ts";
 import { signOff } from "./sign_off.ts";
 
+/** How many bytes of answers may wait for a server that asks and does not read. */
+const MAX_REPLY_BYTES = 64 * 1024;
 /** Bytes that the system takes after this time have waited for the server to read: milliseconds. */
 const BACKED_UP_MS = 100;
 
@@ -273,6 +275,7 @@ export class ServerConnection implements SessionConnection {
     try {
       await this.#connection.run({
         frame: (frame) => this.#frame(frame),
+        maxReplyBytes: () => MAX_REPLY_BYTES,
         flush: () => this.heardAt = performance.now(),
         drained: () => {
           this.#advanced();

@@ -76,6 +76,10 @@ export interface CoreEvents {
   takeSingles(connection: Connection, frames: Uint8Array): void;
   /** Settles messages and sends receipts. */
   finish(): void;
+  /** Handles that users joined, left or moved: lists of them have changed. */
+  usersChanged(): void;
+  /** Handles that other servers can be reached: lists of them have changed. */
+  serversChanged(): void;
   /** Sends the server's capabilities, which have changed. */
   tellCapabilities(): void;
 }
@@ -96,6 +100,7 @@ export function createParts(
   const names = new SeenNames(LIMITS.seenNames.default, store.durable);
   const moved = (name: string) => {
     names.add(name);
+    events.usersChanged();
     routes.delete(new TextEncoder().encode(name));
   };
   const directory = new Directory(context.id, moved, context.logger);
@@ -116,6 +121,7 @@ export function createParts(
       routesChanged: () => {
         changes.routes = true;
         routes.clear();
+        events.serversChanged();
       },
       // When two parts of a network find each other, both may have a user with the same name. Messages
       // and receipts may wait for the users of the other part.
@@ -127,6 +133,7 @@ export function createParts(
       },
       foundLegacy: (connection) => legacy.adopt(connection),
       networkChanged: () => {
+        events.usersChanged();
         events.tellCapabilities();
         options.onNetwork?.(mesh.network.id);
       },
@@ -185,6 +192,7 @@ export function createParts(
     mailbox,
     localDelivery,
     receipts,
+    backPressure,
   });
   return {
     users,

@@ -8,7 +8,7 @@ import type { FrameRule } from "../frame_rule.ts";
 import type { Host } from "../host.ts";
 import type { LinkCosts } from "../mesh/topology/link_costs.ts";
 import type { Logger } from "../logger.ts";
-import type { MailboxLimits } from "../limits.ts";
+import type { ServerLimits } from "../limits.ts";
 import type { MessageStore } from "../mailbox/message_store.ts";
 
 /** Options of a `RoutingCore`. */
@@ -39,7 +39,7 @@ export interface RoutingCoreOptions extends DiscoveryOptions {
    */
   store?: MessageStore;
   /** Limits on what is stored. */
-  limits?: MailboxLimits;
+  limits?: ServerLimits;
   /**
    * The costs of links. Messages take the cheapest route.
    *

@@ -1,29 +1,38 @@
 /**
- * The connections that other parties have opened. Owns how long one may stay unregistered. Does not know what
- * arrives on them.
+ * The connections that other parties have opened. Does not know what arrives on them. `strangers.ts` owns how many
+ * there may be, and how long one may stay unregistered.
  *
  * @module
  */
 import type { Connection } from "./connection.ts";
-
-/** How long a connection may stay unregistered without sending anything: milliseconds. */
-const UNREGISTERED_MS = 60_000;
-/** How often such connections are looked for: milliseconds. */
-const CHECK_EVERY_MS = 1_000;
+import { type StrangerLimits, Strangers } from "./strangers.ts";
 
 /** The accepted connections of one server. */
 export class AcceptedConnections implements Iterable<Connection> {
   readonly #connections = new Set<Connection>();
-  #checkedAt = 0;
+  readonly #strangers: Strangers;
 
-  /** Adds a new connection. */
-  add(connection: Connection): void {
+  /** Creates an empty list with limits. */
+  constructor(limits: StrangerLimits) {
+    this.#strangers = new Strangers(limits);
+  }
+
+  /** Adds a new connection, at the time `now`: milliseconds since 1970. Closes one if there are too many. */
+  add(connection: Connection, now: number): void {
     this.#connections.add(connection);
+    this.#strangers.add(connection, now);
+  }
+
+  /** Records that a connection that has not registered has sent a frame: milliseconds since 1970. */
+  heard(connection: Connection, now: number): void {
+    if (connection.dialled === undefined) this.#strangers.heard(connection, now);
   }
 
   /** Removes a connection that has ended. Returns whether it was there. */
   delete(connection: Connection): boolean {
-    return this.#connections.delete(connection);
+    if (!this.#connections.delete(connection)) return false;
+    this.#strangers.closed(connection);
+    return true;
   }
 
   /** Returns all connections, in the order in which they were opened. */
@@ -33,17 +42,12 @@ export class AcceptedConnections implements Iterable<Connection> {
 
   /** Closes the connections that nobody has registered at the time `now`: milliseconds since 1970. */
   tick(now: number): void {
-    if (now - this.#checkedAt < CHECK_EVERY_MS) return;
-    this.#checkedAt = now;
-    for (const connection of this.#connections) {
-      if (connection.isUnregistered && now - connection.heardAt > UNREGISTERED_MS) {
-        connection.close();
-      }
-    }
+    this.#strangers.tick(now);
   }
 
   /** Blames the silence until `now` on this server, which did not run: milliseconds since 1970. */
   slept(now: number): void {
     for (const connection of this.#connections) connection.heardAt = now;
+    this.#strangers.slept(now);
   }
 }

@@ -11,6 +11,7 @@ import {
   type NetlabError,
   writeError,
 } from "@netlab/protocol/codec";
+import { LIMITS } from "../limits.ts";
 import type { Transport } from "./transport.ts";
 
 /**
@@ -22,6 +23,13 @@ export interface Party {
   readonly label: string;
   /** Whether the server may pause reading from this connection. True for users only. */
   readonly isPausable: boolean;
+  /**
+   * Whether this is a link to another server. It is always read: two servers that both wait until the other one
+   * reads would wait for ever.
+   *
+   * @default {false}
+   */
+  readonly isLink?: boolean;
 }
 
 /**
@@ -48,6 +56,8 @@ export class Connection {
   heardAt: number;
   /** When the last heartbeat was sent: milliseconds since 1970. */
   aliveAt = 0;
+  /** Whether the rest of a list waits to be sent to the other side. */
+  isReplying = false;
   /**
    * When the connection was paused: milliseconds since 1970; `undefined` while it is not paused.
    */
@@ -84,6 +94,13 @@ export class Connection {
   /** Whether the party has not registered yet. */
   get isUnregistered(): boolean {
     return this.party instanceof Unregistered;
+  }
+
+  /** How many bytes of replies may wait for the party before its next frames must wait. */
+  get maxReplyBytes(): number {
+    const { isLink, isPausable } = this.party;
+    if (isLink) return Infinity;
+    return isPausable ? LIMITS.userReplies.default : LIMITS.unregisteredReplies.default;
   }
 
   /** Forgets the registered party. */
@@ -127,6 +144,16 @@ export class Connection {
     this.#pausedAt = undefined;
     this.heardAt = now;
     this.transport.resume();
+  }
+
+  /**
+   * Counts work that a frame of this connection has caused in addition to its own, so that others get their turn
+   * sooner.
+   *
+   * @param units How many small frames take about as long.
+   */
+  charge(units: number): void {
+    this.transport.charge?.(units);
   }
 
   /**

@@ -10,6 +10,10 @@ import type { FrameWriter } from "@netlab/protocol/codec";
 export interface Transport {
   /** Writes frames to the other side. */
   readonly out: FrameWriter;
+  /** Whether nothing is read because the other side does not read its replies. */
+  readonly isHeld?: boolean;
+  /** Counts more work for the frame that is being handled: as many units as small frames take as long. */
+  charge?(units: number): void;
   /** Stops reading until {@linkcode Transport.resume}. */
   pause(): void;
   /** Starts reading again. */

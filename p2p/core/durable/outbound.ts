@@ -209,9 +209,9 @@ export class Outbound {
     }
   }
 
-  /** Sends messages that waited for a connection. Call it when one has sent everything. */
-  drained(): void {
-    this.#sender.drained();
+  /** Sends messages that waited for a connection. Call it when it has sent everything. */
+  drained(connection: Connection): void {
+    this.#sender.drained(connection);
     this.#parts.handoff.resume();
   }
 

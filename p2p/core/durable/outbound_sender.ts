@@ -89,8 +89,8 @@ export class OutboundSender {
   readonly #context: Context;
   readonly #parts: OutboundSenderParts;
   readonly #fields = new MessageFields();
-  /** Queues that wait until a connection has sent more of its data, or until the next check. */
-  readonly #later = new Set<RecipientQueue>();
+  /** Queues that wait until the next check, or until the connection in the key has sent its data. */
+  readonly #later = new Map<Connection | undefined, Set<RecipientQueue>>();
   /** When the messages in flight of each queue were last answered, and how often they were sent again since. */
   readonly #answers = new WeakMap<
     RecipientQueue,
@@ -122,7 +122,7 @@ export class OutboundSender {
     const user = isHere ? users.get(queue.name) : undefined;
     if (user && !user.readsText) return this.#toSession(queue, user);
     const next = isHere ? undefined : mesh.nextHop(server);
-    if (!isHere && !next) return void this.#later.add(queue);
+    if (!isHere && !next) return this.#wait(queue);
     const connection = user?.connection ?? next?.connection;
     const others = holdsName(location.user) ? NO_SERVERS : this.#othersListing(queue.name, server);
     for (let entry; (entry = this.#next(queue, connection));) {
@@ -152,7 +152,7 @@ export class OutboundSender {
   /** Sends all unacknowledged messages again in order, at the next check. */
   sendLater(queue: RecipientQueue): void {
     queue.wait();
-    this.#later.add(queue);
+    this.#wait(queue);
   }
 
   /** Sends messages again whose route changed. */
@@ -171,17 +171,18 @@ export class OutboundSender {
     }
   }
 
-  /** Sends messages of the queues that waited. Call it when a connection has sent everything. */
-  drained(): void {
-    if (this.#later.size === 0) return;
-    const queues = [...this.#later];
-    this.#later.clear();
+  /** Sends messages of the queues that waited for a connection. Call it when it has sent everything. */
+  drained(connection: Connection | undefined): void {
+    const queues = this.#later.get(connection);
+    if (!queues) return;
+    this.#later.delete(connection);
     for (const queue of queues) this.send(queue);
   }
 
   /** Sends messages of the queues that waited, and sends unanswered messages again. */
   look(): void {
-    this.drained();
+    // Connections may have ended meanwhile.
+    for (const connection of [...this.#later.keys()]) this.drained(connection);
     const { now } = this.#context;
     for (const queue of this.#due.take(now)) {
       const { first: oldest } = queue;
@@ -256,7 +257,13 @@ export class OutboundSender {
     const isFull = queue.inFlight >= MAX_IN_FLIGHT || queue.inFlightBytes >= MAX_IN_FLIGHT_BYTES;
     if (isFull || !queue.hasWaiting) return;
     if (!to || to.out.length <= PAUSE_BYTES) return this.#parts.mailbox.next(queue);
-    this.#later.add(queue);
+    this.#wait(queue, to);
+  }
+
+  #wait(queue: RecipientQueue, connection?: Connection): void {
+    const queues = this.#later.get(connection);
+    if (queues) queues.add(queue);
+    else this.#later.set(connection, new Set([queue]));
   }
 
   #log(entry: MailboxEntry, nextHop: string): void {

@@ -6,6 +6,7 @@
  * @module
  */
 import { type Frame, NIL_UUID, readReceiptQuery, writeReceiptQuery } from "@netlab/protocol/codec";
+import type { BackPressure } from "../connection/back_pressure.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { LocalDelivery } from "../routing/local_delivery.ts";
@@ -14,6 +15,9 @@ import type { Mesh } from "../mesh/mesh.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Topology } from "../mesh/topology/topology.ts";
 import type { User } from "../users/user.ts";
+
+/** How many ids to one server count as much as a frame that has arrived. */
+const IDS_PER_UNIT = 16;
 
 /** The components that {@linkcode ReceiptQueries} use. */
 export interface ReceiptQueryParts {
@@ -27,6 +31,8 @@ export interface ReceiptQueryParts {
   readonly localDelivery: LocalDelivery;
   /** Sends the receipts. */
   readonly receipts: Receipts;
+  /** Pauses users who ask for more than the links take. */
+  readonly backPressure: BackPressure;
 }
 
 /** Answers receipt queries and sends them to other servers. */
@@ -41,14 +47,18 @@ export class ReceiptQueries {
   }
 
   /** Handles a query of a user of this server. Unknown messages are queried at all reachable servers. */
-  asked({ name: user }: User, frame: Frame): void {
-    const { mesh, topology } = this.#parts;
+  asked({ name: user, connection }: User, frame: Frame): void {
+    const { mesh, topology, backPressure } = this.#parts;
     const { ids } = readReceiptQuery(frame.payload);
     const unknown = this.#answer(user, ids);
     if (unknown.length === 0) return;
-    for (const to of topology.routes().keys()) {
+    const routes = topology.routes();
+    connection.charge(routes.size * Math.ceil(unknown.length / IDS_PER_UNIT));
+    for (const to of routes.keys()) {
       const next = mesh.nextHop(to);
-      if (next) writeReceiptQuery(next.out, { to, user, ids: unknown }, 1);
+      // A client asks again later for what it does not get to know.
+      if (!next || !backPressure.mayWrite(connection, next.connection, this.#context.now)) continue;
+      writeReceiptQuery(next.out, { to, user, ids: unknown }, 1);
     }
   }
 

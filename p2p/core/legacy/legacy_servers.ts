@@ -55,6 +55,8 @@ export class LegacyServers {
   readonly #onChange: (name: string) => void;
   #tickedAt: number;
   readonly #servers = new Set<LegacyServer>();
+  /** How many of them each host has. */
+  readonly #hosts = new Map<string, number>();
 
   /**
    * Creates an empty list.
@@ -82,6 +84,7 @@ export class LegacyServers {
     const server = new LegacyServer(connection, address, this.#context.now);
     connection.party = server;
     this.#servers.add(server);
+    this.#hosts.set(connection.remoteHost, (this.#hosts.get(connection.remoteHost) ?? 0) + 1);
     this.#mesh.discovery.isLegacy(address);
     this.#context.logger.info("found a legacy server on {address}", {
       event: "legacy.found",
@@ -112,6 +115,11 @@ export class LegacyServers {
   /** Returns the addresses of the legacy servers next to this one. */
   *addresses(): Iterable<string> {
     for (const { address } of this.#servers) yield address;
+  }
+
+  /** Returns whether a legacy server next to this one runs on a host. */
+  isOn(host: string): boolean {
+    return this.#hosts.has(host);
   }
 
   /** Returns whether a legacy server next to this one lists a user. */
@@ -199,9 +207,12 @@ export class LegacyServers {
   }
 
   /** Handles the end of a connection to a legacy server. */
-  closed({ party }: Connection): void {
+  closed({ party, remoteHost }: Connection): void {
     if (party instanceof LegacyDelivery) party.finish();
     if (!(party instanceof LegacyServer) || !this.#servers.delete(party)) return;
+    const others = (this.#hosts.get(remoteHost) ?? 1) - 1;
+    if (others > 0) this.#hosts.set(remoteHost, others);
+    else this.#hosts.delete(remoteHost);
     this.#context.logger.info("lost the legacy server on {address}", {
       event: "legacy.lost",
       address: party.address,

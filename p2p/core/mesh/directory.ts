@@ -168,10 +168,12 @@ export class Directory {
     const known = this.#servers.get(server);
     if (!known) return;
     const all = [...known.users.values()];
+    // Users may join and leave before the last part is needed.
+    const { version } = known;
     const parts = Math.max(1, Math.ceil(all.length / MAX_USERS_PER_FRAME));
     for (let part = 0; part < parts; part++) {
       const users = all.slice(part * MAX_USERS_PER_FRAME, (part + 1) * MAX_USERS_PER_FRAME);
-      yield { server, version: known.version, part, parts, users };
+      yield { server, version, part, parts, users };
     }
   }
 

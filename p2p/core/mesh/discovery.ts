@@ -261,14 +261,6 @@ export class Discovery {
     this.#settle(known, "legacy");
   }
 
-  /** Returns whether a legacy server is known on a host. */
-  hasLegacyOn(host: string): boolean {
-    for (const [address, known] of this.#known) {
-      if (known.state === "legacy" && address.startsWith(`${host}:`)) return true;
-    }
-    return false;
-  }
-
   /** Dials the addresses that are due. */
   tick(): void {
     this.#dialled = 0;

@@ -26,6 +26,9 @@ import type { Probes } from "./probes.ts";
 import type { LinkStates } from "./topology/link_states.ts";
 import type { RouteChanges } from "./topology/route_changes.ts";
 
+/** A new link takes as long as so many small frames: it gets link states, and the names that users have had. */
+const LINK_UNITS = 1_000;
+
 /** What {@linkcode LinkSetup} uses. */
 export interface LinkSetupParts {
   /** The network that this server belongs to. */
@@ -141,6 +144,8 @@ export class LinkSetup {
       this.#context.logger.info("linked to {address}", { event: "link.up", address: peer.address });
       states.look();
     }
+    // What is sent to a new peer grows with the network.
+    peer.connection.charge(LINK_UNITS);
     presence.sendClock(peer);
     states.greet(peer);
     presence.sendDigest(peer);

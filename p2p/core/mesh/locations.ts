@@ -23,13 +23,22 @@ export class Locations {
 
   /** Returns the names of all users who can be reached. */
   names(): Set<string> {
-    const names = new Set<string>();
+    return new Set(this.eachName());
+  }
+
+  /**
+   * Returns the names of all users who can be reached, one by one. Users may join and leave meanwhile: then a name
+   * may be missing or come twice.
+   */
+  *eachName(): Iterable<string> {
     for (const server of [this.#self, ...this.#topology.routes().keys()]) {
       for (const { name } of this.#directory.users(server)) {
-        if (this.#directory.isLocated(name)) names.add(name);
+        for (const first of this.#withinReach(name)) {
+          if (first.server === server) yield name;
+          break;
+        }
       }
     }
-    return names;
   }
 
   /**

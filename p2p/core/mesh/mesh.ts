@@ -139,6 +139,11 @@ export class Mesh {
     return this.#peers.values();
   }
 
+  /** The number of servers to which there is a link. */
+  get peerCount(): number {
+    return this.#peers.size;
+  }
+
   /** Returns the next hop on the route to a server; `undefined` if there is no route. */
   nextHop(server: string): Peer | undefined {
     const route = this.#topology.route(server);
@@ -269,6 +274,7 @@ export class Mesh {
   closed(connection: Connection): void {
     const { party } = connection;
     this.#probes.closed(connection);
+    if (party instanceof Peer) this.#presence.closed(party);
     if (!(party instanceof Peer) || this.#peers.get(party.server) !== party) return;
     this.#peers.delete(party.server);
     this.#routeChanges.compareSoon();
@@ -278,6 +284,11 @@ export class Mesh {
       event: "link.down",
       address: party.address,
     });
+  }
+
+  /** Sends more of what waits for a link. Call it when a connection has sent everything. */
+  drained({ party }: Connection): void {
+    if (party instanceof Peer) this.#presence.drained(party);
   }
 
   /** Ends all links. */

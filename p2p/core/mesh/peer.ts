@@ -23,6 +23,7 @@ export class Probe implements Party {
 /** A server to which this server has a link. */
 export class Peer implements Party {
   readonly isPausable = false;
+  readonly isLink = true;
   /** Writes frames to the peer. */
   readonly out: FrameWriter;
   #capabilities = NONE;

@@ -20,16 +20,15 @@ import {
   readPresenceSnapshot,
   type UserRecord,
   writeClock,
-  writePresenceChanges,
   writePresenceDigest,
   writePresenceNames,
-  writePresenceSnapshot,
 } from "@netlab/protocol/codec";
 import type { Directory } from "./directory.ts";
 import type { Context } from "../host.ts";
 import { LIMITS } from "../limits.ts";
 import type { Peer } from "./peer.ts";
 import type { SeenNames } from "../dedup/seen_names.ts";
+import { Snapshots } from "./snapshots.ts";
 
 /** How long to wait for a snapshot before asking again: milliseconds. */
 const ASK_AGAIN_MS = 500;
@@ -42,6 +41,7 @@ export class Presence {
   readonly #names: SeenNames;
   readonly #usersChanged: (names: Iterable<string>) => void;
   readonly #gapsAskedAt = new Map<string, number>();
+  readonly #snapshots: Snapshots;
 
   /**
    * Creates the exchange with `peers`.
@@ -59,6 +59,7 @@ export class Presence {
   ) {
     this.#context = context;
     this.#directory = directory;
+    this.#snapshots = new Snapshots(directory);
     this.#peers = peers;
     this.#names = names;
     this.#usersChanged = usersChanged;
@@ -74,7 +75,17 @@ export class Presence {
 
   /** Announces a change of this server's users to all servers. */
   publish(changes: PresenceChanges): void {
-    this.#toPeers((peer) => writePresenceChanges(peer.out, changes));
+    this.#toPeers((peer) => this.#snapshots.sendChanges(peer, changes));
+  }
+
+  /** Sends more of what waits for a peer. Call it when the link has sent everything. */
+  drained(peer: Peer): void {
+    this.#snapshots.continue(peer);
+  }
+
+  /** Forgets what waits for a peer whose link has ended. */
+  closed(peer: Peer): void {
+    this.#snapshots.closed(peer);
   }
 
   /** Sends the versions that are known here, so that the peer sends what is newer. */
@@ -85,6 +96,7 @@ export class Presence {
 
   /** Sends the names that users have had, if the peer reads them. */
   sendNames(peer: Peer): void {
+    if (!peer.capabilities.has(Capability.Names)) return;
     this.#writeNames(peer, this.#names.newest(LIMITS.sharedNames.default));
   }
 
@@ -102,7 +114,7 @@ export class Presence {
         const merge = this.#directory.applyChanges(changes);
         if (merge === "gap") this.#askAfterGap(peer, changes.server);
         if (merge !== "applied") return;
-        this.#toPeers((peer) => writePresenceChanges(peer.out, changes), peer);
+        this.#toPeers((other) => this.#snapshots.sendChanges(other, changes), peer);
         return this.#usersChanged(changes.changes.map(({ name }) => name));
       }
       case PresenceKind.Snapshot: {
@@ -110,7 +122,7 @@ export class Presence {
         this.#convert(snapshot.users, peer);
         if (this.#directory.applySnapshot(snapshot) !== "applied") return;
         this.#gapsAskedAt.delete(snapshot.server);
-        this.#toPeers((peer) => this.#sendSnapshot(peer, snapshot.server), peer);
+        this.#toPeers((other) => this.#snapshots.send(other, snapshot.server), peer);
         return this.#usersChanged(
           [...this.#directory.users(snapshot.server)].map(({ name }) => name),
         );
@@ -168,13 +180,7 @@ export class Presence {
   #sendNewer(peer: Peer, versions: readonly PresenceVersion[]): void {
     const peerVersions = new Map(versions.map(({ server, version }) => [server, version]));
     for (const { server, version } of this.#directory.versions()) {
-      if (version > (peerVersions.get(server) ?? -1)) this.#sendSnapshot(peer, server);
-    }
-  }
-
-  #sendSnapshot(peer: Peer, server: string): void {
-    for (const part of this.#directory.snapshot(server)) {
-      writePresenceSnapshot(peer.out, part);
+      if (version > (peerVersions.get(server) ?? -1)) this.#snapshots.send(peer, server);
     }
   }
 

@@ -276,11 +276,11 @@ export class Router {
   #checkSender(from: Connection, fields: MessageFields): void {
     if (from.party instanceof User) return checkSender(from.party, fields);
     if (from.party instanceof Peer) return;
-    const { mesh, locations } = this.#parts;
+    const { legacy, locations } = this.#parts;
     const name = senderOf(fields);
     const sender = locations.locate(name);
     const mayBeLegacy = !sender || !holdsName(sender.user);
-    if (mayBeLegacy && mesh.discovery.hasLegacyOn(from.remoteHost) && locations.accepts(name)) {
+    if (mayBeLegacy && legacy.isOn(from.remoteHost) && locations.accepts(name)) {
       return;
     }
     throw mustRegister();

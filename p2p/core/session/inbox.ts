@@ -20,7 +20,7 @@ import { FULL, MessageQueue, type Waiter } from "./message_queue.ts";
 const MANY_TAKEN = 100;
 
 /**
- * While a sent message waits for its receipt, this many messages that the program has not read stop the reading,
+ * While a sent message waits for its receipt, this many short messages that the program has not read stop the reading,
  * and otherwise a sixteenth of them. The receipt comes on the same connection, behind such messages.
  */
 const MAX_UNREAD = 16 * FULL;
@@ -63,7 +63,7 @@ export class Inbox {
    * Stops or resumes reading when messages were sent or accepted. Call it after every send, and once a second.
    */
   look(): void {
-    const isPaused = this.#isFull && (!this.#session.isWaiting || this.#queue.length >= MAX_UNREAD);
+    const isPaused = this.#isFull && (!this.#session.isWaiting || this.#queue.size >= MAX_UNREAD);
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     this.#host.pauseReading(isPaused);

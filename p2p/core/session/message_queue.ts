@@ -6,8 +6,10 @@
  */
 import type { Incoming } from "./incoming.ts";
 
-/** The queue is full with this many messages. It stays full until half of them were read. */
+/** The queue is full with this many short messages. It stays full until half of them were read. */
 export const FULL = 1_024;
+/** A longer message counts as several: one for each begun piece of this length, in UTF-16 code units. */
+const SHORT_LENGTH = 8 * 1024;
 
 /** A reader that waits for the next message. One of its methods is called, once. */
 export interface Waiter {
@@ -26,11 +28,12 @@ export class MessageQueue {
   #ended = false;
   #error: Error | undefined;
   #isFull = false;
+  #size = 0;
 
   /**
    * Creates an empty queue.
    *
-   * @param onFull Called when the queue becomes full, with every 1,024 messages more, and when there is room
+   * @param onFull Called when the queue becomes full, with every 1,024 short messages more, and when there is room
    *   again.
    */
   constructor(onFull: (isFull: boolean) => void) {
@@ -42,18 +45,26 @@ export class MessageQueue {
     return this.#items.length - this.#head;
   }
 
+  /** How many short messages would need as much memory as those in the queue. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** Adds a message, or gives it to the reader that has waited longest. */
   push(incoming: Incoming): void {
     const waiter = this.#waiters.shift();
     if (waiter) return waiter.give(incoming);
     this.#items.push(incoming);
-    if (this.length >= FULL && this.length % FULL === 0) this.#setFull(true);
+    const before = this.#size;
+    this.#size += sizeOf(incoming);
+    if (Math.floor(before / FULL) < Math.floor(this.#size / FULL)) this.#setFull(true);
   }
 
   /** Removes messages. */
   remove(unwanted: (incoming: Incoming) => boolean): void {
     this.#items = this.#items.slice(this.#head).filter((incoming) => !unwanted(incoming));
     this.#head = 0;
+    this.#size = this.#items.reduce((sum, incoming) => sum + sizeOf(incoming), 0);
   }
 
   /**
@@ -75,7 +86,8 @@ export class MessageQueue {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
-    if (this.#isFull && this.length <= FULL / 2) this.#setFull(false);
+    this.#size -= sizeOf(value);
+    if (this.#isFull && this.#size <= FULL / 2) this.#setFull(false);
     return value;
   }
 
@@ -94,4 +106,8 @@ export class MessageQueue {
     this.#isFull = isFull;
     this.#onFull(isFull);
   }
+}
+
+function sizeOf({ message: { text } }: Incoming): number {
+  return Math.max(1, Math.ceil(text.length / SHORT_LENGTH));
 }

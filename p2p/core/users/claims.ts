@@ -76,6 +76,8 @@ export class Claims {
   readonly #onSilent: (user: User) => void;
   /** By name. */
   readonly #claims = new Map<string, Claim>();
+  /** The name that the claim of each connection is for. */
+  readonly #byConnection = new Map<Connection, string>();
   /** By name. */
   readonly #questions = new Map<string, Question>();
   /** By name: until when its holder counts as alive, in milliseconds since 1970. */
@@ -116,8 +118,10 @@ export class Claims {
       ? this.#ask(name) !== undefined
       : this.#send(PresenceKind.Claim, server, name);
     const { now } = this.#context;
-    if (isAsked) this.#claims.set(name, { claimant, server, madeAt: now, askedAt: now });
-    return isAsked;
+    if (!isAsked) return false;
+    this.#claims.set(name, { claimant, server, madeAt: now, askedAt: now });
+    if (claimant.connection) this.#byConnection.set(claimant.connection, name);
+    return true;
   }
 
   /** Returns the claimant who waits for an answer about a name. */
@@ -127,9 +131,8 @@ export class Claims {
 
   /** Withdraws the claim of a connection, if there is one. */
   withdraw(connection: Connection): void {
-    for (const [name, { claimant }] of this.#claims) {
-      if (claimant.connection === connection) this.#claims.delete(name);
-    }
+    const name = this.#byConnection.get(connection);
+    if (name !== undefined) this.#delete(name);
   }
 
   /** Records that a user of this server is alive. */
@@ -183,7 +186,7 @@ export class Claims {
         this.#send(PresenceKind.Claim, server, name);
         continue;
       }
-      this.#claims.delete(name);
+      this.#delete(name);
       if (isOpen) claimant.refused();
       else claimant.released();
     }
@@ -218,8 +221,14 @@ export class Claims {
     this.#aliveUntil.set(name, this.#context.now + FRESH_MS);
     const claim = this.#claims.get(name);
     if (claim?.server !== server) return;
-    this.#claims.delete(name);
+    this.#delete(name);
     claim.claimant.refused();
+  }
+
+  #delete(name: string): void {
+    const connection = this.#claims.get(name)?.claimant.connection;
+    if (connection) this.#byConnection.delete(connection);
+    this.#claims.delete(name);
   }
 
   /** Returns whether a server on the route takes the frame. */

@@ -155,6 +155,7 @@ export class UserRegistry {
     const { party } = connection;
     if (!(party instanceof User)) return;
     this.#moves.end(party);
+    this.#watch.left(party);
     if (this.#users.get(party.name) !== party) return;
     this.#users.delete(party.name);
     this.#context.logger.info("{user} left", { event: "user.left", user: party.name });
@@ -178,7 +179,13 @@ export class UserRegistry {
 
   /** Records that a user of this server is alive. A claim to the user's name is then refused. */
   heard(user: User): void {
+    this.arrived(user);
     this.#claims.heard(user);
+  }
+
+  /** Records that something has arrived from a user of this server, at least a part of a frame. */
+  arrived(user: User): void {
+    this.#watch.arrived(user);
   }
 
   /** Handles a frame of another server about a claim: subtype `Claim` or `Held` of type 8. */
@@ -263,6 +270,9 @@ export class UserRegistry {
     const user = new User(connection, registration);
     connection.party = user;
     this.#users.set(name, user);
+    this.#watch.joined(user);
+    if (before) this.#watch.left(before);
+    connection.charge(this.#mesh.peerCount);
     this.#mesh.publish(this.#directory.add(record));
     this.#onChange(name);
     if (!user.readsText) {

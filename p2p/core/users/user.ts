@@ -39,6 +39,8 @@ export class User implements Party {
    * Whether the user reads plain text instead of frames and acknowledges nothing, as legacy clients do.
    */
   readonly readsText: boolean;
+  /** Whether something has arrived from the user since the last heartbeats. */
+  isActive = false;
   // Created on first use: there may be thousands of idle users.
   #nameBytes: Uint8Array | undefined;
   #unacknowledged: Map<string, string[]> | undefined;

@@ -23,6 +23,8 @@ export class WaitingClients {
   readonly #locations: Locations;
   readonly #register: (connection: Connection, registration: UserRegistration) => void;
   readonly #waiting = new Map<Connection, Waiting>();
+  /** The connections that wait for each name, in order. */
+  readonly #byName = new Map<string, Set<Connection>>();
 
   /**
    * Creates an empty list.
@@ -43,21 +45,27 @@ export class WaitingClients {
   add(connection: Connection, registration: UserRegistration): boolean {
     if (this.#waiting.has(connection)) return false;
     this.#waiting.set(connection, { registration, deadline: this.#context.now + MOVE_MS });
+    const { name } = registration;
+    this.#byName.set(name, (this.#byName.get(name) ?? new Set()).add(connection));
     return true;
   }
 
   /** Forgets a client whose connection has ended. */
   delete(connection: Connection): void {
+    const name = this.#waiting.get(connection)?.registration.name;
+    if (name === undefined) return;
     this.#waiting.delete(connection);
+    const others = this.#byName.get(name)!;
+    if (others.delete(connection) && others.size === 0) this.#byName.delete(name);
   }
 
   /** Registers the first client that waits for a name if the name is free. */
   admit(name: string): void {
-    for (const [connection, { registration }] of this.#waiting) {
-      if (registration.name !== name || !this.#locations.isFree(name)) continue;
-      this.#waiting.delete(connection);
-      this.#register(connection, registration);
-      return;
+    for (const connection of this.#byName.get(name) ?? []) {
+      if (!this.#locations.isFree(name)) return;
+      const { registration } = this.#waiting.get(connection)!;
+      this.delete(connection);
+      return this.#register(connection, registration);
     }
   }
 
@@ -67,7 +75,7 @@ export class WaitingClients {
     for (const [connection, { registration, deadline }] of this.#waiting) {
       if (now < deadline) continue;
       this.#register(connection, registration);
-      this.#waiting.delete(connection);
+      this.delete(connection);
     }
   }
 }

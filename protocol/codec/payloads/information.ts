@@ -66,8 +66,51 @@ export function writeInformationResponse(
   out.end();
 }
 
+/** Writes a list of any length in as many frames as it needs. Each says whether another one follows. */
+export class InformationParts {
+  readonly #kind: number;
+  readonly #items: Iterator<string>;
+  /** The item that did not fit into the last part; none after the last item. */
+  #next: Uint8Array | undefined;
+
+  /**
+   * Begins a list. It is read as far as the parts that were written need.
+   *
+   * @param kind {@linkcode Information.AllServers} or {@linkcode Information.AllUsers}.
+   */
+  constructor(kind: number, items: Iterable<string>) {
+    this.#kind = kind;
+    this.#items = items[Symbol.iterator]();
+    this.#advance();
+  }
+
+  /** Writes the next part. Returns whether it is the last one. */
+  write(out: FrameWriter): boolean {
+    const part: Uint8Array[] = [];
+    let room = MAX_PAYLOAD_BYTES - 1;
+    for (; this.#next && this.#next.length + 1 <= room; this.#advance()) {
+      room -= this.#next.length + 1;
+      part.push(this.#next);
+    }
+    const isLast = this.#next === undefined;
+    out.begin(FrameType.InformationResponse, this.#kind);
+    out.u8(isLast ? 0 : 1);
+    for (const [at, bytes] of part.entries()) {
+      if (at > 0) out.u8(0);
+      out.bytes(bytes);
+    }
+    out.end();
+    return isLast;
+  }
+
+  #advance(): void {
+    const { value, done } = this.#items.next();
+    this.#next = done ? undefined : encoder.encode(value);
+  }
+}
+
 /**
- * Writes a list of any length in as many frames as it needs. Each says whether another one follows.
+ * Writes all parts of a list, see {@linkcode InformationParts}.
  *
  * @param kind {@linkcode Information.AllServers} or {@linkcode Information.AllUsers}.
  */
@@ -76,28 +119,8 @@ export function writeInformationParts(
   kind: number,
   items: Iterable<string>,
 ): void {
-  let part: Uint8Array[] = [];
-  let room = MAX_PAYLOAD_BYTES - 1;
-  const write = (isLast: boolean) => {
-    out.begin(FrameType.InformationResponse, kind);
-    out.u8(isLast ? 0 : 1);
-    for (const [at, bytes] of part.entries()) {
-      if (at > 0) out.u8(0);
-      out.bytes(bytes);
-    }
-    out.end();
-  };
-  for (const item of items) {
-    const bytes = encoder.encode(item);
-    if (bytes.length + 1 > room) {
-      write(false);
-      part = [];
-      room = MAX_PAYLOAD_BYTES - 1;
-    }
-    room -= bytes.length + 1;
-    part.push(bytes);
-  }
-  write(true);
+  const parts = new InformationParts(kind, items);
+  while (!parts.write(out));
 }
 
 /** One part of a list. */

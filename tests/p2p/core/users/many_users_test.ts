@@ -19,61 +19,12 @@ import {
   type VirtualNode,
 } from "@netlab/lab/simulator";
 import { pureTest } from "../../../kinds.ts";
+import { stepsOf } from "./steps.ts";
 
 const FEW = 10;
 const MANY = 10_000;
 /** How often a server is told the time: milliseconds. */
 const TICK_MS = 250;
-
-/** All walks over a map, a set or a list end up in the `next` of one of these. */
-const ITERATORS = [new Map().values(), new Set().values(), [].values()].map((iterator) =>
-  Object.getPrototypeOf(iterator) as { next(): IteratorResult<unknown> }
-);
-/** Walks that do not. */
-const METHODS = [
-  ...[Map.prototype, Set.prototype].map((of) => [of, ["forEach"]] as const),
-  [
-    Array.prototype,
-    ["concat", "filter", "find", "forEach", "includes", "indexOf", "map", "slice", "sort", "some"],
-  ] as const,
-];
-
-/** How many steps of walks `work` takes. */
-function stepsOf(work: () => void): number {
-  let steps = 0;
-  const originals: [object, string, unknown][] = [];
-  const replace = (of: object, name: string, by: (original: () => unknown) => unknown) => {
-    const original = Reflect.get(of, name);
-    originals.push([of, name, original]);
-    Reflect.set(of, name, by(original));
-  };
-  for (const iterator of ITERATORS) {
-    replace(iterator, "next", (original) =>
-      function (this: unknown) {
-        steps++;
-        return Reflect.apply(original, this, []);
-      });
-  }
-  for (const [of, names] of METHODS) {
-    for (const name of names) {
-      replace(
-        of,
-        name,
-        (original) =>
-          function (this: { length?: number; size?: number }, ...args: []) {
-            steps += this.length ?? this.size ?? 0;
-            return Reflect.apply(original, this, args);
-          },
-      );
-    }
-  }
-  try {
-    work();
-    return steps;
-  } finally {
-    for (const [of, name, original] of originals) Reflect.set(of, name, original);
-  }
-}
 
 /** Two linked servers with many users at the first one. Counts what one more user costs there. */
 class Network {

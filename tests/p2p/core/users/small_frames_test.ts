@@ -1,0 +1,172 @@
+/**
+ * No small frame of a stranger or a user costs more in a larger network. Steps are counted, not timed, as in
+ * many_users_test.ts.
+ *
+ * @module
+ */
+import { assert } from "@std/assert";
+import {
+  DisconnectKind,
+  ErrorCode,
+  FrameType,
+  Information,
+  MessageKind,
+  NetlabError,
+  NIL_UUID,
+  Registration,
+  writeAnnouncement,
+  writeError,
+  writeInformationRequest,
+  writeLegacyRegistration,
+  writeMessage,
+  writeReceiptQuery,
+  writeReceipts,
+  writeSessionRegistration,
+} from "@netlab/protocol";
+import type { FrameWriter } from "@netlab/protocol";
+import {
+  servers,
+  settle,
+  type VirtualConnection,
+  VirtualNetwork,
+  type VirtualNode,
+} from "@netlab/lab/simulator";
+import { pureTest } from "../../../kinds.ts";
+import { stepsOf } from "./steps.ts";
+
+const FEW = 10;
+const MANY = 3_000;
+/** What a frame may cost in all, with the events of the virtual network: steps. */
+const MAX_STEPS = 200;
+/** By how much the costs may differ, because of what was remembered before: steps. */
+const MORE_STEPS = 20;
+
+/** Two linked servers. At the first one are many users, many strangers and many stored messages. */
+class Crowd {
+  readonly network = new VirtualNetwork();
+  readonly first: VirtualNode;
+
+  constructor(count: number) {
+    const { network } = this;
+    network.latency = () => 1;
+    network.pieceOf = (most) => most;
+    const nodes = servers(network, 2) as [VirtualNode, VirtualNode];
+    this.first = nodes[0];
+    settle(network, nodes);
+    for (let i = 0; i < count; i++) {
+      const name = `User ${String(i).padStart(5, "0")}`;
+      this.join(name);
+      this.open();
+      // They wait for the name of a user who does not answer.
+      this.register(this.open(), "User 00000", true);
+    }
+    network.run(500);
+  }
+
+  /** Opens a connection. */
+  open(): { connection?: VirtualConnection } {
+    const party: { connection?: VirtualConnection } = {};
+    this.network.dial("stranger:1", this.first.address, {
+      connected: (connection) => {
+        party.connection = connection;
+        connection.start({ frame() {} });
+      },
+      failed: (reason) => {
+        throw new Error(reason);
+      },
+    });
+    this.network.run(5);
+    return party;
+  }
+
+  register({ connection }: { connection?: VirtualConnection }, name: string, isLegacy = false) {
+    if (isLegacy) writeLegacyRegistration(connection!.out, name);
+    else {
+      writeSessionRegistration(connection!.out, {
+        name,
+        session: this.network.uuid(),
+        abilities: 2,
+      });
+    }
+  }
+
+  join(name: string): VirtualConnection {
+    const party = this.open();
+    this.register(party, name);
+    this.network.run(5);
+    return party.connection!;
+  }
+
+  /** The steps in the time in which a frame is handled, between two ticks. */
+  costOf(out: FrameWriter, write: (out: FrameWriter) => void): number {
+    this.network.run(375 - this.network.now % 250);
+    return stepsOf(() => {
+      write(out);
+      this.network.run(50);
+    });
+  }
+}
+
+const FRAMES: Record<string, (out: FrameWriter, uuid: string) => void> = {
+  "a request for servers": (out) => writeInformationRequest(out, Information.Servers),
+  "a request for users": (out) => writeInformationRequest(out, Information.Users),
+  "a request for capabilities": (out) => writeInformationRequest(out, Information.Capabilities),
+  "a request for all servers": (out) => writeInformationRequest(out, Information.AllServers),
+  "an unknown request": (out) => writeInformationRequest(out, 99),
+  "an announcement": (out) => writeAnnouncement(out, 9),
+  "an error": (out) => writeError(out, new NetlabError(ErrorCode.Malformed, "Cannot read it")),
+  "an unknown frame": (out) => out.frame(200, 0),
+  "an echo": (out) => out.frame(FrameType.Echo, 0),
+  "a registration without a name": (out) => out.frame(FrameType.Registration, Registration.Session),
+  "a taken name": (out, session) => writeSessionRegistration(out, { name: "User 00000", session }),
+  "a name like a taken one": (out, session) =>
+    writeSessionRegistration(out, { name: "User OOOOO", session }),
+  "a message": (out, id) =>
+    writeMessage(
+      out,
+      { id, sender: "Ann", recipient: "User 00001", text: "Hello" },
+      MessageKind.Ephemeral,
+    ),
+  "a durable message": (out, id) =>
+    writeMessage(
+      out,
+      { id, sender: "Ann", recipient: "User 00001", text: "Hello" },
+      MessageKind.Durable,
+    ),
+  "a message to nobody": (out, id) =>
+    writeMessage(
+      out,
+      { id, sender: "Ann", recipient: "Nobody", text: "Hi" },
+      MessageKind.Ephemeral,
+    ),
+  "a receipt query": (out, id) => writeReceiptQuery(out, { to: NIL_UUID, user: "", ids: [id] }, 0),
+  "an acknowledgement": (out) => writeReceipts(out, []),
+  "a sign-off": (out) => out.frame(FrameType.Disconnect, DisconnectKind.Leave),
+};
+
+function costs(count: number): Record<string, number> {
+  const crowd = new Crowd(count);
+  const stranger = crowd.open().connection!;
+  const ann = crowd.join("Ann");
+  const found: Record<string, number> = {};
+  for (const [what, write] of Object.entries(FRAMES)) {
+    for (const [who, { out }] of Object.entries({ stranger, ann })) {
+      // The lists are made when somebody asks first.
+      crowd.costOf(out, (out) => write(out, crowd.network.uuid()));
+      found[`${what} of ${who}`] = crowd.costOf(out, (out) => write(out, crowd.network.uuid()));
+    }
+  }
+  assert(!stranger.closed && !ann.closed);
+  return found;
+}
+
+pureTest("a small frame costs no more steps in a large network than in a small one", () => {
+  const few = costs(FEW);
+  assert(Object.values(few).every((steps) => steps < MAX_STEPS), JSON.stringify(few));
+  for (const [what, steps] of Object.entries(costs(MANY))) {
+    assert(
+      steps <= few[what]! + MORE_STEPS,
+      `${what}: ${steps} steps, ${few[what]} in a small network`,
+    );
+  }
+});

@@ -1,0 +1,135 @@
+import { assert, assertEquals } from "@std/assert";
+import { Effort, PIECE_UNITS, Turns, type Worker } from "../../protocol/transport/turns.ts";
+import { ReplyGate } from "../../protocol/transport/reply_gate.ts";
+import { BufferTotal, FrameType, FrameWriter } from "@netlab/protocol";
+import { pureTest as test } from "../kinds.ts";
+
+/** An event loop without other events, in which each piece of work takes half a millisecond. */
+class Loop {
+  now = 0;
+  /** The names of the workers, in the order in which they worked, and a bar for each other event. */
+  readonly log: string[] = [];
+  readonly turns: Turns;
+  #tasks: { at: number; run: () => void }[] = [];
+
+  constructor() {
+    this.turns = new Turns({
+      now: () => this.now,
+      later: (run) => void this.#tasks.push({ at: this.now, run }),
+      after: (ms, run) => {
+        const task = { at: this.now + ms, run };
+        this.#tasks.push(task);
+        return () => void (this.#tasks = this.#tasks.filter((other) => other !== task));
+      },
+      atTurnEnd: (run) => void this.#tasks.push({ at: this.now, run }),
+    });
+  }
+
+  worker(name: string, pieces: number, isStranger = false): Worker & { pieces: number } {
+    const worker = {
+      effort: new Effort(),
+      isStranger,
+      pieces,
+      work: () => {
+        this.log.push(name);
+        this.now += 0.5;
+        this.turns.spent(PIECE_UNITS, worker);
+        return --worker.pieces > 0;
+      },
+    };
+    return worker;
+  }
+
+  /** Runs what is due until nothing is left, or until a time. */
+  run(until = Infinity): void {
+    while (this.#tasks.length > 0) {
+      this.#tasks.sort((a, b) => a.at - b.at);
+      if (this.#tasks[0]!.at > until) return;
+      const { at, run } = this.#tasks.shift()!;
+      this.now = Math.max(this.now, at);
+      this.log.push("|");
+      run();
+    }
+  }
+}
+
+test("connections that send more than is handled at once take turns", () => {
+  const loop = new Loop();
+  const [a, b] = [loop.worker("a", 6), loop.worker("b", 6)];
+  loop.turns.wait(a);
+  loop.turns.wait(b);
+  loop.run();
+  const worked = loop.log.filter((entry) => entry !== "|").join("");
+  assertEquals(worked, "ababababab" + "ab");
+  // Other events come after every two milliseconds.
+  for (const turn of loop.log.join("").split("|")) assert(turn.length <= 5, turn);
+});
+
+test("a connection that sends little goes before those that send much, which still go on", () => {
+  const loop = new Loop();
+  const heavy = loop.worker("h", 40);
+  heavy.effort.add(1_000, 0);
+  loop.turns.wait(heavy);
+  loop.run(3);
+  loop.log.length = 0;
+  const light = Array.from({ length: 12 }, () => loop.worker("l", 1));
+  for (const each of light) loop.turns.wait(each);
+  loop.run(loop.now + 4);
+  const [first, second] = loop.log.join("").split("|").filter((turn) => turn !== "");
+  assertEquals([first, second], ["hlll", "hlll"]);
+});
+
+test("strangers who cause much work get a quarter of the time, and what others leave", () => {
+  const loop = new Loop();
+  const strangers = ["x", "y"].map((name) => loop.worker(name, 1_000, true));
+  for (const stranger of strangers) {
+    stranger.effort.add(1_000, 0);
+    loop.turns.wait(stranger);
+  }
+  loop.run(80);
+  const pieces = loop.log.filter((entry) => entry === "x" || entry === "y").length;
+  assert(pieces >= 36 && pieces <= 44, `${pieces} pieces of half a millisecond in 80`);
+  assert(Math.abs(strangers[0]!.pieces - strangers[1]!.pieces) <= 1);
+  assert(!loop.turns.mayWork(strangers[0]!), "what they send now waits as well");
+  assert(loop.turns.mayWork(loop.worker("a user", 1)));
+  // Nothing is left of those who have gone.
+  for (const stranger of strangers) loop.turns.leave(stranger);
+  loop.log.length = 0;
+  loop.run();
+  assertEquals(loop.log.filter((entry) => entry !== "|"), []);
+});
+
+test("frames wait while one byte more of replies waits than may, and until few are left", () => {
+  const gate = new ReplyGate(1_000, () => {});
+  const replier = { maxReplyBytes: () => 20_000 };
+  gate.add(20_000);
+  assert(!gate.mustShut(replier, 0));
+  assert(gate.mustShut(replier, 1));
+  gate.add(1);
+  gate.shut();
+  assert(!gate.written(20_001, replier), "what was written was something else");
+  assert(gate.written(20_000, replier));
+  assert(!gate.isShut);
+});
+
+test("buffers of many writers are counted together, and one byte more than the limit is noticed", () => {
+  let excesses = 0;
+  const total = new BufferTotal(4_096, () => excesses++);
+  const writers = Array.from({ length: 3 }, () => new FrameWriter({ total }));
+  for (const out of writers) out.frame(FrameType.Echo, 0, new Uint8Array(1_000));
+  assertEquals([total.bytes, excesses], [3_072, 0]);
+  new FrameWriter({ total }).frame(FrameType.Echo, 0, new Uint8Array(1_000));
+  assertEquals([total.bytes, excesses], [4_096, 0]);
+  new FrameWriter({ total }).frame(FrameType.Echo, 0);
+  assert(total.bytes > 4_096 && excesses === 1);
+
+  const before = total.bytes;
+  const [first, second] = writers as [FrameWriter, FrameWriter];
+  const taken = first.take();
+  assertEquals(total.bytes, before, "taken bytes count until they are sent");
+  first.recycle(taken);
+  assertEquals([first.bufferBytes, total.bytes], [0, before - 1_024]);
+  second.take();
+  second.leave();
+  assertEquals([second.bufferBytes, total.bytes], [0, before - 2_048]);
+});
