@@ -4,19 +4,17 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError, ProtocolError } from "../codec/errors.ts";
-import { Frame, MAX_PAYLOAD_BYTES, readFrames } from "../codec/frame.ts";
+import { ProtocolError } from "../codec/errors.ts";
+import { MAX_PAYLOAD_BYTES } from "../codec/frame.ts";
 import { FrameWriter } from "../codec/frame_writer.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
 import type { ByteConnection, FrameConnectionOptions, FrameHandler } from "./frame_handler.ts";
+import { handlePiece } from "./piece.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import { readLimit, ReplyGate } from "./reply_gate.ts";
-import { Effort, PIECE_UNITS, Turns, type Worker } from "./turns.ts";
+import { readLimit, ReplyGate, tooSlow } from "./reply_gate.ts";
+import { Effort, Turns, type Worker } from "./turns.ts";
 
 export type * from "./frame_handler.ts";
-
-/** The frame object that is passed to handlers. All connections share it. */
-const FRAME = new Frame();
 
 /**
  * A connection that reads and writes frames. It reads into a buffer that it reuses, and passes frames to the
@@ -69,8 +67,6 @@ export class FrameConnection implements Worker {
   /** Whether whole frames may be in the buffer. No read is in progress then. */
   #hasFrames = false;
   readonly #replies: ReplyGate;
-  /** Additional work of the frame that is being handled: units. */
-  #charged = 0;
   /** Whether a read is in progress, its data is being handled, or the next read is scheduled. */
   #reading = false;
   /** Whether the other side has closed its writing half. */
@@ -99,16 +95,9 @@ export class FrameConnection implements Worker {
       total: options.total,
       onFirstByte: () => this.#flushSoon(),
       onOverflow: () =>
-        this.abort(
-          new NetlabError(
-            ErrorCode.TooSlow,
-            `Cannot keep the connection: more than ${maxBytes} bytes wait for the other side to read`,
-            { fatal: true },
-          ),
-        ),
+        this.abort(tooSlow(`more than ${maxBytes} bytes wait for the other side to read`)),
     });
-    // These functions are made once and not for each read. An async function that waits would cost an idle
-    // connection more memory.
+    // Made once and not for each read. An async function that waits would cost an idle connection more memory.
     this.#onBytesRead = (count) => this.#onRead(count);
     this.#onReadFailed = (error) => {
       if (!this.#closed) this.#fail(error);
@@ -166,7 +155,7 @@ export class FrameConnection implements Worker {
 
   /** Counts more work for the frame that is being handled: as many units as small frames take as long. */
   charge(units: number): void {
-    this.#charged += units;
+    this.effort.charge(units);
   }
 
   /** Stops reading until {@linkcode FrameConnection.resume}. TCP then slows the sender down. */
@@ -306,42 +295,24 @@ export class FrameConnection implements Worker {
     return false;
   }
 
-  /**
-   * Passes frames in the buffer to the handler, until they are a piece of work, or replies wait. What the fast path
-   * of the handler takes does not count: it is limited by what one read takes.
-   */
+  /** Handles one piece of what is in the buffer. */
   #work(): void {
     const buffer = this.#buffer;
     const handler = this.#handler!;
-    const { out } = this;
-    const before = out.length;
-    let units = 0;
-    let isCut = false;
-    buffer.start = readFrames(
-      buffer.bytes,
-      buffer.start,
-      buffer.end,
-      this.#maxPayloadBytes,
-      FRAME,
-      (frame) => {
-        units += 1 + ((frame.end - frame.start) >> 10);
-        this.#charged = 0;
-        this.#handler?.frame(frame);
-        units += this.#charged;
-        const replied = out.length - before;
-        return isCut = units + (replied >> 10) >= PIECE_UNITS || this.#paused ||
-          this.#replies.mustShut(handler, replied);
-      },
-      handler.run && ((bytes, start, end) => this.#handler?.run?.(bytes, start, end) ?? start),
-    );
+    const before = this.out.length;
+    const { units, isCut } = handlePiece(buffer, this.#maxPayloadBytes, {
+      handler: () => this.#handler,
+      takeCharge: () => this.effort.takeCharge(),
+      replied: () => this.out.length - before,
+      mustStop: (replied) => this.#paused || this.#replies.mustShut(handler, replied),
+    });
     this.#hasFrames = isCut;
     buffer.limit(isCut ? readLimit(handler) : Infinity);
     if (!isCut) buffer.settle();
     this.#handler?.flush?.();
     if (units === 0) return;
-    const replied = Math.max(0, out.length - before);
-    this.#replies.add(replied);
-    FrameConnection.#turns.spent(units + (replied >> 10), this);
+    this.#replies.add(this.out.length - before);
+    FrameConnection.#turns.spent(units, this);
     if (this.#closed || !this.#replies.mustShut(handler, 0)) return;
     this.#hasFrames = true;
     this.#replies.shut();
@@ -401,23 +372,24 @@ export class FrameConnection implements Worker {
           at += await this.#conn.write(taken.subarray(at));
         }
         out.recycle(taken);
-        if (this.#replies.isUsed && this.#replies.written(out.length, this.#replier)) this.#read();
+        if (this.#replies.isUsed) this.#written();
       }
       this.#writing = undefined;
       this.#handler?.drained?.();
       if (!this.isHeld) return;
       // What was written just now is the rest of a reply.
       this.#replies.add(out.length);
-      if (this.#replies.written(out.length, this.#replier)) this.#read();
+      this.#written();
     } catch (error) {
       this.#writing = undefined;
       this.abort(error);
     }
   }
 
-  /** What may write replies; `undefined` when they are dropped. */
-  get #replier(): FrameHandler | undefined {
-    return this.#ending ? undefined : this.#handler;
+  /** Handles frames again that waited until the other side has read replies, if it has. */
+  #written(): void {
+    const replier = this.#ending ? undefined : this.#handler;
+    if (this.#replies.written(this.out.length, replier)) this.#read();
   }
 
   #tellClosed(): void {

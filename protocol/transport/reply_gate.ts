@@ -70,9 +70,7 @@ export class ReplyGate {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const s = this.#maxUnreadMs / 1_000;
-      const message =
-        `Cannot keep the connection: the other side has not read its replies for ${s} s`;
-      this.#onUnread(new NetlabError(ErrorCode.TooSlow, message, { fatal: true }));
+      this.#onUnread(tooSlow(`the other side has not read its replies for ${s} s`));
     }, this.#maxUnreadMs);
   }
 
@@ -100,4 +98,11 @@ export class ReplyGate {
 export function readLimit(replier: Replier | undefined): number {
   const most = (replier?.maxReplyBytes?.() ?? Infinity) / READ_PART;
   return Math.min(MAX_READ_BYTES, Math.max(MIN_READ_BYTES, most));
+}
+
+/** Makes the error that ends a connection whose other side reads too slowly. */
+export function tooSlow(reason: string): NetlabError {
+  return new NetlabError(ErrorCode.TooSlow, `Cannot keep the connection: ${reason}`, {
+    fatal: true,
+  });
 }

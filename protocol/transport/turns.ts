@@ -53,6 +53,7 @@ const EVENT_LOOP: TurnsHost = {
 
 /** How much work one connection has caused recently. */
 export class Effort {
+  #charged = 0;
   #units = 0;
   #since = -Infinity;
 
@@ -63,6 +64,18 @@ export class Effort {
       this.#since = now;
     }
     this.#units += units;
+  }
+
+  /** Counts more work for the frame that is being handled. */
+  charge(units: number): void {
+    this.#charged += units;
+  }
+
+  /** Returns what was charged since the last call. */
+  takeCharge(): number {
+    const charged = this.#charged;
+    this.#charged = 0;
+    return charged;
   }
 
   /** Whether the connection lets others go first. */
