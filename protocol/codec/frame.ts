@@ -203,7 +203,7 @@ export function readFrames(
   end: number,
   maxPayloadBytes: number,
   frame: Frame,
-  visit: (frame: Frame) => boolean | void,
+  visit: (frame: Frame) => unknown,
   run?: FrameRun,
 ): number {
   let at = start;
