@@ -55,8 +55,7 @@ export class Sockets {
   readonly port: number;
   readonly #logger: Logger;
   readonly #allClosed = Promise.withResolvers<void>();
-  /** All connections, with their sockets. */
-  readonly #connections = new Map<Connection, FrameConnection>();
+  readonly #connections = new Set<Connection>();
   /** Counts what waits to be sent on all connections. */
   readonly #outgoing: BufferTotal;
   readonly #maxOutgoingBytes: number;
@@ -256,17 +255,17 @@ export class Sockets {
    */
   #shed(): void {
     this.#isShedding = false;
-    const order = [...this.#connections].map(([connection, socket]) => {
-      const { bufferBytes } = socket.out;
+    const order = [...this.#connections].map((connection) => {
+      const { bufferBytes } = connection.out;
       const rank = connection.isUnregistered ? 0 : connection.party.isLink ? 2 : 1;
-      return { connection, socket, bufferBytes, rank };
+      return { connection, bufferBytes, rank };
     }).sort((a, b) => a.rank - b.rank || b.bufferBytes - a.bufferBytes);
     let count = 0;
-    for (const { socket, bufferBytes } of order) {
+    for (const { connection, bufferBytes } of order) {
       if (this.#outgoing.bytes <= this.#maxOutgoingBytes * 3 / 4) break;
       if (bufferBytes === 0) continue;
       count++;
-      socket.abort(
+      connection.transport.abort(
         new NetlabError(
           ErrorCode.TooSlow,
           `Cannot keep the connection: ${bufferBytes} bytes wait for the other side to read`,
@@ -283,7 +282,7 @@ export class Sockets {
   }
 
   #run(socket: FrameConnection & Transport, connection: Connection): void {
-    this.#connections.set(connection, socket);
+    this.#connections.add(connection);
     socket.start(new ConnectionEvents(this.core, connection, this.#onClosed));
   }
 

@@ -9,10 +9,10 @@ import { MAX_PAYLOAD_BYTES } from "../codec/frame.ts";
 import { FrameWriter } from "../codec/frame_writer.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
 import type { ByteConnection, FrameConnectionOptions, FrameHandler } from "./frame_handler.ts";
-import { handlePiece } from "./piece.ts";
+import { charge, handlePiece } from "./piece.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import { readLimit, ReplyGate, tooSlow } from "./reply_gate.ts";
-import { Effort, Turns, type Worker } from "./turns.ts";
+import { mustWait, readLimit, tooSlow, UnreadTimer } from "./reply_gate.ts";
+import { Turns, type Worker } from "./turns.ts";
 
 export type * from "./frame_handler.ts";
 
@@ -51,7 +51,8 @@ export class FrameConnection implements Worker {
   });
   /** The writer for frames to the other side. The frames are sent at the end of the event loop turn. */
   readonly out: FrameWriter;
-  readonly effort: Effort = new Effort();
+  recentUnits = 0;
+  recentSince = 0;
   readonly #conn: ByteConnection;
   readonly #maxPayloadBytes: number;
   readonly #lingerMs: number;
@@ -66,7 +67,11 @@ export class FrameConnection implements Worker {
   #paused = false;
   /** Whether whole frames may be in the buffer. No read is in progress then. */
   #hasFrames = false;
-  readonly #replies: ReplyGate;
+  /** How many of the bytes that wait are replies, at most. */
+  #replyBytes = 0;
+  /** Set while frames wait because the other side does not read its replies. */
+  #held: UnreadTimer | undefined;
+  readonly #maxUnreadMs: number;
   /** Whether a read is in progress, its data is being handled, or the next read is scheduled. */
   #reading = false;
   /** Whether the other side has closed its writing half. */
@@ -88,7 +93,7 @@ export class FrameConnection implements Worker {
     this.#conn = conn;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
     this.#lingerMs = options.lingerMs ?? 1_000;
-    this.#replies = new ReplyGate(options.maxUnreadMs ?? 30_000, (error) => this.abort(error));
+    this.#maxUnreadMs = options.maxUnreadMs ?? 30_000;
     const maxBytes = options.maxPendingBytes ?? 16 * 1024 * 1024;
     this.out = new FrameWriter({
       maxBytes,
@@ -112,7 +117,7 @@ export class FrameConnection implements Worker {
 
   /** Whether nothing is read because the other side does not read its replies. */
   get isHeld(): boolean {
-    return this.#replies.isShut;
+    return this.#held !== undefined;
   }
 
   /** Whether the handler does not know the other side. */
@@ -155,7 +160,7 @@ export class FrameConnection implements Worker {
 
   /** Counts more work for the frame that is being handled: as many units as small frames take as long. */
   charge(units: number): void {
-    this.effort.charge(units);
+    charge(units);
   }
 
   /** Stops reading until {@linkcode FrameConnection.resume}. TCP then slows the sender down. */
@@ -203,7 +208,8 @@ export class FrameConnection implements Worker {
     this.#conn.close();
     this.out.leave();
     FrameConnection.#turns.leave(this);
-    this.#replies.open();
+    this.#held?.stop();
+    this.#held = undefined;
     this.#onEnd?.();
     if (!this.#reading) this.#tellClosed();
   }
@@ -302,20 +308,19 @@ export class FrameConnection implements Worker {
     const before = this.out.length;
     const { units, isCut } = handlePiece(buffer, this.#maxPayloadBytes, {
       handler: () => this.#handler,
-      takeCharge: () => this.effort.takeCharge(),
       replied: () => this.out.length - before,
-      mustStop: (replied) => this.#paused || this.#replies.mustShut(handler, replied),
+      mustStop: (replied) => this.#paused || mustWait(handler, this.#replyBytes + replied),
     });
     this.#hasFrames = isCut;
     buffer.limit(isCut ? readLimit(handler) : Infinity);
     if (!isCut) buffer.settle();
     this.#handler?.flush?.();
     if (units === 0) return;
-    this.#replies.add(this.out.length - before);
+    this.#replyBytes += Math.max(0, this.out.length - before);
     FrameConnection.#turns.spent(units, this);
-    if (this.#closed || !this.#replies.mustShut(handler, 0)) return;
+    if (this.#closed || !mustWait(handler, this.#replyBytes)) return;
     this.#hasFrames = true;
-    this.#replies.shut();
+    this.#held ??= new UnreadTimer(this.#maxUnreadMs, (error) => this.abort(error));
   }
 
   /** Ends the connection after an error of the handler, the socket or the other side. */
@@ -368,17 +373,17 @@ export class FrameConnection implements Worker {
         const taken = out.take();
         let at = await this.#conn.write(taken);
         while (at < taken.length) {
-          this.#replies.progressed();
+          this.#held?.progressed();
           at += await this.#conn.write(taken.subarray(at));
         }
         out.recycle(taken);
-        if (this.#replies.isUsed) this.#written();
+        if (this.#replyBytes > 0 || this.#held) this.#written();
       }
       this.#writing = undefined;
       this.#handler?.drained?.();
       if (!this.isHeld) return;
       // What was written just now is the rest of a reply.
-      this.#replies.add(out.length);
+      this.#replyBytes += out.length;
       this.#written();
     } catch (error) {
       this.#writing = undefined;
@@ -388,8 +393,14 @@ export class FrameConnection implements Worker {
 
   /** Handles frames again that waited until the other side has read replies, if it has. */
   #written(): void {
-    const replier = this.#ending ? undefined : this.#handler;
-    if (this.#replies.written(this.out.length, replier)) this.#read();
+    this.#replyBytes = Math.min(this.#replyBytes, this.out.length);
+    if (!this.#held) return;
+    this.#held.progressed();
+    // After `end`, replies are dropped.
+    if (!this.#ending && this.#handler && mustWait(this.#handler, this.#replyBytes)) return;
+    this.#held.stop();
+    this.#held = undefined;
+    this.#read();
   }
 
   #tellClosed(): void {

@@ -12,12 +12,18 @@ import { PIECE_UNITS } from "./turns.ts";
 /** The frame object that is passed to handlers. All connections share it. */
 const FRAME = new Frame();
 
+/** Additional work of the frame that is being handled, on whatever connection: units. */
+let charged = 0;
+
+/** Counts more work for the frame that is being handled. */
+export function charge(units: number): void {
+  charged += units;
+}
+
 /** The connection whose frames are handled. */
 export interface PieceHost {
   /** Returns the handler; `undefined` as soon as the connection is being closed: further frames are dropped. */
   handler(): FrameHandler | undefined;
-  /** Returns the work that the last frame has caused in addition to its own, and forgets it: units. */
-  takeCharge(): number;
   /** Returns how many bytes of replies were written since the piece has begun. */
   replied(): number;
   /** Returns whether the next frame must wait, whatever the work. */
@@ -41,8 +47,9 @@ export function handlePiece(buffer: ReadBuffer, maxPayloadBytes: number, host: P
       host.handler()?.run?.(bytes, start, end) ?? start);
   const visit = (frame: Frame): boolean => {
     units += 1 + ((frame.end - frame.start) >> 10);
+    charged = 0;
     host.handler()?.frame(frame);
-    units += host.takeCharge();
+    units += charged;
     const replied = host.replied();
     return isCut = units + (replied >> 10) >= PIECE_UNITS || host.mustStop(replied);
   };

@@ -13,7 +13,7 @@ const READ_PART = 8;
 const MIN_READ_BYTES = 8 * 1024;
 const MAX_READ_BYTES = 128 * 1024;
 
-/** The parts of a handler that a {@linkcode ReplyGate} uses. */
+/** The parts of a handler that say how much may wait. */
 export interface Replier {
   /** See `FrameHandler`. */
   maxReplyBytes?(): number;
@@ -21,75 +21,36 @@ export interface Replier {
   isReplying?(): boolean;
 }
 
-/** The replies of one connection that wait to be read. */
-export class ReplyGate {
-  readonly #maxUnreadMs: number;
+/** Returns whether no further frame may be handled while so many bytes of replies wait. */
+export function mustWait(replier: Replier, bytes: number): boolean {
+  return (bytes > FREE_REPLY_BYTES && bytes > (replier.maxReplyBytes?.() ?? Infinity)) ||
+    (replier.isReplying?.() ?? false);
+}
+
+/** Limits the time in which the other side of one connection reads nothing. Exists only while frames wait. */
+export class UnreadTimer {
+  readonly #ms: number;
   readonly #onUnread: (error: NetlabError) => void;
-  /** How many of the bytes that wait are replies, at most. */
-  #bytes = 0;
-  #isShut = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Starts without replies. `onUnread` is called when nothing was read for `maxUnreadMs` while frames waited. */
-  constructor(maxUnreadMs: number, onUnread: (error: NetlabError) => void) {
-    this.#maxUnreadMs = maxUnreadMs;
+  /** Begins. `onUnread` is called when nothing was read for so many milliseconds. */
+  constructor(ms: number, onUnread: (error: NetlabError) => void) {
+    this.#ms = ms;
     this.#onUnread = onUnread;
-  }
-
-  /** Whether frames wait. */
-  get isShut(): boolean {
-    return this.#isShut;
-  }
-
-  /** Whether any replies wait, as far as is known. */
-  get isUsed(): boolean {
-    return this.#bytes > 0 || this.#isShut;
-  }
-
-  /** Returns whether no further frame may be handled after `bytes` more of replies. */
-  mustShut(replier: Replier, bytes: number): boolean {
-    const all = this.#bytes + bytes;
-    return (all > FREE_REPLY_BYTES && all > (replier.maxReplyBytes?.() ?? Infinity)) ||
-      (replier.isReplying?.() ?? false);
-  }
-
-  /** Adds replies. */
-  add(bytes: number): void {
-    if (bytes > 0) this.#bytes += bytes;
-  }
-
-  /** Lets frames wait from now on. */
-  shut(): void {
-    this.#isShut = true;
     this.progressed();
   }
 
   /** Records that the other side reads: the time begins anew. */
   progressed(): void {
-    if (!this.#isShut) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      const s = this.#maxUnreadMs / 1_000;
+      const s = this.#ms / 1_000;
       this.#onUnread(tooSlow(`the other side has not read its replies for ${s} s`));
-    }, this.#maxUnreadMs);
+    }, this.#ms);
   }
 
-  /**
-   * Records that only `bytes` wait now. Returns whether frames that waited may be handled again.
-   *
-   * @param replier `undefined` if no reply is written any more.
-   */
-  written(bytes: number, replier: Replier | undefined): boolean {
-    this.#bytes = Math.min(this.#bytes, bytes);
-    this.progressed();
-    if (!this.#isShut || (replier && this.mustShut(replier, 0))) return false;
-    this.open();
-    return true;
-  }
-
-  /** Lets no frame wait. */
-  open(): void {
-    this.#isShut = false;
+  /** Ends. */
+  stop(): void {
     clearTimeout(this.#timer);
   }
 }

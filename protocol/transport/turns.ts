@@ -21,8 +21,10 @@ const HEAVY_UNITS = 2 * PIECE_UNITS;
 
 /** A connection that takes turns. */
 export interface Worker {
-  /** How much work it has caused recently. */
-  readonly effort: Effort;
+  /** How much work it has caused recently: units. Only {@linkcode Turns} changes this, and the next. */
+  recentUnits: number;
+  /** Since when: whole milliseconds. */
+  recentSince: number;
   /** Whether the other side is unknown. All strangers who cause much work share a quarter of the time. */
   readonly isStranger: boolean;
   /** Does one piece of the work that waits. Returns whether more of it waits. */
@@ -51,37 +53,9 @@ const EVENT_LOOP: TurnsHost = {
   atTurnEnd: queueMicrotask,
 };
 
-/** How much work one connection has caused recently. */
-export class Effort {
-  #charged = 0;
-  #units = 0;
-  #since = -Infinity;
-
-  /** Adds work that was done at the time `now`: milliseconds. */
-  add(units: number, now: number): void {
-    if (now - this.#since >= WINDOW_MS) {
-      this.#units = 0;
-      this.#since = now;
-    }
-    this.#units += units;
-  }
-
-  /** Counts more work for the frame that is being handled. */
-  charge(units: number): void {
-    this.#charged += units;
-  }
-
-  /** Returns what was charged since the last call. */
-  takeCharge(): number {
-    const charged = this.#charged;
-    this.#charged = 0;
-    return charged;
-  }
-
-  /** Whether the connection lets others go first. */
-  isHeavy(now: number): boolean {
-    return this.#units > HEAVY_UNITS && now - this.#since < WINDOW_MS;
-  }
+/** Whether a connection lets others go first. `now` is in milliseconds. */
+function isHeavy({ recentUnits, recentSince }: Worker, now: number): boolean {
+  return recentUnits > HEAVY_UNITS && now - recentSince < WINDOW_MS;
 }
 
 /** The connections whose work waits, and the work of this event loop turn. */
@@ -104,23 +78,29 @@ export class Turns {
   }
 
   /** Returns whether a connection may do a piece of work in this turn. Otherwise it waits. */
-  mayWork({ effort, isStranger }: Worker): boolean {
+  mayWork(worker: Worker): boolean {
     // Most connections send little, and a look at the clock would cost more than their work.
     if (this.#units < TURN_UNITS && this.#strangers.size === 0) return true;
     const now = this.#host.now();
-    return !effort.isHeavy(now) || (this.#units < TURN_UNITS && !isStranger);
+    return !isHeavy(worker, now) || (this.#units < TURN_UNITS && !worker.isStranger);
   }
 
   /** Counts work of a connection. */
-  spent(units: number, { effort }: Worker): void {
+  spent(units: number, worker: Worker): void {
     if (this.#units === 0) this.#host.atTurnEnd(() => this.#units = 0);
     this.#units += units;
-    effort.add(units, this.#host.now());
+    const now = this.#host.now();
+    if (now - worker.recentSince >= WINDOW_MS) {
+      worker.recentUnits = 0;
+      // A small integer needs less memory than a number with a fraction.
+      worker.recentSince = Math.floor(now);
+    }
+    worker.recentUnits += units;
   }
 
   /** Lets a connection do its work when it is its turn. */
   wait(worker: Worker): void {
-    this.#queueOf(worker, worker.effort.isHeavy(this.#host.now())).add(worker);
+    this.#queueOf(worker, isHeavy(worker, this.#host.now())).add(worker);
     this.#schedule();
   }
 
@@ -132,8 +112,8 @@ export class Turns {
     this.#cancel = undefined;
   }
 
-  #queueOf({ isStranger }: Worker, isHeavy: boolean): Set<Worker> {
-    if (!isHeavy) return this.#light;
+  #queueOf({ isStranger }: Worker, sendsMuch: boolean): Set<Worker> {
+    if (!sendsMuch) return this.#light;
     return isStranger ? this.#strangers : this.#heavy;
   }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Effort, PIECE_UNITS, Turns, type Worker } from "../../protocol/transport/turns.ts";
-import { ReplyGate } from "../../protocol/transport/reply_gate.ts";
+import { PIECE_UNITS, Turns, type Worker } from "../../protocol/transport/turns.ts";
+import { mustWait } from "../../protocol/transport/reply_gate.ts";
 import { BufferTotal, FrameType, FrameWriter } from "@netlab/protocol";
 import { pureTest as test } from "../kinds.ts";
 
@@ -27,7 +27,8 @@ class Loop {
 
   worker(name: string, pieces: number, isStranger = false): Worker & { pieces: number } {
     const worker = {
-      effort: new Effort(),
+      recentUnits: 0,
+      recentSince: 0,
       isStranger,
       pieces,
       work: () => {
@@ -68,7 +69,7 @@ test("connections that send more than is handled at once take turns", () => {
 test("a connection that sends little goes before those that send much, which still go on", () => {
   const loop = new Loop();
   const heavy = loop.worker("h", 40);
-  heavy.effort.add(1_000, 0);
+  heavy.recentUnits = 1_000;
   loop.turns.wait(heavy);
   loop.run(3);
   loop.log.length = 0;
@@ -83,7 +84,7 @@ test("strangers who cause much work get a quarter of the time, and what others l
   const loop = new Loop();
   const strangers = ["x", "y"].map((name) => loop.worker(name, 1_000, true));
   for (const stranger of strangers) {
-    stranger.effort.add(1_000, 0);
+    stranger.recentUnits = 1_000;
     loop.turns.wait(stranger);
   }
   loop.run(80);
@@ -99,17 +100,10 @@ test("strangers who cause much work get a quarter of the time, and what others l
   assertEquals(loop.log.filter((entry) => entry !== "|"), []);
 });
 
-test("frames wait while one byte more of replies waits than may, and until few are left", () => {
-  const gate = new ReplyGate(1_000, () => {});
+test("frames wait while one byte more of replies waits than may", () => {
   const replier = { maxReplyBytes: () => 20_000 };
-  gate.add(20_000);
-  assert(!gate.mustShut(replier, 0));
-  assert(gate.mustShut(replier, 1));
-  gate.add(1);
-  gate.shut();
-  assert(!gate.written(20_001, replier), "what was written was something else");
-  assert(gate.written(20_000, replier));
-  assert(!gate.isShut);
+  assertEquals([mustWait(replier, 20_000), mustWait(replier, 20_001)], [false, true]);
+  assertEquals([mustWait({}, 1_000_000), mustWait({ isReplying: () => true }, 0)], [false, true]);
 });
 
 test("buffers of many writers are counted together, and one byte more than the limit is noticed", () => {
