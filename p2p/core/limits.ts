@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { ErrorCode } from "@netlab/protocol/codec";
+import { ErrorCode, MAX_TOKEN_BYTES } from "@netlab/protocol/codec";
 
 /** One limit. */
 export interface Limit {
@@ -22,6 +22,7 @@ export interface Limit {
     | "addresses"
     | "servers"
     | "receipts"
+    | "tokens"
     | "%";
   /** The largest number that the flag takes. */
   readonly max?: number;
@@ -174,6 +175,27 @@ export const LIMITS = {
     default: 8 * MIB,
     unit: "bytes",
     beyond: "not delivered, and their senders are told",
+  },
+  tokenBytes: {
+    what: "Bytes of a token",
+    default: MAX_TOKEN_BYTES,
+    unit: "bytes",
+    code: ErrorCode.TokenTooLong,
+    beyond: "refused",
+  },
+  verifications: {
+    what: "Tokens that a server checks at one time",
+    default: 64,
+    unit: "tokens",
+    code: ErrorCode.TimedOut,
+    beyond: "refused; the party tries again",
+  },
+  strangerEchoBytes: {
+    what: "Bytes of an echo from a party without a token, on a network with keys",
+    default: 64,
+    unit: "bytes",
+    code: ErrorCode.TokenRequired,
+    beyond: "refused",
   },
   metUsers: {
     what: "Users whom a conversation at the terminal remembers",

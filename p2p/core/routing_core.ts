@@ -16,6 +16,7 @@ import {
   readFrames,
   writeMoveRequest,
 } from "@netlab/protocol/codec";
+import type { Access } from "./access/access.ts";
 import { type CoreChanges, createParts } from "./assembly/core_parts.ts";
 import type { RoutingCoreOptions } from "./assembly/routing_core_options.ts";
 import { AcceptedConnections } from "./connection/accepted_connections.ts";
@@ -54,6 +55,7 @@ export class RoutingCore implements ServerCore {
   /** The routes to other servers. */
   readonly topology: Topology;
   readonly #context: Context;
+  readonly #access: Access;
   readonly #backPressure = new BackPressure();
   readonly #legacy: LegacyServers;
   readonly #mailbox: Mailbox;
@@ -78,8 +80,10 @@ export class RoutingCore implements ServerCore {
     const parts = createParts(context, options, this.#changes, this.#backPressure, {
       takeSingles: (connection, frames) => this.#takeSingles(connection, frames),
       finish: () => this.#finish(),
+      refuse: (connection, error) => this.#reject(connection, error),
       tellCapabilities: () => this.#dispatch.tellCapabilities(),
     });
+    this.#access = parts.access;
     this.users = parts.users;
     this.locations = parts.locations;
     this.mesh = parts.mesh;
@@ -136,6 +140,7 @@ export class RoutingCore implements ServerCore {
     this.#outbound.tick();
     this.#receipts.tick();
     this.#accepted.tick(now);
+    this.#access.tick();
     this.#dispatch.tick(this.#context.now);
     this.flush();
   }
@@ -149,6 +154,7 @@ export class RoutingCore implements ServerCore {
   accepted(transport: Transport, remoteHost: string): Connection {
     const connection = new Connection(transport, remoteHost, undefined, this.#context.now);
     this.#accepted.add(connection);
+    this.#access.accepted(connection);
     return connection;
   }
 
@@ -231,6 +237,7 @@ export class RoutingCore implements ServerCore {
     // Most ends are reported twice. A second report for a dialled connection is harmless.
     if (!this.#accepted.delete(connection) && connection.dialled === undefined) return;
     this.#backPressure.release(connection, this.#context.now);
+    this.#access.closed(connection);
     this.users.leave(connection);
     this.mesh.closed(connection);
     this.#legacy.closed(connection);

@@ -73,6 +73,12 @@ export interface FrameConnectionOptions {
    * @default {1000}
    */
   lingerMs?: number;
+  /**
+   * Whether the connection is encrypted, so that nobody on the way can read it.
+   *
+   * @default {false}
+   */
+  isEncrypted?: boolean;
 }
 
 /** The frame object that is passed to handlers. All connections share it. */
@@ -112,6 +118,8 @@ export class FrameConnection {
   });
   /** The writer for frames to the other side. The frames are sent at the end of the event loop turn. */
   readonly out: FrameWriter;
+  /** Whether the connection is encrypted with TLS. */
+  readonly isEncrypted: boolean;
   readonly #conn: ByteConnection;
   readonly #maxPayloadBytes: number;
   readonly #lingerMs: number;
@@ -145,6 +153,7 @@ export class FrameConnection {
     this.#conn = conn;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
     this.#lingerMs = options.lingerMs ?? 1_000;
+    this.isEncrypted = options.isEncrypted ?? false;
     const maxBytes = options.maxPendingBytes ?? 16 * 1024 * 1024;
     this.out = new FrameWriter({
       maxBytes,

@@ -11,6 +11,7 @@ import {
   type NetlabError,
   writeError,
 } from "@netlab/protocol/codec";
+import type { Grant } from "./grant.ts";
 import type { Transport } from "./transport.ts";
 
 /**
@@ -42,6 +43,8 @@ export class Connection {
   readonly out: FrameWriter;
   /** The party at the other end. */
   party: Party = UNREGISTERED;
+  /** What the party's token permits; `undefined` without one. */
+  grant: Grant | undefined;
   /** Whether the other side reads plain text instead of frames, as legacy clients do. */
   readsText = false;
   /** When bytes arrived last: milliseconds since 1970. */
@@ -79,6 +82,11 @@ export class Connection {
   /** Whether the party is on another machine, where loopback addresses mean something else. */
   get isElsewhere(): boolean {
     return !isLoopbackHost(this.remoteHost);
+  }
+
+  /** Whether the connection is encrypted, so that nobody on the way can read it. */
+  get isEncrypted(): boolean {
+    return this.transport.isEncrypted ?? false;
   }
 
   /** Whether the party has not registered yet. */

@@ -10,6 +10,8 @@ import type { FrameWriter } from "@netlab/protocol/codec";
 export interface Transport {
   /** Writes frames to the other side. */
   readonly out: FrameWriter;
+  /** Whether the connection is encrypted, so that nobody on the way can read it. Without it, it is not. */
+  readonly isEncrypted?: boolean;
   /** Stops reading until {@linkcode Transport.resume}. */
   pause(): void;
   /** Starts reading again. */
