@@ -94,7 +94,9 @@ export class Sockets {
     const defaultPeers = (options.defaultPeers ?? []).map(canonical);
     const port = options.port ?? 0;
     const listening = await listenOnAll({ hostname, port, tcpBacklog: BACKLOG });
-    const isLocal = listening.listeners.every(({ addr }) => isLoopbackHost(addr.hostname));
+    const isLocal = listening.listeners.every(({ addr }) => {
+      return isLoopbackHost(addr.hostname) && !isEveryAddress(addr.hostname);
+    });
     if (!isLocal && !tokens && !options.open) {
       for (const listener of listening.listeners) listener.close();
       throw openToAll(hostname);
