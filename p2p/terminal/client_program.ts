@@ -16,7 +16,7 @@ import { tokenOptions } from "./token_option.ts";
 import { type ClientOptionValues, converse, type ProgramClient } from "./conversation.ts";
 
 export type { ChatCommand, Picture } from "./chat_commands.ts";
-export type { ProgramClient } from "./conversation.ts";
+export type { GivenOptions, ProgramClient } from "./conversation.ts";
 
 /** The options of every client program. */
 const OPTIONS = {

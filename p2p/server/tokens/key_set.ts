@@ -39,12 +39,36 @@ export interface KeySet {
   readonly isSecret: boolean;
 }
 
+/** A JSON Web Key: the members that are used here. A private key has `d`, a shared one `k`. */
+export interface JsonKey {
+  /** The kind of the key: `oct`, `OKP` or `EC`. */
+  kty: string;
+  /** The id of the key. */
+  kid?: string;
+  /** The algorithm for which it is made. */
+  alg?: string;
+  /** What it is for: `sig`. */
+  use?: string;
+  /** What it may do. */
+  key_ops?: string[];
+  /** The curve. */
+  crv?: string;
+  /** A part of a public key. */
+  x?: string;
+  /** A part of a public key. */
+  y?: string;
+  /** A private key. */
+  d?: string;
+  /** A shared key. */
+  k?: string;
+}
+
 /** A set of keys as JSON. The member `network` is an addition of netlab. */
 export interface JsonKeySet {
   /** The name of the network. */
   network?: string;
   /** The keys. */
-  keys: JWK[];
+  keys: JsonKey[];
 }
 
 /**
@@ -60,8 +84,8 @@ export function parseKeySet(text: string): JsonKeySet {
     // The message of the parser shows parts of the file.
     throw new TypeError("it is no JSON");
   }
-  const set = value as Partial<JsonKeySet> & JWK | null;
-  if (typeof set?.kty === "string") return { keys: [set] };
+  const set = value as Partial<JsonKeySet> & Partial<JsonKey> | null;
+  if (typeof set?.kty === "string") return { keys: [set as JsonKey] };
   const { keys, network } = set ?? {};
   if (!Array.isArray(keys) || !keys.every((key) => typeof key?.kty === "string")) {
     throw new TypeError("it is neither a JSON Web Key nor a set of them");
@@ -100,7 +124,7 @@ export async function readKeySet(text: string): Promise<KeySet> {
 }
 
 /** Returns the algorithm for which a key is made; `undefined` when it is not used here. */
-export function algorithmOf({ kty, crv, alg, use, key_ops }: JWK): Algorithm | undefined {
+export function algorithmOf({ kty, crv, alg, use, key_ops }: JsonKey): Algorithm | undefined {
   if (use !== undefined && use !== "sig") return undefined;
   if (key_ops !== undefined && !key_ops.some((what) => what === "verify" || what === "sign")) {
     return undefined;
@@ -119,7 +143,7 @@ export function algorithmOf({ kty, crv, alg, use, key_ops }: JWK): Algorithm | u
   }
 }
 
-async function readKey(jwk: JWK): Promise<TokenKey | undefined> {
+async function readKey(jwk: JsonKey): Promise<TokenKey | undefined> {
   const algorithm = algorithmOf(jwk);
   if (algorithm === undefined) return undefined;
   if (jwk.kty !== "oct" && jwk.d !== undefined) {
@@ -135,7 +159,7 @@ async function readKey(jwk: JWK): Promise<TokenKey | undefined> {
     key = jwk.kty === "oct"
       ? base64url.decode(k ?? "")
       : await importJWK({ kty, crv, x, ...y !== undefined && { y } } as JWK, algorithm);
-    thumbprint = await calculateJwkThumbprint(jwk);
+    thumbprint = await calculateJwkThumbprint(jwk as JWK);
   } catch {
     // The error of the library may show parts of a secret.
     throw new TypeError(`one of its keys for ${algorithm} is damaged`);

@@ -7,7 +7,7 @@ import { base64url, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } f
 import { checkNetworkName, checkUserName, normalizeName, quote } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
 import type { Role } from "../../core/connection/grant.ts";
-import { type Algorithm, algorithmOf, type JsonKeySet } from "./key_set.ts";
+import { type Algorithm, algorithmOf, type JsonKey, type JsonKeySet } from "./key_set.ts";
 
 /** The size of a shared key: bytes. */
 const SHARED_BYTES = 32;
@@ -47,7 +47,7 @@ export async function addKey(set: JsonKeySet): Promise<JsonKeySet> {
 export function publicKeys(set: JsonKeySet): JsonKeySet {
   const keys = set.keys.filter(({ kty }) => kty !== "oct").map((key) => {
     const { d: _, ...open } = key;
-    return open as JWK;
+    return open;
   });
   return { ...set, keys };
 }
@@ -110,7 +110,7 @@ export async function createToken(
   const token = await new SignJWT({ role })
     .setProtectedHeader(header)
     .setSubject(subject).setAudience(network).setJti(id).setIssuedAt(now).setExpirationTime(expires)
-    .sign(await importJWK(key, algorithm));
+    .sign(await importJWK(key as JWK, algorithm));
   return { token, id, expiresAt: new Date(expires * 1_000) };
 }
 
@@ -127,16 +127,16 @@ export function removeKey(set: JsonKeySet, id: string): JsonKeySet {
   return { ...set, keys };
 }
 
-function canSign(key: JWK): boolean {
+function canSign(key: JsonKey): boolean {
   return algorithmOf(key) !== undefined && (key.kty === "oct" ? key.k : key.d) !== undefined;
 }
 
-async function createKey(algorithm: Algorithm): Promise<JWK> {
+async function createKey(algorithm: Algorithm): Promise<JsonKey> {
   const jwk = algorithm === "HS256"
     ? { kty: "oct", k: base64url.encode(crypto.getRandomValues(new Uint8Array(SHARED_BYTES))) }
     : await exportJWK(
       (await generateKeyPair(algorithm, { extractable: true })).privateKey,
     );
   const kid = crypto.getRandomValues(new Uint8Array(ID_BYTES)).toHex();
-  return { ...jwk, kid, alg: algorithm, use: "sig" } as JWK;
+  return { ...jwk, kid, alg: algorithm, use: "sig" } as JsonKey;
 }

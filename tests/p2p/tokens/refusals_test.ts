@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
-import { base64url } from "jose";
+import { base64url, exportSPKI, importJWK, type JWK } from "jose";
 import {
   Capability,
   ErrorCode,
@@ -19,7 +19,7 @@ import {
   writeSessionRegistration,
   writeToken,
 } from "@netlab/protocol";
-import { addKey, type Algorithm, createKeys, publicKeys } from "@netlab/p2p/keys";
+import { addKey, type Algorithm, createKeys, type JsonKey, publicKeys } from "@netlab/p2p/keys";
 import { P2pServer } from "@netlab/p2p/server";
 import { RttServer } from "@netlab/rtt/server";
 import { eventually, RawParty, storageTest as test } from "../network.ts";
@@ -150,9 +150,8 @@ test("the key decides the algorithm: no public key is taken for a shared secret"
   }
 });
 
-async function pem(jwk: Parameters<typeof import("jose").importJWK>[0]): Promise<string> {
-  const { exportSPKI, importJWK } = await import("jose");
-  return await exportSPKI(await importJWK({ ...jwk, ext: true }, jwk.alg!) as CryptoKey);
+async function pem(jwk: JsonKey): Promise<string> {
+  return await exportSPKI(await importJWK({ ...jwk, ext: true } as JWK, jwk.alg!) as CryptoKey);
 }
 
 test("a key in the header of a token does not count", async () => {

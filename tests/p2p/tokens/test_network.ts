@@ -12,7 +12,13 @@ import {
   readToken,
   writeToken,
 } from "@netlab/protocol";
-import { type Algorithm, createKeys, type JsonKeySet, publicKeys } from "@netlab/p2p/keys";
+import {
+  type Algorithm,
+  createKeys,
+  type JsonKey,
+  type JsonKeySet,
+  publicKeys,
+} from "@netlab/p2p/keys";
 import { P2pServer, type P2pServerOptions } from "@netlab/p2p/server";
 import type { RttServer } from "@netlab/rtt/server";
 import { TestFolder } from "../../folders.ts";
@@ -74,7 +80,7 @@ export class KeyFiles implements Disposable {
   }
 
   /** Returns a token. Claims that are `undefined` are left out. */
-  token(claims: Claims = {}, key: JWK = this.set.keys.at(-1)!): Promise<string> {
+  token(claims: Claims = {}, key: JsonKey = this.set.keys.at(-1)!): Promise<string> {
     return sign(
       { sub: "Alice", aud: OFFICE, role: "user", exp: inSeconds(600), ...claims },
       { alg: key.alg!, kid: key.kid },
@@ -109,10 +115,10 @@ export class KeyFiles implements Disposable {
 export async function sign(
   claims: Claims,
   header: { alg: string; kid?: string | undefined },
-  key: JWK | Uint8Array,
+  key: JsonKey | Uint8Array,
 ): Promise<string> {
   const { kid, ...rest } = header;
-  const secret = key instanceof Uint8Array ? key : await importJWK(key, header.alg);
+  const secret = key instanceof Uint8Array ? key : await importJWK(key as JWK, header.alg);
   return await new SignJWT(claims as Record<string, unknown>)
     .setProtectedHeader({ ...rest, ...kid !== undefined && { kid } })
     .sign(secret);
