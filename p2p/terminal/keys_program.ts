@@ -150,7 +150,15 @@ export async function runKeysProgram(version: string): Promise<never> {
           command: "deno task keys token --role user --name Alice --days 30",
           what: "Create a token for a user",
         },
+        {
+          command: "deno task keys token --role user --name Alice --out data/Alice.next",
+          what: "Create another token for that user, in a file of its own",
+        },
         { command: "deno task keys rotate", what: "Add a key for new tokens" },
+        {
+          command: "deno task keys remove --key 7f9c0a11b2d3",
+          what: "Remove a key, and so all its tokens",
+        },
       ],
     },
     () => {
