@@ -6,6 +6,7 @@
 import { backup, DatabaseSync } from "node:sqlite";
 import { ErrorCode, NetlabError } from "@netlab/protocol";
 import config from "./deno.json" with { type: "json" };
+import { reserveSecretFile, SECRET_FOLDER_MODE } from "./files/secret_file.ts";
 import { readBatch } from "./server/store/batches/mod.ts";
 import { explain } from "./server/store/data_folder.ts";
 import { batchRows } from "./server/store/tables/batch_rows.ts";
@@ -49,8 +50,9 @@ export async function backUp(data: string, to: string): Promise<BackupResult> {
   // A copy that is not complete has another name.
   const partial = `${target}.partial`;
   try {
-    Deno.mkdirSync(to, { recursive: true });
+    Deno.mkdirSync(to, { recursive: true, mode: SECRET_FOLDER_MODE });
     removePartial(partial);
+    reserveSecretFile(partial);
     {
       using database = new DatabaseSync(source, { readOnly: true });
       await backup(database, partial, { rate: ALL_PAGES });

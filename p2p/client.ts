@@ -16,6 +16,7 @@ import {
 import { askServers, askUsers } from "./client/ask.ts";
 import type { HomeNetwork } from "./client/home_network.ts";
 import type { P2pClientOptions } from "./client/options.ts";
+import type { OwnToken } from "./client/own_token.ts";
 import type { Outbox, Sent } from "./client/outbox.ts";
 import { createParts } from "./client/parts.ts";
 import type { Roaming } from "./client/roaming.ts";
@@ -28,6 +29,8 @@ export type { P2pClientOptions } from "./client/options.ts";
 export type { DeliveryStatus, Notice, Sent } from "./client/outbox.ts";
 export type { ClientStatus } from "./client/roaming.ts";
 export { HomeNetwork } from "./client/home_network.ts";
+export { isTokenError, OwnToken, readClaims } from "./client/own_token.ts";
+export type { TokenClaims, TokenSource } from "./client/own_token.ts";
 
 /** How often the client looks whether its server is alive: milliseconds. */
 const TICK_MS = 250;
@@ -64,6 +67,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #publishQueue: PublishQueue;
   readonly #inbox: Inbox;
   readonly #network: HomeNetwork;
+  readonly #token: OwnToken;
   readonly #roaming: Roaming;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
@@ -82,6 +86,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#publishQueue = parts.publishQueue;
     this.#inbox = parts.inbox;
     this.#network = parts.network;
+    this.#token = parts.token;
     this.#roaming = parts.roaming;
   }
 
@@ -90,7 +95,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another session has the name,
    *   {@linkcode ErrorCode.NameInvalid} when it cannot be used as a name,
-   *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached.
+   *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached, one of the codes of tokens
+   *   ({@linkcode ErrorCode.TokenRequired} and others) when the network has keys and the token is not accepted.
    * @throws {TypeError} When an address is not `host:port`, or when `network` is not a name of one.
    * @throws {unknown} The reason of {@linkcode P2pClientOptions.signal}, when it aborts before the user is
    *   registered.
@@ -106,6 +112,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     const { signal } = this.#options;
     signal?.throwIfAborted();
     try {
+      this.#network.found(await this.#token.network(this.#network.id));
       await this.#roaming.start(signal);
     } catch (error) {
       await this.close();
@@ -205,7 +212,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /** The names of all users who can receive messages. Throws the errors of {@linkcode P2pClient.servers}. */
   users(): Promise<string[]> {
-    return askUsers(this.#serverToAsk(), this.#network, this.#roaming.ended);
+    return askUsers(this.#serverToAsk(), this.#network, this.#roaming.ended, this.#token);
   }
 
   /**
@@ -217,7 +224,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *   the client is closed.
    */
   servers(): Promise<string[]> {
-    return askServers(this.#serverToAsk(), this.#network, this.#roaming.ended);
+    return askServers(this.#serverToAsk(), this.#network, this.#roaming.ended, this.#token);
   }
 
   /**

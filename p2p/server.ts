@@ -5,6 +5,7 @@
  */
 import config from "./deno.json" with { type: "json" };
 import { checkNetworkName } from "@netlab/protocol";
+import type { TokenHost } from "./core/host.ts";
 import type { RoutingCore } from "./core/routing_core.ts";
 import { silentLogger } from "./core/logger.ts";
 import type { P2pServerOptions } from "./server/options.ts";
@@ -50,28 +51,66 @@ export class P2pServer implements AsyncDisposable {
   readonly #sockets: Sockets;
   readonly #core: RoutingCore;
   readonly #store: Disposable | undefined;
+  readonly #tokens: Disposable | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(sockets: Sockets, store: Disposable | undefined) {
+  private constructor(
+    sockets: Sockets,
+    store: Disposable | undefined,
+    tokens: Disposable | undefined,
+  ) {
     this.#sockets = sockets;
     this.#core = sockets.core;
     this.#store = store;
+    this.#tokens = tokens;
   }
 
   /**
    * Starts a server. When this returns, the server accepts connections on every address of the host name, and looks
    * for its peers.
    *
-   * @throws {TypeError} When an address is not `host:port`, when an address to advertise is missing, or when
-   *   `network` is not a name of one.
+   * @throws {TypeError} When an address is not `host:port`, when an address to advertise is missing, when
+   *   `network` is not a name of one, when a file with keys or tokens cannot be used, or when a server without keys
+   *   is to listen on other addresses than those of loopback and is not {@linkcode P2pServerOptions.open}.
    * @throws {Deno.errors.AddrInUse} When the port is in use on one of the addresses. Other errors of `Deno.listen` are thrown as well.
    * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the data folder cannot be used.
    */
   static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
-    const { data, network, logger = silentLogger } = options;
+    const { network, keys, tokenFile, revoked, logger = silentLogger } = options;
     if (network !== undefined) checkNetworkName(network);
+    if (keys === undefined) {
+      const without = tokenFile !== undefined
+        ? "tokenFile"
+        : revoked !== undefined
+        ? "revoked"
+        : "";
+      if (without === "") return await P2pServer.#listen(options);
+      throw new TypeError(`Cannot use the option "${without}" without "keys"`);
+    }
+    // Loads what only networks with keys need.
+    const { TokenFiles } = await import("./server/tokens/token_files.ts");
+    const tokens = await TokenFiles.open({ keys, tokenFile, revoked, network }, logger);
+    try {
+      // A server sends its token only to servers that somebody named.
+      const named = { ...options, network: tokens.network, defaultPeers: [] };
+      return await P2pServer.#listen(named, tokens);
+    } catch (error) {
+      tokens[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  static async #listen(
+    options: P2pServerOptions,
+    tokens?: TokenHost & Disposable,
+  ): Promise<P2pServer> {
+    const { data, network, logger = silentLogger } = options;
     if (data === undefined) {
-      return new P2pServer(await Sockets.open(options, undefined), undefined);
+      return new P2pServer(
+        await Sockets.open(options, undefined, undefined, tokens),
+        undefined,
+        tokens,
+      );
     }
     // Loads SQLite, which most servers do not need.
     const { SqliteStore } = await import("./server/store/sqlite_store.ts");
@@ -83,6 +122,7 @@ export class P2pServer implements AsyncDisposable {
         { ...options, ...inside !== undefined && { network: inside } },
         store,
         (changed) => file.set(changed),
+        tokens,
       );
       file.set(sockets.core.mesh.network.id);
       store.setAddress(sockets.core.address);
@@ -94,7 +134,7 @@ export class P2pServer implements AsyncDisposable {
           }
           store[Symbol.dispose]();
         },
-      });
+      }, tokens);
     } catch (error) {
       store[Symbol.dispose]();
       throw error;
@@ -168,7 +208,10 @@ export class P2pServer implements AsyncDisposable {
    * second at most. Further calls have no effect.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#sockets.close().then(() => this.#store?.[Symbol.dispose]());
+    this.#closing ??= this.#sockets.close().then(() => {
+      this.#tokens?.[Symbol.dispose]();
+      this.#store?.[Symbol.dispose]();
+    });
     return this.#closing;
   }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
-import { type ClientStatus, P2pClient, type P2pClientOptions } from "@netlab/p2p/client";
+import { type ClientStatus, OwnToken, P2pClient, type P2pClientOptions } from "@netlab/p2p/client";
 import { type Round, Rounds, type RoundsOptions } from "./client/rounds.ts";
 
 export type { Round } from "./client/rounds.ts";
@@ -52,6 +52,7 @@ export class RttClient extends P2pClient {
       known: () => this.knownServers,
       heardAt: () => this.heardAt,
       network: () => this.network,
+      token: new OwnToken(options.token, options.insecureToken),
       done: (round) => this.#done(round),
     });
     let started = false;

@@ -128,6 +128,7 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["routing"],
   ["users", "legacy"],
   ["mesh"],
+  ["access"],
   ["host.ts"],
   ["connection"],
   ["mailbox", "session", "message_log.ts"],

@@ -16,9 +16,14 @@ import {
   readNetwork,
   readServers,
   readUsers,
+  Registration,
   writeInformationRequest,
+  writeToken,
 } from "@netlab/protocol";
 import type { HomeNetwork } from "./home_network.ts";
+import { OwnToken } from "./own_token.ts";
+
+const NO_TOKEN = new OwnToken(undefined);
 
 /** The longest list that is read: bytes. The names of a million users need less. */
 const MAX_LIST_BYTES = 64 * 1024 * 1024;
@@ -32,15 +37,18 @@ const ANSWER_MS = 3_000;
  *
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
  *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
- *   {@linkcode ErrorCode.OtherNetwork} when it does not belong to `network`.
+ *   {@linkcode ErrorCode.OtherNetwork} when it does not belong to `network`. Also the errors of
+ *   {@linkcode OwnToken.for}, and those with which a server refuses a token.
  * @throws {unknown} The reason of `stop` when it aborts.
  */
 export async function askServers(
   address: string,
   network: HomeNetwork | undefined,
   stop: AbortSignal,
+  token: OwnToken = NO_TOKEN,
 ): Promise<string[]> {
-  const lists = await ask(address, Information.AllServers, Information.Servers, network, stop);
+  const { AllServers, Servers } = Information;
+  const lists = await ask(address, AllServers, Servers, network, stop, token);
   return [...new Set(lists.flatMap(readServers))];
 }
 
@@ -49,8 +57,10 @@ export async function askUsers(
   address: string,
   network: HomeNetwork | undefined,
   stop: AbortSignal,
+  token: OwnToken = NO_TOKEN,
 ): Promise<string[]> {
-  const lists = await ask(address, Information.AllUsers, Information.Users, network, stop);
+  const { AllUsers, Users } = Information;
+  const lists = await ask(address, AllUsers, Users, network, stop, token);
   return lists.flatMap(readUsers);
 }
 
@@ -64,13 +74,21 @@ async function ask(
   some: number,
   network: HomeNetwork | undefined,
   stop: AbortSignal,
+  own: OwnToken,
 ): Promise<Uint8Array[]> {
   const connection = await dial(address, stop);
   const giveUp = () => connection.abort(stop.reason);
   stop.addEventListener("abort", giveUp);
   // The answers come in this order.
   writeInformationRequest(connection.out, Information.Capabilities);
-  writeInformationRequest(connection.out, all);
+  if (!own.isGiven) writeInformationRequest(connection.out, all);
+  const introduce = async (capabilities: ReadonlySet<string>) => {
+    try {
+      writeToken(connection.out, await own.for(address, connection, capabilities));
+    } catch (error) {
+      connection.abort(error);
+    }
+  };
   const parts: Uint8Array[] = [];
   let bytes = 0;
   let isComplete = false;
@@ -88,9 +106,14 @@ async function ask(
           throw new NetlabError(ErrorCode.FrameTooLong, message, { fatal: true });
         }
         if (frame.type === FrameType.Error) throw readError(frame);
+        if (frame.type === FrameType.Registration && frame.subtype === Registration.Token) {
+          return writeInformationRequest(connection.out, all);
+        }
         if (frame.type !== FrameType.InformationResponse) return;
         if (frame.subtype === Information.Capabilities) {
-          network?.check(address, readNetwork(readCapabilities(frame.payload)));
+          const capabilities = readCapabilities(frame.payload);
+          network?.check(address, readNetwork(capabilities));
+          if (own.isGiven) void introduce(capabilities);
         } else if (frame.subtype === some) {
           parts.push(frame.payload.slice());
           isComplete = true;

@@ -4,6 +4,7 @@
  * @module
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { isTokenError } from "./own_token.ts";
 
 /**
  * Returns the error of an attempt to connect to these servers when all have failed.
@@ -17,8 +18,9 @@ export function unreachable(servers: readonly string[], failures: readonly unkno
     const message = `Cannot move to ${tried}: the current server was lost before`;
     return new NetlabError(ErrorCode.ConnectionLost, message, { fatal: true });
   }
-  // A missing permission is a mistake that the person can correct.
-  const other = failures.find((error) => !(error instanceof NetlabError));
+  // A missing permission or token is a mistake that the person can correct.
+  const other = failures.find((error) => !(error instanceof NetlabError)) ??
+    failures.find(isTokenError);
   return other ?? new NetlabError(
     ErrorCode.ConnectionLost,
     `Cannot reach any server: tried ${tried}; start one first`,
@@ -26,11 +28,39 @@ export function unreachable(servers: readonly string[], failures: readonly unkno
   );
 }
 
-/** Returns whether retrying is useless: the name is taken or invalid, or another connection replaced this one. */
-export function isFinal(error: unknown): boolean {
-  return error instanceof NetlabError &&
-    (error.code === ErrorCode.NameTaken || error.code === ErrorCode.NameInvalid ||
-      error.code === ErrorCode.Replaced);
+/** Refusals that no other server would judge differently. */
+const FINAL: ReadonlySet<number> = new Set([
+  ErrorCode.NameTaken,
+  ErrorCode.NameInvalid,
+  ErrorCode.Replaced,
+  ErrorCode.TokenForOtherNetwork,
+  ErrorCode.TokenForOtherName,
+  ErrorCode.TokenRevoked,
+  ErrorCode.NotPermitted,
+  ErrorCode.TokenUnsigned,
+  ErrorCode.TokenAlgorithm,
+  ErrorCode.TokenIncomplete,
+  ErrorCode.TokenTooLong,
+]);
+
+/** Refusals that another token, or the same one at another time, would not get. */
+const FINAL_WITH_THIS_TOKEN: ReadonlySet<number> = new Set([
+  ErrorCode.TokenExpired,
+  ErrorCode.TokenInvalid,
+  ErrorCode.TokenRequired,
+]);
+
+/**
+ * Returns whether retrying is useless: the name is taken or invalid, another connection replaced this one, or the
+ * token is of no use.
+ *
+ * @param isRenewable Whether the client may have another token the next time.
+ */
+export function isFinal(error: unknown, isRenewable: boolean): boolean {
+  if (!(error instanceof NetlabError)) return false;
+  const { code } = error;
+  return FINAL.has(code) ||
+    (!isRenewable && FINAL_WITH_THIS_TOKEN.has(code));
 }
 
 /** Returns whether a server did not answer in time. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TokenSource } from "./own_token.ts";
 import type { ClientStatus } from "./roaming.ts";
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
@@ -26,6 +27,21 @@ export interface P2pClientOptions {
    * @default {the network of the first server at which the client registers}
    */
   network?: string;
+  /**
+   * The user's token, for a network with keys, or a function that returns it. The function is called for every
+   * connection, so a client with a renewed token uses it when it connects again. The token is sent only to servers
+   * of its network, and to other machines only over connections that are encrypted.
+   *
+   * @default {none: only open networks can be used}
+   */
+  token?: TokenSource;
+  /**
+   * Whether the token may be sent to other machines over connections that are not encrypted. Whoever can read one of
+   * them can then use the token.
+   *
+   * @default {false}
+   */
+  insecureToken?: boolean;
   /**
    * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
    * the message. The time that a message needs on a slow link does not count. The client checks once a second,

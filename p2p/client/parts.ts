@@ -21,6 +21,7 @@ import { PublishQueue } from "../core/session/publish_queue.ts";
 import { HomeNetwork } from "./home_network.ts";
 import type { P2pClientOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
+import { OwnToken } from "./own_token.ts";
 import { Roaming } from "./roaming.ts";
 
 /** How long taken messages wait for more before they are acknowledged: milliseconds. */
@@ -40,6 +41,8 @@ export interface ClientParts {
   readonly inbox: Inbox;
   /** The network of the user, and which servers belong to it. */
   readonly network: HomeNetwork;
+  /** The user's token, or none. */
+  readonly token: OwnToken;
   /** Finds and keeps a server. */
   readonly roaming: Roaming;
 }
@@ -80,9 +83,11 @@ export function createParts(
     atTurnEnd: (run) => void setImmediate(run),
   });
   const network = new HomeNetwork(options.network, addresses, options.onOtherNetwork);
-  const roaming: Roaming = new Roaming({ name, servers: addresses, rank, network }, session, {
+  const token = new OwnToken(options.token, options.insecureToken);
+  const who = { name, servers: addresses, rank, network, token };
+  const roaming: Roaming = new Roaming(who, session, {
     status: (status) => options.onStatus?.(status),
     failed,
   });
-  return { name, session, outbox, publishQueue, inbox, network, roaming };
+  return { name, session, outbox, publishQueue, inbox, network, token, roaming };
 }

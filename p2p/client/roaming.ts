@@ -10,6 +10,7 @@ import { askServers } from "./ask.ts";
 import { isFinal, isTimeout, unreachable } from "./failures.ts";
 import type { HomeNetwork } from "./home_network.ts";
 import { KnownServers } from "./known_servers.ts";
+import { isTokenError, type OwnToken } from "./own_token.ts";
 import { Race } from "./race.ts";
 import { ServerConnection, type ServerConnectionEvents } from "./connection/server_connection.ts";
 import type { ClientSession } from "../core/session/client_session.ts";
@@ -40,6 +41,8 @@ export interface RoamingOptions {
   readonly rank: ((servers: string[]) => Promise<string[]>) | undefined;
   /** Knows which servers belong to the user's network. */
   readonly network: HomeNetwork;
+  /** The user's token, or none. */
+  readonly token: OwnToken;
 }
 
 /** Receives the events of a {@linkcode Roaming}. */
@@ -225,17 +228,18 @@ export class Roaming {
     race: Race<ServerConnection>,
     forMs?: number,
   ): Promise<ServerConnection | undefined> {
-    const user = { name: this.#options.name, session: this.#sessionKey };
+    const { name, token } = this.#options;
+    const user = { name, session: this.#sessionKey };
     race.start(servers);
     for (;;) {
       const connection = await this.#unlessEnded(race.next(forMs));
       if (!connection) return undefined;
       try {
-        await connection.register(user, this.#end.signal);
+        await connection.register(user, token, this.#end.signal);
         this.#servers.worked(connection.address);
         return connection;
       } catch (error) {
-        if (this.#end.signal.aborted || isFinal(error)) throw error;
+        if (this.#end.signal.aborted || isFinal(error, token.isRenewable)) throw error;
         race.failures.push(error);
         this.#servers.failed(connection.address, performance.now());
       }
@@ -325,7 +329,10 @@ export class Roaming {
     this.#connection = undefined;
     this.#isWaiting = false;
     this.#session.detach(connection);
-    if (isFinal(reason)) return this.#events.failed(reason);
+    const { isRenewable } = this.#options.token;
+    // Another token may be there by now.
+    const isOver = isFinal(reason, isRenewable) && !(isRenewable && isTokenError(reason));
+    if (isOver) return this.#events.failed(reason);
     this.#servers.failed(connection.address, performance.now());
     this.#events.status({ state: "reconnecting", reason: reason.message });
     this.#reconnecting = this.#reconnect().finally(() => this.#reconnecting = undefined);

@@ -27,6 +27,7 @@ import {
   Registration,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
+import type { Access } from "./access/access.ts";
 import type { Connection, Party } from "./connection/connection.ts";
 import type { FrameRule, ServerCore } from "./frame_rule.ts";
 import type { Inbound } from "./durable/inbound.ts";
@@ -46,6 +47,8 @@ const MAX_LOGGED = 200;
 
 /** The components of a core that handle frames. */
 export interface DispatchParts {
+  /** Knows who may send what on a network with keys, and whether legacy programs may connect. */
+  readonly access: Access;
   /** Handles ephemeral messages. */
   readonly router: Router;
   /** Handles durable messages that other servers store. */
@@ -126,9 +129,10 @@ export class Dispatch {
    * Handles a frame.
    *
    * @throws {NetlabError} If there is no rule for its type, if the connection may not send this
-   *   type, or if the rule throws.
+   *   type, if its token does not permit it, or if the rule throws.
    */
   handle(connection: Connection, frame: Frame): void {
+    this.#parts.access.check(connection, frame);
     const rule = this.#rules.get(frame.type);
     if (!rule) throw unknownType(frame);
     if (!rule.allowed(connection)) throw notAllowed(connection, frame);
@@ -147,6 +151,7 @@ export class Dispatch {
         Capability.Claim,
         Capability.Names,
       ],
+      ...this.#parts.access.hasKeys ? [Capability.Tokens] : [],
       ...further,
       ...[formatLoad(users.count), formatNetwork(mesh.network.id)],
     ];
@@ -219,6 +224,7 @@ export class Dispatch {
     if (party instanceof Probe || party instanceof Peer) mesh.received(connection, frame);
     else if (party instanceof LegacyServer) this.#parts.legacy.received(party, frame);
     else if (connection.isUnregistered && frame.subtype === Information.Users) {
+      if (!this.#parts.access.legacy) throw noLegacy("Cannot take an announcement");
       const port = readAnnouncement(frame.payload);
       mesh.discovery.announced(`${connection.remoteHost}:${port}`);
     }
@@ -230,6 +236,8 @@ export class Dispatch {
       case Registration.LegacyUser: {
         connection.readsText ||= connection.isUnregistered;
         const name = readLegacyName(frame.payload);
+        if (!this.#parts.access.legacy) throw noLegacy(`Cannot register ${name}`);
+        this.#parts.access.checkName(connection, name);
         return users.register(connection, {
           name,
           session: NIL_UUID,
@@ -242,12 +250,15 @@ export class Dispatch {
         if (session === NIL_UUID) {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
+        this.#parts.access.checkName(connection, name);
         const readsBatches = (abilities & Ability.Batches) !== 0;
         const readsHeartbeats = (abilities & Ability.Heartbeats) !== 0;
         return users.register(connection, { name, session, readsBatches, readsHeartbeats });
       }
       case Registration.Peer:
         return mesh.received(connection, frame);
+      case Registration.Token:
+        return this.#parts.access.received(connection, frame);
       default:
         throw unknownType(frame);
     }
@@ -312,6 +323,15 @@ function unknownType(frame: Frame): NetlabError {
   return new NetlabError(
     ErrorCode.UnknownType,
     `Cannot take a frame of type ${frame.type}/${frame.subtype}: it is not known here`,
+  );
+}
+
+/** Creates the error for a legacy program. `what` is what the server cannot do. */
+function noLegacy(what: string): NetlabError {
+  return new NetlabError(
+    ErrorCode.LegacyRefused,
+    `${what}: this server takes no legacy programs; start it with --legacy to permit them`,
+    { fatal: true },
   );
 }
 

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import type { NetlabError } from "@netlab/protocol/codec";
 import type { Logger } from "./logger.ts";
 import type { Connection } from "./connection/connection.ts";
+import type { Grant } from "./connection/grant.ts";
 import type { Transport } from "./connection/transport.ts";
 import type { MessageLog } from "./message_log.ts";
 
@@ -30,8 +32,20 @@ export interface Dial {
   failed(reason: string): void;
 }
 
+/** Checks the tokens of a network with keys. */
+export interface TokenHost {
+  /** The token of this server; `undefined` if it has none. */
+  readonly own: string | undefined;
+  /** Checks a token, and calls `done` once, now or later. The errors are fatal. */
+  verify(token: string, done: (result: Grant | NetlabError) => void): void;
+  /** Returns why a token that was accepted is no longer valid; `undefined` if it is. The errors are fatal. */
+  check(grant: Grant): NetlabError | undefined;
+}
+
 /** The environment of a core. */
 export interface Host {
+  /** Checks tokens. A network without it is open to everyone. */
+  readonly tokens?: TokenHost;
   /** Opens a connection to `address`, `host:port`, and reports the result to `dial` later. */
   dial(address: string, dial: Dial): void;
   /** Returns a random number from 0 to below 1, for jitter and hash factors. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { ErrorCode } from "@netlab/protocol/codec";
+import { ErrorCode, MAX_TOKEN_BYTES } from "@netlab/protocol/codec";
 
 /** One limit. */
 export interface Limit {
@@ -24,6 +24,7 @@ export interface Limit {
     | "receipts"
     | "connections"
     | "seconds"
+    | "tokens"
     | "%";
   /** The largest number that the flag takes. */
   readonly max?: number;
@@ -235,6 +236,27 @@ export const LIMITS = {
     default: 60,
     unit: "seconds",
     beyond: "the connection is closed",
+  },
+  tokenBytes: {
+    what: "Bytes of a token",
+    default: MAX_TOKEN_BYTES,
+    unit: "bytes",
+    code: ErrorCode.TokenTooLong,
+    beyond: "refused",
+  },
+  verifications: {
+    what: "Tokens that a server checks at one time",
+    default: 64,
+    unit: "tokens",
+    code: ErrorCode.TimedOut,
+    beyond: "refused; the party tries again",
+  },
+  strangerEchoBytes: {
+    what: "Bytes of an echo from a party without a token, on a network with keys",
+    default: 64,
+    unit: "bytes",
+    code: ErrorCode.TokenRequired,
+    beyond: "refused",
   },
   metUsers: {
     what: "Users whom a conversation at the terminal remembers",

@@ -16,6 +16,7 @@ import {
   readFrames,
   writeMoveRequest,
 } from "@netlab/protocol/codec";
+import type { Access } from "./access/access.ts";
 import { type CoreChanges, createParts } from "./assembly/core_parts.ts";
 import type { RoutingCoreOptions } from "./assembly/routing_core_options.ts";
 import { AcceptedConnections } from "./connection/accepted_connections.ts";
@@ -55,6 +56,7 @@ export class RoutingCore implements ServerCore {
   /** The routes to other servers. */
   readonly topology: Topology;
   readonly #context: Context;
+  readonly #access: Access;
   readonly #backPressure = new BackPressure();
   readonly #legacy: LegacyServers;
   readonly #mailbox: Mailbox;
@@ -80,10 +82,12 @@ export class RoutingCore implements ServerCore {
     const parts = createParts(context, options, this.#changes, this.#backPressure, {
       takeSingles: (connection, frames) => this.#takeSingles(connection, frames),
       finish: () => this.#finish(),
+      refuse: (connection, error) => this.#reject(connection, error),
       tellCapabilities: () => this.#dispatch.tellCapabilities(),
       usersChanged: () => this.#dispatch.usersChanged(),
       serversChanged: () => this.#dispatch.serversChanged(),
     });
+    this.#access = parts.access;
     this.users = parts.users;
     this.locations = parts.locations;
     this.mesh = parts.mesh;
@@ -141,6 +145,7 @@ export class RoutingCore implements ServerCore {
     this.#outbound.tick();
     this.#receipts.tick();
     this.#accepted.tick(now);
+    this.#access.tick();
     this.#dispatch.tick(this.#context.now);
     this.flush();
   }
@@ -154,6 +159,7 @@ export class RoutingCore implements ServerCore {
   accepted(transport: Transport, remoteHost: string): Connection {
     const connection = new Connection(transport, remoteHost, undefined, this.#context.now);
     this.#accepted.add(connection, this.#context.now);
+    this.#access.accepted(connection);
     return connection;
   }
 
@@ -239,6 +245,7 @@ export class RoutingCore implements ServerCore {
     if (!this.#accepted.delete(connection) && connection.dialled === undefined) return;
     this.#dispatch.closed(connection);
     this.#backPressure.release(connection, this.#context.now);
+    this.#access.closed(connection);
     this.users.leave(connection);
     this.mesh.closed(connection);
     this.#legacy.closed(connection);

@@ -6,6 +6,7 @@
  */
 import { isNetworkId, reasonOf } from "@netlab/protocol";
 import type { Logger } from "../core/logger.ts";
+import { SECRET_MODE } from "../files/secret_file.ts";
 
 /** The name of the file. */
 export const NETWORK = "network";
@@ -41,7 +42,7 @@ export class NetworkFile {
     if (network === this.#network) return;
     this.#network = network;
     try {
-      Deno.writeTextFileSync(`${this.#path}.new`, `${network}\n`);
+      Deno.writeTextFileSync(`${this.#path}.new`, `${network}\n`, { mode: SECRET_MODE });
       Deno.renameSync(`${this.#path}.new`, this.#path);
     } catch (error) {
       this.#warn("write", error);

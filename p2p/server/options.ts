@@ -63,6 +63,48 @@ export interface P2pServerOptions {
   /** How much is stored, for how long, and how many connections there may be. */
   limits?: ServerLimits;
   /**
+   * The path of a file with the keys of the network: a JSON Web Key, or a set of them. The server then takes only
+   * users and servers with a token that is signed with one of them. It reads the file again when it changes. The
+   * network must have a name: {@linkcode P2pServerOptions.network}, or the member `network` of the file.
+   *
+   * @default {none: the network is open}
+   */
+  keys?: string;
+  /**
+   * The path of a file with this server's own token, for the role server. Without one, the server cannot link with
+   * others. It reads the file again when it changes.
+   *
+   * @default {none}
+   */
+  tokenFile?: string;
+  /**
+   * The path of a list of revoked tokens: lines `jti ID` or `sub NAME`. The server reads it again when it changes,
+   * and closes the connections of those that were revoked.
+   *
+   * @default {none}
+   */
+  revoked?: string;
+  /**
+   * Whether the server sends its token over connections to other machines that are not encrypted.
+   *
+   * @default {false}
+   */
+  insecureToken?: boolean;
+  /**
+   * Whether the server takes legacy programs. They have no tokens: on a network with keys, anyone who reaches the
+   * server may then register as a legacy user.
+   *
+   * @default {true when the server listens on loopback addresses only and has no keys}
+   */
+  legacy?: boolean;
+  /**
+   * Whether a server without keys may listen on other addresses than those of loopback. Whoever reaches it can then
+   * register, and read what is stored for a name that nobody uses.
+   *
+   * @default {false}
+   */
+  open?: boolean;
+  /**
    * Receives the server's log.
    *
    * @default {none: nothing is logged}

@@ -27,7 +27,7 @@ import {
   quote,
 } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
-import type { Dial } from "../core/host.ts";
+import type { Dial, TokenHost } from "../core/host.ts";
 import type { Transport } from "../core/connection/transport.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import type { MessageStore } from "../core/mailbox/message_store.ts";
@@ -75,11 +75,13 @@ export class Sockets {
    * @param options Here, `network` may also be the id of a network without a name.
    * @param store Stores durable messages; without one they are stored in memory.
    * @param onNetwork Called when the server's network has become part of another one.
+   * @param tokens Checks tokens; without it, the network is open.
    */
   static async open(
     options: P2pServerOptions,
     store?: MessageStore,
     onNetwork?: (network: string) => void,
+    tokens?: TokenHost,
   ): Promise<Sockets> {
     const given = options.hostname ?? DEFAULT_HOST;
     const hostname = parseHost(given);
@@ -101,15 +103,24 @@ export class Sockets {
     const defaultPeers = (options.defaultPeers ?? []).map(canonical);
     const port = options.port ?? 0;
     const listening = await listenOnAll({ hostname, port, tcpBacklog: BACKLOG });
+    const isLocal = listening.listeners.every(({ addr }) => {
+      return isLoopbackHost(addr.hostname) && !isEveryAddress(addr.hostname);
+    });
+    if (!isLocal && !tokens && !options.open) {
+      for (const listener of listening.listeners) listener.close();
+      throw openToAll(hostname);
+    }
     const address = advertised ?? localAddress(hostname, listening.listeners);
-    const resolved = { ...options, hostname, peers, defaultPeers };
-    return new Sockets(resolved, store, onNetwork, listening, address);
+    const legacy = options.legacy ?? (isLocal && !tokens);
+    const resolved = { ...options, hostname, peers, defaultPeers, legacy };
+    return new Sockets(resolved, store, onNetwork, tokens, listening, address);
   }
 
   private constructor(
     options: P2pServerOptions,
     store: MessageStore | undefined,
     onNetwork: ((network: string) => void) | undefined,
+    tokens: TokenHost | undefined,
     { listeners, refused }: Listening,
     address: string,
   ) {
@@ -141,10 +152,13 @@ export class Sockets {
         dial: (address, dial) => this.#dial(address, dial),
         random,
         soon: (run) => void setImmediate(run),
+        ...tokens && { tokens: this.#checking(tokens) },
       },
       logger: this.#logger,
       now: processTime(),
       logMessages: options.logMessages ?? false,
+      legacy: options.legacy ?? true,
+      insecureToken: options.insecureToken ?? false,
       ...store && { store },
       ...network !== undefined && { network },
       ...onNetwork && { onNetwork },
@@ -178,6 +192,23 @@ export class Sockets {
     this.core.close();
     await Promise.all([...accepting, ...this.#dials]);
     if (this.#connections.size > 0) await this.#allClosed.promise;
+  }
+
+  /** Reports the results of checked tokens to the core as all other events: with the time, and a flush. */
+  #checking(tokens: TokenHost): TokenHost {
+    return {
+      get own() {
+        return tokens.own;
+      },
+      verify: (token, done) =>
+        tokens.verify(token, (result) => {
+          if (this.#closed) return;
+          this.core.setTime(processTime());
+          done(result);
+          this.core.flush();
+        }),
+      check: (grant) => tokens.check(grant),
+    };
   }
 
   #accepted(conn: Deno.TcpConn): void {
@@ -356,6 +387,15 @@ class ConnectionEvents implements FrameHandler {
   closed(error: unknown): void {
     this.#onClosed(this.#connection, error);
   }
+}
+
+/** Returns the error of an open network that would be open to other machines. */
+function openToAll(hostname: string): TypeError {
+  return new TypeError(
+    `Cannot listen on ${hostname} without keys, because anyone who reaches it could register: ` +
+      "create keys (deno task keys create --network NAME) and a token (deno task keys token --role " +
+      "server --name NAME) and add --keys and --token-file, or permit it with --open",
+  );
 }
 
 /** Random numbers for later calls: a core needs hundreds of them when it starts. */

@@ -12,14 +12,19 @@ import {
   runProgram,
 } from "@netlab/terminal";
 import type { P2pClient } from "../client.ts";
+import { tokenOptions } from "./token_option.ts";
 import { type ClientOptionValues, converse, type ProgramClient } from "./conversation.ts";
 
 export type { ChatCommand, Picture } from "./chat_commands.ts";
-export type { ProgramClient } from "./conversation.ts";
+export type { GivenOptions, ProgramClient } from "./conversation.ts";
 
 /** The options of every client program. */
 const OPTIONS = {
-  name: { kind: "string", value: "NAME", help: "Your name on the network." },
+  name: {
+    kind: "string",
+    value: "NAME",
+    help: "Your name on the network. Default: the one in your token, if you have one.",
+  },
   server: {
     kind: "address",
     repeat: true,
@@ -32,8 +37,9 @@ const OPTIONS = {
     kind: "string",
     value: "NAME",
     help: "The name of the network: servers of other networks are not used. Default: the network " +
-      "of the first server that answers.",
+      "of your token, or of the first server that answers.",
   },
+  ...tokenOptions,
 } as const satisfies Options;
 
 /** Describes a client program. */

@@ -31,7 +31,9 @@ import {
 } from "@netlab/protocol";
 import { Chat } from "./chat.ts";
 import type { ChatCommand } from "./chat_commands.ts";
-import type { ClientStatus, P2pClient, P2pClientOptions } from "../client.ts";
+import type { ClientStatus, P2pClient, P2pClientOptions, TokenSource } from "../client.ts";
+import { readClaims } from "../client/own_token.ts";
+import { tokenOf } from "./token_option.ts";
 
 /** The values of the options that every client program has. */
 export interface ClientOptionValues {
@@ -41,6 +43,24 @@ export interface ClientOptionValues {
   readonly server: readonly Address[];
   /** The name of the network; `undefined` for that of the first server. */
   readonly network: string | undefined;
+  /** The path of the file with the user's token. */
+  readonly "token-file": string | undefined;
+  /** Whether the token may be sent over connections that are not encrypted. */
+  readonly "insecure-token": boolean;
+}
+
+/** What the common options say to a program that does something other than a conversation. */
+export interface GivenOptions {
+  /** The user's name. */
+  readonly name: string | undefined;
+  /** The addresses of servers, `host:port` each; empty for the default ones. */
+  readonly servers: string[];
+  /** The name of the network. */
+  readonly network: string | undefined;
+  /** The token, or where it comes from. */
+  readonly token: TokenSource | undefined;
+  /** Whether the token may be sent over connections that are not encrypted. */
+  readonly insecureToken: boolean;
 }
 
 /** How a program connects its client, and what it adds to the conversation. */
@@ -56,7 +76,7 @@ export interface ProgramClient<
    */
   instead?(
     values: OptionValues<O>,
-    given: { name: string | undefined; servers: string[]; network: string | undefined },
+    given: GivenOptions,
     stop: AbortSignal,
   ): Promise<number | undefined>;
   /**
@@ -97,8 +117,12 @@ export async function converse<C extends P2pClient, O extends Options>(
   const { network } = options;
   const whyNot = network === undefined ? undefined : invalidNetworkReason(network);
   if (whyNot !== undefined) throw new UsageError(`Option --network: ${whyNot}`);
-  const instead = await program.instead?.(own, { name: wanted, servers: given, network }, stop);
+  const token = tokenOf(options["token-file"]);
+  const insecureToken = options["insecure-token"];
+  const common: GivenOptions = { name: wanted, servers: given, network, token, insecureToken };
+  const instead = await program.instead?.(own, common, stop);
   if (instead !== undefined) return instead;
+  if (wanted === undefined && token !== undefined) wanted = await holderOf(token);
   // The terminal would stop it without a word.
   if (isInteractive && isForeground() === false) {
     throw new UsageError(
@@ -116,7 +140,7 @@ export async function converse<C extends P2pClient, O extends Options>(
       throw new UsageError(`Option --name: a name cannot be used when ${why}`);
     }
   }
-  const servers = given.length > 0 || options.name !== undefined || !isInteractive
+  const servers = given.length > 0 || wanted !== undefined || !isInteractive
     ? given
     : await askForServer(stop);
   if (servers === undefined) return 0;
@@ -124,7 +148,8 @@ export async function converse<C extends P2pClient, O extends Options>(
   for (;;) {
     wanted ??= await askForName(stop);
     if (wanted === undefined) return 0;
-    const ended = await connect(program, own, { name: wanted, servers, network, typed }, stop);
+    const who: Wanted = { name: wanted, servers, network, token, insecureToken, typed };
+    const ended = await connect(program, own, who, stop);
     if (typeof ended === "number") return ended;
     wanted = undefined;
     typed = ended.typed;
@@ -142,6 +167,8 @@ interface Wanted {
   readonly name: string;
   readonly servers: readonly string[];
   readonly network: string | undefined;
+  readonly token: TokenSource | undefined;
+  readonly insecureToken: boolean;
   /** The line that the person was typing. */
   readonly typed: string;
 }
@@ -150,7 +177,7 @@ interface Wanted {
 async function connect<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   values: OptionValues<O>,
-  { name, servers, network, typed }: Wanted,
+  { name, servers, network, token, insecureToken, typed }: Wanted,
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
@@ -169,6 +196,8 @@ async function connect<C extends P2pClient, O extends Options>(
         name,
         ...servers.length > 0 && { servers },
         ...network !== undefined && { network },
+        ...token !== undefined && { token },
+        insecureToken,
         signal: stop,
         onStatus: (changed) => {
           status = changed;
@@ -199,6 +228,12 @@ async function connect<C extends P2pClient, O extends Options>(
   const lost = status?.state === "closed" && isTaken(status.error);
   if (lost && screen.interactive && !stop.aborted) return { typed: screen.typed };
   return failures > 0 ? 1 : 0;
+}
+
+/** The user for whom a token is; `undefined` if it is for no user. */
+async function holderOf(token: TokenSource): Promise<string | undefined> {
+  const { subject, role } = readClaims(typeof token === "string" ? token : await token());
+  return role === "user" ? subject : undefined;
 }
 
 function isTaken(error: unknown): boolean {

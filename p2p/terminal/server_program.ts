@@ -106,6 +106,41 @@ export async function runServerProgram(
           "network of the folder in --data, or one without a name, which includes the servers " +
           "without a name that this one is told of.",
       },
+      keys: {
+        kind: "string",
+        value: "FILE",
+        help:
+          "The file with the keys of the network (deno task keys create). Only users and servers " +
+          "with a token can then connect. The server looks for no others but those of --peer. " +
+          "Default: the network is open to everyone who reaches this server.",
+      },
+      "token-file": {
+        kind: "string",
+        value: "FILE",
+        help: "The file with this server's token (deno task keys token --role server), which it " +
+          "needs to link with others on a network with keys.",
+      },
+      revoked: {
+        kind: "string",
+        value: "FILE",
+        help: 'The list of revoked tokens: lines "jti ID" or "sub NAME".',
+      },
+      "insecure-token": {
+        kind: "flag",
+        help:
+          "Send this server's token to other machines although the connection is not encrypted.",
+      },
+      open: {
+        kind: "flag",
+        help: "Permit --host to be other than loopback without --keys: anyone who reaches this " +
+          "server can then register.",
+      },
+      legacy: {
+        kind: "flag",
+        help:
+          "Take legacy programs, which have no tokens. Default: only on loopback, without --keys.",
+      },
+      "no-legacy": { kind: "flag", help: "Take no legacy programs on loopback either." },
       data: {
         kind: "string",
         value: "DIR",
@@ -150,11 +185,19 @@ export async function runServerProgram(
       );
     }
     if (!await findHost(host, stop)) return 0;
-    const { network } = rest;
+    const { network, keys, legacy, revoked } = rest;
+    const tokenFile = rest["token-file"];
+    if (keys === undefined && (tokenFile !== undefined || revoked !== undefined)) {
+      throw new UsageError("Options --token-file and --revoked require --keys FILE");
+    }
+    if (legacy && rest["no-legacy"]) {
+      throw new UsageError("Options --legacy and --no-legacy exclude each other");
+    }
     const why = network === undefined ? undefined : invalidNetworkReason(network);
     if (why !== undefined) throw new UsageError(`Option --network: ${why}`);
     const peers = peer.map(formatAddress);
-    const defaultPeers = peer.length > 0 ? [] : addressesNear(host, advertise?.hostname);
+    const namesPeers = peer.length > 0 || keys !== undefined;
+    const defaultPeers = namesPeers ? [] : addressesNear(host, advertise?.hostname);
     const given = index === undefined ? port : DEFAULT_PORTS[index];
     const chosen = given ?? (isPersonThere() ? await askForPort(host, stop) : "first free");
     if (chosen === undefined) return 0;
@@ -177,6 +220,12 @@ export async function runServerProgram(
         ...network !== undefined && { network },
         ...advertise && { advertise: formatAddress(advertise) },
         ...data !== undefined && { data },
+        ...keys !== undefined && { keys },
+        ...tokenFile !== undefined && { tokenFile },
+        ...revoked !== undefined && { revoked },
+        ...(legacy || rest["no-legacy"]) && { legacy },
+        insecureToken: rest["insecure-token"],
+        open: rest.open,
         limits: limitsOf(rest),
       });
     const server = chosen === "first free"
@@ -197,6 +246,12 @@ export async function runServerProgram(
       logger.info("looking for no other servers; --peer HOST:PORT names one", {
         event: "peers.none",
       });
+    }
+    if (keys !== undefined && legacy) {
+      logger.warn(
+        "legacy programs need no token: anyone who reaches this server can register as one",
+        { event: "legacy.open" },
+      );
     }
     if (data === undefined) {
       logger.info(

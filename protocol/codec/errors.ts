@@ -75,8 +75,36 @@ export const ErrorCode = {
    * been seen.
    */
   UnknownRecipient: 29,
+  /** The network has keys, and this connection has sent no token. */
+  TokenRequired: 30,
+  /** The token is malformed, its signature is wrong, or the server does not know its key. */
+  TokenInvalid: 31,
+  /** The token has expired. */
+  TokenExpired: 32,
+  /** The token is for another network. */
+  TokenForOtherNetwork: 33,
+  /** The token is for another user than the one that registers. */
+  TokenForOtherName: 34,
+  /** The token, or every token of its holder, has been revoked. */
+  TokenRevoked: 35,
+  /** The role in the token does not permit this. */
+  NotPermitted: 36,
   /** The server has as many connections of this kind, or from this host, as it may. */
   TooManyConnections: 38,
+  /** The token has no signature: its algorithm is `none`. */
+  TokenUnsigned: 43,
+  /** The token is signed with another algorithm than its key is for. */
+  TokenAlgorithm: 44,
+  /** The token is not valid yet. */
+  TokenNotYetValid: 45,
+  /** The token lacks a claim, or a claim is not what it must be. */
+  TokenIncomplete: 46,
+  /** The token is longer than 8 KiB. */
+  TokenTooLong: 47,
+  /** The token was not sent, because the connection is not encrypted. */
+  NotEncrypted: 48,
+  /** The server takes no legacy programs. */
+  LegacyRefused: 49,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

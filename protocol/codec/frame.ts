@@ -64,6 +64,8 @@ export const Registration = {
   Session: 2,
   /** A server that asks for a link. */
   Peer: 3,
+  /** The token of a party, which says who it is. On a network with keys, it comes before a registration. */
+  Token: 4,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Message}. */

@@ -21,6 +21,7 @@ export * from "./payloads/message.ts";
 export * from "./payloads/presence.ts";
 export * from "./payloads/receipt.ts";
 export * from "./payloads/registration.ts";
+export * from "./payloads/token.ts";
 export * from "./names/quote.ts";
 export * from "./names/names.ts";
 export * from "./text.ts";

@@ -93,6 +93,12 @@ export interface FrameConnectionOptions {
    */
   total?: BufferTotal;
   /**
+   * Whether the connection is encrypted, so that nobody on the way can read it.
+   *
+   * @default {false}
+   */
+  isEncrypted?: boolean;
+  /**
    * How long {@linkcode FrameConnection.close} waits for pending bytes and the other side: milliseconds.
    *
    * @default {1000}

@@ -20,9 +20,12 @@ import {
   readNetwork,
   readServers,
   reasonOf,
+  Registration,
   shorten,
   writeInformationRequest,
+  writeToken,
 } from "@netlab/protocol";
+import { OwnToken } from "@netlab/p2p/client";
 import { EchoTimes, readEcho, writeEcho } from "../core/echo_times.ts";
 
 /**
@@ -75,13 +78,20 @@ export interface MeasureOptions {
 export class Prober implements AsyncDisposable {
   readonly #probes = new Map<string, ServerProbe>();
   readonly #end = new AbortController();
+  readonly #token: OwnToken;
+
+  /** Measures nothing yet. */
+  constructor(token: OwnToken = new OwnToken(undefined)) {
+    this.#token = token;
+  }
 
   /**
    * Asks a server for its load, and sends it echoes. Ends after {@linkcode MEASURE_TIMEOUT_MS} at the
    * latest. The echoes that were answered until then count.
    *
    * @throws {NetlabError} When the server cannot be reached, does not answer, or answers no echoes. The
-   *   reason is behind the last colon.
+   *   reason is behind the last colon. Also the errors of `OwnToken.for`, and those with which a server refuses a
+   *   token.
    * @throws {Deno.errors.NotCapable} When Deno has no network permission for the address.
    */
   async measure(options: MeasureOptions): Promise<Measurement> {
@@ -102,6 +112,7 @@ export class Prober implements AsyncDisposable {
       const words = await probe.capabilities(asking);
       load = readLoad(words);
       options.admit(readNetwork(words));
+      await probe.introduce(this.#token, words, asking);
       if (probe.isListDue) options.learned(await probe.servers(asking));
       if (words.size > 0 && !words.has(Capability.Echo)) {
         throw cannotMeasure(server, ErrorCode.Unsupported, NO_RTT_SERVER);
@@ -192,6 +203,8 @@ class ServerProbe {
   /** How much came since the last answer: bytes. */
   #unrequestedBytes = 0;
   #ended: NetlabError | undefined;
+  /** Whether the server has got the token, or needs none. */
+  #isIntroduced = false;
 
   constructor(server: string, connection: FrameConnection) {
     this.#server = server;
@@ -217,6 +230,22 @@ class ServerProbe {
   /** Asks for the capabilities of the server. A legacy server has none. */
   capabilities(asking: Asking): Promise<Set<string>> {
     return this.#askFor(Information.Capabilities, readCapabilities, asking);
+  }
+
+  /** Sends the client's token, once, if the server's network has keys. */
+  async introduce(own: OwnToken, words: ReadonlySet<string>, asking: Asking): Promise<void> {
+    if (this.#isIntroduced) return;
+    const token = await own.for(this.#server, this.#connection, words);
+    this.#isIntroduced = true;
+    if (token === undefined) return;
+    let isSent = false;
+    const write = () => {
+      if (!isSent) writeToken(this.#connection.out, token);
+      isSent = true;
+    };
+    await this.#ask(write, asking, ({ type, subtype }) => {
+      return type === FrameType.Registration && subtype === Registration.Token ? true : undefined;
+    });
   }
 
   /** Whether it is time to ask for the servers that this one knows. */

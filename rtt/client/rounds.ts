@@ -14,7 +14,7 @@ import {
 } from "../core/chooser.ts";
 import type { NetlabPolicyOptions } from "../core/netlab_policy.ts";
 import { createPolicy, type PolicyName } from "../core/policies.ts";
-import type { HomeNetwork } from "@netlab/p2p/client";
+import { type HomeNetwork, isTokenError, OwnToken } from "@netlab/p2p/client";
 import { MEASURE_TIMEOUT_MS, Prober, reasonIn, whyNot } from "./prober.ts";
 
 /**
@@ -69,6 +69,8 @@ export interface RoundsHost {
   heardAt(): number | undefined;
   /** Returns the client's network, which knows the servers that belong to it. */
   network(): HomeNetwork;
+  /** The client's token, or none. */
+  readonly token?: OwnToken;
   /** Called at the end of a round, and after a decision without a round. */
   done(round: Round): void;
 }
@@ -79,12 +81,12 @@ export class Rounds implements AsyncDisposable {
   readonly chooser: Chooser;
   readonly #host: RoundsHost;
   readonly #roundMs: number;
-  readonly #prober = new Prober();
+  readonly #prober: Prober;
   /** The networks that servers state, by address. */
   readonly #networks = new Map<string, string | undefined>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<Round> | undefined;
-  #denied: Deno.errors.NotCapable | undefined;
+  #denied: Error | undefined;
   #closed = false;
   /** Called when a server has been measured. */
   #onMeasured: () => void = () => {};
@@ -94,6 +96,7 @@ export class Rounds implements AsyncDisposable {
     this.chooser = new Chooser(createPolicy(options.policy ?? "netlab", options));
     this.#roundMs = options.roundMs ?? ROUND_MS;
     this.#host = host;
+    this.#prober = new Prober(host.token ?? new OwnToken(undefined));
   }
 
   /** Starts a round after every interval from now on. */
@@ -150,8 +153,8 @@ export class Rounds implements AsyncDisposable {
     return this.#networks.get(server);
   }
 
-  /** The last error in this round about a missing permission to reach a server; `undefined` without one. */
-  get denied(): Deno.errors.NotCapable | undefined {
+  /** The last error in this round about a missing permission or token; `undefined` without one. */
+  get denied(): Error | undefined {
     return this.#denied;
   }
 
@@ -224,7 +227,7 @@ export class Rounds implements AsyncDisposable {
       chooser.answered(server, timesMs, load);
       this.#onMeasured();
     } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) this.#denied = error;
+      if (error instanceof Deno.errors.NotCapable || isTokenError(error)) this.#denied = error;
       if (!this.#closed && !isHeard()) chooser.failed(server, whyNot(error));
     }
     await others;

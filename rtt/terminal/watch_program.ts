@@ -18,7 +18,7 @@ import {
   written,
 } from "@netlab/terminal";
 import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
-import { HomeNetwork } from "@netlab/p2p/client";
+import { HomeNetwork, OwnToken, type TokenSource } from "@netlab/p2p/client";
 import { type Round, Rounds, type RoundsOptions } from "../client/rounds.ts";
 import { Chooser } from "../core/chooser.ts";
 import { roundLine, serverTable } from "./server_table.ts";
@@ -29,6 +29,10 @@ export interface WatchOptions extends RoundsOptions {
   readonly servers: readonly string[];
   /** The name of the network to watch; `undefined` for that of the first server that answers. */
   readonly network: string | undefined;
+  /** The token for a network with keys, or where it comes from. */
+  readonly token: TokenSource | undefined;
+  /** Whether the token may be sent over connections that are not encrypted. */
+  readonly insecureToken: boolean;
   /** Whether each round is printed as a JSON object in one line. */
   readonly json: boolean;
 }
@@ -39,13 +43,15 @@ export async function watch(options: WatchOptions, stop: AbortSignal): Promise<n
     ? options.servers
     : DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`);
   const inPlace = Deno.stdout.isTerminal() && !options.json;
-  const network = new HomeNetwork(options.network, given);
+  const token = new OwnToken(options.token, options.insecureToken);
+  const network = new HomeNetwork(options.network ?? (await token.claims())?.network, given);
   let last: Round | undefined;
   using live = new Live((columns) => inPlace && last ? view(last, columns) : []);
   await using rounds = new Rounds(options, {
     known: () => given,
     heardAt: () => undefined,
     network: () => network,
+    token,
     done(round) {
       const { server } = (last = round).decision;
       if (server !== undefined) {

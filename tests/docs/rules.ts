@@ -40,6 +40,8 @@ export const RULES: readonly Rule[] = [
     ends: true,
     after: [["deno task p2p:server --index 0 --data data/one", LISTENS]],
   },
+  { matches: /^deno task keys\b/, because: "tests/p2p/tokens/keys_program_test.ts runs it" },
+  { matches: /^mv data\//, because: "it is no program of netlab" },
   // Without a terminal a client needs a name.
   { matches: /^deno task p2p:client 5002$/, because: "it asks for a name at a terminal" },
   { matches: /\bdeno task p2p:client\b/, ends: true, after: servers("p2p") },

@@ -257,7 +257,7 @@ processTest("p2p programs of two networks on one machine stay apart, and say why
 
 processTest("p2p server program that is reached elsewhere looks for nobody", async () => {
   const port = freePort();
-  const args = ["--host", "0.0.0.0", "--port", `${port}`, "--json"];
+  const args = ["--host", "0.0.0.0", "--port", `${port}`, "--json", "--open"];
   const advertise = ["--advertise", `one.example:${port}`];
   const permissions = [`--allow-net=0.0.0.0:${port}`];
   await using server = Process.start(SERVER, [...args, ...advertise], { permissions });

@@ -128,6 +128,7 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
     },
     { requiredKeys: ["server", "address"] },
   ),
+  token: fc.stringMatching(/^[A-Za-z0-9_.-]{0,300}$/),
   message,
   outboundMessage: fc.record({ origin: anyUuid, destination: anyUuid, previous: anyUuid, message }),
   batch,

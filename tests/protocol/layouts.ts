@@ -97,6 +97,12 @@ export const layouts: Readonly<Record<string, Layout>> = {
     read: (frame) => p.readPeerRegistration(frame.payload),
     write: (out, value) => p.writePeerRegistration(out, value),
   },
+  token: {
+    type: FrameType.Registration,
+    subtypes: [p.Registration.Token],
+    read: (frame) => p.readToken(frame.payload),
+    write: (out, token) => p.writeToken(out, token),
+  },
   message: {
     type: FrameType.Message,
     subtypes: [p.MessageKind.Ephemeral, p.MessageKind.Durable],

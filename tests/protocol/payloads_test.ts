@@ -42,7 +42,8 @@ function outcome(layout: Layout, frame: p.Frame): unknown {
   } catch (error) {
     assert(error instanceof p.ProtocolError, `not an error of the protocol: ${error}`);
     assert(
-      error.code === p.ErrorCode.Malformed || error.code === p.ErrorCode.NameInvalid,
+      error.code === p.ErrorCode.Malformed || error.code === p.ErrorCode.NameInvalid ||
+        error.code === p.ErrorCode.TokenInvalid,
       `code ${error.code}`,
     );
     return { code: error.code, message: error.message };

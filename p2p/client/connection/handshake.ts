@@ -17,6 +17,7 @@ import {
   readSessionWelcome,
   writeInformationRequest,
   writeSessionRegistration,
+  writeToken,
 } from "@netlab/protocol";
 
 /** How long a server may take to answer each step of the registration: milliseconds. */
@@ -57,6 +58,13 @@ export class Handshake {
     } catch (error) {
       if (!(error instanceof NetlabError && error.code === ErrorCode.TimedOut)) throw error;
     }
+  }
+
+  /** Sends the client's token. */
+  async introduce(token: string): Promise<void> {
+    this.#expected = Promise.withResolvers();
+    writeToken(this.#out, token);
+    await this.#answer();
   }
 
   /** Registers a user at a netlab server. */

@@ -29,6 +29,7 @@ import type { SessionConnection } from "../../core/session/client_session.ts";
 import { Liveness, type Verdict } from "../../core/session/liveness.ts";
 import { Handshake } from "./handshake.ts";
 import { LegacyTexts } from "./legacy_text.ts";
+import type { OwnToken } from "../own_token.ts";
 import { signOff } from "./sign_off.ts";
 
 /** How many bytes of answers may wait for a server that asks and does not read. */
@@ -112,15 +113,24 @@ export class ServerConnection implements SessionConnection {
   }
 
   /**
-   * Registers the user.
+   * Sends the client's token if the server's network has keys, and registers the user.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when the connection ends,
    *   {@linkcode ErrorCode.TimedOut} when the server does not answer, {@linkcode ErrorCode.NameTaken} and other
-   *   codes when it refuses the user. The connection is then closed.
+   *   codes when it refuses the user. The connection is then closed. Also the errors of {@linkcode OwnToken.for}.
    * @throws {unknown} The reason of `stop` when it aborts before the user is registered.
    */
-  register(user: { name: string; session: string }, stop: AbortSignal): Promise<void> {
-    return this.#orAbort(stop, () => this.#register(user));
+  register(
+    user: { name: string; session: string },
+    own: OwnToken,
+    stop: AbortSignal,
+  ): Promise<void> {
+    return this.#orAbort(stop, async () => {
+      const token = await own.for(this.address, this.#connection, this.#capabilities);
+      if (this.#ended) throw this.#ended;
+      if (token !== undefined) await this.#handshake.introduce(token);
+      await this.#register(user);
+    });
   }
 
   /** Closes a connection that is not needed, before the user is registered. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Access } from "../access/access.ts";
 import type { BackPressure } from "../connection/back_pressure.ts";
 import type { Connection } from "../connection/connection.ts";
 import { SeenMessages } from "../dedup/seen_messages.ts";
@@ -14,6 +15,7 @@ import { Inbound } from "../durable/inbound.ts";
 import { Outbound } from "../durable/outbound.ts";
 import { ReceiptQueries } from "../durable/receipt_queries.ts";
 import { Receipts } from "../durable/receipts.ts";
+import type { NetlabError } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
 import { LegacyServers } from "../legacy/legacy_servers.ts";
 import { LIMITS } from "../limits.ts";
@@ -34,6 +36,8 @@ import type { RoutingCoreOptions } from "./routing_core_options.ts";
 
 /** The components of one core. */
 export interface CoreParts {
+  /** Knows who may send what on a network with keys, and whether legacy programs may connect. */
+  readonly access: Access;
   /** This server's users. */
   readonly users: UserRegistry;
   /** Where the users of all servers are. */
@@ -80,6 +84,8 @@ export interface CoreEvents {
   usersChanged(): void;
   /** Handles that other servers can be reached: lists of them have changed. */
   serversChanged(): void;
+  /** Sends an error to a party. */
+  refuse(connection: Connection, error: NetlabError): void;
   /** Sends the server's capabilities, which have changed. */
   tellCapabilities(): void;
 }
@@ -93,6 +99,7 @@ export function createParts(
   events: CoreEvents,
 ): CoreParts {
   const { host, limits = {}, store = memoryStore } = options;
+  const access = new Access(context, options, events.refuse);
   const factors = nameFactors(host.random);
   /** By recipient name: a user of this server, or the next hop to another server. */
   const routes = new NameTable<User | Peer>(factors);
@@ -114,6 +121,7 @@ export function createParts(
     options.costs ?? everyLinkOne,
     backPressure,
     names,
+    access,
     {
       usersChanged: (changed) => {
         for (const name of changed) changes.names.add(name);
@@ -195,6 +203,7 @@ export function createParts(
     backPressure,
   });
   return {
+    access,
     users,
     locations,
     mesh,

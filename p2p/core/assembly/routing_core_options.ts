@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AccessOptions } from "../access/access.ts";
 import type { DiscoveryOptions } from "../mesh/discovery.ts";
 import type { FrameRule } from "../frame_rule.ts";
 import type { Host } from "../host.ts";
@@ -12,7 +13,7 @@ import type { ServerLimits } from "../limits.ts";
 import type { MessageStore } from "../mailbox/message_store.ts";
 
 /** Options of a `RoutingCore`. */
-export interface RoutingCoreOptions extends DiscoveryOptions {
+export interface RoutingCoreOptions extends DiscoveryOptions, AccessOptions {
   /** This server's id: a UUID, new at every start. */
   id: string;
   /** Where others reach this server, `host:port`. */

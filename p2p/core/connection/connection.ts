@@ -12,6 +12,7 @@ import {
   writeError,
 } from "@netlab/protocol/codec";
 import { LIMITS } from "../limits.ts";
+import type { Grant } from "./grant.ts";
 import type { Transport } from "./transport.ts";
 
 /**
@@ -50,6 +51,8 @@ export class Connection {
   readonly out: FrameWriter;
   /** The party at the other end. */
   party: Party = UNREGISTERED;
+  /** What the party's token permits; `undefined` without one. */
+  grant: Grant | undefined;
   /** Whether the other side reads plain text instead of frames, as legacy clients do. */
   readsText = false;
   /** When bytes arrived last: milliseconds since 1970. */
@@ -89,6 +92,11 @@ export class Connection {
   /** Whether the party is on another machine, where loopback addresses mean something else. */
   get isElsewhere(): boolean {
     return !isLoopbackHost(this.remoteHost);
+  }
+
+  /** Whether the connection is encrypted, so that nobody on the way can read it. */
+  get isEncrypted(): boolean {
+    return this.transport.isEncrypted ?? false;
   }
 
   /** Whether the party has not registered yet. */

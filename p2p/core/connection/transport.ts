@@ -14,6 +14,8 @@ export interface Transport {
   readonly isHeld?: boolean;
   /** Counts more work for the frame that is being handled: as many units as small frames take as long. */
   charge?(units: number): void;
+  /** Whether the connection is encrypted, so that nobody on the way can read it. Without it, it is not. */
+  readonly isEncrypted?: boolean;
   /** Stops reading until {@linkcode Transport.resume}. */
   pause(): void;
   /** Starts reading again. */

@@ -15,6 +15,7 @@ import {
   type PresenceChanges,
   writeHeartbeat,
 } from "@netlab/protocol/codec";
+import type { Access } from "../access/access.ts";
 import type { BackPressure } from "../connection/back_pressure.ts";
 import type { Directory } from "./directory.ts";
 import { Discovery, type DiscoveryOptions } from "./discovery.ts";
@@ -95,6 +96,7 @@ export class Mesh {
     costs: LinkCosts,
     backPressure: BackPressure,
     names: SeenNames,
+    access: Access,
     events: MeshEvents,
   ) {
     this.#context = context;
@@ -109,7 +111,7 @@ export class Mesh {
       (server) => this.#peers.has(server),
       (server) => this.#topology.get(server) !== undefined,
     );
-    this.#probes = new Probes(context, this.network, this.discovery, {
+    this.#probes = new Probes(context, this.network, this.discovery, access, {
       peer: (server) => this.#peers.get(server),
       foundLegacy: (connection) => events.foundLegacy(connection),
     });

@@ -9,11 +9,13 @@ import {
   type Frame,
   Information,
   isLoopback,
+  type NetlabError,
   readNetwork,
   readServers,
   writeInformationRequest,
   writePeerRegistration,
 } from "@netlab/protocol/codec";
+import type { Access } from "../access/access.ts";
 import { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { Transport } from "../connection/transport.ts";
@@ -37,6 +39,7 @@ export class Probes {
   readonly #context: Context;
   readonly #network: OwnNetwork;
   readonly #discovery: Discovery;
+  readonly #access: Access;
   readonly #mesh: ProbesHost;
   /** By connection: milliseconds since 1970. */
   readonly #deadlines = new Map<Connection, number>();
@@ -46,11 +49,13 @@ export class Probes {
     context: Context,
     network: OwnNetwork,
     discovery: Discovery,
+    access: Access,
     mesh: ProbesHost,
   ) {
     this.#context = context;
     this.#network = network;
     this.#discovery = discovery;
+    this.#access = access;
     this.#mesh = mesh;
   }
 
@@ -78,15 +83,19 @@ export class Probes {
     const network = readNetwork(capabilities);
     const discovery = this.#discovery;
     if (capabilities.size === 0) {
-      if (!discovery.mayBeLegacy(address)) return this.#refuse(connection, address, undefined);
+      const mayBeLegacy = this.#access.legacy && discovery.mayBeLegacy(address);
+      if (!mayBeLegacy) return this.#refuse(connection, address, undefined);
       this.#deadlines.delete(connection);
       this.#mesh.foundLegacy(connection);
-    } else if (!this.#network.admits(address, network, discovery.isTrusted(address))) {
+    } else if (!this.#admits(address, network)) {
       this.#refuse(connection, address, network);
     } else if (capabilities.has(Capability.Peer)) {
       party.capabilities = capabilities;
-      if (this.#checked(party)) writeInformationRequest(connection.out, Information.Servers);
-      else this.#register(connection);
+      this.#access.introduce(connection, capabilities.has(Capability.Tokens), (error) => {
+        if (error) this.#reject(connection, address, error);
+        else if (this.#checked(party)) writeInformationRequest(connection.out, Information.Servers);
+        else this.#register(connection);
+      });
     } else {
       this.closed(connection);
       connection.close();
@@ -143,6 +152,12 @@ export class Probes {
     return server === undefined ? undefined : this.#mesh.peer(server);
   }
 
+  /** Returns whether a server may be one of this network. On one with keys, the server must say so. */
+  #admits(address: string, network: string | undefined): boolean {
+    if (this.#access.hasKeys) return network === this.#network.id;
+    return this.#network.admits(address, network, this.#discovery.isTrusted(address));
+  }
+
   #register({ out }: Connection): void {
     const { id, address } = this.#context;
     writePeerRegistration(out, { server: id, address, network: this.#network.id });
@@ -157,6 +172,20 @@ export class Probes {
     const { code, message: reason } = refusal;
     this.#context.logger.warn("{reason}", { event: "link.refused", address, reason, code });
     connection.sendError(refusal);
+  }
+
+  /** Ends a connection to a server with whom this one exchanges no tokens. Logs that once for each address. */
+  #reject(connection: Connection, address: string, { code, message: reason }: NetlabError): void {
+    this.#deadlines.delete(connection);
+    if (this.#discovery.refused(address, `error ${code}`)) {
+      this.#context.logger.warn("no link to {address}: {reason}", {
+        event: "link.refused",
+        address,
+        reason,
+        code,
+      });
+    }
+    connection.close();
   }
 }
 

@@ -5,13 +5,17 @@
  * @module
  */
 import { ErrorCode, NetlabError } from "@netlab/protocol";
+import type { Logger } from "../../core/logger.ts";
 import { StoreGoneError } from "../../core/mailbox/message_store.ts";
+import { closeToOthers, SECRET_FOLDER_MODE, SECRET_MODE } from "../../files/secret_file.ts";
 import { isPresent } from "./files.ts";
 
 const DATABASE = "messages.db";
 /** Stays in the folder when no server runs: removing it could remove the lock of the next server. */
 const LOCK = "server.lock";
 const RESERVE = "messages.reserve";
+/** The files that belong to the server: with messages, and with the name of its network. */
+const OWN_FILES = /^(messages\.|network$|server\.lock$)/;
 /** SQLite's files beside the database, while it is open. */
 const BESIDE = ["-wal", "-shm"] as const;
 /** What a lock file may say about its server. */
@@ -47,7 +51,7 @@ export class DataFolder implements Disposable {
    */
   static take(path: string): DataFolder {
     try {
-      Deno.mkdirSync(path, { recursive: true });
+      Deno.mkdirSync(path, { recursive: true, mode: SECRET_FOLDER_MODE });
       for (const name of [DATABASE, ...BESIDE.map((suffix) => DATABASE + suffix), LOCK, RESERVE]) {
         if (!isFolder(`${path}/${name}`)) continue;
         throw storageFailed(path, `${name} in it is a folder; choose another folder`);
@@ -60,6 +64,34 @@ export class DataFolder implements Disposable {
     } catch (error) {
       throw error instanceof NetlabError ? error : storageFailed(path, explain(error), error);
     }
+  }
+
+  /**
+   * Makes the files that only the owner may read, as they are when this server creates them. Logs which others could
+   * read: files of older versions, or copies.
+   */
+  closeToOthers(logger: Logger): void {
+    const closed: string[] = [];
+    for (const { name } of [...Deno.readDirSync(this.path)]) {
+      if (!OWN_FILES.test(name)) continue;
+      const file = `${this.path}/${name}`;
+      try {
+        if (closeToOthers(file)) closed.push(file);
+      } catch (error) {
+        // SQLite's own files may disappear at any time.
+        if (error instanceof Deno.errors.NotFound) continue;
+        logger.warn("others can use {file}: {reason}; run chmod 600 on it", {
+          event: "storage.mode",
+          file,
+          reason: explain(error),
+        });
+      }
+    }
+    if (closed.length === 0) return;
+    logger.warn("others could use {files}: only the owner can now", {
+      event: "storage.mode",
+      files: closed.join(", "),
+    });
   }
 
   /** Notes the address of the server, for the error of another server that finds the folder in use. */
@@ -124,7 +156,12 @@ export class DataFolder implements Disposable {
   }
 
   #take(): Deno.FsFile {
-    const file = Deno.openSync(`${this.path}/${LOCK}`, { read: true, write: true, create: true });
+    const file = Deno.openSync(`${this.path}/${LOCK}`, {
+      read: true,
+      write: true,
+      create: true,
+      mode: SECRET_MODE,
+    });
     if (file.tryLockSync(true)) {
       writeHolder(file, this.#holder);
       return file;

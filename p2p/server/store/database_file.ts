@@ -6,6 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import type { Logger } from "../../core/logger.ts";
+import { reserveSecretFile } from "../../files/secret_file.ts";
 import { type DataFolder, explain, storageFailed } from "./data_folder.ts";
 import { isPresent, removeIfPresent, renameIfPresent } from "./files.ts";
 import { PageFile } from "./salvage/page_file.ts";
@@ -117,6 +118,8 @@ function plural(count: number, what: string): string {
 }
 
 function open<T>(path: string, logger: Logger, prepare: (database: DatabaseSync) => T): T {
+  // SQLite gives its other files the mode of this one.
+  reserveSecretFile(path);
   let database = new DatabaseSync(path);
   try {
     configure(database);
@@ -185,6 +188,7 @@ export function copyRows(from: DatabaseSync, path: string): void {
 
 /** Writes rows into a new database. */
 function writeRows(path: string, rows: Iterable<TableRow>): void {
+  reserveSecretFile(path);
   using to = new DatabaseSync(path);
   configure(to);
   createSchema(to);

@@ -64,6 +64,7 @@ export class SqliteStore implements MessageStore, Disposable {
   static open(path: string, logger: Logger): SqliteStore {
     const folder = DataFolder.take(path);
     try {
+      folder.closeToOthers(logger);
       return openDatabase(folder, logger, (database) => new SqliteStore(database, folder, logger));
     } catch (error) {
       folder[Symbol.dispose]();

@@ -32,6 +32,8 @@ export const Capability = {
   Network: "network",
   /** The server reads lists of names that users have had. */
   Names: "names",
+  /** The server's network has keys: the server takes only parties with a token. */
+  Tokens: "tokens",
 } as const;
 
 const encoder = new TextEncoder();

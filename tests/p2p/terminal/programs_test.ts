@@ -109,7 +109,17 @@ test("p2p programs read a port alone as an address of this machine, in lists as 
 
 test("p2p server program reads a port alone as the address to advertise", async () => {
   const port = freePort();
-  const args = ["--host", "0.0.0.0", "--port", "0", "--advertise", `${port}`, "--peer", `${port}`];
+  const args = [
+    "--host",
+    "0.0.0.0",
+    "--port",
+    "0",
+    "--advertise",
+    `${port}`,
+    "--open",
+    "--peer",
+    `${port}`,
+  ];
   await using server = Process.start(SERVER, args, { permissions: ["--allow-net"] });
   await server.waitFor(`advertised as 127.0.0.1:${port}`);
 });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { SECRET_MODE } from "../../../files/secret_file.ts";
 import { removeIfPresent } from "../files.ts";
 
 /** The size of the file: bytes. It is enough to remove thousands of messages at a time, several times. */
@@ -31,7 +32,7 @@ export class DiskReserve implements Disposable {
   restore(): void {
     if (this.isThere) return;
     try {
-      Deno.writeFileSync(this.#path, new Uint8Array(RESERVE_BYTES));
+      Deno.writeFileSync(this.#path, new Uint8Array(RESERVE_BYTES), { mode: SECRET_MODE });
       this.isThere = true;
     } catch {
       this.release();

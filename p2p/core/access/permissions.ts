@@ -1,0 +1,98 @@
+/**
+ * Which frames a party may send on a network with keys, by the role in its token. Does not know what the frames
+ * do.
+ *
+ * @module
+ */
+import {
+  ErrorCode,
+  type Frame,
+  FrameType,
+  Information,
+  MessageKind,
+  NetlabError,
+  Registration,
+} from "@netlab/protocol/codec";
+import type { Connection } from "../connection/connection.ts";
+import type { Role } from "../connection/grant.ts";
+import { LIMITS } from "../limits.ts";
+
+/**
+ * Checks whether a party may send a frame.
+ *
+ * @param legacy Whether the server takes legacy programs, which have no tokens.
+ * @throws {NetlabError} {@linkcode ErrorCode.TokenRequired}, which is fatal, when the party has sent no token,
+ *   {@linkcode ErrorCode.NotPermitted} when the role in its token does not permit the frame.
+ */
+export function checkPermission(connection: Connection, frame: Frame, legacy: boolean): void {
+  const { grant } = connection;
+  if (grant !== undefined) {
+    if (isPermitted(grant.role, frame)) return;
+    throw new NetlabError(
+      ErrorCode.NotPermitted,
+      `Cannot take a frame of type ${frame.type}/${frame.subtype}: the token is for the role ` +
+        `${grant.role}; get one for another role`,
+    );
+  }
+  const isFree = connection.dialled === undefined ? isForEveryone(frame) : isAnswer(frame);
+  if (!isFree && !(legacy && isLegacy(frame))) throw tokenRequired();
+}
+
+/** Returns the error of a party that has not sent a token. */
+export function tokenRequired(): NetlabError {
+  return new NetlabError(
+    ErrorCode.TokenRequired,
+    "Cannot go on without a token: this network has keys; get a token, and give it to a client " +
+      "with --token-file or NETLAB_TOKEN, or to a server with --keys and --token-file",
+    { fatal: true },
+  );
+}
+
+function isPermitted(role: Role, { type, subtype }: Frame): boolean {
+  switch (type) {
+    case FrameType.InformationRequest:
+    case FrameType.Echo:
+      return true;
+    case FrameType.Registration:
+      return subtype === Registration.Token ||
+        role === (subtype === Registration.Peer ? "server" : "user");
+    default:
+      return role !== "observer";
+  }
+}
+
+/** What a stranger may send: measuring comes before choosing a server. */
+function isForEveryone({ type, subtype, start, end }: Frame): boolean {
+  switch (type) {
+    case FrameType.InformationRequest:
+      return subtype === Information.Capabilities;
+    case FrameType.Echo:
+      return end - start <= LIMITS.strangerEchoBytes.default;
+    default:
+      // A legacy program gets a text that says why it cannot register.
+      return type === FrameType.Registration &&
+        (subtype === Registration.Token || subtype === Registration.LegacyUser);
+  }
+}
+
+/** What a dialled party may send before its token was checked. */
+function isAnswer({ type, subtype }: Frame): boolean {
+  return (type === FrameType.InformationResponse && subtype === Information.Capabilities) ||
+    (type === FrameType.InformationRequest && subtype === Information.Capabilities) ||
+    (type === FrameType.Registration && subtype === Registration.Token) || type === FrameType.Error;
+}
+
+/** What the legacy programs send. */
+function isLegacy({ type, subtype }: Frame): boolean {
+  switch (type) {
+    case FrameType.InformationRequest:
+    case FrameType.InformationResponse:
+      return subtype <= Information.Users;
+    case FrameType.Registration:
+      return subtype === Registration.LegacyUser;
+    case FrameType.Message:
+      return subtype === MessageKind.Ephemeral;
+    default:
+      return type === FrameType.Echo || type === FrameType.Disconnect;
+  }
+}
