@@ -13,6 +13,8 @@ import {
   MAX_TOKEN_BYTES,
   NetlabError,
   readCapabilities,
+  readSessionWelcome,
+  Registration,
   Registration,
   writeInformationRequest,
   writePeerRegistration,
@@ -219,15 +221,24 @@ test("a stranger may ask for capabilities and send small echoes", async () => {
   await party.ended;
 });
 
-test("a frame that does not wait for the answer to the token ends the connection", async () => {
+test("frames that arrive with the token are handled once it has been checked", async () => {
   using files = await KeyFiles.create();
   await using server = await files.listen();
   await using party = await RawParty.connect(server);
   writeToken(party.out, await files.token());
   writeSessionRegistration(party.out, { name: "Alice", session: crypto.randomUUID() });
-  assertEquals((await party.nextError()).code, ErrorCode.TokenRequired);
-  await party.ended;
-  assertEquals(server.localUsers(), []);
+  assertEquals(
+    readSessionWelcome((await party.next(FrameType.Registration)).payload).name,
+    "Alice",
+  );
+  assertEquals(server.localUsers(), ["Alice"]);
+
+  await using other = await RawParty.connect(server);
+  writeToken(other.out, `${await files.token()}x`);
+  writeSessionRegistration(other.out, { name: "Bob", session: crypto.randomUUID() });
+  assertEquals((await other.nextError()).code, ErrorCode.TokenInvalid);
+  await other.ended;
+  assertEquals(server.localUsers(), ["Alice"]);
 });
 
 test("server ends a connection without a token after five seconds", async () => {
