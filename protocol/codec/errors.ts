@@ -77,6 +77,10 @@ export const ErrorCode = {
   UnknownRecipient: 29,
   /** The server has as many connections of this kind, or from this host, as it may. */
   TooManyConnections: 38,
+  /** The two servers have a link already, and it works. */
+  AlreadyLinked: 41,
+  /** The server has as many links as it may. */
+  TooManyLinks: 42,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

@@ -53,6 +53,8 @@ export class FrameConnection implements Worker {
   readonly out: FrameWriter;
   recentUnits = 0;
   recentSince = 0;
+  /** The IP address at the other end, if this side has dialled. */
+  readonly ip: string | undefined;
   readonly #conn: ByteConnection;
   readonly #maxPayloadBytes: number;
   readonly #lingerMs: number;
@@ -91,6 +93,7 @@ export class FrameConnection implements Worker {
   /** Takes over `conn`: only this object reads, writes and closes it. */
   constructor(conn: ByteConnection, options: FrameConnectionOptions = {}) {
     this.#conn = conn;
+    this.ip = options.ip;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
     this.#lingerMs = options.lingerMs ?? 1_000;
     this.#maxUnreadMs = options.maxUnreadMs ?? 30_000;
