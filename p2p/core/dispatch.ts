@@ -11,6 +11,7 @@ import {
   ErrorCode,
   formatLoad,
   formatNetwork,
+  formatServerId,
   type Frame,
   FrameType,
   Information,
@@ -148,7 +149,7 @@ export class Dispatch {
         Capability.Names,
       ],
       ...further,
-      ...[formatLoad(users.count), formatNetwork(mesh.network.id)],
+      ...[formatLoad(users.count), formatNetwork(mesh.network.id), formatServerId(this.#core.id)],
     ];
   }
 
@@ -220,7 +221,7 @@ export class Dispatch {
     else if (party instanceof LegacyServer) this.#parts.legacy.received(party, frame);
     else if (connection.isUnregistered && frame.subtype === Information.Users) {
       const port = readAnnouncement(frame.payload);
-      mesh.discovery.announced(`${connection.remoteHost}:${port}`);
+      mesh.discovery.announced(`${connection.remoteHost}:${port}`, connection);
     }
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DiscoveryOptions } from "../mesh/discovery.ts";
+import type { DiscoveryOptions } from "../mesh/addresses/discovery.ts";
 import type { FrameRule } from "../frame_rule.ts";
 import type { Host } from "../host.ts";
 import type { LinkCosts } from "../mesh/topology/link_costs.ts";

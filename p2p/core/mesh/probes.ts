@@ -7,9 +7,12 @@
 import {
   Capability,
   type Frame,
+  hostOf,
+  type HostReach,
   Information,
   isLoopback,
   readNetwork,
+  readServerId,
   readServers,
   writeInformationRequest,
   writePeerRegistration,
@@ -17,7 +20,7 @@ import {
 import { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { Transport } from "../connection/transport.ts";
-import type { Discovery } from "./discovery.ts";
+import type { Discovery } from "./addresses/discovery.ts";
 import type { OwnNetwork } from "./own_network.ts";
 import { type Peer, Probe } from "./peer.ts";
 
@@ -54,12 +57,17 @@ export class Probes {
     this.#mesh = mesh;
   }
 
-  /** Dials an address, and asks for the capabilities of what answers there. */
-  dial(address: string): void {
+  /**
+   * Dials an address, and asks for the capabilities of what answers there.
+   *
+   * @param namedBy From where the party that has named the address can be reached.
+   */
+  dial(address: string, namedBy: HostReach): void {
     const context = this.#context;
     context.host.dial(address, {
-      connected: (transport: Transport) => {
-        const connection = new Connection(transport, hostOf(address), address, context.now);
+      namedBy,
+      connected: (transport: Transport, ip?: string) => {
+        const connection = new Connection(transport, hostOf(address), address, context.now, ip);
         connection.party = new Probe(address);
         this.limit(connection);
         writeInformationRequest(connection.out, Information.Capabilities);
@@ -85,12 +93,13 @@ export class Probes {
       this.#refuse(connection, address, network);
     } else if (capabilities.has(Capability.Peer)) {
       party.capabilities = capabilities;
-      if (this.#checked(party)) writeInformationRequest(connection.out, Information.Servers);
-      else this.#register(connection);
-    } else {
-      this.closed(connection);
-      connection.close();
-    }
+      const server = readServerId(capabilities);
+      const isLinked = server !== undefined && this.#mesh.peer(server) !== undefined;
+      if (server === this.#context.id) this.#end(connection, () => discovery.isSelf(address));
+      else if (isLinked) this.#end(connection, () => discovery.linked(address, server));
+      else if (server !== undefined || !this.#checked(party)) this.#register(connection);
+      else writeInformationRequest(connection.out, Information.Servers);
+    } else this.#end(connection, () => this.closed(connection));
   }
 
   /** Handles the list of servers that a probe has requested. Its first address is that of the server itself. */
@@ -101,8 +110,7 @@ export class Probes {
     // From another host, the list begins with another server, because the own address means nothing there.
     const isHidden = expected !== undefined && isLoopback(expected) && connection.isElsewhere;
     if (!isHidden && readServers(frame.payload)[0] !== expected) return this.#register(connection);
-    this.closed(connection);
-    connection.close();
+    this.#end(connection, () => this.closed(connection));
   }
 
   /** Gives a connection three seconds to become a link or to end. */
@@ -143,6 +151,13 @@ export class Probes {
     return server === undefined ? undefined : this.#mesh.peer(server);
   }
 
+  /** Closes a connection that becomes no link, after its outcome was noted. */
+  #end(connection: Connection, note: () => void): void {
+    note();
+    this.#deadlines.delete(connection);
+    connection.close();
+  }
+
   #register({ out }: Connection): void {
     const { id, address } = this.#context;
     writePeerRegistration(out, { server: id, address, network: this.#network.id });
@@ -158,8 +173,4 @@ export class Probes {
     this.#context.logger.warn("{reason}", { event: "link.refused", address, reason, code });
     connection.sendError(refusal);
   }
-}
-
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":"));
 }
