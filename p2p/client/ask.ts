@@ -8,8 +8,11 @@ import {
   dial,
   ErrorCode,
   FrameType,
+  hostOf,
+  type HostReach,
   Information,
   NetlabError,
+  reachOf,
   readCapabilities,
   readError,
   readInformationPart,
@@ -26,9 +29,12 @@ const MAX_LIST_BYTES = 64 * 1024 * 1024;
 const MAX_REPLY_BYTES = 64 * 1024;
 /** How long the server may take to answer: milliseconds. */
 const ANSWER_MS = 3_000;
+/** The longest list that is read: bytes. A million names of average length fit into it. */
+const MAX_LIST_BYTES = 64 * 1024 * 1024;
 
 /**
- * The addresses of the servers that the server at `address` knows, `host:port` each, including its own.
+ * The addresses of the servers that the server at `address` knows, `host:port` each, including its own,
+ * without those that it may not name to this client.
  *
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
  *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
@@ -40,8 +46,15 @@ export async function askServers(
   network: HomeNetwork | undefined,
   stop: AbortSignal,
 ): Promise<string[]> {
-  const lists = await ask(address, Information.AllServers, Information.Servers, network, stop);
-  return [...new Set(lists.flatMap(readServers))];
+  const { parts, by } = await ask(
+    address,
+    Information.AllServers,
+    Information.Servers,
+    network,
+    stop,
+  );
+  const servers = [...new Set(parts.flatMap(readServers))];
+  return network?.listed(servers, by) ?? servers;
 }
 
 /** The names of the users that the server at `address` knows. Throws the errors of {@linkcode askServers}. */
@@ -50,13 +63,13 @@ export async function askUsers(
   network: HomeNetwork | undefined,
   stop: AbortSignal,
 ): Promise<string[]> {
-  const lists = await ask(address, Information.AllUsers, Information.Users, network, stop);
-  return lists.flatMap(readUsers);
+  const { parts } = await ask(address, Information.AllUsers, Information.Users, network, stop);
+  return parts.flatMap(readUsers);
 }
 
 /**
  * Asks for a list in parts, and then for as much as fits into one frame if the server does not know the first
- * request. Returns the parts.
+ * request. Returns the parts, and from where the server can be reached.
  */
 async function ask(
   address: string,
@@ -64,8 +77,9 @@ async function ask(
   some: number,
   network: HomeNetwork | undefined,
   stop: AbortSignal,
-): Promise<Uint8Array[]> {
-  const connection = await dial(address, stop);
+): Promise<{ parts: Uint8Array[]; by: HostReach }> {
+  const namedBy = network?.namerOf(address);
+  const connection = await dial(address, stop, namedBy && { namedBy });
   const giveUp = () => connection.abort(stop.reason);
   stop.addEventListener("abort", giveUp);
   // The answers come in this order.
@@ -89,6 +103,8 @@ async function ask(
         }
         if (frame.type === FrameType.Error) throw readError(frame);
         if (frame.type !== FrameType.InformationResponse) return;
+        bytes += frame.payload.length;
+        if (bytes > MAX_LIST_BYTES) throw tooLong(address);
         if (frame.subtype === Information.Capabilities) {
           network?.check(address, readNetwork(readCapabilities(frame.payload)));
         } else if (frame.subtype === some) {
@@ -114,5 +130,13 @@ async function ask(
       { fatal: true },
     );
   }
-  return parts;
+  return { parts, by: reachOf(connection.ip ?? hostOf(address)) };
+}
+
+function tooLong(address: string): NetlabError {
+  return new NetlabError(
+    ErrorCode.FrameTooLong,
+    `Cannot ask ${address}: its list has more than ${MAX_LIST_BYTES} bytes`,
+    { fatal: true },
+  );
 }
