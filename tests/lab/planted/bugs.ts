@@ -216,8 +216,8 @@ export const bugs: readonly Bug[] = [
     what: "Other servers do not forget a user who has left.",
     file: "p2p/core/mesh/directory.ts",
     change: [
-      "      known.users.delete(user.name);\n      this.#unlocate(user.name, server);",
-      "      known.users.delete(user.name);",
+      "      users.delete(user.name);\n      this.#unlocate(user.name, server);",
+      "      users.delete(user.name);",
     ],
   },
   {
