@@ -29,8 +29,6 @@ const MAX_LIST_BYTES = 64 * 1024 * 1024;
 const MAX_REPLY_BYTES = 64 * 1024;
 /** How long the server may take to answer: milliseconds. */
 const ANSWER_MS = 3_000;
-/** The longest list that is read: bytes. A million names of average length fit into it. */
-const MAX_LIST_BYTES = 64 * 1024 * 1024;
 
 /**
  * The addresses of the servers that the server at `address` knows, `host:port` each, including its own,
@@ -103,8 +101,6 @@ async function ask(
         }
         if (frame.type === FrameType.Error) throw readError(frame);
         if (frame.type !== FrameType.InformationResponse) return;
-        bytes += frame.payload.length;
-        if (bytes > MAX_LIST_BYTES) throw tooLong(address);
         if (frame.subtype === Information.Capabilities) {
           network?.check(address, readNetwork(readCapabilities(frame.payload)));
         } else if (frame.subtype === some) {
@@ -131,12 +127,4 @@ async function ask(
     );
   }
   return { parts, by: reachOf(connection.ip ?? hostOf(address)) };
-}
-
-function tooLong(address: string): NetlabError {
-  return new NetlabError(
-    ErrorCode.FrameTooLong,
-    `Cannot ask ${address}: its list has more than ${MAX_LIST_BYTES} bytes`,
-    { fatal: true },
-  );
 }
