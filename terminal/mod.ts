@@ -40,6 +40,7 @@ export * from "./input/options.ts";
 export * from "./output/print.ts";
 export * from "./input/person.ts";
 export * from "./program.ts";
+export { describeRepeats, Repeats } from "./output/repeats.ts";
 export * from "./input/prompt.ts";
 export * from "./input/signals.ts";
 export * from "./output/screen/sparkline.ts";

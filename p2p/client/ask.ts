@@ -8,8 +8,11 @@ import {
   dial,
   ErrorCode,
   FrameType,
+  hostOf,
+  type HostReach,
   Information,
   NetlabError,
+  reachOf,
   readCapabilities,
   readError,
   readInformationPart,
@@ -33,7 +36,8 @@ const MAX_REPLY_BYTES = 64 * 1024;
 const ANSWER_MS = 3_000;
 
 /**
- * The addresses of the servers that the server at `address` knows, `host:port` each, including its own.
+ * The addresses of the servers that the server at `address` knows, `host:port` each, including its own,
+ * without those that it may not name to this client.
  *
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
  *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
@@ -48,8 +52,9 @@ export async function askServers(
   token: OwnToken = NO_TOKEN,
 ): Promise<string[]> {
   const { AllServers, Servers } = Information;
-  const lists = await ask(address, AllServers, Servers, network, stop, token);
-  return [...new Set(lists.flatMap(readServers))];
+  const { parts, by } = await ask(address, AllServers, Servers, network, stop, token);
+  const servers = [...new Set(parts.flatMap(readServers))];
+  return network?.listed(servers, by) ?? servers;
 }
 
 /** The names of the users that the server at `address` knows. Throws the errors of {@linkcode askServers}. */
@@ -60,13 +65,13 @@ export async function askUsers(
   token: OwnToken = NO_TOKEN,
 ): Promise<string[]> {
   const { AllUsers, Users } = Information;
-  const lists = await ask(address, AllUsers, Users, network, stop, token);
-  return lists.flatMap(readUsers);
+  const { parts } = await ask(address, AllUsers, Users, network, stop, token);
+  return parts.flatMap(readUsers);
 }
 
 /**
  * Asks for a list in parts, and then for as much as fits into one frame if the server does not know the first
- * request. Returns the parts.
+ * request. Returns the parts, and from where the server can be reached.
  */
 async function ask(
   address: string,
@@ -75,8 +80,9 @@ async function ask(
   network: HomeNetwork | undefined,
   stop: AbortSignal,
   own: OwnToken,
-): Promise<Uint8Array[]> {
-  const connection = await dial(address, stop);
+): Promise<{ parts: Uint8Array[]; by: HostReach }> {
+  const namedBy = network?.namerOf(address);
+  const connection = await dial(address, stop, namedBy && { namedBy });
   const giveUp = () => connection.abort(stop.reason);
   stop.addEventListener("abort", giveUp);
   // The answers come in this order.
@@ -137,5 +143,5 @@ async function ask(
       { fatal: true },
     );
   }
-  return parts;
+  return { parts, by: reachOf(connection.ip ?? hostOf(address)) };
 }

@@ -8,8 +8,12 @@
 import {
   compareNetworks,
   ErrorCode,
+  hostOf,
+  type HostReach,
   isCreatedNetwork,
   isLoopback,
+  mayName,
+  nearer,
   NetlabError,
 } from "@netlab/protocol";
 
@@ -24,6 +28,8 @@ export class HomeNetwork {
   readonly #verified = new Set<string>();
   /** Servers of other networks that were reported. The last one reported is the last. */
   readonly #reported = new Set<string>();
+  /** By address: from where the server that has listed it can be reached. The last one listed is the last. */
+  readonly #listedBy = new Map<string, HostReach>();
   readonly #onOther: (server: string) => void;
 
   /**
@@ -55,6 +61,35 @@ export class HomeNetwork {
   /** Notes that the program gave the client another address. */
   give(server: string): void {
     this.#given.add(server);
+  }
+
+  /**
+   * Notes that a server has listed others. Returns those that it may name: others would lead to machines that only
+   * this client can reach.
+   *
+   * @param by From where the server that has listed them can be reached.
+   */
+  listed(servers: readonly string[], by: HostReach): string[] {
+    const nameable = servers.filter((server) => mayName(by, hostOf(server)));
+    for (const server of nameable.slice(0, MAX_SERVERS)) {
+      const before = this.#listedBy.get(server);
+      this.#listedBy.delete(server);
+      this.#listedBy.set(server, before === undefined ? by : nearer(before, by));
+      if (this.#listedBy.size > MAX_SERVERS) {
+        this.#listedBy.delete(this.#listedBy.keys().next().value!);
+      }
+    }
+    return nameable;
+  }
+
+  /** Returns from where the server that has listed another one can be reached; `undefined` if none has. */
+  namerOf(server: string): HostReach | undefined {
+    return this.#given.has(server) ? undefined : this.#listedBy.get(server);
+  }
+
+  /** Returns whether a server of this network was found at an address. The program may have given the address. */
+  isProven(server: string): boolean {
+    return this.#given.has(server) || this.#verified.has(server);
   }
 
   /**

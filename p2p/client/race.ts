@@ -8,6 +8,9 @@
 /** The time from one attempt to the next while none has an outcome: milliseconds, from RFC 8305, section 5. */
 const STAGGER_MS = 250;
 
+/** How many attempts run at the same time, so that a server that lists many addresses causes few connections. */
+const MAX_RUNNING = 16;
+
 /** What a {@linkcode Race} does with its attempts. */
 export interface RaceHost<T> {
   /** Tries an address, and gives up when `stop` aborts. */
@@ -60,6 +63,10 @@ export class Race<T> {
     while (!this.#end.signal.aborted) {
       const success = this.#successes.shift();
       if (success !== undefined) return success;
+      if (this.#waiting.length > 0 && this.#running.size >= MAX_RUNNING) {
+        await this.#changeWithin(Infinity);
+        continue;
+      }
       const isLast = this.#waiting.length === 0;
       if (isLast && forMs === undefined && this.#running.size === 0) return undefined;
       const waitMs = isLast ? forMs ?? Infinity : this.#isDue ? 0 : STAGGER_MS;

@@ -14,7 +14,7 @@ import { isTokenError, type OwnToken } from "./own_token.ts";
 import { Race } from "./race.ts";
 import { ServerConnection, type ServerConnectionEvents } from "./connection/server_connection.ts";
 import type { ClientSession } from "../core/session/client_session.ts";
-import { backoffMs } from "../core/mesh/discovery.ts";
+import { backoffMs } from "../core/mesh/addresses/backoff.ts";
 import { legacyMessage } from "./connection/legacy_text.ts";
 
 /** The state of a client's connection. */
@@ -55,8 +55,14 @@ export interface RoamingEvents {
 
 /** The interval between requests for the servers that the server knows. They also keep the session alive. */
 const ASK_EVERY_MS = 15_000;
-/** How many of the servers that a leaving server proposes are tried. */
-const MAX_PROPOSED = 64;
+/** How often a server may ask the user to move: milliseconds. */
+const MOVE_EVERY_MS = 1_000;
+/** How many of the servers are tried to which a server asks the user to move. */
+const MAX_MOVE_TARGETS = 32;
+/** A connection that is lost earlier is short: milliseconds. */
+const SHORT_MS = 5_000;
+/** How many short connections in a row are replaced at once. The client waits before it replaces further ones. */
+const MAX_SHORT = 3;
 /** The limit of the wait between two attempts to reach any server, in doublings of 250 ms. */
 const MAX_DOUBLINGS = 4;
 
@@ -79,13 +85,20 @@ export class Roaming {
   #isPaused = false;
   /** When the server was last asked for the servers that it knows: milliseconds. */
   #askedAt = 0;
+  /** When a server last asked the user to move to others: milliseconds. */
+  #askedToMoveAt = -Infinity;
+  /** When the user was registered last: milliseconds. */
+  #attachedAt = -Infinity;
+  /** How many connections in a row were lost shortly after the user was registered. */
+  #shortLived = 0;
   /** Whether the status is `waiting`. */
   #isWaiting = false;
 
   /** Starts without a connection. `session` reads and writes the frames. */
   constructor(options: RoamingOptions, session: ClientSession, events: RoamingEvents) {
     this.#options = options;
-    this.#servers = new KnownServers(options.servers);
+    const { servers, network } = options;
+    this.#servers = new KnownServers(servers, (server) => network.isProven(server));
     this.#session = session;
     this.#events = events;
   }
@@ -180,12 +193,18 @@ export class Roaming {
     networkChanged: (from) => {
       if (from === this.#connection) this.#options.network.enter(from.address, from.network);
     },
-    servers: (addresses) => this.#learn(addresses),
+    servers: (addresses, from) => this.#learn(this.#options.network.listed(addresses, from.reach)),
     moveRequested: (servers, from) => {
+      const now = performance.now();
+      if (from !== this.#connection || this.#moving || now - this.#askedToMoveAt < MOVE_EVERY_MS) {
+        return;
+      }
+      this.#askedToMoveAt = now;
+      const named = this.#options.network.listed(servers, from.reach);
       // A server that asks again and again would make this client dial without end.
-      if (from !== this.#connection || this.#moving) return;
+      const some = this.#inRandomOrder(named).slice(0, MAX_MOVE_TARGETS);
       // If none accepts the user, the client reconnects when its connection ends.
-      this.#moveToAny(this.#inRandomOrder(servers.slice(0, MAX_PROPOSED))).catch(() => {});
+      this.#moveToAny(some).catch(() => {});
     },
     drained: (from) => {
       if (from === this.#connection) this.#session.pump();
@@ -197,7 +216,8 @@ export class Roaming {
     return new Race({
       attempt: (server, stop) => {
         const either = AbortSignal.any([stop, this.#end.signal]);
-        return ServerConnection.reach(server, this.#connectionEvents, either);
+        const namedBy = this.#options.network.namerOf(server);
+        return ServerConnection.reach(server, this.#connectionEvents, either, namedBy);
       },
       failed: (server) => this.#servers.failed(server, performance.now()),
       unused: (connection) => this.#untilEnded(connection.dismiss()),
@@ -288,7 +308,7 @@ export class Roaming {
     this.#connection = connection;
     this.#options.network.enter(connection.address, connection.network);
     if (this.#isPaused) connection.pauseReading(true);
-    this.#askedAt = performance.now();
+    this.#askedAt = this.#attachedAt = performance.now();
     connection.askServers();
     this.#session.attach(connection);
     this.#tellConnected(connection);
@@ -341,6 +361,7 @@ export class Roaming {
   async #reconnect(): Promise<void> {
     const race = this.#race();
     try {
+      await this.#pauseIfShort();
       for (let round = 0;; round++) {
         const servers = await this.#candidates().catch(() => []);
         const waitMs = backoffMs(Math.min(round, MAX_DOUBLINGS), Math.random());
@@ -358,16 +379,43 @@ export class Roaming {
     }
   }
 
+  /** Waits if the last connections were lost shortly after the user was registered, each time a little longer. */
+  async #pauseIfShort(): Promise<void> {
+    const isShort = performance.now() - this.#attachedAt < SHORT_MS;
+    this.#shortLived = isShort ? this.#shortLived + 1 : 0;
+    const excess = this.#shortLived - MAX_SHORT;
+    if (excess <= 0) return;
+    const timer = Promise.withResolvers<void>();
+    const id = setTimeout(timer.resolve, backoffMs(Math.min(excess, MAX_DOUBLINGS), Math.random()));
+    await this.#unlessEnded(timer.promise).finally(() => clearTimeout(id));
+  }
+
   /**
    * The servers in the order in which to try them: as given at the start, and in random order after a loss, so
    * that the users of one server spread over the others. Those that failed a short time ago are the last.
    */
   async #candidates(): Promise<string[]> {
-    const servers = this.knownServers;
-    const { rank } = this.#options;
-    if (!rank) return this.#started ? this.#inRandomOrder(servers) : servers;
+    const { rank, network } = this.#options;
+    const now = performance.now();
+    const servers = this.#servers.toTry(this.knownServers, now);
+    if (!rank) {
+      if (!this.#started) return servers;
+      // A server may have listed any number of strangers, which must not come before all others.
+      const proven = servers.filter((server) => network.isProven(server));
+      const others = servers.filter((server) => !network.isProven(server));
+      return this.#inTurn(this.#inRandomOrder(proven), this.#inRandomOrder(others), now);
+    }
     const ranked = await this.#unlessEnded(rank(servers));
-    return this.#servers.recentlyFailedLast(ranked, performance.now());
+    return this.#servers.recentlyFailedLast(this.#servers.toTry(ranked, now), now);
+  }
+
+  /** Takes one of each list in turn. Those that failed a short time ago are the last. */
+  #inTurn(one: readonly string[], other: readonly string[], now: number): string[] {
+    const order = Array.from(
+      { length: Math.max(one.length, other.length) },
+      (_, index) => [one[index], other[index]],
+    ).flat().filter((server) => server !== undefined);
+    return this.#servers.recentlyFailedLast(order, now);
   }
 
   #inRandomOrder(servers: readonly string[]): string[] {

@@ -11,6 +11,7 @@ import {
   ErrorCode,
   formatLoad,
   formatNetwork,
+  formatServerId,
   type Frame,
   FrameType,
   Information,
@@ -153,7 +154,7 @@ export class Dispatch {
       ],
       ...this.#parts.access.hasKeys ? [Capability.Tokens] : [],
       ...further,
-      ...[formatLoad(users.count), formatNetwork(mesh.network.id)],
+      ...[formatLoad(users.count), formatNetwork(mesh.network.id), formatServerId(this.#core.id)],
     ];
   }
 
@@ -226,7 +227,7 @@ export class Dispatch {
     else if (connection.isUnregistered && frame.subtype === Information.Users) {
       if (!this.#parts.access.legacy) throw noLegacy("Cannot take an announcement");
       const port = readAnnouncement(frame.payload);
-      mesh.discovery.announced(`${connection.remoteHost}:${port}`);
+      mesh.discovery.announced(`${connection.remoteHost}:${port}`, connection);
     }
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { NetlabError } from "@netlab/protocol/codec";
+import type { HostReach, NetlabError } from "@netlab/protocol/codec";
 import type { Logger } from "./logger.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Grant } from "./connection/grant.ts";
@@ -20,10 +20,19 @@ export interface Dial {
    */
   readonly lingerMs?: number;
   /**
+   * From where the party that has named the address can be reached. The host must not connect to an IP address
+   * that this party may not name, see `mayName` of `@netlab/protocol/codec`.
+   *
+   * @default {the address was given at start, and all are allowed}
+   */
+  readonly namedBy?: HostReach;
+  /**
    * Reports that the connection is open. Returns the connection with which the host passes its
    * frames to the core.
+   *
+   * @param ip The IP address at the other end, if it is known.
    */
-  connected(transport: Transport): Connection;
+  connected(transport: Transport, ip?: string): Connection;
   /**
    * Reports that the connection could not be opened.
    *

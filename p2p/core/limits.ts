@@ -155,15 +155,41 @@ export const LIMITS = {
     unit: "servers",
     beyond: "further ones are ignored",
   },
-  presentUsers: {
+  maxRemoteUsers: {
     what: "Users of other servers that a server knows",
     default: 1_000_000,
     unit: "names",
+    flag: "max-remote-users",
     beyond: "further ones are ignored",
   },
-  addresses: {
-    what: "Addresses of servers that a server has learned",
+  usersOfServer: {
+    what: "Of these, users of one server",
+    default: 250_000,
+    unit: "names",
+    beyond: "further ones are ignored",
+  },
+  linksOfServer: {
+    what: "Links of another server that a server knows",
     default: 1_000,
+    unit: "servers",
+    beyond: "all of them are ignored",
+  },
+  links: {
+    what: "Links of a server to others",
+    default: 500,
+    unit: "servers",
+    code: ErrorCode.TooManyLinks,
+    beyond: "further servers are refused; this server may still link with those that it dials",
+  },
+  addresses: {
+    what: "Addresses of servers that a server knows",
+    default: 1_000,
+    unit: "addresses",
+    beyond: "further ones are ignored; that of a linked server takes the place of another",
+  },
+  namedAddresses: {
+    what: "Of these, addresses that one host has named and at which no server was found yet",
+    default: 250,
     unit: "addresses",
     beyond: "further ones are ignored",
   },
@@ -173,10 +199,35 @@ export const LIMITS = {
     unit: "addresses",
     beyond: "wait for their turn",
   },
-  legacyBytes: {
+  openDials: {
+    what: "Learned addresses that a server dials at one time",
+    default: 64,
+    unit: "addresses",
+    beyond: "wait for their turn",
+  },
+  openUnprovenDials: {
+    what: "Of these, addresses at which no server was found yet",
+    default: 16,
+    unit: "addresses",
+    beyond: "wait for their turn",
+  },
+  dialsPerHost: {
+    what: "Of these, addresses on one host",
+    default: 4,
+    unit: "addresses",
+    beyond: "wait for their turn",
+  },
+  failedDials: {
+    what: "Dials of such addresses that may fail in a row; one more may each second",
+    default: 64,
+    unit: "addresses",
+    beyond: "wait for their turn",
+  },
+  maxLegacyBytes: {
     what: "Bytes of messages that wait for one legacy server",
     default: 8 * MIB,
     unit: "bytes",
+    flag: "max-legacy-bytes",
     beyond: "not delivered, and their senders are told",
   },
   maxConnectionsPerHost: {
@@ -272,8 +323,20 @@ export type FlaggedLimit = {
     : never;
 }[keyof typeof LIMITS];
 
-/** Limits on what a server stores. */
+/** Limits on what a server stores, and on what it remembers for others. */
 export interface MailboxLimits {
+  /**
+   * The most users of other servers that the server knows.
+   *
+   * @default {1000000}
+   */
+  maxRemoteUsers?: number;
+  /**
+   * The most bytes of messages that wait for one legacy server.
+   *
+   * @default {8388608}
+   */
+  maxLegacyBytes?: number;
   /**
    * The most messages that are stored for one user.
    *
@@ -355,6 +418,8 @@ export interface ServerLimits extends MailboxLimits {
 /** Returns limits with the defaults of {@linkcode LIMITS} for those that are not set. */
 export function withDefaults(limits: ServerLimits): Required<ServerLimits> {
   return {
+    maxRemoteUsers: LIMITS.maxRemoteUsers.default,
+    maxLegacyBytes: LIMITS.maxLegacyBytes.default,
     maxMessages: LIMITS.maxMessages.default,
     maxBytes: LIMITS.maxBytes.default,
     maxTotalMessages: LIMITS.maxTotalMessages.default,

@@ -9,9 +9,11 @@
 import {
   ErrorCode,
   Frame,
+  FrameType,
   isLoopback,
   MAX_PAYLOAD_BYTES,
   NetlabError,
+  PresenceKind,
   ProtocolError,
   readFrames,
   writeMoveRequest,
@@ -184,7 +186,7 @@ export class RoutingCore implements ServerCore {
       this.#dispatch.handle(connection, frame);
     } catch (error) {
       if (!(error instanceof NetlabError)) throw error;
-      this.#reject(connection, error);
+      this.#reject(connection, error, isPassedOn(frame));
     }
   }
 
@@ -332,10 +334,10 @@ export class RoutingCore implements ServerCore {
     else if (connection.isUnregistered) this.#accepted.heard(connection, this.#context.now);
   }
 
-  #reject(connection: Connection, error: NetlabError): void {
-    // The link to a server that sends malformed frames is closed.
+  #reject(connection: Connection, error: NetlabError, isPassedOn = false): void {
+    // The link to a server that sends malformed frames is closed, but not to one that has only passed them on.
     const fatal = error.fatal ||
-      (connection.party instanceof Peer && error instanceof ProtocolError);
+      (connection.party instanceof Peer && error instanceof ProtocolError && !isPassedOn);
     this.#context.logger.debug("refused what {from} sent: {message}", {
       from: connection.label,
       message: error.message,
@@ -343,4 +345,12 @@ export class RoutingCore implements ServerCore {
     });
     connection.sendError(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
   }
+}
+
+/** Returns whether a frame from a peer was passed on by it: others are not its fault. */
+function isPassedOn({ type, subtype, reserved }: Frame): boolean {
+  const countsLinks = type === FrameType.Message || type === FrameType.Receipt ||
+    (type === FrameType.Presence &&
+      (subtype === PresenceKind.Claim || subtype === PresenceKind.Held));
+  return countsLinks && reserved > 1;
 }

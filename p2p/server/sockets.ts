@@ -224,13 +224,17 @@ export class Sockets {
     this.#run(connection, this.core.accepted(connection, remoteHost));
   }
 
-  #dial(address: string, { lingerMs, connected, failed }: Dial): void {
-    const options = { ...this.#socketOptions, ...lingerMs !== undefined && { lingerMs } };
+  #dial(address: string, { lingerMs, namedBy, connected, failed }: Dial): void {
+    const options = {
+      ...this.#socketOptions,
+      ...lingerMs !== undefined && { lingerMs },
+      ...namedBy !== undefined && { namedBy },
+    };
     const dialling = dial(address, this.#end.signal, options).then(
       (connection) => {
         if (this.#closed) return connection.abort();
         this.core.setTime(processTime());
-        this.#run(connection, connected(connection));
+        this.#run(connection, connected(connection, connection.ip));
       },
       (error) => {
         if (error instanceof Deno.errors.NotCapable) this.#warnOfDenied(address);

@@ -9,6 +9,7 @@ import {
   ADDRESS_RULE,
   ask,
   describeError,
+  describeRepeats,
   dim,
   isForeground,
   type Option,
@@ -18,6 +19,7 @@ import {
   printError,
   readAddress,
   red,
+  Repeats,
   UsageError,
 } from "@netlab/terminal";
 import {
@@ -186,9 +188,15 @@ async function connect<C extends P2pClient, O extends Options>(
   let status: ClientStatus | undefined;
   let client: C | undefined;
   // Without a terminal, standard output carries only messages and the answers to commands.
+  const tell = (line: string) => (isInteractive ? show : printError)(line);
+  // A server could cause any number of these lines.
+  const repeats = new Repeats((leftOut, example) => tell(dim(describeRepeats(leftOut, example))));
+  const tellSome = (kind: string, line: string) => {
+    if (repeats.admits(kind, "", () => line)) tell(line);
+  };
   const showStatus = () => {
     const line = status && Chat.describe(status);
-    if (line !== undefined) (isInteractive ? show : printError)(line);
+    if (line !== undefined) tellSome(status!.state, line);
   };
   try {
     client = await program.connect(
@@ -204,7 +212,7 @@ async function connect<C extends P2pClient, O extends Options>(
           if (client) showStatus();
         },
         onOtherNetwork: (server) =>
-          (isInteractive ? show : printError)(`${server} belongs to another network: not used`),
+          tellSome("other network", `${server} belongs to another network: not used`),
       },
       (line) => show(line),
       values,

@@ -5,6 +5,7 @@
  * @module
  */
 import { ErrorCode } from "@netlab/protocol";
+import { LIMITS } from "../core/limits.ts";
 import type { Notice } from "../client.ts";
 import { similarName } from "./recipients.ts";
 
@@ -21,6 +22,10 @@ export class Remarks {
     const key = `${code} ${recipient}`;
     if (this.#shown.has(key)) return undefined;
     this.#shown.add(key);
+    // A server could make up any number of remarks.
+    if (this.#shown.size > LIMITS.metUsers.default) {
+      this.#shown.delete(this.#shown.values().next().value!);
+    }
     const near = code === ErrorCode.UnknownRecipient ? similarName(recipient, names) : undefined;
     return near === undefined ? message : `${message}. Did you mean ${near}?`;
   }

@@ -91,6 +91,10 @@ export const ErrorCode = {
   NotPermitted: 36,
   /** The server has as many connections of this kind, or from this host, as it may. */
   TooManyConnections: 38,
+  /** The two servers have a link already, and it works. */
+  AlreadyLinked: 41,
+  /** The server has as many links as it may. */
+  TooManyLinks: 42,
   /** The token has no signature: its algorithm is `none`. */
   TokenUnsigned: 43,
   /** The token is signed with another algorithm than its key is for. */

@@ -12,6 +12,7 @@ export * from "./frame_decoder.ts";
 export * from "./frame_writer.ts";
 export * from "./invariant.ts";
 export * from "./names/network.ts";
+export * from "./names/reach.ts";
 export * from "./payloads/batch.ts";
 export { Envelope } from "./payloads/envelope.ts";
 export * from "./payloads/error_frame.ts";

@@ -7,39 +7,66 @@
 import { type Address, formatAddress, parseAddress } from "../codec/names/address.ts";
 import { ErrorCode, NetlabError } from "../codec/errors.ts";
 import { FrameConnection, type FrameConnectionOptions } from "./frame_connection.ts";
+import { type HostReach, mayName, reachOf } from "../codec/names/reach.ts";
+import { lookup } from "node:dns/promises";
 
 /** The time limit for opening a connection: milliseconds. */
 const CONNECT_MS = 5_000;
+
+/** Options of {@linkcode dial}, and of the connection. */
+export interface DialOptions extends FrameConnectionOptions {
+  /**
+   * From where the party that has named the address can be reached. An address that it may not name is not
+   * connected to, nor a host name that leads to one.
+   *
+   * @default {the person or program that started this one has named it, who may name all}
+   */
+  readonly namedBy?: HostReach;
+}
 
 /**
  * Opens a TCP connection to `address`, of the form `host:port`.
  *
  * @param stop Cancels the attempt.
- * @param options Options of the connection.
+ * @param options Who has named the address, and options of the connection.
  * @throws {unknown} The reason of `stop` when it is aborted.
  * @throws {TypeError} When `address` is not an address.
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when the connection fails,
- *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds. The cause is the error of the
- *   system.
+ *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds, with the error of the system as
+ *   the cause. {@linkcode ErrorCode.ConnectionLost} also when the party that has named the address may not do so.
  * @throws {Deno.errors.NotCapable} When the program has no permission for that address.
  */
 export async function dial(
   address: string,
   stop?: AbortSignal,
-  options?: FrameConnectionOptions,
+  options: DialOptions = {},
 ): Promise<FrameConnection> {
   const { hostname, port } = parseAddress(address);
   requirePermission({ hostname, port });
   const deadline = AbortSignal.timeout(CONNECT_MS);
   const signal = stop ? AbortSignal.any([deadline, stop]) : deadline;
+  const { namedBy } = options;
+  const check = (host: string) => checkNamer(address, host, namedBy);
   try {
+    check(hostname);
+    if (namedBy !== undefined && reachOf(hostname) === "name") {
+      for (const ip of await resolve(hostname, signal)) check(ip);
+    }
     const conn = await Deno.connect({ hostname, port, signal });
+    const { hostname: ip } = conn.remoteAddr;
+    try {
+      // The name may lead to another address than a moment ago.
+      check(ip);
+    } catch (error) {
+      conn.close();
+      throw error;
+    }
     conn.setNoDelay(true);
     conn.setKeepAlive(true);
-    return new FrameConnection(conn, options);
+    return new FrameConnection(conn, { ...options, ip });
   } catch (cause) {
     if (stop?.aborted) throw stop.reason;
-    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    if (cause instanceof Deno.errors.NotCapable || cause instanceof NetlabError) throw cause;
     const timedOut = deadline.aborted;
     throw new NetlabError(
       timedOut ? ErrorCode.TimedOut : ErrorCode.ConnectionLost,
@@ -47,6 +74,27 @@ export async function dial(
       { cause, fatal: true },
     );
   }
+}
+
+/** Returns the IP addresses of a host name, if they can be found. Otherwise, connecting says why not. */
+async function resolve(name: string, stop: AbortSignal): Promise<string[]> {
+  const { promise, resolve: giveUp } = Promise.withResolvers<[]>();
+  const onStop = () => giveUp([]);
+  stop.addEventListener("abort", onStop);
+  const found = lookup(name, { all: true }).catch(() => []);
+  const addresses = await Promise.race([found, promise]);
+  stop.removeEventListener("abort", onStop);
+  return addresses.map(({ address }) => address);
+}
+
+/** Throws if the party that has named an address may not name `host`, to which it leads. */
+function checkNamer(address: string, host: string, namedBy: HostReach | undefined): void {
+  if (namedBy === undefined || mayName(namedBy, host)) return;
+  throw new NetlabError(
+    ErrorCode.ConnectionLost,
+    `Cannot connect to ${address}: who named it can be reached from elsewhere, where ${host} is unknown`,
+    { fatal: true },
+  );
 }
 
 /**

@@ -55,6 +55,8 @@ export class FrameConnection implements Worker {
   recentSince = 0;
   /** Whether the connection is encrypted with TLS. */
   readonly isEncrypted: boolean;
+  /** The IP address at the other end, if this side has dialled. */
+  readonly ip: string | undefined;
   readonly #conn: ByteConnection;
   readonly #maxPayloadBytes: number;
   readonly #lingerMs: number;
@@ -94,6 +96,7 @@ export class FrameConnection implements Worker {
   constructor(conn: ByteConnection, options: FrameConnectionOptions = {}) {
     this.#conn = conn;
     this.isEncrypted = options.isEncrypted ?? false;
+    this.ip = options.ip;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
     this.#lingerMs = options.lingerMs ?? 1_000;
     this.#maxUnreadMs = options.maxUnreadMs ?? 30_000;

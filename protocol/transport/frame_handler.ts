@@ -68,6 +68,12 @@ export interface FrameHandler {
 /** Options of a {@linkcode FrameConnection}. */
 export interface FrameConnectionOptions {
   /**
+   * The IP address at the other end, for `FrameConnection.ip`.
+   *
+   * @default {unknown}
+   */
+  ip?: string;
+  /**
    * The longest accepted payload: 0 to 65,535 bytes.
    *
    * @default {65535}

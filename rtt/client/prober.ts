@@ -12,8 +12,11 @@ import {
   type Frame,
   type FrameConnection,
   FrameType,
+  hostOf,
+  type HostReach,
   Information,
   NetlabError,
+  reachOf,
   readCapabilities,
   readError,
   readLoad,
@@ -65,8 +68,13 @@ export interface MeasureOptions {
    * when the server should not be measured.
    */
   readonly admit: (network: string | undefined) => void;
-  /** Called with the addresses of the servers that it knows: when the connection is new, and every minute. */
-  readonly learned: (servers: readonly string[]) => void;
+  /** From where the party that has named the server can be reached; `undefined` if the program has named it. */
+  readonly namedBy?: HostReach | undefined;
+  /**
+   * Called with the addresses of the servers that it knows, and from where it can be reached: when the connection is
+   * new, and every minute.
+   */
+  readonly learned: (servers: readonly string[], by: HostReach) => void;
   /**
    * Called when an answer is missing for a second. `heard` says whether the server sent anything else
    * since the last call. Returns whether to give up; otherwise the question is repeated.
@@ -95,7 +103,7 @@ export class Prober implements AsyncDisposable {
    * @throws {Deno.errors.NotCapable} When Deno has no network permission for the address.
    */
   async measure(options: MeasureOptions): Promise<Measurement> {
-    const { server } = options;
+    const { server, namedBy } = options;
     const deadline = new AbortController();
     const timer = setTimeout(
       () => deadline.abort(cannotMeasure(server, ErrorCode.TimedOut, "no answer in time")),
@@ -106,14 +114,14 @@ export class Prober implements AsyncDisposable {
     let load: number | undefined;
     try {
       const isNew = !this.#probes.get(server)?.open;
-      const probe = isNew ? await this.#dial(server, stop) : this.#probes.get(server)!;
+      const probe = isNew ? await this.#dial(server, namedBy, stop) : this.#probes.get(server)!;
       const asking: Asking = { missed: options.missed, stop };
       // The first question also wakes anything on the network path that sleeps, before a time counts.
       const words = await probe.capabilities(asking);
       load = readLoad(words);
       options.admit(readNetwork(words));
       await probe.introduce(this.#token, words, asking);
-      if (probe.isListDue) options.learned(await probe.servers(asking));
+      if (probe.isListDue) options.learned(await probe.servers(asking), probe.reach);
       if (words.size > 0 && !words.has(Capability.Echo)) {
         throw cannotMeasure(server, ErrorCode.Unsupported, NO_RTT_SERVER);
       }
@@ -142,8 +150,12 @@ export class Prober implements AsyncDisposable {
     return this.close();
   }
 
-  async #dial(server: string, stop: AbortSignal): Promise<ServerProbe> {
-    const probe = new ServerProbe(server, await dial(server, stop));
+  async #dial(
+    server: string,
+    namedBy: HostReach | undefined,
+    stop: AbortSignal,
+  ): Promise<ServerProbe> {
+    const probe = new ServerProbe(server, await dial(server, stop, namedBy && { namedBy }));
     this.#probes.set(server, probe);
     stop.throwIfAborted();
     return probe;
@@ -220,6 +232,11 @@ class ServerProbe {
   /** Whether the connection is open. */
   get open(): boolean {
     return this.#ended === undefined;
+  }
+
+  /** From where the server can be reached. */
+  get reach(): HostReach {
+    return reachOf(this.#connection.ip ?? hostOf(this.#server));
   }
 
   /** Whether a late answer to an echo could be taken for the answer to the next echo. */

@@ -15,6 +15,7 @@ import {
 import type { NetlabPolicyOptions } from "../core/netlab_policy.ts";
 import { createPolicy, type PolicyName } from "../core/policies.ts";
 import { type HomeNetwork, isTokenError, OwnToken } from "@netlab/p2p/client";
+import { hostOf, type HostReach, isLoopbackHost } from "@netlab/protocol";
 import { MEASURE_TIMEOUT_MS, Prober, reasonIn, whyNot } from "./prober.ts";
 
 /**
@@ -34,6 +35,12 @@ export const MAX_ROUND_MS: number = LEARN_MS + MEASURE_TIMEOUT_MS;
  * fastest servers are measured first, so a server that needs longer is much slower, or does not answer at all.
  */
 const CHOOSE_MS = 1_000;
+
+/**
+ * How many servers on another host a round measures that were never found to belong to the network, so that nobody can use
+ * the client to try all ports of a machine.
+ */
+const MAX_UNPROVEN_PER_HOST = 32;
 
 /** How servers are measured and chosen. */
 export interface RoundsOptions extends NetlabPolicyOptions {
@@ -87,6 +94,8 @@ export class Rounds implements AsyncDisposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<Round> | undefined;
   #denied: Error | undefined;
+  /** How many servers were measured in this round that were never found to belong to the network, by host. */
+  readonly #unproven = new Map<string, number>();
   #closed = false;
   /** Called when a server has been measured. */
   #onMeasured: () => void = () => {};
@@ -174,6 +183,7 @@ export class Rounds implements AsyncDisposable {
   async #measure(): Promise<Round> {
     const learnUntil = performance.now() + LEARN_MS;
     this.#denied = undefined;
+    this.#unproven.clear();
     const requests = [...this.chooser.begin(), ...this.chooser.learn(this.#host.known())];
     const known = new Set(this.chooser.servers.map(({ server }) => server));
     for (const server of this.#networks.keys()) {
@@ -201,7 +211,17 @@ export class Rounds implements AsyncDisposable {
   }
 
   async #measureAll(requests: readonly ProbeRequest[], learnUntil: number): Promise<void> {
-    await Promise.all(requests.map((request) => this.#measureServer(request, learnUntil)));
+    const due = requests.filter(({ server }) => this.#mayMeasure(server));
+    await Promise.all(due.map((request) => this.#measureServer(request, learnUntil)));
+  }
+
+  /** Returns whether a server may be measured in this round. Servers can list any number of strangers. */
+  #mayMeasure(server: string): boolean {
+    const host = hostOf(server);
+    if (isLoopbackHost(host) || this.#host.network().isProven(server)) return true;
+    const count = (this.#unproven.get(host) ?? 0) + 1;
+    this.#unproven.set(host, count);
+    return count <= MAX_UNPROVEN_PER_HOST;
   }
 
   /** Measures a server, and other servers as soon as this one names them. */
@@ -213,16 +233,18 @@ export class Rounds implements AsyncDisposable {
     const isHeard = () => server === chooser.used && (this.#host.heardAt() ?? -1) >= startedAt;
     const missed = (heard: boolean) => chooser.missed(server, heard || isHeard());
     let others: Promise<void> | undefined;
-    const learned = (servers: readonly string[]) => {
-      const requests = chooser.learn(servers);
+    const home = this.#host.network();
+    const learned = (servers: readonly string[], by: HostReach) => {
+      const requests = chooser.learn(home.listed(servers, by));
       if (performance.now() < learnUntil) others = this.#measureAll(requests, learnUntil);
     };
     try {
       const admit = (network: string | undefined) => {
         this.#networks.set(server, network);
-        this.#host.network().check(server, network);
+        home.check(server, network);
       };
-      const request = { server, probes, admit, learned, missed };
+      const namedBy = home.namerOf(server);
+      const request = { server, probes, namedBy, admit, learned, missed };
       const { timesMs, load } = await this.#prober.measure(request);
       chooser.answered(server, timesMs, load);
       this.#onMeasured();

@@ -8,6 +8,7 @@ import { dim, red, yellow } from "./screen/colors.ts";
 import { describeError } from "./errors.ts";
 import { LogWriter } from "./log_writer.ts";
 import type { OutputError } from "./output.ts";
+import { describeRepeats, Repeats } from "./repeats.ts";
 import { oneLine, styledLine, toJson } from "./untrusted.ts";
 
 /** The severity of a log line. */
@@ -55,14 +56,22 @@ export interface TerminalLogger {
   error(message: string, properties?: Record<string, unknown>): void;
 }
 
-/** The writers of all loggers, for {@linkcode logged}. */
-const writers: LogWriter[] = [];
+/** The writers of all loggers, and what each logger has left out, for {@linkcode logged}. */
+const loggers: { readonly writer: LogWriter; readonly repeats: Repeats }[] = [];
+
+/** The properties that name the party that a line is about. The first one that a line has is used. */
+const SOURCES = ["address", "from", "host", "user", "server"];
+/** The event of the lines that are written for each message, if a person has asked for them. All are written. */
+const MESSAGE_EVENT = "message";
 
 /**
  * Creates a logger that writes to standard output. It never throws and never delays the program, because a log
  * line must not interrupt the work around it. Lines keep their order. When the reader of the log is too slow or
  * has stopped, 1 MiB of lines waits; further ones are dropped, and a line in their place says how many. The last
  * lines are written before `runProgram` ends the process, if that is possible.
+ *
+ * Of lines that are similar, because they have the same `event` or message, ten about one party and two hundred in
+ * all are written in ten seconds. Then a line says how many were left out. Failures (`error`) are always written.
  */
 export function terminalLogger(options: LogOptions = {}): TerminalLogger {
   const formatAs = options.json ? formatJson : formatText;
@@ -76,12 +85,21 @@ export function terminalLogger(options: LogOptions = {}): TerminalLogger {
     },
     failed: (error) => options.onLost?.(error),
   });
-  writers.push(writer);
+  const repeats = new Repeats((lines, example, kind) => {
+    const properties = { event: "log.repeated", kind, lines };
+    writer.add(format("warn", describeRepeats(lines, example), properties));
+  });
+  loggers.push({ writer, repeats });
   const least = LEVELS.indexOf(options.level ?? "info");
   const logAt = (level: LogLevel) => (message: string, properties: Properties = {}) => {
     if (LEVELS.indexOf(level) < least) return;
     try {
-      writer.add(format(level, fillIn(message, properties), properties));
+      const line = () => fillIn(message, properties);
+      if (level !== "error" && properties.event !== MESSAGE_EVENT) {
+        const kind = typeof properties.event === "string" ? properties.event : message;
+        if (!repeats.admits(kind, sourceOf(properties), line)) return;
+      }
+      writer.add(format(level, line(), properties));
     } catch (error) {
       // A property cannot be shown, such as an object that contains itself.
       writer.add(format("error", oneLine(`Cannot log "${message}": ${describeError(error)}`), {}));
@@ -92,7 +110,14 @@ export function terminalLogger(options: LogOptions = {}): TerminalLogger {
 
 /** Resolves when all log lines are written, or when standard output cannot be written. */
 export async function logged(): Promise<void> {
-  await Promise.all(writers.map((writer) => writer.written()));
+  for (const { repeats } of loggers) repeats.flush();
+  await Promise.all(loggers.map(({ writer }) => writer.written()));
+}
+
+/** Returns the party that a line is about; "" if it names none. */
+function sourceOf(properties: Properties): string {
+  const name = SOURCES.find((name) => typeof properties[name] === "string");
+  return name === undefined ? "" : properties[name] as string;
 }
 
 /** Formats a line for people: `20:15:03 linked to 127.0.0.1:5002`. */

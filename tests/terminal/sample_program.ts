@@ -103,6 +103,15 @@ await runProgram({
       print(`color ${JSON.stringify(color)}`);
       return;
     }
+    case "log much": {
+      const logger = terminalLogger({ json: options.json, level: "debug" });
+      for (let n = 0; n < 500; n++) {
+        logger.warn("error from {from}", { from: "10.0.0.1", n });
+        logger.error("a message was lost");
+        logger.debug("Ann to Bob", { event: "message" });
+      }
+      return 0;
+    }
     case "log": {
       const logger = terminalLogger({
         json: options.json,

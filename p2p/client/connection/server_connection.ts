@@ -13,8 +13,11 @@ import {
   type Frame,
   type FrameConnection,
   FrameType,
+  hostOf,
+  type HostReach,
   Information,
   NetlabError,
+  reachOf,
   readCapabilities,
   readError,
   readLoad,
@@ -36,6 +39,8 @@ import { signOff } from "./sign_off.ts";
 const MAX_REPLY_BYTES = 64 * 1024;
 /** Bytes that the system takes after this time have waited for the server to read: milliseconds. */
 const BACKED_UP_MS = 100;
+/** How many requests may be unanswered before no further ones are sent. */
+const MAX_ASKED = 100;
 
 /** Receives the events of a {@linkcode ServerConnection}. */
 export interface ServerConnectionEvents {
@@ -48,7 +53,7 @@ export interface ServerConnectionEvents {
   /** A text from a legacy server arrived. `isRest` is set when it is the rest of the previous text. */
   text(text: string, isRest: boolean, from: ServerConnection): void;
   /** The server listed the servers that it knows. */
-  servers(addresses: string[]): void;
+  servers(addresses: string[], from: ServerConnection): void;
   /** The server is about to close and asks the user to move to one of these servers. */
   moveRequested(servers: string[], from: ServerConnection): void;
   /** All pending bytes were written. */
@@ -97,6 +102,7 @@ export class ServerConnection implements SessionConnection {
   /**
    * Connects to a server and asks what it can do, but does not register the user yet.
    *
+   * @param namedBy From where the party that has named the address can be reached; `undefined` if the program has.
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or closes the
    *   connection, {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.Unsupported} when
    *   it does not accept users. Also the errors of {@linkcode ServerConnectionEvents.admit}.
@@ -106,8 +112,10 @@ export class ServerConnection implements SessionConnection {
     address: string,
     events: ServerConnectionEvents,
     stop: AbortSignal,
+    namedBy?: HostReach,
   ): Promise<ServerConnection> {
-    const connection = new ServerConnection(address, await dial(address, stop), events);
+    const opened = await dial(address, stop, namedBy && { namedBy });
+    const connection = new ServerConnection(address, opened, events);
     await connection.#orAbort(stop, () => connection.#begin());
     return connection;
   }
@@ -144,6 +152,11 @@ export class ServerConnection implements SessionConnection {
     return this.#connection.out;
   }
 
+  /** From where the server can be reached. */
+  get reach(): HostReach {
+    return reachOf(this.#connection.ip ?? hostOf(this.address));
+  }
+
   /** Whether the server sends receipts. */
   get receipts(): boolean {
     return !this.legacy;
@@ -164,7 +177,7 @@ export class ServerConnection implements SessionConnection {
    * that the user is alive.
    */
   askServers(): void {
-    if (!this.receipts) return;
+    if (!this.receipts || this.#asked.length >= MAX_ASKED) return;
     writeInformationRequest(this.out, Information.Capabilities);
     this.ask(() => {});
   }
@@ -255,7 +268,7 @@ export class ServerConnection implements SessionConnection {
     if (this.#capabilities.size === 0) {
       this.legacy = true;
       const servers = await this.#handshake.legacyServers();
-      if (servers) this.#events.servers(servers);
+      if (servers) this.#events.servers(servers, this);
     } else if (!this.#capabilities.has(Capability.Session)) {
       throw new NetlabError(
         ErrorCode.Unsupported,
@@ -317,7 +330,7 @@ export class ServerConnection implements SessionConnection {
     const isList = frame.type === FrameType.InformationResponse &&
       frame.subtype === Information.Servers;
     if (isList && !this.legacy) {
-      this.#events.servers(readServers(frame.payload));
+      this.#events.servers(readServers(frame.payload), this);
       return this.#asked.shift()?.();
     }
     if (frame.type === FrameType.Disconnect && frame.subtype === DisconnectKind.MoveRequest) {

@@ -110,7 +110,9 @@ export function createParts(
     events.usersChanged();
     routes.delete(new TextEncoder().encode(name));
   };
-  const directory = new Directory(context.id, moved, context.logger);
+  const directory = new Directory(context.id, moved, context.logger, {
+    ...limits.maxRemoteUsers !== undefined && { maxRemoteUsers: limits.maxRemoteUsers },
+  });
   const locations = new Locations(context.id, directory, topology);
   const onChange = (name: string) => void changes.names.add(name);
   const mesh: Mesh = new Mesh(
@@ -155,7 +157,14 @@ export function createParts(
     mesh,
     onChange,
   );
-  const legacy: LegacyServers = new LegacyServers(context, directory, mesh, locations, onChange);
+  const legacy: LegacyServers = new LegacyServers(
+    context,
+    directory,
+    mesh,
+    locations,
+    onChange,
+    limits.maxLegacyBytes,
+  );
   const mailbox = new Mailbox({ store, limits, names, factors });
   const receipts = new Receipts(context, users, locations, mesh);
   const seen = new SeenMessages(factors, host.random);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { AccessOptions } from "../access/access.ts";
-import type { DiscoveryOptions } from "../mesh/discovery.ts";
+import type { DiscoveryOptions } from "../mesh/addresses/discovery.ts";
 import type { FrameRule } from "../frame_rule.ts";
 import type { Host } from "../host.ts";
 import type { LinkCosts } from "../mesh/topology/link_costs.ts";

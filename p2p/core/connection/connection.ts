@@ -7,8 +7,10 @@
  */
 import {
   type FrameWriter,
+  type HostReach,
   isLoopbackHost,
   type NetlabError,
+  reachOf,
   writeError,
 } from "@netlab/protocol/codec";
 import { LIMITS } from "../limits.ts";
@@ -65,6 +67,7 @@ export class Connection {
    * When the connection was paused: milliseconds since 1970; `undefined` while it is not paused.
    */
   #pausedAt: number | undefined;
+  readonly #ip: string;
 
   /**
    * Creates a connection to a party that has not registered.
@@ -73,15 +76,23 @@ export class Connection {
    * @param remoteHost The host at the other end, in the form used in addresses.
    * @param dialled The address that this server dialled; `undefined` if the other side dialled.
    * @param now The current time: milliseconds since 1970.
+   * @param ip The IP address at the other end, if `remoteHost` is a name and the address is known.
    */
   constructor(
     readonly transport: Transport,
     readonly remoteHost: string,
     readonly dialled: string | undefined,
     now: number,
+    ip: string = remoteHost,
   ) {
     this.out = transport.out;
     this.heardAt = now;
+    this.#ip = ip;
+  }
+
+  /** From where the other side can be reached. A name of which no IP address is known counts as public. */
+  get reach(): HostReach {
+    return reachOf(this.#ip);
   }
 
   /** The name of the other side in log lines. */

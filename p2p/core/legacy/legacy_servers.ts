@@ -53,6 +53,7 @@ export class LegacyServers {
   readonly #mesh: Mesh;
   readonly #locations: Locations;
   readonly #onChange: (name: string) => void;
+  readonly #maxBytes: number;
   #tickedAt: number;
   readonly #servers = new Set<LegacyServer>();
   /** How many of them each host has. */
@@ -62,6 +63,7 @@ export class LegacyServers {
    * Creates an empty list.
    *
    * @param onChange Called with the name of every user whom this server starts or stops publishing.
+   * @param maxBytes The most bytes of messages that wait for one legacy server.
    */
   constructor(
     context: Context,
@@ -69,7 +71,9 @@ export class LegacyServers {
     mesh: Mesh,
     locations: Locations,
     onChange: (name: string) => void,
+    maxBytes: number = LIMITS.maxLegacyBytes.default,
   ) {
+    this.#maxBytes = maxBytes;
     this.#context = context;
     this.#directory = directory;
     this.#mesh = mesh;
@@ -102,7 +106,7 @@ export class LegacyServers {
     server.answeredAt = this.#context.now;
     if (frame.subtype === Information.Servers) {
       for (const address of readServers(frame.payload)) {
-        this.#mesh.discovery.learn(address, server.connection.remoteHost);
+        this.#mesh.discovery.learn(address, server.connection);
       }
     } else if (frame.subtype === Information.Users) {
       // One invalid name must not hide the others.
@@ -162,7 +166,7 @@ export class LegacyServers {
     };
     for (const server of servers) {
       const waitingBytes = server.waitingBytes + copy.length;
-      if (server.messages.length >= MAX_WAITING || waitingBytes > LIMITS.legacyBytes.default) {
+      if (server.messages.length >= MAX_WAITING || waitingBytes > this.#maxBytes) {
         finish("too many messages wait for the recipient's server");
         continue;
       }

@@ -47,8 +47,17 @@ export type Merge = "applied" | "old" | "gap";
 
 /** How many refused names are remembered, so that each is reported once. */
 const MAX_REPORTED = 1_000;
+
+/** How many users of other servers are known. */
+export interface DirectoryLimits {
+  /** Of all servers together. */
+  readonly maxRemoteUsers: number;
+  /** Of one server. */
+  readonly usersOfServer: number;
+}
+
 /** The most parts of a snapshot. */
-const MAX_PARTS = Math.ceil(LIMITS.presentUsers.default / MAX_USERS_PER_FRAME);
+const MAX_PARTS = Math.ceil(LIMITS.maxRemoteUsers.default / MAX_USERS_PER_FRAME);
 
 interface ServerUsers {
   version: number;
@@ -59,6 +68,8 @@ interface ServerUsers {
 interface Partial {
   version: number;
   parts: Map<number, UserRecord[]>;
+  /** The number of users in the parts. */
+  size: number;
 }
 
 /** The users of all servers, as one server knows them. */
@@ -66,6 +77,7 @@ export class Directory {
   readonly #self: string;
   readonly #onMoved: (name: string) => void;
   readonly #logger: Logger;
+  readonly #limits: DirectoryLimits;
   /** The names that were reported. */
   readonly #refused = new Set<string>();
   readonly #servers = new Map<string, ServerUsers>();
@@ -74,18 +86,27 @@ export class Directory {
   /** The names with a skeleton that differs from them, by skeleton. There are few. */
   readonly #bySkeleton = new Map<string, Set<string>>();
   #order = 0;
+  /** The number of users of other servers, including those of incomplete snapshots. */
+  #size = 0;
 
   /**
    * Creates an empty directory for the server with the id `self`.
    *
    * @param onMoved Called with each name whose locations changed, before anything else learns of it.
    * @param logger Gets each name that {@linkcode Directory.accepts} refuses, once.
+   * @param limits How many users of other servers are known, in all and of each server.
    */
   constructor(
     self: string,
     onMoved: (name: string) => void = () => {},
     logger: Logger = silentLogger,
+    limits: { readonly [Name in keyof DirectoryLimits]?: number } = {},
   ) {
+    this.#limits = {
+      maxRemoteUsers: LIMITS.maxRemoteUsers.default,
+      usersOfServer: LIMITS.usersOfServer.default,
+      ...limits,
+    };
     this.#self = self;
     this.#onMoved = onMoved;
     this.#logger = logger;
@@ -186,7 +207,7 @@ export class Directory {
     const known = this.#servers.get(server);
     const expected = (known?.version ?? -1) + 1;
     if (server === this.#self || version + changes.length <= expected) return "old";
-    if (!known && !this.#hasRoom) return "old";
+    if (!this.hasRoomFor(server)) return "old";
     if (!known || version > expected) return "gap";
     for (const user of changes.slice(expected - version)) this.#put(server, known, user);
     return "applied";
@@ -200,30 +221,55 @@ export class Directory {
    */
   applySnapshot({ server, version, part, parts, users }: PresenceSnapshot): Merge {
     if (server === this.#self || version <= this.version(server)) return "old";
-    if (parts > MAX_PARTS || (!this.#servers.has(server) && !this.#hasRoom)) return "old";
+    // Nobody sends several parts of which one is empty.
+    if (parts > MAX_PARTS || (parts > 1 && users.length === 0)) return "old";
+    if (!this.hasRoomFor(server)) return "old";
     let partial = this.#partials.get(server);
     if (!partial || partial.version < version) {
-      partial = { version, parts: new Map() };
+      this.#dropPartial(server);
+      partial = { version, parts: new Map(), size: 0 };
       this.#partials.set(server, partial);
     }
     if (partial.version > version) return "old";
-    partial.parts.set(part, users);
+    if (!partial.parts.has(part)) {
+      const room = Math.min(
+        // The users that the snapshot replaces make room for it.
+        this.#limits.maxRemoteUsers - this.#size + (this.#servers.get(server)?.users.size ?? 0),
+        this.#limits.usersOfServer - partial.size,
+      );
+      const kept = users.slice(0, Math.max(0, room));
+      partial.parts.set(part, kept);
+      partial.size += kept.length;
+      this.#size += kept.length;
+    }
     if (partial.parts.size < parts) return "gap";
-    this.#partials.delete(server);
+    this.#dropPartial(server);
     this.#replace(server, version, [...partial.parts.values()].flat());
     return "applied";
   }
 
-  /** Whether the users of one more server may be added. */
-  get #hasRoom(): boolean {
-    return this.#servers.size + this.#partials.size < LIMITS.servers.default;
+  #dropPartial(server: string): void {
+    this.#size -= this.#partials.get(server)?.size ?? 0;
+    this.#partials.delete(server);
+  }
+
+  /** Returns whether the users of a server are known, at least in part, or may be added. */
+  hasRoomFor(server: string): boolean {
+    return this.#servers.has(server) || this.#partials.has(server) ||
+      this.#servers.size + this.#partials.size < LIMITS.servers.default;
+  }
+
+  /** Returns the ids of the servers of which users are known, at least in part. */
+  servers(): Set<string> {
+    return new Set([...this.#servers.keys(), ...this.#partials.keys()]);
   }
 
   /** Forgets a server and its users. */
   forget(server: string): void {
     for (const name of this.#servers.get(server)?.users.keys() ?? []) this.#unlocate(name, server);
+    this.#size -= this.#servers.get(server)?.users.size ?? 0;
     this.#servers.delete(server);
-    this.#partials.delete(server);
+    this.#dropPartial(server);
   }
 
   #change(user: UserRecord): PresenceChanges {
@@ -233,14 +279,23 @@ export class Directory {
   }
 
   #put(server: string, known: ServerUsers, user: UserRecord): void {
+    const { users } = known;
+    const before = users.size;
     known.version++;
     if (user.kind === UserKind.Gone) {
-      known.users.delete(user.name);
+      users.delete(user.name);
       this.#unlocate(user.name, server);
-    } else {
-      known.users.set(user.name, user);
+    } else if (users.has(user.name) || server === this.#self || this.#hasRoomAt(known)) {
+      users.set(user.name, user);
       this.#locate(user, server, ++this.#order);
     }
+    if (server !== this.#self) this.#size += users.size - before;
+  }
+
+  /** Whether one more user of another server may be added. */
+  #hasRoomAt({ users }: ServerUsers): boolean {
+    const { maxRemoteUsers, usersOfServer } = this.#limits;
+    return this.#size < maxRemoteUsers && users.size < usersOfServer;
   }
 
   #replace(server: string, version: number, users: readonly UserRecord[]): void {
@@ -248,6 +303,7 @@ export class Directory {
     const after = new Map(users.map((user) => [user.name, user]));
     for (const name of before?.keys() ?? []) if (!after.has(name)) this.#unlocate(name, server);
     this.#servers.set(server, { version, users: after });
+    this.#size += after.size - (before?.size ?? 0);
     for (const user of users) {
       const known = this.#entryAt(user.name, server);
       const isNews = known?.user.session !== user.session || !isAboutAsOld(known.user, user);
@@ -258,8 +314,6 @@ export class Directory {
   #locate(user: UserRecord, server: string, order: number): void {
     if (!this.accepts(user.name)) return;
     const known = this.#entryAt(user.name, server);
-    const isElsewhere = server !== this.#self;
-    if (!known && isElsewhere && this.#entries.size >= LIMITS.presentUsers.default) return;
     if (known) {
       known.user = user;
       known.order = order;

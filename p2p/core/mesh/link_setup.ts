@@ -8,6 +8,7 @@ import {
   ErrorCode,
   type Frame,
   Information,
+  NetlabError,
   type PeerRegistration,
   ProtocolError,
   readCapabilities,
@@ -18,7 +19,8 @@ import {
 } from "@netlab/protocol/codec";
 import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
-import type { Discovery } from "./discovery.ts";
+import type { Discovery } from "./addresses/discovery.ts";
+import { LIMITS } from "../limits.ts";
 import type { OwnNetwork } from "./own_network.ts";
 import { Peer, Probe } from "./peer.ts";
 import type { Presence } from "./presence.ts";
@@ -28,6 +30,10 @@ import type { RouteChanges } from "./topology/route_changes.ts";
 
 /** A new link takes as long as so many small frames: it gets link states, and the names that users have had. */
 const LINK_UNITS = 1_000;
+/** After this time, both ends have agreed on the link that they keep: milliseconds. */
+const PROVEN_MS = 10_000;
+/** A link works if something arrived on it within this time: milliseconds. It is four heartbeats. */
+const ALIVE_MS = 1_000;
 
 /** What {@linkcode LinkSetup} uses. */
 export interface LinkSetupParts {
@@ -81,7 +87,8 @@ export class LinkSetup {
    * Handles a server that registers: links to it.
    *
    * @throws {NetlabError} {@linkcode ErrorCode.OtherNetwork} if it belongs to another network,
-   *   {@linkcode ErrorCode.AlreadyRegistered} if the connection is registered.
+   *   {@linkcode ErrorCode.AlreadyRegistered} if the connection is registered, {@linkcode ErrorCode.AlreadyLinked}
+   *   or {@linkcode ErrorCode.TooManyLinks} if there must be no further link.
    */
   registered(connection: Connection, frame: Frame): void {
     const { server, address, network } = readPeerRegistration(frame.payload);
@@ -97,11 +104,18 @@ export class LinkSetup {
       probes.closed(connection);
       throw own.refusal(this.#context.address, address, network);
     }
+    const { dialled } = connection;
+    const refusal = this.#obstacleTo(server, dialled);
+    if (refusal) {
+      if (dialled !== undefined) discovery.linked(dialled, server);
+      probes.closed(connection);
+      throw refusal;
+    }
     probes.linked(connection);
     // This server answers even itself, so that the dialling end learns where the address leads.
     if (connection.isUnregistered) writePeerRegistration(connection.out, this.#registration());
     if (server === this.#context.id) {
-      if (connection.dialled !== undefined) discovery.isSelf(connection.dialled);
+      if (dialled !== undefined) discovery.isSelf(dialled);
       connection.close();
       return;
     }
@@ -111,10 +125,30 @@ export class LinkSetup {
     const peer = new Peer(connection, server, address);
     if (party instanceof Probe) peer.setCapabilities(party.capabilities);
     connection.party = peer;
-    discovery.linked(address, server, connection.remoteHost);
-    if (connection.dialled !== undefined) discovery.linked(connection.dialled, server);
+    discovery.linked(address, server, connection);
+    if (dialled !== undefined) discovery.linked(dialled, server);
     this.#up(peer);
     this.#adopt(network);
+  }
+
+  /**
+   * Returns why there must be no further link to a server. While a link works, nobody else may pass for that
+   * server and replace it.
+   */
+  #obstacleTo(server: string, dialled: string | undefined): NetlabError | undefined {
+    const { now, address, id } = this.#context;
+    const { peers } = this.#parts;
+    const other = peers.get(server);
+    if (other) {
+      const isProven = now - other.linkedAt >= PROVEN_MS;
+      if (!isProven || now - other.connection.heardAt > ALIVE_MS) return undefined;
+      const reason = `Cannot link to ${address}: it has a link to the server with this id already`;
+      return new NetlabError(ErrorCode.AlreadyLinked, reason, { fatal: true });
+    }
+    const most = LIMITS.links.default;
+    if (dialled !== undefined || peers.size < most || server === id) return undefined;
+    const reason = `Cannot link to ${address}: it has ${most} links, as many as it may`;
+    return new NetlabError(ErrorCode.TooManyLinks, reason, { fatal: true });
   }
 
   /**
@@ -123,6 +157,7 @@ export class LinkSetup {
    * link is half closed so that data in flight still arrives.
    */
   #up(peer: Peer): void {
+    peer.linkedAt = this.#context.now;
     const { peers, probes, presence, states, routeChanges } = this.#parts;
     const other = peers.get(peer.server);
     if (other) {

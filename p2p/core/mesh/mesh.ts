@@ -18,7 +18,7 @@ import {
 import type { Access } from "../access/access.ts";
 import type { BackPressure } from "../connection/back_pressure.ts";
 import type { Directory } from "./directory.ts";
-import { Discovery, type DiscoveryOptions } from "./discovery.ts";
+import { Discovery, type DiscoveryOptions } from "./addresses/discovery.ts";
 import type { Context } from "../host.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { LinkCosts } from "./topology/link_costs.ts";
@@ -107,7 +107,7 @@ export class Mesh {
     this.discovery = new Discovery(
       context,
       options,
-      (address) => this.#probes.dial(address),
+      (address, namedBy) => this.#probes.dial(address, namedBy),
       (server) => this.#peers.has(server),
       (server) => this.#topology.get(server) !== undefined,
     );
@@ -122,6 +122,7 @@ export class Mesh {
       this.#peers,
       names,
       (changed) => events.usersChanged(changed),
+      (server) => topology.get(server) !== undefined,
     );
     this.#routeChanges = new RouteChanges(context, topology, costs, events);
     this.#setup = new LinkSetup(context, {
@@ -164,7 +165,8 @@ export class Mesh {
   forward(server: string, frame: Frame, from: Connection): Peer | Obstacle {
     const next = this.nextHop(server);
     if (!next) return "no-route";
-    const hops = from.party instanceof Peer ? frame.reserved + 1 : 1;
+    // A peer is the first server on the way at least, whatever it writes.
+    const hops = from.party instanceof Peer ? (frame.reserved || 1) + 1 : 1;
     if (hops > MAX_HOPS) return "hop-limit";
     if (next.connection === from) return "split-horizon";
     if (frame.type === FrameType.Message) {
@@ -226,7 +228,7 @@ export class Mesh {
     }
     if (now - this.#sweptAt >= SWEEP_MS) {
       this.#sweptAt = now;
-      this.#presence.forgetAllBut((server) => this.#topology.get(server) !== undefined);
+      this.#presence.forgetUnknown();
     }
     for (const server of this.#topology.routes().keys()) {
       const next = this.nextHop(server);
@@ -261,7 +263,7 @@ export class Mesh {
         if (frame.subtype === LinkStateKind.Heartbeat) return;
         if (frame.subtype === LinkStateKind.Links) {
           const state = this.#states.received(party, frame);
-          if (state) this.discovery.learn(state.address, connection.remoteHost, state.server);
+          if (state) this.discovery.learn(state.address, connection, state.server);
           return;
         }
       }
@@ -281,7 +283,7 @@ export class Mesh {
     this.#peers.delete(party.server);
     this.#routeChanges.compareSoon();
     this.#states.look();
-    this.discovery.unlinked(party.server);
+    this.discovery.unlinked(party.server, party.address);
     this.#context.logger.info("lost the link to {address}", {
       event: "link.down",
       address: party.address,

@@ -33,6 +33,8 @@ export class Peer implements Party {
    * server, which does not tell.
    */
   clockAheadMs = 0;
+  /** When the link came up: milliseconds since 1970. */
+  linkedAt = Infinity;
   /** Detects when the peer is silent for longer than usual. */
   readonly failureDetector: FailureDetector = new FailureDetector();
 

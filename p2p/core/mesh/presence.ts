@@ -40,6 +40,7 @@ export class Presence {
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #names: SeenNames;
   readonly #usersChanged: (names: Iterable<string>) => void;
+  readonly #isKnown: (server: string) => boolean;
   readonly #gapsAskedAt = new Map<string, number>();
   readonly #snapshots: Snapshots;
 
@@ -49,6 +50,8 @@ export class Presence {
    * @param names The names that users have had.
    * @param usersChanged Called with the names of users that an update changed in the directory, and with
    *   names that are new to this server.
+   * @param isKnown Returns whether a server, by its id, announces links. Users of others make room for those of
+   *   such a server, and are forgotten soon: nobody would say when.
    */
   constructor(
     context: Context,
@@ -56,6 +59,7 @@ export class Presence {
     peers: ReadonlyMap<string, Peer>,
     names: SeenNames,
     usersChanged: (names: Iterable<string>) => void,
+    isKnown: (server: string) => boolean,
   ) {
     this.#context = context;
     this.#directory = directory;
@@ -63,6 +67,7 @@ export class Presence {
     this.#peers = peers;
     this.#names = names;
     this.#usersChanged = usersChanged;
+    this.#isKnown = isKnown;
   }
 
   /**
@@ -110,6 +115,7 @@ export class Presence {
         return this.#sendNewer(peer, readPresenceDigest(frame.payload));
       case PresenceKind.Changes: {
         const changes = readPresenceChanges(frame.payload);
+        this.#makeRoomFor(changes.server);
         this.#convert(changes.changes, peer);
         const merge = this.#directory.applyChanges(changes);
         if (merge === "gap") this.#askAfterGap(peer, changes.server);
@@ -119,6 +125,7 @@ export class Presence {
       }
       case PresenceKind.Snapshot: {
         const snapshot = readPresenceSnapshot(frame.payload);
+        this.#makeRoomFor(snapshot.server);
         this.#convert(snapshot.users, peer);
         if (this.#directory.applySnapshot(snapshot) !== "applied") return;
         this.#gapsAskedAt.delete(snapshot.server);
@@ -150,11 +157,18 @@ export class Presence {
     this.#gapsAskedAt.delete(server);
   }
 
-  /** Forgets the users of all servers but this one and those that are known. */
-  forgetAllBut(isKnown: (server: string) => boolean): void {
-    for (const { server } of this.#directory.versions()) {
-      if (server !== this.#context.id && !isKnown(server)) this.forget(server);
+  /** Forgets the users of all servers that are not known. */
+  forgetUnknown(): void {
+    for (const server of this.#directory.servers()) {
+      if (server !== this.#context.id && !this.#isKnown(server)) this.forget(server);
     }
+    for (const server of this.#gapsAskedAt.keys()) {
+      if (!this.#isKnown(server)) this.#gapsAskedAt.delete(server);
+    }
+  }
+
+  #makeRoomFor(server: string): void {
+    if (!this.#directory.hasRoomFor(server) && this.#isKnown(server)) this.forgetUnknown();
   }
 
   /** Converts the times of records from the clock of a peer to that of this server. */
@@ -169,6 +183,7 @@ export class Presence {
   #askAfterGap(peer: Peer, server: string): void {
     const now = this.#context.now;
     if (now - (this.#gapsAskedAt.get(server) ?? -Infinity) < ASK_AGAIN_MS) return;
+    if (this.#gapsAskedAt.size >= LIMITS.servers.default) this.#gapsAskedAt.clear();
     this.#gapsAskedAt.set(server, now);
     this.sendDigest(peer);
   }

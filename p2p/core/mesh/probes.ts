@@ -7,10 +7,13 @@
 import {
   Capability,
   type Frame,
+  hostOf,
+  type HostReach,
   Information,
   isLoopback,
   type NetlabError,
   readNetwork,
+  readServerId,
   readServers,
   writeInformationRequest,
   writePeerRegistration,
@@ -19,7 +22,7 @@ import type { Access } from "../access/access.ts";
 import { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { Transport } from "../connection/transport.ts";
-import type { Discovery } from "./discovery.ts";
+import type { Discovery } from "./addresses/discovery.ts";
 import type { OwnNetwork } from "./own_network.ts";
 import { type Peer, Probe } from "./peer.ts";
 
@@ -59,12 +62,17 @@ export class Probes {
     this.#mesh = mesh;
   }
 
-  /** Dials an address, and asks for the capabilities of what answers there. */
-  dial(address: string): void {
+  /**
+   * Dials an address, and asks for the capabilities of what answers there.
+   *
+   * @param namedBy From where the party that has named the address can be reached.
+   */
+  dial(address: string, namedBy: HostReach): void {
     const context = this.#context;
     context.host.dial(address, {
-      connected: (transport: Transport) => {
-        const connection = new Connection(transport, hostOf(address), address, context.now);
+      namedBy,
+      connected: (transport: Transport, ip?: string) => {
+        const connection = new Connection(transport, hostOf(address), address, context.now, ip);
         connection.party = new Probe(address);
         this.limit(connection);
         writeInformationRequest(connection.out, Information.Capabilities);
@@ -91,15 +99,18 @@ export class Probes {
       this.#refuse(connection, address, network);
     } else if (capabilities.has(Capability.Peer)) {
       party.capabilities = capabilities;
-      this.#access.introduce(connection, capabilities.has(Capability.Tokens), (error) => {
-        if (error) this.#reject(connection, address, error);
-        else if (this.#checked(party)) writeInformationRequest(connection.out, Information.Servers);
-        else this.#register(connection);
-      });
-    } else {
-      this.closed(connection);
-      connection.close();
-    }
+      const server = readServerId(capabilities);
+      const isLinked = server !== undefined && this.#mesh.peer(server) !== undefined;
+      if (server === this.#context.id) this.#end(connection, () => discovery.isSelf(address));
+      else if (isLinked) this.#end(connection, () => discovery.linked(address, server));
+      else {
+        this.#access.introduce(connection, capabilities.has(Capability.Tokens), (error) => {
+          if (error) this.#reject(connection, address, error);
+          else if (server !== undefined || !this.#checked(party)) this.#register(connection);
+          else writeInformationRequest(connection.out, Information.Servers);
+        });
+      }
+    } else this.#end(connection, () => this.closed(connection));
   }
 
   /** Handles the list of servers that a probe has requested. Its first address is that of the server itself. */
@@ -110,8 +121,7 @@ export class Probes {
     // From another host, the list begins with another server, because the own address means nothing there.
     const isHidden = expected !== undefined && isLoopback(expected) && connection.isElsewhere;
     if (!isHidden && readServers(frame.payload)[0] !== expected) return this.#register(connection);
-    this.closed(connection);
-    connection.close();
+    this.#end(connection, () => this.closed(connection));
   }
 
   /** Gives a connection three seconds to become a link or to end. */
@@ -158,6 +168,13 @@ export class Probes {
     return this.#network.admits(address, network, this.#discovery.isTrusted(address));
   }
 
+  /** Closes a connection that becomes no link, after its outcome was noted. */
+  #end(connection: Connection, note: () => void): void {
+    note();
+    this.#deadlines.delete(connection);
+    connection.close();
+  }
+
   #register({ out }: Connection): void {
     const { id, address } = this.#context;
     writePeerRegistration(out, { server: id, address, network: this.#network.id });
@@ -187,8 +204,4 @@ export class Probes {
     }
     connection.close();
   }
-}
-
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":"));
 }

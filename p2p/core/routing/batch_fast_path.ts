@@ -87,7 +87,7 @@ export class BatchFastPath {
       view.setUint16(at + 4, 0);
       return true;
     }
-    const hops = from instanceof User ? 1 : view.getUint16(at + 4) + 1;
+    const hops = from instanceof User ? 1 : (view.getUint16(at + 4) || 1) + 1;
     // Split horizon and the hop limit.
     if (to === from || hops > MAX_HOPS) return false;
     view.setUint16(at + 4, hops);

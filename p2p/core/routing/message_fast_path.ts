@@ -168,7 +168,7 @@ export class MessageFastPath {
     while (at <= limit) {
       const next = this.#next(bytes, view, at, end);
       if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, this.#id)) break;
-      const hops = from instanceof User ? 1 : view.getUint16(at + 4) + 1;
+      const hops = from instanceof User ? 1 : (view.getUint16(at + 4) || 1) + 1;
       if (hops > MAX_HOPS) break;
       view.setUint16(at + 4, hops);
       at = next;

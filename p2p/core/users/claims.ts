@@ -153,7 +153,7 @@ export class Claims {
     if (frame.subtype === PresenceKind.Held) {
       if (this.#claims.get(name)?.server === server) this.#alive(name, server);
       // If there is no such user, the news of that is on its way to the other server.
-    } else if (this.#userOf(name)) {
+    } else if (this.#userOf(name) && this.#mesh.nextHop(server)) {
       const question = this.#isFresh(name) ? undefined : this.#ask(name);
       if (question) question.servers.add(server);
       else this.#send(PresenceKind.Held, server, name);

@@ -122,5 +122,10 @@ export function isLoopbackHost(host: string): boolean {
 
 /** Returns whether the host of an address, `host:port`, is a {@link isLoopbackHost | loopback host}. */
 export function isLoopback(address: string): boolean {
-  return isLoopbackHost(address.slice(0, address.lastIndexOf(":")));
+  return isLoopbackHost(hostOf(address));
+}
+
+/** Returns the host of an address, `host:port`: IPv6 in brackets, as in the address. */
+export function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":"));
 }

@@ -34,6 +34,8 @@ export const Capability = {
   Names: "names",
   /** The server's network has keys: the server takes only parties with a token. */
   Tokens: "tokens",
+  /** The server states its id, after an equals sign: `server=` and a UUID. */
+  Server: "server",
 } as const;
 
 const encoder = new TextEncoder();
@@ -218,6 +220,25 @@ export function readNetwork(capabilities: Iterable<string>): string | undefined 
   }
   return undefined;
 }
+
+/** Formats the capability with which a server states its id: `server=` and a UUID. */
+export function formatServerId(id: string): string {
+  return `${Capability.Server}=${id}`;
+}
+
+/**
+ * Finds the id of a server in its capabilities. Returns `undefined` when the server does not state it, or when the
+ * first value given is no UUID.
+ */
+export function readServerId(capabilities: Iterable<string>): string | undefined {
+  for (const capability of capabilities) {
+    const [, id] = /^server=(.*)$/s.exec(capability) ?? [];
+    if (id !== undefined) return SERVER_ID.test(id) ? id : undefined;
+  }
+  return undefined;
+}
+
+const SERVER_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Writes the announcement of a server that listens on `port`. The receiver takes the host from the connection. */
 export function writeAnnouncement(out: FrameWriter, port: number): void {

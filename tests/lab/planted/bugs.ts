@@ -216,8 +216,8 @@ export const bugs: readonly Bug[] = [
     what: "Other servers do not forget a user who has left.",
     file: "p2p/core/mesh/directory.ts",
     change: [
-      "      known.users.delete(user.name);\n      this.#unlocate(user.name, server);",
-      "      known.users.delete(user.name);",
+      "      users.delete(user.name);\n      this.#unlocate(user.name, server);",
+      "      users.delete(user.name);",
     ],
   },
   {
@@ -253,7 +253,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "lost links stay lost",
     what: "A server does not dial a server again whose link has ended.",
-    file: "p2p/core/mesh/discovery.ts",
+    file: "p2p/core/mesh/addresses/discovery.ts",
     change: [
       '      if (known.server === server && known.state === "linked") this.#wait(known);',
       '      if (known.server === server && known.state !== "linked") this.#wait(known);',

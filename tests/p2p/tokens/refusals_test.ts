@@ -15,7 +15,6 @@ import {
   readCapabilities,
   readSessionWelcome,
   Registration,
-  Registration,
   writeInformationRequest,
   writePeerRegistration,
   writeSessionRegistration,

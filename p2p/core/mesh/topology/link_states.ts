@@ -121,10 +121,18 @@ export class LinkStates {
     const { payload } = frame;
     const { server, version } = readLinkStateVersion(payload);
     if (server === this.#context.id || ageMs >= MAX_AGE_MS) return;
+    const isOwn = this.#peers.get(server) === peer;
+    // A linked server speaks for itself: others could say that it has no links, or invent a high version.
+    if (!isOwn && this.#peers.has(server)) return;
     const known = this.#topology.get(server);
-    if (version <= (known?.version ?? -1)) return;
-    if (!known && this.#topology.size >= LIMITS.servers.default) return;
+    if (known && (isOwn ? version === known.version : version <= known.version)) return;
+    // It has a place, too, so that a link can be used however many servers others announce.
+    const isFull = !known && this.#topology.size >= LIMITS.servers.default;
+    if (isFull && !isOwn) return;
     const state = readLinkState(payload);
+    if (state.links.length > LIMITS.linksOfServer.default) return;
+    if (isFull) this.#topology.makeRoom();
+    if (isOwn) this.#topology.replace(state.server);
     this.#topology.apply(state, this.#context.now - ageMs);
     for (const other of this.#peers.values()) {
       if (other !== peer) other.out.forward(frame, frame.reserved);

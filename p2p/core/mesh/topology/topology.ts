@@ -41,6 +41,8 @@ export const MAX_AGE_MS = 200_000;
 export class Topology {
   readonly #self: string;
   readonly #entries = new Map<string, Entry>();
+  /** Servers that were forgotten to make room, since the last call of {@linkcode Topology.forget}. */
+  readonly #evicted: string[] = [];
   #routes: Map<string, Route> = new Map();
   #current = true;
 
@@ -63,6 +65,25 @@ export class Topology {
     // Most announcements repeat known costs.
     if (!known || !isSame(known.costs, costs)) this.#current = false;
     return true;
+  }
+
+  /** Lets the next announcement of a server replace its last one, whatever the versions are. */
+  replace(server: string): void {
+    const known = this.#entries.get(server);
+    if (known) this.#entries.set(server, { ...known, state: { ...known.state, version: -1 } });
+  }
+
+  /**
+   * Forgets another server that cannot be reached, if there is one, to make room for one more. The next call of
+   * {@linkcode Topology.forget} returns it.
+   */
+  makeRoom(): void {
+    const routes = this.routes();
+    for (const server of this.#entries.keys()) {
+      if (server === this.#self || routes.has(server)) continue;
+      this.#entries.delete(server);
+      return void this.#evicted.push(server);
+    }
   }
 
   /** Returns the last announced link state of a server. */
@@ -128,7 +149,7 @@ export class Topology {
    * @returns The ids of the forgotten servers.
    */
   forget(now: number): string[] {
-    const forgotten: string[] = [];
+    const forgotten = this.#evicted.splice(0).filter((server) => !this.#entries.has(server));
     for (const [server, { saidAt }] of this.#entries) {
       if (server === this.#self || now - saidAt < MAX_AGE_MS) continue;
       this.#entries.delete(server);

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { FrameType, Registration } from "@netlab/protocol";
 import { pureTest } from "../../../kinds.ts";
-import { backoffMs } from "../../../../p2p/core/mesh/discovery.ts";
+import { backoffMs } from "../../../../p2p/core/mesh/addresses/backoff.ts";
 import { between } from "@netlab/lab/random";
 import {
   addressOf,
