@@ -19,6 +19,7 @@ import {
   NetlabError,
   NIL_UUID,
   type PresenceChanges,
+  PresenceKind,
   type PresenceSnapshot,
   type Receipt,
   Registration,
@@ -34,6 +35,7 @@ import {
   writeLinkState,
   writeMessage,
   writeMoveRequest,
+  writeNameClaim,
   writeOutboundMessage,
   writePeerRegistration,
   writePresenceChanges,
@@ -142,6 +144,12 @@ export class FrameSource {
           out,
           this.#some(() => ({ server: this.#id(), version: this.#version() })),
         ),
+      (out) => {
+        const kind = pick(random, [PresenceKind.Claim, PresenceKind.Held]);
+        const claim = { to: this.#id(), from: this.#id(), name: this.#name() };
+        const proof = Uint8Array.from({ length: 16 }, () => between(random, 0, 255));
+        writeNameClaim(out, kind, random() < 0.5 ? claim : { ...claim, proof }, 1);
+      },
       (out) => writeLinkState(out, this.#linkState(), between(random, 0, 300)),
       (out) => writeHeartbeat(out),
       (out) => {

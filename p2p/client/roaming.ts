@@ -5,7 +5,6 @@
  * @module
  */
 import { ErrorCode, type NetlabError } from "@netlab/protocol";
-import { generate as generateId } from "@std/uuid/v7";
 import { askServers } from "./ask.ts";
 import { isFinal, isTimeout, unreachable } from "./failures.ts";
 import type { HomeNetwork } from "./home_network.ts";
@@ -62,7 +61,7 @@ export class Roaming {
   readonly #options: RoamingOptions;
   readonly #events: RoamingEvents;
   readonly #session: ClientSession;
-  readonly #sessionKey: string = generateId();
+  readonly #key: string = crypto.randomUUID();
   readonly #servers: KnownServers;
   /** Connections and attempts that are ending. */
   readonly #ending = new Set<Promise<void>>();
@@ -225,7 +224,7 @@ export class Roaming {
     race: Race<ServerConnection>,
     forMs?: number,
   ): Promise<ServerConnection | undefined> {
-    const user = { name: this.#options.name, session: this.#sessionKey };
+    const user = { name: this.#options.name, key: this.#key };
     race.start(servers);
     for (;;) {
       const connection = await this.#unlessEnded(race.next(forMs));

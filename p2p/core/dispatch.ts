@@ -146,6 +146,7 @@ export class Dispatch {
         Capability.Batch,
         Capability.Claim,
         Capability.Names,
+        Capability.Key,
       ],
       ...further,
       ...[formatLoad(users.count), formatNetwork(mesh.network.id)],
@@ -232,19 +233,19 @@ export class Dispatch {
         const name = readLegacyName(frame.payload);
         return users.register(connection, {
           name,
-          session: NIL_UUID,
+          key: NIL_UUID,
           readsBatches: false,
           readsHeartbeats: false,
         });
       }
       case Registration.Session: {
-        const { session, name, abilities = 0 } = readSessionRegistration(frame.payload);
-        if (session === NIL_UUID) {
+        const { session: key, name, abilities = 0 } = readSessionRegistration(frame.payload);
+        if (key === NIL_UUID) {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
         const readsBatches = (abilities & Ability.Batches) !== 0;
         const readsHeartbeats = (abilities & Ability.Heartbeats) !== 0;
-        return users.register(connection, { name, session, readsBatches, readsHeartbeats });
+        return users.register(connection, { name, key, readsBatches, readsHeartbeats });
       }
       case Registration.Peer:
         return mesh.received(connection, frame);

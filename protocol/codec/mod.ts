@@ -23,5 +23,6 @@ export * from "./payloads/receipt.ts";
 export * from "./payloads/registration.ts";
 export * from "./names/quote.ts";
 export * from "./names/names.ts";
+export * from "./session_id.ts";
 export * from "./text.ts";
 export * from "./uuid.ts";

@@ -149,7 +149,15 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   ).map(([snapshot, two]) => ({ ...snapshot, part: Math.min(...two), parts: Math.max(...two) })),
   presenceChanges: fc.record({ server: anyUuid, version: u64, changes: users }),
   presenceDigest: fc.array(version, { maxLength: 20 }),
-  nameClaim: fc.record({ to: anyUuid, from: anyUuid, name: anyName }),
+  nameClaim: fc.record(
+    {
+      to: anyUuid,
+      from: anyUuid,
+      name: anyName,
+      proof: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => bytes.toHex()),
+    },
+    { requiredKeys: ["to", "from", "name"] },
+  ),
   clock: u64,
   presenceNames: fc.array(anyName, { maxLength: 20 }),
   linkState: fc.record({

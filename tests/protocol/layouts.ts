@@ -203,8 +203,14 @@ export const layouts: Readonly<Record<string, Layout>> = {
   nameClaim: {
     type: FrameType.Presence,
     subtypes: [p.PresenceKind.Claim, p.PresenceKind.Held],
-    read: (frame) => p.readNameClaim(frame.payload),
-    write: (out, value, subtype, hops) => p.writeNameClaim(out, subtype, value, hops),
+    read(frame) {
+      const { proof, ...claim } = p.readNameClaim(frame.payload);
+      return { ...claim, ...proof && { proof: proof.toHex() } };
+    },
+    write(out, { proof, ...claim }, subtype, hops) {
+      const bytes = proof === undefined ? {} : { proof: Uint8Array.fromHex(proof) };
+      p.writeNameClaim(out, subtype, { ...claim, ...bytes }, hops);
+    },
   },
   clock: {
     type: FrameType.Presence,

@@ -22,6 +22,7 @@ import {
   readServers,
   reasonOf,
   Registration,
+  sessionIdOf,
   writeInformationRequest,
   writeLegacyRegistration,
 } from "@netlab/protocol";
@@ -119,7 +120,7 @@ export class ServerConnection implements SessionConnection {
    *   codes when it refuses the user. The connection is then closed.
    * @throws {unknown} The reason of `stop` when it aborts before the user is registered.
    */
-  register(user: { name: string; session: string }, stop: AbortSignal): Promise<void> {
+  register(user: { name: string; key: string }, stop: AbortSignal): Promise<void> {
     return this.#orAbort(stop, () => this.#register(user));
   }
 
@@ -254,11 +255,15 @@ export class ServerConnection implements SessionConnection {
     }
   }
 
-  async #register(user: { name: string; session: string }): Promise<void> {
+  async #register({ name, key }: { name: string; key: string }): Promise<void> {
     if (this.#ended) throw this.#ended;
-    if (!this.legacy) return await this.#handshake.register(user);
+    if (!this.legacy) {
+      // An older server tells every other server what it gets.
+      const session = this.#capabilities.has(Capability.Key) ? key : sessionIdOf(key);
+      return await this.#handshake.register({ name, session });
+    }
     this.#readText();
-    writeLegacyRegistration(this.out, user.name);
+    writeLegacyRegistration(this.out, name);
   }
 
   #readText(): void {

@@ -24,10 +24,7 @@ export interface Location {
   server: string;
   /** The user there. */
   user: UserRecord;
-  /**
-   * Increases with every update. Of two locations of one session, the one with the higher number is
-   * newer.
-   */
+  /** Which of several locations of a name was known first: the one with the lowest number. */
   order: number;
 }
 
@@ -239,7 +236,7 @@ export class Directory {
       this.#unlocate(user.name, server);
     } else {
       known.users.set(user.name, user);
-      this.#locate(user, server, ++this.#order);
+      this.#locate(user, server, this.#entryAt(user.name, server)?.order ?? ++this.#order);
     }
   }
 

@@ -10,6 +10,7 @@ import {
   invariant,
   type NetlabError,
   NIL_UUID,
+  sessionIdOf,
   UserKind,
   type UserRecord,
   writeSessionWelcome,
@@ -70,8 +71,16 @@ export class UserRegistry {
       (name) => this.#users.get(name),
       (name, server) => locations.isHeldAt(name, server),
       (user) => this.#evict(user, "another session asked for the name and this one did not answer"),
+      (user, server) => this.#moves.proven(user, server),
     );
-    this.#moves = new Moves(context, directory, topology, (user) => this.#release(user));
+    this.#moves = new Moves(context, directory, topology, this.#claims, {
+      left: (user) => this.#release(user),
+      elsewhere: ({ name }) => this.#publishRemoval(name),
+      back: ({ name }, record) => {
+        this.#mesh.publish(this.#directory.add(record));
+        this.#onChange(name);
+      },
+    });
     this.#conflicts = new Conflicts(context, {
       directory,
       locations,
@@ -118,7 +127,8 @@ export class UserRegistry {
    *   {@linkcode ErrorCode.ServerClosing} if the server is about to leave.
    */
   register(connection: Connection, registration: UserRegistration): void {
-    const { name, session } = registration;
+    const { name, key } = registration;
+    const session = sessionIdOf(key);
     if (!connection.isUnregistered) {
       const { party } = connection;
       const as = party instanceof User ? party.name : "a server";
@@ -275,6 +285,7 @@ export class UserRegistry {
     connection.charge(this.#mesh.peerCount);
     this.#mesh.publish(this.#directory.add(record));
     this.#onChange(name);
+    this.#moves.arrived(user);
     if (!user.readsText) {
       const { id: server, address } = this.#context;
       writeSessionWelcome(user.out, { server, address, name });

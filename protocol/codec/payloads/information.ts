@@ -32,6 +32,8 @@ export const Capability = {
   Network: "network",
   /** The server reads lists of names that users have had. */
   Names: "names",
+  /** The server does not tell other servers the keys of sessions: it publishes the ids that follow from them. */
+  Key: "key",
 } as const;
 
 const encoder = new TextEncoder();

@@ -20,7 +20,10 @@ export const Ability = {
 
 /** The request of a user to register a session. */
 export interface SessionRegistration {
-  /** The key of the session: a UUID that only this client and the servers know. */
+  /**
+   * The key of the session: a UUID that only this client and its server know. At a server without the capability
+   * `key`, it is the id of the session, because that server would tell all others.
+   */
   session: string;
   /** The name of the user. */
   name: string;

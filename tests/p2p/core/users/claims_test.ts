@@ -149,7 +149,7 @@ pureTest("a session that moves while its name is claimed keeps it", () => {
     network.run(delay);
     // The old connection hangs while the session registers elsewhere.
     powerOff(network, bob, node(0));
-    const moved = new TestUser(network, "Bob", { session: bob.session }).register(node(1));
+    const moved = new TestUser(network, "Bob", { key: bob.key }).register(node(1));
     network.run(12_000);
     const winner = delay < 2_200 ? moved.session : keys(nodes, "Bob")[0];
     assertEquals(keys(nodes, "Bob"), Array(3).fill(winner), `after ${delay} ms`);
