@@ -152,7 +152,11 @@ export class Directory {
 
   /** Returns the known version of every server's users. */
   versions(): PresenceVersion[] {
-    return [...this.#servers].map(([server, { version }]) => ({ server, version }));
+    const versions: PresenceVersion[] = [];
+    for (const [server, { version }] of this.#servers) {
+      if (version >= 0) versions.push({ server, version });
+    }
+    return versions;
   }
 
   /** Returns the known version of one server's users; -1 if the server is unknown. */
@@ -163,7 +167,7 @@ export class Directory {
   /** Returns the users of one server as a snapshot, in as many parts as it needs frames. */
   *snapshot(server: string): Iterable<PresenceSnapshot> {
     const known = this.#servers.get(server);
-    if (!known) return;
+    if (!known || known.version < 0) return;
     const all = [...known.users.values()];
     // Users may join and leave before the last part is needed.
     const { version } = known;
@@ -184,7 +188,7 @@ export class Directory {
     const expected = (known?.version ?? -1) + 1;
     if (server === this.#self || version + changes.length <= expected) return "old";
     if (!known && !this.#hasRoom) return "old";
-    if (!known || version > expected) return "gap";
+    if (!known || known.version < 0 || version > expected) return "gap";
     for (const user of changes.slice(expected - version)) this.#put(server, known, user);
     return "applied";
   }
@@ -214,6 +218,13 @@ export class Directory {
   /** Whether the users of one more server may be added. */
   get #hasRoom(): boolean {
     return this.#servers.size + this.#partials.size < LIMITS.servers.default;
+  }
+
+  /** Forgets the version of a server's users: the next snapshot replaces them. */
+  doubt(server: string): void {
+    const known = this.#servers.get(server);
+    if (known) known.version = -1;
+    this.#partials.delete(server);
   }
 
   /** Forgets a server and its users. */

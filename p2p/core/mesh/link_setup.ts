@@ -8,6 +8,7 @@ import {
   ErrorCode,
   type Frame,
   Information,
+  NetlabError,
   type PeerRegistration,
   ProtocolError,
   readCapabilities,
@@ -28,6 +29,10 @@ import type { RouteChanges } from "./topology/route_changes.ts";
 
 /** A new link takes as long as so many small frames: it gets link states, and the names that users have had. */
 const LINK_UNITS = 1_000;
+/** For how long two servers may dial each other although they are linked: milliseconds. */
+const BOTH_DIAL_MS = 5_000;
+/** A link on which something has arrived within this time is alive: milliseconds. */
+const ALIVE_MS = 1_000;
 
 /** What {@linkcode LinkSetup} uses. */
 export interface LinkSetupParts {
@@ -98,6 +103,14 @@ export class LinkSetup {
       throw own.refusal(this.#context.address, address, network);
     }
     probes.linked(connection);
+    if (this.#isImpostor(connection, server)) {
+      if (connection.dialled !== undefined) discovery.linked(connection.dialled, server);
+      throw new NetlabError(
+        ErrorCode.AlreadyRegistered,
+        `Cannot link: this server has a link to the server ${server}, and it is alive`,
+        { fatal: true },
+      );
+    }
     // This server answers even itself, so that the dialling end learns where the address leads.
     if (connection.isUnregistered) writePeerRegistration(connection.out, this.#registration());
     if (server === this.#context.id) {
@@ -108,13 +121,24 @@ export class LinkSetup {
     if (connection.isUnregistered) {
       writeInformationRequest(connection.out, Information.Capabilities);
     }
-    const peer = new Peer(connection, server, address);
+    const peer = new Peer(connection, server, address, this.#context.now);
     if (party instanceof Probe) peer.setCapabilities(party.capabilities);
     connection.party = peer;
     discovery.linked(address, server, connection.remoteHost);
     if (connection.dialled !== undefined) discovery.linked(connection.dialled, server);
     this.#up(peer);
     this.#adopt(network);
+  }
+
+  /**
+   * Returns whether a connection cannot be the server that it says it is: that one has had a link for longer than
+   * both may dial each other, and is heard on it. Anybody could say so otherwise, and take its place.
+   */
+  #isImpostor(connection: Connection, server: string): boolean {
+    const linked = this.#parts.peers.get(server);
+    if (!linked || linked.connection === connection) return false;
+    const { now } = this.#context;
+    return now - linked.linkedAt > BOTH_DIAL_MS && now - linked.connection.heardAt < ALIVE_MS;
   }
 
   /**

@@ -28,6 +28,7 @@ import { Peer } from "./peer.ts";
 import { Presence } from "./presence.ts";
 import { Probes } from "./probes.ts";
 import { RouteChanges, type RouteEvents } from "./topology/route_changes.ts";
+import { Testimony } from "./topology/testimony.ts";
 import type { Topology } from "./topology/topology.ts";
 import type { SeenNames } from "../dedup/seen_names.ts";
 
@@ -81,6 +82,8 @@ export class Mesh {
   readonly #probes: Probes;
   readonly #states: LinkStates;
   readonly #presence: Presence;
+  /** Which peers are believed about which servers. */
+  readonly testimony: Testimony;
   readonly #routeChanges: RouteChanges;
   readonly #setup: LinkSetup;
   #tickedAt: number;
@@ -113,15 +116,35 @@ export class Mesh {
       peer: (server) => this.#peers.get(server),
       foundLegacy: (connection) => events.foundLegacy(connection),
     });
-    this.#states = new LinkStates(context, topology, costs, this.#peers);
+    const testimony = this.testimony = new Testimony(
+      context,
+      topology,
+      this.#peers,
+      (server) => this.discovery.isGiven(server),
+    );
+    this.#states = new LinkStates(context, topology, costs, this.#peers, testimony);
     this.#presence = new Presence(
       context,
       directory,
       this.#peers,
       names,
+      testimony,
       (changed) => events.usersChanged(changed),
     );
-    this.#routeChanges = new RouteChanges(context, topology, costs, events);
+    this.#routeChanges = new RouteChanges(context, topology, costs, {
+      ...events,
+      routesChanged: () => {
+        this.#states.routesChanged();
+        events.routesChanged();
+      },
+      reached: (server) => testimony.reached(server),
+      lost: (server) => testimony.lost(server),
+      turned: (server) => {
+        // What servers behind it announce came from other peers, or was not believed, until now.
+        const peer = this.#peers.get(server);
+        if (peer) this.#presence.sendDigest(peer);
+      },
+    });
     this.#setup = new LinkSetup(context, {
       network: this.network,
       discovery: this.discovery,

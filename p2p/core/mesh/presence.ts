@@ -29,6 +29,7 @@ import { LIMITS } from "../limits.ts";
 import type { Peer } from "./peer.ts";
 import type { SeenNames } from "../dedup/seen_names.ts";
 import { Snapshots } from "./snapshots.ts";
+import type { Testimony } from "./topology/testimony.ts";
 
 /** How long to wait for a snapshot before asking again: milliseconds. */
 const ASK_AGAIN_MS = 500;
@@ -39,6 +40,7 @@ export class Presence {
   readonly #directory: Directory;
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #names: SeenNames;
+  readonly #testimony: Testimony;
   readonly #usersChanged: (names: Iterable<string>) => void;
   readonly #gapsAskedAt = new Map<string, number>();
   readonly #snapshots: Snapshots;
@@ -55,6 +57,7 @@ export class Presence {
     directory: Directory,
     peers: ReadonlyMap<string, Peer>,
     names: SeenNames,
+    testimony: Testimony,
     usersChanged: (names: Iterable<string>) => void,
   ) {
     this.#context = context;
@@ -62,6 +65,7 @@ export class Presence {
     this.#snapshots = new Snapshots(directory);
     this.#peers = peers;
     this.#names = names;
+    this.#testimony = testimony;
     this.#usersChanged = usersChanged;
   }
 
@@ -107,9 +111,10 @@ export class Presence {
         peer.clockAheadMs = readClock(frame.payload) - Math.round(this.#context.now);
         return;
       case PresenceKind.Digest:
-        return this.#sendNewer(peer, readPresenceDigest(frame.payload));
+        return this.#digest(peer, readPresenceDigest(frame.payload));
       case PresenceKind.Changes: {
         const changes = readPresenceChanges(frame.payload);
+        if (!this.#testimony.speaksFor(peer, changes.server)) return;
         this.#convert(changes.changes, peer);
         const merge = this.#directory.applyChanges(changes);
         if (merge === "gap") this.#askAfterGap(peer, changes.server);
@@ -119,6 +124,7 @@ export class Presence {
       }
       case PresenceKind.Snapshot: {
         const snapshot = readPresenceSnapshot(frame.payload);
+        if (!this.#testimony.speaksFor(peer, snapshot.server)) return;
         this.#convert(snapshot.users, peer);
         if (this.#directory.applySnapshot(snapshot) !== "applied") return;
         this.#gapsAskedAt.delete(snapshot.server);
@@ -155,6 +161,20 @@ export class Presence {
     for (const { server } of this.#directory.versions()) {
       if (server !== this.#context.id && !isKnown(server)) this.forget(server);
     }
+  }
+
+  /**
+   * Answers a digest. A lower version than is known here, from the peer that may speak about that server, shows
+   * that what is known here is false.
+   */
+  #digest(peer: Peer, versions: readonly PresenceVersion[]): void {
+    for (const { server, version } of versions) {
+      if (this.#directory.version(server) <= version) continue;
+      if (server === this.#context.id || !this.#testimony.speaksFor(peer, server)) continue;
+      this.#directory.doubt(server);
+      this.#askAfterGap(peer, server);
+    }
+    this.#sendNewer(peer, versions);
   }
 
   /** Converts the times of records from the clock of a peer to that of this server. */

@@ -19,6 +19,7 @@ import {
 import type { Connection } from "../connection/connection.ts";
 import type { Location } from "../mesh/directory.ts";
 import type { Mesh } from "../mesh/mesh.ts";
+import { Peer } from "../mesh/peer.ts";
 import type { Context } from "../host.ts";
 import type { User } from "./user.ts";
 
@@ -155,6 +156,10 @@ export class Claims {
   /** Handles a claim or an answer from another server. Those for other servers are forwarded. */
   received(from: Connection, frame: Frame): void {
     const { to, from: server, name, proof } = readNameClaim(frame.payload);
+    const { party } = from;
+    // Claims do no harm, whoever makes them: whether the user answers decides.
+    const isPlausible = party instanceof Peer && this.#mesh.testimony.mayRelay(party, server);
+    if (!isPlausible && frame.subtype === PresenceKind.Held) return;
     if (to !== this.#context.id) return void this.#mesh.forward(to, frame, from);
     const user = this.#userOf(name);
     if (frame.subtype === PresenceKind.Held) {

@@ -84,6 +84,7 @@ export class UserRegistry {
     this.#conflicts = new Conflicts(context, {
       directory,
       locations,
+      testimony: mesh.testimony,
       claims: this.#claims,
       moves: this.#moves,
       userOf: (name) => this.#users.get(name),
