@@ -8,9 +8,11 @@ import { checkNetworkName } from "@netlab/protocol";
 import type { RoutingCore } from "./core/routing_core.ts";
 import { silentLogger } from "./core/logger.ts";
 import type { P2pServerOptions } from "./server/options.ts";
+import { ProtectedNamesFile } from "./server/protected_names_file.ts";
 import { NetworkFile } from "./server/network_file.ts";
 import { Sockets } from "./server/sockets.ts";
 
+export { verifySignature } from "./server/ed25519.ts";
 export type { P2pServerOptions } from "./server/options.ts";
 
 /** Another server, as seen from this one. */
@@ -83,6 +85,7 @@ export class P2pServer implements AsyncDisposable {
         { ...options, ...inside !== undefined && { network: inside } },
         store,
         (changed) => file.set(changed),
+        new ProtectedNamesFile(data, logger),
       );
       file.set(sockets.core.mesh.network.id);
       store.setAddress(sockets.core.address);

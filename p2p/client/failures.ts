@@ -26,10 +26,11 @@ export function unreachable(servers: readonly string[], failures: readonly unkno
   );
 }
 
-/** Returns whether retrying is useless: the name is taken or invalid, or another connection replaced this one. */
+/** Returns whether retrying is useless: the name is taken, protected or invalid, or another connection replaced this one. */
 export function isFinal(error: unknown): boolean {
   return error instanceof NetlabError &&
     (error.code === ErrorCode.NameTaken || error.code === ErrorCode.NameInvalid ||
+      error.code === ErrorCode.NameProtected ||
       error.code === ErrorCode.Replaced);
 }
 

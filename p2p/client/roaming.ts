@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { ErrorCode, type NetlabError } from "@netlab/protocol";
+import { ErrorCode, NetlabError, type ProtectedName } from "@netlab/protocol";
+import type { NameSecret } from "./name_secret.ts";
 import { askServers } from "./ask.ts";
 import { isFinal, isTimeout, unreachable } from "./failures.ts";
 import type { HomeNetwork } from "./home_network.ts";
@@ -78,6 +79,9 @@ export class Roaming {
   /** Whether the status is `waiting`. */
   #isWaiting = false;
 
+  /** The secret that protects the name, while it is found and afterwards; `undefined` if there is none. */
+  secret: Promise<NameSecret | undefined> = Promise.resolve(undefined);
+
   /** Starts without a connection. `session` reads and writes the frames. */
   constructor(options: RoamingOptions, session: ClientSession, events: RoamingEvents) {
     this.#options = options;
@@ -149,6 +153,18 @@ export class Roaming {
       this.#isWaiting = true;
       this.#events.status({ state: "waiting", server: connection.address });
     } else if (verdict === undefined && this.#isWaiting) this.#tellConnected(connection);
+  }
+
+  /**
+   * Sends a record that changes the protection of the name to the current server. Throws the errors of
+   * `ServerConnection.protect`.
+   */
+  async protect(record: ProtectedName): Promise<void> {
+    if (!this.#connection || this.#connection.legacy) {
+      const message = "Cannot change the secret: the user is not registered at a netlab server now";
+      throw new NetlabError(ErrorCode.ConnectionLost, message);
+    }
+    await this.#connection.protect(record);
   }
 
   /** Moves to another server, as `P2pClient.moveTo` does. */
@@ -224,7 +240,7 @@ export class Roaming {
     race: Race<ServerConnection>,
     forMs?: number,
   ): Promise<ServerConnection | undefined> {
-    const user = { name: this.#options.name, key: this.#key };
+    const user = { name: this.#options.name, key: this.#key, secret: await this.secret };
     race.start(servers);
     for (;;) {
       const connection = await this.#unlessEnded(race.next(forMs));

@@ -11,6 +11,7 @@ import {
   ErrorCode,
   formatLoad,
   formatNetwork,
+  formatSecret,
   type Frame,
   FrameType,
   Information,
@@ -22,6 +23,7 @@ import {
   readAnnouncement,
   readError,
   readLegacyName,
+  readProtection,
   readSessionRegistration,
   ReceiptKind,
   Registration,
@@ -149,7 +151,7 @@ export class Dispatch {
         Capability.Key,
       ],
       ...further,
-      ...[formatLoad(users.count), formatNetwork(mesh.network.id)],
+      ...[formatLoad(users.count), formatNetwork(mesh.network.id), formatSecret(this.#core.id)],
     ];
   }
 
@@ -239,13 +241,26 @@ export class Dispatch {
         });
       }
       case Registration.Session: {
-        const { session: key, name, abilities = 0 } = readSessionRegistration(frame.payload);
+        const { session: key, name, abilities = 0, signature } = readSessionRegistration(
+          frame.payload,
+        );
         if (key === NIL_UUID) {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
         const readsBatches = (abilities & Ability.Batches) !== 0;
         const readsHeartbeats = (abilities & Ability.Heartbeats) !== 0;
-        return users.register(connection, { name, key, readsBatches, readsHeartbeats });
+        return users.register(connection, {
+          name,
+          key,
+          readsBatches,
+          readsHeartbeats,
+          ...signature && { signature },
+        });
+      }
+      case Registration.Protect: {
+        const { party } = connection;
+        if (!isSession(party)) throw notAllowed(connection, frame);
+        return users.protect(party, readProtection(frame.payload));
       }
       case Registration.Peer:
         return mesh.received(connection, frame);

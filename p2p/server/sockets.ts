@@ -32,9 +32,11 @@ import type { Transport } from "../core/connection/transport.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import type { MessageStore } from "../core/mailbox/message_store.ts";
 import { LIMITS, withDefaults } from "../core/limits.ts";
+import type { ProtectedNameStore } from "../core/assembly/routing_core_options.ts";
 import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import type { P2pServerOptions } from "./options.ts";
+import { verifySignature } from "./ed25519.ts";
 import { processTime } from "./process_time.ts";
 
 /** The interval at which the core is told the time: milliseconds. */
@@ -75,11 +77,13 @@ export class Sockets {
    * @param options Here, `network` may also be the id of a network without a name.
    * @param store Stores durable messages; without one they are stored in memory.
    * @param onNetwork Called when the server's network has become part of another one.
+   * @param protectedNames Keeps protected names; without it they are kept in memory.
    */
   static async open(
     options: P2pServerOptions,
     store?: MessageStore,
     onNetwork?: (network: string) => void,
+    protectedNames?: ProtectedNameStore,
   ): Promise<Sockets> {
     const given = options.hostname ?? DEFAULT_HOST;
     const hostname = parseHost(given);
@@ -103,13 +107,14 @@ export class Sockets {
     const listening = await listenOnAll({ hostname, port, tcpBacklog: BACKLOG });
     const address = advertised ?? localAddress(hostname, listening.listeners);
     const resolved = { ...options, hostname, peers, defaultPeers };
-    return new Sockets(resolved, store, onNetwork, listening, address);
+    return new Sockets(resolved, store, onNetwork, protectedNames, listening, address);
   }
 
   private constructor(
     options: P2pServerOptions,
     store: MessageStore | undefined,
     onNetwork: ((network: string) => void) | undefined,
+    protectedNames: ProtectedNameStore | undefined,
     { listeners, refused }: Listening,
     address: string,
   ) {
@@ -141,11 +146,13 @@ export class Sockets {
         dial: (address, dial) => this.#dial(address, dial),
         random,
         soon: (run) => void setImmediate(run),
+        verifySignature,
       },
       logger: this.#logger,
       now: processTime(),
       logMessages: options.logMessages ?? false,
       ...store && { store },
+      ...protectedNames && { protectedNames },
       ...network !== undefined && { network },
       ...onNetwork && { onNetwork },
       ...options.limits && { limits: options.limits },

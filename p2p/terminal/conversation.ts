@@ -41,6 +41,10 @@ export interface ClientOptionValues {
   readonly server: readonly Address[];
   /** The name of the network; `undefined` for that of the first server. */
   readonly network: string | undefined;
+  /** The file with the secret that protects the name. */
+  readonly "secret-file": string | undefined;
+  /** The file with the secret that replaces it. */
+  readonly "new-secret-file": string | undefined;
 }
 
 /** How a program connects its client, and what it adds to the conversation. */
@@ -116,6 +120,17 @@ export async function converse<C extends P2pClient, O extends Options>(
       throw new UsageError(`Option --name: a name cannot be used when ${why}`);
     }
   }
+  const secret = readSecretFile("secret-file", options["secret-file"]);
+  const newSecret = readSecretFile("new-secret-file", options["new-secret-file"]);
+  if (secret === "") {
+    throw new UsageError("Option --secret-file: the first line of the file is empty");
+  }
+  if (newSecret !== undefined && secret === undefined) {
+    throw new UsageError(
+      "Option --new-secret-file requires --secret-file, with the present secret",
+    );
+  }
+  const secrets = { secret, newSecret };
   const servers = given.length > 0 || options.name !== undefined || !isInteractive
     ? given
     : await askForServer(stop);
@@ -124,7 +139,12 @@ export async function converse<C extends P2pClient, O extends Options>(
   for (;;) {
     wanted ??= await askForName(stop);
     if (wanted === undefined) return 0;
-    const ended = await connect(program, own, { name: wanted, servers, network, typed }, stop);
+    const ended = await connect(
+      program,
+      own,
+      { name: wanted, servers, network, typed, ...secrets },
+      stop,
+    );
     if (typeof ended === "number") return ended;
     wanted = undefined;
     typed = ended.typed;
@@ -142,6 +162,10 @@ interface Wanted {
   readonly name: string;
   readonly servers: readonly string[];
   readonly network: string | undefined;
+  /** The secret that protects the name. */
+  readonly secret: string | undefined;
+  /** The secret that replaces it; empty to drop the protection. */
+  readonly newSecret: string | undefined;
   /** The line that the person was typing. */
   readonly typed: string;
 }
@@ -150,7 +174,7 @@ interface Wanted {
 async function connect<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   values: OptionValues<O>,
-  { name, servers, network, typed }: Wanted,
+  { name, servers, network, secret, newSecret, typed }: Wanted,
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
@@ -169,6 +193,7 @@ async function connect<C extends P2pClient, O extends Options>(
         name,
         ...servers.length > 0 && { servers },
         ...network !== undefined && { network },
+        ...secret !== undefined && { secret },
         signal: stop,
         onStatus: (changed) => {
           status = changed;
@@ -180,6 +205,9 @@ async function connect<C extends P2pClient, O extends Options>(
       (line) => show(line),
       values,
     );
+    if (newSecret !== undefined) {
+      await client.changeSecret(newSecret === "" ? undefined : newSecret);
+    }
   } catch (error) {
     // A person who stopped the program knows why it ends. In a pipe there may be lines that were not sent.
     if (stop.aborted && error === stop.reason && isInteractive) return 0;
@@ -203,6 +231,24 @@ async function connect<C extends P2pClient, O extends Options>(
 
 function isTaken(error: unknown): boolean {
   return error instanceof NetlabError && error.code === ErrorCode.NameTaken;
+}
+
+/** Returns the first line of the file that an option names; `undefined` without the option. */
+function readSecretFile(option: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  // Deno would ask the person.
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+    throw new UsageError(
+      `Option --${option}: no permission to read ${
+        quote(path)
+      }; start Deno with --allow-read=${path}`,
+    );
+  }
+  try {
+    return Deno.readTextFileSync(path).split(/\r?\n/, 1)[0]!;
+  } catch (error) {
+    throw new UsageError(`Option --${option}: ${describeError(error)}`);
+  }
 }
 
 async function askForName(stop: AbortSignal): Promise<string | undefined> {

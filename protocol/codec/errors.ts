@@ -77,6 +77,8 @@ export const ErrorCode = {
   UnknownRecipient: 29,
   /** The server has as many connections of this kind, or from this host, as it may. */
   TooManyConnections: 38,
+  /** The name is protected by a secret, which the user did not prove to know. */
+  NameProtected: 37,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

@@ -64,6 +64,8 @@ export const Registration = {
   Session: 2,
   /** A server that asks for a link. */
   Peer: 3,
+  /** A user who protects a name with a secret, and the answer. */
+  Protect: 5,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Message}. */
@@ -129,6 +131,8 @@ export const PresenceKind = {
   Held: 5,
   /** The clock of the sender, with which the receiver converts times in user records. */
   Clock: 6,
+  /** Names that are protected by a secret. */
+  Protected: 7,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.LinkState}. */

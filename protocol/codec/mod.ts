@@ -19,6 +19,7 @@ export * from "./payloads/information.ts";
 export * from "./payloads/link_state.ts";
 export * from "./payloads/message.ts";
 export * from "./payloads/presence.ts";
+export * from "./payloads/protected_name.ts";
 export * from "./payloads/receipt.ts";
 export * from "./payloads/registration.ts";
 export * from "./names/quote.ts";

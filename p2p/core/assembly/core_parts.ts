@@ -7,6 +7,7 @@
 import type { BackPressure } from "../connection/back_pressure.ts";
 import type { Connection } from "../connection/connection.ts";
 import { SeenMessages } from "../dedup/seen_messages.ts";
+import { ProtectedNames } from "../dedup/protected_names.ts";
 import { SeenNames } from "../dedup/seen_names.ts";
 import { nameFactors, NameTable } from "../dedup/tables/name_table.ts";
 import { Handoff } from "../durable/handoff.ts";
@@ -98,6 +99,12 @@ export function createParts(
   const routes = new NameTable<User | Peer>(factors);
   const topology = new Topology(context.id);
   const names = new SeenNames(LIMITS.seenNames.default, store.durable);
+  const protectedNames = new ProtectedNames(
+    (key, text, signature) => host.verifySignature(key, text, signature),
+    LIMITS.protectedNames.default,
+    (record) => options.protectedNames?.save(record),
+  );
+  for (const record of options.protectedNames?.load() ?? []) protectedNames.load(record);
   const moved = (name: string) => {
     names.add(name);
     events.usersChanged();
@@ -113,7 +120,7 @@ export function createParts(
     directory,
     options.costs ?? everyLinkOne,
     backPressure,
-    names,
+    { seen: names, protected: protectedNames },
     {
       usersChanged: (changed) => {
         for (const name of changed) changes.names.add(name);
@@ -145,6 +152,7 @@ export function createParts(
     locations,
     topology,
     mesh,
+    protectedNames,
     onChange,
   );
   const legacy: LegacyServers = new LegacyServers(context, directory, mesh, locations, onChange);

@@ -13,6 +13,7 @@ import {
   LinkStateKind,
   NetlabError,
   type PresenceChanges,
+  type ProtectedName,
   writeHeartbeat,
 } from "@netlab/protocol/codec";
 import type { BackPressure } from "../connection/back_pressure.ts";
@@ -25,12 +26,11 @@ import { LinkStates } from "./topology/link_states.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { LinkSetup } from "./link_setup.ts";
 import { Peer } from "./peer.ts";
-import { Presence } from "./presence.ts";
+import { type KnownNames, Presence } from "./presence.ts";
 import { Probes } from "./probes.ts";
 import { RouteChanges, type RouteEvents } from "./topology/route_changes.ts";
 import { Testimony } from "./topology/testimony.ts";
 import type { Topology } from "./topology/topology.ts";
-import type { SeenNames } from "../dedup/seen_names.ts";
 
 /** How many links between servers a frame may cross. A frame that has crossed more is in a loop. */
 export const MAX_HOPS = 32;
@@ -97,7 +97,7 @@ export class Mesh {
     directory: Directory,
     costs: LinkCosts,
     backPressure: BackPressure,
-    names: SeenNames,
+    names: KnownNames,
     events: MeshEvents,
   ) {
     this.#context = context;
@@ -211,6 +211,11 @@ export class Mesh {
     return addresses;
   }
 
+  /** Tells all servers that a name is protected, or not any more. */
+  publishProtected(record: ProtectedName): void {
+    this.#presence.publishProtected([record]);
+  }
+
   /** Announces a change of this server's users to all servers. */
   publish(changes: PresenceChanges): void {
     this.#presence.publish(changes);
@@ -253,6 +258,7 @@ export class Mesh {
       const next = this.nextHop(server);
       if (next) this.#presence.askIfUnknown(next, server);
     }
+    this.#presence.tick();
     this.#routeChanges.tick();
     this.discovery.tick();
   }

@@ -20,6 +20,8 @@ export interface UserRegistration {
   readonly readsBatches: boolean;
   /** Whether the client accepts heartbeats. */
   readonly readsHeartbeats: boolean;
+  /** The proof that the user knows the secret that protects the name, if there is one: 64 bytes. */
+  readonly signature?: Uint8Array;
 }
 
 /** A user of this server. */

@@ -60,6 +60,11 @@ export class Testimony {
     return route === undefined || route.hops > 1 || route.next === peer;
   }
 
+  /** Returns whether a server, by its id, is this one or can be reached. */
+  isReached(server: string): boolean {
+    return this.#topology.reaches(server);
+  }
+
   /** Records that a server can be reached from now on. */
   reached(server: string): void {
     this.#reachedAt.set(server, this.#context.now);
