@@ -80,12 +80,13 @@ export class P2pServer implements AsyncDisposable {
     const store = SqliteStore.open(data, logger);
     try {
       const file = new NetworkFile(data, logger);
+      const protectedNames = new ProtectedNamesFile(data, logger);
       const inside = network ?? file.network;
       const sockets = await Sockets.open(
         { ...options, ...inside !== undefined && { network: inside } },
         store,
         (changed) => file.set(changed),
-        new ProtectedNamesFile(data, logger),
+        protectedNames,
       );
       file.set(sockets.core.mesh.network.id);
       store.setAddress(sockets.core.address);
@@ -94,6 +95,7 @@ export class P2pServer implements AsyncDisposable {
           const { rescuedTo } = store;
           if (rescuedTo !== undefined) {
             new NetworkFile(rescuedTo, logger).set(sockets.core.mesh.network.id);
+            protectedNames.copyTo(rescuedTo);
           }
           store[Symbol.dispose]();
         },

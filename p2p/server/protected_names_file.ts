@@ -33,6 +33,12 @@ export class ProtectedNamesFile {
     if (lines.length > this.#records.size) this.#rewrite();
   }
 
+  /** Writes all records to the file of another folder. */
+  copyTo(folder: string): void {
+    const copy = new ProtectedNamesFile(folder, this.#logger);
+    for (const record of this.#records.values()) copy.save(record);
+  }
+
   /** The records in the file. */
   load(): Iterable<ProtectedName> {
     return this.#records.values();
@@ -40,6 +46,7 @@ export class ProtectedNamesFile {
 
   /** Adds a record. The server also works without the file, so a failure is only logged. */
   save(record: ProtectedName): void {
+    this.#records.set(record.name, record);
     try {
       Deno.writeTextFileSync(this.#path, `${format(record)}\n`, { append: true, mode: 0o600 });
     } catch (error) {
