@@ -75,10 +75,10 @@ export const ErrorCode = {
    * been seen.
    */
   UnknownRecipient: 29,
-  /** The server has as many connections of this kind, or from this host, as it may. */
-  TooManyConnections: 38,
   /** The name is protected by a secret, which the user did not prove to know. */
   NameProtected: 37,
+  /** The server has as many connections of this kind, or from this host, as it may. */
+  TooManyConnections: 38,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

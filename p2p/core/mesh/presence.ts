@@ -26,7 +26,6 @@ import {
   writeClock,
   writePresenceDigest,
   writePresenceNames,
-  writePresenceSnapshot,
   writeProtectedNames,
 } from "@netlab/protocol/codec";
 import type { ProtectedNames } from "../dedup/protected_names.ts";
