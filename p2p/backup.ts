@@ -11,6 +11,7 @@ import { readBatch } from "./server/store/batches/mod.ts";
 import { explain } from "./server/store/data_folder.ts";
 import { batchRows } from "./server/store/tables/batch_rows.ts";
 import { NETWORK } from "./server/network_file.ts";
+import { PROTECTED_NAMES } from "./server/protected_names_file.ts";
 
 const DATABASE = "messages.db";
 
@@ -59,7 +60,9 @@ export async function backUp(data: string, to: string): Promise<BackupResult> {
     }
     const messages = verify(partial);
     // A server that starts with the copy is in the network of the clients that still wait for it.
-    if (isFile(`${data}/${NETWORK}`)) Deno.copyFileSync(`${data}/${NETWORK}`, `${to}/${NETWORK}`);
+    for (const file of [NETWORK, PROTECTED_NAMES]) {
+      if (isFile(`${data}/${file}`)) Deno.copyFileSync(`${data}/${file}`, `${to}/${file}`);
+    }
     Deno.renameSync(partial, target);
     return { messages, bytes: Deno.statSync(target).size };
   } catch (error) {

@@ -18,6 +18,7 @@ import type { HomeNetwork } from "./client/home_network.ts";
 import type { P2pClientOptions } from "./client/options.ts";
 import type { OwnToken } from "./client/own_token.ts";
 import type { Outbox, Sent } from "./client/outbox.ts";
+import { NameSecret } from "./client/name_secret.ts";
 import { createParts } from "./client/parts.ts";
 import type { Roaming } from "./client/roaming.ts";
 import type { ClientSession } from "./core/session/client_session.ts";
@@ -95,6 +96,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another session has the name,
    *   {@linkcode ErrorCode.NameInvalid} when it cannot be used as a name,
+   *   {@linkcode ErrorCode.NameProtected} when it is protected by another secret,
    *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached, one of the codes of tokens
    *   ({@linkcode ErrorCode.TokenRequired} and others) when the network has keys and the token is not accepted.
    * @throws {TypeError} When an address is not `host:port`, or when `network` is not a name of one.
@@ -119,6 +121,26 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
       throw error;
     }
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /**
+   * Protects the name with another secret than {@linkcode P2pClientOptions.secret}, or with none any more. All
+   * servers learn it.
+   *
+   * @param secret The new secret; `undefined` to drop the protection.
+   * @throws {TypeError} When the client has no secret, or when the new one is empty.
+   * @throws {NetlabError} {@linkcode ErrorCode.NameProtected} when the client's secret is not the one that protects
+   *   the name, {@linkcode ErrorCode.ConnectionLost} when the server is lost before it has answered,
+   *   {@linkcode ErrorCode.Unsupported} when it cannot protect names.
+   */
+  async changeSecret(secret: string | undefined): Promise<void> {
+    const before = await this.#roaming.secret;
+    if (!before) {
+      throw new TypeError("Cannot change the secret: the client was started without one");
+    }
+    const next = secret === undefined ? undefined : await NameSecret.of(this.name, secret);
+    await this.#roaming.protect(before.replace(Date.now(), next));
+    this.#roaming.secret = Promise.resolve(next);
   }
 
   /** The address of the server at which the user is registered; `undefined` while there is none. */

@@ -9,9 +9,11 @@ import type { TokenHost } from "./core/host.ts";
 import type { RoutingCore } from "./core/routing_core.ts";
 import { silentLogger } from "./core/logger.ts";
 import type { P2pServerOptions } from "./server/options.ts";
+import { ProtectedNamesFile } from "./server/protected_names_file.ts";
 import { NetworkFile } from "./server/network_file.ts";
 import { Sockets } from "./server/sockets.ts";
 
+export { verifySignature } from "./server/ed25519.ts";
 export type { P2pServerOptions } from "./server/options.ts";
 
 /** Another server, as seen from this one. */
@@ -117,12 +119,14 @@ export class P2pServer implements AsyncDisposable {
     const store = SqliteStore.open(data, logger);
     try {
       const file = new NetworkFile(data, logger);
+      const protectedNames = new ProtectedNamesFile(data, logger);
       const inside = network ?? file.network;
       const sockets = await Sockets.open(
         { ...options, ...inside !== undefined && { network: inside } },
         store,
         (changed) => file.set(changed),
         tokens,
+        protectedNames,
       );
       file.set(sockets.core.mesh.network.id);
       store.setAddress(sockets.core.address);
@@ -131,6 +135,7 @@ export class P2pServer implements AsyncDisposable {
           const { rescuedTo } = store;
           if (rescuedTo !== undefined) {
             new NetworkFile(rescuedTo, logger).set(sockets.core.mesh.network.id);
+            protectedNames.copyTo(rescuedTo);
           }
           store[Symbol.dispose]();
         },

@@ -19,7 +19,9 @@ import {
   NetlabError,
   NIL_UUID,
   type PresenceChanges,
+  PresenceKind,
   type PresenceSnapshot,
+  type ProtectedName,
   type Receipt,
   Registration,
   type UserRecord,
@@ -34,11 +36,14 @@ import {
   writeLinkState,
   writeMessage,
   writeMoveRequest,
+  writeNameClaim,
   writeOutboundMessage,
   writePeerRegistration,
   writePresenceChanges,
   writePresenceDigest,
   writePresenceSnapshot,
+  writeProtectedNames,
+  writeProtection,
   writeReceiptQuery,
   writeReceipts,
   writeRelayedReceipts,
@@ -94,7 +99,10 @@ export class FrameSource {
           session: this.#id(),
           name: this.#name(),
           abilities: between(random, 0, 1),
+          ...random() < 0.3 && { signature: this.#exactly(64) },
         }),
+      (out) => writeProtection(out, this.#protection()),
+      (out) => writeProtectedNames(out, this.#some(() => this.#protection())),
       (out) =>
         writeSessionWelcome(out, {
           server: this.#id(),
@@ -142,6 +150,12 @@ export class FrameSource {
           out,
           this.#some(() => ({ server: this.#id(), version: this.#version() })),
         ),
+      (out) => {
+        const kind = pick(random, [PresenceKind.Claim, PresenceKind.Held]);
+        const claim = { to: this.#id(), from: this.#id(), name: this.#name() };
+        const proof = this.#exactly(16);
+        writeNameClaim(out, kind, random() < 0.5 ? claim : { ...claim, proof }, 1);
+      },
       (out) => writeLinkState(out, this.#linkState(), between(random, 0, 300)),
       (out) => writeHeartbeat(out),
       (out) => {
@@ -300,6 +314,20 @@ export class FrameSource {
 
   #version(): number {
     return pick(this.#random, [0, 1, 2, 3, 100, 2 ** 32, Number.MAX_SAFE_INTEGER]);
+  }
+
+  #exactly(length: number): Uint8Array {
+    return Uint8Array.from({ length }, () => between(this.#random, 0, 255));
+  }
+
+  #protection(): ProtectedName {
+    return {
+      name: this.#name(),
+      version: this.#version(),
+      key: this.#exactly(32),
+      signature: this.#exactly(64),
+      previous: this.#exactly(64),
+    };
   }
 
   #id(): string {

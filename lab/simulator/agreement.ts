@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { sessionIdOf } from "@netlab/protocol";
 import type { Guest } from "./world/guest.ts";
 import type { SessionClient } from "./world/session_client.ts";
 import type { VirtualDisk } from "./world/virtual_disk.ts";
@@ -43,8 +44,9 @@ function* usersOf({ nodes, users, guests }: Parties): Iterable<string> {
       const [holder, ...others] = core.locations.holders(name);
       if (!holder) yield `${address} does not know ${name}`;
       else if (others.length > 0) yield `${address} knows ${name} at several servers`;
-      else if (holder.user.session !== key) yield `${address} has a dead session of ${name}`;
-      else if ("attached" in user && user.attached) {
+      else if (holder.user.session !== sessionIdOf(key)) {
+        yield `${address} has a dead session of ${name}`;
+      } else if ("attached" in user && user.attached) {
         const server = ids.get(user.attached.peer.party);
         if (holder.server !== server) yield `${address} knows ${name} at the wrong server`;
       }

@@ -32,6 +32,7 @@ export function unreachable(servers: readonly string[], failures: readonly unkno
 const FINAL: ReadonlySet<number> = new Set([
   ErrorCode.NameTaken,
   ErrorCode.NameInvalid,
+  ErrorCode.NameProtected,
   ErrorCode.Replaced,
   ErrorCode.TokenForOtherNetwork,
   ErrorCode.TokenForOtherName,
@@ -51,7 +52,7 @@ const FINAL_WITH_THIS_TOKEN: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Returns whether retrying is useless: the name is taken or invalid, another connection replaced this one, or the
+ * Returns whether retrying is useless: the name is taken, protected or invalid, another connection replaced this one, or the
  * token is of no use.
  *
  * @param isRenewable Whether the client may have another token the next time.

@@ -43,6 +43,13 @@ export interface P2pClientOptions {
    */
   insecureToken?: boolean;
   /**
+   * The secret that protects the name on an open network. If the name is not protected yet, it is from now on: only
+   * who knows the secret can register it, at any server. The secret stays in the client.
+   *
+   * @default {none: anybody may register the name when it is free}
+   */
+  secret?: string;
+  /**
    * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
    * the message. The time that a message needs on a slow link does not count. The client checks once a second,
    * so it gives a message up to three seconds late. Messages also fail when no server could be reached for so

@@ -18,6 +18,7 @@ import { MessageIds } from "../core/dedup/sequence_ids.ts";
 import { ClientSession } from "../core/session/client_session.ts";
 import { Inbox } from "../core/session/inbox.ts";
 import { PublishQueue } from "../core/session/publish_queue.ts";
+import { NameSecret } from "./name_secret.ts";
 import { HomeNetwork } from "./home_network.ts";
 import type { P2pClientOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
@@ -89,5 +90,6 @@ export function createParts(
     status: (status) => options.onStatus?.(status),
     failed,
   });
+  if (options.secret !== undefined) roaming.secret = NameSecret.of(name, options.secret);
   return { name, session, outbox, publishQueue, inbox, network, token, roaming };
 }

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { ErrorCode, type NetlabError } from "@netlab/protocol";
-import { generate as generateId } from "@std/uuid/v7";
+import { ErrorCode, NetlabError, type ProtectedName } from "@netlab/protocol";
+import type { NameSecret } from "./name_secret.ts";
 import { askServers } from "./ask.ts";
 import { isFinal, isTimeout, unreachable } from "./failures.ts";
 import type { HomeNetwork } from "./home_network.ts";
@@ -71,7 +71,7 @@ export class Roaming {
   readonly #options: RoamingOptions;
   readonly #events: RoamingEvents;
   readonly #session: ClientSession;
-  readonly #sessionKey: string = generateId();
+  readonly #key: string = crypto.randomUUID();
   readonly #servers: KnownServers;
   /** Connections and attempts that are ending. */
   readonly #ending = new Set<Promise<void>>();
@@ -93,6 +93,9 @@ export class Roaming {
   #shortLived = 0;
   /** Whether the status is `waiting`. */
   #isWaiting = false;
+
+  /** The secret that protects the name, while it is found and afterwards; `undefined` if there is none. */
+  secret: Promise<NameSecret | undefined> = Promise.resolve(undefined);
 
   /** Starts without a connection. `session` reads and writes the frames. */
   constructor(options: RoamingOptions, session: ClientSession, events: RoamingEvents) {
@@ -166,6 +169,18 @@ export class Roaming {
       this.#isWaiting = true;
       this.#events.status({ state: "waiting", server: connection.address });
     } else if (verdict === undefined && this.#isWaiting) this.#tellConnected(connection);
+  }
+
+  /**
+   * Sends a record that changes the protection of the name to the current server. Throws the errors of
+   * `ServerConnection.protect`.
+   */
+  async protect(record: ProtectedName): Promise<void> {
+    if (!this.#connection || this.#connection.legacy) {
+      const message = "Cannot change the secret: the user is not registered at a netlab server now";
+      throw new NetlabError(ErrorCode.ConnectionLost, message);
+    }
+    await this.#connection.protect(record);
   }
 
   /** Moves to another server, as `P2pClient.moveTo` does. */
@@ -249,7 +264,7 @@ export class Roaming {
     forMs?: number,
   ): Promise<ServerConnection | undefined> {
     const { name, token } = this.#options;
-    const user = { name, session: this.#sessionKey };
+    const user = { name, key: this.#key, secret: await this.secret };
     race.start(servers);
     for (;;) {
       const connection = await this.#unlessEnded(race.next(forMs));

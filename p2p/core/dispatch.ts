@@ -11,6 +11,7 @@ import {
   ErrorCode,
   formatLoad,
   formatNetwork,
+  formatSecret,
   formatServerId,
   type Frame,
   FrameType,
@@ -23,6 +24,7 @@ import {
   readAnnouncement,
   readError,
   readLegacyName,
+  readProtection,
   readSessionRegistration,
   ReceiptKind,
   Registration,
@@ -151,10 +153,16 @@ export class Dispatch {
         Capability.Batch,
         Capability.Claim,
         Capability.Names,
+        Capability.Key,
       ],
       ...this.#parts.access.hasKeys ? [Capability.Tokens] : [],
       ...further,
-      ...[formatLoad(users.count), formatNetwork(mesh.network.id), formatServerId(this.#core.id)],
+      ...[
+        formatLoad(users.count),
+        formatNetwork(mesh.network.id),
+        formatServerId(this.#core.id),
+        formatSecret(this.#core.id),
+      ],
     ];
   }
 
@@ -241,20 +249,33 @@ export class Dispatch {
         this.#parts.access.checkName(connection, name);
         return users.register(connection, {
           name,
-          session: NIL_UUID,
+          key: NIL_UUID,
           readsBatches: false,
           readsHeartbeats: false,
         });
       }
       case Registration.Session: {
-        const { session, name, abilities = 0 } = readSessionRegistration(frame.payload);
-        if (session === NIL_UUID) {
+        const { session: key, name, abilities = 0, signature } = readSessionRegistration(
+          frame.payload,
+        );
+        if (key === NIL_UUID) {
           throw new ProtocolError(ErrorCode.Malformed, "Cannot register: the session's key is nil");
         }
         this.#parts.access.checkName(connection, name);
         const readsBatches = (abilities & Ability.Batches) !== 0;
         const readsHeartbeats = (abilities & Ability.Heartbeats) !== 0;
-        return users.register(connection, { name, session, readsBatches, readsHeartbeats });
+        return users.register(connection, {
+          name,
+          key,
+          readsBatches,
+          readsHeartbeats,
+          ...signature && { signature },
+        });
+      }
+      case Registration.Protect: {
+        const { party } = connection;
+        if (!isSession(party)) throw notAllowed(connection, frame);
+        return users.protect(party, readProtection(frame.payload));
       }
       case Registration.Peer:
         return mesh.received(connection, frame);

@@ -63,6 +63,8 @@ export interface Host {
    * Calls `run` once, after the core has received everything that arrived in this event loop turn.
    */
   soon(run: () => void): void;
+  /** Returns whether a signature of Ed25519, 64 bytes, is right. `key` is the public key: 32 bytes. */
+  verifySignature(key: Uint8Array, text: Uint8Array, signature: Uint8Array): boolean;
 }
 
 /** What all components of a core share. */

@@ -137,6 +137,13 @@ export const LIMITS = {
     unit: "names",
     beyond: "the newest are told",
   },
+  protectedNames: {
+    what: "Names that are protected by a secret",
+    default: 10_000,
+    unit: "names",
+    code: ErrorCode.StorageFull,
+    beyond: "not protected, and the user is told; other servers fill half of this",
+  },
   unacknowledged: {
     what: "Messages of other servers that one user has not acknowledged",
     default: 10_000,

@@ -32,9 +32,11 @@ import type { Transport } from "../core/connection/transport.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import type { MessageStore } from "../core/mailbox/message_store.ts";
 import { LIMITS, withDefaults } from "../core/limits.ts";
+import type { ProtectedNameStore } from "../core/assembly/routing_core_options.ts";
 import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import type { P2pServerOptions } from "./options.ts";
+import { verifySignature } from "./ed25519.ts";
 import { processTime } from "./process_time.ts";
 
 /** The interval at which the core is told the time: milliseconds. */
@@ -76,12 +78,14 @@ export class Sockets {
    * @param store Stores durable messages; without one they are stored in memory.
    * @param onNetwork Called when the server's network has become part of another one.
    * @param tokens Checks tokens; without it, the network is open.
+   * @param protectedNames Keeps protected names; without it they are kept in memory.
    */
   static async open(
     options: P2pServerOptions,
     store?: MessageStore,
     onNetwork?: (network: string) => void,
     tokens?: TokenHost,
+    protectedNames?: ProtectedNameStore,
   ): Promise<Sockets> {
     const given = options.hostname ?? DEFAULT_HOST;
     const hostname = parseHost(given);
@@ -113,7 +117,7 @@ export class Sockets {
     const address = advertised ?? localAddress(hostname, listening.listeners);
     const legacy = options.legacy ?? (isLocal && !tokens);
     const resolved = { ...options, hostname, peers, defaultPeers, legacy };
-    return new Sockets(resolved, store, onNetwork, tokens, listening, address);
+    return new Sockets(resolved, store, onNetwork, tokens, protectedNames, listening, address);
   }
 
   private constructor(
@@ -121,6 +125,7 @@ export class Sockets {
     store: MessageStore | undefined,
     onNetwork: ((network: string) => void) | undefined,
     tokens: TokenHost | undefined,
+    protectedNames: ProtectedNameStore | undefined,
     { listeners, refused }: Listening,
     address: string,
   ) {
@@ -153,6 +158,7 @@ export class Sockets {
         random,
         soon: (run) => void setImmediate(run),
         ...tokens && { tokens: this.#checking(tokens) },
+        verifySignature,
       },
       logger: this.#logger,
       now: processTime(),
@@ -160,6 +166,7 @@ export class Sockets {
       legacy: options.legacy ?? true,
       insecureToken: options.insecureToken ?? false,
       ...store && { store },
+      ...protectedNames && { protectedNames },
       ...network !== undefined && { network },
       ...onNetwork && { onNetwork },
       ...options.limits && { limits: options.limits },

@@ -33,6 +33,20 @@ const OPTIONS = {
       "tried in order. You can leave out the name of this option. Default: ports 5001 to 5005 " +
       "of this machine.",
   },
+  "secret-file": {
+    kind: "string",
+    value: "FILE",
+    help:
+      "A file whose first line is the secret that protects your name on an open network. If the " +
+      "name is not protected yet, it is from now on. The task needs the permission to read the file.",
+  },
+  "new-secret-file": {
+    kind: "string",
+    value: "FILE",
+    help:
+      "A file whose first line is the secret that replaces that of --secret-file. An empty file " +
+      "drops the protection.",
+  },
   network: {
     kind: "string",
     value: "NAME",

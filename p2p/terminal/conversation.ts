@@ -49,6 +49,10 @@ export interface ClientOptionValues {
   readonly "token-file": string | undefined;
   /** Whether the token may be sent over connections that are not encrypted. */
   readonly "insecure-token": boolean;
+  /** The file with the secret that protects the name. */
+  readonly "secret-file": string | undefined;
+  /** The file with the secret that replaces it. */
+  readonly "new-secret-file": string | undefined;
 }
 
 /** What the common options say to a program that does something other than a conversation. */
@@ -142,6 +146,17 @@ export async function converse<C extends P2pClient, O extends Options>(
       throw new UsageError(`Option --name: a name cannot be used when ${why}`);
     }
   }
+  const secret = readSecretFile("secret-file", options["secret-file"]);
+  const newSecret = readSecretFile("new-secret-file", options["new-secret-file"]);
+  if (secret === "") {
+    throw new UsageError("Option --secret-file: the first line of the file is empty");
+  }
+  if (newSecret !== undefined && secret === undefined) {
+    throw new UsageError(
+      "Option --new-secret-file requires --secret-file, with the present secret",
+    );
+  }
+  const secrets = { secret, newSecret };
   const servers = given.length > 0 || wanted !== undefined || !isInteractive
     ? given
     : await askForServer(stop);
@@ -150,7 +165,7 @@ export async function converse<C extends P2pClient, O extends Options>(
   for (;;) {
     wanted ??= await askForName(stop);
     if (wanted === undefined) return 0;
-    const who: Wanted = { name: wanted, servers, network, token, insecureToken, typed };
+    const who: Wanted = { name: wanted, servers, network, token, insecureToken, typed, ...secrets };
     const ended = await connect(program, own, who, stop);
     if (typeof ended === "number") return ended;
     wanted = undefined;
@@ -171,6 +186,10 @@ interface Wanted {
   readonly network: string | undefined;
   readonly token: TokenSource | undefined;
   readonly insecureToken: boolean;
+  /** The secret that protects the name. */
+  readonly secret: string | undefined;
+  /** The secret that replaces it; empty to drop the protection. */
+  readonly newSecret: string | undefined;
   /** The line that the person was typing. */
   readonly typed: string;
 }
@@ -179,7 +198,7 @@ interface Wanted {
 async function connect<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   values: OptionValues<O>,
-  { name, servers, network, token, insecureToken, typed }: Wanted,
+  { name, servers, network, token, insecureToken, secret, newSecret, typed }: Wanted,
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
@@ -206,6 +225,7 @@ async function connect<C extends P2pClient, O extends Options>(
         ...network !== undefined && { network },
         ...token !== undefined && { token },
         insecureToken,
+        ...secret !== undefined && { secret },
         signal: stop,
         onStatus: (changed) => {
           status = changed;
@@ -217,6 +237,9 @@ async function connect<C extends P2pClient, O extends Options>(
       (line) => show(line),
       values,
     );
+    if (newSecret !== undefined) {
+      await client.changeSecret(newSecret === "" ? undefined : newSecret);
+    }
   } catch (error) {
     // A person who stopped the program knows why it ends. In a pipe there may be lines that were not sent.
     if (stop.aborted && error === stop.reason && isInteractive) return 0;
@@ -246,6 +269,24 @@ async function holderOf(token: TokenSource): Promise<string | undefined> {
 
 function isTaken(error: unknown): boolean {
   return error instanceof NetlabError && error.code === ErrorCode.NameTaken;
+}
+
+/** Returns the first line of the file that an option names; `undefined` without the option. */
+function readSecretFile(option: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  // Deno would ask the person.
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+    throw new UsageError(
+      `Option --${option}: no permission to read ${
+        quote(path)
+      }; start Deno with --allow-read=${path}`,
+    );
+  }
+  try {
+    return Deno.readTextFileSync(path).split(/\r?\n/, 1)[0]!;
+  } catch (error) {
+    throw new UsageError(`Option --${option}: ${describeError(error)}`);
+  }
 }
 
 async function askForName(stop: AbortSignal): Promise<string | undefined> {

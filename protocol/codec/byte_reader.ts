@@ -58,6 +58,12 @@ export class ByteReader {
     return readUuid(this.#bytes, this.#take(16));
   }
 
+  /** Reads so many bytes. Returns a view of them. */
+  take(count: number): Uint8Array {
+    const at = this.#take(count);
+    return this.#bytes.subarray(at, at + count);
+  }
+
   /** Reads UTF-8 text after one byte with its length. */
   shortText(): string {
     const length = this.u8();

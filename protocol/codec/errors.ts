@@ -89,6 +89,8 @@ export const ErrorCode = {
   TokenRevoked: 35,
   /** The role in the token does not permit this. */
   NotPermitted: 36,
+  /** The name is protected by a secret, which the user did not prove to know. */
+  NameProtected: 37,
   /** The server has as many connections of this kind, or from this host, as it may. */
   TooManyConnections: 38,
   /** The two servers have a link already, and it works. */

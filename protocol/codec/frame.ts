@@ -66,6 +66,8 @@ export const Registration = {
   Peer: 3,
   /** The token of a party, which says who it is. On a network with keys, it comes before a registration. */
   Token: 4,
+  /** A user who protects a name with a secret, and the answer. */
+  Protect: 5,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Message}. */
@@ -131,6 +133,8 @@ export const PresenceKind = {
   Held: 5,
   /** The clock of the sender, with which the receiver converts times in user records. */
   Clock: 6,
+  /** Names that are protected by a secret. */
+  Protected: 7,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.LinkState}. */

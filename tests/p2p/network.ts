@@ -320,6 +320,7 @@ export class ScriptedServer implements AsyncDisposable {
     onFrame: (party: RawParty, frame: Frame) => void = () => {},
     capabilities: readonly string[] = [Capability.Session],
     unanswered?: number,
+    onRegistration: (frame: Frame) => void = () => {},
   ) {
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.address = `127.0.0.1:${this.#listener.addr.port}`;
@@ -331,6 +332,7 @@ export class ScriptedServer implements AsyncDisposable {
           frame.subtype === Information.Capabilities ? capabilities : [],
         );
       } else if (frame.type === FrameType.Registration) {
+        onRegistration(frame);
         const { name } = readSessionRegistration(frame.payload);
         writeSessionWelcome(party.out, { server: NIL_UUID, address: this.address, name });
       } else onFrame(party, frame);

@@ -106,6 +106,18 @@ export const batch: fc.Arbitrary<Batch> = fc.array(
   })
 );
 
+function hex(bytes: number): fc.Arbitrary<string> {
+  return fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((all) => all.toHex());
+}
+
+const protection = fc.record({
+  name: anyName,
+  version: u64,
+  key: hex(32),
+  signature: hex(64),
+  previous: hex(64),
+});
+
 const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   request: fc.constant(null),
   servers: anyAddresses,
@@ -118,7 +130,11 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   capabilities: fc.uniqueArray(anyText(20).filter(nonEmpty), { maxLength: 10 }),
   announcement: port,
   legacyRegistration: anyName,
-  sessionRegistration: fc.record({ session: anyUuid, name: anyName, abilities: fc.nat(255) }),
+  sessionRegistration: fc.record(
+    { session: anyUuid, name: anyName, abilities: fc.nat(255), signature: hex(64) },
+    { requiredKeys: ["session", "name", "abilities"] },
+  ),
+  protection,
   sessionWelcome: fc.record({ server: anyUuid, address: anyAddress, name: anyName }),
   peerRegistration: fc.record(
     {
@@ -150,8 +166,17 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   ).map(([snapshot, two]) => ({ ...snapshot, part: Math.min(...two), parts: Math.max(...two) })),
   presenceChanges: fc.record({ server: anyUuid, version: u64, changes: users }),
   presenceDigest: fc.array(version, { maxLength: 20 }),
-  nameClaim: fc.record({ to: anyUuid, from: anyUuid, name: anyName }),
+  nameClaim: fc.record(
+    {
+      to: anyUuid,
+      from: anyUuid,
+      name: anyName,
+      proof: hex(16),
+    },
+    { requiredKeys: ["to", "from", "name"] },
+  ),
   clock: u64,
+  protectedNames: fc.array(protection, { maxLength: 5 }),
   presenceNames: fc.array(anyName, { maxLength: 20 }),
   linkState: fc.record({
     server: anyUuid,

@@ -54,6 +54,25 @@ function empty(frame: p.Frame): null {
   return null;
 }
 
+function protectedToJson({ key, signature, previous, ...record }: p.ProtectedName) {
+  return {
+    ...record,
+    key: key.toHex(),
+    signature: signature.toHex(),
+    previous: previous.toHex(),
+  };
+}
+
+// deno-lint-ignore no-explicit-any
+function protectedFromJson({ key, signature, previous, ...record }: any): p.ProtectedName {
+  return {
+    ...record,
+    key: Uint8Array.fromHex(key),
+    signature: Uint8Array.fromHex(signature),
+    previous: Uint8Array.fromHex(previous),
+  };
+}
+
 /** All layouts. */
 export const layouts: Readonly<Record<string, Layout>> = {
   request: {
@@ -82,14 +101,26 @@ export const layouts: Readonly<Record<string, Layout>> = {
   sessionRegistration: {
     type: FrameType.Registration,
     subtypes: [p.Registration.Session],
-    read: (frame) => p.readSessionRegistration(frame.payload),
-    write: (out, value) => p.writeSessionRegistration(out, value),
+    read(frame) {
+      const { signature, ...registration } = p.readSessionRegistration(frame.payload);
+      return { ...registration, ...signature && { signature: signature.toHex() } };
+    },
+    write(out, { signature, ...registration }) {
+      const bytes = signature === undefined ? {} : { signature: Uint8Array.fromHex(signature) };
+      p.writeSessionRegistration(out, { ...registration, ...bytes });
+    },
   },
   sessionWelcome: {
     type: FrameType.Registration,
     subtypes: [p.Registration.Session],
     read: (frame) => p.readSessionWelcome(frame.payload),
     write: (out, value) => p.writeSessionWelcome(out, value),
+  },
+  protection: {
+    type: FrameType.Registration,
+    subtypes: [p.Registration.Protect],
+    read: (frame) => protectedToJson(p.readProtection(frame.payload)),
+    write: (out, value) => p.writeProtection(out, protectedFromJson(value)),
   },
   peerRegistration: {
     type: FrameType.Registration,
@@ -209,8 +240,20 @@ export const layouts: Readonly<Record<string, Layout>> = {
   nameClaim: {
     type: FrameType.Presence,
     subtypes: [p.PresenceKind.Claim, p.PresenceKind.Held],
-    read: (frame) => p.readNameClaim(frame.payload),
-    write: (out, value, subtype, hops) => p.writeNameClaim(out, subtype, value, hops),
+    read(frame) {
+      const { proof, ...claim } = p.readNameClaim(frame.payload);
+      return { ...claim, ...proof && { proof: proof.toHex() } };
+    },
+    write(out, { proof, ...claim }, subtype, hops) {
+      const bytes = proof === undefined ? {} : { proof: Uint8Array.fromHex(proof) };
+      p.writeNameClaim(out, subtype, { ...claim, ...bytes }, hops);
+    },
+  },
+  protectedNames: {
+    type: FrameType.Presence,
+    subtypes: [p.PresenceKind.Protected],
+    read: (frame) => p.readProtectedNames(frame.payload).map(protectedToJson),
+    write: (out, records) => p.writeProtectedNames(out, records.map(protectedFromJson)),
   },
   clock: {
     type: FrameType.Presence,

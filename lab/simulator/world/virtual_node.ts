@@ -14,6 +14,7 @@ import {
   type Peer,
   RoutingCore,
 } from "@netlab/p2p/core";
+import { verifySignature } from "@netlab/p2p/server";
 import type { VirtualConnection } from "./virtual_connection.ts";
 import { hostOf, type VirtualNetwork } from "./virtual_network.ts";
 
@@ -121,6 +122,7 @@ export class VirtualNode {
       defaultPeers: this.#options.defaultPeers ?? [],
       host: {
         random: network.random,
+        verifySignature,
         soon: (run) => {
           network.after(this.#options.storeDelayMs?.() ?? 0, () => {
             if (!here()) return;

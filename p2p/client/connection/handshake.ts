@@ -68,11 +68,12 @@ export class Handshake {
   }
 
   /** Registers a user at a netlab server. */
-  async register({ name, session }: { name: string; session: string }): Promise<void> {
+  async register(
+    user: { name: string; session: string; signature?: Uint8Array },
+  ): Promise<void> {
     this.#expected = Promise.withResolvers();
     writeSessionRegistration(this.#out, {
-      name,
-      session,
+      ...user,
       abilities: Ability.Batches | Ability.Heartbeats,
     });
     readSessionWelcome((await this.#answer()).payload);

@@ -17,19 +17,24 @@ import {
   type HostReach,
   Information,
   NetlabError,
+  type ProtectedName,
   reachOf,
   readCapabilities,
   readError,
   readLoad,
   readNetwork,
+  readSecret,
   readServers,
   reasonOf,
   Registration,
+  sessionIdOf,
   writeInformationRequest,
   writeLegacyRegistration,
+  writeProtection,
 } from "@netlab/protocol";
 import type { SessionConnection } from "../../core/session/client_session.ts";
 import { Liveness, type Verdict } from "../../core/session/liveness.ts";
+import type { NameSecret } from "../name_secret.ts";
 import { Handshake } from "./handshake.ts";
 import { LegacyTexts } from "./legacy_text.ts";
 import type { OwnToken } from "../own_token.ts";
@@ -41,6 +46,16 @@ const MAX_REPLY_BYTES = 64 * 1024;
 const BACKED_UP_MS = 100;
 /** How many requests may be unanswered before no further ones are sent. */
 const MAX_ASKED = 100;
+
+/** A user who registers. */
+export interface RegisteringUser {
+  /** The user's name. */
+  readonly name: string;
+  /** The session's key: a UUID. */
+  readonly key: string;
+  /** The secret that protects the name, if there is one. */
+  readonly secret?: NameSecret | undefined;
+}
 
 /** Receives the events of a {@linkcode ServerConnection}. */
 export interface ServerConnectionEvents {
@@ -78,6 +93,8 @@ export class ServerConnection implements SessionConnection {
   #isPaused = false;
   /** What to call when a request is answered, in the order of the requests. */
   readonly #asked: (() => void)[] = [];
+  /** Who waits for the answer to a protection, in the order of the requests. */
+  readonly #protecting: { resolve(): void; reject(reason: NetlabError): void }[] = [];
   #leaving = false;
   /** Why the connection has ended; `undefined` while it is open. */
   #ended: NetlabError | undefined;
@@ -129,7 +146,7 @@ export class ServerConnection implements SessionConnection {
    * @throws {unknown} The reason of `stop` when it aborts before the user is registered.
    */
   register(
-    user: { name: string; session: string },
+    user: RegisteringUser,
     own: OwnToken,
     stop: AbortSignal,
   ): Promise<void> {
@@ -277,11 +294,44 @@ export class ServerConnection implements SessionConnection {
     }
   }
 
-  async #register(user: { name: string; session: string }): Promise<void> {
+  async #register({ name, key, secret }: RegisteringUser): Promise<void> {
     if (this.#ended) throw this.#ended;
-    if (!this.legacy) return await this.#handshake.register(user);
+    if (!this.legacy) {
+      // An older server tells every other server what it gets.
+      const session = this.#capabilities.has(Capability.Key) ? key : sessionIdOf(key);
+      const server = readSecret(this.#capabilities);
+      if (!secret || server === undefined) {
+        return await this.#handshake.register({ name, session });
+      }
+      const signature = secret.registration(server, sessionIdOf(key));
+      await this.#handshake.register({ name, session, signature });
+      // The answer comes while the session is used already.
+      this.protect(secret.protect(Date.now())).catch(() => {});
+      return;
+    }
     this.#readText();
-    writeLegacyRegistration(this.out, user.name);
+    writeLegacyRegistration(this.out, name);
+  }
+
+  /**
+   * Sends a record that protects the name, changes its secret, or drops it.
+   *
+   * @returns Resolves when the server has taken it.
+   * @throws {NetlabError} {@linkcode ErrorCode.NameProtected} when another secret protects the name,
+   *   {@linkcode ErrorCode.StorageFull} when the server protects as many names as it may,
+   *   {@linkcode ErrorCode.Unsupported} when the server cannot protect names, {@linkcode ErrorCode.ConnectionLost}
+   *   when the connection ends before.
+   */
+  async protect(record: ProtectedName): Promise<void> {
+    if (this.#ended) throw this.#ended;
+    if (readSecret(this.#capabilities) === undefined) {
+      const message = `Cannot protect the name: ${this.address} runs an older version`;
+      throw new NetlabError(ErrorCode.Unsupported, message);
+    }
+    const answer = Promise.withResolvers<void>();
+    this.#protecting.push(answer);
+    writeProtection(this.out, record);
+    await answer.promise;
   }
 
   #readText(): void {
@@ -313,6 +363,7 @@ export class ServerConnection implements SessionConnection {
     const lost = this.#reason ??
       new NetlabError(ErrorCode.ConnectionLost, message, { fatal: true });
     this.#ended = lost;
+    for (const { reject } of this.#protecting.splice(0)) reject(lost);
     this.#handshake.failed(lost);
     return this.#leaving ? undefined : lost;
   }
@@ -345,7 +396,11 @@ export class ServerConnection implements SessionConnection {
       }
       return;
     }
-    if (!this.#registered && frame.type === FrameType.Registration) {
+    if (this.#registered && frame.type === FrameType.Registration) {
+      if (frame.subtype === Registration.Protect) this.#protecting.shift()?.resolve();
+      return;
+    }
+    if (frame.type === FrameType.Registration) {
       // All later frames are for the session, even those that arrived in the same read.
       this.#registered = frame.subtype === Registration.Session;
       this.#handshake.answered(frame);
@@ -356,6 +411,9 @@ export class ServerConnection implements SessionConnection {
 
   #error(error: NetlabError): void {
     if (!this.#registered) this.#handshake.failed(error);
+    const isAboutName = error.code === ErrorCode.NameProtected ||
+      error.code === ErrorCode.StorageFull;
+    if (isAboutName) this.#protecting.shift()?.reject(error);
     if (!error.fatal) return;
     this.#reason ??= error;
     void this.#connection.close();

@@ -8,6 +8,7 @@ import { Access } from "../access/access.ts";
 import type { BackPressure } from "../connection/back_pressure.ts";
 import type { Connection } from "../connection/connection.ts";
 import { SeenMessages } from "../dedup/seen_messages.ts";
+import { ProtectedNames } from "../dedup/protected_names.ts";
 import { SeenNames } from "../dedup/seen_names.ts";
 import { nameFactors, NameTable } from "../dedup/tables/name_table.ts";
 import { Handoff } from "../durable/handoff.ts";
@@ -105,6 +106,12 @@ export function createParts(
   const routes = new NameTable<User | Peer>(factors);
   const topology = new Topology(context.id);
   const names = new SeenNames(LIMITS.seenNames.default, store.durable);
+  const protectedNames = new ProtectedNames(
+    (key, text, signature) => host.verifySignature(key, text, signature),
+    LIMITS.protectedNames.default,
+    (record) => options.protectedNames?.save(record),
+  );
+  for (const record of options.protectedNames?.load() ?? []) protectedNames.load(record);
   const moved = (name: string) => {
     names.add(name);
     events.usersChanged();
@@ -122,7 +129,7 @@ export function createParts(
     directory,
     options.costs ?? everyLinkOne,
     backPressure,
-    names,
+    { seen: names, protected: protectedNames },
     access,
     {
       usersChanged: (changed) => {
@@ -155,6 +162,7 @@ export function createParts(
     locations,
     topology,
     mesh,
+    protectedNames,
     onChange,
   );
   const legacy: LegacyServers = new LegacyServers(

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ProtectedName } from "@netlab/protocol/codec";
 import type { AccessOptions } from "../access/access.ts";
 import type { DiscoveryOptions } from "../mesh/addresses/discovery.ts";
 import type { FrameRule } from "../frame_rule.ts";
@@ -11,6 +12,14 @@ import type { LinkCosts } from "../mesh/topology/link_costs.ts";
 import type { Logger } from "../logger.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { MessageStore } from "../mailbox/message_store.ts";
+
+/** Keeps protected names. */
+export interface ProtectedNameStore {
+  /** Returns the records that were saved. */
+  load(): Iterable<ProtectedName>;
+  /** Saves a record, which replaces earlier ones of the same name. */
+  save(record: ProtectedName): void;
+}
 
 /** Options of a `RoutingCore`. */
 export interface RoutingCoreOptions extends DiscoveryOptions, AccessOptions {
@@ -39,6 +48,12 @@ export interface RoutingCoreOptions extends DiscoveryOptions, AccessOptions {
    * @default {none: messages are in memory only}
    */
   store?: MessageStore;
+  /**
+   * Keeps the names that are protected by a secret.
+   *
+   * @default {none: they are in memory only}
+   */
+  protectedNames?: ProtectedNameStore;
   /** Limits on what is stored. */
   limits?: ServerLimits;
   /**

@@ -27,6 +27,7 @@ import { isConfirmed, refused } from "../receipt.ts";
 import type { MessageIdentity } from "../routing/local_delivery.ts";
 import { OutboundSender, type OutboundSenderParts } from "./outbound_sender.ts";
 import type { NameFactors } from "../dedup/tables/name_table.ts";
+import { Peer } from "../mesh/peer.ts";
 import type { Receipts } from "./receipts.ts";
 import { acceptedForUnknown, unknownOutcome } from "./remarks.ts";
 import { StoreTrouble, whyNotStored } from "./store_trouble.ts";
@@ -168,6 +169,8 @@ export class Outbound {
    */
   serverReceipts(connection: Connection, frame: Frame): void {
     const { to, from, receipts } = readServerReceipts(frame.payload);
+    const { party } = connection;
+    if (!(party instanceof Peer) || !this.#parts.mesh.testimony.mayRelay(party, from)) return;
     if (to !== this.#context.id) return void this.#parts.mesh.forward(to, frame, connection);
     for (const receipt of receipts) this.#receipt(from, receipt);
   }
@@ -250,6 +253,7 @@ export class Outbound {
     if (!entry) return;
     if (receipt.state === ReceiptState.Delivered) return this.#settled(entry, receipt, from);
     if (receipt.state === ReceiptState.Accepted) {
+      if (!handoff.isLeaving) return;
       // The successor stores it now and sends its receipts to the sender.
       this.#deferred.remove(entry);
       mailbox.remove(entry);

@@ -24,10 +24,7 @@ export interface Location {
   server: string;
   /** The user there. */
   user: UserRecord;
-  /**
-   * Increases with every update. Of two locations of one session, the one with the higher number is
-   * newer.
-   */
+  /** Which of several locations of a name was known first: the one with the lowest number. */
   order: number;
 }
 
@@ -176,7 +173,11 @@ export class Directory {
 
   /** Returns the known version of every server's users. */
   versions(): PresenceVersion[] {
-    return [...this.#servers].map(([server, { version }]) => ({ server, version }));
+    const versions: PresenceVersion[] = [];
+    for (const [server, { version }] of this.#servers) {
+      if (version >= 0) versions.push({ server, version });
+    }
+    return versions;
   }
 
   /** Returns the known version of one server's users; -1 if the server is unknown. */
@@ -187,7 +188,7 @@ export class Directory {
   /** Returns the users of one server as a snapshot, in as many parts as it needs frames. */
   *snapshot(server: string): Iterable<PresenceSnapshot> {
     const known = this.#servers.get(server);
-    if (!known) return;
+    if (!known || known.version < 0) return;
     const all = [...known.users.values()];
     // Users may join and leave before the last part is needed.
     const { version } = known;
@@ -208,7 +209,7 @@ export class Directory {
     const expected = (known?.version ?? -1) + 1;
     if (server === this.#self || version + changes.length <= expected) return "old";
     if (!this.hasRoomFor(server)) return "old";
-    if (!known || version > expected) return "gap";
+    if (!known || known.version < 0 || version > expected) return "gap";
     for (const user of changes.slice(expected - version)) this.#put(server, known, user);
     return "applied";
   }
@@ -264,6 +265,13 @@ export class Directory {
     return new Set([...this.#servers.keys(), ...this.#partials.keys()]);
   }
 
+  /** Forgets the version of a server's users: the next snapshot replaces them. */
+  doubt(server: string): void {
+    const known = this.#servers.get(server);
+    if (known) known.version = -1;
+    this.#partials.delete(server);
+  }
+
   /** Forgets a server and its users. */
   forget(server: string): void {
     for (const name of this.#servers.get(server)?.users.keys() ?? []) this.#unlocate(name, server);
@@ -287,7 +295,7 @@ export class Directory {
       this.#unlocate(user.name, server);
     } else if (users.has(user.name) || server === this.#self || this.#hasRoomAt(known)) {
       users.set(user.name, user);
-      this.#locate(user, server, ++this.#order);
+      this.#locate(user, server, this.#entryAt(user.name, server)?.order ?? ++this.#order);
     }
     if (server !== this.#self) this.#size += users.size - before;
   }

@@ -122,7 +122,7 @@ export class LinkSetup {
     if (connection.isUnregistered) {
       writeInformationRequest(connection.out, Information.Capabilities);
     }
-    const peer = new Peer(connection, server, address);
+    const peer = new Peer(connection, server, address, this.#context.now);
     if (party instanceof Probe) peer.setCapabilities(party.capabilities);
     connection.party = peer;
     discovery.linked(address, server, connection);
@@ -157,7 +157,6 @@ export class LinkSetup {
    * link is half closed so that data in flight still arrives.
    */
   #up(peer: Peer): void {
-    peer.linkedAt = this.#context.now;
     const { peers, probes, presence, states, routeChanges } = this.#parts;
     const other = peers.get(peer.server);
     if (other) {

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { UserKind } from "@netlab/protocol/codec";
-import { type Directory, holdsName, isSameUser, type Location } from "./directory.ts";
+import { type Directory, holdsName, type Location } from "./directory.ts";
 import type { Topology } from "./topology/topology.ts";
 
 /** The users of all servers that can be reached from one server. */
@@ -43,8 +42,9 @@ export class Locations {
 
   /**
    * Returns the location to which messages for a user are sent. A server where a user holds the name is
-   * preferred to servers that only list it for a legacy server. Of several locations of one session, the
-   * newest is used; otherwise the one with the cheapest route.
+   * preferred to servers that only list it for a legacy server, of which the one with the cheapest route is
+   * used. Of several servers that hold the name, it is this one, and otherwise the one that was known first:
+   * while that one announces the user and can be reached, another server's word changes nothing.
    *
    * @returns `undefined` if no user with this name can be reached.
    */
@@ -57,8 +57,8 @@ export class Locations {
       const holds = holdsName(user);
       const isBetter = best === undefined || holds !== holdsName(best.user)
         ? best === undefined || holds
-        : user.kind === UserKind.Session && isSameUser(best.user, user)
-        ? location.order > best.order
+        : holds && cost !== 0 && bestCost !== 0
+        ? location.order < best.order
         : cost < bestCost;
       if (!isBetter) continue;
       best = location;

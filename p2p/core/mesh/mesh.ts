@@ -13,6 +13,7 @@ import {
   LinkStateKind,
   NetlabError,
   type PresenceChanges,
+  type ProtectedName,
   writeHeartbeat,
 } from "@netlab/protocol/codec";
 import type { Access } from "../access/access.ts";
@@ -26,11 +27,11 @@ import { LinkStates } from "./topology/link_states.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { LinkSetup } from "./link_setup.ts";
 import { Peer } from "./peer.ts";
-import { Presence } from "./presence.ts";
+import { type KnownNames, Presence } from "./presence.ts";
 import { Probes } from "./probes.ts";
 import { RouteChanges, type RouteEvents } from "./topology/route_changes.ts";
+import { Testimony } from "./topology/testimony.ts";
 import type { Topology } from "./topology/topology.ts";
-import type { SeenNames } from "../dedup/seen_names.ts";
 
 /** How many links between servers a frame may cross. A frame that has crossed more is in a loop. */
 export const MAX_HOPS = 32;
@@ -82,6 +83,8 @@ export class Mesh {
   readonly #probes: Probes;
   readonly #states: LinkStates;
   readonly #presence: Presence;
+  /** Which peers are believed about which servers. */
+  readonly testimony: Testimony;
   readonly #routeChanges: RouteChanges;
   readonly #setup: LinkSetup;
   #tickedAt: number;
@@ -95,7 +98,7 @@ export class Mesh {
     directory: Directory,
     costs: LinkCosts,
     backPressure: BackPressure,
-    names: SeenNames,
+    names: KnownNames,
     access: Access,
     events: MeshEvents,
   ) {
@@ -115,16 +118,36 @@ export class Mesh {
       peer: (server) => this.#peers.get(server),
       foundLegacy: (connection) => events.foundLegacy(connection),
     });
-    this.#states = new LinkStates(context, topology, costs, this.#peers);
+    const testimony = this.testimony = new Testimony(
+      context,
+      topology,
+      this.#peers,
+      (server) => this.discovery.isGiven(server),
+    );
+    this.#states = new LinkStates(context, topology, costs, this.#peers, testimony);
     this.#presence = new Presence(
       context,
       directory,
       this.#peers,
       names,
+      testimony,
       (changed) => events.usersChanged(changed),
       (server) => topology.get(server) !== undefined,
     );
-    this.#routeChanges = new RouteChanges(context, topology, costs, events);
+    this.#routeChanges = new RouteChanges(context, topology, costs, {
+      ...events,
+      routesChanged: () => {
+        this.#states.routesChanged();
+        events.routesChanged();
+      },
+      reached: (server) => testimony.reached(server),
+      lost: (server) => testimony.lost(server),
+      turned: (server) => {
+        // What servers behind it announce came from other peers, or was not believed, until now.
+        const peer = this.#peers.get(server);
+        if (peer) this.#presence.sendDigest(peer);
+      },
+    });
     this.#setup = new LinkSetup(context, {
       network: this.network,
       discovery: this.discovery,
@@ -192,6 +215,11 @@ export class Mesh {
     return addresses;
   }
 
+  /** Tells all servers that a name is protected, or not any more. */
+  publishProtected(record: ProtectedName): void {
+    this.#presence.publishProtected([record]);
+  }
+
   /** Announces a change of this server's users to all servers. */
   publish(changes: PresenceChanges): void {
     this.#presence.publish(changes);
@@ -234,6 +262,7 @@ export class Mesh {
       const next = this.nextHop(server);
       if (next) this.#presence.askIfUnknown(next, server);
     }
+    this.#presence.tick();
     this.#routeChanges.tick();
     this.discovery.tick();
   }

@@ -34,7 +34,7 @@ export class Peer implements Party {
    */
   clockAheadMs = 0;
   /** When the link came up: milliseconds since 1970. */
-  linkedAt = Infinity;
+  readonly linkedAt: number;
   /** Detects when the peer is silent for longer than usual. */
   readonly failureDetector: FailureDetector = new FailureDetector();
 
@@ -43,13 +43,16 @@ export class Peer implements Party {
    *
    * @param server The peer's id, a UUID.
    * @param address The address at which the peer is reached: `host:port`.
+   * @param now The current time: milliseconds since 1970.
    */
   constructor(
     readonly connection: Connection,
     readonly server: string,
     readonly address: string,
+    now: number,
   ) {
     this.out = connection.out;
+    this.linkedAt = now;
   }
 
   /** What the peer says it can do: words of `Capability`. Empty until its response arrives. */

@@ -9,29 +9,47 @@ import {
   Capability,
   type Frame,
   MAX_NAMES_PER_FRAME,
+  MAX_PROTECTED_PER_FRAME,
   MAX_VERSIONS_PER_FRAME,
   type PresenceChanges,
   PresenceKind,
   type PresenceVersion,
+  type ProtectedName,
   readClock,
   readPresenceChanges,
   readPresenceDigest,
   readPresenceNames,
   readPresenceSnapshot,
+  readProtectedNames,
+  readSecret,
   type UserRecord,
   writeClock,
   writePresenceDigest,
   writePresenceNames,
+  writeProtectedNames,
 } from "@netlab/protocol/codec";
-import type { Directory } from "./directory.ts";
+import type { ProtectedNames } from "../dedup/protected_names.ts";
+import { type Directory, holdsName } from "./directory.ts";
 import type { Context } from "../host.ts";
 import { LIMITS } from "../limits.ts";
 import type { Peer } from "./peer.ts";
 import type { SeenNames } from "../dedup/seen_names.ts";
 import { Snapshots } from "./snapshots.ts";
+import type { Testimony } from "./topology/testimony.ts";
 
 /** How long to wait for a snapshot before asking again: milliseconds. */
 const ASK_AGAIN_MS = 500;
+
+/** How many records of protected names are verified in a quarter of a second: each takes about 0.2 ms. */
+const VERIFIED_PER_TICK = 50;
+
+/** The names that servers tell each other. */
+export interface KnownNames {
+  /** The names that users have had. */
+  readonly seen: SeenNames;
+  /** The names that are protected by a secret. */
+  readonly protected: ProtectedNames;
+}
 
 /** Exchanges the users of all servers with the peers. */
 export class Presence {
@@ -39,6 +57,12 @@ export class Presence {
   readonly #directory: Directory;
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #names: SeenNames;
+  readonly #protected: ProtectedNames;
+  /** Records of protected names that wait to be verified, and who sent them. */
+  readonly #unverified: [record: ProtectedName, from: Peer][] = [];
+  /** How many may be verified before the next tick. */
+  #mayVerify = VERIFIED_PER_TICK;
+  readonly #testimony: Testimony;
   readonly #usersChanged: (names: Iterable<string>) => void;
   readonly #isKnown: (server: string) => boolean;
   readonly #gapsAskedAt = new Map<string, number>();
@@ -47,7 +71,7 @@ export class Presence {
   /**
    * Creates the exchange with `peers`.
    *
-   * @param names The names that users have had.
+   * @param names The names that users have had, and those that are protected.
    * @param usersChanged Called with the names of users that an update changed in the directory, and with
    *   names that are new to this server.
    * @param isKnown Returns whether a server, by its id, announces links. Users of others make room for those of
@@ -57,7 +81,8 @@ export class Presence {
     context: Context,
     directory: Directory,
     peers: ReadonlyMap<string, Peer>,
-    names: SeenNames,
+    names: KnownNames,
+    testimony: Testimony,
     usersChanged: (names: Iterable<string>) => void,
     isKnown: (server: string) => boolean,
   ) {
@@ -65,7 +90,9 @@ export class Presence {
     this.#directory = directory;
     this.#snapshots = new Snapshots(directory);
     this.#peers = peers;
-    this.#names = names;
+    this.#names = names.seen;
+    this.#protected = names.protected;
+    this.#testimony = testimony;
     this.#usersChanged = usersChanged;
     this.#isKnown = isKnown;
   }
@@ -103,6 +130,40 @@ export class Presence {
   sendNames(peer: Peer): void {
     if (!peer.capabilities.has(Capability.Names)) return;
     this.#writeNames(peer, this.#names.newest(LIMITS.sharedNames.default));
+    this.#writeProtected(peer, [...this.#protected.all()]);
+  }
+
+  /** Tells all servers about protected names. */
+  publishProtected(records: readonly ProtectedName[], except?: Peer): void {
+    this.#toPeers((peer) => this.#writeProtected(peer, records), except);
+  }
+
+  /** Verifies the records of protected names that came from other servers, so many at a time. */
+  tick(): void {
+    this.#mayVerify = VERIFIED_PER_TICK;
+    this.#verify();
+  }
+
+  #verify(): void {
+    const records = this.#unverified.splice(0, this.#mayVerify);
+    this.#mayVerify -= records.length;
+    for (const [record, from] of records) {
+      if (!this.#mayProtect(record.name, from)) continue;
+      const taken = this.#protected.take(record, false, this.#context.now);
+      if (taken === "added") this.publishProtected([record], from);
+    }
+  }
+
+  /**
+   * Returns whether a peer may say that a name is protected: not if a user has it at a server for which the peer
+   * does not speak. Anybody could lock that user out otherwise.
+   */
+  #mayProtect(name: string, from: Peer): boolean {
+    for (const { server, user } of this.#directory.find(name)) {
+      if (!holdsName(user) || !this.#testimony.isReached(server)) continue;
+      if (!this.#testimony.speaksFor(from, server)) return false;
+    }
+    return true;
   }
 
   /** Handles a frame of type 8. */
@@ -112,9 +173,10 @@ export class Presence {
         peer.clockAheadMs = readClock(frame.payload) - Math.round(this.#context.now);
         return;
       case PresenceKind.Digest:
-        return this.#sendNewer(peer, readPresenceDigest(frame.payload));
+        return this.#digest(peer, readPresenceDigest(frame.payload));
       case PresenceKind.Changes: {
         const changes = readPresenceChanges(frame.payload);
+        if (!this.#testimony.speaksFor(peer, changes.server)) return;
         this.#makeRoomFor(changes.server);
         this.#convert(changes.changes, peer);
         const merge = this.#directory.applyChanges(changes);
@@ -125,6 +187,7 @@ export class Presence {
       }
       case PresenceKind.Snapshot: {
         const snapshot = readPresenceSnapshot(frame.payload);
+        if (!this.#testimony.speaksFor(peer, snapshot.server)) return;
         this.#makeRoomFor(snapshot.server);
         this.#convert(snapshot.users, peer);
         if (this.#directory.applySnapshot(snapshot) !== "applied") return;
@@ -140,6 +203,13 @@ export class Presence {
         this.#toPeers((other) => this.#writeNames(other, names), peer);
         return this.#usersChanged(names);
       }
+      case PresenceKind.Protected:
+        for (const record of readProtectedNames(frame.payload)) {
+          if (this.#protected.knows(record)) continue;
+          if (this.#unverified.length >= LIMITS.protectedNames.default) break;
+          this.#unverified.push([record, peer]);
+        }
+        this.#verify();
     }
   }
 
@@ -169,6 +239,20 @@ export class Presence {
 
   #makeRoomFor(server: string): void {
     if (!this.#directory.hasRoomFor(server) && this.#isKnown(server)) this.forgetUnknown();
+  }
+
+  /**
+   * Answers a digest. A lower version than is known here, from the peer that may speak about that server, shows
+   * that what is known here is false.
+   */
+  #digest(peer: Peer, versions: readonly PresenceVersion[]): void {
+    for (const { server, version } of versions) {
+      if (this.#directory.version(server) <= version) continue;
+      if (server === this.#context.id || !this.#testimony.speaksFor(peer, server)) continue;
+      this.#directory.doubt(server);
+      this.#askAfterGap(peer, server);
+    }
+    this.#sendNewer(peer, versions);
   }
 
   /** Converts the times of records from the clock of a peer to that of this server. */
@@ -203,6 +287,13 @@ export class Presence {
     if (!peer.capabilities.has(Capability.Names)) return;
     for (let at = 0; at < names.length; at += MAX_NAMES_PER_FRAME) {
       writePresenceNames(peer.out, names.slice(at, at + MAX_NAMES_PER_FRAME));
+    }
+  }
+
+  #writeProtected(peer: Peer, records: readonly ProtectedName[]): void {
+    if (readSecret(peer.capabilities) === undefined) return;
+    for (let at = 0; at < records.length; at += MAX_PROTECTED_PER_FRAME) {
+      writeProtectedNames(peer.out, records.slice(at, at + MAX_PROTECTED_PER_FRAME));
     }
   }
 

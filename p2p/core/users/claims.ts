@@ -8,6 +8,8 @@ import {
   Capability,
   type Frame,
   Information,
+  isMoveProof,
+  moveProof,
   PresenceKind,
   readNameClaim,
   UserKind,
@@ -17,6 +19,7 @@ import {
 import type { Connection } from "../connection/connection.ts";
 import type { Location } from "../mesh/directory.ts";
 import type { Mesh } from "../mesh/mesh.ts";
+import { Peer } from "../mesh/peer.ts";
 import type { Context } from "../host.ts";
 import type { User } from "./user.ts";
 
@@ -74,6 +77,7 @@ export class Claims {
   readonly #userOf: (name: string) => User | undefined;
   readonly #isAt: (name: string, server: string) => boolean;
   readonly #onSilent: (user: User) => void;
+  readonly #onProven: (user: User, server: string) => void;
   /** By name. */
   readonly #claims = new Map<string, Claim>();
   /** The name that the claim of each connection is for. */
@@ -89,6 +93,7 @@ export class Claims {
    * @param userOf Returns the user of this server with a name.
    * @param isAt Returns whether a reachable server, by its id, has a user who holds a name.
    * @param onSilent Called with a user who has shown no sign of life.
+   * @param onProven Called with a user and the id of another server that has proven to have the user's session.
    */
   constructor(
     context: Context,
@@ -96,12 +101,14 @@ export class Claims {
     userOf: (name: string) => User | undefined,
     isAt: (name: string, server: string) => boolean,
     onSilent: (user: User) => void,
+    onProven: (user: User, server: string) => void,
   ) {
     this.#context = context;
     this.#mesh = mesh;
     this.#userOf = userOf;
     this.#isAt = isAt;
     this.#onSilent = onSilent;
+    this.#onProven = onProven;
   }
 
   /**
@@ -110,7 +117,7 @@ export class Claims {
    * @returns Whether the claimant will get an answer. If not, the holder keeps the name: it is known to be
    *   alive, it cannot be asked, or somebody else has already asked for the name.
    */
-  make(name: string, { server, user }: Location, claimant: Claimant): boolean {
+  make(name: string, { server, user }: Omit<Location, "order">, claimant: Claimant): boolean {
     if (this.#claims.has(name) || this.#isFresh(name)) return false;
     // Text cannot be answered: only the end of a legacy client's connection shows that it has gone.
     if (user.kind !== UserKind.Session) return false;
@@ -148,16 +155,30 @@ export class Claims {
 
   /** Handles a claim or an answer from another server. Those for other servers are forwarded. */
   received(from: Connection, frame: Frame): void {
-    const { to, from: server, name } = readNameClaim(frame.payload);
+    const { to, from: server, name, proof } = readNameClaim(frame.payload);
+    const { party } = from;
+    // Claims do no harm, whoever makes them: whether the user answers decides.
+    const isPlausible = party instanceof Peer && this.#mesh.testimony.mayRelay(party, server);
+    if (!isPlausible && frame.subtype === PresenceKind.Held) return;
     if (to !== this.#context.id) return void this.#mesh.forward(to, frame, from);
+    const user = this.#userOf(name);
     if (frame.subtype === PresenceKind.Held) {
       if (this.#claims.get(name)?.server === server) this.#alive(name, server);
       // If there is no such user, the news of that is on its way to the other server.
-    } else if (this.#userOf(name) && this.#mesh.nextHop(server)) {
+    } else if (user && this.#mesh.nextHop(server)) {
+      if (proof && isMoveProof(proof, user.key, { to, from: server, name })) {
+        return this.#onProven(user, server);
+      }
       const question = this.#isFresh(name) ? undefined : this.#ask(name);
       if (question) question.servers.add(server);
       else this.#send(PresenceKind.Held, server, name);
     }
+  }
+
+  /** Proves to another server, by its id, that the session of a user of this server has registered here. */
+  prove({ key, name }: User, server: string): void {
+    const proof = moveProof(key, { to: server, from: this.#context.id, name });
+    this.#send(PresenceKind.Claim, server, name, proof);
   }
 
   /** Reports users who have shown no sign of life, and decides the claims to their names. */
@@ -232,10 +253,10 @@ export class Claims {
   }
 
   /** Returns whether a server on the route takes the frame. */
-  #send(kind: number, to: string, name: string): boolean {
+  #send(kind: number, to: string, name: string, proof?: Uint8Array): boolean {
     const next = this.#mesh.nextHop(to);
     if (!next?.capabilities.has(Capability.Claim)) return false;
-    writeNameClaim(next.out, kind, { to, from: this.#context.id, name }, 1);
+    writeNameClaim(next.out, kind, { to, from: this.#context.id, name, ...proof && { proof } }, 1);
     return true;
   }
 }

@@ -13,6 +13,7 @@ import {
   type Location,
 } from "../mesh/directory.ts";
 import type { Locations } from "../mesh/locations.ts";
+import type { Testimony } from "../mesh/topology/testimony.ts";
 import type { Claims } from "./claims.ts";
 import type { Moves } from "./moves.ts";
 import type { User } from "./user.ts";
@@ -20,12 +21,17 @@ import type { User } from "./user.ts";
 /** When a name that two users kept is decided by their keys: milliseconds. */
 const DISPUTE_MS = 2_000;
 
+/** When a server gives a name up to a server that its operator has named, and that does not believe it: milliseconds. */
+const JOIN_MS = 6_000;
+
 /** What {@linkcode Conflicts} uses. */
 export interface ConflictParts {
   /** The users of all servers. */
   readonly directory: Directory;
   /** Where they are. */
   readonly locations: Locations;
+  /** Which servers are believed. */
+  readonly testimony: Testimony;
   /** Asks users for a sign of life. */
   readonly claims: Claims;
   /** The users who are moving away. */
@@ -45,6 +51,9 @@ export class Conflicts {
    * it: milliseconds since 1970.
    */
   readonly #disputed = new Map<string, number>();
+
+  /** When the conflict about a disputed name began: milliseconds since 1970. */
+  readonly #begun = new Map<string, number>();
 
   /** Creates an empty list. */
   constructor(context: Context, parts: ConflictParts) {
@@ -66,25 +75,37 @@ export class Conflicts {
       if (this.#context.now < deadline) continue;
       this.#disputed.delete(name);
       this.#resolve(name, true);
+      if (!this.#disputed.has(name)) this.#begun.delete(name);
     }
   }
 
   /** @param byKey Whether keys decide between users who have the name for about the same time. */
   #resolve(name: string, byKey: boolean): void {
-    const { userOf, directory, locations, claims, moves } = this.#parts;
+    const { userOf, directory, locations, claims, moves, testimony } = this.#parts;
     const user = userOf(name);
     const own = user && directory.at(this.#context.id, name);
     if (!own || moves.settle(user)) return;
     const here = { server: this.#context.id, user: own };
     for (const other of locations.holders(name)) {
       if (other.server === here.server || isSameUser(other.user, own)) continue;
-      const isYounger = !keepsName(here, other, byKey);
+      if (!testimony.isBelievedOnAge(other.server, own.since)) continue;
+      const isGiven = testimony.isGiven(other.server);
+      // That server may not believe this one, which has joined its network.
+      const isJoining = isGiven && this.#context.now - this.#begunAt(name) >= JOIN_MS;
+      const isYounger = isJoining || !keepsName(here, other, byKey);
       if (isYounger && !claims.of(name)) return this.#yield(user, other);
       // The other server may think so as well, if the clocks were compared inexactly.
-      if (isYounger || isAboutAsOld(own, other.user)) {
+      if (isYounger || isGiven || isAboutAsOld(own, other.user)) {
         this.#disputed.set(name, this.#context.now + DISPUTE_MS);
       }
     }
+  }
+
+  /** Returns when the conflict about a name began: milliseconds since 1970. */
+  #begunAt(name: string): number {
+    const known = this.#begun.get(name);
+    if (known === undefined) this.#begun.set(name, this.#context.now);
+    return known ?? this.#context.now;
   }
 
   /** Removes a user of this server whose name an older user holds, unless that one shows no sign of life. */

@@ -39,6 +39,26 @@ export function taken(
   );
 }
 
+/**
+ * The name is protected by a secret, which the user did not prove to know. The error is fatal for a legacy client,
+ * as that of {@linkcode taken}.
+ */
+export function isProtected(name: string, fatal = false): NetlabError {
+  return new NetlabError(
+    ErrorCode.NameProtected,
+    `Cannot use the name ${name}: it is protected by a secret, and yours is missing or wrong; choose another name`,
+    { fatal },
+  );
+}
+
+/** The server protects as many names as it may. */
+export function tooManyProtected(name: string): NetlabError {
+  return new NetlabError(
+    ErrorCode.StorageFull,
+    `Cannot protect the name ${name}: this server protects as many names as it may; try another server`,
+  );
+}
+
 /** The session has registered on another connection. */
 export function replaced(name: string): NetlabError {
   return new NetlabError(

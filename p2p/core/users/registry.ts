@@ -10,11 +10,15 @@ import {
   invariant,
   type NetlabError,
   NIL_UUID,
+  type ProtectedName,
+  sessionIdOf,
   UserKind,
   type UserRecord,
+  writeProtection,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
 import { type Directory, isSameUser, type Location } from "../mesh/directory.ts";
+import type { ProtectedNames } from "../dedup/protected_names.ts";
 import type { Locations } from "../mesh/locations.ts";
 import type { Context } from "../host.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -23,7 +27,14 @@ import type { Topology } from "../mesh/topology/topology.ts";
 import { Claims } from "./claims.ts";
 import { Conflicts } from "./conflicts.ts";
 import { Moves } from "./moves.ts";
-import { leaving, registeredAlready, replaced, taken } from "./refusals.ts";
+import {
+  isProtected,
+  leaving,
+  registeredAlready,
+  replaced,
+  taken,
+  tooManyProtected,
+} from "./refusals.ts";
 import { SessionWatch } from "./session_watch.ts";
 import { User, type UserRegistration } from "./user.ts";
 import { WaitingClients } from "./waiting_clients.ts";
@@ -37,6 +48,7 @@ export class UserRegistry {
   readonly #locations: Locations;
   readonly #topology: Topology;
   readonly #mesh: Mesh;
+  readonly #protected: ProtectedNames;
   readonly #onChange: (name: string) => void;
   readonly #users = new Map<string, User>();
   readonly #claims: Claims;
@@ -56,6 +68,7 @@ export class UserRegistry {
     locations: Locations,
     topology: Topology,
     mesh: Mesh,
+    protectedNames: ProtectedNames,
     onChange: (name: string) => void,
   ) {
     this.#context = context;
@@ -63,6 +76,7 @@ export class UserRegistry {
     this.#locations = locations;
     this.#topology = topology;
     this.#mesh = mesh;
+    this.#protected = protectedNames;
     this.#onChange = onChange;
     this.#claims = new Claims(
       context,
@@ -70,11 +84,20 @@ export class UserRegistry {
       (name) => this.#users.get(name),
       (name, server) => locations.isHeldAt(name, server),
       (user) => this.#evict(user, "another session asked for the name and this one did not answer"),
+      (user, server) => this.#moves.proven(user, server),
     );
-    this.#moves = new Moves(context, directory, topology, (user) => this.#release(user));
+    this.#moves = new Moves(context, directory, topology, this.#claims, {
+      left: (user) => this.#release(user),
+      elsewhere: ({ name }) => this.#publishRemoval(name),
+      back: ({ name }, record) => {
+        this.#mesh.publish(this.#directory.add(record));
+        this.#onChange(name);
+      },
+    });
     this.#conflicts = new Conflicts(context, {
       directory,
       locations,
+      testimony: mesh.testimony,
       claims: this.#claims,
       moves: this.#moves,
       userOf: (name) => this.#users.get(name),
@@ -114,11 +137,13 @@ export class UserRegistry {
    *
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} if another user has the name,
    *   {@linkcode ErrorCode.NameInvalid} if nobody may register it,
+   *   {@linkcode ErrorCode.NameProtected} if it is protected by another secret,
    *   {@linkcode ErrorCode.AlreadyRegistered} if the connection is registered,
    *   {@linkcode ErrorCode.ServerClosing} if the server is about to leave.
    */
   register(connection: Connection, registration: UserRegistration): void {
-    const { name, session } = registration;
+    const { name, key } = registration;
+    const session = sessionIdOf(key);
     if (!connection.isUnregistered) {
       const { party } = connection;
       const as = party instanceof User ? party.name : "a server";
@@ -126,6 +151,10 @@ export class UserRegistry {
     }
     if (this.closed) throw leaving(name, this.#context.address);
     checkUserName(name);
+    const { id, now } = this.#context;
+    if (!this.#protected.admits(name, id, session, registration.signature, now)) {
+      throw isProtected(name, connection.readsText);
+    }
     // The answer to the first request is on its way.
     if (this.#claims.of(name)?.connection === connection) return;
     this.#claims.withdraw(connection);
@@ -175,6 +204,23 @@ export class UserRegistry {
     this.leave(connection);
     if (moves) connection.end();
     else connection.unregister();
+  }
+
+  /**
+   * Protects the name of a user of this server with the key in `record`, changes the key, or drops it. The answer
+   * repeats the record.
+   *
+   * @throws {NetlabError} {@linkcode ErrorCode.NameProtected} if it is not signed with the key that protects the
+   *   name, {@linkcode ErrorCode.StorageFull} if too many names are protected.
+   */
+  protect({ name, out }: User, record: ProtectedName): void {
+    const taken = record.name === name
+      ? this.#protected.take(record, true, this.#context.now)
+      : "refused";
+    if (taken === "refused") throw isProtected(record.name);
+    if (taken === "full") throw tooManyProtected(name);
+    if (taken === "added") this.#mesh.publishProtected(record);
+    writeProtection(out, record);
   }
 
   /** Records that a user of this server is alive. A claim to the user's name is then refused. */
@@ -275,6 +321,7 @@ export class UserRegistry {
     connection.charge(this.#mesh.peerCount);
     this.#mesh.publish(this.#directory.add(record));
     this.#onChange(name);
+    this.#moves.arrived(user);
     if (!user.readsText) {
       const { id: server, address } = this.#context;
       writeSessionWelcome(user.out, { server, address, name });

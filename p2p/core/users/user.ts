@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type FrameWriter, NIL_UUID } from "@netlab/protocol/codec";
+import { type FrameWriter, NIL_UUID, sessionIdOf } from "@netlab/protocol/codec";
 import type { Connection, Party } from "../connection/connection.ts";
 
 const encoder = new TextEncoder();
@@ -15,11 +15,13 @@ export interface UserRegistration {
   /** The user's name. */
   readonly name: string;
   /** The session's key, a UUID; nil for a legacy client. */
-  readonly session: string;
+  readonly key: string;
   /** Whether the client accepts batches. */
   readonly readsBatches: boolean;
   /** Whether the client accepts heartbeats. */
   readonly readsHeartbeats: boolean;
+  /** The proof that the user knows the secret that protects the name, if there is one: 64 bytes. */
+  readonly signature?: Uint8Array;
 }
 
 /** A user of this server. */
@@ -29,7 +31,9 @@ export class User implements Party {
   readonly out: FrameWriter;
   /** The user's name. */
   readonly name: string;
-  /** The session's key, a UUID; nil for a legacy client. */
+  /** The session's key, a UUID; nil for a legacy client. No other server learns it. */
+  readonly key: string;
+  /** The session's id, a UUID that follows from the key; nil for a legacy client. */
   readonly session: string;
   /** Whether the client accepts batches. */
   readonly readsBatches: boolean;
@@ -49,10 +53,11 @@ export class User implements Party {
   constructor(readonly connection: Connection, registration: UserRegistration) {
     this.out = connection.out;
     this.name = registration.name;
-    this.session = registration.session;
+    this.key = registration.key;
+    this.session = sessionIdOf(registration.key);
     this.readsBatches = registration.readsBatches;
     this.readsHeartbeats = registration.readsHeartbeats;
-    this.readsText = registration.session === NIL_UUID;
+    this.readsText = registration.key === NIL_UUID;
   }
 
   /** The user's name. */

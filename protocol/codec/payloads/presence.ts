@@ -7,6 +7,7 @@
 import { ByteReader } from "../byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, PresenceKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
+import { MOVE_PROOF_BYTES } from "../session_id.ts";
 
 /** The ways in which a user is registered. The list is append-only. */
 export const UserKind = {
@@ -29,7 +30,7 @@ export interface UserRecord {
   name: string;
   /** One of {@linkcode UserKind}. */
   kind: number;
-  /** The key of the session: a UUID, or the nil UUID when there is no session. */
+  /** The id of the session: a UUID, or the nil UUID when there is no session. */
   session: string;
   /**
    * The time at which the session registered the name, by the clock of the server that holds this record:
@@ -180,6 +181,13 @@ export interface NameClaim {
   from: string;
   /** The name. */
   name: string;
+  /**
+   * In a claim, the proof that the session itself has registered at the server that claims the name: a
+   * `moveProof`.
+   *
+   * @default {none: another session asks for the name}
+   */
+  proof?: Uint8Array;
 }
 
 /**
@@ -191,13 +199,14 @@ export interface NameClaim {
 export function writeNameClaim(
   out: FrameWriter,
   kind: number,
-  { to, from, name }: NameClaim,
+  { to, from, name, proof }: NameClaim,
   hops: number,
 ): void {
   out.begin(FrameType.Presence, kind, hops);
   out.uuid(to);
   out.uuid(from);
   out.shortText(name);
+  if (proof) out.bytes(proof);
   out.end();
 }
 
@@ -209,7 +218,9 @@ export function writeNameClaim(
  */
 export function readNameClaim(payload: Uint8Array): NameClaim {
   const reader = new ByteReader(payload, "claim");
-  return { to: reader.uuid(), from: reader.uuid(), name: reader.name() };
+  const claim = { to: reader.uuid(), from: reader.uuid(), name: reader.name() };
+  if (reader.left === 0) return claim;
+  return { ...claim, proof: reader.take(MOVE_PROOF_BYTES) };
 }
 
 /** Writes the sender's clock: milliseconds since 1970. */

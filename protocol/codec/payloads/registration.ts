@@ -9,6 +9,7 @@ import { DisconnectKind, FrameType, Registration } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
 import { isNetworkId } from "../names/network.ts";
 import { readName } from "../text.ts";
+import { SIGNATURE_BYTES } from "./protected_name.ts";
 
 /** The abilities that a session announces when it registers. Each ability is one bit. */
 export const Ability = {
@@ -20,7 +21,10 @@ export const Ability = {
 
 /** The request of a user to register a session. */
 export interface SessionRegistration {
-  /** The key of the session: a UUID that only this client and the servers know. */
+  /**
+   * The key of the session: a UUID that only this client and its server know. At a server without the capability
+   * `key`, it is the id of the session, because that server would tell all others.
+   */
   session: string;
   /** The name of the user. */
   name: string;
@@ -30,6 +34,12 @@ export interface SessionRegistration {
    * @default {0}
    */
   abilities?: number;
+  /**
+   * The proof that the user knows the secret that protects the name: a signature of `registrationText`, 64 bytes.
+   *
+   * @default {none}
+   */
+  signature?: Uint8Array;
 }
 
 /** The response to a session registration. */
@@ -76,12 +86,13 @@ export function readLegacyName(payload: Uint8Array): string {
 /** Writes a {@linkcode SessionRegistration}. */
 export function writeSessionRegistration(
   out: FrameWriter,
-  { session, name, abilities = 0 }: SessionRegistration,
+  { session, name, abilities = 0, signature }: SessionRegistration,
 ): void {
   out.begin(FrameType.Registration, Registration.Session);
   out.uuid(session);
   out.shortText(name);
-  if (abilities !== 0) out.u8(abilities);
+  if (abilities !== 0 || signature) out.u8(abilities);
+  if (signature) out.bytes(signature);
   out.end();
 }
 
@@ -95,7 +106,9 @@ export function readSessionRegistration(payload: Uint8Array): SessionRegistratio
   const reader = new ByteReader(payload, "session registration");
   const session = reader.uuid();
   const name = reader.name();
-  return { session, name, abilities: reader.left > 0 ? reader.u8() : 0 };
+  const abilities = reader.left > 0 ? reader.u8() : 0;
+  if (reader.left < SIGNATURE_BYTES) return { session, name, abilities };
+  return { session, name, abilities, signature: reader.take(SIGNATURE_BYTES).slice() };
 }
 
 /** Writes a {@linkcode SessionWelcome}. */

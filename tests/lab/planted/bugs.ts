@@ -301,7 +301,7 @@ export const bugs: readonly Bug[] = [
     what: "When two servers that have a user with the same name find each other, both users stay.",
     file: "p2p/core/users/conflicts.ts",
     change: [
-      "      const isYounger = !keepsName(here, other, byKey);",
+      "      const isYounger = isJoining || !keepsName(here, other, byKey);",
       "      const isYounger = false;",
     ],
   },

@@ -79,7 +79,7 @@ export class FastPathNetwork {
       id: CORE,
       address: "127.0.0.1:5001",
       peers: [],
-      host: { dial: () => {}, random: seeded(1), soon: () => {} },
+      host: { dial: () => {}, random: seeded(1), soon: () => {}, verifySignature: () => false },
       logger: silentLogger,
       now: 0,
     });

@@ -28,6 +28,8 @@ export class ScriptedPeer {
   readonly frames: Frame[] = [];
   /** Called for every message that comes in. */
   onMessage: ((frame: Frame, out: FrameWriter) => void) | undefined;
+  /** Called for every frame that comes in, except heartbeats. */
+  onFrame: (frame: Frame) => void = () => {};
   connection!: VirtualConnection;
   readonly #node: VirtualNode;
   readonly #capabilities: readonly string[];
@@ -94,6 +96,7 @@ export class ScriptedPeer {
   #frame(frame: Frame): void {
     if (frame.type === FrameType.LinkState && frame.subtype === LinkStateKind.Heartbeat) return;
     this.frames.push(frame.copy());
+    this.onFrame(frame);
     if (frame.type === FrameType.InformationRequest) {
       writeInformationResponse(this.out, frame.subtype, this.#capabilities);
     }

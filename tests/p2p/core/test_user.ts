@@ -20,6 +20,7 @@ import {
   readReceipts,
   type Receipt,
   ReceiptState,
+  sessionIdOf,
   writeBatch,
   writeInformationRequest,
   writeInformationResponse,
@@ -38,7 +39,7 @@ export interface TestUserOptions {
   /** Is a legacy client: reads plain text. */
   legacy?: boolean;
   /** The session's key; a new one by default. */
-  session?: string;
+  key?: string;
   /** Reads batches. */
   batches?: boolean;
   /** Shows no sign of life by itself. */
@@ -50,6 +51,9 @@ export interface TestUserOptions {
 /** One user. */
 export class TestUser {
   readonly name: string;
+  /** The session's key. */
+  readonly key: string;
+  /** The session's id, by which servers know it. */
   readonly session: string;
   /** Its address in the network. */
   readonly party: string;
@@ -72,7 +76,8 @@ export class TestUser {
     this.#network = network;
     this.#options = options;
     this.name = name;
-    this.session = options.session ?? network.uuid();
+    this.key = options.key ?? network.uuid();
+    this.session = sessionIdOf(this.key);
     this.party = `user-${network.uuid()}:1`;
   }
 
@@ -99,9 +104,9 @@ export class TestUser {
     const { out } = this.connection!;
     if (this.#options.legacy) writeLegacyRegistration(out, this.name);
     else {
-      const { name, session } = this;
+      const { name, key } = this;
       const abilities = this.#options.batches ? Ability.Batches : 0;
-      writeSessionRegistration(out, { name, session, abilities });
+      writeSessionRegistration(out, { name, session: key, abilities });
     }
     return this;
   }

@@ -87,8 +87,10 @@ interface Known {
   /** The network for which a link was refused, and which was logged; "" if it states none. */
   refused: string | undefined;
   state: "waiting" | "dialling" | "linked" | "self" | "legacy";
-  /** The id of the server that last answered at the address. */
+  /** The id of the server that is said to be at the address. */
   server: string | undefined;
+  /** The id of the server that answered when the address was dialled last. */
+  answered: string | undefined;
   failures: number;
   /** When to dial the address next, or again if it is linked or leads to this server itself. */
   nextAt: number;
@@ -194,6 +196,7 @@ export class Discovery {
     if (by !== undefined && !mayName(by.reach, hostOf(address))) return;
     const isDisputed = by !== undefined && this.#isOther(known, server);
     known.server = server;
+    if (by === undefined) known.answered = server;
     known.refused = undefined;
     // Behind a tunnel, a loopback address means something else than at the other end.
     if (by === undefined || !isLoopback(address)) known.reached = true;
@@ -209,6 +212,14 @@ export class Discovery {
     const isStarting = this.#context.now - this.#startedAt < JOIN_MS;
     return known.source === "configured" || known.reached ||
       (known.source === "default" && isStarting);
+  }
+
+  /** Returns whether a server, by its id, has answered at an address that was given at start. */
+  isGiven(server: string): boolean {
+    for (const { source, answered } of this.#known.values()) {
+      if (source === "configured" && answered === server) return true;
+    }
+    return false;
   }
 
   /** Returns whether a legacy server may be expected at an address. */
@@ -411,6 +422,7 @@ export class Discovery {
       refused: undefined,
       state: "waiting",
       server: undefined,
+      answered: undefined,
       failures: 0,
       nextAt: this.#context.now,
       isChecked: false,

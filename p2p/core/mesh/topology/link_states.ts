@@ -16,6 +16,7 @@ import type { Context } from "../../host.ts";
 import { LIMITS } from "../../limits.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import type { Peer } from "../peer.ts";
+import type { Testimony } from "./testimony.ts";
 import { MAX_AGE_MS, type Topology } from "./topology.ts";
 
 /** The cost of a link that was not measured. It is higher than that of any route of measured links. */
@@ -35,12 +36,26 @@ const ANNOUNCE_EVERY_MS = 200;
 /** The share by which a cost must change before it is announced. */
 const MIN_CHANGE = 1 / 5;
 
+/** A link state that a peer has forwarded. */
+interface Heard {
+  readonly state: LinkState;
+  /** When the server announced it: milliseconds since 1970. */
+  readonly saidAt: number;
+  /** Who says so. */
+  readonly peer: Peer;
+  /** The frame that contains it. */
+  readonly frame: Frame;
+}
+
 /** The link states of all servers, including this one. */
 export class LinkStates {
   readonly #context: Context;
   readonly #topology: Topology;
   readonly #costs: LinkCosts;
   readonly #peers: ReadonlyMap<string, Peer>;
+  readonly #testimony: Testimony;
+  /** The newest link state of each server that came from a peer who may not speak about it, at present. */
+  readonly #unheard = new Map<string, Heard>();
   /** The cost that was last announced for each link, by the peer's id. */
   #announced = new Map<string, number>();
   #version = 0;
@@ -54,11 +69,13 @@ export class LinkStates {
     topology: Topology,
     costs: LinkCosts,
     peers: ReadonlyMap<string, Peer>,
+    testimony: Testimony,
   ) {
     this.#context = context;
     this.#topology = topology;
     this.#costs = costs;
     this.#peers = peers;
+    this.#testimony = testimony;
     this.#announce(new Map());
   }
 
@@ -112,7 +129,8 @@ export class LinkStates {
   }
 
   /**
-   * Handles a link state that a peer has forwarded. A new one is forwarded to all other peers.
+   * Handles a link state that a peer has forwarded. A new one is forwarded to all other peers, if the peer may
+   * speak about that server. Otherwise it waits until the routes say so.
    *
    * @returns The link state if it is new.
    */
@@ -125,19 +143,46 @@ export class LinkStates {
     // A linked server speaks for itself: others could say that it has no links, or invent a high version.
     if (!isOwn && this.#peers.has(server)) return;
     const known = this.#topology.get(server);
-    if (known && (isOwn ? version === known.version : version <= known.version)) return;
-    // It has a place, too, so that a link can be used however many servers others announce.
+    // What others said about a server that speaks for itself now may have been false, whatever its version.
+    const isFirstHand = isOwn && this.#topology.sourceOf(server) !== server;
+    if (version <= (known?.version ?? -1) && !isFirstHand) return;
+    // A linked server has a place, so that a link can be used however many servers others announce.
     const isFull = !known && this.#topology.size >= LIMITS.servers.default;
     if (isFull && !isOwn) return;
     const state = readLinkState(payload);
     if (state.links.length > LIMITS.linksOfServer.default) return;
-    if (isFull) this.#topology.makeRoom();
-    if (isOwn) this.#topology.replace(state.server);
-    this.#topology.apply(state, this.#context.now - ageMs);
-    for (const other of this.#peers.values()) {
-      if (other !== peer) other.out.forward(frame, frame.reserved);
+    const saidAt = this.#context.now - ageMs;
+    if (!this.#testimony.speaksForLinksOf(peer, server)) {
+      const before = this.#unheard.get(server);
+      if (!before || before.state.version < version) {
+        this.#unheard.set(server, { state, saidAt, peer, frame: frame.copy() });
+      }
+      return;
     }
+    this.#apply({ state, saidAt, peer, frame });
     return state;
+  }
+
+  /** Looks whether link states are believed now, because routes have changed. */
+  routesChanged(): void {
+    for (const [server, unheard] of this.#unheard) {
+      const { state, saidAt, peer } = unheard;
+      const isOld = state.version <= (this.#topology.get(server)?.version ?? -1) ||
+        this.#context.now - saidAt >= MAX_AGE_MS || this.#peers.get(peer.server) !== peer;
+      const isHeard = !isOld && this.#testimony.speaksForLinksOf(peer, server);
+      if (isOld || isHeard) this.#unheard.delete(server);
+      if (isHeard) this.#apply(unheard);
+    }
+  }
+
+  #apply({ state, saidAt, peer, frame }: Heard): void {
+    const { now } = this.#context;
+    this.#topology.replace(state, saidAt, peer.server, now);
+    this.#unheard.delete(state.server);
+    const ageS = Math.ceil(Math.max(0, now - saidAt) / 1_000);
+    for (const other of this.#peers.values()) {
+      if (other !== peer) other.out.forward(frame, ageS);
+    }
   }
 
   #costOf(peer: Peer): number {

@@ -12,6 +12,16 @@ import type { Route, Topology } from "./topology.ts";
 /** How often routes are computed while other servers announce changes: milliseconds. */
 const COMPARE_EVERY_MS = 20;
 
+/** Receives the changes of routes, for the mesh. */
+export interface DetailedRouteEvents extends RouteEvents {
+  /** This server is reachable and was not before. */
+  reached(server: string): void;
+  /** This server is not reachable any more. */
+  lost(server: string): void;
+  /** This server is the next hop of routes that had another one, or none. */
+  turned(server: string): void;
+}
+
 /** Receives the changes of routes. */
 export interface RouteEvents {
   /** Routes to other servers may have changed. */
@@ -24,7 +34,7 @@ export interface RouteEvents {
 export class RouteChanges {
   readonly #context: Context;
   readonly #topology: Topology;
-  readonly #events: RouteEvents;
+  readonly #events: DetailedRouteEvents;
   readonly #log: RouteLog;
   /** The routes that were last reported. */
   #routes: ReadonlyMap<string, Route>;
@@ -35,7 +45,7 @@ export class RouteChanges {
   #comparedAt = -Infinity;
 
   /** Begins with the present routes. */
-  constructor(context: Context, topology: Topology, costs: LinkCosts, events: RouteEvents) {
+  constructor(context: Context, topology: Topology, costs: LinkCosts, events: DetailedRouteEvents) {
     this.#context = context;
     this.#topology = topology;
     this.#events = events;
@@ -72,18 +82,25 @@ export class RouteChanges {
     let changed = this.#replaced;
     this.#replaced = false;
     const grown: string[] = [];
+    const nextHops = new Set<string>();
     for (const [server, route] of before) {
       if (routes.has(server)) continue;
       changed = true;
       this.#log.lost(server, route);
+      this.#events.lost(server);
     }
     for (const [server, route] of routes) {
       const known = before.get(server);
       if (known === route) continue;
       changed = true;
       this.#log.changed(server, known, route);
-      if (known === undefined) grown.push(server);
+      // A peer itself has got what it needs when its link came up.
+      if (known?.next !== route.next && route.next !== server) nextHops.add(route.next);
+      if (known !== undefined) continue;
+      grown.push(server);
+      this.#events.reached(server);
     }
+    for (const server of nextHops) this.#events.turned(server);
     if (changed) this.#events.routesChanged();
     if (grown.length > 0) this.#events.reachGrew(grown);
   }

@@ -27,9 +27,13 @@ export interface Announcement {
   readonly state: LinkState;
   /** When the server announced it: milliseconds since 1970. */
   saidAt: number;
+  /** The id of the peer that it came from. */
+  readonly from: string;
 }
 
 interface Entry extends Announcement {
+  /** When its first announcement arrived: milliseconds since 1970. */
+  readonly knownAt: number;
   /** The costs of its links, by the id of the server at the other end. */
   readonly costs: ReadonlyMap<string, number>;
 }
@@ -60,17 +64,34 @@ export class Topology {
   apply(state: LinkState, saidAt: number): boolean {
     const known = this.#entries.get(state.server);
     if (known && known.state.version >= state.version) return false;
-    const costs = new Map(state.links.map(({ server, cost }) => [server, cost]));
-    this.#entries.set(state.server, { state, saidAt, costs });
-    // Most announcements repeat known costs.
-    if (!known || !isSame(known.costs, costs)) this.#current = false;
+    this.replace(state, saidAt, this.#self, saidAt);
     return true;
   }
 
-  /** Lets the next announcement of a server replace its last one, whatever the versions are. */
-  replace(server: string): void {
-    const known = this.#entries.get(server);
-    if (known) this.#entries.set(server, { ...known, state: { ...known.state, version: -1 } });
+  /**
+   * Records an announcement in the place of the known one, whatever its version.
+   *
+   * @param saidAt When the server made it: milliseconds since 1970.
+   * @param from The id of the peer that it came from; this server's own id for its own.
+   * @param now The current time: milliseconds since 1970.
+   */
+  replace(state: LinkState, saidAt: number, from: string, now: number): void {
+    const known = this.#entries.get(state.server);
+    const costs = new Map(state.links.map(({ server, cost }) => [server, cost]));
+    const knownAt = known?.knownAt ?? now;
+    this.#entries.set(state.server, { state, saidAt, from, knownAt, costs });
+    // Most announcements repeat known costs.
+    if (!known || !isSame(known.costs, costs)) this.#current = false;
+  }
+
+  /** Returns when the first announcement of a server arrived: milliseconds since 1970. */
+  knownAt(server: string): number {
+    return this.#entries.get(server)?.knownAt ?? Infinity;
+  }
+
+  /** Returns the id of the peer from which the link state of a server came. */
+  sourceOf(server: string): string | undefined {
+    return this.#entries.get(server)?.from;
   }
 
   /**

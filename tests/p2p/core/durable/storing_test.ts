@@ -256,7 +256,7 @@ pureTest(
     network.run(100);
     before.connection!.abort();
     network.run(100);
-    const eve = new TestUser(network, "Eve", { session: before.session }).at(nodes[2]!);
+    const eve = new TestUser(network, "Eve", { key: before.key }).at(nodes[2]!);
     network.run(100);
     const [near, far] = [nodes[0]!.address, nodes[1]!.address];
     network.separate(near, far);

@@ -270,7 +270,7 @@ pureTest(
     nodes[0]!.crash();
     nodes[0]!.start();
     settle(network, nodes, 30_000);
-    const again = new TestUser(network, "Ann", { session: ann.session }).at(nodes[0]!);
+    const again = new TestUser(network, "Ann", { key: ann.key }).at(nodes[0]!);
     network.run(500);
     // Her client sends again what was not accepted. Bob's client drops the copy.
     again.send("Bob", "hello", { id });
@@ -316,7 +316,7 @@ pureTest(
       back.connection!.abort();
       network.run(50);
       ann.connection!.abort();
-      const moved = new TestUser(network, "Ann", { session: ann.session }).at(nodes[1]!);
+      const moved = new TestUser(network, "Ann", { key: ann.key }).at(nodes[1]!);
       network.run(25_000);
       assertEquals(moved.receiptsFor(late).filter(({ state }) => state === Refused), []);
     }

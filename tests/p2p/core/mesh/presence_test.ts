@@ -52,6 +52,8 @@ pureTest("presence of earlier users arrives when a link comes up", () => {
 
 pureTest("presence changes reach every server, through others where there is no link", () => {
   const { network, nodes, node } = start(5, ring(5));
+  // Servers whose route has changed compare what they know.
+  network.run(2_000);
   const changes = network.watch(({ frame }) => frame.type === FrameType.Presence);
   const ann = new TestUser(network, "Ann").at(node(0));
   network.run(50);

@@ -195,6 +195,7 @@ pureTest("a server forwards link state with its age, and ignores what is too old
   // A server that links later learns the age as well.
   network.run(9_000);
   const late = new ScriptedPeer(network, nodes[1]!, "10.0.9.2:5001");
+  network.run(50);
   const ages = late.got(FrameType.LinkState, LinkStateKind.Links)
     .filter((frame) => readLinkState(frame.payload).server === young)
     .map(({ reserved }) => reserved);

@@ -39,7 +39,7 @@ function start() {
   );
   const directory = new Directory(HERE);
   for (let i = 0; i < COUNT; i++) directory.add(user(i));
-  const peer = new Peer(connection, THERE, "127.0.0.1:9");
+  const peer = new Peer(connection, THERE, "127.0.0.1:9", 0);
   const snapshots = new Snapshots(directory);
   const other = new Directory(THERE);
   const merges: string[] = [];

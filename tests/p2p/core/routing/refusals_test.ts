@@ -170,7 +170,7 @@ pureTest(
     out.frame(FrameType.Registration, Registration.Session, new Uint8Array(17).fill(1, 0, 16));
     writeSessionRegistration(out, { session: NIL_UUID, name: "Eve" });
     writeSessionRegistration(out, eve);
-    writeSessionRegistration(out, { session: eve.session, name: "Eva" });
+    writeSessionRegistration(out, { session: eve.key, name: "Eva" });
     writeLegacyRegistration(ann.connection!.out, "Ann");
     network.run(50);
     assertEquals(eve.errorNames(), ["Malformed", "NameInvalid", "Malformed", "AlreadyRegistered"]);

@@ -88,12 +88,19 @@ pureTest("a claim that is lost while servers find each other is made again", () 
     const [first, second] = [0, 1].map((index) =>
       new VirtualNode(network, addressOf(index), { rules: disconnectRules })
     ) as [VirtualNode, VirtualNode];
+    const peers = [first.address, second.address];
+    network.separate(first.address, second.address);
+    // The servers have met: a stranger is not believed about the past.
+    const between = new VirtualNode(network, addressOf(2), { peers, rules: disconnectRules });
+    settle(network, [first, second, between]);
+    network.run(500);
+    between.crash();
+    network.run(100);
     const older = new TestUser(network, "Bob").at(first);
     network.run(10_000);
     const younger = new TestUser(network, "Bob").at(second);
     network.run(1_000);
-    const peers = [first.address, second.address];
-    new VirtualNode(network, addressOf(2), { peers, rules: disconnectRules });
+    between.start();
     network.until(() => younger.errors.length > 0, 2_500);
     assertEquals([younger.errorNames(), older.errors], [["NameTaken"], []], `seed ${seed}`);
   }
@@ -149,7 +156,7 @@ pureTest("a session that moves while its name is claimed keeps it", () => {
     network.run(delay);
     // The old connection hangs while the session registers elsewhere.
     powerOff(network, bob, node(0));
-    const moved = new TestUser(network, "Bob", { session: bob.session }).register(node(1));
+    const moved = new TestUser(network, "Bob", { key: bob.key }).register(node(1));
     network.run(12_000);
     const winner = delay < 2_200 ? moved.session : keys(nodes, "Bob")[0];
     assertEquals(keys(nodes, "Bob"), Array(3).fill(winner), `after ${delay} ms`);
@@ -254,6 +261,9 @@ pureTest("the older user keeps its name although the clocks of the servers diffe
       const network = new VirtualNetwork();
       const nodes = servers(network, 3, chain(3), (index) => ({ clockAheadMs: clocks[index]! }));
       const [a, b, c] = nodes.map(({ address }) => address) as [string, string, string];
+      // The servers have met: a stranger is not believed about the past.
+      settle(network, nodes);
+      network.run(500);
       network.separate(older === 0 ? b : a, older === 0 ? c : b);
       const bob = new TestUser(network, "Bob").at(nodes[older]!);
       network.run(20_000);
