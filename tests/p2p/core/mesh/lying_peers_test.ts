@@ -166,7 +166,7 @@ for (const [what, tell] of Object.entries(LIES)) {
 
 test("a peer that says that it is another server gets an error, and that server keeps its link", () => {
   const { network, nodes, bob } = new Scene(1, true);
-  network.run(6_000);
+  network.run(11_000);
   const [victim, witness] = [nodes[0]!, nodes[1]!];
   const link = witness.linkTo(victim);
   const frames: Frame[] = [];
