@@ -11,7 +11,6 @@ import {
   ErrorCode,
   formatLoad,
   formatNetwork,
-  formatSecret,
   formatServerId,
   type Frame,
   FrameType,
@@ -154,6 +153,7 @@ export class Dispatch {
         Capability.Claim,
         Capability.Names,
         Capability.Key,
+        Capability.Secret,
       ],
       ...this.#parts.access.hasKeys ? [Capability.Tokens] : [],
       ...further,
@@ -161,7 +161,6 @@ export class Dispatch {
         formatLoad(users.count),
         formatNetwork(mesh.network.id),
         formatServerId(this.#core.id),
-        formatSecret(this.#core.id),
       ],
     ];
   }

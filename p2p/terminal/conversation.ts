@@ -35,6 +35,7 @@ import { Chat } from "./chat.ts";
 import type { ChatCommand } from "./chat_commands.ts";
 import type { ClientStatus, P2pClient, P2pClientOptions, TokenSource } from "../client.ts";
 import { readClaims } from "../client/own_token.ts";
+import { readSecretFile } from "../files/secret_file.ts";
 import { tokenOf } from "./token_option.ts";
 
 /** The values of the options that every client program has. */
@@ -146,8 +147,8 @@ export async function converse<C extends P2pClient, O extends Options>(
       throw new UsageError(`Option --name: a name cannot be used when ${why}`);
     }
   }
-  const secret = readSecretFile("secret-file", options["secret-file"]);
-  const newSecret = readSecretFile("new-secret-file", options["new-secret-file"]);
+  const secret = readSecret("secret-file", options["secret-file"]);
+  const newSecret = readSecret("new-secret-file", options["new-secret-file"]);
   if (secret === "") {
     throw new UsageError("Option --secret-file: the first line of the file is empty");
   }
@@ -272,7 +273,7 @@ function isTaken(error: unknown): boolean {
 }
 
 /** Returns the first line of the file that an option names; `undefined` without the option. */
-function readSecretFile(option: string, path: string | undefined): string | undefined {
+function readSecret(option: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   // Deno would ask the person.
   if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
@@ -283,7 +284,7 @@ function readSecretFile(option: string, path: string | undefined): string | unde
     );
   }
   try {
-    return Deno.readTextFileSync(path).split(/\r?\n/, 1)[0]!;
+    return readSecretFile(path).split(/\r?\n/, 1)[0]!;
   } catch (error) {
     throw new UsageError(`Option --${option}: ${describeError(error)}`);
   }

@@ -23,7 +23,7 @@ import {
   readError,
   readLoad,
   readNetwork,
-  readSecret,
+  readServerId,
   readServers,
   reasonOf,
   Registration,
@@ -294,12 +294,16 @@ export class ServerConnection implements SessionConnection {
     }
   }
 
+  get #protectsNames(): boolean {
+    return this.#capabilities.has(Capability.Secret);
+  }
+
   async #register({ name, key, secret }: RegisteringUser): Promise<void> {
     if (this.#ended) throw this.#ended;
     if (!this.legacy) {
       // An older server tells every other server what it gets.
       const session = this.#capabilities.has(Capability.Key) ? key : sessionIdOf(key);
-      const server = readSecret(this.#capabilities);
+      const server = this.#protectsNames ? readServerId(this.#capabilities) : undefined;
       if (!secret || server === undefined) {
         return await this.#handshake.register({ name, session });
       }
@@ -324,7 +328,7 @@ export class ServerConnection implements SessionConnection {
    */
   async protect(record: ProtectedName): Promise<void> {
     if (this.#ended) throw this.#ended;
-    if (readSecret(this.#capabilities) === undefined) {
+    if (!this.#protectsNames) {
       const message = `Cannot protect the name: ${this.address} runs an older version`;
       throw new NetlabError(ErrorCode.Unsupported, message);
     }

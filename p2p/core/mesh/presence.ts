@@ -21,7 +21,6 @@ import {
   readPresenceNames,
   readPresenceSnapshot,
   readProtectedNames,
-  readSecret,
   type UserRecord,
   writeClock,
   writePresenceDigest,
@@ -291,7 +290,7 @@ export class Presence {
   }
 
   #writeProtected(peer: Peer, records: readonly ProtectedName[]): void {
-    if (readSecret(peer.capabilities) === undefined) return;
+    if (!peer.capabilities.has(Capability.Secret)) return;
     for (let at = 0; at < records.length; at += MAX_PROTECTED_PER_FRAME) {
       writeProtectedNames(peer.out, records.slice(at, at + MAX_PROTECTED_PER_FRAME));
     }

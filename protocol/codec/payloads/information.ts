@@ -38,10 +38,7 @@ export const Capability = {
   Server: "server",
   /** The server does not tell other servers the keys of sessions: it publishes the ids that follow from them. */
   Key: "key",
-  /**
-   * The server lets users protect their names, and states its own id, after an equals sign:
-   * `secret=a0000000-0000-4000-8000-000000000001`.
-   */
+  /** The server lets users protect their names. It also states its id ({@linkcode Capability.Server}). */
   Secret: "secret",
 } as const;
 
@@ -207,20 +204,6 @@ export function readLoad(capabilities: Iterable<string>): number | undefined {
   for (const capability of capabilities) {
     const [, digits] = /^load=(.*)$/s.exec(capability) ?? [];
     if (digits !== undefined) return /^[0-9]{1,15}$/.test(digits) ? Number(digits) : undefined;
-  }
-  return undefined;
-}
-
-/** Formats the capability with which a server lets users protect their names, and states its id: `secret=UUID`. */
-export function formatSecret(server: string): string {
-  return `${Capability.Secret}=${server}`;
-}
-
-/** Finds the id of a server that lets users protect their names in its capabilities: a UUID. */
-export function readSecret(capabilities: Iterable<string>): string | undefined {
-  for (const capability of capabilities) {
-    const [, id] = /^secret=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(capability) ?? [];
-    if (id !== undefined) return id;
   }
   return undefined;
 }
