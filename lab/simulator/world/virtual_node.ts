@@ -214,7 +214,7 @@ export class VirtualNode {
       frame: (frame) => core.received(link, frame),
       flush: () => {
         core.setTime(this.#now);
-        link.heardAt = this.#now;
+        core.arrived(link);
         core.flush();
       },
       ended: () => core.closed(link),

@@ -10,7 +10,6 @@ import {
   ErrorCode,
   FrameType,
   Information,
-  MAX_TOKEN_BYTES,
   NetlabError,
   readCapabilities,
   readSessionWelcome,
@@ -21,6 +20,7 @@ import {
   writeToken,
 } from "@netlab/protocol";
 import { addKey, type Algorithm, createKeys, type JsonKey, publicKeys } from "@netlab/p2p/keys";
+import { LIMITS } from "@netlab/p2p/core";
 import { P2pServer } from "@netlab/p2p/server";
 import { RttServer } from "@netlab/rtt/server";
 import { eventually, RawParty, storageTest as test } from "../network.ts";
@@ -213,9 +213,10 @@ test("a stranger may ask for capabilities and send small echoes", async () => {
   writeInformationRequest(party.out, Information.Capabilities);
   const words = readCapabilities((await party.next(FrameType.InformationResponse)).payload);
   assert(words.has(Capability.Tokens) && words.has(`network=${OFFICE}`));
-  party.out.frame(FrameType.Echo, 0, new Uint8Array(64));
-  assertEquals((await party.next(FrameType.Echo)).payload.length, 64);
-  party.out.frame(FrameType.Echo, 0, new Uint8Array(65));
+  const most = LIMITS.strangerEchoBytes.default;
+  party.out.frame(FrameType.Echo, 0, new Uint8Array(most));
+  assertEquals((await party.next(FrameType.Echo)).payload.length, most);
+  party.out.frame(FrameType.Echo, 0, new Uint8Array(most + 1));
   assertEquals((await party.nextError()).code, ErrorCode.TokenRequired);
   await party.ended;
 });
@@ -339,13 +340,17 @@ test("a token is not longer than 8 KiB", async () => {
   using files = await KeyFiles.create();
   await using server = await files.listen();
   await using party = await RawParty.connect(server);
-  party.out.frame(FrameType.Registration, Registration.Token, new Uint8Array(MAX_TOKEN_BYTES + 1));
+  party.out.frame(
+    FrameType.Registration,
+    Registration.Token,
+    new Uint8Array(LIMITS.tokenBytes.default + 1),
+  );
   assertEquals((await party.nextError()).code, ErrorCode.TokenTooLong);
   await using longest = await RawParty.connect(server);
   longest.out.frame(
     FrameType.Registration,
     Registration.Token,
-    new Uint8Array(MAX_TOKEN_BYTES).fill(65),
+    new Uint8Array(LIMITS.tokenBytes.default).fill(65),
   );
   assertEquals((await longest.nextError()).code, ErrorCode.TokenInvalid);
 });

@@ -19,10 +19,12 @@ const DAY = 86_400_000;
 const bob = await NameSecret.of("Bob", "one");
 const other = await NameSecret.of("Bob", "two");
 
-function names(most = 10): { names: ProtectedNames; saved: ProtectedName[] } {
+function names(
+  { protectedNames } = { protectedNames: 10 },
+): { names: ProtectedNames; saved: ProtectedName[] } {
   const saved: ProtectedName[] = [];
   return {
-    names: new ProtectedNames(verifySignature, most, (record) => saved.push(record)),
+    names: new ProtectedNames(verifySignature, protectedNames, (record) => saved.push(record)),
     saved,
   };
 }
@@ -80,7 +82,7 @@ test("a record is renewed once a day, and the same one costs nothing", () => {
 });
 
 test("more names than the limit are not protected, and other servers fill half of it", async () => {
-  const { names: all } = names(4);
+  const { names: all } = names({ protectedNames: 4 });
   const records = [];
   for (const name of ["A", "B", "C", "D", "E"]) {
     records.push((await NameSecret.of(name, "x")).protect(NOW));
@@ -104,7 +106,7 @@ test("a peer cannot lock out a user who is connected elsewhere, nor change what 
   network.run(1_000);
   for (const node of nodes) {
     const liar = new ScriptedPeer(network, node, `10.0.7.${nodes.indexOf(node)}:1`, [
-      `${Capability.Secret}=${network.uuid()}`,
+      Capability.Secret,
     ]);
     writeProtectedNames(liar.out, [other.protect(network.now)]);
   }

@@ -275,6 +275,8 @@ function announceServerOfBob(network: VirtualNetwork, peer: ScriptedPeer): void 
   peer.announceLinks(server);
   const links = [{ server: peer.id, cost: 1 }];
   peer.announce({ server, version: 1, address: "10.0.9.8:5001", links });
+  // Only the next hop to a server is believed about its users.
+  network.run(100);
   const bob = { name: "Bob", kind: UserKind.LegacyClient, session: network.uuid(), since: 1 };
   peer.present([bob], { server });
   network.run(100);
