@@ -12,6 +12,7 @@ import {
   NetlabError,
   normalizeName,
   parseAddress,
+  type TrustFile,
 } from "@netlab/protocol";
 import { askServers, askUsers } from "./client/ask.ts";
 import type { HomeNetwork } from "./client/home_network.ts";
@@ -65,6 +66,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #inbox: Inbox;
   readonly #network: HomeNetwork;
   readonly #roaming: Roaming;
+  readonly #trust: TrustFile | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
   #closing: Promise<void> | undefined;
@@ -83,6 +85,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#inbox = parts.inbox;
     this.#network = parts.network;
     this.#roaming = parts.roaming;
+    this.#trust = parts.trust;
   }
 
   /**
@@ -90,7 +93,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another session has the name,
    *   {@linkcode ErrorCode.NameInvalid} when it cannot be used as a name,
-   *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached.
+   *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached, {@linkcode ErrorCode.TlsFailed} when
+   *   the file in {@linkcode P2pClientOptions.tlsCa} or the certificate of a server cannot be used.
    * @throws {TypeError} When an address is not `host:port`, or when `network` is not a name of one.
    * @throws {unknown} The reason of {@linkcode P2pClientOptions.signal}, when it aborts before the user is
    *   registered.
@@ -106,6 +110,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     const { signal } = this.#options;
     signal?.throwIfAborted();
     try {
+      await this.#trust?.load();
       await this.#roaming.start(signal);
     } catch (error) {
       await this.close();
@@ -205,7 +210,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /** The names of all users who can receive messages. Throws the errors of {@linkcode P2pClient.servers}. */
   users(): Promise<string[]> {
-    return askUsers(this.#serverToAsk(), this.#network, this.#roaming.ended);
+    return askUsers(this.#serverToAsk(), this.#network, this.#roaming.ended, this.#trust);
   }
 
   /**
@@ -217,7 +222,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *   the client is closed.
    */
   servers(): Promise<string[]> {
-    return askServers(this.#serverToAsk(), this.#network, this.#roaming.ended);
+    return askServers(this.#serverToAsk(), this.#network, this.#roaming.ended, this.#trust);
   }
 
   /**

@@ -16,6 +16,7 @@ import {
   readNetwork,
   readServers,
   readUsers,
+  type TrustFile,
   writeInformationRequest,
 } from "@netlab/protocol";
 import type { HomeNetwork } from "./home_network.ts";
@@ -28,8 +29,9 @@ const MAX_REPLY_BYTES = 64 * 1024;
 const ANSWER_MS = 3_000;
 
 /**
- * The addresses of the servers that the server at `address` knows, `host:port` each, including its own.
+ * The addresses of the servers that the server at `address` knows, including its own.
  *
+ * @param trust The certificate authorities that are trusted besides those that Deno trusts.
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
  *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
  *   {@linkcode ErrorCode.OtherNetwork} when it does not belong to `network`.
@@ -39,8 +41,16 @@ export async function askServers(
   address: string,
   network: HomeNetwork | undefined,
   stop: AbortSignal,
+  trust?: TrustFile,
 ): Promise<string[]> {
-  const lists = await ask(address, Information.AllServers, Information.Servers, network, stop);
+  const lists = await ask(
+    address,
+    Information.AllServers,
+    Information.Servers,
+    network,
+    stop,
+    trust,
+  );
   return [...new Set(lists.flatMap(readServers))];
 }
 
@@ -49,8 +59,9 @@ export async function askUsers(
   address: string,
   network: HomeNetwork | undefined,
   stop: AbortSignal,
+  trust?: TrustFile,
 ): Promise<string[]> {
-  const lists = await ask(address, Information.AllUsers, Information.Users, network, stop);
+  const lists = await ask(address, Information.AllUsers, Information.Users, network, stop, trust);
   return lists.flatMap(readUsers);
 }
 
@@ -64,8 +75,9 @@ async function ask(
   some: number,
   network: HomeNetwork | undefined,
   stop: AbortSignal,
+  trust?: TrustFile,
 ): Promise<Uint8Array[]> {
-  const connection = await dial(address, stop);
+  const connection = await dial(address, stop, { trust });
   const giveUp = () => connection.abort(stop.reason);
   stop.addEventListener("abort", giveUp);
   // The answers come in this order.

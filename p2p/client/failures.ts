@@ -17,8 +17,9 @@ export function unreachable(servers: readonly string[], failures: readonly unkno
     const message = `Cannot move to ${tried}: the current server was lost before`;
     return new NetlabError(ErrorCode.ConnectionLost, message, { fatal: true });
   }
-  // A missing permission is a mistake that the person can correct.
-  const other = failures.find((error) => !(error instanceof NetlabError));
+  // A missing permission is a mistake that the person can correct, and so is a certificate that is not trusted.
+  const other = failures.find((error) => !(error instanceof NetlabError)) ??
+    failures.find((error) => (error as NetlabError).code === ErrorCode.TlsFailed);
   return other ?? new NetlabError(
     ErrorCode.ConnectionLost,
     `Cannot reach any server: tried ${tried}; start one first`,

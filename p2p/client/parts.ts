@@ -13,6 +13,7 @@ import {
   type NetlabError,
   normalizeName,
   parseAddress,
+  TrustFile,
 } from "@netlab/protocol";
 import { MessageIds } from "../core/dedup/sequence_ids.ts";
 import { ClientSession } from "../core/session/client_session.ts";
@@ -40,6 +41,8 @@ export interface ClientParts {
   readonly inbox: Inbox;
   /** The network of the user, and which servers belong to it. */
   readonly network: HomeNetwork;
+  /** The certificate authorities that the program has named. */
+  readonly trust: TrustFile | undefined;
   /** Finds and keeps a server. */
   readonly roaming: Roaming;
 }
@@ -80,9 +83,14 @@ export function createParts(
     atTurnEnd: (run) => void setImmediate(run),
   });
   const network = new HomeNetwork(options.network, addresses, options.onOtherNetwork);
-  const roaming: Roaming = new Roaming({ name, servers: addresses, rank, network }, session, {
-    status: (status) => options.onStatus?.(status),
-    failed,
-  });
-  return { name, session, outbox, publishQueue, inbox, network, roaming };
+  const trust = options.tlsCa === undefined ? undefined : new TrustFile(options.tlsCa);
+  const roaming: Roaming = new Roaming(
+    { name, servers: addresses, rank, network, trust },
+    session,
+    {
+      status: (status) => options.onStatus?.(status),
+      failed,
+    },
+  );
+  return { name, session, outbox, publishQueue, inbox, network, roaming, trust };
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ErrorCode, type NetlabError } from "@netlab/protocol";
+import { ErrorCode, type NetlabError, type TrustFile } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
 import { askServers } from "./ask.ts";
 import { isFinal, isTimeout, unreachable } from "./failures.ts";
@@ -40,6 +40,8 @@ export interface RoamingOptions {
   readonly rank: ((servers: string[]) => Promise<string[]>) | undefined;
   /** Knows which servers belong to the user's network. */
   readonly network: HomeNetwork;
+  /** The certificate authorities that are trusted besides those that Deno trusts. */
+  readonly trust: TrustFile | undefined;
 }
 
 /** Receives the events of a {@linkcode Roaming}. */
@@ -194,7 +196,7 @@ export class Roaming {
     return new Race({
       attempt: (server, stop) => {
         const either = AbortSignal.any([stop, this.#end.signal]);
-        return ServerConnection.reach(server, this.#connectionEvents, either);
+        return ServerConnection.reach(server, this.#connectionEvents, either, this.#options.trust);
       },
       failed: (server) => this.#servers.failed(server, performance.now()),
       unused: (connection) => this.#untilEnded(connection.dismiss()),
@@ -272,7 +274,8 @@ export class Roaming {
   #askLegacy(connection: ServerConnection, now: number): void {
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
-    const answer = askServers(connection.address, this.#options.network, this.#end.signal);
+    const { network, trust } = this.#options;
+    const answer = askServers(connection.address, network, this.#end.signal, trust);
     answer.then((servers) => this.#learn(servers), (error) => {
       const isSilent = connection.heardAt < now && !this.#isPaused;
       // After any other failure, the user's own connection shows whether the server is alive.

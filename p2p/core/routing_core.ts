@@ -10,6 +10,7 @@ import {
   ErrorCode,
   Frame,
   isLoopback,
+  isTlsAddress,
   MAX_PAYLOAD_BYTES,
   NetlabError,
   ProtocolError,
@@ -21,6 +22,7 @@ import type { RoutingCoreOptions } from "./assembly/routing_core_options.ts";
 import { AcceptedConnections } from "./connection/accepted_connections.ts";
 import { BackPressure } from "./connection/back_pressure.ts";
 import { Connection } from "./connection/connection.ts";
+import { TlsMismatches } from "./connection/tls_mismatches.ts";
 import type { Transport } from "./connection/transport.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { Handoff } from "./durable/handoff.ts";
@@ -63,6 +65,7 @@ export class RoutingCore implements ServerCore {
   readonly #handoff: Handoff;
   readonly #fastPaths: FastPaths;
   readonly #dispatch: Dispatch;
+  readonly #tlsMismatches: TlsMismatches;
   /** Connections that this server did not dial. */
   readonly #accepted: AcceptedConnections;
   /** What changed since the last flush. */
@@ -96,6 +99,7 @@ export class RoutingCore implements ServerCore {
     this.#fastPaths = parts.fastPaths;
     const state = () => ({ routes: this.topology.routes(), now: context.now });
     this.#dispatch = new Dispatch(this, { ...parts, state }, options.rules ?? new Map());
+    this.#tlsMismatches = new TlsMismatches(logger);
   }
 
   /** This server's id, a UUID. */
@@ -116,7 +120,12 @@ export class RoutingCore implements ServerCore {
   servers(asker?: Connection): string[] {
     const others = this.mesh.addressesFor(asker);
     const all = [this.#context.address, ...others, ...this.#legacy.addresses()];
-    return asker?.isElsewhere ? all.filter((address) => !isLoopback(address)) : all;
+    // Legacy programs would stumble over an address with `tls://`.
+    return asker === undefined
+      ? all
+      : all.filter((address) =>
+        !(asker.isElsewhere && isLoopback(address)) && (asker.isNetlab || !isTlsAddress(address))
+      );
   }
 
   /** Returns what this server says it can do: words of `Capability`. */
@@ -334,6 +343,8 @@ export class RoutingCore implements ServerCore {
       message: error.message,
       code: error.code,
     });
+    // The other side cannot read why, because it expects TLS.
+    if (error.code === ErrorCode.TlsFailed) this.#tlsMismatches.found(connection, error);
     connection.sendError(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
   }
 }

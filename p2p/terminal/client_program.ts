@@ -24,7 +24,9 @@ const OPTIONS = {
     kind: "address",
     repeat: true,
     positional: true,
-    help: "The address of a server: HOST:PORT, or a port of this machine. Several servers are " +
+    help:
+      "The address of a server: HOST:PORT, or a port of this machine; with tls:// before it if the " +
+      "server uses TLS. Several servers are " +
       "tried in order. You can leave out the name of this option. Default: ports 5001 to 5005 " +
       "of this machine.",
   },
@@ -33,6 +35,13 @@ const OPTIONS = {
     value: "NAME",
     help: "The name of the network: servers of other networks are not used. Default: the network " +
       "of the first server that answers.",
+  },
+  "tls-ca": {
+    kind: "string",
+    value: "FILE",
+    help:
+      "A file with the certificate of an authority, which is trusted besides the public ones. " +
+      "The tasks permit files below ./data.",
   },
 } as const satisfies Options;
 

@@ -41,6 +41,8 @@ export interface ClientOptionValues {
   readonly server: readonly Address[];
   /** The name of the network; `undefined` for that of the first server. */
   readonly network: string | undefined;
+  /** The file with the certificates of authorities to trust. */
+  readonly "tls-ca": string | undefined;
 }
 
 /** How a program connects its client, and what it adds to the conversation. */
@@ -56,7 +58,12 @@ export interface ProgramClient<
    */
   instead?(
     values: OptionValues<O>,
-    given: { name: string | undefined; servers: string[]; network: string | undefined },
+    given: {
+      name: string | undefined;
+      servers: string[];
+      network: string | undefined;
+      tlsCa: string | undefined;
+    },
     stop: AbortSignal,
   ): Promise<number | undefined>;
   /**
@@ -94,10 +101,14 @@ export async function converse<C extends P2pClient, O extends Options>(
   const isInteractive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   const given = options.server.map(formatAddress);
   let wanted = options.name;
-  const { network } = options;
+  const { network, "tls-ca": tlsCa } = options;
   const whyNot = network === undefined ? undefined : invalidNetworkReason(network);
   if (whyNot !== undefined) throw new UsageError(`Option --network: ${whyNot}`);
-  const instead = await program.instead?.(own, { name: wanted, servers: given, network }, stop);
+  const instead = await program.instead?.(
+    own,
+    { name: wanted, servers: given, network, tlsCa },
+    stop,
+  );
   if (instead !== undefined) return instead;
   // The terminal would stop it without a word.
   if (isInteractive && isForeground() === false) {
@@ -124,7 +135,12 @@ export async function converse<C extends P2pClient, O extends Options>(
   for (;;) {
     wanted ??= await askForName(stop);
     if (wanted === undefined) return 0;
-    const ended = await connect(program, own, { name: wanted, servers, network, typed }, stop);
+    const ended = await connect(
+      program,
+      own,
+      { name: wanted, servers, network, tlsCa, typed },
+      stop,
+    );
     if (typeof ended === "number") return ended;
     wanted = undefined;
     typed = ended.typed;
@@ -142,6 +158,7 @@ interface Wanted {
   readonly name: string;
   readonly servers: readonly string[];
   readonly network: string | undefined;
+  readonly tlsCa: string | undefined;
   /** The line that the person was typing. */
   readonly typed: string;
 }
@@ -150,7 +167,7 @@ interface Wanted {
 async function connect<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   values: OptionValues<O>,
-  { name, servers, network, typed }: Wanted,
+  { name, servers, network, tlsCa, typed }: Wanted,
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
@@ -169,6 +186,7 @@ async function connect<C extends P2pClient, O extends Options>(
         name,
         ...servers.length > 0 && { servers },
         ...network !== undefined && { network },
+        ...tlsCa !== undefined && { tlsCa },
         signal: stop,
         onStatus: (changed) => {
           status = changed;
@@ -217,14 +235,17 @@ async function askForName(stop: AbortSignal): Promise<string | undefined> {
 
 /** The servers to try; empty for the default ones, `undefined` when the person gave no answer. */
 async function askForServer(stop: AbortSignal): Promise<string[] | undefined> {
-  const answer = await ask("Server (HOST:PORT, or a port of this machine)", {
-    default: ANY,
-    signal: stop,
-    check: (answer) => {
-      if (answer === ANY || parseTyped(answer) !== undefined) return undefined;
-      return `${quote(answer)} ${ADDRESS_RULE}`;
+  const answer = await ask(
+    "Server (HOST:PORT, or a port of this machine; tls:// before it for TLS)",
+    {
+      default: ANY,
+      signal: stop,
+      check: (answer) => {
+        if (answer === ANY || parseTyped(answer) !== undefined) return undefined;
+        return `${quote(answer)} ${ADDRESS_RULE}`;
+      },
     },
-  });
+  );
   if (answer === undefined) return undefined;
   return answer === ANY ? [] : [parseTyped(answer)!];
 }

@@ -77,6 +77,11 @@ export const ErrorCode = {
   UnknownRecipient: 29,
   /** The server has as many connections of this kind, or from this host, as it may. */
   TooManyConnections: 38,
+  /**
+   * The parties cannot use TLS with each other: a certificate is not trusted or cannot be used, or only one of
+   * them uses TLS.
+   */
+  TlsFailed: 43,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

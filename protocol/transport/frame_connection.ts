@@ -110,6 +110,11 @@ export class FrameConnection implements Worker {
     };
   }
 
+  /** Whether the connection is encrypted, so that nobody on the way can read it. */
+  get isEncrypted(): boolean {
+    return this.#conn.isEncrypted ?? false;
+  }
+
   /** Whether bytes wait until the system can take them. */
   get isWriting(): boolean {
     return this.#writing !== undefined || this.out.length > 0;
@@ -408,10 +413,12 @@ export class FrameConnection implements Worker {
     const owner = this.#owner;
     if (!owner) return;
     this.#owner = undefined;
-    // The calls are delayed because the caller of `abort` may be in the middle of a change.
-    queueMicrotask(() => {
+    const tell = () => {
       owner.closed?.(this.#error);
       this.#onClosed?.(this.#error);
-    });
+    };
+    // The calls are delayed because the caller of `abort` may be in the middle of a change.
+    if (this.#conn.ended) void this.#conn.ended.then(tell);
+    else queueMicrotask(tell);
   }
 }

@@ -21,6 +21,7 @@ import {
   readServers,
   reasonOf,
   shorten,
+  type TrustFile,
   writeInformationRequest,
 } from "@netlab/protocol";
 import { EchoTimes, readEcho, writeEcho } from "../core/echo_times.ts";
@@ -73,8 +74,18 @@ export interface MeasureOptions {
 
 /** Measures servers, each over one connection that stays open. */
 export class Prober implements AsyncDisposable {
+  readonly #trust: TrustFile | undefined;
   readonly #probes = new Map<string, ServerProbe>();
   readonly #end = new AbortController();
+
+  /**
+   * Starts without connections.
+   *
+   * @param trust The certificate authorities that are trusted besides those that Deno trusts.
+   */
+  constructor(trust?: TrustFile) {
+    this.#trust = trust;
+  }
 
   /**
    * Asks a server for its load, and sends it echoes. Ends after {@linkcode MEASURE_TIMEOUT_MS} at the
@@ -132,7 +143,7 @@ export class Prober implements AsyncDisposable {
   }
 
   async #dial(server: string, stop: AbortSignal): Promise<ServerProbe> {
-    const probe = new ServerProbe(server, await dial(server, stop));
+    const probe = new ServerProbe(server, await dial(server, stop, { trust: this.#trust }));
     this.#probes.set(server, probe);
     stop.throwIfAborted();
     return probe;
@@ -199,7 +210,9 @@ class ServerProbe {
     this.#running = connection.run({ frame: (frame) => this.#received(frame) })
       .catch((error) => error).then((error) => {
         const reason = error === undefined ? "it hung up" : whyNot(error);
-        this.#ended = cannotMeasure(server, ErrorCode.ConnectionLost, reason);
+        const isTls = error instanceof NetlabError && error.code === ErrorCode.TlsFailed;
+        const code = isTls ? ErrorCode.TlsFailed : ErrorCode.ConnectionLost;
+        this.#ended = cannotMeasure(server, code, reason);
         this.#waiting?.fail(this.#ended);
       });
   }

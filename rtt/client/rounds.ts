@@ -15,6 +15,7 @@ import {
 import type { NetlabPolicyOptions } from "../core/netlab_policy.ts";
 import { createPolicy, type PolicyName } from "../core/policies.ts";
 import type { HomeNetwork } from "@netlab/p2p/client";
+import { ErrorCode, NetlabError, TrustFile } from "@netlab/protocol";
 import { MEASURE_TIMEOUT_MS, Prober, reasonIn, whyNot } from "./prober.ts";
 
 /**
@@ -49,6 +50,13 @@ export interface RoundsOptions extends NetlabPolicyOptions {
    * @default {10000}
    */
   roundMs?: number;
+  /**
+   * A file with certificates of authorities: PEM. They are trusted besides the public ones, for servers at
+   * `tls://host:port`.
+   *
+   * @default {none}
+   */
+  tlsCa?: string;
 }
 
 /** The result of a round. */
@@ -79,12 +87,12 @@ export class Rounds implements AsyncDisposable {
   readonly chooser: Chooser;
   readonly #host: RoundsHost;
   readonly #roundMs: number;
-  readonly #prober = new Prober();
+  readonly #prober: Prober;
   /** The networks that servers state, by address. */
   readonly #networks = new Map<string, string | undefined>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<Round> | undefined;
-  #denied: Deno.errors.NotCapable | undefined;
+  #denied: Error | undefined;
   #closed = false;
   /** Called when a server has been measured. */
   #onMeasured: () => void = () => {};
@@ -94,6 +102,9 @@ export class Rounds implements AsyncDisposable {
     this.chooser = new Chooser(createPolicy(options.policy ?? "netlab", options));
     this.#roundMs = options.roundMs ?? ROUND_MS;
     this.#host = host;
+    this.#prober = new Prober(
+      options.tlsCa === undefined ? undefined : new TrustFile(options.tlsCa),
+    );
   }
 
   /** Starts a round after every interval from now on. */
@@ -150,8 +161,11 @@ export class Rounds implements AsyncDisposable {
     return this.#networks.get(server);
   }
 
-  /** The last error in this round about a missing permission to reach a server; `undefined` without one. */
-  get denied(): Deno.errors.NotCapable | undefined {
+  /**
+   * The last error in this round that a person can correct: a missing permission to reach a server, or a certificate
+   * that is not trusted; `undefined` without one.
+   */
+  get denied(): Error | undefined {
     return this.#denied;
   }
 
@@ -224,7 +238,8 @@ export class Rounds implements AsyncDisposable {
       chooser.answered(server, timesMs, load);
       this.#onMeasured();
     } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) this.#denied = error;
+      const isTls = error instanceof NetlabError && error.code === ErrorCode.TlsFailed;
+      if (isTls || error instanceof Deno.errors.NotCapable) this.#denied = error;
       if (!this.#closed && !isHeard()) chooser.failed(server, whyNot(error));
     }
     await others;

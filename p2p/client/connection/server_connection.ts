@@ -22,6 +22,7 @@ import {
   readServers,
   reasonOf,
   Registration,
+  type TrustFile,
   writeInformationRequest,
   writeLegacyRegistration,
 } from "@netlab/protocol";
@@ -96,6 +97,7 @@ export class ServerConnection implements SessionConnection {
   /**
    * Connects to a server and asks what it can do, but does not register the user yet.
    *
+   * @param trust The certificate authorities that are trusted besides those that Deno trusts.
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or closes the
    *   connection, {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.Unsupported} when
    *   it does not accept users. Also the errors of {@linkcode ServerConnectionEvents.admit}.
@@ -105,8 +107,9 @@ export class ServerConnection implements SessionConnection {
     address: string,
     events: ServerConnectionEvents,
     stop: AbortSignal,
+    trust?: TrustFile,
   ): Promise<ServerConnection> {
-    const connection = new ServerConnection(address, await dial(address, stop), events);
+    const connection = new ServerConnection(address, await dial(address, stop, { trust }), events);
     await connection.#orAbort(stop, () => connection.#begin());
     return connection;
   }
@@ -132,6 +135,11 @@ export class ServerConnection implements SessionConnection {
   /** The writer for frames to the server. */
   get out(): FrameConnection["out"] {
     return this.#connection.out;
+  }
+
+  /** Whether the connection is encrypted, so that nobody on the way can read it. */
+  get isEncrypted(): boolean {
+    return this.#connection.isEncrypted;
   }
 
   /** Whether the server sends receipts. */
@@ -283,7 +291,7 @@ export class ServerConnection implements SessionConnection {
         },
       });
     } catch (error) {
-      if (error instanceof NetlabError) this.#reason ??= error;
+      if (error instanceof NetlabError) this.#reason ??= this.#named(error);
       else reason = reasonOf(error);
     }
     const message = `Lost the connection to ${this.address}: ${reason}`;
@@ -292,6 +300,13 @@ export class ServerConnection implements SessionConnection {
     this.#ended = lost;
     this.#handshake.failed(lost);
     return this.#leaving ? undefined : lost;
+  }
+
+  /** Adds the address to an error that only the address can cause. */
+  #named(error: NetlabError): NetlabError {
+    if (error.code !== ErrorCode.TlsFailed) return error;
+    const message = `Cannot use ${this.address}: it requires TLS; use tls://${this.address}`;
+    return new NetlabError(error.code, message, { cause: error, fatal: true });
   }
 
   /** Handles that all pending bytes were written. A long wait before that shows that the server reads. */
@@ -331,7 +346,8 @@ export class ServerConnection implements SessionConnection {
     }
   }
 
-  #error(error: NetlabError): void {
+  #error(stated: NetlabError): void {
+    const error = this.#named(stated);
     if (!this.#registered) this.#handshake.failed(error);
     if (!error.fatal) return;
     this.#reason ??= error;

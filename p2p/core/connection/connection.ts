@@ -52,6 +52,11 @@ export class Connection {
   party: Party = UNREGISTERED;
   /** Whether the other side reads plain text instead of frames, as legacy clients do. */
   readsText = false;
+  /**
+   * Whether the party has asked for capabilities. Netlab parties do so before anything else, and legacy programs
+   * never do.
+   */
+  isNetlab = false;
   /** When bytes arrived last: milliseconds since 1970. */
   heardAt: number;
   /** When the last heartbeat was sent: milliseconds since 1970. */
@@ -89,6 +94,11 @@ export class Connection {
   /** Whether the party is on another machine, where loopback addresses mean something else. */
   get isElsewhere(): boolean {
     return !isLoopbackHost(this.remoteHost);
+  }
+
+  /** Whether the connection is encrypted, so that nobody on the way can read it. */
+  get isEncrypted(): boolean {
+    return this.transport.isEncrypted ?? false;
   }
 
   /** Whether the party has not registered yet. */

@@ -7,10 +7,13 @@
 import {
   Capability,
   type Frame,
+  hostOf,
   Information,
   isLoopback,
+  PeerAbility,
   readNetwork,
   readServers,
+  withoutTls,
   writeInformationRequest,
   writePeerRegistration,
 } from "@netlab/protocol/codec";
@@ -86,7 +89,7 @@ export class Probes {
     } else if (capabilities.has(Capability.Peer)) {
       party.capabilities = capabilities;
       if (this.#checked(party)) writeInformationRequest(connection.out, Information.Servers);
-      else this.#register(connection);
+      else this.register(connection, capabilities.has(Capability.Tls));
     } else {
       this.closed(connection);
       connection.close();
@@ -100,7 +103,9 @@ export class Probes {
     const expected = this.#checked(party)?.address;
     // From another host, the list begins with another server, because the own address means nothing there.
     const isHidden = expected !== undefined && isLoopback(expected) && connection.isElsewhere;
-    if (!isHidden && readServers(frame.payload)[0] !== expected) return this.#register(connection);
+    if (!isHidden && readServers(frame.payload)[0] !== expected) {
+      return this.register(connection, party.capabilities.has(Capability.Tls));
+    }
     this.closed(connection);
     connection.close();
   }
@@ -143,9 +148,19 @@ export class Probes {
     return server === undefined ? undefined : this.#mesh.peer(server);
   }
 
-  #register({ out }: Connection): void {
+  /**
+   * Asks for a link, or answers such a request.
+   *
+   * @param readsTls Whether the other server reads addresses of the form `tls://host:port`.
+   */
+  register({ out }: Connection, readsTls: boolean): void {
     const { id, address } = this.#context;
-    writePeerRegistration(out, { server: id, address, network: this.#network.id });
+    writePeerRegistration(out, {
+      server: id,
+      address: readsTls ? address : withoutTls(address),
+      network: this.#network.id,
+      abilities: PeerAbility.Tls,
+    });
   }
 
   /** Ends a connection to a server of another network. Both sides log that once for each address. */
@@ -158,8 +173,4 @@ export class Probes {
     this.#context.logger.warn("{reason}", { event: "link.refused", address, reason, code });
     connection.sendError(refusal);
   }
-}
-
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":"));
 }

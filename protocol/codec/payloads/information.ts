@@ -32,6 +32,8 @@ export const Capability = {
   Network: "network",
   /** The server reads lists of names that users have had. */
   Names: "names",
+  /** The server reads addresses of the form `tls://host:port` in registrations and link states. */
+  Tls: "tls",
 } as const;
 
 const encoder = new TextEncoder();
