@@ -251,6 +251,8 @@ export class RoutingCore implements ServerCore {
     this.users.leave(connection);
     this.mesh.closed(connection);
     this.#legacy.closed(connection);
+    // A legacy server may have been in the lists of servers.
+    if (connection.dialled !== undefined) this.#dispatch.serversChanged();
     this.flush();
   }
 
