@@ -49,6 +49,8 @@ export interface ClientOptionValues {
   readonly "token-file": string | undefined;
   /** Whether the token may be sent over connections that are not encrypted. */
   readonly "insecure-token": boolean;
+  /** The file with the certificates of authorities to trust. */
+  readonly "tls-ca": string | undefined;
 }
 
 /** What the common options say to a program that does something other than a conversation. */
@@ -63,6 +65,8 @@ export interface GivenOptions {
   readonly token: TokenSource | undefined;
   /** Whether the token may be sent over connections that are not encrypted. */
   readonly insecureToken: boolean;
+  /** The file with the certificates of authorities to trust. */
+  readonly tlsCa: string | undefined;
 }
 
 /** How a program connects its client, and what it adds to the conversation. */
@@ -116,12 +120,19 @@ export async function converse<C extends P2pClient, O extends Options>(
   const isInteractive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   const given = options.server.map(formatAddress);
   let wanted = options.name;
-  const { network } = options;
+  const { network, "tls-ca": tlsCa } = options;
   const whyNot = network === undefined ? undefined : invalidNetworkReason(network);
   if (whyNot !== undefined) throw new UsageError(`Option --network: ${whyNot}`);
   const token = tokenOf(options["token-file"]);
   const insecureToken = options["insecure-token"];
-  const common: GivenOptions = { name: wanted, servers: given, network, token, insecureToken };
+  const common: GivenOptions = {
+    name: wanted,
+    servers: given,
+    network,
+    token,
+    insecureToken,
+    tlsCa,
+  };
   const instead = await program.instead?.(own, common, stop);
   if (instead !== undefined) return instead;
   if (wanted === undefined && token !== undefined) wanted = await holderOf(token);
@@ -150,7 +161,7 @@ export async function converse<C extends P2pClient, O extends Options>(
   for (;;) {
     wanted ??= await askForName(stop);
     if (wanted === undefined) return 0;
-    const who: Wanted = { name: wanted, servers, network, token, insecureToken, typed };
+    const who: Wanted = { name: wanted, servers, network, token, insecureToken, tlsCa, typed };
     const ended = await connect(program, own, who, stop);
     if (typeof ended === "number") return ended;
     wanted = undefined;
@@ -171,6 +182,7 @@ interface Wanted {
   readonly network: string | undefined;
   readonly token: TokenSource | undefined;
   readonly insecureToken: boolean;
+  readonly tlsCa: string | undefined;
   /** The line that the person was typing. */
   readonly typed: string;
 }
@@ -179,7 +191,7 @@ interface Wanted {
 async function connect<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   values: OptionValues<O>,
-  { name, servers, network, token, insecureToken, typed }: Wanted,
+  { name, servers, network, token, insecureToken, tlsCa, typed }: Wanted,
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
@@ -206,6 +218,7 @@ async function connect<C extends P2pClient, O extends Options>(
         ...network !== undefined && { network },
         ...token !== undefined && { token },
         insecureToken,
+        ...tlsCa !== undefined && { tlsCa },
         signal: stop,
         onStatus: (changed) => {
           status = changed;
@@ -260,14 +273,17 @@ async function askForName(stop: AbortSignal): Promise<string | undefined> {
 
 /** The servers to try; empty for the default ones, `undefined` when the person gave no answer. */
 async function askForServer(stop: AbortSignal): Promise<string[] | undefined> {
-  const answer = await ask("Server (HOST:PORT, or a port of this machine)", {
-    default: ANY,
-    signal: stop,
-    check: (answer) => {
-      if (answer === ANY || parseTyped(answer) !== undefined) return undefined;
-      return `${quote(answer)} ${ADDRESS_RULE}`;
+  const answer = await ask(
+    "Server (HOST:PORT, or a port of this machine; tls:// before it for TLS)",
+    {
+      default: ANY,
+      signal: stop,
+      check: (answer) => {
+        if (answer === ANY || parseTyped(answer) !== undefined) return undefined;
+        return `${quote(answer)} ${ADDRESS_RULE}`;
+      },
     },
-  });
+  );
   if (answer === undefined) return undefined;
   return answer === ANY ? [] : [parseTyped(answer)!];
 }

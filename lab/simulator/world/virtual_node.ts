@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { hostOf } from "@netlab/protocol";
 import {
   type Connection,
   type FrameRule,
@@ -15,7 +16,7 @@ import {
   RoutingCore,
 } from "@netlab/p2p/core";
 import type { VirtualConnection } from "./virtual_connection.ts";
-import { hostOf, type VirtualNetwork } from "./virtual_network.ts";
+import type { VirtualNetwork } from "./virtual_network.ts";
 
 /** The time between two ticks of a core: milliseconds. */
 const TICK_MS = 250;

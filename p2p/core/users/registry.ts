@@ -12,6 +12,7 @@ import {
   NIL_UUID,
   UserKind,
   type UserRecord,
+  withoutTls,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
 import { type Directory, isSameUser, type Location } from "../mesh/directory.ts";
@@ -277,7 +278,9 @@ export class UserRegistry {
     this.#onChange(name);
     if (!user.readsText) {
       const { id: server, address } = this.#context;
-      writeSessionWelcome(user.out, { server, address, name });
+      // Older clients cannot read an address with `tls://`, and cannot use TLS either.
+      const readable = connection.isEncrypted ? address : withoutTls(address);
+      writeSessionWelcome(user.out, { server, address: readable, name });
     }
     this.#context.logger.info("{user} joined", { event: "user.joined", user: name });
   }

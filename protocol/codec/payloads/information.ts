@@ -36,6 +36,8 @@ export const Capability = {
   Tokens: "tokens",
   /** The server states its id, after an equals sign: `server=` and a UUID. */
   Server: "server",
+  /** The server reads addresses of the form `tls://host:port` in registrations and link states. */
+  Tls: "tls",
 } as const;
 
 const encoder = new TextEncoder();

@@ -7,9 +7,11 @@
  */
 import {
   type Frame,
+  isTlsAddress,
   type LinkState,
   readLinkState,
   readLinkStateVersion,
+  withoutTls,
   writeLinkState,
 } from "@netlab/protocol/codec";
 import type { Context } from "../../host.ts";
@@ -100,14 +102,14 @@ export class LinkStates {
     this.#isChanged = false;
     this.#announcedAt = now;
     const state = this.#topology.get(id)!;
-    for (const peer of this.#peers.values()) writeLinkState(peer.out, state);
+    for (const peer of this.#peers.values()) write(peer, state, 0);
   }
 
   /** Sends all known link states to a new peer. */
   greet(peer: Peer): void {
     for (const { state, saidAt } of this.#topology.announcements()) {
       const ageMs = Math.max(0, this.#context.now - saidAt);
-      writeLinkState(peer.out, state, Math.ceil(ageMs / 1_000));
+      write(peer, state, Math.ceil(ageMs / 1_000));
     }
   }
 
@@ -135,7 +137,9 @@ export class LinkStates {
     if (isOwn) this.#topology.replace(state.server);
     this.#topology.apply(state, this.#context.now - ageMs);
     for (const other of this.#peers.values()) {
-      if (other !== peer) other.out.forward(frame, frame.reserved);
+      if (other === peer) continue;
+      if (other.readsTls || !isTlsAddress(state.address)) other.out.forward(frame, frame.reserved);
+      else write(other, state, frame.reserved);
     }
     return state;
   }
@@ -151,4 +155,10 @@ export class LinkStates {
     this.#topology.apply({ server: id, version: ++this.#version, address, links }, now);
     this.#isChanged = true;
   }
+}
+
+/** Writes a link state to a peer. An older one would take an address with `tls://` for a malformed frame. */
+function write({ out, readsTls }: Peer, state: LinkState, ageS: number): void {
+  const address = readsTls ? state.address : withoutTls(state.address);
+  writeLinkState(out, { ...state, address }, ageS);
 }
