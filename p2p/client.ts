@@ -12,6 +12,7 @@ import {
   NetlabError,
   normalizeName,
   parseAddress,
+  type TrustFile,
 } from "@netlab/protocol";
 import { askServers, askUsers } from "./client/ask.ts";
 import type { HomeNetwork } from "./client/home_network.ts";
@@ -70,6 +71,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #network: HomeNetwork;
   readonly #token: OwnToken;
   readonly #roaming: Roaming;
+  readonly #trust: TrustFile | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
   #closing: Promise<void> | undefined;
@@ -89,6 +91,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#network = parts.network;
     this.#token = parts.token;
     this.#roaming = parts.roaming;
+    this.#trust = parts.trust;
   }
 
   /**
@@ -97,8 +100,10 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} when another session has the name,
    *   {@linkcode ErrorCode.NameInvalid} when it cannot be used as a name,
    *   {@linkcode ErrorCode.NameProtected} when it is protected by another secret,
-   *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached, one of the codes of tokens
-   *   ({@linkcode ErrorCode.TokenRequired} and others) when the network has keys and the token is not accepted.
+   *   {@linkcode ErrorCode.ConnectionLost} when no server can be reached, {@linkcode ErrorCode.TlsFailed} when
+   *   the file in {@linkcode P2pClientOptions.tlsCa} or the certificate of a server cannot be used, one of the
+   *   codes of tokens ({@linkcode ErrorCode.TokenRequired} and others) when the network has keys and the token is
+   *   not accepted.
    * @throws {TypeError} When an address is not `host:port`, or when `network` is not a name of one.
    * @throws {unknown} The reason of {@linkcode P2pClientOptions.signal}, when it aborts before the user is
    *   registered.
@@ -115,6 +120,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     signal?.throwIfAborted();
     try {
       this.#network.found(await this.#token.network(this.#network.id));
+      await this.#trust?.load();
       await this.#roaming.start(signal);
     } catch (error) {
       await this.close();
@@ -234,7 +240,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 
   /** The names of all users who can receive messages. Throws the errors of {@linkcode P2pClient.servers}. */
   users(): Promise<string[]> {
-    return askUsers(this.#serverToAsk(), this.#network, this.#roaming.ended, this.#token);
+    const { ended } = this.#roaming;
+    return askUsers(this.#serverToAsk(), this.#network, ended, this.#token, this.#trust);
   }
 
   /**
@@ -246,7 +253,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *   the client is closed.
    */
   servers(): Promise<string[]> {
-    return askServers(this.#serverToAsk(), this.#network, this.#roaming.ended, this.#token);
+    const { ended } = this.#roaming;
+    return askServers(this.#serverToAsk(), this.#network, ended, this.#token, this.#trust);
   }
 
   /**

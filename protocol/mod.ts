@@ -21,3 +21,7 @@ export * from "./transport/accept.ts";
 export * from "./transport/dial.ts";
 export * from "./transport/frame_connection.ts";
 export * from "./transport/listen.ts";
+export * from "./transport/tls/certificate_files.ts";
+export * from "./transport/tls/tls_errors.ts";
+export * from "./transport/tls/tls_tunnel.ts";
+export * from "./transport/tls/trust_file.ts";

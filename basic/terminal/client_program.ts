@@ -62,6 +62,9 @@ export async function runClientProgram(greet: typeof greetAll): Promise<never> {
     ],
   }, async ({ server, json, watch, every }, stop) => {
     if (every !== undefined && !watch) throw new UsageError("Option --every needs --watch");
+    if (server.some(({ tls }) => tls)) {
+      throw new UsageError("Option --server: these servers do not use TLS, so leave out tls://");
+    }
     const addresses = server.length > 0
       ? server
       : DEFAULT_PORTS.map((port) => ({ hostname: DEFAULT_HOST, port }));

@@ -20,6 +20,7 @@ import {
   readServers,
   readUsers,
   Registration,
+  type TrustFile,
   writeInformationRequest,
   writeToken,
 } from "@netlab/protocol";
@@ -36,9 +37,11 @@ const MAX_REPLY_BYTES = 64 * 1024;
 const ANSWER_MS = 3_000;
 
 /**
- * The addresses of the servers that the server at `address` knows, `host:port` each, including its own,
- * without those that it may not name to this client.
+ * The addresses of the servers that the server at `address` knows, including its own, without those that it may not
+ * name to this client.
  *
+ * @param token The token of the user, or none.
+ * @param trust The certificate authorities that are trusted besides those that Deno trusts.
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
  *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
  *   {@linkcode ErrorCode.OtherNetwork} when it does not belong to `network`. Also the errors of
@@ -50,9 +53,10 @@ export async function askServers(
   network: HomeNetwork | undefined,
   stop: AbortSignal,
   token: OwnToken = NO_TOKEN,
+  trust?: TrustFile,
 ): Promise<string[]> {
   const { AllServers, Servers } = Information;
-  const { parts, by } = await ask(address, AllServers, Servers, network, stop, token);
+  const { parts, by } = await ask(address, AllServers, Servers, network, stop, token, trust);
   const servers = [...new Set(parts.flatMap(readServers))];
   return network?.listed(servers, by) ?? servers;
 }
@@ -63,9 +67,10 @@ export async function askUsers(
   network: HomeNetwork | undefined,
   stop: AbortSignal,
   token: OwnToken = NO_TOKEN,
+  trust?: TrustFile,
 ): Promise<string[]> {
   const { AllUsers, Users } = Information;
-  const { parts } = await ask(address, AllUsers, Users, network, stop, token);
+  const { parts } = await ask(address, AllUsers, Users, network, stop, token, trust);
   return parts.flatMap(readUsers);
 }
 
@@ -80,9 +85,9 @@ async function ask(
   network: HomeNetwork | undefined,
   stop: AbortSignal,
   own: OwnToken,
+  trust: TrustFile | undefined,
 ): Promise<{ parts: Uint8Array[]; by: HostReach }> {
-  const namedBy = network?.namerOf(address);
-  const connection = await dial(address, stop, namedBy && { namedBy });
+  const connection = await dial(address, stop, { namedBy: network?.namerOf(address), trust });
   const giveUp = () => connection.abort(stop.reason);
   stop.addEventListener("abort", giveUp);
   // The answers come in this order.

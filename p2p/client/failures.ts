@@ -18,9 +18,11 @@ export function unreachable(servers: readonly string[], failures: readonly unkno
     const message = `Cannot move to ${tried}: the current server was lost before`;
     return new NetlabError(ErrorCode.ConnectionLost, message, { fatal: true });
   }
-  // A missing permission or token is a mistake that the person can correct.
+  // A person can correct these mistakes: a missing permission or token, or a certificate that is not trusted.
   const other = failures.find((error) => !(error instanceof NetlabError)) ??
-    failures.find(isTokenError);
+    failures.find((error) =>
+      isTokenError(error) || (error as NetlabError).code === ErrorCode.TlsFailed
+    );
   return other ?? new NetlabError(
     ErrorCode.ConnectionLost,
     `Cannot reach any server: tried ${tried}; start one first`,

@@ -14,7 +14,7 @@ export interface P2pClientOptions {
    */
   name: string;
   /**
-   * Addresses of servers, `host:port` each. They are tried in this order: the next one starts when one has
+   * Addresses of servers, `host:port` or `tls://host:port` each. They are tried in this order: the next one starts when one has
    * failed, or has not answered within 250 ms, and the first one that answers is used. Once connected, the client
    * also knows the servers that its server knows.
    *
@@ -49,6 +49,13 @@ export interface P2pClientOptions {
    * @default {none: anybody may register the name when it is free}
    */
   secret?: string;
+  /**
+   * A file with certificates of authorities: PEM. They are trusted besides the public ones, for servers at
+   * `tls://host:port`.
+   *
+   * @default {none}
+   */
+  tlsCa?: string;
   /**
    * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
    * the message. The time that a message needs on a slow link does not count. The client checks once a second,

@@ -13,6 +13,7 @@ import {
   type NetlabError,
   normalizeName,
   parseAddress,
+  TrustFile,
 } from "@netlab/protocol";
 import { MessageIds } from "../core/dedup/sequence_ids.ts";
 import { ClientSession } from "../core/session/client_session.ts";
@@ -44,6 +45,8 @@ export interface ClientParts {
   readonly network: HomeNetwork;
   /** The user's token, or none. */
   readonly token: OwnToken;
+  /** The certificate authorities that the program has named. */
+  readonly trust: TrustFile | undefined;
   /** Finds and keeps a server. */
   readonly roaming: Roaming;
 }
@@ -85,11 +88,12 @@ export function createParts(
   });
   const network = new HomeNetwork(options.network, addresses, options.onOtherNetwork);
   const token = new OwnToken(options.token, options.insecureToken);
-  const who = { name, servers: addresses, rank, network, token };
+  const trust = options.tlsCa === undefined ? undefined : new TrustFile(options.tlsCa);
+  const who = { name, servers: addresses, rank, network, token, trust };
   const roaming: Roaming = new Roaming(who, session, {
     status: (status) => options.onStatus?.(status),
     failed,
   });
   if (options.secret !== undefined) roaming.secret = NameSecret.of(name, options.secret);
-  return { name, session, outbox, publishQueue, inbox, network, token, roaming };
+  return { name, session, outbox, publishQueue, inbox, network, token, trust, roaming };
 }

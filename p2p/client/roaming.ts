@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError, type ProtectedName } from "@netlab/protocol";
+import { ErrorCode, NetlabError, type ProtectedName, type TrustFile } from "@netlab/protocol";
 import type { NameSecret } from "./name_secret.ts";
 import { askServers } from "./ask.ts";
 import { isFinal, isTimeout, unreachable } from "./failures.ts";
@@ -43,6 +43,8 @@ export interface RoamingOptions {
   readonly network: HomeNetwork;
   /** The user's token, or none. */
   readonly token: OwnToken;
+  /** The certificate authorities that are trusted besides those that Deno trusts. */
+  readonly trust: TrustFile | undefined;
 }
 
 /** Receives the events of a {@linkcode Roaming}. */
@@ -231,8 +233,9 @@ export class Roaming {
     return new Race({
       attempt: (server, stop) => {
         const either = AbortSignal.any([stop, this.#end.signal]);
-        const namedBy = this.#options.network.namerOf(server);
-        return ServerConnection.reach(server, this.#connectionEvents, either, namedBy);
+        const { network, trust } = this.#options;
+        const how = { namedBy: network.namerOf(server), trust };
+        return ServerConnection.reach(server, this.#connectionEvents, either, how);
       },
       failed: (server) => this.#servers.failed(server, performance.now()),
       unused: (connection) => this.#untilEnded(connection.dismiss()),
@@ -311,7 +314,8 @@ export class Roaming {
   #askLegacy(connection: ServerConnection, now: number): void {
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
-    const answer = askServers(connection.address, this.#options.network, this.#end.signal);
+    const { network, trust } = this.#options;
+    const answer = askServers(connection.address, network, this.#end.signal, undefined, trust);
     answer.then((servers) => this.#learn(servers), (error) => {
       const isSilent = connection.heardAt < now && !this.#isPaused;
       // After any other failure, the user's own connection shows whether the server is alive.

@@ -26,6 +26,7 @@ import {
   readProtection,
   readSessionRegistration,
   ReceiptKind,
+  refuseTls,
   Registration,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
@@ -82,6 +83,11 @@ export class Dispatch {
   readonly #servers = lists(Information.Servers, Information.AllServers);
   /** The servers without loopback addresses, for parties on other machines. */
   readonly #serversElsewhere = lists(Information.Servers, Information.AllServers);
+  /** The servers without those that use TLS, for legacy programs on this machine and on others. */
+  readonly #serversForLegacy = [
+    lists(Information.Servers, Information.AllServers),
+    lists(Information.Servers, Information.AllServers),
+  ] as const;
   readonly #capabilities = lists(Information.Capabilities);
   /** The routes when the lists of servers and users were last made. */
   #routes: unknown;
@@ -154,6 +160,7 @@ export class Dispatch {
         Capability.Names,
         Capability.Key,
         Capability.Secret,
+        Capability.Tls,
       ],
       ...this.#parts.access.hasKeys ? [Capability.Tokens] : [],
       ...further,
@@ -190,7 +197,9 @@ export class Dispatch {
 
   /** Records that other servers can be reached. */
   serversChanged(): void {
-    for (const lists of [this.#users, this.#servers, this.#serversElsewhere]) {
+    for (
+      const lists of [this.#users, this.#servers, this.#serversElsewhere, ...this.#serversForLegacy]
+    ) {
       for (const list of lists.values()) list.changed();
     }
   }
@@ -211,7 +220,8 @@ export class Dispatch {
       this.#routes = routes;
       this.serversChanged();
     }
-    const servers = connection.isElsewhere ? this.#serversElsewhere : this.#servers;
+    if (subtype === Information.Capabilities) connection.isNetlab = true;
+    const servers = this.#serversFor(connection);
     const list = servers.get(subtype) ?? this.#users.get(subtype) ??
       this.#capabilities.get(subtype);
     // Legacy servers answer unknown requests in the same way.
@@ -223,6 +233,11 @@ export class Dispatch {
         : this.#core.capabilities();
     };
     this.#lists.send(connection, list.frames(items, now));
+  }
+
+  #serversFor({ isElsewhere, isNetlab }: Connection): ReturnType<typeof lists> {
+    if (!isNetlab) return this.#serversForLegacy[isElsewhere ? 1 : 0];
+    return isElsewhere ? this.#serversElsewhere : this.#servers;
   }
 
   /** Handles a response, or the announcement of a legacy server, which nobody requested. */
@@ -321,6 +336,7 @@ export class Dispatch {
 
   #logError(connection: Connection, frame: Frame): void {
     const { code, message } = readError(frame);
+    if (code === ErrorCode.TlsFailed) throw new NetlabError(code, message, { fatal: true });
     const from = connection.label;
     this.#core.logger.warn("error from {from}: {message}", {
       from,
@@ -341,6 +357,7 @@ function isSession(party: Party): party is User {
 
 /** Creates the error for a frame type that has no rule. */
 function unknownType(frame: Frame): NetlabError {
+  refuseTls(frame.type, frame.subtype);
   return new NetlabError(
     ErrorCode.UnknownType,
     `Cannot take a frame of type ${frame.type}/${frame.subtype}: it is not known here`,

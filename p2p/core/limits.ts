@@ -22,6 +22,7 @@ export interface Limit {
     | "addresses"
     | "servers"
     | "receipts"
+    | "handshakes"
     | "connections"
     | "seconds"
     | "tokens"
@@ -229,6 +230,12 @@ export const LIMITS = {
     default: 64,
     unit: "addresses",
     beyond: "wait for their turn",
+  },
+  handshakes: {
+    what: "TLS handshakes that clients have not finished, each for up to five seconds",
+    default: 256,
+    unit: "handshakes",
+    beyond: "the oldest one ends",
   },
   maxLegacyBytes: {
     what: "Bytes of messages that wait for one legacy server",

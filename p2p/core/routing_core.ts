@@ -11,6 +11,7 @@ import {
   Frame,
   FrameType,
   isLoopback,
+  isTlsAddress,
   MAX_PAYLOAD_BYTES,
   NetlabError,
   PresenceKind,
@@ -24,6 +25,7 @@ import type { RoutingCoreOptions } from "./assembly/routing_core_options.ts";
 import { AcceptedConnections } from "./connection/accepted_connections.ts";
 import { BackPressure } from "./connection/back_pressure.ts";
 import { Connection } from "./connection/connection.ts";
+import { TlsMismatches } from "./connection/tls_mismatches.ts";
 import type { Transport } from "./connection/transport.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { Handoff } from "./durable/handoff.ts";
@@ -67,6 +69,7 @@ export class RoutingCore implements ServerCore {
   readonly #handoff: Handoff;
   readonly #fastPaths: FastPaths;
   readonly #dispatch: Dispatch;
+  readonly #tlsMismatches: TlsMismatches;
   /** Connections that this server did not dial. */
   readonly #accepted: AcceptedConnections;
   /** What changed since the last flush. */
@@ -102,6 +105,7 @@ export class RoutingCore implements ServerCore {
     this.#fastPaths = parts.fastPaths;
     const state = () => ({ routes: this.topology.routes(), now: context.now });
     this.#dispatch = new Dispatch(this, { ...parts, state }, options.rules ?? new Map());
+    this.#tlsMismatches = new TlsMismatches(logger);
   }
 
   /** This server's id, a UUID. */
@@ -122,7 +126,12 @@ export class RoutingCore implements ServerCore {
   servers(asker?: Connection): string[] {
     const others = this.mesh.addressesFor(asker);
     const all = [this.#context.address, ...others, ...this.#legacy.addresses()];
-    return asker?.isElsewhere ? all.filter((address) => !isLoopback(address)) : all;
+    // Legacy programs would stumble over an address with `tls://`.
+    return asker === undefined
+      ? all
+      : all.filter((address) =>
+        !(asker.isElsewhere && isLoopback(address)) && (asker.isNetlab || !isTlsAddress(address))
+      );
   }
 
   /** Returns what this server says it can do: words of `Capability`. */
@@ -251,6 +260,8 @@ export class RoutingCore implements ServerCore {
     this.users.leave(connection);
     this.mesh.closed(connection);
     this.#legacy.closed(connection);
+    // A legacy server may have been in the lists of servers.
+    if (connection.dialled !== undefined) this.#dispatch.serversChanged();
     this.flush();
   }
 
@@ -343,6 +354,8 @@ export class RoutingCore implements ServerCore {
       message: error.message,
       code: error.code,
     });
+    // The other side cannot read why, because it expects TLS.
+    if (error.code === ErrorCode.TlsFailed) this.#tlsMismatches.found(connection, error);
     connection.sendError(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
   }
 }

@@ -25,13 +25,13 @@ export interface P2pServerOptions {
   port?: number;
   /**
    * The address at which others reach this server: `host:port`. Required when the server listens on all
-   * addresses of a machine.
+   * addresses of a machine. With {@linkcode P2pServerOptions.tlsCert}, the address begins with `tls://` in any case.
    *
    * @default {the address it listens on}
    */
   advertise?: string;
   /**
-   * Addresses of other servers: `host:port` each. The server dials them, and the servers that they know,
+   * Addresses of other servers: `host:port` or `tls://host:port` each. The server dials them, and the servers that they know,
    * until they answer. The list may contain the server's own address.
    *
    * @default {[]}
@@ -60,6 +60,23 @@ export interface P2pServerOptions {
    * @default {the network of the folder `data`, or a new network without a name}
    */
   network?: string;
+  /**
+   * The file with the server's certificate, and those between it and its authority: PEM. With it, the server takes
+   * TLS connections only, and advertises `tls://host:port`. It needs {@linkcode P2pServerOptions.tlsKey}. When the
+   * files change, new connections get the new certificate.
+   *
+   * @default {none: the server takes unencrypted connections only}
+   */
+  tlsCert?: string;
+  /** The file with the private key of {@linkcode P2pServerOptions.tlsCert}: PEM, readable by its owner only. */
+  tlsKey?: string;
+  /**
+   * A file with certificates of authorities: PEM. The server trusts them besides the public ones when it dials other
+   * servers at `tls://host:port`.
+   *
+   * @default {none}
+   */
+  tlsCa?: string;
   /** How much is stored, for how long, and how many connections there may be. */
   limits?: ServerLimits;
   /**

@@ -8,6 +8,7 @@ import {
   type AcceptHandler,
   Acceptor,
   BufferTotal,
+  type ByteConnection,
   DEFAULT_HOST,
   dial,
   ErrorCode,
@@ -25,6 +26,9 @@ import {
   parseHost,
   type ProtocolError,
   quote,
+  type TlsConnection,
+  TrustFile,
+  withoutTls,
 } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
 import type { Dial, TokenHost } from "../core/host.ts";
@@ -38,6 +42,7 @@ import { type Logger, silentLogger } from "../core/logger.ts";
 import type { P2pServerOptions } from "./options.ts";
 import { verifySignature } from "./ed25519.ts";
 import { processTime } from "./process_time.ts";
+import { ServerTls } from "./tls/server_tls.ts";
 
 /** The interval at which the core is told the time: milliseconds. */
 const TICK_MS = 250;
@@ -48,6 +53,16 @@ const TICK_MS = 250;
 const BACKLOG = 4_096;
 /** How many addresses that must not be dialled are logged. Others could name any number of them. */
 const MAX_DENIED = 1_000;
+
+/** What a server needs before it can start. */
+interface Prepared {
+  readonly listening: Listening;
+  readonly address: string;
+  readonly tls: ServerTls | undefined;
+  readonly trust: TrustFile | undefined;
+  readonly tokens: TokenHost | undefined;
+  readonly protectedNames: ProtectedNameStore | undefined;
+}
 
 /** A running core with its sockets. */
 export class Sockets {
@@ -65,7 +80,9 @@ export class Sockets {
   readonly #dials = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #acceptors: readonly Acceptor<Deno.TcpConn>[];
-  /** The addresses that this server has no permission to dial, and that it has logged. */
+  readonly #tls: ServerTls | undefined;
+  readonly #trust: TrustFile | undefined;
+  /** The addresses that this server cannot dial without the help of a person, and that it has logged. */
   readonly #denied = new Set<string>();
   /** Cancels connections that are being dialled. */
   readonly #end = new AbortController();
@@ -92,8 +109,11 @@ export class Sockets {
     if (hostname === undefined) {
       throw new TypeError(`Cannot listen on ${quote(given)}: it is no host name or IP address`);
     }
-    const { advertise } = options;
-    const advertised = advertise === undefined ? undefined : formatAddress(parseAddress(advertise));
+    const { advertise, tlsCert, tlsKey, tlsCa, logger = silentLogger } = options;
+    const isTls = tlsCert !== undefined && tlsKey !== undefined;
+    const advertised = advertise === undefined
+      ? undefined
+      : formatAddress({ ...parseAddress(advertise), ...isTls && { tls: true } });
     if (advertise !== undefined && isEveryAddress(parseAddress(advertise).hostname)) {
       throw new TypeError(`Cannot advertise ${advertised}: nobody can connect to that address`);
     }
@@ -105,30 +125,46 @@ export class Sockets {
     const canonical = (address: string) => formatAddress(parseAddress(address));
     const peers = (options.peers ?? []).map(canonical);
     const defaultPeers = (options.defaultPeers ?? []).map(canonical);
+    const trust = tlsCa === undefined ? undefined : new TrustFile(tlsCa);
+    await trust?.load();
+    let opened: (connection: TlsConnection, hostname: string) => void = (conn) => conn.close();
+    const tls = await ServerTls.open(tlsCert, tlsKey, logger, (...args) => opened(...args));
     const port = options.port ?? 0;
-    const listening = await listenOnAll({ hostname, port, tcpBacklog: BACKLOG });
+    const listening = await listenOnAll({ hostname, port, tcpBacklog: BACKLOG }).catch(
+      async (error) => {
+        await tls?.close();
+        throw error;
+      },
+    );
     const isLocal = listening.listeners.every(({ addr }) => {
       return isLoopbackHost(addr.hostname) && !isEveryAddress(addr.hostname);
     });
     if (!isLocal && !tokens && !options.open) {
       for (const listener of listening.listeners) listener.close();
+      await tls?.close();
       throw openToAll(hostname);
     }
-    const address = advertised ?? localAddress(hostname, listening.listeners);
+    const address = advertised ?? localAddress(hostname, listening.listeners, isTls);
+    tls?.advertise(parseAddress(address).hostname);
     const legacy = options.legacy ?? (isLocal && !tokens);
     const resolved = { ...options, hostname, peers, defaultPeers, legacy };
-    return new Sockets(resolved, store, onNetwork, tokens, protectedNames, listening, address);
+    const prepared = { listening, address, tls, trust, tokens, protectedNames };
+    const sockets = new Sockets(resolved, store, onNetwork, prepared);
+    opened = (conn, remote) => {
+      if (sockets.#closed) conn.close();
+      else sockets.#opened(conn, remote);
+    };
+    return sockets;
   }
 
   private constructor(
     options: P2pServerOptions,
     store: MessageStore | undefined,
     onNetwork: ((network: string) => void) | undefined,
-    tokens: TokenHost | undefined,
-    protectedNames: ProtectedNameStore | undefined,
-    { listeners, refused }: Listening,
-    address: string,
+    { listening: { listeners, refused }, address, tls, trust, tokens, protectedNames }: Prepared,
   ) {
+    this.#tls = tls;
+    this.#trust = trust;
     const { peers = [], defaultPeers = [], network, hostname } = options;
     this.port = listeners[0]!.addr.port;
     this.#logger = options.logger ?? silentLogger;
@@ -187,7 +223,10 @@ export class Sockets {
     };
     this.#acceptors = listening.map((listener) => new Acceptor(listener, handler));
     this.core.tick(processTime());
-    this.#timer = setInterval(() => this.core.tick(processTime()), TICK_MS);
+    this.#timer = setInterval(() => {
+      this.core.tick(processTime());
+      this.#tls?.tick();
+    }, TICK_MS);
   }
 
   /** Lets the core sign off, sends what is pending, and closes all connections. May be called once only. */
@@ -197,7 +236,7 @@ export class Sockets {
     this.#end.abort();
     const accepting = this.#acceptors.map((acceptor) => acceptor.close());
     this.core.close();
-    await Promise.all([...accepting, ...this.#dials]);
+    await Promise.all([...accepting, ...this.#dials, this.#tls?.close()]);
     if (this.#connections.size > 0) await this.#allClosed.promise;
   }
 
@@ -222,7 +261,11 @@ export class Sockets {
     conn.setNoDelay(true);
     // A legacy client sends nothing by itself. This shows in the end that its machine has gone.
     conn.setKeepAlive(true);
-    const { hostname } = conn.remoteAddr;
+    if (this.#tls) return this.#tls.accepted(conn);
+    this.#opened(conn, conn.remoteAddr.hostname);
+  }
+
+  #opened(conn: ByteConnection, hostname: string): void {
     const connection = new FrameConnection(conn, this.#socketOptions);
     this.core.setTime(processTime());
     // A listener on `::` reports IPv4 addresses in IPv6 form.
@@ -234,8 +277,9 @@ export class Sockets {
   #dial(address: string, { lingerMs, namedBy, connected, failed }: Dial): void {
     const options = {
       ...this.#socketOptions,
+      namedBy,
+      trust: this.#trust,
       ...lingerMs !== undefined && { lingerMs },
-      ...namedBy !== undefined && { namedBy },
     };
     const dialling = dial(address, this.#end.signal, options).then(
       (connection) => {
@@ -245,6 +289,9 @@ export class Sockets {
       },
       (error) => {
         if (error instanceof Deno.errors.NotCapable) this.#warnOfDenied(address);
+        if (error instanceof NetlabError && error.code === ErrorCode.TlsFailed) {
+          this.#warnOfTls(address, error);
+        }
         if (!this.#closed) failed(error.message);
       },
     ).finally(() => this.#dials.delete(dialling));
@@ -257,14 +304,22 @@ export class Sockets {
     this.#denied.add(address);
     this.#logger.warn(
       "no permission to connect to {address}: messages to that server can only go through others; " +
-        'add --allow-net={address} after "deno run"',
-      { event: "link.denied", address },
+        'add --allow-net={host} after "deno run"',
+      { event: "link.denied", address, host: withoutTls(address) },
     );
+  }
+
+  /** Logs that this server and the one at an address cannot use TLS with each other, once. */
+  #warnOfTls(address: string, { message: reason, code }: NetlabError): void {
+    if (this.#denied.has(address) || this.#denied.size === MAX_DENIED) return;
+    this.#denied.add(address);
+    this.#logger.warn("{reason}", { event: "link.tls", address, reason, code });
   }
 
   /** Logs which addresses that nobody has named must not be dialled, in one line: there may be no server at all. */
   #warnOfDeniedDefaults(peers: readonly string[]): void {
-    const denied = peers.filter((host) => {
+    const denied = peers.filter((address) => {
+      const host = withoutTls(address);
       return Deno.permissions.querySync({ name: "net", host }).state !== "granted";
     });
     if (denied.length === 0) return;
@@ -272,7 +327,7 @@ export class Sockets {
     this.#logger.warn(
       "no permission to look for servers on {addresses}: add these to --allow-net, or name other " +
         "servers with --peer",
-      { event: "peers.denied", addresses: denied.join(", ") },
+      { event: "peers.denied", addresses: denied.map(withoutTls).join(", ") },
     );
   }
 
@@ -425,13 +480,15 @@ function random(): number {
  *
  * @param given The host on which the server was told to listen.
  * @param listeners Where it listens; at least one.
+ * @param tls Whether it listens with TLS.
  */
 export function localAddress(
   given: string,
   listeners: readonly Pick<Deno.TcpListener, "addr">[],
+  tls = false,
 ): string {
   const { hostname: first, port } = listeners[0]!.addr;
   const isHidden = !isLoopbackHost(given) &&
     listeners.every(({ addr }) => isLoopbackHost(addr.hostname));
-  return formatAddress({ hostname: isHidden ? first : given, port });
+  return formatAddress({ hostname: isHidden ? first : given, port, tls });
 }

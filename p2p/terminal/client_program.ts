@@ -29,7 +29,9 @@ const OPTIONS = {
     kind: "address",
     repeat: true,
     positional: true,
-    help: "The address of a server: HOST:PORT, or a port of this machine. Several servers are " +
+    help:
+      "The address of a server: HOST:PORT, or a port of this machine; with tls:// before it if the " +
+      "server uses TLS. Several servers are " +
       "tried in order. You can leave out the name of this option. Default: ports 5001 to 5005 " +
       "of this machine.",
   },
@@ -54,6 +56,13 @@ const OPTIONS = {
       "of your token, or of the first server that answers.",
   },
   ...tokenOptions,
+  "tls-ca": {
+    kind: "string",
+    value: "FILE",
+    help:
+      "A file with the certificate of an authority, which is trusted besides the public ones. " +
+      "The tasks permit files below ./data.",
+  },
 } as const satisfies Options;
 
 /** Describes a client program. */

@@ -54,6 +54,8 @@ export interface ClientOptionValues {
   readonly "secret-file": string | undefined;
   /** The file with the secret that replaces it. */
   readonly "new-secret-file": string | undefined;
+  /** The file with the certificates of authorities to trust. */
+  readonly "tls-ca": string | undefined;
 }
 
 /** What the common options say to a program that does something other than a conversation. */
@@ -68,6 +70,8 @@ export interface GivenOptions {
   readonly token: TokenSource | undefined;
   /** Whether the token may be sent over connections that are not encrypted. */
   readonly insecureToken: boolean;
+  /** The file with the certificates of authorities to trust. */
+  readonly tlsCa: string | undefined;
 }
 
 /** How a program connects its client, and what it adds to the conversation. */
@@ -121,12 +125,19 @@ export async function converse<C extends P2pClient, O extends Options>(
   const isInteractive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   const given = options.server.map(formatAddress);
   let wanted = options.name;
-  const { network } = options;
+  const { network, "tls-ca": tlsCa } = options;
   const whyNot = network === undefined ? undefined : invalidNetworkReason(network);
   if (whyNot !== undefined) throw new UsageError(`Option --network: ${whyNot}`);
   const token = tokenOf(options["token-file"]);
   const insecureToken = options["insecure-token"];
-  const common: GivenOptions = { name: wanted, servers: given, network, token, insecureToken };
+  const common: GivenOptions = {
+    name: wanted,
+    servers: given,
+    network,
+    token,
+    insecureToken,
+    tlsCa,
+  };
   const instead = await program.instead?.(own, common, stop);
   if (instead !== undefined) return instead;
   if (wanted === undefined && token !== undefined) wanted = await holderOf(token);
@@ -166,7 +177,16 @@ export async function converse<C extends P2pClient, O extends Options>(
   for (;;) {
     wanted ??= await askForName(stop);
     if (wanted === undefined) return 0;
-    const who: Wanted = { name: wanted, servers, network, token, insecureToken, typed, ...secrets };
+    const who: Wanted = {
+      name: wanted,
+      servers,
+      network,
+      token,
+      insecureToken,
+      tlsCa,
+      typed,
+      ...secrets,
+    };
     const ended = await connect(program, own, who, stop);
     if (typeof ended === "number") return ended;
     wanted = undefined;
@@ -191,6 +211,7 @@ interface Wanted {
   readonly secret: string | undefined;
   /** The secret that replaces it; empty to drop the protection. */
   readonly newSecret: string | undefined;
+  readonly tlsCa: string | undefined;
   /** The line that the person was typing. */
   readonly typed: string;
 }
@@ -199,7 +220,7 @@ interface Wanted {
 async function connect<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   values: OptionValues<O>,
-  { name, servers, network, token, insecureToken, secret, newSecret, typed }: Wanted,
+  { name, servers, network, token, insecureToken, tlsCa, secret, newSecret, typed }: Wanted,
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
@@ -227,6 +248,7 @@ async function connect<C extends P2pClient, O extends Options>(
         ...token !== undefined && { token },
         insecureToken,
         ...secret !== undefined && { secret },
+        ...tlsCa !== undefined && { tlsCa },
         signal: stop,
         onStatus: (changed) => {
           status = changed;
@@ -302,14 +324,17 @@ async function askForName(stop: AbortSignal): Promise<string | undefined> {
 
 /** The servers to try; empty for the default ones, `undefined` when the person gave no answer. */
 async function askForServer(stop: AbortSignal): Promise<string[] | undefined> {
-  const answer = await ask("Server (HOST:PORT, or a port of this machine)", {
-    default: ANY,
-    signal: stop,
-    check: (answer) => {
-      if (answer === ANY || parseTyped(answer) !== undefined) return undefined;
-      return `${quote(answer)} ${ADDRESS_RULE}`;
+  const answer = await ask(
+    "Server (HOST:PORT, or a port of this machine; tls:// before it for TLS)",
+    {
+      default: ANY,
+      signal: stop,
+      check: (answer) => {
+        if (answer === ANY || parseTyped(answer) !== undefined) return undefined;
+        return `${quote(answer)} ${ADDRESS_RULE}`;
+      },
     },
-  });
+  );
   if (answer === undefined) return undefined;
   return answer === ANY ? [] : [parseTyped(answer)!];
 }

@@ -90,12 +90,15 @@ export async function runServerProgram(
         kind: "address",
         help:
           "The address at which others reach this server, if it differs from the host and port " +
-          "it listens on: HOST:PORT, or a port of this machine.",
+          "it listens on: HOST:PORT, or a port of this machine. It begins with tls:// if others " +
+          "reach this server with TLS, which --tls-cert implies.",
       },
       peer: {
         kind: "address",
         repeat: true,
-        help: "The address of another server: HOST:PORT, or a port of this machine. Default: the " +
+        help:
+          "The address of another server: HOST:PORT, or a port of this machine; with tls:// before " +
+          "it if that server uses TLS. Default: the " +
           "other default ports of the host that the server listens on; none with an --advertise " +
           "that names another host.",
       },
@@ -147,6 +150,27 @@ export async function runServerProgram(
         help: "Store messages in this folder, so that they survive a crash. The tasks permit " +
           "folders below ./data. Default: messages are stored in memory.",
       },
+      "tls-cert": {
+        kind: "string",
+        value: "FILE",
+        help:
+          "Use TLS, with the certificate in this file. The server then takes no other connections. " +
+          "When the file changes, new connections get the new certificate. The tasks permit files " +
+          'below ./data, and "deno task certificate" creates some there.',
+      },
+      "tls-key": {
+        kind: "string",
+        value: "FILE",
+        help:
+          "The file with the private key of the certificate. Others must not be able to read it.",
+      },
+      "tls-ca": {
+        kind: "string",
+        value: "FILE",
+        help:
+          "A file with the certificate of an authority, which is trusted besides the public ones " +
+          "when the server connects to others with TLS.",
+      },
       ...limitOptions,
       json: { kind: "flag", help: "Log one JSON object per line." },
       verbose: {
@@ -164,6 +188,11 @@ export async function runServerProgram(
       {
         command: `deno task ${task} --index 0 --data data/one`,
         what: "Start a server whose messages survive a crash",
+      },
+      {
+        command: `deno task ${task} --index 0 --tls-cert data/tls/server.pem ` +
+          "--tls-key data/tls/server-key.pem --tls-ca data/tls/ca.pem",
+        what: 'Start a server with TLS, with the files that "deno task certificate" has created',
       },
       { command: `deno task ${task} --index 0 --json`, what: "Write log lines for programs" },
     ],
@@ -195,9 +224,14 @@ export async function runServerProgram(
     }
     const why = network === undefined ? undefined : invalidNetworkReason(network);
     if (why !== undefined) throw new UsageError(`Option --network: ${why}`);
+    const { "tls-cert": tlsCert, "tls-key": tlsKey, "tls-ca": tlsCa } = rest;
+    const tls = tlsCert !== undefined;
+    if (tls !== (tlsKey !== undefined)) {
+      throw new UsageError("Options --tls-cert and --tls-key need each other");
+    }
     const peers = peer.map(formatAddress);
     const namesPeers = peer.length > 0 || keys !== undefined;
-    const defaultPeers = namesPeers ? [] : addressesNear(host, advertise?.hostname);
+    const defaultPeers = namesPeers ? [] : addressesNear(host, advertise?.hostname, tls);
     const given = index === undefined ? port : DEFAULT_PORTS[index];
     const chosen = given ?? (isPersonThere() ? await askForPort(host, stop) : "first free");
     if (chosen === undefined) return 0;
@@ -226,12 +260,15 @@ export async function runServerProgram(
         ...(legacy || rest["no-legacy"]) && { legacy },
         insecureToken: rest["insecure-token"],
         open: rest.open,
+        ...tlsCert !== undefined && { tlsCert },
+        ...tlsKey !== undefined && { tlsKey },
+        ...tlsCa !== undefined && { tlsCa },
         limits: limitsOf(rest),
       });
     const server = chosen === "first free"
       ? await listenOnFirstFree(host, start)
       : await listenOn(host, chosen, start);
-    const local = formatAddress({ hostname: host, port: server.port });
+    const local = formatAddress({ hostname: host, port: server.port, tls });
     const where = server.address === local ? "{address}" : "{local}, advertised as {address}";
     const inside = isCreatedNetwork(server.network) ? "" : ", in the network {network}";
     logger.info(`listening on ${where}${inside}`, {
@@ -269,12 +306,12 @@ export async function runServerProgram(
 }
 
 /**
- * The servers to look for when none is given: those on the default ports of the same host. There are none when
- * the server is to be reached at another host, because those would not be.
+ * The servers to look for when none is given: those on the default ports of the same host, with TLS if this server
+ * uses it. There are none when the server is to be reached at another host, because those would not be.
  */
-function addressesNear(host: string, advertised: string | undefined): string[] {
+function addressesNear(host: string, advertised: string | undefined, tls: boolean): string[] {
   const hostname = isEveryAddress(host) ? DEFAULT_HOST : host;
   const isHere = advertised === undefined || advertised === hostname || isLoopbackHost(advertised);
   if (!isHere) return [];
-  return DEFAULT_PORTS.map((port) => formatAddress({ hostname, port }));
+  return DEFAULT_PORTS.map((port) => formatAddress({ hostname, port, tls }));
 }

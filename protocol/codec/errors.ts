@@ -111,6 +111,11 @@ export const ErrorCode = {
   NotEncrypted: 48,
   /** The server takes no legacy programs. */
   LegacyRefused: 49,
+  /**
+   * The parties cannot use TLS with each other: a certificate is not trusted or cannot be used, or only one of
+   * them uses TLS.
+   */
+  TlsFailed: 50,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

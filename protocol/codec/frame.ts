@@ -225,7 +225,10 @@ export function readFrames(
       );
     }
     const next = at + HEADER_BYTES + length;
-    if (next > end) break;
+    if (next > end) {
+      refuseTls(bytes[at]!, bytes[at + 1]!);
+      break;
+    }
     frame.type = bytes[at]!;
     frame.subtype = bytes[at + 1]!;
     frame.reserved = (bytes[at + 4]! << 8) | bytes[at + 5]!;
@@ -236,6 +239,34 @@ export function readFrames(
     if (visit(frame) === true) break;
   }
   return at;
+}
+
+/** The first bytes of TLS records: the type of the record, and the higher half of its version. */
+const TLS = { alert: 0x15, handshake: 0x16, version: 3 };
+
+/**
+ * Checks that the header of a frame is not the beginning of a TLS record. {@linkcode readFrames} checks incomplete
+ * frames: a reader would wait for the rest of a frame that seems to be longer than the record is. Whoever does not
+ * know the type of a whole frame checks that one.
+ *
+ * @throws {ProtocolError} {@linkcode ErrorCode.TlsFailed} when it is.
+ */
+export function refuseTls(type: number, subtype: number): void {
+  if (subtype !== TLS.version) return;
+  if (type === TLS.alert) {
+    throw new ProtocolError(
+      ErrorCode.TlsFailed,
+      "Cannot use this connection: the server requires TLS; begin its address with tls://",
+      { fatal: true },
+    );
+  }
+  if (type === TLS.handshake) {
+    throw new ProtocolError(
+      ErrorCode.TlsFailed,
+      "Cannot use this connection: this server does not use TLS; leave out tls:// before its address",
+      { fatal: true },
+    );
+  }
 }
 
 /** Makes the error for a payload that is too long for a frame. `bytes` is its size. */

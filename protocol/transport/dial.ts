@@ -1,6 +1,6 @@
 /**
- * Opens connections to addresses, with a deadline and with errors that name the address. Does not know what
- * is sent on them.
+ * Opens connections to addresses, with or without TLS, with a deadline and with errors that name the address.
+ * Does not know what is sent on them.
  *
  * @module
  */
@@ -9,6 +9,9 @@ import { ErrorCode, NetlabError } from "../codec/errors.ts";
 import { FrameConnection, type FrameConnectionOptions } from "./frame_connection.ts";
 import { type HostReach, mayName, reachOf } from "../codec/names/reach.ts";
 import { lookup } from "node:dns/promises";
+import type { TrustFile } from "./tls/trust_file.ts";
+import { startTls } from "./tls/tls_tunnel.ts";
+import { whyTlsFailed } from "./tls/tls_errors.ts";
 
 /** The time limit for opening a connection: milliseconds. */
 const CONNECT_MS = 5_000;
@@ -21,58 +24,68 @@ export interface DialOptions extends FrameConnectionOptions {
    *
    * @default {the person or program that started this one has named it, who may name all}
    */
-  readonly namedBy?: HostReach;
+  readonly namedBy?: HostReach | undefined;
+  /**
+   * The certificate authorities that are trusted besides the public ones.
+   *
+   * @default {none}
+   */
+  readonly trust?: TrustFile | undefined;
 }
 
 /**
- * Opens a TCP connection to `address`, of the form `host:port`.
+ * Opens a connection to `address`: TCP to `host:port`, TLS to `tls://host:port`. The certificate of the server
+ * must be valid for that host.
  *
  * @param stop Cancels the attempt.
  * @param options Who has named the address, and options of the connection.
  * @throws {unknown} The reason of `stop` when it is aborted.
  * @throws {TypeError} When `address` is not an address.
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when the connection fails,
- *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds, with the error of the system as
- *   the cause. {@linkcode ErrorCode.ConnectionLost} also when the party that has named the address may not do so.
+ *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds, {@linkcode ErrorCode.TlsFailed} when
+ *   the certificate of the server is not accepted, or when the server does not use TLS. The cause is the error of
+ *   the system. {@linkcode ErrorCode.ConnectionLost} also when the party that has named the address may not do so.
  * @throws {Deno.errors.NotCapable} When the program has no permission for that address.
  */
 export async function dial(
   address: string,
   stop?: AbortSignal,
-  options: DialOptions = {},
+  { namedBy, trust, ...options }: DialOptions = {},
 ): Promise<FrameConnection> {
-  const { hostname, port } = parseAddress(address);
+  const { hostname, port, tls = false } = parseAddress(address);
   requirePermission({ hostname, port });
   const deadline = AbortSignal.timeout(CONNECT_MS);
   const signal = stop ? AbortSignal.any([deadline, stop]) : deadline;
-  const { namedBy } = options;
   const check = (host: string) => checkNamer(address, host, namedBy);
   try {
     check(hostname);
     if (namedBy !== undefined && reachOf(hostname) === "name") {
       for (const ip of await resolve(hostname, signal)) check(ip);
     }
-    const conn = await Deno.connect({ hostname, port, signal });
-    const { hostname: ip } = conn.remoteAddr;
+    const caCerts = tls ? await trust?.certificates() ?? [] : [];
+    const tcp = await connect(hostname, port, signal);
+    const { hostname: ip } = tcp.remoteAddr;
     try {
       // The name may lead to another address than a moment ago.
       check(ip);
     } catch (error) {
-      conn.close();
+      tcp.close();
       throw error;
     }
-    conn.setNoDelay(true);
-    conn.setKeepAlive(true);
+    const conn = tls ? await startTls(tcp, hostname, caCerts, signal) : tcp;
     return new FrameConnection(conn, { ...options, ip });
   } catch (cause) {
     if (stop?.aborted) throw stop.reason;
     if (cause instanceof Deno.errors.NotCapable || cause instanceof NetlabError) throw cause;
     const timedOut = deadline.aborted;
-    throw new NetlabError(
-      timedOut ? ErrorCode.TimedOut : ErrorCode.ConnectionLost,
-      `Cannot reach ${address}: ${timedOut ? "no answer" : reasonOf(cause)}`,
-      { cause, fatal: true },
-    );
+    const whyTls = tls && !timedOut ? whyTlsFailed(cause) : undefined;
+    const code = whyTls !== undefined
+      ? ErrorCode.TlsFailed
+      : timedOut
+      ? ErrorCode.TimedOut
+      : ErrorCode.ConnectionLost;
+    const why = whyTls ?? (timedOut ? "no answer" : reasonOf(cause));
+    throw new NetlabError(code, `Cannot reach ${address}: ${why}`, { cause, fatal: true });
   }
 }
 
@@ -97,6 +110,13 @@ function checkNamer(address: string, host: string, namedBy: HostReach | undefine
   );
 }
 
+async function connect(hostname: string, port: number, signal: AbortSignal): Promise<Deno.TcpConn> {
+  const conn = await Deno.connect({ hostname, port, signal });
+  conn.setNoDelay(true);
+  conn.setKeepAlive(true);
+  return conn;
+}
+
 /**
  * Throws where Deno would ask the person at the terminal for permission. Its question stops the whole program,
  * and anybody on the network can cause it by naming an address.
@@ -114,6 +134,8 @@ export function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
   if (error instanceof Deno.errors.ConnectionReset) return "connection reset";
   if (error instanceof Deno.errors.BrokenPipe) return "connection closed";
+  // A program that is killed does not end TLS in the normal way.
+  if (error instanceof Deno.errors.UnexpectedEof) return "connection closed";
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/ \(os error \d+\)/, "");
 }

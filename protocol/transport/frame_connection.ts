@@ -53,8 +53,6 @@ export class FrameConnection implements Worker {
   readonly out: FrameWriter;
   recentUnits = 0;
   recentSince = 0;
-  /** Whether the connection is encrypted with TLS. */
-  readonly isEncrypted: boolean;
   /** The IP address at the other end, if this side has dialled. */
   readonly ip: string | undefined;
   readonly #conn: ByteConnection;
@@ -95,7 +93,6 @@ export class FrameConnection implements Worker {
   /** Takes over `conn`: only this object reads, writes and closes it. */
   constructor(conn: ByteConnection, options: FrameConnectionOptions = {}) {
     this.#conn = conn;
-    this.isEncrypted = options.isEncrypted ?? false;
     this.ip = options.ip;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
     this.#lingerMs = options.lingerMs ?? 1_000;
@@ -114,6 +111,11 @@ export class FrameConnection implements Worker {
       if (!this.#closed) this.#fail(error);
       this.#afterRead();
     };
+  }
+
+  /** Whether the connection is encrypted, so that nobody on the way can read it. */
+  get isEncrypted(): boolean {
+    return this.#conn.isEncrypted ?? false;
   }
 
   /** Whether bytes wait until the system can take them. */
@@ -414,10 +416,12 @@ export class FrameConnection implements Worker {
     const owner = this.#owner;
     if (!owner) return;
     this.#owner = undefined;
-    // The calls are delayed because the caller of `abort` may be in the middle of a change.
-    queueMicrotask(() => {
+    const tell = () => {
       owner.closed?.(this.#error);
       this.#onClosed?.(this.#error);
-    });
+    };
+    // The calls are delayed because the caller of `abort` may be in the middle of a change.
+    if (this.#conn.ended) void this.#conn.ended.then(tell);
+    else queueMicrotask(tell);
   }
 }

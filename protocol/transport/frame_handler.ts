@@ -20,6 +20,10 @@ export interface ByteConnection {
   closeWrite(): Promise<void>;
   /** Closes the connection. */
   close(): void;
+  /** Resolves when a closed connection needs nothing of the system any more. Without it, that is so at once. */
+  readonly ended?: Promise<void>;
+  /** Whether the connection is encrypted. Without it, it is not. */
+  readonly isEncrypted?: boolean;
 }
 
 /** Handles the events of a {@linkcode FrameConnection}. If a method throws, the connection ends. */
@@ -98,12 +102,6 @@ export interface FrameConnectionOptions {
    * @default {none: it is not counted}
    */
   total?: BufferTotal;
-  /**
-   * Whether the connection is encrypted, so that nobody on the way can read it.
-   *
-   * @default {false}
-   */
-  isEncrypted?: boolean;
   /**
    * How long {@linkcode FrameConnection.close} waits for pending bytes and the other side: milliseconds.
    *

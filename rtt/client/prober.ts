@@ -25,6 +25,7 @@ import {
   reasonOf,
   Registration,
   shorten,
+  type TrustFile,
   writeInformationRequest,
   writeToken,
 } from "@netlab/protocol";
@@ -87,10 +88,17 @@ export class Prober implements AsyncDisposable {
   readonly #probes = new Map<string, ServerProbe>();
   readonly #end = new AbortController();
   readonly #token: OwnToken;
+  readonly #trust: TrustFile | undefined;
 
-  /** Measures nothing yet. */
-  constructor(token: OwnToken = new OwnToken(undefined)) {
+  /**
+   * Starts without connections.
+   *
+   * @param token The token of the user or observer, or none.
+   * @param trust The certificate authorities that are trusted besides those that Deno trusts.
+   */
+  constructor(token: OwnToken = new OwnToken(undefined), trust?: TrustFile) {
     this.#token = token;
+    this.#trust = trust;
   }
 
   /**
@@ -155,7 +163,8 @@ export class Prober implements AsyncDisposable {
     namedBy: HostReach | undefined,
     stop: AbortSignal,
   ): Promise<ServerProbe> {
-    const probe = new ServerProbe(server, await dial(server, stop, namedBy && { namedBy }));
+    const trust = this.#trust;
+    const probe = new ServerProbe(server, await dial(server, stop, { namedBy, trust }));
     this.#probes.set(server, probe);
     stop.throwIfAborted();
     return probe;
@@ -224,7 +233,9 @@ class ServerProbe {
     this.#running = connection.run({ frame: (frame) => this.#received(frame) })
       .catch((error) => error).then((error) => {
         const reason = error === undefined ? "it hung up" : whyNot(error);
-        this.#ended = cannotMeasure(server, ErrorCode.ConnectionLost, reason);
+        const isTls = error instanceof NetlabError && error.code === ErrorCode.TlsFailed;
+        const code = isTls ? ErrorCode.TlsFailed : ErrorCode.ConnectionLost;
+        this.#ended = cannotMeasure(server, code, reason);
         this.#waiting?.fail(this.#ended);
       });
   }

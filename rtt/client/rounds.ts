@@ -15,7 +15,14 @@ import {
 import type { NetlabPolicyOptions } from "../core/netlab_policy.ts";
 import { createPolicy, type PolicyName } from "../core/policies.ts";
 import { type HomeNetwork, isTokenError, OwnToken } from "@netlab/p2p/client";
-import { hostOf, type HostReach, isLoopbackHost } from "@netlab/protocol";
+import {
+  ErrorCode,
+  hostOf,
+  type HostReach,
+  isLoopbackHost,
+  NetlabError,
+  TrustFile,
+} from "@netlab/protocol";
 import { MEASURE_TIMEOUT_MS, Prober, reasonIn, whyNot } from "./prober.ts";
 
 /**
@@ -56,6 +63,13 @@ export interface RoundsOptions extends NetlabPolicyOptions {
    * @default {10000}
    */
   roundMs?: number;
+  /**
+   * A file with certificates of authorities: PEM. They are trusted besides the public ones, for servers at
+   * `tls://host:port`.
+   *
+   * @default {none}
+   */
+  tlsCa?: string;
 }
 
 /** The result of a round. */
@@ -105,7 +119,9 @@ export class Rounds implements AsyncDisposable {
     this.chooser = new Chooser(createPolicy(options.policy ?? "netlab", options));
     this.#roundMs = options.roundMs ?? ROUND_MS;
     this.#host = host;
-    this.#prober = new Prober(host.token ?? new OwnToken(undefined));
+    const { tlsCa } = options;
+    const trust = tlsCa === undefined ? undefined : new TrustFile(tlsCa);
+    this.#prober = new Prober(host.token ?? new OwnToken(undefined), trust);
   }
 
   /** Starts a round after every interval from now on. */
@@ -162,7 +178,10 @@ export class Rounds implements AsyncDisposable {
     return this.#networks.get(server);
   }
 
-  /** The last error in this round about a missing permission or token; `undefined` without one. */
+  /**
+   * The last error in this round that a person can correct: a missing permission or token, or a certificate that is not
+   * trusted; `undefined` without one.
+   */
   get denied(): Error | undefined {
     return this.#denied;
   }
@@ -249,7 +268,10 @@ export class Rounds implements AsyncDisposable {
       chooser.answered(server, timesMs, load);
       this.#onMeasured();
     } catch (error) {
-      if (error instanceof Deno.errors.NotCapable || isTokenError(error)) this.#denied = error;
+      const isTls = error instanceof NetlabError && error.code === ErrorCode.TlsFailed;
+      if (isTls || isTokenError(error) || error instanceof Deno.errors.NotCapable) {
+        this.#denied = error;
+      }
       if (!this.#closed && !isHeard()) chooser.failed(server, whyNot(error));
     }
     await others;

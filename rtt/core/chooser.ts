@@ -319,7 +319,9 @@ function isHopeless({ times, failures }: Entry, bestMs: number): boolean {
   return times.lowMs > HOPELESS_FACTOR * bestMs + HOPELESS_MS;
 }
 
-/** Returns the names of servers: their ports when all have the same host, otherwise their addresses. */
+/**
+ * Returns the names of servers: their ports when all have the same host and scheme, otherwise their addresses.
+ */
 function shortNames(servers: readonly string[]): Map<string, string> {
   const ports = servers.map((server) => server.slice(server.lastIndexOf(":") + 1));
   const hosts = new Set(servers.map((server) => server.slice(0, server.lastIndexOf(":"))));

@@ -101,7 +101,7 @@ export async function runRttClientProgram(
         what: "Record the measurements; deno task lab flap --trace replays them",
       },
     ],
-    async instead(values, { name, ...where }, stop) {
+    async instead(values, { name, tlsCa, ...where }, stop) {
       const options = roundsOptions(values);
       if (!values.watch && !values.json) return undefined;
       if (name !== undefined) {
@@ -109,7 +109,8 @@ export async function runRttClientProgram(
           "Options --name and --watch exclude each other: watching needs no user",
         );
       }
-      return await watch({ ...options, ...where, json: values.json }, stop);
+      const trusted = tlsCa === undefined ? {} : { tlsCa };
+      return await watch({ ...options, ...where, ...trusted, json: values.json }, stop);
     },
     async connect(options, print, values) {
       // A decision is shown when the client has carried it out.

@@ -17,7 +17,7 @@ import {
   unlessAborted,
   written,
 } from "@netlab/terminal";
-import { DEFAULT_HOST, DEFAULT_PORTS } from "@netlab/protocol";
+import { DEFAULT_HOST, DEFAULT_PORTS, TrustFile } from "@netlab/protocol";
 import { HomeNetwork, OwnToken, type TokenSource } from "@netlab/p2p/client";
 import { type Round, Rounds, type RoundsOptions } from "../client/rounds.ts";
 import { Chooser } from "../core/chooser.ts";
@@ -42,6 +42,7 @@ export async function watch(options: WatchOptions, stop: AbortSignal): Promise<n
   const given = options.servers.length > 0
     ? options.servers
     : DEFAULT_PORTS.map((port) => `${DEFAULT_HOST}:${port}`);
+  if (options.tlsCa !== undefined) await new TrustFile(options.tlsCa).load();
   const inPlace = Deno.stdout.isTerminal() && !options.json;
   const token = new OwnToken(options.token, options.insecureToken);
   const network = new HomeNetwork(options.network ?? (await token.claims())?.network, given);

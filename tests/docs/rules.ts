@@ -26,11 +26,21 @@ const server = (system: string, index: number): [string, RegExp] => [
 ];
 const servers = (system: string) => [server(system, 0), server(system, 1)];
 
+const certificate: [string, RegExp] = ["deno task certificate", /its private key/];
+const tlsServer: [string, RegExp] = [
+  "deno task p2p:server --index 0 --tls-cert data/tls/server.pem --tls-key data/tls/server-key.pem " +
+  "--tls-ca data/tls/ca.pem",
+  LISTENS,
+];
+
 /** The first rule that matches a command counts. */
 export const RULES: readonly Rule[] = [
   { matches: /\b(FILE|DIR)\b/, because: "it names no file" },
+  { matches: /^deno task certificate\b/, ends: true },
   { matches: /\.example\b/, machines: true },
 
+  { matches: /^deno task p2p:server .*--tls-cert/, shows: LISTENS, after: [certificate] },
+  { matches: /^deno task p2p:client .*--tls-ca/, ends: true, after: [certificate, tlsServer] },
   { matches: /^deno task (p2p|rtt|basic):server\b/, shows: LISTENS },
   { matches: /--perf-basic-prof/, because: "it leaves files here" },
   { matches: /^deno task basic:client\b/, shows: /:5002 +yes/, after: servers("basic") },

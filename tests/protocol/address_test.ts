@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { canonicalAddress, isEveryAddress, parseHost, parsePort } from "@netlab/protocol/address";
 import * as protocol from "@netlab/protocol";
 import { pureTest as test } from "../kinds.ts";
@@ -72,4 +72,54 @@ test("lists of servers name each server once, whatever its spelling", () => {
   const servers = ["localhost:1", "127.0.0.1:2"];
   assertEquals(protocol.readServers(payload), servers);
   assertEquals(protocol.readServers(payload), servers);
+});
+
+test("an address that is reached with TLS begins with tls://", () => {
+  for (const text of ["tls://Chat.Example:05001", "TLS://chat.example.:5001"]) {
+    assertStrictEquals(canonicalAddress(text), "tls://chat.example:5001");
+  }
+  const address = protocol.parseAddress("tls://[::1]:5001");
+  assertEquals(address, { hostname: "::1", port: 5001, tls: true });
+  assertStrictEquals(protocol.formatAddress(address), "tls://[::1]:5001");
+  assertStrictEquals(protocol.hostOf("tls://[::1]:5001"), "[::1]");
+  assertStrictEquals(protocol.hostOf("chat.example:5001"), "chat.example");
+  assertStrictEquals(protocol.withoutTls("tls://[::1]:5001"), "[::1]:5001");
+  assertEquals(["tls://127.0.0.1:1", "127.0.0.1:1"].map(protocol.isTlsAddress), [true, false]);
+  assertEquals(
+    ["tls://[::1]:1", "tls://localhost:1", "tls://192.0.2.7:1"].map(protocol.isLoopback),
+    [
+      true,
+      true,
+      false,
+    ],
+  );
+  for (
+    const text of [
+      "tls:/a:1",
+      "tls://",
+      "tls://a",
+      "tls://a:0",
+      "tls://tls://a:1",
+      "ssl://a:1",
+      "tls://a:1/",
+    ]
+  ) {
+    assertStrictEquals(canonicalAddress(text), undefined, text);
+  }
+});
+
+test("the first bytes of TLS are no frame", () => {
+  const read = (...bytes: number[]) => {
+    const all = Uint8Array.from(bytes);
+    return protocol.readFrames(all, 0, all.length, 65_535, new protocol.Frame(), () => {});
+  };
+  for (const type of [0x15, 0x16]) {
+    const error = assertThrows(() => read(type, 3, 1, 0, 200, 1), protocol.ProtocolError);
+    assertStrictEquals(error.code, protocol.ErrorCode.TlsFailed);
+    assertStrictEquals(error.fatal, true);
+    // A whole frame of that type, and less than a header.
+    assertStrictEquals(read(type, 3, 0, 0, 0, 0), 6);
+    assertStrictEquals(read(type, 3, 1), 0);
+  }
+  assertStrictEquals(read(0x17, 3, 1, 0, 200, 1), 0);
 });

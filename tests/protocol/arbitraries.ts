@@ -141,9 +141,11 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
       server: anyUuid,
       address: anyAddress,
       network: fc.oneof(anyUuid, fc.constantFrom("office", "a", `x${"-._Z9".repeat(12)}`)),
+      abilities: fc.nat(255),
     },
     { requiredKeys: ["server", "address"] },
-  ),
+    // Abilities follow the network.
+  ).filter(({ network, abilities }) => abilities === undefined || network !== undefined),
   token: fc.stringMatching(/^[A-Za-z0-9_.-]{0,300}$/),
   message,
   outboundMessage: fc.record({ origin: anyUuid, destination: anyUuid, previous: anyUuid, message }),

@@ -260,6 +260,43 @@ socketTest("frame connection over TLS carries frames and ends cleanly", async ()
   assertEquals(frames, expected.map((bytes) => bytes.with(4, 0).with(5, 0).toHex()));
 });
 
+socketTest(
+  "frame connection over TLS slows a sender down, and closes whatever it does",
+  async () => {
+    const [a, b] = await tlsPair();
+    const [left, right] = [
+      new p.FrameConnection(a, { maxPendingBytes: 2 * PLENTY }),
+      new p.FrameConnection(b),
+    ];
+    assertEquals([left.isEncrypted, right.isEncrypted], [true, true]);
+    let arrived = 0;
+    const reading = right.run({ frame: () => arrived++ });
+    right.pause();
+    const count = writeBig(left, PLENTY);
+    const running = left.run(ignore).catch(() => {});
+    await passTime();
+    assert(left.isWriting);
+    assert(arrived < count);
+    right.resume();
+    await within(left.end(), "the rest");
+    await within(reading, "end");
+    assertStrictEquals(arrived, count);
+    await within(running, "end");
+
+    const [c, d] = await tlsPair();
+    const hostile = new p.FrameConnection(d);
+    const victim = new p.FrameConnection(c, { maxPendingBytes: PLENTY });
+    writeBig(victim, PLENTY / 2);
+    const ended = within(victim.run(ignore).catch(() => {}), "the end");
+    await passTime();
+    // The other side reads nothing and does not close.
+    victim.abort();
+    await ended;
+    await within(assertRejects(() => c.write(new Uint8Array(1)), Error), "an error");
+    hostile.abort();
+  },
+);
+
 socketTest("frame connection over TLS lets the other side finish after end()", async () => {
   const [a, b] = await tlsPair();
   const [left, right] = [new p.FrameConnection(a), new p.FrameConnection(b)];

@@ -169,8 +169,10 @@ Deno.test({
       }
       // The first byte after one without abilities would be the abilities.
       if ((value.payload as { abilities?: number }).abilities === 0) continue;
-      // The bytes after one without a network would be the network.
-      if (value.what === "peerRegistration" && !Object.hasOwn(value.payload as object, "network")) {
+      // The bytes after one without a network or abilities would be these.
+      if (
+        value.what === "peerRegistration" && !Object.hasOwn(value.payload as object, "abilities")
+      ) {
         continue;
       }
       const { layout } = cases.find(({ what }) => what === value.what)!;

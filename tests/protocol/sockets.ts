@@ -4,7 +4,7 @@
  * @module
  */
 import { concat } from "@std/bytes";
-import type { ByteConnection } from "@netlab/protocol";
+import { type ByteConnection, startTls, type TlsConnection, TlsTerminator } from "@netlab/protocol";
 import { cert, key } from "./tls_fixture.ts";
 
 const HOST = "127.0.0.1";
@@ -31,14 +31,18 @@ export async function tcpPair(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
 }
 
 /** Two ends of one TLS connection, after the handshake. */
-export async function tlsPair(): Promise<[Deno.TlsConn, Deno.TlsConn]> {
-  using listener = Deno.listenTls({ hostname: HOST, port: 0, cert, key });
-  const { port } = listener.addr as Deno.NetAddr;
+export async function tlsPair(): Promise<[TlsConnection, TlsConnection]> {
+  const terminator = new TlsTerminator({ cert, key });
+  const [a, b] = await tcpPair();
+  const { signal } = new AbortController();
   const pair = await Promise.all([
-    Deno.connectTls({ hostname: HOST, port, caCerts: [cert] }),
-    listener.accept(),
+    startTls(a, HOST, [cert], signal),
+    terminator.wrap(b, new Uint8Array(0)).then(async (connection) => {
+      await connection.handshake();
+      return connection;
+    }),
   ]);
-  await Promise.all(pair.map((conn) => conn.handshake()));
+  await terminator.close();
   return pair;
 }
 

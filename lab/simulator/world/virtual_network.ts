@@ -222,11 +222,6 @@ export class VirtualNetwork implements Wire {
   }
 }
 
-/** Returns the host of an address `host:port`. */
-export function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":"));
-}
-
 function pair(a: string, b: string): string {
   return a < b ? `${a} ${b}` : `${b} ${a}`;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { hostOf } from "@netlab/protocol";
 import {
   type Connection,
   type FrameRule,
@@ -16,7 +17,7 @@ import {
 } from "@netlab/p2p/core";
 import { verifySignature } from "@netlab/p2p/server";
 import type { VirtualConnection } from "./virtual_connection.ts";
-import { hostOf, type VirtualNetwork } from "./virtual_network.ts";
+import type { VirtualNetwork } from "./virtual_network.ts";
 
 /** The time between two ticks of a core: milliseconds. */
 const TICK_MS = 250;

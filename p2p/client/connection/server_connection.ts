@@ -8,6 +8,7 @@
 import {
   Capability,
   dial,
+  type DialOptions,
   DisconnectKind,
   ErrorCode,
   type Frame,
@@ -119,7 +120,7 @@ export class ServerConnection implements SessionConnection {
   /**
    * Connects to a server and asks what it can do, but does not register the user yet.
    *
-   * @param namedBy From where the party that has named the address can be reached; `undefined` if the program has.
+   * @param how Who has named the address, and which certificate authorities are trusted.
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or closes the
    *   connection, {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.Unsupported} when
    *   it does not accept users. Also the errors of {@linkcode ServerConnectionEvents.admit}.
@@ -129,10 +130,9 @@ export class ServerConnection implements SessionConnection {
     address: string,
     events: ServerConnectionEvents,
     stop: AbortSignal,
-    namedBy?: HostReach,
+    how: DialOptions,
   ): Promise<ServerConnection> {
-    const opened = await dial(address, stop, namedBy && { namedBy });
-    const connection = new ServerConnection(address, opened, events);
+    const connection = new ServerConnection(address, await dial(address, stop, how), events);
     await connection.#orAbort(stop, () => connection.#begin());
     return connection;
   }
@@ -360,7 +360,7 @@ export class ServerConnection implements SessionConnection {
         },
       });
     } catch (error) {
-      if (error instanceof NetlabError) this.#reason ??= error;
+      if (error instanceof NetlabError) this.#reason ??= this.#named(error);
       else reason = reasonOf(error);
     }
     const message = `Lost the connection to ${this.address}: ${reason}`;
@@ -370,6 +370,13 @@ export class ServerConnection implements SessionConnection {
     for (const { reject } of this.#protecting.splice(0)) reject(lost);
     this.#handshake.failed(lost);
     return this.#leaving ? undefined : lost;
+  }
+
+  /** Adds the address to an error that only the address can cause. */
+  #named(error: NetlabError): NetlabError {
+    if (error.code !== ErrorCode.TlsFailed) return error;
+    const message = `Cannot use ${this.address}: it requires TLS; use tls://${this.address}`;
+    return new NetlabError(error.code, message, { cause: error, fatal: true });
   }
 
   /** Handles that all pending bytes were written. A long wait before that shows that the server reads. */
@@ -413,7 +420,8 @@ export class ServerConnection implements SessionConnection {
     }
   }
 
-  #error(error: NetlabError): void {
+  #error(stated: NetlabError): void {
+    const error = this.#named(stated);
     if (!this.#registered) this.#handshake.failed(error);
     const isAboutName = error.code === ErrorCode.NameProtected ||
       error.code === ErrorCode.StorageFull;

@@ -148,7 +148,10 @@ export function createParts(
           for (const { name } of directory.users(server)) changes.names.add(name);
         }
       },
-      foundLegacy: (connection) => legacy.adopt(connection),
+      foundLegacy: (connection) => {
+        legacy.adopt(connection);
+        events.serversChanged();
+      },
       networkChanged: () => {
         events.usersChanged();
         events.tellCapabilities();

@@ -57,6 +57,11 @@ export class Connection {
   grant: Grant | undefined;
   /** Whether the other side reads plain text instead of frames, as legacy clients do. */
   readsText = false;
+  /**
+   * Whether the party has asked for capabilities. Netlab parties do so before anything else, and legacy programs
+   * never do.
+   */
+  isNetlab = false;
   /** When bytes arrived last: milliseconds since 1970. */
   heardAt: number;
   /** When the last heartbeat was sent: milliseconds since 1970. */

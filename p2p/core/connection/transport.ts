@@ -10,12 +10,12 @@ import type { FrameWriter } from "@netlab/protocol/codec";
 export interface Transport {
   /** Writes frames to the other side. */
   readonly out: FrameWriter;
+  /** Whether the connection is encrypted, so that nobody on the way can read it. Without it, it is not. */
+  readonly isEncrypted?: boolean;
   /** Whether nothing is read because the other side does not read its replies. */
   readonly isHeld?: boolean;
   /** Counts more work for the frame that is being handled: as many units as small frames take as long. */
   charge?(units: number): void;
-  /** Whether the connection is encrypted, so that nobody on the way can read it. Without it, it is not. */
-  readonly isEncrypted?: boolean;
   /** Stops reading until {@linkcode Transport.resume}. */
   pause(): void;
   /** Starts reading again. */

@@ -94,8 +94,9 @@ export class LegacyServers {
       event: "legacy.found",
       address,
     });
-    const { port } = parseAddress(this.#context.address);
-    this.#send(address, (transport) => writeAnnouncement(transport.out, port), () => {});
+    const { port, tls } = parseAddress(this.#context.address);
+    // A legacy server cannot use TLS, so it cannot reach a server that needs it.
+    if (!tls) this.#send(address, (transport) => writeAnnouncement(transport.out, port), () => {});
     writeInformationRequest(connection.out, Information.Servers);
     writeInformationRequest(connection.out, Information.Users);
   }

@@ -9,13 +9,12 @@ import {
   type Frame,
   Information,
   NetlabError,
-  type PeerRegistration,
+  PeerAbility,
   ProtocolError,
   readCapabilities,
   readNetwork,
   readPeerRegistration,
   writeInformationRequest,
-  writePeerRegistration,
 } from "@netlab/protocol/codec";
 import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
@@ -91,7 +90,7 @@ export class LinkSetup {
    *   or {@linkcode ErrorCode.TooManyLinks} if there must be no further link.
    */
   registered(connection: Connection, frame: Frame): void {
-    const { server, address, network } = readPeerRegistration(frame.payload);
+    const { server, address, network, abilities = 0 } = readPeerRegistration(frame.payload);
     const { party } = connection;
     const { discovery, probes, network: own } = this.#parts;
     if (!(party instanceof Probe) && !connection.isUnregistered) {
@@ -113,7 +112,8 @@ export class LinkSetup {
     }
     probes.linked(connection);
     // This server answers even itself, so that the dialling end learns where the address leads.
-    if (connection.isUnregistered) writePeerRegistration(connection.out, this.#registration());
+    const readsTls = (abilities & PeerAbility.Tls) !== 0;
+    if (connection.isUnregistered) probes.register(connection, readsTls);
     if (server === this.#context.id) {
       if (dialled !== undefined) discovery.isSelf(dialled);
       connection.close();
@@ -122,7 +122,7 @@ export class LinkSetup {
     if (connection.isUnregistered) {
       writeInformationRequest(connection.out, Information.Capabilities);
     }
-    const peer = new Peer(connection, server, address, this.#context.now);
+    const peer = new Peer(connection, server, address, this.#context.now, abilities);
     if (party instanceof Probe) peer.setCapabilities(party.capabilities);
     connection.party = peer;
     discovery.linked(address, server, connection);
@@ -184,10 +184,5 @@ export class LinkSetup {
     states.greet(peer);
     presence.sendDigest(peer);
     presence.sendNames(peer);
-  }
-
-  #registration(): PeerRegistration {
-    const { id, address } = this.#context;
-    return { server: id, address, network: this.#parts.network.id };
   }
 }

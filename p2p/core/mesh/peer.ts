@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Capability, type FrameWriter } from "@netlab/protocol/codec";
+import { Capability, type FrameWriter, PeerAbility } from "@netlab/protocol/codec";
 import type { Connection, Party } from "../connection/connection.ts";
 import { FailureDetector } from "./failure_detector.ts";
 
@@ -28,6 +28,8 @@ export class Peer implements Party {
   readonly out: FrameWriter;
   #capabilities = NONE;
   #readsBatches = false;
+  /** Whether the peer reads addresses of the form `tls://host:port`. */
+  readsTls: boolean;
   /**
    * How far the peer's clock was ahead of this server's when the link came up: milliseconds; 0 for an older
    * server, which does not tell.
@@ -44,15 +46,18 @@ export class Peer implements Party {
    * @param server The peer's id, a UUID.
    * @param address The address at which the peer is reached: `host:port`.
    * @param now The current time: milliseconds since 1970.
+   * @param abilities What it said when it registered: bits of `PeerAbility`.
    */
   constructor(
     readonly connection: Connection,
     readonly server: string,
     readonly address: string,
     now: number,
+    abilities = 0,
   ) {
     this.out = connection.out;
     this.linkedAt = now;
+    this.readsTls = (abilities & PeerAbility.Tls) !== 0;
   }
 
   /** What the peer says it can do: words of `Capability`. Empty until its response arrives. */
@@ -69,6 +74,7 @@ export class Peer implements Party {
   setCapabilities(capabilities: ReadonlySet<string>): void {
     this.#capabilities = capabilities;
     this.#readsBatches = capabilities.has(Capability.Batch);
+    this.readsTls = capabilities.has(Capability.Tls);
   }
 
   /** The peer's address. */

@@ -12,9 +12,11 @@ import {
   Information,
   isLoopback,
   type NetlabError,
+  PeerAbility,
   readNetwork,
   readServerId,
   readServers,
+  withoutTls,
   writeInformationRequest,
   writePeerRegistration,
 } from "@netlab/protocol/codec";
@@ -106,8 +108,9 @@ export class Probes {
       else {
         this.#access.introduce(connection, capabilities.has(Capability.Tokens), (error) => {
           if (error) this.#reject(connection, address, error);
-          else if (server !== undefined || !this.#checked(party)) this.#register(connection);
-          else writeInformationRequest(connection.out, Information.Servers);
+          else if (server !== undefined || !this.#checked(party)) {
+            this.register(connection, capabilities.has(Capability.Tls));
+          } else writeInformationRequest(connection.out, Information.Servers);
         });
       }
     } else this.#end(connection, () => this.closed(connection));
@@ -120,7 +123,9 @@ export class Probes {
     const expected = this.#checked(party)?.address;
     // From another host, the list begins with another server, because the own address means nothing there.
     const isHidden = expected !== undefined && isLoopback(expected) && connection.isElsewhere;
-    if (!isHidden && readServers(frame.payload)[0] !== expected) return this.#register(connection);
+    if (!isHidden && readServers(frame.payload)[0] !== expected) {
+      return this.register(connection, party.capabilities.has(Capability.Tls));
+    }
     this.#end(connection, () => this.closed(connection));
   }
 
@@ -175,9 +180,19 @@ export class Probes {
     connection.close();
   }
 
-  #register({ out }: Connection): void {
+  /**
+   * Asks for a link, or answers such a request.
+   *
+   * @param readsTls Whether the other server reads addresses of the form `tls://host:port`.
+   */
+  register({ out }: Connection, readsTls: boolean): void {
     const { id, address } = this.#context;
-    writePeerRegistration(out, { server: id, address, network: this.#network.id });
+    writePeerRegistration(out, {
+      server: id,
+      address: readsTls ? address : withoutTls(address),
+      network: this.#network.id,
+      abilities: PeerAbility.Tls,
+    });
   }
 
   /** Ends a connection to a server of another network. Both sides log that once for each address. */

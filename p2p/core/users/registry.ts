@@ -14,6 +14,7 @@ import {
   sessionIdOf,
   UserKind,
   type UserRecord,
+  withoutTls,
   writeProtection,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
@@ -324,7 +325,9 @@ export class UserRegistry {
     this.#moves.arrived(user);
     if (!user.readsText) {
       const { id: server, address } = this.#context;
-      writeSessionWelcome(user.out, { server, address, name });
+      // Older clients cannot read an address with `tls://`, and cannot use TLS either.
+      const readable = connection.isEncrypted ? address : withoutTls(address);
+      writeSessionWelcome(user.out, { server, address: readable, name });
     }
     this.#context.logger.info("{user} joined", { event: "user.joined", user: name });
   }

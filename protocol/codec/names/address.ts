@@ -1,6 +1,7 @@
 /**
- * Parses and formats server addresses: `host:port` in text, as in options and in lists of servers. Owns their
- * syntax and the default ports. Never resolves a name.
+ * Parses and formats server addresses: `host:port` in text, as in options and in lists of servers, or
+ * `tls://host:port` for a server that is reached with TLS. Owns their syntax and the default ports. Never
+ * resolves a name.
  *
  * One address has many spellings, such as `127.0.0.1`, `127.1` and `[::ffff:127.0.0.1]`. Parsing returns one
  * spelling for all of them, the canonical one, so that comparing text compares addresses.
@@ -15,16 +16,24 @@ export const DEFAULT_HOST = "127.0.0.1";
 /** The default ports of a small network on one machine, in the order in which servers try them. */
 export const DEFAULT_PORTS: readonly number[] = [5001, 5002, 5003, 5004, 5005];
 
-/** The two parts of an address. */
+/** The parts of an address. */
 export interface Address {
   /** A host name or an IP address; IPv6 without brackets. */
   hostname: string;
   /** A TCP port, 0 to 65,535. */
   port: number;
+  /**
+   * Whether the server is reached with TLS.
+   *
+   * @default {false}
+   */
+  tls?: boolean;
 }
 
+/** The beginning of an address that is reached with TLS, in its canonical spelling. */
+const TLS = "tls://";
 /** The syntax of an address. The parts cannot overlap, so matching takes linear time. */
-const ADDRESS = /^(?:\[([^[\]]+)\]|([^:[\]]+)):([0-9]+)$/;
+const ADDRESS = /^(tls:\/\/)?(?:\[([^[\]]+)\]|([^:[\]]+)):([0-9]+)$/i;
 /**
  * Characters with a meaning in a URL, and white space. `URL` would end the host there, decode them or drop
  * them.
@@ -40,8 +49,8 @@ const NAME = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
 const MAX_HOST_LENGTH = 253;
 
 /**
- * Parses `host:port` and returns its canonical parts, as {@linkcode parseHost} defines them. An IPv6 address
- * needs brackets: `[::1]:5001`.
+ * Parses `host:port` or `tls://host:port`, and returns its canonical parts, as {@linkcode parseHost} defines
+ * them. An IPv6 address needs brackets: `[::1]:5001`. `tls` is set only if it is true.
  *
  * @throws {TypeError} When the text has another form, or when the port is not a number from 1 to 65,535.
  */
@@ -53,19 +62,22 @@ export function parseAddress(text: string): Address {
   );
 }
 
-/** Returns the canonical spelling of an address, `host:port`; `undefined` for text that is no address. */
+/**
+ * Returns the canonical spelling of an address, `host:port` or `tls://host:port`; `undefined` for text that is
+ * no address.
+ */
 export function canonicalAddress(text: string): string | undefined {
   const address = tryParse(text);
   return address && formatAddress(address);
 }
 
 function tryParse(text: string): Address | undefined {
-  const [, ipv6, name, digits = ""] = ADDRESS.exec(text) ?? [];
+  const [, tls, ipv6, name, digits = ""] = ADDRESS.exec(text) ?? [];
   const port = parsePort(digits);
   // Only an IPv6 address has brackets.
   if (!port || (ipv6 !== undefined && !ipv6.includes(":"))) return undefined;
   const hostname = parseHost(ipv6 ?? name!);
-  return hostname === undefined ? undefined : { hostname, port };
+  return hostname === undefined ? undefined : { hostname, port, ...tls && { tls: true } };
 }
 
 /** Reads a port in decimal digits, from 0 to 65,535. Returns `undefined` for any other text. */
@@ -102,14 +114,35 @@ function mappedIpv4(high: string, low: string): string {
   return [a >> 8, a & 255, b >> 8, b & 255].join(".");
 }
 
+/** Returns whether a canonical host is an IP address, and not a name. */
+export function isIpAddress(hostname: string): boolean {
+  return hostname.includes(":") || /^[0-9.]+$/.test(hostname);
+}
+
 /** Returns whether a canonical host stands for every address of a machine. Nobody can connect to it. */
 export function isEveryAddress(hostname: string): boolean {
   return hostname === "0.0.0.0" || hostname === "::";
 }
 
-/** Formats an address as `host:port`, with brackets around an IPv6 address. */
-export function formatAddress({ hostname, port }: Address): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+/** Formats an address as `host:port` or `tls://host:port`, with brackets around an IPv6 address. */
+export function formatAddress({ hostname, port, tls = false }: Address): string {
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `${tls ? TLS : ""}${host}:${port}`;
+}
+
+/** Returns whether a canonical address is reached with TLS. */
+export function isTlsAddress(address: string): boolean {
+  return address.startsWith(TLS);
+}
+
+/** Returns a canonical address as parties know it that cannot read `tls://`: `host:port`. */
+export function withoutTls(address: string): string {
+  return isTlsAddress(address) ? address.slice(TLS.length) : address;
+}
+
+/** Returns the host of a canonical address, with brackets around an IPv6 address. */
+export function hostOf(address: string): string {
+  return withoutTls(address.slice(0, address.lastIndexOf(":")));
 }
 
 /**
@@ -120,12 +153,7 @@ export function isLoopbackHost(host: string): boolean {
   return /^(?:127\.[0-9.]+|(?:.*\.)?localhost|0\.0\.0\.0|\[?::1?\]?)$/i.test(host);
 }
 
-/** Returns whether the host of an address, `host:port`, is a {@link isLoopbackHost | loopback host}. */
+/** Returns whether the host of a canonical address is a {@link isLoopbackHost | loopback host}. */
 export function isLoopback(address: string): boolean {
   return isLoopbackHost(hostOf(address));
-}
-
-/** Returns the host of an address, `host:port`: IPv6 in brackets, as in the address. */
-export function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":"));
 }

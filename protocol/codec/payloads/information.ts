@@ -40,6 +40,8 @@ export const Capability = {
   Key: "key",
   /** The server lets users protect their names. It also states its id ({@linkcode Capability.Server}). */
   Secret: "secret",
+  /** The server reads addresses of the form `tls://host:port` in registrations and link states. */
+  Tls: "tls",
 } as const;
 
 const encoder = new TextEncoder();

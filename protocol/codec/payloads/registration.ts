@@ -19,6 +19,12 @@ export const Ability = {
   Heartbeats: 2,
 } as const;
 
+/** The abilities that a server announces when it registers as a peer. Each ability is one bit. */
+export const PeerAbility = {
+  /** The server reads addresses of the form `tls://host:port`. */
+  Tls: 1,
+} as const;
+
 /** The request of a user to register a session. */
 export interface SessionRegistration {
   /**
@@ -64,6 +70,12 @@ export interface PeerRegistration {
    * @default {none: an older server}
    */
   network?: string;
+  /**
+   * The abilities of the server: bits of {@linkcode PeerAbility}, 0 to 255. Written only with a network.
+   *
+   * @default {none: an older server}
+   */
+  abilities?: number;
 }
 
 /** Writes the registration of a legacy user, who receives text without frames. */
@@ -137,12 +149,13 @@ export function readSessionWelcome(payload: Uint8Array): SessionWelcome {
 /** Writes a {@linkcode PeerRegistration}. */
 export function writePeerRegistration(
   out: FrameWriter,
-  { server, address, network }: PeerRegistration,
+  { server, address, network, abilities }: PeerRegistration,
 ): void {
   out.begin(FrameType.Registration, Registration.Peer);
   out.uuid(server);
   out.shortText(address);
   if (network !== undefined) out.shortText(network);
+  if (network !== undefined && abilities !== undefined) out.u8(abilities);
   out.end();
 }
 
@@ -157,7 +170,7 @@ export function readPeerRegistration(payload: Uint8Array): PeerRegistration {
   if (reader.left === 0) return { server, address };
   const network = reader.shortText();
   if (!isNetworkId(network)) reader.fail("the network is not an id of one");
-  return { server, address, network };
+  return { server, address, network, ...reader.left > 0 && { abilities: reader.u8() } };
 }
 
 /** Writes a disconnect of a user. `kind` is `Leave` or `Move` of {@linkcode DisconnectKind}. */

@@ -8,6 +8,7 @@
 import {
   type Frame,
   FrameType,
+  hostOf,
   Information,
   readAnnouncement,
   readLegacyName,
@@ -15,7 +16,7 @@ import {
   writeAnnouncement,
   writeInformationResponse,
 } from "@netlab/protocol";
-import { hostOf, type VirtualConnection, type VirtualNetwork } from "@netlab/lab/simulator";
+import type { VirtualConnection, VirtualNetwork } from "@netlab/lab/simulator";
 
 /** What came in on one connection. */
 export interface Visit {

@@ -7,9 +7,11 @@
  */
 import {
   type Frame,
+  isTlsAddress,
   type LinkState,
   readLinkState,
   readLinkStateVersion,
+  withoutTls,
   writeLinkState,
 } from "@netlab/protocol/codec";
 import type { Context } from "../../host.ts";
@@ -117,14 +119,14 @@ export class LinkStates {
     this.#isChanged = false;
     this.#announcedAt = now;
     const state = this.#topology.get(id)!;
-    for (const peer of this.#peers.values()) writeLinkState(peer.out, state);
+    for (const peer of this.#peers.values()) write(peer, state, 0);
   }
 
   /** Sends all known link states to a new peer. */
   greet(peer: Peer): void {
     for (const { state, saidAt } of this.#topology.announcements()) {
       const ageMs = Math.max(0, this.#context.now - saidAt);
-      writeLinkState(peer.out, state, Math.ceil(ageMs / 1_000));
+      write(peer, state, Math.ceil(ageMs / 1_000));
     }
   }
 
@@ -159,6 +161,7 @@ export class LinkStates {
       }
       return;
     }
+    if (isFull) this.#topology.makeRoom();
     this.#apply({ state, saidAt, peer, frame });
     return state;
   }
@@ -181,7 +184,9 @@ export class LinkStates {
     this.#unheard.delete(state.server);
     const ageS = Math.ceil(Math.max(0, now - saidAt) / 1_000);
     for (const other of this.#peers.values()) {
-      if (other !== peer) other.out.forward(frame, ageS);
+      if (other === peer) continue;
+      if (other.readsTls || !isTlsAddress(state.address)) other.out.forward(frame, ageS);
+      else write(other, state, ageS);
     }
   }
 
@@ -196,4 +201,10 @@ export class LinkStates {
     this.#topology.apply({ server: id, version: ++this.#version, address, links }, now);
     this.#isChanged = true;
   }
+}
+
+/** Writes a link state to a peer. An older one would take an address with `tls://` for a malformed frame. */
+function write({ out, readsTls }: Peer, state: LinkState, ageS: number): void {
+  const address = readsTls ? state.address : withoutTls(state.address);
+  writeLinkState(out, { ...state, address }, ageS);
 }

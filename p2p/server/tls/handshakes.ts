@@ -1,0 +1,113 @@
+/**
+ * The TLS handshakes that clients have not finished. Owns their number and their deadline: a handshake costs more than
+ * anything else that a stranger can ask for. Does not know what comes after it.
+ *
+ * @module
+ */
+import {
+  ErrorCode,
+  FrameWriter,
+  NetlabError,
+  type TlsConnection,
+  type TlsTerminator,
+  writeError,
+} from "@netlab/protocol";
+import { LIMITS } from "../../core/limits.ts";
+
+/** How long a client may take for its handshake: milliseconds. */
+const HANDSHAKE_MS = 5_000;
+/** The first byte of every TLS connection. */
+const HANDSHAKE_RECORD = 0x16;
+/** How much is read before TLS begins: bytes. */
+const FIRST_BYTES = 512;
+
+/** Receives the results of handshakes. */
+export interface HandshakesHost {
+  /** A client has finished its handshake. */
+  opened(connection: TlsConnection, hostname: string): void;
+  /** A handshake has failed. The connection is closed. */
+  failed(error: unknown, hostname: string): void;
+}
+
+/** The open handshakes of a server. */
+export class Handshakes {
+  readonly #host: HandshakesHost;
+  /** The connections, and when each began: milliseconds of `performance.now()`. The oldest is the first. */
+  readonly #open = new Map<Handshake, number>();
+  readonly #running = new Set<Promise<void>>();
+
+  /** Starts without handshakes. */
+  constructor(host: HandshakesHost) {
+    this.#host = host;
+  }
+
+  /** Begins a handshake. When too many are open, the oldest one ends: its client is slow or hostile. */
+  begin(conn: Deno.TcpConn, terminator: TlsTerminator): void {
+    if (this.#open.size >= LIMITS.handshakes.default) this.#end(this.#open.keys().next().value!);
+    const handshake: Handshake = { conn };
+    this.#open.set(handshake, performance.now());
+    const running = this.#run(handshake, terminator).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** Ends the handshakes that take too long. Call it several times a second. */
+  tick(): void {
+    const oldest = performance.now() - HANDSHAKE_MS;
+    for (const [handshake, startedAt] of this.#open) {
+      if (startedAt > oldest) return;
+      this.#end(handshake);
+    }
+  }
+
+  /** Ends all handshakes. */
+  async close(): Promise<void> {
+    for (const handshake of this.#open.keys()) this.#end(handshake);
+    await Promise.all(this.#running);
+  }
+
+  async #run(handshake: Handshake, terminator: TlsTerminator): Promise<void> {
+    const { conn } = handshake;
+    const { hostname } = conn.remoteAddr;
+    try {
+      const first = new Uint8Array(FIRST_BYTES);
+      const count = await conn.read(first);
+      if (count === null) throw new Deno.errors.UnexpectedEof("The client has left");
+      if (first[0] !== HANDSHAKE_RECORD) {
+        await conn.write(NO_TLS_FRAME);
+        throw NO_TLS;
+      }
+      handshake.tls = await terminator.wrap(conn, first.subarray(0, count));
+      if (!this.#open.has(handshake)) throw new Deno.errors.Interrupted("The handshake was ended");
+      await handshake.tls.handshake();
+      if (this.#open.delete(handshake)) this.#host.opened(handshake.tls, hostname);
+    } catch (error) {
+      const { tls } = handshake;
+      if (this.#end(handshake)) this.#host.failed(error, hostname);
+      else tls?.close();
+      await tls?.ended;
+    }
+  }
+
+  #end(handshake: Handshake): boolean {
+    const isOpen = this.#open.delete(handshake);
+    const { conn, tls } = handshake;
+    if (isOpen && tls) tls.close();
+    else if (isOpen) conn.close();
+    return isOpen;
+  }
+}
+
+interface Handshake {
+  readonly conn: Deno.TcpConn;
+  tls?: TlsConnection;
+}
+
+/** The error of a client that does not use TLS. */
+const NO_TLS = new NetlabError(
+  ErrorCode.TlsFailed,
+  "Cannot use this connection: the server requires TLS; begin its address with tls://",
+  { fatal: true },
+);
+const out = new FrameWriter();
+writeError(out, NO_TLS);
+const NO_TLS_FRAME = out.take().slice();
