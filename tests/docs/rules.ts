@@ -73,5 +73,5 @@ export const RULES: readonly Rule[] = [
   },
   { matches: /^deno task fuzz\b/, because: "tests/lab/fuzz_test.ts runs it" },
   { matches: /\bbench[:/]/, because: "it takes minutes and needs other programs" },
-  { matches: /^(apt-get|perf|git worktree)\b/, because: "it is no program of netlab" },
+  { matches: /^(apt-get|perf|git worktree|DENO_DIR=|mv)/, because: "it is no program of netlab" },
 ];
