@@ -16,7 +16,7 @@ test("lists are read without what is no address or name", () => {
   const bytes = (items: string[]) => new TextEncoder().encode(items.join("\0"));
   const servers = [
     "127.0.0.1:5001",
-    "tls://a:1",
+    "udp://a:1",
     "",
     "a:99999",
     "127.1:5001",

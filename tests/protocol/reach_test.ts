@@ -70,7 +70,9 @@ socketTest(
         conn.close();
       }
     })();
-    for (const host of ["127.0.0.1", "localhost", "[::1]"]) {
+    for (
+      const host of ["127.0.0.1", "localhost", "[::1]", "tls://127.0.0.1", "TLS://LOCALHOST"]
+    ) {
       for (const namedBy of ["public", "private", "segment", "name"] as const) {
         const error = await assertRejects(
           () => dial(`${host}:${port}`, undefined, { namedBy }),

@@ -11,6 +11,7 @@ import {
   Information,
   MessageKind,
   NetlabError,
+  refuseTls,
   Registration,
 } from "@netlab/protocol/codec";
 import type { Connection } from "../connection/connection.ts";
@@ -22,6 +23,7 @@ import { LIMITS } from "../limits.ts";
  *
  * @param legacy Whether the server takes legacy programs, which have no tokens.
  * @throws {NetlabError} {@linkcode ErrorCode.TokenRequired}, which is fatal, when the party has sent no token,
+ *   {@linkcode ErrorCode.TlsFailed}, which is fatal, when it uses TLS although this server does not,
  *   {@linkcode ErrorCode.NotPermitted} when the role in its token does not permit the frame.
  */
 export function checkPermission(connection: Connection, frame: Frame, legacy: boolean): void {
@@ -35,7 +37,9 @@ export function checkPermission(connection: Connection, frame: Frame, legacy: bo
     );
   }
   const isFree = connection.dialled === undefined ? isForEveryone(frame) : isAnswer(frame);
-  if (!isFree && !(legacy && isLegacy(frame))) throw tokenRequired();
+  if (isFree || (legacy && isLegacy(frame))) return;
+  refuseTls(frame.type, frame.subtype);
+  throw tokenRequired();
 }
 
 /** Returns the error of a party that has not sent a token. */
