@@ -196,12 +196,12 @@ for (
     [
       [],
       2,
-      "error: Name a command: run, failover, sim, replay, routes, flap, fuzz, damage, attack, soak or proxy",
+      "error: Name a command: run, failover, sim, replay, routes, flap, fuzz, attack, soak, damage or proxy",
     ],
     [
       ["fly"],
       2,
-      "error: Unknown command fly: it must be run, failover, sim, replay, routes, flap, fuzz, damage, attack, soak or proxy",
+      "error: Unknown command fly: it must be run, failover, sim, replay, routes, flap, fuzz, attack, soak, damage or proxy",
     ],
     [["--fly"], 2, "error: Unknown option --fly: --help lists them all"],
     [["proxy"], 2, "error: Name one target: deno task lab proxy [HOST:]PORT"],
