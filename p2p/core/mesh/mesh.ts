@@ -137,7 +137,7 @@ export class Mesh {
     this.#routeChanges = new RouteChanges(context, topology, costs, {
       ...events,
       routesChanged: () => {
-        this.#states.routesChanged();
+        this.#states.reconsider();
         events.routesChanged();
       },
       reached: (server) => testimony.reached(server),

@@ -56,8 +56,8 @@ export class LinkStates {
   readonly #costs: LinkCosts;
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #testimony: Testimony;
-  /** The newest link state of each server that came from a peer who may not speak about it, at present. */
-  readonly #unheard = new Map<string, Heard>();
+  /** By server, the newest link state from each peer who may not speak about it at present. */
+  readonly #unheard = new Map<string, Map<Peer, Heard>>();
   /** The cost that was last announced for each link, by the peer's id. */
   #announced = new Map<string, number>();
   #version = 0;
@@ -105,7 +105,10 @@ export class LinkStates {
     for (const server of this.#announced.keys()) isUrgent ||= !costs.has(server);
     if (!isChanged) return;
     this.#announce(costs);
-    if (isUrgent) this.#announcedAt = -Infinity;
+    if (isUrgent) {
+      this.#announcedAt = -Infinity;
+      this.reconsider();
+    }
     if (!isNew && !refresh) return;
     // Jitter keeps servers that started together from announcing together.
     const ms = isNew ? EARLY_REFRESH_MS : REFRESH_MS;
@@ -142,11 +145,10 @@ export class LinkStates {
     const { server, version } = readLinkStateVersion(payload);
     if (server === this.#context.id || ageMs >= MAX_AGE_MS) return;
     const isOwn = this.#peers.get(server) === peer;
-    // A linked server speaks for itself: others could say that it has no links, or invent a high version.
-    if (!isOwn && this.#peers.has(server)) return;
     const known = this.#topology.get(server);
     // What others said about a server that speaks for itself now may have been false, whatever its version.
-    const isFirstHand = isOwn && this.#topology.sourceOf(server) !== server;
+    const isFirstHand = isOwn && this.#topology.sourceOf(server) !== server &&
+      this.#testimony.isFirstHand(peer);
     if (version <= (known?.version ?? -1) && !isFirstHand) return;
     // A linked server has a place, so that a link can be used however many servers others announce.
     const isFull = !known && this.#topology.size >= LIMITS.servers.default;
@@ -155,10 +157,8 @@ export class LinkStates {
     if (state.links.length > LIMITS.linksOfServer.default) return;
     const saidAt = this.#context.now - ageMs;
     if (!this.#testimony.speaksForLinksOf(peer, server)) {
-      const before = this.#unheard.get(server);
-      if (!before || before.state.version < version) {
-        this.#unheard.set(server, { state, saidAt, peer, frame: frame.copy() });
-      }
+      const unheard = this.#unheard.get(server) ?? new Map<Peer, Heard>();
+      this.#unheard.set(server, unheard.set(peer, { state, saidAt, peer, frame: frame.copy() }));
       return;
     }
     if (isFull) this.#topology.makeRoom();
@@ -166,22 +166,26 @@ export class LinkStates {
     return state;
   }
 
-  /** Looks whether link states are believed now, because routes have changed. */
-  routesChanged(): void {
+  /** Looks whether link states are believed now, because routes have changed or a peer has fallen silent. */
+  reconsider(): void {
     for (const [server, unheard] of this.#unheard) {
-      const { state, saidAt, peer } = unheard;
-      const isOld = state.version <= (this.#topology.get(server)?.version ?? -1) ||
-        this.#context.now - saidAt >= MAX_AGE_MS || this.#peers.get(peer.server) !== peer;
-      const isHeard = !isOld && this.#testimony.speaksForLinksOf(peer, server);
-      if (isOld || isHeard) this.#unheard.delete(server);
-      if (isHeard) this.#apply(unheard);
+      for (const [peer, heard] of unheard) {
+        const isGone = this.#peers.get(peer.server) !== peer ||
+          this.#context.now - heard.saidAt >= MAX_AGE_MS;
+        if (isGone) unheard.delete(peer);
+        else if (this.#testimony.speaksForLinksOf(peer, server)) this.#apply(heard);
+      }
+      if (unheard.size === 0) this.#unheard.delete(server);
     }
   }
 
   #apply({ state, saidAt, peer, frame }: Heard): void {
     const { now } = this.#context;
     this.#topology.replace(state, saidAt, peer.server, now);
-    this.#unheard.delete(state.server);
+    const unheard = this.#unheard.get(state.server);
+    for (const [other, heard] of unheard ?? []) {
+      if (heard.state.version <= state.version) unheard!.delete(other);
+    }
     const ageS = Math.ceil(Math.max(0, now - saidAt) / 1_000);
     for (const other of this.#peers.values()) {
       if (other === peer) continue;
