@@ -190,9 +190,8 @@ export async function runServerProgram(
         what: "Start a server whose messages survive a crash",
       },
       {
-        command: `deno task ${task} --index 0 --tls-cert data/tls/server.pem ` +
-          "--tls-key data/tls/server-key.pem --tls-ca data/tls/ca.pem",
-        what: 'Start a server with TLS, with the files that "deno task certificate" has created',
+        command: `deno task ${task} --tls-cert FILE --tls-key FILE --tls-ca FILE`,
+        what: 'Start a server with TLS, with files that "deno task certificate" has created',
       },
       { command: `deno task ${task} --index 0 --json`, what: "Write log lines for programs" },
     ],

@@ -33,8 +33,6 @@ export class User implements Party {
   readonly name: string;
   /** The session's key, a UUID; nil for a legacy client. No other server learns it. */
   readonly key: string;
-  /** The session's id, a UUID that follows from the key; nil for a legacy client. */
-  readonly session: string;
   /** Whether the client accepts batches. */
   readonly readsBatches: boolean;
   /** Whether the client accepts heartbeats. */
@@ -54,10 +52,14 @@ export class User implements Party {
     this.out = connection.out;
     this.name = registration.name;
     this.key = registration.key;
-    this.session = sessionIdOf(registration.key);
     this.readsBatches = registration.readsBatches;
     this.readsHeartbeats = registration.readsHeartbeats;
     this.readsText = registration.key === NIL_UUID;
+  }
+
+  /** The session's id, a UUID that follows from the key; nil for a legacy client. It is needed when sessions move. */
+  get session(): string {
+    return sessionIdOf(this.key);
   }
 
   /** The user's name. */
