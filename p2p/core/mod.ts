@@ -42,7 +42,7 @@ export type {
 } from "./session/client_session.ts";
 export type { FailureDetector } from "./mesh/failure_detector.ts";
 export type { Location } from "./mesh/directory.ts";
-export type { Discovery, DiscoveryOptions } from "./mesh/addresses/discovery.ts";
+export type { Discovery, DiscoveryOptions, Namer } from "./mesh/addresses/discovery.ts";
 export type { Locations } from "./mesh/locations.ts";
 export type { Mesh, MeshEvents, Obstacle } from "./mesh/mesh.ts";
 export type { Testimony } from "./mesh/topology/testimony.ts";

@@ -12,7 +12,7 @@ import type { ByteConnection, FrameConnectionOptions, FrameHandler } from "./fra
 import { charge, handlePiece } from "./piece.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { mustWait, readLimit, tooSlow, UnreadTimer } from "./reply_gate.ts";
-import { Turns, type Worker } from "./turns.ts";
+import { Turns } from "./turns.ts";
 
 export type * from "./frame_handler.ts";
 
@@ -42,7 +42,7 @@ export type * from "./frame_handler.ts";
  * await answering;
  * ```
  */
-export class FrameConnection implements Worker {
+export class FrameConnection {
   static readonly #turns = new Turns();
   static readonly #scheduler = new FlushScheduler<FrameConnection>({
     write: (connection) => connection.#flush(),
@@ -51,7 +51,9 @@ export class FrameConnection implements Worker {
   });
   /** The writer for frames to the other side. The frames are sent at the end of the event loop turn. */
   readonly out: FrameWriter;
+  /** The work that its frames have caused lately: units. */
   recentUnits = 0;
+  /** Since when that is counted: milliseconds. */
   recentSince = 0;
   /** The IP address at the other end, if this side has dialled. */
   readonly ip: string | undefined;
