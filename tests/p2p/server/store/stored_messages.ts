@@ -42,8 +42,11 @@ export function folder(): Disposable & {
 }
 
 /** A message that has not been stored yet. */
-export function message(text: string, recipient = "Bob"): StoredMessage {
-  const id = crypto.randomUUID();
+export function message(
+  text: string,
+  recipient = "Bob",
+  id: string = crypto.randomUUID(),
+): StoredMessage {
   const out = new FrameWriter();
   writeMessage(out, { id, sender: "Zoë", recipient, text }, MessageKind.Durable);
   const bytes = out.take();
