@@ -12,9 +12,9 @@ import { labFuzzProgram, runFuzz } from "./fuzz_program.ts";
 import { labFlapProgram, runLabFlap } from "./flap_program.ts";
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
-import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim_program.ts";
+import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim/sim_program.ts";
 import { labSoakProgram, runLabSoak } from "./soak_program.ts";
-import { labRoutesProgram, runLabRoutes } from "./routes_program.ts";
+import { labRoutesProgram, runLabRoutes } from "./sim/routes_program.ts";
 
 const program = {
   name: "netlab lab",

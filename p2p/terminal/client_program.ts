@@ -15,7 +15,7 @@ import type { P2pClient } from "../client.ts";
 import { tokenOptions } from "./token_option.ts";
 import { type ClientOptionValues, converse, type ProgramClient } from "./conversation.ts";
 
-export type { ChatCommand, Picture } from "./chat_commands.ts";
+export type { ChatCommand, Picture } from "./chat/chat_commands.ts";
 export type { GivenOptions, ProgramClient } from "./conversation.ts";
 
 /** The options of every client program. */

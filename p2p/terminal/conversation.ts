@@ -31,8 +31,8 @@ import {
   quote,
   userNameFault,
 } from "@netlab/protocol";
-import { Chat } from "./chat.ts";
-import type { ChatCommand } from "./chat_commands.ts";
+import { Chat } from "./chat/chat.ts";
+import type { ChatCommand } from "./chat/chat_commands.ts";
 import type { ClientStatus, P2pClient, P2pClientOptions, TokenSource } from "../client.ts";
 import { readClaims } from "../client/own_token.ts";
 import { readSecretFile } from "../files/secret_file.ts";

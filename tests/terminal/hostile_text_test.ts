@@ -11,9 +11,9 @@ import {
   UsageError,
 } from "@netlab/terminal";
 import { readTrace } from "@netlab/lab/flap";
-import { Chat } from "../../p2p/terminal/chat.ts";
-import { parseLine } from "../../p2p/terminal/chat_line.ts";
-import { complete, nearName, typedName } from "../../p2p/terminal/recipients.ts";
+import { Chat } from "../../p2p/terminal/chat/chat.ts";
+import { parseLine } from "../../p2p/terminal/chat/chat_line.ts";
+import { complete, nearName, typedName } from "../../p2p/terminal/chat/recipients.ts";
 import { legacyMessage } from "../../p2p/client/connection/legacy_text.ts";
 import { reasonOf } from "@netlab/protocol";
 import * as protocol from "@netlab/protocol";

@@ -23,7 +23,7 @@ import {
   writeMessage,
   writeReceipts,
 } from "@netlab/protocol";
-import { Chat } from "../../p2p/terminal/chat.ts";
+import { Chat } from "../../p2p/terminal/chat/chat.ts";
 import type { P2pClient } from "../../p2p/client.ts";
 import { TerminalScreen } from "../../p2p/terminal/screen/terminal_screen.ts";
 import { pureTest } from "../kinds.ts";

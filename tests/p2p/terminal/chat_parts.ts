@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeliveryStatus, Message, Notice, P2pClient, Sent } from "@netlab/p2p/client";
-import { Chat } from "../../../p2p/terminal/chat.ts";
+import { Chat } from "../../../p2p/terminal/chat/chat.ts";
 import type { Completer, Screen } from "../../../p2p/terminal/screen/screen.ts";
 import { within } from "../network.ts";
 

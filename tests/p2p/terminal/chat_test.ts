@@ -3,9 +3,9 @@ import { ErrorCode } from "@netlab/protocol";
 import { type DeliveryStatus, type Message, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { pureTest as test } from "../../kinds.ts";
-import { Chat } from "../../../p2p/terminal/chat.ts";
-import type { ChatCommand } from "../../../p2p/terminal/chat_commands.ts";
-import { parseLine } from "../../../p2p/terminal/chat_line.ts";
+import { Chat } from "../../../p2p/terminal/chat/chat.ts";
+import type { ChatCommand } from "../../../p2p/terminal/chat/chat_commands.ts";
+import { parseLine } from "../../../p2p/terminal/chat/chat_line.ts";
 import { eventually, nextMessage, socketTest, within } from "../network.ts";
 import { FakeClient, FakeScreen, talk } from "./chat_parts.ts";
 

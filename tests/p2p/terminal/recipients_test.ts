@@ -6,8 +6,8 @@ import {
   Recipients,
   similarName,
   typedName,
-} from "../../../p2p/terminal/recipients.ts";
-import { parseLine } from "../../../p2p/terminal/chat_line.ts";
+} from "../../../p2p/terminal/chat/recipients.ts";
+import { parseLine } from "../../../p2p/terminal/chat/chat_line.ts";
 
 const NAMES = [
   "Alice",

@@ -4,7 +4,7 @@
  * @module
  */
 import { dim, oneLine } from "@netlab/terminal";
-import type { P2pClient } from "../client.ts";
+import type { P2pClient } from "../../client.ts";
 
 /** Draws lines for a window with this many columns. */
 export type Picture = (columns: number) => readonly string[];

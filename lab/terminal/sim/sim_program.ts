@@ -14,14 +14,14 @@ import {
   red,
   UsageError,
 } from "@netlab/terminal";
-import config from "../deno.json" with { type: "json" };
-import { count, formatFindings } from "../checker/report.ts";
+import config from "../../deno.json" with { type: "json" };
+import { count, formatFindings } from "../../checker/report.ts";
 import { runRouteSimulations } from "./sim_routes.ts";
-import { describeAction, makePlan, type Plan } from "../simulator/plan.ts";
-import { runSeeds } from "../simulator/run_seeds.ts";
-import { shrink } from "../simulator/shrink.ts";
-import type { SeedResult } from "../simulator/sim_worker.ts";
-import { simulate, type SimulationResult } from "../simulator/simulate.ts";
+import { describeAction, makePlan, type Plan } from "../../simulator/plan.ts";
+import { runSeeds } from "../../simulator/run_seeds.ts";
+import { shrink } from "../../simulator/shrink.ts";
+import type { SeedResult } from "../../simulator/sim_worker.ts";
+import { simulate, type SimulationResult } from "../../simulator/simulate.ts";
 
 /** How many failing seeds are made smaller and shown. Only the numbers of the others are shown. */
 const MAX_SHOWN = 3;
@@ -110,7 +110,7 @@ export async function runSim(
       `${broken().length} broken`,
     ]);
     await runSeeds<SeedResult>({
-      worker: new URL("../simulator/sim_worker.ts", import.meta.url),
+      worker: new URL("../../simulator/sim_worker.ts", import.meta.url),
       from,
       seeds,
       workers,

@@ -6,8 +6,8 @@
  */
 import { clip, dim, oneLine } from "@netlab/terminal";
 import { typedName } from "./recipients.ts";
-import type { Screen } from "./screen/screen.ts";
-import { manyLines } from "./screen/text_lines.ts";
+import type { Screen } from "../screen/screen.ts";
+import { manyLines } from "../screen/text_lines.ts";
 
 /** Shows a message that the person sends. Returns a function that sets the mark at its end. */
 export function showSent(screen: Screen, recipient: string, text: string): (mark: string) => void {

@@ -16,14 +16,14 @@ import {
   yellow,
 } from "@netlab/terminal";
 import { ErrorCode, NetlabError, shorten } from "@netlab/protocol";
-import type { ClientStatus, Notice, P2pClient } from "../client.ts";
-import { manyLines } from "./screen/text_lines.ts";
+import type { ClientStatus, Notice, P2pClient } from "../../client.ts";
+import { manyLines } from "../screen/text_lines.ts";
 import { type ChatCommand, chatCommands } from "./chat_commands.ts";
 import { type Line, parseLine } from "./chat_line.ts";
 import { complete, nearName, Recipients, typedName } from "./recipients.ts";
 import { Remarks } from "./remarks.ts";
 import { showSent } from "./sent_line.ts";
-import type { Completion, Screen } from "./screen/screen.ts";
+import type { Completion, Screen } from "../screen/screen.ts";
 
 /** The longest text of a message that was given up which is shown completely: UTF-16 units. */
 const MAX_TOLD = 1_000;

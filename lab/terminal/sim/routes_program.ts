@@ -12,9 +12,9 @@ import {
   red,
   unlessAborted,
 } from "@netlab/terminal";
-import config from "../deno.json" with { type: "json" };
-import { formatFindings } from "../checker/report.ts";
-import { runDetour } from "../scenarios/detour.ts";
+import config from "../../deno.json" with { type: "json" };
+import { formatFindings } from "../../checker/report.ts";
+import { runDetour } from "../../scenarios/detour.ts";
 
 /** The name, options and help of `lab routes`. */
 export const labRoutesProgram = {

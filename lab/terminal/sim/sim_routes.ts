@@ -4,10 +4,10 @@
  * @module
  */
 import { green, Live, print, red, table } from "@netlab/terminal";
-import { count } from "../checker/report.ts";
-import { percentile } from "../statistics.ts";
-import { runSeeds } from "../simulator/run_seeds.ts";
-import type { Change, ChangeResult, RoutesResult } from "../simulator/routes/simulate_routes.ts";
+import { count } from "../../checker/report.ts";
+import { percentile } from "../../statistics.ts";
+import { runSeeds } from "../../simulator/run_seeds.ts";
+import type { Change, ChangeResult, RoutesResult } from "../../simulator/routes/simulate_routes.ts";
 
 /** Which networks to simulate. */
 export interface RouteSimulations {
@@ -48,7 +48,7 @@ export async function runRouteSimulations(
     using live = new Live(() => [`${outcomes.length} of ${runs.seeds} seeds`]);
     await runSeeds<RoutesResult>({
       ...runs,
-      worker: new URL("../simulator/routes/routes_worker.ts", import.meta.url),
+      worker: new URL("../../simulator/routes/routes_worker.ts", import.meta.url),
       message: (seed) => ({ seed, servers: runs.servers }),
       onResult: (outcome) => {
         outcomes.push(outcome);

@@ -5,8 +5,8 @@
  * @module
  */
 import { ErrorCode } from "@netlab/protocol";
-import { LIMITS } from "../core/limits.ts";
-import type { Notice } from "../client.ts";
+import { LIMITS } from "../../core/limits.ts";
+import type { Notice } from "../../client.ts";
 import { similarName } from "./recipients.ts";
 
 /** The remarks in one conversation. */

@@ -5,8 +5,8 @@
  * @module
  */
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
-import { LIMITS } from "../core/limits.ts";
-import type { Completion } from "./screen/screen.ts";
+import { LIMITS } from "../../core/limits.ts";
+import type { Completion } from "../screen/screen.ts";
 
 /**
  * A name as it is typed and shown before a message: in quotation marks if it has spaces, or could be
