@@ -13,10 +13,8 @@ import {
   dial,
   ErrorCode,
   formatAddress,
-  type Frame,
   FrameConnection,
   type FrameConnectionOptions,
-  type FrameHandler,
   isEveryAddress,
   isLoopbackHost,
   type Listening,
@@ -24,7 +22,6 @@ import {
   NetlabError,
   parseAddress,
   parseHost,
-  type ProtocolError,
   quote,
   type TlsConnection,
   TrustFile,
@@ -40,6 +37,7 @@ import type { ProtectedNameStore } from "../core/assembly/routing_core_options.t
 import { RoutingCore } from "../core/routing_core.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import type { P2pServerOptions } from "./options.ts";
+import { ConnectionEvents } from "./connection_events.ts";
 import { verifySignature } from "./ed25519.ts";
 import { processTime } from "./process_time.ts";
 import { ServerTls } from "./tls/server_tls.ts";
@@ -394,65 +392,6 @@ export class Sockets {
     this.core.setTime(processTime());
     this.core.closed(connection);
   };
-}
-
-/** Passes the events of one connection to the core. A class, because there may be thousands of them. */
-class ConnectionEvents implements FrameHandler {
-  readonly #core: RoutingCore;
-  readonly #connection: Connection;
-  readonly #onClosed: (connection: Connection, error: unknown) => void;
-
-  constructor(
-    core: RoutingCore,
-    connection: Connection,
-    onClosed: (connection: Connection, error: unknown) => void,
-  ) {
-    this.#core = core;
-    this.#connection = connection;
-    this.#onClosed = onClosed;
-  }
-
-  run(bytes: Uint8Array, start: number, end: number): number {
-    return this.#core.run(this.#connection, bytes, start, end);
-  }
-
-  frame(frame: Frame): void {
-    this.#core.received(this.#connection, frame);
-  }
-
-  flush(): void {
-    this.#core.setTime(processTime());
-    this.#core.arrived(this.#connection);
-    this.#core.flush();
-  }
-
-  maxReplyBytes(): number {
-    return this.#connection.maxReplyBytes;
-  }
-
-  isStranger(): boolean {
-    return this.#connection.isUnregistered;
-  }
-
-  isReplying(): boolean {
-    return this.#connection.isReplying && !this.#connection.party.isLink;
-  }
-
-  ended(): void {
-    this.#core.closed(this.#connection);
-  }
-
-  violation(error: ProtocolError): void {
-    this.#core.violated(this.#connection, error);
-  }
-
-  drained(): void {
-    this.#core.drained(this.#connection);
-  }
-
-  closed(error: unknown): void {
-    this.#onClosed(this.#connection, error);
-  }
 }
 
 /** Returns the error of an open network that would be open to other machines. */
