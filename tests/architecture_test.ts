@@ -132,6 +132,7 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["host.ts"],
   ["connection"],
   ["mailbox", "session", "message_log.ts"],
+  ["server_limits.ts"],
   ["dedup", "limits.ts", "receipt.ts", "logger.ts"],
 ];
 

@@ -12,13 +12,8 @@ export type { Context, Dial, Host, TokenHost } from "./host.ts";
 export type { AccessOptions } from "./access/access.ts";
 export { type Grant, type Role, ROLES } from "./connection/grant.ts";
 export type { Logger } from "./logger.ts";
-export {
-  type FlaggedLimit,
-  type Limit,
-  LIMITS,
-  type MailboxLimits,
-  type ServerLimits,
-} from "./limits.ts";
+export { type FlaggedLimit, type Limit, LIMITS } from "./limits.ts";
+export type { MailboxLimits, ServerLimits } from "./server_limits.ts";
 export {
   memoryStore,
   type MessageStore,

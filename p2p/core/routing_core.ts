@@ -40,7 +40,7 @@ import type { Locations } from "./mesh/locations.ts";
 import type { Mesh } from "./mesh/mesh.ts";
 import { Peer } from "./mesh/peer.ts";
 import type { Topology } from "./mesh/topology/topology.ts";
-import { withDefaults } from "./limits.ts";
+import { withDefaults } from "./server_limits.ts";
 import { MessageLog } from "./message_log.ts";
 import type { FastPaths } from "./routing/fast_paths.ts";
 import type { UserRegistry } from "./users/registry.ts";

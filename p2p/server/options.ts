@@ -5,7 +5,7 @@
  */
 import type { FrameRule } from "../core/frame_rule.ts";
 import type { Logger } from "../core/logger.ts";
-import type { ServerLimits } from "../core/limits.ts";
+import type { ServerLimits } from "../core/server_limits.ts";
 import type { LinkCosts } from "../core/mesh/topology/link_costs.ts";
 
 /** How a `P2pServer` listens, and which servers it looks for. */

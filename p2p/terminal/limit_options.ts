@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type FlaggedLimit, type Limit, LIMITS, type ServerLimits } from "../core/limits.ts";
+import { type FlaggedLimit, type Limit, LIMITS } from "../core/limits.ts";
+import type { ServerLimits } from "../core/server_limits.ts";
 
 const DAY_MS = 24 * 3_600_000;
 

@@ -23,7 +23,7 @@ import { Directory } from "../../p2p/core/mesh/directory.ts";
 import { PendingReceipts } from "../../p2p/core/durable/pending_receipts.ts";
 import { SeenNames } from "../../p2p/core/dedup/seen_names.ts";
 import { Usage } from "../../p2p/core/mailbox/usage.ts";
-import { withDefaults } from "../../p2p/core/limits.ts";
+import { withDefaults } from "../../p2p/core/server_limits.ts";
 import { Recipients } from "../../p2p/terminal/chat/recipients.ts";
 import { Remarks } from "../../p2p/terminal/chat/remarks.ts";
 import { ScriptedPeer } from "./core/scripted_peer.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode } from "@netlab/protocol";
 import { type Limit, LIMITS } from "@netlab/p2p/core";
-import { withDefaults } from "../../p2p/core/limits.ts";
+import { withDefaults } from "../../p2p/core/server_limits.ts";
 import { limitOptions, limitsOf } from "../../p2p/terminal/limit_options.ts";
 import { Process } from "../processes.ts";
 import { processTest } from "./network.ts";

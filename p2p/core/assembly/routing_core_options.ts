@@ -10,7 +10,7 @@ import type { FrameRule } from "../frame_rule.ts";
 import type { Host } from "../host.ts";
 import type { LinkCosts } from "../mesh/topology/link_costs.ts";
 import type { Logger } from "../logger.ts";
-import type { ServerLimits } from "../limits.ts";
+import type { ServerLimits } from "../server_limits.ts";
 import type { MessageStore } from "../mailbox/message_store.ts";
 
 /** Keeps protected names. */

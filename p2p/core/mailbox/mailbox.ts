@@ -17,7 +17,7 @@ import { DueTimes } from "./due_times.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { MessageId } from "../dedup/tables/id_table.ts";
 import { MessageIndex } from "./message_index.ts";
-import { type MailboxLimits, withDefaults } from "../limits.ts";
+import { type MailboxLimits, withDefaults } from "../server_limits.ts";
 import { MailboxEntry, RecipientQueue } from "./recipient_queue.ts";
 import { RecipientQueues } from "./recipient_queues.ts";
 import type { MessageStore, StoreGoneError } from "./message_store.ts";

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { LIMITS, type MailboxLimits } from "../limits.ts";
+import { LIMITS } from "../limits.ts";
+import type { MailboxLimits } from "../server_limits.ts";
 
 /** What one sender uses. */
 export class SenderUsage {

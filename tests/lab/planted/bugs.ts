@@ -86,7 +86,7 @@ export const bugs: readonly Bug[] = [
   {
     name: "messages expire in seconds",
     what: "The age limit is computed in the wrong unit, so messages expire after ten seconds.",
-    file: "p2p/core/limits.ts",
+    file: "p2p/core/server_limits.ts",
     change: ["const DAY_MS = 24 * 3_600_000;", "const DAY_MS = 24 * 60;"],
   },
   {
