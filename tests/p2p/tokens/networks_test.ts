@@ -8,16 +8,13 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   Capability,
   ErrorCode,
-  type Frame,
   FrameType,
-  Information,
   MessageKind,
   type NetlabError,
   Registration,
   writeInformationResponse,
   writeMessage,
   writePeerRegistration,
-  writeSessionWelcome,
   writeToken,
 } from "@netlab/protocol";
 import { P2pClient, type P2pClientOptions } from "@netlab/p2p/client";
@@ -35,6 +32,7 @@ import {
   within,
 } from "../network.ts";
 import { admitted, answerTo, inSeconds, KeyFiles, OFFICE, present } from "./test_network.ts";
+import { isToken, Rogue, roguesWith } from "./rogue.ts";
 
 /** Collects what a server logs, as one text. */
 function logger() {
@@ -57,60 +55,6 @@ async function connect(
     token,
     servers: servers.map(({ address }) => address),
     ...options,
-  });
-}
-
-/** A server that is no member of the network, and keeps every frame that it gets. */
-class Rogue implements AsyncDisposable {
-  readonly frames: Frame[] = [];
-  readonly address: string;
-  readonly port: number;
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #parties: RawParty[] = [];
-  readonly #accepting: Promise<void>;
-
-  constructor(answer: (party: RawParty, frame: Frame, rogue: Rogue) => void) {
-    this.port = this.#listener.addr.port;
-    this.address = `127.0.0.1:${this.port}`;
-    this.#accepting = (async () => {
-      for await (const conn of this.#listener) {
-        const party = new RawParty(conn, (party, frame) => {
-          this.frames.push(frame.copy());
-          answer(party, frame, this);
-        });
-        this.#parties.push(party);
-      }
-    })();
-  }
-
-  /** The tokens that it has got. */
-  get tokens(): number {
-    return this.frames.filter(isToken).length;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    await this.#accepting;
-    for (const party of this.#parties) await party[Symbol.asyncDispose]();
-  }
-}
-
-function isToken({ type, subtype }: Frame): boolean {
-  return type === FrameType.Registration && subtype === Registration.Token;
-}
-
-/** A rogue that says these words of itself, and whatever else it can say. */
-function roguesWith(...words: string[]): Rogue {
-  return new Rogue((party, frame, { address }) => {
-    if (frame.type === FrameType.InformationRequest) {
-      writeInformationResponse(party.out, frame.subtype, frame.subtype === 2 ? words : [address]);
-    }
-    // It tries to get on without a token.
-    if (frame.subtype === Information.Capabilities) {
-      const server = crypto.randomUUID();
-      writePeerRegistration(party.out, { server, address, network: OFFICE });
-      writeSessionWelcome(party.out, { server, address, name: "Alice" });
-    }
   });
 }
 
