@@ -4,6 +4,7 @@ import { P2pServer } from "@netlab/p2p/server";
 import { ErrorKind, FrameType, Information, writeInformationRequest } from "@netlab/protocol";
 import { repeated } from "../../growth.ts";
 import { freePort } from "../../processes.ts";
+import { assertTakesAtMost } from "../../timing.ts";
 import { processTest as test, RawParty } from "../network.ts";
 import { startClient, startServer } from "../programs.ts";
 
@@ -19,28 +20,15 @@ const HOSTILE = [
   repeated("{", LENGTH),
   repeated("e\u0301", LENGTH / 2),
 ];
-/** Other work on the machine can only make one slower: the best of so many counts. */
-const ROUNDS = 5;
 /** A text with which an expression backtracks costs hundreds of times as much as another. */
 const MOST = 100;
 
 /** Asserts that no hostile text takes far longer than a harmless one of the same length. */
 async function assertAllAlike(take: (text: string) => Promise<unknown>): Promise<void> {
-  const msOf = async (text: string) => {
-    const start = performance.now();
-    await take(text);
-    return performance.now() - start;
-  };
   await take(HARMLESS); // what is loaded at the first one is not to count
   for (const text of HOSTILE) {
-    let [harmless, hostile] = [Infinity, Infinity];
-    for (let round = 0; round < ROUNDS; round++) {
-      harmless = Math.min(harmless, await msOf(HARMLESS));
-      hostile = Math.min(hostile, await msOf(text));
-      if (hostile < MOST * harmless) break;
-    }
     const what = JSON.stringify(text.slice(0, 4));
-    assert(hostile < MOST * harmless, `${what}: ${hostile} ms, others ${harmless} ms`);
+    await assertTakesAtMost(MOST, what, () => take(text), () => take(HARMLESS));
   }
 }
 
