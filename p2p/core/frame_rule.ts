@@ -8,7 +8,7 @@
 import type { Frame } from "@netlab/protocol/codec";
 import type { Connection } from "./connection/connection.ts";
 import type { Logger } from "./logger.ts";
-import type { Mesh } from "./mesh/mesh.ts";
+import type { ServerNetwork } from "./mesh/server_network.ts";
 import type { UserRegistry } from "./users/registry.ts";
 
 /** The part of a server that rules may use. */
@@ -19,8 +19,8 @@ export interface ServerCore {
   readonly logger: Logger;
   /** The server's own users. */
   readonly users: UserRegistry;
-  /** The links to other servers. */
-  readonly mesh: Mesh;
+  /** How this server reaches the others. */
+  readonly mesh: ServerNetwork;
   /**
    * Returns the addresses of all reachable servers, starting with this one: `host:port` each.
    *

@@ -39,9 +39,18 @@ export type { FailureDetector } from "./mesh/failure_detector.ts";
 export type { Location } from "./mesh/directory.ts";
 export type { Discovery, DiscoveryOptions, Namer } from "./mesh/addresses/discovery.ts";
 export type { Locations } from "./mesh/locations.ts";
-export type { Mesh, MeshEvents, Obstacle } from "./mesh/mesh.ts";
-export type { Testimony } from "./mesh/topology/testimony.ts";
-export type { RouteEvents } from "./mesh/topology/route_changes.ts";
+export { Directory, isSameUser, keepsName } from "./mesh/directory.ts";
+export {
+  forwardTo,
+  type KnownAddresses,
+  type NetworkEvents,
+  type NetworkParts,
+  type NotReserved,
+  type Obstacle,
+  type ServerNetwork,
+} from "./mesh/server_network.ts";
+export { Testimony } from "./mesh/topology/testimony.ts";
+export { RouteChanges, type RouteEvents } from "./mesh/topology/route_changes.ts";
 export type { OwnNetwork } from "./mesh/own_network.ts";
 export type { UserRegistry } from "./users/registry.ts";
 export type { Transport } from "./connection/transport.ts";

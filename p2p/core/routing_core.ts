@@ -36,8 +36,9 @@ import type { Context } from "./host.ts";
 import type { LegacyServers } from "./legacy/legacy_servers.ts";
 import type { Logger } from "./logger.ts";
 import type { Mailbox } from "./mailbox/mailbox.ts";
+import type { StoredMessage } from "./mailbox/message_store.ts";
 import type { Locations } from "./mesh/locations.ts";
-import type { Mesh } from "./mesh/mesh.ts";
+import type { ServerNetwork } from "./mesh/server_network.ts";
 import { Peer } from "./mesh/peer.ts";
 import type { Topology } from "./mesh/topology/topology.ts";
 import { withDefaults } from "./server_limits.ts";
@@ -55,8 +56,8 @@ export class RoutingCore implements ServerCore {
   readonly users: UserRegistry;
   /** Where the users of all servers are. */
   readonly locations: Locations;
-  /** The links to other servers. */
-  readonly mesh: Mesh;
+  /** How this server reaches the others. */
+  readonly mesh: ServerNetwork;
   /** The routes to other servers. */
   readonly topology: Topology;
   readonly #context: Context;
@@ -87,6 +88,7 @@ export class RoutingCore implements ServerCore {
     const parts = createParts(context, options, this.#changes, this.#backPressure, {
       takeSingles: (connection, frames) => this.#takeSingles(connection, frames),
       finish: () => this.#finish(),
+      committed: () => this.flush(),
       refuse: (connection, error) => this.#reject(connection, error),
       tellCapabilities: () => this.#dispatch.tellCapabilities(),
       usersChanged: () => this.#dispatch.usersChanged(),
@@ -236,6 +238,12 @@ export class RoutingCore implements ServerCore {
     this.#finish();
   }
 
+  /** Takes messages over that another server has stored, and sends them. */
+  adopt(messages: Iterable<StoredMessage>): void {
+    this.#outbound.adopt(messages);
+    this.#finish();
+  }
+
   /** Continues what waited for a connection. Call it when the connection has sent everything. */
   drained(connection: Connection): void {
     this.#backPressure.release(connection, this.#context.now);
@@ -277,14 +285,14 @@ export class RoutingCore implements ServerCore {
       if (!readsText) writeMoveRequest(out, this.mesh.addressesFor(connection));
     }
     this.#outbound.commit();
-    this.#handoff.begin();
+    if (!this.#mailbox.isShared) this.#handoff.begin();
   }
 
   /** Whether draining is complete: no session is left that could move, and no message to hand off. */
   get isDrained(): boolean {
     if (!this.users.closed) return true;
     for (const { readsText } of this.users.local()) if (!readsText) return false;
-    return this.#mailbox.messages.size === 0;
+    return this.#mailbox.isShared || this.#mailbox.messages.size === 0;
   }
 
   /** The number of messages that are lost if the server closes now. */

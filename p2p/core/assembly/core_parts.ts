@@ -26,6 +26,7 @@ import { Directory } from "../mesh/directory.ts";
 import { Locations } from "../mesh/locations.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { Peer } from "../mesh/peer.ts";
+import type { NetworkParts, ServerNetwork } from "../mesh/server_network.ts";
 import { everyLinkOne } from "../mesh/topology/link_costs.ts";
 import { Topology } from "../mesh/topology/topology.ts";
 import { FastPaths } from "../routing/fast_paths.ts";
@@ -43,8 +44,8 @@ export interface CoreParts {
   readonly users: UserRegistry;
   /** Where the users of all servers are. */
   readonly locations: Locations;
-  /** The links to other servers. */
-  readonly mesh: Mesh;
+  /** How this server reaches the others. */
+  readonly mesh: ServerNetwork;
   /** The routes to other servers. */
   readonly topology: Topology;
   /** The links to legacy servers. */
@@ -81,6 +82,8 @@ export interface CoreEvents {
   takeSingles(connection: Connection, frames: Uint8Array): void;
   /** Settles messages and sends receipts. */
   finish(): void;
+  /** Goes on after a write to a store that needs time. */
+  committed(): void;
   /** Handles that users joined, left or moved: lists of them have changed. */
   usersChanged(): void;
   /** Handles that other servers can be reached: lists of them have changed. */
@@ -122,16 +125,15 @@ export function createParts(
   });
   const locations = new Locations(context.id, directory, topology);
   const onChange = (name: string) => void changes.names.add(name);
-  const mesh: Mesh = new Mesh(
+  const networkParts: NetworkParts = {
     context,
-    options,
     topology,
     directory,
-    options.costs ?? everyLinkOne,
     backPressure,
-    { seen: names, protected: protectedNames },
+    names: { seen: names, protected: protectedNames },
     access,
-    {
+    costs: options.costs ?? everyLinkOne,
+    events: {
       usersChanged: (changed) => {
         for (const name of changed) changes.names.add(name);
       },
@@ -157,8 +159,11 @@ export function createParts(
         events.tellCapabilities();
         options.onNetwork?.(mesh.network.id);
       },
+      arrived: events.takeSingles,
     },
-  );
+  };
+  const mesh: ServerNetwork = options.serverNetwork?.(networkParts) ??
+    new Mesh(options, networkParts);
   const users: UserRegistry = new UserRegistry(
     context,
     directory,
@@ -213,6 +218,7 @@ export function createParts(
     handoff,
     receipts,
     factors,
+    onCommitted: events.committed,
   });
   const queries = new ReceiptQueries(context, {
     mesh,

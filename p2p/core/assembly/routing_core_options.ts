@@ -9,6 +9,7 @@ import type { DiscoveryOptions } from "../mesh/addresses/discovery.ts";
 import type { FrameRule } from "../frame_rule.ts";
 import type { Host } from "../host.ts";
 import type { LinkCosts } from "../mesh/topology/link_costs.ts";
+import type { NetworkParts, ServerNetwork } from "../mesh/server_network.ts";
 import type { Logger } from "../logger.ts";
 import type { ServerLimits } from "../server_limits.ts";
 import type { MessageStore } from "../mailbox/message_store.ts";
@@ -62,6 +63,12 @@ export interface RoutingCoreOptions extends DiscoveryOptions, AccessOptions {
    * @default {1 for each link}
    */
   costs?: LinkCosts;
+  /**
+   * Creates what connects this server with others.
+   *
+   * @default {a mesh: servers that are connected directly}
+   */
+  serverNetwork?: (parts: NetworkParts) => ServerNetwork;
   /**
    * Rules for further frame types, by type. They replace the core's own rules for the same types.
    */

@@ -18,7 +18,7 @@ import type { Context } from "../host.ts";
 import type { MailboxEntry, RecipientQueue } from "../mailbox/recipient_queue.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { LIMITS } from "../limits.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { ServerNetwork } from "../mesh/server_network.ts";
 import type { Receipts } from "./receipts.ts";
 import { accepted, refused } from "../receipt.ts";
 import { PAUSE_BYTES } from "../connection/back_pressure.ts";
@@ -32,8 +32,8 @@ const ANSWER_MS = 10_000;
 export interface HandoffParts {
   /** The stored messages. */
   readonly mailbox: Mailbox;
-  /** The links to other servers. */
-  readonly mesh: Mesh;
+  /** How this server reaches the others. */
+  readonly mesh: ServerNetwork;
   /** The routes to other servers. */
   readonly topology: Topology;
   /** Sends receipts to other servers. */

@@ -22,7 +22,7 @@ import type { Handoff } from "./handoff.ts";
 import type { LegacyServers } from "../legacy/legacy_servers.ts";
 import type { LocalDelivery } from "../routing/local_delivery.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { ServerNetwork } from "../mesh/server_network.ts";
 import { HERE } from "../message_log.ts";
 import { Peer } from "../mesh/peer.ts";
 import type { Receipts } from "./receipts.ts";
@@ -35,8 +35,8 @@ import type { UserRegistry } from "../users/registry.ts";
 export interface InboundParts {
   /** This server's users. */
   readonly users: UserRegistry;
-  /** The links to other servers. */
-  readonly mesh: Mesh;
+  /** How this server reaches the others. */
+  readonly mesh: ServerNetwork;
   /** The messages that this server stores. */
   readonly mailbox: Mailbox;
   /** Delivers to this server's users. */

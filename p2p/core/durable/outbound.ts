@@ -22,6 +22,8 @@ import { checkSender } from "../routing/router.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import { DeferredAccepts } from "./admission/deferred_accepts.ts";
+import type { Committed } from "../mailbox/mailbox.ts";
+import type { StoredMessage } from "../mailbox/message_store.ts";
 import { identify, type MailboxEntry, type RecipientQueue } from "../mailbox/recipient_queue.ts";
 import { isConfirmed, refused } from "../receipt.ts";
 import type { MessageIdentity } from "../routing/local_delivery.ts";
@@ -42,6 +44,8 @@ export interface OutboundParts extends Omit<OutboundSenderParts, "onDuplicate" |
   readonly receipts: Receipts;
   /** The random factors of the hash tables. */
   readonly factors: NameFactors;
+  /** Called after a write to a store that needs time. */
+  readonly onCommitted: () => void;
 }
 
 /** Accepts durable messages and settles them. */
@@ -75,7 +79,7 @@ export class Outbound {
     this.#trouble = new StoreTrouble(context, parts.mailbox);
     this.#deferred = new DeferredAccepts(parts.factors);
     this.#admission = new Admission(parts, this.#deferred);
-    const { receipts: _, factors: __, ...senderParts } = parts;
+    const { receipts: _, factors: __, onCommitted: ___, ...senderParts } = parts;
     this.#sender = new OutboundSender(context, {
       ...senderParts,
       onDuplicate: (entry, receipt) => this.#settled(entry, receipt, context.id),
@@ -118,11 +122,25 @@ export class Outbound {
 
   /** Writes new messages to the store, sends accepted receipts for them, and sends them. */
   commit(): void {
-    const { mailbox, receipts, handoff } = this.#parts;
+    const { mailbox, handoff } = this.#parts;
     if (!mailbox.dirty) return;
-    const { ready, failed, error } = mailbox.commit((entry) =>
-      this.#admission.isWithinReach(entry.recipient) && !handoff.isTaking(entry)
+    const committed = mailbox.commit(
+      (entry) => this.#admission.isWithinReach(entry.recipient) && !handoff.isTaking(entry),
+      (later) => {
+        this.#committed(later);
+        this.#parts.onCommitted();
+      },
     );
+    if (committed) this.#committed(committed);
+  }
+
+  /** Takes messages over that another server has stored, and sends them. */
+  adopt(messages: Iterable<StoredMessage>): void {
+    for (const queue of this.#parts.mailbox.adopt(messages)) this.#sender.send(queue);
+  }
+
+  #committed({ ready, failed, error }: Committed): void {
+    const { mailbox, receipts, handoff } = this.#parts;
     this.#lastUnknown = undefined;
     const queues = new Set<RecipientQueue>();
     let last: RecipientQueue | undefined;

@@ -29,7 +29,7 @@ import type { Inbound } from "./inbound.ts";
 import type { Locations } from "../mesh/locations.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { identify, type MailboxEntry, type RecipientQueue } from "../mailbox/recipient_queue.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { ServerNetwork } from "../mesh/server_network.ts";
 import type { Peer } from "../mesh/peer.ts";
 import { PAUSE_BYTES, REFUSE_BYTES } from "../connection/back_pressure.ts";
 import type { Route, Topology } from "../mesh/topology/topology.ts";
@@ -68,8 +68,8 @@ export interface OutboundSenderParts {
   readonly users: UserRegistry;
   /** Where all users are. */
   readonly locations: Locations;
-  /** The links to other servers. */
-  readonly mesh: Mesh;
+  /** How this server reaches the others. */
+  readonly mesh: ServerNetwork;
   /** The routes to other servers. */
   readonly topology: Topology;
   /** Delivers to this server's users. */

@@ -11,7 +11,7 @@ import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { LocalDelivery } from "../routing/local_delivery.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { ServerNetwork } from "../mesh/server_network.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Topology } from "../mesh/topology/topology.ts";
 import type { User } from "../users/user.ts";
@@ -21,8 +21,8 @@ const IDS_PER_UNIT = 16;
 
 /** The components that {@linkcode ReceiptQueries} use. */
 export interface ReceiptQueryParts {
-  /** The links to other servers. */
-  readonly mesh: Mesh;
+  /** How this server reaches the others. */
+  readonly mesh: ServerNetwork;
   /** The reachable servers. */
   readonly topology: Topology;
   /** The stored messages, and the outcomes of those that were stored. */

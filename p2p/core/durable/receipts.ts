@@ -23,7 +23,7 @@ import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import type { Context } from "../host.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Locations } from "../mesh/locations.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { ServerNetwork } from "../mesh/server_network.ts";
 import { PendingReceipts } from "./pending_receipts.ts";
 import { Peer } from "../mesh/peer.ts";
 import type { User } from "../users/user.ts";
@@ -39,7 +39,7 @@ export class Receipts {
   readonly #context: Context;
   readonly #users: UserRegistry;
   readonly #locations: Locations;
-  readonly #mesh: Mesh;
+  readonly #mesh: ServerNetwork;
   readonly #toUsers = new Map<string, ReceiptRecords>();
   readonly #toServers = new Map<string, ReceiptRecords>();
   readonly #pending = new PendingReceipts();
@@ -51,7 +51,7 @@ export class Receipts {
   #last: ReceiptRecords | undefined;
 
   /** Creates a sender without receipts. */
-  constructor(context: Context, users: UserRegistry, locations: Locations, mesh: Mesh) {
+  constructor(context: Context, users: UserRegistry, locations: Locations, mesh: ServerNetwork) {
     this.#context = context;
     this.#users = users;
     this.#locations = locations;

@@ -28,7 +28,7 @@ import { Connection } from "../connection/connection.ts";
 import { LegacyDelivery, LegacyServer } from "./legacy_server.ts";
 import { LIMITS } from "../limits.ts";
 import type { Locations } from "../mesh/locations.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { ServerNetwork } from "../mesh/server_network.ts";
 
 /** How often a legacy server is asked for its users: milliseconds. */
 const ASK_EVERY_MS = 1_000;
@@ -50,7 +50,7 @@ const LINGER_MS = 100;
 export class LegacyServers {
   readonly #context: Context;
   readonly #directory: Directory;
-  readonly #mesh: Mesh;
+  readonly #mesh: ServerNetwork;
   readonly #locations: Locations;
   readonly #onChange: (name: string) => void;
   readonly #maxBytes: number;
@@ -68,7 +68,7 @@ export class LegacyServers {
   constructor(
     context: Context,
     directory: Directory,
-    mesh: Mesh,
+    mesh: ServerNetwork,
     locations: Locations,
     onChange: (name: string) => void,
     maxBytes: number = LIMITS.maxLegacyBytes.default,

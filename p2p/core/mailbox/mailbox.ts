@@ -20,7 +20,7 @@ import { MessageIndex } from "./message_index.ts";
 import { type MailboxLimits, withDefaults } from "../server_limits.ts";
 import { MailboxEntry, RecipientQueue } from "./recipient_queue.ts";
 import { RecipientQueues } from "./recipient_queues.ts";
-import type { MessageStore, StoreGoneError } from "./message_store.ts";
+import type { MessageStore, StoredMessage, StoreGoneError } from "./message_store.ts";
 import type { NameFactors } from "../dedup/tables/name_table.ts";
 import type { SeenNames } from "../dedup/seen_names.ts";
 import { sent } from "../receipt.ts";
@@ -72,6 +72,8 @@ export class Mailbox {
   /** The queues by recipient. Empty ones are removed when messages expire. */
   readonly queues: RecipientQueues;
   readonly #store: MessageStore;
+  /** Whether messages can be read back from the store. */
+  readonly #spills: boolean;
   readonly #names: SeenNames;
   readonly #fields = new MessageFields();
   /** When the oldest message of each queue expires. */
@@ -79,15 +81,17 @@ export class Mailbox {
   /** Queues that may be empty or may have an empty buffer. */
   readonly #untidy = new Set<RecipientQueue>();
   #fresh: MailboxEntry[] = [];
-  #removed: MailboxEntry[] = [];
+  #removed: StoredMessage[] = [];
+  #isWriting = false;
   readonly #outcomes = new Outcomes();
-  readonly #freshOutcomes = new ReceiptRecords();
+  #freshOutcomes = new ReceiptRecords();
 
   /** Creates a mailbox with the messages in the store. They may exceed the limits. */
   constructor({ store, limits, names, factors }: MailboxOptions) {
     this.#store = store;
     this.limits = withDefaults(limits);
-    this.usage = new Usage(this.limits, store.durable);
+    this.#spills = store.durable && !store.isShared;
+    this.usage = new Usage(this.limits, this.#spills);
     this.transients = new Transients(this.usage);
     this.#names = names;
     this.queues = new RecipientQueues(factors);
@@ -113,15 +117,24 @@ export class Mailbox {
     return this.#store.durable;
   }
 
-  /** Whether anything must be written to the store. */
+  /** Whether other servers deliver what is stored when this one has gone. */
+  get isShared(): boolean {
+    return this.#store.isShared ?? false;
+  }
+
+  /** Whether anything must be written to the store, and can be now. */
   get dirty(): boolean {
+    return !this.#isWriting && this.#hasChanged;
+  }
+
+  get #hasChanged(): boolean {
     return this.#fresh.length > 0 || this.#removed.length > 0 ||
       (this.durable && this.#names.unsaved.size > 0);
   }
 
   /** Whether so much is in memory that waiting messages should be on disk only. */
   get isMemoryFull(): boolean {
-    return this.durable && this.messages.memoryBytes > this.limits.maxMemoryBytes;
+    return this.#spills && this.messages.memoryBytes > this.limits.maxMemoryBytes;
   }
 
   /** Checks the store, see {@linkcode MessageStore.check}. */
@@ -177,7 +190,7 @@ export class Mailbox {
 
   /** Spills all waiting messages of a user if the store is durable and has all of them. */
   spill(queue: RecipientQueue): void {
-    if (!this.durable || queue.transient > 0) return;
+    if (!this.#spills || queue.transient > 0) return;
     for (let entry = queue.waiting; entry; entry = entry.next) {
       this.messages.spill(entry, entry.size);
     }
@@ -246,25 +259,63 @@ export class Mailbox {
   }
 
   /**
-   * Writes additions and removals to the store: all of them or none.
+   * Writes additions and removals to the store: all of them or none. While a write is not done, what is added and
+   * removed waits for the next one.
    *
    * @param mayPass Returns whether a message that cannot be written may be passed on without being stored.
+   * @param later Called with the result if the store needs time.
+   * @returns The result; `undefined` if it comes later.
    */
-  commit(mayPass: (entry: MailboxEntry) => boolean = () => false): Committed {
+  commit(
+    mayPass: (entry: MailboxEntry) => boolean = () => false,
+    later: (committed: Committed) => void = () => {},
+  ): Committed | undefined {
+    if (this.#isWriting) return undefined;
     const fresh = this.#fresh.every(isStored) ? this.#fresh : this.#fresh.filter(isStored);
     this.#fresh = [];
     const added = this.transients.size === 0 ? fresh : fresh.filter(({ transient }) => !transient);
-    let failed: MailboxEntry[] = [];
+    const removed = this.#removed;
+    const outcomes = this.#freshOutcomes;
     let error: unknown;
     try {
-      this.#write(added);
+      const writing = this.#write(added);
+      if (writing) {
+        this.#isWriting = true;
+        this.#removed = [];
+        this.#freshOutcomes = new ReceiptRecords();
+        const done = (error?: unknown) => {
+          this.#isWriting = false;
+          const failed = error === undefined ? [] : added.filter(({ offset }) => offset === 0);
+          // Removing a message twice does no harm.
+          if (error !== undefined) this.#removed = [...removed, ...this.#removed];
+          // These were removed meanwhile.
+          for (const entry of added) {
+            if (!entry.stored && entry.offset !== 0) this.#removed.push(entry);
+          }
+          later(this.#written(fresh, failed, error, mayPass));
+        };
+        writing.then(() => done(), (error) => done(error ?? new Error("unknown reason")));
+        return undefined;
+      }
+      this.#removed = [];
+      outcomes.clear();
     } catch (reason) {
       // Removals are tried again next time. Messages that could not be written are not stored.
       error = reason;
-      failed = added.filter((entry) => !this.#pass(entry, mayPass));
-      for (const entry of failed) this.#take(entry);
     }
-    const ready = error === undefined ? fresh : fresh.filter(isStored);
+    return this.#written(fresh, error === undefined ? [] : added, error, mayPass);
+  }
+
+  /** Lets messages be sent after a write. */
+  #written(
+    fresh: MailboxEntry[],
+    unwritten: readonly MailboxEntry[],
+    error: unknown,
+    mayPass: (entry: MailboxEntry) => boolean,
+  ): Committed {
+    const failed = unwritten.filter((entry) => entry.stored && !this.#pass(entry, mayPass));
+    for (const entry of failed) this.#take(entry);
+    const ready = fresh.every(isStored) ? fresh : fresh.filter(isStored);
     let last: RecipientQueue | undefined;
     for (const entry of ready) {
       const { queue } = entry;
@@ -275,6 +326,34 @@ export class Mailbox {
       }
     }
     return { ready, failed, error };
+  }
+
+  /**
+   * Takes messages over that another server has stored.
+   *
+   * @returns The queues that have got messages.
+   */
+  adopt(messages: Iterable<StoredMessage>): Set<RecipientQueue> {
+    const queues = new Set<RecipientQueue>();
+    for (const message of messages) {
+      const { id, sender, bytes, start, end, acceptedAt, offset } = message;
+      if (this.messages.has(id)) {
+        // Its sender has sent it to this server as well. One copy in the store is enough.
+        const known = this.messages.get(id);
+        if (known?.offset && known.offset !== offset) this.#removed.push(message);
+        continue;
+      }
+      const fields = this.#fields.read(bytes, start + HEADER_BYTES, end);
+      const queue = this.queues.of(fields) ?? this.#open(sender, fields, acceptedAt);
+      const usage = this.usage.of(sender);
+      const entry = queue.add(fields, usage, acceptedAt);
+      entry.offset = offset;
+      this.messages.add(entry, end - fields.id);
+      this.usage.add(usage, end - fields.id);
+      queue.append(entry);
+      queues.add(queue);
+    }
+    return queues;
   }
 
   /**
@@ -304,14 +383,13 @@ export class Mailbox {
     return expired;
   }
 
-  #write(added: readonly MailboxEntry[]): void {
+  #write(added: readonly MailboxEntry[]): PromiseLike<void> | void {
     const { unsaved } = this.#names;
     const outcomes = this.#freshOutcomes;
     if (added.length + this.#removed.length + outcomes.length + unsaved.size === 0) return;
-    this.#store.write(added, this.#removed, outcomes.bytes, unsaved);
-    this.#removed = [];
-    outcomes.clear();
+    const writing = this.#store.write(added, this.#removed, outcomes.bytes, unsaved);
     this.#names.saved();
+    return writing;
   }
 
   /** Makes a message transient that could not be written, if it may be passed on. Returns whether it may. */

@@ -42,10 +42,17 @@ export class StoreGoneError extends Error {
   override name = "StoreGoneError";
 }
 
-/** Stores messages and their outcomes, on disk or not at all. */
+/** Stores messages and their outcomes: on disk, at other machines, or not at all. */
 export interface MessageStore {
   /** Whether written data survives the end of the process and a crash of the machine. */
   readonly durable: boolean;
+  /**
+   * Whether other servers deliver what is stored when this one has gone. It then hands nothing off, and
+   * {@linkcode MessageStore.read} returns nothing: the messages also stay in memory.
+   *
+   * @default {false}
+   */
+  readonly isShared?: boolean;
   /** Returns the stored messages, oldest first. */
   load(): Iterable<StoredMessage>;
   /**
@@ -58,13 +65,16 @@ export interface MessageStore {
   /** Returns the stored names of users, oldest first. */
   loadNames(): Iterable<string>;
   /**
-   * Removes messages and adds messages: all of them, or none and an error. The data is safe when this
-   * returns.
+   * Removes messages and adds messages: all of them, or none and an error.
+   *
+   * A store that needs time for that returns when it will be done. It is not called again before. If that fails,
+   * those of the added messages were not written whose offset is still 0.
    *
    * @param removed Messages that were loaded or written before.
    * @param outcomes Outcomes of removed messages, for senders who did not get a receipt: receipts as in a
    *   frame of type 6.
    * @param names New names of users. The store may forget the oldest ones.
+   * @returns Nothing if the data is safe now.
    * @throws {StoreGoneError} If nothing was written because {@linkcode MessageStore.check} found the files gone.
    * @throws If nothing was written for another reason.
    */
@@ -73,7 +83,7 @@ export interface MessageStore {
     removed: readonly StoredMessage[],
     outcomes: Uint8Array,
     names: Iterable<string>,
-  ): void;
+  ): PromiseLike<void> | void;
   /**
    * Finds out whether what was written is still where the next start will look for it, and does the store's
    * regular work. Call it about twice a second.

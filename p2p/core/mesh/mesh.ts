@@ -1,6 +1,5 @@
 /**
- * The links between servers. Owns when a link is dead, and the rules for forwarding frames. Does not know
- * users. `link_setup.ts` owns which links exist, `presence.ts` and `link_states.ts` what servers announce.
+ * The mesh: the links between servers. Owns when a link is dead. Does not know users. `link_setup.ts` owns which links exist, `presence.ts` and `link_states.ts` what servers announce.
  *
  * @module
  */
@@ -14,27 +13,27 @@ import {
   NetlabError,
   type PresenceChanges,
   type ProtectedName,
+  type UserRecord,
   writeHeartbeat,
 } from "@netlab/protocol/codec";
-import type { Access } from "../access/access.ts";
-import type { BackPressure } from "../connection/back_pressure.ts";
-import type { Directory } from "./directory.ts";
 import { Discovery, type DiscoveryOptions } from "./addresses/discovery.ts";
 import type { Context } from "../host.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { LinkCosts } from "./topology/link_costs.ts";
 import { LinkStates } from "./topology/link_states.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { LinkSetup } from "./link_setup.ts";
 import { Peer } from "./peer.ts";
-import { type KnownNames, Presence } from "./presence.ts";
+import { Presence } from "./presence.ts";
 import { Probes } from "./probes.ts";
-import { RouteChanges, type RouteEvents } from "./topology/route_changes.ts";
+import {
+  forwardTo,
+  type NetworkParts,
+  type Obstacle,
+  type ServerNetwork,
+} from "./server_network.ts";
+import { RouteChanges } from "./topology/route_changes.ts";
 import { Testimony } from "./topology/testimony.ts";
 import type { Topology } from "./topology/topology.ts";
-
-/** How many links between servers a frame may cross. A frame that has crossed more is in a loop. */
-export const MAX_HOPS = 32;
 
 /** How often a heartbeat is sent on every link: milliseconds. With a tick every 250 ms, every tick. */
 const HEARTBEAT_EVERY_MS = 200;
@@ -49,36 +48,15 @@ const MAX_TICK_GAP_MS = 500;
  */
 const SWEEP_MS = 60_000;
 
-/** Why a frame could not be forwarded. */
-export type Obstacle =
-  /** The server cannot be reached. */
-  | "no-route"
-  /** The frame has crossed {@linkcode MAX_HOPS} links. */
-  | "hop-limit"
-  /** The route leads back to where the frame came from. */
-  | "split-horizon"
-  /** Too much data waits on the link. */
-  | "congested";
-
-/** Events that the mesh reports to the rest of the core. */
-export interface MeshEvents extends RouteEvents {
-  /** Users of other servers joined, left or moved, or these names are new to this server. */
-  usersChanged(names: Iterable<string>): void;
-  /** A dialled party is a legacy server. */
-  foundLegacy(connection: Connection): void;
-  /** This server's network has become part of an older one. */
-  networkChanged(): void;
-}
-
-/** The links of one server, and the forwarding over them. */
-export class Mesh {
+/** The links of one server: a network of servers that are connected directly. */
+export class Mesh implements ServerNetwork {
   /** Knows the addresses of other servers. */
   readonly discovery: Discovery;
   /** The network that this server belongs to. */
   readonly network: OwnNetwork;
   readonly #context: Context;
   readonly #topology: Topology;
-  readonly #backPressure: BackPressure;
+  readonly #parts: NetworkParts;
   readonly #peers = new Map<string, Peer>();
   readonly #probes: Probes;
   readonly #states: LinkStates;
@@ -91,20 +69,11 @@ export class Mesh {
   #sweptAt: number;
 
   /** Creates a server without links. The first tick dials the addresses in the options. */
-  constructor(
-    context: Context,
-    options: DiscoveryOptions,
-    topology: Topology,
-    directory: Directory,
-    costs: LinkCosts,
-    backPressure: BackPressure,
-    names: KnownNames,
-    access: Access,
-    events: MeshEvents,
-  ) {
+  constructor(options: DiscoveryOptions, parts: NetworkParts) {
+    const { context, topology, directory, costs, names, access, events } = parts;
+    this.#parts = parts;
     this.#context = context;
     this.#topology = topology;
-    this.#backPressure = backPressure;
     this.#tickedAt = this.#sweptAt = context.now;
     this.network = new OwnNetwork(options.network ?? context.id);
     this.discovery = new Discovery(
@@ -176,28 +145,8 @@ export class Mesh {
     return route && this.#peers.get(route.next);
   }
 
-  /**
-   * Forwards a frame that arrived on a connection to the next hop on the route to a server. Every frame
-   * for another server passes here, except the messages on a fast path, which keeps the same rules: the
-   * hop limit, split horizon and back-pressure. Back-pressure applies to messages only, because receipts
-   * must not get lost.
-   *
-   * @param from The connection on which the frame arrived.
-   * @returns The next hop, or the reason why the frame was not forwarded.
-   */
   forward(server: string, frame: Frame, from: Connection): Peer | Obstacle {
-    const next = this.nextHop(server);
-    if (!next) return "no-route";
-    // A peer is the first server on the way at least, whatever it writes.
-    const hops = from.party instanceof Peer ? (frame.reserved || 1) + 1 : 1;
-    if (hops > MAX_HOPS) return "hop-limit";
-    if (next.connection === from) return "split-horizon";
-    if (frame.type === FrameType.Message) {
-      const { now } = this.#context;
-      if (!this.#backPressure.mayWrite(from, next.connection, now)) return "congested";
-    }
-    next.out.forward(frame, hops);
-    return next;
+    return forwardTo(this.nextHop(server), frame, from, this.#parts);
   }
 
   /**
@@ -219,6 +168,14 @@ export class Mesh {
   publishProtected(record: ProtectedName): void {
     this.#presence.publishProtected([record]);
   }
+
+  /** Every server registers what it likes: servers that find two users with one name settle that later. */
+  reserve(_user: UserRecord, done: () => void): void {
+    done();
+  }
+
+  /** Has nothing to give back. */
+  release(): void {}
 
   /** Announces a change of this server's users to all servers. */
   publish(changes: PresenceChanges): void {

@@ -8,7 +8,7 @@
  */
 import { BatchFields, FrameType, HEADER_BYTES, MessageKind } from "@netlab/protocol/codec";
 import type { Connection } from "../connection/connection.ts";
-import { MAX_HOPS } from "../mesh/mesh.ts";
+import { MAX_HOPS } from "../mesh/server_network.ts";
 import type { NameTable } from "../dedup/tables/name_table.ts";
 import { PAUSE_BYTES } from "../connection/back_pressure.ts";
 import { Peer } from "../mesh/peer.ts";

@@ -20,7 +20,7 @@ import {
 } from "@netlab/protocol/codec";
 import { readSequenceNumber, STREAM_TEXT_BYTES } from "../dedup/sequence_ids.ts";
 import type { Connection } from "../connection/connection.ts";
-import { MAX_HOPS } from "../mesh/mesh.ts";
+import { MAX_HOPS } from "../mesh/server_network.ts";
 import type { NameTable } from "../dedup/tables/name_table.ts";
 import { PAUSE_BYTES } from "../connection/back_pressure.ts";
 import { Peer } from "../mesh/peer.ts";

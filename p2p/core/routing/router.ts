@@ -23,7 +23,7 @@ import type { LegacyServers } from "../legacy/legacy_servers.ts";
 import type { LocalDelivery } from "./local_delivery.ts";
 import { holdsName } from "../mesh/directory.ts";
 import type { Locations } from "../mesh/locations.ts";
-import { MAX_HOPS, type Mesh } from "../mesh/mesh.ts";
+import { MAX_HOPS, type ServerNetwork } from "../mesh/server_network.ts";
 import { HERE, toLegacy } from "../message_log.ts";
 import type { NameTable } from "../dedup/tables/name_table.ts";
 import { Peer } from "../mesh/peer.ts";
@@ -46,8 +46,8 @@ export interface RouterParts {
   readonly users: UserRegistry;
   /** Knows where all users are. */
   readonly locations: Locations;
-  /** The links to other servers. */
-  readonly mesh: Mesh;
+  /** How this server reaches the others. */
+  readonly mesh: ServerNetwork;
   /** The legacy servers next to this one. */
   readonly legacy: LegacyServers;
   /** Delivers messages to this server's users. */

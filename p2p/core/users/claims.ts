@@ -18,7 +18,7 @@ import {
 } from "@netlab/protocol/codec";
 import type { Connection } from "../connection/connection.ts";
 import type { Location } from "../mesh/directory.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { ServerNetwork } from "../mesh/server_network.ts";
 import { Peer } from "../mesh/peer.ts";
 import type { Context } from "../host.ts";
 import type { User } from "./user.ts";
@@ -73,7 +73,7 @@ interface Question {
 /** The claims at one server. */
 export class Claims {
   readonly #context: Context;
-  readonly #mesh: Mesh;
+  readonly #mesh: ServerNetwork;
   readonly #userOf: (name: string) => User | undefined;
   readonly #isAt: (name: string, server: string) => boolean;
   readonly #onSilent: (user: User) => void;
@@ -97,7 +97,7 @@ export class Claims {
    */
   constructor(
     context: Context,
-    mesh: Mesh,
+    mesh: ServerNetwork,
     userOf: (name: string) => User | undefined,
     isAt: (name: string, server: string) => boolean,
     onSilent: (user: User) => void,

@@ -23,7 +23,7 @@ import type { ProtectedNames } from "../dedup/protected_names.ts";
 import type { Locations } from "../mesh/locations.ts";
 import type { Context } from "../host.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { Mesh } from "../mesh/mesh.ts";
+import type { ServerNetwork } from "../mesh/server_network.ts";
 import type { Topology } from "../mesh/topology/topology.ts";
 import { Claims } from "./claims.ts";
 import { Conflicts } from "./conflicts.ts";
@@ -48,7 +48,7 @@ export class UserRegistry {
   readonly #directory: Directory;
   readonly #locations: Locations;
   readonly #topology: Topology;
-  readonly #mesh: Mesh;
+  readonly #mesh: ServerNetwork;
   readonly #protected: ProtectedNames;
   readonly #onChange: (name: string) => void;
   readonly #users = new Map<string, User>();
@@ -57,6 +57,8 @@ export class UserRegistry {
   readonly #moves: Moves;
   readonly #waiting: WaitingClients;
   readonly #watch: SessionWatch;
+  /** The connections whose names are being reserved. */
+  readonly #reserving = new Set<Connection>();
 
   /**
    * Creates an empty registry.
@@ -68,7 +70,7 @@ export class UserRegistry {
     directory: Directory,
     locations: Locations,
     topology: Topology,
-    mesh: Mesh,
+    mesh: ServerNetwork,
     protectedNames: ProtectedNames,
     onChange: (name: string) => void,
   ) {
@@ -136,6 +138,8 @@ export class UserRegistry {
    * life first, wherever it is connected. A legacy client whose name is taken by another one waits, because
    * its user may have just left another server whose announcement is still in flight.
    *
+   * Where the network decides who has a name, it is reserved first, and the connection gets the errors below later.
+   *
    * @throws {NetlabError} {@linkcode ErrorCode.NameTaken} if another user has the name,
    *   {@linkcode ErrorCode.NameInvalid} if nobody may register it,
    *   {@linkcode ErrorCode.NameProtected} if it is protected by another secret,
@@ -157,7 +161,7 @@ export class UserRegistry {
       throw isProtected(name, connection.readsText);
     }
     // The answer to the first request is on its way.
-    if (this.#claims.of(name)?.connection === connection) return;
+    if (this.#claims.of(name)?.connection === connection || this.#reserving.has(connection)) return;
     this.#claims.withdraw(connection);
     const kind = session === NIL_UUID ? UserKind.LegacyClient : UserKind.Session;
     const record: UserRecord = { name, kind, session, since: Math.floor(this.#context.now) };
@@ -175,11 +179,12 @@ export class UserRegistry {
     if (alike) {
       throw taken(name, this.#addressOf(alike.server), connection.readsText, "a name like it");
     }
-    this.#admit(connection, registration, record);
+    this.#reserve(connection, registration, record);
   }
 
   /** Removes the user of a connection that has ended. */
   leave(connection: Connection): void {
+    this.#reserving.delete(connection);
     this.#claims.withdraw(connection);
     this.#waiting.delete(connection);
     const { party } = connection;
@@ -302,6 +307,23 @@ export class UserRegistry {
     };
     if (this.#claims.make(name, holder, claimant)) return;
     if (!readsText || !this.#waiting.add(connection, registration)) throw error;
+  }
+
+  /** Admits a user once the network has reserved the name. */
+  #reserve(connection: Connection, registration: UserRegistration, record: UserRecord): void {
+    this.#reserving.add(connection);
+    this.#mesh.reserve(record, (reason) => {
+      const isWaiting = this.#reserving.delete(connection);
+      if (reason === undefined) {
+        if (isWaiting && !this.closed) return this.#admit(connection, registration, record);
+        this.#mesh.release(record);
+      }
+      if (!isWaiting) return;
+      if (this.closed) connection.sendError(leaving(record.name, this.#context.address));
+      // The directory knows by now who has it, and that user is asked for a sign of life.
+      else if (reason === "taken") this.#registerAgain(connection, registration);
+      else if (reason) connection.sendError(reason);
+    });
   }
 
   #admit(connection: Connection, registration: UserRegistration, record: UserRecord): void {

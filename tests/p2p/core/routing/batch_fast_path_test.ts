@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { pureTest } from "../../../kinds.ts";
-import { MAX_HOPS } from "../../../../p2p/core/mesh/mesh.ts";
+import { MAX_HOPS } from "../../../../p2p/core/mesh/server_network.ts";
 import {
   BatchFields,
   FrameType,

@@ -15,7 +15,7 @@ import {
   UserKind,
 } from "@netlab/protocol";
 import { pureTest } from "../../../kinds.ts";
-import { MAX_HOPS } from "../../../../p2p/core/mesh/mesh.ts";
+import { MAX_HOPS } from "../../../../p2p/core/mesh/server_network.ts";
 import { between, seeded } from "@netlab/lab/random";
 import {
   chain,
