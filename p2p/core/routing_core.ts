@@ -36,7 +36,7 @@ import type { Context } from "./host.ts";
 import type { LegacyServers } from "./legacy/legacy_servers.ts";
 import type { Logger } from "./logger.ts";
 import type { Mailbox } from "./mailbox/mailbox.ts";
-import type { Locations } from "./mesh/locations.ts";
+import type { Locations } from "./mesh/locations/locations.ts";
 import type { Mesh } from "./mesh/mesh.ts";
 import { Peer } from "./mesh/peer.ts";
 import type { Topology } from "./mesh/topology/topology.ts";
