@@ -37,7 +37,7 @@ import type { Inbound } from "./durable/inbound.ts";
 import { List, ListReplies } from "./connection/list_replies.ts";
 import { LegacyServer } from "./legacy/legacy_server.ts";
 import type { LegacyServers } from "./legacy/legacy_servers.ts";
-import type { Locations } from "./mesh/locations.ts";
+import type { Locations } from "./mesh/locations/locations.ts";
 import type { Outbound } from "./durable/outbound.ts";
 import { Peer, Probe } from "./mesh/peer.ts";
 import type { ReceiptQueries } from "./durable/receipt_queries.ts";

@@ -36,10 +36,12 @@ export type {
   SessionConnection,
 } from "./session/client_session.ts";
 export type { FailureDetector } from "./mesh/failure_detector.ts";
-export type { Location } from "./mesh/directory.ts";
-export type { Discovery, DiscoveryOptions, Namer } from "./mesh/addresses/discovery.ts";
-export type { Locations } from "./mesh/locations.ts";
-export { Directory, isSameUser, keepsName } from "./mesh/directory.ts";
+export type { Location } from "./mesh/locations/located_names.ts";
+export type { Namer } from "./mesh/addresses/address_book.ts";
+export type { Discovery, DiscoveryOptions } from "./mesh/addresses/discovery.ts";
+export type { Locations } from "./mesh/locations/locations.ts";
+export { Directory } from "./mesh/directory.ts";
+export { isSameUser, keepsName } from "./mesh/locations/same_name.ts";
 export {
   forwardTo,
   type KnownAddresses,

@@ -37,7 +37,7 @@ import type { LegacyServers } from "./legacy/legacy_servers.ts";
 import type { Logger } from "./logger.ts";
 import type { Mailbox } from "./mailbox/mailbox.ts";
 import type { StoredMessage } from "./mailbox/message_store.ts";
-import type { Locations } from "./mesh/locations.ts";
+import type { Locations } from "./mesh/locations/locations.ts";
 import type { ServerNetwork } from "./mesh/server_network.ts";
 import { Peer } from "./mesh/peer.ts";
 import type { Topology } from "./mesh/topology/topology.ts";

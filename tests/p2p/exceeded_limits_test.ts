@@ -49,7 +49,7 @@ pureTest(
     const located = () => {
       let count = 0;
       for (const n of [1, 2, 3]) {
-        for (const { name } of users(n, 20)) if (directory.isLocated(name)) count++;
+        for (const { name } of users(n, 20)) if (directory.located.has(name)) count++;
       }
       return count;
     };
@@ -84,7 +84,7 @@ pureTest(
     assertEquals(located(), 10);
     // Its own users are not limited.
     directory.add(user("Own"));
-    assert(directory.isLocated("Own"));
+    assert(directory.located.has("Own"));
     directory.forget(server(1));
     directory.applySnapshot({
       server: server(3),
@@ -107,16 +107,16 @@ pureTest("usersOfServer: further users of one server are ignored", () => {
     parts: 1,
     users: names.map(user),
   });
-  assertEquals(names.map((name) => directory.isLocated(name)), [true, true, true, false]);
+  assertEquals(names.map((name) => directory.located.has(name)), [true, true, true, false]);
   directory.applyChanges({ server: server(1), version: 2, changes: [user("e")] });
-  assert(!directory.isLocated("e"));
+  assert(!directory.located.has("e"));
   directory.applyChanges({
     server: server(1),
     version: 3,
     changes: [{ ...user("a"), kind: UserKind.Gone }],
   });
   directory.applyChanges({ server: server(1), version: 4, changes: [user("e")] });
-  assert(directory.isLocated("e"));
+  assert(directory.located.has("e"));
 });
 
 pureTest("linksOfServer: the links of a server that has more are ignored", () => {

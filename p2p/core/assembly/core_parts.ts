@@ -23,7 +23,7 @@ import { LIMITS } from "../limits.ts";
 import { Mailbox } from "../mailbox/mailbox.ts";
 import { memoryStore } from "../mailbox/message_store.ts";
 import { Directory } from "../mesh/directory.ts";
-import { Locations } from "../mesh/locations.ts";
+import { Locations } from "../mesh/locations/locations.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { Peer } from "../mesh/peer.ts";
 import type { NetworkParts, ServerNetwork } from "../mesh/server_network.ts";

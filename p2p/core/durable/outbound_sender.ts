@@ -24,9 +24,9 @@ import type {
 import { FrameRuns } from "../routing/frame_run.ts";
 import type { Handoff } from "./handoff.ts";
 import { HERE } from "../message_log.ts";
-import { holdsName } from "../mesh/directory.ts";
+import { holdsName } from "../mesh/locations/same_name.ts";
 import type { Inbound } from "./inbound.ts";
-import type { Locations } from "../mesh/locations.ts";
+import type { Locations } from "../mesh/locations/locations.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { identify, type MailboxEntry, type RecipientQueue } from "../mailbox/recipient_queue.ts";
 import type { ServerNetwork } from "../mesh/server_network.ts";

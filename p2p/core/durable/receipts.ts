@@ -22,7 +22,7 @@ import {
 import type { MailboxEntry } from "../mailbox/recipient_queue.ts";
 import type { Context } from "../host.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { Locations } from "../mesh/locations.ts";
+import type { Locations } from "../mesh/locations/locations.ts";
 import type { ServerNetwork } from "../mesh/server_network.ts";
 import { PendingReceipts } from "./pending_receipts.ts";
 import { Peer } from "../mesh/peer.ts";

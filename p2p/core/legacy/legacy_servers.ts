@@ -21,13 +21,14 @@ import {
   writeAnnouncement,
   writeInformationRequest,
 } from "@netlab/protocol/codec";
-import { type Directory, holdsName } from "../mesh/directory.ts";
+import type { Directory } from "../mesh/directory.ts";
+import { holdsName } from "../mesh/locations/same_name.ts";
 import type { Context, Dial } from "../host.ts";
 import type { Transport } from "../connection/transport.ts";
 import { Connection } from "../connection/connection.ts";
 import { LegacyDelivery, LegacyServer } from "./legacy_server.ts";
 import { LIMITS } from "../limits.ts";
-import type { Locations } from "../mesh/locations.ts";
+import type { Locations } from "../mesh/locations/locations.ts";
 import type { ServerNetwork } from "../mesh/server_network.ts";
 
 /** How often a legacy server is asked for its users: milliseconds. */

@@ -1,12 +1,11 @@
 /**
  * The users of this server and of all others, with a version for each server's list. Owns how snapshots
- * and changes are merged, and which of two users keeps a name. Knows neither connections nor routes.
+ * and changes are merged. Knows neither connections nor routes.
  *
  * @module
  */
 import {
   MAX_USERS_PER_FRAME,
-  nameSkeleton,
   type PresenceChanges,
   type PresenceSnapshot,
   type PresenceVersion,
@@ -15,26 +14,9 @@ import {
   type UserRecord,
 } from "@netlab/protocol/codec";
 import { type Logger, silentLogger } from "../logger.ts";
-
 import { LIMITS } from "../limits.ts";
-
-/** A user at one server. */
-export interface Location {
-  /** The server's id. */
-  server: string;
-  /** The user there. */
-  user: UserRecord;
-  /** Which of several locations of a name was known first: the one with the lowest number. */
-  order: number;
-}
-
-/**
- * An element of the linked list of one name's locations. There are few of them, and a list needs less
- * memory than a map.
- */
-interface Entry extends Location {
-  next: Entry | undefined;
-}
+import { LocatedNames } from "./locations/located_names.ts";
+import { isAboutAsOld } from "./locations/same_name.ts";
 
 /**
  * The result of merging an update: it was applied, it was already known, or updates before it are
@@ -72,17 +54,14 @@ interface Partial {
 /** The users of all servers, as one server knows them. */
 export class Directory {
   readonly #self: string;
-  readonly #onMoved: (name: string) => void;
   readonly #logger: Logger;
   readonly #limits: DirectoryLimits;
   /** The names that were reported. */
   readonly #refused = new Set<string>();
   readonly #servers = new Map<string, ServerUsers>();
   readonly #partials = new Map<string, Partial>();
-  readonly #entries = new Map<string, Entry>();
-  /** The names with a skeleton that differs from them, by skeleton. There are few. */
-  readonly #bySkeleton = new Map<string, Set<string>>();
-  #order = 0;
+  /** Where the users are whose names can be used. */
+  readonly located: LocatedNames;
   /** The number of users of other servers, including those of incomplete snapshots. */
   #size = 0;
 
@@ -105,7 +84,7 @@ export class Directory {
       ...limits,
     };
     this.#self = self;
-    this.#onMoved = onMoved;
+    this.located = new LocatedNames(onMoved);
     this.#logger = logger;
     this.#servers.set(self, { version: 0, users: new Map() });
   }
@@ -152,23 +131,6 @@ export class Directory {
   /** Returns the user with this name at one server. */
   at(server: string, name: string): UserRecord | undefined {
     return this.#servers.get(server)?.users.get(name);
-  }
-
-  /** Returns whether any location of a name is known. */
-  isLocated(name: string): boolean {
-    return this.#entries.has(name);
-  }
-
-  /** Returns the other names with known locations that look like this one. */
-  *lookAlikes(name: string): Iterable<string> {
-    const skeleton = nameSkeleton(name);
-    if (skeleton !== name && this.isLocated(skeleton)) yield skeleton;
-    for (const other of this.#bySkeleton.get(skeleton) ?? []) if (other !== name) yield other;
-  }
-
-  /** Returns all known locations of a name. */
-  *find(name: string): Iterable<Location> {
-    for (let entry = this.#entries.get(name); entry; entry = entry.next) yield entry;
   }
 
   /** Returns the known version of every server's users. */
@@ -274,7 +236,9 @@ export class Directory {
 
   /** Forgets a server and its users. */
   forget(server: string): void {
-    for (const name of this.#servers.get(server)?.users.keys() ?? []) this.#unlocate(name, server);
+    for (const name of this.#servers.get(server)?.users.keys() ?? []) {
+      this.located.remove(name, server);
+    }
     this.#size -= this.#servers.get(server)?.users.size ?? 0;
     this.#servers.delete(server);
     this.#dropPartial(server);
@@ -292,10 +256,10 @@ export class Directory {
     known.version++;
     if (user.kind === UserKind.Gone) {
       users.delete(user.name);
-      this.#unlocate(user.name, server);
+      this.located.remove(user.name, server);
     } else if (users.has(user.name) || server === this.#self || this.#hasRoomAt(known)) {
       users.set(user.name, user);
-      this.#locate(user, server, this.#entryAt(user.name, server)?.order ?? ++this.#order);
+      this.#locate(user, server, this.located.at(user.name, server)?.order);
     }
     if (server !== this.#self) this.#size += users.size - before;
   }
@@ -309,117 +273,19 @@ export class Directory {
   #replace(server: string, version: number, users: readonly UserRecord[]): void {
     const before = this.#servers.get(server)?.users;
     const after = new Map(users.map((user) => [user.name, user]));
-    for (const name of before?.keys() ?? []) if (!after.has(name)) this.#unlocate(name, server);
+    for (const name of before?.keys() ?? []) {
+      if (!after.has(name)) this.located.remove(name, server);
+    }
     this.#servers.set(server, { version, users: after });
     this.#size += after.size - (before?.size ?? 0);
     for (const user of users) {
-      const known = this.#entryAt(user.name, server);
+      const known = this.located.at(user.name, server);
       const isNews = known?.user.session !== user.session || !isAboutAsOld(known.user, user);
-      this.#locate(user, server, isNews ? ++this.#order : known.order);
+      this.#locate(user, server, isNews ? undefined : known.order);
     }
   }
 
-  #locate(user: UserRecord, server: string, order: number): void {
-    if (!this.accepts(user.name)) return;
-    const known = this.#entryAt(user.name, server);
-    if (known) {
-      known.user = user;
-      known.order = order;
-    } else {
-      const entry: Entry = { server, user, order, next: undefined };
-      const last = this.#lastEntry(user.name);
-      if (last) last.next = entry;
-      else {
-        this.#entries.set(user.name, entry);
-        this.#index(user.name);
-      }
-    }
-    this.#onMoved(user.name);
+  #locate(user: UserRecord, server: string, order: number | undefined): void {
+    if (this.accepts(user.name)) this.located.put(user, server, order);
   }
-
-  #unlocate(name: string, server: string): void {
-    let before: Entry | undefined;
-    for (let entry = this.#entries.get(name); entry; before = entry, entry = entry.next) {
-      if (entry.server !== server) continue;
-      if (before) before.next = entry.next;
-      else if (entry.next) this.#entries.set(name, entry.next);
-      else {
-        this.#entries.delete(name);
-        this.#unindex(name);
-      }
-      break;
-    }
-    this.#onMoved(name);
-  }
-
-  #index(name: string): void {
-    const skeleton = nameSkeleton(name);
-    if (skeleton === name) return;
-    const names = this.#bySkeleton.get(skeleton);
-    if (names) names.add(name);
-    else this.#bySkeleton.set(skeleton, new Set([name]));
-  }
-
-  #unindex(name: string): void {
-    const skeleton = nameSkeleton(name);
-    const names = this.#bySkeleton.get(skeleton);
-    if (names?.delete(name) && names.size === 0) this.#bySkeleton.delete(skeleton);
-  }
-
-  #entryAt(name: string, server: string): Entry | undefined {
-    let entry = this.#entries.get(name);
-    while (entry && entry.server !== server) entry = entry.next;
-    return entry;
-  }
-
-  #lastEntry(name: string): Entry | undefined {
-    let entry = this.#entries.get(name);
-    while (entry?.next) entry = entry.next;
-    return entry;
-  }
-}
-
-/**
- * Returns whether two users with one name are the same user: one session while it moves between servers,
- * or a legacy user whom several servers list.
- */
-export function isSameUser(a: UserRecord, b: UserRecord): boolean {
-  if (a.kind !== b.kind) return false;
-  return a.kind === UserKind.OnLegacyServer ||
-    (a.kind === UserKind.Session && a.session === b.session);
-}
-
-/**
- * Returns whether a user holds the name. The list of a legacy server is only a hint: a legacy server
- * never forgets a name, so the user may be elsewhere.
- */
-export function holdsName({ kind }: UserRecord): boolean {
-  return kind !== UserKind.OnLegacyServer;
-}
-
-/**
- * Users who took a name within this time count as equally old: milliseconds. Servers compare their clocks
- * when they link, and are wrong by the time that the frame with the clock takes to arrive.
- */
-const SAME_TIME_MS = 5_000;
-
-/** Returns whether two servers may disagree about which of two users is older. */
-export function isAboutAsOld(a: UserRecord, b: UserRecord): boolean {
-  return Math.abs(a.since - b.since) <= SAME_TIME_MS;
-}
-
-/**
- * Returns whether `a` keeps the name that both users have. The older user keeps it.
- *
- * @param byKey Whether keys decide between users who are about equally old. All servers then decide in the
- *   same way.
- */
-export function keepsName(
-  a: Omit<Location, "order">,
-  b: Omit<Location, "order">,
-  byKey = false,
-): boolean {
-  const ms = a.user.since - b.user.since;
-  if (ms !== 0 && !(byKey && isAboutAsOld(a.user, b.user))) return ms < 0;
-  return a.user.session + a.server < b.user.session + b.server;
 }

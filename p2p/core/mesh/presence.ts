@@ -28,7 +28,8 @@ import {
   writeProtectedNames,
 } from "@netlab/protocol/codec";
 import type { ProtectedNames } from "../dedup/protected_names.ts";
-import { type Directory, holdsName } from "./directory.ts";
+import type { Directory } from "./directory.ts";
+import { holdsName } from "./locations/same_name.ts";
 import type { Context } from "../host.ts";
 import { LIMITS } from "../limits.ts";
 import type { Peer } from "./peer.ts";
@@ -158,7 +159,7 @@ export class Presence {
    * does not speak. Anybody could lock that user out otherwise.
    */
   #mayProtect(name: string, from: Peer): boolean {
-    for (const { server, user } of this.#directory.find(name)) {
+    for (const { server, user } of this.#directory.located.find(name)) {
       if (!holdsName(user) || !this.#testimony.isReached(server)) continue;
       if (!this.#testimony.speaksFor(from, server)) return false;
     }

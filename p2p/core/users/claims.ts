@@ -17,7 +17,7 @@ import {
   writeNameClaim,
 } from "@netlab/protocol/codec";
 import type { Connection } from "../connection/connection.ts";
-import type { Location } from "../mesh/directory.ts";
+import type { Location } from "../mesh/locations/located_names.ts";
 import type { ServerNetwork } from "../mesh/server_network.ts";
 import { Peer } from "../mesh/peer.ts";
 import type { Context } from "../host.ts";

@@ -5,14 +5,10 @@
  * @module
  */
 import type { Context } from "../host.ts";
-import {
-  type Directory,
-  isAboutAsOld,
-  isSameUser,
-  keepsName,
-  type Location,
-} from "../mesh/directory.ts";
-import type { Locations } from "../mesh/locations.ts";
+import type { Directory } from "../mesh/directory.ts";
+import type { Location } from "../mesh/locations/located_names.ts";
+import { isAboutAsOld, isSameUser, keepsName } from "../mesh/locations/same_name.ts";
+import type { Locations } from "../mesh/locations/locations.ts";
 import type { Testimony } from "../mesh/topology/testimony.ts";
 import type { Claims } from "./claims.ts";
 import type { Moves } from "./moves.ts";

@@ -152,7 +152,7 @@ export class Moves {
   }
 
   *#elsewhere({ name, session }: User): Generator<string> {
-    for (const { server, user } of this.#directory.find(name)) {
+    for (const { server, user } of this.#directory.located.find(name)) {
       const elsewhere = server !== this.#context.id && user.session === session;
       if (elsewhere && this.#topology.reaches(server)) yield server;
     }

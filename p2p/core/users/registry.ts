@@ -18,9 +18,11 @@ import {
   writeProtection,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
-import { type Directory, isSameUser, type Location } from "../mesh/directory.ts";
+import type { Directory } from "../mesh/directory.ts";
+import type { Location } from "../mesh/locations/located_names.ts";
+import { isSameUser } from "../mesh/locations/same_name.ts";
 import type { ProtectedNames } from "../dedup/protected_names.ts";
-import type { Locations } from "../mesh/locations.ts";
+import type { Locations } from "../mesh/locations/locations.ts";
 import type { Context } from "../host.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ServerNetwork } from "../mesh/server_network.ts";

@@ -6,7 +6,7 @@
  */
 import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
-import type { Locations } from "../mesh/locations.ts";
+import type { Locations } from "../mesh/locations/locations.ts";
 import { MOVE_MS } from "./moves.ts";
 import type { UserRegistration } from "./user.ts";
 

@@ -216,7 +216,7 @@ export const bugs: readonly Bug[] = [
     what: "Other servers do not forget a user who has left.",
     file: "p2p/core/mesh/directory.ts",
     change: [
-      "      users.delete(user.name);\n      this.#unlocate(user.name, server);",
+      "      users.delete(user.name);\n      this.located.remove(user.name, server);",
       "      users.delete(user.name);",
     ],
   },
@@ -225,7 +225,7 @@ export const bugs: readonly Bug[] = [
     what: "A snapshot adds the users in it and does not remove the others.",
     file: "p2p/core/mesh/directory.ts",
     change: [
-      "if (!after.has(name)) this.#unlocate(name, server);",
+      "if (!after.has(name)) this.located.remove(name, server);",
       "if (!after.has(name)) continue;",
     ],
   },
@@ -309,7 +309,7 @@ export const bugs: readonly Bug[] = [
     name: "the newer session keeps the name",
     what:
       "When two servers that have a user with the same name find each other, the newer user stays.",
-    file: "p2p/core/mesh/directory.ts",
+    file: "p2p/core/mesh/locations/same_name.ts",
     change: ["return ms < 0;", "return ms > 0;"],
   },
   // Client sessions.

@@ -6,7 +6,7 @@
  */
 import { type MessageFields, messageId, readName } from "@netlab/protocol/codec";
 import type { DeferredAccepts } from "./deferred_accepts.ts";
-import type { Locations } from "../../mesh/locations.ts";
+import type { Locations } from "../../mesh/locations/locations.ts";
 import type { Mailbox } from "../../mailbox/mailbox.ts";
 import type { Receipts } from "../receipts.ts";
 import { refusedBeyond } from "../remarks.ts";

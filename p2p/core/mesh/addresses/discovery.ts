@@ -1,15 +1,15 @@
 /**
- * Knows the addresses of other servers and decides when to dial them. Owns the configured and the learned
- * addresses, and the delay between two attempts. Knows nothing about the protocol that is spoken on a
+ * Knows the addresses of other servers and decides when to dial them. Owns the delay between two attempts,
+ * and what follows from the outcome of each. Knows nothing about the protocol that is spoken on a
  * connection.
  *
  * @module
  */
 import { hostOf, type HostReach, isLoopback, mayName } from "@netlab/protocol/codec";
+import { AddressBook, type KnownAddress, type Namer, type Source } from "./address_book.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Context } from "../../host.ts";
 import { DialBudget } from "./dial_budget.ts";
-import { LIMITS } from "../../limits.ts";
 
 /**
  * How long an address is known to lead to a linked server, or to this server itself: milliseconds. It may lead to
@@ -43,17 +43,6 @@ export interface DiscoveryOptions {
   network?: string;
 }
 
-/** Where an address comes from. */
-type Source =
-  /** It was given at start. Such an address is never dropped. */
-  | "configured"
-  /** Nobody named it, but servers of one machine look for each other there. Such an address is never dropped. */
-  | "default"
-  /** A legacy server announced itself there, or is listed there by another one. */
-  | "legacy"
-  /** A server of the network says that it is reached there. */
-  | "learned";
-
 /**
  * How long after its start a server joins other networks that it finds at default addresses: milliseconds. A
  * server that starts finds those that run already. What appears there later may be a tunnel to another machine,
@@ -61,56 +50,10 @@ type Source =
  */
 const JOIN_MS = 10_000;
 
-/** A party that names addresses. */
-export interface Namer {
-  /** Its host, in the form used in addresses. */
-  readonly remoteHost: string;
-  /** From where that host can be reached. */
-  readonly reach: HostReach;
-}
-
-interface Known {
-  source: Source;
-  /** The host that has named it; `undefined` if it was given at start. */
-  namedBy: string | undefined;
-  /** Whether a server of this network has been reached there, and not long ago. */
-  reached: boolean;
-  /**
-   * Whether this server has dialled it and found a server of this network, itself or a legacy server, and not long
-   * ago. Until then, dials share a small budget, because anybody can name any address.
-   */
-  proven: boolean;
-  /** From where the party that has named it can be reached. */
-  reach: HostReach;
-  /** Whether the address was proven when the dial began that is running; `undefined` if none is. */
-  running: boolean | undefined;
-  /** The network for which a link was refused, and which was logged; "" if it states none. */
-  refused: string | undefined;
-  state: "waiting" | "dialling" | "linked" | "self" | "legacy";
-  /** The id of the server that is said to be at the address. */
-  server: string | undefined;
-  /** The id of the server that answered when the address was dialled last. */
-  answered: string | undefined;
-  failures: number;
-  /** When to dial the address next, or again if it is linked or leads to this server itself. */
-  nextAt: number;
-  /** Whether the address is being dialled although it is linked. */
-  isChecked: boolean;
-  /**
-   * Whether a server announced itself at the address while it was being dialled or seemed to be linked.
-   * The next attempt then follows immediately.
-   */
-  announced: boolean;
-  /** When a server last announced itself at the address: milliseconds since 1970; 0 if none has. */
-  announcedAt: number;
-}
-
 /** The addresses that a server knows. */
 export class Discovery {
   readonly #context: Context;
-  readonly #known = new Map<string, Known>();
-  /** How many addresses each host has named that are not proven, by host. */
-  readonly #named = new Map<string, number>();
+  readonly #known: AddressBook;
   readonly #budget: DialBudget;
   readonly #probe: (address: string, namedBy: HostReach) => void;
   readonly #isLinked: (server: string) => boolean;
@@ -134,15 +77,16 @@ export class Discovery {
     isAnnounced: (server: string) => boolean,
   ) {
     this.#context = context;
+    this.#known = new AddressBook(context);
     this.#budget = new DialBudget(context);
     this.#probe = probe;
     this.#isLinked = isLinked;
     this.#isAnnounced = isAnnounced;
     this.#startedAt = context.now;
-    for (const address of defaultPeers) this.#add(address, "default");
-    for (const address of peers) this.#add(address, "configured");
+    for (const address of defaultPeers) this.#known.add(address, "default");
+    for (const address of peers) this.#known.add(address, "configured");
     // Where this server is reached is no discovery, so this address is never dialled.
-    const own = this.#add(context.address, "configured");
+    const own = this.#known.add(context.address, "configured");
     own.state = "self";
     own.nextAt = Infinity;
   }
@@ -155,7 +99,7 @@ export class Discovery {
    */
   learn(address: string, by: Namer, server?: string): void {
     const source = server === undefined ? "legacy" : "learned";
-    const known = this.#known.get(address) ?? this.#addNamed(address, source, by);
+    const known = this.#known.get(address) ?? this.#known.addNamed(address, source, by);
     if (known !== undefined && server !== undefined && known.state === "waiting") {
       known.server = server;
       if (this.#isLinked(server)) this.#settle(known, "linked");
@@ -170,7 +114,7 @@ export class Discovery {
    */
   announced(address: string, by: Namer): void {
     const known = this.#known.get(address) ??
-      this.#addNamed(address, "legacy", by, "its own");
+      this.#known.addNamed(address, "legacy", by, "its own");
     if (known === undefined) return;
     if (known.source === "learned") known.source = "legacy";
     if (known.state === "waiting") {
@@ -190,8 +134,8 @@ export class Discovery {
   linked(address: string, server: string, by?: Namer): void {
     const known = this.#known.get(address) ??
       (by === undefined
-        ? this.#add(address, "learned")
-        : this.#addNamed(address, "learned", by, "all"));
+        ? this.#known.add(address, "learned")
+        : this.#known.addNamed(address, "learned", by, "all"));
     if (known === undefined || known.nextAt === Infinity) return;
     if (by !== undefined && !mayName(by.reach, hostOf(address))) return;
     const isDisputed = by !== undefined && this.#isOther(known, server);
@@ -216,7 +160,7 @@ export class Discovery {
 
   /** Returns whether a server, by its id, has answered at an address that was given at start. */
   isGiven(server: string): boolean {
-    for (const { source, answered } of this.#known.values()) {
+    for (const [, { source, answered }] of this.#known.all()) {
       if (source === "configured" && answered === server) return true;
     }
     return false;
@@ -259,7 +203,7 @@ export class Discovery {
   unlinked(server: string, address: string): void {
     const own = this.#known.get(address);
     if (own?.state === "linked") own.server = server;
-    for (const known of this.#known.values()) {
+    for (const [, known] of this.#known.all()) {
       if (known.server === server && known.state === "linked") this.#wait(known);
     }
   }
@@ -279,9 +223,8 @@ export class Discovery {
       (known.server !== undefined && this.#isAnnounced(known.server));
     if (known.failures < MAX_FAILURES) return;
     known.reached = false;
-    if (known.proven) this.#count(known, 1);
-    known.proven = false;
-    if (!wanted) this.#remove(address, known);
+    this.#known.setProven(known, false);
+    if (!wanted) this.#known.remove(address);
   }
 
   /** Records that `address` leads to this server itself. */
@@ -292,7 +235,7 @@ export class Discovery {
 
   /** Records that a legacy server answers at `address`. */
   isLegacy(address: string): void {
-    const known = this.#known.get(address) ?? this.#add(address, "legacy");
+    const known = this.#known.get(address) ?? this.#known.add(address, "legacy");
     known.announced = false;
     this.#found(address, known, "legacy");
   }
@@ -300,8 +243,8 @@ export class Discovery {
   /** Dials the addresses that are due: those with the fewest failures first, then those announced last. */
   tick(): void {
     this.#budget.tick();
-    const due: [string, Known][] = [];
-    for (const entry of this.#known) {
+    const due: [string, KnownAddress][] = [];
+    for (const entry of this.#known.all()) {
       const [, known] = entry;
       if (known.nextAt > this.#context.now || known.running !== undefined) continue;
       const isLinked = known.server !== undefined && this.#isLinked(known.server);
@@ -315,37 +258,36 @@ export class Discovery {
   }
 
   /** Whether an address that leads to a linked server is said to lead to another one. */
-  #isOther(known: Known, server: string): boolean {
+  #isOther(known: KnownAddress, server: string): boolean {
     return known.state === "linked" && known.server !== undefined && known.server !== server;
   }
 
   /** Dials an address that leads to a linked server, as it was said, to find out whether it does. */
-  #checkSoon(known: Known): void {
+  #checkSoon(known: KnownAddress): void {
     const checkedAt = known.nextAt - RECHECK_MS;
     known.nextAt = Math.min(known.nextAt, checkedAt + DISPUTED_MS);
   }
 
   /** Returns whether an address may be dialled now. Otherwise it waits for a later tick. */
-  #mayDial(address: string, { source, proven }: Known): boolean {
+  #mayDial(address: string, { source, proven }: KnownAddress): boolean {
     return source === "configured" ||
       this.#budget.mayBegin(hostOf(address), isKept(source, proven));
   }
 
-  #found(address: string, known: Known, state: "linked" | "self" | "legacy"): void {
+  #found(address: string, known: KnownAddress, state: "linked" | "self" | "legacy"): void {
     this.#end(address, known, false);
-    if (!known.proven) this.#count(known, -1);
-    known.proven = true;
+    this.#known.setProven(known, true);
     this.#settle(known, state);
   }
 
-  #settle(known: Known, state: "linked" | "self" | "legacy"): void {
+  #settle(known: KnownAddress, state: "linked" | "self" | "legacy"): void {
     known.state = state;
     known.failures = 0;
     known.isChecked = false;
     known.nextAt = this.#context.now + RECHECK_MS;
   }
 
-  #dial(address: string, known: Known): void {
+  #dial(address: string, known: KnownAddress): void {
     known.isChecked = known.state === "linked";
     if (known.isChecked) known.nextAt = this.#context.now + RECHECK_MS;
     else {
@@ -360,85 +302,13 @@ export class Discovery {
   }
 
   /** Notes that the dial of an address has ended, if one was running. */
-  #end(address: string, known: Known, isFailed: boolean): void {
+  #end(address: string, known: KnownAddress, isFailed: boolean): void {
     if (known.running === undefined) return;
     this.#budget.ended(hostOf(address), known.running, isFailed);
     known.running = undefined;
   }
 
-  /**
-   * Adds an address that a party has named, if it may name it and there is room.
-   *
-   * @param replaceable Which addresses that are not proven make room: those that the party itself has named before,
-   *   because it announces itself; or all, because it is linked and names itself.
-   */
-  #addNamed(
-    address: string,
-    source: Source,
-    by: Namer,
-    replaceable: "none" | "its own" | "all" = "none",
-  ): Known | undefined {
-    if (!mayName(by.reach, hostOf(address))) return undefined;
-    const isFull = this.#known.size >= LIMITS.addresses.default;
-    const ofHost = this.#named.get(by.remoteHost) ?? 0;
-    if (isFull || (replaceable !== "all" && ofHost >= LIMITS.namedAddresses.default)) {
-      const host = replaceable === "all" ? undefined : by.remoteHost;
-      if (replaceable === "none" || !this.#makeRoom(host)) return undefined;
-    }
-    const known = this.#add(address, source);
-    known.namedBy = by.remoteHost;
-    known.reach = by.reach;
-    this.#count(known, 1);
-    return known;
-  }
-
-  /** Forgets an address that is not proven: one that a host has named, or any. Returns whether there was one. */
-  #makeRoom(host: string | undefined): boolean {
-    for (const [address, { namedBy, proven, state }] of this.#known) {
-      if (namedBy === undefined || proven || state !== "waiting") continue;
-      if (host !== undefined && namedBy !== host) continue;
-      this.#remove(address, this.#known.get(address)!);
-      return true;
-    }
-    return false;
-  }
-
-  /** Counts an address that is not proven for the host that has named it. */
-  #count({ namedBy }: Known, change: 1 | -1): void {
-    if (namedBy === undefined) return;
-    const count = (this.#named.get(namedBy) ?? 0) + change;
-    if (count > 0) this.#named.set(namedBy, count);
-    else this.#named.delete(namedBy);
-  }
-
-  #add(address: string, source: Source): Known {
-    const known: Known = {
-      source,
-      namedBy: undefined,
-      reached: false,
-      proven: false,
-      reach: "machine",
-      running: undefined,
-      refused: undefined,
-      state: "waiting",
-      server: undefined,
-      answered: undefined,
-      failures: 0,
-      nextAt: this.#context.now,
-      isChecked: false,
-      announced: false,
-      announcedAt: 0,
-    };
-    this.#known.set(address, known);
-    return known;
-  }
-
-  #remove(address: string, known: Known): void {
-    if (!known.proven) this.#count(known, -1);
-    this.#known.delete(address);
-  }
-
-  #wait(known: Known): void {
+  #wait(known: KnownAddress): void {
     const { now, host } = this.#context;
     known.state = "waiting";
     known.isChecked = false;

@@ -7,7 +7,8 @@ import { assert, assertEquals } from "@std/assert";
 import { NIL_UUID, UserKind, type UserRecord } from "@netlab/protocol";
 import { LIMITS } from "@netlab/p2p/core";
 import { pureTest } from "../../../kinds.ts";
-import { Directory, isSameUser, keepsName } from "../../../../p2p/core/mesh/directory.ts";
+import { Directory } from "../../../../p2p/core/mesh/directory.ts";
+import { isSameUser, keepsName } from "../../../../p2p/core/mesh/locations/same_name.ts";
 import fc from "fast-check";
 import { randomUuid, seeded } from "@netlab/lab/random";
 
@@ -24,7 +25,7 @@ function names(directory: Directory, server: string): string[] {
 
 /** The locations of a user. Their order may differ between directories. */
 function locationsOf(directory: Directory, name: string) {
-  return [...directory.find(name)].map(({ server, user }) => ({ server, user }));
+  return [...directory.located.find(name)].map(({ server, user }) => ({ server, user }));
 }
 
 pureTest("directory counts the changes of its own users", () => {
@@ -38,7 +39,7 @@ pureTest("directory counts the changes of its own users", () => {
   assertEquals(directory.remove("Ann"), undefined);
   assertEquals(directory.version(A), 3);
   assertEquals(names(directory, A), ["Bob"]);
-  assertEquals([...directory.find("Ann")], []);
+  assertEquals([...directory.located.find("Ann")], []);
 });
 
 pureTest("directory applies changes once, in order, and says when some are missing", () => {
@@ -107,10 +108,10 @@ pureTest("directory forgets a server with all its users, and no users of others"
     users: [user("Ann"), user("Bob")],
   };
   directory.applySnapshot(snapshot);
-  assertEquals([...directory.find("Ann")].length, 2);
+  assertEquals([...directory.located.find("Ann")].length, 2);
   directory.forget(B);
-  assertEquals([...directory.find("Ann")].map(({ server }) => server), [A]);
-  assertEquals([...directory.find("Bob")], []);
+  assertEquals([...directory.located.find("Ann")].map(({ server }) => server), [A]);
+  assertEquals([...directory.located.find("Bob")], []);
   assertEquals(directory.version(B), -1);
 });
 

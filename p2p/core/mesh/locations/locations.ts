@@ -4,8 +4,10 @@
  *
  * @module
  */
-import { type Directory, holdsName, type Location } from "./directory.ts";
-import type { Topology } from "./topology/topology.ts";
+import type { Directory } from "../directory.ts";
+import type { Topology } from "../topology/topology.ts";
+import type { Location } from "./located_names.ts";
+import { holdsName } from "./same_name.ts";
 
 /** The users of all servers that can be reached from one server. */
 export class Locations {
@@ -74,7 +76,7 @@ export class Locations {
 
   /** Returns a reachable user who holds a name that looks like this one. */
   lookAlike(name: string): Location | undefined {
-    for (const other of this.#directory.lookAlikes(name)) {
+    for (const other of this.#directory.located.lookAlikes(name)) {
       for (const location of this.holders(other)) return location;
     }
   }
@@ -85,7 +87,7 @@ export class Locations {
     return user !== undefined && holdsName(user) && this.#topology.reaches(server);
   }
 
-  /** Returns whether a user with this name may be shown and found: see {@linkcode Directory.accepts}. */
+  /** Returns whether a user with this name may be shown and found: see `Directory.accepts`. */
   accepts(name: string): boolean {
     return this.#directory.accepts(name);
   }
@@ -105,7 +107,7 @@ export class Locations {
   }
 
   *#withinReach(name: string): Iterable<Location> {
-    for (const location of this.#directory.find(name)) {
+    for (const location of this.#directory.located.find(name)) {
       if (this.#topology.reaches(location.server)) yield location;
     }
   }
