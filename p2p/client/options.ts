@@ -4,7 +4,7 @@
  * @module
  */
 import type { TokenSource } from "./own_token.ts";
-import type { ClientStatus } from "./roaming.ts";
+import type { ClientStatus } from "./roaming/roaming.ts";
 
 /** Who a {@linkcode P2pClient} is, and where it looks for a server. */
 export interface P2pClientOptions {

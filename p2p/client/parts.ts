@@ -24,7 +24,7 @@ import { HomeNetwork } from "./home_network.ts";
 import type { P2pClientOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import { OwnToken } from "./own_token.ts";
-import { Roaming } from "./roaming.ts";
+import { Roaming } from "./roaming/roaming.ts";
 
 /** How long taken messages wait for more before they are acknowledged: milliseconds. */
 const ACKNOWLEDGE_MS = 2;

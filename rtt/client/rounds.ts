@@ -23,7 +23,8 @@ import {
   NetlabError,
   TrustFile,
 } from "@netlab/protocol";
-import { MEASURE_TIMEOUT_MS, Prober, reasonIn, whyNot } from "./prober.ts";
+import { MEASURE_TIMEOUT_MS, Prober } from "./prober.ts";
+import { reasonIn, whyNot } from "./reasons.ts";
 
 /**
  * How long after its start a round measures servers that it hears of: milliseconds. Later ones wait for the

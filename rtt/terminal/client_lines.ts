@@ -4,7 +4,7 @@
  * @module
  */
 import { clip, dim } from "@netlab/terminal";
-import { whyNot } from "../client/prober.ts";
+import { whyNot } from "../client/reasons.ts";
 import type { Round } from "../client/rounds.ts";
 import { formatMs } from "../core/policy.ts";
 import { serverTable } from "./server_table.ts";

@@ -17,7 +17,7 @@ import { complete, nearName, typedName } from "../../p2p/terminal/chat/recipient
 import { legacyMessage } from "../../p2p/client/connection/legacy_text.ts";
 import { reasonOf } from "@netlab/protocol";
 import * as protocol from "@netlab/protocol";
-import { reasonIn, whyNot } from "../../rtt/client/prober.ts";
+import { reasonIn, whyNot } from "../../rtt/client/reasons.ts";
 import { repeated, superlinearText } from "../growth.ts";
 import { pureTest as test } from "../kinds.ts";
 

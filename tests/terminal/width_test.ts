@@ -25,6 +25,12 @@ const widths: [text: string, width: number][] = [
   ["🏴󠁧󠁢󠁥󠁮󠁧󠁿", 2],
   [FAMILY, 2],
   ["\u200b\u202e\x07", 0],
+  ["⌚", 2],
+  ["⌚\ufe0e", 1],
+  ["🏽", 2],
+  ["\u0600١", 2],
+  ["क्षत्रिय नमस्ते दुनिया", 17],
+  ["ที่นี่", 2],
   ["\x1b[32mok\x1b[39m", 2],
 ];
 test("displayWidth counts the columns that a terminal takes", () => {

@@ -70,6 +70,9 @@ class Editor extends readline.Interface {
     // Readline calls this at each insertion, and would measure the whole line to answer.
     return { rows: 0, cols: 1 };
   }
+
+  /** Draws nothing. Readline calls this after most keys in the line, and would measure each character for it. */
+  _refreshLine(): void {}
 }
 
 /** The text that is being typed, with the history of texts before it. A text may have several lines. */

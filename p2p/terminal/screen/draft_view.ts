@@ -22,11 +22,17 @@ const UNITS = 16;
  * one of them. "…" replaces what is left out.
  *
  * @param cursor The number of UTF-16 units before the cursor.
+ * @param show Returns a part of the text as it is shown.
  */
-export function visiblePart(text: string, cursor: number, columns: number): VisiblePart {
+export function visiblePart(
+  text: string,
+  cursor: number,
+  columns: number,
+  show: (part: string) => string = (part) => part,
+): VisiblePart {
   const near = columns * UNITS;
-  const before = clusters(text.slice(Math.max(0, cursor - near), cursor)).reverse();
-  const behind = clusters(text.slice(cursor, cursor + near));
+  const before = clusters(show(text.slice(Math.max(0, cursor - near), cursor))).reverse();
+  const behind = clusters(show(text.slice(cursor, cursor + near)));
   // Two thirds of the row are for the text before the cursor; more if there is little behind it.
   const room = Math.max(Math.floor(columns * 2 / 3), columns - Math.max(1, widthOf(behind)));
   const shownBefore = take(before, room, cursor > near);

@@ -188,8 +188,7 @@ export class TerminalScreen implements Screen {
     const { text, cursor } = this.#draft;
     // What a person pastes may come from others.
     const inOneRow = (part: string) => oneLine(part.replaceAll("\n", LINE_END));
-    const left = inOneRow(text.slice(0, cursor));
-    const { before, behind } = visiblePart(left + inOneRow(text.slice(cursor)), left.length, room);
+    const { before, behind } = visiblePart(text, cursor, room, inOneRow);
     const typed = this.#draft.suggested ? dim(before) : before;
     this.#beforeCursor = prompt + before;
     // Does not place the cursor by column, because terminals differ in how wide they show characters.

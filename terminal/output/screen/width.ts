@@ -1,23 +1,15 @@
 /**
- * Measures and shortens text by the columns and rows that it takes in a terminal. Owns which code points
- * are one character and what follows from the widths, such as where a line wraps. The widths of code
- * points come from `get-east-asian-width`. Must not know what the text says.
+ * Measures and shortens text by the columns and rows that it takes in a terminal. The widths come from
+ * `string-width`. Owns what follows from them, such as where a line wraps. Must not know what the text says.
  *
  * @module
  */
-import { eastAsianWidth } from "get-east-asian-width";
+import stringWidth from "string-width";
 
 /** Matches the escape sequences that change colours and styles. */
 // deno-lint-ignore no-control-regex
 const STYLE = /(\x1b\[[0-9;]*m)/;
 const ASCII = /^[\x20-\x7e]*$/;
-/** Matches a code point that takes no column: a mark, a control character, a vowel of a Hangul syllable. */
-const NO_WIDTH =
-  /^[\p{Nonspacing_Mark}\p{Enclosing_Mark}\p{Control}\p{Format}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\ud7b0-\ud7fb]$/u;
-/** Matches a sequence that terminals show as one picture: an emoji, a flag, a keycap. */
-const EMOJI =
-  /^(?:\p{RGI_Emoji}|\p{Regional_Indicator}{1,2}|[\d#*]\ufe0f|.*\u200d\p{Extended_Pictographic})/v;
-
 /** Made when it is first used: that takes 20 ms, and most programs print ASCII only. */
 let segmenter: Intl.Segmenter | undefined;
 
@@ -30,9 +22,7 @@ export function clusters(text: string): string[] {
 
 /** Returns how many columns a text takes in a terminal. Escape sequences take none. */
 export function displayWidth(text: string): number {
-  const shown = withoutStyles(text);
-  if (ASCII.test(shown)) return shown.length;
-  return clusters(shown).reduce((width, cluster) => width + clusterWidth(cluster), 0);
+  return stringWidth(text);
 }
 
 /**
@@ -50,7 +40,7 @@ export function clip(text: string, columns: number): string {
     if (full) return "";
     let kept = "";
     for (const cluster of clusters(part)) {
-      room -= clusterWidth(cluster);
+      room -= displayWidth(cluster);
       if (room < 0) {
         full = true;
         return `${kept}…`;
@@ -75,7 +65,7 @@ export function rowsOf(line: string, columns: number): number {
   let most = 0;
   let isDisputed = false;
   for (const cluster of clusters(text)) {
-    const width = clusterWidth(cluster);
+    const width = displayWidth(cluster);
     const parts = widthOfParts(cluster);
     isDisputed ||= parts !== width;
     most += Math.max(parts, width);
@@ -93,19 +83,9 @@ function withoutStyles(text: string): string {
   return text.split(STYLE).filter((_, index) => index % 2 === 0).join("");
 }
 
-/** Returns the columns that a character takes, whatever code points it is made of. */
-function clusterWidth(cluster: string): number {
-  if (ASCII.test(cluster)) return 1;
-  return EMOJI.test(cluster) ? 2 : widthOfParts(cluster);
-}
-
 /** Returns the columns that a cluster takes in a terminal that shows each code point on its own. */
 function widthOfParts(cluster: string): number {
-  let width = 0;
-  for (const character of cluster) {
-    if (!NO_WIDTH.test(character)) width += eastAsianWidth(character.codePointAt(0)!);
-  }
-  return width;
+  return Array.from(cluster).reduce((width, character) => width + stringWidth(character), 0);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { KnownServers } from "../../../p2p/client/known_servers.ts";
+import { KnownServers } from "../../../p2p/client/roaming/known_servers.ts";
 import { pureTest as test } from "../../kinds.ts";
 
 const HOUR = 3_600_000;

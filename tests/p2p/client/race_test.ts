@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Race } from "../../../p2p/client/race.ts";
+import { Race } from "../../../p2p/client/roaming/race.ts";
 import { pureTest as test } from "../../kinds.ts";
 
 /** Attempts that end when the test says so. */

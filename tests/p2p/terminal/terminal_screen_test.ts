@@ -3,6 +3,7 @@ import type { Completion } from "../../../p2p/terminal/screen/screen.ts";
 import { TerminalScreen } from "../../../p2p/terminal/screen/terminal_screen.ts";
 import { TestTerminal } from "../../terminal.ts";
 import { pureTest as test } from "../../kinds.ts";
+import { assertTakesAtMost } from "../../timing.ts";
 import { eventually } from "../network.ts";
 
 const PASTE = (text: string) => `\x1b[200~${text}\x1b[201~`;
@@ -42,6 +43,21 @@ test("screen shows a long line in one row, and nothing of it elsewhere", async (
   terminal.type(`\x05${long}\r`);
   assertEquals(await entered(screen, 1), [long + long]);
   assertEquals(await terminal.rows(), ["Bob: Hello", "Alice>"]);
+});
+
+test("screen takes for a key in the middle of a long text hardly longer than for one in a short text", async () => {
+  for (const unit of ["hello ", "李雷 हिन्दी 👨‍👩‍👧‍👦 e\u0301 "]) {
+    await using stack = new AsyncDisposableStack();
+    const editing = (length: number) => {
+      const terminal = stack.use(new TestTerminal(80, 24));
+      stack.use(new TerminalScreen("Alice", "", terminal));
+      terminal.type(PASTE(unit.repeat(length / unit.length)));
+      terminal.type("\x1b[D".repeat(50));
+      return () => ["x", "\x1b[D", "\x7f"].forEach((key) => terminal.type(key));
+    };
+    const [short, long] = [editing(2_000), editing(60_000)];
+    await assertTakesAtMost(5, "the keys in a long text", long, short);
+  }
 });
 
 test("screen leaves no row behind when a message arrives while wide characters are typed", async () => {

@@ -8,7 +8,7 @@
  * @module
  */
 import { hostOf, isLoopbackHost } from "@netlab/protocol";
-import { backoffMs } from "../core/mesh/addresses/backoff.ts";
+import { backoffMs } from "../../core/mesh/addresses/backoff.ts";
 
 /**
  * A learned address is dropped when no server has listed it for this long: milliseconds. It is long because a

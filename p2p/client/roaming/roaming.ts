@@ -4,18 +4,19 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError, type ProtectedName, type TrustFile } from "@netlab/protocol";
-import type { NameSecret } from "./name_secret.ts";
-import { askServers } from "./ask.ts";
-import { isFinal, isTimeout, unreachable } from "./failures.ts";
-import type { HomeNetwork } from "./home_network.ts";
+import { ErrorCode, NetlabError, type ProtectedName } from "@netlab/protocol";
+import type { NameSecret } from "../name_secret.ts";
+import { askServers } from "../ask.ts";
+import { isFinal, isTimeout } from "../failures.ts";
 import { KnownServers } from "./known_servers.ts";
-import { isTokenError, type OwnToken } from "./own_token.ts";
-import { Race } from "./race.ts";
-import { ServerConnection, type ServerConnectionEvents } from "./connection/server_connection.ts";
-import type { ClientSession } from "../core/session/client_session.ts";
-import { backoffMs } from "../core/mesh/addresses/backoff.ts";
-import { legacyMessage } from "./connection/legacy_text.ts";
+import { isTokenError } from "../own_token.ts";
+import type { ServerConnection, ServerConnectionEvents } from "../connection/server_connection.ts";
+import type { ClientSession } from "../../core/session/client_session.ts";
+import { backoffMs } from "../../core/mesh/addresses/backoff.ts";
+import { legacyMessage } from "../connection/legacy_text.ts";
+import { Candidates, type CandidatesOptions } from "./candidates.ts";
+import { Ending } from "./ending.ts";
+import { Registrar, type RegistrarOptions, type ServerRace } from "./registrar.ts";
 
 /** The state of a client's connection. */
 export type ClientStatus =
@@ -32,19 +33,11 @@ export type ClientStatus =
   | { state: "closed"; error?: NetlabError };
 
 /** The user, and the servers to try. */
-export interface RoamingOptions {
-  /** The user's name. */
-  readonly name: string;
+export interface RoamingOptions extends RegistrarOptions {
   /** Addresses of servers, `host:port` each, tried in this order, each with a start of 250 ms. */
   readonly servers: readonly string[];
   /** Returns the servers in the order in which to try them. Called at the start and after every loss. */
-  readonly rank: ((servers: string[]) => Promise<string[]>) | undefined;
-  /** Knows which servers belong to the user's network. */
-  readonly network: HomeNetwork;
-  /** The user's token, or none. */
-  readonly token: OwnToken;
-  /** The certificate authorities that are trusted besides those that Deno trusts. */
-  readonly trust: TrustFile | undefined;
+  readonly rank: CandidatesOptions["rank"];
 }
 
 /** Receives the events of a {@linkcode Roaming}. */
@@ -73,17 +66,15 @@ export class Roaming {
   readonly #options: RoamingOptions;
   readonly #events: RoamingEvents;
   readonly #session: ClientSession;
-  readonly #key: string = crypto.randomUUID();
   readonly #servers: KnownServers;
-  /** Connections and attempts that are ending. */
-  readonly #ending = new Set<Promise<void>>();
-  readonly #end = new AbortController();
+  readonly #candidates: Candidates;
+  readonly #registrar: Registrar;
+  readonly #ending = new Ending();
   #connection: ServerConnection | undefined;
   #reconnecting: Promise<void> | undefined;
   /** The attempts to move to another server. */
-  #moving: Race<ServerConnection> | undefined;
+  #moving: ServerRace | undefined;
   #switching: Promise<void> | undefined;
-  #started = false;
   #isPaused = false;
   /** When the server was last asked for the servers that it knows: milliseconds. */
   #askedAt = 0;
@@ -96,29 +87,37 @@ export class Roaming {
   /** Whether the status is `waiting`. */
   #isWaiting = false;
 
-  /** The secret that protects the name, while it is found and afterwards; `undefined` if there is none. */
-  secret: Promise<NameSecret | undefined> = Promise.resolve(undefined);
-
   /** Starts without a connection. `session` reads and writes the frames. */
   constructor(options: RoamingOptions, session: ClientSession, events: RoamingEvents) {
     this.#options = options;
-    const { servers, network } = options;
-    this.#servers = new KnownServers(servers, (server) => network.isProven(server));
+    const { servers, rank, network } = options;
+    const isProven = (server: string) => network.isProven(server);
+    this.#servers = new KnownServers(servers, isProven);
+    this.#candidates = new Candidates(this.#servers, { rank, isProven });
+    this.#registrar = new Registrar(options, this.#servers, this.#ending, this.#connectionEvents);
     this.#session = session;
     this.#events = events;
+  }
+
+  /** The secret that protects the name, while it is found and afterwards; `undefined` if there is none. */
+  get secret(): Promise<NameSecret | undefined> {
+    return this.#registrar.secret;
+  }
+
+  set secret(secret: Promise<NameSecret | undefined>) {
+    this.#registrar.secret = secret;
   }
 
   /**
    * Registers at a server, unless `signal` aborts first. Throws the errors of `P2pClient.connect`.
    */
   async start(signal?: AbortSignal): Promise<void> {
-    const giveUp = () => this.#end.abort(signal!.reason);
+    const giveUp = () => this.#ending.begin(signal!.reason);
     signal?.addEventListener("abort", giveUp);
     try {
       if (signal?.aborted) giveUp();
-      const connection = await this.#open(await this.#candidates(), this.#race());
-      this.#started = true;
-      this.#attach(connection);
+      const servers = await this.#ending.unless(this.#candidates.first(performance.now()));
+      this.#attach(await this.#registrar.open(servers));
     } finally {
       signal?.removeEventListener("abort", giveUp);
     }
@@ -147,7 +146,7 @@ export class Roaming {
 
   /** Aborts when the client is closed. */
   get ended(): AbortSignal {
-    return this.#end.signal;
+    return this.#ending.signal;
   }
 
   /** Stops or resumes reading from the network, at this server and at later ones. */
@@ -187,18 +186,18 @@ export class Roaming {
 
   /** Moves to another server, as `P2pClient.moveTo` does. */
   async moveTo(server: string): Promise<void> {
-    this.#end.signal.throwIfAborted();
+    this.#ending.signal.throwIfAborted();
     if (this.#connection?.address !== server) await this.#moveToAny([server]);
   }
 
   /** Signs off and stops looking for servers. Pending calls fail with `reason`. */
   async close(reason: NetlabError): Promise<void> {
-    this.#end.abort(reason);
+    this.#ending.begin(reason);
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection) this.#leave(connection);
     await Promise.all([this.#reconnecting, this.#switching]);
-    while (this.#ending.size > 0) await Promise.all(this.#ending);
+    await this.#ending.settled();
   }
 
   /** The handlers of every connection. */
@@ -219,7 +218,7 @@ export class Roaming {
       this.#askedToMoveAt = now;
       const named = this.#options.network.listed(servers, from.reach);
       // A server that asks again and again would make this client dial without end.
-      const some = this.#inRandomOrder(named).slice(0, MAX_MOVE_TARGETS);
+      const some = this.#candidates.shuffled(named, now).slice(0, MAX_MOVE_TARGETS);
       // If none accepts the user, the client reconnects when its connection ends.
       this.#moveToAny(some).catch(() => {});
     },
@@ -227,81 +226,6 @@ export class Roaming {
       if (from === this.#connection) this.#session.pump();
     },
   };
-
-  /** Returns a race to reach servers. It does not register the user. */
-  #race(): Race<ServerConnection> {
-    return new Race({
-      attempt: (server, stop) => {
-        const either = AbortSignal.any([stop, this.#end.signal]);
-        const { network, trust } = this.#options;
-        const how = { namedBy: network.namerOf(server), trust };
-        return ServerConnection.reach(server, this.#connectionEvents, either, how);
-      },
-      failed: (server) => this.#servers.failed(server, performance.now()),
-      unused: (connection) => this.#untilEnded(connection.dismiss()),
-    });
-  }
-
-  /** Ends the attempts that were not needed. */
-  #endRace(race: Race<ServerConnection>): void {
-    this.#untilEnded(race.close());
-  }
-
-  #untilEnded(work: Promise<void>): void {
-    const ending = work.finally(() => this.#ending.delete(ending));
-    this.#ending.add(ending);
-  }
-
-  /**
-   * Connects to the first of these servers that accepts the user. The user registers at one server at a time.
-   *
-   * @param race Runs the attempts.
-   * @param forMs How long to wait, as for `Race.next`.
-   * @returns `undefined` when no server has accepted the user in that time.
-   * @throws {NetlabError} When a server refuses the user for a reason that holds for every server.
-   * @throws {unknown} The reason for closing when the client is closed first.
-   */
-  async #register(
-    servers: readonly string[],
-    race: Race<ServerConnection>,
-    forMs?: number,
-  ): Promise<ServerConnection | undefined> {
-    const { name, token } = this.#options;
-    const user = { name, key: this.#key, secret: await this.secret };
-    race.start(servers);
-    for (;;) {
-      const connection = await this.#unlessEnded(race.next(forMs));
-      if (!connection) return undefined;
-      try {
-        await connection.register(user, token, this.#end.signal);
-        this.#servers.worked(connection.address);
-        return connection;
-      } catch (error) {
-        if (this.#end.signal.aborted || isFinal(error, token.isRenewable)) throw error;
-        race.failures.push(error);
-        this.#servers.failed(connection.address, performance.now());
-      }
-    }
-  }
-
-  /**
-   * Connects to the first of these servers that accepts the user. Throws the errors of `P2pClient.connect` when
-   * none does.
-   */
-  async #open(
-    servers: readonly string[],
-    race: Race<ServerConnection>,
-  ): Promise<ServerConnection> {
-    try {
-      const connection = await this.#register(servers, race);
-      if (!connection) throw unreachable(servers, race.failures);
-      if (!this.#end.signal.aborted) return connection;
-      this.#leave(connection);
-      throw this.#end.signal.reason;
-    } finally {
-      this.#endRace(race);
-    }
-  }
 
   #learn(addresses: readonly string[]): void {
     this.#servers.learn(addresses, performance.now());
@@ -315,7 +239,7 @@ export class Roaming {
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
     const { network, trust } = this.#options;
-    const answer = askServers(connection.address, network, this.#end.signal, undefined, trust);
+    const answer = askServers(connection.address, network, this.#ending.signal, undefined, trust);
     answer.then((servers) => this.#learn(servers), (error) => {
       const isSilent = connection.heardAt < now && !this.#isPaused;
       // After any other failure, the user's own connection shows whether the server is alive.
@@ -334,7 +258,7 @@ export class Roaming {
     void connection.ended.then(async (reason) => {
       // If both addresses belong to one server, it may close the old connection before the move is complete.
       const isLost = connection === this.#connection && reason?.code !== ErrorCode.Replaced;
-      if (isLost && this.#moving) this.#endRace(this.#moving);
+      if (isLost && this.#moving) this.#registrar.endRace(this.#moving);
       await this.#switching;
       if (connection === this.#connection) this.#lost(connection, reason!);
     });
@@ -346,8 +270,8 @@ export class Roaming {
   }
 
   async #moveToAny(servers: readonly string[]): Promise<void> {
-    const race = this.#moving = this.#race();
-    const opening = this.#open(servers, race).finally(() => {
+    const race = this.#moving = this.#registrar.race();
+    const opening = this.#registrar.open(servers, race).finally(() => {
       if (this.#moving === race) this.#moving = undefined;
     });
     this.#switching = opening.then(() => {}, () => {});
@@ -358,7 +282,7 @@ export class Roaming {
   }
 
   #leave(connection: ServerConnection, moves = false): void {
-    this.#untilEnded(
+    this.#ending.add(
       connection.leave(this.#options.name, moves).finally(() => this.#session.detach(connection)),
     );
   }
@@ -378,23 +302,24 @@ export class Roaming {
   }
 
   async #reconnect(): Promise<void> {
-    const race = this.#race();
+    const race = this.#registrar.race();
     try {
       await this.#pauseIfShort();
       for (let round = 0;; round++) {
-        const servers = await this.#candidates().catch(() => []);
+        const servers = await this.#ending.unless(this.#candidates.next(performance.now()))
+          .catch(() => []);
         const waitMs = backoffMs(Math.min(round, MAX_DOUBLINGS), Math.random());
-        const connection = await this.#register(servers, race, waitMs);
+        const connection = await this.#registrar.register(servers, race, waitMs);
         if (!connection) continue;
         // The program may have moved the client meanwhile.
-        if (this.#connection || this.#end.signal.aborted) this.#leave(connection, true);
+        if (this.#connection || this.#ending.signal.aborted) this.#leave(connection, true);
         else this.#attach(connection);
         return;
       }
     } catch (error) {
-      if (!this.#end.signal.aborted) this.#events.failed(error as NetlabError);
+      if (!this.#ending.signal.aborted) this.#events.failed(error as NetlabError);
     } finally {
-      this.#endRace(race);
+      this.#registrar.endRace(race);
     }
   }
 
@@ -406,52 +331,6 @@ export class Roaming {
     if (excess <= 0) return;
     const timer = Promise.withResolvers<void>();
     const id = setTimeout(timer.resolve, backoffMs(Math.min(excess, MAX_DOUBLINGS), Math.random()));
-    await this.#unlessEnded(timer.promise).finally(() => clearTimeout(id));
-  }
-
-  /**
-   * The servers in the order in which to try them: as given at the start, and in random order after a loss, so
-   * that the users of one server spread over the others. Those that failed a short time ago are the last.
-   */
-  async #candidates(): Promise<string[]> {
-    const { rank, network } = this.#options;
-    const now = performance.now();
-    const servers = this.#servers.toTry(this.knownServers, now);
-    if (!rank) {
-      if (!this.#started) return servers;
-      // A server may have listed any number of strangers, which must not come before all others.
-      const proven = servers.filter((server) => network.isProven(server));
-      const others = servers.filter((server) => !network.isProven(server));
-      return this.#inTurn(this.#inRandomOrder(proven), this.#inRandomOrder(others), now);
-    }
-    const ranked = await this.#unlessEnded(rank(servers));
-    return this.#servers.recentlyFailedLast(this.#servers.toTry(ranked, now), now);
-  }
-
-  /** Takes one of each list in turn. Those that failed a short time ago are the last. */
-  #inTurn(one: readonly string[], other: readonly string[], now: number): string[] {
-    const order = Array.from(
-      { length: Math.max(one.length, other.length) },
-      (_, index) => [one[index], other[index]],
-    ).flat().filter((server) => server !== undefined);
-    return this.#servers.recentlyFailedLast(order, now);
-  }
-
-  #inRandomOrder(servers: readonly string[]): string[] {
-    const order = servers.map((server) => ({ server, at: Math.random() }))
-      .sort((a, b) => a.at - b.at).map(({ server }) => server);
-    return this.#servers.recentlyFailedLast(order, performance.now());
-  }
-
-  /** The result of `work`, or the reason for closing when the client is closed first. */
-  async #unlessEnded<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.#end;
-    const { promise, reject } = Promise.withResolvers<never>();
-    const onEnd = () => reject(signal.reason);
-    signal.addEventListener("abort", onEnd);
-    if (signal.aborted) onEnd();
-    return await Promise.race([promise, work]).finally(() =>
-      signal.removeEventListener("abort", onEnd)
-    );
+    await this.#ending.unless(timer.promise).finally(() => clearTimeout(id));
   }
 }
