@@ -116,6 +116,10 @@ export const ErrorCode = {
    * them uses TLS.
    */
   TlsFailed: 50,
+  /** No route leads to the server that a request is for, or it did not answer in time. */
+  ServerUnreachable: 51,
+  /** More requests arrive than the server answers. */
+  TooManyRequests: 52,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

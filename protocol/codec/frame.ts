@@ -37,6 +37,8 @@ export const FrameType = {
   Presence: 8,
   /** Tells another server which servers are linked, and at what cost. */
   LinkState: 9,
+  /** Asks any server for its status, its events or its users, through any other, and answers. */
+  Status: 10,
 } as const;
 
 /** One of the numbers in {@linkcode FrameType}. */
@@ -143,6 +145,24 @@ export const LinkStateKind = {
   Links: 0,
   /** An empty frame that shows that the sender is alive. */
   Heartbeat: 1,
+} as const;
+
+/** Subtypes of {@linkcode FrameType.Status}. */
+export const StatusKind = {
+  /** Asks for the status of a server. */
+  StatusRequest: 0,
+  /** The status of a server. */
+  StatusAnswer: 1,
+  /** Asks for the events of a server. */
+  EventsRequest: 2,
+  /** Events of a server. */
+  EventsAnswer: 3,
+  /** Asks for the users of a server, or for those that it knows. */
+  UsersRequest: 4,
+  /** Users of a server, or those that it knows. */
+  UsersAnswer: 5,
+  /** Says why a request could not be answered. */
+  Failure: 6,
 } as const;
 
 /**

@@ -202,3 +202,11 @@ export function readName(bytes: Uint8Array, start: number, end: number): string 
   }
   return name;
 }
+
+/** Shortens a text to at most 255 bytes of UTF-8, between two characters. "…" stands for the rest. */
+export function shortenText(text: string): string {
+  if (text.length <= 85) return text;
+  if (encoder.encodeInto(text, new Uint8Array(255)).read === text.length) return text;
+  const { read } = encoder.encodeInto(text, new Uint8Array(252));
+  return `${text.slice(0, read)}…`;
+}

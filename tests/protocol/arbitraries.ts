@@ -5,7 +5,13 @@
  * @module
  */
 import { type Layout, layouts } from "./layouts.ts";
-import { type Batch, canonicalAddress, invalidNameReason, MAX_NAME_BYTES } from "@netlab/protocol";
+import {
+  type Batch,
+  canonicalAddress,
+  invalidNameReason,
+  MAX_NAME_BYTES,
+  NIL_UUID,
+} from "@netlab/protocol";
 import fc from "fast-check";
 
 const encoder = new TextEncoder();
@@ -118,6 +124,106 @@ const protection = fc.record({
   previous: hex(64),
 });
 
+const u32 = fc.nat(0xffff_ffff);
+/** A time in milliseconds that is a whole number of microseconds. */
+const ms = fc.integer({ min: 1, max: 0xffff_ffff }).map((us) => us / 1_000);
+const shortText = anyText(120).filter((text) => byteLength(text) <= 255);
+const asked = { number: u32, target: anyUuid };
+
+/** A status whose routes all start with one of its links. */
+const status = fc.uniqueArray(anyUuid, { maxLength: 6 }).chain((servers) =>
+  fc.record({
+    number: u32,
+    server: anyUuid,
+    address: anyAddress,
+    network: shortText,
+    version: shortText,
+    system: fc.constantFrom("p2p", "rtt", "nats"),
+    uptimeMs: u64,
+    isDraining: fc.boolean(),
+    users: u32,
+    connections: u32,
+    totals: fc.record({
+      messagesReceived: u64,
+      messagesDelivered: u64,
+      messagesForwarded: u64,
+      messagesStored: u64,
+      messagesRefused: u64,
+      duplicates: u64,
+      bytesRead: u64,
+      bytesWritten: u64,
+      requestsRefused: u64,
+    }),
+    queues: fc.record({ outgoingBytes: u64, inFlight: u32 }),
+    mailbox: fc.record({ messages: u32, bytes: u64, recipients: u32, oldestMs: u64 }),
+    limitsHit: fc.array(fc.record({ code: u16, count: u64 }), { maxLength: 4 }),
+    links: fc.tuple(...servers.map((server) =>
+      fc.record(
+        {
+          server: fc.constant(server),
+          address: anyAddress,
+          rttMs: ms,
+          costMs: ms,
+          queuedBytes: u32,
+          upMs: u64,
+          nextHopFor: u16,
+        },
+        { requiredKeys: ["server", "address", "queuedBytes", "upMs", "nextHopFor"] },
+      )
+    )),
+    routes: servers.length === 0 ? fc.constant([]) : fc.array(
+      fc.record(
+        {
+          server: anyUuid,
+          address: anyAddress,
+          nextHop: fc.constantFrom(...servers),
+          hops: u16,
+          costMs: ms,
+        },
+        { requiredKeys: ["server", "address", "nextHop", "hops"] },
+      ),
+      { maxLength: 6 },
+    ),
+    leftOut: u16,
+    memory: fc.record({ rssBytes: u64, heapBytes: u64 }),
+  })
+);
+
+const other = fc.record({ server: anyUuid, address: anyAddress });
+const notNil = anyUuid.filter((id) => id !== NIL_UUID);
+const happening = fc.oneof(
+  fc.record({ kind: fc.constant("joined"), user: anyName }),
+  fc.record({ kind: fc.constant("left"), user: anyName, reason: shortText }),
+  fc.record({ kind: fc.constant("moved"), user: anyName, server: anyUuid }),
+  fc.tuple(fc.constantFrom("linkUp", "linkDown"), other).map(([kind, all]) => ({ kind, ...all })),
+  fc.record(
+    {
+      kind: fc.constant("routeChanged"),
+      server: anyUuid,
+      address: anyAddress,
+      nextHop: notNil,
+      costMs: ms,
+    },
+    { requiredKeys: ["kind", "server", "address"] },
+  ),
+  fc.record({ kind: fc.constant("refused"), who: shortText, code: u16, reason: shortText }),
+  fc.record({ kind: fc.constant("draining") }),
+  fc.record(
+    {
+      kind: fc.constant("message"),
+      id: anyUuid,
+      sender: anyName,
+      recipient: anyName,
+      count: u16,
+      bytes: u32,
+      from: notNil,
+      to: notNil,
+      hop: u16,
+    },
+    { requiredKeys: ["kind", "id", "sender", "recipient", "count", "bytes", "hop"] },
+  ),
+);
+
 const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   request: fc.constant(null),
   servers: anyAddresses,
@@ -187,6 +293,32 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
     links: fc.array(link, { maxLength: 20 }),
   }),
   alive: fc.constant(null),
+  statusRequest: fc.record(asked),
+  status,
+  eventsRequest: fc.record({ ...asked, since: u64, max: u16 }),
+  events: fc.record({
+    number: u32,
+    server: anyUuid,
+    next: u64,
+    lost: u64,
+    events: fc.array(
+      fc.tuple(fc.record({ sequence: u64, agoMs: u32 }), happening)
+        .map(([when, what]) => ({ ...when, ...what })),
+      { maxLength: 6 },
+    ),
+  }),
+  usersRequest: fc.record({ ...asked, scope: fc.nat(255), after: shortText }),
+  serverUsers: fc.record({
+    number: u32,
+    server: anyUuid,
+    total: u32,
+    next: shortText,
+    users: fc.array(
+      fc.record({ name: anyName, server: anyUuid, kind: fc.nat(255), sinceMs: u64 }),
+      { maxLength: 6 },
+    ),
+  }),
+  statusFailure: fc.record({ number: u32, code: u16, message: anyText(300) }),
 };
 
 /** A layout by its name, with random payloads and one of its subtypes. */

@@ -55,6 +55,7 @@ const subtypesOf: Record<keyof typeof p.FrameType, Record<string, number>> = {
   Error: p.ErrorKind,
   Presence: p.PresenceKind,
   LinkState: p.LinkStateKind,
+  Status: p.StatusKind,
 };
 
 Deno.test({

@@ -73,6 +73,11 @@ function protectedFromJson({ key, signature, previous, ...record }: any): p.Prot
   };
 }
 
+/** Returns a value without the members that are undefined, which JSON does not have. */
+function toJson(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
 /** All layouts. */
 export const layouts: Readonly<Record<string, Layout>> = {
   request: {
@@ -278,6 +283,59 @@ export const layouts: Readonly<Record<string, Layout>> = {
     subtypes: [p.LinkStateKind.Heartbeat],
     read: empty,
     write: (out) => p.writeHeartbeat(out),
+  },
+  statusRequest: {
+    type: FrameType.Status,
+    subtypes: [p.StatusKind.StatusRequest],
+    read: (frame) => p.readStatusRequest(frame.payload),
+    write: (out, value, _, hops) => p.writeStatusRequest(out, value, hops),
+  },
+  status: {
+    type: FrameType.Status,
+    subtypes: [p.StatusKind.StatusAnswer],
+    read: (frame) => toJson(p.readServerStatus(frame.payload)),
+    write: (out, value, _, hops) => p.writeServerStatus(out, value, hops),
+  },
+  eventsRequest: {
+    type: FrameType.Status,
+    subtypes: [p.StatusKind.EventsRequest],
+    read: (frame) => p.readEventsRequest(frame.payload),
+    write: (out, value, _, hops) => p.writeEventsRequest(out, value, hops),
+  },
+  events: {
+    type: FrameType.Status,
+    subtypes: [p.StatusKind.EventsAnswer],
+    read: (frame) => toJson(p.readServerEvents(frame.payload)),
+    write(out, { events, ...answer }, _, hops) {
+      const encoded = (events as p.ServerEvent[]).map(({ sequence, agoMs, ...happening }) => ({
+        sequence,
+        agoMs,
+        bytes: p.encodeHappening(happening as p.Happening),
+      }));
+      p.writeServerEvents(out, { ...answer, events: encoded }, hops);
+    },
+  },
+  usersRequest: {
+    type: FrameType.Status,
+    subtypes: [p.StatusKind.UsersRequest],
+    read: (frame) => p.readUsersRequest(frame.payload),
+    write: (out, value, _, hops) => p.writeUsersRequest(out, value, hops),
+  },
+  serverUsers: {
+    type: FrameType.Status,
+    subtypes: [p.StatusKind.UsersAnswer],
+    read: (frame) => p.readServerUsers(frame.payload),
+    write: (out, value, _, hops) => p.writeServerUsers(out, value, hops),
+  },
+  statusFailure: {
+    type: FrameType.Status,
+    subtypes: [p.StatusKind.Failure],
+    read(frame) {
+      const { number, error: { code, message } } = p.readStatusFailure(frame.payload);
+      return { number, code, message };
+    },
+    write: (out, { number, code, message }, _, hops) =>
+      p.writeStatusFailure(out, { number, error: new p.NetlabError(code, message) }, hops),
   },
 };
 

@@ -42,6 +42,8 @@ export const Capability = {
   Secret: "secret",
   /** The server reads addresses of the form `tls://host:port` in registrations and link states. */
   Tls: "tls",
+  /** The server answers and forwards requests for the status, the events and the users of servers. */
+  Status: "status",
 } as const;
 
 const encoder = new TextEncoder();

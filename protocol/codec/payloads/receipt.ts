@@ -7,7 +7,7 @@ import { ByteReader } from "../byte_reader.ts";
 import { ErrorCode, ProtocolError } from "../errors.ts";
 import { type Frame, FrameType, MAX_PAYLOAD_BYTES, ReceiptKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
-import { readText } from "../text.ts";
+import { readText, shortenText } from "../text.ts";
 import { readUuidOf, writeUuid } from "../uuid.ts";
 
 /** The states of a message that a receipt can report. The list is append-only. */
@@ -213,7 +213,7 @@ export class ReceiptRecords {
 
   /** Adds a receipt. */
   addReceipt({ id, state, code, reason }: Receipt): void {
-    const text = encoder.encode(shorten(reason));
+    const text = encoder.encode(shortenText(reason));
     const at = this.#claim(RECORD_BYTES + text.length);
     writeUuid(id, this.#bytes, at);
     this.#view.setInt32(at + ID_BYTES, (state << 24) | (code << 8) | text.length);
@@ -325,11 +325,3 @@ function writeAll(out: FrameWriter, receipts: Receipts): void {
 const cursor = new ReceiptCursor();
 const records = new ReceiptRecords();
 const encoder = new TextEncoder();
-
-/** Shortens a text to at most 255 bytes of UTF-8, between two characters. "…" stands for the rest. */
-function shorten(text: string): string {
-  if (text.length <= 85) return text;
-  if (encoder.encodeInto(text, new Uint8Array(255)).read === text.length) return text;
-  const { read } = encoder.encodeInto(text, new Uint8Array(252));
-  return `${text.slice(0, read)}…`;
-}
