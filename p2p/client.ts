@@ -33,6 +33,8 @@ export type { ClientStatus } from "./client/roaming/roaming.ts";
 export { HomeNetwork } from "./client/home_network.ts";
 export { isTokenError, OwnToken, readClaims } from "./client/own_token.ts";
 export type { TokenClaims, TokenSource } from "./client/own_token.ts";
+export * from "./client/status_connection.ts";
+export { StatusQueries, type StatusQueriesHost } from "./core/session/status_queries.ts";
 
 /** How often the client looks whether its server is alive: milliseconds. */
 const TICK_MS = 250;

@@ -45,7 +45,9 @@ export class RttServer implements AsyncDisposable {
   static async listen(options: RttServerOptions = {}): Promise<RttServer> {
     const echo = new EchoRule();
     const rules = rttRules(echo);
-    return new RttServer(await P2pServer.listen({ ...options, rules, costs: echo }), echo);
+    const program = { system: "rtt", version: config.version };
+    const given = { program, ...options, rules, costs: echo };
+    return new RttServer(await P2pServer.listen(given), echo);
   }
 
   /** The server's id: a UUID, new at every start. */

@@ -123,7 +123,7 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["mod.ts"],
   ["routing_core.ts"],
   ["dispatch.ts", "assembly"],
-  ["frame_rule.ts"],
+  ["frame_rule.ts", "status"],
   ["durable"],
   ["routing"],
   ["users", "legacy"],
@@ -132,7 +132,7 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["host.ts"],
   ["connection"],
   ["mailbox", "session", "message_log.ts"],
-  ["server_limits.ts"],
+  ["server_limits.ts", "watch"],
   ["dedup", "limits.ts", "receipt.ts", "logger.ts"],
 ];
 

@@ -12,10 +12,10 @@ import type { Faults } from "../proxy/faults.ts";
 import { freePorts } from "./ports.ts";
 
 import { randomSeed } from "../random.ts";
-import type { ClusterSystem, ServerEvent } from "./server_start.ts";
+import type { ClusterSystem, LoggedEvent } from "./server_start.ts";
 
 export type { ClusterServer } from "./cluster_server.ts";
-export type { ClusterSystem, ServerEvent } from "./server_start.ts";
+export type { ClusterSystem, LoggedEvent } from "./server_start.ts";
 
 /** How to start a {@linkcode Cluster}. */
 export interface ClusterOptions {
@@ -75,7 +75,7 @@ export interface ClusterOptions {
    */
   data?: string;
   /** Called with the number of a server and an event that it logged. */
-  onEvent?: (server: number, event: ServerEvent) => void;
+  onEvent?: (server: number, event: LoggedEvent) => void;
 }
 
 const MAX_SERVERS = 25;

@@ -7,7 +7,7 @@
 import { DEFAULT_HOST } from "@netlab/protocol";
 import type { FaultProxy } from "../proxy/fault_proxy.ts";
 import {
-  type ServerEvent,
+  type LoggedEvent,
   type ServerStart,
   type StartedServer,
   startHere,
@@ -131,7 +131,7 @@ export class ClusterServer {
     this.#links.clear();
   }
 
-  #count({ event, address }: ServerEvent): void {
+  #count({ event, address }: LoggedEvent): void {
     if (address === undefined || (event !== "link.up" && event !== "link.down")) return;
     this.#links.set(address, (this.#links.get(address) ?? 0) + (event === "link.up" ? 1 : -1));
   }

@@ -14,7 +14,7 @@ import { Process } from "./process.ts";
 export type ClusterSystem = "p2p" | "rtt";
 
 /** An event that a server logged: the properties of a log line that has one. */
-export interface ServerEvent {
+export interface LoggedEvent {
   /** The name of the event, such as `link.up`. */
   readonly event: string;
   /** The address of the server that the event is about, `host:port`. */
@@ -40,7 +40,7 @@ export interface ServerStart {
   /** The folder in which to store messages. `undefined` to store them in memory. */
   readonly data: string | undefined;
   /** Called with each event that the server logs. */
-  readonly onEvent: (event: ServerEvent) => void;
+  readonly onEvent: (event: LoggedEvent) => void;
 }
 
 /** A running server. */
@@ -58,7 +58,7 @@ export interface StartedServer {
 /** Starts a server in this process. `stop` always closes it gracefully. */
 export async function startHere(start: ServerStart): Promise<StartedServer> {
   const take = (_message: string, properties: Record<string, unknown> = {}) => {
-    if (typeof properties.event === "string") start.onEvent(properties as unknown as ServerEvent);
+    if (typeof properties.event === "string") start.onEvent(properties as unknown as LoggedEvent);
   };
   const { port, advertise, peers, data } = start;
   const logger = { debug: take, info: take, warn: take, error: take };
@@ -135,7 +135,7 @@ export function programOf(system: "basic" | ClusterSystem, part: "server" | "cli
     : `jsr:@netlab/${system}@${config.version}/${part}`;
 }
 
-function eventIn(line: string): ServerEvent | undefined {
+function eventIn(line: string): LoggedEvent | undefined {
   try {
     const record = JSON.parse(line);
     return typeof record.event === "string" ? record : undefined;

@@ -9,7 +9,7 @@ import { checkHistory, type Findings } from "../checker/checker.ts";
 import type { HistoryEvent } from "../checker/history.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { DEADLINE_MS, withDeadline } from "../cluster/deadline.ts";
-import type { ServerEvent } from "../cluster/server_start.ts";
+import type { LoggedEvent } from "../cluster/server_start.ts";
 import { latencyOf } from "../statistics.ts";
 
 /** The latency of the direct link between A and C, one way: milliseconds. */
@@ -56,9 +56,9 @@ export async function runDetour(tell: (line: string) => void): Promise<DetourRes
   const [a, b, c] = cluster.servers;
   NAMES.forEach((name, index) => routes.names.set(cluster.servers[index]!.advertised, name));
   tell(`A, B and C run: ${DIRECT_MS} ms from A to C, ${LEG_MS} ms from A to B and from B to C`);
-  const isDetour = (event: ServerEvent) =>
+  const isDetour = (event: LoggedEvent) =>
     event.address === c!.advertised && event.over === b!.advertised;
-  const isDirect = (event: ServerEvent) => event.address === c!.advertised && !event.over;
+  const isDirect = (event: LoggedEvent) => event.address === c!.advertised && !event.over;
   await cluster.linked();
   await using pair = await Pair.connect(a!.address, c!.address);
   // If A finds the detour before its own link to C is up, it logs no change: so measure until it is found.
@@ -91,7 +91,7 @@ class RouteEvents {
   /** The names of the servers, by address. */
   readonly names = new Map<string, string>();
   readonly #tell: (line: string) => void;
-  readonly #events: ServerEvent[] = [];
+  readonly #events: LoggedEvent[] = [];
   #look = () => {};
 
   constructor(tell: (line: string) => void) {
@@ -102,7 +102,7 @@ class RouteEvents {
     return this.#events.length;
   }
 
-  add(event: ServerEvent): void {
+  add(event: LoggedEvent): void {
     if (event.event !== "route.changed") return;
     this.#events.push(event);
     this.#tell(`log of A: ${this.#named(event.message ?? "")}`);
@@ -110,7 +110,7 @@ class RouteEvents {
   }
 
   /** Waits for an event that matches, and skips the first `from` events. */
-  async until(matches: (event: ServerEvent) => boolean, from: number): Promise<void> {
+  async until(matches: (event: LoggedEvent) => boolean, from: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#look = () => this.#events.slice(from).some(matches) && resolve();
     this.#look();

@@ -43,6 +43,7 @@ import { Peer, Probe } from "./mesh/peer.ts";
 import type { ReceiptQueries } from "./durable/receipt_queries.ts";
 import type { Receipts } from "./durable/receipts.ts";
 import type { Router } from "./routing/router.ts";
+import type { StatusRequests } from "./status/status_requests.ts";
 import { User } from "./users/user.ts";
 
 /** The longest part of another party's error message that is logged: UTF-16 code units. */
@@ -69,6 +70,8 @@ export interface DispatchParts {
   readonly legacy: LegacyServers;
   /** Lists the users who can be reached. */
   readonly locations: Locations;
+  /** Handles requests for status, events and users, and their answers. */
+  readonly status: StatusRequests;
   /** Returns the routes to all servers, and the current time in milliseconds since 1970. */
   readonly state: () => { readonly routes: ReadonlyMap<string, unknown>; readonly now: number };
 }
@@ -129,6 +132,11 @@ export class Dispatch {
         },
       }],
       [FrameType.LinkState, fromPeers],
+      [FrameType.Status, {
+        ...fromAnyone((from, frame) => this.#parts.status.received(from, frame)),
+        capability: Capability.Status,
+        tick: () => this.#parts.status.tick(),
+      }],
       ...further,
     ]);
   }
@@ -212,6 +220,7 @@ export class Dispatch {
   /** Forgets a connection that has ended. */
   closed(connection: Connection): void {
     this.#lists.closed(connection);
+    this.#parts.status.closed(connection);
   }
 
   #answer(connection: Connection, { subtype }: Frame): void {

@@ -10,6 +10,8 @@ import type { Connection } from "./connection/connection.ts";
 import type { Grant } from "./connection/grant.ts";
 import type { Transport } from "./connection/transport.ts";
 import type { MessageLog } from "./message_log.ts";
+import type { Counters } from "./watch/counters.ts";
+import type { EventLog } from "./watch/event_log.ts";
 
 /** Receives the result of one dial. */
 export interface Dial {
@@ -51,6 +53,20 @@ export interface TokenHost {
   check(grant: Grant): NetlabError | undefined;
 }
 
+/** What a server uses of its machine. */
+export interface HostUsage {
+  /** Bytes that were read from all connections since the start. */
+  readonly bytesRead: number;
+  /** Bytes that were written to all connections since the start. */
+  readonly bytesWritten: number;
+  /** Bytes that wait to be sent on all connections. */
+  readonly outgoingBytes: number;
+  /** The memory that the system has given to the process: bytes. */
+  readonly rssBytes: number;
+  /** The part of it that values use: bytes. */
+  readonly heapBytes: number;
+}
+
 /** The environment of a core. */
 export interface Host {
   /** Checks tokens. A network without it is open to everyone. */
@@ -65,6 +81,12 @@ export interface Host {
   soon(run: () => void): void;
   /** Returns whether a signature of Ed25519, 64 bytes, is right. `key` is the public key: 32 bytes. */
   verifySignature(key: Uint8Array, text: Uint8Array, signature: Uint8Array): boolean;
+  /**
+   * Returns what the server uses of its machine.
+   *
+   * @default {nobody knows}
+   */
+  usage?(): HostUsage;
 }
 
 /** What all components of a core share. */
@@ -77,8 +99,12 @@ export interface Context {
   readonly host: Host;
   /** The logger of the server. */
   readonly logger: Logger;
-  /** Logs every message if this is enabled. */
+  /** Shows messages if this is enabled. */
   readonly messageLog: MessageLog;
+  /** What the server has counted. */
+  readonly counters: Counters;
+  /** What has happened lately. */
+  readonly events: EventLog;
   /**
    * The current time, as last reported to the core: milliseconds since 1970. It never decreases.
    */

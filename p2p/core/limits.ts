@@ -26,6 +26,8 @@ export interface Limit {
     | "connections"
     | "seconds"
     | "tokens"
+    | "requests"
+    | "events"
     | "%";
   /** The largest number that the flag takes. */
   readonly max?: number;
@@ -321,6 +323,33 @@ export const LIMITS = {
     unit: "bytes",
     code: ErrorCode.TokenRequired,
     beyond: "refused",
+  },
+  statusRequests: {
+    what: "Requests for status, events and users of one connection in a second",
+    default: 500,
+    unit: "requests",
+    code: ErrorCode.TooManyRequests,
+    beyond: "refused",
+  },
+  waitingRequests: {
+    what: "Such requests that wait for the answer of another server, for up to two seconds",
+    default: 4_096,
+    unit: "requests",
+    code: ErrorCode.TooManyRequests,
+    beyond: "refused",
+  },
+  waitingRequestsOfOne: {
+    what: "Of these, requests of one connection",
+    default: 512,
+    unit: "requests",
+    code: ErrorCode.TooManyRequests,
+    beyond: "refused",
+  },
+  events: {
+    what: "Events that a server keeps for those who watch it",
+    default: 1_024,
+    unit: "events",
+    beyond: "the oldest are forgotten, and who asks for them is told how many",
   },
   metUsers: {
     what: "Users whom a conversation at the terminal remembers",

@@ -8,7 +8,7 @@ export { Connection, type Party } from "./connection/connection.ts";
 export type { MessageLog } from "./message_log.ts";
 export { MessageIds } from "./dedup/sequence_ids.ts";
 export type { FrameRule, ServerCore } from "./frame_rule.ts";
-export type { Context, Dial, Host, TokenHost } from "./host.ts";
+export type { Context, Dial, Host, HostUsage, TokenHost } from "./host.ts";
 export type { AccessOptions } from "./access/access.ts";
 export { type Grant, type Role, ROLES } from "./connection/grant.ts";
 export type { Logger } from "./logger.ts";
@@ -28,6 +28,11 @@ export type { ProtectedNameStore, RoutingCoreOptions } from "./assembly/routing_
 export { ClientSession } from "./session/client_session.ts";
 export { Incoming } from "./session/incoming.ts";
 export type { Notice } from "./session/notice.ts";
+export type { PassedMessage, Stop } from "./message_log.ts";
+export type { Program } from "./status/own_status.ts";
+export { StatusQueries, type StatusQueriesHost } from "./session/status_queries.ts";
+export type { Counters } from "./watch/counters.ts";
+export type { EventLog, EventPage } from "./watch/event_log.ts";
 export { PublishQueue } from "./session/publish_queue.ts";
 export type {
   DeliveryStatus,

@@ -45,6 +45,8 @@ import { withDefaults } from "./server_limits.ts";
 import { MessageLog } from "./message_log.ts";
 import type { FastPaths } from "./routing/fast_paths.ts";
 import type { UserRegistry } from "./users/registry.ts";
+import { Counters } from "./watch/counters.ts";
+import { EventLog } from "./watch/event_log.ts";
 import { User } from "./users/user.ts";
 
 /** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
@@ -81,14 +83,19 @@ export class RoutingCore implements ServerCore {
   /** Creates a server with no users and no links. */
   constructor(options: RoutingCoreOptions) {
     const { id, address, host, logger, now } = options;
-    const messageLog = new MessageLog(logger, options.logMessages ?? false);
+    const counters = new Counters();
+    const events = new EventLog();
+    const shown = options.logMessages ? logger : undefined;
+    const messageLog = new MessageLog(shown, events, options.onMessage);
     this.#accepted = new AcceptedConnections(withDefaults(options.limits ?? {}));
-    const context = this.#context = { id, address, host, logger, messageLog, now };
+    const shared = { messageLog, counters, events };
+    const context = this.#context = { id, address, host, logger, ...shared, now };
     this.#tickedAt = now;
     const parts = createParts(context, options, this.#changes, this.#backPressure, {
       takeSingles: (connection, frames) => this.#takeSingles(connection, frames),
       finish: () => this.#finish(),
       committed: () => this.flush(),
+      accepted: () => this.#accepted.size,
       refuse: (connection, error) => this.#reject(connection, error),
       tellCapabilities: () => this.#dispatch.tellCapabilities(),
       usersChanged: () => this.#dispatch.usersChanged(),
@@ -160,6 +167,7 @@ export class RoutingCore implements ServerCore {
     this.#accepted.tick(now);
     this.#access.tick();
     this.#dispatch.tick(this.#context.now);
+    this.#context.messageLog.tick(this.#context.now);
     this.flush();
   }
 
@@ -281,6 +289,7 @@ export class RoutingCore implements ServerCore {
   drain(): void {
     if (this.topology.routes().size === 0) return;
     this.users.closed = true;
+    this.#context.events.add({ kind: "draining" }, this.#context.now);
     for (const { connection, out, readsText } of this.users.local()) {
       if (!readsText) writeMoveRequest(out, this.mesh.addressesFor(connection));
     }
@@ -362,6 +371,11 @@ export class RoutingCore implements ServerCore {
       message: error.message,
       code: error.code,
     });
+    const { counters, events, now } = this.#context;
+    counters.requestsRefused++;
+    counters.refused(error.code);
+    const { code, message: reason } = error;
+    events.add({ kind: "refused", who: connection.label, code, reason }, now);
     // The other side cannot read why, because it expects TLS.
     if (error.code === ErrorCode.TlsFailed) this.#tlsMismatches.found(connection, error);
     connection.sendError(fatal ? new NetlabError(error.code, error.message, { fatal }) : error);
@@ -371,6 +385,7 @@ export class RoutingCore implements ServerCore {
 /** Returns whether a frame from a peer was passed on by it: others are not its fault. */
 function isPassedOn({ type, subtype, reserved }: Frame): boolean {
   const countsLinks = type === FrameType.Message || type === FrameType.Receipt ||
+    type === FrameType.Status ||
     (type === FrameType.Presence &&
       (subtype === PresenceKind.Claim || subtype === PresenceKind.Held));
   return countsLinks && reserved > 1;

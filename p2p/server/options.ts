@@ -6,6 +6,7 @@
 import type { FrameRule } from "../core/frame_rule.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ServerLimits } from "../core/server_limits.ts";
+import type { Program } from "../core/status/own_status.ts";
 import type { LinkCosts } from "../core/mesh/topology/link_costs.ts";
 
 /** How a `P2pServer` listens, and which servers it looks for. */
@@ -146,4 +147,10 @@ export interface P2pServerOptions {
    * @default {none}
    */
   rules?: ReadonlyMap<number, FrameRule>;
+  /**
+   * What the server tells those who watch it about its program.
+   *
+   * @default {the system p2p and the version of this package}
+   */
+  program?: Program;
 }

@@ -24,11 +24,12 @@ import {
   parseHost,
   quote,
   type TlsConnection,
+  type Traffic,
   TrustFile,
   withoutTls,
 } from "@netlab/protocol";
 import { generate as generateId } from "@std/uuid/v7";
-import type { Dial, TokenHost } from "../core/host.ts";
+import type { Dial, HostUsage, TokenHost } from "../core/host.ts";
 import type { Transport } from "../core/connection/transport.ts";
 import type { Connection } from "../core/connection/connection.ts";
 import type { MessageStore } from "../core/mailbox/message_store.ts";
@@ -41,6 +42,7 @@ import type { P2pServerOptions } from "./options.ts";
 import { ConnectionEvents } from "./connection_events.ts";
 import { verifySignature } from "./ed25519.ts";
 import { processTime } from "./process_time.ts";
+import config from "../deno.json" with { type: "json" };
 import { ServerTls } from "./tls/server_tls.ts";
 
 /** The interval at which the core is told the time: milliseconds. */
@@ -74,6 +76,7 @@ export class Sockets {
   readonly #connections = new Set<Connection>();
   /** Counts what waits to be sent on all connections. */
   readonly #outgoing: BufferTotal;
+  readonly #traffic: Traffic = { bytesRead: 0, bytesWritten: 0 };
   readonly #maxOutgoingBytes: number;
   #isShedding = false;
   readonly #dials = new Set<Promise<void>>();
@@ -194,12 +197,14 @@ export class Sockets {
         soon: (run) => void setImmediate(run),
         ...tokens && { tokens: this.#checking(tokens) },
         verifySignature,
+        usage: () => this.#usage(),
       },
       logger: this.#logger,
       now: processTime(),
       logMessages: options.logMessages ?? false,
       legacy: options.legacy ?? true,
       insecureToken: options.insecureToken ?? false,
+      program: options.program ?? { system: "p2p", version: config.version },
       ...store && { store },
       ...protectedNames && { protectedNames },
       ...network !== undefined && { network },
@@ -330,9 +335,15 @@ export class Sockets {
     );
   }
 
+  #usage(): HostUsage {
+    const { rss: rssBytes, heapUsed: heapBytes } = Deno.memoryUsage();
+    return { ...this.#traffic, outgoingBytes: this.#outgoing.bytes, rssBytes, heapBytes };
+  }
+
   get #socketOptions(): FrameConnectionOptions {
     return {
       total: this.#outgoing,
+      traffic: this.#traffic,
       maxPendingBytes: LIMITS.outgoing.default,
       maxUnreadMs: LIMITS.unreadSeconds.default * 1_000,
     };

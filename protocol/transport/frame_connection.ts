@@ -8,7 +8,12 @@ import { ProtocolError } from "../codec/errors.ts";
 import { MAX_PAYLOAD_BYTES } from "../codec/frame.ts";
 import { FrameWriter } from "../codec/frame_writer.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
-import type { ByteConnection, FrameConnectionOptions, FrameHandler } from "./frame_handler.ts";
+import type {
+  ByteConnection,
+  FrameConnectionOptions,
+  FrameHandler,
+  Traffic,
+} from "./frame_handler.ts";
 import { charge, handlePiece } from "./piece.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { mustWait, readLimit, tooSlow, UnreadTimer } from "./reply_gate.ts";
@@ -58,6 +63,7 @@ export class FrameConnection {
   /** The IP address at the other end, if this side has dialled. */
   readonly ip: string | undefined;
   readonly #conn: ByteConnection;
+  readonly #traffic: Traffic | undefined;
   readonly #maxPayloadBytes: number;
   readonly #lingerMs: number;
   readonly #onBytesRead: (count: number | null) => void;
@@ -96,6 +102,7 @@ export class FrameConnection {
   constructor(conn: ByteConnection, options: FrameConnectionOptions = {}) {
     this.#conn = conn;
     this.ip = options.ip;
+    this.#traffic = options.traffic;
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
     this.#lingerMs = options.lingerMs ?? 1_000;
     this.#maxUnreadMs = options.maxUnreadMs ?? 30_000;
@@ -283,6 +290,7 @@ export class FrameConnection {
   /** Passes the data that has arrived to the handler, now or when it is the turn of this connection. */
   #handle(count: number): void {
     const buffer = this.#buffer;
+    if (this.#traffic) this.#traffic.bytesRead += count;
     buffer.add(count);
     if (!this.#handler) return;
     if (this.#onBytes) {
@@ -387,6 +395,7 @@ export class FrameConnection {
           at += await this.#conn.write(taken.subarray(at));
         }
         out.recycle(taken);
+        if (this.#traffic) this.#traffic.bytesWritten += at;
         if (this.#replyBytes > 0 || this.#held) this.#written();
       }
       this.#writing = undefined;

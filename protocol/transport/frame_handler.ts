@@ -69,6 +69,14 @@ export interface FrameHandler {
   closed?(error: unknown): void;
 }
 
+/** What was read from connections and written to them. */
+export interface Traffic {
+  /** Bytes that were read. */
+  bytesRead: number;
+  /** Bytes that were written. */
+  bytesWritten: number;
+}
+
 /** Options of a {@linkcode FrameConnection}. */
 export interface FrameConnectionOptions {
   /**
@@ -102,6 +110,12 @@ export interface FrameConnectionOptions {
    * @default {none: it is not counted}
    */
   total?: BufferTotal;
+  /**
+   * Counts what is read and written on many connections.
+   *
+   * @default {none: it is not counted}
+   */
+  traffic?: Traffic;
   /**
    * How long {@linkcode FrameConnection.close} waits for pending bytes and the other side: milliseconds.
    *

@@ -68,6 +68,7 @@ interface LinkTime {
 export class EchoRule implements FrameRule, LinkCosts {
   /** The capability that a server with this rule announces. */
   readonly capability: string = Capability.Echo;
+  readonly isTime = true;
   readonly #clock: () => number;
   readonly #times = new Map<string, LinkTime>();
   /** The number of the last echo: 32 bits. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { RttClient } from "@netlab/rtt/client";
-import { Cluster, type ClusterServer, type ServerEvent } from "@netlab/lab";
+import { Cluster, type ClusterServer, type LoggedEvent } from "@netlab/lab";
 import { eventually, nextMessage, processTest, socketTest } from "../p2p/network.ts";
 
 /** Connects a user to each of two servers, and sends a message between them. */
@@ -16,7 +16,7 @@ async function exchange(cluster: Cluster, one: number, other: number): Promise<v
 }
 
 socketTest("cluster in one process links its servers, loses one and links it again", async () => {
-  const log: [number, ServerEvent][] = [];
+  const log: [number, LoggedEvent][] = [];
   await using cluster = await Cluster.start({
     servers: 4,
     onEvent: (server, event) => log.push([server, event]),

@@ -306,14 +306,7 @@ export const layouts: Readonly<Record<string, Layout>> = {
     type: FrameType.Status,
     subtypes: [p.StatusKind.EventsAnswer],
     read: (frame) => toJson(p.readServerEvents(frame.payload)),
-    write(out, { events, ...answer }, _, hops) {
-      const encoded = (events as p.ServerEvent[]).map(({ sequence, agoMs, ...happening }) => ({
-        sequence,
-        agoMs,
-        bytes: p.encodeHappening(happening as p.Happening),
-      }));
-      p.writeServerEvents(out, { ...answer, events: encoded }, hops);
-    },
+    write: (out, value, _, hops) => p.writeServerEvents(out, value, hops),
   },
   usersRequest: {
     type: FrameType.Status,

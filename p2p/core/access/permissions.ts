@@ -56,6 +56,7 @@ function isPermitted(role: Role, { type, subtype }: Frame): boolean {
   switch (type) {
     case FrameType.InformationRequest:
     case FrameType.Echo:
+    case FrameType.Status:
       return true;
     case FrameType.Registration:
       return subtype === Registration.Token ||

@@ -34,6 +34,9 @@ import { LocalDelivery } from "../routing/local_delivery.ts";
 import { Router } from "../routing/router.ts";
 import { UserRegistry } from "../users/registry.ts";
 import type { User } from "../users/user.ts";
+import { OwnStatus } from "../status/own_status.ts";
+import { StatusAnswers } from "../status/status_answers.ts";
+import { StatusRequests } from "../status/status_requests.ts";
 import type { RoutingCoreOptions } from "./routing_core_options.ts";
 
 /** The components of one core. */
@@ -66,6 +69,8 @@ export interface CoreParts {
   readonly queries: ReceiptQueries;
   /** Routes ephemeral messages directly from the buffer in which they were read. */
   readonly fastPaths: FastPaths;
+  /** Answers requests for status, events and users. */
+  readonly status: StatusRequests;
 }
 
 /** What the components found out since the last flush of the core. */
@@ -78,6 +83,8 @@ export interface CoreChanges {
 
 /** What the components ask of the core. */
 export interface CoreEvents {
+  /** Returns the number of connections that others have opened. */
+  accepted(): number;
   /** Handles frames that were in a batch, one by one. */
   takeSingles(connection: Connection, frames: Uint8Array): void;
   /** Settles messages and sends receipts. */
@@ -103,6 +110,7 @@ export function createParts(
   events: CoreEvents,
 ): CoreParts {
   const { host, limits = {}, store = memoryStore } = options;
+  const costs = options.costs ?? everyLinkOne;
   const access = new Access(context, options, events.refuse);
   const factors = nameFactors(host.random);
   /** By recipient name: a user of this server, or the next hop to another server. */
@@ -132,7 +140,7 @@ export function createParts(
     backPressure,
     names: { seen: names, protected: protectedNames },
     access,
-    costs: options.costs ?? everyLinkOne,
+    costs,
     events: {
       usersChanged: (changed) => {
         for (const name of changed) changes.names.add(name);
@@ -228,6 +236,15 @@ export function createParts(
     receipts,
     backPressure,
   });
+  const status = new OwnStatus(context, options.program, {
+    users,
+    mesh,
+    topology,
+    mailbox,
+    costs,
+    accepted: events.accepted,
+  });
+  const answers = new StatusAnswers(context, status, directory, locations);
   return {
     access,
     users,
@@ -242,6 +259,7 @@ export function createParts(
     outbound,
     handoff,
     queries,
-    fastPaths: new FastPaths(routes, seen),
+    fastPaths: new FastPaths(routes, seen, context.counters),
+    status: new StatusRequests(context, mesh, answers),
   };
 }

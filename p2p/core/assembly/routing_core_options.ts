@@ -7,6 +7,8 @@ import type { ProtectedName } from "@netlab/protocol/codec";
 import type { AccessOptions } from "../access/access.ts";
 import type { DiscoveryOptions } from "../mesh/addresses/discovery.ts";
 import type { FrameRule } from "../frame_rule.ts";
+import type { PassedMessage } from "../message_log.ts";
+import type { Program } from "../status/own_status.ts";
 import type { Host } from "../host.ts";
 import type { LinkCosts } from "../mesh/topology/link_costs.ts";
 import type { NetworkParts, ServerNetwork } from "../mesh/server_network.ts";
@@ -41,6 +43,18 @@ export interface RoutingCoreOptions extends DiscoveryOptions, AccessOptions {
    * @default {false}
    */
   logMessages?: boolean;
+  /**
+   * What the server tells those who watch it about its program.
+   *
+   * @default {a p2p server of version 0}
+   */
+  program?: Program;
+  /**
+   * Called with every message that passes. Messages then take no fast path.
+   *
+   * @default {nothing is called}
+   */
+  onMessage?: (message: PassedMessage) => void;
   /** The current time: milliseconds since 1970. */
   now: number;
   /**

@@ -17,6 +17,11 @@ export class AcceptedConnections implements Iterable<Connection> {
     this.#strangers = new Strangers(limits);
   }
 
+  /** The number of connections. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
   /** Adds a new connection, at the time `now`: milliseconds since 1970. Closes one if there are too many. */
   add(connection: Connection, now: number): void {
     this.#connections.add(connection);

@@ -33,6 +33,12 @@ export interface Party {
    * @default {false}
    */
   readonly isLink?: boolean;
+  /**
+   * The id of the server at the other end, a UUID, if it is one with a link.
+   *
+   * @default {none}
+   */
+  readonly server?: string;
 }
 
 /**

@@ -174,6 +174,7 @@ export class Handoff {
     if (mailbox.messages.has(id)) return;
     const sender = readName(fields.bytes, fields.sender, fields.senderEnd);
     mailbox.add(sender, fields, this.#context.now);
+    this.#context.counters.messagesStored++;
   }
 
   /** Returns whether a message from a server that hands it off is not safe here yet. */

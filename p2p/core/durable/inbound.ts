@@ -63,6 +63,8 @@ export interface InboundMessage {
   readonly previous: string;
   /** The id of the server that stores it; `undefined` if this server does. */
   readonly origin: string | undefined;
+  /** The hop count in its frame. */
+  readonly hops?: number;
 }
 
 /** Delivers durable messages and answers the servers that store them. */
@@ -88,14 +90,18 @@ export class Inbound {
     // This server stores the message: the frame went round in a circle.
     if (origin === this.#context.id) return;
     const fields = this.#fields.read(message, 0, message.length);
+    this.#context.counters.messagesReceived++;
     if (destination === this.#context.id) {
       if (frame.subtype === MessageKind.HandedOff) return handoff.take(fields, previous, origin);
       const recipient = readName(message, fields.recipient, fields.recipientEnd);
-      const inbound = { recipient, fields, previous, origin };
+      const inbound = { recipient, fields, previous, origin, hops: frame.reserved };
       return this.deliver(inbound, (receipt) => receipts.toServer(origin, receipt), from);
     }
     const next = mesh.forward(destination, frame, from);
-    if (next instanceof Peer) return this.#context.messageLog.message(fields, next.address);
+    if (next instanceof Peer) {
+      this.#context.counters.messagesForwarded++;
+      return this.#context.messageLog.message(fields, next, from.party, frame.reserved);
+    }
     // Otherwise the server that stores the message learns that the route is gone and uses another one.
     if (next !== "congested") return;
     const reason = "too much waits on the next link";
@@ -110,7 +116,7 @@ export class Inbound {
    * @param from The connection on which it arrived; `undefined` if this server stores it.
    */
   deliver(
-    { recipient, fields, previous, origin }: InboundMessage,
+    { recipient, fields, previous, origin, hops }: InboundMessage,
     report: (receipt: Receipt) => void,
     from: Connection | undefined,
   ): void {
@@ -131,7 +137,9 @@ export class Inbound {
         case "sent":
           report(sent(id));
       }
-      if (origin !== undefined) this.#context.messageLog.message(fields, HERE);
+      if (origin !== undefined) {
+        this.#context.messageLog.message(fields, HERE, from?.party, hops);
+      }
       return;
     }
     if (localDelivery.wasDelivered(fields)) {

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { STORED } from "../message_log.ts";
 import {
   ErrorCode,
   type Frame,
@@ -96,9 +97,11 @@ export class Outbound {
   accept(user: User, frame: Frame): void {
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
     checkSender(user, fields);
+    this.#context.counters.messagesReceived++;
     const { mailbox, receipts } = this.#parts;
     const known = mailbox.messages.find(fields.idWords);
     if (known) {
+      this.#context.counters.duplicates++;
       this.#deferred.remove(known);
       if (known.safe) this.#accept(known);
       return;
@@ -113,9 +116,10 @@ export class Outbound {
     if (!admitted) return;
     const isTransient = admitted === "transient";
     const entry = mailbox.add(user.name, fields, this.#context.now, isTransient);
+    if (!isTransient) this.#context.counters.messagesStored++;
     const { messageLog } = this.#context;
     if (messageLog.enabled && !this.#parts.locations.locate(entry.recipient)) {
-      messageLog.message(fields, "none, stored until the recipient joins");
+      messageLog.message(fields, STORED, user);
     }
     if (admitted === "deferred") this.#deferred.add(entry);
   }

@@ -23,7 +23,7 @@ import type {
 } from "../routing/local_delivery.ts";
 import { FrameRuns } from "../routing/frame_run.ts";
 import type { Handoff } from "./handoff.ts";
-import { HERE } from "../message_log.ts";
+import { HERE, type Stop } from "../message_log.ts";
 import { holdsName } from "../mesh/locations/same_name.ts";
 import type { Inbound } from "./inbound.ts";
 import type { Locations } from "../mesh/locations/locations.ts";
@@ -221,7 +221,8 @@ export class OutboundSender {
   }
 
   #toServer(entry: MailboxEntry, previous: string, destination: string, next: Peer): void {
-    this.#log(entry, next.address);
+    this.#context.counters.messagesForwarded++;
+    this.#log(entry, next);
     const { message } = entry;
     const outbound = { origin: this.#context.id, destination, previous, message };
     writeOutboundMessage(next.out, outbound, MessageKind.Outbound, 1);
@@ -266,11 +267,11 @@ export class OutboundSender {
     else this.#later.set(connection, new Set([queue]));
   }
 
-  #log(entry: MailboxEntry, nextHop: string): void {
+  #log(entry: MailboxEntry, next: Stop): void {
     const { messageLog } = this.#context;
     if (!messageLog.enabled) return;
     const { message } = entry;
-    messageLog.message(this.#fields.read(message, 0, message.length), nextHop);
+    messageLog.message(this.#fields.read(message, 0, message.length), next);
   }
 }
 

@@ -60,6 +60,7 @@ export class Receipts {
 
   /** Sends a receipt to a user at any server, at the next flush. */
   toUser(user: string, receipt: Receipt): void {
+    if (receipt.state === ReceiptState.Refused) this.#refused(user, receipt);
     this.#of(user).addReceipt(receipt);
   }
 
@@ -134,6 +135,13 @@ export class Receipts {
       this.#recycle(records);
     }
     this.#toServers.clear();
+  }
+
+  #refused(who: string, { code, reason }: Receipt): void {
+    const { counters, events, now } = this.#context;
+    counters.messagesRefused++;
+    counters.refused(code);
+    events.add({ kind: "refused", who, code, reason }, now);
   }
 
   #send(user: string, records: ReceiptRecords): void {

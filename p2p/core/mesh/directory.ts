@@ -128,6 +128,11 @@ export class Directory {
     return this.#servers.get(server)?.users.values() ?? [];
   }
 
+  /** Returns how many users of one server are known. */
+  usersAt(server: string): number {
+    return this.#servers.get(server)?.users.size ?? 0;
+  }
+
   /** Returns the user with this name at one server. */
   at(server: string, name: string): UserRecord | undefined {
     return this.#servers.get(server)?.users.get(name);

@@ -175,7 +175,9 @@ export class LinkSetup {
     } else {
       peers.set(peer.server, peer);
       routeChanges.compareSoon();
-      this.#context.logger.info("linked to {address}", { event: "link.up", address: peer.address });
+      const { server, address } = peer;
+      this.#context.logger.info("linked to {address}", { event: "link.up", address });
+      this.#context.events.add({ kind: "linkUp", server, address }, this.#context.now);
       states.look();
     }
     // What is sent to a new peer grows with the network.

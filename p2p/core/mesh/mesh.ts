@@ -274,6 +274,8 @@ export class Mesh implements ServerNetwork {
       event: "link.down",
       address: party.address,
     });
+    const { server, address } = party;
+    this.#context.events.add({ kind: "linkDown", server, address }, this.#context.now);
   }
 
   /** Sends more of what waits for a link. Call it when a connection has sent everything. */

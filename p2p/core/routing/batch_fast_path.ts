@@ -8,6 +8,7 @@
  */
 import { BatchFields, FrameType, HEADER_BYTES, MessageKind } from "@netlab/protocol/codec";
 import type { Connection } from "../connection/connection.ts";
+import type { Counters } from "../watch/counters.ts";
 import { MAX_HOPS } from "../mesh/server_network.ts";
 import type { NameTable } from "../dedup/tables/name_table.ts";
 import { PAUSE_BYTES } from "../connection/back_pressure.ts";
@@ -19,6 +20,7 @@ import { User } from "../users/user.ts";
 export class BatchFastPath {
   readonly #routes: NameTable<User | Peer>;
   readonly #seen: SeenMessages;
+  readonly #counters: Counters;
   /** The current batch. */
   readonly #fields = new BatchFields();
 
@@ -27,10 +29,12 @@ export class BatchFastPath {
    *
    * @param routes The recipients it can reach: users of this server, and next hops to others.
    * @param seen The messages that were delivered.
+   * @param counters Counts the messages.
    */
-  constructor(routes: NameTable<User | Peer>, seen: SeenMessages) {
+  constructor(routes: NameTable<User | Peer>, seen: SeenMessages, counters: Counters) {
     this.#routes = routes;
     this.#seen = seen;
+    this.#counters = counters;
   }
 
   /**
@@ -81,16 +85,20 @@ export class BatchFastPath {
 
   /** Takes the current batch, whose header is at `at`. Returns whether it may be sent to `to`. */
   #take(from: User | Peer, to: User | Peer, at: number): boolean {
-    const { view } = this.#fields;
+    const { view, count } = this.#fields;
     if (to instanceof User) {
       if (!this.#seen.addBatch(this.#fields)) return false;
       view.setUint16(at + 4, 0);
+      this.#counters.messagesReceived += count;
+      this.#counters.messagesDelivered += count;
       return true;
     }
     const hops = from instanceof User ? 1 : (view.getUint16(at + 4) || 1) + 1;
     // Split horizon and the hop limit.
     if (to === from || hops > MAX_HOPS) return false;
     view.setUint16(at + 4, hops);
+    this.#counters.messagesReceived += count;
+    this.#counters.messagesForwarded += count;
     return true;
   }
 }

@@ -6,6 +6,7 @@
  */
 import { BatchFastPath } from "./batch_fast_path.ts";
 import type { Connection } from "../connection/connection.ts";
+import type { Counters } from "../watch/counters.ts";
 import { MessageFastPath } from "./message_fast_path.ts";
 import type { NameTable } from "../dedup/tables/name_table.ts";
 import type { Peer } from "../mesh/peer.ts";
@@ -18,9 +19,9 @@ export class FastPaths {
   readonly #batches: BatchFastPath;
 
   /** Creates fast paths to the recipients in `routes`: users of this server, and next hops to others. */
-  constructor(routes: NameTable<User | Peer>, seen: SeenMessages) {
-    this.#messages = new MessageFastPath(routes, seen);
-    this.#batches = new BatchFastPath(routes, seen);
+  constructor(routes: NameTable<User | Peer>, seen: SeenMessages, counters: Counters) {
+    this.#messages = new MessageFastPath(routes, seen, counters);
+    this.#batches = new BatchFastPath(routes, seen, counters);
   }
 
   /**

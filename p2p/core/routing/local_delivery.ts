@@ -116,6 +116,7 @@ export class LocalDelivery {
     if (durable) {
       if (this.wasDelivered(fields as MessageIdentity)) {
         this.markDelivered(durable.id);
+        this.#context.counters.duplicates++;
         return "duplicate";
       }
       if (durable.previous !== NIL_UUID && !this.#has(user, durable.previous)) {
@@ -128,7 +129,11 @@ export class LocalDelivery {
       if (!user.isUnacknowledged(durable.id)) return "congested";
     }
     if (!durable) {
-      if (!this.#isNew(fields)) return "duplicate";
+      if (!this.#isNew(fields)) {
+        // The messages of a batch then follow one by one.
+        if (!message.batch) this.#context.counters.duplicates++;
+        return "duplicate";
+      }
     } else {
       // An ephemeral copy may arrive from a legacy server.
       if (isSequenceId(fields.idWords, 0)) this.#isNew(fields);
@@ -136,10 +141,14 @@ export class LocalDelivery {
       else {
         const { origin } = durable;
         const isFirst = origin === undefined || user.awaitAcknowledgement(durable.id, origin);
-        if (!isFirst || durable.isThere) return "written";
+        if (!isFirst || durable.isThere) {
+          this.#context.counters.duplicates++;
+          return "written";
+        }
       }
     }
     write(user, message);
+    this.#context.counters.messagesDelivered += fields instanceof BatchFields ? fields.count : 1;
     return durable && user.readsText ? "sent" : "written";
   }
 

@@ -24,6 +24,7 @@ import { MAX_HOPS } from "../mesh/server_network.ts";
 import type { NameTable } from "../dedup/tables/name_table.ts";
 import { PAUSE_BYTES } from "../connection/back_pressure.ts";
 import { Peer } from "../mesh/peer.ts";
+import type { Counters } from "../watch/counters.ts";
 import type { SeenMessages } from "../dedup/seen_messages.ts";
 import { User } from "../users/user.ts";
 
@@ -46,6 +47,7 @@ const MAX_BATCH = 64;
 export class MessageFastPath {
   readonly #routes: NameTable<User | Peer>;
   readonly #seen: SeenMessages;
+  readonly #counters: Counters;
   /** The sender's name and `": "`, for users who read text. */
   readonly #prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
   #prefixBytes = 0;
@@ -69,10 +71,12 @@ export class MessageFastPath {
    *
    * @param routes The recipients it can reach: users of this server, and next hops to others.
    * @param seen The messages that were delivered.
+   * @param counters Counts the messages.
    */
-  constructor(routes: NameTable<User | Peer>, seen: SeenMessages) {
+  constructor(routes: NameTable<User | Peer>, seen: SeenMessages, counters: Counters) {
     this.#routes = routes;
     this.#seen = seen;
+    this.#counters = counters;
   }
 
   /**
@@ -165,7 +169,8 @@ export class MessageFastPath {
     const { out } = to;
     const limit = start + PAUSE_BYTES - out.length;
     let at = start;
-    while (at <= limit) {
+    let count = 0;
+    for (; at <= limit; count++) {
       const next = this.#next(bytes, view, at, end);
       if (next === 0 || !readUuidWords(view, at + HEADER_BYTES, this.#id)) break;
       const hops = from instanceof User ? 1 : (view.getUint16(at + 4) || 1) + 1;
@@ -174,6 +179,8 @@ export class MessageFastPath {
       at = next;
     }
     if (at > start) out.copy(view, start, at);
+    this.#counters.messagesReceived += count;
+    this.#counters.messagesForwarded += count;
     return at;
   }
 
@@ -221,11 +228,14 @@ export class MessageFastPath {
     // Messages whose offsets are in `starts` are still to be written as text.
     starts[0] = start;
     let waiting = 1;
+    let count = 1;
     view.setUint16(start + 4, 0);
     if (!seen.addTo(stream, this.#id, 0)) {
       if (isFramed) this.#leaveOut(to, view, start, next);
       starts[0] = next;
-      waiting = 0;
+      waiting = count = 0;
+      this.#counters.messagesReceived++;
+      this.#counters.duplicates++;
     }
     // The characters that all ids of this stream begin with.
     const t0 = view.getInt32(start + HEADER_BYTES);
@@ -246,6 +256,7 @@ export class MessageFastPath {
       ) break;
       const number = readSequenceNumber(view, id);
       if (number < 0 || stream.add(number) !== true) break;
+      count++;
       if (isFramed) view.setUint16(at + 4, 0);
       else {
         starts[waiting] = at;
@@ -259,6 +270,8 @@ export class MessageFastPath {
     }
     starts[waiting] = at;
     if (!isFramed) this.#writeText(to, view, 0, waiting);
+    this.#counters.messagesReceived += count;
+    this.#counters.messagesDelivered += count;
     return at;
   }
 
@@ -276,13 +289,18 @@ export class MessageFastPath {
       const found = this.#gather(bytes, view, at, end);
       const count = readManyUuidWords(view, starts, HEADER_BYTES, found, ids);
       table.prepare(ids, 0, count);
+      let copies = 0;
       for (let first = 0; first < count;) {
         const known = table.addPrepared(first, count);
+        if (known < count) copies++;
         if (isFramed) this.#clearHops(view, first, known);
         else this.#writeText(to, view, first, known);
         if (isFramed && known < count) this.#leaveOut(to, view, starts[known]!, starts[known + 1]!);
         first = known + 1;
       }
+      this.#counters.messagesReceived += count;
+      this.#counters.messagesDelivered += count - copies;
+      this.#counters.duplicates += copies;
       at = starts[count]!;
       if (count < MAX_BATCH) return at;
     }

@@ -24,7 +24,7 @@ import type { LocalDelivery } from "./local_delivery.ts";
 import { holdsName } from "../mesh/locations/same_name.ts";
 import type { Locations } from "../mesh/locations/locations.ts";
 import { MAX_HOPS, type ServerNetwork } from "../mesh/server_network.ts";
-import { HERE, toLegacy } from "../message_log.ts";
+import { HERE, nowhere, toLegacy } from "../message_log.ts";
 import type { NameTable } from "../dedup/tables/name_table.ts";
 import { Peer } from "../mesh/peer.ts";
 import { refused } from "../receipt.ts";
@@ -95,6 +95,7 @@ export class Router {
   message(from: Connection, frame: Frame): void {
     const fields = this.#fields.read(frame.bytes, frame.start, frame.end);
     this.#checkSender(from, fields);
+    this.#context.counters.messagesReceived++;
     const refusal = this.#route(from, frame, fields);
     if (refusal) this.#refuse(from, fields, refusal);
   }
@@ -121,7 +122,7 @@ export class Router {
     const { users, locations } = this.#parts;
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
-    if (user) return this.#deliver(from, user, fields);
+    if (user) return this.#deliver(from, frame, user, fields);
     const location = locations.locate(recipient);
     if (!location) return noSuchUser(recipient);
     if (!holdsName(location.user)) {
@@ -134,12 +135,17 @@ export class Router {
     return this.#forward(from, frame, fields, recipient, location.server);
   }
 
-  #deliver(from: Connection, user: User, fields: MessageFields): Refusal | undefined {
+  #deliver(
+    from: Connection,
+    frame: Frame,
+    user: User,
+    fields: MessageFields,
+  ): Refusal | undefined {
     this.#remember(fields, user);
     if (this.#parts.localDelivery.deliver(user, { fields }, from) === "congested") {
       return congested(user.name);
     }
-    this.#context.messageLog.message(fields, HERE);
+    this.#context.messageLog.message(fields, HERE, from.party, frame.reserved);
   }
 
   #forward(
@@ -168,20 +174,32 @@ export class Router {
         return congested(recipient);
     }
     this.#remember(fields, next);
-    this.#context.messageLog.message(fields, next.address);
+    this.#forwarded(from, frame, fields, next);
+  }
+
+  #forwarded(
+    from: Connection,
+    frame: Frame,
+    fields: MessageFields | BatchFields,
+    next: Peer,
+  ): void {
+    const { counters, messageLog } = this.#context;
+    counters.messagesForwarded += fields instanceof BatchFields ? fields.count : 1;
+    messageLog.message(fields, next, from.party, frame.reserved);
   }
 
   /** Delivers or forwards a batch unchanged. Returns whether that was possible. */
   #routeWhole(from: Connection, frame: Frame, fields: BatchFields): boolean {
     const { users, locations, mesh, localDelivery } = this.#parts;
-    const { messageLog } = this.#context;
+    const { counters, messageLog } = this.#context;
     const recipient = readName(fields.bytes, fields.recipient, fields.recipientEnd);
     const user = users.get(recipient);
     if (user) {
       if (!user.readsBatches) return false;
       this.#remember(fields, user);
       if (localDelivery.deliver(user, { fields, batch: frame }, from) !== "written") return false;
-      messageLog.batch(fields, HERE);
+      counters.messagesReceived += fields.count;
+      messageLog.message(fields, HERE, from.party, frame.reserved);
       return true;
     }
     const location = locations.locate(recipient);
@@ -190,7 +208,8 @@ export class Router {
     const next = mesh.forward(location.server, frame, from);
     if (!(next instanceof Peer)) return false;
     this.#remember(fields, next);
-    messageLog.batch(fields, next.address);
+    counters.messagesReceived += fields.count;
+    this.#forwarded(from, frame, fields, next);
     return true;
   }
 
@@ -216,7 +235,7 @@ export class Router {
         if (!next || nextHops.has(next)) continue;
         nextHops.add(next);
         if (this.#parts.mesh.forward(server, frame, from) !== next) continue;
-        this.#context.messageLog.message(fields, next.address);
+        this.#forwarded(from, frame, fields, next);
       }
     }
     if (!servers.includes(this.#context.id)) return;
@@ -262,7 +281,7 @@ export class Router {
   #refuse(from: Connection, fields: MessageFields, { code, reason }: Refusal): void {
     // A legacy server gets no receipt, because it could not pass it on to the sender.
     if (from.isUnregistered) return;
-    this.#context.messageLog.message(fields, `none (${reason})`);
+    this.#context.messageLog.message(fields, nowhere(reason), from.party);
     this.#parts.receipts.toUser(senderOf(fields), refused(messageId(fields), code, reason));
   }
 

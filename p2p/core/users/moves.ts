@@ -148,7 +148,12 @@ export class Moves {
 
   /** Returns whether another server that can be reached has the same session. */
   isElsewhere(user: User): boolean {
-    return !this.#elsewhere(user).next().done;
+    return this.placeOf(user) !== undefined;
+  }
+
+  /** Returns the id of another server that can be reached and has the same session. */
+  placeOf(user: User): string | undefined {
+    for (const server of this.#elsewhere(user)) return server;
   }
 
   *#elsewhere({ name, session }: User): Generator<string> {

@@ -7,6 +7,7 @@
 import {
   checkUserName,
   type Frame,
+  type Happening,
   invariant,
   type NetlabError,
   NIL_UUID,
@@ -186,6 +187,11 @@ export class UserRegistry {
 
   /** Removes the user of a connection that has ended. */
   leave(connection: Connection): void {
+    this.#leave(connection, "");
+  }
+
+  /** Removes the user of a connection. `reason` says why the server does so; empty if the user has left. */
+  #leave(connection: Connection, reason: string): void {
     this.#reserving.delete(connection);
     this.#claims.withdraw(connection);
     this.#waiting.delete(connection);
@@ -196,6 +202,12 @@ export class UserRegistry {
     if (this.#users.get(party.name) !== party) return;
     this.#users.delete(party.name);
     this.#context.logger.info("{user} left", { event: "user.left", user: party.name });
+    const server = this.#moves.placeOf(party);
+    this.#record(
+      server === undefined
+        ? { kind: "left", user: party.name, reason }
+        : { kind: "moved", user: party.name, server },
+    );
     this.#publishRemoval(party.name);
     this.#waiting.admit(party.name);
   }
@@ -283,6 +295,7 @@ export class UserRegistry {
       event: "user.evicted",
       user: name,
     });
+    this.#record({ kind: "left", user: name, reason: "an older session holds the name" });
   }
 
   #registerAgain(connection: Connection, registration: UserRegistration): void {
@@ -354,10 +367,15 @@ export class UserRegistry {
       writeSessionWelcome(user.out, { server, address: readable, name });
     }
     this.#context.logger.info("{user} joined", { event: "user.joined", user: name });
+    this.#record({ kind: "joined", user: name });
+  }
+
+  #record(happening: Happening): void {
+    this.#context.events.add(happening, this.#context.now);
   }
 
   #evict({ name, connection }: User, why: string): void {
-    this.leave(connection);
+    this.#leave(connection, why);
     this.#context.logger.info("removed {user}: {why}", {
       event: "user.evicted",
       user: name,

@@ -41,6 +41,11 @@ export class LocatedNames {
     this.#onMoved = onMoved;
   }
 
+  /** The number of names. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Returns whether any location of a name is known. */
   has(name: string): boolean {
     return this.#entries.has(name);

@@ -32,10 +32,19 @@ export class Locations {
    * may be missing or come twice.
    */
   *eachName(): Iterable<string> {
-    for (const server of [this.#self, ...this.#topology.routes().keys()]) {
+    for (const { user: { name } } of this.each()) yield name;
+  }
+
+  /**
+   * Returns the users of servers, by id, who can be reached, one by one, each at one server only.
+   *
+   * @param servers Those of which users are wanted: without them, all.
+   */
+  *each(servers?: readonly string[]): Iterable<Location> {
+    for (const server of servers ?? [this.#self, ...this.#topology.routes().keys()]) {
       for (const { name } of this.#directory.users(server)) {
         for (const first of this.#withinReach(name)) {
-          if (first.server === server) yield name;
+          if (first.server === server) yield first;
           break;
         }
       }

@@ -12,6 +12,14 @@ export interface LinkCosts {
   of(peer: Peer): number | undefined;
   /** Formats the cost of a link or a route for people: `3 links`, `20.4 ms`. */
   describe(cost: number): string;
+  /**
+   * Whether costs are times in microseconds.
+   *
+   * @default {false}
+   */
+  readonly isTime?: boolean;
+  /** Returns the lowest of the last round-trip times to a peer, by its id: milliseconds; `undefined` before the first. */
+  rttMs?(server: string): number | undefined;
 }
 
 /** Every link costs 1, so the best route is the one with the fewest links. */

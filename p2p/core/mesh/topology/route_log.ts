@@ -55,6 +55,7 @@ export class RouteLog {
    * @param before The route that was lost.
    */
   lost(server: string, before: Route): void {
+    this.#record(server, undefined);
     const wasLogged = this.#indirect.has(server) && this.#indirect.get(server) === undefined;
     this.#indirect.delete(server);
     // The log line of the lost link says so already.
@@ -72,6 +73,7 @@ export class RouteLog {
   changed(server: string, before: Route | undefined, after: Route): void {
     const { logger, id } = this.#context;
     const isDirect = after.next === server;
+    if (before?.next !== after.next) this.#record(server, after);
     if (isDirect) this.#indirect.delete(server);
     else if (!this.#indirect.has(server)) {
       // A server that had a link was logged then.
@@ -100,6 +102,16 @@ export class RouteLog {
       cost,
       direct,
     });
+  }
+
+  /** Records that the route to a server is another one, or that there is none. */
+  #record(server: string, route: Route | undefined): void {
+    const { events, now } = this.#context;
+    const address = this.#topology.get(server)?.address;
+    if (address === undefined) return;
+    const isKnown = route !== undefined && this.#costs.isTime && route.cost < UNKNOWN_COST;
+    const costMs = isKnown ? route.cost / 1_000 : undefined;
+    events.add({ kind: "routeChanged", server, address, nextHop: route?.next, costMs }, now);
   }
 
   #describe(cost: number): string {

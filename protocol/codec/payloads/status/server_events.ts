@@ -127,8 +127,8 @@ const KINDS = [
 const MAX_EVENT_BYTES = 60_000;
 const MAX_U32 = 0xffff_ffff;
 
-/** Encodes an event, without its age, as {@linkcode writeServerEvents} takes it. */
-export function encodeHappening(event: Happening): Uint8Array {
+/** Encodes what has happened. */
+function encode(event: Happening): Uint8Array {
   const out = encoding;
   out.u8(KINDS.indexOf(event.kind));
   switch (event.kind) {
@@ -179,34 +179,26 @@ export function encodeHappening(event: Happening): Uint8Array {
 
 const encoding = new FrameWriter();
 
-/** An event that is ready to be written. */
-export interface EncodedEvent {
-  /** The number of the event. */
-  readonly sequence: number;
-  /** How long ago it was: milliseconds. */
-  readonly agoMs: number;
-  /** What has happened, from {@linkcode encodeHappening}. */
-  readonly bytes: Uint8Array;
-}
-
 /**
- * Writes events, as many as fit into the frame. `next` is the number of the first one that does not, or the given
- * one.
+ * Writes events, as many as fit into the frame. If not all fit, `next` becomes the number of the first one that does
+ * not.
  */
-export function writeServerEvents(
-  out: FrameWriter,
-  answer: Omit<EventsAnswer, "events"> & { readonly events: readonly EncodedEvent[] },
-  hops = 0,
-): void {
+export function writeServerEvents(out: FrameWriter, answer: EventsAnswer, hops = 0): void {
   let room = MAX_EVENT_BYTES;
-  const end = answer.events.findIndex(({ bytes }) => (room -= bytes.length + 14) < 0);
-  const events = end < 0 ? answer.events : answer.events.slice(0, end);
+  const encoded: Uint8Array[] = [];
+  for (const event of answer.events) {
+    const bytes = encode(event);
+    room -= bytes.length + 14;
+    if (room < 0) break;
+    encoded.push(bytes);
+  }
   out.begin(FrameType.Status, StatusKind.EventsAnswer, hops);
   out.u32(answer.number);
   out.uuid(answer.server);
-  out.u64(end < 0 ? answer.next : answer.events[end]!.sequence);
+  out.u64(answer.events[encoded.length]?.sequence ?? answer.next);
   out.u64(answer.lost);
-  for (const { sequence, agoMs, bytes } of events) {
+  for (const [at, bytes] of encoded.entries()) {
+    const { sequence, agoMs } = answer.events[at]!;
     out.u16(8 + 4 + bytes.length);
     out.u64(sequence);
     out.u32(Math.min(agoMs, MAX_U32));
