@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError, type ProtectedName, type TrustFile } from "@netlab/protocol";
+import { ErrorCode, NetlabError, type ProtectedName } from "@netlab/protocol/codec";
 import type { NameSecret } from "./name_secret.ts";
 import { askServers } from "./ask.ts";
 import { isFinal, isTimeout, unreachable } from "./failures.ts";
 import type { HomeNetwork } from "./home_network.ts";
+import type { Dialler } from "./connection/dialler.ts";
 import { KnownServers } from "./known_servers.ts";
 import { isTokenError, type OwnToken } from "./own_token.ts";
 import { Race } from "./race.ts";
@@ -43,8 +44,8 @@ export interface RoamingOptions {
   readonly network: HomeNetwork;
   /** The user's token, or none. */
   readonly token: OwnToken;
-  /** The certificate authorities that are trusted besides those that Deno trusts. */
-  readonly trust: TrustFile | undefined;
+  /** Opens the connections. */
+  readonly dialler: Dialler;
 }
 
 /** Receives the events of a {@linkcode Roaming}. */
@@ -233,9 +234,9 @@ export class Roaming {
     return new Race({
       attempt: (server, stop) => {
         const either = AbortSignal.any([stop, this.#end.signal]);
-        const { network, trust } = this.#options;
-        const how = { namedBy: network.namerOf(server), trust };
-        return ServerConnection.reach(server, this.#connectionEvents, either, how);
+        const { network, dialler } = this.#options;
+        const dialled = dialler.dial(server, either, network.namerOf(server));
+        return ServerConnection.reach(server, dialled, this.#connectionEvents, either);
       },
       failed: (server) => this.#servers.failed(server, performance.now()),
       unused: (connection) => this.#untilEnded(connection.dismiss()),
@@ -314,8 +315,8 @@ export class Roaming {
   #askLegacy(connection: ServerConnection, now: number): void {
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
-    const { network, trust } = this.#options;
-    const answer = askServers(connection.address, network, this.#end.signal, undefined, trust);
+    const { network, dialler } = this.#options;
+    const answer = askServers(connection.address, network, this.#end.signal, undefined, dialler);
     answer.then((servers) => this.#learn(servers), (error) => {
       const isSilent = connection.heardAt < now && !this.#isPaused;
       // After any other failure, the user's own connection shows whether the server is alive.

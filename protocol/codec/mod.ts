@@ -26,6 +26,5 @@ export * from "./payloads/registration.ts";
 export * from "./payloads/token.ts";
 export * from "./names/quote.ts";
 export * from "./names/names.ts";
-export * from "./session_id.ts";
 export * from "./text.ts";
 export * from "./uuid.ts";

@@ -11,13 +11,13 @@ import {
   type NetlabError,
   NIL_UUID,
   type ProtectedName,
-  sessionIdOf,
   UserKind,
   type UserRecord,
   withoutTls,
   writeProtection,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
+import { sessionIdOf } from "@netlab/protocol/session-id";
 import { type Directory, isSameUser, type Location } from "../mesh/directory.ts";
 import type { ProtectedNames } from "../dedup/protected_names.ts";
 import type { Locations } from "../mesh/locations.ts";
