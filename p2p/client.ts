@@ -4,7 +4,6 @@
  *
  * @module
  */
-import config from "./deno.json" with { type: "json" };
 import {
   ErrorCode,
   formatAddress,
@@ -12,26 +11,26 @@ import {
   NetlabError,
   normalizeName,
   parseAddress,
-  type TrustFile,
-} from "@netlab/protocol";
+} from "@netlab/protocol/codec";
 import { askServers, askUsers } from "./client/ask.ts";
 import type { HomeNetwork } from "./client/home_network.ts";
 import type { P2pClientOptions } from "./client/options.ts";
 import type { OwnToken } from "./client/own_token.ts";
 import type { Outbox, Sent } from "./client/outbox.ts";
-import { NameSecret } from "./client/name_secret.ts";
+import type { Dialler } from "./client/connection/dialler.ts";
 import { createParts } from "./client/parts.ts";
 import type { Roaming } from "./client/roaming/roaming.ts";
 import type { ClientSession } from "./core/session/client_session.ts";
 import type { Inbox } from "./core/session/inbox.ts";
 import type { PublishQueue } from "./core/session/publish_queue.ts";
 
-export type { Message } from "@netlab/protocol";
+export type { Message } from "@netlab/protocol/codec";
 export type { P2pClientOptions } from "./client/options.ts";
 export type { DeliveryStatus, Notice, Sent } from "./client/outbox.ts";
 export type { ClientStatus } from "./client/roaming/roaming.ts";
 export { HomeNetwork } from "./client/home_network.ts";
 export { isTokenError, OwnToken, readClaims } from "./client/own_token.ts";
+export type { Dial } from "./client/connection/dialler.ts";
 export type { TokenClaims, TokenSource } from "./client/own_token.ts";
 export * from "./client/status_connection.ts";
 export { StatusQueries, type StatusQueriesHost } from "./core/session/status_queries.ts";
@@ -73,7 +72,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   readonly #network: HomeNetwork;
   readonly #token: OwnToken;
   readonly #roaming: Roaming;
-  readonly #trust: TrustFile | undefined;
+  readonly #dialler: Dialler;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
   #closing: Promise<void> | undefined;
@@ -93,7 +92,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     this.#network = parts.network;
     this.#token = parts.token;
     this.#roaming = parts.roaming;
-    this.#trust = parts.trust;
+    this.#dialler = parts.dialler;
   }
 
   /**
@@ -122,7 +121,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     signal?.throwIfAborted();
     try {
       this.#network.found(await this.#token.network(this.#network.id));
-      await this.#trust?.load();
+      await this.#dialler.load();
       await this.#roaming.start(signal);
     } catch (error) {
       await this.close();
@@ -146,6 +145,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
     if (!before) {
       throw new TypeError("Cannot change the secret: the client was started without one");
     }
+    const { NameSecret } = await import("./client/name_secret.ts");
     const next = secret === undefined ? undefined : await NameSecret.of(this.name, secret);
     await this.#roaming.protect(before.replace(Date.now(), next));
     this.#roaming.secret = Promise.resolve(next);
@@ -243,7 +243,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   /** The names of all users who can receive messages. Throws the errors of {@linkcode P2pClient.servers}. */
   users(): Promise<string[]> {
     const { ended } = this.#roaming;
-    return askUsers(this.#serverToAsk(), this.#network, ended, this.#token, this.#trust);
+    return askUsers(this.#serverToAsk(), this.#network, ended, this.#token, this.#dialler);
   }
 
   /**
@@ -256,7 +256,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    */
   servers(): Promise<string[]> {
     const { ended } = this.#roaming;
-    return askServers(this.#serverToAsk(), this.#network, ended, this.#token, this.#trust);
+    return askServers(this.#serverToAsk(), this.#network, ended, this.#token, this.#dialler);
   }
 
   /**
@@ -367,6 +367,7 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
 if (import.meta.main) {
   // A program that imports the client as a library does not load the terminal.
   const { runClientProgram } = await import("./terminal/client_program.ts");
+  const { default: config } = await import("./deno.json", { with: { type: "json" } });
   await runClientProgram({
     name: "netlab p2p client",
     task: "p2p:client",

@@ -4,7 +4,7 @@
  * @module
  */
 import config from "./deno.json" with { type: "json" };
-import { checkNetworkName } from "@netlab/protocol";
+import { type ByteConnection, checkNetworkName } from "@netlab/protocol";
 import type { TokenHost } from "./core/host.ts";
 import type { RoutingCore } from "./core/routing_core.ts";
 import { silentLogger } from "./core/logger.ts";
@@ -144,6 +144,22 @@ export class P2pServer implements AsyncDisposable {
       store[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /**
+   * Takes a connection that did not arrive at the server's port, such as a WebSocket. It has the rights and limits of
+   * all others. After the server was closed, the connection is closed at once.
+   *
+   * @param connection Carries the frames of one other party.
+   * @param hostname The IP address of the other side.
+   */
+  attach(connection: ByteConnection, hostname: string): void {
+    this.#sockets.attach(connection, hostname);
+  }
+
+  /** Loads the sources of the client as text, by the folders of their packages. Web pages run them in a browser. */
+  async sources(): Promise<ReadonlyMap<string, typeof import("./sources.ts")>> {
+    return new Map([["p2p", await import("./sources.ts")]]);
   }
 
   /** The server's id: a UUID, new at every start. */

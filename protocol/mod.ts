@@ -17,10 +17,12 @@
  * @module
  */
 export * from "./codec/mod.ts";
+export * from "./codec/session_id.ts";
 export * from "./transport/accept.ts";
 export * from "./transport/dial.ts";
 export * from "./transport/frame_connection.ts";
 export * from "./transport/listen.ts";
+export * from "./transport/system_errors.ts";
 export * from "./transport/tls/certificate_files.ts";
 export * from "./transport/tls/tls_errors.ts";
 export * from "./transport/tls/tls_tunnel.ts";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ByteConnection } from "@netlab/protocol";
 import { P2pServer, type P2pServerOptions, type PeerInfo } from "@netlab/p2p/server";
 import { EchoRule, rttRules } from "./core/rules.ts";
 import config from "./deno.json" with { type: "json" };
@@ -48,6 +49,16 @@ export class RttServer implements AsyncDisposable {
     const program = { system: "rtt", version: config.version };
     const given = { program, ...options, rules, costs: echo };
     return new RttServer(await P2pServer.listen(given), echo);
+  }
+
+  /** Takes a connection that did not arrive at the server's port, as `P2pServer.attach` does. */
+  attach(connection: ByteConnection, hostname: string): void {
+    this.#server.attach(connection, hostname);
+  }
+
+  /** Loads the sources of the client as text, as `P2pServer.sources` does. */
+  sources(): ReturnType<P2pServer["sources"]> {
+    return this.#server.sources();
   }
 
   /** The server's id: a UUID, new at every start. */

@@ -14,11 +14,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   basic: ["protocol"],
   p2p: ["protocol"],
   rtt: ["protocol", "p2p"],
+  web: ["protocol"],
   lab: ["protocol", "basic", "p2p", "rtt", "terminal"],
 };
 
 /** Whether a module is a program or part of one: it may import `terminal` as well. */
 const isProgram = (path: string) => /^(basic|p2p|rtt)\/terminal\//.test(path);
+
+/** Whether a module runs in a browser. It may import the client, whose sources the server serves with it. */
+const isPage = (path: string) => /^web\/pages\//.test(path);
 
 interface Dependency {
   specifier: string;
@@ -75,6 +79,11 @@ function loadedBy(modules: Map<string, Dependency[]>, ...entries: string[]): Set
   return loaded;
 }
 
+/** Whether an import loads nothing before it is used. */
+function isLazy({ isDynamic, code }: Dependency): boolean {
+  return isDynamic === true || code === undefined;
+}
+
 const packageOf = (path: string) => path.includes("/") ? path.slice(0, path.indexOf("/")) : "";
 
 const ENTRIES = [
@@ -85,6 +94,8 @@ const ENTRIES = [
   "p2p/core/mod.ts",
   "p2p/terminal/client_program.ts",
   "p2p/terminal/server_program.ts",
+  "web/mod.ts",
+  "web/pages/chat/main.ts",
 ];
 
 Deno.test({
@@ -103,7 +114,10 @@ Deno.test({
           continue;
         }
         const fine = allowed.includes(packageOf(to)) ||
-          (packageOf(to) === "terminal" && isProgram(path));
+          (packageOf(to) === "terminal" && isProgram(path)) ||
+          (packageOf(to) === "p2p" && isPage(path)) ||
+          // A server program loads its pages when they are wanted.
+          (packageOf(to) === "web" && isProgram(path) && isLazy(dependency));
         assert(fine, `${path} may not import ${to}`);
       }
     }

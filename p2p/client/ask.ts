@@ -5,7 +5,6 @@
  * @module
  */
 import {
-  dial,
   ErrorCode,
   FrameType,
   hostOf,
@@ -20,14 +19,15 @@ import {
   readServers,
   readUsers,
   Registration,
-  type TrustFile,
   writeInformationRequest,
   writeToken,
-} from "@netlab/protocol";
+} from "@netlab/protocol/codec";
+import { Dialler } from "./connection/dialler.ts";
 import type { HomeNetwork } from "./home_network.ts";
 import { OwnToken } from "./own_token.ts";
 
 const NO_TOKEN = new OwnToken(undefined);
+const SOCKETS = new Dialler();
 
 /** The longest list that is read: bytes. The names of a million users need less. */
 const MAX_LIST_BYTES = 64 * 1024 * 1024;
@@ -41,7 +41,7 @@ const ANSWER_MS = 3_000;
  * name to this client.
  *
  * @param token The token of the user, or none.
- * @param trust The certificate authorities that are trusted besides those that Deno trusts.
+ * @param dialler Opens the connection.
  * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
  *   {@linkcode ErrorCode.TimedOut} when it does not answer within three seconds,
  *   {@linkcode ErrorCode.OtherNetwork} when it does not belong to `network`. Also the errors of
@@ -53,10 +53,10 @@ export async function askServers(
   network: HomeNetwork | undefined,
   stop: AbortSignal,
   token: OwnToken = NO_TOKEN,
-  trust?: TrustFile,
+  dialler: Dialler = SOCKETS,
 ): Promise<string[]> {
   const { AllServers, Servers } = Information;
-  const { parts, by } = await ask(address, AllServers, Servers, network, stop, token, trust);
+  const { parts, by } = await ask(address, AllServers, Servers, network, stop, token, dialler);
   const servers = [...new Set(parts.flatMap(readServers))];
   return network?.listed(servers, by) ?? servers;
 }
@@ -67,10 +67,10 @@ export async function askUsers(
   network: HomeNetwork | undefined,
   stop: AbortSignal,
   token: OwnToken = NO_TOKEN,
-  trust?: TrustFile,
+  dialler: Dialler = SOCKETS,
 ): Promise<string[]> {
   const { AllUsers, Users } = Information;
-  const { parts } = await ask(address, AllUsers, Users, network, stop, token, trust);
+  const { parts } = await ask(address, AllUsers, Users, network, stop, token, dialler);
   return parts.flatMap(readUsers);
 }
 
@@ -85,9 +85,9 @@ async function ask(
   network: HomeNetwork | undefined,
   stop: AbortSignal,
   own: OwnToken,
-  trust: TrustFile | undefined,
+  dialler: Dialler,
 ): Promise<{ parts: Uint8Array[]; by: HostReach }> {
-  const connection = await dial(address, stop, { namedBy: network?.namerOf(address), trust });
+  const connection = await dialler.dial(address, stop, network?.namerOf(address));
   const giveUp = () => connection.abort(stop.reason);
   stop.addEventListener("abort", giveUp);
   // The answers come in this order.

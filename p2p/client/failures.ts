@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError } from "@netlab/protocol";
+import { ErrorCode, NetlabError } from "@netlab/protocol/codec";
 import { isTokenError } from "./own_token.ts";
 
 /**

@@ -15,7 +15,7 @@ import {
   mayName,
   nearer,
   NetlabError,
-} from "@netlab/protocol";
+} from "@netlab/protocol/codec";
 
 /** How many servers a client remembers, so that servers that name ever new ones cannot fill its memory. */
 const MAX_SERVERS = 1_024;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Dial } from "./connection/dialler.ts";
 import type { TokenSource } from "./own_token.ts";
 import type { ClientStatus } from "./roaming/roaming.ts";
 
@@ -56,6 +57,12 @@ export interface P2pClientOptions {
    * @default {none}
    */
   tlsCa?: string;
+  /**
+   * Opens the connections to servers, for programs without sockets.
+   *
+   * @default {TCP, or TLS for addresses that begin with `tls://`}
+   */
+  dial?: Dial;
   /**
    * How long a server may take to accept a message: milliseconds, from the moment when it has certainly read
    * the message. The time that a message needs on a slow link does not count. The client checks once a second,

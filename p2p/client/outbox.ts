@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NetlabError, readUuidOf } from "@netlab/protocol";
+import { NetlabError, readUuidOf } from "@netlab/protocol/codec";
 import type {
   ClientSession,
   DeliveryStatus,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decodeJwt } from "jose/jwt/decode";
+import { jwtDecode, type JwtPayload } from "jwt-decode";
 import {
   Capability,
   ErrorCode,
@@ -12,7 +12,7 @@ import {
   parseAddress,
   quote,
   readNetwork,
-} from "@netlab/protocol";
+} from "@netlab/protocol/codec";
 
 /** A token, or a function that returns it. The function is called for every new connection, so it may be renewed. */
 export type TokenSource = string | (() => string | Promise<string>);
@@ -34,7 +34,8 @@ export interface TokenClaims {
  */
 export function readClaims(token: string): TokenClaims {
   try {
-    const { sub, aud, role } = decodeJwt(token);
+    if (token.split(".").length !== 3) throw new TypeError("Not three parts");
+    const { sub, aud, role } = jwtDecode<JwtPayload & { role?: unknown }>(token);
     const network = Array.isArray(aud) ? aud.length === 1 ? aud[0] : undefined : aud;
     return { subject: sub, role, network };
   } catch {

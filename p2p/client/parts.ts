@@ -13,13 +13,12 @@ import {
   type NetlabError,
   normalizeName,
   parseAddress,
-  TrustFile,
-} from "@netlab/protocol";
+} from "@netlab/protocol/codec";
 import { MessageIds } from "../core/dedup/sequence_ids.ts";
 import { ClientSession } from "../core/session/client_session.ts";
 import { Inbox } from "../core/session/inbox.ts";
 import { PublishQueue } from "../core/session/publish_queue.ts";
-import { NameSecret } from "./name_secret.ts";
+import { Dialler } from "./connection/dialler.ts";
 import { HomeNetwork } from "./home_network.ts";
 import type { P2pClientOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
@@ -45,8 +44,8 @@ export interface ClientParts {
   readonly network: HomeNetwork;
   /** The user's token, or none. */
   readonly token: OwnToken;
-  /** The certificate authorities that the program has named. */
-  readonly trust: TrustFile | undefined;
+  /** Opens the connections. */
+  readonly dialler: Dialler;
   /** Finds and keeps a server. */
   readonly roaming: Roaming;
 }
@@ -88,12 +87,18 @@ export function createParts(
   });
   const network = new HomeNetwork(options.network, addresses, options.onOtherNetwork);
   const token = new OwnToken(options.token, options.insecureToken);
-  const trust = options.tlsCa === undefined ? undefined : new TrustFile(options.tlsCa);
-  const who = { name, servers: addresses, rank, network, token, trust };
+  const dialler = new Dialler(options.dial, options.tlsCa);
+  const who = { name, servers: addresses, rank, network, token, dialler };
   const roaming: Roaming = new Roaming(who, session, {
     status: (status) => options.onStatus?.(status),
     failed,
   });
-  if (options.secret !== undefined) roaming.secret = NameSecret.of(name, options.secret);
-  return { name, session, outbox, publishQueue, inbox, network, token, trust, roaming };
+  if (options.secret !== undefined) {
+    // Loads what a browser does not have.
+    const { secret } = options;
+    roaming.secret = import("./name_secret.ts").then(({ NameSecret }) =>
+      NameSecret.of(name, secret)
+    );
+  }
+  return { name, session, outbox, publishQueue, inbox, network, token, dialler, roaming };
 }

@@ -152,10 +152,7 @@ export class Sockets {
     const resolved = { ...options, hostname, peers, defaultPeers, legacy };
     const prepared = { listening, address, tls, trust, tokens, protectedNames };
     const sockets = new Sockets(resolved, store, onNetwork, prepared);
-    opened = (conn, remote) => {
-      if (sockets.#closed) conn.close();
-      else sockets.#opened(conn, remote);
-    };
+    opened = (conn, remote) => sockets.attach(conn, remote);
     return sockets;
   }
 
@@ -242,6 +239,12 @@ export class Sockets {
     this.core.close();
     await Promise.all([...accepting, ...this.#dials, this.#tls?.close()]);
     if (this.#connections.size > 0) await this.#allClosed.promise;
+  }
+
+  /** Takes a connection that is open, from the host with this IP address. Closes it when the server was closed. */
+  attach(conn: ByteConnection, hostname: string): void {
+    if (this.#closed) conn.close();
+    else this.#opened(conn, hostname);
   }
 
   /** Reports the results of checked tokens to the core as all other events: with the time, and a flush. */

@@ -27,7 +27,9 @@ import {
   isLoopbackHost,
 } from "@netlab/protocol";
 import type { P2pServerOptions } from "../server.ts";
+import type { WebHost } from "@netlab/web";
 import { limitOptions, limitsOf } from "./limit_options.ts";
+import { checkWebOptions, serveWeb, webOptions } from "./web_options.ts";
 
 /** Describes a server program. */
 export interface ServerProgram {
@@ -42,9 +44,7 @@ export interface ServerProgram {
 }
 
 /** A running server. */
-export interface RunningServer {
-  /** The address at which others reach it: `host:port`. */
-  readonly address: string;
+export interface RunningServer extends WebHost {
   /** The port on which it listens. */
   readonly port: number;
   /** Its id, a UUID. */
@@ -171,6 +171,7 @@ export async function runServerProgram(
           "A file with the certificate of an authority, which is trusted besides the public ones " +
           "when the server connects to others with TLS.",
       },
+      ...webOptions,
       ...limitOptions,
       json: { kind: "flag", help: "Log one JSON object per line." },
       verbose: {
@@ -212,6 +213,7 @@ export async function runServerProgram(
           "this server",
       );
     }
+    checkWebOptions(rest);
     if (!await findHost(host, stop)) return 0;
     const { network, keys, legacy, revoked } = rest;
     const tokenFile = rest["token-file"];
@@ -297,9 +299,17 @@ export async function runServerProgram(
         },
       );
     } else logger.info("messages are stored in {data}", { event: "storage.disk", data });
+    const web = await serveWeb(server, rest).catch(async (error) => {
+      await server.drain();
+      throw error;
+    });
+    if (web) {
+      logger.info("serving web pages at {origin}", { event: "web", origin: web.origin });
+    }
     await untilAborted(stop);
     logger.info("closing", { event: "closing" });
     await server.drain();
+    await web?.close();
     return 0;
   });
 }

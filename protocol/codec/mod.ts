@@ -30,6 +30,5 @@ export * from "./payloads/status/status_request.ts";
 export * from "./payloads/token.ts";
 export * from "./names/quote.ts";
 export * from "./names/names.ts";
-export * from "./session_id.ts";
 export * from "./text.ts";
 export * from "./uuid.ts";

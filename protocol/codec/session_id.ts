@@ -6,13 +6,12 @@
  */
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { MOVE_PROOF_BYTES } from "./payloads/presence.ts";
 import { NIL_UUID, readUuid, writeUuid } from "./uuid.ts";
 
 const encoder = new TextEncoder();
 /** What keeps a proof from meaning anything else. */
 const MOVE = encoder.encode("netlab move\0");
-/** The size of a {@linkcode moveProof}: bytes. */
-export const MOVE_PROOF_BYTES = 16;
 
 /**
  * Returns the id under which servers know a session: a UUID of version 8 from the SHA-256 of its key. Nobody can

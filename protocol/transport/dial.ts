@@ -12,6 +12,7 @@ import { lookup } from "node:dns/promises";
 import type { TrustFile } from "./tls/trust_file.ts";
 import { startTls } from "./tls/tls_tunnel.ts";
 import { whyTlsFailed } from "./tls/tls_errors.ts";
+import { reasonOf } from "./system_errors.ts";
 
 /** The time limit for opening a connection: milliseconds. */
 const CONNECT_MS = 5_000;
@@ -127,15 +128,4 @@ function requirePermission(address: Address): void {
   throw new Deno.errors.NotCapable(
     `Requires net access to "${host}", run again with the --allow-net flag`,
   );
-}
-
-/** Describes an error of the system as the end of a sentence: "connection refused". */
-export function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
-  if (error instanceof Deno.errors.ConnectionReset) return "connection reset";
-  if (error instanceof Deno.errors.BrokenPipe) return "connection closed";
-  // A program that is killed does not end TLS in the normal way.
-  if (error instanceof Deno.errors.UnexpectedEof) return "connection closed";
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/ \(os error \d+\)/, "");
 }

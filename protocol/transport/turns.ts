@@ -50,7 +50,7 @@ const EVENT_LOOP: TurnsHost = {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },
-  atTurnEnd: queueMicrotask,
+  atTurnEnd: (run) => queueMicrotask(run),
 };
 
 /** Whether a connection lets others go first. `now` is in milliseconds. */

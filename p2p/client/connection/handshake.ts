@@ -18,7 +18,7 @@ import {
   writeInformationRequest,
   writeSessionRegistration,
   writeToken,
-} from "@netlab/protocol";
+} from "@netlab/protocol/codec";
 
 /** How long a server may take to answer each step of the registration: milliseconds. */
 const ANSWER_MS = 5_000;

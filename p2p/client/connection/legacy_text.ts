@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { invalidNameReason, MAX_NAME_BYTES, type Message } from "@netlab/protocol";
+import { invalidNameReason, MAX_NAME_BYTES, type Message } from "@netlab/protocol/codec";
 
 /** The longest text of one message. The rest of a longer text becomes another message. */
 const MAX_BYTES = 64 * 1024;

@@ -7,12 +7,9 @@
  */
 import {
   Capability,
-  dial,
-  type DialOptions,
   DisconnectKind,
   ErrorCode,
   type Frame,
-  type FrameConnection,
   FrameType,
   hostOf,
   type HostReach,
@@ -26,13 +23,13 @@ import {
   readNetwork,
   readServerId,
   readServers,
-  reasonOf,
   Registration,
-  sessionIdOf,
   writeInformationRequest,
   writeLegacyRegistration,
   writeProtection,
-} from "@netlab/protocol";
+} from "@netlab/protocol/codec";
+import type { FrameConnection } from "@netlab/protocol/connection";
+import { reasonOf } from "@netlab/protocol/system-errors";
 import type { SessionConnection } from "../../core/session/client_session.ts";
 import { Liveness, type Verdict } from "../../core/session/liveness.ts";
 import type { NameSecret } from "../name_secret.ts";
@@ -120,7 +117,7 @@ export class ServerConnection implements SessionConnection {
   /**
    * Connects to a server and asks what it can do, but does not register the user yet.
    *
-   * @param how Who has named the address, and which certificate authorities are trusted.
+   * @param dialled The connection.
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached or closes the
    *   connection, {@linkcode ErrorCode.TimedOut} when it does not answer, {@linkcode ErrorCode.Unsupported} when
    *   it does not accept users. Also the errors of {@linkcode ServerConnectionEvents.admit}.
@@ -128,11 +125,11 @@ export class ServerConnection implements SessionConnection {
    */
   static async reach(
     address: string,
+    dialled: Promise<FrameConnection>,
     events: ServerConnectionEvents,
     stop: AbortSignal,
-    how: DialOptions,
   ): Promise<ServerConnection> {
-    const connection = new ServerConnection(address, await dial(address, stop, how), events);
+    const connection = new ServerConnection(address, await dialled, events);
     await connection.#orAbort(stop, () => connection.#begin());
     return connection;
   }
@@ -302,12 +299,13 @@ export class ServerConnection implements SessionConnection {
     if (this.#ended) throw this.#ended;
     if (!this.legacy) {
       // An older server tells every other server what it gets.
-      const session = this.#capabilities.has(Capability.Key) ? key : sessionIdOf(key);
+      const hasKeys = this.#capabilities.has(Capability.Key);
       const server = this.#protectsNames ? readServerId(this.#capabilities) : undefined;
-      if (!secret || server === undefined) {
-        return await this.#handshake.register({ name, session });
-      }
-      const signature = secret.registration(server, sessionIdOf(key));
+      const isProtected = secret !== undefined && server !== undefined;
+      const id = hasKeys && !isProtected ? undefined : await sessionIdOf(key);
+      const session = hasKeys ? key : id!;
+      if (!isProtected) return await this.#handshake.register({ name, session });
+      const signature = secret.registration(server, id!);
       await this.#handshake.register({ name, session, signature });
       // The answer comes while the session is used already.
       this.protect(secret.protect(Date.now())).catch(() => {});
@@ -430,4 +428,10 @@ export class ServerConnection implements SessionConnection {
     this.#reason ??= error;
     void this.#connection.close();
   }
+}
+
+/** Returns the id under which servers know the session with this key. */
+async function sessionIdOf(key: string): Promise<string> {
+  // Few clients need it.
+  return (await import("@netlab/protocol/session-id")).sessionIdOf(key);
 }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { DisconnectKind, type FrameConnection, writeDisconnect } from "@netlab/protocol";
+import { DisconnectKind, writeDisconnect } from "@netlab/protocol/codec";
+import type { FrameConnection } from "@netlab/protocol/connection";
 
 /** How long to wait until other servers know of a move, if the server does not confirm it: milliseconds. */
 const MOVE_MS = 500;

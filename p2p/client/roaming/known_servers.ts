@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { hostOf, isLoopbackHost } from "@netlab/protocol";
+import { hostOf, isLoopbackHost } from "@netlab/protocol/codec";
 import { backoffMs } from "../../core/mesh/addresses/backoff.ts";
 
 /**

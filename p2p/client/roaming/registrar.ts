@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TrustFile } from "@netlab/protocol";
+import type { Dialler } from "../connection/dialler.ts";
 import { ServerConnection, type ServerConnectionEvents } from "../connection/server_connection.ts";
 import { isFinal, unreachable } from "../failures.ts";
 import type { HomeNetwork } from "../home_network.ts";
@@ -25,8 +25,8 @@ export interface RegistrarOptions {
   readonly network: HomeNetwork;
   /** The user's token, or none. */
   readonly token: OwnToken;
-  /** The certificate authorities that are trusted besides those that Deno trusts. */
-  readonly trust: TrustFile | undefined;
+  /** Opens the connections. */
+  readonly dialler: Dialler;
 }
 
 /** Registers one user, at one server at a time. */
@@ -58,9 +58,9 @@ export class Registrar {
     return new Race({
       attempt: (server, stop) => {
         const either = AbortSignal.any([stop, this.#ending.signal]);
-        const { network, trust } = this.#options;
-        const how = { namedBy: network.namerOf(server), trust };
-        return ServerConnection.reach(server, this.#events, either, how);
+        const { network, dialler } = this.#options;
+        const dialled = dialler.dial(server, either, network.namerOf(server));
+        return ServerConnection.reach(server, dialled, this.#events, either);
       },
       failed: (server) => this.#servers.failed(server, performance.now()),
       unused: (connection) => this.#ending.add(connection.dismiss()),

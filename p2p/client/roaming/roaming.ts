@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError, type ProtectedName } from "@netlab/protocol";
+import { ErrorCode, NetlabError, type ProtectedName } from "@netlab/protocol/codec";
 import type { NameSecret } from "../name_secret.ts";
 import { askServers } from "../ask.ts";
 import { isFinal, isTimeout } from "../failures.ts";
@@ -238,8 +238,8 @@ export class Roaming {
   #askLegacy(connection: ServerConnection, now: number): void {
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
-    const { network, trust } = this.#options;
-    const answer = askServers(connection.address, network, this.#ending.signal, undefined, trust);
+    const { network, dialler } = this.#options;
+    const answer = askServers(connection.address, network, this.#ending.signal, undefined, dialler);
     answer.then((servers) => this.#learn(servers), (error) => {
       const isSilent = connection.heardAt < now && !this.#isPaused;
       // After any other failure, the user's own connection shows whether the server is alive.

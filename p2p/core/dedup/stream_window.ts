@@ -17,6 +17,10 @@ const MAX_SPAN = 65_536;
 
 /** The window of one stream. It only moves forward. */
 export class StreamWindow {
+  /** The first 32 bits of all ids of the stream. */
+  readonly high: number;
+  /** The next 16 bits of these ids. */
+  readonly low: number;
   /** All numbers below this one were seen or given up. */
   #floor = 0;
   /** The window no longer knows whether a number below this one was seen, because some of them were given up. */
@@ -32,7 +36,10 @@ export class StreamWindow {
    * @param high The first 32 bits of all ids of the stream.
    * @param low The next 16 bits of these ids.
    */
-  constructor(readonly high: number, readonly low: number) {}
+  constructor(high: number, low: number) {
+    this.high = high;
+    this.low = low;
+  }
 
   /** The first number that was neither seen nor given up. */
   get floor(): number {

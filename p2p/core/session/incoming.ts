@@ -11,6 +11,10 @@ export class Incoming implements MessageId {
   readonly id1: number;
   readonly id2: number;
   readonly id3: number;
+  /** The message. */
+  readonly message: Message;
+  /** Whether a server stores the message until it is acknowledged. */
+  readonly isDurable: boolean;
 
   /**
    * Wraps a message that has arrived.
@@ -18,7 +22,9 @@ export class Incoming implements MessageId {
    * @param words The id of the message as four 32-bit numbers, big-endian.
    * @param isDurable Whether a server stores the message until it is acknowledged.
    */
-  constructor(readonly message: Message, words: Int32Array, readonly isDurable: boolean) {
+  constructor(message: Message, words: Int32Array, isDurable: boolean) {
+    this.message = message;
+    this.isDurable = isDurable;
     this.id0 = words[0]!;
     this.id1 = words[1]!;
     this.id2 = words[2]!;

@@ -8,14 +8,13 @@ import {
   Capability,
   type Frame,
   Information,
-  isMoveProof,
-  moveProof,
   PresenceKind,
   readNameClaim,
   UserKind,
   writeInformationRequest,
   writeNameClaim,
 } from "@netlab/protocol/codec";
+import { isMoveProof, moveProof } from "@netlab/protocol/session-id";
 import type { Connection } from "../connection/connection.ts";
 import type { Location } from "../mesh/locations/located_names.ts";
 import type { ServerNetwork } from "../mesh/server_network.ts";

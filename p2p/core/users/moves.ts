@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { isSecretKey, type UserRecord } from "@netlab/protocol/codec";
+import type { UserRecord } from "@netlab/protocol/codec";
+import { isSecretKey } from "@netlab/protocol/session-id";
 import type { Context } from "../host.ts";
 import type { Directory } from "../mesh/directory.ts";
 import type { Topology } from "../mesh/topology/topology.ts";

@@ -12,13 +12,13 @@ import {
   type NetlabError,
   NIL_UUID,
   type ProtectedName,
-  sessionIdOf,
   UserKind,
   type UserRecord,
   withoutTls,
   writeProtection,
   writeSessionWelcome,
 } from "@netlab/protocol/codec";
+import { sessionIdOf } from "@netlab/protocol/session-id";
 import type { Directory } from "../mesh/directory.ts";
 import type { Location } from "../mesh/locations/located_names.ts";
 import { isSameUser } from "../mesh/locations/same_name.ts";

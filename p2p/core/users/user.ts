@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type FrameWriter, NIL_UUID, sessionIdOf } from "@netlab/protocol/codec";
+import { type FrameWriter, NIL_UUID } from "@netlab/protocol/codec";
+import { sessionIdOf } from "@netlab/protocol/session-id";
 import type { Connection, Party } from "../connection/connection.ts";
 
 const encoder = new TextEncoder();

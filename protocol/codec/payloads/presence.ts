@@ -7,7 +7,9 @@
 import { ByteReader } from "../byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, PresenceKind } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
-import { MOVE_PROOF_BYTES } from "../session_id.ts";
+
+/** The size of the proof of a move, which `moveProof` makes: bytes. */
+export const MOVE_PROOF_BYTES = 16;
 
 /** The ways in which a user is registered. The list is append-only. */
 export const UserKind = {

@@ -63,13 +63,17 @@ export class UnsettledMessage implements MessageId {
   queryAfterMs = QUERY_AFTER_MS;
   /** The time at which the message was accepted or its outcome was last queried: milliseconds. */
   queriedAt = 0;
+  readonly timeoutMs: number;
+  readonly listener: SendListener;
 
   constructor(
     id: Int32Array,
     { sender, recipient, text }: NewMessage,
-    readonly timeoutMs: number,
-    readonly listener: SendListener,
+    timeoutMs: number,
+    listener: SendListener,
   ) {
+    this.timeoutMs = timeoutMs;
+    this.listener = listener;
     this.sender = sender;
     this.recipient = recipient;
     this.text = text;
