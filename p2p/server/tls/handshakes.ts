@@ -21,8 +21,10 @@ const HANDSHAKE_RECORD = 0x16;
 /** How much is read before TLS begins: bytes. */
 const FIRST_BYTES = 512;
 
-/** Receives the results of handshakes. */
+/** What handshakes need, and who receives their results. */
 export interface HandshakesHost {
+  /** Returns the TLS with the certificate that is in use now. */
+  terminator(): TlsTerminator;
   /** A client has finished its handshake. */
   opened(connection: TlsConnection, hostname: string): void;
   /** A handshake has failed. The connection is closed. */
@@ -42,11 +44,11 @@ export class Handshakes {
   }
 
   /** Begins a handshake. When too many are open, the oldest one ends: its client is slow or hostile. */
-  begin(conn: Deno.TcpConn, terminator: TlsTerminator): void {
+  begin(conn: Deno.TcpConn): void {
     if (this.#open.size >= LIMITS.handshakes.default) this.#end(this.#open.keys().next().value!);
     const handshake: Handshake = { conn };
     this.#open.set(handshake, performance.now());
-    const running = this.#run(handshake, terminator).finally(() => this.#running.delete(running));
+    const running = this.#run(handshake).finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 
@@ -65,7 +67,7 @@ export class Handshakes {
     await Promise.all(this.#running);
   }
 
-  async #run(handshake: Handshake, terminator: TlsTerminator): Promise<void> {
+  async #run(handshake: Handshake): Promise<void> {
     const { conn } = handshake;
     const { hostname } = conn.remoteAddr;
     try {
@@ -76,7 +78,8 @@ export class Handshakes {
         await conn.write(NO_TLS_FRAME);
         throw NO_TLS;
       }
-      handshake.tls = await terminator.wrap(conn, first.subarray(0, count));
+      // The certificate may have been replaced since the client has connected.
+      handshake.tls = await this.#host.terminator().wrap(conn, first.subarray(0, count));
       if (!this.#open.has(handshake)) throw new Deno.errors.Interrupted("The handshake was ended");
       await handshake.tls.handshake();
       if (this.#open.delete(handshake)) this.#host.opened(handshake.tls, hostname);

@@ -54,6 +54,7 @@ export class ServerTls {
     this.#logger = logger;
     this.#terminator = new TlsTerminator(certificate);
     this.#handshakes = new Handshakes({
+      terminator: () => this.#terminator,
       opened,
       failed: (error, hostname) => this.#logFailure(error, hostname),
     });
@@ -84,7 +85,7 @@ export class ServerTls {
 
   /** Begins the handshake of a connection that was accepted. */
   accepted(conn: Deno.TcpConn): void {
-    this.#handshakes.begin(conn, this.#terminator);
+    this.#handshakes.begin(conn);
   }
 
   /** Notes the host at which others reach the server. Clients compare it with the certificate. */

@@ -10,7 +10,7 @@ import { LIMITS } from "@netlab/p2p/core";
 import { P2pServer } from "@netlab/p2p/server";
 import { eventually, within } from "../network.ts";
 import { storageTest } from "../../kinds.ts";
-import { TestAuthority } from "./certificates.ts";
+import { keepingLogger, TestAuthority } from "./certificates.ts";
 
 storageTest("open handshakes are limited in number and time, and delay nobody else", async () => {
   using authority = new TestAuthority();
@@ -43,6 +43,27 @@ storageTest("open handshakes are limited in number and time, and delay nobody el
     for (const conn of stalled) conn.close();
   }
 });
+
+storageTest(
+  "a client that has connected before the certificate is replaced gets the new one",
+  async () => {
+    using authority = new TestAuthority();
+    using next = new TestAuthority();
+    const { logger, lines } = keepingLogger();
+    const { tlsCert, tlsKey } = await authority.server();
+    await using server = await P2pServer.listen({ tlsCert, tlsKey, logger });
+    const early = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    const renewed = await next.create();
+    await Deno.copyFile(renewed.key, tlsKey);
+    await Deno.copyFile(renewed.cert, tlsCert);
+    await eventually("the new one is in use", () => {
+      return lines.some((line) => line.startsWith("the new certificate is in use"));
+    });
+    const caCerts = [await Deno.readTextFile(next.ca)];
+    using conn = await Deno.startTls(early, { hostname: "127.0.0.1", caCerts });
+    await within("the handshake", conn.handshake());
+  },
+);
 
 storageTest("no client is lost when the certificate is replaced again and again", async () => {
   using authority = new TestAuthority();
