@@ -13,8 +13,8 @@ import { stripVTControlCharacters } from "node:util";
 export interface DraftEvents {
   /** Text with several lines was pasted. */
   pastedLines(): void;
-  /** Tab was pressed. */
-  complete(): void;
+  /** Tab was pressed, or Shift-Tab with `isBackward`. */
+  complete(isBackward: boolean): void;
   /** Ctrl-L was pressed. */
   clear(): void;
   /** The terminal reports its cursor position, counted from 0. */
@@ -194,9 +194,9 @@ export class Draft {
     this.#flush();
     this.#suggested = false;
     const name = `${key.ctrl ? "^" : ""}${key.name}`;
-    if (name === "tab" && !key.shift && !key.meta) this.#events.complete();
+    if (name === "tab" && !key.meta) this.#events.complete(key.shift === true);
     else if (name === "^l") this.#events.clear();
-    // Ctrl-Z would stop this process, but not the `deno task` that the shell is waiting for.
+    // Readline would stop this process, but not the `deno task` that the shell is waiting for.
     else if (name !== "^z") this.#press(key);
   }
 

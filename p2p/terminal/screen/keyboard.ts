@@ -13,6 +13,8 @@ export interface KeyListener {
   input(text: string): void;
   /** The size of the window has changed. */
   resized(): void;
+  /** The program runs again after it was stopped, with ctrl-Z for example. Others have written to the terminal. */
+  resumed(): void;
   /** The input has ended. */
   ended(): void;
 }
@@ -29,6 +31,12 @@ export interface KeyTerminal extends Terminal {
 const MARKS_ON = "\x1b[?2004h";
 const MARKS_OFF = "\x1b[?2004l";
 
+/**
+ * Whether the terminal turns keys into signals: ctrl-C stops the program, and ctrl-Z stops everything that the shell
+ * is waiting for, also `deno task`.
+ */
+const HAS_SIGNALS = Deno.build.os !== "windows";
+
 /** Standard input and output. Callers check that both are a terminal. */
 export const KEYBOARD: KeyTerminal = {
   size: STANDARD_TERMINAL.size,
@@ -39,23 +47,36 @@ export const KEYBOARD: KeyTerminal = {
   },
   // When sizes change quickly, tmux reports the new one up to 250 ms after it has applied it.
   settledMs: 300,
-  listen({ input, resized, ended }) {
+  listen({ input, resized, resumed, ended }) {
     const { stdin, stdout } = process;
     const decoder = new TextDecoder();
     const read = (bytes: Uint8Array) => input(decoder.decode(bytes, { stream: true }));
     // Runs at every exit that comes too early, such as after an uncaught error. Raw mode ends with the process.
     const restore = () => writeLast(MARKS_OFF);
     addEventListener("unload", restore);
-    stdin.setRawMode(true);
-    STANDARD_TERMINAL.write(MARKS_ON);
+    const readKeys = () => {
+      Deno.stdin.setRaw(true, { cbreak: HAS_SIGNALS });
+      STANDARD_TERMINAL.write(MARKS_ON);
+    };
+    readKeys();
+    const go = () => {
+      try {
+        readKeys();
+      } catch {
+        // The terminal is gone; SIGHUP or the end of the input follows.
+      }
+      resumed();
+    };
+    if (HAS_SIGNALS) Deno.addSignalListener("SIGCONT", go);
     stdin.on("data", read).on("end", ended).resume();
     stdout.on("resize", resized);
     return () => {
       stdin.off("data", read).off("end", ended).pause();
       stdout.off("resize", resized);
+      if (HAS_SIGNALS) Deno.removeSignalListener("SIGCONT", go);
       removeEventListener("unload", restore);
       STANDARD_TERMINAL.write(MARKS_OFF);
-      void afterOutput(() => stdin.setRawMode(false));
+      void afterOutput(() => Deno.stdin.setRaw(false));
     };
   },
 };

@@ -8,7 +8,7 @@ function typed(...input: string[]): Draft & { told: string[] } {
   const told: string[] = [];
   const draft = new Draft({
     pastedLines: () => told.push("pasted lines"),
-    complete: () => told.push("complete"),
+    complete: (isBackward) => told.push(isBackward ? "complete backward" : "complete"),
     clear: () => told.push("clear"),
     cursorAt: (row, column) => told.push(`cursor at ${row} ${column}`),
   });
