@@ -1,6 +1,6 @@
 /**
- * Finds out whether a person at the terminal can answer a question. Must not read from the terminal: that would
- * stop a program in the background.
+ * Finds out whether a person at the terminal can answer a question, and whether they can stop the program. Must not
+ * read from the terminal: that would stop a program in the background.
  *
  * @module
  */
@@ -22,19 +22,33 @@ export function isPersonThere(): boolean {
 export function isForeground(): boolean | undefined {
   // Windows has no background processes.
   if (Deno.build.os === "windows") return true;
+  return ownsTerminal(ps("-o", "pgid=", "-o", "tpgid=", "-p", String(Deno.pid)));
+}
+
+/**
+ * Returns whether ctrl-Z may stop this program until `fg`. `deno task` does not stop with its program, so the shell
+ * would wait for ever. Returns `false` when that cannot be found out.
+ */
+export function canBeStopped(): boolean {
+  if (Deno.build.os === "windows") return false;
+  const parent = ps("-o", "args=", "-p", String(Deno.ppid)).trim();
+  return parent !== "" && !isTaskRunner(parent);
+}
+
+/** Whether this command line is that of `deno task`. */
+export function isTaskRunner(command: string): boolean {
+  return /^\S*deno\S* (?:.* )?task /.test(`${command} `);
+}
+
+/** Returns what `ps` says; nothing when there is no `ps`, or no permission to run it. */
+function ps(...args: string[]): string {
   // Without this check, Deno would ask for the permission.
-  if (Deno.permissions.querySync({ name: "run", command: "ps" }).state !== "granted") {
-    return undefined;
-  }
+  if (Deno.permissions.querySync({ name: "run", command: "ps" }).state !== "granted") return "";
   try {
-    const { stdout } = new Deno.Command("ps", {
-      args: ["-o", "pgid=", "-o", "tpgid=", "-p", String(Deno.pid)],
-      stdin: "null",
-      stderr: "null",
-    }).outputSync();
-    return ownsTerminal(new TextDecoder().decode(stdout));
+    const { stdout } = new Deno.Command("ps", { args, stdin: "null", stderr: "null" }).outputSync();
+    return new TextDecoder().decode(stdout);
   } catch {
-    return undefined;
+    return "";
   }
 }
 

@@ -17,6 +17,8 @@ export interface DraftEvents {
   complete(isBackward: boolean): void;
   /** Ctrl-L was pressed. */
   clear(): void;
+  /** Ctrl-Z was pressed, and the terminal has sent no signal. */
+  stop(): void;
   /** The terminal reports its cursor position, counted from 0. */
   cursorAt(row: number, column: number): void;
 }
@@ -196,8 +198,8 @@ export class Draft {
     const name = `${key.ctrl ? "^" : ""}${key.name}`;
     if (name === "tab" && !key.meta) this.#events.complete(key.shift === true);
     else if (name === "^l") this.#events.clear();
-    // Readline would stop this process, but not the `deno task` that the shell is waiting for.
-    else if (name !== "^z") this.#press(key);
+    else if (name === "^z") this.#events.stop();
+    else this.#press(key);
   }
 
   /** Inserts the characters that have arrived. */

@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { afterOutput, STANDARD_TERMINAL, type Terminal, writeLast } from "@netlab/terminal";
+import {
+  afterOutput,
+  canBeStopped,
+  STANDARD_TERMINAL,
+  type Terminal,
+  writeLast,
+} from "@netlab/terminal";
 import process from "node:process";
 
 /** Receives the events of a terminal. */
@@ -31,12 +37,6 @@ export interface KeyTerminal extends Terminal {
 const MARKS_ON = "\x1b[?2004h";
 const MARKS_OFF = "\x1b[?2004l";
 
-/**
- * Whether the terminal turns keys into signals: ctrl-C stops the program, and ctrl-Z stops everything that the shell
- * is waiting for, also `deno task`.
- */
-const HAS_SIGNALS = Deno.build.os !== "windows";
-
 /** Standard input and output. Callers check that both are a terminal. */
 export const KEYBOARD: KeyTerminal = {
   size: STANDARD_TERMINAL.size,
@@ -54,8 +54,10 @@ export const KEYBOARD: KeyTerminal = {
     // Runs at every exit that comes too early, such as after an uncaught error. Raw mode ends with the process.
     const restore = () => writeLast(MARKS_OFF);
     addEventListener("unload", restore);
+    // Then the terminal turns ctrl-Z and ctrl-C into signals. Otherwise both are keys.
+    const cbreak = canBeStopped();
     const readKeys = () => {
-      Deno.stdin.setRaw(true, { cbreak: HAS_SIGNALS });
+      Deno.stdin.setRaw(true, { cbreak });
       STANDARD_TERMINAL.write(MARKS_ON);
     };
     readKeys();
@@ -67,13 +69,13 @@ export const KEYBOARD: KeyTerminal = {
       }
       resumed();
     };
-    if (HAS_SIGNALS) Deno.addSignalListener("SIGCONT", go);
+    if (cbreak) Deno.addSignalListener("SIGCONT", go);
     stdin.on("data", read).on("end", ended).resume();
     stdout.on("resize", resized);
     return () => {
       stdin.off("data", read).off("end", ended).pause();
       stdout.off("resize", resized);
-      if (HAS_SIGNALS) Deno.removeSignalListener("SIGCONT", go);
+      if (cbreak) Deno.removeSignalListener("SIGCONT", go);
       removeEventListener("unload", restore);
       STANDARD_TERMINAL.write(MARKS_OFF);
       void afterOutput(() => Deno.stdin.setRaw(false));

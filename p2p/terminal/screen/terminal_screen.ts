@@ -41,6 +41,10 @@ const MAX_CHOICES = 50;
 /** How long to wait for the terminal to report its cursor position: milliseconds. */
 const ANSWER_MS = 500;
 
+/** `deno task` goes on, and the shell waits for it. */
+const NO_STOP = "Ctrl-Z does nothing under deno task; to stop and continue the program, start it " +
+  "with deno run and --allow-run=ps";
+
 /** Stands for a line end in the row that is being typed. */
 const LINE_END = "⏎";
 
@@ -90,6 +94,7 @@ export class TerminalScreen implements Screen {
       complete: (isBackward) =>
         this.completer && this.#completion.press(this.completer, isBackward),
       clear: () => this.#do(() => this.#clear()),
+      stop: () => this.print(yellow(NO_STOP)),
       cursorAt: (row, column) => this.#answered({ row, column }),
     });
     this.#completion = new TabCompletion(this.#draft, {

@@ -10,6 +10,7 @@ function typed(...input: string[]): Draft & { told: string[] } {
     pastedLines: () => told.push("pasted lines"),
     complete: (isBackward) => told.push(isBackward ? "complete backward" : "complete"),
     clear: () => told.push("clear"),
+    stop: () => told.push("stop"),
     cursorAt: (row, column) => told.push(`cursor at ${row} ${column}`),
   });
   input.forEach((part) => draft.feed(part));
