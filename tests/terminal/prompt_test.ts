@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   isForeground,
   isPersonThere,
+  isTaskRunner,
   type KeySource,
   ownsTerminal,
   typeLine,
@@ -94,4 +95,15 @@ test("nobody is there unless the terminal delivers its input to this program", (
   for (const text of ["", "?", "4711", "PGID TPGID\n"]) assertEquals(ownsTerminal(text), undefined);
   // Without the permission to ask, and without a terminal.
   assertEquals([isForeground(), isPersonThere()], [undefined, false]);
+});
+
+test("isTaskRunner recognises deno task, which catches ctrl-Z", () => {
+  for (const command of ["deno task p2p:client", "/usr/bin/deno --quiet task x", "deno task"]) {
+    assertEquals(isTaskRunner(command), true, command);
+  }
+  for (
+    const command of ["bash", "-zsh", "npm exec deno run task.ts", "deno run task.ts", "task x"]
+  ) {
+    assertEquals(isTaskRunner(command), false, command);
+  }
 });

@@ -401,7 +401,7 @@ test("chat turns the times before messages on and off", async () => {
   screen.type("/timestamps");
   screen.type("Bob one");
   await eventually("it is delivered", () => screen.shown.at(-1)?.endsWith("✓✓"));
-  assertMatch(screen.shown.at(-1)!, /^\d\d:\d\d → Bob: one  ✓✓$/);
+  assertMatch(screen.shown.at(-1)!, /^\d\d:\d\d → Bob: one {2}✓✓$/);
   screen.type("/timestamps maybe");
   screen.type("/timestamps off");
   screen.type("Bob two");
