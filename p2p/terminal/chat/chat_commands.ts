@@ -7,6 +7,7 @@ import { quote, shorten } from "@netlab/protocol";
 import { dim, oneLine, UsageError } from "@netlab/terminal";
 import type { P2pClient } from "../../client.ts";
 import { similarName } from "./names.ts";
+import { whois } from "./whois.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** Draws lines for a window with this many columns. */
@@ -75,6 +76,12 @@ export function chatCommands(
   const commands: ReadonlyMap<string, ChatCommand> = new Map(Object.entries<ChatCommand>({
     users: { help: "lists the users you can write to", run: () => listUsers(client) },
     servers: { help: "lists the servers and marks yours", run: () => listServers(client) },
+    whois: {
+      usage: "[NAME]",
+      argument: "user",
+      help: "shows where a user is, since when, and the route",
+      run: (argument) => whois(client, argument),
+    },
     ...further,
     timestamps: {
       usage: "[on|off]",

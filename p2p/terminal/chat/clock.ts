@@ -27,6 +27,14 @@ export function timeForPrograms(time: Date): string {
   return `${local}${offset < 0 ? "-" : "+"}${two(hours)}:${two(minutes)}`;
 }
 
+/** Returns how long something has lasted, in its largest unit: `25 minutes`. */
+export function durationOf(ms: number): string {
+  const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000]] as const;
+  const [unit, size] = units.find(([, size]) => ms >= size) ?? ["second", 1_000];
+  const count = Math.floor(Math.max(0, ms) / size);
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
 function two(number: number): string {
   return String(number).padStart(2, "0");
 }
