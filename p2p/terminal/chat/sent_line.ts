@@ -11,7 +11,7 @@ import type { Screen } from "../screen/screen.ts";
 import { CONTINUATION, excerpt, untrustedLines } from "../screen/text_lines.ts";
 
 /** How much of a text is shown again when it is sent: UTF-16 units. Its sender knows it. */
-const MAX_SHOWN = 2_000;
+const MAX_SHOWN = 1_000;
 
 /**
  * Shows a message that the person sends. Returns a function that sets the mark at its end.

@@ -113,7 +113,7 @@ test("transcript marks the place once for a person who has left in the middle of
 test("transcript repeats only the beginning of a long text that the person sends", () => {
   const { screen, transcript } = started();
   transcript.sent("Bob", "x".repeat(60_000))("✓");
-  assertEquals(screen.shown, [`→ Bob: ${"x".repeat(2_000)}… (60,000 characters)  ✓`]);
+  assertEquals(screen.shown, [`→ Bob: ${"x".repeat(1_000)}… (60,000 characters)  ✓`]);
   screen.shown.length = 0;
   transcript.sent("Bob", "line\n".repeat(30).trim())("✗");
   assertEquals(screen.shown.length, 20);
