@@ -26,19 +26,30 @@ export function isForeground(): boolean | undefined {
 }
 
 /**
- * Returns whether ctrl-Z may stop this program until `fg`. `deno task` does not stop with its program, so the shell
+ * Returns whether ctrl-Z may stop this program until `fg`. `deno task` does not stop with its programs, so the shell
  * would wait for ever. Returns `false` when that cannot be found out.
  */
 export function canBeStopped(): boolean {
   if (Deno.build.os === "windows") return false;
-  const parent = ps("-o", "args=", "-p", String(Deno.ppid)).trim();
-  return parent !== "" && !isTaskRunner(parent);
+  return stopsTogether(ps("-A", "-o", "pid=", "-o", "pgid=", "-o", "args="), Deno.pid);
 }
 
-/** Whether this command line is that of `deno task`. */
-export function isTaskRunner(command: string): boolean {
-  return /^\S*deno\S* (?:.* )?task /.test(`${command} `);
+/**
+ * Reads a list of processes with their groups and command lines. Returns whether the process `pid` is in it, and no
+ * `deno task` in its group.
+ */
+export function stopsTogether(processes: string, pid: number): boolean {
+  const all = Array.from(
+    processes.matchAll(/^\s*(\d+)\s+(\d+)\s+(.*)$/gm),
+    ([, id, group, command]) => ({ id: Number(id), group, command: command! }),
+  );
+  const own = all.find(({ id }) => id === pid);
+  return own !== undefined &&
+    !all.some(({ group, command }) => group === own.group && TASK_RUNNER.test(`${command} `));
 }
+
+/** Matches the command line of `deno task`, which may have options. */
+const TASK_RUNNER = /(?:^|[\/ ])deno[^\s/]*(?: -\S+(?: [^-\s]\S*)?)* task /;
 
 /** Returns what `ps` says; nothing when there is no `ps`, or no permission to run it. */
 function ps(...args: string[]): string {
