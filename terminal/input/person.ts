@@ -39,17 +39,24 @@ export function canBeStopped(): boolean {
  * `deno task` in its group.
  */
 export function stopsTogether(processes: string, pid: number): boolean {
-  const all = Array.from(
-    processes.matchAll(/^\s*(\d+)\s+(\d+)\s+(.*)$/gm),
-    ([, id, group, command]) => ({ id: Number(id), group, command: command! }),
-  );
+  const all = processes.split("\n").map((line) => {
+    const [, id, group, command] = /^ *(\d+) +(\d+) ([^]*)$/.exec(line) ?? [];
+    return { id: Number(id), group, command: command ?? "" };
+  });
   const own = all.find(({ id }) => id === pid);
   return own !== undefined &&
-    !all.some(({ group, command }) => group === own.group && TASK_RUNNER.test(`${command} `));
+    !all.some(({ group, command }) => group === own.group && isTaskRunner(command));
 }
 
-/** Matches the command line of `deno task`, which may have options. */
-const TASK_RUNNER = /(?:^|[\/ ])deno[^\s/]*(?: -\S+(?: [^-\s]\S*)?)* task /;
+/** Whether this is the command line of `deno task`, which may have options. */
+function isTaskRunner(command: string): boolean {
+  const words = command.split(/\s+/);
+  const deno = words.findIndex((word) => word.slice(word.lastIndexOf("/") + 1).startsWith("deno"));
+  const rest = words.slice(deno + 1);
+  const before = rest.slice(0, Math.max(0, rest.indexOf("task")));
+  const areOptions = before.every((word, at) => /^-/.test(word) || /^-/.test(before[at - 1] ?? ""));
+  return deno >= 0 && rest.includes("task") && areOptions;
+}
 
 /** Returns what `ps` says; nothing when there is no `ps`, or no permission to run it. */
 function ps(...args: string[]): string {
