@@ -16,6 +16,7 @@ import { askServers, askUsers } from "./client/ask.ts";
 import type { HomeNetwork } from "./client/home_network.ts";
 import type { P2pClientOptions } from "./client/options.ts";
 import type { OwnToken } from "./client/own_token.ts";
+import { StatusConnection } from "./client/status_connection.ts";
 import type { Outbox, Sent } from "./client/outbox.ts";
 import type { Dialler } from "./client/connection/dialler.ts";
 import { createParts } from "./client/parts.ts";
@@ -257,6 +258,22 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
   servers(): Promise<string[]> {
     const { ended } = this.#roaming;
     return askServers(this.#serverToAsk(), this.#network, ended, this.#token, this.#dialler);
+  }
+
+  /**
+   * Opens a connection on which the client's server, and others through it, tell their status, events and users. The
+   * caller closes it.
+   *
+   * @throws {NetlabError} The errors of {@linkcode StatusConnection.open}.
+   */
+  watch(): Promise<StatusConnection> {
+    const { tlsCa } = this.#options;
+    return StatusConnection.open(this.#serverToAsk(), {
+      network: this.#network,
+      token: this.#token,
+      signal: this.#roaming.ended,
+      ...tlsCa !== undefined && { tlsCa },
+    });
   }
 
   /**

@@ -45,6 +45,11 @@ export class TestTerminal implements KeyTerminal, AsyncDisposable {
     return () => this.#listener = undefined;
   }
 
+  /** Lets the program run again after it was stopped. */
+  resume(): void {
+    this.#listener!.resumed();
+  }
+
   /** Whether a listener reads its keys. */
   get listening(): boolean {
     return this.#listener !== undefined;

@@ -23,6 +23,7 @@ import { failuresOf, limitMs, type Measured } from "../attack/verdict.ts";
 import { runScenario } from "../attack/run_scenario.ts";
 import { type Scenario, SCENARIOS } from "../attack/scenarios.ts";
 import { count, counted } from "../checker/report.ts";
+import { SEED_OPTION } from "./shared_options.ts";
 import { randomSeed } from "../random.ts";
 import type { Latency } from "../statistics.ts";
 
@@ -52,7 +53,7 @@ export const labAttackProgram = {
       help: "How long an attack takes, and each period that it is compared with.",
     },
     full: { kind: "flag", help: "Attack with true numbers, such as a million names." },
-    seed: { kind: "integer", help: "The seed of random decisions. Default: a random one, shown." },
+    seed: SEED_OPTION,
     json: { kind: "flag", help: "Print only the figures, as one JSON object for each scenario." },
   },
   examples: [

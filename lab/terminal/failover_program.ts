@@ -17,7 +17,7 @@ import config from "../deno.json" with { type: "json" };
 import { Cluster } from "../cluster/cluster.ts";
 import { measureFailover } from "../scenarios/failover.ts";
 import { count, counted, formatLatency } from "../checker/report.ts";
-import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
+import { SYSTEM_OPTION, systemOf } from "./shared_options.ts";
 
 /** How long to wait for the users: milliseconds. */
 const DEADLINE_MS = 20_000;

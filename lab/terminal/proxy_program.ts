@@ -22,6 +22,7 @@ import { counted } from "../checker/report.ts";
 import config from "../deno.json" with { type: "json" };
 import { type Direction, FaultProxy } from "../proxy/fault_proxy.ts";
 import type { Faults } from "../proxy/faults.ts";
+import { SEED_OPTION } from "./shared_options.ts";
 
 /** The options that can also be typed while the program runs. */
 const FAULT_OPTIONS = {
@@ -64,7 +65,7 @@ export const labProxyProgram = {
     },
     port: { kind: "port", default: 0, help: "Listen on this port; 0 takes a free one." },
     host: { kind: "host", default: "127.0.0.1", help: "Listen on this host." },
-    seed: { kind: "integer", help: "The seed of random decisions. Default: a random one, shown." },
+    seed: SEED_OPTION,
     ...FAULT_OPTIONS,
   },
   examples: [

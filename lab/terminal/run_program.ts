@@ -26,7 +26,7 @@ import { Cluster } from "../cluster/cluster.ts";
 import { Load } from "../load/load.ts";
 import { randomSeed } from "../random.ts";
 import { count, counted, formatFindings } from "../checker/report.ts";
-import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
+import { SEED_OPTION, SYSTEM_OPTION, systemOf } from "./shared_options.ts";
 
 /** The name, options and help of `lab run`. */
 export const labRunProgram = {
@@ -72,7 +72,7 @@ export const labRunProgram = {
       kind: "flag",
       help: "Run all servers in this process. Kills then only close servers.",
     },
-    seed: { kind: "integer", help: "The seed of random decisions. Default: a random one, shown." },
+    seed: SEED_OPTION,
     json: { kind: "flag", help: "Print only the findings, as a JSON object." },
   },
   examples: [

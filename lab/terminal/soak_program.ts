@@ -19,7 +19,7 @@ import { formatFindings } from "../checker/report.ts";
 import { randomSeed } from "../random.ts";
 import { runSoak } from "../soak/soak.ts";
 import { growthOf, type RestPoint, type Trend, trendOf } from "../soak/trend.ts";
-import { SYSTEM_OPTION, systemOf } from "./system_option.ts";
+import { SEED_OPTION, SYSTEM_OPTION, systemOf } from "./shared_options.ts";
 
 const MIB = 1024 * 1024;
 
@@ -42,7 +42,7 @@ export const labSoakProgram = {
     },
     system: SYSTEM_OPTION,
     verbose: { kind: "flag", help: "Show each attack." },
-    seed: { kind: "integer", help: "The seed of random decisions. Default: a random one, shown." },
+    seed: SEED_OPTION,
     json: { kind: "flag", help: "Print only the figures, as a JSON object." },
   },
   examples: [

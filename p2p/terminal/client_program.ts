@@ -56,6 +56,13 @@ const OPTIONS = {
       "of your token, or of the first server that answers.",
   },
   ...tokenOptions,
+  timestamps: {
+    kind: "string",
+    value: "on|off",
+    help:
+      "Show the time at which each message came: 09:05 at a terminal, 2026-11-30T09:05:00+01:00 in a " +
+      "pipe. Default: on at a terminal, off in a pipe.",
+  },
   "tls-ca": {
     kind: "string",
     value: "FILE",

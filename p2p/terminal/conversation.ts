@@ -56,6 +56,8 @@ export interface ClientOptionValues {
   readonly "new-secret-file": string | undefined;
   /** The file with the certificates of authorities to trust. */
   readonly "tls-ca": string | undefined;
+  /** `on` or `off`. */
+  readonly timestamps: string | undefined;
 }
 
 /** What the common options say to a program that does something other than a conversation. */
@@ -128,6 +130,7 @@ export async function converse<C extends P2pClient, O extends Options>(
   const { network, "tls-ca": tlsCa } = options;
   const whyNot = network === undefined ? undefined : invalidNetworkReason(network);
   if (whyNot !== undefined) throw new UsageError(`Option --network: ${whyNot}`);
+  const timestamps = readOnOff("timestamps", options.timestamps);
   const token = tokenOf(options["token-file"]);
   const insecureToken = options["insecure-token"];
   const common: GivenOptions = {
@@ -184,6 +187,7 @@ export async function converse<C extends P2pClient, O extends Options>(
       token,
       insecureToken,
       tlsCa,
+      timestamps,
       typed,
       ...secrets,
     };
@@ -212,6 +216,8 @@ interface Wanted {
   /** The secret that replaces it; empty to drop the protection. */
   readonly newSecret: string | undefined;
   readonly tlsCa: string | undefined;
+  /** Whether each message is shown with its time; `undefined` for the default. */
+  readonly timestamps: boolean | undefined;
   /** The line that the person was typing. */
   readonly typed: string;
 }
@@ -220,7 +226,8 @@ interface Wanted {
 async function connect<C extends P2pClient, O extends Options>(
   program: ProgramClient<C, O>,
   values: OptionValues<O>,
-  { name, servers, network, token, insecureToken, tlsCa, secret, newSecret, typed }: Wanted,
+  { name, servers, network, token, insecureToken, tlsCa, secret, newSecret, timestamps, typed }:
+    Wanted,
   stop: AbortSignal,
 ): Promise<number | Taken> {
   // Read before connecting: the terminal may be closed meanwhile.
@@ -275,9 +282,14 @@ async function connect<C extends P2pClient, O extends Options>(
   // Loads the line editor.
   const { openScreen } = await import("./screen/open_screen.ts");
   using screen = openScreen(client.name, typed);
-  if (screen.interactive) show = (line) => screen.print(line);
-  if (screen.interactive) show(dim("Type RECIPIENT MESSAGE, or /help."));
-  const failures = await new Chat(client, screen, program.commands?.(client)).run(stop);
+  const chat = new Chat(client, screen, program.commands?.(client), {
+    timestamps: timestamps ?? screen.interactive,
+  });
+  if (screen.interactive) {
+    screen.print(dim("Type RECIPIENT MESSAGE, or /help."));
+    show = (line) => chat.tell(line);
+  }
+  const failures = await chat.run(stop);
   // When two separated parts of a network are linked again, both may have a user of this name.
   const lost = status?.state === "closed" && isTaken(status.error);
   if (lost && screen.interactive && !stop.aborted) return { typed: screen.typed };
@@ -292,6 +304,13 @@ async function holderOf(token: TokenSource): Promise<string | undefined> {
 
 function isTaken(error: unknown): boolean {
   return error instanceof NetlabError && error.code === ErrorCode.NameTaken;
+}
+
+/** Reads the value of an option that is `on` or `off`; `undefined` without the option. */
+function readOnOff(option: string, value: string | undefined): boolean | undefined {
+  if (value === undefined) return undefined;
+  if (value === "on" || value === "off") return value === "on";
+  throw new UsageError(`Option --${option}: ${quote(value)} is neither on nor off`);
 }
 
 /** Returns the first line of the file that an option names; `undefined` without the option. */

@@ -7,13 +7,15 @@ import {
   logged,
   oneLine,
   parseOptions,
+  stopsTogether,
   terminalLogger,
   UsageError,
 } from "@netlab/terminal";
 import { readTrace } from "@netlab/lab/flap";
 import { Chat } from "../../p2p/terminal/chat/chat.ts";
 import { parseLine } from "../../p2p/terminal/chat/chat_line.ts";
-import { complete, nearName, typedName } from "../../p2p/terminal/chat/recipients.ts";
+import { complete } from "../../p2p/terminal/chat/completion.ts";
+import { nearName, typedName } from "../../p2p/terminal/chat/names.ts";
 import { legacyMessage } from "../../p2p/client/connection/legacy_text.ts";
 import { reasonOf } from "@netlab/protocol";
 import * as protocol from "@netlab/protocol";
@@ -28,6 +30,8 @@ const errorFrame = (text: string) => {
   const bytes = encode(`\0\0\0\0\0\0\0\x0e${text}`);
   return Object.assign(new protocol.Frame(), { bytes, start: 6, end: bytes.length });
 };
+
+const COMMANDS = new Map([["users", {}], ["whois", { argument: "user" as const }]]);
 
 /** Functions of text from others: from frames, files, pipes and the system. */
 const functions: Record<string, (text: string) => unknown> = {
@@ -54,8 +58,12 @@ const functions: Record<string, (text: string) => unknown> = {
   replyTo,
   finalReplyTo,
   nearName: (text) => nearName(text, ["Bob", text.slice(1)]),
-  "complete before a name": (text) => complete(text, ["Bob", text], ["users"]),
-  "complete a quoted name": (text) => complete(`"${text}`, ["Bob", text], ["users"]),
+  "complete before a name": (text) => complete(text, ["Bob", text], COMMANDS),
+  "complete a quoted name": (text) => complete(`"${text}`, ["Bob", text], COMMANDS),
+  "complete a command": (text) => complete(`/${text}`, ["Bob", text], COMMANDS),
+  "complete its argument": (text) => complete(`/whois ${text}`, ["Bob", text], COMMANDS),
+  "complete in a message": (text) => complete(`Bob ${text}`, ["Bob", text], COMMANDS),
+  stopsTogether: (text) => stopsTogether(`7 7 deno ${text}\n8 7 ${text}`, 8),
   typedName,
   legacyMessage: (text) => legacyMessage(text, false, "Nina"),
   reasonOf,

@@ -4,6 +4,7 @@ import {
   isPersonThere,
   type KeySource,
   ownsTerminal,
+  stopsTogether,
   typeLine,
 } from "@netlab/terminal";
 import { pureTest as test } from "../kinds.ts";
@@ -94,4 +95,26 @@ test("nobody is there unless the terminal delivers its input to this program", (
   for (const text of ["", "?", "4711", "PGID TPGID\n"]) assertEquals(ownsTerminal(text), undefined);
   // Without the permission to ask, and without a terminal.
   assertEquals([isForeground(), isPersonThere()], [undefined, false]);
+});
+
+test("stopsTogether finds deno task among the processes for which the shell waits", () => {
+  const list = (command: string, group = 40) =>
+    `    1     1 /sbin/init\n   ${group}    ${group} ${command}\n` +
+    "  77   40 /usr/bin/deno run -A p2p/client.ts --name task x\n";
+  const runners = [
+    "deno task p2p:client",
+    "/usr/bin/deno --quiet task x",
+    "deno --config deno.json task x",
+    "/home/a b/deno task",
+    "node /usr/bin/deno task x",
+  ];
+  for (const command of runners) {
+    assertEquals(stopsTogether(list(command), 77), false, command);
+    assertEquals(stopsTogether(list(command, 41), 77), true, "another group");
+  }
+  for (const command of ["-zsh", "npm exec deno run task.ts", "deno run task x", "task x"]) {
+    assertEquals(stopsTogether(list(command), 77), true, command);
+  }
+  assertEquals(stopsTogether(list("-zsh"), 78), false, "it does not know itself");
+  assertEquals(stopsTogether("", 77), false);
 });

@@ -5,8 +5,6 @@
  * @module
  */
 import {
-  bold,
-  cyan,
   describeError,
   dim,
   oneLine,
@@ -17,13 +15,14 @@ import {
 } from "@netlab/terminal";
 import { ErrorCode, NetlabError, shorten } from "@netlab/protocol";
 import type { ClientStatus, Notice, P2pClient } from "../../client.ts";
-import { manyLines } from "../screen/text_lines.ts";
-import { type ChatCommand, chatCommands } from "./chat_commands.ts";
-import { type Line, parseLine } from "./chat_line.ts";
-import { complete, nearName, Recipients, typedName } from "./recipients.ts";
-import { Remarks } from "./remarks.ts";
-import { showSent } from "./sent_line.ts";
 import type { Completion, Screen } from "../screen/screen.ts";
+import { type ChatCommand, chatCommands, unknownCommand } from "./chat_commands.ts";
+import { type Line, parseLine } from "./chat_line.ts";
+import { complete } from "./completion.ts";
+import { nearName, typedName } from "./names.ts";
+import { Recipients } from "./recipients.ts";
+import { Remarks } from "./remarks.ts";
+import { Transcript, type TranscriptOptions } from "./transcript.ts";
 
 /** The longest text of a message that was given up which is shown completely: UTF-16 units. */
 const MAX_TOLD = 1_000;
@@ -40,6 +39,7 @@ const LAST_SHOWN_MS = 250;
 export class Chat {
   readonly #client: P2pClient;
   readonly #screen: Screen;
+  readonly #transcript: Transcript;
   readonly #commands: ReadonlyMap<string, ChatCommand>;
   readonly #sending = new Set<Promise<void>>();
   readonly #recipients: Recipients;
@@ -56,11 +56,22 @@ export class Chat {
   #leaving = false;
 
   /** Creates a conversation through `client` on `screen`, with commands in addition to the common ones. */
-  constructor(client: P2pClient, screen: Screen, commands: Record<string, ChatCommand> = {}) {
+  constructor(
+    client: P2pClient,
+    screen: Screen,
+    commands: Record<string, ChatCommand> = {},
+    options: TranscriptOptions = {},
+  ) {
     this.#client = client;
     this.#screen = screen;
+    this.#transcript = new Transcript(screen, options);
     this.#recipients = new Recipients(() => client.users());
-    this.#commands = chatCommands(client, commands);
+    this.#commands = chatCommands(client, this.#transcript, commands);
+  }
+
+  /** Shows a line about the conversation. */
+  tell(line: string): void {
+    this.#transcript.tell(line);
   }
 
   /**
@@ -96,7 +107,7 @@ export class Chat {
         }
         if (over.aborted) this.#giveUp("send", asked.recipient, asked.text);
         else await this.#message(asked);
-      } else if (asked.kind === "command") await Promise.race([this.#command(asked.name), ended]);
+      } else if (asked.kind === "command") await Promise.race([this.#command(asked), ended]);
       else if (asked.kind !== "nothing") {
         this.#complain(
           asked.kind === "misquoted"
@@ -143,7 +154,8 @@ export class Chat {
       while (!next.done && !this.#leaving) {
         const { sender, text } = next.value;
         // Asking for the next message takes this one, so it must be written first.
-        this.#screen.print(this.#received(sender, text));
+        this.#recipients.meet(sender);
+        this.#transcript.received(sender, text);
         const showing = this.#written();
         this.#showing = showing;
         if (!await showing) return;
@@ -154,14 +166,6 @@ export class Chat {
       this.#failures++;
       this.#screen.close();
     }
-  }
-
-  #received(sender: string, text: string): string {
-    this.#recipients.meet(sender);
-    if (!this.#screen.interactive) return `${oneLine(sender)}: ${oneLine(text)}`;
-    // A legacy server may deliver a text that names no sender.
-    if (sender === "") return `${dim("(unknown sender)")} ${manyLines(text)}`;
-    return `${bold(cyan(typedName(oneLine(sender))))}: ${manyLines(text)}`;
   }
 
   /** Sends a message, unless the person has probably mistyped the name. */
@@ -193,15 +197,14 @@ export class Chat {
 
   /** Completes from the last list of users or, without a match, from an updated list. */
   #complete(before: string): Completion | undefined | Promise<Completion | undefined> {
-    const commands = [...this.#commands.keys(), "quit"];
-    const completion = () => complete(before, this.#recipients, commands);
+    const completion = () => complete(before, this.#recipients, this.#commands);
     const refreshed = this.#recipients.refresh();
     return completion() ?? refreshed.then(completion);
   }
 
   #send(recipient: string, text: string): void {
     this.#recipients.meet(recipient);
-    const mark = this.#screen.interactive ? showSent(this.#screen, recipient, text) : () => {};
+    const mark = this.#transcript.sent(recipient, text);
     const failed = (error: unknown) => {
       mark("✗");
       this.#complain(describeError(error));
@@ -251,18 +254,18 @@ export class Chat {
     const remark = this.#remarks.line(recipient, notice, this.#recipients);
     if (remark === undefined) return;
     const line = yellow(oneLine(remark));
-    if (this.#screen.interactive) this.#screen.print(line);
+    if (this.#screen.interactive) this.tell(line);
     else this.#screen.printError(line);
   }
 
-  async #command(name: string): Promise<void> {
+  async #command({ name, argument }: Extract<Line, { kind: "command" }>): Promise<void> {
     const command = this.#commands.get(name);
-    if (!command) {
-      return this.#complain(`There is no command /${shorten(name)}; /help lists the commands`);
+    if (!command) return this.#complain(unknownCommand(name, this.#commands.keys()));
+    if (this.#screen.interactive) {
+      this.#screen.print(dim(oneLine(`/${name} ${shorten(argument)}`.trimEnd())));
     }
-    if (this.#screen.interactive) this.#screen.print(dim(`/${name}`));
     try {
-      const shown = await command.run();
+      const shown = await command.run(argument);
       const draw = typeof shown === "function" ? shown : () => shown;
       const redraw = this.#screen.pin(draw);
       command.live?.(redraw);

@@ -9,7 +9,7 @@ import { normalizeName } from "@netlab/protocol";
 /** The meaning of what was entered. */
 export type Line =
   | { kind: "nothing" }
-  | { kind: "command"; name: string }
+  | { kind: "command"; name: string; argument: string }
   | { kind: "message"; recipient: string; text: string; quoted?: true }
   | { kind: "incomplete"; recipient: string }
   | { kind: "misquoted" };
@@ -21,7 +21,10 @@ export type Line =
 export function parseLine(line: string): Line {
   const trimmed = line.trim();
   if (trimmed === "") return { kind: "nothing" };
-  if (trimmed.startsWith("/")) return { kind: "command", name: trimmed.slice(1).split(/\s/)[0]! };
+  if (trimmed.startsWith("/")) {
+    const name = trimmed.slice(1).split(/\s/, 1)[0]!;
+    return { kind: "command", name, argument: trimmed.slice(1 + name.length).trim() };
+  }
   const match = /^\s*(?:"([^"\n]+)"|([^\s"]\S*))(?:\s([^]*))?$/.exec(line);
   if (!match) return { kind: "misquoted" };
   const recipient = normalizeName((match[1] ?? match[2])!);

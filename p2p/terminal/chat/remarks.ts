@@ -7,7 +7,7 @@
 import { ErrorCode } from "@netlab/protocol";
 import { LIMITS } from "../../core/limits.ts";
 import type { Notice } from "../../client.ts";
-import { similarName } from "./recipients.ts";
+import { similarName } from "./names.ts";
 
 /** The remarks in one conversation. */
 export class Remarks {

@@ -13,10 +13,12 @@ import { stripVTControlCharacters } from "node:util";
 export interface DraftEvents {
   /** Text with several lines was pasted. */
   pastedLines(): void;
-  /** Tab was pressed. */
-  complete(): void;
+  /** Tab was pressed, or Shift-Tab with `isBackward`. */
+  complete(isBackward: boolean): void;
   /** Ctrl-L was pressed. */
   clear(): void;
+  /** Ctrl-Z was pressed, and the terminal has sent no signal. */
+  stop(): void;
   /** The terminal reports its cursor position, counted from 0. */
   cursorAt(row: number, column: number): void;
 }
@@ -194,10 +196,10 @@ export class Draft {
     this.#flush();
     this.#suggested = false;
     const name = `${key.ctrl ? "^" : ""}${key.name}`;
-    if (name === "tab" && !key.shift && !key.meta) this.#events.complete();
+    if (name === "tab" && !key.meta) this.#events.complete(key.shift === true);
     else if (name === "^l") this.#events.clear();
-    // Ctrl-Z would stop this process, but not the `deno task` that the shell is waiting for.
-    else if (name !== "^z") this.#press(key);
+    else if (name === "^z") this.#events.stop();
+    else this.#press(key);
   }
 
   /** Inserts the characters that have arrived. */

@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { afterOutput, STANDARD_TERMINAL, type Terminal, writeLast } from "@netlab/terminal";
+import {
+  afterOutput,
+  canBeStopped,
+  STANDARD_TERMINAL,
+  type Terminal,
+  writeLast,
+} from "@netlab/terminal";
 import process from "node:process";
 
 /** Receives the events of a terminal. */
@@ -13,6 +19,8 @@ export interface KeyListener {
   input(text: string): void;
   /** The size of the window has changed. */
   resized(): void;
+  /** The program runs again after it was stopped, with ctrl-Z for example. Others have written to the terminal. */
+  resumed(): void;
   /** The input has ended. */
   ended(): void;
 }
@@ -39,23 +47,38 @@ export const KEYBOARD: KeyTerminal = {
   },
   // When sizes change quickly, tmux reports the new one up to 250 ms after it has applied it.
   settledMs: 300,
-  listen({ input, resized, ended }) {
+  listen({ input, resized, resumed, ended }) {
     const { stdin, stdout } = process;
     const decoder = new TextDecoder();
     const read = (bytes: Uint8Array) => input(decoder.decode(bytes, { stream: true }));
     // Runs at every exit that comes too early, such as after an uncaught error. Raw mode ends with the process.
     const restore = () => writeLast(MARKS_OFF);
     addEventListener("unload", restore);
-    stdin.setRawMode(true);
-    STANDARD_TERMINAL.write(MARKS_ON);
+    // Then the terminal turns ctrl-Z and ctrl-C into signals. Otherwise both are keys.
+    const cbreak = canBeStopped();
+    const readKeys = () => {
+      Deno.stdin.setRaw(true, { cbreak });
+      STANDARD_TERMINAL.write(MARKS_ON);
+    };
+    readKeys();
+    const go = () => {
+      try {
+        readKeys();
+      } catch {
+        // The terminal is gone; SIGHUP or the end of the input follows.
+      }
+      resumed();
+    };
+    if (cbreak) Deno.addSignalListener("SIGCONT", go);
     stdin.on("data", read).on("end", ended).resume();
     stdout.on("resize", resized);
     return () => {
       stdin.off("data", read).off("end", ended).pause();
       stdout.off("resize", resized);
+      if (cbreak) Deno.removeSignalListener("SIGCONT", go);
       removeEventListener("unload", restore);
       STANDARD_TERMINAL.write(MARKS_OFF);
-      void afterOutput(() => stdin.setRawMode(false));
+      void afterOutput(() => Deno.stdin.setRaw(false));
     };
   },
 };

@@ -15,6 +15,10 @@ export interface Screen extends AsyncIterable<string>, Disposable {
   readonly typed: string;
   /** Called when the person presses Tab. */
   completer?: Completer | undefined;
+  /** Called when the person has pressed keys, after their effect on what is typed. */
+  onKeys?: (() => void) | undefined;
+  /** A few words behind the name of the user. A terminal shows them while there is room. */
+  note: string;
   /**
    * Describes in one line what Enter does with this text. Used when a person has pasted several lines, which
    * are then shown below that line.
@@ -52,7 +56,15 @@ export interface Completion {
   /** Replaces the text before the cursor. */
   readonly text: string;
   /** All candidates if there are several, and none otherwise. */
-  readonly choices: readonly string[];
+  readonly choices: readonly Choice[];
+}
+
+/** One of several candidates. */
+export interface Choice {
+  /** Its name in a list. */
+  readonly name: string;
+  /** Replaces the text before the cursor. */
+  readonly text: string;
 }
 
 /**

@@ -13,12 +13,14 @@ import {
   rowsOf,
   styledLine,
   type TerminalSize,
+  yellow,
 } from "@netlab/terminal";
 import { Draft } from "./draft.ts";
 import { visiblePart } from "./draft_view.ts";
 import { KEYBOARD, type KeyTerminal } from "./keyboard.ts";
-import type { Completer, Completion, Screen } from "./screen.ts";
-import { CONTINUATION, untrustedLines } from "./text_lines.ts";
+import type { Completer, Screen } from "./screen.ts";
+import { TabCompletion } from "./tab_completion.ts";
+import { CONTINUATION, excerpt, untrustedLines } from "./text_lines.ts";
 
 /** Lines that were printed together. They can be redrawn as long as they are in the window. */
 interface Block {
@@ -30,14 +32,18 @@ interface Block {
   shown: readonly string[];
 }
 
-/** How many lines of a paste are shown before it is entered. */
-const MAX_PASTED_LINES = 20;
 /** How many blocks are remembered: more than fit into any window. */
 const MAX_BLOCKS = 500;
+/** How much of the user's name must fit beside a note: columns. */
+const MIN_NAME_COLUMNS = 3;
 /** The most choices that are listed. */
 const MAX_CHOICES = 50;
 /** How long to wait for the terminal to report its cursor position: milliseconds. */
 const ANSWER_MS = 500;
+
+/** `deno task` goes on, and the shell waits for it. */
+const NO_STOP = "Ctrl-Z does nothing under deno task; to stop and continue the program, start it " +
+  "with deno run and --allow-run=ps";
 
 /** Stands for a line end in the row that is being typed. */
 const LINE_END = "⏎";
@@ -53,10 +59,13 @@ const CLEAR_ALL = "\x1b[H\x1b[2J";
 export class TerminalScreen implements Screen {
   readonly interactive = true;
   completer: Completer | undefined;
+  onKeys: (() => void) | undefined;
   describePaste: ((text: string) => string) | undefined;
+  #note = "";
   readonly #name: string;
   readonly #terminal: KeyTerminal;
   readonly #draft: Draft;
+  readonly #completion: TabCompletion;
   readonly #stopListening: () => void;
   #open = true;
   /** The latest lines, from the top down. */
@@ -82,18 +91,27 @@ export class TerminalScreen implements Screen {
     this.#size = terminal.size();
     this.#draft = new Draft({
       pastedLines: () => this.#showPaste(),
-      complete: () => this.#complete(),
+      complete: (isBackward) =>
+        this.completer && this.#completion.press(this.completer, isBackward),
       clear: () => this.#do(() => this.#clear()),
+      stop: () => this.print(yellow(NO_STOP)),
       cursorAt: (row, column) => this.#answered({ row, column }),
+    });
+    this.#completion = new TabCompletion(this.#draft, {
+      list: (names) => this.#list(names),
+      changed: () => this.#open && this.#redraw(),
     });
     this.#draft.insert(typed);
     this.#stopListening = terminal.listen({
       input: (text) => {
         this.#draft.feed(text);
+        this.#completion.keysPressed();
+        this.onKeys?.();
         if (this.#draft.open) this.#redraw();
         else this.close();
       },
       resized: () => this.#resized(),
+      resumed: () => this.#do(() => this.#startBelow()),
       ended: () => this.close(),
     });
     this.#write();
@@ -101,6 +119,16 @@ export class TerminalScreen implements Screen {
 
   get typed(): string {
     return this.#draft.text;
+  }
+
+  get note(): string {
+    return this.#note;
+  }
+
+  set note(note: string) {
+    if (note === this.#note) return;
+    this.#note = note;
+    if (this.#open) this.#redraw();
   }
 
   print(line: string): void {
@@ -183,16 +211,21 @@ export class TerminalScreen implements Screen {
 
   /** The row with the typed line. */
   #line(columns: number): string {
-    const prompt = `${clip(this.#name, Math.floor(columns / 2) - 2)}> `;
-    const room = Math.max(1, columns - displayWidth(prompt));
+    // The prompt takes at most half of the row.
+    const half = Math.floor(columns / 2) - 2;
+    const noted = this.#note === "" ? "" : ` (${this.#note})`;
+    const note = displayWidth(noted) + MIN_NAME_COLUMNS > half ? "" : noted;
+    const name = clip(this.#name, half - displayWidth(note));
+    const room = Math.max(1, columns - displayWidth(`${name}${note}> `));
     const { text, cursor } = this.#draft;
     // What a person pastes may come from others.
     const inOneRow = (part: string) => oneLine(part.replaceAll("\n", LINE_END));
     const { before, behind } = visiblePart(text, cursor, room, inOneRow);
     const typed = this.#draft.suggested ? dim(before) : before;
-    this.#beforeCursor = prompt + before;
+    this.#beforeCursor = `${name}${note}> ${before}`;
+    const prompt = dim(name) + yellow(note) + dim("> ");
     // Does not place the cursor by column, because terminals differ in how wide they show characters.
-    return WRAP_OFF + dim(prompt) + typed + SAVE_CURSOR + behind + RESTORE_CURSOR + WRAP_ON;
+    return WRAP_OFF + prompt + typed + SAVE_CURSOR + behind + RESTORE_CURSOR + WRAP_ON;
   }
 
   #change(block: Block): void {
@@ -206,6 +239,13 @@ export class TerminalScreen implements Screen {
   #rowsOf(...blocks: readonly Block[]): number {
     const lines = blocks.flatMap(({ shown }) => shown);
     return lines.reduce((rows, line) => rows + rowsOf(line, this.#size.columns), 0);
+  }
+
+  /** Goes on where the cursor is. Nobody knows in which rows the printed lines are, so they stay as they are. */
+  #startBelow(): void {
+    this.#blocks.length = 0;
+    this.#row = 0;
+    this.#write();
   }
 
   #clear(): void {
@@ -243,12 +283,7 @@ export class TerminalScreen implements Screen {
     const acts = this.#waiting;
     this.#waiting = undefined;
     if (cursor) this.#arrange(cursor.row, this.#rowsAbove(cursor.column));
-    else {
-      // The rows are not known, so the printed lines stay as they are.
-      this.#blocks.length = 0;
-      this.#row = 0;
-      this.#write();
-    }
+    else this.#startBelow();
     for (const act of acts) this.#do(act);
   }
 
@@ -295,33 +330,15 @@ export class TerminalScreen implements Screen {
   /** Shows all lines of the typed text, of which only one row is visible below. */
   #showPaste(): void {
     const { text } = this.#draft;
-    const lines = untrustedLines(text);
-    const more = lines.length - MAX_PASTED_LINES;
-    const shown = lines.slice(0, more > 0 ? MAX_PASTED_LINES - 1 : undefined);
-    if (more > 0) shown.push(`… ${more + 1} more lines`);
+    const shown = excerpt(untrustedLines(text));
     const what = this.describePaste?.(text) ?? "Press Enter to enter these lines";
     this.print([what, ...shown.map((line) => CONTINUATION + line)].map(dim).join("\n"));
   }
 
-  #complete(): void {
-    const before = this.#draft.text.slice(0, this.#draft.cursor);
-    const completion = this.completer?.(before);
-    if (!(completion instanceof Promise)) return this.#completed(before, completion);
-    void completion.then((late) => this.#completed(before, late));
-  }
-
-  #completed(before: string, completion: Completion | undefined): void {
-    const { text, cursor } = this.#draft;
-    if (!completion || !this.#open || text.slice(0, cursor) !== before) return;
-    if (completion.text !== before) {
-      const spaced = text[cursor] === " ";
-      this.#draft.replaceBefore(spaced ? completion.text.trimEnd() : completion.text);
-      this.#redraw();
-    } else if (completion.choices.length > 0) {
-      const more = completion.choices.length - MAX_CHOICES;
-      const listed = completion.choices.slice(0, MAX_CHOICES).join("  ");
-      this.print(dim(oneLine(more > 0 ? `${listed}  … ${more} more` : listed)));
-    }
+  #list(names: readonly string[]): void {
+    const more = names.length - MAX_CHOICES;
+    const listed = names.slice(0, MAX_CHOICES).join("  ");
+    this.print(dim(oneLine(more > 0 ? `${listed}  … ${more} more` : listed)));
   }
 }
 

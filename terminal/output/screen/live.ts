@@ -5,7 +5,13 @@
  * @module
  */
 import { print } from "../print.ts";
-import { CLEAR_BELOW, STANDARD_TERMINAL, type Terminal, type TerminalSize } from "./terminal.ts";
+import {
+  CLEAR_BELOW,
+  isDumb,
+  STANDARD_TERMINAL,
+  type Terminal,
+  type TerminalSize,
+} from "./terminal.ts";
 import { styledLine } from "../untrusted.ts";
 import { clip, rowsOf } from "./width.ts";
 
@@ -26,11 +32,13 @@ export class Live implements Disposable {
    * @param status Returns the lines of the status for a number of columns. Lines that do not fit into the
    *   window are shortened or left out.
    * @param terminal The terminal. Without one, there is no status; by default there is none when standard
-   *   output is not a terminal.
+   *   output is not a terminal, or a dumb one.
    */
   constructor(
     status: (columns: number) => string[],
-    terminal: Terminal | undefined = Deno.stdout.isTerminal() ? STANDARD_TERMINAL : undefined,
+    terminal: Terminal | undefined = Deno.stdout.isTerminal() && !isDumb()
+      ? STANDARD_TERMINAL
+      : undefined,
   ) {
     this.#status = status;
     this.#terminal = terminal;

@@ -58,6 +58,18 @@ export const STANDARD_TERMINAL: Terminal = {
 };
 
 /**
+ * Whether the terminal understands no escape sequences, as the shell in an editor: `TERM=dumb`. Without the permission
+ * to read that variable, it counts as one that does.
+ */
+export function isDumb(): boolean {
+  // Without this check, Deno would ask for the permission.
+  if (Deno.permissions.querySync({ name: "env", variable: "TERM" }).state !== "granted") {
+    return false;
+  }
+  return Deno.env.get("TERM") === "dumb";
+}
+
+/**
  * Does something that blocks the program as long as the terminal takes no output, such as leaving raw mode, when it
  * has taken all. Resolves when that is done, or after a quarter of a second. An error means that the terminal is gone,
  * and is ignored.

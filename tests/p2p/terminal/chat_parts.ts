@@ -10,9 +10,11 @@ import { within } from "../network.ts";
 
 /** A screen that the test controls. */
 export class FakeScreen implements Screen {
-  readonly typed = "";
+  typed = "";
   readonly shown: string[] = [];
   completer: Completer | undefined;
+  onKeys: (() => void) | undefined;
+  note = "";
   describePaste: ((text: string) => string) | undefined;
   suggested: string | undefined;
   /** All lines that were shown, in order. */

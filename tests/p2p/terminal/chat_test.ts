@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ErrorCode } from "@netlab/protocol";
 import { type DeliveryStatus, type Message, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
@@ -57,9 +57,10 @@ for (const interactive of [true, false]) {
 const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["", { kind: "nothing" }],
   ["  \t ", { kind: "nothing" }],
-  ["/users", { kind: "command", name: "users" }],
-  ["  /rtt now", { kind: "command", name: "rtt" }],
-  ["/", { kind: "command", name: "" }],
+  ["/users", { kind: "command", name: "users", argument: "" }],
+  ["  /rtt now", { kind: "command", name: "rtt", argument: "now" }],
+  ["/whois   Bob B. ", { kind: "command", name: "whois", argument: "Bob B." }],
+  ["/", { kind: "command", name: "", argument: "" }],
   ["Bob Hello", { kind: "message", recipient: "Bob", text: "Hello" }],
   ["Bob  Hello,  you ", { kind: "message", recipient: "Bob", text: "Hello,  you" }],
   ["  Bob Hello", { kind: "message", recipient: "Bob", text: "Hello" }],
@@ -71,7 +72,7 @@ const lines: [line: string, asked: ReturnType<typeof parseLine>][] = [
   ["Bob one\ntwo\n\n  three\n", { kind: "message", recipient: "Bob", text: "one\ntwo\n\n  three" }],
   ["Bob\none", { kind: "message", recipient: "Bob", text: "one" }],
   ["Bob\n\n", { kind: "incomplete", recipient: "Bob" }],
-  ["/users\nBob Hello", { kind: "command", name: "users" }],
+  ["/users\nBob Hello", { kind: "command", name: "users", argument: "Bob Hello" }],
   ['"Bob B."', { kind: "incomplete", recipient: "Bob B." }],
   ['"Bob', { kind: "misquoted" }],
   ['"Bob B. Hello', { kind: "misquoted" }],
@@ -372,5 +373,46 @@ test("chat says of a message that it waits for the server when none has stored i
   await eventually("it waits", () => line()?.includes("hello  waiting for the server"));
   accepted.resolve();
   await eventually("it is delivered", () => line()?.includes("hello  ✓✓"));
+  await end();
+});
+
+test("chat says which command was probably meant by an unknown one", async () => {
+  const screen = new FakeScreen(true);
+  const end = talk(new FakeClient(), screen);
+  const asked = ["hepl", "user", "time", "Users", "msg Bob Hello", "nick Bob", "", "s"];
+  for (const command of asked) screen.type(`/${command}`);
+  await end();
+  assertEquals(screen.shown, [
+    "There is no command /hepl; did you mean /help? /help lists them all",
+    "There is no command /user; did you mean /users? /help lists them all",
+    "There is no command /time; did you mean /timestamps? /help lists them all",
+    "There is no command /Users; did you mean /users? /help lists them all",
+    "There is no command /msg; type only the name and the message: Bob Hello",
+    "There is no command /nick; /help lists the commands",
+    "There is no command /; /help lists the commands",
+    "There is no command /s; did you mean /servers? /help lists them all",
+  ]);
+});
+
+test("chat turns the times before messages on and off", async () => {
+  const screen = new FakeScreen(true);
+  const client = new FakeClient();
+  const end = talk(client, screen);
+  screen.type("/timestamps");
+  screen.type("Bob one");
+  await eventually("it is delivered", () => screen.shown.at(-1)?.endsWith("✓✓"));
+  assertMatch(screen.shown.at(-1)!, /^\d\d:\d\d → Bob: one {2}✓✓$/);
+  screen.type("/timestamps maybe");
+  screen.type("/timestamps off");
+  screen.type("Bob two");
+  await eventually("it is delivered", () => screen.shown.at(-1) === "→ Bob: two  ✓✓");
+  assertEquals(screen.shown.filter((line) => !line.includes("→")), [
+    "/timestamps",
+    "timestamps are on for later messages",
+    "/timestamps maybe",
+    'Cannot set the timestamps to "maybe"; type on or off',
+    "/timestamps off",
+    "timestamps are off for later messages",
+  ]);
   await end();
 });

@@ -8,8 +8,9 @@ function typed(...input: string[]): Draft & { told: string[] } {
   const told: string[] = [];
   const draft = new Draft({
     pastedLines: () => told.push("pasted lines"),
-    complete: () => told.push("complete"),
+    complete: (isBackward) => told.push(isBackward ? "complete backward" : "complete"),
     clear: () => told.push("clear"),
+    stop: () => told.push("stop"),
     cursorAt: (row, column) => told.push(`cursor at ${row} ${column}`),
   });
   input.forEach((part) => draft.feed(part));

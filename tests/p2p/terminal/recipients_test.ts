@@ -1,78 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { pureTest as test } from "../../kinds.ts";
-import {
-  complete,
-  nearName,
-  Recipients,
-  similarName,
-  typedName,
-} from "../../../p2p/terminal/chat/recipients.ts";
-import { parseLine } from "../../../p2p/terminal/chat/chat_line.ts";
-
-const NAMES = [
-  "Alice",
-  "Ann Lee",
-  "Ann Lowe",
-  "Bob",
-  "Bobby",
-  "Carol B.",
-  "/x",
-  'q"x',
-  'a "b',
-  "李雷",
-];
-const COMMANDS = ["users", "servers", "help", "quit"];
-
-const completions: [before: string, text: string | undefined, choices?: string[]][] = [
-  ["", undefined],
-  ["Al", "Alice "],
-  ["  Al", "Alice "],
-  ["al", "Alice "],
-  ["@al", "Alice "],
-  ["李", "李雷 "],
-  ["Zed", undefined],
-  ["Alice", "Alice "],
-  ["Alice ", undefined],
-  ["Alice H", undefined],
-  ["B", "Bob", ["Bob", "Bobby"]],
-  ["Bob", "Bob", ["Bob", "Bobby"]],
-  ["b", "b", ["Bob", "Bobby"]],
-  ["bobb", "Bobby "],
-  ["Ca", '"Carol B." '],
-  ["ca", '"Carol B." '],
-  ['"ca', '"Carol B." '],
-  ['"Carol B', '"Carol B." '],
-  ['"Carol B."', undefined],
-  ['"', undefined],
-  ["Ann", '"Ann L', ["Ann Lee", "Ann Lowe"]],
-  ['"Ann Le', '"Ann Lee" '],
-  ['"Al', '"Alice" '],
-  ['"/', '"/x" '],
-  ["q", 'q"x '],
-  ["a ", undefined],
-  ["a", "a", ["Alice", "Ann Lee", "Ann Lowe"]],
-  ["/", "/", ["/help", "/quit", "/servers", "/users"]],
-  ["/us", "/users "],
-  ["/US", "/users "],
-  ["/x", undefined],
-  ["/users ", undefined],
-];
-test("complete finds the recipient or the command that a line begins with", () => {
-  for (const [before, text, choices = []] of completions) {
-    const expected = text === undefined ? undefined : { text, choices };
-    assertEquals(complete(before, NAMES, COMMANDS), expected, JSON.stringify(before));
-  }
-});
-
-test("complete quotes a name where necessary", () => {
-  for (const name of NAMES) {
-    const completed = complete(typedName(name) === name ? name : `"${name}`, NAMES, []);
-    const asked = parseLine(`${completed?.text ?? ""} Hello`);
-    const recipient = asked.kind === "message" ? asked.recipient : undefined;
-    // This name cannot be typed.
-    assertEquals(recipient, name === 'a "b' ? undefined : name, name);
-  }
-});
+import { nearName, similarName } from "../../../p2p/terminal/chat/names.ts";
+import { Recipients } from "../../../p2p/terminal/chat/recipients.ts";
 
 const near: [typed: string, name: string | undefined][] = [
   ["bob", "Bob"],
@@ -96,7 +25,7 @@ test("nearName finds the only matching name", () => {
 });
 
 test("recipients are the users of the last list and those of the conversation", async () => {
-  let users: string[] | Error = ["Bob", "Carol"];
+  let users: string[] | Error = ["Carol", "Bob"];
   let asked = 0;
   const recipients = new Recipients(() => {
     asked++;
@@ -108,13 +37,15 @@ test("recipients are the users of the last list and those of the conversation", 
   const refreshing = recipients.refresh();
   assertEquals(recipients.refresh(), refreshing);
   await refreshing;
-  assertEquals([[...recipients], asked], [["Bob", "Carol", "Zed"], 1]);
+  assertEquals([[...recipients], asked], [["Zed", "Bob", "Carol"], 1]);
   users = new Error("no server");
   await recipients.refresh();
-  assertEquals([...recipients], ["Bob", "Carol", "Zed"]);
+  assertEquals([...recipients], ["Zed", "Bob", "Carol"]);
+  recipients.meet("Carol");
+  assertEquals([...recipients], ["Carol", "Zed", "Bob"], "the latest first");
   users = ["Dave"];
   await recipients.refresh();
-  assertEquals([...recipients], ["Dave", "Zed"]);
+  assertEquals([...recipients], ["Carol", "Zed", "Dave"]);
   assertEquals(["Dave", "Zed", "Bob"].map((name) => recipients.has(name)), [true, true, false]);
 });
 

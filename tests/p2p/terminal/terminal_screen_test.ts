@@ -335,12 +335,13 @@ test("screen completes at the tab key, at once or later", async () => {
 test("screen lists the choices above the typed line", async () => {
   await using terminal = new TestTerminal();
   using screen = new TerminalScreen("Alice", "", terminal);
-  screen.completer = (text) => ({ text, choices: ["Bob", "Bobby"] });
+  const choices = (names: string[]) => names.map((name) => ({ name, text: `${name} ` }));
+  screen.completer = (text) => ({ text, choices: choices(["Bob", "Bobby"]) });
   terminal.type("Bob\t");
   assertEquals(await terminal.window(), ["Bob  Bobby", "Alice> Bob|"]);
   const many = Array.from({ length: 52 }, (_, n) => `${n}`);
-  screen.completer = (text) => ({ text, choices: many });
-  terminal.type("\t");
+  screen.completer = (text) => ({ text, choices: choices(many) });
+  terminal.type("x\t");
   assert((await terminal.rows()).join("").includes("48  49  … 2 more"));
 });
 
@@ -358,4 +359,69 @@ test("screen suggests a line that Enter enters, and typing replaces", async () =
   terminal.type("C");
   assertEquals(screen.suggest("Bob Hello"), false);
   assertEquals(await terminal.window(), ["Alice> C|"]);
+});
+
+test("screen shows one candidate after the other at further tabs, until another key", async () => {
+  await using terminal = new TestTerminal();
+  using screen = new TerminalScreen("Alice", "", terminal);
+  const names = ["Bob", "Bobby", "Bo B."];
+  const asked: string[] = [];
+  screen.completer = (before) => {
+    asked.push(before);
+    const choices = names.map((name) => ({ name, text: `${name} ` }));
+    return { text: before === "B" ? "Bo" : before, choices };
+  };
+  const shown = [];
+  terminal.type("B");
+  for (const key of ["\t", "\t", "\t", "\t", "\t", "\t", "\x1b[Z", "\x1b[Z"]) {
+    terminal.type(key);
+    shown.push(screen.typed);
+  }
+  assertEquals(shown, ["Bo", "Bo", "Bob ", "Bobby ", "Bo B. ", "Bob ", "Bo B. ", "Bobby "]);
+  assertEquals(await terminal.window(), ["Bob  Bobby  Bo B.", "Alice> Bobby |"]);
+  assertEquals(asked, ["B", "Bo"]);
+  for (const key of ["Hi", "\x7f", "\x7f", "\t"]) terminal.type(key);
+  assertEquals(asked, ["B", "Bo", "Bobby "]);
+  // Shift-Tab first shows the last one, and what follows the cursor stays.
+  for (const key of ["\x15Bo you\x01\x06\x06", "\t", "\x1b[Z"]) terminal.type(key);
+  assertEquals(await terminal.window(), [
+    "Bob  Bobby  Bo B.",
+    "Bob  Bobby  Bo B.",
+    "Bob  Bobby  Bo B.",
+    "Alice> Bo B.| you",
+  ]);
+});
+
+test("screen shows a note behind the name while there is room", async () => {
+  await using terminal = new TestTerminal(40, 10);
+  using screen = new TerminalScreen("Alice Liddell", "Bob Hi", terminal);
+  screen.note = "3 unread";
+  assertEquals(await terminal.window(), ["Alice … (3 unread)> Bob Hi|"]);
+  await terminal.resize(24, 10);
+  await eventually("it is drawn", async () => (await terminal.rows())[0] === "Alice Lid…> Bob Hi");
+  screen.note = "";
+  await terminal.resize(40, 10);
+  await eventually("all is shown", async () => {
+    return (await terminal.rows())[0] === "Alice Liddell> Bob Hi";
+  });
+});
+
+test("screen goes on below what others have written when the program was stopped", async () => {
+  await using terminal = new TestTerminal(40, 10);
+  using screen = new TerminalScreen("Alice", "", terminal);
+  let lost = 0;
+  const again = screen.pin(() => ["pinned"], () => lost++);
+  terminal.type("Bob Hel");
+  terminal.write("\n[1]+  Stopped\n$ fg\n");
+  terminal.resume();
+  terminal.type("lo");
+  again();
+  assertEquals(await terminal.window(), [
+    "pinned",
+    "Alice> Bob Hel",
+    "[1]+  Stopped",
+    "$ fg",
+    "Alice> Bob Hello|",
+  ]);
+  assertEquals(lost, 1);
 });

@@ -11,14 +11,9 @@ import {
   writeMessage,
   writeSessionRegistration,
 } from "@netlab/protocol";
-import {
-  servers,
-  settle,
-  type VirtualConnection,
-  VirtualNetwork,
-  type VirtualNode,
-} from "@netlab/lab/simulator";
+import type { VirtualConnection, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
 import { pureTest } from "../../../kinds.ts";
+import { connectTo, numberedName, type Party, steadyServers } from "./steady_network.ts";
 import { stepsOf } from "./steps.ts";
 
 const FEW = 10;
@@ -28,26 +23,22 @@ const TICK_MS = 250;
 
 /** Two linked servers with many users at the first one. Counts what one more user costs there. */
 class Network {
-  readonly #network = new VirtualNetwork();
+  readonly #network: VirtualNetwork;
   readonly #nodes: [VirtualNode, VirtualNode];
   /** Bytes from the first server to the second. */
   #bytes = 0;
 
   constructor(count: number) {
-    const network = this.#network;
-    // Randomness would change the counts from run to run.
-    network.latency = () => 1;
-    network.pieceOf = (most) => most;
-    const nodes = servers(network, 2) as [VirtualNode, VirtualNode];
+    const { network, nodes } = steadyServers();
+    this.#network = network;
     this.#nodes = nodes;
-    settle(network, nodes);
     network.watch(({ from, to, frame }) => {
       if (from === nodes[0].address && to === nodes[1].address) {
         this.#bytes += HEADER_BYTES + frame.payload.length;
       }
       return false;
     });
-    for (let i = 0; i < count; i++) this.join(`User ${String(i).padStart(5, "0")}`);
+    for (let i = 0; i < count; i++) this.join(numberedName(i));
     network.run(100);
     assertEquals(nodes[0].core.users.count, count);
     assertEquals(nodes[1].users().length, count);
@@ -58,19 +49,10 @@ class Network {
   }
 
   /** Connects a user. The result gets the connection as soon as it is open. */
-  join(name: string): { connection?: VirtualConnection } {
-    const user: { connection?: VirtualConnection } = {};
-    this.#network.dial(`${name}:1`, this.first.address, {
-      connected: (connection) => {
-        user.connection = connection;
-        connection.start({ frame() {} });
-        writeSessionRegistration(connection.out, { name, session: this.#network.uuid() });
-      },
-      failed: (reason) => {
-        throw new Error(`Cannot connect ${name}: ${reason}`);
-      },
+  join(name: string): Party {
+    return connectTo(this.first, this.#network, `${name}:1`, ({ out }) => {
+      writeSessionRegistration(out, { name, session: this.#network.uuid() });
     });
-    return user;
   }
 
   send(from: VirtualConnection, kind: number): void {
@@ -103,7 +85,7 @@ function costs(count: number) {
   const ann = network.join("Ann");
   network.join("Bob");
   network.costOf(() => {});
-  let carl: { connection?: VirtualConnection } = {};
+  let carl: Party = {};
   const found = {
     join: network.costOf(() => carl = network.join("Carl")),
     message: network.costOf(() => network.send(ann.connection!, MessageKind.Ephemeral)),

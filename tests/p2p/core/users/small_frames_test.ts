@@ -24,14 +24,9 @@ import {
   writeSessionRegistration,
 } from "@netlab/protocol";
 import type { FrameWriter } from "@netlab/protocol";
-import {
-  servers,
-  settle,
-  type VirtualConnection,
-  VirtualNetwork,
-  type VirtualNode,
-} from "@netlab/lab/simulator";
+import type { VirtualConnection, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
 import { pureTest } from "../../../kinds.ts";
+import { connectTo, numberedName, type Party, steadyServers } from "./steady_network.ts";
 import { stepsOf } from "./steps.ts";
 
 const FEW = 10;
@@ -43,43 +38,30 @@ const MORE_STEPS = 20;
 
 /** Two linked servers. At the first one are many users, many strangers and many stored messages. */
 class Crowd {
-  readonly network = new VirtualNetwork();
+  readonly network: VirtualNetwork;
   readonly first: VirtualNode;
 
   constructor(count: number) {
-    const { network } = this;
-    network.latency = () => 1;
-    network.pieceOf = (most) => most;
-    const nodes = servers(network, 2) as [VirtualNode, VirtualNode];
+    const { network, nodes } = steadyServers();
+    this.network = network;
     this.first = nodes[0];
-    settle(network, nodes);
     for (let i = 0; i < count; i++) {
-      const name = `User ${String(i).padStart(5, "0")}`;
-      this.join(name);
+      this.join(numberedName(i));
       this.open();
       // They wait for the name of a user who does not answer.
-      this.register(this.open(), "User 00000", true);
+      this.register(this.open(), numberedName(0), true);
     }
     network.run(500);
   }
 
   /** Opens a connection. */
-  open(): { connection?: VirtualConnection } {
-    const party: { connection?: VirtualConnection } = {};
-    this.network.dial("stranger:1", this.first.address, {
-      connected: (connection) => {
-        party.connection = connection;
-        connection.start({ frame() {} });
-      },
-      failed: (reason) => {
-        throw new Error(reason);
-      },
-    });
+  open(): Party {
+    const party = connectTo(this.first, this.network, "stranger:1");
     this.network.run(5);
     return party;
   }
 
-  register({ connection }: { connection?: VirtualConnection }, name: string, isLegacy = false) {
+  register({ connection }: Party, name: string, isLegacy = false) {
     if (isLegacy) writeLegacyRegistration(connection!.out, name);
     else {
       writeSessionRegistration(connection!.out, {

@@ -1,11 +1,17 @@
 /**
- * The option `--system`, which several commands share.
+ * The options that several commands share.
  *
  * @module
  */
 import { quote } from "@netlab/protocol";
 import { UsageError } from "@netlab/terminal";
 import type { ClusterSystem } from "../cluster/server_start.ts";
+
+/** The option `--seed`. */
+export const SEED_OPTION = {
+  kind: "integer",
+  help: "The seed of random decisions. Default: a random one, shown.",
+} as const;
 
 /** The option `--system`: the system of servers and users. */
 export const SYSTEM_OPTION = {
