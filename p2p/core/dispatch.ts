@@ -28,6 +28,7 @@ import {
   ReceiptKind,
   refuseTls,
   Registration,
+  StatementKind,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
 import type { Access } from "./access/access.ts";
@@ -137,6 +138,10 @@ export class Dispatch {
         capability: Capability.Status,
         tick: () => this.#parts.status.tick(),
       }],
+      [FrameType.Statement, {
+        allowed: fromPeers.allowed,
+        handle: (from, frame) => this.#statement(from, frame),
+      }],
       ...further,
     ]);
   }
@@ -160,23 +165,19 @@ export class Dispatch {
     const { users, mesh } = this.#core;
     const further = [...this.#rules.values()].flatMap(({ capability }) => capability ?? []);
     return [
-      ...[
-        Capability.Session,
-        Capability.Peer,
-        Capability.Batch,
-        Capability.Claim,
-        Capability.Names,
-        Capability.Key,
-        Capability.Secret,
-        Capability.Tls,
-      ],
-      ...this.#parts.access.hasKeys ? [Capability.Tokens] : [],
+      Capability.Session,
+      Capability.Peer,
+      Capability.Batch,
+      Capability.Claim,
+      Capability.Names,
+      Capability.Key,
+      Capability.Secret,
+      Capability.Tls,
+      ...this.#parts.access.hasKeys ? [Capability.Tokens, Capability.Signed] : [],
       ...further,
-      ...[
-        formatLoad(users.count),
-        formatNetwork(mesh.network.id),
-        formatServerId(this.#core.id),
-      ],
+      formatLoad(users.count),
+      formatNetwork(mesh.network.id),
+      formatServerId(this.#core.id),
     ];
   }
 
@@ -304,6 +305,8 @@ export class Dispatch {
         return mesh.received(connection, frame);
       case Registration.Token:
         return this.#parts.access.received(connection, frame);
+      case Registration.ServerKey:
+        return this.#parts.access.proven(connection, frame);
       default:
         throw unknownType(frame);
     }
@@ -341,6 +344,23 @@ export class Dispatch {
       if (frame.subtype === ReceiptKind.Query) return queries.relayed(connection, frame);
     }
     throw unknownType(frame);
+  }
+
+  /** Handles frames that a server has signed. */
+  #statement(connection: Connection, frame: Frame): void {
+    const { users, mesh } = this.#core;
+    const { outbound, receipts, access } = this.#parts;
+    if (!access.hasKeys || frame.subtype > StatementKind.ForOne) throw unknownType(frame);
+    mesh.stated(connection.party as Peer, frame, (inner, origin) => {
+      const { type, subtype } = inner;
+      const isReceipt = type === FrameType.Receipt;
+      const isClaim = type === FrameType.Presence &&
+        (subtype === PresenceKind.Claim || subtype === PresenceKind.Held);
+      if (isReceipt && subtype === ReceiptKind.ToServer) outbound.stated(origin, inner);
+      else if (isReceipt && subtype === ReceiptKind.Relayed) receipts.stated(origin, inner);
+      else if (isClaim) users.claimStated(origin, inner);
+      else throw unknownType(inner);
+    });
   }
 
   #logError(connection: Connection, frame: Frame): void {

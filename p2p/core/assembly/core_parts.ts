@@ -111,7 +111,12 @@ export function createParts(
 ): CoreParts {
   const { host, limits = {}, store = memoryStore } = options;
   const costs = options.costs ?? everyLinkOne;
-  const access = new Access(context, options, events.refuse);
+  const access = new Access(
+    context,
+    options,
+    () => mesh.network.id,
+    events.refuse,
+  );
   const factors = nameFactors(host.random);
   /** By recipient name: a user of this server, or the next hop to another server. */
   const routes = new NameTable<User | Peer>(factors);
@@ -190,7 +195,13 @@ export function createParts(
     limits.maxLegacyBytes,
   );
   const mailbox = new Mailbox({ store, limits, names, factors });
-  const receipts = new Receipts(context, users, locations, mesh);
+  const receipts = new Receipts(
+    context,
+    users,
+    locations,
+    mesh,
+    (server, id) => !mailbox.messages.has(id) || handoff.isSuccessor(server),
+  );
   const seen = new SeenMessages(factors, host.random);
   const localDelivery = new LocalDelivery(context, backPressure, seen, factors);
   const router = new Router(context, {
@@ -203,7 +214,7 @@ export function createParts(
     routes,
     takeSingles: events.takeSingles,
   });
-  const handoff = new Handoff(context, { mailbox, mesh, topology, receipts });
+  const handoff: Handoff = new Handoff(context, { mailbox, mesh, topology, receipts });
   const inbound = new Inbound(context, {
     users,
     mesh,

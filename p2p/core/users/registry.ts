@@ -259,6 +259,15 @@ export class UserRegistry {
     this.#claims.received(from, frame);
   }
 
+  /**
+   * Handles such a frame that a server, by its id, has signed for this one.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.SignatureInvalid} when it speaks for another server.
+   */
+  claimStated(origin: string, frame: Frame): void {
+    this.#claims.stated(origin, frame);
+  }
+
   /** Decides claims and disputes, removes silent sessions, and sends heartbeats. */
   tick(): void {
     this.#watch.sendHeartbeats();

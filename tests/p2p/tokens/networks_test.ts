@@ -167,6 +167,7 @@ test("a dialled server that shows no token, or not one of a server, gets no link
         writeInformationResponse(party.out, frame.subtype, [
           Capability.Peer,
           Capability.Tokens,
+          Capability.Signed,
           `network=${OFFICE}`,
         ]);
       }
