@@ -41,6 +41,7 @@ import type { LegacyServers } from "./legacy/legacy_servers.ts";
 import type { Locations } from "./mesh/locations/locations.ts";
 import type { Outbound } from "./durable/outbound.ts";
 import { Peer, Probe } from "./mesh/peer.ts";
+import { kindOf, type SignedHandlers } from "./mesh/statements/signed_handlers.ts";
 import type { ReceiptQueries } from "./durable/receipt_queries.ts";
 import type { Receipts } from "./durable/receipts.ts";
 import type { Router } from "./routing/router.ts";
@@ -58,10 +59,7 @@ export interface DispatchParts {
   readonly router: Router;
   /** Handles durable messages that other servers store. */
   readonly inbound: Inbound;
-  /**
-   * Handles durable messages of this server's users, their acknowledgements, and receipts from
-   * other servers.
-   */
+  /** Handles durable messages of this server's users, acknowledgements, and receipts for servers. */
   readonly outbound: Outbound;
   /** Handles receipts for users. */
   readonly receipts: Receipts;
@@ -69,6 +67,8 @@ export interface DispatchParts {
   readonly queries: ReceiptQueries;
   /** Handles the responses of legacy servers. */
   readonly legacy: LegacyServers;
+  /** Handles frames that servers sign for this one, by {@linkcode kindOf}. */
+  readonly signed: SignedHandlers;
   /** Lists the users who can be reached. */
   readonly locations: Locations;
   /** Handles requests for status, events and users, and their answers. */
@@ -128,7 +128,7 @@ export class Dispatch {
         handle(connection, frame) {
           const { subtype } = frame;
           const isClaim = subtype === PresenceKind.Claim || subtype === PresenceKind.Held;
-          if (isClaim) core.users.claimed(connection, frame);
+          if (isClaim) core.users.claims.received(connection, frame);
           else core.mesh.received(connection, frame);
         },
       }],
@@ -138,10 +138,7 @@ export class Dispatch {
         capability: Capability.Status,
         tick: () => this.#parts.status.tick(),
       }],
-      [FrameType.Statement, {
-        allowed: fromPeers.allowed,
-        handle: (from, frame) => this.#statement(from, frame),
-      }],
+      [FrameType.Statement, { ...fromPeers, handle: (from, frame) => this.#signed(from, frame) }],
       ...further,
     ]);
   }
@@ -190,11 +187,7 @@ export class Dispatch {
     }
   }
 
-  /**
-   * Runs the periodic work of all rules.
-   *
-   * @param now The current time: milliseconds since 1970.
-   */
+  /** Runs the periodic work of all rules at the time `now`: milliseconds since 1970. */
   tick(now: number): void {
     for (const rule of this.#rules.values()) rule.tick?.(this.#core, now);
   }
@@ -346,20 +339,13 @@ export class Dispatch {
     throw unknownType(frame);
   }
 
-  /** Handles frames that a server has signed. */
-  #statement(connection: Connection, frame: Frame): void {
-    const { users, mesh } = this.#core;
-    const { outbound, receipts, access } = this.#parts;
-    if (!access.hasKeys || frame.subtype > StatementKind.ForOne) throw unknownType(frame);
-    mesh.stated(connection.party as Peer, frame, (inner, origin) => {
-      const { type, subtype } = inner;
-      const isReceipt = type === FrameType.Receipt;
-      const isClaim = type === FrameType.Presence &&
-        (subtype === PresenceKind.Claim || subtype === PresenceKind.Held);
-      if (isReceipt && subtype === ReceiptKind.ToServer) outbound.stated(origin, inner);
-      else if (isReceipt && subtype === ReceiptKind.Relayed) receipts.stated(origin, inner);
-      else if (isClaim) users.claimStated(origin, inner);
-      else throw unknownType(inner);
+  #signed({ party }: Connection, frame: Frame): void {
+    const { mesh } = this.#core;
+    if (!mesh.signs || frame.subtype > StatementKind.ForOne) throw unknownType(frame);
+    mesh.stated(party as Peer, frame, (inner, origin) => {
+      const handle = this.#parts.signed.get(kindOf(inner.type, inner.subtype));
+      if (!handle) throw unknownType(inner);
+      handle(origin, inner);
     });
   }
 
