@@ -81,11 +81,15 @@ export class Statements {
     return this.#signing.time();
   }
 
-  /** Signs a frame for all servers. */
-  forAll(write: Write): Frame {
+  /**
+   * Signs a frame for all servers.
+   *
+   * @param ageMs How old what it says is: whole milliseconds.
+   */
+  forAll(write: Write, ageMs = 0): Frame {
     const inner = new FrameWriter();
     write(inner);
-    return frameOf(this.#sign(undefined, this.time, inner.take()));
+    return frameOf(this.#sign(undefined, this.time - ageMs, inner.take()));
   }
 
   /** Signs a frame for one server, by its id, at the next flush. */

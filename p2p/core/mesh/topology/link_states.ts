@@ -66,6 +66,8 @@ export class LinkStates {
   readonly #statements: Statements | undefined;
   /** The statement with this server's own link state, and the version of that. */
   #own: { readonly version: number; readonly frame: Frame } | undefined;
+  /** When this server's own link state was made: milliseconds since 1970. */
+  #ownSince = 0;
   /** The servers, by id, whose wrong clocks were logged. */
   readonly #wrongClocks = new Set<string>();
   /** By server, the newest link state from each peer who may not speak about it at present. */
@@ -248,7 +250,10 @@ export class LinkStates {
   #signed(state: LinkState): Frame {
     const { version } = state;
     if (this.#own?.version !== version) {
-      this.#own = { version, frame: this.#statements!.forAll((out) => writeLinkState(out, state)) };
+      // Others compare this time and the age in the frame with their clock.
+      const ageMs = Math.round(this.#context.now - this.#ownSince);
+      const frame = this.#statements!.forAll((out) => writeLinkState(out, state), ageMs);
+      this.#own = { version, frame };
     }
     return this.#own.frame;
   }
@@ -269,6 +274,7 @@ export class LinkStates {
   #announce(costs: Map<string, number>): void {
     const { id, address, now } = this.#context;
     this.#announced = costs;
+    this.#ownSince = now;
     const links = [...costs].map(([server, cost]) => ({ server, cost }));
     this.#topology.apply({ server: id, version: ++this.#version, address, links }, now);
     this.#isChanged = true;
