@@ -128,7 +128,7 @@ export class Dispatch {
         handle(connection, frame) {
           const { subtype } = frame;
           const isClaim = subtype === PresenceKind.Claim || subtype === PresenceKind.Held;
-          if (isClaim) core.users.claims.received(connection, frame);
+          if (isClaim) core.users.claimed(connection, frame);
           else core.mesh.received(connection, frame);
         },
       }],

@@ -263,8 +263,8 @@ export function createParts(
   const signed: SignedHandlers = new Map([
     [kindOf(Receipt, ReceiptKind.Relayed), (origin, frame) => receipts.stated(origin, frame)],
     [kindOf(Receipt, ReceiptKind.ToServer), (origin, frame) => outbound.stated(origin, frame)],
-    [kindOf(Presence, PresenceKind.Claim), (origin, frame) => users.claims.stated(origin, frame)],
-    [kindOf(Presence, PresenceKind.Held), (origin, frame) => users.claims.stated(origin, frame)],
+    [kindOf(Presence, PresenceKind.Claim), (origin, frame) => users.claimed(origin, frame)],
+    [kindOf(Presence, PresenceKind.Held), (origin, frame) => users.claimed(origin, frame)],
   ]);
   return {
     access,

@@ -6,6 +6,7 @@
  */
 import {
   checkUserName,
+  type Frame,
   type Happening,
   invariant,
   type NetlabError,
@@ -46,8 +47,6 @@ import { WaitingClients } from "./waiting_clients.ts";
 export class UserRegistry {
   /** Whether the server refuses new users because it is about to leave. */
   closed = false;
-  /** The claims to names that are taken. */
-  readonly claims: Claims;
   readonly #context: Context;
   readonly #directory: Directory;
   readonly #locations: Locations;
@@ -56,6 +55,7 @@ export class UserRegistry {
   readonly #protected: ProtectedNames;
   readonly #onChange: (name: string) => void;
   readonly #users = new Map<string, User>();
+  readonly #claims: Claims;
   readonly #conflicts: Conflicts;
   readonly #moves: Moves;
   readonly #waiting: WaitingClients;
@@ -84,7 +84,7 @@ export class UserRegistry {
     this.#mesh = mesh;
     this.#protected = protectedNames;
     this.#onChange = onChange;
-    this.claims = new Claims(
+    this.#claims = new Claims(
       context,
       mesh,
       (name) => this.#users.get(name),
@@ -92,7 +92,7 @@ export class UserRegistry {
       (user) => this.#evict(user, "another session asked for the name and this one did not answer"),
       (user, server) => this.#moves.proven(user, server),
     );
-    this.#moves = new Moves(context, directory, topology, this.claims, {
+    this.#moves = new Moves(context, directory, topology, this.#claims, {
       left: (user) => this.#release(user),
       elsewhere: ({ name }) => this.#publishRemoval(name),
       back: ({ name }, record) => {
@@ -104,7 +104,7 @@ export class UserRegistry {
       directory,
       locations,
       testimony: mesh.testimony,
-      claims: this.claims,
+      claims: this.#claims,
       moves: this.#moves,
       userOf: (name) => this.#users.get(name),
       remove: (user, holder) => this.#yield(user, holder),
@@ -164,8 +164,8 @@ export class UserRegistry {
       throw isProtected(name, connection.readsText);
     }
     // The answer to the first request is on its way.
-    if (this.claims.of(name)?.connection === connection || this.#reserving.has(connection)) return;
-    this.claims.withdraw(connection);
+    if (this.#claims.of(name)?.connection === connection || this.#reserving.has(connection)) return;
+    this.#claims.withdraw(connection);
     const kind = session === NIL_UUID ? UserKind.LegacyClient : UserKind.Session;
     const record: UserRecord = { name, kind, session, since: Math.floor(this.#context.now) };
     let holder: Location | undefined;
@@ -193,7 +193,7 @@ export class UserRegistry {
   /** Removes the user of a connection. `reason` says why the server does so; empty if the user has left. */
   #leave(connection: Connection, reason: string): void {
     this.#reserving.delete(connection);
-    this.claims.withdraw(connection);
+    this.#claims.withdraw(connection);
     this.#waiting.delete(connection);
     const { party } = connection;
     if (!(party instanceof User)) return;
@@ -246,7 +246,7 @@ export class UserRegistry {
   /** Records that a user of this server is alive. A claim to the user's name is then refused. */
   heard(user: User): void {
     this.arrived(user);
-    this.claims.heard(user);
+    this.#claims.heard(user);
   }
 
   /** Records that something has arrived from a user of this server, at least a part of a frame. */
@@ -254,10 +254,20 @@ export class UserRegistry {
     this.#watch.arrived(user);
   }
 
+  /**
+   * Handles a frame of another server about a claim: subtype `Claim` or `Held` of type 8.
+   *
+   * @param from The connection on which it came; the id of the server that has signed it, if servers sign.
+   */
+  claimed(from: Connection | string, frame: Frame): void {
+    if (typeof from === "string") this.#claims.stated(from, frame);
+    else this.#claims.received(from, frame);
+  }
+
   /** Decides claims and disputes, removes silent sessions, and sends heartbeats. */
   tick(): void {
     this.#watch.sendHeartbeats();
-    this.claims.tick();
+    this.#claims.tick();
     this.#conflicts.tick();
     this.#waiting.tick();
     this.#moves.tick();
@@ -277,7 +287,7 @@ export class UserRegistry {
 
   /** Handles that this server did not run for so many milliseconds. */
   slept(ms: number): void {
-    this.claims.slept(ms);
+    this.#claims.slept(ms);
     this.#moves.slept(ms);
   }
 
@@ -315,7 +325,7 @@ export class UserRegistry {
       refused: () => connection.sendError(error),
       released: () => this.#registerAgain(connection, registration),
     };
-    if (this.claims.make(name, holder, claimant)) return;
+    if (this.#claims.make(name, holder, claimant)) return;
     if (!readsText || !this.#waiting.add(connection, registration)) throw error;
   }
 
@@ -340,7 +350,7 @@ export class UserRegistry {
     const { name } = registration;
     const before = this.#users.get(name);
     if (before) {
-      this.claims.heard(before);
+      this.#claims.heard(before);
       this.#moves.end(before);
       before.connection.unregister();
       before.connection.sendError(replaced(name));

@@ -170,7 +170,10 @@ export class Statements {
     this.#verify(peer, statement);
     seen.add(number);
     remember(this.#seen, origin, seen);
-    eachFrame(statement, (inner) => handle(inner, origin));
+    eachFrame(statement, (inner) => {
+      peer.connection.charge(1);
+      handle(inner, origin);
+    });
   }
 
   #verify(peer: Peer, statement: Statement): void {
