@@ -11,6 +11,7 @@ import { readBatch } from "./server/store/batches/mod.ts";
 import { explain } from "./server/store/data_folder.ts";
 import { batchRows } from "./server/store/tables/batch_rows.ts";
 import { NETWORK } from "./server/network_file.ts";
+import { SERVER_KEY } from "./server/tokens/server_key.ts";
 import { PROTECTED_NAMES } from "./server/protected_names_file.ts";
 
 const DATABASE = "messages.db";
@@ -24,8 +25,8 @@ export interface BackupResult {
 }
 
 /**
- * Copies the messages and the network of a data folder to another folder, which a server can use as its data
- * folder. The copy has everything that was accepted before the call. A server that uses the folder goes on; the
+ * Copies the messages, the network and the key of a data folder to another folder, which a server can use as its
+ * data folder. The copy has everything that was accepted before the call. A server that uses the folder goes on; the
  * copy is made by SQLite in one transaction that only reads. If it fails, nothing of it stays.
  *
  * @param data The data folder.
@@ -60,7 +61,8 @@ export async function backUp(data: string, to: string): Promise<BackupResult> {
     }
     const messages = verify(partial);
     // A server that starts with the copy is in the network of the clients that still wait for it.
-    for (const file of [NETWORK, PROTECTED_NAMES]) {
+    for (const file of [NETWORK, PROTECTED_NAMES, SERVER_KEY]) {
+      // A copy has the mode of its source, here 0600.
       if (isFile(`${data}/${file}`)) Deno.copyFileSync(`${data}/${file}`, `${to}/${file}`);
     }
     Deno.renameSync(partial, target);

@@ -5,13 +5,13 @@
  */
 import config from "./deno.json" with { type: "json" };
 import { type ByteConnection, checkNetworkName } from "@netlab/protocol";
-import type { TokenHost } from "./core/host.ts";
 import type { RoutingCore } from "./core/routing_core.ts";
-import { silentLogger } from "./core/logger.ts";
+import { type Logger, silentLogger } from "./core/logger.ts";
 import type { P2pServerOptions } from "./server/options.ts";
 import { ProtectedNamesFile } from "./server/protected_names_file.ts";
 import { NetworkFile } from "./server/network_file.ts";
 import { Sockets } from "./server/sockets.ts";
+import type { TokenFiles } from "./server/tokens/token_files.ts";
 
 export { verifySignature } from "./server/ed25519.ts";
 export type { P2pServerOptions } from "./server/options.ts";
@@ -76,9 +76,10 @@ export class P2pServer implements AsyncDisposable {
    *   is to listen on other addresses than those of loopback and is not {@linkcode P2pServerOptions.open}.
    * @throws {Deno.errors.AddrInUse} When the port is in use on one of the addresses. Other errors of `Deno.listen` are thrown as well.
    * @throws {NetlabError} {@linkcode ErrorCode.StorageFailed} when the data folder cannot be used.
+   * @throws {Error} When the key of the server, in the data folder of a server with keys, cannot be used.
    */
   static async listen(options: P2pServerOptions = {}): Promise<P2pServer> {
-    const { network, keys, tokenFile, revoked, logger = silentLogger } = options;
+    const { network, keys, tokenFile, revoked, data, logger = silentLogger } = options;
     if (network !== undefined) checkNetworkName(network);
     if (keys === undefined) {
       const without = tokenFile !== undefined
@@ -91,7 +92,12 @@ export class P2pServer implements AsyncDisposable {
     }
     // Loads what only networks with keys need.
     const { TokenFiles } = await import("./server/tokens/token_files.ts");
-    const tokens = await TokenFiles.open({ keys, tokenFile, revoked, network }, logger);
+    const { ServerKey } = await import("./server/tokens/server_key.ts");
+    const serverKey = data === undefined ? ServerKey.create() : ServerKey.open(data);
+    const tokens = await TokenFiles.open(
+      { keys, tokenFile, revoked, network, serverKey },
+      logger,
+    );
     try {
       // A server sends its token only to servers that somebody named.
       const named = { ...options, network: tokens.network, defaultPeers: [] };
@@ -104,7 +110,7 @@ export class P2pServer implements AsyncDisposable {
 
   static async #listen(
     options: P2pServerOptions,
-    tokens?: TokenHost & Disposable,
+    tokens?: TokenFiles,
   ): Promise<P2pServer> {
     const { data, network, logger = silentLogger } = options;
     if (data === undefined) {
@@ -136,6 +142,7 @@ export class P2pServer implements AsyncDisposable {
           if (rescuedTo !== undefined) {
             new NetworkFile(rescuedTo, logger).set(sockets.core.mesh.network.id);
             protectedNames.copyTo(rescuedTo);
+            saveKey(tokens, rescuedTo, logger);
           }
           store[Symbol.dispose]();
         },
@@ -239,6 +246,16 @@ export class P2pServer implements AsyncDisposable {
   /** Calls {@linkcode P2pServer.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** Copies the key of a server whose data folder is gone. Nothing but a token that is bound to it needs it. */
+function saveKey(tokens: TokenFiles | undefined, folder: string, logger: Logger): void {
+  try {
+    tokens?.signing.saveTo(folder);
+  } catch (error) {
+    const { message: reason } = error as Error;
+    logger.warn("{reason}", { event: "storage.key", reason });
   }
 }
 

@@ -47,9 +47,11 @@ import {
   writeReceiptQuery,
   writeReceipts,
   writeRelayedReceipts,
+  writeServerKey,
   writeServerReceipts,
   writeSessionRegistration,
   writeSessionWelcome,
+  writeStatement,
 } from "@netlab/protocol";
 import { between, pick, type Random, randomUuid, seeded } from "../random.ts";
 
@@ -158,6 +160,24 @@ export class FrameSource {
       },
       (out) => writeLinkState(out, this.#linkState(), between(random, 0, 300)),
       (out) => writeHeartbeat(out),
+      (out) =>
+        writeServerKey(out, {
+          key: this.#exactly(32),
+          startedAt: this.#version(),
+          challenge: this.#exactly(16),
+          ...random() < 0.5 && { signature: this.#exactly(64) },
+        }),
+      (out) => {
+        const frames = this.signed(between(random, 0, 2));
+        writeStatement(out, {
+          key: this.#exactly(32),
+          startedAt: this.#version(),
+          to: random() < 0.5 ? this.#id() : undefined,
+          number: this.#version(),
+          signature: this.#exactly(64),
+          frames,
+        }, between(random, 0, 9));
+      },
       (out) => {
         out.begin(FrameType.Echo, 0);
         out.text(this.#text());
@@ -209,6 +229,32 @@ export class FrameSource {
       writePeerRegistration(out, { server: this.#id(), address: this.#address() });
     }
     return out.take();
+  }
+
+  /** Returns the bytes of so many frames, as they may be in a statement of a server. */
+  signed(count: number): Uint8Array {
+    const frames = Array.from({ length: count }, () => {
+      const frame = this.#plain();
+      if (this.#random() < 0.3) this.#damage(frame);
+      return frame;
+    });
+    const bytes = new Uint8Array(frames.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const frame of frames) {
+      bytes.set(frame, at);
+      at += frame.length;
+    }
+    return bytes;
+  }
+
+  /** Returns a correct frame of the types that servers sign. */
+  #plain(): Uint8Array {
+    for (;;) {
+      const frame = this.#correct();
+      const isSigned = frame[0] === FrameType.Receipt || frame[0] === FrameType.Presence ||
+        frame[0] === FrameType.LinkState;
+      if (isSigned && frame.length < 10_000) return frame.slice();
+    }
   }
 
   #correct(): Uint8Array {

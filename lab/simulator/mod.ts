@@ -47,4 +47,5 @@ export * from "./world/virtual_clock.ts";
 export * from "./world/virtual_connection.ts";
 export * from "./world/virtual_disk.ts";
 export * from "./world/virtual_network.ts";
+export * from "./world/virtual_keys.ts";
 export * from "./world/virtual_node.ts";

@@ -28,6 +28,7 @@ import {
   ReceiptKind,
   refuseTls,
   Registration,
+  StatementKind,
   writeInformationResponse,
 } from "@netlab/protocol/codec";
 import type { Access } from "./access/access.ts";
@@ -40,6 +41,7 @@ import type { LegacyServers } from "./legacy/legacy_servers.ts";
 import type { Locations } from "./mesh/locations/locations.ts";
 import type { Outbound } from "./durable/outbound.ts";
 import { Peer, Probe } from "./mesh/peer.ts";
+import { kindOf, type SignedHandlers } from "./mesh/statements/signed_handlers.ts";
 import type { ReceiptQueries } from "./durable/receipt_queries.ts";
 import type { Receipts } from "./durable/receipts.ts";
 import type { Router } from "./routing/router.ts";
@@ -57,10 +59,7 @@ export interface DispatchParts {
   readonly router: Router;
   /** Handles durable messages that other servers store. */
   readonly inbound: Inbound;
-  /**
-   * Handles durable messages of this server's users, their acknowledgements, and receipts from
-   * other servers.
-   */
+  /** Handles durable messages of this server's users, acknowledgements, and receipts for servers. */
   readonly outbound: Outbound;
   /** Handles receipts for users. */
   readonly receipts: Receipts;
@@ -68,6 +67,8 @@ export interface DispatchParts {
   readonly queries: ReceiptQueries;
   /** Handles the responses of legacy servers. */
   readonly legacy: LegacyServers;
+  /** Handles frames that servers sign for this one, by {@linkcode kindOf}. */
+  readonly signed: SignedHandlers;
   /** Lists the users who can be reached. */
   readonly locations: Locations;
   /** Handles requests for status, events and users, and their answers. */
@@ -137,6 +138,7 @@ export class Dispatch {
         capability: Capability.Status,
         tick: () => this.#parts.status.tick(),
       }],
+      [FrameType.Statement, { ...fromPeers, handle: (from, frame) => this.#signed(from, frame) }],
       ...further,
     ]);
   }
@@ -160,23 +162,19 @@ export class Dispatch {
     const { users, mesh } = this.#core;
     const further = [...this.#rules.values()].flatMap(({ capability }) => capability ?? []);
     return [
-      ...[
-        Capability.Session,
-        Capability.Peer,
-        Capability.Batch,
-        Capability.Claim,
-        Capability.Names,
-        Capability.Key,
-        Capability.Secret,
-        Capability.Tls,
-      ],
-      ...this.#parts.access.hasKeys ? [Capability.Tokens] : [],
+      Capability.Session,
+      Capability.Peer,
+      Capability.Batch,
+      Capability.Claim,
+      Capability.Names,
+      Capability.Key,
+      Capability.Secret,
+      Capability.Tls,
+      ...this.#parts.access.hasKeys ? [Capability.Tokens, Capability.Signed] : [],
       ...further,
-      ...[
-        formatLoad(users.count),
-        formatNetwork(mesh.network.id),
-        formatServerId(this.#core.id),
-      ],
+      formatLoad(users.count),
+      formatNetwork(mesh.network.id),
+      formatServerId(this.#core.id),
     ];
   }
 
@@ -189,11 +187,7 @@ export class Dispatch {
     }
   }
 
-  /**
-   * Runs the periodic work of all rules.
-   *
-   * @param now The current time: milliseconds since 1970.
-   */
+  /** Runs the periodic work of all rules at the time `now`: milliseconds since 1970. */
   tick(now: number): void {
     for (const rule of this.#rules.values()) rule.tick?.(this.#core, now);
   }
@@ -304,6 +298,8 @@ export class Dispatch {
         return mesh.received(connection, frame);
       case Registration.Token:
         return this.#parts.access.received(connection, frame);
+      case Registration.ServerKey:
+        return this.#parts.access.proven(connection, frame);
       default:
         throw unknownType(frame);
     }
@@ -341,6 +337,16 @@ export class Dispatch {
       if (frame.subtype === ReceiptKind.Query) return queries.relayed(connection, frame);
     }
     throw unknownType(frame);
+  }
+
+  #signed({ party }: Connection, frame: Frame): void {
+    const { mesh } = this.#core;
+    if (!mesh.signs || frame.subtype > StatementKind.ForOne) throw unknownType(frame);
+    mesh.stated(party as Peer, frame, (inner, origin) => {
+      const handle = this.#parts.signed.get(kindOf(inner.type, inner.subtype));
+      if (!handle) throw unknownType(inner);
+      handle(origin, inner);
+    });
   }
 
   #logError(connection: Connection, frame: Frame): void {

@@ -43,8 +43,22 @@ export interface Dial {
   failed(reason: string): void;
 }
 
+/** The key of this server on a network with keys. Its id follows from it, see `serverIdOf` of the codec. */
+export interface SigningHost {
+  /** The public key of Ed25519: 32 bytes. */
+  readonly key: Uint8Array;
+  /** When this server started: milliseconds since 1970. */
+  readonly startedAt: number;
+  /** Returns the signature of a text: 64 bytes. */
+  sign(text: Uint8Array): Uint8Array;
+  /** Returns the time of the machine, by which others judge the age of what is signed: whole milliseconds since 1970. */
+  time(): number;
+}
+
 /** Checks the tokens of a network with keys. */
 export interface TokenHost {
+  /** Signs for this server. */
+  readonly signing: SigningHost;
   /** The token of this server; `undefined` if it has none. */
   readonly own: string | undefined;
   /** Checks a token, and calls `done` once, now or later. The errors are fatal. */

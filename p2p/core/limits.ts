@@ -177,6 +177,12 @@ export const LIMITS = {
     unit: "names",
     beyond: "further ones are ignored",
   },
+  signedListBytes: {
+    what: "On a network with keys, bytes of signed lists of users of other servers",
+    default: 256 * MIB,
+    unit: "bytes",
+    beyond: "further ones are ignored",
+  },
   linksOfServer: {
     what: "Links of another server that a server knows",
     default: 1_000,

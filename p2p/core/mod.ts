@@ -8,7 +8,7 @@ export { Connection, type Party } from "./connection/connection.ts";
 export type { MessageLog } from "./message_log.ts";
 export { MessageIds } from "./dedup/sequence_ids.ts";
 export type { FrameRule, ServerCore } from "./frame_rule.ts";
-export type { Context, Dial, Host, HostUsage, TokenHost } from "./host.ts";
+export type { Context, Dial, Host, HostUsage, SigningHost, TokenHost } from "./host.ts";
 export type { AccessOptions } from "./access/access.ts";
 export { type Grant, type Role, ROLES } from "./connection/grant.ts";
 export type { Logger } from "./logger.ts";

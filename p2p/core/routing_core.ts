@@ -17,6 +17,7 @@ import {
   PresenceKind,
   ProtocolError,
   readFrames,
+  StatementKind,
   writeMoveRequest,
 } from "@netlab/protocol/codec";
 import type { Access } from "./access/access.ts";
@@ -336,6 +337,7 @@ export class RoutingCore implements ServerCore {
   #finish(): void {
     this.#outbound.settle();
     this.#receipts.flush();
+    this.mesh.flushStatements();
   }
 
   #takeSingles(connection: Connection, frames: Uint8Array): void {
@@ -384,6 +386,7 @@ export class RoutingCore implements ServerCore {
 
 /** Returns whether a frame from a peer was passed on by it: others are not its fault. */
 function isPassedOn({ type, subtype, reserved }: Frame): boolean {
+  if (type === FrameType.Statement) return subtype === StatementKind.ForOne && reserved > 1;
   const countsLinks = type === FrameType.Message || type === FrameType.Receipt ||
     type === FrameType.Status ||
     (type === FrameType.Presence &&

@@ -90,7 +90,8 @@ export interface P2pServerOptions {
   keys?: string;
   /**
    * The path of a file with this server's own token, for the role server. Without one, the server cannot link with
-   * others. It reads the file again when it changes.
+   * others. It reads the file again when it changes. The token may be bound to the server's own key, which is in
+   * {@linkcode P2pServerOptions.data}.
    *
    * @default {none}
    */

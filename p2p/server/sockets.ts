@@ -28,6 +28,7 @@ import {
   TrustFile,
   withoutTls,
 } from "@netlab/protocol";
+import { serverIdOf } from "@netlab/protocol/server-id";
 import { generate as generateId } from "@std/uuid/v7";
 import type { Dial, HostUsage, TokenHost } from "../core/host.ts";
 import type { Transport } from "../core/connection/transport.ts";
@@ -184,7 +185,7 @@ export class Sockets {
     const addresses = listeners.map(({ addr }) => addr);
     if (isLate) { for (const listener of listeners) listener.close(); }
     this.core = new RoutingCore({
-      id: generateId(),
+      id: tokens ? serverIdOf(tokens.signing) : generateId(),
       address,
       peers,
       defaultPeers,
@@ -250,6 +251,7 @@ export class Sockets {
   /** Reports the results of checked tokens to the core as all other events: with the time, and a flush. */
   #checking(tokens: TokenHost): TokenHost {
     return {
+      signing: tokens.signing,
       get own() {
         return tokens.own;
       },

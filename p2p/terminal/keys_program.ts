@@ -9,6 +9,7 @@ import { invalidNetworkReason, normalizeName, quote, userNameFault } from "@netl
 import { type Role, ROLES } from "../core/connection/grant.ts";
 import {
   createSecretFile,
+  readFile,
   readSecretFile,
   replaceSecretFile,
   SecretFileError,
@@ -19,6 +20,7 @@ import {
   type JsonKeySet,
   parseKeySet,
 } from "../server/tokens/key_set.ts";
+import { SERVER_KEY, SERVER_PUB, ServerKey, thumbprintIn } from "../server/tokens/server_key.ts";
 import {
   addKey,
   createKeys,
@@ -78,6 +80,12 @@ const tokenOptions = {
     value: "FILE",
     help: "The file for the token, which must not exist. Default: data/NAME.token.",
   },
+  "server-key": {
+    kind: "string",
+    value: "FILE",
+    help: "For the role server: the file with the public key of the only server that may use the " +
+      "token (server.pub in its data folder). Default: whoever has the token may use it.",
+  },
   keys: keysOption,
 } as const;
 
@@ -86,9 +94,22 @@ const removeOptions = {
   keys: keysOption,
 } as const;
 
+const serverOptions = {
+  data: {
+    kind: "string",
+    value: "DIR",
+    help:
+      "The data folder of the server. It is created if there is none. The task permits folders " +
+      "below ./data.",
+  },
+} as const;
+
 const SUMMARY = {
   create: "Creates the keys of a network. Never overwrites a file.",
   token: "Creates a token: a file that admits its holder to the network until it expires.",
+  server:
+    "Creates the key of a server in its data folder, if there is none, as its first start with " +
+    "--keys and --data does. A token can be bound to it.",
   rotate:
     "Adds a key, which signs tokens from now on. Those of the older keys stay valid. Servers " +
     "read the file again within two seconds; copy it to those on other machines.",
@@ -122,6 +143,10 @@ export async function runKeysProgram(version: string): Promise<never> {
     const what = "Create a token for Alice in data/Alice.token";
     await runProgram(describe("token", tokenOptions, example, what), token, args);
   }
+  if (command === "server") {
+    const what = "Create data/one/server.key, and data/one/server.pub for the token";
+    await runProgram(describe("server", serverOptions, "--data data/one", what), server, args);
+  }
   if (command === "rotate") {
     const what = "Add a key to data/keys.json";
     await runProgram(describe("rotate", { keys: keysOption }, "", what), rotate, args);
@@ -147,6 +172,14 @@ export async function runKeysProgram(version: string): Promise<never> {
           what: "Create a token for a server",
         },
         {
+          command: "deno task keys server --data data/one",
+          what: "Create the key of a server",
+        },
+        {
+          command: "deno task keys token --role server --name one --server-key data/one/server.pub",
+          what: "Create a token that only the server with that key can use",
+        },
+        {
           command: "deno task keys token --role user --name Alice --days 30",
           what: "Create a token for a user",
         },
@@ -162,7 +195,7 @@ export async function runKeysProgram(version: string): Promise<never> {
       ],
     },
     () => {
-      const commands = "create, token, rotate or remove";
+      const commands = "create, token, server, rotate or remove";
       throw new UsageError(
         command === ""
           ? `Name a command: ${commands}`
@@ -206,7 +239,7 @@ async function create(
 }
 
 async function token(
-  { role, name, days, network, out, keys }: OptionValues<typeof tokenOptions>,
+  { role, name, days, network, out, keys, ...rest }: OptionValues<typeof tokenOptions>,
 ): Promise<void> {
   const known = ROLES.find((each): each is Role => each === role);
   if (!known) {
@@ -220,6 +253,11 @@ async function token(
   const why = known === "user" ? userNameFault(normalizeName(name)) : undefined;
   if (why !== undefined) throw new UsageError(`Option --name: a name cannot be used when ${why}`);
   if (network !== undefined) checkNetwork(network);
+  const serverKeyFile = rest["server-key"];
+  if (serverKeyFile !== undefined && known !== "server") {
+    throw new UsageError("Option --server-key is for --role server");
+  }
+  const serverKey = serverKeyFile === undefined ? undefined : readServerPub(serverKeyFile);
   const { set } = readSigning(keys);
   if (network === undefined && set.network === undefined) {
     throw new UsageError(`Option --network NAME is required: ${keys} does not state it`);
@@ -229,12 +267,21 @@ async function token(
     name,
     days,
     ...network !== undefined && { network },
+    ...serverKey !== undefined && { serverKey },
   });
   const path = out ?? `data/${fileName(name)}.token`;
   createSecretFile(path, `${made.token}\n`);
   const until = made.expiresAt.toISOString().slice(0, 10);
   print(`${path} has a token for the ${known} ${name}, valid until ${until}`);
   print(`To revoke it, add the line "jti ${made.id}" to the file of --revoked`);
+}
+
+function server({ data }: OptionValues<typeof serverOptions>): Promise<void> {
+  if (data === undefined) throw new UsageError("Option --data DIR is required");
+  ServerKey.open(data);
+  print(`${data}/${SERVER_KEY} has the key of the server: keep it secret`);
+  print(`To bind a token to it, use --server-key ${data}/${SERVER_PUB}`);
+  return Promise.resolve();
 }
 
 async function rotate({ keys }: OptionValues<{ keys: typeof keysOption }>): Promise<void> {
@@ -264,6 +311,15 @@ function readSigning(keys: string): { set: JsonKeySet; path: string } {
     return { set: parseKeySet(text), path };
   } catch (error) {
     throw new SecretFileError(`Cannot use the keys in ${path}: ${(error as Error).message}`);
+  }
+}
+
+function readServerPub(path: string): string {
+  const { text } = readFile(path);
+  try {
+    return thumbprintIn(text);
+  } catch (error) {
+    throw new SecretFileError(`Cannot use ${path}: ${(error as Error).message}`);
   }
 }
 

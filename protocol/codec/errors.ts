@@ -120,6 +120,10 @@ export const ErrorCode = {
   ServerUnreachable: 51,
   /** More requests arrive than the server answers. */
   TooManyRequests: 52,
+  /** The network has keys, and a server did not prove its key, or did not sign what it says. */
+  SignatureRequired: 53,
+  /** A signature is wrong, or it was made with another key than it must be. */
+  SignatureInvalid: 54,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

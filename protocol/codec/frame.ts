@@ -39,6 +39,8 @@ export const FrameType = {
   LinkState: 9,
   /** Asks any server for its status, its events or its users, through any other, and answers. */
   Status: 10,
+  /** Frames of types 6, 8 and 9 that a server has signed, on a network with keys. */
+  Statement: 11,
 } as const;
 
 /** One of the numbers in {@linkcode FrameType}. */
@@ -70,6 +72,8 @@ export const Registration = {
   Token: 4,
   /** A user who protects a name with a secret, and the answer. */
   Protect: 5,
+  /** The key of a server, and the proof that it has it. On a network with keys, it comes between token and link. */
+  ServerKey: 6,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.Message}. */
@@ -163,6 +167,14 @@ export const StatusKind = {
   UsersAnswer: 5,
   /** Says why a request could not be answered. */
   Failure: 6,
+} as const;
+
+/** Subtypes of {@linkcode FrameType.Statement}. */
+export const StatementKind = {
+  /** For all servers: presence, or a link state. */
+  ForAll: 0,
+  /** For one server: receipts, claims and their answers. */
+  ForOne: 1,
 } as const;
 
 /**

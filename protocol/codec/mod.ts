@@ -30,5 +30,7 @@ export * from "./payloads/status/status_request.ts";
 export * from "./payloads/token.ts";
 export * from "./names/quote.ts";
 export * from "./names/names.ts";
+export * from "./signed/server_key.ts";
+export * from "./signed/statement.ts";
 export * from "./text.ts";
 export * from "./uuid.ts";

@@ -9,16 +9,23 @@ import { type Limit, LIMITS } from "@netlab/p2p/core";
 import {
   Capability,
   ErrorCode,
+  type Frame,
   FrameType,
+  HEADER_BYTES,
   MessageKind,
   PresenceKind,
+  type PresenceSnapshot,
   readPresenceNames,
   ReceiptState,
   UserKind,
   writePresenceNames,
+  writePresenceSnapshot,
 } from "@netlab/protocol";
-import { addressOf, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
+import { addressOf, VirtualKeys, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
 import { pureTest } from "../kinds.ts";
+import type { Context } from "../../p2p/core/host.ts";
+import { SignedLists } from "../../p2p/core/mesh/presence/signed_lists.ts";
+import { Statements } from "../../p2p/core/mesh/statements/statements.ts";
 import { Directory } from "../../p2p/core/mesh/directory.ts";
 import { PendingReceipts } from "../../p2p/core/durable/pending_receipts.ts";
 import { SeenNames } from "../../p2p/core/dedup/seen_names.ts";
@@ -117,6 +124,31 @@ pureTest("usersOfServer: further users of one server are ignored", () => {
   });
   directory.applyChanges({ server: server(1), version: 4, changes: [user("e")] });
   assert(directory.located.has("e"));
+});
+
+pureTest("signedListBytes: lists beyond it are ignored, and what is forgotten makes room", () => {
+  const network = new VirtualNetwork();
+  const keys = new VirtualKeys(network);
+  const sign = (n: number, part: number): [PresenceSnapshot, Frame] => {
+    const signing = keys.createKey();
+    const statements = new Statements({ id: server(n) } as Context, signing, () => "keys");
+    const list = { server: server(n), version: 1, part, parts: 2, users: [user("a")] };
+    return [list, statements.forAll((out) => writePresenceSnapshot(out, list))];
+  };
+  const [first, frame] = sign(1, 0);
+  const directory = new Directory(A);
+  const own = new Statements({ id: A } as Context, keys.createKey(), () => "keys");
+  const most = 4 * (frame.end - frame.start + HEADER_BYTES);
+  const lists = new SignedLists(A, directory, own, most);
+  assertEquals([lists.addPart(first, frame), lists.addPart(...sign(1, 1))], [false, true]);
+  assertEquals([lists.addPart(...sign(2, 0)), lists.addPart(...sign(2, 1))], [false, true]);
+  assertEquals(lists.framesOf(server(2)).length, 2);
+  assert(!lists.hasRoomFor(server(1), 1));
+  // Incomplete lists count, too, and one that is too long is not kept.
+  assertEquals([lists.addPart(...sign(3, 0)), lists.addPart(...sign(3, 1))], [false, false]);
+  assertEquals(lists.framesOf(server(3)), []);
+  lists.forget(server(1));
+  assertEquals([lists.addPart(...sign(3, 0)), lists.addPart(...sign(3, 1))], [false, true]);
 });
 
 pureTest("linksOfServer: the links of a server that has more are ignored", () => {

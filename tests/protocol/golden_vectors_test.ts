@@ -56,6 +56,7 @@ const subtypesOf: Record<keyof typeof p.FrameType, Record<string, number>> = {
   Presence: p.PresenceKind,
   LinkState: p.LinkStateKind,
   Status: p.StatusKind,
+  Statement: p.StatementKind,
 };
 
 Deno.test({

@@ -78,6 +78,22 @@ function toJson(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
 
+function statementToJson({ key, to, signature, frames, ...rest }: p.Statement) {
+  const bytes = { key: key.toHex(), signature: signature.toHex(), frames: frames.toHex() };
+  return { ...rest, ...to !== undefined && { to }, ...bytes };
+}
+
+// deno-lint-ignore no-explicit-any
+function statementFromJson({ key, to, signature, frames, ...rest }: any): p.Statement {
+  return {
+    ...rest,
+    to,
+    key: Uint8Array.fromHex(key),
+    signature: Uint8Array.fromHex(signature),
+    frames: Uint8Array.fromHex(frames),
+  };
+}
+
 /** All layouts. */
 export const layouts: Readonly<Record<string, Layout>> = {
   request: {
@@ -132,6 +148,23 @@ export const layouts: Readonly<Record<string, Layout>> = {
     subtypes: [p.Registration.Peer],
     read: (frame) => p.readPeerRegistration(frame.payload),
     write: (out, value) => p.writePeerRegistration(out, value),
+  },
+  serverKey: {
+    type: FrameType.Registration,
+    subtypes: [p.Registration.ServerKey],
+    read(frame) {
+      const { key, startedAt, challenge, signature } = p.readServerKey(frame.payload);
+      const proof = { key: key.toHex(), startedAt, challenge: challenge.toHex() };
+      return { ...proof, ...signature && { signature: signature.toHex() } };
+    },
+    write(out, { key, startedAt, challenge, signature }) {
+      p.writeServerKey(out, {
+        key: Uint8Array.fromHex(key),
+        startedAt,
+        challenge: Uint8Array.fromHex(challenge),
+        ...signature !== undefined && { signature: Uint8Array.fromHex(signature) },
+      });
+    },
   },
   token: {
     type: FrameType.Registration,
@@ -277,6 +310,18 @@ export const layouts: Readonly<Record<string, Layout>> = {
     subtypes: [p.LinkStateKind.Links],
     read: (frame) => p.readLinkState(frame.payload),
     write: (out, value, _, reserved) => p.writeLinkState(out, value, reserved),
+  },
+  statement: {
+    type: FrameType.Statement,
+    subtypes: [p.StatementKind.ForAll],
+    read: (frame) => statementToJson(p.readStatement(frame.payload, false)),
+    write: (out, value, _, age) => p.writeStatement(out, statementFromJson(value), age),
+  },
+  statementTo: {
+    type: FrameType.Statement,
+    subtypes: [p.StatementKind.ForOne],
+    read: (frame) => statementToJson(p.readStatement(frame.payload, true)),
+    write: (out, value, _, hops) => p.writeStatement(out, statementFromJson(value), hops),
   },
   alive: {
     type: FrameType.LinkState,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { hostOf } from "@netlab/protocol";
+import { FrameType, hostOf, readSessionRegistration, Registration } from "@netlab/protocol";
 import {
   type Connection,
   type FrameRule,
@@ -17,6 +17,7 @@ import {
 } from "@netlab/p2p/core";
 import { verifySignature } from "@netlab/p2p/server";
 import type { VirtualConnection } from "./virtual_connection.ts";
+import { VirtualKeys } from "./virtual_keys.ts";
 import type { VirtualNetwork } from "./virtual_network.ts";
 
 /** The time between two ticks of a core: milliseconds. */
@@ -79,6 +80,18 @@ export interface VirtualNodeOptions {
    * @default {0}
    */
   storeDelayMs?: () => number;
+  /**
+   * The keys of the network. Its servers have tokens, and so have users for the name that they register.
+   *
+   * @default {none: the network is open}
+   */
+  keys?: VirtualKeys;
+  /**
+   * The thumbprint of the key to which the server's token is bound.
+   *
+   * @default {none}
+   */
+  boundTo?: string;
   /** Called with the name of each event that the server logs, such as `link.up`. */
   onEvent?: (event: string) => void;
 }
@@ -115,15 +128,18 @@ export class VirtualNode {
     };
     const logger: Logger = { debug: log, info: log, warn: log, error: log };
     this.#running = true;
+    const { keys } = this.#options;
+    const signing = keys?.createKey(() => this.#now);
     const here = () => this.#running && this.core === core;
     const core = this.core = new RoutingCore({
-      id: network.uuid(),
+      id: signing?.id ?? network.uuid(),
       address,
       peers: this.#options.peers ?? [],
       defaultPeers: this.#options.defaultPeers ?? [],
       host: {
         random: network.random,
-        verifySignature,
+        verifySignature: keys?.verify ?? verifySignature,
+        ...keys && { tokens: keys.host(signing!, this.#options.boundTo) },
         soon: (run) => {
           network.after(this.#options.storeDelayMs?.() ?? 0, () => {
             if (!here()) return;
@@ -144,6 +160,7 @@ export class VirtualNode {
       },
       logger,
       now: this.#now,
+      ...keys && { network: "keys", insecureToken: true },
       ...this.#options.network !== undefined && { network: this.#options.network },
       ...this.#options.costs && { costs: this.#options.costs },
       ...this.#options.rules && { rules: this.#options.rules },
@@ -212,7 +229,14 @@ export class VirtualNode {
     this.#connections.add(connection);
     connection.start({
       run: (bytes, start, end) => core.run(link, bytes, start, end),
-      frame: (frame) => core.received(link, frame),
+      frame: (frame) => {
+        const isUser = frame.type === FrameType.Registration &&
+          frame.subtype === Registration.Session;
+        if (isUser && this.#options.keys) {
+          VirtualKeys.admit(link, readSessionRegistration(frame.payload).name);
+        }
+        core.received(link, frame);
+      },
       flush: () => {
         core.setTime(this.#now);
         core.arrived(link);

@@ -13,10 +13,11 @@ import {
   readToken,
   writeToken,
 } from "@netlab/protocol/codec";
-import { checkPermission, tokenRequired } from "./permissions.ts";
+import { checkPermission, signatureRequired, tokenRequired } from "./permissions.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Context, TokenHost } from "../host.ts";
 import type { Grant } from "../connection/grant.ts";
+import { ServerKeys } from "./server_keys.ts";
 import { LIMITS } from "../limits.ts";
 
 /** How long a party may take to send its token: milliseconds. */
@@ -55,7 +56,9 @@ export class Access {
   readonly #refuse: (connection: Connection, error: NetlabError) => void;
   /** Accepted connections without a token, and when they end: milliseconds since 1970. The first is the oldest. */
   readonly #strangers = new Map<Connection, number>();
-  /** Dialled connections on which this server has sent its token. */
+  /** The proofs of servers; `undefined` on an open network. */
+  readonly #serverKeys: ServerKeys | undefined;
+  /** Dialled connections on which this server has sent its token, until the other server has proven its key. */
   readonly #introducing = new Map<Connection, Introduced>();
   /** Connections whose token is being checked. */
   readonly #checking = new Set<Connection>();
@@ -66,15 +69,18 @@ export class Access {
   /**
    * Starts without connections.
    *
+   * @param network Returns the name of the network.
    * @param refuse Sends an error to a party.
    */
   constructor(
     context: Context,
     { legacy = true, insecureToken = false }: AccessOptions,
+    network: () => string,
     refuse: (connection: Connection, error: NetlabError) => void,
   ) {
     this.#context = context;
-    this.#tokens = context.host.tokens;
+    const tokens = this.#tokens = context.host.tokens;
+    this.#serverKeys = tokens && new ServerKeys(context, tokens.signing, network);
     this.#insecureToken = insecureToken;
     this.legacy = legacy;
     this.#refuse = refuse;
@@ -95,6 +101,7 @@ export class Access {
     if (!this.#tokens) return;
     this.#strangers.delete(connection);
     this.#introducing.delete(connection);
+    this.#serverKeys!.closed(connection);
     this.#checking.delete(connection);
     this.#granted.delete(connection);
   }
@@ -149,9 +156,9 @@ export class Access {
       );
     }
     const token = readToken(frame.payload);
-    if (isDialled) {
+    if (isDialled && token === "") {
       this.#introducing.delete(connection);
-      if (token === "") return introduced!(noTokenOfItsOwn("that server"));
+      return introduced!(noTokenOfItsOwn("that server"));
     }
     this.#verify(
       connection,
@@ -164,12 +171,58 @@ export class Access {
   }
 
   /**
-   * Sends this server's token to a dialled server, and checks that server's own.
+   * Handles the key of a server, or its proof.
+   *
+   * @throws {NetlabError} When nobody expects one from this party, or when the proof is wrong.
+   */
+  proven(connection: Connection, frame: Frame): void {
+    if (!this.#serverKeys) {
+      throw new NetlabError(
+        ErrorCode.UnknownType,
+        "Cannot take the key of a server: this network has no keys",
+      );
+    }
+    const introduced = this.#introducing.get(connection);
+    let error: NetlabError | undefined;
+    try {
+      if (!this.#serverKeys.received(connection, frame) || !introduced) return;
+    } catch (cause) {
+      if (!(cause instanceof NetlabError) || !introduced) throw cause;
+      error = cause;
+    }
+    this.#introducing.delete(connection);
+    introduced(error);
+  }
+
+  /**
+   * Checks whether a party may link as the server with an id.
+   *
+   * @throws {NetlabError} A fatal one with {@linkcode ErrorCode.SignatureRequired} when it has proven no key, or with
+   *   {@linkcode ErrorCode.SignatureInvalid} when another id follows from its key.
+   */
+  checkServer({ provenServer }: Connection, server: string): void {
+    if (!this.#tokens || provenServer === server) return;
+    if (provenServer === undefined) throw signatureRequired("Cannot link");
+    throw new NetlabError(
+      ErrorCode.SignatureInvalid,
+      "Cannot link: another id follows from the server's key",
+      { fatal: true },
+    );
+  }
+
+  /**
+   * Exchanges tokens and proofs with a dialled server.
    *
    * @param wantsToken Whether the other server takes parties with a token only.
+   * @param signs Whether the other server signs what it says.
    * @param done Called at once on an open network, otherwise later; not called when the connection ends first.
    */
-  introduce(connection: Connection, wantsToken: boolean, done: Introduced): void {
+  introduce(
+    connection: Connection,
+    wantsToken: boolean,
+    signs: boolean,
+    done: Introduced,
+  ): void {
     if (!this.#tokens) return done(wantsToken ? tokenRequired() : undefined);
     if (!wantsToken) {
       return done(
@@ -180,6 +233,7 @@ export class Access {
         ),
       );
     }
+    if (!signs) return done(signatureRequired("Cannot link"));
     const token = this.#ownToken(connection);
     if (token instanceof NetlabError) return done(token);
     this.#introducing.set(connection, done);
@@ -241,19 +295,12 @@ export class Access {
   }
 
   #introduced(connection: Connection, result: Grant | NetlabError, done: Introduced): void {
-    if (result instanceof NetlabError) return done(result);
-    if (result.role !== "server") {
-      return done(
-        new NetlabError(
-          ErrorCode.NotPermitted,
-          `Cannot link: the other server's token is for the role ${result.role}; give it one for ` +
-            "the role server",
-          { fatal: true },
-        ),
-      );
+    if (result instanceof NetlabError || result.role !== "server") {
+      this.#introducing.delete(connection);
+      return done(result instanceof NetlabError ? result : wrongRole(result));
     }
     this.#grant(connection, result);
-    done();
+    this.#serverKeys!.begin(connection);
   }
 
   #grant(connection: Connection, grant: Grant): void {
@@ -274,6 +321,14 @@ export class Access {
       { fatal: true },
     );
   }
+}
+
+function wrongRole({ role }: Grant): NetlabError {
+  return new NetlabError(
+    ErrorCode.NotPermitted,
+    `Cannot link: the other server's token is for the role ${role}; give it one for the role server`,
+    { fatal: true },
+  );
 }
 
 function noTokenOfItsOwn(who: string): NetlabError {

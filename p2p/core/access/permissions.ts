@@ -9,8 +9,11 @@ import {
   type Frame,
   FrameType,
   Information,
+  LinkStateKind,
   MessageKind,
   NetlabError,
+  PresenceKind,
+  ReceiptKind,
   refuseTls,
   Registration,
 } from "@netlab/protocol/codec";
@@ -29,6 +32,9 @@ import { LIMITS } from "../limits.ts";
 export function checkPermission(connection: Connection, frame: Frame, legacy: boolean): void {
   const { grant } = connection;
   if (grant !== undefined) {
+    if (grant.role === "server" && isSigned(frame)) {
+      throw signatureRequired(`Cannot take a frame of type ${frame.type}/${frame.subtype}`);
+    }
     if (isPermitted(grant.role, frame)) return;
     throw new NetlabError(
       ErrorCode.NotPermitted,
@@ -52,6 +58,29 @@ export function tokenRequired(): NetlabError {
   );
 }
 
+/** Returns the fatal error of a server that does not sign what it says. `what` cannot be done. */
+export function signatureRequired(what: string): NetlabError {
+  return new NetlabError(
+    ErrorCode.SignatureRequired,
+    `${what}: on a network with keys, servers prove their key and sign what they say; update the ` +
+      "other server",
+    { fatal: true },
+  );
+}
+
+/** What servers must sign on a network with keys. */
+function isSigned({ type, subtype }: Frame): boolean {
+  switch (type) {
+    case FrameType.Receipt:
+      return subtype === ReceiptKind.Relayed || subtype === ReceiptKind.ToServer;
+    case FrameType.Presence:
+      return subtype === PresenceKind.Snapshot || subtype === PresenceKind.Changes ||
+        subtype === PresenceKind.Claim || subtype === PresenceKind.Held;
+    default:
+      return type === FrameType.LinkState && subtype === LinkStateKind.Links;
+  }
+}
+
 function isPermitted(role: Role, { type, subtype }: Frame): boolean {
   switch (type) {
     case FrameType.InformationRequest:
@@ -59,11 +88,16 @@ function isPermitted(role: Role, { type, subtype }: Frame): boolean {
     case FrameType.Status:
       return true;
     case FrameType.Registration:
-      return subtype === Registration.Token ||
-        role === (subtype === Registration.Peer ? "server" : "user");
+      if (subtype === Registration.Token) return true;
+      return role === (isOfServers(subtype) ? "server" : "user");
     default:
       return role !== "observer";
   }
+}
+
+/** Whether a registration is one of servers, by its subtype. */
+function isOfServers(subtype: number): boolean {
+  return subtype === Registration.Peer || subtype === Registration.ServerKey;
 }
 
 /** What a stranger may send: measuring comes before choosing a server. */

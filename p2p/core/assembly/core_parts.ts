@@ -16,7 +16,7 @@ import { Inbound } from "../durable/inbound.ts";
 import { Outbound } from "../durable/outbound.ts";
 import { ReceiptQueries } from "../durable/receipt_queries.ts";
 import { Receipts } from "../durable/receipts.ts";
-import type { NetlabError } from "@netlab/protocol/codec";
+import { FrameType, type NetlabError, PresenceKind, ReceiptKind } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
 import { LegacyServers } from "../legacy/legacy_servers.ts";
 import { LIMITS } from "../limits.ts";
@@ -28,6 +28,7 @@ import { Mesh } from "../mesh/mesh.ts";
 import type { Peer } from "../mesh/peer.ts";
 import type { NetworkParts, ServerNetwork } from "../mesh/server_network.ts";
 import { everyLinkOne } from "../mesh/topology/link_costs.ts";
+import { kindOf, type SignedHandlers } from "../mesh/statements/signed_handlers.ts";
 import { Topology } from "../mesh/topology/topology.ts";
 import { FastPaths } from "../routing/fast_paths.ts";
 import { LocalDelivery } from "../routing/local_delivery.ts";
@@ -65,6 +66,8 @@ export interface CoreParts {
   readonly outbound: Outbound;
   /** Hands stored messages off when the server leaves. */
   readonly handoff: Handoff;
+  /** Handles frames that servers sign for this one. */
+  readonly signed: SignedHandlers;
   /** Answers receipt queries. */
   readonly queries: ReceiptQueries;
   /** Routes ephemeral messages directly from the buffer in which they were read. */
@@ -111,7 +114,12 @@ export function createParts(
 ): CoreParts {
   const { host, limits = {}, store = memoryStore } = options;
   const costs = options.costs ?? everyLinkOne;
-  const access = new Access(context, options, events.refuse);
+  const access = new Access(
+    context,
+    options,
+    () => mesh.network.id,
+    events.refuse,
+  );
   const factors = nameFactors(host.random);
   /** By recipient name: a user of this server, or the next hop to another server. */
   const routes = new NameTable<User | Peer>(factors);
@@ -190,7 +198,13 @@ export function createParts(
     limits.maxLegacyBytes,
   );
   const mailbox = new Mailbox({ store, limits, names, factors });
-  const receipts = new Receipts(context, users, locations, mesh);
+  const receipts = new Receipts(
+    context,
+    users,
+    locations,
+    mesh,
+    (server, id) => !mailbox.messages.has(id) || handoff.isSuccessor(server),
+  );
   const seen = new SeenMessages(factors, host.random);
   const localDelivery = new LocalDelivery(context, backPressure, seen, factors);
   const router = new Router(context, {
@@ -203,7 +217,7 @@ export function createParts(
     routes,
     takeSingles: events.takeSingles,
   });
-  const handoff = new Handoff(context, { mailbox, mesh, topology, receipts });
+  const handoff: Handoff = new Handoff(context, { mailbox, mesh, topology, receipts });
   const inbound = new Inbound(context, {
     users,
     mesh,
@@ -245,6 +259,13 @@ export function createParts(
     accepted: events.accepted,
   });
   const answers = new StatusAnswers(context, status, directory, locations);
+  const { Receipt, Presence } = FrameType;
+  const signed: SignedHandlers = new Map([
+    [kindOf(Receipt, ReceiptKind.Relayed), (origin, frame) => receipts.stated(origin, frame)],
+    [kindOf(Receipt, ReceiptKind.ToServer), (origin, frame) => outbound.stated(origin, frame)],
+    [kindOf(Presence, PresenceKind.Claim), (origin, frame) => users.claimed(origin, frame)],
+    [kindOf(Presence, PresenceKind.Held), (origin, frame) => users.claimed(origin, frame)],
+  ]);
   return {
     access,
     users,
@@ -259,6 +280,7 @@ export function createParts(
     outbound,
     handoff,
     queries,
+    signed,
     fastPaths: new FastPaths(routes, seen, context.counters),
     status: new StatusRequests(context, mesh, answers),
   };

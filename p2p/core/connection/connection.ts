@@ -61,6 +61,8 @@ export class Connection {
   party: Party = UNREGISTERED;
   /** What the party's token permits; `undefined` without one. */
   grant: Grant | undefined;
+  /** The id of the server at the other end, if it has proven its key; `undefined` without. */
+  provenServer: string | undefined;
   /** Whether the other side reads plain text instead of frames, as legacy clients do. */
   readsText = false;
   /**

@@ -20,6 +20,8 @@ export interface Grant {
   readonly expiresAt: number;
   /** The id of the token; `undefined` if it has none. */
   readonly id: string | undefined;
+  /** The thumbprint of the server's key to which it is bound, see `keyThumbprint` of the codec; `undefined` if to none. */
+  readonly boundTo: string | undefined;
   /** The key that has signed it. Only the checker of tokens knows what this is. */
   readonly key: unknown;
 }

@@ -84,6 +84,11 @@ export class Handoff {
     return this.#isLeaving;
   }
 
+  /** Returns whether a server, by its id, takes the messages of this one. */
+  isSuccessor(server: string): boolean {
+    return this.#isLeaving && this.#successor === server;
+  }
+
   /**
    * Hands off all stored messages, and those that still arrive, to the nearest server. A message is
    * removed here once the successor has stored it.

@@ -31,6 +31,7 @@ import type { MessageIdentity } from "../routing/local_delivery.ts";
 import { OutboundSender, type OutboundSenderParts } from "./outbound_sender.ts";
 import type { NameFactors } from "../dedup/tables/name_table.ts";
 import { Peer } from "../mesh/peer.ts";
+import { otherOrigin } from "../mesh/statements/statements.ts";
 import type { Receipts } from "./receipts.ts";
 import { acceptedForUnknown, unknownOutcome } from "./remarks.ts";
 import { StoreTrouble, whyNotStored } from "./store_trouble.ts";
@@ -195,6 +196,22 @@ export class Outbound {
     if (!(party instanceof Peer) || !this.#parts.mesh.testimony.mayRelay(party, from)) return;
     if (to !== this.#context.id) return void this.#parts.mesh.forward(to, frame, connection);
     for (const receipt of receipts) this.#receipt(from, receipt);
+  }
+
+  /**
+   * Handles receipts that another server, by its id, has signed for this one. A server is believed about the messages
+   * that it was sent; the others are sent again, and it gets the chance to answer.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.SignatureInvalid} when they speak for another server.
+   */
+  stated(origin: string, frame: Frame): void {
+    const { to, from, receipts } = readServerReceipts(frame.payload);
+    if (from !== origin || to !== this.#context.id) throw otherOrigin();
+    const { mailbox, handoff } = this.#parts;
+    for (const receipt of receipts) {
+      const wasSent = mailbox.messages.get(receipt.id)?.sentTo === origin;
+      if (wasSent || handoff.isSuccessor(origin)) this.#receipt(origin, receipt);
+    }
   }
 
   /**

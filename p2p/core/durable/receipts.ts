@@ -8,7 +8,9 @@
 import {
   ErrorCode,
   type Frame,
+  HEADER_BYTES,
   invariant,
+  MAX_STATEMENT_FRAMES_BYTES,
   NetlabError,
   readReceipts,
   readRelayedReceipts,
@@ -29,6 +31,8 @@ import { Peer } from "../mesh/peer.ts";
 import type { User } from "../users/user.ts";
 import type { UserRegistry } from "../users/registry.ts";
 
+/** How many bytes of receipts for one user fit into a statement, with the longest name. */
+const MAX_SIGNED_BYTES = MAX_STATEMENT_FRAMES_BYTES - HEADER_BYTES - 256;
 /** The most buffers that are reused for later flushes. */
 const MAX_SPARE = 16;
 /** The size of the largest buffer that is reused: bytes. */
@@ -40,6 +44,7 @@ export class Receipts {
   readonly #users: UserRegistry;
   readonly #locations: Locations;
   readonly #mesh: ServerNetwork;
+  readonly #mayReport: (server: string, id: string) => boolean;
   readonly #toUsers = new Map<string, ReceiptRecords>();
   readonly #toServers = new Map<string, ReceiptRecords>();
   readonly #pending = new PendingReceipts();
@@ -50,8 +55,20 @@ export class Receipts {
   #lastUser = "";
   #last: ReceiptRecords | undefined;
 
-  /** Creates a sender without receipts. */
-  constructor(context: Context, users: UserRegistry, locations: Locations, mesh: ServerNetwork) {
+  /**
+   * Creates a sender without receipts.
+   *
+   * @param mayReport Returns whether a server, by its id, may report on the message with an id: this server reports on
+   *   those that it stores.
+   */
+  constructor(
+    context: Context,
+    users: UserRegistry,
+    locations: Locations,
+    mesh: ServerNetwork,
+    mayReport: (server: string, id: string) => boolean,
+  ) {
+    this.#mayReport = mayReport;
     this.#context = context;
     this.#users = users;
     this.#locations = locations;
@@ -99,6 +116,21 @@ export class Receipts {
     this.#recycle(records);
   }
 
+  /**
+   * Handles receipts for a user of this server that another server, by its id, has signed. A user who has moved
+   * meanwhile gets them from here.
+   */
+  stated(origin: string, frame: Frame): void {
+    const { user, receipts } = readRelayedReceipts(frame.payload);
+    const credible = receipts.filter(({ id }) => this.#mayReport(origin, id));
+    const local = this.#users.get(user);
+    if (!local) return this.#addPending(user, credible);
+    const records = this.#take();
+    for (const receipt of credible) records.addReceipt(receipt);
+    this.#write(local, records);
+    this.#recycle(records);
+  }
+
   /** Sends the receipts that wait for a user who is reachable now. */
   userChanged(user: string): void {
     if (!this.#pending.has(user) || this.#locations.locate(user) === undefined) return;
@@ -130,7 +162,7 @@ export class Receipts {
       // Without a route they are dropped. That server sends its messages again when there is a route.
       for (const receipts of next ? records.parts() : []) {
         const all = { to: server, from: this.#context.id, receipts };
-        writeServerReceipts(next!.out, all, 1);
+        this.#mesh.tell(server, next!, (out) => writeServerReceipts(out, all, 1));
       }
       this.#recycle(records);
     }
@@ -149,8 +181,15 @@ export class Receipts {
     if (local) return this.#write(local, records);
     const location = this.#locations.locate(user);
     const next = location && this.#mesh.nextHop(location.server);
-    if (next) { for (const part of records.parts()) writeRelayedReceipts(next.out, user, part, 1); }
-    else this.#addPending(user, readReceipts(records.bytes));
+    if (next) {
+      for (const part of records.parts(this.#mesh.signs ? MAX_SIGNED_BYTES : undefined)) {
+        this.#mesh.tell(
+          location.server,
+          next,
+          (out) => writeRelayedReceipts(out, user, part, 1),
+        );
+      }
+    } else this.#addPending(user, readReceipts(records.bytes));
   }
 
   /** Writes receipts to a user of this server. A legacy client gets only refusals, as text. */

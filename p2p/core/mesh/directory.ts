@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  MAX_SIGNED_USERS_PER_FRAME,
   MAX_USERS_PER_FRAME,
   type PresenceChanges,
   type PresenceSnapshot,
@@ -36,7 +37,9 @@ export interface DirectoryLimits {
 }
 
 /** The most parts of a snapshot. */
-const MAX_PARTS = Math.ceil(LIMITS.maxRemoteUsers.default / MAX_USERS_PER_FRAME);
+export const MAX_PARTS: number = Math.ceil(
+  LIMITS.maxRemoteUsers.default / MAX_SIGNED_USERS_PER_FRAME,
+);
 
 interface ServerUsers {
   version: number;
@@ -152,16 +155,20 @@ export class Directory {
     return this.#servers.get(server)?.version ?? -1;
   }
 
-  /** Returns the users of one server as a snapshot, in as many parts as it needs frames. */
-  *snapshot(server: string): Iterable<PresenceSnapshot> {
+  /**
+   * Returns the users of one server as a snapshot, in as many parts as it needs frames.
+   *
+   * @param most How many users a frame has at most.
+   */
+  *snapshot(server: string, most: number = MAX_USERS_PER_FRAME): Iterable<PresenceSnapshot> {
     const known = this.#servers.get(server);
     if (!known || known.version < 0) return;
     const all = [...known.users.values()];
     // Users may join and leave before the last part is needed.
     const { version } = known;
-    const parts = Math.max(1, Math.ceil(all.length / MAX_USERS_PER_FRAME));
+    const parts = Math.max(1, Math.ceil(all.length / most));
     for (let part = 0; part < parts; part++) {
-      const users = all.slice(part * MAX_USERS_PER_FRAME, (part + 1) * MAX_USERS_PER_FRAME);
+      const users = all.slice(part * most, (part + 1) * most);
       yield { server, version, part, parts, users };
     }
   }

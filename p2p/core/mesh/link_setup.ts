@@ -16,13 +16,14 @@ import {
   readPeerRegistration,
   writeInformationRequest,
 } from "@netlab/protocol/codec";
+import type { Access } from "../access/access.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { Discovery } from "./addresses/discovery.ts";
 import { LIMITS } from "../limits.ts";
 import type { OwnNetwork } from "./own_network.ts";
 import { Peer, Probe } from "./peer.ts";
-import type { Presence } from "./presence.ts";
+import type { Presence } from "./presence/presence.ts";
 import type { Probes } from "./probes.ts";
 import type { LinkStates } from "./topology/link_states.ts";
 import type { RouteChanges } from "./topology/route_changes.ts";
@@ -42,6 +43,8 @@ export interface LinkSetupParts {
   readonly discovery: Discovery;
   /** The connections that are not links yet, or not any more. */
   readonly probes: Probes;
+  /** Knows which servers have proven their key. */
+  readonly access: Access;
   /** The servers to which there is a link, by id. New ones are added. */
   readonly peers: Map<string, Peer>;
   /** Announces links. */
@@ -85,14 +88,14 @@ export class LinkSetup {
   /**
    * Handles a server that registers: links to it.
    *
-   * @throws {NetlabError} {@linkcode ErrorCode.OtherNetwork} if it belongs to another network,
+   * @throws {NetlabError} Those of `Access.checkServer`, {@linkcode ErrorCode.OtherNetwork} if it belongs to another network,
    *   {@linkcode ErrorCode.AlreadyRegistered} if the connection is registered, {@linkcode ErrorCode.AlreadyLinked}
    *   or {@linkcode ErrorCode.TooManyLinks} if there must be no further link.
    */
   registered(connection: Connection, frame: Frame): void {
     const { server, address, network, abilities = 0 } = readPeerRegistration(frame.payload);
     const { party } = connection;
-    const { discovery, probes, network: own } = this.#parts;
+    const { discovery, probes, access, network: own } = this.#parts;
     if (!(party instanceof Probe) && !connection.isUnregistered) {
       throw new ProtocolError(
         ErrorCode.AlreadyRegistered,
@@ -103,6 +106,7 @@ export class LinkSetup {
       probes.closed(connection);
       throw own.refusal(this.#context.address, address, network);
     }
+    access.checkServer(connection, server);
     const { dialled } = connection;
     const refusal = this.#obstacleTo(server, dialled);
     if (refusal) {

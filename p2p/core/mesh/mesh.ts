@@ -7,12 +7,15 @@ import {
   ErrorCode,
   type Frame,
   FrameType,
+  type FrameWriter,
   Information,
   isLoopback,
   LinkStateKind,
   NetlabError,
   type PresenceChanges,
   type ProtectedName,
+  readStatementDestination,
+  StatementKind,
   type UserRecord,
   writeHeartbeat,
 } from "@netlab/protocol/codec";
@@ -23,7 +26,7 @@ import { LinkStates } from "./topology/link_states.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { LinkSetup } from "./link_setup.ts";
 import { Peer } from "./peer.ts";
-import { Presence } from "./presence.ts";
+import { Presence } from "./presence/presence.ts";
 import { Probes } from "./probes.ts";
 import {
   forwardTo,
@@ -31,6 +34,7 @@ import {
   type Obstacle,
   type ServerNetwork,
 } from "./server_network.ts";
+import { Statements } from "./statements/statements.ts";
 import { RouteChanges } from "./topology/route_changes.ts";
 import { Testimony } from "./topology/testimony.ts";
 import type { Topology } from "./topology/topology.ts";
@@ -59,6 +63,8 @@ export class Mesh implements ServerNetwork {
   readonly #parts: NetworkParts;
   readonly #peers = new Map<string, Peer>();
   readonly #probes: Probes;
+  /** What servers sign; `undefined` on an open network. */
+  readonly #statements: Statements | undefined;
   readonly #states: LinkStates;
   readonly #presence: Presence;
   /** Which peers are believed about which servers. */
@@ -87,13 +93,16 @@ export class Mesh implements ServerNetwork {
       peer: (server) => this.#peers.get(server),
       foundLegacy: (connection) => events.foundLegacy(connection),
     });
+    const { tokens } = context.host;
+    const statements = this.#statements = tokens &&
+      new Statements(context, tokens.signing, () => this.network.id);
     const testimony = this.testimony = new Testimony(
       context,
       topology,
       this.#peers,
       (server) => this.discovery.isGiven(server),
     );
-    this.#states = new LinkStates(context, topology, costs, this.#peers, testimony);
+    this.#states = new LinkStates(context, topology, costs, this.#peers, testimony, statements);
     this.#presence = new Presence(
       context,
       directory,
@@ -102,6 +111,7 @@ export class Mesh implements ServerNetwork {
       testimony,
       (changed) => events.usersChanged(changed),
       (server) => topology.get(server) !== undefined,
+      statements,
     );
     this.#routeChanges = new RouteChanges(context, topology, costs, {
       ...events,
@@ -121,6 +131,7 @@ export class Mesh implements ServerNetwork {
       network: this.network,
       discovery: this.discovery,
       probes: this.#probes,
+      access,
       peers: this.#peers,
       states: this.#states,
       presence: this.#presence,
@@ -231,8 +242,40 @@ export class Mesh implements ServerNetwork {
 
   /** Announces changes of links and reports changes of routes. */
   flush(): void {
+    this.#presence.flush();
     this.#states.tell();
     this.#routeChanges.flush();
+  }
+
+  get signs(): boolean {
+    return this.#statements !== undefined;
+  }
+
+  tell(server: string, next: Peer, write: (out: FrameWriter) => void): void {
+    if (this.#statements) this.#statements.forOne(server, write);
+    else write(next.out);
+  }
+
+  flushStatements(): void {
+    if (!this.#statements) return;
+    this.#presence.flush();
+    this.#statements.flush((server) => this.nextHop(server)?.out);
+  }
+
+  stated(peer: Peer, frame: Frame, handle: (inner: Frame, origin: string) => void): void {
+    const { connection } = peer;
+    if (frame.subtype === StatementKind.ForOne) {
+      const to = readStatementDestination(frame.payload);
+      if (to === this.#context.id) this.#statements!.take(peer, frame, handle);
+      else this.forward(to, frame, connection);
+      return;
+    }
+    const opened = this.#statements!.open(peer, frame);
+    if (opened?.inner.type === FrameType.Presence) this.#presence.stated(peer, opened);
+    else if (opened) {
+      const state = this.#states.stated(peer, opened);
+      if (state) this.discovery.learn(state.address, connection, state.server);
+    }
   }
 
   /** Handles a frame of type 2/3, 8 or 9, or the response to a probe. */

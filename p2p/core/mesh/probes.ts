@@ -106,7 +106,10 @@ export class Probes {
       if (server === this.#context.id) this.#end(connection, () => discovery.isSelf(address));
       else if (isLinked) this.#end(connection, () => discovery.linked(address, server));
       else {
-        this.#access.introduce(connection, capabilities.has(Capability.Tokens), (error) => {
+        const [wantsToken, signs] = [Capability.Tokens, Capability.Signed].map((word) =>
+          capabilities.has(word)
+        ) as [boolean, boolean];
+        this.#access.introduce(connection, wantsToken, signs, (error) => {
           if (error) this.#reject(connection, address, error);
           else if (server !== undefined || !this.#checked(party)) {
             this.register(connection, capabilities.has(Capability.Tls));

@@ -7,6 +7,7 @@
 import {
   type Frame,
   FrameType,
+  type FrameWriter,
   type NetlabError,
   type PresenceChanges,
   type ProtectedName,
@@ -18,7 +19,7 @@ import type { Connection } from "../connection/connection.ts";
 import type { Context } from "../host.ts";
 import type { Directory } from "./directory.ts";
 import { Peer } from "./peer.ts";
-import type { KnownNames } from "./presence.ts";
+import type { KnownNames } from "./presence/presence.ts";
 import type { LinkCosts } from "./topology/link_costs.ts";
 import type { RouteEvents } from "./topology/route_changes.ts";
 import type { Testimony } from "./topology/testimony.ts";
@@ -132,6 +133,22 @@ export interface ServerNetwork {
   costsChanged(): void;
   /** Sends what was gathered, and reports changes of routes. */
   flush(): void;
+  /** Whether servers sign what they say: on a network with keys. */
+  readonly signs: boolean;
+  /**
+   * Writes a frame for a server to the next hop on the route to it; if servers sign, at the next
+   * {@linkcode ServerNetwork.flushStatements}.
+   */
+  tell(server: string, next: Peer, write: (out: FrameWriter) => void): void;
+  /** Signs and sends what waits, if servers sign. What users did comes before what is said of it. */
+  flushStatements(): void;
+  /**
+   * Handles a frame of type 11, if servers sign: forwards it, or checks what it says.
+   *
+   * @param handle Called with each frame for this server, and the id of the server that has signed it.
+   * @throws {ProtocolError} When it cannot be read, its signature is wrong, or it speaks for another server.
+   */
+  stated(peer: Peer, frame: Frame, handle: (inner: Frame, origin: string) => void): void;
   /** Handles a frame of type 2/3, 8 or 9, or the response to a probe. */
   received(connection: Connection, frame: Frame): void;
   /** Handles the end of a connection. */

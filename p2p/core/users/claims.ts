@@ -8,6 +8,7 @@ import {
   Capability,
   type Frame,
   Information,
+  type NameClaim,
   PresenceKind,
   readNameClaim,
   UserKind,
@@ -19,6 +20,7 @@ import type { Connection } from "../connection/connection.ts";
 import type { Location } from "../mesh/locations/located_names.ts";
 import type { ServerNetwork } from "../mesh/server_network.ts";
 import { Peer } from "../mesh/peer.ts";
+import { otherOrigin } from "../mesh/statements/statements.ts";
 import type { Context } from "../host.ts";
 import type { User } from "./user.ts";
 
@@ -154,14 +156,30 @@ export class Claims {
 
   /** Handles a claim or an answer from another server. Those for other servers are forwarded. */
   received(from: Connection, frame: Frame): void {
-    const { to, from: server, name, proof } = readNameClaim(frame.payload);
+    const claim = readNameClaim(frame.payload);
+    const { to, from: server } = claim;
     const { party } = from;
     // Claims do no harm, whoever makes them: whether the user answers decides.
     const isPlausible = party instanceof Peer && this.#mesh.testimony.mayRelay(party, server);
     if (!isPlausible && frame.subtype === PresenceKind.Held) return;
     if (to !== this.#context.id) return void this.#mesh.forward(to, frame, from);
+    this.#handle(frame.subtype, claim);
+  }
+
+  /**
+   * Handles a claim or an answer that another server, by its id, has signed for this one.
+   *
+   * @throws {ProtocolError} {@linkcode ErrorCode.SignatureInvalid} when it speaks for another server.
+   */
+  stated(origin: string, frame: Frame): void {
+    const claim = readNameClaim(frame.payload);
+    if (claim.from !== origin || claim.to !== this.#context.id) throw otherOrigin();
+    this.#handle(frame.subtype, claim);
+  }
+
+  #handle(kind: number, { to, from: server, name, proof }: NameClaim): void {
     const user = this.#userOf(name);
-    if (frame.subtype === PresenceKind.Held) {
+    if (kind === PresenceKind.Held) {
       if (this.#claims.get(name)?.server === server) this.#alive(name, server);
       // If there is no such user, the news of that is on its way to the other server.
     } else if (user && this.#mesh.nextHop(server)) {
@@ -255,7 +273,8 @@ export class Claims {
   #send(kind: number, to: string, name: string, proof?: Uint8Array): boolean {
     const next = this.#mesh.nextHop(to);
     if (!next?.capabilities.has(Capability.Claim)) return false;
-    writeNameClaim(next.out, kind, { to, from: this.#context.id, name, ...proof && { proof } }, 1);
+    const claim = { to, from: this.#context.id, name, ...proof && { proof } };
+    this.#mesh.tell(to, next, (out) => writeNameClaim(out, kind, claim, 1));
     return true;
   }
 }

@@ -254,9 +254,14 @@ export class UserRegistry {
     this.#watch.arrived(user);
   }
 
-  /** Handles a frame of another server about a claim: subtype `Claim` or `Held` of type 8. */
-  claimed(from: Connection, frame: Frame): void {
-    this.#claims.received(from, frame);
+  /**
+   * Handles a frame of another server about a claim: subtype `Claim` or `Held` of type 8.
+   *
+   * @param from The connection on which it came; the id of the server that has signed it, if servers sign.
+   */
+  claimed(from: Connection | string, frame: Frame): void {
+    if (typeof from === "string") this.#claims.stated(from, frame);
+    else this.#claims.received(from, frame);
   }
 
   /** Decides claims and disputes, removes silent sessions, and sends heartbeats. */

@@ -14,8 +14,8 @@ const DATABASE = "messages.db";
 /** Stays in the folder when no server runs: removing it could remove the lock of the next server. */
 const LOCK = "server.lock";
 const RESERVE = "messages.reserve";
-/** The files that belong to the server: with messages, and with the name of its network. */
-const OWN_FILES = /^(messages\.|network$|server\.lock$)/;
+/** The files that belong to the server: with messages, the name of its network, and its key. */
+const OWN_FILES = /^(messages\.|network$|server\.(lock|key)$)/;
 /** SQLite's files beside the database, while it is open. */
 const BESIDE = ["-wal", "-shm"] as const;
 /** What a lock file may say about its server. */

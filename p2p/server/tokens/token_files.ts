@@ -11,6 +11,7 @@ import type { Logger } from "../../core/logger.ts";
 import { exposed, readFile, readSecretFile } from "../../files/secret_file.ts";
 import { type KeySet, readKeySet } from "./key_set.ts";
 import { NONE_REVOKED, readRevokedList, type RevokedList } from "./revoked_list.ts";
+import type { ServerKey } from "./server_key.ts";
 import { checkGrant, type TokenRules, verifyToken } from "./token_verifier.ts";
 import { WatchedFile } from "./watched_file.ts";
 
@@ -29,6 +30,8 @@ export interface TokenFilesOptions {
   readonly tokenFile?: string | undefined;
   /** The path of the list of revoked tokens. */
   readonly revoked?: string | undefined;
+  /** The server's own key. */
+  readonly serverKey: ServerKey;
   /** The name of the network. Without it, the file with the keys states it. */
   readonly network?: string | undefined;
 }
@@ -43,6 +46,7 @@ interface OwnToken {
 export class TokenFiles implements TokenHost, Disposable {
   /** The name of the network. */
   readonly network: string;
+  readonly signing: ServerKey;
   readonly #logger: Logger;
   readonly #keys: WatchedFile<KeySet>;
   readonly #revoked: WatchedFile<RevokedList> | undefined;
@@ -53,11 +57,13 @@ export class TokenFiles implements TokenHost, Disposable {
 
   private constructor(
     network: string,
+    signing: ServerKey,
     keys: WatchedFile<KeySet>,
     revoked: WatchedFile<RevokedList> | undefined,
     logger: Logger,
   ) {
     this.network = network;
+    this.signing = signing;
     this.#keys = keys;
     this.#revoked = revoked;
     this.#logger = logger;
@@ -88,7 +94,7 @@ export class TokenFiles implements TokenHost, Disposable {
     const revoked = options.revoked === undefined
       ? undefined
       : await WatchedFile.open(options.revoked, readRevoked);
-    const files = new TokenFiles(network, keys, revoked, logger);
+    const files = new TokenFiles(network, options.serverKey, keys, revoked, logger);
     const fault = revoked?.value.faults[0];
     if (fault !== undefined) throw new TypeError(faultOf(options.revoked!, fault));
     if (options.tokenFile !== undefined) {
@@ -182,6 +188,13 @@ export class TokenFiles implements TokenHost, Disposable {
     } catch (error) {
       const { message } = error as NetlabError;
       throw new TypeError(`Cannot use ${path}: ${message.replace(/^Cannot use the token: /, "")}`);
+    }
+    const { boundTo } = grant;
+    if (boundTo !== undefined && boundTo !== this.signing.thumbprint) {
+      throw new TypeError(
+        `Cannot use ${path}: its token is bound to the key of another server; use the data folder ` +
+          "with that key, or get a token for this one (--server-key)",
+      );
     }
     if (grant.role === "server") return { token, grant };
     throw new TypeError(

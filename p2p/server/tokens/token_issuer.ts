@@ -61,6 +61,13 @@ export interface TokenOptions {
   /** How long it is valid: days, above 0. */
   days: number;
   /**
+   * The thumbprint of the key of the only server that may use it, for the role server: see `keyThumbprint` of
+   * `@netlab/protocol`.
+   *
+   * @default {none: whoever has the token may use it}
+   */
+  serverKey?: string;
+  /**
    * The name of the network.
    *
    * @default {that of the set of keys}
@@ -86,7 +93,7 @@ export interface NewToken {
  */
 export async function createToken(
   set: JsonKeySet,
-  { role, name, days, network = set.network }: TokenOptions,
+  { role, name, days, serverKey, network = set.network }: TokenOptions,
 ): Promise<NewToken> {
   if (network === undefined) {
     throw new TypeError("Cannot create a token without the name of the network");
@@ -95,6 +102,9 @@ export async function createToken(
   const subject = normalizeName(name);
   if (role === "user") checkUserName(subject);
   else if (subject === "") throw new TypeError("Cannot create a token without a name");
+  if (serverKey !== undefined && role !== "server") {
+    throw new TypeError(`Cannot bind a token for the role ${role}: only servers prove a key`);
+  }
   if (!(days > 0)) throw new RangeError(`Cannot create a token for ${days} days`);
   const key = set.keys.findLast(canSign);
   if (!key) {
@@ -107,7 +117,9 @@ export async function createToken(
   const now = Math.floor(Date.now() / 1_000);
   const expires = Math.floor(now + days * 86_400);
   const header = { alg: algorithm, typ: "JWT", ...key.kid !== undefined && { kid: key.kid } };
-  const token = await new SignJWT({ role })
+  // RFC 7800 and RFC 9449: the holder must prove to have this key.
+  const bound = serverKey === undefined ? {} : { cnf: { jkt: serverKey } };
+  const token = await new SignJWT({ role, ...bound })
     .setProtectedHeader(header)
     .setSubject(subject).setAudience(network).setJti(id).setIssuedAt(now).setExpirationTime(expires)
     .sign(await importJWK(key as JWK, algorithm));

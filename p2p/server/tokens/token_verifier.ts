@@ -105,7 +105,7 @@ function findKey(token: string, { keys }: KeySet): [TokenKey, string] {
 }
 
 function readClaims(payload: JWTPayload, { thumbprint }: TokenKey): Grant {
-  const { sub, exp, jti, role } = payload;
+  const { sub, exp, jti, role, cnf } = payload;
   const incomplete = (why: string) => refused(ErrorCode.TokenIncomplete, `${why}; get another`);
   if (typeof sub !== "string" || sub === "") throw incomplete('its "sub" is no name');
   if (new TextEncoder().encode(sub).length > MAX_SUBJECT_BYTES) {
@@ -114,7 +114,21 @@ function readClaims(payload: JWTPayload, { thumbprint }: TokenKey): Grant {
   const known = ROLES.find((each): each is Role => each === role);
   if (!known) throw incomplete('its "role" is not user, server or observer');
   if (jti !== undefined && typeof jti !== "string") throw incomplete('its "jti" is no text');
-  return { subject: sub, role: known, expiresAt: exp! * 1_000, id: jti, key: thumbprint };
+  const boundTo = cnf === undefined ? undefined : (cnf as Record<string, unknown> | null)?.jkt;
+  // A token that is bound to something that nobody checks would be for everyone.
+  if (cnf !== undefined && (typeof boundTo !== "string" || !isThumbprint(boundTo))) {
+    throw incomplete('its "cnf" has no "jkt", the thumbprint of a key');
+  }
+  if (boundTo !== undefined && known !== "server") {
+    throw incomplete('it is bound to a key ("cnf"), which is for servers only');
+  }
+  const expiresAt = exp! * 1_000;
+  return { subject: sub, role: known, expiresAt, id: jti, boundTo, key: thumbprint } as Grant;
+}
+
+/** Whether a text is a SHA-256 in base64url. */
+function isThumbprint(text: string): boolean {
+  return /^[\w-]{43}$/.test(text);
 }
 
 /** Describes an error of the library, whose own message may contain parts of the token. */

@@ -44,6 +44,8 @@ export const Capability = {
   Tls: "tls",
   /** The server answers and forwards requests for the status, the events and the users of servers. */
   Status: "status",
+  /** The server proves its key (2/6), and signs what it tells other servers (type 11). */
+  Signed: "signed",
 } as const;
 
 const encoder = new TextEncoder();

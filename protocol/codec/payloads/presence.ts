@@ -80,6 +80,9 @@ const MAX_RECORD_BYTES = 1 + 16 + 8 + 1 + 255;
 /** The number of users that fit into a frame even with the longest names. */
 export const MAX_USERS_PER_FRAME: number = Math.floor((MAX_PAYLOAD_BYTES - 32) / MAX_RECORD_BYTES);
 
+/** The number of users that fit into a frame that is signed: it has less room. */
+export const MAX_SIGNED_USERS_PER_FRAME: number = MAX_USERS_PER_FRAME - 1;
+
 /** Writes one part of a snapshot: at most {@linkcode MAX_USERS_PER_FRAME} users. */
 export function writePresenceSnapshot(out: FrameWriter, snapshot: PresenceSnapshot): void {
   out.begin(FrameType.Presence, PresenceKind.Snapshot);

@@ -7,6 +7,7 @@
 import { ByteReader } from "../byte_reader.ts";
 import { FrameType, MAX_PAYLOAD_BYTES, PresenceKind, Registration } from "../frame.ts";
 import type { FrameWriter } from "../frame_writer.ts";
+import { signedText, u64Bytes } from "../signed/signed_text.ts";
 import { writeUuid } from "../uuid.ts";
 
 /** The size of a public key of Ed25519: bytes. */
@@ -74,9 +75,7 @@ export function readProtectedNames(payload: Uint8Array): ProtectedName[] {
 export function protectionText(
   { name, version, key }: Omit<ProtectedName, "signature" | "previous">,
 ): Uint8Array {
-  const number = new Uint8Array(8);
-  new DataView(number.buffer).setBigUint64(0, BigInt(version));
-  return joined("netlab protected name\0", number, key, encoder.encode(name));
+  return signedText("protected name", u64Bytes(version), key, encoder.encode(name));
 }
 
 /**
@@ -89,18 +88,7 @@ export function registrationText(server: string, session: string, name: string):
   const ids = new Uint8Array(32);
   writeUuid(server, ids, 0);
   writeUuid(session, ids, 16);
-  return joined("netlab registration\0", ids, encoder.encode(name));
-}
-
-function joined(what: string, ...parts: Uint8Array[]): Uint8Array {
-  const all = [encoder.encode(what), ...parts];
-  const bytes = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of all) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return signedText("registration", ids, encoder.encode(name));
 }
 
 function writeRecord(out: FrameWriter, record: ProtectedName): void {

@@ -225,12 +225,16 @@ export class ReceiptRecords {
     this.#length = 0;
   }
 
-  /** Returns all collected receipts in parts that fit into a frame. They are valid until more are added. */
-  *parts(): Iterable<Uint8Array> {
+  /**
+   * Returns all collected receipts in parts that fit into a frame. They are valid until more are added.
+   *
+   * @param maxBytes The largest size of a part: bytes, at least one receipt.
+   */
+  *parts(maxBytes: number = MAX_RECORDS_BYTES): Iterable<Uint8Array> {
     let start = 0;
     for (let at = 0; at < this.#length;) {
       const end = at + RECORD_BYTES + this.#bytes[at + RECORD_BYTES - 1]!;
-      if (end - start > MAX_RECORDS_BYTES) {
+      if (end - start > maxBytes) {
         yield this.#bytes.subarray(start, at);
         start = at;
       }

@@ -10,6 +10,7 @@ import {
   ErrorCode,
   FrameType,
   type NetlabError,
+  readError,
   Registration,
   writeInformationResponse,
   writePeerRegistration,
@@ -152,6 +153,30 @@ test("a server with keys sends its token to nobody who does not know what to do 
   for (const rogue of rogues) await rogue[Symbol.asyncDispose]();
 });
 
+test("a server with keys does not link with one of a version that signs nothing", async () => {
+  using files = await KeyFiles.create();
+  const words = [Capability.Session, Capability.Peer, Capability.Tokens, `network=${OFFICE}`];
+  await using older = roguesWith(...words);
+  const log = logger();
+  await using server = await files.listen({ peers: [older.address], logger: log });
+  await eventually("a reason", () => log.lines.find((line) => line.includes("link.refused")));
+  assertStringIncludes(log.lines.join("\n"), "update the other server");
+  assertEquals([older.tokens, server.peers()], [0, []]);
+  // It registers with its token, as such a server does.
+  await using party = await admitted(server, await files.token({ sub: "two", role: "server" }));
+  writePeerRegistration(party.out, {
+    server: crypto.randomUUID(),
+    address: older.address,
+    network: OFFICE,
+  });
+  const refusal = await eventually("a refusal", () => {
+    return party.frames.find(({ type }) => type === FrameType.Error);
+  });
+  const { code, fatal } = readError(refusal!);
+  assertEquals([code, fatal], [ErrorCode.SignatureRequired, true]);
+  await party.ended;
+});
+
 test("a dialled server that shows no token, or not one of a server, gets no link", async () => {
   using files = await KeyFiles.create();
   const tokens = [
@@ -167,6 +192,7 @@ test("a dialled server that shows no token, or not one of a server, gets no link
         writeInformationResponse(party.out, frame.subtype, [
           Capability.Peer,
           Capability.Tokens,
+          Capability.Signed,
           `network=${OFFICE}`,
         ]);
       }

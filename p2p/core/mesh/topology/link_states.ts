@@ -19,7 +19,8 @@ import { LIMITS } from "../../limits.ts";
 import type { LinkCosts } from "./link_costs.ts";
 import type { Peer } from "../peer.ts";
 import type { Testimony } from "./testimony.ts";
-import { MAX_AGE_MS, type Topology } from "./topology.ts";
+import { type Announcement, MAX_AGE_MS, type Topology } from "./topology.ts";
+import { type Opened, otherOrigin, type Statements } from "../statements/statements.ts";
 
 /** The cost of a link that was not measured. It is higher than that of any route of measured links. */
 export const UNKNOWN_COST = 100_000_000;
@@ -37,6 +38,11 @@ const EARLY_REFRESH_MS = 10_000;
 const ANNOUNCE_EVERY_MS = 200;
 /** The share by which a cost must change before it is announced. */
 const MIN_CHANGE = 1 / 5;
+
+/** By how much the clocks of servers may differ on a network with keys: milliseconds. */
+const CLOCK_MS = 600_000;
+/** How many servers with wrong clocks are logged. */
+const MAX_WRONG_CLOCKS = 1_000;
 
 /** A link state that a peer has forwarded. */
 interface Heard {
@@ -56,6 +62,14 @@ export class LinkStates {
   readonly #costs: LinkCosts;
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #testimony: Testimony;
+  /** Signs for this server; `undefined` on an open network. */
+  readonly #statements: Statements | undefined;
+  /** The statement with this server's own link state, and the version of that. */
+  #own: { readonly version: number; readonly frame: Frame } | undefined;
+  /** When this server's own link state was made: milliseconds since 1970. */
+  #ownSince = 0;
+  /** The servers, by id, whose wrong clocks were logged. */
+  readonly #wrongClocks = new Set<string>();
   /** By server, the newest link state from each peer who may not speak about it at present. */
   readonly #unheard = new Map<string, Map<Peer, Heard>>();
   /** The cost that was last announced for each link, by the peer's id. */
@@ -72,12 +86,14 @@ export class LinkStates {
     costs: LinkCosts,
     peers: ReadonlyMap<string, Peer>,
     testimony: Testimony,
+    statements: Statements | undefined,
   ) {
     this.#context = context;
     this.#topology = topology;
     this.#costs = costs;
     this.#peers = peers;
     this.#testimony = testimony;
+    this.#statements = statements;
     this.#announce(new Map());
   }
 
@@ -122,14 +138,14 @@ export class LinkStates {
     this.#isChanged = false;
     this.#announcedAt = now;
     const state = this.#topology.get(id)!;
-    for (const peer of this.#peers.values()) write(peer, state, 0);
+    for (const peer of this.#peers.values()) this.#write(peer, { state, statement: undefined }, 0);
   }
 
   /** Sends all known link states to a new peer. */
   greet(peer: Peer): void {
-    for (const { state, saidAt } of this.#topology.announcements()) {
-      const ageMs = Math.max(0, this.#context.now - saidAt);
-      write(peer, state, Math.ceil(ageMs / 1_000));
+    for (const announcement of this.#topology.announcements()) {
+      const ageMs = Math.max(0, this.#context.now - announcement.saidAt);
+      this.#write(peer, announcement, Math.ceil(ageMs / 1_000));
     }
   }
 
@@ -166,6 +182,31 @@ export class LinkStates {
     return state;
   }
 
+  /**
+   * Handles a link state that its server has signed, whoever has passed it on.
+   *
+   * @returns The link state if it is new.
+   * @throws {ProtocolError} When it is of another server, or its signature is wrong.
+   */
+  stated(peer: Peer, { origin, signedAt, inner, frame, verify }: Opened): LinkState | undefined {
+    const ageMs = frame.reserved * 1_000;
+    const { server, version } = readLinkStateVersion(inner.payload);
+    if (server !== origin) throw otherOrigin();
+    const known = this.#topology.get(server);
+    if (version <= (known?.version ?? -1) || ageMs >= MAX_AGE_MS) return;
+    const isFull = !known && this.#topology.size >= LIMITS.servers.default;
+    if (isFull && this.#peers.get(server) !== peer) return;
+    const state = readLinkState(inner.payload);
+    if (state.links.length > LIMITS.linksOfServer.default) return;
+    verify();
+    const sinceMs = this.#statements!.time - signedAt;
+    if (Math.abs(sinceMs) > MAX_AGE_MS + CLOCK_MS) return this.#warnOfClock(state, sinceMs);
+    this.#statements!.clockAheadMs.set(server, ageMs - sinceMs);
+    if (isFull) this.#topology.makeRoom();
+    this.#apply({ state, saidAt: this.#context.now - ageMs, peer, frame });
+    return state;
+  }
+
   /** Looks whether link states are believed now, because routes have changed or a peer has fallen silent. */
   reconsider(): void {
     for (const [server, unheard] of this.#unheard) {
@@ -181,7 +222,8 @@ export class LinkStates {
 
   #apply({ state, saidAt, peer, frame }: Heard): void {
     const { now } = this.#context;
-    this.#topology.replace(state, saidAt, peer.server, now);
+    const statement = this.#statements && frame.copy();
+    this.#topology.replace(state, saidAt, peer.server, now, statement);
     const unheard = this.#unheard.get(state.server);
     for (const [other, heard] of unheard ?? []) {
       if (heard.state.version <= state.version) unheard!.delete(other);
@@ -194,6 +236,37 @@ export class LinkStates {
     }
   }
 
+  /** Writes a link state to a peer: as its server has signed it, on a network with keys. */
+  #write(
+    peer: Peer,
+    { state, statement }: Pick<Announcement, "state" | "statement">,
+    ageS: number,
+  ) {
+    if (!this.#statements) return write(peer, state, ageS);
+    peer.out.forward(statement ?? this.#signed(state), ageS);
+  }
+
+  /** Returns the statement with this server's own link state. */
+  #signed(state: LinkState): Frame {
+    const { version } = state;
+    if (this.#own?.version !== version) {
+      // Others compare this time and the age in the frame with their clock.
+      const ageMs = Math.round(this.#context.now - this.#ownSince);
+      const frame = this.#statements!.forAll((out) => writeLinkState(out, state), ageMs);
+      this.#own = { version, frame };
+    }
+    return this.#own.frame;
+  }
+
+  #warnOfClock({ server, address }: LinkState, sinceMs: number): undefined {
+    if (this.#wrongClocks.has(server) || this.#wrongClocks.size >= MAX_WRONG_CLOCKS) return;
+    this.#wrongClocks.add(server);
+    this.#context.logger.warn(
+      "ignoring the links of {address}, which are signed {minutes} minutes from now: check the clocks of both machines",
+      { event: "link.clock", address, minutes: Math.round(-sinceMs / 60_000) },
+    );
+  }
+
   #costOf(peer: Peer): number {
     return peer.failureDetector.silent ? SILENT_COST : this.#costs.of(peer) ?? UNKNOWN_COST;
   }
@@ -201,6 +274,7 @@ export class LinkStates {
   #announce(costs: Map<string, number>): void {
     const { id, address, now } = this.#context;
     this.#announced = costs;
+    this.#ownSince = now;
     const links = [...costs].map(([server, cost]) => ({ server, cost }));
     this.#topology.apply({ server: id, version: ++this.#version, address, links }, now);
     this.#isChanged = true;

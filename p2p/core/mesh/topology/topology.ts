@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { LinkState } from "@netlab/protocol/codec";
+import type { Frame, LinkState } from "@netlab/protocol/codec";
 
 /** The route from this server to another. While a route has the same links, it stays the same object. */
 export interface Route {
@@ -29,6 +29,8 @@ export interface Announcement {
   saidAt: number;
   /** The id of the peer that it came from. */
   readonly from: string;
+  /** The frame in which that server has signed it; `undefined` on an open network, and for this server's own. */
+  readonly statement: Frame | undefined;
 }
 
 interface Entry extends Announcement {
@@ -74,12 +76,19 @@ export class Topology {
    * @param saidAt When the server made it: milliseconds since 1970.
    * @param from The id of the peer that it came from; this server's own id for its own.
    * @param now The current time: milliseconds since 1970.
+   * @param statement The frame in which the server has signed it, on a network with keys.
    */
-  replace(state: LinkState, saidAt: number, from: string, now: number): void {
+  replace(
+    state: LinkState,
+    saidAt: number,
+    from: string,
+    now: number,
+    statement?: Frame,
+  ): void {
     const known = this.#entries.get(state.server);
     const costs = new Map(state.links.map(({ server, cost }) => [server, cost]));
     const knownAt = known?.knownAt ?? now;
-    this.#entries.set(state.server, { state, saidAt, from, knownAt, costs });
+    this.#entries.set(state.server, { state, saidAt, from, statement, knownAt, costs });
     // Most announcements repeat known costs.
     if (!known || !isSame(known.costs, costs)) this.#current = false;
   }

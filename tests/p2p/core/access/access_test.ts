@@ -14,6 +14,7 @@ import {
   readToken,
   writeToken,
 } from "@netlab/protocol";
+import { serverIdOf } from "@netlab/protocol/server-id";
 import { LIMITS } from "@netlab/p2p/core";
 import { Access, type AccessOptions } from "../../../../p2p/core/access/access.ts";
 import { Connection } from "../../../../p2p/core/connection/connection.ts";
@@ -25,7 +26,14 @@ import { pureTest as test } from "../../../kinds.ts";
 const OWN = "own.server.token";
 
 function grant(role: Role): Grant {
-  return { subject: "Alice", role, expiresAt: Infinity, id: undefined, key: undefined };
+  return {
+    subject: "Alice",
+    role,
+    expiresAt: Infinity,
+    id: undefined,
+    boundTo: undefined,
+    key: undefined,
+  };
 }
 
 function start(options: AccessOptions = {}) {
@@ -33,11 +41,21 @@ function start(options: AccessOptions = {}) {
   const checks: { token: string; done: (result: Grant | NetlabError) => void }[] = [];
   const refused: [Connection, number][] = [];
   let ended: NetlabError | undefined;
+  const signing = {
+    key: new Uint8Array(32),
+    startedAt: 1,
+    sign: () => new Uint8Array(64),
+    time: () => 0,
+  };
   const context = {
+    id: serverIdOf(signing),
     now: 0,
     logger: silentLogger,
     host: {
+      random: () => 0.5,
+      verifySignature: (_: Uint8Array, __: Uint8Array, signature: Uint8Array) => signature[0] === 1,
       tokens: {
+        signing,
         own: OWN,
         verify: (token: string, done: (result: Grant | NetlabError) => void) =>
           void checks.push({ token, done }),
@@ -45,9 +63,12 @@ function start(options: AccessOptions = {}) {
       },
     },
   } as unknown as Context;
-  const access = new Access(context, { legacy: false, ...options }, (connection, error) => {
-    refused.push([connection, error.code]);
-  });
+  const access = new Access(
+    context,
+    { legacy: false, ...options },
+    () => "office",
+    (connection, error) => void refused.push([connection, error.code]),
+  );
   const connect = (dialled?: string, host = "127.0.0.1", isEncrypted = false) => {
     const out = new FrameWriter();
     const transport = {
@@ -154,7 +175,7 @@ test("a server sends its token to other machines only over encrypted connections
     const { access, connect } = start(options);
     const { connection, sent } = connect(`${host}:5001`, host, isEncrypted);
     const errors: (number | undefined)[] = [];
-    access.introduce(connection, true, (error) => errors.push(error?.code));
+    access.introduce(connection, true, true, (error) => errors.push(error?.code));
     return [sent().map(({ payload }) => readToken(payload)), errors];
   };
   const refused = [[], [ErrorCode.NotEncrypted]];
@@ -181,12 +202,13 @@ test("a dialled server is believed only with a token for the role server", () =>
     const { access, checks, connect } = start();
     const { connection } = connect("127.0.0.1:5002");
     const results: (number | undefined)[] = [];
-    access.introduce(connection, true, (error) => results.push(error?.code));
+    access.introduce(connection, true, true, (error) => results.push(error?.code));
     access.received(connection, tokenFrame("a.b.c"));
     assertEquals(results, []);
     checks[0]!.done(grant(role));
     const isServer = role === "server";
-    assertEquals(results, [isServer ? undefined : ErrorCode.NotPermitted]);
+    // A server must prove its key next.
+    assertEquals(results, isServer ? [] : [ErrorCode.NotPermitted]);
     assertEquals(connection.grant !== undefined, isServer);
   }
   // Nobody has asked this one.

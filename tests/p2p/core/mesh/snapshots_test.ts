@@ -3,17 +3,20 @@ import {
   FrameDecoder,
   FrameWriter,
   NIL_UUID,
+  type PresenceChanges,
   PresenceKind,
   readPresenceChanges,
   readPresenceSnapshot,
   UserKind,
   type UserRecord,
+  writePresenceChanges,
+  writePresenceSnapshot,
 } from "@netlab/protocol";
 import { Connection } from "../../../../p2p/core/connection/connection.ts";
 import { PAUSE_BYTES } from "../../../../p2p/core/connection/back_pressure.ts";
 import { Directory } from "../../../../p2p/core/mesh/directory.ts";
 import { Peer } from "../../../../p2p/core/mesh/peer.ts";
-import { Snapshots } from "../../../../p2p/core/mesh/snapshots.ts";
+import { type ListFrame, Snapshots } from "../../../../p2p/core/mesh/presence/snapshots.ts";
 import { pureTest as test } from "../../../kinds.ts";
 
 const [HERE, THERE] = [1, 2].map((digit) => `3f2b8c1e-9d4a-4e57-8a61-0c5d7e9f1a2${digit}`) as [
@@ -25,6 +28,14 @@ const COUNT = 40_000;
 function user(number: number): UserRecord {
   const name = `User with a name of some length ${number}`;
   return { name, kind: UserKind.Session, session: NIL_UUID, since: 0 };
+}
+
+function* lists(directory: Directory, server: string): Iterable<ListFrame> {
+  for (const part of directory.snapshot(server)) yield (out) => writePresenceSnapshot(out, part);
+}
+
+function sendChanges(snapshots: Snapshots, peer: Peer, changes: PresenceChanges): void {
+  snapshots.sendChanges(peer, changes.server, (out) => writePresenceChanges(out, changes));
 }
 
 function start() {
@@ -40,7 +51,7 @@ function start() {
   const directory = new Directory(HERE);
   for (let i = 0; i < COUNT; i++) directory.add(user(i));
   const peer = new Peer(connection, THERE, "127.0.0.1:9", 0);
-  const snapshots = new Snapshots(directory);
+  const snapshots = new Snapshots((server) => lists(directory, server));
   const other = new Directory(THERE);
   const merges: string[] = [];
   /** Takes what waits on the link to the other server. Returns how many bytes that were. */
@@ -63,8 +74,8 @@ test("a long list of users is sent to a peer as its link takes it, and changes f
   for (let bytes; (bytes = take()) > 0; rounds++) {
     assert(bytes <= PAUSE_BYTES + 65_536, `${bytes} bytes wait`);
     // Users join and leave meanwhile.
-    snapshots.sendChanges(peer, directory.add(user(COUNT + rounds)));
-    snapshots.sendChanges(peer, directory.remove(user(rounds).name)!);
+    sendChanges(snapshots, peer, directory.add(user(COUNT + rounds)));
+    sendChanges(snapshots, peer, directory.remove(user(rounds).name)!);
     snapshots.continue(peer);
     if (rounds > 100) break;
   }
@@ -78,7 +89,7 @@ test("a list that changes too often while it is sent begins again, and many requ
   const { directory, peer, snapshots, other, take, names } = start();
   for (let i = 0; i < 1_000; i++) snapshots.send(peer, HERE);
   take();
-  for (let i = 0; i < 2_000; i++) snapshots.sendChanges(peer, directory.add(user(COUNT + i)));
+  for (let i = 0; i < 2_000; i++) sendChanges(snapshots, peer, directory.add(user(COUNT + i)));
   let bytes = 0;
   for (let i = 0; i < 100; i++) {
     snapshots.continue(peer);
@@ -88,6 +99,6 @@ test("a list that changes too often while it is sent begins again, and many requ
   assertEquals(names(other), names(directory));
   assert(bytes < 20_000_000, `${bytes} bytes were sent`);
   // Nothing waits any more.
-  snapshots.sendChanges(peer, directory.add(user(-1)));
+  sendChanges(snapshots, peer, directory.add(user(-1)));
   assert(take() < 200);
 });

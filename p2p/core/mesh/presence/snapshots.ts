@@ -1,40 +1,41 @@
 /**
  * Sends the lists of users that peers lack, as fast as each link takes them. Owns which lists wait for which peer,
- * and which changes wait until a list is complete. Does not know who needs a list.
+ * and which changes wait until a list is complete. Does not know who needs a list, and what is in its frames.
  *
  * @module
  */
-import {
-  type PresenceChanges,
-  type PresenceSnapshot,
-  writePresenceChanges,
-  writePresenceSnapshot,
-} from "@netlab/protocol/codec";
-import { PAUSE_BYTES } from "../connection/back_pressure.ts";
-import type { Directory } from "./directory.ts";
-import type { Peer } from "./peer.ts";
+import type { FrameWriter } from "@netlab/protocol/codec";
+import { PAUSE_BYTES } from "../../connection/back_pressure.ts";
+import type { Peer } from "../peer.ts";
 
 /** When more changes than this wait for the end of a list, it is sent again instead. */
 const MAX_CHANGES = 1_000;
+
+/** Writes one frame of a list, or a change of it. */
+export type ListFrame = (out: FrameWriter) => void;
 
 /** What waits for one peer. */
 interface Waiting {
   /** The ids of the servers whose lists were not begun yet. */
   readonly servers: Set<string>;
   /** The list that is being sent. */
-  current: { readonly server: string; readonly parts: Iterator<PresenceSnapshot> } | undefined;
+  current: { readonly server: string; readonly frames: Iterator<ListFrame> } | undefined;
   /** Changes to that list since it was begun. */
-  changes: PresenceChanges[];
+  changes: ListFrame[];
 }
 
 /** The lists that wait for the peers of one server. */
 export class Snapshots {
-  readonly #directory: Directory;
+  readonly #framesOf: (server: string) => Iterable<ListFrame>;
   readonly #waiting = new Map<Peer, Waiting>();
 
-  /** Starts without lists. */
-  constructor(directory: Directory) {
-    this.#directory = directory;
+  /**
+   * Starts without lists.
+   *
+   * @param framesOf Returns the frames of the list of a server, by its id, as it is at the first of them.
+   */
+  constructor(framesOf: (server: string) => Iterable<ListFrame>) {
+    this.#framesOf = framesOf;
   }
 
   /** Sends the users of a server to a peer, a long list piece by piece. */
@@ -48,13 +49,16 @@ export class Snapshots {
     this.continue(peer);
   }
 
-  /** Sends changes to a peer, unless a list that waits will have them, or after the list that they change. */
-  sendChanges(peer: Peer, changes: PresenceChanges): void {
+  /**
+   * Sends changes of the users of a server to a peer, unless a list that waits will have them, or after the list that
+   * they change.
+   */
+  sendChanges(peer: Peer, server: string, changes: ListFrame): void {
     const waiting = this.#waiting.get(peer);
-    if (waiting?.servers.has(changes.server)) return;
-    if (waiting?.current?.server !== changes.server) return writePresenceChanges(peer.out, changes);
+    if (waiting?.servers.has(server)) return;
+    if (waiting?.current?.server !== server) return changes(peer.out);
     waiting.changes.push(changes);
-    if (waiting.changes.length > MAX_CHANGES) this.#end(waiting).servers.add(changes.server);
+    if (waiting.changes.length > MAX_CHANGES) this.#end(waiting).servers.add(server);
   }
 
   /** Sends as much to a peer as the link takes. Call it when the link has sent everything. */
@@ -64,12 +68,12 @@ export class Snapshots {
     while (peer.out.length <= PAUSE_BYTES) {
       waiting.current ??= this.#begin(waiting);
       if (!waiting.current) return void this.#waiting.delete(peer);
-      const { value, done } = waiting.current.parts.next();
-      if (!done) writePresenceSnapshot(peer.out, value);
+      const { value, done } = waiting.current.frames.next();
+      if (!done) value(peer.out);
       else {
         const { changes } = waiting;
         this.#end(waiting);
-        for (const change of changes) writePresenceChanges(peer.out, change);
+        for (const change of changes) change(peer.out);
       }
     }
   }
@@ -82,7 +86,7 @@ export class Snapshots {
   #begin({ servers }: Waiting): Waiting["current"] {
     for (const server of servers) {
       servers.delete(server);
-      return { server, parts: this.#directory.snapshot(server)[Symbol.iterator]() };
+      return { server, frames: this.#framesOf(server)[Symbol.iterator]() };
     }
   }
 

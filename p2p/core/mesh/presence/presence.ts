@@ -7,14 +7,17 @@
  */
 import {
   Capability,
+  ErrorCode,
   type Frame,
   MAX_NAMES_PER_FRAME,
   MAX_PROTECTED_PER_FRAME,
   MAX_VERSIONS_PER_FRAME,
   type PresenceChanges,
   PresenceKind,
+  type PresenceSnapshot,
   type PresenceVersion,
   type ProtectedName,
+  ProtocolError,
   readClock,
   readPresenceChanges,
   readPresenceDigest,
@@ -23,19 +26,23 @@ import {
   readProtectedNames,
   type UserRecord,
   writeClock,
+  writePresenceChanges,
   writePresenceDigest,
   writePresenceNames,
+  writePresenceSnapshot,
   writeProtectedNames,
 } from "@netlab/protocol/codec";
-import type { ProtectedNames } from "../dedup/protected_names.ts";
-import type { Directory } from "./directory.ts";
-import { holdsName } from "./locations/same_name.ts";
-import type { Context } from "../host.ts";
-import { LIMITS } from "../limits.ts";
-import type { Peer } from "./peer.ts";
-import type { SeenNames } from "../dedup/seen_names.ts";
-import { Snapshots } from "./snapshots.ts";
-import type { Testimony } from "./topology/testimony.ts";
+import type { ProtectedNames } from "../../dedup/protected_names.ts";
+import { type Directory, MAX_PARTS } from "../directory.ts";
+import { holdsName } from "../locations/same_name.ts";
+import type { Context } from "../../host.ts";
+import { LIMITS } from "../../limits.ts";
+import type { Peer } from "../peer.ts";
+import type { SeenNames } from "../../dedup/seen_names.ts";
+import { SignedLists } from "./signed_lists.ts";
+import { type ListFrame, Snapshots } from "./snapshots.ts";
+import { type Opened, otherOrigin, type Statements } from "../statements/statements.ts";
+import type { Testimony } from "../topology/testimony.ts";
 
 /** How long to wait for a snapshot before asking again: milliseconds. */
 const ASK_AGAIN_MS = 500;
@@ -67,6 +74,9 @@ export class Presence {
   readonly #isKnown: (server: string) => boolean;
   readonly #gapsAskedAt = new Map<string, number>();
   readonly #snapshots: Snapshots;
+  readonly #statements: Statements | undefined;
+  /** The lists as their servers have signed them; `undefined` on an open network. */
+  readonly #signed: SignedLists | undefined;
 
   /**
    * Creates the exchange with `peers`.
@@ -76,6 +86,7 @@ export class Presence {
    *   names that are new to this server.
    * @param isKnown Returns whether a server, by its id, announces links. Users of others make room for those of
    *   such a server, and are forgotten soon: nobody would say when.
+   * @param statements Signs for this server; `undefined` on an open network.
    */
   constructor(
     context: Context,
@@ -85,10 +96,17 @@ export class Presence {
     testimony: Testimony,
     usersChanged: (names: Iterable<string>) => void,
     isKnown: (server: string) => boolean,
+    statements: Statements | undefined,
   ) {
     this.#context = context;
     this.#directory = directory;
-    this.#snapshots = new Snapshots(directory);
+    this.#statements = statements;
+    const signed = this.#signed = statements && new SignedLists(context.id, directory, statements);
+    this.#snapshots = new Snapshots((server) =>
+      signed
+        ? signed.framesOf(server).map((frame): ListFrame => (out) => out.forward(frame, 0))
+        : unsignedFrames(directory, server)
+    );
     this.#peers = peers;
     this.#names = names.seen;
     this.#protected = names.protected;
@@ -105,9 +123,23 @@ export class Presence {
     writeClock(peer.out, Math.round(this.#context.now));
   }
 
-  /** Announces a change of this server's users to all servers. */
+  /** Announces a change of this server's users to all servers; on a network with keys, at the next flush. */
   publish(changes: PresenceChanges): void {
-    this.#toPeers((peer) => this.#snapshots.sendChanges(peer, changes));
+    if (this.#signed) return this.#signed.add(changes);
+    const { server } = changes;
+    const frame: ListFrame = (out) => writePresenceChanges(out, changes);
+    this.#toPeers((peer) => this.#snapshots.sendChanges(peer, server, frame));
+  }
+
+  /** Signs and sends the changes of this server's users, on a network with keys. */
+  flush(): void {
+    const { id } = this.#context;
+    const isSignedAgain = this.#signed?.flush((frame) => {
+      this.#toPeers((peer) => {
+        this.#snapshots.sendChanges(peer, id, (out) => out.forward(frame, 0));
+      });
+    });
+    if (isSignedAgain) this.#toPeers((peer) => this.#snapshots.send(peer, id));
   }
 
   /** Sends more of what waits for a peer. Call it when the link has sent everything. */
@@ -178,24 +210,19 @@ export class Presence {
         const changes = readPresenceChanges(frame.payload);
         if (!this.#testimony.speaksFor(peer, changes.server)) return;
         this.#makeRoomFor(changes.server);
-        this.#convert(changes.changes, peer);
-        const merge = this.#directory.applyChanges(changes);
-        if (merge === "gap") this.#askAfterGap(peer, changes.server);
-        if (merge !== "applied") return;
-        this.#toPeers((other) => this.#snapshots.sendChanges(other, changes), peer);
-        return this.#usersChanged(changes.changes.map(({ name }) => name));
+        this.#convert(changes.changes, peer.clockAheadMs);
+        if (this.#merge(peer, changes)) {
+          this.#passChanges(peer, changes, (out) => writePresenceChanges(out, changes));
+        }
+        return;
       }
       case PresenceKind.Snapshot: {
         const snapshot = readPresenceSnapshot(frame.payload);
         if (!this.#testimony.speaksFor(peer, snapshot.server)) return;
         this.#makeRoomFor(snapshot.server);
-        this.#convert(snapshot.users, peer);
-        if (this.#directory.applySnapshot(snapshot) !== "applied") return;
-        this.#gapsAskedAt.delete(snapshot.server);
-        this.#toPeers((other) => this.#snapshots.send(other, snapshot.server), peer);
-        return this.#usersChanged(
-          [...this.#directory.users(snapshot.server)].map(({ name }) => name),
-        );
+        this.#convert(snapshot.users, peer.clockAheadMs);
+        if (this.#directory.applySnapshot(snapshot) === "applied") this.#passList(peer, snapshot);
+        return;
       }
       case PresenceKind.Names: {
         const names = readPresenceNames(frame.payload).filter((name) => this.#names.add(name));
@@ -214,6 +241,61 @@ export class Presence {
   }
 
   /**
+   * Handles a frame of type 8 that another server has signed, whoever has passed it on. Times are by the clock of that
+   * server.
+   *
+   * @throws {ProtocolError} When it is about another server, or its signature is wrong.
+   */
+  stated(peer: Peer, { origin, inner, frame, verify }: Opened): void {
+    const lists = this.#signed!;
+    const clockAheadMs = this.#statements!.clockAheadMs.get(origin) ?? 0;
+    if (inner.subtype === PresenceKind.Changes) {
+      const changes = readPresenceChanges(inner.payload);
+      if (changes.server !== origin) throw otherOrigin();
+      const last = changes.version + changes.changes.length - 1;
+      if (last <= this.#directory.version(origin)) return;
+      verify();
+      this.#makeRoomFor(origin);
+      if (!lists.hasRoomFor(origin, frame.end - frame.start)) return;
+      this.#convert(changes.changes, clockAheadMs);
+      if (!this.#merge(peer, changes)) return;
+      const copy = lists.addChanges(origin, frame);
+      this.#passChanges(peer, changes, (out) => out.forward(copy, 0));
+    } else if (inner.subtype === PresenceKind.Snapshot) {
+      const snapshot = readPresenceSnapshot(inner.payload);
+      if (snapshot.server !== origin) throw otherOrigin();
+      if (snapshot.parts > MAX_PARTS || !lists.needs(snapshot)) return;
+      verify();
+      this.#makeRoomFor(origin);
+      this.#convert(snapshot.users, clockAheadMs);
+      const isNewer = snapshot.version > this.#directory.version(origin);
+      if (isNewer && this.#directory.applySnapshot(snapshot) === "old") return;
+      if (!lists.addPart(snapshot, frame)) return;
+      if (isNewer) this.#passList(peer, snapshot);
+      // The users are the same: what is new is only that their server has signed them together.
+      else this.#toPeers((other) => this.#snapshots.send(other, origin), peer);
+    } else throw notForAll();
+  }
+
+  /** Merges changes of another server's users, and asks for those that are missing. Returns whether any are new. */
+  #merge(peer: Peer, changes: PresenceChanges): boolean {
+    const merge = this.#directory.applyChanges(changes);
+    if (merge === "gap") this.#askAfterGap(peer, changes.server);
+    return merge === "applied";
+  }
+
+  #passChanges(peer: Peer, { server, changes }: PresenceChanges, frame: ListFrame): void {
+    this.#toPeers((other) => this.#snapshots.sendChanges(other, server, frame), peer);
+    this.#usersChanged(changes.map(({ name }) => name));
+  }
+
+  #passList(peer: Peer, { server }: PresenceSnapshot): void {
+    this.#gapsAskedAt.delete(server);
+    this.#toPeers((other) => this.#snapshots.send(other, server), peer);
+    this.#usersChanged([...this.#directory.users(server)].map(({ name }) => name));
+  }
+
+  /**
    * Asks for the users of a reachable server if they are unknown here. A server sends only changes by
    * itself.
    */
@@ -224,6 +306,8 @@ export class Presence {
   /** Forgets the users of a server that has been unreachable for too long. */
   forget(server: string): void {
     this.#directory.forget(server);
+    this.#signed?.forget(server);
+    this.#statements?.clockAheadMs.delete(server);
     this.#gapsAskedAt.delete(server);
   }
 
@@ -246,7 +330,7 @@ export class Presence {
    * that what is known here is false.
    */
   #digest(peer: Peer, versions: readonly PresenceVersion[]): void {
-    for (const { server, version } of versions) {
+    for (const { server, version } of this.#signed ? [] : versions) {
       if (this.#directory.version(server) <= version) continue;
       if (server === this.#context.id || !this.#testimony.speaksFor(peer, server)) continue;
       this.#directory.doubt(server);
@@ -255,8 +339,8 @@ export class Presence {
     this.#sendNewer(peer, versions);
   }
 
-  /** Converts the times of records from the clock of a peer to that of this server. */
-  #convert(users: readonly UserRecord[], { clockAheadMs }: Peer): void {
+  /** Converts the times of records from a clock that is ahead to that of this server. */
+  #convert(users: readonly UserRecord[], clockAheadMs: number): void {
     const latest = Math.round(this.#context.now);
     for (const user of users) {
       user.since = Math.min(Math.max(0, user.since - clockAheadMs), latest);
@@ -277,6 +361,7 @@ export class Presence {
    * they return unchanged, they announce nothing.
    */
   #sendNewer(peer: Peer, versions: readonly PresenceVersion[]): void {
+    this.flush();
     const peerVersions = new Map(versions.map(({ server, version }) => [server, version]));
     for (const { server, version } of this.#directory.versions()) {
       if (version > (peerVersions.get(server) ?? -1)) this.#snapshots.send(peer, server);
@@ -300,4 +385,16 @@ export class Presence {
   #toPeers(write: (peer: Peer) => void, except?: Peer): void {
     for (const peer of this.#peers.values()) if (peer !== except) write(peer);
   }
+}
+
+/** The frames of the list of a server on an open network. */
+function* unsignedFrames(directory: Directory, server: string): Iterable<ListFrame> {
+  for (const part of directory.snapshot(server)) yield (out) => writePresenceSnapshot(out, part);
+}
+
+function notForAll(): ProtocolError {
+  return new ProtocolError(
+    ErrorCode.Malformed,
+    "Cannot read the statement: it must be a list of users or changes of one",
+  );
 }
