@@ -184,7 +184,8 @@ function printLines(round: NetworkRound, isFirst: boolean, names: ServerNames): 
     const perSecond = rates === undefined
       ? ""
       : `, ${count(rates.messagesReceived)}/s in, ${count(rates.messagesDelivered)}/s out`;
-    return `${names.of(id)} ${status.users} users${perSecond}`;
+    const users = `${status.users} user${status.users === 1 ? "" : "s"}`;
+    return `${names.of(id)} ${users}${perSecond}`;
   });
   print(`${clock(round.time)}  ${servers.join("; ")}`);
 }
