@@ -44,6 +44,7 @@ import { verifySignature } from "./ed25519.ts";
 import { processTime } from "./process_time.ts";
 import config from "../deno.json" with { type: "json" };
 import { ServerTls } from "./tls/server_tls.ts";
+import { openTracing } from "./tracing.ts";
 
 /** The interval at which the core is told the time: milliseconds. */
 const TICK_MS = 250;
@@ -63,6 +64,7 @@ interface Prepared {
   readonly trust: TrustFile | undefined;
   readonly tokens: TokenHost | undefined;
   readonly protectedNames: ProtectedNameStore | undefined;
+  readonly trace: Awaited<ReturnType<typeof openTracing>>;
 }
 
 /** A running core with its sockets. */
@@ -129,6 +131,7 @@ export class Sockets {
     const defaultPeers = (options.defaultPeers ?? []).map(canonical);
     const trust = tlsCa === undefined ? undefined : new TrustFile(tlsCa);
     await trust?.load();
+    const trace = await openTracing();
     let opened: (connection: TlsConnection, hostname: string) => void = (conn) => conn.close();
     const tls = await ServerTls.open(tlsCert, tlsKey, logger, (...args) => opened(...args));
     const port = options.port ?? 0;
@@ -150,7 +153,7 @@ export class Sockets {
     tls?.advertise(parseAddress(address).hostname);
     const legacy = options.legacy ?? (isLocal && !tokens);
     const resolved = { ...options, hostname, peers, defaultPeers, legacy };
-    const prepared = { listening, address, tls, trust, tokens, protectedNames };
+    const prepared = { listening, address, tls, trust, tokens, protectedNames, trace };
     const sockets = new Sockets(resolved, store, onNetwork, prepared);
     opened = (conn, remote) => sockets.attach(conn, remote);
     return sockets;
@@ -160,7 +163,8 @@ export class Sockets {
     options: P2pServerOptions,
     store: MessageStore | undefined,
     onNetwork: ((network: string) => void) | undefined,
-    { listening: { listeners, refused }, address, tls, trust, tokens, protectedNames }: Prepared,
+    { listening: { listeners, refused }, address, tls, trust, tokens, protectedNames, trace }:
+      Prepared,
   ) {
     this.#tls = tls;
     this.#trust = trust;
@@ -201,6 +205,7 @@ export class Sockets {
       logMessages: options.logMessages ?? false,
       legacy: options.legacy ?? true,
       insecureToken: options.insecureToken ?? false,
+      ...trace && { onMessage: (message) => trace(message, address) },
       program: options.program ?? { system: "p2p", version: config.version },
       ...store && { store },
       ...protectedNames && { protectedNames },
