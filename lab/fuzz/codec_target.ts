@@ -14,6 +14,7 @@ import {
   readBatch,
   readCapabilities,
   readError,
+  readEventsRequest,
   readLegacyName,
   readLinkState,
   readLinkStateVersion,
@@ -27,12 +28,18 @@ import {
   readReceiptQuery,
   readReceipts,
   readRelayedReceipts,
+  readServerEvents,
   readServerReceipts,
   readServers,
+  readServerStatus,
+  readServerUsers,
   readSessionRegistration,
   readSessionWelcome,
+  readStatusFailure,
+  readStatusRequest,
   readUncheckedItems,
   readUsers,
+  readUsersRequest,
 } from "@netlab/protocol";
 import { between, pick, seeded } from "../random.ts";
 import { FrameSource } from "./frame_source.ts";
@@ -53,6 +60,8 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["capabilities", ({ payload }) => readLoad(readCapabilities(payload))],
   ["error", (frame) => readError(frame)],
   ["legacy name", ({ payload }) => readLegacyName(payload)],
+  ["events", ({ payload }) => readServerEvents(payload)],
+  ["events request", ({ payload }) => readEventsRequest(payload)],
   ["link state", ({ payload }) => readLinkState(payload)],
   ["link state version", ({ payload }) => readLinkStateVersion(payload)],
   ["message", ({ payload }) => readMessage(payload)],
@@ -65,11 +74,16 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["receipts", ({ payload }) => readReceipts(payload)],
   ["relayed receipts", ({ payload }) => readRelayedReceipts(payload)],
   ["server receipts", ({ payload }) => readServerReceipts(payload)],
+  ["server users", ({ payload }) => readServerUsers(payload)],
   ["servers", ({ payload }) => readServers(payload).map(parseAddress)],
   ["session registration", ({ payload }) => readSessionRegistration(payload)],
   ["session welcome", ({ payload }) => readSessionWelcome(payload)],
+  ["status", ({ payload }) => readServerStatus(payload)],
+  ["status failure", ({ payload }) => readStatusFailure(payload)],
+  ["status request", ({ payload }) => readStatusRequest(payload)],
   ["unchecked items", ({ payload }) => readUncheckedItems(payload)],
   ["users", ({ payload }) => readUsers(payload)],
+  ["users request", ({ payload }) => readUsersRequest(payload)],
 ]);
 
 const readers = [...READERS];

@@ -52,6 +52,7 @@ import {
   writeSessionWelcome,
 } from "@netlab/protocol";
 import { between, pick, type Random, randomUuid, seeded } from "../random.ts";
+import { statusWriters } from "./status_frames.ts";
 
 /** How many ids, names and addresses are in each pool. */
 const POOL = 12;
@@ -158,6 +159,13 @@ export class FrameSource {
       },
       (out) => writeLinkState(out, this.#linkState(), between(random, 0, 300)),
       (out) => writeHeartbeat(out),
+      ...statusWriters({
+        random,
+        id: () => this.#id(),
+        name: () => this.#name(),
+        address: () => this.#address(),
+        text: () => this.#text(),
+      }),
       (out) => {
         out.begin(FrameType.Echo, 0);
         out.text(this.#text());
