@@ -94,6 +94,7 @@ const ENTRIES = [
   "p2p/core/mod.ts",
   "p2p/terminal/client_program.ts",
   "p2p/terminal/server_program.ts",
+  "p2p/terminal/top/top_program.ts",
   "web/mod.ts",
   "web/pages/chat/main.ts",
 ];

@@ -17,8 +17,10 @@ import { HomeNetwork } from "./home_network.ts";
 import { OwnToken } from "./own_token.ts";
 import { StatusConnection, type StatusConnectionOptions } from "./status_connection.ts";
 
-/** How many servers are asked at the same time. Servers forward 512 requests of one connection at a time. */
+/** How many servers are asked at the same time. Each gets two requests, and 500 in a second are answered. */
 const ASKED_AT_ONCE = 100;
+/** The least time from asking some servers to asking others: milliseconds. */
+const PACE_MS = 450;
 /** How many addresses of servers are remembered. */
 const MAX_ADDRESSES = 1_024;
 
@@ -181,6 +183,7 @@ export class NetworkWatch implements AsyncDisposable {
     const events: WatchedEvent[] = [];
     for (let at = 0; at < servers.length; at += ASKED_AT_ONCE) {
       const some = servers.slice(at, at + ASKED_AT_ONCE);
+      if (at > 0) await new Promise((resolve) => setTimeout(resolve, PACE_MS));
       const asked = some.map(async ({ id, address }) => {
         const [server, news] = await Promise.all([
           this.#watch(connection, id, address, id === first.server ? first : undefined),

@@ -58,7 +58,7 @@ export function topView(picture: TopPicture, { columns, rows }: TerminalSize): s
   return lines.slice(0, all).map((line) => clip(line, width));
 }
 
-function headLines({ round, trouble, nameOf: _ }: TopPicture, width: number): string[] {
+function headLines({ round, trouble }: TopPicture, width: number): string[] {
   const { servers, time, via, userCount } = round;
   const network = servers.find(({ status }) => status)?.status?.network ?? "";
   const isNamed = !/^[0-9a-f-]{36}$/.test(network);
@@ -133,7 +133,9 @@ function serverLines({ round, nameOf }: TopPicture, width: number): string[] {
 
 function stateOf({ status, trouble }: WatchedServer): string {
   if (trouble) {
-    return red(trouble.code === ErrorCode.Unsupported ? "too old to tell" : "does not answer");
+    const { code } = trouble;
+    if (code === ErrorCode.TooManyRequests) return yellow("asked too often");
+    return red(code === ErrorCode.Unsupported ? "too old to tell" : "does not answer");
   }
   if (!status) return "";
   if (status.isDraining) return yellow("leaving");
