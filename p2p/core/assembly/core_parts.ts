@@ -71,6 +71,8 @@ export interface CoreParts {
   readonly fastPaths: FastPaths;
   /** Answers requests for status, events and users. */
   readonly status: StatusRequests;
+  /** The status of this server. */
+  readonly ownStatus: OwnStatus;
 }
 
 /** What the components found out since the last flush of the core. */
@@ -236,7 +238,7 @@ export function createParts(
     receipts,
     backPressure,
   });
-  const status = new OwnStatus(context, options.program, {
+  const ownStatus = new OwnStatus(context, options.program, {
     users,
     mesh,
     topology,
@@ -244,7 +246,7 @@ export function createParts(
     costs,
     accepted: events.accepted,
   });
-  const answers = new StatusAnswers(context, status, directory, locations);
+  const answers = new StatusAnswers(context, ownStatus, directory, locations);
   return {
     access,
     users,
@@ -261,5 +263,6 @@ export function createParts(
     queries,
     fastPaths: new FastPaths(routes, seen, context.counters),
     status: new StatusRequests(context, mesh, answers),
+    ownStatus,
   };
 }
