@@ -1,9 +1,10 @@
 /**
- * Events as sentences. Owns the wording.
+ * Events and troubles in words. Owns the wording.
  *
  * @module
  */
 import { oneLine } from "@netlab/terminal";
+import { ErrorCode, type NetlabError } from "@netlab/protocol";
 import type { WatchedEvent } from "../../client.ts";
 import { milliseconds } from "./figures.ts";
 
@@ -41,5 +42,17 @@ export function eventText(event: WatchedEvent, nameOf: (server: string) => strin
       const where = to === undefined ? "" : `, to ${nameOf(to)}`;
       return `${oneLine(sender)} to ${oneLine(recipient)}${many}, ${bytes} bytes${where}`;
     }
+  }
+}
+
+/** Returns why a server has told nothing. */
+export function troubleText({ code }: NetlabError): string {
+  switch (code) {
+    case ErrorCode.Unsupported:
+      return "too old to tell";
+    case ErrorCode.TooManyRequests:
+      return "asked too often";
+    default:
+      return "does not answer";
   }
 }

@@ -24,7 +24,7 @@ import { DEFAULT_HOST, DEFAULT_PORTS, formatAddress } from "@netlab/protocol";
 import { type NetworkRound, NetworkWatch, type WatchedEvent } from "../../client.ts";
 import { KEYBOARD } from "../screen/keyboard.ts";
 import { tokenOf, tokenOptions } from "../token_option.ts";
-import { eventText } from "./event_text.ts";
+import { eventText, troubleText } from "./event_text.ts";
 import { clock, count } from "./figures.ts";
 import { ServerNames, topView } from "./top_view.ts";
 
@@ -180,7 +180,7 @@ function printLines(round: NetworkRound, isFirst: boolean, names: ServerNames): 
     print(`${time}  ${names.of(event.at)}: ${eventText(event, names.of)}`);
   }
   const servers = round.servers.map(({ id, status, rates, trouble }) => {
-    if (!status) return `${names.of(id)} ${trouble ? "does not answer" : "unknown"}`;
+    if (!status) return `${names.of(id)} ${troubleText(trouble!)}`;
     const perSecond = rates === undefined
       ? ""
       : `, ${count(rates.messagesReceived)}/s in, ${count(rates.messagesDelivered)}/s out`;

@@ -18,9 +18,8 @@ import {
   type TerminalSize,
   yellow,
 } from "@netlab/terminal";
-import { ErrorCode } from "@netlab/protocol";
 import type { NetworkRound, WatchedEvent, WatchedServer } from "../../client.ts";
-import { eventText } from "./event_text.ts";
+import { eventText, troubleText } from "./event_text.ts";
 import { clock, count, duration, milliseconds, shortNames, size } from "./figures.ts";
 
 /** What is shown. */
@@ -132,11 +131,7 @@ function serverLines({ round, nameOf }: TopPicture, width: number): string[] {
 }
 
 function stateOf({ status, trouble }: WatchedServer): string {
-  if (trouble) {
-    const { code } = trouble;
-    if (code === ErrorCode.TooManyRequests) return yellow("asked too often");
-    return red(code === ErrorCode.Unsupported ? "too old to tell" : "does not answer");
-  }
+  if (trouble) return red(troubleText(trouble));
   if (!status) return "";
   if (status.isDraining) return yellow("leaving");
   const hit = status.limitsHit.reduce((sum, { count }) => sum + count, 0);
