@@ -209,31 +209,31 @@ export class NetworkWatch implements AsyncDisposable {
   }
 
   async #watch(
-    { queries }: StatusConnection,
+    connection: StatusConnection,
     id: string,
     address: string,
     answer: ServerStatus | undefined,
   ): Promise<WatchedServer> {
     const known = this.#knownOf(id);
     try {
-      const status = answer ?? await queries.status(id);
+      const status = answer ?? await connection.queries.status(id);
       const rates = known.status && ratesOf(known.status, status);
       known.status = status;
       return { id, address: status.address, status, rates, trouble: undefined };
     } catch (error) {
-      const trouble = remarkOf(error);
+      const trouble = troubleOf(connection, error);
       return { id, address, status: undefined, rates: undefined, trouble };
     }
   }
 
-  async #events({ queries }: StatusConnection, id: string): Promise<WatchedEvent[]> {
+  async #events(connection: StatusConnection, id: string): Promise<WatchedEvent[]> {
     const known = this.#knownOf(id);
     try {
-      const { events, next } = await queries.events(id, known.next);
+      const { events, next } = await connection.queries.events(id, known.next);
       known.next = next;
       return events.map((event) => ({ ...event, at: id }));
     } catch (error) {
-      remarkOf(error);
+      troubleOf(connection, error);
       return [];
     }
   }
@@ -250,15 +250,13 @@ export class NetworkWatch implements AsyncDisposable {
 }
 
 /**
- * Returns why one server has not answered.
+ * Returns why one server has not answered. Whatever a server far away answers, the others are still asked.
  *
  * @throws {unknown} The error if it is about the connection.
  */
-function remarkOf(error: unknown): NetlabError {
-  const isOfServer = error instanceof NetlabError &&
-    (error.code === ErrorCode.ServerUnreachable || error.code === ErrorCode.Unsupported ||
-      error.code === ErrorCode.TooManyRequests || error.code === ErrorCode.TooManyHops);
-  if (!isOfServer) throw error;
+function troubleOf({ hasEnded }: StatusConnection, error: unknown): NetlabError {
+  const isOfServer = error instanceof NetlabError && error.code !== ErrorCode.TimedOut;
+  if (hasEnded || !isOfServer) throw error;
   return error;
 }
 
