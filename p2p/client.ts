@@ -33,6 +33,7 @@ export { HomeNetwork } from "./client/home_network.ts";
 export { isTokenError, OwnToken, readClaims } from "./client/own_token.ts";
 export type { Dial } from "./client/connection/dialler.ts";
 export type { TokenClaims, TokenSource } from "./client/own_token.ts";
+export * from "./client/network_watch.ts";
 export * from "./client/status_connection.ts";
 export { StatusQueries, type StatusQueriesHost } from "./core/session/status_queries.ts";
 

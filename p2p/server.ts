@@ -4,7 +4,7 @@
  * @module
  */
 import config from "./deno.json" with { type: "json" };
-import { type ByteConnection, checkNetworkName } from "@netlab/protocol";
+import { type ByteConnection, checkNetworkName, type ServerStatus } from "@netlab/protocol";
 import type { RoutingCore } from "./core/routing_core.ts";
 import { type Logger, silentLogger } from "./core/logger.ts";
 import type { P2pServerOptions } from "./server/options.ts";
@@ -187,6 +187,11 @@ export class P2pServer implements AsyncDisposable {
   /** The id of the server's network: its name, or a UUID if it has none. */
   get network(): string {
     return this.#core.mesh.network.id;
+  }
+
+  /** The status of the server: what it counts, stores, and is linked to. */
+  status(): ServerStatus {
+    return this.#core.status();
   }
 
   /** The names of all users who can receive messages, on this server and on others. */

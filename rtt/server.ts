@@ -7,6 +7,7 @@
 import type { ByteConnection } from "@netlab/protocol";
 import { P2pServer, type P2pServerOptions, type PeerInfo } from "@netlab/p2p/server";
 import { EchoRule, rttRules } from "./core/rules.ts";
+import type { ServerStatus } from "@netlab/protocol";
 import config from "./deno.json" with { type: "json" };
 
 /** How an {@linkcode RttServer} listens, and which servers it looks for. */
@@ -79,6 +80,11 @@ export class RttServer implements AsyncDisposable {
   /** The id of the server's network: its name, or a UUID if it has none. */
   get network(): string {
     return this.#server.network;
+  }
+
+  /** The status of the server: what it counts, stores, and is linked to. */
+  status(): ServerStatus {
+    return this.#server.status();
   }
 
   /** The names of all users who can receive messages, on this server and on others. */

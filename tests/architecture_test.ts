@@ -94,6 +94,7 @@ const ENTRIES = [
   "p2p/core/mod.ts",
   "p2p/terminal/client_program.ts",
   "p2p/terminal/server_program.ts",
+  "p2p/terminal/top/top_program.ts",
   "web/mod.ts",
   "web/pages/chat/main.ts",
 ];
@@ -218,7 +219,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "importing a system loads nothing of the programs, of SQLite or of the line editor",
+  name: "importing a system loads nothing of the programs, of SQLite, traces or the line editor",
   ignore: ignoreUnless.run || ignoreUnless.read,
   fn: async () => {
     for (const entry of LIBRARIES) {
@@ -259,7 +260,7 @@ Deno.test({
 /** Whether a module imports SQLite or the line editor as soon as it is loaded. */
 function lazy(modules: Map<string, Dependency[]>, path: string): boolean {
   return (modules.get(path) ?? []).some(({ specifier, isDynamic, code }) =>
-    code && !isDynamic && /^node:(sqlite|readline)$/.test(specifier)
+    code && !isDynamic && /^(node:(sqlite|readline)|@opentelemetry\/api)$/.test(specifier)
   );
 }
 

@@ -14,6 +14,7 @@ import {
   readBatch,
   readCapabilities,
   readError,
+  readEventsRequest,
   readLegacyName,
   readLinkState,
   readLinkStateVersion,
@@ -27,14 +28,20 @@ import {
   readReceiptQuery,
   readReceipts,
   readRelayedReceipts,
+  readServerEvents,
   readServerKey,
   readServerReceipts,
   readServers,
+  readServerStatus,
+  readServerUsers,
   readSessionRegistration,
   readSessionWelcome,
   readStatement,
+  readStatusFailure,
+  readStatusRequest,
   readUncheckedItems,
   readUsers,
+  readUsersRequest,
 } from "@netlab/protocol";
 import { between, pick, seeded } from "../random.ts";
 import { FrameSource } from "./frame_source.ts";
@@ -55,6 +62,8 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["capabilities", ({ payload }) => readLoad(readCapabilities(payload))],
   ["error", (frame) => readError(frame)],
   ["legacy name", ({ payload }) => readLegacyName(payload)],
+  ["events", ({ payload }) => readServerEvents(payload)],
+  ["events request", ({ payload }) => readEventsRequest(payload)],
   ["link state", ({ payload }) => readLinkState(payload)],
   ["link state version", ({ payload }) => readLinkStateVersion(payload)],
   ["message", ({ payload }) => readMessage(payload)],
@@ -72,8 +81,13 @@ export const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["session registration", ({ payload }) => readSessionRegistration(payload)],
   ["session welcome", ({ payload }) => readSessionWelcome(payload)],
   ["statement", (frame) => readStatement(frame.payload, frame.subtype === 1)],
+  ["server users", ({ payload }) => readServerUsers(payload)],
+  ["status", ({ payload }) => readServerStatus(payload)],
+  ["status failure", ({ payload }) => readStatusFailure(payload)],
+  ["status request", ({ payload }) => readStatusRequest(payload)],
   ["unchecked items", ({ payload }) => readUncheckedItems(payload)],
   ["users", ({ payload }) => readUsers(payload)],
+  ["users request", ({ payload }) => readUsersRequest(payload)],
 ]);
 
 const readers = [...READERS];

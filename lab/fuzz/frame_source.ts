@@ -54,6 +54,7 @@ import {
   writeStatement,
 } from "@netlab/protocol";
 import { between, pick, type Random, randomUuid, seeded } from "../random.ts";
+import { statusWriters } from "./status_frames.ts";
 
 /** How many ids, names and addresses are in each pool. */
 const POOL = 12;
@@ -178,6 +179,13 @@ export class FrameSource {
           frames,
         }, between(random, 0, 9));
       },
+      ...statusWriters({
+        random,
+        id: () => this.#id(),
+        name: () => this.#name(),
+        address: () => this.#address(),
+        text: () => this.#text(),
+      }),
       (out) => {
         out.begin(FrameType.Echo, 0);
         out.text(this.#text());

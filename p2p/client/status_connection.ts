@@ -89,6 +89,7 @@ export class StatusConnection implements AsyncDisposable {
   /** Resolves when the connection has ended, to the reason. */
   readonly ended: Promise<NetlabError>;
   readonly #connection: FrameConnection;
+  #hasEnded = false;
 
   private constructor(
     address: string,
@@ -100,6 +101,12 @@ export class StatusConnection implements AsyncDisposable {
     this.#connection = connection;
     this.queries = queries;
     this.ended = ended;
+    void ended.then(() => this.#hasEnded = true);
+  }
+
+  /** Whether the connection has ended. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /**

@@ -71,6 +71,16 @@ const PER_SECOND = 50;
 /** How many of them may follow each other at once. */
 const AT_ONCE = 15;
 
+/** What gets every message. */
+export interface MessageLogOptions {
+  /** The logger of the server. */
+  readonly logger: Logger;
+  /** Whether it gets every message at level debug. */
+  readonly logMessages?: boolean;
+  /** Called with every message. */
+  readonly onMessage?: (message: PassedMessage) => void;
+}
+
 /** Shows messages, or does not look at them. */
 export class MessageLog {
   /** Whether messages are looked at. While they are, they take no fast path. */
@@ -87,16 +97,10 @@ export class MessageLog {
   /**
    * Creates a log that looks at no messages unless it has to.
    *
-   * @param logger Gets every message at level debug, if it is given.
    * @param events Records some of the messages while somebody watches.
-   * @param onMessage Called with every message, if it is given.
    */
-  constructor(
-    logger: Logger | undefined,
-    events: EventLog,
-    onMessage?: (message: PassedMessage) => void,
-  ) {
-    this.#logger = logger;
+  constructor({ logger, logMessages, onMessage }: MessageLogOptions, events: EventLog) {
+    this.#logger = logMessages ? logger : undefined;
     this.#events = events;
     this.#onMessage = onMessage;
     this.enabled = this.#isAlwaysEnabled;

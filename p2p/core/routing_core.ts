@@ -17,6 +17,7 @@ import {
   PresenceKind,
   ProtocolError,
   readFrames,
+  type ServerStatus,
   StatementKind,
   writeMoveRequest,
 } from "@netlab/protocol/codec";
@@ -45,6 +46,7 @@ import type { Topology } from "./mesh/topology/topology.ts";
 import { withDefaults } from "./server_limits.ts";
 import { MessageLog } from "./message_log.ts";
 import type { FastPaths } from "./routing/fast_paths.ts";
+import type { OwnStatus } from "./status/own_status.ts";
 import type { UserRegistry } from "./users/registry.ts";
 import { Counters } from "./watch/counters.ts";
 import { EventLog } from "./watch/event_log.ts";
@@ -72,6 +74,7 @@ export class RoutingCore implements ServerCore {
   readonly #outbound: Outbound;
   readonly #handoff: Handoff;
   readonly #fastPaths: FastPaths;
+  readonly #status: OwnStatus;
   readonly #dispatch: Dispatch;
   readonly #tlsMismatches: TlsMismatches;
   /** Connections that this server did not dial. */
@@ -86,11 +89,10 @@ export class RoutingCore implements ServerCore {
     const { id, address, host, logger, now } = options;
     const counters = new Counters();
     const events = new EventLog();
-    const shown = options.logMessages ? logger : undefined;
-    const messageLog = new MessageLog(shown, events, options.onMessage);
+    const messageLog = new MessageLog(options, events);
     this.#accepted = new AcceptedConnections(withDefaults(options.limits ?? {}));
-    const shared = { messageLog, counters, events };
-    const context = this.#context = { id, address, host, logger, ...shared, now };
+    const told = { logger, messageLog, counters, events };
+    const context = this.#context = { id, address, host, ...told, now };
     this.#tickedAt = now;
     const parts = createParts(context, options, this.#changes, this.#backPressure, {
       takeSingles: (connection, frames) => this.#takeSingles(connection, frames),
@@ -113,6 +115,7 @@ export class RoutingCore implements ServerCore {
     this.#handoff = parts.handoff;
     this.#legacy = parts.legacy;
     this.#fastPaths = parts.fastPaths;
+    this.#status = parts.ownStatus;
     const state = () => ({ routes: this.topology.routes(), now: context.now });
     this.#dispatch = new Dispatch(this, { ...parts, state }, options.rules ?? new Map());
     this.#tlsMismatches = new TlsMismatches(logger);
@@ -131,6 +134,11 @@ export class RoutingCore implements ServerCore {
   /** The logger of the server. */
   get logger(): Logger {
     return this.#context.logger;
+  }
+
+  /** Returns the status of this server, as others are told it. */
+  status(): ServerStatus {
+    return this.#status.get();
   }
 
   servers(asker?: Connection): string[] {
@@ -374,9 +382,9 @@ export class RoutingCore implements ServerCore {
       code: error.code,
     });
     const { counters, events, now } = this.#context;
-    counters.requestsRefused++;
-    counters.refused(error.code);
     const { code, message: reason } = error;
+    counters.requestsRefused++;
+    counters.refused(code);
     events.add({ kind: "refused", who: connection.label, code, reason }, now);
     // The other side cannot read why, because it expects TLS.
     if (error.code === ErrorCode.TlsFailed) this.#tlsMismatches.found(connection, error);

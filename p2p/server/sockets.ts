@@ -45,6 +45,7 @@ import { verifySignature } from "./ed25519.ts";
 import { processTime } from "./process_time.ts";
 import config from "../deno.json" with { type: "json" };
 import { ServerTls } from "./tls/server_tls.ts";
+import { openTracing } from "./tracing.ts";
 
 /** The interval at which the core is told the time: milliseconds. */
 const TICK_MS = 250;
@@ -64,6 +65,7 @@ interface Prepared {
   readonly trust: TrustFile | undefined;
   readonly tokens: TokenHost | undefined;
   readonly protectedNames: ProtectedNameStore | undefined;
+  readonly trace: Awaited<ReturnType<typeof openTracing>>;
 }
 
 /** A running core with its sockets. */
@@ -130,6 +132,7 @@ export class Sockets {
     const defaultPeers = (options.defaultPeers ?? []).map(canonical);
     const trust = tlsCa === undefined ? undefined : new TrustFile(tlsCa);
     await trust?.load();
+    const trace = await openTracing();
     let opened: (connection: TlsConnection, hostname: string) => void = (conn) => conn.close();
     const tls = await ServerTls.open(tlsCert, tlsKey, logger, (...args) => opened(...args));
     const port = options.port ?? 0;
@@ -151,7 +154,7 @@ export class Sockets {
     tls?.advertise(parseAddress(address).hostname);
     const legacy = options.legacy ?? (isLocal && !tokens);
     const resolved = { ...options, hostname, peers, defaultPeers, legacy };
-    const prepared = { listening, address, tls, trust, tokens, protectedNames };
+    const prepared = { listening, address, tls, trust, tokens, protectedNames, trace };
     const sockets = new Sockets(resolved, store, onNetwork, prepared);
     opened = (conn, remote) => sockets.attach(conn, remote);
     return sockets;
@@ -161,7 +164,8 @@ export class Sockets {
     options: P2pServerOptions,
     store: MessageStore | undefined,
     onNetwork: ((network: string) => void) | undefined,
-    { listening: { listeners, refused }, address, tls, trust, tokens, protectedNames }: Prepared,
+    { listening: { listeners, refused }, address, tls, trust, tokens, protectedNames, trace }:
+      Prepared,
   ) {
     this.#tls = tls;
     this.#trust = trust;
@@ -202,6 +206,7 @@ export class Sockets {
       logMessages: options.logMessages ?? false,
       legacy: options.legacy ?? true,
       insecureToken: options.insecureToken ?? false,
+      ...trace && { onMessage: (message) => trace(message, address) },
       program: options.program ?? { system: "p2p", version: config.version },
       ...store && { store },
       ...protectedNames && { protectedNames },

@@ -50,6 +50,9 @@ export const RULES: readonly Rule[] = [
     ends: true,
     after: [["deno task p2p:server --index 0 --data data/one", LISTENS]],
   },
+  { matches: /\bOTEL_DENO=/, because: "tests/p2p/tracing_test.ts does this" },
+  { matches: /^deno task top\b/, shows: /5001/, after: servers("p2p") },
+  { matches: /^deno run --allow-net p2p\/top\.ts/, because: "it names no server" },
   { matches: /^deno task keys\b/, because: "tests/p2p/tokens/keys_program_test.ts runs it" },
   { matches: /^mv data\//, because: "it is no program of netlab" },
   // Without a terminal a client needs a name.

@@ -74,6 +74,8 @@ export interface CoreParts {
   readonly fastPaths: FastPaths;
   /** Answers requests for status, events and users. */
   readonly status: StatusRequests;
+  /** The status of this server. */
+  readonly ownStatus: OwnStatus;
 }
 
 /** What the components found out since the last flush of the core. */
@@ -250,7 +252,7 @@ export function createParts(
     receipts,
     backPressure,
   });
-  const status = new OwnStatus(context, options.program, {
+  const ownStatus = new OwnStatus(context, options.program, {
     users,
     mesh,
     topology,
@@ -258,7 +260,7 @@ export function createParts(
     costs,
     accepted: events.accepted,
   });
-  const answers = new StatusAnswers(context, status, directory, locations);
+  const answers = new StatusAnswers(context, ownStatus, directory, locations);
   const { Receipt, Presence } = FrameType;
   const signed: SignedHandlers = new Map([
     [kindOf(Receipt, ReceiptKind.Relayed), (origin, frame) => receipts.stated(origin, frame)],
@@ -283,5 +285,6 @@ export function createParts(
     signed,
     fastPaths: new FastPaths(routes, seen, context.counters),
     status: new StatusRequests(context, mesh, answers),
+    ownStatus,
   };
 }

@@ -147,8 +147,8 @@ export class LocalDelivery {
         }
       }
     }
-    write(user, message);
     this.#context.counters.messagesDelivered += fields instanceof BatchFields ? fields.count : 1;
+    write(user, message);
     return durable && user.readsText ? "sent" : "written";
   }
 

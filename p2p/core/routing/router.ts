@@ -271,6 +271,7 @@ export class Router {
       done(failure);
     });
     if (!isNew) return;
+    this.#context.counters.messagesForwarded++;
     this.#context.messageLog.message(fields, toLegacy(legacy.addressesOf(recipient)));
   }
 

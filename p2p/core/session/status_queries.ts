@@ -13,6 +13,7 @@ import {
   type FrameWriter,
   NetlabError,
   NIL_UUID,
+  ProtocolError,
   readRequestNumber,
   readServerEvents,
   readServerStatus,
@@ -71,6 +72,7 @@ export class StatusQueries {
    */
   status(target: string = NIL_UUID): Promise<ServerStatus> {
     return this.#ask(
+      target,
       StatusKind.StatusRequest,
       (out, number) => writeStatusRequest(out, { number, target }),
       readServerStatus,
@@ -87,6 +89,7 @@ export class StatusQueries {
    */
   events(target: string = NIL_UUID, since = 0, max = 1_024): Promise<EventsAnswer> {
     return this.#ask(
+      target,
       StatusKind.EventsRequest,
       (out, number) => writeEventsRequest(out, { number, target, since, max }),
       readServerEvents,
@@ -103,6 +106,7 @@ export class StatusQueries {
    */
   users(target: string = NIL_UUID, scope: UserScope = 0, after = ""): Promise<UsersAnswer> {
     return this.#ask(
+      target,
       StatusKind.UsersRequest,
       (out, number) => writeUsersRequest(out, { number, target, scope, after }),
       readServerUsers,
@@ -139,7 +143,8 @@ export class StatusQueries {
     this.#waiting.clear();
   }
 
-  #ask<Answer>(
+  #ask<Answer extends { readonly server: string }>(
+    target: string,
     kind: number,
     write: (out: FrameWriter, number: number) => void,
     read: (payload: Uint8Array) => Answer,
@@ -156,7 +161,9 @@ export class StatusQueries {
         cancel,
         answered(payload) {
           try {
-            resolve(read(payload));
+            const answer = read(payload);
+            if (target !== NIL_UUID && answer.server !== target) throw otherServer();
+            resolve(answer);
           } catch (error) {
             reject(error);
           }
@@ -166,4 +173,11 @@ export class StatusQueries {
       write(this.#host.out, number);
     });
   }
+}
+
+function otherServer(): ProtocolError {
+  return new ProtocolError(
+    ErrorCode.Malformed,
+    "Cannot take the answer: it is about another server",
+  );
 }

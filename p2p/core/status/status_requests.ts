@@ -120,6 +120,7 @@ export class StatusRequests {
         `Cannot ask that server: the request went over ${MAX_HOPS} servers without arriving`,
       );
     }
+    if (next.capabilities.size === 0) throw unreachable("the link to it is new; ask again");
     if (!next.capabilities.has(Capability.Status)) {
       throw new NetlabError(
         ErrorCode.Unsupported,

@@ -152,9 +152,14 @@ export class FastPathNetwork {
     shared.leaveReader();
   }
 
-  /** All that was written since the last time, and to whom. */
+  /** What was counted since the start. */
+  get counted(): string {
+    return JSON.stringify(this.core.status().totals);
+  }
+
+  /** All that was written since the last time, and to whom, and what was counted. */
   written(): Record<string, string> {
-    const all: Record<string, string> = {};
+    const all: Record<string, string> = { counted: this.counted };
     for (const [name, port] of this.ports) {
       const taken = port.out.take();
       all[name] = `${taken.toHex()} ${port.paused} ${port.closed}`;

@@ -12,9 +12,12 @@ import {
   MessageKind,
   NetlabError,
   readRequestNumber,
+  readServerStatus,
   StatusKind,
   UserScope,
+  writeServerUsers,
   writeStatusFailure,
+  writeStatusRequest,
   writeUsersRequest,
 } from "@netlab/protocol";
 import { LIMITS, MessageIds } from "@netlab/p2p/core";
@@ -134,6 +137,46 @@ pureTest("status: only the server that was asked can answer, and only once", asy
   network.run(20);
   assertEquals((await answer.catch((error) => error)).code, 2);
   assertEquals(rogue.connection.closed, false);
+});
+
+pureTest("status: an answer that is wrong fails its request, and no other", async () => {
+  const { network, nodes, watcher, ids } = start(2);
+  const peer = new ScriptedPeer(network, nodes[0]!, undefined, [Capability.Status]);
+  const cases = [0, 1].map((scope) => watcher.queries.users(peer.id, scope as UserScope));
+  const other = watcher.queries.status(ids[1]);
+  // Errors must not count as unhandled while time passes.
+  for (const answer of cases) answer.catch(() => {});
+  network.run(20);
+  const [first, second] = peer.got(FrameType.Status, StatusKind.UsersRequest)
+    .map(({ payload }) => readRequestNumber(payload));
+  // One is about another server, and one cannot be read.
+  const page = { number: first!, server: ids[0]!, total: 0, next: "", users: [] };
+  writeServerUsers(peer.out, page);
+  const cut = new FrameWriter();
+  writeServerUsers(cut, { ...page, number: second!, server: peer.id });
+  peer.out.frame(FrameType.Status, StatusKind.UsersAnswer, cut.take().slice(6, -3));
+  network.run(100);
+  for (const answer of cases) {
+    assertEquals((await answer.catch((error) => error)).code, ErrorCode.Malformed);
+  }
+  assertEquals((await other).server, ids[1]);
+  assertEquals([watcher.connection.closed, peer.connection.closed], [false, false]);
+});
+
+pureTest("status: a registered user may ask as well", () => {
+  const { network, nodes, ids } = start(2);
+  const ann = new TestUser(network, "Ann").at(nodes[0]!);
+  const seen: number[] = [];
+  network.watch(({ to, frame }) => {
+    if (to !== ann.party || frame.type !== FrameType.Status) return false;
+    assertEquals(readServerStatus(frame.payload).server, ids[1]);
+    seen.push(frame.subtype);
+    return false;
+  });
+  writeStatusRequest(ann.connection!.out, { number: 9, target: ids[1]! });
+  network.run(100);
+  assertEquals(seen, [StatusKind.StatusAnswer]);
+  assertEquals(ann.errors, []);
 });
 
 pureTest(

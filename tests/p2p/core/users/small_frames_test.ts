@@ -10,18 +10,23 @@ import {
   ErrorCode,
   FrameType,
   Information,
+  MAX_USERS_PER_PAGE,
   MessageKind,
   NetlabError,
   NIL_UUID,
   Registration,
+  UserScope,
   writeAnnouncement,
   writeError,
+  writeEventsRequest,
   writeInformationRequest,
   writeLegacyRegistration,
   writeMessage,
   writeReceiptQuery,
   writeReceipts,
   writeSessionRegistration,
+  writeStatusRequest,
+  writeUsersRequest,
 } from "@netlab/protocol";
 import type { FrameWriter } from "@netlab/protocol";
 import type { VirtualConnection, VirtualNetwork, VirtualNode } from "@netlab/lab/simulator";
@@ -123,6 +128,12 @@ const FRAMES: Record<string, (out: FrameWriter, uuid: string) => void> = {
     ),
   "a receipt query": (out, id) => writeReceiptQuery(out, { to: NIL_UUID, user: "", ids: [id] }, 0),
   "an acknowledgement": (out) => writeReceipts(out, []),
+  "a status request": (out) => writeStatusRequest(out, { number: 1, target: NIL_UUID }),
+  "a status request for nobody": (out, target) => writeStatusRequest(out, { number: 1, target }),
+  "an events request": (out) =>
+    writeEventsRequest(out, { number: 1, target: NIL_UUID, since: 1, max: 5 }),
+  "a users request for no page": (out) =>
+    writeUsersRequest(out, { number: 1, target: NIL_UUID, scope: 1, after: "Nobody" }),
   "a sign-off": (out) => out.frame(FrameType.Disconnect, DisconnectKind.Leave),
 };
 
@@ -141,6 +152,26 @@ function costs(count: number): Record<string, number> {
   assert(!stranger.closed && !ann.closed);
   return found;
 }
+
+pureTest("a page of users costs no more steps among many users than among some", () => {
+  const cost = (count: number, scope: number, after: string) => {
+    const crowd = new Crowd(count);
+    const { out } = crowd.open().connection!;
+    const ask = (after: string) => (out: FrameWriter) =>
+      writeUsersRequest(out, { number: 1, target: NIL_UUID, scope, after });
+    // The second page can be asked for when there is a first one.
+    if (after !== "") crowd.costOf(out, ask(""));
+    return crowd.costOf(out, ask(after));
+  };
+  for (const scope of Object.values(UserScope)) {
+    for (const after of ["", `User ${String(MAX_USERS_PER_PAGE - 1).padStart(5, "0")}`]) {
+      const some = cost(2 * MAX_USERS_PER_PAGE + 10, scope, after);
+      assert(some > MAX_USERS_PER_PAGE, `${some} steps for a page`);
+      const many = cost(5 * MAX_USERS_PER_PAGE, scope, after);
+      assert(many <= some + MORE_STEPS, `${many} steps among many users, ${some} among some`);
+    }
+  }
+});
 
 pureTest("a small frame costs no more steps in a large network than in a small one", () => {
   const few = costs(FEW);
