@@ -173,9 +173,12 @@ class ScaleRun {
 
   /** Lets time pass until all servers have routes to all others, and know where some users are. */
   #untilKnown(users: readonly RegisteredUser[]): number {
-    return this.#until(this.#nodes, ({ core }) =>
-      core.topology.routes().size === this.#nodes.length - 1 &&
-      users.every(({ name, node }) => core.locations.isHeldAt(name, node.core.id)));
+    return this.#until(
+      this.#nodes,
+      ({ core }) =>
+        core.topology.routes().size === this.#nodes.length - 1 &&
+        users.every(({ name, node }) => core.locations.isHeldAt(name, node.core.id)),
+    );
   }
 
   /** Lets time pass until something is true of all servers, one after the other. */

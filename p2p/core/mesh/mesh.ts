@@ -32,6 +32,7 @@ import {
   type ServerNetwork,
 } from "./server_network.ts";
 import { RouteChanges } from "./topology/route_changes.ts";
+import { Sources } from "./topology/sources.ts";
 import { Testimony } from "./topology/testimony.ts";
 import type { Topology } from "./topology/topology.ts";
 
@@ -60,6 +61,7 @@ export class Mesh implements ServerNetwork {
   readonly #peers = new Map<string, Peer>();
   readonly #probes: Probes;
   readonly #states: LinkStates;
+  readonly #sources: Sources;
   readonly #presence: Presence;
   /** Which peers are believed about which servers. */
   readonly testimony: Testimony;
@@ -93,13 +95,15 @@ export class Mesh implements ServerNetwork {
       this.#peers,
       (server) => this.discovery.isGiven(server),
     );
-    this.#states = new LinkStates(context, topology, costs, this.#peers, testimony);
+    const sources = this.#sources = new Sources(topology, this.#peers);
+    this.#states = new LinkStates(context, topology, costs, this.#peers, testimony, sources);
     this.#presence = new Presence(
       context,
       directory,
       this.#peers,
       names,
       testimony,
+      sources,
       (changed) => events.usersChanged(changed),
       (server) => topology.get(server) !== undefined,
     );
@@ -110,7 +114,10 @@ export class Mesh implements ServerNetwork {
         events.routesChanged();
       },
       reached: (server) => testimony.reached(server),
-      lost: (server) => testimony.lost(server),
+      lost: (server) => {
+        testimony.lost(server);
+        sources.lost(server);
+      },
       turned: (server) => {
         // What servers behind it announce came from other peers, or was not believed, until now.
         const peer = this.#peers.get(server);
@@ -220,6 +227,7 @@ export class Mesh implements ServerNetwork {
       if (next) this.#presence.askIfUnknown(next, server);
     }
     this.#presence.tick();
+    this.#sources.tick();
     this.#routeChanges.tick();
     this.discovery.tick();
   }

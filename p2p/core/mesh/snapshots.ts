@@ -37,8 +37,9 @@ export class Snapshots {
     this.#directory = directory;
   }
 
-  /** Sends the users of a server to a peer, a long list piece by piece. */
+  /** Sends the users of a server to a peer that needs them, a long list piece by piece. */
   send(peer: Peer, server: string): void {
+    if (peer.unneeded.has(server)) return;
     let waiting = this.#waiting.get(peer);
     if (!waiting) {
       waiting = { servers: new Set(), current: undefined, changes: [] };
@@ -48,8 +49,9 @@ export class Snapshots {
     this.continue(peer);
   }
 
-  /** Sends changes to a peer, unless a list that waits will have them, or after the list that they change. */
+  /** Sends changes to a peer that needs them, unless a list that waits will have them, or after the list that they change. */
   sendChanges(peer: Peer, changes: PresenceChanges): void {
+    if (peer.unneeded.has(changes.server)) return;
     const waiting = this.#waiting.get(peer);
     if (waiting?.servers.has(changes.server)) return;
     if (waiting?.current?.server !== changes.server) return writePresenceChanges(peer.out, changes);

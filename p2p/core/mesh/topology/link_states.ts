@@ -17,6 +17,7 @@ import {
 import type { Context } from "../../host.ts";
 import { LIMITS } from "../../limits.ts";
 import type { LinkCosts } from "./link_costs.ts";
+import type { Sources } from "./sources.ts";
 import type { Peer } from "../peer.ts";
 import type { Testimony } from "./testimony.ts";
 import { MAX_AGE_MS, type Topology } from "./topology.ts";
@@ -56,6 +57,7 @@ export class LinkStates {
   readonly #costs: LinkCosts;
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #testimony: Testimony;
+  readonly #sources: Sources;
   /** By server, the newest link state from each peer who may not speak about it at present. */
   readonly #unheard = new Map<string, Map<Peer, Heard>>();
   /** The cost that was last announced for each link, by the peer's id. */
@@ -72,12 +74,14 @@ export class LinkStates {
     costs: LinkCosts,
     peers: ReadonlyMap<string, Peer>,
     testimony: Testimony,
+    sources: Sources,
   ) {
     this.#context = context;
     this.#topology = topology;
     this.#costs = costs;
     this.#peers = peers;
     this.#testimony = testimony;
+    this.#sources = sources;
     this.#announce(new Map());
   }
 
@@ -144,6 +148,7 @@ export class LinkStates {
     const { payload } = frame;
     const { server, version } = readLinkStateVersion(payload);
     if (server === this.#context.id || ageMs >= MAX_AGE_MS) return;
+    this.#sources.heard(peer, server);
     const isOwn = this.#peers.get(server) === peer;
     const known = this.#topology.get(server);
     // What others said about a server that speaks for itself now may have been false, whatever its version.
@@ -181,6 +186,7 @@ export class LinkStates {
 
   #apply({ state, saidAt, peer, frame }: Heard): void {
     const { now } = this.#context;
+    const repeats = isRepetition(this.#topology.get(state.server), state);
     this.#topology.replace(state, saidAt, peer.server, now);
     const unheard = this.#unheard.get(state.server);
     for (const [other, heard] of unheard ?? []) {
@@ -188,7 +194,7 @@ export class LinkStates {
     }
     const ageS = Math.ceil(Math.max(0, now - saidAt) / 1_000);
     for (const other of this.#peers.values()) {
-      if (other === peer) continue;
+      if (other === peer || (repeats && other.unneeded.has(state.server))) continue;
       if (other.readsTls || !isTlsAddress(state.address)) other.out.forward(frame, ageS);
       else write(other, state, ageS);
     }
@@ -205,6 +211,16 @@ export class LinkStates {
     this.#topology.apply({ server: id, version: ++this.#version, address, links }, now);
     this.#isChanged = true;
   }
+}
+
+/** Returns whether a link state has the links of an earlier one, at about the same costs. */
+function isRepetition(before: LinkState | undefined, { address, links }: LinkState): boolean {
+  if (before?.address !== address || before.links.length !== links.length) return false;
+  const costs = new Map(before.links.map(({ server, cost }) => [server, cost]));
+  return links.every(({ server, cost }) => {
+    const known = costs.get(server);
+    return known !== undefined && Math.abs(cost - known) < known * MIN_CHANGE;
+  });
 }
 
 /** Writes a link state to a peer. An older one would take an address with `tls://` for a malformed frame. */
