@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { LIMITS } from "@netlab/p2p/core";
 import { between, type Random } from "../random.ts";
-import { servers } from "../simulator/world/networks.ts";
+import { addressOf, servers } from "../simulator/world/networks.ts";
 import type { VirtualNetwork } from "../simulator/world/virtual_network.ts";
-import type { VirtualNode } from "../simulator/world/virtual_node.ts";
+import { VirtualNode } from "../simulator/world/virtual_node.ts";
 
 /** A kind of network. */
 export interface NetworkKind {
@@ -19,8 +20,8 @@ export interface NetworkKind {
   start(network: VirtualNetwork, count: number, random: Random): VirtualNode[];
 }
 
-/** The number of links of a server in a sparse mesh, about. */
-const SPARSE_LINKS = 8;
+/** The number of addresses that a server of a sparse mesh is told. */
+const TOLD = 2;
 
 /** The kinds of network, by name. */
 export const NETWORKS: ReadonlyMap<string, NetworkKind> = new Map([
@@ -31,20 +32,14 @@ export const NETWORKS: ReadonlyMap<string, NetworkKind> = new Map([
   }],
   ["sparse", {
     title: "sparse mesh",
-    about: "Only some pairs of servers can connect: each server with about eight others.",
-    start: (network, count, random) => servers(network, count, chords(count, random)),
+    about:
+      `Each server is told the addresses of ${TOLD} others, and learns those of all. It makes ` +
+      `${LIMITS.ownLinks.default} links by itself.`,
+    start: (network, count, random) =>
+      Array.from({ length: count }, (_, index) => {
+        const others = [(index + 1) % count, between(random, 0, count - 1)];
+        const peers = others.slice(0, TOLD).map(addressOf);
+        return new VirtualNode(network, addressOf(index), { network: "scale", peers });
+      }),
   }],
 ]);
-
-/** Returns the edges of a ring with random chords. */
-function chords(count: number, random: Random): [number, number][] {
-  const edges = new Map<string, [number, number]>();
-  const add = (a: number, b: number) => {
-    if (a !== b) edges.set(`${Math.min(a, b)} ${Math.max(a, b)}`, [a, b]);
-  };
-  for (let at = 0; at < count; at++) {
-    add(at, (at + 1) % count);
-    for (let more = 1; more < SPARSE_LINKS / 2; more++) add(at, between(random, 0, count - 1));
-  }
-  return [...edges.values()];
-}

@@ -23,6 +23,7 @@ import { LinkStates } from "./topology/link_states.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { LinkSetup } from "./link_setup.ts";
 import { Peer } from "./peer.ts";
+import { type ServerLimits, withDefaults } from "../server_limits.ts";
 import { Presence } from "./presence.ts";
 import { Probes } from "./probes.ts";
 import {
@@ -49,6 +50,12 @@ const MAX_TICK_GAP_MS = 500;
  */
 const SWEEP_MS = 60_000;
 
+/** Options of a {@linkcode Mesh}. */
+export interface MeshOptions extends DiscoveryOptions {
+  /** How many links the server makes by itself. */
+  limits?: ServerLimits;
+}
+
 /** The links of one server: a network of servers that are connected directly. */
 export class Mesh implements ServerNetwork {
   /** Knows the addresses of other servers. */
@@ -71,7 +78,8 @@ export class Mesh implements ServerNetwork {
   #sweptAt: number;
 
   /** Creates a server without links. The first tick dials the addresses in the options. */
-  constructor(options: DiscoveryOptions, parts: NetworkParts) {
+  constructor(options: MeshOptions, parts: NetworkParts) {
+    const { ownLinks } = withDefaults(options.limits ?? {});
     const { context, topology, directory, costs, names, access, events } = parts;
     this.#parts = parts;
     this.#context = context;
@@ -84,6 +92,8 @@ export class Mesh implements ServerNetwork {
       (address, namedBy) => this.#probes.dial(address, namedBy),
       (server) => this.#peers.has(server),
       (server) => this.#topology.get(server) !== undefined,
+      (server, underWay) =>
+        this.#peers.size + underWay < ownLinks || server === undefined || !topology.reaches(server),
     );
     this.#probes = new Probes(context, this.network, this.discovery, access, {
       peer: (server) => this.#peers.get(server),
