@@ -14,7 +14,6 @@ import {
   printError,
   runProgram,
   terminalLogger,
-  untilAborted,
   UsageError,
 } from "@netlab/terminal";
 import {
