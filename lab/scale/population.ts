@@ -34,6 +34,8 @@ export interface RegisteredUser {
   node: VirtualNode;
   /** The user's connection, as the core of the server sees it. */
   connection: Connection;
+  /** Whether the user has left. */
+  hasLeft: boolean;
 }
 
 /** The users of a network. */
@@ -68,7 +70,13 @@ export class Population {
   join(node: VirtualNode = this.#anyServer()): RegisteredUser {
     const name = `user ${++this.#count}`;
     const key = this.#network.uuid();
-    const user = { name, key, node, connection: register(this.#network, node, name, key) };
+    const user = {
+      name,
+      key,
+      node,
+      connection: register(this.#network, node, name, key),
+      hasLeft: false,
+    };
     this.#users.push(user);
     return user;
   }
@@ -76,10 +84,11 @@ export class Population {
   /** Lets a random user leave. */
   leave(): void {
     const at = Math.floor(this.#network.random() * this.#users.length);
-    const { node, connection } = this.#users[at]!;
+    const user = this.#users[at]!;
+    user.hasLeft = true;
     this.#users[at] = this.#users.at(-1)!;
     this.#users.pop();
-    close(this.#network, node, connection);
+    close(this.#network, user.node, user.connection);
   }
 
   /** Lets a random user move to another server, with its session. */

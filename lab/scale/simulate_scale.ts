@@ -51,10 +51,15 @@ export interface ScaleResult {
 
 /** Each user joins, leaves or moves once in this time, on average: seconds. */
 export const CHURN_S = 600;
-/** Of so many changes, two are a user who leaves and another who joins, and one is a move. */
-const CHANGES = 3;
-/** How long servers are left alone once they know each other: milliseconds. */
-const SETTLE_MS = 3_000;
+/** Of so many changes, one is a user who joins, one is another who leaves, and one is a move. */
+export const CHANGES = 3;
+/**
+ * How long servers are left alone once they know each other: milliseconds. They announce a new link again after at
+ * most ten seconds.
+ */
+export const SETTLE_MS = 12_000;
+/** How long the users of a crashed server take to be back, and others to know of it: milliseconds. */
+const BACK_MS = 3_000;
 /** How long a change may take until it is known everywhere: milliseconds. */
 const MOST_MS = 120_000;
 /** How many joins are followed. */
@@ -130,19 +135,19 @@ class ScaleRun {
     const startedAt = network.now;
     const ms = seconds * 1_000;
     const changes = Math.round(users * seconds / CHURN_S);
-    for (let change = 0; change < changes; change++) {
-      network.after(ms * change / changes, () => {
-        if (change % CHANGES === 0) this.#population.join();
-        else if (change % CHANGES === 1) this.#population.leave();
-        else this.#population.move();
-      });
-    }
+    const make = (change: number) => {
+      if (change >= changes) return;
+      if (change % CHANGES === 0) this.#population.join();
+      else if (change % CHANGES === 1) this.#population.leave();
+      else this.#population.move();
+      network.after(ms / changes, () => make(change + 1));
+    };
+    make(0);
     this.#traffic.take();
     let joinMs = 0;
-    while (network.now - startedAt < ms) {
-      // What follows the joins is part of the churn.
+    for (let followed = 1; followed <= FOLLOWED; followed++) {
       joinMs = Math.max(joinMs, this.#untilKnown([this.#population.join()]));
-      network.run(ms / FOLLOWED);
+      network.run(Math.max(0, startedAt + ms * followed / FOLLOWED - network.now));
     }
     const passedS = (network.now - startedAt) / 1_000;
     return { perSecond: shareOf(this.#traffic.take(), servers * passedS), joinMs };
@@ -156,8 +161,7 @@ class ScaleRun {
       this.#nodes.filter(({ isRunning }) => isRunning),
       ({ core }) => core.topology.route(id) === undefined,
     );
-    // Until its users are back.
-    this.#network.run(SETTLE_MS);
+    this.#network.run(BACK_MS);
     return ms;
   }
 
@@ -165,7 +169,7 @@ class ScaleRun {
     this.#traffic.take();
     this.#crashed.start();
     const backMs = this.#untilKnown(this.#population.onePerServer());
-    this.#network.run(SETTLE_MS);
+    this.#network.run(BACK_MS);
     const traffic = this.#traffic.take();
     const bytes = sumOf(traffic).bytes - traffic.heartbeats.bytes;
     return { backMs, backBytes: bytes / this.#plan.servers };
