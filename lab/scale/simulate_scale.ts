@@ -62,8 +62,9 @@ export const SETTLE_MS = 12_000;
 const BACK_MS = 3_000;
 /** How long a change may take until it is known everywhere: milliseconds. */
 const MOST_MS = 120_000;
-/** How many joins are followed. */
+/** How many joins are followed, and the time between them: milliseconds. */
 const FOLLOWED = 20;
+const BETWEEN_MS = 100;
 
 /**
  * Simulates a network.
@@ -76,7 +77,8 @@ export function simulateScale(plan: ScalePlan, memory: () => number): ScaleResul
   const before = memory();
   const run = new ScaleRun(plan);
   const startMs = run.start();
-  const { perSecond, joinMs } = run.churn();
+  const perSecond = run.churn();
+  const joinMs = run.slowestJoin();
   const memoryBytes = (memory() - before) / plan.servers;
   const links = run.meanLinks;
   const lostMs = run.crash();
@@ -129,10 +131,9 @@ class ScaleRun {
     return ms;
   }
 
-  churn(): { perSecond: Traffic; joinMs: number } {
+  churn(): Traffic {
     const { seconds, users, servers } = this.#plan;
     const network = this.#network;
-    const startedAt = network.now;
     const ms = seconds * 1_000;
     const changes = Math.round(users * seconds / CHURN_S);
     const make = (change: number) => {
@@ -142,15 +143,18 @@ class ScaleRun {
       else this.#population.move();
       network.after(ms / changes, () => make(change + 1));
     };
-    make(0);
     this.#traffic.take();
-    let joinMs = 0;
-    for (let followed = 1; followed <= FOLLOWED; followed++) {
-      joinMs = Math.max(joinMs, this.#untilKnown([this.#population.join()]));
-      network.run(Math.max(0, startedAt + ms * followed / FOLLOWED - network.now));
-    }
-    const passedS = (network.now - startedAt) / 1_000;
-    return { perSecond: shareOf(this.#traffic.take(), servers * passedS), joinMs };
+    make(0);
+    network.run(ms);
+    return shareOf(this.#traffic.take(), servers * seconds);
+  }
+
+  slowestJoin(): number {
+    const times = Array.from({ length: FOLLOWED }, () => {
+      this.#network.run(BETWEEN_MS);
+      return this.#untilKnown([this.#population.join()]);
+    });
+    return Math.max(...times);
   }
 
   crash(): number {
