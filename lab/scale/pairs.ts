@@ -5,6 +5,7 @@
  * @module
  */
 import { Process } from "../cluster/process.ts";
+import { formatNumber } from "./format.ts";
 import { NETWORKS } from "./networks.ts";
 import type { ScalePlan, ScaleResult } from "./simulate_scale.ts";
 
@@ -62,7 +63,7 @@ function obstacleTo(
 ): string | undefined {
   const bytes = plan.servers * (plan.users * USER_BYTES + plan.servers * SERVER_BYTES);
   if (bytes > memoryGib * GIB) {
-    return `${describePlan(plan)} would need about ${(bytes / GIB).toFixed(0)} GiB of memory ` +
+    return `${describePlan(plan)} would need about ${formatNumber(bytes / GIB)} GiB of memory ` +
       `(--memory ${memoryGib}).`;
   }
   const smaller = skipped.find(({ plan: { network, servers, users } }) =>
