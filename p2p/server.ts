@@ -273,6 +273,7 @@ if (import.meta.main) {
       task: "p2p:server",
       summary: "Runs a messaging server. It finds other servers and exchanges messages with them.",
       version: config.version,
+      module: import.meta.url,
     },
     (options) => P2pServer.listen(options),
   );

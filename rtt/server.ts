@@ -129,6 +129,7 @@ if (import.meta.main) {
         "Runs a messaging server that measures round-trip times. Clients use the fastest server, " +
         "and messages take the fastest route.",
       version: config.version,
+      module: import.meta.url,
     },
     (options) => RttServer.listen(options),
   );

@@ -21,6 +21,8 @@ export type Work =
   | { readonly kind: "latency" }
   /** The memory that idle users take. */
   | { readonly kind: "idle"; readonly users: number }
+  /** As many idle users as there may be: how fast they join, their memory, and a message while they are there. */
+  | { readonly kind: "many"; readonly users: number }
   | {
     /** The cost of the same thing while more and more users are connected. */
     readonly kind: "crowd";
@@ -77,6 +79,8 @@ export interface Result {
   serverCpu?: number;
   /** Share of a core that the generator used. */
   generatorCpu?: number;
+  /** How many users joined in a second, one after the other. */
+  joinRate?: number;
   /** Resident memory of the servers, or of each idle user: bytes. */
   residentBytes?: number;
   /** Heap for each idle user, if there is an inspector: bytes. */

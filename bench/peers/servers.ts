@@ -116,7 +116,7 @@ export class Server implements AsyncDisposable {
 }
 
 /** Returns `true` if something listens on the port. */
-async function connects(port: number): Promise<true | undefined> {
+export async function connects(port: number): Promise<true | undefined> {
   try {
     using _connection = await Deno.connect({ hostname: "127.0.0.1", port });
     return true;

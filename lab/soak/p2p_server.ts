@@ -15,6 +15,7 @@ await runServerProgram(
     task: "lab soak",
     summary: "A server that collects its garbage often.",
     version: config.version,
+    module: import.meta.url,
   },
   (options) => P2pServer.listen(options),
 );

@@ -13,6 +13,7 @@ import { labFlapProgram, runLabFlap } from "./flap_program.ts";
 import { labProxyProgram, runLabProxy } from "./proxy_program.ts";
 import { labRunProgram, runLabRun } from "./run_program.ts";
 import { labReplayProgram, labSimProgram, runReplay, runSim } from "./sim/sim_program.ts";
+import { labScaleProgram, runLabScale } from "./scale_program.ts";
 import { labSoakProgram, runLabSoak } from "./soak_program.ts";
 import { labRoutesProgram, runLabRoutes } from "./sim/routes_program.ts";
 
@@ -51,6 +52,10 @@ const program = {
       what: "Compare rules for moving to a faster server",
     },
     {
+      command: "deno task lab scale --servers 5,10,20 --users 1000",
+      what: "Simulate networks that grow, and show what that costs each server",
+    },
+    {
       command: "deno task lab fuzz",
       what: "Send damaged frames to servers and clients, and show what they break",
     },
@@ -73,7 +78,8 @@ const program = {
   ],
 } as const satisfies Program;
 
-const COMMANDS = "run, failover, sim, replay, routes, flap, fuzz, attack, soak, damage or proxy";
+const COMMANDS =
+  "run, failover, sim, replay, routes, flap, scale, fuzz, attack, soak, damage or proxy";
 
 if (import.meta.main) {
   const [command = "", ...args] = Deno.args;
@@ -86,6 +92,7 @@ if (import.meta.main) {
   if (command === "attack") await runProgram(labAttackProgram, runLabAttack, args);
   if (command === "soak") await runProgram(labSoakProgram, runLabSoak, args);
   if (command === "damage") await runProgram(labDamageProgram, runLabDamage, args);
+  if (command === "scale") await runProgram(labScaleProgram, runLabScale, args);
   if (command === "routes") await runProgram(labRoutesProgram, runLabRoutes, args);
   if (command === "proxy") await runProgram(labProxyProgram, runLabProxy, args);
   const isOption = command.startsWith("-");

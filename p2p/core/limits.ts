@@ -189,6 +189,14 @@ export const LIMITS = {
     unit: "servers",
     beyond: "all of them are ignored",
   },
+  ownLinks: {
+    what: "Links with which a server looks for no more by itself",
+    default: 16,
+    unit: "servers",
+    flag: "own-links",
+    beyond:
+      "further servers are reached over these; those named with --peer are linked all the same",
+  },
   links: {
     what: "Links of a server to others",
     default: 500,

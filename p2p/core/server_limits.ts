@@ -80,6 +80,13 @@ export interface MailboxLimits {
 /** Limits on what a server stores, and on its connections. */
 export interface ServerLimits extends MailboxLimits {
   /**
+   * How many links a server makes by itself. It reaches further servers over these, and links to more only if it
+   * dials addresses that it was given, or if others link to it.
+   *
+   * @default {16}
+   */
+  ownLinks?: number;
+  /**
    * The most connections from one host. Those from the machine of the server are not limited.
    *
    * @default {1000}
@@ -113,6 +120,7 @@ export function withDefaults(limits: ServerLimits): Required<ServerLimits> {
     maxUnknownNames: LIMITS.maxUnknownNames.default,
     maxSenderPercent: LIMITS.maxSenderPercent.default,
     maxAgeMs: LIMITS.maxDays.default * DAY_MS,
+    ownLinks: LIMITS.ownLinks.default,
     maxConnectionsPerHost: LIMITS.maxConnectionsPerHost.default,
     maxUnregistered: LIMITS.maxUnregistered.default,
     maxOutgoingBytes: LIMITS.maxOutgoingBytes.default,

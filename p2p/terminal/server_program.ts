@@ -14,7 +14,6 @@ import {
   printError,
   runProgram,
   terminalLogger,
-  untilAborted,
   UsageError,
 } from "@netlab/terminal";
 import {
@@ -26,10 +25,17 @@ import {
   isEveryAddress,
   isLoopbackHost,
 } from "@netlab/protocol";
-import type { P2pServerOptions } from "../server.ts";
-import type { WebHost } from "@netlab/web";
 import { limitOptions, limitsOf } from "./limit_options.ts";
-import { checkWebOptions, serveWeb, webOptions } from "./web_options.ts";
+import {
+  isServerThread,
+  type ListenWith,
+  listenWithPages,
+  type RunningServer,
+  runServerThread,
+  type ThreadOptions,
+} from "./threads/server_thread.ts";
+import { checkPorts, firstFailure, listenInThreads } from "./threads/several_servers.ts";
+import { checkWebOptions, webOptions } from "./web_options.ts";
 
 /** Describes a server program. */
 export interface ServerProgram {
@@ -41,29 +47,21 @@ export interface ServerProgram {
   readonly summary: string;
   /** The version of its package. */
   readonly version: string;
-}
-
-/** A running server. */
-export interface RunningServer extends WebHost {
-  /** The port on which it listens. */
-  readonly port: number;
-  /** Its id, a UUID. */
-  readonly id: string;
-  /** The id of its network. */
-  readonly network: string;
-  /** Moves its users to other servers and closes. */
-  drain(): Promise<void>;
+  /** The URL of the program, which is run again in a thread for each of several servers. */
+  readonly module: string;
 }
 
 /**
- * Runs a server until a signal stops it. Then ends the process.
+ * Runs a server, or one in a thread of its own for each of several ports, until a signal stops it. Then ends the
+ * process.
  *
  * @param listen Starts the server.
  */
 export async function runServerProgram(
-  { name, task, summary, version }: ServerProgram,
-  listen: (options: P2pServerOptions) => Promise<RunningServer>,
+  { name, task, summary, version, module }: ServerProgram,
+  listen: ListenWith,
 ): Promise<never> {
+  if (isServerThread) return await runServerThread(listen);
   return await runProgram({
     name,
     summary,
@@ -72,9 +70,12 @@ export async function runServerProgram(
     options: {
       port: {
         kind: "port",
+        repeat: true,
+        value: "PORT,PORT",
         help:
           "The port to listen on. Default: the first free default port. If a person is at the " +
-          "terminal, the program asks first, and waits five seconds for a key.",
+          "terminal, the program asks first, and waits five seconds for a key. With several ports, " +
+          "there is a server for each, in a thread of its own: one for each core.",
       },
       index: {
         kind: "integer",
@@ -88,10 +89,12 @@ export async function runServerProgram(
       },
       advertise: {
         kind: "address",
+        repeat: true,
+        value: "HOST:PORT",
         help:
           "The address at which others reach this server, if it differs from the host and port " +
           "it listens on: HOST:PORT, or a port of this machine. It begins with tls:// if others " +
-          "reach this server with TLS, which --tls-cert implies.",
+          "reach this server with TLS, which --tls-cert implies. One for each --port, in the same order.",
       },
       peer: {
         kind: "address",
@@ -147,8 +150,10 @@ export async function runServerProgram(
       data: {
         kind: "string",
         value: "DIR",
-        help: "Store messages in this folder, so that they survive a crash. The tasks permit " +
-          "folders below ./data. Default: messages are stored in memory.",
+        help:
+          "Store messages in this folder, so that they survive a crash. Of several servers, each " +
+          "stores its own in DIR/PORT. The tasks permit folders below ./data. Default: messages are " +
+          "stored in memory.",
       },
       "tls-cert": {
         kind: "string",
@@ -183,6 +188,10 @@ export async function runServerProgram(
       { command: `deno task ${task}`, what: "Start a server on a default port" },
       { command: `deno task ${task} --index 1`, what: "Start a server on port 5002" },
       {
+        command: `deno task ${task} --port 5001,5002`,
+        what: "Start two servers, which use two cores",
+      },
+      {
         command: `deno task ${task} --port 6001 --peer 5001`,
         what: "Start a server that joins the network of another",
       },
@@ -198,16 +207,25 @@ export async function runServerProgram(
     ],
     outlivesOutput: true,
   }, async ({ port, index, host, advertise, peer, data, json, verbose, ...rest }, stop) => {
-    if (port !== undefined && index !== undefined) {
+    if (port.length > 0 && index !== undefined) {
       throw new UsageError("Options --port and --index exclude each other");
     }
-    if (advertise && isEveryAddress(advertise.hostname)) {
+    checkPorts(port, data);
+    if (advertise.length > 0 && advertise.length !== Math.max(1, port.length)) {
       throw new UsageError(
-        `Option --advertise: others cannot connect to ${formatAddress(advertise)}; ` +
+        `Option --advertise: it names ${advertise.length} addresses for ${
+          Math.max(1, port.length)
+        } servers`,
+      );
+    }
+    const unusable = advertise.find(({ hostname }) => isEveryAddress(hostname));
+    if (unusable) {
+      throw new UsageError(
+        `Option --advertise: others cannot connect to ${formatAddress(unusable)}; ` +
           "name the address at which they reach this server",
       );
     }
-    if (isEveryAddress(host) && !advertise) {
+    if (isEveryAddress(host) && advertise.length === 0) {
       throw new UsageError(
         `Option --host ${host} requires --advertise HOST:PORT: the address at which others reach ` +
           "this server",
@@ -232,8 +250,8 @@ export async function runServerProgram(
     }
     const peers = peer.map(formatAddress);
     const namesPeers = peer.length > 0 || keys !== undefined;
-    const defaultPeers = namesPeers ? [] : addressesNear(host, advertise?.hostname, tls);
-    const given = index === undefined ? port : DEFAULT_PORTS[index];
+    const defaultPeers = namesPeers ? [] : addressesNear(host, advertise[0]?.hostname, tls);
+    const given = index === undefined ? port[0] : DEFAULT_PORTS[index];
     const chosen = given ?? (isPersonThere() ? await askForPort(host, stop) : "first free");
     if (chosen === undefined) return 0;
     const logger = terminalLogger({
@@ -244,42 +262,56 @@ export async function runServerProgram(
           `error: ${describeError(error)} (the server goes on, and tries again every second)`,
         ),
     });
-    const start = (port: number) =>
-      listen({
-        hostname: host,
-        port,
+    const options: ThreadOptions = {
+      hostname: host,
+      logMessages: verbose,
+      peers,
+      defaultPeers,
+      ...network !== undefined && { network },
+      ...advertise[0] && { advertise: formatAddress(advertise[0]) },
+      ...data !== undefined && { data },
+      ...keys !== undefined && { keys },
+      ...tokenFile !== undefined && { tokenFile },
+      ...revoked !== undefined && { revoked },
+      ...(legacy || rest["no-legacy"]) && { legacy },
+      insecureToken: rest["insecure-token"],
+      open: rest.open,
+      ...tlsCert !== undefined && { tlsCert },
+      ...tlsKey !== undefined && { tlsKey },
+      ...tlsCa !== undefined && { tlsCa },
+      limits: limitsOf(rest),
+    };
+    const start = (port: number) => listenWithPages(listen, { ...options, port, logger }, rest);
+    const servers: RunningServer[] = port.length > 1
+      ? await listenInThreads(
+        module,
+        port.map((port, at) => ({
+          ...options,
+          port,
+          ...data !== undefined && { data: `${data}/${port}` },
+          ...advertise[at] && { advertise: formatAddress(advertise[at]) },
+        })),
+        rest,
         logger,
-        logMessages: verbose,
-        peers,
-        defaultPeers,
-        ...network !== undefined && { network },
-        ...advertise && { advertise: formatAddress(advertise) },
-        ...data !== undefined && { data },
-        ...keys !== undefined && { keys },
-        ...tokenFile !== undefined && { tokenFile },
-        ...revoked !== undefined && { revoked },
-        ...(legacy || rest["no-legacy"]) && { legacy },
-        insecureToken: rest["insecure-token"],
-        open: rest.open,
-        ...tlsCert !== undefined && { tlsCert },
-        ...tlsKey !== undefined && { tlsKey },
-        ...tlsCa !== undefined && { tlsCa },
-        limits: limitsOf(rest),
+      )
+      : [
+        chosen === "first free"
+          ? await listenOnFirstFree(host, start)
+          : await listenOn(host, chosen, start),
+      ];
+    for (const server of servers) {
+      const local = formatAddress({ hostname: host, port: server.port, tls });
+      const where = server.address === local ? "{address}" : "{local}, advertised as {address}";
+      const inside = isCreatedNetwork(server.network) ? "" : ", in the network {network}";
+      logger.info(`listening on ${where}${inside}`, {
+        event: "listening",
+        address: server.address,
+        network: server.network,
+        ...server.address !== local && { local },
+        id: server.id,
+        pid: Deno.pid,
       });
-    const server = chosen === "first free"
-      ? await listenOnFirstFree(host, start)
-      : await listenOn(host, chosen, start);
-    const local = formatAddress({ hostname: host, port: server.port, tls });
-    const where = server.address === local ? "{address}" : "{local}, advertised as {address}";
-    const inside = isCreatedNetwork(server.network) ? "" : ", in the network {network}";
-    logger.info(`listening on ${where}${inside}`, {
-      event: "listening",
-      address: server.address,
-      network: server.network,
-      ...server.address !== local && { local },
-      id: server.id,
-      pid: Deno.pid,
-    });
+    }
     if (peers.length + defaultPeers.length === 0) {
       logger.info("looking for no other servers; --peer HOST:PORT names one", {
         event: "peers.none",
@@ -299,18 +331,16 @@ export async function runServerProgram(
         },
       );
     } else logger.info("messages are stored in {data}", { event: "storage.disk", data });
-    const web = await serveWeb(server, rest).catch(async (error) => {
-      await server.drain();
-      throw error;
-    });
-    if (web) {
-      logger.info("serving web pages at {origin}", { event: "web", origin: web.origin });
+    for (const { origin } of servers) {
+      if (origin) logger.info("serving web pages at {origin}", { event: "web", origin });
     }
-    await untilAborted(stop);
-    logger.info("closing", { event: "closing" });
-    await server.drain();
-    await web?.close();
-    return 0;
+    const failure = await firstFailure(servers, stop);
+    if (failure) {
+      logger.error("{reason}; stopping all servers", { event: "failed", reason: failure.message });
+    } else logger.info("closing", { event: "closing" });
+    // One after the other, so that users move to a server that does not leave at the same time.
+    for (const server of servers) await server.drain();
+    return failure ? 1 : 0;
   });
 }
 

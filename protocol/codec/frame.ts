@@ -141,6 +141,8 @@ export const PresenceKind = {
   Clock: 6,
   /** Names that are protected by a secret. */
   Protected: 7,
+  /** The servers of which the sender needs no presence from the receiver, because it gets it from others. */
+  Unneeded: 8,
 } as const;
 
 /** Subtypes of {@linkcode FrameType.LinkState}. */

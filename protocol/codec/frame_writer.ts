@@ -27,6 +27,12 @@ const MIN_WAITING_BYTES = 32 * 1024;
 /** Options of a {@linkcode FrameWriter}. */
 export interface FrameWriterOptions {
   /**
+   * What the functions below get. With it, thousands of writers can share the same functions.
+   *
+   * @default {undefined}
+   */
+  owner?: unknown;
+  /**
    * The most pending bytes. When more are written, the writer drops all of them and calls `onOverflow` once.
    * It ignores later writes, because the stream would have a gap.
    *
@@ -34,9 +40,9 @@ export interface FrameWriterOptions {
    */
   maxBytes?: number;
   /** Called when the writer was empty and a frame is ready to be taken. */
-  onFirstByte?: () => void;
+  onFirstByte?: (owner: never) => void;
   /** Called when `maxBytes` is exceeded. */
-  onOverflow?: () => void;
+  onOverflow?: (owner: never) => void;
   /**
    * Counts the buffers of many writers.
    *
@@ -60,9 +66,11 @@ export interface FrameWriterOptions {
  * ```
  */
 export class FrameWriter {
-  readonly #maxBytes: number;
-  readonly #onFirstByte: (() => void) | undefined;
-  readonly #onOverflow: (() => void) | undefined;
+  /** The most pending bytes. */
+  readonly maxBytes: number;
+  readonly #owner: unknown;
+  readonly #onFirstByte: ((owner: never) => void) | undefined;
+  readonly #onOverflow: ((owner: never) => void) | undefined;
   readonly #total: BufferTotal | undefined;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #view: DataView = EMPTY_VIEW;
@@ -83,7 +91,8 @@ export class FrameWriter {
 
   /** Creates an empty writer. */
   constructor(options: FrameWriterOptions = {}) {
-    this.#maxBytes = options.maxBytes ?? Infinity;
+    this.maxBytes = options.maxBytes ?? Infinity;
+    this.#owner = options.owner;
     this.#onFirstByte = options.onFirstByte;
     this.#onOverflow = options.onOverflow;
     this.#total = options.total;
@@ -101,7 +110,7 @@ export class FrameWriter {
 
   /** Returns whether `bytes` more may be written without exceeding `maxBytes`. */
   hasRoom(bytes: number): boolean {
-    return !this.#overflowed && this.#length + bytes <= this.#maxBytes;
+    return !this.#overflowed && this.#length + bytes <= this.maxBytes;
   }
 
   /** Begins a frame. Everything that is written until {@linkcode FrameWriter.end} is its payload. */
@@ -136,7 +145,7 @@ export class FrameWriter {
     }
     this.#buffer[start + 2] = length >>> 8;
     this.#buffer[start + 3] = length;
-    if (start === 0) this.#onFirstByte?.();
+    if (start === 0) this.#onFirstByte?.(this.#owner as never);
   }
 
   /** Removes the open frame, if there is one. */
@@ -251,7 +260,7 @@ export class FrameWriter {
     invariant(this.#isBetweenFrames, "raw bytes are written between frames");
     const wasEmpty = this.#length === 0;
     this.bytes(bytes, start, end);
-    if (wasEmpty && this.#length > 0) this.#onFirstByte?.();
+    if (wasEmpty && this.#length > 0) this.#onFirstByte?.(this.#owner as never);
   }
 
   /**
@@ -282,7 +291,7 @@ export class FrameWriter {
       this.#put(source, start, end, at + headBytes);
       this.#length = at + bytes;
     }
-    if (wasEmpty) this.#onFirstByte?.();
+    if (wasEmpty) this.#onFirstByte?.(this.#owner as never);
   }
 
   /**
@@ -320,7 +329,7 @@ export class FrameWriter {
       to += end - from;
     }
     this.#length = to;
-    if (wasEmpty) this.#onFirstByte?.();
+    if (wasEmpty) this.#onFirstByte?.(this.#owner as never);
   }
 
   /** Takes all pending bytes, in order. They are valid until {@linkcode FrameWriter.recycle} gets them. */
@@ -390,13 +399,13 @@ export class FrameWriter {
   #grow(length: number): void {
     if (this.#overflowed) return;
     const before = this.#buffer;
-    if (length > this.#maxBytes) {
+    if (length > this.maxBytes) {
       this.#overflowed = true;
       this.#length = 0;
       this.#frameStart = -1;
       this.#use(EMPTY);
       this.#giveBack(before);
-      this.#onOverflow?.();
+      this.#onOverflow?.(this.#owner as never);
       return;
     }
     const usual = this.#length > 0 ? 2 * Math.max(this.#length, this.#room) : this.#usual;
@@ -422,7 +431,7 @@ export class FrameWriter {
   #use(buffer: Uint8Array<ArrayBuffer>): void {
     this.#shared = undefined;
     this.#buffer = buffer;
-    this.#room = Math.min(buffer.length, this.#maxBytes);
+    this.#room = Math.min(buffer.length, this.maxBytes);
     this.#view = buffer === EMPTY ? EMPTY_VIEW : new DataView(buffer.buffer);
   }
 }

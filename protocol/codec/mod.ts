@@ -28,6 +28,7 @@ export * from "./payloads/status/server_status.ts";
 export * from "./payloads/status/server_users.ts";
 export * from "./payloads/status/status_request.ts";
 export * from "./payloads/token.ts";
+export * from "./payloads/unneeded_presence.ts";
 export * from "./names/quote.ts";
 export * from "./names/names.ts";
 export * from "./signed/server_key.ts";

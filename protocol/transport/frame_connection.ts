@@ -54,6 +54,12 @@ export class FrameConnection {
     read: (connection, isOneOfMany) => connection.#readOn(isOneOfMany),
     isLargeRead: (connection) => !connection.#closed && connection.#buffer.isNextLarge,
   });
+  // The same functions for all connections, because there may be a hundred thousand of them.
+  static readonly #onFirstByte = (connection: FrameConnection) => connection.#flushSoon();
+  static readonly #onOverflow = (connection: FrameConnection) =>
+    connection.abort(
+      tooSlow(`more than ${connection.out.maxBytes} bytes wait for the other side to read`),
+    );
   /** The writer for frames to the other side. The frames are sent at the end of the event loop turn. */
   readonly out: FrameWriter;
   /** The work that its frames have caused lately: units. */
@@ -106,13 +112,12 @@ export class FrameConnection {
     this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
     this.#lingerMs = options.lingerMs ?? 1_000;
     this.#maxUnreadMs = options.maxUnreadMs ?? 30_000;
-    const maxBytes = options.maxPendingBytes ?? 16 * 1024 * 1024;
     this.out = new FrameWriter({
-      maxBytes,
+      maxBytes: options.maxPendingBytes ?? 16 * 1024 * 1024,
       total: options.total,
-      onFirstByte: () => this.#flushSoon(),
-      onOverflow: () =>
-        this.abort(tooSlow(`more than ${maxBytes} bytes wait for the other side to read`)),
+      owner: this,
+      onFirstByte: FrameConnection.#onFirstByte,
+      onOverflow: FrameConnection.#onOverflow,
     });
     // Made once and not for each read. An async function that waits would cost an idle connection more memory.
     this.#onBytesRead = (count) => this.#onRead(count);

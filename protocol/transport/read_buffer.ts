@@ -12,11 +12,11 @@ import { invariant } from "../codec/invariant.ts";
  * The size of the buffer of a quiet connection: bytes. A registration fits, and so do most messages of
  * people.
  */
-const QUIET_BYTES = 512;
-/** The factor by which the buffer grows after a read that filled it. */
-const GROWTH = 16;
-/** The size of the largest buffer that a connection keeps while it waits: bytes. 128 KiB. */
-const OWN_BYTES = GROWTH ** 2 * QUIET_BYTES;
+const QUIET_BYTES = 256;
+/** The size of the buffer after a read that filled a quiet one: bytes. */
+const BUSY_BYTES = 8 * 1024;
+/** The size of the largest buffer that a connection keeps while it waits: bytes. */
+const OWN_BYTES = 128 * 1024;
 /**
  * The limit of a read into the connection's own buffer when few connections read together: bytes. The data is
  * sent on before the rest is read, so both sides work at the same time. With 500 messages in flight, that
@@ -110,7 +110,7 @@ export class ReadBuffer {
         giveBuffer(bytes);
       }
     } else if (bytes.length < OWN_BYTES) {
-      this.#moveTo(takeBuffer(GROWTH * bytes.length));
+      this.#moveTo(takeBuffer(bytes.length < BUSY_BYTES ? BUSY_BYTES : OWN_BYTES));
       giveBack(bytes);
     } else {
       this.#own = bytes;

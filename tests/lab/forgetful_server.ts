@@ -30,6 +30,7 @@ await runServerProgram(
     task: "none",
     summary: "Loses the messages that it just accepted when it is killed.",
     version: "0.0.0",
+    module: import.meta.url,
   },
   (options) => P2pServer.listen(options),
 );

@@ -13,7 +13,7 @@ const USERS = 600;
 /** How often the users join and leave. */
 const ROUNDS = 3;
 /** The largest memory of one idle user: bytes. */
-const LIMIT = 4.5 * 1024;
+const LIMIT = 4 * 1024;
 
 async function join(port: number, name: string): Promise<Deno.TcpConn> {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -33,7 +33,7 @@ async function memory(server: Process, users: number): Promise<number> {
   }
 }
 
-test("an idle user costs a server at most 4.5 KiB of heap, and nothing after leaving", async () => {
+test("an idle user costs a server at most 4 KiB of heap, and nothing after leaving", async () => {
   await using server = Program.start("tests/p2p/idle_server.ts", [], {
     permissions: ["--v8-flags=--expose-gc", "--allow-net=127.0.0.1"],
     stdin: "piped",

@@ -16,7 +16,7 @@ export type Log = Record<string, unknown> & { event?: string };
 /** What the tasks of servers permit. */
 export const PERMISSIONS = [
   "--allow-net=127.0.0.1,localhost",
-  "--allow-read=./data",
+  "--allow-read=.",
   "--allow-write=./data",
 ];
 

@@ -286,6 +286,7 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
   clock: u64,
   protectedNames: fc.array(protection, { maxLength: 5 }),
   presenceNames: fc.array(anyName, { maxLength: 20 }),
+  unneededPresence: fc.array(anyUuid, { maxLength: 20 }),
   linkState: fc.record({
     server: anyUuid,
     version: u64,

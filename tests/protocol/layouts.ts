@@ -305,6 +305,12 @@ export const layouts: Readonly<Record<string, Layout>> = {
     read: (frame) => p.readPresenceNames(frame.payload),
     write: (out, names) => p.writePresenceNames(out, names),
   },
+  unneededPresence: {
+    type: FrameType.Presence,
+    subtypes: [p.PresenceKind.Unneeded],
+    read: (frame) => p.readUnneededPresence(frame.payload),
+    write: (out, servers) => p.writeUnneededPresence(out, servers),
+  },
   linkState: {
     type: FrameType.LinkState,
     subtypes: [p.LinkStateKind.Links],

@@ -11,7 +11,8 @@ import { ReadBuffer } from "../../protocol/transport/read_buffer.ts";
 import { FlushScheduler } from "../../protocol/transport/flush_scheduler.ts";
 import { socketTest, tcpPair, within } from "./sockets.ts";
 
-const QUIET_BYTES = 512;
+const QUIET_BYTES = 256;
+const BUSY_BYTES = 8 * 1024;
 const FIRST_BYTES = 32 * 1024;
 const OWN_BYTES = 128 * 1024;
 const BURST_BYTES = 1024 * 1024;
@@ -85,7 +86,7 @@ Deno.test({
     }
     assertEquals(lengths, [
       QUIET_BYTES,
-      16 * QUIET_BYTES,
+      BUSY_BYTES,
       FIRST_BYTES,
       BURST_BYTES,
       BURST_BYTES,
@@ -114,7 +115,7 @@ Deno.test({
     }
     assertEquals(lengths, [
       QUIET_BYTES,
-      16 * QUIET_BYTES,
+      BUSY_BYTES,
       OWN_BYTES,
       OWN_BYTES,
       OWN_BYTES,

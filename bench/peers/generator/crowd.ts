@@ -5,6 +5,7 @@
  * @module
  */
 import type { Cost, Load, Result } from "../load.ts";
+import { measureLatency } from "./latency.ts";
 import type { Socket } from "./libc.ts";
 import { heapBytes, residentBytes } from "./memory.ts";
 import { measureTraffic, startUsage } from "./rate.ts";
@@ -38,6 +39,20 @@ export async function measureIdle(load: Load<"idle">): Promise<Result> {
     ...inspector !== undefined && { heapBytes: (await heapBytes(inspector) - heapBefore) / users },
     residentBytes: (residentBytes(pids) - residentBefore) / users,
   };
+}
+
+/** Connects users one after the other, and then sends messages between two of them. */
+export async function measureMany(load: Load<"many">): Promise<Result> {
+  const { users, pids } = load;
+  const crowd = new Crowd(load);
+  const pair = crowd.addPair(1);
+  const before = residentBytes(pids);
+  const start = performance.now();
+  for (let i = 0; i < users; i++) crowd.addUser();
+  const joinRate = users / (performance.now() - start) * 1_000;
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const residentOfEach = (residentBytes(pids) - before) / users;
+  return { ...measureLatency(load, pair), joinRate, residentBytes: residentOfEach };
 }
 
 /** Connects more and more users, and measures at each number. */

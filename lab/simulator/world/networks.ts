@@ -8,7 +8,8 @@ import { VirtualNode, type VirtualNodeOptions } from "./virtual_node.ts";
 
 /** Returns the address of a server by its number, `host:port`. */
 export function addressOf(index: number): string {
-  return `10.0.0.${index + 1}:5001`;
+  const number = index + 1;
+  return `10.0.${Math.floor(number / 256)}.${number % 256}:5001`;
 }
 
 /**

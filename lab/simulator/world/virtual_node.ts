@@ -10,10 +10,10 @@ import {
   type FrameRule,
   type LinkCosts,
   type Logger,
-  type MailboxLimits,
   type MessageStore,
   type Peer,
   RoutingCore,
+  type ServerLimits,
 } from "@netlab/p2p/core";
 import { verifySignature } from "@netlab/p2p/server";
 import type { VirtualConnection } from "./virtual_connection.ts";
@@ -62,11 +62,11 @@ export interface VirtualNodeOptions {
    */
   store?: MessageStore;
   /**
-   * How many messages to store.
+   * How many messages to store, and how many links to make.
    *
    * @default {the default of the routing core}
    */
-  limits?: MailboxLimits;
+  limits?: ServerLimits;
   /**
    * How far the clock of the server is ahead of the network's: milliseconds, negative if it is behind.
    *

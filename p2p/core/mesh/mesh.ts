@@ -26,6 +26,7 @@ import { LinkStates } from "./topology/link_states.ts";
 import { OwnNetwork } from "./own_network.ts";
 import { LinkSetup } from "./link_setup.ts";
 import { Peer } from "./peer.ts";
+import { type ServerLimits, withDefaults } from "../server_limits.ts";
 import { Presence } from "./presence/presence.ts";
 import { Probes } from "./probes.ts";
 import {
@@ -36,6 +37,7 @@ import {
 } from "./server_network.ts";
 import { Statements } from "./statements/statements.ts";
 import { RouteChanges } from "./topology/route_changes.ts";
+import { Sources } from "./topology/sources.ts";
 import { Testimony } from "./topology/testimony.ts";
 import type { Topology } from "./topology/topology.ts";
 
@@ -52,6 +54,12 @@ const MAX_TICK_GAP_MS = 500;
  */
 const SWEEP_MS = 60_000;
 
+/** Options of a {@linkcode Mesh}. */
+export interface MeshOptions extends DiscoveryOptions {
+  /** How many links the server makes by itself. */
+  limits?: ServerLimits;
+}
+
 /** The links of one server: a network of servers that are connected directly. */
 export class Mesh implements ServerNetwork {
   /** Knows the addresses of other servers. */
@@ -66,6 +74,7 @@ export class Mesh implements ServerNetwork {
   /** What servers sign; `undefined` on an open network. */
   readonly #statements: Statements | undefined;
   readonly #states: LinkStates;
+  readonly #sources: Sources;
   readonly #presence: Presence;
   /** Which peers are believed about which servers. */
   readonly testimony: Testimony;
@@ -75,7 +84,8 @@ export class Mesh implements ServerNetwork {
   #sweptAt: number;
 
   /** Creates a server without links. The first tick dials the addresses in the options. */
-  constructor(options: DiscoveryOptions, parts: NetworkParts) {
+  constructor(options: MeshOptions, parts: NetworkParts) {
+    const { ownLinks } = withDefaults(options.limits ?? {});
     const { context, topology, directory, costs, names, access, events } = parts;
     this.#parts = parts;
     this.#context = context;
@@ -88,6 +98,8 @@ export class Mesh implements ServerNetwork {
       (address, namedBy) => this.#probes.dial(address, namedBy),
       (server) => this.#peers.has(server),
       (server) => this.#topology.get(server) !== undefined,
+      (server, underWay) =>
+        this.#peers.size + underWay < ownLinks || server === undefined || !topology.reaches(server),
     );
     this.#probes = new Probes(context, this.network, this.discovery, access, {
       peer: (server) => this.#peers.get(server),
@@ -102,13 +114,23 @@ export class Mesh implements ServerNetwork {
       this.#peers,
       (server) => this.discovery.isGiven(server),
     );
-    this.#states = new LinkStates(context, topology, costs, this.#peers, testimony, statements);
+    const sources = this.#sources = new Sources(topology, this.#peers);
+    this.#states = new LinkStates(
+      context,
+      topology,
+      costs,
+      this.#peers,
+      testimony,
+      sources,
+      statements,
+    );
     this.#presence = new Presence(
       context,
       directory,
       this.#peers,
       names,
       testimony,
+      sources,
       (changed) => events.usersChanged(changed),
       (server) => topology.get(server) !== undefined,
       statements,
@@ -120,7 +142,10 @@ export class Mesh implements ServerNetwork {
         events.routesChanged();
       },
       reached: (server) => testimony.reached(server),
-      lost: (server) => testimony.lost(server),
+      lost: (server) => {
+        testimony.lost(server);
+        sources.lost(server);
+      },
       turned: (server) => {
         // What servers behind it announce came from other peers, or was not believed, until now.
         const peer = this.#peers.get(server);
@@ -231,6 +256,7 @@ export class Mesh implements ServerNetwork {
       if (next) this.#presence.askIfUnknown(next, server);
     }
     this.#presence.tick();
+    this.#sources.tick();
     this.#routeChanges.tick();
     this.discovery.tick();
   }

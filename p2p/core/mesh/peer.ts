@@ -35,6 +35,10 @@ export class Peer implements Party {
    * server, which does not tell.
    */
   clockAheadMs = 0;
+  /** Whether the peer reads of which servers this one needs no presence. */
+  readonly readsUnneeded: boolean;
+  /** The ids of the servers of which the peer needs no presence from here, and no repeated link states. */
+  unneeded: ReadonlySet<string> = NONE;
   /** When the link came up: milliseconds since 1970. */
   readonly linkedAt: number;
   /** Detects when the peer is silent for longer than usual. */
@@ -58,6 +62,7 @@ export class Peer implements Party {
     this.out = connection.out;
     this.linkedAt = now;
     this.readsTls = (abilities & PeerAbility.Tls) !== 0;
+    this.readsUnneeded = (abilities & PeerAbility.Unneeded) !== 0;
   }
 
   /** What the peer says it can do: words of `Capability`. Empty until its response arrives. */

@@ -194,7 +194,7 @@ export class Probes {
       server: id,
       address: readsTls ? address : withoutTls(address),
       network: this.#network.id,
-      abilities: PeerAbility.Tls,
+      abilities: PeerAbility.Tls | PeerAbility.Unneeded,
     });
   }
 

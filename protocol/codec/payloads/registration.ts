@@ -23,6 +23,8 @@ export const Ability = {
 export const PeerAbility = {
   /** The server reads addresses of the form `tls://host:port`. */
   Tls: 1,
+  /** The server reads of which servers its peer needs no presence (8/8). */
+  Unneeded: 2,
 } as const;
 
 /** The request of a user to register a session. */

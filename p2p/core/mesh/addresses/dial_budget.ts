@@ -49,6 +49,11 @@ export class DialBudget {
     this.#refilledAt = context.now;
   }
 
+  /** The number of dials that run. */
+  get running(): number {
+    return this.#running.proven + this.#running.unproven;
+  }
+
   /** Allows more dials as time passes. */
   tick(): void {
     const { now } = this.#context;
@@ -67,9 +72,9 @@ export class DialBudget {
    * @param isProven Whether a server of the network has been reached at the address.
    */
   mayBegin(host: string, isProven: boolean): boolean {
-    const { proven, unproven } = this.#running;
+    const { unproven } = this.#running;
     if (this.#begun >= LIMITS.dials.default) return false;
-    if (proven + unproven >= LIMITS.openDials.default) return false;
+    if (this.running >= LIMITS.openDials.default) return false;
     if (isProven) return true;
     if (unproven >= LIMITS.openUnprovenDials.default || this.#mayFail <= unproven) return false;
     const known = this.#hosts.get(host);

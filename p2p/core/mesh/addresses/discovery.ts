@@ -10,6 +10,7 @@ import { AddressBook, type KnownAddress, type Namer, type Source } from "./addre
 import { backoffMs } from "./backoff.ts";
 import type { Context } from "../../host.ts";
 import { DialBudget } from "./dial_budget.ts";
+import { LIMITS } from "../../limits.ts";
 
 /**
  * How long an address is known to lead to a linked server, or to this server itself: milliseconds. It may lead to
@@ -58,6 +59,7 @@ export class Discovery {
   readonly #probe: (address: string, namedBy: HostReach) => void;
   readonly #isLinked: (server: string) => boolean;
   readonly #isAnnounced: (server: string) => boolean;
+  readonly #wants: (server: string | undefined, underWay: number) => boolean;
   readonly #startedAt: number;
 
   /**
@@ -68,6 +70,8 @@ export class Discovery {
    *   is reported through the methods below.
    * @param isLinked Returns whether this server has a link to the server with this id.
    * @param isAnnounced Returns whether any server announces the server with this id.
+   * @param wants Returns whether this server makes a link to the server with this id although its address was not
+   *   given at start, while so many other dials run.
    */
   constructor(
     context: Context,
@@ -75,6 +79,7 @@ export class Discovery {
     probe: (address: string, namedBy: HostReach) => void,
     isLinked: (server: string) => boolean,
     isAnnounced: (server: string) => boolean,
+    wants: (server: string | undefined, underWay: number) => boolean,
   ) {
     this.#context = context;
     this.#known = new AddressBook(context);
@@ -82,6 +87,7 @@ export class Discovery {
     this.#probe = probe;
     this.#isLinked = isLinked;
     this.#isAnnounced = isAnnounced;
+    this.#wants = wants;
     this.#startedAt = context.now;
     for (const address of defaultPeers) this.#known.add(address, "default");
     for (const address of peers) this.#known.add(address, "configured");
@@ -249,8 +255,11 @@ export class Discovery {
       if (known.nextAt > this.#context.now || known.running !== undefined) continue;
       const isLinked = known.server !== undefined && this.#isLinked(known.server);
       if (known.state === "waiting" && isLinked) this.#settle(known, "linked");
-      else if (known.state !== "dialling" && known.state !== "legacy") due.push(entry);
+      else if (known.state === "dialling" || known.state === "legacy") continue;
+      else if (this.#isWanted(known)) due.push(entry);
     }
+    // Servers that know the same addresses link to different ones.
+    if (due.length > LIMITS.ownLinks.default) shuffle(due, this.#context.host.random);
     due.sort(([, a], [, b]) => a.failures - b.failures || b.announcedAt - a.announcedAt);
     for (const [address, known] of due) {
       if (this.#mayDial(address, known)) this.#dial(address, known);
@@ -269,9 +278,15 @@ export class Discovery {
   }
 
   /** Returns whether an address may be dialled now. Otherwise it waits for a later tick. */
-  #mayDial(address: string, { source, proven }: KnownAddress): boolean {
-    return source === "configured" ||
-      this.#budget.mayBegin(hostOf(address), isKept(source, proven));
+  #mayDial(address: string, known: KnownAddress): boolean {
+    const { source, proven } = known;
+    if (source === "configured") return true;
+    return this.#isWanted(known) && this.#budget.mayBegin(hostOf(address), isKept(source, proven));
+  }
+
+  /** Returns whether a server needs a link to what is at an address. */
+  #isWanted({ source, state, server }: KnownAddress): boolean {
+    return source !== "learned" || state !== "waiting" || this.#wants(server, this.#budget.running);
   }
 
   #found(address: string, known: KnownAddress, state: "linked" | "self" | "legacy"): void {
@@ -321,4 +336,12 @@ export class Discovery {
 /** Whether dials to an address need not share the budget: it was given at start, or is proven. */
 function isKept(source: Source, isProven: boolean): boolean {
   return isProven || source === "configured" || source === "default";
+}
+
+/** Brings items into a random order. */
+function shuffle<T>(items: T[], random: () => number): void {
+  for (let last = items.length - 1; last > 0; last--) {
+    const at = Math.floor(random() * (last + 1));
+    [items[at], items[last]] = [items[last]!, items[at]!];
+  }
 }

@@ -42,6 +42,7 @@ import type { SeenNames } from "../../dedup/seen_names.ts";
 import { SignedLists } from "./signed_lists.ts";
 import { type ListFrame, Snapshots } from "./snapshots.ts";
 import { type Opened, otherOrigin, type Statements } from "../statements/statements.ts";
+import type { Sources } from "../topology/sources.ts";
 import type { Testimony } from "../topology/testimony.ts";
 
 /** How long to wait for a snapshot before asking again: milliseconds. */
@@ -70,6 +71,7 @@ export class Presence {
   /** How many may be verified before the next tick. */
   #mayVerify = VERIFIED_PER_TICK;
   readonly #testimony: Testimony;
+  readonly #sources: Sources;
   readonly #usersChanged: (names: Iterable<string>) => void;
   readonly #isKnown: (server: string) => boolean;
   readonly #gapsAskedAt = new Map<string, number>();
@@ -94,6 +96,7 @@ export class Presence {
     peers: ReadonlyMap<string, Peer>,
     names: KnownNames,
     testimony: Testimony,
+    sources: Sources,
     usersChanged: (names: Iterable<string>) => void,
     isKnown: (server: string) => boolean,
     statements: Statements | undefined,
@@ -111,6 +114,7 @@ export class Presence {
     this.#names = names.seen;
     this.#protected = names.protected;
     this.#testimony = testimony;
+    this.#sources = sources;
     this.#usersChanged = usersChanged;
     this.#isKnown = isKnown;
   }
@@ -152,8 +156,9 @@ export class Presence {
     this.#snapshots.closed(peer);
   }
 
-  /** Sends the versions that are known here, so that the peer sends what is newer. */
+  /** Sends the versions that are known here, so that the peer sends what is newer, of the servers that it may speak for. */
   sendDigest(peer: Peer): void {
+    this.#sources.tell(peer);
     const versions = this.#directory.versions().slice(0, MAX_VERSIONS_PER_FRAME);
     writePresenceDigest(peer.out, versions);
   }
@@ -204,11 +209,15 @@ export class Presence {
       case PresenceKind.Clock:
         peer.clockAheadMs = readClock(frame.payload) - Math.round(this.#context.now);
         return;
+      case PresenceKind.Unneeded:
+        return this.#sources.received(peer, frame);
       case PresenceKind.Digest:
         return this.#digest(peer, readPresenceDigest(frame.payload));
       case PresenceKind.Changes: {
         const changes = readPresenceChanges(frame.payload);
-        if (!this.#testimony.speaksFor(peer, changes.server)) return;
+        if (!this.#testimony.speaksFor(peer, changes.server)) {
+          return this.#sources.heard(peer, changes.server);
+        }
         this.#makeRoomFor(changes.server);
         this.#convert(changes.changes, peer.clockAheadMs);
         if (this.#merge(peer, changes)) {
@@ -218,7 +227,9 @@ export class Presence {
       }
       case PresenceKind.Snapshot: {
         const snapshot = readPresenceSnapshot(frame.payload);
-        if (!this.#testimony.speaksFor(peer, snapshot.server)) return;
+        if (!this.#testimony.speaksFor(peer, snapshot.server)) {
+          return this.#sources.heard(peer, snapshot.server);
+        }
         this.#makeRoomFor(snapshot.server);
         this.#convert(snapshot.users, peer.clockAheadMs);
         if (this.#directory.applySnapshot(snapshot) === "applied") this.#passList(peer, snapshot);

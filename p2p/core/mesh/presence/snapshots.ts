@@ -38,8 +38,9 @@ export class Snapshots {
     this.#framesOf = framesOf;
   }
 
-  /** Sends the users of a server to a peer, a long list piece by piece. */
+  /** Sends the users of a server to a peer that needs them, a long list piece by piece. */
   send(peer: Peer, server: string): void {
+    if (peer.unneeded.has(server)) return;
     let waiting = this.#waiting.get(peer);
     if (!waiting) {
       waiting = { servers: new Set(), current: undefined, changes: [] };
@@ -50,10 +51,11 @@ export class Snapshots {
   }
 
   /**
-   * Sends changes of the users of a server to a peer, unless a list that waits will have them, or after the list that
-   * they change.
+   * Sends changes of the users of a server to a peer that needs them, unless a list that waits will have them, or
+   * after the list that they change.
    */
   sendChanges(peer: Peer, server: string, changes: ListFrame): void {
+    if (peer.unneeded.has(server)) return;
     const waiting = this.#waiting.get(peer);
     if (waiting?.servers.has(server)) return;
     if (waiting?.current?.server !== server) return changes(peer.out);

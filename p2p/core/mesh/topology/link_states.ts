@@ -17,6 +17,7 @@ import {
 import type { Context } from "../../host.ts";
 import { LIMITS } from "../../limits.ts";
 import type { LinkCosts } from "./link_costs.ts";
+import type { Sources } from "./sources.ts";
 import type { Peer } from "../peer.ts";
 import type { Testimony } from "./testimony.ts";
 import { type Announcement, MAX_AGE_MS, type Topology } from "./topology.ts";
@@ -62,6 +63,7 @@ export class LinkStates {
   readonly #costs: LinkCosts;
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #testimony: Testimony;
+  readonly #sources: Sources;
   /** Signs for this server; `undefined` on an open network. */
   readonly #statements: Statements | undefined;
   /** The statement with this server's own link state, and the version of that. */
@@ -86,6 +88,7 @@ export class LinkStates {
     costs: LinkCosts,
     peers: ReadonlyMap<string, Peer>,
     testimony: Testimony,
+    sources: Sources,
     statements: Statements | undefined,
   ) {
     this.#context = context;
@@ -93,6 +96,7 @@ export class LinkStates {
     this.#costs = costs;
     this.#peers = peers;
     this.#testimony = testimony;
+    this.#sources = sources;
     this.#statements = statements;
     this.#announce(new Map());
   }
@@ -160,6 +164,7 @@ export class LinkStates {
     const { payload } = frame;
     const { server, version } = readLinkStateVersion(payload);
     if (server === this.#context.id || ageMs >= MAX_AGE_MS) return;
+    this.#sources.heard(peer, server);
     const isOwn = this.#peers.get(server) === peer;
     const known = this.#topology.get(server);
     // What others said about a server that speaks for itself now may have been false, whatever its version.
@@ -222,6 +227,7 @@ export class LinkStates {
 
   #apply({ state, saidAt, peer, frame }: Heard): void {
     const { now } = this.#context;
+    const repeats = isRepetition(this.#topology.get(state.server), state);
     const statement = this.#statements && frame.copy();
     this.#topology.replace(state, saidAt, peer.server, now, statement);
     const unheard = this.#unheard.get(state.server);
@@ -230,7 +236,7 @@ export class LinkStates {
     }
     const ageS = Math.ceil(Math.max(0, now - saidAt) / 1_000);
     for (const other of this.#peers.values()) {
-      if (other === peer) continue;
+      if (other === peer || (repeats && other.unneeded.has(state.server))) continue;
       if (other.readsTls || !isTlsAddress(state.address)) other.out.forward(frame, ageS);
       else write(other, state, ageS);
     }
@@ -279,6 +285,16 @@ export class LinkStates {
     this.#topology.apply({ server: id, version: ++this.#version, address, links }, now);
     this.#isChanged = true;
   }
+}
+
+/** Returns whether a link state has the links of an earlier one, at about the same costs. */
+function isRepetition(before: LinkState | undefined, { address, links }: LinkState): boolean {
+  if (before?.address !== address || before.links.length !== links.length) return false;
+  const costs = new Map(before.links.map(({ server, cost }) => [server, cost]));
+  return links.every(({ server, cost }) => {
+    const known = costs.get(server);
+    return known !== undefined && Math.abs(cost - known) < known * MIN_CHANGE;
+  });
 }
 
 /** Writes a link state to a peer. An older one would take an address with `tls://` for a malformed frame. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Frame, LinkState } from "@netlab/protocol/codec";
+import TinyQueue from "tinyqueue";
 
 /** The route from this server to another. While a route has the same links, it stays the same object. */
 export interface Route {
@@ -204,7 +205,8 @@ export class Topology {
    */
   #shortestPaths(): Map<string, Route> {
     const done = new Map<string, Route>();
-    const open = new Map<string, Route>();
+    const open = new Map<string, Candidate>();
+    const queue = new TinyQueue<Candidate>([], compareCandidates);
     let at = this.#self;
     let here: Route = { next: "", previous: "", cost: 0, hops: 0 };
     for (;;) {
@@ -212,25 +214,23 @@ export class Topology {
         if (done.has(server) || server === this.#self) continue;
         const known = open.get(server);
         // Most links lead to servers with a cheaper known route.
-        if (known && here.cost + oneWay > known.cost) continue;
+        if (known && here.cost + oneWay > known.route.cost) continue;
         const back = this.#entries.get(server)?.costs.get(at);
         if (back === undefined) continue;
         const cost = here.cost + Math.max(oneWay, back);
-        const hops = here.hops + 1;
-        if (known && (cost > known.cost || (cost === known.cost && hops > known.hops))) continue;
         const next = here.next === "" ? server : here.next;
-        const candidate = { next, previous: at, cost, hops };
-        if (!known || isBetter(candidate, known)) open.set(server, candidate);
+        const route = { next, previous: at, cost, hops: here.hops + 1 };
+        if (known && compareRoutes(route, known.route) >= 0) continue;
+        const candidate = { server, route, order: known?.order ?? open.size };
+        open.set(server, candidate);
+        queue.push(candidate);
       }
-      let nearest: Route | undefined;
-      for (const [server, candidate] of open) {
-        if (nearest && !isBetter(candidate, nearest)) continue;
-        nearest = candidate;
-        at = server;
-      }
+      let nearest = queue.pop();
+      // The queue still has the candidates for which a better one was found.
+      while (nearest && done.has(nearest.server)) nearest = queue.pop();
       if (!nearest) return done;
-      open.delete(at);
-      here = this.#reuse(at, nearest, done);
+      at = nearest.server;
+      here = this.#reuse(at, nearest.route, done);
       done.set(at, here);
     }
   }
@@ -245,11 +245,25 @@ export class Topology {
   }
 }
 
-function isBetter(a: Route, b: Route): boolean {
-  if (a.cost !== b.cost) return a.cost < b.cost;
-  if (a.hops !== b.hops) return a.hops < b.hops;
-  if (a.next !== b.next) return a.next < b.next;
-  return a.previous < b.previous;
+/** A route that may be the cheapest one to a server. */
+interface Candidate {
+  readonly server: string;
+  readonly route: Route;
+  /** How many servers were found before this one. */
+  readonly order: number;
+}
+
+function compareCandidates(a: Candidate, b: Candidate): number {
+  return compareRoutes(a.route, b.route) || a.order - b.order;
+}
+
+/** Returns a negative number if the first route is better. */
+function compareRoutes(a: Route, b: Route): number {
+  if (a.cost !== b.cost) return a.cost - b.cost;
+  if (a.hops !== b.hops) return a.hops - b.hops;
+  if (a.next !== b.next) return a.next < b.next ? -1 : 1;
+  if (a.previous !== b.previous) return a.previous < b.previous ? -1 : 1;
+  return 0;
 }
 
 function isSame(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {

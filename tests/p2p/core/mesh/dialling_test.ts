@@ -40,7 +40,14 @@ class TestDiscovery {
       this.dialled.push(address);
     };
     const isLinked = (server: string) => this.linked.has(server);
-    this.discovery = new Discovery(this.context, { peers }, probe, isLinked, () => true);
+    this.discovery = new Discovery(
+      this.context,
+      { peers },
+      probe,
+      isLinked,
+      () => true,
+      () => true,
+    );
   }
 
   /** Lets time pass. `failing` dials fail at the end of each step. */

@@ -1,0 +1,110 @@
+/**
+ * Simulates networks of many sizes, each in a process of its own, and skips those that do not fit into the memory or
+ * the time. Knows nothing of what is measured.
+ *
+ * @module
+ */
+import { Process } from "../cluster/process.ts";
+import { formatNumber } from "./format.ts";
+import { NETWORKS } from "./networks.ts";
+import type { ScalePlan, ScaleResult } from "./simulate_scale.ts";
+
+/** What every server keeps of each user of the network, about: bytes. More does not fit into the estimate. */
+const USER_BYTES = 500;
+/** What every server keeps of each other server and its links, about: bytes. */
+const SERVER_BYTES = 5_000;
+const GIB = 1024 ** 3;
+
+/** The limits of one simulation. */
+export interface PairLimits {
+  /** How long it may take: seconds. */
+  readonly seconds: number;
+  /** How much memory it may use: GiB. */
+  readonly memoryGib: number;
+}
+
+/** A network that was not simulated. */
+export interface SkippedPair {
+  /** The network. */
+  readonly plan: ScalePlan;
+  /** One sentence that says why. */
+  readonly why: string;
+}
+
+/**
+ * Simulates networks, one after the other.
+ *
+ * @param onPlan Called before each simulation.
+ * @throws {unknown} The reason of `stop`, when it aborts.
+ */
+export async function simulatePairs(
+  plans: readonly ScalePlan[],
+  limits: PairLimits,
+  onPlan: (plan: ScalePlan) => void,
+  onResult: (result: ScaleResult) => void,
+  stop: AbortSignal,
+): Promise<SkippedPair[]> {
+  const skipped: SkippedPair[] = [];
+  for (const plan of plans) {
+    onPlan(plan);
+    const known = obstacleTo(plan, limits, skipped);
+    const result = known ?? await simulateApart(plan, limits, stop);
+    if (typeof result === "string") skipped.push({ plan, why: result });
+    else onResult(result);
+  }
+  return skipped;
+}
+
+/** Returns why a network is not simulated, if that is known before. */
+function obstacleTo(
+  plan: ScalePlan,
+  { memoryGib }: PairLimits,
+  skipped: readonly SkippedPair[],
+): string | undefined {
+  const bytes = plan.servers * (plan.users * USER_BYTES + plan.servers * SERVER_BYTES);
+  if (bytes > memoryGib * GIB) {
+    return `${describePlan(plan)} would need about ${formatNumber(bytes / GIB)} GiB of memory ` +
+      `(--memory ${memoryGib}).`;
+  }
+  const smaller = skipped.find(({ plan: { network, servers, users } }) =>
+    network === plan.network && servers <= plan.servers && users <= plan.users
+  );
+  return smaller && `${describePlan(plan)} is larger than a network that was skipped.`;
+}
+
+/** Simulates one network in a process. Returns the result, or why there is none. */
+async function simulateApart(
+  plan: ScalePlan,
+  { seconds, memoryGib }: PairLimits,
+  stop: AbortSignal,
+): Promise<ScaleResult | string> {
+  const program = import.meta.resolve("./pair_program.ts");
+  const heap = `--max-old-space-size=${Math.floor(memoryGib * 1024)}`;
+  await using process = Process.start(program, [JSON.stringify(plan)], {
+    permissions: [`--v8-flags=--expose-gc,${heap}`],
+  });
+  const kill = () => process.kill("SIGKILL");
+  stop.addEventListener("abort", kill);
+  const timer = setTimeout(kill, seconds * 1_000);
+  try {
+    const startedAt = performance.now();
+    await process.ended;
+    const isLate = performance.now() - startedAt >= seconds * 1_000;
+    stop.throwIfAborted();
+    const { code, stdout, stderr } = await process.finished();
+    if (isLate) {
+      return `${describePlan(plan)} took longer than ${seconds} s (--limit ${seconds}).`;
+    }
+    if (code === 0) return JSON.parse(stdout.at(-1)!);
+    return `${describePlan(plan)} failed: ${stderr.at(0) ?? `status ${code}`}.`;
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener("abort", kill);
+  }
+}
+
+/** Describes a network: `A full mesh of 20 servers with 1,000 users`. */
+export function describePlan({ network, servers, users }: ScalePlan): string {
+  return `A ${NETWORKS.get(network)!.title} of ${servers.toLocaleString("en")} servers with ` +
+    `${users.toLocaleString("en")} users`;
+}
