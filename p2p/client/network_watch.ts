@@ -12,7 +12,7 @@ import {
   type StatusTotals,
   UserScope,
   type UserStatus,
-} from "@netlab/protocol";
+} from "@netlab/protocol/codec";
 import { HomeNetwork } from "./home_network.ts";
 import { OwnToken } from "./own_token.ts";
 import { StatusConnection, type StatusConnectionOptions } from "./status_connection.ts";

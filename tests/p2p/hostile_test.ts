@@ -97,7 +97,9 @@ const fromUsers: Wrong[] = [
     frame(3, 2, `${"k".repeat(32)}${ID}\0A\0B\0Hello`),
   ],
   ["a handed-off message", ErrorCode.UnknownType, frame(3, 3, `${"k".repeat(32)}${ID}\0A\0B\0`)],
-  ["an unknown type", ErrorCode.UnknownType, frame(10, 0, "?")],
+  ["an unknown type", ErrorCode.UnknownType, frame(200, 0, "?")],
+  ["a status request that is cut off", ErrorCode.Malformed, frame(10, 0, "?")],
+  ["a status that nobody asked for", ErrorCode.UnknownType, frame(10, 1, "?")],
 ];
 
 for (const [what, code, bytes] of fromUnregistered) {

@@ -84,7 +84,7 @@ processTest("with OTEL_DENO, one trace follows each message over three servers",
   let left = 3;
   for await (const _ of bob) if (--left === 0) break;
   const trace = id.replaceAll("-", "");
-  const steps = [`deliver ${c}`, `forward ${a}`, `forward ${b}`];
+  const steps = [`deliver ${c}`, `forward ${a}`, `forward ${b}`].sort();
   await eventually(
     "all spans",
     () =>
