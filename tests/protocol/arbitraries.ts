@@ -124,6 +124,15 @@ const protection = fc.record({
   previous: hex(64),
 });
 
+/** What all statements have. */
+const signed = {
+  key: hex(32),
+  startedAt: u64,
+  number: u64,
+  signature: hex(64),
+  frames: fc.uint8Array({ maxLength: 300 }).map((bytes) => bytes.toHex()),
+};
+
 const u32 = fc.nat(0xffff_ffff);
 /** A time in milliseconds that is a whole number of microseconds. */
 const ms = fc.integer({ min: 1, max: 0xffff_ffff }).map((us) => us / 1_000);
@@ -252,6 +261,10 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
     { requiredKeys: ["server", "address"] },
     // Abilities follow the network.
   ).filter(({ network, abilities }) => abilities === undefined || network !== undefined),
+  serverKey: fc.record(
+    { key: hex(32), startedAt: u64, challenge: hex(16), signature: hex(64) },
+    { requiredKeys: ["key", "startedAt", "challenge"] },
+  ),
   token: fc.stringMatching(/^[A-Za-z0-9_.-]{0,300}$/),
   message,
   outboundMessage: fc.record({ origin: anyUuid, destination: anyUuid, previous: anyUuid, message }),
@@ -293,6 +306,8 @@ const payloads: Record<keyof typeof layouts, fc.Arbitrary<unknown>> = {
     address: anyAddress,
     links: fc.array(link, { maxLength: 20 }),
   }),
+  statement: fc.record(signed),
+  statementTo: fc.record({ ...signed, to: anyUuid }),
   alive: fc.constant(null),
   statusRequest: fc.record(asked),
   status,

@@ -240,3 +240,27 @@ Deno.test({
     assertStrictEquals(p.readUsers(write(wide)).length, 256);
   },
 });
+
+Deno.test({
+  name: "the longest list of users and the most receipts fit into a statement",
+  permissions: "none",
+  fn() {
+    const id = crypto.randomUUID();
+    const name = "x".repeat(255);
+    const users = Array.from({ length: p.MAX_SIGNED_USERS_PER_FRAME }, () => {
+      return { name, kind: p.UserKind.Session, session: id, since: 1 };
+    });
+    const list = new p.FrameWriter();
+    p.writePresenceSnapshot(list, { server: id, version: 1, part: 0, parts: 1, users });
+    const receipts = new p.FrameWriter();
+    const room = p.MAX_STATEMENT_FRAMES_BYTES - p.HEADER_BYTES - 256;
+    p.writeRelayedReceipts(receipts, name, new Uint8Array(room), 1);
+    for (const frames of [list.take(), receipts.take()]) {
+      assert(frames.length <= p.MAX_STATEMENT_FRAMES_BYTES);
+      const [key, signature] = [new Uint8Array(32), new Uint8Array(64)];
+      const out = new p.FrameWriter();
+      p.writeStatement(out, { key, startedAt: 1, to: id, number: 1, signature, frames }, 1);
+      assertEquals(p.readStatement(out.take().subarray(p.HEADER_BYTES), true).frames, frames);
+    }
+  },
+});

@@ -254,11 +254,7 @@ export class UserRegistry {
     this.#watch.arrived(user);
   }
 
-  /**
-   * Handles a frame of another server about a claim: subtype `Claim` or `Held` of type 8.
-   *
-   * @param from The connection on which it came; the id of the server that has signed it, if servers sign.
-   */
+  /** Handles a claim of another server, which came on a connection, or was signed by the server with an id. */
   claimed(from: Connection | string, frame: Frame): void {
     if (typeof from === "string") this.#claims.stated(from, frame);
     else this.#claims.received(from, frame);
