@@ -274,8 +274,8 @@ export const bugs: readonly Bug[] = [
     what: "A server passes on no announcements of links.",
     file: "p2p/core/mesh/topology/link_states.ts",
     change: [
-      "      if (other === peer) continue;\n      if (other.readsTls",
-      "      if (other !== peer) continue;\n      if (other.readsTls",
+      "      if (other === peer || (repeats",
+      "      if (other !== peer || (repeats",
     ],
   },
   // Users.
