@@ -51,10 +51,20 @@ export class Attacker implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Starts the process. It does nothing yet. */
-  static async start(): Promise<Attacker> {
+  /**
+   * Starts the process. It does nothing yet.
+   *
+   * @param isElsewhere Whether it stands for other machines: it then gets only what the servers and users of
+   *   this one leave of the processor.
+   */
+  static async start(isElsewhere = true): Promise<Attacker> {
     const program = import.meta.resolve("./attacker_program.ts");
-    const attacker = new Attacker(Process.start(program, [], { stdin: "piped" }));
+    const attacker = new Attacker(
+      Process.start(program, isElsewhere ? ["--elsewhere"] : [], {
+        permissions: ["--allow-net=127.0.0.1,localhost", "--allow-sys=setPriority"],
+        stdin: "piped",
+      }),
+    );
     try {
       await attacker.#process.waitFor("ready");
       return attacker;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { constants, setPriority } from "node:os";
 import { print, toJson } from "@netlab/terminal";
 import { seeded } from "../random.ts";
 import type { AttackOrder, AttackUse } from "./attacker.ts";
@@ -15,6 +16,7 @@ import { Allowance } from "./attacks/raw_connection.ts";
 const END_MS = 300;
 
 if (import.meta.main) {
+  if (Deno.args.includes("--elsewhere")) setPriority(constants.priority.PRIORITY_LOW);
   print("ready");
   for await (const line of inputLines()) {
     const { attack, ms, maxBytes, seed, ...order } = JSON.parse(line) as AttackOrder;

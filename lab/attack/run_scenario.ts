@@ -1,6 +1,6 @@
 /**
- * Runs one scenario: honest users write to each other before, during and after an attack, and then beside a
- * harmless program that is as busy as the attacker was. Measures; `verdict.ts` judges.
+ * Runs one scenario: honest users write to each other before, during and after an attack, and then beside
+ * harmless programs that are as busy as the attack made everybody. Measures; `verdict.ts` judges.
  *
  * @module
  */
@@ -79,7 +79,9 @@ export async function runScenario(
     await HonestUsers.start({ system, servers, users: USERS, perSecond: PER_SECOND, seed }),
   );
   const attacker = stack.use(await Attacker.start());
-  const burner = stack.use(await Attacker.start());
+  const burners = [await Attacker.start()];
+  for (const _ of servers) burners.push(await Attacker.start(false));
+  for (const burner of burners) stack.use(burner);
   const warmMs = Math.min(WARM_MS, 2 * ms);
   const order: Omit<AttackOrder, "attack"> = {
     ...{ servers, port: port!, ms, seed, share: 0, delayMs: 0 },
@@ -118,15 +120,15 @@ export async function runScenario(
   if (early) await pause(Math.max(0, earlyEnd - performance.now()), stop);
   onPeriod("attack");
   const from = now();
-  const cpuBefore = watch.of(attacker.pid).at(-1)!;
+  const busy = [attacker.pid, ...target.pids];
+  const idleShares = sharesOf(watch, busy, from - ms);
   const use = await (early ?? attack());
   stop.throwIfAborted();
   const end = now();
   await pause(WATCH_MS, stop);
   // Its connections end at the latest with the process.
   await attacker[Symbol.asyncDispose]();
-  const cpuAfter = watch.of(attacker.pid).at(-1)!;
-  const attackerShare = (cpuAfter.cpuMs - cpuBefore.cpuMs) / (cpuAfter.at - cpuBefore.at);
+  const shares = sharesOf(watch, busy, from);
 
   onPeriod("after");
   const memory = (): Use =>
@@ -155,10 +157,12 @@ export async function runScenario(
   while (now() - end < BACK_MS && !isBack()) await pause(WINDOW_MS, stop);
   const recoveryMs = recoveryOf(honest, end, normal);
   const [backFrom, backTo] = await period("after", ms);
-  const share = Math.min(1, attackerShare);
   onPeriod("control");
   const controlFrom = now();
-  await burner.attack({ ...order, share, attack: "burn" });
+  await Promise.all(burners.map((burner, n) => {
+    const share = Math.min(1, Math.max(0, shares[n]! - idleShares[n]!));
+    return burner.attack({ ...order, share, attack: "burn" });
+  }));
   const control = [controlFrom, now()] as const;
   stop.throwIfAborted();
   onPeriod("waiting for messages in flight");
@@ -168,7 +172,8 @@ export async function runScenario(
     during: latencyOf(honest.between(from, end)),
     after: latencyOf(honest.between(backFrom, backTo)),
     control: latencyOf(honest.between(...control)),
-    attackerShare,
+    attackerShare: shares[0]!,
+    serverShare: Math.max(...shares.slice(1)),
     recoveryMs,
     memory: memory(),
     descriptors: descriptors(),
@@ -178,6 +183,16 @@ export async function runScenario(
     honest: kept,
     attacker: use,
   };
+}
+
+/** Returns the share of one processor that each process has used since a time: milliseconds since 1970. */
+function sharesOf(watch: ResourceWatch, pids: readonly number[], from: number): number[] {
+  return pids.map((pid) => {
+    const samples = watch.of(pid);
+    const first = samples.findLast(({ at }) => at <= from) ?? samples[0]!;
+    const last = samples.at(-1)!;
+    return last.at > first.at ? (last.cpuMs - first.cpuMs) / (last.at - first.at) : 0;
+  });
 }
 
 /** A client at a terminal that knows only the hostile server. */

@@ -27,10 +27,12 @@ export interface Measured {
   readonly during: Latency | undefined;
   /** How long they took if they were sent after it, once delivery was normal again. */
   readonly after: Latency | undefined;
-  /** How long they took beside a harmless program that used as much of the processor as the attacker. */
+  /** How long they took beside harmless programs that were as busy as the attack made everybody. */
   readonly control: Latency | undefined;
   /** The share of one processor that the attacker used. */
   readonly attackerShare: number;
+  /** The share of one processor that the busiest server used during the attack. */
+  readonly serverShare: number;
   /** How long after the end of the attack delivery was normal: milliseconds. `undefined` if it never was. */
   readonly recoveryMs: number | undefined;
   /** The memory of the process whose memory grew most: bytes. */

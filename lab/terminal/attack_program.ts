@@ -35,7 +35,7 @@ export const labAttackProgram = {
   name: "netlab lab attack",
   summary:
     "Attacks servers and clients that run as processes, and shows what honest users notice before, during " +
-    "and after each attack, and beside a harmless program that is as busy as the attacker (Linux). Exit " +
+    "and after each attack, and beside harmless programs that are as busy as the attack (Linux). Exit " +
     "code 0: the honest users noticed little, and the servers recovered; 1: otherwise.",
   version: config.version,
   usage: "deno task lab attack [options]",
@@ -153,7 +153,9 @@ function report({ name, system, what }: Scenario, found: Measured, failures: str
   print(
     `  attacker: sent ${mega(attacker.sentBytes)}, read ${mega(attacker.readBytes)}, ` +
       `${counted(attacker.connections, "connection")}, ${count(attacker.closedByOthers)} of them ` +
-      `refused or closed, ${Math.round(100 * found.attackerShare)} % of a processor`,
+      `refused or closed, ${percent(found.attackerShare)} of a processor; busiest server ${
+        percent(found.serverShare)
+      }`,
   );
   print(`  honest users: sent ${count(honest.sent)}, failed ${count(honest.failed)}`);
   if (!honest.kept) { for (const line of honest.findings) print(`    ${line}`); }
@@ -161,6 +163,10 @@ function report({ name, system, what }: Scenario, found: Measured, failures: str
 
 function latency(found: Latency | undefined): string {
   return found ? `p50 ${formatMs(found.p50)}, p99 ${formatMs(found.p99)}` : "nothing";
+}
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
 }
 
 function mega(bytes: number): string {

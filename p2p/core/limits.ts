@@ -24,6 +24,7 @@ export interface Limit {
     | "receipts"
     | "handshakes"
     | "connections"
+    | "frames"
     | "seconds"
     | "tokens"
     | "requests"
@@ -252,6 +253,12 @@ export const LIMITS = {
     unit: "handshakes",
     beyond: "the oldest one ends",
   },
+  handshakesPerHost: {
+    what: "Of these, handshakes of one other host",
+    default: 64,
+    unit: "handshakes",
+    beyond: "the oldest one of that host ends",
+  },
   maxLegacyBytes: {
     what: "Bytes of messages that wait for one legacy server",
     default: 8 * MIB,
@@ -275,6 +282,13 @@ export const LIMITS = {
     code: ErrorCode.TooManyConnections,
     beyond:
       "the one that was silent for longest is closed, or the new one if none was for a second",
+  },
+  unregisteredFrames: {
+    what: "Frames of a connection that has not registered; each second allows 100 more",
+    default: 1_000,
+    unit: "frames",
+    code: ErrorCode.TooManyFrames,
+    beyond: "the connection is closed",
   },
   maxOutgoingBytes: {
     what: "Bytes of memory for what waits to be sent on all connections",

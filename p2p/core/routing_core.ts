@@ -54,6 +54,8 @@ import { User } from "./users/user.ts";
 
 /** After a longer gap between ticks, silence is blamed on this server itself: milliseconds. */
 const MAX_TICK_GAP_MS = 500;
+/** How many names of users who joined, left or moved are looked at before other events are handled. */
+const NAMES_PER_FLUSH = 1_000;
 
 /** A messaging server without sockets. Call {@linkcode RoutingCore.tick} every 250 ms. */
 export class RoutingCore implements ServerCore {
@@ -82,6 +84,8 @@ export class RoutingCore implements ServerCore {
   /** What changed since the last flush. */
   readonly #changes: CoreChanges = { names: new Set(), routes: false };
   #isCommitting = false;
+  /** Whether the rest of the changes is handled soon. */
+  #isFlushing = false;
   #tickedAt: number;
 
   /** Creates a server with no users and no links. */
@@ -209,11 +213,15 @@ export class RoutingCore implements ServerCore {
 
   /** Handles a frame. The frame is valid until this method returns. */
   received(connection: Connection, frame: Frame): void {
-    this.#heard(connection);
+    const { type } = frame;
+    const mayDeliver = type === FrameType.Message || type === FrameType.Receipt;
+    if (!mayDeliver) connection.chargeFor(frame);
     try {
+      this.#heard(connection);
       this.#dispatch.handle(connection, frame);
     } catch (error) {
       if (!(error instanceof NetlabError)) throw error;
+      if (mayDeliver) connection.chargeFor(frame);
       this.#reject(connection, error, isPassedOn(frame));
     }
   }
@@ -225,9 +233,15 @@ export class RoutingCore implements ServerCore {
     const changes = this.#changes;
     if (changes.routes) this.#legacy.reachChanged();
     if (changes.names.size > 0) {
-      this.#legacy.changed(changes.names);
-      const names = [...changes.names];
-      changes.names.clear();
+      const names: string[] = [];
+      for (const name of changes.names) {
+        if (names.length === NAMES_PER_FLUSH) break;
+        changes.names.delete(name);
+        names.push(name);
+      }
+      // A server that has just been reached may have very many users. Others must not wait for all of them.
+      if (changes.names.size > 0) this.#flushSoon();
+      this.#legacy.changed(names);
       this.users.resolve(names);
       for (const name of names) {
         this.#outbound.userChanged(name);
@@ -246,6 +260,15 @@ export class RoutingCore implements ServerCore {
       this.#context.host.soon(() => this.commit());
     }
     this.#finish();
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    this.#context.host.soon(() => {
+      this.#isFlushing = false;
+      this.flush();
+    });
   }
 
   /** Writes new messages to the store, then sends their receipts and the messages. */

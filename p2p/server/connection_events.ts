@@ -51,6 +51,10 @@ export class ConnectionEvents implements FrameHandler {
     return this.#connection.isUnregistered;
   }
 
+  isLink(): boolean {
+    return this.#connection.party.isLink ?? false;
+  }
+
   isReplying(): boolean {
     return this.#connection.isReplying && !this.#connection.party.isLink;
   }

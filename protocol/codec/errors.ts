@@ -93,6 +93,8 @@ export const ErrorCode = {
   NameProtected: 37,
   /** The server has as many connections of this kind, or from this host, as it may. */
   TooManyConnections: 38,
+  /** The connection has sent too many frames without registering. */
+  TooManyFrames: 39,
   /** The two servers have a link already, and it works. */
   AlreadyLinked: 41,
   /** The server has as many links as it may. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { LOOKOUT } from "./lookout.ts";
+
 /**
  * The part of a listener that an {@linkcode Acceptor} uses. `Deno.TcpListener` and `Deno.TlsListener`
  * implement it.
@@ -29,6 +31,9 @@ export interface AcceptHandler<Conn> {
    */
   exhausted?(error: unknown): void;
 }
+
+/** How many connections are accepted before other events are handled. */
+const ACCEPTS_PER_TURN = 8;
 
 /** Options of an {@linkcode Acceptor}. */
 export interface AcceptorOptions {
@@ -101,7 +106,9 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    while (!this.#closed) {
+    for (let count = 1; !this.#closed; count++) {
+      // Connections that wait are accepted at once, and others must not wait for all of them.
+      if (count % ACCEPTS_PER_TURN === 0) await nextTurn();
       let conn: Conn;
       try {
         conn = await this.#listener.accept();
@@ -112,7 +119,9 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
         else await this.#lose(error);
         continue;
       }
+      LOOKOUT.begin();
       this.#take(conn);
+      LOOKOUT.end();
     }
   }
 
@@ -134,7 +143,7 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
    */
   #lose(error: unknown): Promise<void> {
     this.#handler.lost?.(error);
-    return new Promise((resolve) => setImmediate(resolve));
+    return nextTurn();
   }
 
   #pause(error: unknown): Promise<void> {
@@ -149,6 +158,11 @@ export class Acceptor<Conn extends Disposable> implements AsyncDisposable {
       };
     });
   }
+}
+
+/** Resolves after other events were handled. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => LOOKOUT.next(resolve));
 }
 
 function isShortage(error: unknown): boolean {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { LOOKOUT } from "./lookout.ts";
+
 /**
  * The number of large reads that start in one turn. Their data then stays in the processor's cache until it
  * is written, and the memory that they need is bounded. Further large reads start in the following turns.
@@ -61,13 +63,19 @@ export class FlushScheduler<Connection> {
     const [steps, writers, readers] = [this.#steps, this.#writers, this.#readers];
     this.#writers = [];
     this.#readers = [];
+    LOOKOUT.begin();
     for (const connection of writers) steps.write(connection);
+    LOOKOUT.end();
+    if (LOOKOUT.isDue && readers.length > 0) {
+      this.#readers = readers;
+      return LOOKOUT.next(() => this.#flush());
+    }
     let large = 0;
     for (const connection of readers) {
       if (steps.isLargeRead(connection) && ++large > MAX_LARGE_READS) {
         this.#readers.push(connection);
       } else steps.read(connection, readers.length > FEW);
     }
-    if (large > MAX_LARGE_READS) setImmediate(() => this.#flush());
+    if (large > MAX_LARGE_READS) LOOKOUT.next(() => this.#flush());
   }
 }

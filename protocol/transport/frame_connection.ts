@@ -15,11 +15,15 @@ import type {
   Traffic,
 } from "./frame_handler.ts";
 import { charge, handlePiece } from "./piece.ts";
+import { LOOKOUT } from "./lookout.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { mustWait, readLimit, tooSlow, UnreadTimer } from "./reply_gate.ts";
 import { Turns } from "./turns.ts";
 
 export type * from "./frame_handler.ts";
+
+/** A connection that is being closed waits for the other side until so much has arrived and was dropped: bytes. */
+const MAX_DROPPED_BYTES = 1024 * 1024;
 
 /**
  * A connection that reads and writes frames. It reads into a buffer that it reuses, and passes frames to the
@@ -64,6 +68,8 @@ export class FrameConnection {
   readonly out: FrameWriter;
   /** The work that its frames have caused lately: units. */
   recentUnits = 0;
+  /** How much of it delivers nothing: units. */
+  recentCharged = 0;
   /** Since when that is counted: milliseconds. */
   recentSince = 0;
   /** The IP address at the other end, if this side has dialled. */
@@ -83,6 +89,8 @@ export class FrameConnection {
   #paused = false;
   /** Whether whole frames may be in the buffer. No read is in progress then. */
   #hasFrames = false;
+  /** Whether the rest of a reply waits for the turn of this connection. */
+  #isReplyDue = false;
   /** How many of the bytes that wait are replies, at most. */
   #replyBytes = 0;
   /** Set while frames wait because the other side does not read its replies. */
@@ -102,6 +110,8 @@ export class FrameConnection {
   /** Ends the wait of {@linkcode FrameConnection.close} for the other side. */
   #onEnd: (() => void) | undefined;
   #closed = false;
+  /** How much has arrived since the connection began to close: bytes. */
+  #droppedBytes = 0;
   #error: unknown;
 
   /** Takes over `conn`: only this object reads, writes and closes it. */
@@ -147,6 +157,11 @@ export class FrameConnection {
     return this.#handler?.isStranger?.() ?? false;
   }
 
+  /** Whether the other side is a server. */
+  get isLink(): boolean {
+    return this.#handler?.isLink?.() ?? false;
+  }
+
   /** Whether the connection is closed and neither reads nor writes. */
   get closed(): boolean {
     return this.#closed;
@@ -180,7 +195,10 @@ export class FrameConnection {
     this.#onBytes = onBytes;
   }
 
-  /** Counts more work for the frame that is being handled: as many units as small frames take as long. */
+  /**
+   * Counts more work for the frame that is being handled, which delivers nothing: as many units as small frames take
+   * as long.
+   */
   charge(units: number): void {
     charge(units);
   }
@@ -207,7 +225,7 @@ export class FrameConnection {
 
   /**
    * Writes the pending bytes, then closes. Drops frames that still arrive. Waits up to the linger time for
-   * the write and for the other side to close. Closing earlier would reset the connection and lose bytes that
+   * the write and for the other side to close, or for a megabyte of such frames. Closing earlier would reset the connection and lose bytes that
    * the other side has not read.
    */
   close(): Promise<void> {
@@ -279,6 +297,7 @@ export class FrameConnection {
   }
 
   #onRead(count: number | null): void {
+    LOOKOUT.begin(this);
     if (count === null) this.#atEnd = true;
     if (!this.#closed) {
       try {
@@ -297,7 +316,11 @@ export class FrameConnection {
     const buffer = this.#buffer;
     if (this.#traffic) this.#traffic.bytesRead += count;
     buffer.add(count);
-    if (!this.#handler) return;
+    if (!this.#handler) {
+      this.#droppedBytes += count;
+      if (this.#droppedBytes > MAX_DROPPED_BYTES) this.abort();
+      return;
+    }
     if (this.#onBytes) {
       this.#onBytes(buffer.bytes.subarray(buffer.start, buffer.end));
       buffer.start = buffer.end;
@@ -309,6 +332,7 @@ export class FrameConnection {
 
   /** Does a piece of the work that waits. Only for the connections that take turns. */
   work(): boolean {
+    if (this.#isReplyDue) return this.#replyOn();
     if (this.#reading || this.#paused || this.isHeld || !this.#hasFrames) return false;
     if (this.#handler) {
       try {
@@ -324,12 +348,23 @@ export class FrameConnection {
     return false;
   }
 
+  /** Writes more of a reply. Returns whether frames wait as well. */
+  #replyOn(): boolean {
+    this.#isReplyDue = false;
+    if (this.#closed) return false;
+    const before = this.out.length;
+    this.#drained();
+    const units = (this.out.length - before) >> 10;
+    FrameConnection.#turns.spent(units, units, this);
+    return this.#hasFrames && !this.isHeld;
+  }
+
   /** Handles one piece of what is in the buffer. */
   #work(): void {
     const buffer = this.#buffer;
     const handler = this.#handler!;
     const before = this.out.length;
-    const { units, isCut } = handlePiece(buffer, this.#maxPayloadBytes, {
+    const { units, charged, isCut } = handlePiece(buffer, this.#maxPayloadBytes, {
       handler: () => this.#handler,
       replied: () => this.out.length - before,
       mustStop: (replied) => this.#paused || mustWait(handler, this.#replyBytes + replied),
@@ -340,7 +375,7 @@ export class FrameConnection {
     this.#handler?.flush?.();
     if (units === 0) return;
     this.#replyBytes += Math.max(0, this.out.length - before);
-    FrameConnection.#turns.spent(units, this);
+    FrameConnection.#turns.spent(units, charged, this);
     if (this.#closed || !mustWait(handler, this.#replyBytes)) return;
     this.#hasFrames = true;
     this.#held ??= new UnreadTimer(this.#maxUnreadMs, (error) => this.abort(error));
@@ -404,15 +439,22 @@ export class FrameConnection {
         if (this.#replyBytes > 0 || this.#held) this.#written();
       }
       this.#writing = undefined;
-      this.#handler?.drained?.();
-      if (!this.isHeld) return;
-      // What was written just now is the rest of a reply.
-      this.#replyBytes += out.length;
-      this.#written();
+      this.#isReplyDue = this.#handler?.isReplying?.() ?? false;
+      if (this.#isReplyDue) FrameConnection.#turns.wait(this);
+      else this.#drained();
     } catch (error) {
       this.#writing = undefined;
       this.abort(error);
     }
+  }
+
+  /** Tells the handler that everything was sent. */
+  #drained(): void {
+    this.#handler?.drained?.();
+    if (!this.isHeld) return;
+    // What was written just now is the rest of a reply.
+    this.#replyBytes += this.out.length;
+    this.#written();
   }
 
   /** Handles frames again that waited until the other side has read replies, if it has. */

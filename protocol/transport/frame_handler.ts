@@ -50,6 +50,13 @@ export interface FrameHandler {
    * @default {false}
    */
   isStranger?(): boolean;
+  /**
+   * Returns whether the other side is a server. Those that cause much work that delivers nothing share half of
+   * the time.
+   *
+   * @default {false}
+   */
+  isLink?(): boolean;
   /** Returns whether a reply is not complete: the next frames wait until its rest was written in `drained`. */
   isReplying?(): boolean;
   /**

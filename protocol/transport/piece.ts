@@ -12,10 +12,10 @@ import { PIECE_UNITS } from "./turns.ts";
 /** The frame object that is passed to handlers. All connections share it. */
 const FRAME = new Frame();
 
-/** Additional work of the frame that is being handled, on whatever connection: units. */
+/** Work of the piece that is being handled that delivers nothing, on whatever connection: units. */
 let charged = 0;
 
-/** Counts more work for the frame that is being handled. */
+/** Counts more work for the frame that is being handled, which delivers nothing. */
 export function charge(units: number): void {
   charged += units;
 }
@@ -34,6 +34,8 @@ export interface PieceHost {
 export interface Piece {
   /** The work: units. What the fast path of the handler takes does not count, because one read limits it. */
   readonly units: number;
+  /** How much of it delivers nothing: units. */
+  readonly charged: number;
   /** Whether more frames may be in the buffer. */
   readonly isCut: boolean;
 }
@@ -42,18 +44,20 @@ export interface Piece {
 export function handlePiece(buffer: ReadBuffer, maxPayloadBytes: number, host: PieceHost): Piece {
   let units = 0;
   let isCut = false;
+  charged = 0;
   const run = host.handler()?.run &&
     ((bytes: Uint8Array, start: number, end: number) =>
       host.handler()?.run?.(bytes, start, end) ?? start);
   const visit = (frame: Frame): boolean => {
     units += 1 + ((frame.end - frame.start) >> 10);
-    charged = 0;
     host.handler()?.frame(frame);
-    units += charged;
     const replied = host.replied();
-    return isCut = units + (replied >> 10) >= PIECE_UNITS || host.mustStop(replied);
+    return isCut = units + charged + (replied >> 10) >= PIECE_UNITS || host.mustStop(replied);
   };
   const { bytes, start, end } = buffer;
   buffer.start = readFrames(bytes, start, end, maxPayloadBytes, FRAME, visit, run);
-  return { units: units === 0 ? 0 : units + (Math.max(0, host.replied()) >> 10), isCut };
+  if (units === 0) return { units, charged: 0, isCut };
+  // Replies, such as lists and errors, deliver nothing either.
+  charged += Math.max(0, host.replied()) >> 10;
+  return { units: units + charged, charged, isCut };
 }

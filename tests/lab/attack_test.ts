@@ -21,6 +21,7 @@ const good: Measured = {
   after: latency(4),
   control: latency(4),
   attackerShare: 0.5,
+  serverShare: 0.5,
   recoveryMs: 0,
   memory: { before: 30 * MIB, peak: 40 * MIB, backMs: 0 },
   descriptors: { before: 30, peak: 40, backMs: 100 },
@@ -126,7 +127,7 @@ linuxProcessTest(
     );
     assert(found.before!.p50 > 0 && found.during!.p50 > 0 && found.control!.p50 > 0);
     assert(found.memory.before > MIB && found.descriptors.before > 3);
-    assert(found.attackerShare > 0 && found.attacker.connections > 10);
+    assert(found.attackerShare > 0 && found.serverShare > 0 && found.attacker.connections > 10);
     assertEquals([found.crashed, found.honest.kept], [0, true]);
   },
 );

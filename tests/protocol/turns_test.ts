@@ -25,16 +25,23 @@ class Loop {
     });
   }
 
-  worker(name: string, pieces: number, isStranger = false): Worker & { pieces: number } {
+  worker(
+    name: string,
+    pieces: number,
+    isStranger = false,
+    charged = 0,
+  ): Worker & { pieces: number } {
     const worker = {
       recentUnits: 0,
+      recentCharged: 0,
       recentSince: 0,
       isStranger,
+      isLink: false,
       pieces,
       work: () => {
         this.log.push(name);
         this.now += 0.5;
-        this.turns.spent(PIECE_UNITS, worker);
+        this.turns.spent(PIECE_UNITS, charged, worker);
         return --worker.pieces > 0;
       },
     };
@@ -62,8 +69,8 @@ test("connections that send more than is handled at once take turns", () => {
   loop.run();
   const worked = loop.log.filter((entry) => entry !== "|").join("");
   assertEquals(worked, "ababababab" + "ab");
-  // Other events come after every two milliseconds.
-  for (const turn of loop.log.join("").split("|")) assert(turn.length <= 5, turn);
+  // Other events come after about a millisecond.
+  for (const turn of loop.log.join("").split("|")) assert(turn.length <= 3, turn);
 });
 
 test("a connection that sends little goes before those that send much, which still go on", () => {
@@ -77,7 +84,7 @@ test("a connection that sends little goes before those that send much, which sti
   for (const each of light) loop.turns.wait(each);
   loop.run(loop.now + 4);
   const [first, second] = loop.log.join("").split("|").filter((turn) => turn !== "");
-  assertEquals([first, second], ["hlll", "hlll"]);
+  assertEquals([first, second], ["llh", "llh"]);
 });
 
 test("strangers who cause much work get a quarter of the time, and what others leave", () => {
@@ -98,6 +105,46 @@ test("strangers who cause much work get a quarter of the time, and what others l
   loop.log.length = 0;
   loop.run();
   assertEquals(loop.log.filter((entry) => entry !== "|"), []);
+});
+
+/** How many pieces of half a millisecond the worker `x` does in 80 ms, beside a user who sends messages. */
+function piecesBesideUser(x: Partial<Worker>, charged: number): number {
+  const loop = new Loop();
+  const user = loop.worker("u", 1_000);
+  const other = Object.assign(loop.worker("x", 1_000, false, charged), x);
+  for (const worker of [user, other]) {
+    worker.recentUnits = 1_000;
+    loop.turns.wait(worker);
+  }
+  loop.run(80);
+  return loop.log.filter((entry) => entry === "x").length;
+}
+
+test("users whose work delivers nothing get a quarter of the time, and servers half of it", () => {
+  const recentCharged = 1_000;
+  const user = piecesBesideUser({ recentCharged }, PIECE_UNITS);
+  assert(user >= 20 && user <= 44, `${user} pieces of half a millisecond in 80`);
+  const server = piecesBesideUser({ isLink: true, recentCharged }, PIECE_UNITS);
+  assert(server > user && server <= 88, `${server} pieces of half a millisecond in 80`);
+  const fair = piecesBesideUser({}, 0);
+  assert(fair >= 60, `${fair} pieces of 160 of a user who sends as many messages`);
+});
+
+test("a crowd of strangers who cause little work each gets half of the time", () => {
+  const loop = new Loop();
+  const strangers = Array.from({ length: 200 }, (_, n) => loop.worker(`s${n}`, 1, true));
+  let direct = 0;
+  for (const stranger of strangers) {
+    if (!loop.turns.mayWork(stranger)) loop.turns.wait(stranger);
+    else if (++direct) stranger.work();
+  }
+  assert(direct < 40, `${direct} strangers of 200 went first`);
+  assert(loop.turns.mayWork(loop.worker("a user", 1)));
+  const start = loop.now;
+  loop.run();
+  const tookMs = loop.now - start;
+  const workMs = (strangers.length - direct) / 2;
+  assert(tookMs > 1.7 * workMs && tookMs < 2.5 * workMs, `${tookMs} ms for ${workMs} ms of work`);
 });
 
 test("frames wait while one byte more of replies waits than may", () => {

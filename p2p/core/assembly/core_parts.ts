@@ -125,7 +125,7 @@ export function createParts(
   const factors = nameFactors(host.random);
   /** By recipient name: a user of this server, or the next hop to another server. */
   const routes = new NameTable<User | Peer>(factors);
-  const topology = new Topology(context.id);
+  const topology = new Topology(context.id, context);
   const names = new SeenNames(LIMITS.seenNames.default, store.durable);
   const protectedNames = new ProtectedNames(
     (key, text, signature) => host.verifySignature(key, text, signature),
@@ -163,7 +163,6 @@ export function createParts(
       // When two parts of a network find each other, both may have a user with the same name. Messages
       // and receipts may wait for the users of the other part.
       reachGrew: (servers) => {
-        for (const { name } of users.local()) changes.names.add(name);
         for (const server of servers) {
           for (const { name } of directory.users(server)) changes.names.add(name);
         }

@@ -50,6 +50,9 @@ export class Unregistered implements Party {
   readonly isPausable = false;
 }
 
+/** A frame that delivers nothing takes as long as so many frames that do: it has an answer. */
+const IDLE_UNITS = 2;
+
 const UNREGISTERED = new Unregistered();
 const encoder = new TextEncoder();
 
@@ -74,6 +77,8 @@ export class Connection {
   heardAt: number;
   /** When the last heartbeat was sent: milliseconds since 1970. */
   aliveAt = 0;
+  /** Until when the frames that it sent before it registered count: milliseconds since 1970. */
+  framesUntil = 0;
   /** Whether the rest of a list waits to be sent to the other side. */
   isReplying = false;
   /**
@@ -179,13 +184,22 @@ export class Connection {
   }
 
   /**
-   * Counts work that a frame of this connection has caused in addition to its own, so that others get their turn
-   * sooner.
+   * Counts work that a frame of this connection has caused and that delivers nothing, in addition to that of the frame
+   * itself. Connections that cause much of it share a quarter of the time.
    *
    * @param units How many small frames take about as long.
    */
   charge(units: number): void {
     this.transport.charge?.(units);
+  }
+
+  /**
+   * Counts the work of a frame that delivers nothing, such as a request or a message that is refused.
+   *
+   * @param frame Its payload.
+   */
+  chargeFor({ start, end }: { readonly start: number; readonly end: number }): void {
+    this.charge(IDLE_UNITS + ((end - start) >> 10));
   }
 
   /**

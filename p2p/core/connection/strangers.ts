@@ -1,6 +1,6 @@
 /**
- * The connections that have not registered, and how many connections each host has. Owns their limits. Does not
- * know who registers.
+ * The connections that have not registered, and how many connections each host has. Owns their limits, and how many
+ * frames a connection may send before it registers. Does not know who registers.
  *
  * @module
  */
@@ -18,6 +18,8 @@ export interface StrangerLimits {
 
 /** How long a new connection may take to register although there are too many: milliseconds. */
 const REGISTER_MS = 1_000;
+/** After so many milliseconds, a connection may send one more frame. */
+const FRAME_MS = 10;
 const SILENT_MS = LIMITS.unregisteredSeconds.default * 1_000;
 
 /** Watches the connections that other parties have opened. */
@@ -86,10 +88,19 @@ export class Strangers {
    * Records that a connection that has not registered has sent a frame.
    *
    * @param now The current time: milliseconds since 1970.
+   * @throws {NetlabError} {@linkcode ErrorCode.TooManyFrames} if it has sent too many.
    */
   heard(connection: Connection, now: number): void {
     this.#heardAt.delete(connection);
     this.#heardAt.set(connection, now);
+    connection.framesUntil = Math.max(connection.framesUntil, now) + FRAME_MS;
+    const most = LIMITS.unregisteredFrames.default;
+    if (connection.framesUntil - now <= most * FRAME_MS) return;
+    throw new NetlabError(
+      ErrorCode.TooManyFrames,
+      `Cannot keep the connection: it has sent more than ${most} frames without registering`,
+      { fatal: true },
+    );
   }
 
   /** Handles the end of a connection. */

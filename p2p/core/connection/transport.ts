@@ -14,7 +14,7 @@ export interface Transport {
   readonly isEncrypted?: boolean;
   /** Whether nothing is read because the other side does not read its replies. */
   readonly isHeld?: boolean;
-  /** Counts more work for the frame that is being handled: as many units as small frames take as long. */
+  /** Counts more work for the frame that is being handled, which delivers nothing: in small frames. */
   charge?(units: number): void;
   /** Stops reading until {@linkcode Transport.resume}. */
   pause(): void;

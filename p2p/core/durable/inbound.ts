@@ -163,12 +163,14 @@ export class Inbound {
    * Handles the acknowledgement of a user of this server.
    *
    * @param idWords The message's id: 16 bytes as four numbers.
+   * @returns Whether a server waited for it.
    */
-  acknowledged(user: User, idWords: Int32Array): void {
+  acknowledged(user: User, idWords: Int32Array): boolean {
     const id = readUuidOf(idWords);
     const { localDelivery, receipts } = this.#parts;
     const origins = user.acknowledge(id);
     if (origins.length > 0) localDelivery.markDelivered(id);
     for (const origin of origins) receipts.toServer(origin, delivered(id));
+    return origins.length > 0;
   }
 }

@@ -39,6 +39,8 @@ import type { User } from "../users/user.ts";
 
 /** How often waiting and unanswered messages are checked: milliseconds. */
 const CHECK_EVERY_MS = 500;
+/** So many acknowledgements of unknown messages take as long as a small frame. */
+const RECEIPTS_PER_UNIT = 4;
 
 /** The components that {@linkcode Outbound} uses. */
 export interface OutboundParts extends Omit<OutboundSenderParts, "onDuplicate" | "onReceipt"> {
@@ -103,6 +105,7 @@ export class Outbound {
     const known = mailbox.messages.find(fields.idWords);
     if (known) {
       this.#context.counters.duplicates++;
+      user.connection.chargeFor(frame);
       this.#deferred.remove(known);
       if (known.safe) this.#accept(known);
       return;
@@ -110,11 +113,12 @@ export class Outbound {
     const bytes = frame.end - frame.start;
     const limit = MAX_PAYLOAD_BYTES - OUTBOUND_HEADER_BYTES;
     if (bytes > limit) {
+      user.connection.chargeFor(frame);
       const reason = `Cannot store a message of ${bytes} bytes: the limit is ${limit}`;
       return receipts.toUser(user.name, refused(messageId(fields), ErrorCode.TextTooLong, reason));
     }
     const admitted = this.#admission.admit(user.name, fields);
-    if (!admitted) return;
+    if (!admitted) return user.connection.chargeFor(frame);
     const isTransient = admitted === "transient";
     const entry = mailbox.add(user.name, fields, this.#context.now, isTransient);
     if (!isTransient) this.#context.counters.messagesStored++;
@@ -221,15 +225,20 @@ export class Outbound {
   acknowledged(user: User, frame: Frame): void {
     const { mailbox, localDelivery, inbound } = this.#parts;
     const cursor = this.#cursor.begin(frame);
+    let unknown = 0;
     while (cursor.next()) {
       if (cursor.state !== ReceiptState.Delivered) continue;
-      if (user.hasUnacknowledged) inbound.acknowledged(user, cursor.id);
+      const isAwaited = user.hasUnacknowledged && inbound.acknowledged(user, cursor.id);
       const entry = mailbox.messages.inMemory(cursor.id);
-      if (entry?.sentTo !== this.#context.id || entry.queue.deliveredTo !== user) continue;
+      if (entry?.sentTo !== this.#context.id || entry.queue.deliveredTo !== user) {
+        if (!isAwaited) unknown++;
+        continue;
+      }
       identify(entry, this.#identity);
       localDelivery.markDeliveredFrom(this.#identity, entry);
       this.#delivered(entry, this.#context.id);
     }
+    user.connection.charge(Math.ceil(unknown / RECEIPTS_PER_UNIT));
   }
 
   /**

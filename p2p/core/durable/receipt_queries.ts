@@ -16,8 +16,10 @@ import type { Receipts } from "./receipts.ts";
 import type { Topology } from "../mesh/topology/topology.ts";
 import type { User } from "../users/user.ts";
 
-/** How many ids to one server count as much as a frame that has arrived. */
-const IDS_PER_UNIT = 16;
+/** How many small frames take as long as the query for one message at another server, here and there. */
+const UNITS_PER_ID = 3;
+
+const encoder = new TextEncoder();
 
 /** The components that {@linkcode ReceiptQueries} use. */
 export interface ReceiptQueryParts {
@@ -51,9 +53,10 @@ export class ReceiptQueries {
     const { mesh, topology, backPressure } = this.#parts;
     const { ids } = readReceiptQuery(frame.payload);
     const unknown = this.#answer(user, ids);
+    connection.charge(ids.length);
     if (unknown.length === 0) return;
     const routes = topology.routes();
-    connection.charge(routes.size * Math.ceil(unknown.length / IDS_PER_UNIT));
+    connection.charge(routes.size * unknown.length * UNITS_PER_ID);
     for (const to of routes.keys()) {
       const next = mesh.nextHop(to);
       // A client asks again later for what it does not get to know.
@@ -72,10 +75,11 @@ export class ReceiptQueries {
   /** Sends the outcomes that are known here. Returns the ids of unknown messages. */
   #answer(user: string, ids: readonly string[]): string[] {
     const { mailbox, localDelivery, receipts } = this.#parts;
+    const sender = encoder.encode(`${user}\0`);
     return ids.filter((id) => {
       if (mailbox.messages.has(id)) return false;
       const outcome = mailbox.outcomeOf(id) ??
-        (localDelivery.wasDeliveredFrom(user, id) ? localDelivery.receiptFor(id) : undefined);
+        (localDelivery.wasDeliveredFrom(sender, id) ? localDelivery.receiptFor(id) : undefined);
       if (outcome) receipts.toUser(user, outcome);
       return !outcome;
     });

@@ -244,6 +244,7 @@ export class Mesh implements ServerNetwork {
     }
     this.#probes.tick();
     this.#states.look();
+    this.#states.tick();
     for (const server of this.#topology.forget(now)) {
       this.#presence.forget(server);
     }
@@ -333,8 +334,10 @@ export class Mesh implements ServerNetwork {
   closed(connection: Connection): void {
     const { party } = connection;
     this.#probes.closed(connection);
-    if (party instanceof Peer) this.#presence.closed(party);
-    if (!(party instanceof Peer) || this.#peers.get(party.server) !== party) return;
+    if (!(party instanceof Peer)) return;
+    this.#presence.closed(party);
+    this.#states.closed(party);
+    if (this.#peers.get(party.server) !== party) return;
     this.#peers.delete(party.server);
     this.#routeChanges.compareSoon();
     this.#states.look();

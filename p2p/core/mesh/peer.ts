@@ -5,10 +5,20 @@
  * @module
  */
 import { Capability, type FrameWriter, PeerAbility } from "@netlab/protocol/codec";
+import { PAUSE_BYTES } from "../connection/back_pressure.ts";
 import type { Connection, Party } from "../connection/connection.ts";
 import { FailureDetector } from "./failure_detector.ts";
 
 const NONE: ReadonlySet<string> = new Set();
+/**
+ * How much news of servers and users a peer is told in a millisecond: bytes. Messages wait behind it, and the peer
+ * tells others.
+ */
+const NEWS_BYTES_PER_MS = 1_000;
+/** How much it is told at once after a quiet time: bytes. */
+const NEWS_BYTES = 64 * 1024;
+/** How long a new link gets news as fast as it takes them, because its peer knows nothing yet: milliseconds. */
+const NEW_MS = 5_000;
 
 /** A connection that was dialled to find out what answers at an address. */
 export class Probe implements Party {
@@ -41,6 +51,9 @@ export class Peer implements Party {
   unneeded: ReadonlySet<string> = NONE;
   /** When the link came up: milliseconds since 1970. */
   readonly linkedAt: number;
+  /** How much news the peer may be told now, and since when: bytes and milliseconds since 1970. */
+  #newsBytes = NEWS_BYTES;
+  #newsAt: number;
   /** Detects when the peer is silent for longer than usual. */
   readonly failureDetector: FailureDetector = new FailureDetector();
 
@@ -60,7 +73,7 @@ export class Peer implements Party {
     abilities = 0,
   ) {
     this.out = connection.out;
-    this.linkedAt = now;
+    this.linkedAt = this.#newsAt = now;
     this.readsTls = (abilities & PeerAbility.Tls) !== 0;
     this.readsUnneeded = (abilities & PeerAbility.Unneeded) !== 0;
   }
@@ -80,6 +93,30 @@ export class Peer implements Party {
     this.#capabilities = capabilities;
     this.#readsBatches = capabilities.has(Capability.Batch);
     this.readsTls = capabilities.has(Capability.Tls);
+  }
+
+  /**
+   * Returns whether the peer may be told news of servers and users now: the link takes more, and there was not too
+   * much lately. Otherwise the newest state must wait.
+   *
+   * @param now The current time: milliseconds since 1970.
+   */
+  mayTell(now: number): boolean {
+    const more = (now - this.#newsAt) * NEWS_BYTES_PER_MS;
+    this.#newsAt = now;
+    this.#newsBytes = Math.min(NEWS_BYTES, this.#newsBytes + more);
+    return (this.#isNew || this.#newsBytes > 0) && this.out.length <= PAUSE_BYTES;
+  }
+
+  /** Counts the news that `write` writes. Call it after {@linkcode Peer.mayTell}. */
+  tell(write: () => void): void {
+    const before = this.out.length;
+    write();
+    if (!this.#isNew) this.#newsBytes -= this.out.length - before;
+  }
+
+  get #isNew(): boolean {
+    return this.#newsAt - this.linkedAt < NEW_MS;
   }
 
   /** The peer's address. */

@@ -161,10 +161,10 @@ export class LocalDelivery {
   /**
    * Returns whether a message of a user was delivered here.
    *
+   * @param bytes The name of the user in UTF-8, with a NUL at the end.
    * @param id The message's id, a UUID in text.
    */
-  wasDeliveredFrom(sender: string, id: string): boolean {
-    const bytes = encoder.encode(`${sender}\0`);
+  wasDeliveredFrom(bytes: Uint8Array, id: string): boolean {
     return this.wasDelivered({ idWords: wordsOf(id), bytes, sender: 0, end: bytes.length });
   }
 
@@ -241,7 +241,6 @@ function write(user: User, { fields, batch, durable, write: writeReady }: LocalM
   }
 }
 
-const encoder = new TextEncoder();
 const words = new Int32Array(4);
 
 /** Returns the 16 bytes of an id as four numbers, valid until the next call. */

@@ -280,6 +280,7 @@ export class Router {
   }
 
   #refuse(from: Connection, fields: MessageFields, { code, reason }: Refusal): void {
+    from.chargeFor({ start: fields.id, end: fields.end });
     // A legacy server gets no receipt, because it could not pass it on to the sender.
     if (from.isUnregistered) return;
     this.#context.messageLog.message(fields, nowhere(reason), from.party);

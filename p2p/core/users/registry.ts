@@ -43,6 +43,9 @@ import { SessionWatch } from "./session_watch.ts";
 import { User, type UserRegistration } from "./user.ts";
 import { WaitingClients } from "./waiting_clients.ts";
 
+/** A registration takes as long as so many small frames. */
+const REGISTRATION_UNITS = 16;
+
 /** The users of one server. */
 export class UserRegistry {
   /** Whether the server refuses new users because it is about to leave. */
@@ -151,6 +154,7 @@ export class UserRegistry {
    */
   register(connection: Connection, registration: UserRegistration): void {
     const { name, key } = registration;
+    connection.charge(REGISTRATION_UNITS);
     const session = sessionIdOf(key);
     if (!connection.isUnregistered) {
       const { party } = connection;

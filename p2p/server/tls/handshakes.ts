@@ -7,7 +7,9 @@
 import {
   ErrorCode,
   FrameWriter,
+  isLoopbackHost,
   NetlabError,
+  parseHost,
   type TlsConnection,
   type TlsTerminator,
   writeError,
@@ -43,13 +45,29 @@ export class Handshakes {
     this.#host = host;
   }
 
-  /** Begins a handshake. When too many are open, the oldest one ends: its client is slow or hostile. */
+  /**
+   * Begins a handshake. When too many are open, or too many of one host, the oldest of them ends: its client is slow or
+   * hostile.
+   */
   begin(conn: Deno.TcpConn): void {
+    const host = parseHost(conn.remoteAddr.hostname) ?? conn.remoteAddr.hostname;
+    const handshake: Handshake = { conn, host: isLoopbackHost(host) ? undefined : host };
+    if (handshake.host !== undefined) this.#makeRoomFor(handshake.host);
     if (this.#open.size >= LIMITS.handshakes.default) this.#end(this.#open.keys().next().value!);
-    const handshake: Handshake = { conn };
     this.#open.set(handshake, performance.now());
     const running = this.#run(handshake).finally(() => this.#running.delete(running));
     this.#running.add(running);
+  }
+
+  #makeRoomFor(host: string): void {
+    let count = 0;
+    let oldest: Handshake | undefined;
+    for (const handshake of this.#open.keys()) {
+      if (handshake.host !== host) continue;
+      oldest ??= handshake;
+      count++;
+    }
+    if (count >= LIMITS.handshakesPerHost.default) this.#end(oldest!);
   }
 
   /** Ends the handshakes that take too long. Call it several times a second. */
@@ -102,6 +120,8 @@ export class Handshakes {
 
 interface Handshake {
   readonly conn: Deno.TcpConn;
+  /** The host of the client; `undefined` for programs of this machine, which are not limited. */
+  readonly host: string | undefined;
   tls?: TlsConnection;
 }
 

@@ -206,9 +206,8 @@ export const bugs: readonly Bug[] = [
     what: "A server remembers a message as delivered before its client acknowledges it.",
     file: "p2p/core/routing/local_delivery.ts",
     change: [
-      "    write(user, message);\n    this.#context.counters",
-      "    if (durable) this.markDelivered(durable.id);\n    write(user, message);\n" +
-      "    this.#context.counters",
+      "    write(user, message);\n    return durable",
+      "    if (durable) this.markDelivered(durable.id);\n    write(user, message);\n    return durable",
     ],
   },
   // Mesh: links, routes, users of other servers.
@@ -274,8 +273,8 @@ export const bugs: readonly Bug[] = [
     what: "A server passes on no announcements of links.",
     file: "p2p/core/mesh/topology/link_states.ts",
     change: [
-      "      if (other === peer) continue;\n      if (other.readsTls",
-      "      if (other !== peer) continue;\n      if (other.readsTls",
+      "      if (other === peer || (repeats",
+      "      if (other !== peer || (repeats",
     ],
   },
   // Users.

@@ -9,7 +9,8 @@ import { P2pClient } from "@netlab/p2p/client";
 import { LIMITS } from "@netlab/p2p/core";
 import { P2pServer } from "@netlab/p2p/server";
 import { eventually, within } from "../network.ts";
-import { storageTest } from "../../kinds.ts";
+import { Handshakes } from "../../../p2p/server/tls/handshakes.ts";
+import { pureTest, storageTest } from "../../kinds.ts";
 import { keepingLogger, TestAuthority } from "./certificates.ts";
 
 storageTest("open handshakes are limited in number and time, and delay nobody else", async () => {
@@ -62,6 +63,51 @@ storageTest(
     const caCerts = [await Deno.readTextFile(next.ca)];
     using conn = await Deno.startTls(early, { hostname: "127.0.0.1", caCerts });
     await within("the handshake", conn.handshake());
+  },
+);
+
+/** A connection from a host that says nothing until it is closed. */
+class SilentConn {
+  readonly remoteAddr: { readonly hostname: string };
+  isOpen = true;
+  readonly #end = Promise.withResolvers<null>();
+
+  constructor(hostname: string) {
+    this.remoteAddr = { hostname };
+  }
+
+  read(): Promise<null> {
+    return this.#end.promise;
+  }
+
+  close(): void {
+    this.isOpen = false;
+    this.#end.resolve(null);
+  }
+}
+
+pureTest(
+  "one open handshake more of a host than the limit ends the oldest one of that host",
+  async () => {
+    const terminator = () => {
+      throw new Error("No client says anything");
+    };
+    const handshakes = new Handshakes({ terminator, opened() {}, failed() {} });
+    const begin = (host: string) => {
+      const conn = new SilentConn(host);
+      handshakes.begin(conn as unknown as Deno.TcpConn);
+      return conn;
+    };
+    const other = begin("10.0.0.2");
+    const most = LIMITS.handshakesPerHost.default;
+    const flood = Array.from({ length: most }, () => begin("10.0.0.1"));
+    assert(flood.every(({ isOpen }) => isOpen));
+    flood.push(begin("::ffff:10.0.0.1"));
+    assertEquals(flood.filter(({ isOpen }) => !isOpen), [flood[0]!]);
+    assert(other.isOpen);
+    const local = Array.from({ length: most + 1 }, () => begin("127.0.0.1"));
+    assert(local.every(({ isOpen }) => isOpen));
+    await handshakes.close();
   },
 );
 

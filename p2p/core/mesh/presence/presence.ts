@@ -105,10 +105,12 @@ export class Presence {
     this.#directory = directory;
     this.#statements = statements;
     const signed = this.#signed = statements && new SignedLists(context.id, directory, statements);
-    this.#snapshots = new Snapshots((server) =>
-      signed
-        ? signed.framesOf(server).map((frame): ListFrame => (out) => out.forward(frame, 0))
-        : unsignedFrames(directory, server)
+    this.#snapshots = new Snapshots(
+      (server) =>
+        signed
+          ? signed.framesOf(server).map((frame): ListFrame => (out) => out.forward(frame, 0))
+          : unsignedFrames(directory, server),
+      context,
     );
     this.#peers = peers;
     this.#names = names.seen;
@@ -175,8 +177,9 @@ export class Presence {
     this.#toPeers((peer) => this.#writeProtected(peer, records), except);
   }
 
-  /** Verifies the records of protected names that came from other servers, so many at a time. */
+  /** Sends more of what waits, and verifies records of protected names that came from other servers. */
   tick(): void {
+    this.#snapshots.tick();
     this.#mayVerify = VERIFIED_PER_TICK;
     this.#verify();
   }

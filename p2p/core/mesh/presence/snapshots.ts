@@ -5,7 +5,6 @@
  * @module
  */
 import type { FrameWriter } from "@netlab/protocol/codec";
-import { PAUSE_BYTES } from "../../connection/back_pressure.ts";
 import type { Peer } from "../peer.ts";
 
 /** When more changes than this wait for the end of a list, it is sent again instead. */
@@ -27,15 +26,21 @@ interface Waiting {
 /** The lists that wait for the peers of one server. */
 export class Snapshots {
   readonly #framesOf: (server: string) => Iterable<ListFrame>;
+  readonly #clock: { readonly now: number };
   readonly #waiting = new Map<Peer, Waiting>();
 
   /**
    * Starts without lists.
    *
    * @param framesOf Returns the frames of the list of a server, by its id, as it is at the first of them.
+   * @param clock The current time: milliseconds since 1970.
    */
-  constructor(framesOf: (server: string) => Iterable<ListFrame>) {
+  constructor(
+    framesOf: (server: string) => Iterable<ListFrame>,
+    clock: { readonly now: number },
+  ) {
     this.#framesOf = framesOf;
+    this.#clock = clock;
   }
 
   /** Sends the users of a server to a peer that needs them, a long list piece by piece. */
@@ -58,20 +63,29 @@ export class Snapshots {
     if (peer.unneeded.has(server)) return;
     const waiting = this.#waiting.get(peer);
     if (waiting?.servers.has(server)) return;
-    if (waiting?.current?.server !== server) return changes(peer.out);
+    if (waiting?.current?.server !== server) {
+      // Users who come and go without end must not fill a link on which messages wait.
+      if (!peer.mayTell(this.#clock.now)) return this.send(peer, server);
+      return peer.tell(() => changes(peer.out));
+    }
     waiting.changes.push(changes);
     if (waiting.changes.length > MAX_CHANGES) this.#end(waiting).servers.add(server);
   }
 
-  /** Sends as much to a peer as the link takes. Call it when the link has sent everything. */
+  /** Continues for all peers. Call it several times a second. */
+  tick(): void {
+    for (const peer of this.#waiting.keys()) this.continue(peer);
+  }
+
+  /** Sends as much to a peer as it may be told now. Call it when the link has sent everything. */
   continue(peer: Peer): void {
     const waiting = this.#waiting.get(peer);
     if (!waiting) return;
-    while (peer.out.length <= PAUSE_BYTES) {
+    while (peer.mayTell(this.#clock.now)) {
       waiting.current ??= this.#begin(waiting);
       if (!waiting.current) return void this.#waiting.delete(peer);
       const { value, done } = waiting.current.frames.next();
-      if (!done) value(peer.out);
+      if (!done) peer.tell(() => value(peer.out));
       else {
         const { changes } = waiting;
         this.#end(waiting);

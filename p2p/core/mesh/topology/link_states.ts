@@ -74,6 +74,8 @@ export class LinkStates {
   readonly #wrongClocks = new Set<string>();
   /** By server, the newest link state from each peer who may not speak about it at present. */
   readonly #unheard = new Map<string, Map<Peer, Heard>>();
+  /** By peer, the servers whose newest link states wait until the peer may be told them. */
+  readonly #late = new Map<Peer, Set<string>>();
   /** The cost that was last announced for each link, by the peer's id. */
   #announced = new Map<string, number>();
   #version = 0;
@@ -237,8 +239,11 @@ export class LinkStates {
     const ageS = Math.ceil(Math.max(0, now - saidAt) / 1_000);
     for (const other of this.#peers.values()) {
       if (other === peer || (repeats && other.unneeded.has(state.server))) continue;
-      if (other.readsTls || !isTlsAddress(state.address)) other.out.forward(frame, ageS);
-      else write(other, state, ageS);
+      if (this.#isLate(other, state.server)) continue;
+      other.tell(() => {
+        if (other.readsTls || !isTlsAddress(state.address)) other.out.forward(frame, ageS);
+        else write(other, state, ageS);
+      });
     }
   }
 
@@ -271,6 +276,35 @@ export class LinkStates {
       "ignoring the links of {address}, which are signed {minutes} minutes from now: check the clocks of both machines",
       { event: "link.clock", address, minutes: Math.round(-sinceMs / 60_000) },
     );
+  }
+
+  /** Sends the link states that waited, as far as peers may be told them now. Call it several times a second. */
+  tick(): void {
+    const { now } = this.#context;
+    for (const [peer, servers] of this.#late) {
+      for (const server of servers) {
+        if (!peer.mayTell(now)) break;
+        servers.delete(server);
+        const known = this.#topology.announcement(server);
+        if (!known) continue;
+        const ageS = Math.ceil(Math.max(0, now - known.saidAt) / 1_000);
+        peer.tell(() => this.#write(peer, known, ageS));
+      }
+      if (servers.size === 0) this.#late.delete(peer);
+    }
+  }
+
+  /** Forgets what waits for a peer whose link has ended. */
+  closed(peer: Peer): void {
+    this.#late.delete(peer);
+  }
+
+  /** Returns whether a link state must wait: servers that announce changes without end would fill the link. */
+  #isLate(peer: Peer, server: string): boolean {
+    if (peer.mayTell(this.#context.now)) return false;
+    const servers = this.#late.get(peer) ?? new Set();
+    this.#late.set(peer, servers.add(server));
+    return true;
   }
 
   #costOf(peer: Peer): number {

@@ -43,6 +43,10 @@ interface Entry extends Announcement {
 
 /** How long an announcement is valid unless it is repeated: milliseconds. */
 export const MAX_AGE_MS = 200_000;
+/** How many links may be looked at to compute routes in one millisecond, while other servers announce changes. */
+const LINKS_PER_MS = 500;
+/** How many may be at once, after a time without changes. */
+const MAX_LINKS = 20 * LINKS_PER_MS;
 
 /** The graph of the network, as one server knows it. */
 export class Topology {
@@ -52,10 +56,21 @@ export class Topology {
   readonly #evicted: string[] = [];
   #routes: Map<string, Route> = new Map();
   #current = true;
+  readonly #clock: { readonly now: number } | undefined;
+  /** Whether the routes must be computed however many links that takes, because a link of this server has changed. */
+  #isUrgent = false;
+  /** How many links may be looked at now. */
+  #allowance = MAX_LINKS;
+  #allowedAt = 0;
 
-  /** Creates an empty graph for the server with the id `self`. */
-  constructor(self: string) {
+  /**
+   * Creates an empty graph for the server with the id `self`.
+   *
+   * @param clock The current time: milliseconds since 1970. Without it, routes are always up to date.
+   */
+  constructor(self: string, clock?: { readonly now: number }) {
     this.#self = self;
+    this.#clock = clock;
   }
 
   /**
@@ -91,7 +106,9 @@ export class Topology {
     const knownAt = known?.knownAt ?? now;
     this.#entries.set(state.server, { state, saidAt, from, statement, knownAt, costs });
     // Most announcements repeat known costs.
-    if (!known || !isSame(known.costs, costs)) this.#current = false;
+    if (known && isSame(known.costs, costs)) return;
+    this.#current = false;
+    if (state.server === this.#self) this.#isUrgent = true;
   }
 
   /** Returns when the first announcement of a server arrived: milliseconds since 1970. */
@@ -120,6 +137,11 @@ export class Topology {
   /** Returns the last announced link state of a server. */
   get(server: string): LinkState | undefined {
     return this.#entries.get(server)?.state;
+  }
+
+  /** Returns the last announcement of a server. */
+  announcement(server: string): Announcement | undefined {
+    return this.#entries.get(server);
   }
 
   /** The number of known announcements. */
@@ -155,12 +177,23 @@ export class Topology {
 
   /**
    * Returns the cheapest routes to all reachable servers, by id. While nothing changes, this is the same
-   * map.
+   * map. If other servers announce very many changes, it is the same map for a while.
    */
   routes(): ReadonlyMap<string, Route> {
-    if (!this.#current) this.#routes = this.#shortestPaths();
+    if (this.#current || !this.#mayCompute()) return this.#routes;
+    this.#routes = this.#shortestPaths();
     this.#current = true;
+    this.#isUrgent = false;
     return this.#routes;
+  }
+
+  #mayCompute(): boolean {
+    if (!this.#clock) return true;
+    const { now } = this.#clock;
+    const more = (now - this.#allowedAt) * LINKS_PER_MS;
+    this.#allowance = Math.min(MAX_LINKS, this.#allowance + more);
+    this.#allowedAt = now;
+    return this.#allowance > 0 || this.#isUrgent;
   }
 
   /**
@@ -210,7 +243,9 @@ export class Topology {
     let at = this.#self;
     let here: Route = { next: "", previous: "", cost: 0, hops: 0 };
     for (;;) {
-      for (const [server, oneWay] of this.#entries.get(at)?.costs ?? []) {
+      const costs = this.#entries.get(at)?.costs;
+      this.#allowance -= costs?.size ?? 0;
+      for (const [server, oneWay] of costs ?? []) {
         if (done.has(server) || server === this.#self) continue;
         const known = open.get(server);
         // Most links lead to servers with a cheaper known route.

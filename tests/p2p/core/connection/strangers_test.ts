@@ -1,6 +1,13 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { ErrorCode, type Frame, FrameDecoder, FrameWriter, readError } from "@netlab/protocol";
-import type { NetlabError } from "@netlab/protocol";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  ErrorCode,
+  type Frame,
+  FrameDecoder,
+  FrameWriter,
+  NetlabError,
+  readError,
+} from "@netlab/protocol";
+import { LIMITS } from "../../../../p2p/core/limits.ts";
 import { Connection } from "../../../../p2p/core/connection/connection.ts";
 import { Strangers } from "../../../../p2p/core/connection/strangers.ts";
 import { pureTest as test } from "../../../kinds.ts";
@@ -87,6 +94,22 @@ test("connections that have registered leave room, and those that sign off count
   strangers.heard(all[0]!.connection, NOW + 1_000);
   parties(strangers, 1, NOW + 1_000);
   assertEquals(others.map(({ isOpen }) => isOpen), [false, true, true, true]);
+});
+
+test("a connection that has not registered may send a thousand frames, and a hundred more each second", () => {
+  const strangers = new Strangers(limits);
+  const [{ connection }, other] = parties(strangers, 2) as [Party, Party];
+  const most = LIMITS.unregisteredFrames.default;
+  const send = (count: number, now: number) => {
+    for (let n = 0; n < count; n++) strangers.heard(connection, now);
+  };
+  const error = assertThrows(() => send(most + 1, NOW), NetlabError);
+  assertEquals([error.code, error.fatal], [ErrorCode.TooManyFrames, true]);
+  strangers.heard(other.connection, NOW);
+  send(99, NOW + 1_000);
+  assertThrows(() => send(1, NOW + 1_000), NetlabError);
+  // Whoever sends slowly may do so for ever.
+  for (let n = 1; n <= 10 * most; n++) send(1, NOW + 20_000 + 10 * n);
 });
 
 test("a connection that does not register is closed a minute after its last request", () => {

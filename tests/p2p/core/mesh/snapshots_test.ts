@@ -51,11 +51,13 @@ function start() {
   const directory = new Directory(HERE);
   for (let i = 0; i < COUNT; i++) directory.add(user(i));
   const peer = new Peer(connection, THERE, "127.0.0.1:9", 0);
-  const snapshots = new Snapshots((server) => lists(directory, server));
+  const clock = { now: 0 };
+  const snapshots = new Snapshots((server) => lists(directory, server), clock);
   const other = new Directory(THERE);
   const merges: string[] = [];
   /** Takes what waits on the link to the other server. Returns how many bytes that were. */
   const take = () => {
+    clock.now += 250;
     const bytes = out.take();
     new FrameDecoder(({ subtype, payload }) => {
       if (subtype === PresenceKind.Snapshot) other.applySnapshot(readPresenceSnapshot(payload));
@@ -79,7 +81,7 @@ test("a long list of users is sent to a peer as its link takes it, and changes f
     snapshots.continue(peer);
     if (rounds > 100) break;
   }
-  take();
+  while (take() > 0) snapshots.continue(peer);
   assert(rounds > 1, "it takes several rounds");
   assertEquals(names(other), names(directory));
   assert(merges.length > 0 && merges.every((merge) => merge === "applied"), merges.join());
@@ -101,4 +103,18 @@ test("a list that changes too often while it is sent begins again, and many requ
   // Nothing waits any more.
   sendChanges(snapshots, peer, directory.add(user(-1)));
   assert(take() < 200);
+});
+
+test("changes of users who come and go do not fill a link that takes no more", () => {
+  const { directory, peer, snapshots, other, take, names } = start();
+  snapshots.send(peer, HERE);
+  while (take() > 0) snapshots.continue(peer);
+  for (let i = 0; i < 30_000; i++) {
+    sendChanges(snapshots, peer, directory.add(user(COUNT + i)));
+    sendChanges(snapshots, peer, directory.remove(user(COUNT + i).name)!);
+  }
+  assert(peer.out.length <= PAUSE_BYTES + 65_536, `${peer.out.length} bytes wait`);
+  sendChanges(snapshots, peer, directory.add(user(2 * COUNT)));
+  while (take() > 0) snapshots.continue(peer);
+  assertEquals(names(other), names(directory));
 });
