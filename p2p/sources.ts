@@ -15,13 +15,17 @@ import clientConnectionServerConnection from "./client/connection/server_connect
 import clientConnectionSignOff from "./client/connection/sign_off.ts" with { type: "text" };
 import clientFailures from "./client/failures.ts" with { type: "text" };
 import clientHomeNetwork from "./client/home_network.ts" with { type: "text" };
-import clientKnownServers from "./client/known_servers.ts" with { type: "text" };
 import clientOutbox from "./client/outbox.ts" with { type: "text" };
 import clientOwnToken from "./client/own_token.ts" with { type: "text" };
 import clientParts from "./client/parts.ts" with { type: "text" };
-import clientRace from "./client/race.ts" with { type: "text" };
 import clientRandomUuid from "./client/random_uuid.ts" with { type: "text" };
-import clientRoaming from "./client/roaming.ts" with { type: "text" };
+import clientRoamingCandidates from "./client/roaming/candidates.ts" with { type: "text" };
+import clientRoamingEnding from "./client/roaming/ending.ts" with { type: "text" };
+import clientRoamingKnownServers from "./client/roaming/known_servers.ts" with { type: "text" };
+import clientRoamingRace from "./client/roaming/race.ts" with { type: "text" };
+import clientRoamingRegistrar from "./client/roaming/registrar.ts" with { type: "text" };
+import clientRoamingRoaming from "./client/roaming/roaming.ts" with { type: "text" };
+import clientStatusConnection from "./client/status_connection.ts" with { type: "text" };
 import coreDedupReceivedIds from "./core/dedup/received_ids.ts" with { type: "text" };
 import coreDedupSeenIds from "./core/dedup/seen_ids.ts" with { type: "text" };
 import coreDedupSenderStreams from "./core/dedup/sender_streams.ts" with { type: "text" };
@@ -53,6 +57,7 @@ import coreSessionSendingSendQueue from "./core/session/sending/send_queue.ts" w
 import coreSessionSendingUnsettledMessage from "./core/session/sending/unsettled_message.ts" with {
   type: "text",
 };
+import coreSessionStatusQueries from "./core/session/status_queries.ts" with { type: "text" };
 
 /** The source to which each export of this package leads, as in `deno.json`. */
 export const EXPORTS: ReadonlyMap<string, string> = new Map(Object.entries(config.exports));
@@ -68,13 +73,17 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["client/connection/sign_off.ts", clientConnectionSignOff],
   ["client/failures.ts", clientFailures],
   ["client/home_network.ts", clientHomeNetwork],
-  ["client/known_servers.ts", clientKnownServers],
   ["client/outbox.ts", clientOutbox],
   ["client/own_token.ts", clientOwnToken],
   ["client/parts.ts", clientParts],
-  ["client/race.ts", clientRace],
   ["client/random_uuid.ts", clientRandomUuid],
-  ["client/roaming.ts", clientRoaming],
+  ["client/roaming/candidates.ts", clientRoamingCandidates],
+  ["client/roaming/ending.ts", clientRoamingEnding],
+  ["client/roaming/known_servers.ts", clientRoamingKnownServers],
+  ["client/roaming/race.ts", clientRoamingRace],
+  ["client/roaming/registrar.ts", clientRoamingRegistrar],
+  ["client/roaming/roaming.ts", clientRoamingRoaming],
+  ["client/status_connection.ts", clientStatusConnection],
   ["core/dedup/received_ids.ts", coreDedupReceivedIds],
   ["core/dedup/seen_ids.ts", coreDedupSeenIds],
   ["core/dedup/sender_streams.ts", coreDedupSenderStreams],
@@ -96,4 +105,5 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["core/session/sending/send_deadlines.ts", coreSessionSendingSendDeadlines],
   ["core/session/sending/send_queue.ts", coreSessionSendingSendQueue],
   ["core/session/sending/unsettled_message.ts", coreSessionSendingUnsettledMessage],
+  ["core/session/status_queries.ts", coreSessionStatusQueries],
 ]);

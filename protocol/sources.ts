@@ -30,6 +30,18 @@ import codecPayloadsPresence from "./codec/payloads/presence.ts" with { type: "t
 import codecPayloadsProtectedName from "./codec/payloads/protected_name.ts" with { type: "text" };
 import codecPayloadsReceipt from "./codec/payloads/receipt.ts" with { type: "text" };
 import codecPayloadsRegistration from "./codec/payloads/registration.ts" with { type: "text" };
+import codecPayloadsStatusServerEvents from "./codec/payloads/status/server_events.ts" with {
+  type: "text",
+};
+import codecPayloadsStatusServerStatus from "./codec/payloads/status/server_status.ts" with {
+  type: "text",
+};
+import codecPayloadsStatusServerUsers from "./codec/payloads/status/server_users.ts" with {
+  type: "text",
+};
+import codecPayloadsStatusStatusRequest from "./codec/payloads/status/status_request.ts" with {
+  type: "text",
+};
 import codecPayloadsToken from "./codec/payloads/token.ts" with { type: "text" };
 import codecText from "./codec/text.ts" with { type: "text" };
 import codecUuid from "./codec/uuid.ts" with { type: "text" };
@@ -72,6 +84,10 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["codec/payloads/protected_name.ts", codecPayloadsProtectedName],
   ["codec/payloads/receipt.ts", codecPayloadsReceipt],
   ["codec/payloads/registration.ts", codecPayloadsRegistration],
+  ["codec/payloads/status/server_events.ts", codecPayloadsStatusServerEvents],
+  ["codec/payloads/status/server_status.ts", codecPayloadsStatusServerStatus],
+  ["codec/payloads/status/server_users.ts", codecPayloadsStatusServerUsers],
+  ["codec/payloads/status/status_request.ts", codecPayloadsStatusStatusRequest],
   ["codec/payloads/token.ts", codecPayloadsToken],
   ["codec/text.ts", codecText],
   ["codec/uuid.ts", codecUuid],

@@ -194,6 +194,18 @@ export class RoutingCore implements ServerCore {
   }
 
   /**
+   * Makes a connection of the program itself, which watches servers. It may ask on every network, and is not counted.
+   *
+   * @returns The connection to pass to {@linkcode RoutingCore.received}.
+   */
+  watched(transport: Transport): Connection {
+    const connection = new Connection(transport, "", undefined, this.#context.now);
+    const subject = this.#context.address;
+    connection.grant = { subject, role: "observer", expiresAt: Infinity, id: undefined, key: 0 };
+    return connection;
+  }
+
+  /**
    * Routes ephemeral messages directly from the buffer in which they were read, up to the first
    * message that needs the router. It may modify the buffer. Calling this method is optional: it
    * changes nothing but the speed.

@@ -33,6 +33,7 @@ import { generate as generateId } from "@std/uuid/v7";
 import type { Dial, HostUsage, TokenHost } from "../core/host.ts";
 import type { Transport } from "../core/connection/transport.ts";
 import type { Connection } from "../core/connection/connection.ts";
+import type { Program } from "../core/status/own_status.ts";
 import type { MessageStore } from "../core/mailbox/message_store.ts";
 import { LIMITS } from "../core/limits.ts";
 import { withDefaults } from "../core/server_limits.ts";
@@ -74,6 +75,8 @@ export class Sockets {
   readonly core: RoutingCore;
   /** The TCP port on which the server listens. */
   readonly port: number;
+  /** What the server tells of its program. */
+  readonly program: Program;
   readonly #logger: Logger;
   readonly #allClosed = Promise.withResolvers<void>();
   readonly #connections = new Set<Connection>();
@@ -170,6 +173,7 @@ export class Sockets {
     this.#tls = tls;
     this.#trust = trust;
     const { peers = [], defaultPeers = [], network, hostname } = options;
+    this.program = { system: "p2p", version: config.version, ...options.program };
     this.port = listeners[0]!.addr.port;
     this.#logger = options.logger ?? silentLogger;
     this.#maxOutgoingBytes = withDefaults(options.limits ?? {}).maxOutgoingBytes;
@@ -207,7 +211,7 @@ export class Sockets {
       legacy: options.legacy ?? true,
       insecureToken: options.insecureToken ?? false,
       ...trace && { onMessage: (message) => trace(message, address) },
-      program: options.program ?? { system: "p2p", version: config.version },
+      program: this.program,
       ...store && { store },
       ...protectedNames && { protectedNames },
       ...network !== undefined && { network },

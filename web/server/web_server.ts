@@ -16,10 +16,18 @@ import {
 } from "@netlab/protocol/codec";
 import type { ByteConnection } from "@netlab/protocol/connection";
 import { Assets, type Packages } from "./assets.ts";
-import { Guard, originOf } from "./guard.ts";
-import { securityHeaders } from "./headers.ts";
-import { type Certificate, closeHttp, type HttpListening, listenForHttp } from "./listeners.ts";
-import { Sockets } from "./sockets.ts";
+import { Guard, originOf } from "./http/guard.ts";
+import { securityHeaders } from "./http/headers.ts";
+import {
+  type Certificate,
+  closeHttp,
+  type HttpListening,
+  listenForHttp,
+} from "./http/listeners.ts";
+import { Operator } from "./operator/operator.ts";
+import { OtherPages, type Queries } from "./other_pages.ts";
+import { sendText } from "./http/send_text.ts";
+import { Sockets } from "./sockets/sockets.ts";
 
 /** The messaging server whose pages are served. `P2pServer` and `RttServer` implement it. */
 export interface WebHost {
@@ -29,6 +37,12 @@ export interface WebHost {
   attach(connection: ByteConnection, hostname: string): void;
   /** Loads the sources of the client, which pages run. */
   sources(): Promise<Packages>;
+  /** Asks the server and others for their status. */
+  readonly queries: Queries;
+  /** Where browsers reach the pages. Other servers learn it. */
+  set pages(origin: string);
+  /** Checks the token of who collects metrics. Throws a `NetlabError` if it is not valid. */
+  checkWatcher(token: string | undefined): Promise<void>;
 }
 
 /** Where a {@linkcode WebServer} listens. */
@@ -94,6 +108,8 @@ export class WebServer implements AsyncDisposable {
   readonly #assets: Assets;
   readonly #guard: Guard;
   readonly #sockets: Sockets;
+  readonly #others: OtherPages;
+  readonly #operator: Operator;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -110,7 +126,10 @@ export class WebServer implements AsyncDisposable {
     this.port = port;
     this.origin = origin;
     const names = [hostname, new URL(origin).hostname, hostOf(host.address)];
-    this.#guard = new Guard(names, isTls, () => []);
+    this.#others = new OtherPages(host.queries);
+    this.#operator = new Operator(host);
+    this.#guard = new Guard(names, isTls, () => this.#others.list.map(({ origin }) => origin));
+    host.pages = origin;
     this.#sockets = new Sockets((connection, remote) => host.attach(connection, remote), isTls);
   }
 
@@ -174,31 +193,35 @@ export class WebServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#host.pages = "";
+    this.#others.close();
     this.#sockets.close();
     await closeHttp(this.#servers);
   }
 
   #request(request: IncomingMessage, response: ServerResponse): void {
-    for (const [name, value] of Object.entries(securityHeaders([]))) {
+    const sockets = this.#others.list.map(({ origin }) => origin.replace(/^http/, "ws"));
+    for (const [name, value] of Object.entries(securityHeaders(sockets))) {
       response.setHeader(name, value);
     }
     const path = pathOf(request);
     if (!this.#guard.admitsHost(request.headers.host)) {
-      text(
+      sendText(
         response,
         421,
         "This host name is not one of this server; its operator can add it with --web-origin",
       );
     } else if (!METHODS.has(request.method)) {
       response.setHeader("allow", "GET, HEAD");
-      text(response, 405, "Only GET is answered here");
+      sendText(response, 405, "Only GET is answered here");
     } else if (path === "/servers") this.#listServers(response);
+    else if (this.#operator.answers(path)) void this.#operator.answer(path, request, response);
     else this.#asset(request, response, path);
   }
 
   #asset(request: IncomingMessage, response: ServerResponse, path: string): void {
     const asset = this.#assets.get(path);
-    if (!asset) return text(response, 404, "There is nothing at this address");
+    if (!asset) return sendText(response, 404, "There is nothing at this address");
     response.setHeader("content-type", asset.type);
     response.setHeader("etag", asset.etag);
     response.setHeader("cache-control", "no-cache");
@@ -217,7 +240,7 @@ export class WebServer implements AsyncDisposable {
     response.setHeader("cache-control", "no-store");
     response.end(JSON.stringify({
       own: this.#host.address,
-      servers: [{ address: this.#host.address, origin: this.origin }],
+      servers: [{ address: this.#host.address, origin: this.origin }, ...this.#others.list],
     }));
   }
 
@@ -233,12 +256,6 @@ export class WebServer implements AsyncDisposable {
 function pathOf({ url = "" }: IncomingMessage): string {
   const end = url.search(/[?#]/);
   return end < 0 ? url : url.slice(0, end);
-}
-
-function text(response: ServerResponse, status: number, sentence: string): void {
-  response.statusCode = status;
-  response.setHeader("content-type", "text/plain; charset=utf-8");
-  response.end(`${sentence}.\n`);
 }
 
 function refuse(socket: Socket, status: string): void {
