@@ -104,5 +104,5 @@ Deno.test("hostile texts and names are shown as text, also those of 60 KB", asyn
   // An address of the page is hostile, too.
   await alice.page.evaluate('location.hash = encodeURIComponent("<b>\\u202Ebold")');
   await alice.page.getByRole("heading", { name: "<b>" }).waitFor();
-  assertEquals(await alice.page.locator("h1 b").count(), 0);
+  assertEquals(await alice.page.locator(".conversation-title b").count(), 0);
 });

@@ -24,7 +24,7 @@ export function Header({ page, children }: HeaderProps): unknown {
   const current = (name: string) => name === page ? "page" : undefined;
   return html`
     <header class="header">
-      <a class="brand" href="/">
+      <a class="brand" href="/" aria-label="netlab">
         <img src="/favicon.svg" alt="" width="26" height="26" />
         <span>netlab</span>
       </a>

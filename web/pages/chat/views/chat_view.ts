@@ -48,6 +48,7 @@ export function ChatView({ chat, onLeave }: ChatViewProps): unknown {
   const { status } = chat;
   return html`
     <main class="chat" data-open=${open !== undefined}>
+      <h1 class="hidden">Chat</h1>
       ${status.state === "closed"
         ? html`
           <div class="banner" role="alert">

@@ -64,7 +64,7 @@ export function ConversationView({ chat, conversation }: ConversationProps): unk
         </button>
         <${Avatar} name=${peer} isOnline=${isOnline} />
         <div class="conversation-title">
-          <h1><bdi>${peer}</bdi></h1>
+          <h2><bdi>${peer}</bdi></h2>
           <p class="muted" role="status">
             ${isOnline ? "on the network" : "away: messages wait until they return"}
           </p>
@@ -89,7 +89,7 @@ export function ConversationView({ chat, conversation }: ConversationProps): unk
           const isNewDay = !before || !isSameDay(before.at, message.at);
           return html`
             ${isNewDay
-              ? html`<h2 class="day" key=${`day ${message.id}`}>${dayOf(message.at)}</h2>`
+              ? html`<h3 class="day" key=${`day ${message.id}`}>${dayOf(message.at)}</h3>`
               : null}
             <${MessageView} key=${message.id} message=${message} onRetry=${() =>
               chat.retry(message)} />
