@@ -37,7 +37,9 @@ Deno.test("golden vectors pass in the browser", async () => {
   await using web = await WebServer.listen({
     address,
     queries,
-    set pages(_: string) {},
+    set pages(_: string) {
+      // Nobody asks.
+    },
     attach() {},
     checkWatcher: () => Promise.resolve(),
     sources: async () => new Map([...await server.sources(), ["tests", tests]]),

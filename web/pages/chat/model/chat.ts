@@ -55,22 +55,22 @@ export class Chat extends Changes {
    * Registers a user, and sends what an earlier page could not confirm. Throws the errors of `P2pClient.connect`.
    */
   static async signIn({ name, token }: Account, servers: Servers): Promise<Chat> {
-    let chat: Chat | undefined;
     let status: ClientStatus = { state: "reconnecting", reason: "" };
+    let changed = (next: ClientStatus) => {
+      status = next;
+    };
     const client = await P2pClient.connect({
       name,
       servers: [servers.own],
       dial: servers.dial,
       sendTimeoutMs: SEND_MS,
       ...token !== "" && { token },
-      onStatus: (changed) => {
-        status = changed;
-        if (chat) chat.#changed(changed);
-      },
+      onStatus: (next) => changed(next),
     });
     // Some browsers store nothing in private windows.
     const store = await MessageStore.open(client.name).catch(() => undefined);
-    chat = new Chat(client, status, store);
+    const chat = new Chat(client, status, store);
+    changed = (next) => chat.#changed(next);
     await chat.#load();
     void chat.#receive();
     return chat;
