@@ -9,6 +9,7 @@ import pagesChatIndexHtml from "./pages/chat/index.html" with { type: "text" };
 import pagesChatMain from "./pages/chat/main.ts" with { type: "text" };
 import pagesChatModelChat from "./pages/chat/model/chat.ts" with { type: "text" };
 import pagesChatModelConversations from "./pages/chat/model/conversations.ts" with { type: "text" };
+import pagesChatModelDirectory from "./pages/chat/model/directory.ts" with { type: "text" };
 import pagesChatModelMessage from "./pages/chat/model/message.ts" with { type: "text" };
 import pagesChatModelMessageStore from "./pages/chat/model/message_store.ts" with { type: "text" };
 import pagesChatModelPeople from "./pages/chat/model/people.ts" with { type: "text" };
@@ -56,6 +57,7 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["pages/chat/main.ts", pagesChatMain],
   ["pages/chat/model/chat.ts", pagesChatModelChat],
   ["pages/chat/model/conversations.ts", pagesChatModelConversations],
+  ["pages/chat/model/directory.ts", pagesChatModelDirectory],
   ["pages/chat/model/message.ts", pagesChatModelMessage],
   ["pages/chat/model/message_store.ts", pagesChatModelMessageStore],
   ["pages/chat/model/people.ts", pagesChatModelPeople],

@@ -10,6 +10,7 @@ import type { Servers } from "../../shared/connection/servers.ts";
 import { Changes } from "../../shared/view.ts";
 import { Conversations } from "./conversations.ts";
 import type { ChatMessage } from "./message.ts";
+import { Directory } from "./directory.ts";
 import { People } from "./people.ts";
 import { MessageStore } from "./message_store.ts";
 
@@ -36,11 +37,13 @@ export class Chat extends Changes {
   readonly isKeeping: boolean;
   readonly #client: P2pClient;
   readonly #store: MessageStore | undefined;
+  readonly #directory: Directory;
 
   private constructor(
     client: P2pClient,
     status: ClientStatus,
     store: MessageStore | undefined,
+    directory: Directory,
   ) {
     super();
     this.#client = client;
@@ -48,7 +51,8 @@ export class Chat extends Changes {
     this.status = status;
     this.#store = store;
     this.isKeeping = store !== undefined;
-    this.people = new People(() => client.users());
+    this.#directory = directory;
+    this.people = new People(() => directory.read(client.server ?? ""));
   }
 
   /**
@@ -69,7 +73,7 @@ export class Chat extends Changes {
     });
     // Some browsers store nothing in private windows.
     const store = await MessageStore.open(client.name).catch(() => undefined);
-    const chat = new Chat(client, status, store);
+    const chat = new Chat(client, status, store, new Directory(servers, token));
     changed = (next) => chat.#changed(next);
     await chat.#load();
     void chat.#receive();
@@ -101,6 +105,7 @@ export class Chat extends Changes {
   /** Signs off, and forgets the messages in this browser. */
   async signOut(): Promise<void> {
     this.people.close();
+    this.#directory.close();
     await this.#client.close();
     await this.#store?.clear().catch(() => {});
     this.#store?.close();

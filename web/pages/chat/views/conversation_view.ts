@@ -50,6 +50,7 @@ export function ConversationView({ chat, conversation }: ConversationProps): unk
     isNearEnd.current = scrollHeight - scrollTop - clientHeight < NEAR_END;
   };
   const isOnline = chat.people.isOnline(peer);
+  const server = chat.people.serverOf(peer);
   const from = Math.max(0, messages.length - shown);
   return html`
     <section class="conversation" aria-label=${`Conversation with ${peer}`}>
@@ -66,7 +67,9 @@ export function ConversationView({ chat, conversation }: ConversationProps): unk
         <div class="conversation-title">
           <h2><bdi>${peer}</bdi></h2>
           <p class="muted" role="status">
-            ${isOnline ? "on the network" : "away: messages wait until they return"}
+            ${isOnline
+              ? `on the network${server ? `, at ${server}` : ""}`
+              : "away: messages wait until they return"}
           </p>
         </div>
       </header>
