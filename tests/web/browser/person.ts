@@ -6,7 +6,7 @@
 import type { Page } from "playwright-core";
 
 /** How long something may take to appear: milliseconds. */
-const SOON_MS = 20_000;
+const SOON_MS = 60_000;
 
 /** A person at a page. */
 export class Person {
