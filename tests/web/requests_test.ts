@@ -2,8 +2,11 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { P2pServer } from "@netlab/p2p/server";
 import { WebServer } from "@netlab/web";
-import { socketTest as test } from "../kinds.ts";
+import { socketTest as test, storageTest, unixProcessTest } from "../kinds.ts";
 import { eventually } from "../p2p/network.ts";
+import { PERMISSIONS, SERVER } from "../p2p/programs.ts";
+import { TestAuthority } from "../p2p/tls/certificates.ts";
+import { Process } from "../processes.ts";
 import { head, openSocket, request, socketFrame, upgrade } from "./raw_http.ts";
 
 test("every answer forbids a page to load or run anything of other hosts", async () => {
@@ -227,4 +230,44 @@ test("a page that reads nothing is closed and the server stays", async () => {
   assertEquals((await request(web.port, "/readyz")).status, 200);
   conn.close();
   await flood;
+});
+
+storageTest("pages use TLS with the certificate of the server", async () => {
+  using authority = new TestAuthority();
+  const { tlsCert, tlsKey, tlsCa } = await authority.server();
+  await using server = await P2pServer.listen({ tlsCert, tlsKey, tlsCa });
+  const certificate = {
+    cert: await Deno.readTextFile(tlsCert),
+    key: await Deno.readTextFile(tlsKey),
+  };
+  await using web = await WebServer.listen(server, { hostname: "localhost", certificate });
+  assertEquals(web.origin, `https://localhost:${web.port}`);
+  const caCerts = [await Deno.readTextFile(tlsCa)];
+  using client = Deno.createHttpClient({ caCerts });
+  const page = await fetch(`${web.origin}/chat`, { client });
+  assertEquals(page.status, 200);
+  await page.body?.cancel();
+  using conn = await Deno.connectTls({ hostname: "localhost", port: web.port, caCerts });
+  const headers = { host: `localhost:${web.port}`, ...upgrade(web.port, { origin: web.origin }) };
+  await conn.write(head(web.port, "/connection", headers));
+  const buffer = new Uint8Array(12);
+  await conn.read(buffer);
+  assertEquals(new TextDecoder().decode(buffer), "HTTP/1.1 101");
+});
+
+unixProcessTest("server program says in one sentence what is wrong with its pages", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const cases: [string[], string][] = [
+    [["--web", `${listener.addr.port}`], "the port is in use; choose another one with --web"],
+    [["--web", "tls://127.0.0.1:8080"], "leave out tls://"],
+    [["--web", "0.0.0.0:8080"], "add --keys and --token-file, or permit it with --open"],
+    [["--web-origin", "https://chat.example"], "requires --web"],
+    [["--web", "8080", "--web-origin", "chat.example"], "it must be http://HOST or https://HOST"],
+  ];
+  await Promise.all(cases.map(async ([args, reason]) => {
+    const { code, stderr } = await Process.run(SERVER, ["--port", "0", ...args], {
+      permissions: PERMISSIONS,
+    });
+    assert(code > 0 && stderr[0]!.includes(reason), `${args}: ${stderr}`);
+  }));
 });

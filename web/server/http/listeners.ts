@@ -19,6 +19,13 @@ const MAX_CONNECTIONS = 10_000;
 /** The most bytes of the headers of a request. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
+/** What errors of the system mean, and what to do. */
+const REASONS: ReadonlyMap<unknown, string> = new Map([
+  ["EADDRINUSE", "the port is in use; choose another one with --web"],
+  ["EACCES", "this user may not use the port; choose one above 1023 with --web"],
+  ["EADDRNOTAVAIL", "this machine does not have that address; choose another one with --web"],
+]);
+
 /** Handles the requests of browsers. */
 export interface HttpHandler {
   /** Answers a request. */
@@ -62,10 +69,11 @@ export async function listenForHttp(
     }
   } catch (cause) {
     for (const server of servers) server.close();
-    throw new Error(
-      `Cannot serve the web page on ${formatAddress({ hostname, port })}: ${whyNot(cause)}`,
-      { cause },
-    );
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    const why = REASONS.get((cause as { code?: unknown }).code);
+    const where = `Cannot serve the web page on ${formatAddress({ hostname, port })}`;
+    // A sentence that says what to do needs no words of the system behind it.
+    throw why === undefined ? new Error(where, { cause }) : new Error(`${where}: ${why}`);
   }
   return { servers, port: chosen };
 }
@@ -109,12 +117,4 @@ function listen(server: Server, hostname: string, port: number): Promise<void> {
       resolve();
     });
   });
-}
-
-function whyNot(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  if (code === "EADDRINUSE") return "the port is in use; choose another one with --web";
-  if (code === "EACCES") return "this user may not use the port; choose one above 1023 with --web";
-  if (code === "EADDRNOTAVAIL") return "this machine does not have that address";
-  return String(message);
 }
