@@ -5,4 +5,3 @@
  */
 export * from "./server/web_server.ts";
 export type { Packages, PackageSources } from "./server/assets.ts";
-export type { Certificate } from "./server/http/listeners.ts";

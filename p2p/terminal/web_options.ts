@@ -83,8 +83,8 @@ export async function serveWeb(
     hostname: web.hostname,
     port: web.port,
     ...origin !== undefined && { origin },
-    ...cert !== undefined && key !== undefined &&
-      { certificate: { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) } },
+    ...cert !== undefined && { tlsCert: cert },
+    ...key !== undefined && { tlsKey: key },
     mayBeRemote: open || keys !== undefined,
   });
 }

@@ -1,5 +1,7 @@
 /** Which requests the web server answers, and which not. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { once } from "node:events";
+import { connect } from "node:tls";
 import { P2pServer } from "@netlab/p2p/server";
 import { WebServer } from "@netlab/web";
 import { socketTest as test, storageTest, unixProcessTest } from "../kinds.ts";
@@ -236,11 +238,7 @@ storageTest("pages use TLS with the certificate of the server", async () => {
   using authority = new TestAuthority();
   const { tlsCert, tlsKey, tlsCa } = await authority.server();
   await using server = await P2pServer.listen({ tlsCert, tlsKey, tlsCa });
-  const certificate = {
-    cert: await Deno.readTextFile(tlsCert),
-    key: await Deno.readTextFile(tlsKey),
-  };
-  await using web = await WebServer.listen(server, { hostname: "localhost", certificate });
+  await using web = await WebServer.listen(server, { hostname: "localhost", tlsCert, tlsKey });
   assertEquals(web.origin, `https://localhost:${web.port}`);
   const caCerts = [await Deno.readTextFile(tlsCa)];
   using client = Deno.createHttpClient({ caCerts });
@@ -253,6 +251,18 @@ storageTest("pages use TLS with the certificate of the server", async () => {
   const buffer = new Uint8Array(12);
   await conn.read(buffer);
   assertEquals(new TextDecoder().decode(buffer), "HTTP/1.1 101");
+
+  const serial = async () => {
+    const options = { host: "127.0.0.1", port: web.port, rejectUnauthorized: false };
+    const socket = connect(options);
+    await once(socket, "secureConnect");
+    const { serialNumber } = socket.getPeerCertificate();
+    socket.destroy();
+    return serialNumber;
+  };
+  const before = await serial();
+  await authority.create();
+  await eventually("the new certificate is in use", async () => await serial() !== before);
 });
 
 unixProcessTest("server program says in one sentence what is wrong with its pages", async () => {

@@ -8,9 +8,9 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import {
   formatAddress,
-  hostOf,
   isEveryAddress,
   isLoopbackHost,
+  parseAddress,
   parseHost,
   quote,
 } from "@netlab/protocol/codec";
@@ -18,14 +18,10 @@ import type { ByteConnection } from "@netlab/protocol/connection";
 import { Assets, type Packages } from "./assets.ts";
 import { Guard, originOf } from "./http/guard.ts";
 import { securityHeaders } from "./http/headers.ts";
-import {
-  type Certificate,
-  closeHttp,
-  type HttpListening,
-  listenForHttp,
-} from "./http/listeners.ts";
+import { closeHttp, type HttpListening, listenForHttp } from "./http/listeners.ts";
 import { Operator } from "./operator/operator.ts";
 import { OtherPages, type Queries } from "./other_pages.ts";
+import { Renewal } from "./http/renewal.ts";
 import { sendText } from "./http/send_text.ts";
 import { Sockets } from "./sockets/sockets.ts";
 
@@ -66,11 +62,14 @@ export interface WebServerOptions {
    */
   origin?: string;
   /**
-   * The certificate of the server and its private key: PEM. The pages are then served with TLS.
+   * The files with the certificate of the server and its private key, as for `P2pServerOptions`. The pages are then
+   * served with TLS. When the files change, new connections get the new certificate.
    *
    * @default {none}
    */
-  certificate?: Certificate;
+  tlsCert?: string;
+  /** The file with the private key of {@linkcode WebServerOptions.tlsCert}: PEM, readable by its owner only. */
+  tlsKey?: string;
   /**
    * Whether other machines may reach the pages: the network has keys, or its operator has opened it.
    *
@@ -110,6 +109,7 @@ export class WebServer implements AsyncDisposable {
   readonly #sockets: Sockets;
   readonly #others: OtherPages;
   readonly #operator: Operator;
+  readonly #renewal: Renewal | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -118,14 +118,17 @@ export class WebServer implements AsyncDisposable {
     { servers, port }: HttpListening,
     origin: string,
     hostname: string,
-    isTls: boolean,
+    renewal: Renewal | undefined,
   ) {
+    const isTls = renewal !== undefined;
+    this.#renewal = renewal;
+    renewal?.start(servers);
     this.#host = host;
     this.#assets = new Assets(packages);
     this.#servers = servers;
     this.port = port;
     this.origin = origin;
-    const names = [hostname, new URL(origin).hostname, hostOf(host.address)];
+    const names = [hostname, new URL(origin).hostname, parseAddress(host.address).hostname];
     this.#others = new OtherPages(host.queries);
     this.#operator = new Operator(host);
     this.#guard = new Guard(names, isTls, () => this.#others.list.map(({ origin }) => origin));
@@ -137,10 +140,12 @@ export class WebServer implements AsyncDisposable {
    * Starts to serve the pages of a server.
    *
    * @throws {TypeError} When the host or the origin is none, or when other machines could reach the pages and may not.
+   * @throws {NetlabError} {@linkcode ErrorCode.TlsFailed} when the certificate cannot be used.
    * @throws {Error} When it cannot listen there.
    */
   static async listen(host: WebHost, options: WebServerOptions = {}): Promise<WebServer> {
-    const { hostname: given = "127.0.0.1", port = 0, certificate, mayBeRemote = false } = options;
+    const { hostname: given = "127.0.0.1", port = 0, tlsCert, tlsKey, mayBeRemote = false } =
+      options;
     const hostname = parseHost(given);
     if (hostname === undefined) {
       throw new TypeError(`Cannot serve the web page on ${quote(given)}: it is no host`);
@@ -160,6 +165,10 @@ export class WebServer implements AsyncDisposable {
           "without a port",
       );
     }
+    if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+      throw new TypeError('Cannot use TLS: the options "tlsCert" and "tlsKey" need each other');
+    }
+    const renewal = tlsCert === undefined ? undefined : await Renewal.open(tlsCert, tlsKey!);
     const packages = await host.sources();
     let web: WebServer | undefined;
     const listening = await listenForHttp(hostname, port, {
@@ -167,9 +176,9 @@ export class WebServer implements AsyncDisposable {
       request: (request, response) => web ? web.#request(request, response) : response.destroy(),
       upgrade: (request, socket, head) =>
         web ? web.#upgrade(request, socket, head) : socket.destroy(),
-    }, certificate);
-    const scheme = certificate ? "https" : "http";
-    const shown = isEveryAddress(hostname) ? hostOf(host.address) : hostname;
+    }, renewal?.first);
+    const scheme = renewal ? "https" : "http";
+    const shown = isEveryAddress(hostname) ? parseAddress(host.address).hostname : hostname;
     const local = `${scheme}://${formatAddress({ hostname: shown, port: listening.port })}`;
     return web = new WebServer(
       host,
@@ -177,7 +186,7 @@ export class WebServer implements AsyncDisposable {
       listening,
       origin ?? new URL(local).origin,
       hostname,
-      certificate !== undefined,
+      renewal,
     );
   }
 
@@ -195,6 +204,7 @@ export class WebServer implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#host.pages = "";
     this.#others.close();
+    this.#renewal?.close();
     this.#sockets.close();
     await closeHttp(this.#servers);
   }
