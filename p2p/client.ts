@@ -284,12 +284,13 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * @throws {NetlabError} The errors of {@linkcode StatusConnection.open}.
    */
   watch(): Promise<StatusConnection> {
-    const { tlsCa } = this.#options;
+    const { tlsCa, dial } = this.#options;
     return StatusConnection.open(this.#serverToAsk(), {
       network: this.#network,
       token: this.#token,
       signal: this.#roaming.ended,
       ...tlsCa !== undefined && { tlsCa },
+      ...dial && { dial },
     });
   }
 

@@ -181,8 +181,8 @@ export class P2pServer implements AsyncDisposable {
     return this.#queries.queries;
   }
 
-  /** Where browsers reach the pages of this server: an origin; empty while it serves none. Others learn it. */
-  set pages(origin: string) {
+  /** Tells other servers where browsers reach the pages of this one: an origin; empty while it serves none. */
+  tellPages(origin: string): void {
     this.#sockets.program.pages = origin;
   }
 

@@ -63,9 +63,9 @@ export class RttServer implements AsyncDisposable {
     return this.#server.queries;
   }
 
-  /** Where browsers reach the pages of this server, as for `P2pServer.pages`. */
-  set pages(origin: string) {
-    this.#server.pages = origin;
+  /** Tells other servers where the pages of this one are, as `P2pServer.tellPages` does. */
+  tellPages(origin: string): void {
+    this.#server.tellPages(origin);
   }
 
   /** Checks a token of somebody who watches this server, as `P2pServer.checkWatcher` does. */

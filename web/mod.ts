@@ -5,3 +5,4 @@
  */
 export * from "./server/web_server.ts";
 export type { Packages, PackageSources } from "./server/assets.ts";
+export type { Queries } from "./server/other_pages.ts";

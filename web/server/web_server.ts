@@ -35,8 +35,8 @@ export interface WebHost {
   sources(): Promise<Packages>;
   /** Asks the server and others for their status. */
   readonly queries: Queries;
-  /** Where browsers reach the pages. Other servers learn it. */
-  set pages(origin: string);
+  /** Tells other servers where browsers reach the pages: an origin, or an empty text. */
+  tellPages(origin: string): void;
   /** Checks the token of who collects metrics. Throws a `NetlabError` if it is not valid. */
   checkWatcher(token: string | undefined): Promise<void>;
 }
@@ -132,7 +132,7 @@ export class WebServer implements AsyncDisposable {
     this.#others = new OtherPages(host.queries);
     this.#operator = new Operator(host);
     this.#guard = new Guard(names, isTls, () => this.#others.list.map(({ origin }) => origin));
-    host.pages = origin;
+    host.tellPages(origin);
     this.#sockets = new Sockets((connection, remote) => host.attach(connection, remote), isTls);
   }
 
@@ -202,7 +202,7 @@ export class WebServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#host.pages = "";
+    this.#host.tellPages("");
     this.#others.close();
     this.#renewal?.close();
     this.#sockets.close();

@@ -37,9 +37,7 @@ Deno.test("golden vectors pass in the browser", async () => {
   await using web = await WebServer.listen({
     address,
     queries,
-    set pages(_: string) {
-      // Nobody asks.
-    },
+    tellPages() {},
     attach() {},
     checkWatcher: () => Promise.resolve(),
     sources: async () => new Map([...await server.sources(), ["tests", tests]]),

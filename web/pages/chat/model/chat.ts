@@ -37,13 +37,11 @@ export class Chat extends Changes {
   readonly isKeeping: boolean;
   readonly #client: P2pClient;
   readonly #store: MessageStore | undefined;
-  readonly #directory: Directory;
 
   private constructor(
     client: P2pClient,
     status: ClientStatus,
     store: MessageStore | undefined,
-    directory: Directory,
   ) {
     super();
     this.#client = client;
@@ -51,8 +49,8 @@ export class Chat extends Changes {
     this.status = status;
     this.#store = store;
     this.isKeeping = store !== undefined;
-    this.#directory = directory;
-    this.people = new People(() => directory.read(client.server ?? ""));
+    const directory = new Directory(client);
+    this.people = new People(() => directory.read());
   }
 
   /**
@@ -73,7 +71,7 @@ export class Chat extends Changes {
     });
     // Some browsers store nothing in private windows.
     const store = await MessageStore.open(client.name).catch(() => undefined);
-    const chat = new Chat(client, status, store, new Directory(servers, token));
+    const chat = new Chat(client, status, store);
     changed = (next) => chat.#changed(next);
     await chat.#load();
     void chat.#receive();
@@ -105,7 +103,6 @@ export class Chat extends Changes {
   /** Signs off, and forgets the messages in this browser. */
   async signOut(): Promise<void> {
     this.people.close();
-    this.#directory.close();
     await this.#client.close();
     await this.#store?.clear().catch(() => {});
     this.#store?.close();

@@ -4,33 +4,26 @@
  *
  * @module
  */
-import { readAllUsers, StatusConnection } from "@netlab/p2p/client";
+import { type P2pClient, readAllUsers, type StatusConnection } from "@netlab/p2p/client";
 import { UserScope } from "@netlab/protocol/codec";
-import type { Servers } from "../../shared/connection/servers.ts";
 
 /** The users of the network, as one server knows them. */
 export class Directory {
-  readonly #servers: Servers;
-  readonly #token: string;
-  #connection: StatusConnection | undefined;
+  readonly #client: P2pClient;
+  #connection: Promise<StatusConnection> | undefined;
 
-  /**
-   * Starts without a connection.
-   *
-   * @param token The token of the user; empty without one.
-   */
-  constructor(servers: Servers, token: string) {
-    this.#servers = servers;
-    this.#token = token;
+  /** Starts without a connection. Asks the server of this client. */
+  constructor(client: P2pClient) {
+    this.#client = client;
   }
 
   /**
-   * Asks the server at an address. Throws the errors of `StatusConnection`.
+   * Asks the server. Throws the errors of `StatusConnection`.
    *
    * @returns The address of the server of each user, by the user's name.
    */
-  async read(address: string): Promise<ReadonlyMap<string, string>> {
-    const { queries } = await this.#open(address);
+  async read(): Promise<ReadonlyMap<string, string>> {
+    const { queries } = await this.#open();
     const [own, users] = await Promise.all([
       queries.status(),
       readAllUsers(queries, UserScope.All),
@@ -40,23 +33,18 @@ export class Directory {
     return new Map(users.map(({ name, server }) => [name, addresses.get(server) ?? ""]));
   }
 
-  /** Closes the connection. */
-  close(): void {
-    void this.#connection?.close();
-    this.#connection = undefined;
-  }
-
-  async #open(address: string): Promise<StatusConnection> {
-    if (this.#connection?.address === address) return this.#connection;
-    this.close();
-    const connection = await StatusConnection.open(address, {
-      dial: this.#servers.dial,
-      ...this.#token !== "" && { token: this.#token },
-    });
-    this.#connection = connection;
-    void connection.ended.then(() => {
-      if (this.#connection === connection) this.#connection = undefined;
-    });
-    return connection;
+  async #open(): Promise<StatusConnection> {
+    const opening = this.#connection ??= this.#client.watch();
+    const forget = () => {
+      if (this.#connection === opening) this.#connection = undefined;
+    };
+    try {
+      const connection = await opening;
+      void connection.ended.then(forget);
+      return connection;
+    } catch (error) {
+      forget();
+      throw error;
+    }
   }
 }
