@@ -31,6 +31,9 @@ import pagesChatViewsMessageView from "./pages/chat/views/message_view.ts" with 
 import pagesChatViewsSignIn from "./pages/chat/views/sign_in.ts" with { type: "text" };
 import pagesChatViewsTimes from "./pages/chat/views/times.ts" with { type: "text" };
 import pagesNetworkIndexHtml from "./pages/network/index.html" with { type: "text" };
+import pagesSharedConnectionFrameHtml from "./pages/shared/connection/frame.html" with {
+  type: "text",
+};
 import pagesSharedConnectionServers from "./pages/shared/connection/servers.ts" with {
   type: "text",
 };
@@ -38,6 +41,9 @@ import pagesSharedConnectionSetImmediate from "./pages/shared/connection/set_imm
   type: "text",
 };
 import pagesSharedConnectionSocketBytes from "./pages/shared/connection/socket_bytes.ts" with {
+  type: "text",
+};
+import pagesSharedConnectionSocketFrame from "./pages/shared/connection/socket_frame.ts" with {
   type: "text",
 };
 import pagesSharedHeader from "./pages/shared/header.ts" with { type: "text" };
@@ -73,9 +79,11 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["pages/chat/views/sign_in.ts", pagesChatViewsSignIn],
   ["pages/chat/views/times.ts", pagesChatViewsTimes],
   ["pages/network/index.html", pagesNetworkIndexHtml],
+  ["pages/shared/connection/frame.html", pagesSharedConnectionFrameHtml],
   ["pages/shared/connection/servers.ts", pagesSharedConnectionServers],
   ["pages/shared/connection/set_immediate.ts", pagesSharedConnectionSetImmediate],
   ["pages/shared/connection/socket_bytes.ts", pagesSharedConnectionSocketBytes],
+  ["pages/shared/connection/socket_frame.ts", pagesSharedConnectionSocketFrame],
   ["pages/shared/header.ts", pagesSharedHeader],
   ["pages/shared/icon.svg", pagesSharedIconSvg],
   ["pages/shared/icons.ts", pagesSharedIcons],

@@ -18,7 +18,7 @@ test("every answer forbids a page to load or run anything of other hosts", async
     const { headers } = await request(web.port, path);
     const policy = headers.get("content-security-policy")!;
     assertMatch(policy, /default-src 'none'; script-src 'self'; style-src 'self'/);
-    assertMatch(policy, /frame-ancestors 'none'/);
+    assertMatch(policy, /frame-src 'self'; frame-ancestors 'none'/);
     assert(!/unsafe|\*|https?:|data:|blob:/.test(policy), policy);
     assertEquals(headers.get("x-content-type-options"), "nosniff");
     assertEquals(headers.get("referrer-policy"), "no-referrer");

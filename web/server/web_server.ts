@@ -211,10 +211,9 @@ export class WebServer implements AsyncDisposable {
 
   #request(request: IncomingMessage, response: ServerResponse): void {
     const sockets = this.#others.list.map(({ origin }) => origin.replace(/^http/, "ws"));
-    for (const [name, value] of Object.entries(securityHeaders(sockets))) {
-      response.setHeader(name, value);
-    }
     const path = pathOf(request);
+    const headers = securityHeaders(sockets, path.endsWith("/frame.html"));
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (!this.#guard.admitsHost(request.headers.host)) {
       sendText(
         response,

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { WebServer } from "@netlab/web";
+import { KeyFiles } from "../../p2p/tokens/test_network.ts";
 import { Pages } from "./browser.ts";
 import { Person } from "./person.ts";
 
@@ -105,4 +106,67 @@ Deno.test("hostile texts and names are shown as text, also those of 60 KB", asyn
   await alice.page.evaluate('location.hash = encodeURIComponent("<b>\\u202Ebold")');
   await alice.page.getByRole("heading", { name: "<b>" }).waitFor();
   assertEquals(await alice.page.locator(".conversation-title b").count(), 0);
+});
+
+Deno.test("user of a network with keys signs in with a token, also after a reload", async () => {
+  using files = await KeyFiles.create();
+  await using server = await files.listen();
+  await using web = await WebServer.listen(server);
+  await using pages = new Pages();
+  const page = await pages.open(`${web.origin}/chat`);
+  const alice = new Person(page, "Alice");
+  await alice.signIn();
+  await page.getByText("This network has keys: paste your token below.").waitFor();
+  await page.getByLabel("Token").fill(await files.token({ sub: "Bob" }));
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("the token is for Bob").waitFor();
+  await page.getByLabel("Token").fill(await files.token());
+  await page.getByRole("button", { name: "Sign in" }).click();
+  assertEquals(await alice.server(), server.address);
+  await alice.open("Alice");
+  await alice.write("Alice", "A note to myself");
+  await alice.reaches("A note to myself", "delivered");
+  await page.reload();
+  await alice.sees("A note to myself");
+  // Who signs out leaves nothing behind.
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Name").waitFor();
+  await page.reload();
+  await alice.signIn(await files.token());
+  await alice.open("Alice");
+  assertEquals(await alice.texts("own"), []);
+});
+
+Deno.test("page says when the network has signed the user out", async () => {
+  using files = await KeyFiles.create();
+  await using server = await files.listen();
+  await using web = await WebServer.listen(server);
+  await using pages = new Pages();
+  const page = await pages.open(`${web.origin}/chat`);
+  const alice = new Person(page, "Alice");
+  await alice.signIn(await files.token());
+  await alice.server();
+  files.write("revoked", "sub Alice\n");
+  await page.getByRole("alert").getByText("revoked").waitFor();
+  await page.getByRole("button", { name: "Sign in again" }).click();
+  await page.getByLabel("Name").waitFor();
+});
+
+Deno.test("page goes on with a server that came after it was loaded", async () => {
+  const one = await P2pServer.listen();
+  const first = await WebServer.listen(one);
+  await using pages = new Pages();
+  const alice = new Person(await pages.open(`${first.origin}/chat`), "Alice");
+  await alice.signIn();
+  await alice.server();
+  await using two = await P2pServer.listen({ peers: [one.address] });
+  await using _second = await WebServer.listen(two);
+  // The page has loaded a frame with a newer policy.
+  await alice.page.locator("iframe").waitFor({ state: "attached" });
+  await alice.open("Bob");
+  await first.close();
+  await one.close();
+  assertEquals(await alice.server(one.address), two.address);
+  await alice.write("Bob", "I am somewhere else now");
+  await alice.reaches("I am somewhere else now", "accepted");
 });

@@ -65,6 +65,8 @@ export class Chat extends Changes {
       name,
       servers: [servers.own],
       dial: servers.dial,
+      // The page may know servers of which the client has not heard.
+      rank: (known) => Promise.resolve(servers.order(known)),
       sendTimeoutMs: SEND_MS,
       ...token !== "" && { token },
       onStatus: (next) => changed(next),
@@ -105,6 +107,13 @@ export class Chat extends Changes {
     this.people.close();
     await this.#client.close();
     await this.#store?.clear().catch(() => {});
+    this.#store?.close();
+  }
+
+  /** Signs off. The messages stay in this browser. */
+  async leave(): Promise<void> {
+    this.people.close();
+    await this.#client.close();
     this.#store?.close();
   }
 

@@ -40,6 +40,10 @@ export function App({ servers }: { servers: Servers }): unknown {
     setChat(undefined);
     await chat?.signOut();
   };
+  const again = () => {
+    setChat(undefined);
+    void chat?.leave();
+  };
   useEffect(() => {
     if (!known) return;
     comeBack(() => enter(known)).catch(setError).finally(() => setComingBack(false));
@@ -53,7 +57,7 @@ export function App({ servers }: { servers: Servers }): unknown {
           <${Icon} name="leave" />
         </button>
         <//>
-        <${ChatView} chat=${chat} onLeave=${() => setChat(undefined)} />
+        <${ChatView} chat=${chat} onLeave=${again} />
     `;
   }
   return html`
