@@ -9,10 +9,15 @@ import clientAsk from "./client/ask.ts" with { type: "text" };
 import clientConnectionDialler from "./client/connection/dialler.ts" with { type: "text" };
 import clientConnectionHandshake from "./client/connection/handshake.ts" with { type: "text" };
 import clientConnectionLegacyText from "./client/connection/legacy_text.ts" with { type: "text" };
+import clientConnectionProtections from "./client/connection/protections.ts" with { type: "text" };
+import clientConnectionRegistration from "./client/connection/registration.ts" with {
+  type: "text",
+};
 import clientConnectionServerConnection from "./client/connection/server_connection.ts" with {
   type: "text",
 };
 import clientConnectionSignOff from "./client/connection/sign_off.ts" with { type: "text" };
+import clientConnectionSilence from "./client/connection/silence.ts" with { type: "text" };
 import clientFailures from "./client/failures.ts" with { type: "text" };
 import clientHomeNetwork from "./client/home_network.ts" with { type: "text" };
 import clientOutbox from "./client/outbox.ts" with { type: "text" };
@@ -69,8 +74,11 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["client/connection/dialler.ts", clientConnectionDialler],
   ["client/connection/handshake.ts", clientConnectionHandshake],
   ["client/connection/legacy_text.ts", clientConnectionLegacyText],
+  ["client/connection/protections.ts", clientConnectionProtections],
+  ["client/connection/registration.ts", clientConnectionRegistration],
   ["client/connection/server_connection.ts", clientConnectionServerConnection],
   ["client/connection/sign_off.ts", clientConnectionSignOff],
+  ["client/connection/silence.ts", clientConnectionSilence],
   ["client/failures.ts", clientFailures],
   ["client/home_network.ts", clientHomeNetwork],
   ["client/outbox.ts", clientOutbox],
