@@ -20,6 +20,7 @@ import clientConnectionSignOff from "./client/connection/sign_off.ts" with { typ
 import clientConnectionSilence from "./client/connection/silence.ts" with { type: "text" };
 import clientFailures from "./client/failures.ts" with { type: "text" };
 import clientHomeNetwork from "./client/home_network.ts" with { type: "text" };
+import clientNetworkWatch from "./client/network_watch.ts" with { type: "text" };
 import clientOutbox from "./client/outbox.ts" with { type: "text" };
 import clientOwnToken from "./client/own_token.ts" with { type: "text" };
 import clientParts from "./client/parts.ts" with { type: "text" };
@@ -81,6 +82,7 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["client/connection/silence.ts", clientConnectionSilence],
   ["client/failures.ts", clientFailures],
   ["client/home_network.ts", clientHomeNetwork],
+  ["client/network_watch.ts", clientNetworkWatch],
   ["client/outbox.ts", clientOutbox],
   ["client/own_token.ts", clientOwnToken],
   ["client/parts.ts", clientParts],

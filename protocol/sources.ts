@@ -43,6 +43,12 @@ import codecPayloadsStatusStatusRequest from "./codec/payloads/status/status_req
   type: "text",
 };
 import codecPayloadsToken from "./codec/payloads/token.ts" with { type: "text" };
+import codecPayloadsUnneededPresence from "./codec/payloads/unneeded_presence.ts" with {
+  type: "text",
+};
+import codecSignedServerKey from "./codec/signed/server_key.ts" with { type: "text" };
+import codecSignedSignedText from "./codec/signed/signed_text.ts" with { type: "text" };
+import codecSignedStatement from "./codec/signed/statement.ts" with { type: "text" };
 import codecText from "./codec/text.ts" with { type: "text" };
 import codecUuid from "./codec/uuid.ts" with { type: "text" };
 import transportFlushScheduler from "./transport/flush_scheduler.ts" with { type: "text" };
@@ -89,6 +95,10 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["codec/payloads/status/server_users.ts", codecPayloadsStatusServerUsers],
   ["codec/payloads/status/status_request.ts", codecPayloadsStatusStatusRequest],
   ["codec/payloads/token.ts", codecPayloadsToken],
+  ["codec/payloads/unneeded_presence.ts", codecPayloadsUnneededPresence],
+  ["codec/signed/server_key.ts", codecSignedServerKey],
+  ["codec/signed/signed_text.ts", codecSignedSignedText],
+  ["codec/signed/statement.ts", codecSignedStatement],
   ["codec/text.ts", codecText],
   ["codec/uuid.ts", codecUuid],
   ["transport/flush_scheduler.ts", transportFlushScheduler],

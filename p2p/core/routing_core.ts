@@ -201,7 +201,8 @@ export class RoutingCore implements ServerCore {
   watched(transport: Transport): Connection {
     const connection = new Connection(transport, "", undefined, this.#context.now);
     const subject = this.#context.address;
-    connection.grant = { subject, role: "observer", expiresAt: Infinity, id: undefined, key: 0 };
+    const none = { expiresAt: Infinity, id: undefined, boundTo: undefined, key: undefined };
+    connection.grant = { subject, role: "observer", ...none };
     return connection;
   }
 
