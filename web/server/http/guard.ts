@@ -58,11 +58,11 @@ export class Guard {
 
 /** Returns an origin in the spelling of browsers; `undefined` for other text, and for one that is too long. */
 export function originOf(text: string): string | undefined {
-  const url = text.length <= MAX_ORIGIN_LENGTH ? URL.parse(text) : null;
+  const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol)) return undefined;
-  return url.pathname === "/" && url.search === "" && url.hash === "" && url.username === ""
-    ? url.origin
-    : undefined;
+  const isOrigin = url.pathname === "/" && url.search === "" && url.hash === "" &&
+    url.username === "" && url.origin.length <= MAX_ORIGIN_LENGTH;
+  return isOrigin ? url.origin : undefined;
 }
 
 /** Returns the canonical host of a header `Host`, without its port. */
