@@ -14,10 +14,10 @@ import {
 } from "@netlab/protocol/codec";
 import { askServers, askUsers } from "./client/ask.ts";
 import type { HomeNetwork } from "./client/home_network.ts";
-import type { P2pClientOptions } from "./client/options.ts";
+import type { P2pClientOptions, SendOptions } from "./client/options.ts";
 import type { OwnToken } from "./client/own_token.ts";
 import { StatusConnection } from "./client/status_connection.ts";
-import type { Outbox, Sent } from "./client/outbox.ts";
+import type { DeliveryStatus, Outbox, Sent } from "./client/outbox.ts";
 import type { Dialler } from "./client/connection/dialler.ts";
 import { createParts } from "./client/parts.ts";
 import type { Roaming } from "./client/roaming/roaming.ts";
@@ -26,9 +26,10 @@ import type { Inbox } from "./core/session/inbox.ts";
 import type { PublishQueue } from "./core/session/publish_queue.ts";
 
 export type { Message } from "@netlab/protocol/codec";
-export type { P2pClientOptions } from "./client/options.ts";
+export type { P2pClientOptions, SendOptions } from "./client/options.ts";
 export type { DeliveryStatus, Notice, Sent } from "./client/outbox.ts";
 export type { ClientStatus } from "./client/roaming/roaming.ts";
+export { randomUuid } from "./client/random_uuid.ts";
 export { HomeNetwork } from "./client/home_network.ts";
 export { isTokenError, OwnToken, readClaims } from "./client/own_token.ts";
 export type { Dial } from "./client/connection/dialler.ts";
@@ -181,6 +182,8 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * not sent yet is in memory. To send more than a few thousand messages without waiting for each, await
    * {@linkcode P2pClient.ready} between them.
    *
+   * @param options With the id of an earlier attempt, a message that this client or an earlier one of this user could
+   *   not confirm is sent again, and its recipient sees it once.
    * @returns Resolves when the server has accepted the message: it is stored and will be delivered. If the
    *   server's storage is full and the recipient is connected, it resolves when the recipient's client has
    *   acknowledged the message, and {@linkcode Sent.notice} says so.
@@ -199,11 +202,24 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    *   {@linkcode ErrorCode.NameInvalid} when the recipient is not a valid name,
    *   {@linkcode ErrorCode.Closed} when the client was closed.
    */
-  send(recipient: string, text: string): Promise<Sent> {
+  send(recipient: string, text: string, options?: SendOptions): Promise<Sent> {
     if (this.#closed) return Promise.reject(this.#closed);
-    const sent = this.#outbox.send(normalizeName(recipient), text);
+    const sent = this.#outbox.send(normalizeName(recipient), text, options?.id);
     this.#inbox.look();
     return sent;
+  }
+
+  /**
+   * Waits for the outcome of a message that a server accepted from an earlier client of this user, as
+   * {@linkcode Sent.delivered} does.
+   *
+   * @param id The id of the message: a UUID.
+   * @throws {TypeError} When the id is no UUID, or one of a message that is on its way.
+   * @throws {NetlabError} The errors of {@linkcode Sent.delivered}.
+   */
+  follow(recipient: string, id: string): Promise<DeliveryStatus> {
+    if (this.#closed) return Promise.reject(this.#closed);
+    return this.#outbox.follow(normalizeName(recipient), id);
   }
 
   /**
@@ -268,12 +284,13 @@ export class P2pClient implements AsyncDisposable, AsyncIterable<Message> {
    * @throws {NetlabError} The errors of {@linkcode StatusConnection.open}.
    */
   watch(): Promise<StatusConnection> {
-    const { tlsCa } = this.#options;
+    const { tlsCa, dial } = this.#options;
     return StatusConnection.open(this.#serverToAsk(), {
       network: this.#network,
       token: this.#token,
       signal: this.#roaming.ended,
       ...tlsCa !== undefined && { tlsCa },
+      ...dial && { dial },
     });
   }
 

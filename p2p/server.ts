@@ -4,7 +4,17 @@
  * @module
  */
 import config from "./deno.json" with { type: "json" };
-import { type ByteConnection, checkNetworkName, type ServerStatus } from "@netlab/protocol";
+import {
+  type ByteConnection,
+  checkNetworkName,
+  ErrorCode,
+  NetlabError,
+  type ServerStatus,
+} from "@netlab/protocol";
+import type { Grant } from "./core/connection/grant.ts";
+import type { StatusQueries } from "./core/session/status_queries.ts";
+import { OwnQueries } from "./server/own_queries.ts";
+import type { TokenHost } from "./core/host.ts";
 import type { RoutingCore } from "./core/routing_core.ts";
 import { type Logger, silentLogger } from "./core/logger.ts";
 import type { P2pServerOptions } from "./server/options.ts";
@@ -53,13 +63,14 @@ export class P2pServer implements AsyncDisposable {
   readonly #sockets: Sockets;
   readonly #core: RoutingCore;
   readonly #store: Disposable | undefined;
-  readonly #tokens: Disposable | undefined;
+  readonly #tokens: (TokenHost & Disposable) | undefined;
+  #queries: OwnQueries | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
     sockets: Sockets,
     store: Disposable | undefined,
-    tokens: Disposable | undefined,
+    tokens: (TokenHost & Disposable) | undefined,
   ) {
     this.#sockets = sockets;
     this.#core = sockets.core;
@@ -164,6 +175,42 @@ export class P2pServer implements AsyncDisposable {
     this.#sockets.attach(connection, hostname);
   }
 
+  /** Asks this server, and others through it, for their status, events and users. */
+  get queries(): StatusQueries {
+    this.#queries ??= new OwnQueries(this.#core);
+    return this.#queries.queries;
+  }
+
+  /** Tells other servers where browsers reach the pages of this one: an origin; empty while it serves none. */
+  tellPages(origin: string): void {
+    this.#sockets.program.pages = origin;
+  }
+
+  /**
+   * Checks a token of somebody who watches this server without a connection, such as a collector of metrics. On a
+   * network without keys, everybody may.
+   *
+   * @throws {NetlabError} One of the codes of tokens when it is not valid, {@linkcode ErrorCode.NotPermitted} when it
+   *   is the token of a user.
+   */
+  async checkWatcher(token: string | undefined): Promise<void> {
+    const tokens = this.#tokens;
+    if (!tokens) return;
+    if (token === undefined) {
+      throw new NetlabError(
+        ErrorCode.TokenRequired,
+        "Cannot watch without a token: the network has keys; get a token for the role observer",
+      );
+    }
+    const result = await new Promise<Grant | NetlabError>((done) => tokens.verify(token, done));
+    if (result instanceof NetlabError) throw result;
+    if (result.role !== "user") return;
+    throw new NetlabError(
+      ErrorCode.NotPermitted,
+      "Cannot watch with the token of a user: get one for the role observer",
+    );
+  }
+
   /** Loads the sources of the client as text, by the folders of their packages. Web pages run them in a browser. */
   async sources(): Promise<ReadonlyMap<string, typeof import("./sources.ts")>> {
     return new Map([["p2p", await import("./sources.ts")]]);
@@ -241,6 +288,7 @@ export class P2pServer implements AsyncDisposable {
    * second at most. Further calls have no effect.
    */
   close(): Promise<void> {
+    this.#queries?.close();
     this.#closing ??= this.#sockets.close().then(() => {
       this.#tokens?.[Symbol.dispose]();
       this.#store?.[Symbol.dispose]();

@@ -9,16 +9,22 @@ import clientAsk from "./client/ask.ts" with { type: "text" };
 import clientConnectionDialler from "./client/connection/dialler.ts" with { type: "text" };
 import clientConnectionHandshake from "./client/connection/handshake.ts" with { type: "text" };
 import clientConnectionLegacyText from "./client/connection/legacy_text.ts" with { type: "text" };
+import clientConnectionProtections from "./client/connection/protections.ts" with { type: "text" };
+import clientConnectionRegistration from "./client/connection/registration.ts" with {
+  type: "text",
+};
 import clientConnectionServerConnection from "./client/connection/server_connection.ts" with {
   type: "text",
 };
 import clientConnectionSignOff from "./client/connection/sign_off.ts" with { type: "text" };
+import clientConnectionSilence from "./client/connection/silence.ts" with { type: "text" };
 import clientFailures from "./client/failures.ts" with { type: "text" };
 import clientHomeNetwork from "./client/home_network.ts" with { type: "text" };
 import clientNetworkWatch from "./client/network_watch.ts" with { type: "text" };
 import clientOutbox from "./client/outbox.ts" with { type: "text" };
 import clientOwnToken from "./client/own_token.ts" with { type: "text" };
 import clientParts from "./client/parts.ts" with { type: "text" };
+import clientRandomUuid from "./client/random_uuid.ts" with { type: "text" };
 import clientRoamingCandidates from "./client/roaming/candidates.ts" with { type: "text" };
 import clientRoamingEnding from "./client/roaming/ending.ts" with { type: "text" };
 import clientRoamingKnownServers from "./client/roaming/known_servers.ts" with { type: "text" };
@@ -69,14 +75,18 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["client/connection/dialler.ts", clientConnectionDialler],
   ["client/connection/handshake.ts", clientConnectionHandshake],
   ["client/connection/legacy_text.ts", clientConnectionLegacyText],
+  ["client/connection/protections.ts", clientConnectionProtections],
+  ["client/connection/registration.ts", clientConnectionRegistration],
   ["client/connection/server_connection.ts", clientConnectionServerConnection],
   ["client/connection/sign_off.ts", clientConnectionSignOff],
+  ["client/connection/silence.ts", clientConnectionSilence],
   ["client/failures.ts", clientFailures],
   ["client/home_network.ts", clientHomeNetwork],
   ["client/network_watch.ts", clientNetworkWatch],
   ["client/outbox.ts", clientOutbox],
   ["client/own_token.ts", clientOwnToken],
   ["client/parts.ts", clientParts],
+  ["client/random_uuid.ts", clientRandomUuid],
   ["client/roaming/candidates.ts", clientRoamingCandidates],
   ["client/roaming/ending.ts", clientRoamingEnding],
   ["client/roaming/known_servers.ts", clientRoamingKnownServers],

@@ -46,30 +46,17 @@ import codecPayloadsToken from "./codec/payloads/token.ts" with { type: "text" }
 import codecPayloadsUnneededPresence from "./codec/payloads/unneeded_presence.ts" with {
   type: "text",
 };
-import codecSignedServerId from "./codec/signed/server_id.ts" with { type: "text" };
 import codecSignedServerKey from "./codec/signed/server_key.ts" with { type: "text" };
 import codecSignedSignedText from "./codec/signed/signed_text.ts" with { type: "text" };
 import codecSignedStatement from "./codec/signed/statement.ts" with { type: "text" };
-import codecSessionId from "./codec/session_id.ts" with { type: "text" };
 import codecText from "./codec/text.ts" with { type: "text" };
 import codecUuid from "./codec/uuid.ts" with { type: "text" };
-import mod from "./mod.ts" with { type: "text" };
-import transportAccept from "./transport/accept.ts" with { type: "text" };
-import transportDial from "./transport/dial.ts" with { type: "text" };
 import transportFlushScheduler from "./transport/flush_scheduler.ts" with { type: "text" };
 import transportFrameConnection from "./transport/frame_connection.ts" with { type: "text" };
-import transportListen from "./transport/listen.ts" with { type: "text" };
 import transportPiece from "./transport/piece.ts" with { type: "text" };
 import transportReadBuffer from "./transport/read_buffer.ts" with { type: "text" };
 import transportReplyGate from "./transport/reply_gate.ts" with { type: "text" };
 import transportSystemErrors from "./transport/system_errors.ts" with { type: "text" };
-import transportTlsCertificateFiles from "./transport/tls/certificate_files.ts" with {
-  type: "text",
-};
-import transportTlsPem from "./transport/tls/pem.ts" with { type: "text" };
-import transportTlsTlsErrors from "./transport/tls/tls_errors.ts" with { type: "text" };
-import transportTlsTlsTunnel from "./transport/tls/tls_tunnel.ts" with { type: "text" };
-import transportTlsTrustFile from "./transport/tls/trust_file.ts" with { type: "text" };
 import transportTurns from "./transport/turns.ts" with { type: "text" };
 
 /** The source to which each export of this package leads, as in `deno.json`. */
@@ -109,27 +96,16 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["codec/payloads/status/status_request.ts", codecPayloadsStatusStatusRequest],
   ["codec/payloads/token.ts", codecPayloadsToken],
   ["codec/payloads/unneeded_presence.ts", codecPayloadsUnneededPresence],
-  ["codec/signed/server_id.ts", codecSignedServerId],
   ["codec/signed/server_key.ts", codecSignedServerKey],
   ["codec/signed/signed_text.ts", codecSignedSignedText],
   ["codec/signed/statement.ts", codecSignedStatement],
-  ["codec/session_id.ts", codecSessionId],
   ["codec/text.ts", codecText],
   ["codec/uuid.ts", codecUuid],
-  ["mod.ts", mod],
-  ["transport/accept.ts", transportAccept],
-  ["transport/dial.ts", transportDial],
   ["transport/flush_scheduler.ts", transportFlushScheduler],
   ["transport/frame_connection.ts", transportFrameConnection],
-  ["transport/listen.ts", transportListen],
   ["transport/piece.ts", transportPiece],
   ["transport/read_buffer.ts", transportReadBuffer],
   ["transport/reply_gate.ts", transportReplyGate],
   ["transport/system_errors.ts", transportSystemErrors],
-  ["transport/tls/certificate_files.ts", transportTlsCertificateFiles],
-  ["transport/tls/pem.ts", transportTlsPem],
-  ["transport/tls/tls_errors.ts", transportTlsTlsErrors],
-  ["transport/tls/tls_tunnel.ts", transportTlsTlsTunnel],
-  ["transport/tls/trust_file.ts", transportTlsTrustFile],
   ["transport/turns.ts", transportTurns],
 ]);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ByteConnection } from "@netlab/protocol";
+import type { StatusQueries } from "@netlab/p2p/client";
 import { P2pServer, type P2pServerOptions, type PeerInfo } from "@netlab/p2p/server";
 import { EchoRule, rttRules } from "./core/rules.ts";
 import type { ServerStatus } from "@netlab/protocol";
@@ -55,6 +56,21 @@ export class RttServer implements AsyncDisposable {
   /** Takes a connection that did not arrive at the server's port, as `P2pServer.attach` does. */
   attach(connection: ByteConnection, hostname: string): void {
     this.#server.attach(connection, hostname);
+  }
+
+  /** Asks this server, and others through it, as `P2pServer.queries` does. */
+  get queries(): StatusQueries {
+    return this.#server.queries;
+  }
+
+  /** Tells other servers where the pages of this one are, as `P2pServer.tellPages` does. */
+  tellPages(origin: string): void {
+    this.#server.tellPages(origin);
+  }
+
+  /** Checks a token of somebody who watches this server, as `P2pServer.checkWatcher` does. */
+  checkWatcher(token: string | undefined): Promise<void> {
+    return this.#server.checkWatcher(token);
   }
 
   /** Loads the sources of the client as text, as `P2pServer.sources` does. */

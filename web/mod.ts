@@ -5,4 +5,4 @@
  */
 export * from "./server/web_server.ts";
 export type { Packages, PackageSources } from "./server/assets.ts";
-export type { Certificate } from "./server/listeners.ts";
+export type { Queries } from "./server/other_pages.ts";

@@ -90,3 +90,13 @@ export interface P2pClientOptions {
    */
   onOtherNetwork?: (server: string) => void;
 }
+
+/** How a client sends one message. */
+export interface SendOptions {
+  /**
+   * The id of the message: a UUID.
+   *
+   * @default {a new id}
+   */
+  readonly id?: string;
+}

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NetlabError, readUuidOf } from "@netlab/protocol/codec";
+import { NetlabError, quote, readUuidOf, uuidWords } from "@netlab/protocol/codec";
 import type {
   ClientSession,
   DeliveryStatus,
@@ -14,6 +14,9 @@ import type {
 import type { MessageIds } from "../core/dedup/sequence_ids.ts";
 
 export type { DeliveryStatus, Notice } from "../core/session/client_session.ts";
+
+/** A UUID in text. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A message that a server has accepted, or has delivered without storing it. */
 export interface Sent {
@@ -107,13 +110,46 @@ export class Outbox {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Sends a message. Resolves when it is accepted. Throws the errors of {@linkcode P2pClient.send}. */
-  send(recipient: string, text: string): Promise<Sent> {
-    const id = this.#ids.nextWords();
+  /**
+   * Sends a message. Resolves when it is accepted. Throws the errors of {@linkcode P2pClient.send}.
+   *
+   * @param id The id of the message; without one, it gets a new one.
+   */
+  send(recipient: string, text: string, id?: string): Promise<Sent> {
+    const why = id === undefined ? undefined : this.#whyNot(id);
+    if (why) return Promise.reject(why);
+    const words = id === undefined ? this.#ids.nextWords() : uuidWords(id, new Int32Array(4));
     const message = { sender: this.#sender, recipient, text };
     return new Promise((resolve, reject) =>
-      this.#session.send(id, message, this.#timeoutMs, new UnsettledMessage(id, resolve, reject))
+      this.#session.send(
+        words,
+        message,
+        this.#timeoutMs,
+        new UnsettledMessage(words, resolve, reject),
+      )
     );
+  }
+
+  /** Follows a message that was accepted earlier. Throws the errors of {@linkcode P2pClient.follow}. */
+  follow(recipient: string, id: string): Promise<DeliveryStatus> {
+    const why = this.#whyNot(id);
+    if (why) return Promise.reject(why);
+    const words = uuidWords(id, new Int32Array(4));
+    return new Promise((resolve, reject) => {
+      const settled = (outcome: DeliveryStatus | NetlabError) => {
+        if (outcome instanceof NetlabError) reject(outcome);
+        else resolve(outcome);
+      };
+      const message = { sender: this.#sender, recipient, text: "" };
+      this.#session.follow(words, message, { accepted: () => {}, settled });
+    });
+  }
+
+  /** Returns why the program may not give this id to a message; `undefined` if it may. */
+  #whyNot(id: string): TypeError | undefined {
+    if (!UUID.test(id)) return new TypeError(`Cannot use the id ${quote(id)}: it is no UUID`);
+    if (!this.#session.isSending(uuidWords(id, new Int32Array(4)))) return undefined;
+    return new TypeError(`Cannot use the id ${id}: a message with this id is on its way`);
   }
 
   /** Resolves when every message was written to a server or has failed. */

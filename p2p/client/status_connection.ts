@@ -6,10 +6,8 @@
  */
 import {
   Capability,
-  dial,
   ErrorCode,
   type EventsAnswer,
-  type FrameConnection,
   FrameType,
   hostOf,
   type HostReach,
@@ -21,12 +19,13 @@ import {
   readNetwork,
   Registration,
   type ServerStatus,
-  TrustFile,
   UserScope,
   type UserStatus,
   writeInformationRequest,
   writeToken,
-} from "@netlab/protocol";
+} from "@netlab/protocol/codec";
+import type { FrameConnection } from "@netlab/protocol/connection";
+import { type Dial, Dialler } from "./connection/dialler.ts";
 import { StatusQueries } from "../core/session/status_queries.ts";
 import { HomeNetwork } from "./home_network.ts";
 import { OwnToken, type TokenSource } from "./own_token.ts";
@@ -61,7 +60,13 @@ export interface StatusConnectionOptions {
    *
    * @default {none}
    */
-  tlsCa?: string | TrustFile;
+  tlsCa?: string;
+  /**
+   * Opens the connection, for programs without sockets.
+   *
+   * @default {TCP, or TLS for addresses that begin with `tls://`}
+   */
+  dial?: Dial;
   /** Cancels connecting, and ends the connection, when it aborts. */
   signal?: AbortSignal;
 }
@@ -123,13 +128,14 @@ export class StatusConnection implements AsyncDisposable {
     address: string,
     options: StatusConnectionOptions = {},
   ): Promise<StatusConnection> {
-    const { network: home, token, insecureToken, tlsCa, signal } = options;
+    const { network: home, token, insecureToken, tlsCa } = options;
+    const signal = options.signal ?? new AbortController().signal;
     const network = typeof home === "string" ? new HomeNetwork(home, [address]) : home;
     const own = token instanceof OwnToken ? token : new OwnToken(token, insecureToken);
-    const trust = typeof tlsCa === "string" ? new TrustFile(tlsCa) : tlsCa;
-    const connection = await dial(address, signal, { namedBy: network?.namerOf(address), trust });
-    const stop = () => connection.abort(signal?.reason);
-    signal?.addEventListener("abort", stop);
+    const dialler = new Dialler(options.dial, tlsCa);
+    const connection = await dialler.dial(address, signal, network?.namerOf(address));
+    const stop = () => connection.abort(signal.reason);
+    signal.addEventListener("abort", stop);
     const queries = new StatusQueries({
       out: connection.out,
       after(ms, run) {
@@ -162,7 +168,7 @@ export class StatusConnection implements AsyncDisposable {
         ) void begin(readCapabilities(payload));
       },
     }).then(() => failure ?? lost(address), (error) => failure ?? error).finally(() => {
-      signal?.removeEventListener("abort", stop);
+      signal.removeEventListener("abort", stop);
     });
     void ended.then((error) => {
       queries.close(error);

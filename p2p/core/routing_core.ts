@@ -198,6 +198,19 @@ export class RoutingCore implements ServerCore {
   }
 
   /**
+   * Makes a connection of the program itself, which watches servers. It may ask on every network, and is not counted.
+   *
+   * @returns The connection to pass to {@linkcode RoutingCore.received}.
+   */
+  watched(transport: Transport): Connection {
+    const connection = new Connection(transport, "", undefined, this.#context.now);
+    const subject = this.#context.address;
+    const none = { expiresAt: Infinity, id: undefined, boundTo: undefined, key: undefined };
+    connection.grant = { subject, role: "observer", ...none };
+    return connection;
+  }
+
+  /**
    * Routes ephemeral messages directly from the buffer in which they were read, up to the first
    * message that needs the router. It may modify the buffer. Calling this method is optional: it
    * changes nothing but the speed.

@@ -7,11 +7,9 @@
 import {
   type AcceptHandler,
   Acceptor,
-  BufferTotal,
   type ByteConnection,
   DEFAULT_HOST,
   dial,
-  ErrorCode,
   formatAddress,
   FrameConnection,
   type FrameConnectionOptions,
@@ -19,20 +17,19 @@ import {
   isLoopbackHost,
   type Listening,
   listenOnAll,
-  NetlabError,
   parseAddress,
   parseHost,
   quote,
   type TlsConnection,
   type Traffic,
   TrustFile,
-  withoutTls,
 } from "@netlab/protocol";
 import { serverIdOf } from "@netlab/protocol/server-id";
 import { generate as generateId } from "@std/uuid/v7";
 import type { Dial, HostUsage, TokenHost } from "../core/host.ts";
 import type { Transport } from "../core/connection/transport.ts";
 import type { Connection } from "../core/connection/connection.ts";
+import type { Program } from "../core/status/own_status.ts";
 import type { MessageStore } from "../core/mailbox/message_store.ts";
 import { LIMITS } from "../core/limits.ts";
 import { withDefaults } from "../core/server_limits.ts";
@@ -42,7 +39,9 @@ import { type Logger, silentLogger } from "../core/logger.ts";
 import type { P2pServerOptions } from "./options.ts";
 import { ConnectionEvents } from "./connection_events.ts";
 import { verifySignature } from "./ed25519.ts";
+import { OutgoingLimit } from "./outgoing_limit.ts";
 import { processTime } from "./process_time.ts";
+import { UnreachableAddresses } from "./unreachable_addresses.ts";
 import config from "../deno.json" with { type: "json" };
 import { ServerTls } from "./tls/server_tls.ts";
 import { openTracing } from "./tracing.ts";
@@ -54,8 +53,6 @@ const TICK_MS = 250;
  * users connect to other servers at once. A client that finds the queue full tries again after a second.
  */
 const BACKLOG = 4_096;
-/** How many addresses that must not be dialled are logged. Others could name any number of them. */
-const MAX_DENIED = 1_000;
 
 /** What a server needs before it can start. */
 interface Prepared {
@@ -74,21 +71,20 @@ export class Sockets {
   readonly core: RoutingCore;
   /** The TCP port on which the server listens. */
   readonly port: number;
+  /** What the server tells of its program. */
+  readonly program: Program;
   readonly #logger: Logger;
   readonly #allClosed = Promise.withResolvers<void>();
   readonly #connections = new Set<Connection>();
-  /** Counts what waits to be sent on all connections. */
-  readonly #outgoing: BufferTotal;
+  /** Limits what waits to be sent on all connections. */
+  readonly #outgoing: OutgoingLimit;
   readonly #traffic: Traffic = { bytesRead: 0, bytesWritten: 0 };
-  readonly #maxOutgoingBytes: number;
-  #isShedding = false;
   readonly #dials = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #acceptors: readonly Acceptor<Deno.TcpConn>[];
   readonly #tls: ServerTls | undefined;
   readonly #trust: TrustFile | undefined;
-  /** The addresses that this server cannot dial without the help of a person, and that it has logged. */
-  readonly #denied = new Set<string>();
+  readonly #unreachable: UnreachableAddresses;
   /** Cancels connections that are being dialled. */
   readonly #end = new AbortController();
   #closed = false;
@@ -170,10 +166,11 @@ export class Sockets {
     this.#tls = tls;
     this.#trust = trust;
     const { peers = [], defaultPeers = [], network, hostname } = options;
+    this.program = { system: "p2p", version: config.version, ...options.program };
     this.port = listeners[0]!.addr.port;
     this.#logger = options.logger ?? silentLogger;
-    this.#maxOutgoingBytes = withDefaults(options.limits ?? {}).maxOutgoingBytes;
-    this.#outgoing = new BufferTotal(this.#maxOutgoingBytes, () => this.#shedSoon());
+    const { maxOutgoingBytes } = withDefaults(options.limits ?? {});
+    this.#outgoing = new OutgoingLimit(maxOutgoingBytes, this.#connections, this.#logger);
     for (const { address: refusing, error } of refused) {
       this.#logger.warn("cannot listen on {address}, which is also {hostname}: {error}", {
         event: "listening.partly",
@@ -182,7 +179,8 @@ export class Sockets {
         error,
       });
     }
-    this.#warnOfDeniedDefaults(defaultPeers.filter((peer) => peer !== address));
+    this.#unreachable = new UnreachableAddresses(this.#logger);
+    this.#unreachable.check(defaultPeers.filter((peer) => peer !== address));
     // Loading many stored messages takes seconds, in which a client that connects would get no answer. So the
     // server listens again afterwards. Nobody knows a port that the system has chosen.
     const isLate = store !== undefined && (options.port ?? 0) !== 0;
@@ -207,7 +205,7 @@ export class Sockets {
       legacy: options.legacy ?? true,
       insecureToken: options.insecureToken ?? false,
       ...trace && { onMessage: (message) => trace(message, address) },
-      program: options.program ?? { system: "p2p", version: config.version },
+      program: this.program,
       ...store && { store },
       ...protectedNames && { protectedNames },
       ...network !== undefined && { network },
@@ -302,100 +300,25 @@ export class Sockets {
         this.#run(connection, connected(connection, connection.ip));
       },
       (error) => {
-        if (error instanceof Deno.errors.NotCapable) this.#warnOfDenied(address);
-        if (error instanceof NetlabError && error.code === ErrorCode.TlsFailed) {
-          this.#warnOfTls(address, error);
-        }
+        this.#unreachable.failed(address, error);
         if (!this.#closed) failed(error.message);
       },
     ).finally(() => this.#dials.delete(dialling));
     this.#dials.add(dialling);
   }
 
-  /** Logs that Deno does not permit this server to dial an address, once. The core goes on trying. */
-  #warnOfDenied(address: string): void {
-    if (this.#denied.has(address) || this.#denied.size === MAX_DENIED) return;
-    this.#denied.add(address);
-    this.#logger.warn(
-      "no permission to connect to {address}: messages to that server can only go through others; " +
-        'add --allow-net={host} after "deno run"',
-      { event: "link.denied", address, host: withoutTls(address) },
-    );
-  }
-
-  /** Logs that this server and the one at an address cannot use TLS with each other, once. */
-  #warnOfTls(address: string, { message: reason, code }: NetlabError): void {
-    if (this.#denied.has(address) || this.#denied.size === MAX_DENIED) return;
-    this.#denied.add(address);
-    this.#logger.warn("{reason}", { event: "link.tls", address, reason, code });
-  }
-
-  /** Logs which addresses that nobody has named must not be dialled, in one line: there may be no server at all. */
-  #warnOfDeniedDefaults(peers: readonly string[]): void {
-    const denied = peers.filter((address) => {
-      const host = withoutTls(address);
-      return Deno.permissions.querySync({ name: "net", host }).state !== "granted";
-    });
-    if (denied.length === 0) return;
-    for (const address of denied) this.#denied.add(address);
-    this.#logger.warn(
-      "no permission to look for servers on {addresses}: add these to --allow-net, or name other " +
-        "servers with --peer",
-      { event: "peers.denied", addresses: denied.map(withoutTls).join(", ") },
-    );
-  }
-
   #usage(): HostUsage {
     const { rss: rssBytes, heapUsed: heapBytes } = Deno.memoryUsage();
-    return { ...this.#traffic, outgoingBytes: this.#outgoing.bytes, rssBytes, heapBytes };
+    return { ...this.#traffic, outgoingBytes: this.#outgoing.total.bytes, rssBytes, heapBytes };
   }
 
   get #socketOptions(): FrameConnectionOptions {
     return {
-      total: this.#outgoing,
+      total: this.#outgoing.total,
       traffic: this.#traffic,
       maxPendingBytes: LIMITS.outgoing.default,
       maxUnreadMs: LIMITS.unreadSeconds.default * 1_000,
     };
-  }
-
-  /** Closes connections when everything that arrived together was handled. */
-  #shedSoon(): void {
-    if (this.#isShedding) return;
-    this.#isShedding = true;
-    queueMicrotask(() => this.#shed());
-  }
-
-  /**
-   * Closes the connections for which most waits, until a quarter of the memory is free. Those of strangers are the
-   * first, and links are the last, because others depend on them.
-   */
-  #shed(): void {
-    this.#isShedding = false;
-    const order = [...this.#connections].map((connection) => {
-      const { bufferBytes } = connection.out;
-      const rank = connection.isUnregistered ? 0 : connection.party.isLink ? 2 : 1;
-      return { connection, bufferBytes, rank };
-    }).sort((a, b) => a.rank - b.rank || b.bufferBytes - a.bufferBytes);
-    let count = 0;
-    for (const { connection, bufferBytes } of order) {
-      if (this.#outgoing.bytes <= this.#maxOutgoingBytes * 3 / 4) break;
-      if (bufferBytes === 0) continue;
-      count++;
-      connection.transport.abort(
-        new NetlabError(
-          ErrorCode.TooSlow,
-          `Cannot keep the connection: ${bufferBytes} bytes wait for the other side to read`,
-          { fatal: true },
-        ),
-      );
-    }
-    const bytes = this.#maxOutgoingBytes;
-    this.#logger.warn(
-      "closed connections whose other side reads too slowly: {count}; together, more than {bytes} bytes waited " +
-        "(--max-outgoing-bytes)",
-      { event: "connections.shed", count, bytes, code: ErrorCode.TooSlow },
-    );
   }
 
   #run(socket: FrameConnection & Transport, connection: Connection): void {

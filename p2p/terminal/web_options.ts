@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { type Address, formatAddress } from "@netlab/protocol/address";
+import {
+  type Address,
+  formatAddress,
+  isEveryAddress,
+  isLoopbackHost,
+} from "@netlab/protocol/address";
 import { type Options, UsageError } from "@netlab/terminal";
 import type { WebHost, WebServer } from "@netlab/web";
 
@@ -40,7 +45,9 @@ export interface WebOptionValues {
  *
  * @throws {UsageError} When one is wrong.
  */
-export function checkWebOptions({ web, "web-origin": origin }: WebOptionValues): void {
+export function checkWebOptions(
+  { web, "web-origin": origin, keys, open }: WebOptionValues,
+): void {
   if (web?.tls) {
     throw new UsageError(
       `Option --web: leave out tls:// in ${
@@ -49,6 +56,14 @@ export function checkWebOptions({ web, "web-origin": origin }: WebOptionValues):
     );
   }
   if (origin !== undefined && !web) throw new UsageError("Option --web-origin requires --web");
+  const isLocal = !web || (isLoopbackHost(web.hostname) && !isEveryAddress(web.hostname));
+  if (isLocal || keys !== undefined || open) return;
+  throw new UsageError(
+    `Option --web: anyone who reaches ${
+      formatAddress(web)
+    } could register; add --keys and --token-file, ` +
+      "or permit it with --open",
+  );
 }
 
 /**
@@ -68,8 +83,8 @@ export async function serveWeb(
     hostname: web.hostname,
     port: web.port,
     ...origin !== undefined && { origin },
-    ...cert !== undefined && key !== undefined &&
-      { certificate: { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) } },
+    ...cert !== undefined && { tlsCert: cert },
+    ...key !== undefined && { tlsKey: key },
     mayBeRemote: open || keys !== undefined,
   });
 }

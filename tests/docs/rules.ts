@@ -62,6 +62,8 @@ export const RULES: readonly Rule[] = [
   { matches: /^deno task lab proxy\b/, shows: /5001|6122/, after: [server("p2p", 0)] },
   { matches: /^deno task lab$/, because: "it prints its help" },
 
+  { matches: /^deno task demo:web$/, shows: /Open/ },
+  { matches: /^deno task screenshots$/, because: "it needs a browser" },
   { matches: /^deno task (demo|ok|ok:static|test)$/, because: "it is the gate itself, or a part" },
   { matches: /^deno test\b/, because: "it runs tests" },
   { matches: /^npx\b/, because: "it needs the npm registry; continuous integration runs it" },

@@ -195,6 +195,7 @@ const status = fc.uniqueArray(anyUuid, { maxLength: 6 }).chain((servers) =>
     ),
     leftOut: u16,
     memory: fc.record({ rssBytes: u64, heapBytes: u64 }),
+    pages: shortText,
   })
 );
 

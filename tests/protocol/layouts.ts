@@ -4,7 +4,7 @@
  *
  * @module
  */
-import * as p from "@netlab/protocol";
+import * as p from "@netlab/protocol/codec";
 
 /** The reader and the writer of a layout. */
 export interface Layout {

@@ -8,18 +8,22 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import {
   formatAddress,
-  hostOf,
   isEveryAddress,
   isLoopbackHost,
+  parseAddress,
   parseHost,
   quote,
 } from "@netlab/protocol/codec";
 import type { ByteConnection } from "@netlab/protocol/connection";
 import { Assets, type Packages } from "./assets.ts";
-import { Guard, originOf } from "./guard.ts";
-import { securityHeaders } from "./headers.ts";
-import { type Certificate, closeHttp, type HttpListening, listenForHttp } from "./listeners.ts";
-import { Sockets } from "./sockets.ts";
+import { Guard, originOf } from "./http/guard.ts";
+import { securityHeaders } from "./http/headers.ts";
+import { closeHttp, type HttpListening, listenForHttp } from "./http/listeners.ts";
+import { Operator } from "./operator/operator.ts";
+import { OtherPages, type Queries } from "./other_pages.ts";
+import { Renewal } from "./http/renewal.ts";
+import { sendText } from "./http/send_text.ts";
+import { Sockets } from "./sockets/sockets.ts";
 
 /** The messaging server whose pages are served. `P2pServer` and `RttServer` implement it. */
 export interface WebHost {
@@ -29,6 +33,12 @@ export interface WebHost {
   attach(connection: ByteConnection, hostname: string): void;
   /** Loads the sources of the client, which pages run. */
   sources(): Promise<Packages>;
+  /** Asks the server and others for their status. */
+  readonly queries: Queries;
+  /** Tells other servers where browsers reach the pages: an origin, or an empty text. */
+  tellPages(origin: string): void;
+  /** Checks the token of who collects metrics. Throws a `NetlabError` if it is not valid. */
+  checkWatcher(token: string | undefined): Promise<void>;
 }
 
 /** Where a {@linkcode WebServer} listens. */
@@ -52,11 +62,14 @@ export interface WebServerOptions {
    */
   origin?: string;
   /**
-   * The certificate of the server and its private key: PEM. The pages are then served with TLS.
+   * The files with the certificate of the server and its private key, as for `P2pServerOptions`. The pages are then
+   * served with TLS. When the files change, new connections get the new certificate.
    *
    * @default {none}
    */
-  certificate?: Certificate;
+  tlsCert?: string;
+  /** The file with the private key of {@linkcode WebServerOptions.tlsCert}: PEM, readable by its owner only. */
+  tlsKey?: string;
   /**
    * Whether other machines may reach the pages: the network has keys, or its operator has opened it.
    *
@@ -94,6 +107,9 @@ export class WebServer implements AsyncDisposable {
   readonly #assets: Assets;
   readonly #guard: Guard;
   readonly #sockets: Sockets;
+  readonly #others: OtherPages;
+  readonly #operator: Operator;
+  readonly #renewal: Renewal | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -102,15 +118,21 @@ export class WebServer implements AsyncDisposable {
     { servers, port }: HttpListening,
     origin: string,
     hostname: string,
-    isTls: boolean,
+    renewal: Renewal | undefined,
   ) {
+    const isTls = renewal !== undefined;
+    this.#renewal = renewal;
+    renewal?.start(servers);
     this.#host = host;
     this.#assets = new Assets(packages);
     this.#servers = servers;
     this.port = port;
     this.origin = origin;
-    const names = [hostname, new URL(origin).hostname, hostOf(host.address)];
-    this.#guard = new Guard(names, isTls, () => []);
+    const names = [hostname, new URL(origin).hostname, parseAddress(host.address).hostname];
+    this.#others = new OtherPages(host.queries);
+    this.#operator = new Operator(host);
+    this.#guard = new Guard(names, isTls, () => this.#others.list.map(({ origin }) => origin));
+    host.tellPages(origin);
     this.#sockets = new Sockets((connection, remote) => host.attach(connection, remote), isTls);
   }
 
@@ -118,10 +140,12 @@ export class WebServer implements AsyncDisposable {
    * Starts to serve the pages of a server.
    *
    * @throws {TypeError} When the host or the origin is none, or when other machines could reach the pages and may not.
+   * @throws {NetlabError} {@linkcode ErrorCode.TlsFailed} when the certificate cannot be used.
    * @throws {Error} When it cannot listen there.
    */
   static async listen(host: WebHost, options: WebServerOptions = {}): Promise<WebServer> {
-    const { hostname: given = "127.0.0.1", port = 0, certificate, mayBeRemote = false } = options;
+    const { hostname: given = "127.0.0.1", port = 0, tlsCert, tlsKey, mayBeRemote = false } =
+      options;
     const hostname = parseHost(given);
     if (hostname === undefined) {
       throw new TypeError(`Cannot serve the web page on ${quote(given)}: it is no host`);
@@ -141,6 +165,10 @@ export class WebServer implements AsyncDisposable {
           "without a port",
       );
     }
+    if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+      throw new TypeError('Cannot use TLS: the options "tlsCert" and "tlsKey" need each other');
+    }
+    const renewal = tlsCert === undefined ? undefined : await Renewal.open(tlsCert, tlsKey!);
     const packages = await host.sources();
     let web: WebServer | undefined;
     const listening = await listenForHttp(hostname, port, {
@@ -148,9 +176,9 @@ export class WebServer implements AsyncDisposable {
       request: (request, response) => web ? web.#request(request, response) : response.destroy(),
       upgrade: (request, socket, head) =>
         web ? web.#upgrade(request, socket, head) : socket.destroy(),
-    }, certificate);
-    const scheme = certificate ? "https" : "http";
-    const shown = isEveryAddress(hostname) ? hostOf(host.address) : hostname;
+    }, renewal?.first);
+    const scheme = renewal ? "https" : "http";
+    const shown = isEveryAddress(hostname) ? parseAddress(host.address).hostname : hostname;
     const local = `${scheme}://${formatAddress({ hostname: shown, port: listening.port })}`;
     return web = new WebServer(
       host,
@@ -158,7 +186,7 @@ export class WebServer implements AsyncDisposable {
       listening,
       origin ?? new URL(local).origin,
       hostname,
-      certificate !== undefined,
+      renewal,
     );
   }
 
@@ -174,31 +202,35 @@ export class WebServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#host.tellPages("");
+    this.#others.close();
+    this.#renewal?.close();
     this.#sockets.close();
     await closeHttp(this.#servers);
   }
 
   #request(request: IncomingMessage, response: ServerResponse): void {
-    for (const [name, value] of Object.entries(securityHeaders([]))) {
-      response.setHeader(name, value);
-    }
+    const sockets = this.#others.list.map(({ origin }) => origin.replace(/^http/, "ws"));
     const path = pathOf(request);
+    const headers = securityHeaders(sockets, path.endsWith("/frame.html"));
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (!this.#guard.admitsHost(request.headers.host)) {
-      text(
+      sendText(
         response,
         421,
         "This host name is not one of this server; its operator can add it with --web-origin",
       );
     } else if (!METHODS.has(request.method)) {
       response.setHeader("allow", "GET, HEAD");
-      text(response, 405, "Only GET is answered here");
+      sendText(response, 405, "Only GET is answered here");
     } else if (path === "/servers") this.#listServers(response);
+    else if (this.#operator.answers(path)) void this.#operator.answer(path, request, response);
     else this.#asset(request, response, path);
   }
 
   #asset(request: IncomingMessage, response: ServerResponse, path: string): void {
     const asset = this.#assets.get(path);
-    if (!asset) return text(response, 404, "There is nothing at this address");
+    if (!asset) return sendText(response, 404, "There is nothing at this address");
     response.setHeader("content-type", asset.type);
     response.setHeader("etag", asset.etag);
     response.setHeader("cache-control", "no-cache");
@@ -217,7 +249,7 @@ export class WebServer implements AsyncDisposable {
     response.setHeader("cache-control", "no-store");
     response.end(JSON.stringify({
       own: this.#host.address,
-      servers: [{ address: this.#host.address, origin: this.origin }],
+      servers: [{ address: this.#host.address, origin: this.origin }, ...this.#others.list],
     }));
   }
 
@@ -233,12 +265,6 @@ export class WebServer implements AsyncDisposable {
 function pathOf({ url = "" }: IncomingMessage): string {
   const end = url.search(/[?#]/);
   return end < 0 ? url : url.slice(0, end);
-}
-
-function text(response: ServerResponse, status: number, sentence: string): void {
-  response.statusCode = status;
-  response.setHeader("content-type", "text/plain; charset=utf-8");
-  response.end(`${sentence}.\n`);
 }
 
 function refuse(socket: Socket, status: string): void {

@@ -6,6 +6,7 @@
  * @module
  */
 import { invalidNameReason, MAX_NAME_BYTES, type Message } from "@netlab/protocol/codec";
+import { randomUuid } from "../random_uuid.ts";
 
 /** The longest text of one message. The rest of a longer text becomes another message. */
 const MAX_BYTES = 64 * 1024;
@@ -82,7 +83,7 @@ export class LegacyTexts {
 export function legacyMessage(text: string, isRest: boolean, recipient: string): Message {
   const end = isRest ? 0 : senderEnd(text);
   return {
-    id: crypto.randomUUID(),
+    id: randomUuid(),
     sender: text.slice(0, end),
     recipient,
     text: end > 0 ? text.slice(end + SEPARATOR.length) : text,

@@ -21,39 +21,27 @@ import {
   readError,
   readLoad,
   readNetwork,
-  readServerId,
   readServers,
   Registration,
   writeInformationRequest,
   writeLegacyRegistration,
-  writeProtection,
 } from "@netlab/protocol/codec";
 import type { FrameConnection } from "@netlab/protocol/connection";
 import { reasonOf } from "@netlab/protocol/system-errors";
 import type { SessionConnection } from "../../core/session/client_session.ts";
-import { Liveness, type Verdict } from "../../core/session/liveness.ts";
-import type { NameSecret } from "../name_secret.ts";
+import type { Verdict } from "../../core/session/liveness.ts";
 import { Handshake } from "./handshake.ts";
 import { LegacyTexts } from "./legacy_text.ts";
 import type { OwnToken } from "../own_token.ts";
+import { Protections } from "./protections.ts";
+import { type RegisteringUser, registerSession } from "./registration.ts";
 import { signOff } from "./sign_off.ts";
+import { Silence } from "./silence.ts";
 
 /** How many bytes of answers may wait for a server that asks and does not read. */
 const MAX_REPLY_BYTES = 64 * 1024;
-/** Bytes that the system takes after this time have waited for the server to read: milliseconds. */
-const BACKED_UP_MS = 100;
 /** How many requests may be unanswered before no further ones are sent. */
 const MAX_ASKED = 100;
-
-/** A user who registers. */
-export interface RegisteringUser {
-  /** The user's name. */
-  readonly name: string;
-  /** The session's key: a UUID. */
-  readonly key: string;
-  /** The secret that protects the name, if there is one. */
-  readonly secret?: NameSecret | undefined;
-}
 
 /** Receives the events of a {@linkcode ServerConnection}. */
 export interface ServerConnectionEvents {
@@ -91,14 +79,11 @@ export class ServerConnection implements SessionConnection {
   #isPaused = false;
   /** What to call when a request is answered, in the order of the requests. */
   readonly #asked: (() => void)[] = [];
-  /** Who waits for the answer to a protection, in the order of the requests. */
-  readonly #protecting: { resolve(): void; reject(reason: NetlabError): void }[] = [];
+  readonly #protections = new Protections();
   #leaving = false;
   /** Why the connection has ended; `undefined` while it is open. */
   #ended: NetlabError | undefined;
-  readonly #liveness = new Liveness(performance.now());
-  /** When the last look found bytes that wait for the system to take them; `undefined` when it found none. */
-  #backedUpAt: number | undefined;
+  readonly #silence = new Silence(performance.now());
   /** Why the connection ends, if that is known. */
   #reason: NetlabError | undefined;
 
@@ -211,8 +196,8 @@ export class ServerConnection implements SessionConnection {
   look(now: number, isWaiting: boolean): Verdict {
     // Nothing can be heard while reading is paused.
     if (this.legacy || this.#isPaused) return undefined;
-    this.#backedUpAt = this.#connection.isWriting ? this.#backedUpAt ?? now : undefined;
-    const verdict = this.#liveness.look(now, {
+    const verdict = this.#silence.look(now, {
+      isWriting: this.#connection.isWriting,
       heardAt: this.heardAt,
       isWaiting,
       users: readLoad(this.#capabilities),
@@ -295,24 +280,15 @@ export class ServerConnection implements SessionConnection {
     return this.#capabilities.has(Capability.Secret);
   }
 
-  async #register({ name, key, secret }: RegisteringUser): Promise<void> {
+  async #register(user: RegisteringUser): Promise<void> {
     if (this.#ended) throw this.#ended;
-    if (!this.legacy) {
-      // An older server tells every other server what it gets.
-      const hasKeys = this.#capabilities.has(Capability.Key);
-      const server = this.#protectsNames ? readServerId(this.#capabilities) : undefined;
-      const isProtected = secret !== undefined && server !== undefined;
-      const id = hasKeys && !isProtected ? undefined : await sessionIdOf(key);
-      const session = hasKeys ? key : id!;
-      if (!isProtected) return await this.#handshake.register({ name, session });
-      const signature = secret.registration(server, id!);
-      await this.#handshake.register({ name, session, signature });
-      // The answer comes while the session is used already.
-      this.protect(secret.protect(Date.now())).catch(() => {});
-      return;
+    if (this.legacy) {
+      this.#readText();
+      return writeLegacyRegistration(this.out, user.name);
     }
-    this.#readText();
-    writeLegacyRegistration(this.out, name);
+    const isProtected = await registerSession(this.#handshake, this.#capabilities, user);
+    // The answer comes while the session is used already.
+    if (isProtected) this.protect(user.secret!.protect(Date.now())).catch(() => {});
   }
 
   /**
@@ -330,10 +306,7 @@ export class ServerConnection implements SessionConnection {
       const message = `Cannot protect the name: ${this.address} runs an older version`;
       throw new NetlabError(ErrorCode.Unsupported, message);
     }
-    const answer = Promise.withResolvers<void>();
-    this.#protecting.push(answer);
-    writeProtection(this.out, record);
-    await answer.promise;
+    await this.#protections.ask(this.out, record);
   }
 
   #readText(): void {
@@ -353,7 +326,7 @@ export class ServerConnection implements SessionConnection {
         maxReplyBytes: () => MAX_REPLY_BYTES,
         flush: () => this.heardAt = performance.now(),
         drained: () => {
-          this.#advanced();
+          this.#silence.emptied(performance.now());
           this.#events.drained(this);
         },
       });
@@ -365,7 +338,7 @@ export class ServerConnection implements SessionConnection {
     const lost = this.#reason ??
       new NetlabError(ErrorCode.ConnectionLost, message, { fatal: true });
     this.#ended = lost;
-    for (const { reject } of this.#protecting.splice(0)) reject(lost);
+    this.#protections.end(lost);
     this.#handshake.failed(lost);
     return this.#leaving ? undefined : lost;
   }
@@ -375,14 +348,6 @@ export class ServerConnection implements SessionConnection {
     if (error.code !== ErrorCode.TlsFailed) return error;
     const message = `Cannot use ${this.address}: it requires TLS; use tls://${this.address}`;
     return new NetlabError(error.code, message, { cause: error, fatal: true });
-  }
-
-  /** Handles that all pending bytes were written. A long wait before that shows that the server reads. */
-  #advanced(): void {
-    if (this.#backedUpAt === undefined) return;
-    const now = performance.now();
-    if (now - this.#backedUpAt >= BACKED_UP_MS) this.#liveness.advanced(now);
-    this.#backedUpAt = undefined;
   }
 
   #frame(frame: Frame): void {
@@ -406,7 +371,7 @@ export class ServerConnection implements SessionConnection {
       return;
     }
     if (this.#registered && frame.type === FrameType.Registration) {
-      if (frame.subtype === Registration.Protect) this.#protecting.shift()?.resolve();
+      if (frame.subtype === Registration.Protect) this.#protections.taken();
       return;
     }
     if (frame.type === FrameType.Registration) {
@@ -421,17 +386,9 @@ export class ServerConnection implements SessionConnection {
   #error(stated: NetlabError): void {
     const error = this.#named(stated);
     if (!this.#registered) this.#handshake.failed(error);
-    const isAboutName = error.code === ErrorCode.NameProtected ||
-      error.code === ErrorCode.StorageFull;
-    if (isAboutName) this.#protecting.shift()?.reject(error);
+    this.#protections.refused(error);
     if (!error.fatal) return;
     this.#reason ??= error;
     void this.#connection.close();
   }
-}
-
-/** Returns the id under which servers know the session with this key. */
-async function sessionIdOf(key: string): Promise<string> {
-  // Few clients need it.
-  return (await import("@netlab/protocol/session-id")).sessionIdOf(key);
 }

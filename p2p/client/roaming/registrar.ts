@@ -10,6 +10,7 @@ import { isFinal, unreachable } from "../failures.ts";
 import type { HomeNetwork } from "../home_network.ts";
 import type { NameSecret } from "../name_secret.ts";
 import type { OwnToken } from "../own_token.ts";
+import { randomUuid } from "../random_uuid.ts";
 import type { Ending } from "./ending.ts";
 import type { KnownServers } from "./known_servers.ts";
 import { Race } from "./race.ts";
@@ -35,7 +36,7 @@ export class Registrar {
   readonly #servers: KnownServers;
   readonly #ending: Ending;
   readonly #events: ServerConnectionEvents;
-  readonly #key: string = crypto.randomUUID();
+  readonly #key: string = randomUuid();
 
   /** The secret that protects the name, while it is found and afterwards; `undefined` if there is none. */
   secret: Promise<NameSecret | undefined> = Promise.resolve(undefined);

@@ -92,6 +92,21 @@ export class ClientSession {
     this.#sendQueue.send(id, message, timeoutMs, listener);
   }
 
+  /** Whether a message with this id is sent and not settled: four 32-bit numbers, big-endian. */
+  isSending(id: Int32Array): boolean {
+    return this.#sendQueue.has(id);
+  }
+
+  /**
+   * Asks for the outcome of a message that a server accepted in an earlier session of this user, now and until it is
+   * known.
+   *
+   * @param id The id of the message as four 32-bit numbers, big-endian.
+   */
+  follow(id: Int32Array, message: NewMessage, listener: SendListener): void {
+    this.#sendQueue.follow(id, message, listener);
+  }
+
   /** Starts to use a connection. Sends the messages that are not accepted again, in order. */
   attach(connection: SessionConnection): void {
     this.#connections.add(connection);

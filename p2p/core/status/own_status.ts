@@ -19,6 +19,12 @@ export interface Program {
   readonly system: string;
   /** The version of the server: `0.5.0`. */
   readonly version: string;
+  /**
+   * Where browsers reach the pages of the server: `https://chat.example:8080`. It may change.
+   *
+   * @default {none: it serves no pages}
+   */
+  pages?: string;
 }
 
 const UNKNOWN_PROGRAM: Program = { system: "p2p", version: "0" };
@@ -68,7 +74,7 @@ export class OwnStatus {
   get(): ServerStatus {
     const { id, address, now, counters, host } = this.#context;
     const { users, mesh, mailbox, accepted } = this.#parts;
-    const { system, version } = this.#program;
+    const { system, version, pages = "" } = this.#program;
     const { bytesRead, bytesWritten, outgoingBytes, rssBytes, heapBytes } = host.usage?.() ??
       UNKNOWN_USAGE;
     const { oldestAt, inFlight } = this.#survey.look();
@@ -97,6 +103,7 @@ export class OwnStatus {
       routes: this.#routes(links),
       leftOut: 0,
       memory: { rssBytes, heapBytes },
+      pages,
     };
   }
 

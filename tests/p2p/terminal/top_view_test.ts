@@ -53,6 +53,7 @@ function status(n: number, servers: number): ServerStatus {
     routes: [],
     leftOut: 0,
     memory: { rssBytes: 2 ** 28, heapBytes: 2 ** 26 },
+    pages: "",
   };
 }
 

@@ -118,6 +118,22 @@ export class SendQueue {
     }
   }
 
+  /** Whether a message with this id is not settled: four 32-bit numbers, big-endian. */
+  has(id: Int32Array): boolean {
+    return this.#byId.find(id, 0) !== undefined;
+  }
+
+  /** Asks for the outcome of a message that a server accepted in an earlier session of this user. */
+  follow(id: Int32Array, message: NewMessage, listener: SendListener): void {
+    const unsettled = new UnsettledMessage(id, message, 0, listener);
+    unsettled.isAccepted = true;
+    unsettled.text = "";
+    unsettled.queryAfterMs = 0;
+    this.#byId.add(unsettled);
+    this.#unsettled.add(unsettled);
+    this.#queryOutcomes();
+  }
+
   /** Makes a connection the current one. Sends the messages that are not accepted again, in order. */
   attach(connection: SessionConnection): void {
     if (this.#connection) this.#moved();

@@ -123,6 +123,8 @@ export interface ServerStatus {
     /** The part of it that values use: bytes. */
     heapBytes: number;
   };
+  /** Where browsers reach its pages: `https://chat.example:8080`; empty if it serves none. */
+  pages: string;
 }
 
 /** An answer with the status of a server. */
@@ -196,6 +198,7 @@ export function writeServerStatus(out: FrameWriter, status: StatusAnswer, hops =
   const leftOut = status.leftOut + status.links.length - links.length +
     status.routes.length - routes.length;
   out.u16(Math.min(leftOut, 0xffff));
+  out.shortText(status.pages);
   out.end();
 }
 
@@ -256,7 +259,8 @@ export function readServerStatus(payload: Uint8Array): StatusAnswer {
     routes.push({ server, address: address!, nextHop: link.server, hops, costMs });
   }
   const leftOut = reader.u16();
-  return { ...head, totals, queues, mailbox, limitsHit, links, routes, leftOut, memory };
+  const pages = reader.left > 0 ? reader.shortText() : "";
+  return { ...head, totals, queues, mailbox, limitsHit, links, routes, leftOut, memory, pages };
 }
 
 /** The counters, in the order of their fields. */

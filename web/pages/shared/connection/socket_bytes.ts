@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { ErrorCode, NetlabError } from "@netlab/protocol/codec";
+import { ErrorCode, isLoopbackHost, NetlabError } from "@netlab/protocol/codec";
+import type { SocketClass } from "./socket_frame.ts";
 import type { ByteConnection } from "@netlab/protocol/connection";
 
 /** The time limit for opening a connection: milliseconds. */
@@ -30,12 +31,13 @@ export class SocketBytes implements ByteConnection {
   #error: NetlabError | undefined;
   /** Continues the read that waits. */
   #arrived: (() => void) | undefined;
-  /** Whether nobody on the way can read it. */
+  /** Whether nobody on the way can read it: it is encrypted, or does not leave the machine. */
   readonly isEncrypted: boolean;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    this.isEncrypted = socket.url.startsWith("wss:");
+    const { protocol, hostname } = new URL(socket.url);
+    this.isEncrypted = protocol === "wss:" || isLoopbackHost(hostname);
     socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => this.#add(new Uint8Array(data));
     socket.onclose = () => {
       this.#isOver = true;
@@ -47,13 +49,18 @@ export class SocketBytes implements ByteConnection {
    * Opens the WebSocket of a server.
    *
    * @param origin The origin of its pages, such as `http://127.0.0.1:8080`.
+   * @param Socket The class of the WebSocket.
    * @throws {NetlabError} {@linkcode ErrorCode.ConnectionLost} when it cannot be reached,
    *   {@linkcode ErrorCode.TimedOut} when nothing answers within five seconds.
    * @throws {unknown} The reason of `stop` when it aborts.
    */
-  static async open(origin: string, stop: AbortSignal): Promise<SocketBytes> {
+  static async open(
+    origin: string,
+    stop: AbortSignal,
+    Socket: SocketClass = WebSocket,
+  ): Promise<SocketBytes> {
     stop.throwIfAborted();
-    const socket = new WebSocket(`${origin.replace(/^http/, "ws")}/connection`);
+    const socket = new Socket(`${origin.replace(/^http/, "ws")}/connection`);
     socket.binaryType = "arraybuffer";
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const fail = (code: number, why: string) =>

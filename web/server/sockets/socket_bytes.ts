@@ -154,7 +154,10 @@ export class SocketBytes implements ByteConnection {
   #message(data: Buffer | string): void {
     this.#partialBytes = 0;
     if (typeof data === "string") {
-      return void this.#driver.close("only binary messages carry frames", UNSUPPORTED_DATA);
+      const reason = "only binary messages carry frames";
+      this.#error ??= new Error(`the page has sent text: ${reason}`);
+      this.#driver.close(reason, UNSUPPORTED_DATA);
+      return this.#wake();
     }
     if (data.length === 0) return;
     this.#chunks.push(data);

@@ -7,8 +7,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
+import type { Certificate } from "@netlab/protocol";
 import { addressesOf } from "@netlab/protocol/listen";
-import { formatAddress } from "@netlab/protocol/codec";
+import { formatAddress, isLoopbackHost, parseHost } from "@netlab/protocol/codec";
 
 /** How long a browser may take to send a request: milliseconds. */
 const REQUEST_MS = 10_000;
@@ -16,8 +17,17 @@ const REQUEST_MS = 10_000;
 const IDLE_MS = 15_000;
 /** The most connections, with those that carry frames: a page of a browser has six at most. */
 const MAX_CONNECTIONS = 10_000;
+/** The most connections of one other machine. */
+const MAX_CONNECTIONS_PER_HOST = 1_000;
 /** The most bytes of the headers of a request. */
 const MAX_HEADER_BYTES = 16 * 1024;
+
+/** What errors of the system mean, and what to do. */
+const REASONS: ReadonlyMap<unknown, string> = new Map([
+  ["EADDRINUSE", "the port is in use; choose another one with --web"],
+  ["EACCES", "this user may not use the port; choose one above 1023 with --web"],
+  ["EADDRNOTAVAIL", "this machine does not have that address; choose another one with --web"],
+]);
 
 /** Handles the requests of browsers. */
 export interface HttpHandler {
@@ -25,12 +35,6 @@ export interface HttpHandler {
   request(request: IncomingMessage, response: ServerResponse): void;
   /** Takes over the connection of a request for a WebSocket. */
   upgrade(request: IncomingMessage, socket: Socket, head: Uint8Array): void;
-}
-
-/** The certificate of a server and its private key: PEM. */
-export interface Certificate {
-  readonly cert: string;
-  readonly key: string;
 }
 
 /** Where a web server listens. */
@@ -62,10 +66,11 @@ export async function listenForHttp(
     }
   } catch (cause) {
     for (const server of servers) server.close();
-    throw new Error(
-      `Cannot serve the web page on ${formatAddress({ hostname, port })}: ${whyNot(cause)}`,
-      { cause },
-    );
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    const why = REASONS.get((cause as { code?: unknown }).code);
+    const where = `Cannot serve the web page on ${formatAddress({ hostname, port })}`;
+    // A sentence that says what to do needs no words of the system behind it.
+    throw why === undefined ? new Error(where, { cause }) : new Error(`${where}: ${why}`);
   }
   return { servers, port: chosen };
 }
@@ -97,8 +102,26 @@ function create(handler: HttpHandler, certificate: Certificate | undefined): Ser
   server.on("upgrade", (request, socket, head) => {
     handler.upgrade(request, socket as Socket, head);
   });
+  limitHosts(server);
   server.on("clientError", (_error, socket) => socket.destroy());
   return server;
+}
+
+/** Closes connections of another machine that has too many. */
+function limitHosts(server: Server): void {
+  const counts = new Map<string, number>();
+  server.on("connection", (socket: Socket) => {
+    const host = parseHost(socket.remoteAddress ?? "");
+    if (host === undefined || isLoopbackHost(host)) return;
+    const count = counts.get(host) ?? 0;
+    if (count >= MAX_CONNECTIONS_PER_HOST) return void socket.destroy();
+    counts.set(host, count + 1);
+    socket.on("close", () => {
+      const left = counts.get(host)! - 1;
+      if (left > 0) counts.set(host, left);
+      else counts.delete(host);
+    });
+  });
 }
 
 function listen(server: Server, hostname: string, port: number): Promise<void> {
@@ -109,12 +132,4 @@ function listen(server: Server, hostname: string, port: number): Promise<void> {
       resolve();
     });
   });
-}
-
-function whyNot(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  if (code === "EADDRINUSE") return "the port is in use; choose another one with --web";
-  if (code === "EACCES") return "this user may not use the port; choose one above 1023 with --web";
-  if (code === "EADDRNOTAVAIL") return "this machine does not have that address";
-  return String(message);
 }

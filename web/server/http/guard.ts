@@ -6,6 +6,8 @@
  */
 import { isIpAddress, parseHost, parsePort } from "@netlab/protocol/codec";
 
+/** The longest origin: characters. The status of a server has no room for a longer one. */
+const MAX_ORIGIN_LENGTH = 255;
 /** The longest host and port that are read: characters. */
 const MAX_HOST_LENGTH = 300;
 
@@ -54,13 +56,13 @@ export class Guard {
   }
 }
 
-/** Returns an origin in the spelling of browsers; `undefined` for other text. */
+/** Returns an origin in the spelling of browsers; `undefined` for other text, and for one that is too long. */
 export function originOf(text: string): string | undefined {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol)) return undefined;
-  return url.pathname === "/" && url.search === "" && url.hash === "" && url.username === ""
-    ? url.origin
-    : undefined;
+  const isOrigin = url.pathname === "/" && url.search === "" && url.hash === "" &&
+    url.username === "" && url.origin.length <= MAX_ORIGIN_LENGTH;
+  return isOrigin ? url.origin : undefined;
 }
 
 /** Returns the canonical host of a header `Host`, without its port. */

@@ -1,0 +1,6 @@
+/**
+ * A network to look at: {@linkcode DemoNetwork}.
+ *
+ * @module
+ */
+export * from "./demo_network.ts";
