@@ -63,12 +63,16 @@ const EVENT_LOOP: TurnsHost = {
 
 /** Connections that together get a share of the time. */
 class Share {
+  /** How many times as long as their work took they wait. */
+  readonly factor: number;
   readonly queue = new Set<Worker>();
   /** When they may go on: milliseconds. */
   at = -Infinity;
 
   /** Creates a share for connections that wait `factor` times as long as their work took. */
-  constructor(readonly factor: number) {}
+  constructor(factor: number) {
+    this.factor = factor;
+  }
 }
 
 /** Whether a connection lets others go first. `now` is in milliseconds. */

@@ -37,6 +37,7 @@ const tlsServer: [string, RegExp] = [
 export const RULES: readonly Rule[] = [
   { matches: /\b(FILE|DIR)\b/, because: "it names no file" },
   { matches: /^deno task certificate\b/, ends: true },
+  { matches: /--web-origin\b/, because: "it needs a proxy" },
   { matches: /\.example\b/, machines: true },
 
   { matches: /^deno task p2p:server .*--tls-cert/, shows: LISTENS, after: [certificate] },

@@ -173,7 +173,15 @@ export class WebServer implements AsyncDisposable {
     let web: WebServer | undefined;
     const listening = await listenForHttp(hostname, port, {
       // A request may arrive before this has returned.
-      request: (request, response) => web ? web.#request(request, response) : response.destroy(),
+      request(request, response) {
+        try {
+          if (web) web.#request(request, response);
+          else response.destroy();
+        } catch {
+          // A source that cannot be served must not end the server.
+          response.destroy();
+        }
+      },
       upgrade: (request, socket, head) =>
         web ? web.#upgrade(request, socket, head) : socket.destroy(),
     }, renewal?.first);

@@ -21,7 +21,7 @@ interface Driver extends EventEmitter {
 }
 
 /** The longest message that is read: bytes. Pages send shorter ones. */
-const MAX_MESSAGE_BYTES = 1024 * 1024;
+const MAX_MESSAGE_BYTES = 128 * 1024;
 /** The most bytes that may arrive without a whole message: what is not the content of a message is little. */
 const MAX_PARTIAL_BYTES = 2 * MAX_MESSAGE_BYTES;
 /** The code with which a WebSocket is closed that has sent text (RFC 6455). */

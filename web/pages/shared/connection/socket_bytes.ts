@@ -17,7 +17,7 @@ const LOOK_MS = 20;
 /** The most bytes that may have arrived and not been read: a browser cannot stop reading. */
 const MAX_UNREAD_BYTES = 32 * 1024 * 1024;
 /** The longest message: bytes. */
-const MAX_MESSAGE_BYTES = 256 * 1024;
+const MAX_MESSAGE_BYTES = 64 * 1024;
 
 /** An open WebSocket. */
 export class SocketBytes implements ByteConnection {
