@@ -91,7 +91,8 @@ export class BusNames {
   /** Takes note of an entry. */
   changed(name: string, { value, revision }: Entry): void {
     const before = this.#known.get(name);
-    if (before && revision <= before.revision) return;
+    // The order in which entries come counts: after a failure of the bus, revisions may not grow.
+    if (before?.revision === revision) return;
     const user = value && readUser(value);
     if (user) this.#known.set(name, { user, revision });
     // The revision of a deleted entry matters to those only who write it now.
@@ -194,12 +195,15 @@ export class BusNames {
   #read(name: string, entry: Entry, tried: number): void {
     const known = this.#known.get(name);
     const isNews = !known || entry.revision > known.revision || known.revision === tried;
-    if (isNews) {
+    // The bus may have lost an entry that was there. Then it takes one that is new.
+    if (known && entry.revision === 0) this.#known.set(name, { user: known.user, revision: 0 });
+    else if (isNews) {
       const user = entry.value && readUser(entry.value);
       this.#known.set(name, { user, revision: entry.revision });
       this.#events.moved(name, known?.user, user);
     }
-    this.#settle(name);
+    // Otherwise the next tick tries again.
+    if (entry.revision !== tried) this.#settle(name);
   }
 
   #note(name: string, user: UserEntry | undefined, revision: number): void {

@@ -238,8 +238,10 @@ export class StarNetwork implements ServerNetwork, BusEvents {
       // What failed may have been written all the same.
       this.#bus.read(key, (entry) => {
         if (!entry) return done(false);
-        const server = entry.value && readPartition(entry.value);
-        this.#partitions.set(partition, { server, revision: entry.revision });
+        // The bus may have lost an entry that was there. Then it takes one that is new.
+        const { value, revision } = entry;
+        const server = value ? readPartition(value) : this.#partitions.get(partition)?.server;
+        this.#partitions.set(partition, { server, revision });
         done(server === id);
       });
     });
@@ -359,7 +361,7 @@ export class StarNetwork implements ServerNetwork, BusEvents {
     if (kind === "server") return this.#serverChanged(subject, entry);
     if (kind === "partition") {
       const before = this.#partitions.get(subject);
-      if (before && before.revision >= entry.revision) return;
+      if (before?.revision === entry.revision) return;
       const server = entry.value && readPartition(entry.value);
       if (server === undefined) this.#partitions.delete(subject);
       else this.#partitions.set(subject, { server, revision: entry.revision });
@@ -378,13 +380,13 @@ export class StarNetwork implements ServerNetwork, BusEvents {
     const { id, now } = this.#parts.context;
     if (server === id) {
       // Another server may have taken this one for gone, and removed its entry.
-      if (revision <= this.#selfRevision) return;
+      if (revision === this.#selfRevision) return;
       this.#selfRevision = revision;
       if (!value && this.#selfState === "written") this.#selfState = "missing";
       return;
     }
     const other = this.#other(server);
-    if (revision <= other.revision) return;
+    if (revision === other.revision) return;
     other.revision = revision;
     other.entry = value && readServer(value);
     if (!other.entry) {
