@@ -17,6 +17,7 @@ import { OwnQueries } from "./server/own_queries.ts";
 import type { TokenHost } from "./core/host.ts";
 import type { RoutingCore } from "./core/routing_core.ts";
 import { type Logger, silentLogger } from "./core/logger.ts";
+import type { Engine } from "./server/engine.ts";
 import type { P2pServerOptions } from "./server/options.ts";
 import { ProtectedNamesFile } from "./server/protected_names_file.ts";
 import { NetworkFile } from "./server/network_file.ts";
@@ -24,6 +25,7 @@ import { Sockets } from "./server/sockets.ts";
 import type { TokenFiles } from "./server/tokens/token_files.ts";
 
 export { verifySignature } from "./server/ed25519.ts";
+export type { Engine, EngineHost } from "./server/engine.ts";
 export type { P2pServerOptions } from "./server/options.ts";
 
 /** Another server, as seen from this one. */
@@ -65,17 +67,20 @@ export class P2pServer implements AsyncDisposable {
   readonly #store: Disposable | undefined;
   readonly #tokens: (TokenHost & Disposable) | undefined;
   #queries: OwnQueries | undefined;
+  readonly #engine: Engine | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
     sockets: Sockets,
     store: Disposable | undefined,
     tokens: (TokenHost & Disposable) | undefined,
+    engine?: Engine,
   ) {
     this.#sockets = sockets;
     this.#core = sockets.core;
     this.#store = store;
     this.#tokens = tokens;
+    this.#engine = engine;
   }
 
   /**
@@ -123,7 +128,8 @@ export class P2pServer implements AsyncDisposable {
     options: P2pServerOptions,
     tokens?: TokenFiles,
   ): Promise<P2pServer> {
-    const { data, network, logger = silentLogger } = options;
+    const { data, network, engine, logger = silentLogger } = options;
+    if (engine) return await P2pServer.#listenWith(engine, options, tokens);
     if (data === undefined) {
       return new P2pServer(
         await Sockets.open(options, undefined, undefined, tokens),
@@ -216,6 +222,36 @@ export class P2pServer implements AsyncDisposable {
     return new Map([["p2p", await import("./sources.ts")]]);
   }
 
+  static async #listenWith(
+    engine: Engine,
+    options: P2pServerOptions,
+    tokens?: TokenFiles,
+  ): Promise<P2pServer> {
+    try {
+      if (options.data !== undefined) {
+        throw new TypeError('Cannot use the option "data": the engine stores the messages');
+      }
+      const sockets = await Sockets.open(options, engine.store, undefined, tokens);
+      const { core } = sockets;
+      const server = new P2pServer(sockets, undefined, tokens, engine);
+      const network = sockets.star!;
+      await engine.start({
+        network,
+        logger: core.logger,
+        enter: (run) => sockets.enter(run),
+        adopt: (messages) => core.adopt(messages),
+      }).catch(async (error) => {
+        await server.close();
+        throw error;
+      });
+      sockets.enter(() => network.announce(core.capabilities()));
+      return server;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+
   /** The server's id: a UUID, new at every start. */
   get id(): string {
     return this.#core.id;
@@ -289,7 +325,8 @@ export class P2pServer implements AsyncDisposable {
    */
   close(): Promise<void> {
     this.#queries?.close();
-    this.#closing ??= this.#sockets.close().then(() => {
+    this.#closing ??= this.#sockets.close().then(async () => {
+      await this.#engine?.close();
       this.#tokens?.[Symbol.dispose]();
       this.#store?.[Symbol.dispose]();
     });

@@ -15,7 +15,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   p2p: ["protocol"],
   rtt: ["protocol", "p2p"],
   web: ["protocol"],
-  lab: ["protocol", "basic", "p2p", "rtt", "terminal"],
+  nats: ["protocol"],
+  lab: ["protocol", "basic", "p2p", "rtt", "nats", "terminal"],
 };
 
 /** Whether a module is a program or part of one: it may import `terminal` as well. */
@@ -118,7 +119,7 @@ Deno.test({
           (packageOf(to) === "terminal" && isProgram(path)) ||
           (packageOf(to) === "p2p" && isPage(path)) ||
           // A server program loads its pages when they are wanted.
-          (packageOf(to) === "web" && isProgram(path) && isLazy(dependency));
+          (/^(web|nats)$/.test(packageOf(to)) && isProgram(path) && isLazy(dependency));
         assert(fine, `${path} may not import ${to}`);
       }
     }
@@ -141,7 +142,7 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["frame_rule.ts", "status"],
   ["durable"],
   ["routing"],
-  ["users", "legacy"],
+  ["users", "legacy", "star"],
   ["mesh"],
   ["access"],
   ["host.ts"],
@@ -200,7 +201,7 @@ Deno.test({
 });
 
 /** What a program that imports a system loads. */
-const LIBRARIES = ["basic/mod.ts", "p2p/mod.ts", "rtt/mod.ts", "lab/mod.ts"];
+const LIBRARIES = ["basic/mod.ts", "p2p/mod.ts", "rtt/mod.ts", "nats/mod.ts", "lab/mod.ts"];
 
 Deno.test({
   name: "importing a system starts and prints nothing",

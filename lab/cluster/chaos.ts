@@ -26,6 +26,13 @@ const FAULT_MS = [500, 4_000] as const;
 /** The time between two faults: milliseconds, shortest and longest. */
 const PEACE_MS = [200, 2_000] as const;
 
+/** A server that can be killed. */
+interface Killable {
+  readonly index: number;
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+}
+
 /** Breaks a cluster again and again, until it is stopped. */
 export class Chaos {
   /** How many servers were killed so far. */
@@ -54,24 +61,40 @@ export class Chaos {
   }
 
   async #kill(everyMs: number, random: Random): Promise<void> {
-    const { tell } = this.#options;
     const restarts = new Set<Promise<void>>();
     while (await this.#pause(everyMs)) {
+      const { nats } = this.#cluster;
+      // Without one NATS server of three, the others go on.
+      if (nats.length > 2 && nats.every(({ running }) => running) && random() < 0.5) {
+        this.#restartLater(pick(random, nats), "NATS server", inRange(random, DOWN_MS), restarts);
+        continue;
+      }
       const running = this.#cluster.servers.filter((server) => server.running);
       if (running.length < 2) continue; // one server must stay
-      const server = pick(random, running);
-      const downMs = inRange(random, DOWN_MS);
-      this.kills++;
-      tell(`kill -9: server ${server.index} is down for ${(downMs / 1_000).toFixed(1)} s`);
-      await server.kill();
-      const restart = this.#pause(downMs).then(() => server.restart()).then(() => {
-        tell(`server ${server.index} is back`);
-        restarts.delete(restart);
-      });
-      restart.catch(() => {}); // the end of this method awaits it
-      restarts.add(restart);
+      this.#restartLater(pick(random, running), "server", inRange(random, DOWN_MS), restarts);
     }
     await Promise.all(restarts);
+  }
+
+  /** Kills a server, and starts it again after a while. */
+  #restartLater(
+    server: Killable,
+    kind: string,
+    downMs: number,
+    restarts: Set<Promise<void>>,
+  ): void {
+    const { tell } = this.#options;
+    const name = `${kind} ${server.index}`;
+    this.kills++;
+    tell(`kill -9: ${name} is down for ${(downMs / 1_000).toFixed(1)} s`);
+    const restart = server.kill().then(() => this.#pause(downMs)).then(() => server.restart()).then(
+      () => {
+        tell(`${name} is back`);
+        restarts.delete(restart);
+      },
+    );
+    restart.catch(() => {}); // the end of the kills awaits it
+    restarts.add(restart);
   }
 
   async #worsen(random: Random): Promise<void> {

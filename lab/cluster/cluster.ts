@@ -9,6 +9,7 @@ import { ClusterServer } from "./cluster_server.ts";
 import { DEADLINE_MS, withDeadline } from "./deadline.ts";
 import { FaultProxy } from "../proxy/fault_proxy.ts";
 import type { Faults } from "../proxy/faults.ts";
+import { type NatsServer, NatsServers } from "./nats_servers.ts";
 import { freePorts } from "./ports.ts";
 
 import { randomSeed } from "../random.ts";
@@ -74,6 +75,13 @@ export interface ClusterOptions {
    * @default {none: messages are stored in memory}
    */
   data?: string;
+  /**
+   * How many NATS servers connect the servers and store their messages in `data`: 1, 3 or 5. Proxies are then
+   * between each server and each NATS server.
+   *
+   * @default {0, the servers connect with each other}
+   */
+  nats?: number;
   /** Called with the number of a server and an event that it logged. */
   onEvent?: (server: number, event: LoggedEvent) => void;
 }
@@ -109,6 +117,9 @@ export class Cluster implements AsyncDisposable {
   readonly servers: readonly ClusterServer[];
   /** The proxies between servers, by the numbers of the server that dials and the one that is dialled. */
   readonly #links: FaultProxy[][];
+  /** The proxies to NATS, by the numbers of the server and of the NATS server. */
+  readonly #natsLinks: FaultProxy[][];
+  #nats: NatsServers | undefined;
   /** Closes the proxies, and then the servers. */
   readonly #stack = new AsyncDisposableStack();
   readonly #waiting = new Set<() => void>();
@@ -117,6 +128,7 @@ export class Cluster implements AsyncDisposable {
     const { system = "p2p", program, processes = false, onEvent = () => {} } = options;
     const { proxies = false, hidden = proxies } = options;
     this.#links = ports.map(() => []);
+    this.#natsLinks = ports.map(() => []);
     this.servers = ports.map((port, index) =>
       new ClusterServer(index, {
         port,
@@ -126,6 +138,7 @@ export class Cluster implements AsyncDisposable {
         data: options.data && `${options.data}/server-${index}`,
         advertise: `${DEFAULT_HOST}:${hidden ? DEAD_PORT + index : port}`,
         peers: () => this.#peersOf(index),
+        nats: () => this.#natsOf(index),
         onEvent: (event) => {
           onEvent(index, event);
           for (const look of [...this.#waiting]) look();
@@ -145,12 +158,19 @@ export class Cluster implements AsyncDisposable {
    * @throws {Error} When a server does not start. The message contains its output.
    */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const { servers, proxies = false, seed = randomSeed() } = options;
+    const { servers, proxies = false, seed = randomSeed(), nats = 0, data } = options;
     if (!Number.isInteger(servers) || servers < 1 || servers > MAX_SERVERS) {
       throw new RangeError(`Cannot start ${servers} servers: it must be 1 to ${MAX_SERVERS}`);
     }
+    if (nats > 0 && data === undefined) {
+      throw new TypeError("Cannot start NATS servers: they need a folder");
+    }
     const cluster = new Cluster(options, freePorts(servers));
     try {
+      if (nats > 0) {
+        cluster.#nats = await NatsServers.start({ servers: nats, folder: data! });
+        cluster.#stack.defer(() => cluster.#nats!.close());
+      }
       if (proxies) await cluster.#startProxies(seed, options.faults);
       const starts = cluster.servers.map((server) => server.restart());
       await Promise.allSettled(starts);
@@ -190,6 +210,11 @@ export class Cluster implements AsyncDisposable {
    * @throws {TypeError} When the cluster was started without proxies.
    */
   setFaults(from: number, to: number, faults: Faults): void {
+    if (this.#nats) {
+      for (const proxy of this.#natsLinks[from]!) proxy.set({ toTarget: faults });
+      for (const proxy of this.#natsLinks[to]!) proxy.set({ toClient: faults });
+      return;
+    }
     this.#link(from, to).set({ toTarget: faults });
     this.#link(to, from).set({ toClient: faults });
   }
@@ -200,6 +225,10 @@ export class Cluster implements AsyncDisposable {
    * @throws {TypeError} When the cluster was started without proxies.
    */
   cutLink(one: number, other: number): void {
+    if (this.#nats) {
+      for (const proxy of this.#natsLinks[one]!) proxy.cut();
+      return;
+    }
     this.#link(one, other).cut();
     this.#link(other, one).cut();
   }
@@ -216,7 +245,10 @@ export class Cluster implements AsyncDisposable {
     direction: "both" | "forth" = "both",
   ): void {
     for (const one of first) {
-      for (const other of second) {
+      for (const proxy of this.#natsLinks[one]!) {
+        proxy.partition(direction === "both" ? "both" : "toTarget");
+      }
+      for (const other of this.#nats ? [] : second) {
         this.#link(one, other).partition(direction === "both" ? "both" : "toTarget");
         this.#link(other, one).partition(direction === "both" ? "both" : "toClient");
       }
@@ -225,7 +257,12 @@ export class Cluster implements AsyncDisposable {
 
   /** Ends all partitions between servers. */
   heal(): void {
-    for (const proxy of this.#links.flat()) proxy?.heal();
+    for (const proxy of [...this.#links.flat(), ...this.#natsLinks.flat()]) proxy?.heal();
+  }
+
+  /** The NATS servers, if there are any. */
+  get nats(): readonly NatsServer[] {
+    return this.#nats?.servers ?? [];
   }
 
   /** Kills all servers and closes all proxies. Closing twice does nothing. */
@@ -250,6 +287,12 @@ export class Cluster implements AsyncDisposable {
     };
     for (const server of this.servers) {
       server.proxy = await inFrontOf(server);
+      for (const { address, index } of this.#nats?.servers ?? []) {
+        const options = { target: address, seed: seed + count++ };
+        const proxy = await FaultProxy.start(options);
+        this.#natsLinks[server.index]![index] = this.#stack.use(proxy);
+      }
+      if (this.#nats) continue;
       for (const other of this.servers) {
         if (other === server) continue;
         const proxy = this.#links[other.index]![server.index] = await inFrontOf(server);
@@ -265,6 +308,12 @@ export class Cluster implements AsyncDisposable {
     return this.servers.filter((other) => other.index !== index).map((other) =>
       this.#links[index]![other.index]?.address ?? other.address
     );
+  }
+
+  #natsOf(index: number): string[] {
+    const { servers = [] } = this.#nats ?? {};
+    const proxies = this.#natsLinks[index]!;
+    return servers.map((server) => `nats://${proxies[server.index]?.address ?? server.address}`);
   }
 
   #link(from: number, to: number): FaultProxy {

@@ -15,11 +15,13 @@ import {
 } from "./server_start.ts";
 
 /** How to start a server of a cluster, each time. */
-export interface ClusterServerOptions extends Omit<ServerStart, "peers"> {
+export interface ClusterServerOptions extends Omit<ServerStart, "peers" | "nats"> {
   /** Whether it runs in a process of its own. */
   readonly processes: boolean;
   /** Returns the addresses of the other servers, `host:port`. */
   readonly peers: () => string[];
+  /** Returns the addresses of NATS servers, if there are any: `nats://host:port` each. */
+  readonly nats: () => string[];
 }
 
 /** A server of a cluster. */
@@ -28,6 +30,8 @@ export class ClusterServer {
   readonly index: number;
   /** The proxy between the server and its users, in a cluster with proxies. */
   proxy: FaultProxy | undefined;
+  /** Whether it does not start any more. */
+  isLost = false;
   readonly #options: ClusterServerOptions;
   /** How many links there are to each address. A new link may be up before the old one is down. */
   readonly #links = new Map<string, number>();
@@ -85,12 +89,14 @@ export class ClusterServer {
    * @throws {Error} When it runs already, or does not start. The message then contains its output.
    */
   async restart(): Promise<void> {
+    if (this.isLost) return;
     if (this.#started) throw new Error(`Cannot start server ${this.index}: it is already running`);
     this.#links.clear();
-    const { processes, peers, onEvent, ...options } = this.#options;
+    const { processes, peers, nats, onEvent, ...options } = this.#options;
     const start: ServerStart = {
       ...options,
       peers: peers(),
+      nats: nats(),
       onEvent: (event) => {
         this.#count(event);
         onEvent(event);

@@ -6,6 +6,7 @@
  */
 export * from "./cluster.ts";
 export { DEADLINE_MS, withDeadline } from "./deadline.ts";
+export * from "./nats_servers.ts";
 export * from "./ports.ts";
 export * from "./process.ts";
 export * from "./resources.ts";

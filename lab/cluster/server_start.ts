@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { NatsEngine } from "@netlab/nats";
 import { P2pServer } from "@netlab/p2p/server";
 import { RttServer } from "@netlab/rtt/server";
 import { DEFAULT_HOST } from "@netlab/protocol";
@@ -39,6 +40,8 @@ export interface ServerStart {
   readonly peers: readonly string[];
   /** The folder in which to store messages. `undefined` to store them in memory. */
   readonly data: string | undefined;
+  /** The NATS servers that connect the servers and store their messages, if there are any: `nats://host:port` each. */
+  readonly nats: readonly string[];
   /** Called with each event that the server logs. */
   readonly onEvent: (event: LoggedEvent) => void;
 }
@@ -60,7 +63,7 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
   const take = (_message: string, properties: Record<string, unknown> = {}) => {
     if (typeof properties.event === "string") start.onEvent(properties as unknown as LoggedEvent);
   };
-  const { port, advertise, peers, data } = start;
+  const { port, advertise, peers, data, nats } = start;
   const logger = { debug: take, info: take, warn: take, error: take };
   const Server = start.system === "rtt" ? RttServer : P2pServer;
   const server = await Server.listen({
@@ -68,7 +71,9 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
     advertise,
     peers,
     logger,
-    ...data !== undefined && { data },
+    ...nats.length > 0
+      ? { engine: await NatsEngine.connect({ servers: nats, replicas: nats.length, logger }) }
+      : data !== undefined && { data },
   });
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   return {
@@ -81,14 +86,18 @@ export async function startHere(start: ServerStart): Promise<StartedServer> {
 
 /** Starts a server in a process of its own, with only the permissions that it needs. */
 export async function startProcess(start: ServerStart): Promise<StartedServer> {
-  const { port, advertise, peers, data, onEvent } = start;
+  const { port, advertise, peers, data, nats, onEvent } = start;
   const process = Process.start(
     start.program ?? programOf(start.system, "server"),
     [
       ...["--port", String(port), "--advertise", advertise, "--json"],
       // Without any peers, a server would look for others on the default ports.
-      ...(peers.length > 0 ? peers : [advertise]).flatMap((peer) => ["--peer", peer]),
-      ...data === undefined ? [] : ["--data", data],
+      ...nats.length > 0
+        ? ["--nats-replicas", String(nats.length), ...nats.flatMap((url) => ["--nats", url])]
+        : [
+          ...(peers.length > 0 ? peers : [advertise]).flatMap((peer) => ["--peer", peer]),
+          ...data === undefined ? [] : ["--data", data],
+        ],
     ],
     {
       permissions: [

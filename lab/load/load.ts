@@ -92,6 +92,7 @@ const NO_ANSWER: ReadonlySet<number> = new Set([
   ErrorCode.Closed,
   ErrorCode.ConnectionLost,
   ErrorCode.Replaced,
+  ErrorCode.NotStored,
 ]);
 
 /** One of the users. */

@@ -23,10 +23,17 @@ import config from "../deno.json" with { type: "json" };
 import { Chaos } from "../cluster/chaos.ts";
 import { checkHistory, type Findings } from "../checker/checker.ts";
 import { Cluster } from "../cluster/cluster.ts";
+import { NatsOutages } from "../cluster/nats_outages.ts";
+import { hasNatsServer } from "../cluster/nats_servers.ts";
 import { Load } from "../load/load.ts";
 import { randomSeed } from "../random.ts";
 import { count, counted, formatFindings } from "../checker/report.ts";
 import { SEED_OPTION, SYSTEM_OPTION, systemOf } from "./shared_options.ts";
+
+/** How many NATS servers there are with `--nats`. */
+const NATS_SERVERS = 3;
+/** How many times of equal length there are between the beginning and the last outage of NATS. */
+const OUTAGES = 5;
 
 /** The name, options and help of `lab run`. */
 export const labRunProgram = {
@@ -68,6 +75,12 @@ export const labRunProgram = {
       help: "Move a random user to another server at this interval.",
     },
     faults: { kind: "flag", help: "Slow and cut links, and partition the network." },
+    nats: {
+      kind: "flag",
+      help:
+        "Connect the servers through a cluster of three NATS servers (nats-server must be installed), which " +
+        "also stores the messages. One NATS server is down for a while, then two; then a server is lost for good.",
+    },
     "one-process": {
       kind: "flag",
       help: "Run all servers in this process. Kills then only close servers.",
@@ -80,6 +93,11 @@ export const labRunProgram = {
     {
       command: "deno task lab run --kill-every 2 --faults --seconds 30",
       what: "Kill servers and cause faults for half a minute",
+    },
+    {
+      command:
+        "deno task lab run --nats --servers 3 --clients 50 --kill-every 5 --faults --seconds 60",
+      what: "Kill servers and NATS servers for a minute",
     },
     {
       command: "deno task lab run --servers 5 --clients 100 --messages 100000 --rate 1000",
@@ -121,6 +139,16 @@ async function run(
   if (options.faults && options.servers < 2) {
     throw new UsageError("Option --faults needs at least two servers: there is no link to break");
   }
+  if (options.nats && options.memory) {
+    throw new UsageError(
+      "Options --nats and --memory exclude each other: NATS stores the messages",
+    );
+  }
+  if (options.nats && !await hasNatsServer()) {
+    throw new UsageError(
+      "Option --nats needs nats-server: install it (apt-get install nats-server)",
+    );
+  }
   const seed = options.seed ?? randomSeed();
   const started = performance.now();
   const scene: Scene = { phase: "writing", rate: new Rate() };
@@ -141,6 +169,7 @@ async function run(
     // Otherwise users who are away would connect to servers directly.
     hidden: true,
     seed,
+    nats: options.nats ? NATS_SERVERS : 0,
     ...program !== undefined && { program },
     ...data !== undefined && { data },
     onEvent: (server, { event }) => {
@@ -180,11 +209,22 @@ async function run(
   });
   Object.assign(scene, { cluster, chaos });
   const { messages } = options;
+  const seconds = options.seconds ?? (messages === undefined ? 10 : messages / perSecond);
+  const outages = options.nats
+    ? new NatsOutages(cluster, {
+      everyMs: seconds * 1_000 / (OUTAGES + 1),
+      tell: (what) => {
+        load.changed();
+        tell(yellow(what));
+      },
+    })
+    : undefined;
   try {
     const end = messages === undefined ? { ms: (options.seconds ?? 10) * 1_000 } : { messages };
     await unlessAborted(load.run(end, stop), stop);
   } finally {
     scene.phase = "repairing";
+    await outages?.stop();
     await chaos.stop();
   }
   await unlessAborted(cluster.linked(), stop);

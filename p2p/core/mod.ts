@@ -9,7 +9,7 @@ export type { MessageLog } from "./message_log.ts";
 export { MessageIds } from "./dedup/sequence_ids.ts";
 export type { FrameRule, ServerCore } from "./frame_rule.ts";
 export type { Context, Dial, Host, HostUsage, SigningHost, TokenHost } from "./host.ts";
-export type { AccessOptions } from "./access/access.ts";
+export type { Access, AccessOptions, Introduced } from "./access/access.ts";
 export { type Grant, type Role, ROLES } from "./connection/grant.ts";
 export type { Logger } from "./logger.ts";
 export { type FlaggedLimit, type Limit, LIMITS } from "./limits.ts";
@@ -41,23 +41,27 @@ export type {
   SessionConnection,
 } from "./session/client_session.ts";
 export type { FailureDetector } from "./mesh/failure_detector.ts";
-export type { Location } from "./mesh/locations/located_names.ts";
+export type { LocatedNames, Location } from "./mesh/locations/located_names.ts";
 export type { Namer } from "./mesh/addresses/address_book.ts";
 export type { Discovery, DiscoveryOptions } from "./mesh/addresses/discovery.ts";
 export type { Locations } from "./mesh/locations/locations.ts";
-export { Directory } from "./mesh/directory.ts";
-export { isSameUser, keepsName } from "./mesh/locations/same_name.ts";
-export {
-  forwardTo,
-  type KnownAddresses,
-  type NetworkEvents,
-  type NetworkParts,
-  type NotReserved,
-  type Obstacle,
-  type ServerNetwork,
+export type { Directory, Merge } from "./mesh/directory.ts";
+export type { KnownNames } from "./mesh/presence/presence.ts";
+export type { BackPressure } from "./connection/back_pressure.ts";
+export type {
+  KnownAddresses,
+  NetworkEvents,
+  NetworkParts,
+  NotReserved,
+  Obstacle,
+  ServerNetwork,
 } from "./mesh/server_network.ts";
-export { Testimony } from "./mesh/topology/testimony.ts";
-export { RouteChanges, type RouteEvents } from "./mesh/topology/route_changes.ts";
+export type { Bus, BusEvents, Entry, Written } from "./star/bus.ts";
+export { StarNetwork, type StarOptions } from "./star/star_network.ts";
+export type { SeenNames } from "./dedup/seen_names.ts";
+export type { ProtectedNames, Protecting, VerifySignature } from "./dedup/protected_names.ts";
+export type { Testimony } from "./mesh/topology/testimony.ts";
+export type { RouteEvents } from "./mesh/topology/route_changes.ts";
 export type { OwnNetwork } from "./mesh/own_network.ts";
 export type { UserRegistry } from "./users/registry.ts";
 export type { Transport } from "./connection/transport.ts";

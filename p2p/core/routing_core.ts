@@ -103,6 +103,7 @@ export class RoutingCore implements ServerCore {
       finish: () => this.#finish(),
       committed: () => this.flush(),
       accepted: () => this.#accepted.size,
+      drained: (connection) => this.drained(connection),
       refuse: (connection, error) => this.#reject(connection, error),
       tellCapabilities: () => this.#dispatch.tellCapabilities(),
       usersChanged: () => this.#dispatch.usersChanged(),

@@ -8,6 +8,7 @@ import type { Logger } from "../core/logger.ts";
 import type { ServerLimits } from "../core/server_limits.ts";
 import type { Program } from "../core/status/own_status.ts";
 import type { LinkCosts } from "../core/mesh/topology/link_costs.ts";
+import type { Engine } from "./engine.ts";
 
 /** How a `P2pServer` listens, and which servers it looks for. */
 export interface P2pServerOptions {
@@ -53,6 +54,14 @@ export interface P2pServerOptions {
    * @default {none: messages are stored in memory}
    */
   data?: string;
+  /**
+   * What connects this server with others and stores durable messages, such as `NatsEngine` of `@netlab/nats`. It
+   * takes the place of {@linkcode P2pServerOptions.peers}, {@linkcode P2pServerOptions.data} and
+   * {@linkcode P2pServerOptions.network}. The server closes it.
+   *
+   * @default {none: servers connect with each other}
+   */
+  engine?: Engine;
   /**
    * The name of the server's network: 1 to 63 letters, digits, dots, hyphens or underscores (ASCII). The server
    * links only with servers of the same name. Servers without a name form one network with those that they are

@@ -35,6 +35,7 @@ import { LIMITS } from "../core/limits.ts";
 import { withDefaults } from "../core/server_limits.ts";
 import type { ProtectedNameStore } from "../core/assembly/routing_core_options.ts";
 import { RoutingCore } from "../core/routing_core.ts";
+import { StarNetwork } from "../core/star/star_network.ts";
 import { type Logger, silentLogger } from "../core/logger.ts";
 import type { P2pServerOptions } from "./options.ts";
 import { ConnectionEvents } from "./connection_events.ts";
@@ -69,6 +70,8 @@ interface Prepared {
 export class Sockets {
   /** Makes all decisions of the server. */
   readonly core: RoutingCore;
+  /** What connects the server with others, if that is an engine. */
+  star: StarNetwork | undefined;
   /** The TCP port on which the server listens. */
   readonly port: number;
   /** What the server tells of its program. */
@@ -165,7 +168,7 @@ export class Sockets {
   ) {
     this.#tls = tls;
     this.#trust = trust;
-    const { peers = [], defaultPeers = [], network, hostname } = options;
+    const { peers = [], defaultPeers = [], network, hostname, engine } = options;
     this.program = { system: "p2p", version: config.version, ...options.program };
     this.port = listeners[0]!.addr.port;
     this.#logger = options.logger ?? silentLogger;
@@ -207,6 +210,12 @@ export class Sockets {
       ...trace && { onMessage: (message) => trace(message, address) },
       program: this.program,
       ...store && { store },
+      ...engine && {
+        serverNetwork: (parts) => {
+          const { networkName: network } = engine;
+          return this.star = new StarNetwork({ network, bus: engine.bus(parts.context.id) }, parts);
+        },
+      },
       ...protectedNames && { protectedNames },
       ...network !== undefined && { network },
       ...onNetwork && { onNetwork },
@@ -232,6 +241,13 @@ export class Sockets {
       this.core.tick(processTime());
       this.#tls?.tick();
     }, TICK_MS);
+  }
+
+  /** Runs something that uses the core, and sends what follows from it. Does nothing once the server closes. */
+  enter(run: () => void): void {
+    this.core.setTime(processTime());
+    run();
+    this.core.flush();
   }
 
   /** Lets the core sign off, sends what is pending, and closes all connections. May be called once only. */

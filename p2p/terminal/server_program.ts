@@ -35,6 +35,7 @@ import {
   type ThreadOptions,
 } from "./threads/server_thread.ts";
 import { checkPorts, firstFailure, listenInThreads } from "./threads/several_servers.ts";
+import { natsOf, natsOptions } from "./nats_options.ts";
 import { checkWebOptions, webOptions } from "./web_options.ts";
 
 /** Describes a server program. */
@@ -176,6 +177,7 @@ export async function runServerProgram(
           "A file with the certificate of an authority, which is trusted besides the public ones " +
           "when the server connects to others with TLS.",
       },
+      ...natsOptions,
       ...webOptions,
       ...limitOptions,
       json: { kind: "flag", help: "Log one JSON object per line." },
@@ -248,8 +250,9 @@ export async function runServerProgram(
     if (tls !== (tlsKey !== undefined)) {
       throw new UsageError("Options --tls-cert and --tls-key need each other");
     }
+    const nats = natsOf({ ...rest, data, peer });
     const peers = peer.map(formatAddress);
-    const namesPeers = peer.length > 0 || keys !== undefined;
+    const namesPeers = peer.length > 0 || keys !== undefined || nats !== undefined;
     const defaultPeers = namesPeers ? [] : addressesNear(host, advertise[0]?.hostname, tls);
     const given = index === undefined ? port[0] : DEFAULT_PORTS[index];
     const chosen = given ?? (isPersonThere() ? await askForPort(host, stop) : "first free");
@@ -270,6 +273,7 @@ export async function runServerProgram(
       ...network !== undefined && { network },
       ...advertise[0] && { advertise: formatAddress(advertise[0]) },
       ...data !== undefined && { data },
+      ...nats && { nats },
       ...keys !== undefined && { keys },
       ...tokenFile !== undefined && { tokenFile },
       ...revoked !== undefined && { revoked },
@@ -312,7 +316,12 @@ export async function runServerProgram(
         pid: Deno.pid,
       });
     }
-    if (peers.length + defaultPeers.length === 0) {
+    if (nats) {
+      logger.info("other servers are reached, and messages stored, over NATS: {nats}", {
+        event: "storage.nats",
+        nats: nats.servers.join(", "),
+      });
+    } else if (peers.length + defaultPeers.length === 0) {
       logger.info("looking for no other servers; --peer HOST:PORT names one", {
         event: "peers.none",
       });
@@ -323,7 +332,9 @@ export async function runServerProgram(
         { event: "legacy.open" },
       );
     }
-    if (data === undefined) {
+    if (nats) {
+      // NATS stores them.
+    } else if (data === undefined) {
       logger.info(
         "messages are stored in memory and lost in a crash; --data DIR stores them on disk",
         {

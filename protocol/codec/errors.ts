@@ -126,6 +126,11 @@ export const ErrorCode = {
   SignatureRequired: 53,
   /** A signature is wrong, or it was made with another key than it must be. */
   SignatureInvalid: 54,
+  /**
+   * The server cannot reach what connects the servers and stores their messages, NATS: it registers nobody and
+   * stores nothing until it can.
+   */
+  NetworkUnreachable: 57,
 } as const;
 
 /** One of the numbers in {@linkcode ErrorCode}. */

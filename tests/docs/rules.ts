@@ -39,6 +39,8 @@ export const RULES: readonly Rule[] = [
   { matches: /^deno task certificate\b/, ends: true },
   { matches: /--web-origin\b/, because: "it needs a proxy" },
   { matches: /\.example\b/, machines: true },
+  { matches: /^(nats-server|strace)\b/, because: "it is no program of netlab" },
+  { matches: /^deno task \S+:server .*--nats\b/, because: "tests/nats starts such servers" },
 
   { matches: /^deno task p2p:server .*--tls-cert/, shows: LISTENS, after: [certificate] },
   { matches: /^deno task p2p:client .*--tls-ca/, ends: true, after: [certificate, tlsServer] },

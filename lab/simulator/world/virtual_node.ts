@@ -11,9 +11,11 @@ import {
   type LinkCosts,
   type Logger,
   type MessageStore,
+  type NetworkParts,
   type Peer,
   RoutingCore,
   type ServerLimits,
+  type ServerNetwork,
 } from "@netlab/p2p/core";
 import { verifySignature } from "@netlab/p2p/server";
 import type { VirtualConnection } from "./virtual_connection.ts";
@@ -92,6 +94,12 @@ export interface VirtualNodeOptions {
    * @default {none}
    */
   boundTo?: string;
+  /**
+   * Creates what connects the server with others.
+   *
+   * @default {the default of the routing core: a mesh}
+   */
+  serverNetwork?: (parts: NetworkParts, node: VirtualNode) => ServerNetwork;
   /** Called with the name of each event that the server logs, such as `link.up`. */
   onEvent?: (event: string) => void;
 }
@@ -166,6 +174,9 @@ export class VirtualNode {
       ...this.#options.rules && { rules: this.#options.rules },
       ...this.#options.store && { store: this.#options.store },
       ...this.#options.limits && { limits: this.#options.limits },
+      ...this.#options.serverNetwork && {
+        serverNetwork: (parts) => this.#options.serverNetwork!(parts, this),
+      },
     });
     network.listen(address, (connection) => {
       core.setTime(this.#now);
@@ -177,6 +188,14 @@ export class VirtualNode {
       network.after(TICK_MS, tick);
     };
     tick();
+  }
+
+  /** Runs something that uses the core, unless the server does not run any more. */
+  enter(run: () => void): void {
+    if (!this.#running) return;
+    this.core.setTime(this.#now);
+    run();
+    this.core.flush();
   }
 
   /** Crashes the server: it stops at once, and its connections are reset. */

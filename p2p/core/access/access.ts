@@ -44,7 +44,7 @@ export interface AccessOptions {
 }
 
 /** Called when a dialled party has shown its token, or with the reason why it is not used. */
-type Introduced = (error?: NetlabError) => void;
+export type Introduced = (error?: NetlabError) => void;
 
 /** The admission of parties to one server. On an open network, it admits everyone. */
 export class Access {

@@ -94,6 +94,8 @@ export interface CoreEvents {
   takeSingles(connection: Connection, frames: Uint8Array): void;
   /** Settles messages and sends receipts. */
   finish(): void;
+  /** Continues what waited for a connection. */
+  drained(connection: Connection): void;
   /** Goes on after a write to a store that needs time. */
   committed(): void;
   /** Handles that users joined, left or moved: lists of them have changed. */
@@ -177,6 +179,7 @@ export function createParts(
         options.onNetwork?.(mesh.network.id);
       },
       arrived: events.takeSingles,
+      drained: events.drained,
     },
   };
   const mesh: ServerNetwork = options.serverNetwork?.(networkParts) ??

@@ -12,6 +12,7 @@ import {
   MAX_PAYLOAD_BYTES,
   MessageFields,
   messageId,
+  NetlabError,
   OUTBOUND_HEADER_BYTES,
   readServerReceipts,
   type Receipt,
@@ -165,9 +166,11 @@ export class Outbound {
       // The server that handed it off still stores it.
       if (handoff.failed(id)) continue;
       const reason = `Cannot store a message for ${recipient}: ${whyNotStored(error)}`;
-      receipts.toUser(sender, refused(id, ErrorCode.StorageFailed, reason));
+      const code = error instanceof NetlabError ? error.code : ErrorCode.StorageFailed;
+      receipts.toUser(sender, refused(id, code, reason));
     }
-    this.#trouble.committed(error);
+    // If nothing was added, nobody knows whether it would have been stored.
+    if (ready.length + failed.length > 0 || error !== undefined) this.#trouble.committed(error);
     for (const queue of queues) {
       this.#sender.send(queue);
       if (mailbox.isMemoryFull && !handoff.isLeaving) mailbox.spill(queue);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { NetlabError } from "@netlab/protocol/codec";
 import type { Context } from "../host.ts";
 import type { Mailbox } from "../mailbox/mailbox.ts";
 import { StoreGoneError } from "../mailbox/message_store.ts";
@@ -11,13 +12,14 @@ import { StoreGoneError } from "../mailbox/message_store.ts";
 /** Why a message could not be stored, for its sender. */
 const REASONS = {
   disk: "the server's disk cannot be written",
+  unreachable: "what stores them cannot be reached",
   gone:
     "the server's data folder was removed or replaced; use another server, or tell its operator",
 } as const;
 
 /** Says in a few words, for its sender, why a message could not be stored. */
 export function whyNotStored(error: unknown): string {
-  return REASONS[troubleOf(error)];
+  return error instanceof NetlabError ? error.message : REASONS[troubleOf(error)];
 }
 
 /** Logs the trouble of one server with its store. */
@@ -53,6 +55,11 @@ export class StoreTrouble {
     const { usage: { messages: count } } = this.#mailbox;
     if (trouble === undefined) {
       logger.info("messages can be stored again", { event: "storage.restored" });
+    } else if (trouble === "unreachable") {
+      logger.error("cannot store messages, new ones are refused: {error}", {
+        event: "storage.unreachable",
+        error,
+      });
     } else if (trouble === "disk") {
       logger.error("cannot store messages; new ones reach only users who are connected: {error}", {
         event: "storage.failed",
@@ -70,8 +77,9 @@ export class StoreTrouble {
   /** Logs what happens to the stored messages when the server closes. Rescues them if the store is gone. */
   closed(): void {
     const { logger } = this.#context;
-    const { durable, usage: { messages: count } } = this.#mailbox;
-    if (count === 0) return;
+    const { durable, isShared, usage: { messages: count } } = this.#mailbox;
+    // Other servers deliver what is stored in a shared place.
+    if (count === 0 || isShared) return;
     const gone = this.#mailbox.checkStore();
     const [messages, are, were, them, stay] = count === 1
       ? ["1 message", "is", "was", "it", "stays"]
@@ -113,5 +121,6 @@ export class StoreTrouble {
 }
 
 function troubleOf(error: unknown): keyof typeof REASONS {
+  if (error instanceof NetlabError) return "unreachable";
   return error instanceof StoreGoneError ? "gone" : "disk";
 }

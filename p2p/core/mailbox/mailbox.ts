@@ -82,7 +82,8 @@ export class Mailbox {
   readonly #untidy = new Set<RecipientQueue>();
   #fresh: MailboxEntry[] = [];
   #removed: StoredMessage[] = [];
-  #isWriting = false;
+  /** How many writes are not done. */
+  #writing = 0;
   readonly #outcomes = new Outcomes();
   #freshOutcomes = new ReceiptRecords();
 
@@ -124,7 +125,11 @@ export class Mailbox {
 
   /** Whether anything must be written to the store, and can be now. */
   get dirty(): boolean {
-    return !this.#isWriting && this.#hasChanged;
+    return this.#mayWrite && this.#hasChanged;
+  }
+
+  get #mayWrite(): boolean {
+    return this.#writing === 0 || this.#store.refuses === true;
   }
 
   get #hasChanged(): boolean {
@@ -270,7 +275,7 @@ export class Mailbox {
     mayPass: (entry: MailboxEntry) => boolean = () => false,
     later: (committed: Committed) => void = () => {},
   ): Committed | undefined {
-    if (this.#isWriting) return undefined;
+    if (!this.#mayWrite) return undefined;
     const fresh = this.#fresh.every(isStored) ? this.#fresh : this.#fresh.filter(isStored);
     this.#fresh = [];
     const added = this.transients.size === 0 ? fresh : fresh.filter(({ transient }) => !transient);
@@ -280,11 +285,11 @@ export class Mailbox {
     try {
       const writing = this.#write(added);
       if (writing) {
-        this.#isWriting = true;
+        this.#writing++;
         this.#removed = [];
         this.#freshOutcomes = new ReceiptRecords();
         const done = (error?: unknown) => {
-          this.#isWriting = false;
+          this.#writing--;
           const failed = error === undefined ? [] : added.filter(({ offset }) => offset === 0);
           // Removing a message twice does no harm.
           if (error !== undefined) this.#removed = [...removed, ...this.#removed];
@@ -292,7 +297,8 @@ export class Mailbox {
           for (const entry of added) {
             if (!entry.stored && entry.offset !== 0) this.#removed.push(entry);
           }
-          later(this.#written(fresh, failed, error, mayPass));
+          // What failed may be written later all the same, so nobody may pass it on as not stored.
+          later(this.#written(fresh, failed, error, () => false));
         };
         writing.then(() => done(), (error) => done(error ?? new Error("unknown reason")));
         return undefined;

@@ -53,6 +53,12 @@ export interface MessageStore {
    * @default {false}
    */
   readonly isShared?: boolean;
+  /**
+   * Whether added messages are refused at once, because an earlier write takes too long.
+   *
+   * @default {false}
+   */
+  readonly refuses?: boolean;
   /** Returns the stored messages, oldest first. */
   load(): Iterable<StoredMessage>;
   /**
@@ -67,8 +73,9 @@ export interface MessageStore {
   /**
    * Removes messages and adds messages: all of them, or none and an error.
    *
-   * A store that needs time for that returns when it will be done. It is not called again before. If that fails,
-   * those of the added messages were not written whose offset is still 0.
+   * A store that needs time for that returns when it will be done. It is not called again before, unless it
+   * {@linkcode MessageStore.refuses} more. If that fails, those of the added messages were not written whose offset is
+   * still 0.
    *
    * @param removed Messages that were loaded or written before.
    * @param outcomes Outcomes of removed messages, for senders who did not get a receipt: receipts as in a

@@ -52,6 +52,8 @@ export interface NetworkEvents extends RouteEvents {
   networkChanged(): void;
   /** Whole frames have arrived from a peer that has no connection of its own. They may be modified. */
   arrived(connection: Connection, frames: Uint8Array): void;
+  /** A peer that has no connection of its own has been sent everything. */
+  drained(connection: Connection): void;
 }
 
 /** The parts of a core that a network uses. */

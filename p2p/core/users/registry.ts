@@ -340,9 +340,11 @@ export class UserRegistry {
       }
       if (!isWaiting) return;
       if (this.closed) connection.sendError(leaving(record.name, this.#context.address));
-      // The directory knows by now who has it, and that user is asked for a sign of life.
-      else if (reason === "taken") this.#registerAgain(connection, registration);
-      else if (reason) connection.sendError(reason);
+      else if (reason === "taken") {
+        // The directory usually knows by now who has it, and that user is asked for a sign of life.
+        if (!this.#locations.isFree(record.name)) this.#registerAgain(connection, registration);
+        else connection.sendError(taken(record.name, "another server", connection.readsText));
+      } else if (reason) connection.sendError(reason);
     });
   }
 

@@ -8,6 +8,7 @@ import { describeError } from "@netlab/terminal";
 import type { Logger } from "../../core/logger.ts";
 import type { P2pServerOptions } from "../../server.ts";
 import type { WebHost } from "@netlab/web";
+import { connectToNats, type NatsSettings } from "../nats_options.ts";
 import { serveWeb, type WebOptionValues } from "../web_options.ts";
 
 /** A running server. */
@@ -38,10 +39,12 @@ export type ListenWith = (
  */
 export async function listenWithPages(
   listen: ListenWith,
-  options: P2pServerOptions,
+  options: ThreadOptions & Pick<P2pServerOptions, "logger">,
   web: WebOptionValues | undefined,
 ): Promise<RunningServer> {
-  const server = await listen(options);
+  const { nats, ...others } = options;
+  const engine = nats && await connectToNats(nats, others.logger);
+  const server = await listen({ ...others, ...engine && { engine } });
   const pages = await (web && serveWeb(server, web))?.catch(async (error) => {
     await server.drain();
     throw error;
@@ -61,7 +64,10 @@ export async function listenWithPages(
 type ServerFacts = Omit<RunningServer, "drain">;
 
 /** The options of a server that can be sent to a thread. */
-export type ThreadOptions = Omit<P2pServerOptions, "logger" | "rules" | "costs">;
+export type ThreadOptions = Omit<P2pServerOptions, "logger" | "rules" | "costs" | "engine"> & {
+  /** How the server uses NATS; `undefined` if it does not. */
+  readonly nats?: NatsSettings;
+};
 
 type Properties = Record<string, unknown>;
 

@@ -42,7 +42,8 @@ export async function listenInThreads(
   const servers: ServerThread[] = [];
   try {
     for (const own of options) {
-      const peers = [...own.peers ?? [], ...servers.map(({ address }) => address)];
+      const others = own.nats ? [] : servers.map(({ address }) => address);
+      const peers = [...own.peers ?? [], ...others];
       const pages = servers.length === 0 ? web : undefined;
       const thread = () => ServerThread.listen(module, { ...own, peers }, pages, logger);
       servers.push(await listenOn(own.hostname!, own.port!, thread));
