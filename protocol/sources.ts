@@ -53,6 +53,7 @@ import codecText from "./codec/text.ts" with { type: "text" };
 import codecUuid from "./codec/uuid.ts" with { type: "text" };
 import transportFlushScheduler from "./transport/flush_scheduler.ts" with { type: "text" };
 import transportFrameConnection from "./transport/frame_connection.ts" with { type: "text" };
+import transportLookout from "./transport/lookout.ts" with { type: "text" };
 import transportPiece from "./transport/piece.ts" with { type: "text" };
 import transportReadBuffer from "./transport/read_buffer.ts" with { type: "text" };
 import transportReplyGate from "./transport/reply_gate.ts" with { type: "text" };
@@ -103,6 +104,7 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["codec/uuid.ts", codecUuid],
   ["transport/flush_scheduler.ts", transportFlushScheduler],
   ["transport/frame_connection.ts", transportFrameConnection],
+  ["transport/lookout.ts", transportLookout],
   ["transport/piece.ts", transportPiece],
   ["transport/read_buffer.ts", transportReadBuffer],
   ["transport/reply_gate.ts", transportReplyGate],
