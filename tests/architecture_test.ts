@@ -98,6 +98,7 @@ const ENTRIES = [
   "p2p/terminal/top/top_program.ts",
   "web/mod.ts",
   "web/pages/chat/main.ts",
+  "web/pages/network/main.ts",
 ];
 
 Deno.test({

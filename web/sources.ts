@@ -30,7 +30,59 @@ import pagesChatViewsConversationView from "./pages/chat/views/conversation_view
 import pagesChatViewsMessageView from "./pages/chat/views/message_view.ts" with { type: "text" };
 import pagesChatViewsSignIn from "./pages/chat/views/sign_in.ts" with { type: "text" };
 import pagesChatViewsTimes from "./pages/chat/views/times.ts" with { type: "text" };
+import pagesNetworkGraphCamera from "./pages/network/graph/camera.ts" with { type: "text" };
+import pagesNetworkGraphDots from "./pages/network/graph/dots.ts" with { type: "text" };
+import pagesNetworkGraphGraph from "./pages/network/graph/graph.ts" with { type: "text" };
+import pagesNetworkGraphLayout from "./pages/network/graph/layout.ts" with { type: "text" };
+import pagesNetworkGraphMovements from "./pages/network/graph/movements.ts" with { type: "text" };
+import pagesNetworkGraphPainter from "./pages/network/graph/painter.ts" with { type: "text" };
+import pagesNetworkGraphPalette from "./pages/network/graph/palette.ts" with { type: "text" };
 import pagesNetworkIndexHtml from "./pages/network/index.html" with { type: "text" };
+import pagesNetworkListsCss from "./pages/network/lists.css" with { type: "text" };
+import pagesNetworkMain from "./pages/network/main.ts" with { type: "text" };
+import pagesNetworkModelEventList from "./pages/network/model/event_list.ts" with { type: "text" };
+import pagesNetworkModelHistory from "./pages/network/model/history.ts" with { type: "text" };
+import pagesNetworkModelNames from "./pages/network/model/names.ts" with { type: "text" };
+import pagesNetworkModelNetwork from "./pages/network/model/network.ts" with { type: "text" };
+import pagesNetworkModelRoutes from "./pages/network/model/routes.ts" with { type: "text" };
+import pagesNetworkModelSelection from "./pages/network/model/selection.ts" with { type: "text" };
+import pagesNetworkModelServer from "./pages/network/model/server.ts" with { type: "text" };
+import pagesNetworkModelTraces from "./pages/network/model/traces.ts" with { type: "text" };
+import pagesNetworkModelUsers from "./pages/network/model/users.ts" with { type: "text" };
+import pagesNetworkNetworkCss from "./pages/network/network.css" with { type: "text" };
+import pagesNetworkViewsApp from "./pages/network/views/app.ts" with { type: "text" };
+import pagesNetworkViewsCharts from "./pages/network/views/charts.ts" with { type: "text" };
+import pagesNetworkViewsFigures from "./pages/network/views/figures.ts" with { type: "text" };
+import pagesNetworkViewsGraphView from "./pages/network/views/graph_view.ts" with { type: "text" };
+import pagesNetworkViewsListsEventTable from "./pages/network/views/lists/event_table.ts" with {
+  type: "text",
+};
+import pagesNetworkViewsListsMailboxTable from "./pages/network/views/lists/mailbox_table.ts" with {
+  type: "text",
+};
+import pagesNetworkViewsListsPanel from "./pages/network/views/lists/panel.ts" with {
+  type: "text",
+};
+import pagesNetworkViewsListsSentence from "./pages/network/views/lists/sentence.ts" with {
+  type: "text",
+};
+import pagesNetworkViewsListsServerChoice from "./pages/network/views/lists/server_choice.ts" with {
+  type: "text",
+};
+import pagesNetworkViewsListsServerDetails from "./pages/network/views/lists/server_details.ts" with {
+  type: "text",
+};
+import pagesNetworkViewsListsServerList from "./pages/network/views/lists/server_list.ts" with {
+  type: "text",
+};
+import pagesNetworkViewsListsUserTable from "./pages/network/views/lists/user_table.ts" with {
+  type: "text",
+};
+import pagesNetworkViewsRouteCard from "./pages/network/views/route_card.ts" with { type: "text" };
+import pagesNetworkViewsSummary from "./pages/network/views/summary.ts" with { type: "text" };
+import pagesNetworkViewsTokenForm from "./pages/network/views/token_form.ts" with { type: "text" };
+import pagesNetworkWatchPace from "./pages/network/watch/pace.ts" with { type: "text" };
+import pagesNetworkWatchWatcher from "./pages/network/watch/watcher.ts" with { type: "text" };
 import pagesSharedConnectionFrameHtml from "./pages/shared/connection/frame.html" with {
   type: "text",
 };
@@ -78,7 +130,43 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["pages/chat/views/message_view.ts", pagesChatViewsMessageView],
   ["pages/chat/views/sign_in.ts", pagesChatViewsSignIn],
   ["pages/chat/views/times.ts", pagesChatViewsTimes],
+  ["pages/network/graph/camera.ts", pagesNetworkGraphCamera],
+  ["pages/network/graph/dots.ts", pagesNetworkGraphDots],
+  ["pages/network/graph/graph.ts", pagesNetworkGraphGraph],
+  ["pages/network/graph/layout.ts", pagesNetworkGraphLayout],
+  ["pages/network/graph/movements.ts", pagesNetworkGraphMovements],
+  ["pages/network/graph/painter.ts", pagesNetworkGraphPainter],
+  ["pages/network/graph/palette.ts", pagesNetworkGraphPalette],
   ["pages/network/index.html", pagesNetworkIndexHtml],
+  ["pages/network/lists.css", pagesNetworkListsCss],
+  ["pages/network/main.ts", pagesNetworkMain],
+  ["pages/network/model/event_list.ts", pagesNetworkModelEventList],
+  ["pages/network/model/history.ts", pagesNetworkModelHistory],
+  ["pages/network/model/names.ts", pagesNetworkModelNames],
+  ["pages/network/model/network.ts", pagesNetworkModelNetwork],
+  ["pages/network/model/routes.ts", pagesNetworkModelRoutes],
+  ["pages/network/model/selection.ts", pagesNetworkModelSelection],
+  ["pages/network/model/server.ts", pagesNetworkModelServer],
+  ["pages/network/model/traces.ts", pagesNetworkModelTraces],
+  ["pages/network/model/users.ts", pagesNetworkModelUsers],
+  ["pages/network/network.css", pagesNetworkNetworkCss],
+  ["pages/network/views/app.ts", pagesNetworkViewsApp],
+  ["pages/network/views/charts.ts", pagesNetworkViewsCharts],
+  ["pages/network/views/figures.ts", pagesNetworkViewsFigures],
+  ["pages/network/views/graph_view.ts", pagesNetworkViewsGraphView],
+  ["pages/network/views/lists/event_table.ts", pagesNetworkViewsListsEventTable],
+  ["pages/network/views/lists/mailbox_table.ts", pagesNetworkViewsListsMailboxTable],
+  ["pages/network/views/lists/panel.ts", pagesNetworkViewsListsPanel],
+  ["pages/network/views/lists/sentence.ts", pagesNetworkViewsListsSentence],
+  ["pages/network/views/lists/server_choice.ts", pagesNetworkViewsListsServerChoice],
+  ["pages/network/views/lists/server_details.ts", pagesNetworkViewsListsServerDetails],
+  ["pages/network/views/lists/server_list.ts", pagesNetworkViewsListsServerList],
+  ["pages/network/views/lists/user_table.ts", pagesNetworkViewsListsUserTable],
+  ["pages/network/views/route_card.ts", pagesNetworkViewsRouteCard],
+  ["pages/network/views/summary.ts", pagesNetworkViewsSummary],
+  ["pages/network/views/token_form.ts", pagesNetworkViewsTokenForm],
+  ["pages/network/watch/pace.ts", pagesNetworkWatchPace],
+  ["pages/network/watch/watcher.ts", pagesNetworkWatchWatcher],
   ["pages/shared/connection/frame.html", pagesSharedConnectionFrameHtml],
   ["pages/shared/connection/servers.ts", pagesSharedConnectionServers],
   ["pages/shared/connection/set_immediate.ts", pagesSharedConnectionSetImmediate],

@@ -20,7 +20,7 @@ await using browser = await chromium.launch({ executablePath, args: ["--no-sandb
 await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
 const [origin] = network.origins;
 for (const colorScheme of ["light", "dark"] as const) {
-  const context = await browser.newContext({ colorScheme, reducedMotion: "reduce" });
+  const context = await browser.newContext({ colorScheme });
   const page = await context.newPage();
   const shoot = async (name: string) => {
     for (const [width, height] of SIZES) {
@@ -34,10 +34,19 @@ for (const colorScheme of ["light", "dark"] as const) {
   await page.goto(`${origin}/`);
   await page.waitForTimeout(WARM_UP_MS);
   await shoot("network");
+  await selectSlowLink(page);
+  await shoot("route");
   await page.goto(`${origin}/chat`);
   await converse(page);
   await shoot("chat");
   await context.close();
+}
+
+/** Selects the servers at both ends of the slow link, to see why messages take another way. */
+async function selectSlowLink(page: Page): Promise<void> {
+  for (const name of ["paris", "lima"]) {
+    await page.locator(".server > button", { hasText: name }).click();
+  }
 }
 
 /** Writes to some users of the network, who answer. */

@@ -1,19 +1,11 @@
 /** What axe-core says about the chat page. */
 import { assertEquals } from "@std/assert";
-import axe from "axe-core";
-import type { Page } from "playwright-core";
 import { P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
 import { WebServer } from "@netlab/web";
+import { violations } from "./axe.ts";
 import { Pages } from "./browser.ts";
 import { Person } from "./person.ts";
-
-/** What axe-core finds wrong with a page: the rule and the elements. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const found = await page.evaluate("axe.run()") as axe.AxeResults;
-  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`);
-}
 
 for (const colorScheme of ["light", "dark"] as const) {
   Deno.test(`axe-core finds nothing wrong with the chat page (${colorScheme})`, async () => {
