@@ -63,7 +63,7 @@ export async function simulatePairs(
   };
   await Promise.all(Array.from({ length: limits.workers }, work));
   return {
-    results: outcomes.filter((outcome) => !("why" in outcome)),
+    results: outcomes.flatMap((outcome) => "why" in outcome ? [] : [outcome]),
     skipped: outcomes.filter((outcome) => "why" in outcome),
   };
 }
