@@ -15,11 +15,13 @@ const USER_BYTES = 500;
 const SERVER_BYTES = 5_000;
 const GIB = 1024 ** 3;
 
-/** The limits of one simulation. */
+/** The limits of the simulations. */
 export interface PairLimits {
-  /** How long it may take: seconds. */
+  /** How many run at once. */
+  readonly workers: number;
+  /** How long one may take: seconds. */
   readonly seconds: number;
-  /** How much memory it may use: GiB. */
+  /** How much memory one may use: GiB. */
   readonly memoryGib: number;
 }
 
@@ -31,28 +33,39 @@ export interface SkippedPair {
   readonly why: string;
 }
 
+/** What came of one plan: a result, or why there is none. */
+type Outcome = ScaleResult | SkippedPair;
+
 /**
- * Simulates networks, one after the other.
+ * Simulates networks, so many at a time.
  *
- * @param onPlan Called before each simulation.
+ * @param onOutcome Called with each result, and with each network that is skipped.
+ * @returns The results and the skipped networks, in the order of the plans.
  * @throws {unknown} The reason of `stop`, when it aborts.
  */
 export async function simulatePairs(
   plans: readonly ScalePlan[],
   limits: PairLimits,
-  onPlan: (plan: ScalePlan) => void,
-  onResult: (result: ScaleResult) => void,
+  onOutcome: (outcome: Outcome) => void,
   stop: AbortSignal,
-): Promise<SkippedPair[]> {
-  const skipped: SkippedPair[] = [];
-  for (const plan of plans) {
-    onPlan(plan);
-    const known = obstacleTo(plan, limits, skipped);
-    const result = known ?? await simulateApart(plan, limits, stop);
-    if (typeof result === "string") skipped.push({ plan, why: result });
-    else onResult(result);
-  }
-  return skipped;
+): Promise<{ results: ScaleResult[]; skipped: SkippedPair[] }> {
+  const outcomes: Outcome[] = [];
+  let next = 0;
+  const work = async () => {
+    while (next < plans.length) {
+      const at = next++;
+      const plan = plans[at]!;
+      const skipped = outcomes.filter((outcome) => "why" in outcome);
+      const result = obstacleTo(plan, limits, skipped) ?? await simulateApart(plan, limits, stop);
+      outcomes[at] = typeof result === "string" ? { plan, why: result } : result;
+      onOutcome(outcomes[at]);
+    }
+  };
+  await Promise.all(Array.from({ length: limits.workers }, work));
+  return {
+    results: outcomes.flatMap((outcome) => "why" in outcome ? [] : [outcome]),
+    skipped: outcomes.filter((outcome) => "why" in outcome),
+  };
 }
 
 /** Returns why a network is not simulated, if that is known before. */

@@ -21,6 +21,8 @@ import type { VirtualNode } from "../simulator/world/virtual_node.ts";
 const ALIVE_EVERY_MS = 15_000;
 /** How long after its start a session leaves the server from which it moves: milliseconds. */
 const MOVE_MS = 5;
+/** Where all users are: servers limit the connections of any other host. */
+const HOST = "127.0.0.1";
 /** Users of a server that has crashed are back within this time: milliseconds. */
 const BACK_WITHIN_MS = 2_000;
 
@@ -163,7 +165,7 @@ function register(
   core.setTime(network.now);
   const connection: Connection = core.accepted(
     new Nowhere(() => network.after(0, () => close(network, node, connection))),
-    "10.1.0.1",
+    HOST,
   );
   const out = new FrameWriter();
   writeSessionRegistration(out, { session: key, name });

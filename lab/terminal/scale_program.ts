@@ -22,7 +22,7 @@ import { scalePage } from "../scale/page.ts";
 import { describePlan, simulatePairs } from "../scale/pairs.ts";
 import { type RealResult, runRealServers } from "../scale/real_servers.ts";
 import { curvesOf, type ScaleReport } from "../scale/report.ts";
-import type { ScalePlan, ScaleResult } from "../scale/simulate_scale.ts";
+import type { ScalePlan } from "../scale/simulate_scale.ts";
 
 const SERVERS = [5, 10, 20, 50, 100, 200, 500, 1_000];
 const USERS = [1_000, 10_000, 100_000, 1_000_000];
@@ -82,6 +82,11 @@ export const labScaleProgram = {
       min: 1,
       default: 8,
       help: "How much memory one simulation may use: GiB. Those that need more are skipped.",
+    },
+    workers: {
+      kind: "integer",
+      min: 1,
+      help: "How many simulations run at once. Default: one per core.",
     },
     real: {
       kind: "integer",
@@ -150,17 +155,18 @@ async function measure(
       servers.map((servers): ScalePlan => ({ network, servers, users, seconds, seed }))
     )
   );
-  const results: ScaleResult[] = [];
+  const workers = options.workers ?? navigator.hardwareConcurrency;
   const real: RealResult[] = [];
+  let done = 0;
   let now = "";
-  using live = new Live(() => [now]);
-  const skipped = await simulatePairs(
+  using live = new Live(() => [now || `${done} of ${plans.length} networks`]);
+  const { results, skipped } = await simulatePairs(
     plans,
-    { seconds: limit, memoryGib: memory },
-    (plan) => now = `simulating ${describePlan(plan).toLowerCase()}`,
-    (result) => {
-      results.push(result);
-      live.print(`${describePlan(result.plan)} took ${result.tookS.toFixed(0)} s.`);
+    { workers, seconds: limit, memoryGib: memory },
+    (outcome) => {
+      done++;
+      if ("why" in outcome) return;
+      live.print(`${describePlan(outcome.plan)} took ${outcome.tookS.toFixed(0)} s.`);
     },
     stop,
   );

@@ -136,6 +136,8 @@ export function createParts(
   );
   for (const record of options.protectedNames?.load() ?? []) protectedNames.load(record);
   const moved = (name: string) => {
+    // Also those who have gone with a new list of a server: their messages wait until they are elsewhere.
+    changes.names.add(name);
     names.add(name);
     events.usersChanged();
     routes.delete(new TextEncoder().encode(name));

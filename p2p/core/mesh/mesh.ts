@@ -54,6 +54,9 @@ const MAX_TICK_GAP_MS = 500;
  */
 const SWEEP_MS = 60_000;
 
+/** How long it may take until a route leads to a server that has just become known: milliseconds. */
+const ROUTE_MS = 2_000;
+
 /** Options of a {@linkcode Mesh}. */
 export interface MeshOptions extends DiscoveryOptions {
   /** How many links the server makes by itself. */
@@ -99,7 +102,8 @@ export class Mesh implements ServerNetwork {
       (server) => this.#peers.has(server),
       (server) => this.#topology.get(server) !== undefined,
       (server, underWay) =>
-        this.#peers.size + underWay < ownLinks || server === undefined || !topology.reaches(server),
+        this.#peers.size + underWay < ownLinks || server === undefined ||
+        (!topology.reaches(server) && context.now - topology.knownAt(server) >= ROUTE_MS),
     );
     this.#probes = new Probes(context, this.network, this.discovery, access, {
       peer: (server) => this.#peers.get(server),

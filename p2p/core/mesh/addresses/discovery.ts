@@ -258,8 +258,9 @@ export class Discovery {
       else if (known.state === "dialling" || known.state === "legacy") continue;
       else if (this.#isWanted(known)) due.push(entry);
     }
-    // Servers that know the same addresses link to different ones.
-    if (due.length > LIMITS.ownLinks.default) shuffle(due, this.#context.host.random);
+    // Servers that have learned the same addresses link to different ones.
+    const learned = due.filter(([, { source }]) => source === "learned").length;
+    if (learned > LIMITS.ownLinks.default) shuffle(due, this.#context.host.random);
     due.sort(([, a], [, b]) => a.failures - b.failures || b.announcedAt - a.announcedAt);
     for (const [address, known] of due) {
       if (this.#mayDial(address, known)) this.#dial(address, known);

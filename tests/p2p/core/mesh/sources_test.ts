@@ -7,10 +7,15 @@ import { assert, assertEquals } from "@std/assert";
 import {
   FrameType,
   LinkStateKind,
+  MessageKind,
   PresenceKind,
   readLinkStateVersion,
   readPresenceChanges,
+  UserKind,
+  type UserRecord,
+  writePresenceSnapshot,
 } from "@netlab/protocol";
+import { LIMITS } from "@netlab/p2p/core";
 import {
   addressOf,
   ring,
@@ -125,21 +130,24 @@ pureTest("an older peer is not told what is not needed, and gets all news", () =
   );
 });
 
-pureTest("many servers form a sparse mesh, in which each still reaches all", () => {
-  const count = 30;
+pureTest("ownLinks: many servers form a sparse mesh, in which each still reaches all", () => {
+  assertEquals(LIMITS.ownLinks.default, 16);
+  const count = 14;
+  const ownLinks = 4;
   const network = new VirtualNetwork(3);
   const nodes = Array.from({ length: count }, (_, index) => {
-    const peers = [addressOf((index + 1) % count), addressOf((index * 7) % count)];
-    return new VirtualNode(network, addressOf(index), { network: "many", peers });
+    const peers = [addressOf((index + 1) % count)];
+    return new VirtualNode(network, addressOf(index), {
+      ...{ network: "many", peers, limits: { ownLinks } },
+    });
   });
   settle(network, nodes, 30_000);
   network.run(5_000);
   const links = nodes.map((node) => node.neighbours().length);
-  assert(Math.min(...links) >= 16, `${links}`);
-  assert(links.reduce((sum, more) => sum + more) / count < 24, `${links}`);
+  assert(Math.min(...links) >= ownLinks, `${links}`);
+  assert(links.reduce((sum, more) => sum + more) / count < 2 * ownLinks, `${links}`);
   // A server that loses all its peers at once looks for others.
-  const [lonely] = nodes;
-  const peers = lonely!.neighbours();
+  const peers = nodes[0]!.neighbours();
   for (const node of nodes) if (peers.includes(node.address)) node.crash();
   const left = nodes.filter(({ isRunning }) => isRunning);
   network.until(
@@ -155,3 +163,33 @@ pureTest("servers link to all that they were told of, however many", () => {
   network.run(2_000);
   assertEquals(new Set(nodes.map((node) => node.neighbours().length)), new Set([19]));
 });
+
+pureTest(
+  "a message on its way to a server whose new list lacks the recipient is sent to another",
+  () => {
+    const network = new VirtualNetwork();
+    const node = new VirtualNode(network, addressOf(0));
+    const before = new ScriptedPeer(network, node, "10.0.9.8:5001");
+    const after = new ScriptedPeer(network, node, "10.0.9.9:5001");
+    const bob = {
+      ...{ name: "Bob", kind: UserKind.Session, session: network.uuid(), since: network.now },
+    };
+    const list = (peer: ScriptedPeer, version: number, users: UserRecord[]) => {
+      writePresenceSnapshot(peer.out, { server: peer.id, version, part: 0, parts: 1, users });
+      network.run(100);
+    };
+    list(before, 1, [bob]);
+    list(after, 1, [bob]);
+    const alice = new TestUser(network, "Alice").at(node);
+    alice.send("Bob", "Hello");
+    network.run(500);
+    const messages = (peer: ScriptedPeer) =>
+      peer.frames.filter(({ type, subtype }) =>
+        type === FrameType.Message && subtype === MessageKind.Outbound
+      ).length;
+    assertEquals([messages(before), messages(after)], [1, 0]);
+    list(before, 2, []);
+    network.run(500);
+    assertEquals([messages(before), messages(after)], [1, 1]);
+  },
+);
