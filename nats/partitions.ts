@@ -6,7 +6,7 @@
  */
 import { DeliverPolicy, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsHost } from "./host.ts";
-import { type StreamMessage, StreamStore } from "./stream_store.ts";
+import type { StreamMessage, StreamStore } from "./stream_store.ts";
 
 /** How often the partitions are compared with the servers: milliseconds. A server that goes is noticed sooner. */
 const SWEEP_MS = 1_000;
