@@ -34,7 +34,7 @@ export interface SkippedPair {
 }
 
 /** What came of one plan: a result, or why there is none. */
-type Outcome = ScaleResult | SkippedPair;
+export type Outcome = ScaleResult | SkippedPair;
 
 /**
  * Simulates networks, so many at a time.
