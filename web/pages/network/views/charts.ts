@@ -35,6 +35,8 @@ const TIMES: readonly Line[] = [
   { name: "slowest", figure: "slowest", colour: "warn" },
 ];
 
+const NO_TIMES = "No link is measured; rtt servers do that.";
+
 /** Shows the charts. */
 export function Charts({ watcher: { network, selection } }: { watcher: Watcher }): unknown {
   const one = selection.to === undefined && selection.from !== undefined
@@ -48,7 +50,7 @@ export function Charts({ watcher: { network, selection } }: { watcher: Watcher }
       <${Chart} key=${`rates ${key}`} title="Messages per second" whose=${whose} history=${history}
         lines=${RATES} format=${rate} />
       <${Chart} key=${`times ${key}`} title="Round-trip times" whose=${whose} history=${history}
-        lines=${TIMES} format=${milliseconds} />
+        lines=${TIMES} format=${milliseconds} none=${NO_TIMES} />
     </div>
   `;
 }
@@ -59,9 +61,11 @@ interface ChartProps {
   readonly history: History<Figure>;
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
+  /** What is said if there are no values. */
+  readonly none?: string;
 }
 
-function Chart({ title, whose, history, lines, format }: ChartProps): unknown {
+function Chart({ title, whose, history, lines, format, none }: ChartProps): unknown {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | undefined>(undefined);
   const second = Math.floor(Date.now() / 1_000);
@@ -111,6 +115,9 @@ function Chart({ title, whose, history, lines, format }: ChartProps): unknown {
       </header>
       <div class="plot" ref=${box} role="img"
         aria-label=${`${title} of the last ten minutes: ${summary.join(", ")}`}></div>
+      ${none !== undefined && last.every((value) => value === undefined)
+        ? html`<p class="none">${none}</p>`
+        : null}
     </section>
   `;
 }
