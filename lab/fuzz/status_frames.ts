@@ -101,7 +101,7 @@ export function statusWriters(
         routes: [{ ...route, hops: 1, costMs: undefined }],
         leftOut: 0,
         memory: { rssBytes: 1, heapBytes: 1 },
-        pages: text(),
+        pages: random() < 0.5 ? "" : `http://${address()}`,
       }, hops());
     },
     (out) => {
