@@ -14,6 +14,11 @@ const SWEEP_MS = 1_000;
 const READ_EVERY_MS = 5_000;
 /** How long after its server has gone messages may still come into a partition: milliseconds. */
 const LATE_MS = 60_000;
+/** How often the stream is searched for partitions: milliseconds, for each so many messages that it has. */
+const SCAN_MS = 5_000;
+const SCANNED = 1_000;
+/** The length of the id of a server. */
+const ID_LENGTH = 36;
 /** How many messages are read together. */
 const READ_COUNT = 1_000;
 /** How long the next messages may take to arrive: milliseconds. */
@@ -62,6 +67,8 @@ export class Partitions {
   #isOwned = false;
   #sweeping: Promise<void> | undefined;
   #isDue = false;
+  /** When to look for partitions in the stream: milliseconds since 1970. */
+  #scanAt = 0;
   #isClosed = false;
 
   /** Begins without a partition. */
@@ -118,6 +125,7 @@ export class Partitions {
         store.use(partition);
       }
     }
+    if (Date.now() >= this.#scanAt) await this.#scan();
     for (const [partition, server] of [...network.partitions()]) {
       if (this.#isClosed) return;
       if (partition.startsWith(self)) continue;
@@ -127,6 +135,24 @@ export class Partitions {
       } catch (error) {
         logger.debug("cannot read the stream: {error}", { error });
       }
+    }
+  }
+
+  /** Looks for partitions in the stream itself: NATS servers that fail may lose entries of the table. */
+  async #scan(): Promise<void> {
+    const { jsm, stream, prefix, host: { network } } = this.#parts;
+    this.#scanAt = Date.now() + SCAN_MS;
+    try {
+      const { state } = await jsm.streams.info(stream, { subjects_filter: `${prefix}.>` });
+      const subjects = Object.keys(state.subjects ?? {});
+      // The list is long when much is stored.
+      this.#scanAt = Date.now() + SCAN_MS * Math.max(1, subjects.length / SCANNED);
+      for (const subject of subjects) {
+        const partition = subject.slice(prefix.length + 1).split(".")[0]!;
+        network.found(partition, partition.slice(0, ID_LENGTH));
+      }
+    } catch {
+      // The next scan may succeed.
     }
   }
 

@@ -221,6 +221,12 @@ export class StarNetwork implements ServerNetwork, BusEvents {
     }
   }
 
+  /** Adds a partition that was found without an entry. The server that created it is said to have it. */
+  found(partition: string, server: string): void {
+    if (this.#partitions.get(partition)?.server !== undefined) return;
+    this.#partitions.set(partition, { server, revision: 0 });
+  }
+
   /**
    * Makes this server the one that has a partition, unless another server was faster.
    *
