@@ -46,8 +46,6 @@ export interface PartitionParts {
 interface Taken {
   /** When: milliseconds since 1970. */
   readonly at: number;
-  /** The number of the last message that was read. */
-  last: number;
   /** When it was read: milliseconds since 1970; 0 if it was not. */
   readAt: number;
   /** The ids of the messages that were read. */
@@ -159,7 +157,11 @@ export class Partitions {
   async #take(partition: string): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#parts.host.network.take(partition, resolve);
-    return await promise;
+    const isTaken = await promise;
+    if (!isTaken) {
+      this.#parts.host.logger.debug("cannot take over the messages of {partition}", { partition });
+    }
+    return isTaken;
   }
 
   /** Reads a partition that this server has taken over, and gives it up when it is empty. */
@@ -168,7 +170,7 @@ export class Partitions {
     const now = Date.now();
     let taken = this.#taken.get(partition);
     if (!taken) {
-      taken = { at: now, last: 0, readAt: 0, ids: new Set(), lookedAt: now };
+      taken = { at: now, readAt: 0, ids: new Set(), lookedAt: now };
       this.#taken.set(partition, taken);
     }
     const mayGrow = now - taken.at < LATE_MS && now - taken.readAt >= READ_EVERY_MS;
@@ -177,7 +179,7 @@ export class Partitions {
     taken.lookedAt = now;
     const filter = `${prefix}.${partition}.>`;
     const { state } = await jsm.streams.info(stream, { subjects_filter: filter });
-    if (Object.keys(state.subjects ?? {}).length > 0) return;
+    if (Object.keys(state.subjects ?? {}).length > 0) return await this.#read(partition, taken);
     this.#taken.delete(partition);
     network.drop(partition);
   }
@@ -187,18 +189,16 @@ export class Partitions {
     const { js, stream, prefix, store, host } = this.#parts;
     const consumer = await js.consumers.get(stream, {
       filter_subjects: `${prefix}.${partition}.>`,
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: taken.last + 1,
+      // Always from the beginning: NATS servers that have just started may show a part of it only.
+      deliver_policy: DeliverPolicy.All,
     });
     const messages: StreamMessage[] = [];
-    let { last } = taken;
     try {
       let left = (await consumer.info()).num_pending;
       while (left > 0 && !this.#isClosed) {
         left = 0;
         const batch = await consumer.fetch({ max_messages: READ_COUNT, expires: READ_MS });
         for await (const each of batch) {
-          last = each.seq;
           left = each.info.pending;
           const message = store.message(partition, each);
           if (message && !taken.ids.has(message.id)) messages.push(message);
@@ -210,7 +210,6 @@ export class Partitions {
     }
     if (this.#isClosed) return;
     taken.readAt = Date.now();
-    taken.last = last;
     if (messages.length === 0) return;
     messages.sort((a, b) => a.order - b.order);
     for (const { id } of messages) taken.ids.add(id);

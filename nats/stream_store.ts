@@ -4,13 +4,8 @@
  *
  * @module
  */
-import {
-  JetStreamApiError,
-  type JetStreamClient,
-  type JetStreamManager,
-  type JsMsg,
-} from "@nats-io/jetstream";
-import { headers, type NatsConnection, RequestError } from "@nats-io/transport-node";
+import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
+import { headers, type MsgHdrs, type NatsConnection, RequestError } from "@nats-io/transport-node";
 import {
   ErrorCode,
   HEADER_BYTES,
@@ -160,7 +155,7 @@ export class StreamStore {
   /** Reads a message of a partition; `undefined` if it is none of netlab's. */
   message(
     partition: string,
-    { data, headers }: Pick<JsMsg, "data" | "headers">,
+    { data, headers }: { readonly data: Uint8Array; readonly headers?: MsgHdrs | undefined },
   ): StreamMessage | undefined {
     try {
       const bytes = data.slice();

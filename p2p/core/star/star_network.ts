@@ -245,9 +245,10 @@ export class StarNetwork implements ServerNetwork, BusEvents {
       this.#bus.read(key, (entry) => {
         if (!entry) return done(false);
         // The bus may have lost an entry that was there. Then it takes one that is new.
-        const { value, revision } = entry;
+        const { value } = entry;
         const server = value ? readPartition(value) : this.#partitions.get(partition)?.server;
-        this.#partitions.set(partition, { server, revision });
+        const next = entry.revision === revision ? 0 : entry.revision;
+        this.#partitions.set(partition, { server, revision: next });
         done(server === id);
       });
     });
