@@ -66,6 +66,8 @@ export interface Network {
   isGone(server: string): boolean;
   /** Returns the partitions of the stream, and the id of the server that delivers what is in each. */
   partitions(): Iterable<readonly [partition: string, server: string]>;
+  /** Adds a partition that was found without an entry, and the server that created it. */
+  found(partition: string, server: string): void;
   /** Makes this server the one that has a partition, unless another one was faster. */
   take(partition: string, done: (isTaken: boolean) => void): void;
   /** Gives an empty partition up. */

@@ -7,4 +7,4 @@
 export { NatsEngine, type NatsOptions } from "./engine.ts";
 export type { Entry, Log, Message, NatsHost, Network, Written } from "./host.ts";
 export type { NatsBus, StorageOptions } from "./nats_bus.ts";
-export type { StreamMessage, StreamStore } from "./stream_store.ts";
+export type { Stored, StreamMessage, StreamStore } from "./stream_store.ts";

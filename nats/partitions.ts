@@ -14,6 +14,11 @@ const SWEEP_MS = 1_000;
 const READ_EVERY_MS = 5_000;
 /** How long after its server has gone messages may still come into a partition: milliseconds. */
 const LATE_MS = 60_000;
+/** How often the stream is searched for partitions: milliseconds, for each so many messages that it has. */
+const SCAN_MS = 5_000;
+const SCANNED = 1_000;
+/** The length of the id of a server. */
+const ID_LENGTH = 36;
 /** How many messages are read together. */
 const READ_COUNT = 1_000;
 /** How long the next messages may take to arrive: milliseconds. */
@@ -41,8 +46,6 @@ export interface PartitionParts {
 interface Taken {
   /** When: milliseconds since 1970. */
   readonly at: number;
-  /** The number of the last message that was read. */
-  last: number;
   /** When it was read: milliseconds since 1970; 0 if it was not. */
   readAt: number;
   /** The ids of the messages that were read. */
@@ -62,6 +65,8 @@ export class Partitions {
   #isOwned = false;
   #sweeping: Promise<void> | undefined;
   #isDue = false;
+  /** When to look for partitions in the stream: milliseconds since 1970. */
+  #scanAt = 0;
   #isClosed = false;
 
   /** Begins without a partition. */
@@ -118,6 +123,7 @@ export class Partitions {
         store.use(partition);
       }
     }
+    if (Date.now() >= this.#scanAt) await this.#scan();
     for (const [partition, server] of [...network.partitions()]) {
       if (this.#isClosed) return;
       if (partition.startsWith(self)) continue;
@@ -130,10 +136,32 @@ export class Partitions {
     }
   }
 
+  /** Looks for partitions in the stream itself: NATS servers that fail may lose entries of the table. */
+  async #scan(): Promise<void> {
+    const { jsm, stream, prefix, host: { network } } = this.#parts;
+    this.#scanAt = Date.now() + SCAN_MS;
+    try {
+      const { state } = await jsm.streams.info(stream, { subjects_filter: `${prefix}.>` });
+      const subjects = Object.keys(state.subjects ?? {});
+      // The list is long when much is stored.
+      this.#scanAt = Date.now() + SCAN_MS * Math.max(1, subjects.length / SCANNED);
+      for (const subject of subjects) {
+        const partition = subject.slice(prefix.length + 1).split(".")[0]!;
+        network.found(partition, partition.slice(0, ID_LENGTH));
+      }
+    } catch {
+      // The next scan may succeed.
+    }
+  }
+
   async #take(partition: string): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#parts.host.network.take(partition, resolve);
-    return await promise;
+    const isTaken = await promise;
+    if (!isTaken) {
+      this.#parts.host.logger.debug("cannot take over the messages of {partition}", { partition });
+    }
+    return isTaken;
   }
 
   /** Reads a partition that this server has taken over, and gives it up when it is empty. */
@@ -142,7 +170,7 @@ export class Partitions {
     const now = Date.now();
     let taken = this.#taken.get(partition);
     if (!taken) {
-      taken = { at: now, last: 0, readAt: 0, ids: new Set(), lookedAt: now };
+      taken = { at: now, readAt: 0, ids: new Set(), lookedAt: now };
       this.#taken.set(partition, taken);
     }
     const mayGrow = now - taken.at < LATE_MS && now - taken.readAt >= READ_EVERY_MS;
@@ -151,7 +179,7 @@ export class Partitions {
     taken.lookedAt = now;
     const filter = `${prefix}.${partition}.>`;
     const { state } = await jsm.streams.info(stream, { subjects_filter: filter });
-    if (Object.keys(state.subjects ?? {}).length > 0) return;
+    if (Object.keys(state.subjects ?? {}).length > 0) return await this.#read(partition, taken);
     this.#taken.delete(partition);
     network.drop(partition);
   }
@@ -161,18 +189,16 @@ export class Partitions {
     const { js, stream, prefix, store, host } = this.#parts;
     const consumer = await js.consumers.get(stream, {
       filter_subjects: `${prefix}.${partition}.>`,
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: taken.last + 1,
+      // Always from the beginning: NATS servers that have just started may show a part of it only.
+      deliver_policy: DeliverPolicy.All,
     });
     const messages: StreamMessage[] = [];
-    let { last } = taken;
     try {
       let left = (await consumer.info()).num_pending;
       while (left > 0 && !this.#isClosed) {
         left = 0;
         const batch = await consumer.fetch({ max_messages: READ_COUNT, expires: READ_MS });
         for await (const each of batch) {
-          last = each.seq;
           left = each.info.pending;
           const message = store.message(partition, each);
           if (message && !taken.ids.has(message.id)) messages.push(message);
@@ -184,7 +210,6 @@ export class Partitions {
     }
     if (this.#isClosed) return;
     taken.readAt = Date.now();
-    taken.last = last;
     if (messages.length === 0) return;
     messages.sort((a, b) => a.order - b.order);
     for (const { id } of messages) taken.ids.add(id);

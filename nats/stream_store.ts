@@ -4,12 +4,7 @@
  *
  * @module
  */
-import {
-  JetStreamApiError,
-  type JetStreamClient,
-  type JetStreamManager,
-  type JsMsg,
-} from "@nats-io/jetstream";
+import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
 import { headers, type NatsConnection, RequestError } from "@nats-io/transport-node";
 import {
   ErrorCode,
@@ -44,6 +39,14 @@ const ORDER = "Netlab-Order";
 export interface StreamMessage extends Message {
   /** Its number in its partition. Messages are delivered in this order. */
   readonly order: number;
+}
+
+/** A message as NATS delivers it. */
+export interface Stored {
+  /** The frame. */
+  readonly data: Uint8Array;
+  /** The headers, if there are any. */
+  readonly headers?: { get(name: string): string } | undefined;
 }
 
 /** Stores messages in a stream. */
@@ -160,7 +163,7 @@ export class StreamStore {
   /** Reads a message of a partition; `undefined` if it is none of netlab's. */
   message(
     partition: string,
-    { data, headers }: Pick<JsMsg, "data" | "headers">,
+    { data, headers }: Stored,
   ): StreamMessage | undefined {
     try {
       const bytes = data.slice();

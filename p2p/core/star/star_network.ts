@@ -221,6 +221,12 @@ export class StarNetwork implements ServerNetwork, BusEvents {
     }
   }
 
+  /** Adds a partition that was found without an entry. The server that created it is said to have it. */
+  found(partition: string, server: string): void {
+    if (this.#partitions.get(partition)?.server !== undefined) return;
+    this.#partitions.set(partition, { server, revision: 0 });
+  }
+
   /**
    * Makes this server the one that has a partition, unless another server was faster.
    *
@@ -239,9 +245,10 @@ export class StarNetwork implements ServerNetwork, BusEvents {
       this.#bus.read(key, (entry) => {
         if (!entry) return done(false);
         // The bus may have lost an entry that was there. Then it takes one that is new.
-        const { value, revision } = entry;
+        const { value } = entry;
         const server = value ? readPartition(value) : this.#partitions.get(partition)?.server;
-        this.#partitions.set(partition, { server, revision });
+        const next = entry.revision === revision ? 0 : entry.revision;
+        this.#partitions.set(partition, { server, revision: next });
         done(server === id);
       });
     });
