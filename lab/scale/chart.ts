@@ -5,8 +5,8 @@
  * @module
  */
 import { valueOf } from "./fit.ts";
-import { formatBytes, formatNumber } from "./format.ts";
 import { NETWORKS } from "./networks.ts";
+import { formatBytes, formatNumber } from "./numbers.ts";
 import { curvesOf, type ScaleReport, switchAt, trafficPoints } from "./report.ts";
 
 const WIDTH = 760;
