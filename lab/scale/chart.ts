@@ -5,9 +5,9 @@
  * @module
  */
 import { valueOf } from "./fit.ts";
-import { formatBytes, formatNumber } from "./format.ts";
 import { NETWORKS } from "./networks.ts";
-import { curvesOf, type ScaleReport, switchAt, trafficPoints } from "./report.ts";
+import { formatBytes, formatNumber } from "./numbers.ts";
+import { curvesOf, isTypical, type ScaleReport, switchAt, trafficPoints } from "./report.ts";
 
 const WIDTH = 760;
 const HEIGHT = 440;
@@ -68,7 +68,8 @@ export function drawScale({ results }: ScaleReport): string {
     ...networks.flatMap((network, at) => {
       const own = points[at]!;
       const law = curves.find((curve) => curve.network === network && curve.by === "servers")?.law;
-      const ends = [Math.min(...own.map(({ x }) => x)), Math.max(...own.map(({ x }) => x))];
+      const fitted = own.map(({ x }) => x).filter((servers) => isTypical({ network, servers }));
+      const ends = [Math.min(...fitted), Math.max(...fitted)];
       return [
         ...law
           ? [

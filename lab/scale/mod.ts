@@ -9,6 +9,7 @@ export * from "./fit.ts";
 export * from "./format.ts";
 export * from "./link_traffic.ts";
 export * from "./networks.ts";
+export * from "./numbers.ts";
 export * from "./page.ts";
 export * from "./pairs.ts";
 export * from "./population.ts";

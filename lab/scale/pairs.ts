@@ -5,8 +5,8 @@
  * @module
  */
 import { Process } from "../cluster/process.ts";
-import { formatNumber } from "./format.ts";
 import { NETWORKS } from "./networks.ts";
+import { formatNumber } from "./numbers.ts";
 import type { ScalePlan, ScaleResult } from "./simulate_scale.ts";
 
 /** What every server keeps of each user of the network, about: bytes. More does not fit into the estimate. */

@@ -8,7 +8,7 @@ import { crossingOf, fitPowerLaw, type Point, type PowerLaw } from "./fit.ts";
 import { sumOf } from "./link_traffic.ts";
 import type { SkippedPair } from "./pairs.ts";
 import type { RealResult } from "./real_servers.ts";
-import type { ScaleResult } from "./simulate_scale.ts";
+import type { ScalePlan, ScaleResult } from "./simulate_scale.ts";
 
 /** What was simulated and measured. */
 export interface ScaleReport {
@@ -96,7 +96,7 @@ export function switchAt(curves: readonly Curve[]): number | undefined {
 }
 
 /** Returns whether a network shows how its kind grows: small sparse meshes are full ones. */
-function isTypical({ network, servers }: ScaleResult["plan"]): boolean {
+export function isTypical({ network, servers }: Pick<ScalePlan, "network" | "servers">): boolean {
   return network !== "sparse" || servers > FULL_MESH;
 }
 

@@ -100,7 +100,7 @@ export const labScaleProgram = {
     from: {
       kind: "string",
       value: "FILE",
-      help: "Show the results in a file that --json has written, instead of simulating.",
+      help: "Take the simulated networks from a file that --json has written.",
     },
     json: { kind: "string", value: "FILE", help: "Write the results to this file." },
     svg: { kind: "string", value: "FILE", help: "Draw what servers send to this file." },
@@ -128,7 +128,10 @@ export async function runLabScale(
     const kinds = [...NETWORKS.keys()].join(", ");
     throw new UsageError(`Option --network: ${quote(unknown)} is not one of ${kinds}`);
   }
-  const report = options.from === undefined ? await measure(options, stop) : read(options.from);
+  const simulated = options.from === undefined
+    ? await simulateAll(options, stop)
+    : read(options.from);
+  const report = await addReal(simulated, options, stop);
   for (const line of table(RESULT_COLUMNS, report.results.map(resultRow))) print(line);
   for (const { why } of report.skipped) print(`Skipped: ${why}`);
   print();
@@ -142,7 +145,7 @@ export async function runLabScale(
   return 0;
 }
 
-async function measure(
+async function simulateAll(
   options: OptionValues<typeof labScaleProgram.options>,
   stop: AbortSignal,
 ): Promise<ScaleReport> {
@@ -156,10 +159,8 @@ async function measure(
     )
   );
   const workers = options.workers ?? navigator.hardwareConcurrency;
-  const real: RealResult[] = [];
   let done = 0;
-  let now = "";
-  using live = new Live(() => [now || `${done} of ${plans.length} networks`]);
+  using live = new Live(() => [`${done} of ${plans.length} networks`]);
   const { results, skipped } = await simulatePairs(
     plans,
     { workers, seconds: limit, memoryGib: memory },
@@ -170,12 +171,26 @@ async function measure(
     },
     stop,
   );
-  for (const servers of options.real) {
-    const plan = { network: "full", servers, users: Math.min(...users), seconds, seed };
-    now = `running ${servers} real servers`;
+  return { command: commandOf(options), results, skipped, real: [] };
+}
+
+/** Runs real servers as well, if that is wanted. */
+async function addReal(
+  report: ScaleReport,
+  { real: sizes, seed }: OptionValues<typeof labScaleProgram.options>,
+  stop: AbortSignal,
+): Promise<ScaleReport> {
+  if (sizes.length === 0) return report;
+  const real: RealResult[] = [];
+  const plans = report.results.map(({ plan }) => plan);
+  const users = Math.min(...plans.map((plan) => plan.users));
+  const seconds = Math.max(...plans.map((plan) => plan.seconds));
+  using _live = new Live(() => [`${real.length} of ${sizes.length} networks of real servers`]);
+  for (const servers of sizes) {
+    const plan = { network: "full", servers, users, seconds, seed };
     real.push(await runRealServers(plan, stop));
   }
-  return { command: commandOf(options), results, skipped, real };
+  return { ...report, command: `${report.command} --real ${sizes.join(",")}`, real };
 }
 
 function withDefault<T>(values: readonly T[], all: readonly T[]): readonly T[] {
@@ -184,8 +199,8 @@ function withDefault<T>(values: readonly T[], all: readonly T[]): readonly T[] {
 
 /** Returns the command that repeats the simulations. */
 function commandOf(options: OptionValues<typeof labScaleProgram.options>): string {
-  const { servers, users, network, real, seconds, seed, limit, memory } = options;
-  const lists = Object.entries({ servers, users, network, real })
+  const { servers, users, network, seconds, seed, limit, memory } = options;
+  const lists = Object.entries({ servers, users, network })
     .filter(([, values]) => values.length > 0)
     .map(([name, values]) => `--${name} ${values.join(",")}`);
   const numbers = Object.entries({ seconds, seed, limit, memory })

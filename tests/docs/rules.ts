@@ -71,7 +71,7 @@ export const RULES: readonly Rule[] = [
   { matches: /^deno test\b/, because: "it runs tests" },
   { matches: /^npx\b/, because: "it needs the npm registry; continuous integration runs it" },
   {
-    matches: /^deno task lab (run|failover|sim|replay|routes|flap|damage|attack)\b/,
+    matches: /^deno task lab (run|failover|sim|replay|routes|flap|scale|damage|attack)\b/,
     because: "tests/lab run it",
   },
   { matches: /^deno task lab soak\b/, because: "it takes an hour" },
