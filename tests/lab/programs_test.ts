@@ -63,7 +63,7 @@ test("lab run moves users from server to server, and every message arrives once 
   ], { permissions });
   const { switches, sent, accepted, seen } = JSON.parse(stdout[0]!);
   assert(switches >= 50, `${switches} switches`);
-  assertEquals([code, accepted, seen], [0, sent, sent]);
+  assertEquals([code, accepted, seen], [0, sent, sent], stdout[0]);
 });
 
 test("lab run that is interrupted leaves no server, and cannot tell", async () => {
@@ -196,12 +196,12 @@ for (
     [
       [],
       2,
-      "error: Name a command: run, failover, sim, replay, routes, flap, fuzz, attack, soak, damage or proxy",
+      "error: Name a command: run, failover, sim, replay, routes, flap, scale, fuzz, attack, soak, damage or proxy",
     ],
     [
       ["fly"],
       2,
-      "error: Unknown command fly: it must be run, failover, sim, replay, routes, flap, fuzz, attack, soak, damage or proxy",
+      "error: Unknown command fly: it must be run, failover, sim, replay, routes, flap, scale, fuzz, attack, soak, damage or proxy",
     ],
     [["--fly"], 2, "error: Unknown option --fly: --help lists them all"],
     [["proxy"], 2, "error: Name one target: deno task lab proxy [HOST:]PORT"],
