@@ -38,6 +38,8 @@ import { checkPorts, firstFailure, listenInThreads } from "./threads/several_ser
 import { natsOf, natsOptions } from "./nats_options.ts";
 import { checkWebOptions, webOptions } from "./web_options.ts";
 
+export type { ListenWith } from "./threads/server_thread.ts";
+
 /** Describes a server program. */
 export interface ServerProgram {
   /** Its name, such as `netlab p2p server`. */
