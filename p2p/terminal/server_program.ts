@@ -38,7 +38,7 @@ import { checkPorts, firstFailure, listenInThreads } from "./threads/several_ser
 import { natsOf, natsOptions } from "./nats_options.ts";
 import { checkWebOptions, webOptions } from "./web_options.ts";
 
-export type { ListenWith } from "./threads/server_thread.ts";
+export type { ListenWith, RunningServer } from "./threads/server_thread.ts";
 
 /** Describes a server program. */
 export interface ServerProgram {
