@@ -85,7 +85,7 @@ export class FrameConnection {
   #handler: FrameHandler | undefined;
   /** The handler to notify when the connection has ended. Unset after that. */
   #owner: FrameHandler | undefined;
-  #onBytes: ((bytes: Uint8Array) => void) | undefined;
+  #onBytes: ((bytes: Uint8Array, isCut: boolean) => void) | undefined;
   #paused = false;
   /** Whether whole frames may be in the buffer. No read is in progress then. */
   #hasFrames = false;
@@ -190,8 +190,11 @@ export class FrameConnection {
     this.#read();
   }
 
-  /** Passes the bytes that arrive from now on to `onBytes`, and no frames to the handler. */
-  readBytes(onBytes: (bytes: Uint8Array) => void): void {
+  /**
+   * Passes the bytes that arrive from now on to `onBytes`, and no frames to the handler. `isCut` is set when more bytes
+   * may have arrived together with these.
+   */
+  readBytes(onBytes: (bytes: Uint8Array, isCut: boolean) => void): void {
     this.#onBytes = onBytes;
   }
 
@@ -322,7 +325,7 @@ export class FrameConnection {
       return;
     }
     if (this.#onBytes) {
-      this.#onBytes(buffer.bytes.subarray(buffer.start, buffer.end));
+      this.#onBytes(buffer.bytes.subarray(buffer.start, buffer.end), buffer.isFilled);
       buffer.start = buffer.end;
       return buffer.settle();
     }

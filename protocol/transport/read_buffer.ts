@@ -84,6 +84,11 @@ export class ReadBuffer {
     this.#maxBytes = bytes;
   }
 
+  /** Whether the last read filled all the space that it was given: more may have arrived together with it. */
+  get isFilled(): boolean {
+    return this.#isFilled;
+  }
+
   get #mayGrow(): boolean {
     if (!this.#isFilled) return false;
     return this.bytes.length < this.#maxBytes || this.end - this.start === this.bytes.length;

@@ -10,8 +10,6 @@ import { randomUuid } from "../random_uuid.ts";
 
 /** The longest text of one message. The rest of a longer text becomes another message. */
 const MAX_BYTES = 64 * 1024;
-/** A read of at least this size may have returned only a part of the available text. */
-const FULL_READ_BYTES = 512;
 /** A text of up to this size arrives in one TCP segment, or in a few. */
 const SHORT_BYTES = 1_200;
 /** How long to wait for the rest of a short text: milliseconds. */
@@ -25,8 +23,8 @@ export class LegacyTexts {
   readonly #decoder = new TextDecoder();
   #text = "";
   #bytes = 0;
-  /** The size of the last read, and when it arrived (milliseconds of `performance.now()`). */
-  #last = { bytes: 0, at: 0 };
+  /** Whether more may have arrived together with the last read, and when that was: milliseconds. */
+  #last = { isCut: false, at: 0 };
   /** Whether this text is the rest of one that was too long. */
   #isRest = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -40,12 +38,16 @@ export class LegacyTexts {
     this.#onText = onText;
   }
 
-  /** Adds the bytes of one read. */
-  add(bytes: Uint8Array): void {
+  /**
+   * Adds the bytes of one read.
+   *
+   * @param isCut Whether more may have arrived together with them.
+   */
+  add(bytes: Uint8Array, isCut: boolean): void {
     clearTimeout(this.#timer);
     const now = performance.now();
-    const isSameRead = this.#last.bytes >= FULL_READ_BYTES && now - this.#last.at < SHORT_WAIT_MS;
-    this.#last = { bytes: bytes.length, at: now };
+    const isSameRead = this.#last.isCut && now - this.#last.at < SHORT_WAIT_MS;
+    this.#last = { isCut, at: now };
     for (let at = 0; at < bytes.length;) {
       const part = bytes.subarray(at, at + MAX_BYTES - this.#bytes);
       const text = this.#decoder.decode(part, { stream: true });

@@ -311,9 +311,9 @@ export class ServerConnection implements SessionConnection {
 
   #readText(): void {
     const texts = new LegacyTexts((text, isRest) => this.#events.text(text, isRest, this));
-    this.#connection.readBytes((bytes) => {
+    this.#connection.readBytes((bytes, isCut) => {
       this.heardAt = performance.now();
-      texts.add(bytes);
+      texts.add(bytes, isCut);
     });
     void this.ended.then(() => texts.end());
   }

@@ -4,8 +4,9 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { P2pClient } from "@netlab/p2p/client";
+import { askServerUsers, P2pClient } from "@netlab/p2p/client";
 import { P2pServer } from "@netlab/p2p/server";
+import { UserKind, UserScope } from "@netlab/protocol";
 import { LegacyClient, LegacyServer } from "../../legacy.ts";
 import { eventually, Inbox, nextMessage, socketTest as test } from "../network.ts";
 
@@ -30,9 +31,15 @@ test("p2p server lets a user register whose name a legacy server lists", async (
   await (await LegacyClient.connect("Olga", old))[Symbol.asyncDispose]();
   await eventually("she is listed", () => [server, other].every((s) => s.users().includes("Olga")));
   await using nina = await P2pClient.connect({ name: "Nina", servers: [server.address] });
-  for (const { address } of [server, other]) {
+  for (const { address, id } of [server, other]) {
     await using olga = await P2pClient.connect({ name: "Olga", servers: [address] });
-    await eventually("she is known", () => server.users().length === 2);
+    // The legacy server still lists her, so her name alone does not say that the server knows where she is.
+    await eventually("she is known there", async () => {
+      const users = await askServerUsers(server.address, UserScope.All);
+      return users.some(({ name, server, kind }) =>
+        name === "Olga" && server === id && kind === UserKind.Session
+      );
+    });
     const sent = await nina.send("Olga", `at ${address}`);
     assertEquals((await nextMessage(olga)).text, `at ${address}`);
     assertEquals(await sent.delivered, "delivered");
