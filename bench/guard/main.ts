@@ -63,8 +63,11 @@ const LOADS: readonly {
   { what: "durable messages with receipts", protocol: "netlab-receipts", window: 500 },
 ];
 
-/** How many times the number of rounds to measure while a ratio is too low: machines are noisy. */
-const RETRIES = 3;
+/**
+ * How many times the number of rounds to measure a load whose ratio is too low: machines are noisy. Single rounds differ
+ * by a factor of two, so the median of fifteen can still be a tenth too low.
+ */
+const RETRIES = 8;
 const SIZE = 64;
 const LOST_MS = 10_000;
 
@@ -112,10 +115,9 @@ async function main(
     return bound === undefined ? [] : [{ ...load, bound, ratios: [] as number[] }];
   });
   const isLow = ({ bound, ratios }: typeof loads[number]) => median(ratios) < bound;
-  const needsRound = (round: number) =>
-    round < rounds || (round < RETRIES * rounds && loads.some(isLow));
-  for (let round = 0; needsRound(round); round++) {
-    for (const { protocol, window, ratios } of loads) {
+  for (let round = 0; round < RETRIES * rounds; round++) {
+    const measured = round < rounds ? loads : loads.filter(isLow);
+    for (const { protocol, window, ratios } of measured) {
       const other = file === undefined ? "echo" : protocol;
       const before = round % 2 === 0 ? undefined : await measure(reference, other, window);
       const own = await measure(checked, protocol, window);
