@@ -123,7 +123,9 @@ export class Turns {
     const now = this.#host.now();
     const queue = this.#queueOf(worker, now);
     if (queue !== this.#heavy) return queue === this.#light;
-    return this.#units === 0 || (this.#units < TURN_UNITS && now - this.#turnSince < TURN_MS);
+    if (this.#units >= TURN_UNITS) return false;
+    // A message of a user who has moved arrives over another link than the one before it, which must not wait for long.
+    return this.#units === 0 || worker.isLink || now - this.#turnSince < TURN_MS;
   }
 
   /**
