@@ -155,9 +155,11 @@ test("p2p client program continues at another server when its own is killed", as
   await event(third, "user.joined", "Alice");
   await eventually("Bob sees Alice", async () => (await bob.users()).includes("Alice"));
   await alice.waitForError(`connected to 127.0.0.1:${three}`);
-  // Alice's program learns of the other servers right after it has connected.
   await bob.send("Alice", "before");
   await alice.waitFor("Bob: before");
+  // She must know the other servers before her own is gone.
+  await alice.write("/servers\n");
+  await alice.waitFor(`127.0.0.1:${two}`);
 
   third.kill("SIGKILL");
   await alice.write("Bob sent while the server was dead\n");
