@@ -83,27 +83,27 @@ import pagesNetworkViewsSummary from "./pages/network/views/summary.ts" with { t
 import pagesNetworkViewsTokenForm from "./pages/network/views/token_form.ts" with { type: "text" };
 import pagesNetworkWatchPace from "./pages/network/watch/pace.ts" with { type: "text" };
 import pagesNetworkWatchWatcher from "./pages/network/watch/watcher.ts" with { type: "text" };
-import pagesSharedConnectionFrameHtml from "./pages/shared/connection/frame.html" with {
+import pagesCommonConnectionFrameHtml from "./pages/common/connection/frame.html" with {
   type: "text",
 };
-import pagesSharedConnectionServers from "./pages/shared/connection/servers.ts" with {
+import pagesCommonConnectionServers from "./pages/common/connection/servers.ts" with {
   type: "text",
 };
-import pagesSharedConnectionSetImmediate from "./pages/shared/connection/set_immediate.ts" with {
+import pagesCommonConnectionSetImmediate from "./pages/common/connection/set_immediate.ts" with {
   type: "text",
 };
-import pagesSharedConnectionSocketBytes from "./pages/shared/connection/socket_bytes.ts" with {
+import pagesCommonConnectionSocketBytes from "./pages/common/connection/socket_bytes.ts" with {
   type: "text",
 };
-import pagesSharedConnectionSocketFrame from "./pages/shared/connection/socket_frame.ts" with {
+import pagesCommonConnectionSocketFrame from "./pages/common/connection/socket_frame.ts" with {
   type: "text",
 };
-import pagesSharedHeader from "./pages/shared/header.ts" with { type: "text" };
-import pagesSharedIconSvg from "./pages/shared/icon.svg" with { type: "text" };
-import pagesSharedIcons from "./pages/shared/icons.ts" with { type: "text" };
-import pagesSharedThemeCss from "./pages/shared/theme.css" with { type: "text" };
-import pagesSharedTheme from "./pages/shared/theme.ts" with { type: "text" };
-import pagesSharedView from "./pages/shared/view.ts" with { type: "text" };
+import pagesCommonHeader from "./pages/common/header.ts" with { type: "text" };
+import pagesCommonIconSvg from "./pages/common/icon.svg" with { type: "text" };
+import pagesCommonIcons from "./pages/common/icons.ts" with { type: "text" };
+import pagesCommonThemeCss from "./pages/common/theme.css" with { type: "text" };
+import pagesCommonTheme from "./pages/common/theme.ts" with { type: "text" };
+import pagesCommonView from "./pages/common/view.ts" with { type: "text" };
 
 /** The source to which each export of this package leads, as in `deno.json`. */
 export const EXPORTS: ReadonlyMap<string, string> = new Map(Object.entries(config.exports));
@@ -167,15 +167,15 @@ export const SOURCES: ReadonlyMap<string, string> = new Map([
   ["pages/network/views/token_form.ts", pagesNetworkViewsTokenForm],
   ["pages/network/watch/pace.ts", pagesNetworkWatchPace],
   ["pages/network/watch/watcher.ts", pagesNetworkWatchWatcher],
-  ["pages/shared/connection/frame.html", pagesSharedConnectionFrameHtml],
-  ["pages/shared/connection/servers.ts", pagesSharedConnectionServers],
-  ["pages/shared/connection/set_immediate.ts", pagesSharedConnectionSetImmediate],
-  ["pages/shared/connection/socket_bytes.ts", pagesSharedConnectionSocketBytes],
-  ["pages/shared/connection/socket_frame.ts", pagesSharedConnectionSocketFrame],
-  ["pages/shared/header.ts", pagesSharedHeader],
-  ["pages/shared/icon.svg", pagesSharedIconSvg],
-  ["pages/shared/icons.ts", pagesSharedIcons],
-  ["pages/shared/theme.css", pagesSharedThemeCss],
-  ["pages/shared/theme.ts", pagesSharedTheme],
-  ["pages/shared/view.ts", pagesSharedView],
+  ["pages/common/connection/frame.html", pagesCommonConnectionFrameHtml],
+  ["pages/common/connection/servers.ts", pagesCommonConnectionServers],
+  ["pages/common/connection/set_immediate.ts", pagesCommonConnectionSetImmediate],
+  ["pages/common/connection/socket_bytes.ts", pagesCommonConnectionSocketBytes],
+  ["pages/common/connection/socket_frame.ts", pagesCommonConnectionSocketFrame],
+  ["pages/common/header.ts", pagesCommonHeader],
+  ["pages/common/icon.svg", pagesCommonIconSvg],
+  ["pages/common/icons.ts", pagesCommonIcons],
+  ["pages/common/theme.css", pagesCommonThemeCss],
+  ["pages/common/theme.ts", pagesCommonTheme],
+  ["pages/common/view.ts", pagesCommonView],
 ]);

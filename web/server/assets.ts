@@ -28,7 +28,7 @@ const OWN: readonly [string, PackageSources][] = [["protocol", protocol], ["web"
 const PAGES: ReadonlyMap<string, string> = new Map([
   ["/", "/source/web/pages/network/index.html"],
   ["/chat", "/source/web/pages/chat/index.html"],
-  ["/favicon.svg", "/source/web/pages/shared/icon.svg"],
+  ["/favicon.svg", "/source/web/pages/common/icon.svg"],
 ]);
 
 const TYPES: ReadonlyMap<string, string> = new Map([

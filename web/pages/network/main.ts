@@ -4,8 +4,8 @@
  * @module
  */
 /// <reference lib="dom" />
-import { html, render } from "../shared/view.ts";
-import { Servers } from "../shared/connection/servers.ts";
+import { html, render } from "../common/view.ts";
+import { Servers } from "../common/connection/servers.ts";
 import { App } from "./views/app.ts";
 
 const app = document.getElementById("app")!;

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import "../../shared/connection/set_immediate.ts";
+import "../../common/connection/set_immediate.ts";
 import { type ClientStatus, type Message, P2pClient, randomUuid } from "@netlab/p2p/client";
-import type { Servers } from "../../shared/connection/servers.ts";
-import { Changes } from "../../shared/view.ts";
+import type { Servers } from "../../common/connection/servers.ts";
+import { Changes } from "../../common/view.ts";
 import { Conversations } from "./conversations.ts";
 import type { ChatMessage } from "./message.ts";
 import { Directory } from "./directory.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Changes } from "../../shared/view.ts";
+import { Changes } from "../../common/view.ts";
 import { type ChatMessage, type Conversation, lastAt } from "./message.ts";
 
 /** The conversations of one user. */

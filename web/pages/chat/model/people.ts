@@ -4,7 +4,7 @@
  * @module
  */
 /// <reference lib="dom" />
-import { Changes } from "../../shared/view.ts";
+import { Changes } from "../../common/view.ts";
 
 /** How often the network is asked: milliseconds. */
 const ASK_MS = 3_000;

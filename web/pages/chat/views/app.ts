@@ -6,10 +6,10 @@
 /// <reference lib="dom" />
 import { useEffect, useState } from "preact/hooks";
 import { ErrorCode, NetlabError } from "@netlab/protocol/codec";
-import { Header } from "../../shared/header.ts";
-import { Icon } from "../../shared/icons.ts";
-import { html } from "../../shared/view.ts";
-import type { Servers } from "../../shared/connection/servers.ts";
+import { Header } from "../../common/header.ts";
+import { Icon } from "../../common/icons.ts";
+import { html } from "../../common/view.ts";
+import type { Servers } from "../../common/connection/servers.ts";
 import { type Account, Chat } from "../model/chat.ts";
 import { ChatView } from "./chat_view.ts";
 import { ConnectionStatus } from "./connection_status.ts";

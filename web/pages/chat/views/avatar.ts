@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { html } from "../../shared/view.ts";
+import { html } from "../../common/view.ts";
 
 /** Shows a name as a circle. The name itself is beside it. */
 export function Avatar({ name, isOnline }: { name: string; isOnline?: boolean }): unknown {

@@ -5,7 +5,7 @@
  */
 /// <reference lib="dom" />
 import { useEffect } from "preact/hooks";
-import { html, useModel } from "../../shared/view.ts";
+import { html, useModel } from "../../common/view.ts";
 import type { Chat } from "../model/chat.ts";
 import { openPeer } from "./address.ts";
 import { ConversationList } from "./conversation_list.ts";

@@ -6,8 +6,8 @@
 /// <reference lib="dom" />
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { MAX_PAYLOAD_BYTES } from "@netlab/protocol/codec";
-import { Icon } from "../../shared/icons.ts";
-import { html } from "../../shared/view.ts";
+import { Icon } from "../../common/icons.ts";
+import { html } from "../../common/view.ts";
 import type { Chat } from "../model/chat.ts";
 import type { Conversation } from "../model/message.ts";
 

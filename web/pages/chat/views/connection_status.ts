@@ -4,7 +4,7 @@
  * @module
  */
 import type { ClientStatus } from "@netlab/p2p/client";
-import { html, useModel } from "../../shared/view.ts";
+import { html, useModel } from "../../common/view.ts";
 import type { Chat } from "../model/chat.ts";
 
 /** Shows the state of the connection, and reads changes to who cannot see it. */

@@ -6,8 +6,8 @@
 /// <reference lib="dom" />
 import { useEffect, useRef, useState } from "preact/hooks";
 import { invalidNameReason, normalizeName } from "@netlab/protocol/codec";
-import { Icon } from "../../shared/icons.ts";
-import { html, useModel } from "../../shared/view.ts";
+import { Icon } from "../../common/icons.ts";
+import { html, useModel } from "../../common/view.ts";
 import type { Chat } from "../model/chat.ts";
 import { type Conversation, lastAt } from "../model/message.ts";
 import { Avatar } from "./avatar.ts";

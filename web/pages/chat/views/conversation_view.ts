@@ -5,8 +5,8 @@
  */
 /// <reference lib="dom" />
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Icon } from "../../shared/icons.ts";
-import { html, useModel } from "../../shared/view.ts";
+import { Icon } from "../../common/icons.ts";
+import { html, useModel } from "../../common/view.ts";
 import type { Chat } from "../model/chat.ts";
 import type { Conversation } from "../model/message.ts";
 import { Avatar } from "./avatar.ts";

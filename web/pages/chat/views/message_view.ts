@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { Icon } from "../../shared/icons.ts";
-import { html } from "../../shared/view.ts";
+import { Icon } from "../../common/icons.ts";
+import { html } from "../../common/view.ts";
 import type { ChatMessage } from "../model/message.ts";
 import { clockTime } from "./times.ts";
 

@@ -7,7 +7,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { isTokenError } from "@netlab/p2p/client";
 import { ErrorCode, NetlabError } from "@netlab/protocol/codec";
-import { html } from "../../shared/view.ts";
+import { html } from "../../common/view.ts";
 import type { Account } from "../model/chat.ts";
 
 /** What a {@linkcode SignIn} needs. */

@@ -5,9 +5,9 @@
  */
 /// <reference lib="dom" />
 import { useEffect, useState } from "preact/hooks";
-import { Header } from "../../shared/header.ts";
-import { html, useModel } from "../../shared/view.ts";
-import type { Servers } from "../../shared/connection/servers.ts";
+import { Header } from "../../common/header.ts";
+import { html, useModel } from "../../common/view.ts";
+import type { Servers } from "../../common/connection/servers.ts";
 import { Watcher } from "../watch/watcher.ts";
 import { Charts } from "./charts.ts";
 import { GraphView } from "./graph_view.ts";

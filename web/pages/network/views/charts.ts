@@ -6,7 +6,7 @@
 /// <reference lib="dom" />
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { html } from "../../shared/view.ts";
+import { html } from "../../common/view.ts";
 import { onPaletteChange, type Palette, palette } from "../graph/palette.ts";
 import { type History, HISTORY_SECONDS, historySeconds } from "../model/history.ts";
 import type { Figure } from "../model/server.ts";

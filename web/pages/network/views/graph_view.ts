@@ -6,7 +6,7 @@
  */
 /// <reference lib="dom" />
 import { useEffect, useRef } from "preact/hooks";
-import { html } from "../../shared/view.ts";
+import { html } from "../../common/view.ts";
 import { Graph } from "../graph/graph.ts";
 import type { Watcher } from "../watch/watcher.ts";
 import { plural } from "./figures.ts";

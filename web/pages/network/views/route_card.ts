@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { html } from "../../shared/view.ts";
+import { html } from "../../common/view.ts";
 import type { Route, RouteExplanation } from "../model/routes.ts";
 import type { Watcher } from "../watch/watcher.ts";
 import { milliseconds, plural } from "./figures.ts";

@@ -5,7 +5,7 @@
  */
 /// <reference lib="dom" />
 import { useState } from "preact/hooks";
-import { html } from "../../shared/view.ts";
+import { html } from "../../common/view.ts";
 
 /** Where this tab keeps the token, until it is closed. */
 const KEY = "netlab watcher token";

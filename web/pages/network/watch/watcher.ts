@@ -6,11 +6,11 @@
  * @module
  */
 /// <reference lib="dom" />
-import "../../shared/connection/set_immediate.ts";
+import "../../common/connection/set_immediate.ts";
 import { ErrorCode, NetlabError, UserScope } from "@netlab/protocol/codec";
 import { isTokenError, StatusConnection, type StatusQueries } from "@netlab/p2p/client";
-import type { Servers } from "../../shared/connection/servers.ts";
-import type { Model } from "../../shared/view.ts";
+import type { Servers } from "../../common/connection/servers.ts";
+import type { Model } from "../../common/view.ts";
 import { Network } from "../model/network.ts";
 import { Selection } from "../model/selection.ts";
 import type { Trace } from "../model/traces.ts";

@@ -5,8 +5,8 @@
  */
 /// <reference lib="dom" />
 import { useState } from "preact/hooks";
-import { html } from "../../../shared/view.ts";
-import { Icon } from "../../../shared/icons.ts";
+import { html } from "../../../common/view.ts";
+import { Icon } from "../../../common/icons.ts";
 import { type EventGroup, GROUPS, type ShownEvent } from "../../model/event_list.ts";
 import type { Watcher } from "../../watch/watcher.ts";
 import { clock, count } from "../figures.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { html } from "../../../shared/view.ts";
+import { html } from "../../../common/view.ts";
 import type { Watcher } from "../../watch/watcher.ts";
 import { count, duration, size } from "../figures.ts";
 

@@ -5,7 +5,7 @@
  */
 /// <reference lib="dom" />
 import { useRef, useState } from "preact/hooks";
-import { html } from "../../../shared/view.ts";
+import { html } from "../../../common/view.ts";
 import type { Watcher } from "../../watch/watcher.ts";
 import { EventTable } from "./event_table.ts";
 import { MailboxTable } from "./mailbox_table.ts";

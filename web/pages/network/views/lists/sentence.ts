@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { html } from "../../../shared/view.ts";
+import { html } from "../../../common/view.ts";
 import type { Part } from "../../model/event_list.ts";
 
 /** Shows the parts of a sentence. */

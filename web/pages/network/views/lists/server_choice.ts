@@ -4,7 +4,7 @@
  * @module
  */
 /// <reference lib="dom" />
-import { html } from "../../../shared/view.ts";
+import { html } from "../../../common/view.ts";
 import type { Network } from "../../model/network.ts";
 
 /** What a {@linkcode ServerChoice} needs. */

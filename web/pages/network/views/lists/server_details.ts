@@ -4,7 +4,7 @@
  * @module
  */
 import { ErrorCode } from "@netlab/protocol/codec";
-import { html } from "../../../shared/view.ts";
+import { html } from "../../../common/view.ts";
 import type { Network } from "../../model/network.ts";
 import { byName } from "../../model/names.ts";
 import type { Server } from "../../model/server.ts";

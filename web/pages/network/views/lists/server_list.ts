@@ -6,7 +6,7 @@
  */
 /// <reference lib="dom" />
 import { useRef, useState } from "preact/hooks";
-import { html } from "../../../shared/view.ts";
+import { html } from "../../../common/view.ts";
 import type { Server, ServerState } from "../../model/server.ts";
 import type { Watcher } from "../../watch/watcher.ts";
 import { plural, rate } from "../figures.ts";

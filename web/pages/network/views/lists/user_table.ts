@@ -5,8 +5,8 @@
  */
 /// <reference lib="dom" />
 import { useState } from "preact/hooks";
-import { html } from "../../../shared/view.ts";
-import { Icon } from "../../../shared/icons.ts";
+import { html } from "../../../common/view.ts";
+import { Icon } from "../../../common/icons.ts";
 import type { Watcher } from "../../watch/watcher.ts";
 import { count, duration, plural } from "../figures.ts";
 import { ServerChoice } from "./server_choice.ts";

@@ -7,7 +7,7 @@
 /// <reference lib="dom" />
 
 /** The document of the frame. It is empty. */
-const ADDRESS = "/source/web/pages/shared/connection/frame.html";
+const ADDRESS = "/source/web/pages/common/connection/frame.html";
 
 /** The class of WebSockets. */
 export type SocketClass = typeof WebSocket;
