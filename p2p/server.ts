@@ -21,7 +21,7 @@ import type { Engine } from "./server/engine.ts";
 import type { P2pServerOptions } from "./server/options.ts";
 import { ProtectedNamesFile } from "./server/protected_names_file.ts";
 import { NetworkFile } from "./server/network_file.ts";
-import { Sockets } from "./server/sockets.ts";
+import { Sockets } from "./server/sockets/sockets.ts";
 import type { TokenFiles } from "./server/tokens/token_files.ts";
 
 export { verifySignature } from "./server/ed25519.ts";

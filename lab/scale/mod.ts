@@ -4,15 +4,15 @@
  *
  * @module
  */
-export * from "./chart.ts";
-export * from "./fit.ts";
-export * from "./format.ts";
+export * from "./report/chart.ts";
+export * from "./report/fit.ts";
+export * from "./report/format.ts";
 export * from "./link_traffic.ts";
 export * from "./networks.ts";
-export * from "./numbers.ts";
-export * from "./page.ts";
+export * from "./report/numbers.ts";
+export * from "./report/page.ts";
 export * from "./pairs.ts";
 export * from "./population.ts";
 export * from "./real_servers.ts";
-export * from "./report.ts";
+export * from "./report/report.ts";
 export * from "./simulate_scale.ts";

@@ -6,7 +6,7 @@
  */
 import { Process } from "../cluster/process.ts";
 import { NETWORKS } from "./networks.ts";
-import { formatNumber } from "./numbers.ts";
+import { formatNumber } from "./report/numbers.ts";
 import type { ScalePlan, ScaleResult } from "./simulate_scale.ts";
 
 /** What every server keeps of each user of the network, about: bytes. More does not fit into the estimate. */

@@ -15,13 +15,13 @@ import {
 } from "@netlab/terminal";
 import { quote } from "@netlab/protocol";
 import config from "../deno.json" with { type: "json" };
-import { drawScale } from "../scale/chart.ts";
-import { CURVE_COLUMNS, curveRow, RESULT_COLUMNS, resultRow } from "../scale/format.ts";
+import { drawScale } from "../scale/report/chart.ts";
+import { CURVE_COLUMNS, curveRow, RESULT_COLUMNS, resultRow } from "../scale/report/format.ts";
 import { NETWORKS } from "../scale/networks.ts";
-import { scalePage } from "../scale/page.ts";
+import { scalePage } from "../scale/report/page.ts";
 import { describePlan, simulatePairs } from "../scale/pairs.ts";
 import { type RealResult, runRealServers } from "../scale/real_servers.ts";
-import { curvesOf, type ScaleReport } from "../scale/report.ts";
+import { curvesOf, type ScaleReport } from "../scale/report/report.ts";
 import type { ScalePlan } from "../scale/simulate_scale.ts";
 
 const SERVERS = [5, 10, 20, 50, 100, 200, 500, 1_000];

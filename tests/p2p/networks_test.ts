@@ -19,7 +19,7 @@ import { type ClientStatus, P2pClient, P2pServer } from "@netlab/p2p";
 import { HomeNetwork } from "@netlab/p2p/client";
 import { RttClient } from "@netlab/rtt/client";
 import { RttServer } from "@netlab/rtt/server";
-import { localAddress } from "../../p2p/server/sockets.ts";
+import { localAddress } from "../../p2p/server/sockets/sockets.ts";
 import { pureTest } from "../kinds.ts";
 import { TestFolder } from "../folders.ts";
 import { LegacyServer } from "../legacy.ts";

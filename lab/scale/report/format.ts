@@ -4,11 +4,11 @@
  * @module
  */
 import type { Column } from "@netlab/terminal";
-import { sumOf } from "./link_traffic.ts";
-import { NETWORKS } from "./networks.ts";
+import { sumOf } from "../link_traffic.ts";
+import { NETWORKS } from "../networks.ts";
 import { formatBytes, formatNumber } from "./numbers.ts";
 import type { Curve } from "./report.ts";
-import type { ScaleResult } from "./simulate_scale.ts";
+import type { ScaleResult } from "../simulate_scale.ts";
 
 const right = (title: string): Column => ({ title, align: "right" });
 

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Frame, FrameHandler, ProtocolError } from "@netlab/protocol";
-import type { Connection } from "../core/connection/connection.ts";
-import type { RoutingCore } from "../core/routing_core.ts";
-import { processTime } from "./process_time.ts";
+import type { Connection } from "../../core/connection/connection.ts";
+import type { RoutingCore } from "../../core/routing_core.ts";
+import { processTime } from "../process_time.ts";
 
 /** Passes the events of one connection to the core. A class, because there may be thousands of them. */
 export class ConnectionEvents implements FrameHandler {

@@ -5,7 +5,7 @@
  * @module
  */
 import { valueOf } from "./fit.ts";
-import { NETWORKS } from "./networks.ts";
+import { NETWORKS } from "../networks.ts";
 import { formatBytes, formatNumber } from "./numbers.ts";
 import { curvesOf, isTypical, type ScaleReport, switchAt, trafficPoints } from "./report.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { ErrorCode, NetlabError, withoutTls } from "@netlab/protocol";
-import type { Logger } from "../core/logger.ts";
+import type { Logger } from "../../core/logger.ts";
 
 /** How many addresses are logged. Others could name any number of them. */
 const MAX_LOGGED = 1_000;

@@ -6,11 +6,11 @@
 import type { Column } from "@netlab/terminal";
 import { LIMITS } from "@netlab/p2p/core";
 import { CURVE_COLUMNS, curveRow, RESULT_COLUMNS, resultRow } from "./format.ts";
-import { sumOf } from "./link_traffic.ts";
-import { NETWORKS } from "./networks.ts";
+import { sumOf } from "../link_traffic.ts";
+import { NETWORKS } from "../networks.ts";
 import { formatBytes, formatNumber } from "./numbers.ts";
 import { curvesOf, type ScaleReport, switchAt } from "./report.ts";
-import { CHURN_S } from "./simulate_scale.ts";
+import { CHURN_S } from "../simulate_scale.ts";
 
 /**
  * Writes the page. `deno fmt` wraps its lines and aligns its tables.

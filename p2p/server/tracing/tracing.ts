@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PassedMessage } from "../core/message_log.ts";
+import type { PassedMessage } from "../../core/message_log.ts";
 
 /** Where every version 1 of `@opentelemetry/api` looks for a program's providers. Deno registers its own there. */
 const REGISTRY = Symbol.for("opentelemetry.js.api.1");

@@ -12,7 +12,7 @@ import {
   trace,
   TraceFlags,
 } from "@opentelemetry/api";
-import type { PassedMessage } from "../core/message_log.ts";
+import type { PassedMessage } from "../../core/message_log.ts";
 
 const tracer = trace.getTracer("netlab");
 

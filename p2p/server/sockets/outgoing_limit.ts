@@ -5,8 +5,8 @@
  * @module
  */
 import { BufferTotal, ErrorCode, NetlabError } from "@netlab/protocol";
-import type { Connection } from "../core/connection/connection.ts";
-import type { Logger } from "../core/logger.ts";
+import type { Connection } from "../../core/connection/connection.ts";
+import type { Logger } from "../../core/logger.ts";
 
 /** Closes connections whose other side reads too slowly when too much waits for all of them. */
 export class OutgoingLimit {

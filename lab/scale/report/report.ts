@@ -5,10 +5,10 @@
  */
 import { LIMITS } from "@netlab/p2p/core";
 import { crossingOf, fitPowerLaw, type Point, type PowerLaw } from "./fit.ts";
-import { sumOf } from "./link_traffic.ts";
-import type { SkippedPair } from "./pairs.ts";
-import type { RealResult } from "./real_servers.ts";
-import type { ScalePlan, ScaleResult } from "./simulate_scale.ts";
+import { sumOf } from "../link_traffic.ts";
+import type { SkippedPair } from "../pairs.ts";
+import type { RealResult } from "../real_servers.ts";
+import type { ScalePlan, ScaleResult } from "../simulate_scale.ts";
 
 /** What was simulated and measured. */
 export interface ScaleReport {
